@@ -1,0 +1,56 @@
+# Two commands on a fresh machine with Python 3.11+: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+STAMPS := .stamps
+PORT ?= 8085
+
+.PHONY: help demo test lint types imports check bench lock clean
+
+help:  ## what can be made here
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tocsin needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another with: make PYTHON=python3.12 demo"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up Tocsin's own environment in $(VENV) (once)..."
+	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/run: $(STAMPS)/venv pyproject.toml requirements.lock
+	@echo "Installing what Tocsin runs on..."
+	@$(PIP) install -c requirements.lock -e .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/venv pyproject.toml requirements.lock
+	@echo "Installing Tocsin and what its tests need..."
+	@$(PIP) install -c requirements.lock -e '.[dev]'
+	@touch $@ $(STAMPS)/run
+
+demo: $(STAMPS)/run  ## watch a crisis being heard, judged, alerted and escalated
+	@$(BIN)/tocsin demo --port $(PORT) $(DEMO_ARGS)
+
+test: $(STAMPS)/dev  ## the whole test suite
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: $(STAMPS)/dev  ## ruff: rules and format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(STAMPS)/dev  ## mypy --strict
+	@$(BIN)/mypy
+
+imports: $(STAMPS)/dev  ## who may import whom
+	@$(BIN)/lint-imports
+
+check: lint types imports test  ## all of the above
+
+bench: $(STAMPS)/dev  ## the figures in docs/performance.md
+	@$(BIN)/python -m benchmarks
+
+lock: $(STAMPS)/venv  ## write requirements.lock anew from the lower bounds in pyproject.toml
+	@$(PIP) install --upgrade -e '.[dev]'
+	@$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude pip --exclude setuptools > requirements.lock
+
+clean:  ## remove everything that was made here
+	rm -rf $(VENV) $(STAMPS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

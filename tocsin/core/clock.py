@@ -1,0 +1,69 @@
+"""Time arrives as an argument. Decisions take `now`; only the edges hold a Clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+_MICRO = timedelta(microseconds=1)
+
+
+class Clock(Protocol):
+    """Where the edges read the time. `now()` is aware, UTC and does not go backwards by more than the system's clock does."""
+
+    def now(self) -> datetime: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class SimulatedClock:
+    """A clock that moves when it is told to: replays, the demo's background and tests run on it."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start.astimezone(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, by: timedelta) -> datetime:
+        """Move forward by `by` and return the new time."""
+        return self.set(self._now + by)
+
+    def set(self, to: datetime) -> datetime:
+        """Move to `to`; going backwards raises ValueError, for no decision may be taken twice at two orders of time."""
+        if to < self._now:
+            raise ValueError(f"a clock cannot go back from {self._now.isoformat()} to {to.isoformat()}")
+        self._now = to.astimezone(UTC)
+        return self._now
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since 1970 UTC, exactly (no floats)."""
+    return (at - EPOCH) // _MICRO
+
+
+def from_micros(micros: int) -> datetime:
+    """The inverse of `to_micros`."""
+    return EPOCH + micros * _MICRO
+
+
+def minute_of(at: datetime) -> int:
+    """The number of whole minutes since 1970 UTC: the key of tallies."""
+    return to_micros(at) // 60_000_000
+
+
+def minute_start(minute: int) -> datetime:
+    """When minute number `minute` begins."""
+    return EPOCH + minute * MINUTE
+
+
+def iso(at: datetime) -> str:
+    """ISO 8601 in UTC with a Z; fractions of a second only where there are any."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,23 @@
+"""Deterministic ids: the same cause gives the same id, so doing a thing twice does it once."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+
+
+def stable_id(prefix: str, *parts: object) -> str:
+    """`prefix_` and 20 hex digits of a hash over the parts, which are told apart whatever they contain."""
+    text = "\x1f".join(str(part).replace("\x1f", "\x1f\x1f") for part in parts)
+    return f"{prefix}_{hashlib.blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=10).hexdigest()}"
+
+
+def partition_of(source: str, id: str, partitions: int) -> int:
+    """The partition of the topic `mentions` that this identity always goes to: spread evenly, whatever the brand."""
+    return zlib.crc32(f"{source}\x00{id}".encode("utf-8", "surrogatepass")) % partitions
+
+
+def sample_hash(source: str, id: str) -> float:
+    """A number in [0, 1) fixed by the identity: samples are chosen by it, so that they do not depend on order."""
+    digest = hashlib.blake2b(f"{source}\x00{id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64

@@ -1,0 +1,100 @@
+"""A mention: one public post as we keep it.
+
+Identity is `(source, id)`. `created_at` is when it was posted and never changes; an edit carries `edited_at`, and the
+versions of one mention are ordered by `version_rank`, so whichever arrives first the same version wins. All times are
+aware and in UTC. `text` is at most `MAX_TEXT_BYTES` of UTF-8; what was longer is cut and `truncated` says so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+MAX_TEXT_BYTES = 64 * 1024
+MAX_ID_CHARS = 256
+
+
+class Author(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who posted it, as far as the network tells. `id` is unique within the mention's network."""
+
+    id: str
+    name: str | None = None
+    handle: str | None = None
+    followers: int | None = None
+    verified: bool | None = None
+
+
+class Engagement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far it went. A change of these figures is not an edit; the largest figure seen is kept."""
+
+    likes: int | None = None
+    reposts: int | None = None
+    replies: int | None = None
+    views: int | None = None
+
+
+class Mention(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One public post. Fields that the network gave and we have no name for are kept in `extra`."""
+
+    source: str
+    id: str
+    text: str
+    created_at: datetime
+    edited_at: datetime | None = None
+    network: str | None = None
+    url: str | None = None
+    lang: str | None = None
+    title: str | None = None
+    country: str | None = None
+    author: Author | None = None
+    in_reply_to: str | None = None
+    repost_of: str | None = None
+    thread: str | None = None
+    engagement: Engagement | None = None
+    links: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    truncated: bool = False
+    extra: dict[str, Any] = {}
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The identity: no two different posts share it, and the same post has it however often it arrives."""
+        return (self.source, self.id)
+
+    @property
+    def full_text(self) -> str:
+        """Title and text, as queries and understanding read them."""
+        return f"{self.title}\n{self.text}" if self.title else self.text
+
+    @property
+    def content_hash(self) -> str:
+        """16 hex digits over title and text: equal for equal content, whatever else changed."""
+        return hashlib.blake2b(self.full_text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+    @property
+    def version_rank(self) -> tuple[datetime, str]:
+        """Versions are ordered by this; the greatest is the current one, in whatever order they arrive."""
+        return (self.edited_at or self.created_at, self.content_hash)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Mention)
+
+
+def encode_mentions(mentions: list[Mention]) -> bytes:
+    """The value of a record on the topic `mentions`: one JSON object a line."""
+    return _encoder.encode_lines(mentions)
+
+
+def decode_mentions(value: bytes) -> list[Mention]:
+    """The mentions of a record's value. Raises `msgspec.DecodeError` or `msgspec.ValidationError` on the first bad line."""
+    return _decoder.decode_lines(value)
+
+
+def decode_mention(line: bytes) -> Mention:
+    """One mention of our own wire form (a line of a record's value). Raises like `decode_mentions`."""
+    return _decoder.decode(line)

@@ -1,0 +1,65 @@
+"""The store: everything that is decided or derived, behind one port with an embedded and a real engine.
+
+Repositories are written once, in SQLAlchemy Core against `tocsin.store.schema`; an engine says only how it opens, how a
+transaction begins, and the few statements that differ. `tests/contracts/store.py` holds every engine to the same promises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, Connection, Row, Table
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Store(Protocol):
+    """One database. Thread-safe; every method may raise `StoreUnavailable`, and then nothing was half done."""
+
+    url: str
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """A consistent snapshot. Short: readers hold none for over five seconds."""
+        ...
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """One transaction that is committed at the end of the block, or rolled back when it raises.
+
+        It has the right to write from its beginning (SQLite: BEGIN IMMEDIATE) and ends within 50 ms in live use.
+        """
+        ...
+
+    def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
+        """Insert the rows whose primary key is not there yet, in bulk; return how many were inserted."""
+        ...
+
+    def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
+        """Insert, or where the primary key is there already set `columns` (default: all but the key) to the new values."""
+        ...
+
+    def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
+        """Insert, or where the primary key is there already add `columns` to the stored numbers (others stay)."""
+        ...
+
+    def claim(
+        self,
+        conn: Connection,
+        table: Table,
+        where: ColumnElement[bool],
+        order_by: Sequence[ColumnElement[Any]],
+        limit: int,
+    ) -> Sequence[Row[Any]]:
+        """Rows that this transaction alone holds until it ends; rows that another one holds are passed over."""
+        ...
+
+    def migrate(self) -> None:
+        """Bring the schema up to this version. Safe to call by several processes at once."""
+        ...
+
+    def backup(self, path: str) -> None:
+        """A consistent copy into a new file, while running."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,522 @@
+"""Every table of the store, on every engine.
+
+Times are `UtcTime` (microseconds since 1970); `minute` is whole minutes since 1970. Scores are fixed-point: `_e4` means
+ten-thousandths. What people define (monitors, policies, people, schedules, sources, silences, expected events) lives in
+`definitions`, every version of it in `definition_versions`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from tocsin.store.types import Json, UtcTime
+
+metadata = MetaData()
+
+
+def _table(name: str, *columns: Column[object] | Index | UniqueConstraint, rowid: bool = True) -> Table:
+    return Table(name, metadata, *columns, sqlite_with_rowid=rowid)
+
+
+def _pk(name: str, type_: object) -> Column[object]:
+    return Column(name, type_, primary_key=True, autoincrement=False)  # type: ignore[call-overload,no-any-return]  # the stubs know no 'any type'
+
+
+# -- what this store is ----------------------------------------------------------------------------------------------
+
+meta = _table("meta", _pk("key", String(64)), Column("value", Text, nullable=False))
+
+# -- the stream's positions, advanced in the same transaction as what was derived from them -----------------------------
+
+offsets = _table(
+    "offsets",
+    _pk("cluster", String(64)),
+    _pk("topic", String(128)),
+    _pk("partition", Integer),
+    Column("offset", BigInteger, nullable=False),  # the next offset to read
+    Column("epoch", BigInteger, nullable=False),  # raised by whoever takes the partition over
+    Column("owner", String(128)),
+    Column("monitors_version", BigInteger, nullable=False, default=0),  # what the last batch matched with
+    Column("updated_at", UtcTime),
+)
+barriers = _table(
+    "barriers",
+    _pk("cluster", String(64)),
+    _pk("topic", String(128)),
+    _pk("minute", BigInteger),
+    Column("taken_at", UtcTime, nullable=False),
+    Column("ends", Json, nullable=False),  # {partition: end offset} when the clock had passed the minute and its grace
+)
+gaps = _table(
+    "gaps",
+    _pk("id", String(64)),
+    Column("cluster", String(64), nullable=False),
+    Column("topic", String(128), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("from_offset", BigInteger, nullable=False),
+    Column("to_offset", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+)
+
+# -- what people define ----------------------------------------------------------------------------------------------------
+
+definitions = _table(
+    "definitions",
+    _pk("kind", String(32)),  # monitor | policy | person | schedule | source | silence | expected_event
+    _pk("id", String(64)),  # never changes; the name may
+    Column("name", String(256), nullable=False),
+    Column("definition", Json, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("deleted_at", UtcTime),
+    Index("definitions_by_name", "kind", "name"),
+)
+definition_versions = _table(
+    "definition_versions",
+    _pk("kind", String(32)),
+    _pk("id", String(64)),
+    _pk("version", Integer),
+    Column("definition", Json, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+)
+source_state = _table(
+    "source_state",
+    _pk("name", String(256)),
+    Column("cursor", Json),
+    Column("last_event_at", UtcTime),  # created_at of the newest mention handed over
+    Column("last_success_at", UtcTime),  # the last time the source answered, with or without something new
+    Column("last_error_at", UtcTime),
+    Column("last_error", Text),
+    Column("failures", Integer, nullable=False, default=0),  # in a row
+    Column("next_fetch_at", UtcTime),
+    Column("received", BigInteger, nullable=False, default=0),
+    Column("rejected", BigInteger, nullable=False, default=0),
+    Column("first_event_at", UtcTime),
+)
+batches = _table(
+    "batches",  # what was pushed over HTTP
+    _pk("id", String(64)),
+    Column("at", UtcTime, nullable=False),
+    Column("source", String(256), nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("rejected", Json, nullable=False),
+    Column("keys", Json, nullable=False),  # the accepted ids, so that duplicates can be reported later
+)
+
+# -- mentions ----------------------------------------------------------------------------------------------------------------
+
+seen = _table(
+    "seen",  # identity: kept longer than the oldest mention that is still accepted
+    _pk("source", String(256)),
+    _pk("id", String(256)),
+    Column("created_at", UtcTime, nullable=False),
+    Column("rank_at", UtcTime, nullable=False),  # (rank_at, hash) is Mention.version_rank of the current version
+    Column("hash", String(16), nullable=False),
+    Column("matched", Boolean, nullable=False),  # false: an edit took it out of every monitor
+    rowid=False,
+)
+mentions = _table(
+    "mentions",
+    _pk("source", String(256)),
+    _pk("id", String(256)),
+    Column("created_at", UtcTime, nullable=False),
+    Column("edited_at", UtcTime),
+    Column("hash", String(16), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("title", Text),
+    Column("network", String(64)),
+    Column("url", Text),
+    Column("lang", String(16)),
+    Column("country", String(64)),
+    Column("author_id", Text),
+    Column("author_name", Text),
+    Column("author_handle", Text),
+    Column("followers", BigInteger),
+    Column("verified", Boolean),
+    Column("in_reply_to", Text),
+    Column("repost_of", Text),
+    Column("thread", Text),
+    Column("likes", BigInteger),
+    Column("reposts", BigInteger),
+    Column("replies", BigInteger),
+    Column("views", BigInteger),
+    Column("links", Json),
+    Column("hashtags", Json),
+    Column("media", Json),
+    Column("truncated", Boolean, nullable=False),
+    Column("extra", Json),
+    Column("label", String(8), nullable=False),  # negative | neutral | positive | unscored
+    Column("score_e4", Integer, nullable=False),
+    Column("confidence_e4", Integer, nullable=False),
+    Column("model", String(64)),
+    Column("signature", BigInteger, nullable=False),  # equal for copies of one text
+    Column("repost", Boolean, nullable=False),
+    Column("triggers", Json, nullable=False),
+    Index("mentions_by_time", "created_at"),
+)
+mention_versions = _table(
+    "mention_versions",  # only of mentions that came in more than one version
+    _pk("source", String(256)),
+    _pk("id", String(256)),
+    _pk("rank_at", UtcTime),
+    _pk("hash", String(16)),
+    Column("text", Text, nullable=False),
+    Column("title", Text),
+    rowid=False,
+)
+matches = _table(
+    "matches",  # which mention counts for which monitor, with what a judge needs of it
+    _pk("monitor_id", String(64)),
+    _pk("source", String(256)),
+    _pk("id", String(256)),
+    Column("created_at", UtcTime, nullable=False),
+    Column("minute", BigInteger, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("label", String(8), nullable=False),
+    Column("reach", BigInteger, nullable=False),
+    Column("network", String(64)),
+    Column("lang", String(16)),
+    Column("author", BigInteger),  # hash of (network, author id)
+    Column("signature", BigInteger, nullable=False),
+    Column("repost", Boolean, nullable=False),
+    Column("triggers", Json, nullable=False),
+    Index("matches_by_minute", "monitor_id", "minute"),
+    Index("matches_by_mention", "source", "id"),
+    rowid=False,
+)
+tallies = _table(
+    "tallies",  # one row per monitor, minute and partition: no two workers update one row; summed on read
+    _pk("monitor_id", String(64)),
+    _pk("minute", BigInteger),
+    _pk("partition", Integer),
+    Column("count", BigInteger, nullable=False),
+    Column("negative", BigInteger, nullable=False),
+    Column("neutral", BigInteger, nullable=False),
+    Column("positive", BigInteger, nullable=False),
+    Column("unscored", BigInteger, nullable=False),
+    Column("reach", BigInteger, nullable=False),  # sum of followers
+    Column("reposts", BigInteger, nullable=False),
+    Column("authors", LargeBinary, nullable=False),  # a sketch: tocsin.core.sketch
+    Index("tallies_by_minute", "minute"),
+    rowid=False,
+)
+tally_parts = _table(
+    "tally_parts",  # the same counts by network, language and source
+    _pk("monitor_id", String(64)),
+    _pk("minute", BigInteger),
+    _pk("partition", Integer),
+    _pk("dimension", String(16)),  # network | lang | source
+    _pk("value", String(256)),
+    Column("count", BigInteger, nullable=False),
+    Column("negative", BigInteger, nullable=False),
+    rowid=False,
+)
+samples = _table(
+    "samples",  # a bounded sample of what matched nothing, chosen by the hash of (source, id)
+    _pk("source", String(256)),
+    _pk("id", String(256)),
+    Column("created_at", UtcTime, nullable=False),
+    Column("rate", Float, nullable=False),
+    Column("mention", Json, nullable=False),
+    Index("samples_by_time", "created_at"),
+)
+dead_letters = _table(
+    "dead_letters",
+    _pk("id", String(64)),
+    Column("topic", String(128)),  # null: it never reached the stream
+    Column("partition", Integer),
+    Column("offset", BigInteger),
+    Column("position", Integer, nullable=False),  # index within the record, the file's line, or the request's item
+    Column("source", String(256), nullable=False),
+    Column("reason", String(64), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # capped
+    Column("payload_size", BigInteger, nullable=False),
+    Column("payload_hash", String(64), nullable=False),
+    Column("replayed_at", UtcTime),
+    Index("dead_letters_by_time", "at"),
+)
+
+# -- detection ------------------------------------------------------------------------------------------------------------------
+
+detector_state = _table(
+    "detector_state",
+    _pk("monitor_id", String(64)),
+    _pk("kind", String(32)),
+    Column("series", String(64), nullable=False),  # changes when the monitor's matches do; then it learns anew
+    Column("version", String(32), nullable=False),  # of the detector
+    Column("next_window", UtcTime, nullable=False),  # start of the first window not yet closed
+    Column("next_tick", UtcTime, nullable=False),
+    Column("state", Json, nullable=False),
+    Index("detector_state_due", "next_tick"),
+)
+readings = _table(
+    "readings",
+    _pk("monitor_id", String(64)),
+    _pk("kind", String(32)),
+    _pk("window_start", UtcTime),
+    Column("length_s", Integer, nullable=False),
+    Column("series", String(64), nullable=False),
+    Column("tick", UtcTime, nullable=False),  # when it was judged
+    Column("count", BigInteger, nullable=False),
+    Column("negative", BigInteger, nullable=False),
+    Column("scored", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("observed", Float, nullable=False),
+    Column("expected", Float, nullable=False),
+    Column("lower", Float, nullable=False),
+    Column("upper", Float, nullable=False),
+    Column("score", Float, nullable=False),
+    Column("over", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),  # warm | learning
+    Column("baseline", String(16), nullable=False),  # adaptive | protected
+    Column("detail", Json, nullable=False),
+    rowid=False,
+)
+amendments = _table(
+    "amendments",  # what came after its window had closed
+    _pk("monitor_id", String(64)),
+    _pk("window_start", UtcTime),
+    _pk("partition", Integer),
+    Column("count", BigInteger, nullable=False),
+    Column("negative", BigInteger, nullable=False),
+    Column("scored", BigInteger, nullable=False),
+    rowid=False,
+)
+signals = _table(
+    "signals",
+    _pk("id", String(64)),
+    Column("monitor_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("tick", UtcTime, nullable=False),
+    Column("window_start", UtcTime, nullable=False),
+    Column("window_end", UtcTime, nullable=False),
+    Column("state", String(16), nullable=False),  # over | calm: what the alert should know
+    Column("score", Float, nullable=False),
+    Column("facts", Json, nullable=False),  # what severity is decided from: tocsin.core.signal.Facts
+    Column("evidence", Json, nullable=False),  # what a person checks by hand: tocsin.core.signal.Evidence
+    Column("handled_at", UtcTime),
+    Column("published_at", UtcTime),
+    Index("signals_unhandled", "handled_at", "tick", "monitor_id", "kind"),
+    Index("signals_by_fingerprint", "fingerprint", "tick"),
+)
+
+# -- alerts and escalations ---------------------------------------------------------------------------------------------------
+
+alerts = _table(
+    "alerts",
+    _pk("id", String(64)),
+    Column("fingerprint", String(64), nullable=False),
+    Column("live", String(64), unique=True),  # the fingerprint while it is unresolved, else null: one live alert per fingerprint
+    Column("monitor_id", String(64), nullable=False),
+    Column("monitor", String(256), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("severity", Integer, nullable=False),  # 1 (crisis) .. 4 (watch)
+    Column("reason", Text),  # of the last transition that needed one (suppressed, dismissed, ...)
+    Column("opened_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("last_signal_at", UtcTime, nullable=False),
+    Column("worsened_at", UtcTime),
+    Column("calmed_at", UtcTime),
+    Column("acknowledged_at", UtcTime),
+    Column("acknowledged_by", String(256)),
+    Column("ack_expires_at", UtcTime),
+    Column("snoozed_until", UtcTime),
+    Column("resolved_at", UtcTime),
+    Column("merged_into", String(64)),
+    Column("policy", Json, nullable=False),  # copied when the alert opens
+    Column("step", Integer, nullable=False),  # steps already taken
+    Column("next_step_at", UtcTime),  # null: nothing is due
+    Column("score", Float, nullable=False),
+    Column("peak_score", Float, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("drill", Boolean, nullable=False, default=False),
+    Column("version", Integer, nullable=False),
+    Index("alerts_due", "next_step_at"),
+    Index("alerts_by_time", "opened_at"),
+)
+alert_timeline = _table(
+    "alert_timeline",
+    _pk("alert_id", String(64)),
+    _pk("seq", Integer),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("from_status", String(16)),
+    Column("to_status", String(16)),
+    Column("reason", Text),
+    Column("detail", Json),
+)
+alert_events = Table(  # what changed, in the order it was written: dashboards and the relay read it
+    "alert_events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("alert_id", String(64), nullable=False),
+    Column("escalation_id", String(64)),
+    Column("at", UtcTime, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("data", Json, nullable=False),
+    Column("published_at", UtcTime),
+    sqlite_autoincrement=True,
+)
+notices = _table(
+    "notices",  # the outbox
+    _pk("id", String(64)),  # deterministic; Message-ID, idempotency header and dedup key
+    Column("alert_id", String(64), nullable=False),
+    Column("escalation_id", String(64)),
+    Column("person_id", String(64), nullable=False),
+    Column("person", String(256), nullable=False),
+    Column("channel", String(32), nullable=False),  # the notifier's kind
+    Column("target", Json, nullable=False),  # the channel's own settings; secrets as env:/file: references only
+    Column("kind", String(32), nullable=False),  # page | repeat | worsened | overdue | update | test
+    Column("severity", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Json, nullable=False),
+    Column("status", String(16), nullable=False),  # queued | attempting | sent | failed | unknown | cancelled
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("attempting_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("repeat_of", String(64)),
+    Index("notices_due", "status", "due_at"),
+    Index("notices_by_alert", "alert_id"),
+)
+receipts = _table(
+    "receipts",
+    _pk("notice_id", String(64)),
+    _pk("attempt", Integer),
+    Column("at", UtcTime, nullable=False),
+    Column("outcome", String(16), nullable=False),  # sent | failed | unknown
+    Column("detail", Text, nullable=False),
+)
+escalations = _table(
+    "escalations",
+    _pk("id", String(64)),
+    Column("alert_id", String(64), nullable=False),
+    Column("team", String(16), nullable=False),  # pr | legal
+    Column("status", String(16), nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("created_by", String(256), nullable=False),
+    Column("claimed_by", String(256)),
+    Column("claimed_at", UtcTime),
+    Column("assessment_due_at", UtcTime),
+    Column("assessed_at", UtcTime),
+    Column("statement_due_at", UtcTime),
+    Column("deadline_at", UtcTime),  # the next clock that runs; null when none does; the queue is ordered by it
+    Column("overdue_at", UtcTime),  # when the deputy was paged for the present deadline
+    Column("decisions", Json, nullable=False),  # {pr: {decision, by, at, reason}, legal: {...}}
+    Column("closed_at", UtcTime),
+    Column("version", Integer, nullable=False),
+    Index("escalations_by_deadline", "closed_at", "deadline_at"),
+)
+escalation_entries = _table(
+    "escalation_entries",
+    _pk("escalation_id", String(64)),
+    _pk("seq", Integer),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("from_status", String(16)),
+    Column("to_status", String(16)),
+    Column("text", Text),
+    Column("privileged", Boolean, nullable=False),  # visible to Legal only
+    Column("detail", Json),
+)
+
+# -- doors --------------------------------------------------------------------------------------------------------------------------
+
+signin_links = _table(
+    "signin_links",
+    _pk("token_hash", String(64)),
+    Column("person_id", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("spent_at", UtcTime),
+)
+sessions = _table(
+    "sessions",
+    _pk("token_hash", String(64)),
+    Column("person_id", String(64), nullable=False),
+    Column("csrf", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("revoked_at", UtcTime),
+)
+api_keys = _table(
+    "api_keys",
+    _pk("id", String(64)),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("name", String(256), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("source", String(256)),  # a push key fixes the source of what it pushes
+    Column("created_at", UtcTime, nullable=False),
+    Column("last_used_at", UtcTime),
+    Column("revoked_at", UtcTime),
+)
+action_tokens = _table(
+    "action_tokens",  # the one button behind a notice's link: bound to alert, person and action, spent once
+    _pk("token_hash", String(64)),
+    Column("alert_id", String(64), nullable=False),
+    Column("person_id", String(64), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Column("spent_at", UtcTime),
+)
+idempotency = _table(
+    "idempotency",
+    _pk("principal", String(128)),
+    _pk("route", String(128)),
+    _pk("key", String(256)),
+    Column("at", UtcTime, nullable=False),
+    Column("request_hash", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Json),
+)
+audit = _table(
+    "audit",  # append-only, hash-chained; ids and hashes, never a post
+    _pk("seq", BigInteger),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object", String(256), nullable=False),
+    Column("detail", Json),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+health = _table(
+    "health",  # what each part last said of itself; the auditor, doctor and /readyz read it
+    _pk("component", String(128)),
+    Column("at", UtcTime, nullable=False),
+    Column("state", String(16), nullable=False),  # ok | degraded | blind | failed
+    Column("detail", Json, nullable=False),
+)

@@ -1,0 +1,177 @@
+"""The embedded store: one SQLite file in WAL mode. One writer at a time, readers never wait."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, bindparam, create_engine, event, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+
+from tocsin.core.errors import StoreUnavailable, WrongInput
+from tocsin.store.port import Rows
+from tocsin.store.schema import metadata, meta
+
+BUSY_TIMEOUT_MS = 10_000
+SCHEMA_VERSION = "1"
+
+
+class SqliteStore:
+    """See `tocsin.store.port.Store`.
+
+    `durable` asks the disk to confirm each commit, so that an acknowledgement outlives a power cut; without it a commit
+    outlives any death of the process but perhaps not that of the machine, and stays consistent either way.
+    """
+
+    def __init__(self, path: Path | str, *, durable: bool = True, check: bool = True) -> None:
+        self.path = Path(path)
+        self.url = f"sqlite:///{self.path}"
+        if check:
+            _refuse_unusable(self.path)
+        self._engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=20, max_overflow=20)
+        self._prepare(self._engine, "FULL" if durable else "NORMAL")
+        self._writer = self._engine.execution_options(tocsin_write=True)
+
+    @staticmethod
+    def _prepare(engine: Engine, synchronous: str) -> None:
+        @event.listens_for(engine, "connect")
+        def _connect(dbapi: sqlite3.Connection, _record: object) -> None:
+            dbapi.isolation_level = None  # we say BEGIN ourselves: the driver's own would start too late
+            cursor = dbapi.cursor()
+            for pragma in (
+                f"busy_timeout={BUSY_TIMEOUT_MS}",
+                "journal_mode=WAL",
+                f"synchronous={synchronous}",
+                "temp_store=MEMORY",
+                "cache_size=-32000",
+                "journal_size_limit=67108864",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def _begin(conn: Connection) -> None:
+            write = conn.get_execution_options().get("tocsin_write", False)
+            conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with _translated(self.path), self._engine.connect() as conn:
+            yield conn
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with _translated(self.path), self._writer.begin() as conn:
+            yield conn
+
+    def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
+        if not rows:
+            return 0
+        before = _changes(conn)
+        conn.execute(insert(table).on_conflict_do_nothing(), list(rows))
+        return _changes(conn) - before
+
+    def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
+        if not rows:
+            return
+        key = [column.name for column in table.primary_key]
+        names = [name for name in (columns or rows[0].keys()) if name not in key]
+        statement = insert(table)
+        new = statement.excluded
+        conn.execute(
+            statement.on_conflict_do_update(index_elements=key, set_={name: new[name] for name in names}), list(rows)
+        )
+
+    def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
+        if not rows:
+            return
+        statement = insert(table)
+        new = statement.excluded
+        conn.execute(
+            statement.on_conflict_do_update(
+                index_elements=[column.name for column in table.primary_key],
+                set_={name: table.c[name] + new[name] for name in columns},
+            ),
+            list(rows),
+        )
+
+    def claim(
+        self,
+        conn: Connection,
+        table: Table,
+        where: ColumnElement[bool],
+        order_by: Sequence[ColumnElement[Any]],
+        limit: int,
+    ) -> Sequence[Row[Any]]:
+        # BEGIN IMMEDIATE made this the only writer, so whatever it reads it holds.
+        return conn.execute(select(table).where(where).order_by(*order_by).limit(limit)).all()
+
+    def migrate(self) -> None:
+        with self.write() as conn:
+            metadata.create_all(conn, checkfirst=True)
+            conn.execute(insert(meta).on_conflict_do_nothing(), [{"key": "schema", "value": SCHEMA_VERSION}])
+            found = conn.execute(select(meta.c.value).where(meta.c.key == bindparam("k")), {"k": "schema"}).scalar_one()
+            if found != SCHEMA_VERSION:
+                raise WrongInput(
+                    f"the store {self.path} has schema {found}, this Tocsin knows {SCHEMA_VERSION}: install the matching version"
+                )
+
+    def backup(self, path: str) -> None:
+        target = Path(path)
+        if target.exists():
+            raise WrongInput(f"backup file {target} is there already: name a new one")
+        with _translated(target), contextlib.closing(sqlite3.connect(self.path)) as source:
+            with contextlib.closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+            target.chmod(0o600)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _changes(conn: Connection) -> int:
+    return int(conn.exec_driver_sql("SELECT total_changes()").scalar_one())
+
+
+def _refuse_unusable(path: Path) -> None:
+    """A folder that cannot be written, or a file that is no database, is told apart before anything else goes wrong."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = not path.exists()
+        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as conn:
+            conn.execute("PRAGMA journal_mode=WAL")
+            conn.execute("BEGIN IMMEDIATE")
+            conn.execute("ROLLBACK")
+        if fresh:
+            path.chmod(0o600)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailable(f"cannot use {path} as a store: {error}; check the folder's rights and space") from error
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours: what passes by itself or with space is `StoreUnavailable`; a mistake of ours stays loud."""
+    try:
+        yield
+    except OperationalError as error:
+        if "no such table" in str(error) or "no such column" in str(error) or "syntax error" in str(error):
+            raise
+        raise StoreUnavailable(f"the store {path} cannot be used just now: {error.orig}") from error
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.IntegrityError):
+            raise
+        raise StoreUnavailable(f"the store {path} is damaged or no database: {error.orig}") from error
+    except DBAPIError as error:
+        raise StoreUnavailable(f"the store {path} failed: {error.orig}") from error
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"the store {path} failed: {error}") from error
+
+
+def as_rows(found: Sequence[Row[Any]]) -> list[Mapping[str, Any]]:
+    """Rows as plain mappings by column name."""
+    return [row._mapping for row in found]

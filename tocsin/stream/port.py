@@ -1,0 +1,105 @@
+"""The stream: an append-only log of records in topics and partitions, behind one port with an embedded and a real engine.
+
+Positions are not the stream's business: they are kept in the store, in the same transaction as what was derived from the
+records (`tocsin.store.offsets`). A consumer therefore never commits; it is told where to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+MENTIONS = "mentions"
+SIGNALS = "signals"
+ALERT_EVENTS = "alert-events"
+MAX_RECORD_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of the log. `value` is at most `MAX_RECORD_BYTES`; `appended_at` is the appender's clock."""
+
+    topic: str
+    partition: int
+    offset: int
+    value: bytes
+    appended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What was asked for is no longer there: records from `wanted` up to, not including, `available` are lost to us."""
+
+    partition: int
+    wanted: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """What one poll brought. `assigned` are this consumer's partitions now; `gained` and `lost` since the last poll."""
+
+    records: Sequence[Record] = ()
+    assigned: frozenset[int] = frozenset()
+    gained: frozenset[int] = frozenset()
+    lost: frozenset[int] = frozenset()
+    gaps: Sequence[Gap] = field(default=())
+
+
+class Consumer(Protocol):
+    """One member of a group on one topic. Used by one thread.
+
+    A gained partition yields nothing until it was `seek`ed. After a `Gap` a partition yields nothing until the next `seek`.
+    Records of a partition come in order of their offsets, without holes but for those said by a `Gap`.
+    """
+
+    def poll(self, timeout: timedelta, max_bytes: int = 4 * 1024 * 1024) -> Polled:
+        """Wait up to `timeout` for records; keep the membership alive. Raises `StreamUnavailable` when the stream is away."""
+        ...
+
+    def seek(self, partition: int, offset: int) -> None: ...
+
+    def pause(self, partitions: frozenset[int]) -> None: ...
+
+    def resume(self, partitions: frozenset[int]) -> None: ...
+
+    def close(self) -> None:
+        """Leave the group at once, so that others take over within seconds."""
+        ...
+
+
+class Stream(Protocol):
+    """A log. Thread-safe but for its consumers."""
+
+    url: str
+    cluster: str  # identity of this very log: offsets of another one mean nothing here
+
+    def ensure_topic(self, topic: str, partitions: int) -> int:
+        """Make the topic if it is not there; return how many partitions it has (which may be another number)."""
+        ...
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions the topic has; raises `NotFound` where there is no such topic."""
+        ...
+
+    def append(self, topic: str, records: Sequence[tuple[int, bytes]], at: datetime) -> None:
+        """Append `(partition, value)` in order. On return every one is durable; when it raises, any of them may be.
+
+        Raises `StreamFull` when half of what is kept is still unread (the caller answers "later"), `StreamUnavailable` when
+        the stream is away, `WrongInput` for a value over `MAX_RECORD_BYTES`.
+        """
+        ...
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """Per partition the offset that the next record will get."""
+        ...
+
+    def trim(self, topic: str, before: dict[int, int]) -> None:
+        """Everything before these offsets may be dropped. An engine with its own retention may ignore it."""
+        ...
+
+    def consumer(self, topic: str, group: str, member: str) -> Consumer: ...
+
+    def close(self) -> None: ...
