@@ -1,0 +1,216 @@
+"""Negativity: a larger share of negatives than this monitor is used to, over 15 minutes, 1 hour or 6 hours.
+
+The share of negatives among the scored mentions of a span is held against a baseline share, on the arc-sine
+scale where the variance of a share does not depend on the share. What makes shares vary more than coins do
+(one thread, one topic, one hour) is a correlation between mentions: a thousand mentions of one evening are
+worth some thirty. A reading is over only if the lower end of the observed share's interval (Wilson's, for
+that effective number) is above the baseline by a margin.
+
+`detail`: span_s, z, scored, negative, margin, threshold, recent_score, adaptive_expected, complete, spans,
+window_taught, reason. observed, lower and upper are the share of the span and its 95 % interval; expected is
+the baseline share.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import msgspec
+
+from processors.signals.spans import moved, spans_in_windows, up_to_an_hour
+from processors.signals.statistics import Tail, TailRule, tidy, wilson
+from processors.signals.types import Reading, Sensitivity, WindowCounts
+
+PRIOR_SHARE, PRIOR_SCORED = 0.2, 10.0
+CORRELATION = 0.03  # between two mentions of one span, as a prior; the learned spread multiplies it
+PROTECTED_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 7, 6.0
+SPREAD_HALF_LIFE_H = 24.0 * 14
+MARGIN = 0.05
+AT_LEAST_SCORED = 10
+LEARNING, LEARNING_SCORED = timedelta(hours=2), 30.0
+TAIL = TailRule()
+
+
+class NegativityState(msgspec.Struct, frozen=True):
+    """What one monitor's negativity detector remembers. `protected` and `adaptive` are (negative, scored),
+    fading; `recent` the last windows' (negative, scored), newest last; `spread` and `tails` have one place
+    per span."""
+
+    first: datetime | None = None
+    next: datetime | None = None
+    protected: tuple[float, float] = (0.0, 0.0)
+    adaptive: tuple[float, float] = (0.0, 0.0)
+    recent: tuple[tuple[int, int], ...] = ()
+    spread: tuple[float, ...] = ()
+    tails: tuple[Tail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One span: its counts, how far its share is from the baseline's in units of this monitor's own
+    spread, and the share's interval."""
+
+    windows: int
+    scored: int
+    negative: int
+    z: float
+    score: float
+    lower: float
+    upper: float
+
+
+class Negativity:
+    """The detector. `length` is the length of the windows; the zone is taken for the port's sake: shares
+    have no season here."""
+
+    kind = "negativity"
+    version = "negativity-1"
+
+    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
+        self._zone = zone
+        self._length = length
+        self._hours = length.total_seconds() / 3600.0
+        spans = spans_in_windows(length)
+        self._spans = spans[1:] if len(spans) > 1 else spans
+        self._recent_spans = up_to_an_hour(self._spans, length)
+
+    def initial(self) -> NegativityState:
+        n = len(self._spans)
+        return NegativityState(spread=(1.0,) * n, tails=(Tail(),) * n)
+
+    def judge(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
+        past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
+        base = _share(state.protected)
+        looks = [self._look(state, place, window, past, base) for place in range(len(self._spans))]
+        threshold = sensitivity.threshold
+        recent = max(look.score for look in looks[: self._recent_spans])
+        learning = self._learning(state, window)
+        reasons = [_why_not(look, base, recent, threshold, sensitivity) for look in looks]
+        passed = [look for look, reason in zip(looks, reasons, strict=True) if reason is None]
+        shown = max(passed or looks, key=lambda look: (look.score, look.scored))
+        reason = "learning" if learning else _why_not(shown, base, recent, threshold, sensitivity)
+        scored = shown.scored
+        return Reading(
+            kind=self.kind,
+            start=window.start,
+            length=window.length,
+            score=round(shown.score, 4),
+            observed=round(shown.negative / scored, 6) if scored else 0.0,
+            expected=round(base, 6),
+            lower=round(shown.lower, 6),
+            upper=round(shown.upper, 6),
+            over=reason is None,
+            state="learning" if learning else "warm",
+            detail={
+                "span_s": shown.windows * window.length.total_seconds(),
+                "z": round(shown.z, 4),
+                "scored": scored,
+                "negative": shown.negative,
+                "margin": MARGIN,
+                "threshold": round(threshold, 4),
+                "recent_score": round(recent, 4),
+                "adaptive_expected": round(_share(state.adaptive), 6),
+                "complete": window.complete,
+                "spans": [round(look.z, 4) for look in looks],
+                "window_taught": round(self._taught(looks, window, base), 6),
+                "reason": reason or "over",
+            },
+        )
+
+    def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
+        if not window.complete or (state.next is not None and window.start < state.next):
+            return state
+        if state.first is None and window.scored == 0:
+            return state
+        warm = state.first is not None and not self._learning(state, window)
+        taught = float(reading.detail["window_taught"]) if warm else float(window.negative)
+        past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
+        zs = reading.detail["spans"]
+        return NegativityState(
+            first=state.first or window.start,
+            next=window.end,
+            protected=_fade(state.protected, PROTECTED_HALF_LIFE_H, self._hours, taught, window.scored),
+            adaptive=_fade(state.adaptive, ADAPTIVE_HALF_LIFE_H, self._hours, window.negative, window.scored),
+            recent=(*past, (window.negative, window.scored))[-self._spans[-1] :],
+            spread=tuple(self._spread(s, z) for s, z in zip(state.spread, zs, strict=True))
+            if warm
+            else state.spread,
+            tails=tuple(TAIL.after(t, z, self._hours) for t, z in zip(state.tails, zs, strict=True))
+            if warm
+            else state.tails,
+        )
+
+    def accept(self, state: NegativityState) -> NegativityState:
+        return msgspec.structs.replace(state, protected=state.adaptive, recent=())
+
+    def _look(
+        self,
+        state: NegativityState,
+        place: int,
+        window: WindowCounts,
+        past: tuple[tuple[int, int], ...],
+        base: float,
+    ) -> _Look:
+        n, spread = self._spans[place], state.spread[place]
+        span = past[-(n - 1) :] if n > 1 else ()
+        scored = window.scored + sum(p[1] for p in span)
+        negative = window.negative + sum(p[0] for p in span)
+        spread *= 1.0 + max(0, scored - 1) * CORRELATION
+        variance = spread + scored / (PRIOR_SCORED + state.protected[1])
+        away = _arc((negative + 0.375) / (scored + 0.75)) - _arc(base) if scored else 0.0
+        z = math.sqrt(scored / variance) * away
+        lower, upper = wilson(negative / spread, scored / spread)
+        score = TAIL.rarity(state.tails[place], z, len(self._spans))
+        return _Look(n, scored, negative, z, score, lower, upper)
+
+    def _taught(self, looks: list[_Look], window: WindowCounts, base: float) -> float:
+        """The negatives of this window that the protected baseline is taught: all, unless the last hour's
+        share is above the baseline by more than its interval; then in proportion down to the end of that
+        interval."""
+        hour = looks[self._recent_spans - 1]
+        if hour.lower <= base or not hour.negative:
+            return float(window.negative)
+        ordinary = base + (hour.negative / hour.scored - hour.lower)
+        return window.negative * min(1.0, ordinary * hour.scored / hour.negative)
+
+    def _spread(self, spread: float, z: float) -> float:
+        step = 1.0 - 0.5 ** (self._hours / SPREAD_HALF_LIFE_H)
+        return tidy(max(0.5, spread * (1.0 + step * (min(9.0, z * z) - 1.0))))
+
+    def _learning(self, state: NegativityState, window: WindowCounts) -> bool:
+        if state.first is None or window.start - state.first < LEARNING:
+            return True
+        return state.protected[1] < LEARNING_SCORED
+
+
+def _share(sums: tuple[float, float]) -> float:
+    return (sums[0] + PRIOR_SHARE * PRIOR_SCORED) / (sums[1] + PRIOR_SCORED)
+
+
+def _arc(share: float) -> float:
+    """The arc-sine transform (Anscombe 1948): variance 1/n whatever the share."""
+    return 2.0 * math.asin(math.sqrt(min(1.0, max(0.0, share))))
+
+
+def _fade(
+    sums: tuple[float, float], half_life_h: float, hours: float, negative: float, scored: float
+) -> tuple[float, float]:
+    keep = 0.5 ** (hours / half_life_h)
+    return (tidy(sums[0] * keep + negative), tidy(sums[1] * keep + scored))
+
+
+def _why_not(
+    look: _Look, base: float, recent: float, threshold: float, sensitivity: Sensitivity
+) -> str | None:
+    """The first reason why this span is not over, or None."""
+    if look.score < threshold:
+        return "as expected"
+    if look.scored < AT_LEAST_SCORED or look.negative < sensitivity.at_least_mentions:
+        return "too few mentions"
+    if look.lower <= base + MARGIN:
+        return "within the margin"
+    if recent < threshold / 2:
+        return "no longer so"
+    return None

@@ -1,0 +1,103 @@
+"""The few formulas that the detectors share. Standard library only, floats in, floats out.
+
+Sources: Anscombe (1948), The transformation of Poisson, binomial and negative-binomial data; Wilson (1927),
+Probable inference; Coles (2001), An Introduction to Statistical Modeling of Extreme Values, chapters 4 and 5
+(peaks over a threshold, declustering by runs).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+
+NORMAL_95 = 1.959964
+
+
+def steady(count: float, kappa: float) -> float:
+    """Anscombe's transform of a count whose variance is proportional to mean + kappa * mean**2: spread
+    about 1 at every mean."""
+    root = math.sqrt(kappa)
+    return 2.0 / root * math.asinh(math.sqrt(kappa * (max(0.0, count) + 0.375)))
+
+
+def unsteady(value: float, kappa: float) -> float:
+    """The count whose transform is `value`; 0 for what lies below every count."""
+    root = math.sqrt(kappa)
+    return max(0.0, math.sinh(max(0.0, value) * root / 2.0) ** 2 / kappa - 0.375)
+
+
+def wilson(part: float, of: float, z: float = NORMAL_95) -> tuple[float, float]:
+    """Wilson's score interval for a share; (0, 1) where there is nothing to judge by. `of` may be an
+    effective number."""
+    if of <= 0:
+        return (0.0, 1.0)
+    share = min(1.0, max(0.0, part / of))
+    middle = share + z * z / (2 * of)
+    reach = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    scale = 1 + z * z / of
+    return (max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale))
+
+
+class Tail(msgspec.Struct, frozen=True, array_like=True):
+    """The peaks over a level that a monitor has had, declustered: what rarity is measured by.
+
+    `weeks` of exposure, `peaks` counted and the sum of their `excess` over the level (all fade); `peak` is
+    the highest excess of the cluster that is going on (0 where none is), `quiet_h` the hours since the level
+    was last exceeded.
+    """
+
+    weeks: float = 0.0
+    peaks: float = 0.0
+    excess: float = 0.0
+    peak: float = 0.0
+    quiet_h: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TailRule:
+    """How a tail is kept and read: exceedances of `level` at most `run_h` hours apart are one cluster; the
+    prior speaks with the weight of `prior_weeks` at `prior_rate` clusters a week and of `prior_peaks`
+    peaks of `prior_excess`; the past fades by half in `half_life_weeks`. A peak counts with at most `cap`
+    times the mean excess, so that one real crisis does not deafen."""
+
+    level: float = 2.5
+    run_h: float = 6.0
+    prior_rate: float = 7.0
+    prior_weeks: float = 1.0
+    prior_excess: float = 1.0
+    prior_peaks: float = 6.0
+    cap: float = 4.0
+    half_life_weeks: float = 8.0
+
+    def mean_excess(self, tail: Tail) -> float:
+        return (tail.excess + self.prior_peaks * self.prior_excess) / (tail.peaks + self.prior_peaks)
+
+    def rate(self, tail: Tail) -> float:
+        """Clusters over `level` a week."""
+        return (tail.peaks + self.prior_rate * self.prior_weeks) / (tail.weeks + self.prior_weeks)
+
+    def rarity(self, tail: Tail, z: float, looks: float) -> float:
+        """The score of `z`: 3 where clusters as high, over `looks` ways of looking, come once a week, and
+        1 more for each factor of ten; from the level downwards it falls in a straight line to 0 at z = 0."""
+        at_level = max(0.5, 3.0 - math.log10(looks * self.rate(tail)))
+        if z <= self.level:
+            return max(0.0, at_level * z / self.level)
+        return at_level + (z - self.level) / (self.mean_excess(tail) * math.log(10.0))
+
+    def after(self, tail: Tail, z: float, hours: float) -> Tail:
+        """The tail after one more window of so many hours whose statistic was `z`."""
+        keep = 0.5 ** (hours / (168.0 * self.half_life_weeks))
+        weeks = tail.weeks * keep + hours / 168.0
+        peaks, excess, peak, quiet = tail.peaks * keep, tail.excess * keep, tail.peak, tail.quiet_h + hours
+        if z > self.level:
+            peak, quiet = max(peak, z - self.level), 0.0
+        elif peak > 0.0 and quiet >= self.run_h:
+            peaks, excess, peak = peaks + 1.0, excess + min(peak, self.cap * self.mean_excess(tail)), 0.0
+        return Tail(tidy(weeks), tidy(peaks), tidy(excess), tidy(peak), tidy(min(quiet, 1e4)))
+
+
+def tidy(value: float) -> float:
+    """Rounded to nine decimals: what is kept is short and the same on every machine."""
+    return round(value, 9)

@@ -1,0 +1,241 @@
+"""Volume: more mentions than this monitor's hours lead one to expect, in 5 minutes, 15 minutes, 1 hour or 6
+hours.
+
+A sudden burst shows in the last window, a slow ramp and a small brand in the last hours; one reading looks at
+all spans and reports the rarest. Per span the sum is held against its expectation on Anscombe's scale,
+divided by the spread that this monitor really has (its variance is many times its mean), and turned into
+rarity by the tail of its own past peaks. The formulas, defaults and their reasons: docs/detection.md.
+
+`detail`: span_s, z, ratio, threshold, recent_score (spans up to an hour), adaptive_expected and
+window_expected (mentions in the window itself), doubt, complete, spans (z of each span), reason (why it is or
+is not over).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+import msgspec
+
+from processors.signals.baseline import Baseline, absorb, accepted, expect
+from processors.signals.spans import HOUR, spans_in_windows, up_to_an_hour
+from processors.signals.statistics import NORMAL_95, Tail, TailRule, steady, tidy, unsteady
+from processors.signals.types import Reading, Sensitivity, WindowCounts
+
+KAPPA = 0.05  # variance of the unexplained rate over its square; the spread multiplies it
+PRIOR_SPREAD = 1.5
+SPREAD_HALF_LIFE_H = 24.0 * 14
+LEARNING = timedelta(hours=2)
+SILENCE = timedelta(hours=24)
+YOUNG = timedelta(days=7)
+TAIL = TailRule()
+
+
+class Recent(msgspec.Struct, frozen=True, array_like=True):
+    """The last windows, newest last: mentions seen, mentions due, and the variance that our doubt adds
+    (mentions due times doubt). A window that is unknown is 0 in all three."""
+
+    seen: tuple[int, ...] = ()
+    due: tuple[float, ...] = ()
+    doubt: tuple[float, ...] = ()
+
+
+class VolumeState(msgspec.Struct, frozen=True):
+    """What one monitor's volume detector remembers. `spread` and `tails` have one place per span."""
+
+    first: datetime | None = None
+    next: datetime | None = None
+    last_mention: datetime | None = None
+    baseline: Baseline = Baseline()
+    recent: Recent = Recent()
+    spread: tuple[float, ...] = ()
+    tails: tuple[Tail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One span: what was seen, what was due, and how far apart they are in units of this monitor's own
+    spread."""
+
+    windows: int
+    observed: int
+    expected: float
+    sigma: float
+    z: float
+    score: float
+
+
+class Volume:
+    """The detector. `zone` is the monitor's own; `length` the length of its windows, from a minute to a
+    day."""
+
+    kind = "volume"
+    version = "volume-1"
+
+    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
+        self._zone = zone
+        self._length = length
+        self._hours = length.total_seconds() / 3600.0
+        self._spans = spans_in_windows(length)
+        self._recent_spans = up_to_an_hour(self._spans, length)
+
+    def initial(self) -> VolumeState:
+        n = len(self._spans)
+        return VolumeState(spread=(PRIOR_SPREAD,) * n, tails=(Tail(),) * n)
+
+    def judge(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
+        due = expect(state.baseline, window.start, window.length, self._zone)
+        looks = self._looks(state, window, due.protected, due.doubt)
+        recent = max(look.score for look in looks[: self._recent_spans])
+        threshold = sensitivity.threshold
+        learning = self._learning(state, window)
+        passed = [look for look in looks if _why_not(look, recent, threshold, sensitivity) is None]
+        shown = max(passed or looks, key=lambda look: look.score)
+        reason = "learning" if learning else _why_not(shown, recent, threshold, sensitivity)
+        middle, reach = steady(shown.expected, KAPPA), NORMAL_95 * shown.sigma
+        return Reading(
+            kind=self.kind,
+            start=window.start,
+            length=window.length,
+            score=round(shown.score, 4),
+            observed=float(shown.observed),
+            expected=round(shown.expected, 4),
+            lower=round(unsteady(middle - reach, KAPPA), 4),
+            upper=round(unsteady(middle + reach, KAPPA), 4),
+            over=reason is None,
+            state="learning" if learning else "warm",
+            detail={
+                "span_s": shown.windows * window.length.total_seconds(),
+                "z": round(shown.z, 4),
+                "ratio": round(shown.observed / max(shown.expected, 1e-9), 4),
+                "threshold": round(threshold, 4),
+                "recent_score": round(recent, 4),
+                "adaptive_expected": round(due.adaptive, 6),
+                "window_expected": round(due.protected, 6),
+                "doubt": round(due.doubt, 6),
+                "complete": window.complete,
+                "spans": [round(look.z, 4) for look in looks],
+                "reason": reason or "over",
+            },
+        )
+
+    def learn(self, state: VolumeState, window: WindowCounts, reading: Reading) -> VolumeState:
+        if not window.complete or (state.next is not None and window.start < state.next):
+            return state
+        warm = not self._learning(state, window)
+        due, doubt = float(reading.detail["window_expected"]), float(reading.detail["doubt"])
+        if self._anew(state, window):
+            state = self.initial()
+        if state.first is None:
+            if window.count == 0:
+                return state
+            start = expect(state.baseline, window.start, window.length, self._zone)
+            due, doubt = tidy(start.protected), tidy(start.doubt)
+        past, keep = self._past(state, window.start), self._spans[-1]
+        recent = Recent(
+            (*past.seen, window.count)[-keep:],
+            (*past.due, due)[-keep:],
+            (*past.doubt, tidy(due * doubt))[-keep:],
+        )
+        taught = window.count * self._lesson(state, recent) if warm else float(window.count)
+        zs = reading.detail["spans"]
+        return VolumeState(
+            first=state.first or window.start,
+            next=window.end,
+            last_mention=window.start if window.count else state.last_mention,
+            baseline=absorb(state.baseline, window.start, window.length, self._zone, window.count, taught),
+            recent=recent,
+            spread=tuple(map(self._spread, state.spread, zs)) if warm else state.spread,
+            tails=tuple(TAIL.after(t, z, self._hours) for t, z in zip(state.tails, zs, strict=True))
+            if warm
+            else state.tails,
+        )
+
+    def accept(self, state: VolumeState) -> VolumeState:
+        return msgspec.structs.replace(state, baseline=accepted(state.baseline), recent=Recent())
+
+    def _looks(self, state: VolumeState, window: WindowCounts, due: float, doubt: float) -> list[_Look]:
+        past, looks = self._past(state, window.start), []
+        for n, spread, tail in zip(self._spans, state.spread, state.tails, strict=True):
+            back = slice(-(n - 1), None) if n > 1 else slice(0, 0)
+            observed = window.count + sum(past.seen[back])
+            expected = due + sum(past.due[back])
+            unknown = due * doubt + sum(past.doubt[back])
+            sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
+            z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
+            score = TAIL.rarity(tail, z, len(self._spans))
+            looks.append(_Look(n, observed, expected, sigma, z, score))
+        return looks
+
+    def _spread(self, spread: float, z: float) -> float:
+        """The variance on Anscombe's scale, from standardised residuals cut at 3; never under a Poisson's."""
+        step = 1.0 - 0.5 ** (self._hours / SPREAD_HALF_LIFE_H)
+        return tidy(max(1.0, spread * (1.0 + step * (min(9.0, z * z) - 1.0))))
+
+    def _lesson(self, state: VolumeState, recent: Recent) -> float:
+        """The part of the newest window that the protected baseline is taught: all, unless the last hour
+        is above the upper end of its interval and twice what was due; then the part that would have stayed
+        there."""
+        n = max(1, round(HOUR / self._length))
+        seen, due = sum(recent.seen[-n:]), sum(recent.due[-n:])
+        sigma = math.sqrt(state.spread[self._recent_spans - 1])
+        upper = unsteady(steady(due, KAPPA) + NORMAL_95 * sigma, KAPPA)
+        return min(1.0, max(2.0 * due, upper) / seen) if seen else 1.0
+
+    def _past(self, state: VolumeState, start: datetime) -> Recent:
+        """The recent windows as seen from `start`: what is missing in between is unknown."""
+        if state.next is None or start <= state.next:
+            return state.recent
+        missing = min(self._spans[-1], round((start - state.next) / self._length))
+        r = state.recent
+        return Recent(r.seen + (0,) * missing, r.due + (0.0,) * missing, r.doubt + (0.0,) * missing)
+
+    def _learning(self, state: VolumeState, window: WindowCounts) -> bool:
+        return state.first is None or window.start - state.first < LEARNING or self._anew(state, window)
+
+    def _anew(self, state: VolumeState, window: WindowCounts) -> bool:
+        """A young monitor that heard nothing for a whole day cannot tell silence from deafness: the next
+        mention is its first."""
+        if state.first is None or state.last_mention is None or window.count == 0:
+            return False
+        return window.start - state.last_mention > SILENCE and window.start - state.first < YOUNG
+
+
+def _why_not(look: _Look, recent: float, threshold: float, sensitivity: Sensitivity) -> str | None:
+    """The first reason why this span is not over, or None."""
+    if look.score < threshold:
+        return "as expected"
+    if look.observed < sensitivity.at_least_mentions:
+        return "too few mentions"
+    if look.observed < sensitivity.at_least_ratio * look.expected:
+        return "less than the ratio"
+    if recent < threshold / 2:
+        return "no longer so"
+    return None
+
+
+def projected_tenfold(state: VolumeState, window: WindowCounts, reading: Reading) -> bool:
+    """Whether the volume is on course for ten times what is due, within six hours of the end of `window`.
+
+    `state` is the one that `window` was judged with and `reading` the verdict.
+
+    A straight line through the last hour and the hour before it, as multiples of what was due in each, is
+    drawn on for six hours. It starts from the lower end of a one-sided 95 % interval of the last hour, so a
+    small brand's three mentions are not on course for anything. Needs eight mentions in the last hour and
+    twice what is due; ten times already counts as on course.
+    """
+    n = max(1, round(HOUR / window.length))
+    seen, due = (
+        (*state.recent.seen, window.count),
+        (*state.recent.due, float(reading.detail["window_expected"])),
+    )
+    now, due_now = sum(seen[-n:]), sum(due[-n:])
+    before, due_before = sum(seen[-2 * n : -n]), sum(due[-2 * n : -n])
+    if now < 8 or now < 2.0 * due_now:
+        return False
+    sigma = math.sqrt(max(state.spread, default=PRIOR_SPREAD))
+    least = unsteady(steady(now, KAPPA) - 1.645 * sigma, KAPPA) / max(due_now, 1.0)
+    growth = least - before / max(due_before, 1.0)
+    return least + 6.0 * max(0.0, growth) >= 10.0
