@@ -1,0 +1,297 @@
+"""Outgoing HTTP to addresses that people typed: no door into the private network, no rebinding, bounded in
+time and size.
+
+A target that resolves to a private, loopback, link-local, multicast or reserved address is refused unless
+its network is listed (setting `ingest.allowed_private_networks`). The check happens where the connection is
+made: a name is resolved once, every address it has is checked, and exactly a checked address is connected
+to. A name that changes its mind between check and use therefore gains nothing, and each hop of a redirect is
+checked like the first.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ssl import SSLContext
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from tocsin.core.errors import WrongInput
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+Resolve = Callable[[str, int], Sequence[str]]
+"""A host's addresses, as text. Raises OSError when it has none."""
+
+MAX_URL_CHARS = 2000
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+class TooLarge(WrongInput):
+    """The answer is longer than what we are willing to read."""
+
+
+def check_url(url: str) -> str:
+    """`url` if it is an absolute http or https URL with a host and without a password; raises `WrongInput`
+    otherwise.
+    """
+    if len(url) > MAX_URL_CHARS:
+        raise WrongInput(f"a URL may have {MAX_URL_CHARS} characters, this one has {len(url)}")
+    if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+        raise WrongInput(f"{url[:80]!r} has blanks or control characters in it; a URL has none")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise WrongInput(f"{url[:80]!r} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https"):
+        raise WrongInput(f"{url[:80]!r} must begin with http:// or https://")
+    if not host:
+        raise WrongInput(f"{url[:80]!r} names no host")
+    if parts.username is not None or parts.password is not None:
+        raise WrongInput(
+            f"the URL for {host} holds a user or password; give secrets as env:NAME or file:PATH"
+        )
+    return url
+
+
+def check_target(
+    url: str, allowed_networks: Sequence[str] = (), resolve: Resolve | None = None
+) -> tuple[str, ...]:
+    """The addresses behind `url`, all of them checked; raises `WrongInput` when one of them may not be
+    reached.
+
+    For a friendly answer when a target is defined. What protects is `checked_client`, which checks as it
+    connects.
+    """
+    parts = urlsplit(check_url(url))
+    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        return _checked_addresses(host, port, parse_networks(allowed_networks), resolve or _resolve)
+    except OSError as error:
+        raise WrongInput(f"the host {host!r} cannot be found: {error}") from None
+
+
+def checked_client(
+    allowed_private_networks: Sequence[str] = (),
+    timeout: timedelta = timedelta(seconds=20),
+    max_bytes: int | None = None,
+    resolve: Resolve | None = None,
+    verify: SSLContext | bool = True,
+) -> httpx.Client:
+    """An HTTP client for targets that people typed.
+
+    `timeout` bounds the whole exchange, not each read: a peer that drips bytes gets no longer. More than
+    `max_bytes` of body raises `TooLarge`, also in the middle of a stream. Compressed answers are not asked
+    for and refused (`TooLarge`), so that a small body cannot unpack into a large one. Redirects are not
+    followed unless the caller asks; proxies and credentials of the environment are not used. A refused
+    address raises `WrongInput`; whatever fails before the connection stands raises `httpx.ConnectError` or
+    `httpx.ConnectTimeout`.
+    """
+    return httpx.Client(
+        transport=_CheckedTransport(
+            parse_networks(allowed_private_networks), timeout, max_bytes, resolve or _resolve, verify
+        ),
+        timeout=timeout.total_seconds(),
+        follow_redirects=False,
+        trust_env=False,
+        headers={"user-agent": "tocsin", "accept-encoding": "identity"},
+    )
+
+
+def parse_networks(networks: Iterable[str]) -> tuple[Network, ...]:
+    """CIDR texts as networks. Raises `WrongInput` naming the bad one."""
+    parsed = []
+    for text in networks:
+        try:
+            parsed.append(ip_network(text, strict=False))
+        except ValueError as error:
+            raise WrongInput(
+                f"allowed_private_networks: {text!r} is no network: {error}; write for example 10.0.0.0/8"
+            ) from None
+    return tuple(parsed)
+
+
+def refusal(address: str, allowed: Sequence[Network] = ()) -> str | None:
+    """Why this address may not be connected to, in one word or two; None when it may."""
+    found = ip_address(address.partition("%")[0])
+    if any(found.version == network.version and found in network for network in allowed):
+        return None
+    for inner in _embedded(found):
+        reason = refusal(str(inner), allowed)
+        if reason:
+            return reason
+    if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
+        return None  # judged above, as the address it stands for
+    rules = (
+        ("unspecified", found.is_unspecified),
+        ("loopback", found.is_loopback),
+        ("link-local", found.is_link_local),
+        ("multicast", found.is_multicast),
+        ("site-local", isinstance(found, IPv6Address) and found.is_site_local),
+        ("private", found.is_private),
+        ("reserved", found.is_reserved and not (isinstance(found, IPv6Address) and found in _NAT64)),
+        ("not public", not found.is_global),
+    )
+    return next((name for name, holds in rules if holds), None)
+
+
+def _embedded(address: Address) -> list[IPv4Address]:
+    """The IPv4 addresses that an IPv6 address carries: mapped, 6to4, Teredo, NAT64."""
+    if isinstance(address, IPv4Address):
+        return []
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address in _NAT64:
+        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    return [inner for inner in found if inner is not None]
+
+
+def _resolve(host: str, port: int) -> Sequence[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+def _checked_addresses(host: str, port: int, allowed: Sequence[Network], resolve: Resolve) -> tuple[str, ...]:
+    addresses = tuple(resolve(host, port))
+    if not addresses:
+        raise OSError(f"{host} has no address")
+    for address in addresses:
+        reason = refusal(address, allowed)
+        if reason:
+            raise WrongInput(
+                f"the host {host!r} resolves to {address}, a {reason} address; list its network in "
+                "ingest.allowed_private_networks if that is meant"
+            )
+    return addresses
+
+
+class _CheckedBackend(httpcore.NetworkBackend):
+    """Connects to checked addresses only, and gives each connection a deadline."""
+
+    def __init__(self, allowed: Sequence[Network], timeout: timedelta, resolve: Resolve) -> None:
+        self._allowed, self._timeout, self._resolve = allowed, timeout, resolve
+        self._inner = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002  # the port's; ours is the deadline of the whole exchange
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        deadline = time.monotonic() + self._timeout.total_seconds()
+        try:
+            addresses = _checked_addresses(host, port, self._allowed, self._resolve)
+        except (OSError, UnicodeError) as error:
+            raise httpcore.ConnectError(f"the host {host!r} cannot be found: {error}") from error
+        failure: Exception = httpcore.ConnectError(f"the host {host!r} has no address")
+        for address in addresses:
+            try:
+                stream = self._inner.connect_tcp(
+                    address, port, max(0.001, deadline - time.monotonic()), local_address, socket_options
+                )
+                return _DeadlineStream(stream, deadline)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    def connect_unix_socket(
+        self,
+        path: str,  # noqa: ARG002  # the port's; refused whatever it is
+        timeout: float | None = None,  # noqa: ARG002
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+    ) -> httpcore.NetworkStream:
+        raise WrongInput("a socket file is no target")
+
+    def sleep(self, seconds: float) -> None:
+        self._inner.sleep(seconds)
+
+
+class _DeadlineStream(httpcore.NetworkStream):
+    """A connection that ends at its deadline, however slowly the other side keeps talking."""
+
+    def __init__(self, inner: httpcore.NetworkStream, deadline: float) -> None:
+        self._inner, self._deadline = inner, deadline
+
+    def _left(self, timeout: float | None, error: type[Exception]) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise error("the exchange took longer than its time limit")
+        return left if timeout is None else min(timeout, left)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, self._left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._left(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left = self._left(timeout, httpcore.ConnectTimeout)
+        return _DeadlineStream(self._inner.start_tls(ssl_context, server_hostname, left), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+class _CheckedTransport(httpx.HTTPTransport):
+    def __init__(
+        self,
+        allowed: Sequence[Network],
+        timeout: timedelta,
+        max_bytes: int | None,
+        resolve: Resolve,
+        verify: SSLContext | bool,
+    ) -> None:
+        super().__init__(verify=verify, trust_env=False)
+        self._max_bytes = max_bytes
+        # httpx has no door for a network backend; the pool is the one thing it holds, so it is replaced
+        # whole. No connection is kept: its deadline belongs to one exchange.
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(verify=verify, trust_env=False),
+            max_keepalive_connections=0,
+            network_backend=_CheckedBackend(allowed, timeout, resolve),
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if self._max_bytes is None:
+            return response
+        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        length = response.headers.get("content-length", "0")
+        if encoding not in ("", "identity") or (length.isdigit() and int(length) > self._max_bytes):
+            response.close()
+            what = f"{encoding} packed" if encoding not in ("", "identity") else f"{length} bytes long"
+            raise TooLarge(
+                f"the answer of {request.url.host} is {what}; at most {self._max_bytes} plain bytes are read"
+            )
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        response.stream = _BoundedStream(response.stream, self._max_bytes, request.url.host)
+        return response
+
+
+class _BoundedStream(httpx.SyncByteStream):
+    def __init__(self, inner: httpx.SyncByteStream, max_bytes: int, host: str) -> None:
+        self._inner, self._max_bytes, self._host = inner, max_bytes, host
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._inner:
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise TooLarge(f"the answer of {self._host} is longer than {self._max_bytes} bytes")
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()
