@@ -1,0 +1,142 @@
+"""Links that do one thing once: sign-in links, and the button behind a notice's link.
+
+A token is 256 random bits; only its SHA-256 is stored. Looking at a link changes nothing (mail scanners and chat previews
+follow links); spending it is one conditional update, so of two that press at once one wins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from tocsin.core.errors import NotAllowed, NotFound
+from tocsin.store import schema as s
+
+SIGNIN_TTL = timedelta(minutes=15)
+ACTION_TTL = timedelta(days=3)
+KEEP_DEAD = timedelta(days=30)  # a spent or expired link can still say so for this long
+
+
+class LinkRefused(NotAllowed):
+    """The link was used already or has expired; the message says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionLink:
+    """What the link behind a notice may do: this one `action`, on this alert, as this person, until it is spent."""
+
+    alert_id: str
+    person_id: str
+    action: str
+    expires_at: datetime
+    spent_at: datetime | None
+
+    def usable(self, now: datetime) -> bool:
+        """Whether its button would still work."""
+        return self.spent_at is None and now < self.expires_at
+
+
+def hash_token(token: str) -> str:
+    """What is stored of a token: 64 hex digits. Tokens are random, so a plain hash is enough."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def new_token() -> str:
+    """256 random bits as 43 characters that need no escaping in a URL."""
+    return secrets.token_urlsafe(32)
+
+
+def signin_path(token: str) -> str:
+    """The path of a sign-in link, to be put after the page's address."""
+    return f"/signin/{token}"
+
+
+def action_path(token: str) -> str:
+    """The path of a notice's link, to be put after the page's address."""
+    return f"/links/{token}"
+
+
+def make_signin_link(conn: Connection, person_id: str, now: datetime, ttl: timedelta = SIGNIN_TTL) -> str:
+    """A new link for this person; returns its token, which is shown once and not stored."""
+    token, links = new_token(), s.signin_links
+    conn.execute(delete(links).where(links.c.expires_at < now - KEEP_DEAD))
+    conn.execute(
+        insert(links).values(
+            token_hash=hash_token(token), person_id=person_id, created_at=now, expires_at=now + ttl
+        )
+    )
+    return token
+
+
+def look_at_signin_link(conn: Connection, token: str, now: datetime) -> str:
+    """The id of the person who would be signed in. Raises `NotFound` or `LinkRefused`."""
+    links = s.signin_links
+    row = conn.execute(select(links).where(links.c.token_hash == hash_token(token))).one_or_none()
+    if row is None:
+        raise NotFound("there is no such sign-in link; make a new one with: tocsin signin")
+    if row.spent_at is not None:
+        raise LinkRefused("this sign-in link was used already; make a new one with: tocsin signin")
+    if now >= row.expires_at:
+        raise LinkRefused("this sign-in link has expired; make a new one with: tocsin signin")
+    return str(row.person_id)
+
+
+def spend_signin_link(conn: Connection, token: str, now: datetime) -> str:
+    """Use the link up and return the person's id. Raises as `look_at_signin_link` does."""
+    person, links = look_at_signin_link(conn, token, now), s.signin_links
+    unspent = links.c.token_hash == hash_token(token), links.c.spent_at.is_(None)
+    if conn.execute(update(links).where(*unspent).values(spent_at=now)).rowcount != 1:
+        raise LinkRefused("this sign-in link was used already; make a new one with: tocsin signin")
+    return person
+
+
+def make_action_link(
+    conn: Connection,
+    *,
+    alert_id: str,
+    person_id: str,
+    action: str,
+    now: datetime,
+    ttl: timedelta = ACTION_TTL,
+) -> str:
+    """A link whose one button does `action` on this alert as this person; returns its token."""
+    token, links = new_token(), s.action_tokens
+    conn.execute(delete(links).where(links.c.expires_at < now - KEEP_DEAD))
+    conn.execute(
+        insert(links).values(
+            token_hash=hash_token(token),
+            alert_id=alert_id,
+            person_id=person_id,
+            action=action,
+            created_at=now,
+            expires_at=now + ttl,
+        )
+    )
+    return token
+
+
+def look_at_action_link(conn: Connection, token: str) -> ActionLink:
+    """What the link is for, used and expired ones too (their card is still shown). Raises `NotFound`."""
+    links = s.action_tokens
+    row = conn.execute(select(links).where(links.c.token_hash == hash_token(token))).one_or_none()
+    if row is None:
+        raise NotFound("there is no such link, or it is older than 30 days; sign in to see the alert")
+    return ActionLink(row.alert_id, row.person_id, row.action, row.expires_at, row.spent_at)
+
+
+def spend_action_link(conn: Connection, token: str, now: datetime) -> ActionLink:
+    """Use the link up and return what it is for; the caller does it in the same transaction.
+
+    Raises `NotFound`, or `LinkRefused` when it was used or has expired.
+    """
+    link, links = look_at_action_link(conn, token), s.action_tokens
+    if link.spent_at is None and now >= link.expires_at:
+        raise LinkRefused("this link has expired; sign in to act on the alert")
+    unspent = links.c.token_hash == hash_token(token), links.c.spent_at.is_(None)
+    if conn.execute(update(links).where(*unspent).values(spent_at=now)).rowcount != 1:
+        raise LinkRefused("this link was used already; sign in to do more")
+    return link
