@@ -23,9 +23,8 @@ DAY_KEEP = 0.85  # of what an hour of the day knows, from one day to the next: a
 WEEK_KEEP = 0.8  # of what an hour of the week knows, from one week to the next: a memory of about five weeks
 PRIOR_MENTIONS = 1.0  # the level's prior: one mention ...
 PRIOR_HOURS = 1.0  # ... in one hour
-UNSEEN_HOUR = (
-    0.5  # variance of the logarithm of an hour of the day that was never met: day over night is 2 to 8 times
-)
+UNSEEN_HOUR = 0.3  # relative variance of what an hour of the day brings that was never met
+MORNING = 3.0  # such an hour may bring this many times what the last hours brought: brands wake up too
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -55,13 +54,15 @@ class Expected(msgspec.Struct, frozen=True):
 def expect(base: Baseline, start: datetime, length: timedelta, zone: tzinfo) -> Expected:
     """The expectation for one window."""
     hours = length.total_seconds() / 3600.0
-    level = rate(base.level)
-    season, doubt = _season(base, level, (start + length / 2).astimezone(zone))
+    level, recent = rate(base.level), rate(base.adaptive)
+    season, strange = _season(base, level, (start + length / 2).astimezone(zone))
+    protected = level * season
+    protected += strange * max(0.0, MORNING * recent - protected)
     return Expected(
-        protected=level * season * hours,
-        adaptive=rate(base.adaptive) * season * hours,
+        protected=protected * hours,
+        adaptive=recent * season * hours,
         season=season,
-        doubt=doubt + 1.0 / (PRIOR_MENTIONS + base.level[0]),
+        doubt=UNSEEN_HOUR * strange * strange + 1.0 / (PRIOR_MENTIONS + base.level[0]),
     )
 
 
@@ -100,19 +101,23 @@ def accepted(base: Baseline) -> Baseline:
 
 
 def _season(base: Baseline, level: float, local: datetime) -> tuple[float, float]:
-    """The seasonal factor at a local time, and the variance of its logarithm that comes from hours not met
-    yet."""
-    place, week = local.hour, local.weekday() * 24 + local.hour
-    pull = 0.5 * level + 4.0
-    day_due = base.day_due[place]
+    """The seasonal factor at a local time, and how strange this hour of the day still is: 1 never met,
+    towards 0."""
+    week, pull = local.weekday() * 24 + local.hour, _day_pull(level)
     week_pull = level + 8.0
     factor = (week_pull + base.week_seen[week]) / (week_pull + base.week_due[week])
-    return _day_factor(base, level, local) * factor, UNSEEN_HOUR * (pull / (pull + day_due)) ** 2
+    return _day_factor(base, level, local) * factor, pull / (pull + base.day_due[local.hour])
+
+
+def _day_pull(level: float) -> float:
+    """Pseudo-mentions that pull an hour of the day towards the level: a quarter of an hour's worth, and
+    two."""
+    return 0.25 * level + 2.0
 
 
 def _day_factor(base: Baseline, level: float, local: datetime) -> float:
     """The hour of the day, blended with its neighbour so that the hour does not strike."""
-    pull = 0.5 * level + 4.0
+    pull = _day_pull(level)
     here = local.hour
     away = local.minute / 60.0 - 0.5
     near = (here + (1 if away > 0 else -1)) % 24

@@ -66,7 +66,7 @@ class TailRule:
     run_h: float = 6.0
     prior_rate: float = 7.0
     prior_weeks: float = 1.0
-    prior_excess: float = 1.0
+    prior_excess: float = 0.8
     prior_peaks: float = 6.0
     cap: float = 4.0
     half_life_weeks: float = 8.0

@@ -24,13 +24,14 @@ from processors.signals.spans import HOUR, spans_in_windows, up_to_an_hour
 from processors.signals.statistics import NORMAL_95, Tail, TailRule, steady, tidy, unsteady
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 
-KAPPA = 0.05  # variance of the unexplained rate over its square; the spread multiplies it
+KAPPA = 0.03  # variance of the unexplained rate over its square; the spread multiplies it
 PRIOR_SPREAD = 1.5
 SPREAD_HALF_LIFE_H = 24.0 * 14
 LEARNING = timedelta(hours=2)
 SILENCE = timedelta(hours=24)
 YOUNG = timedelta(days=7)
-TAIL = TailRule()
+LOOKS = 2.0  # how many independent looks the overlapping spans are worth
+RELENT = 1.5
 
 
 class Recent(msgspec.Struct, frozen=True, array_like=True):
@@ -79,6 +80,7 @@ class Volume:
         self._length = length
         self._hours = length.total_seconds() / 3600.0
         self._spans = spans_in_windows(length)
+        self._rules = tuple(tail_rule(n * length) for n in self._spans)
         self._recent_spans = up_to_an_hour(self._spans, length)
 
     def initial(self) -> VolumeState:
@@ -148,7 +150,9 @@ class Volume:
             baseline=absorb(state.baseline, window.start, window.length, self._zone, window.count, taught),
             recent=recent,
             spread=tuple(map(self._spread, state.spread, zs)) if warm else state.spread,
-            tails=tuple(TAIL.after(t, z, self._hours) for t, z in zip(state.tails, zs, strict=True))
+            tails=tuple(
+                r.after(t, z, self._hours) for r, t, z in zip(self._rules, state.tails, zs, strict=True)
+            )
             if warm
             else state.tails,
         )
@@ -158,14 +162,14 @@ class Volume:
 
     def _looks(self, state: VolumeState, window: WindowCounts, due: float, doubt: float) -> list[_Look]:
         past, looks = self._past(state, window.start), []
-        for n, spread, tail in zip(self._spans, state.spread, state.tails, strict=True):
+        for n, spread, tail, rule in zip(self._spans, state.spread, state.tails, self._rules, strict=True):
             back = slice(-(n - 1), None) if n > 1 else slice(0, 0)
             observed = window.count + sum(past.seen[back])
             expected = due + sum(past.due[back])
             unknown = due * doubt + sum(past.doubt[back])
             sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
             z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
-            score = TAIL.rarity(tail, z, len(self._spans))
+            score = rule.rarity(tail, z, LOOKS)
             looks.append(_Look(n, observed, expected, sigma, z, score))
         return looks
 
@@ -182,7 +186,7 @@ class Volume:
         seen, due = sum(recent.seen[-n:]), sum(recent.due[-n:])
         sigma = math.sqrt(state.spread[self._recent_spans - 1])
         upper = unsteady(steady(due, KAPPA) + NORMAL_95 * sigma, KAPPA)
-        return min(1.0, max(2.0 * due, upper) / seen) if seen else 1.0
+        return RELENT * due / seen if seen > max(upper, RELENT * due) else 1.0
 
     def _past(self, state: VolumeState, start: datetime) -> Recent:
         """The recent windows as seen from `start`: what is missing in between is unknown."""
@@ -201,6 +205,11 @@ class Volume:
         if state.first is None or state.last_mention is None or window.count == 0:
             return False
         return window.start - state.last_mention > SILENCE and window.start - state.first < YOUNG
+
+
+def tail_rule(span: timedelta) -> TailRule:
+    """The prior of a span's tail: of its independent looks in a week, one in two hundred is a peak."""
+    return TailRule(prior_rate=max(1.0, 0.005 * (timedelta(weeks=1) / span)))
 
 
 def _why_not(look: _Look, recent: float, threshold: float, sensitivity: Sensitivity) -> str | None:

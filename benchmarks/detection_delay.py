@@ -1,0 +1,132 @@
+"""How soon, and how often: the detectors over recorded mentions, 5-minute windows, no store.
+
+python -m benchmarks.detection_delay alerts FILE... each alert, per brand (JSONL: created_at, brand, label)
+python -m benchmarks.detection_delay onset --events E FILE... minutes from the tenth mention after onset to
+the alert
+
+FILE may be gzip. `onset` reads CSV with the one column `created_at`; E is JSON: per event (the file's name)
+`onset_utc` and `tenth_tweet_after_onset`. Only closed windows are judged here; the pipeline, which also
+judges an open window whose count already crosses, can be up to one window sooner.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from processors.signals.negativity import Negativity
+from processors.signals.types import Reading, Sensitivity, WindowCounts, calm
+from processors.signals.volume import Volume
+
+LENGTH = timedelta(minutes=5)
+CALM_FOR = timedelta(hours=2)
+
+
+def main() -> None:
+    """Prints one of the two tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("table", choices=("alerts", "onset"))
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--events", type=Path)
+    parser.add_argument("--false-alerts-per-week", type=float, default=1.0)
+    given = parser.parse_args()
+    sensitivity = Sensitivity(false_alerts_per_week=given.false_alerts_per_week)
+    if given.table == "alerts":
+        for path in given.files:
+            _print_alerts(path, sensitivity)
+    else:
+        _print_onsets(given.files, json.loads(given.events.read_text()), sensitivity)
+
+
+def alerts(windows: list[WindowCounts], sensitivity: Sensitivity) -> Iterator[Reading]:
+    """The readings that would raise an alert: the first that is over since the kind was last calm for two
+    hours."""
+    for detector in (Volume(length=LENGTH), Negativity(length=LENGTH)):
+        state: Any = detector.initial()
+        raised, quiet = False, timedelta(0)
+        for window in windows:
+            reading = detector.judge(state, window, sensitivity)
+            state = detector.learn(state, window, reading)
+            if reading.over and not raised:
+                yield reading
+            raised = reading.over or (raised and quiet < CALM_FOR)
+            quiet = quiet + LENGTH if calm(reading) else timedelta(0)
+
+
+def _print_alerts(path: Path, sensitivity: Sensitivity) -> None:
+    rows: dict[str, list[tuple[datetime, str | None]]] = {}
+    for line in _lines(path):
+        row = json.loads(line)
+        rows.setdefault(row.get("brand") or "-", []).append((_time(row["created_at"]), row.get("label")))
+    print(
+        f"{'brand':16} {'kind':10} {'window ends':17} {'span':>6} {'observed':>9} {'expected':>9} {'score':>6}"
+    )
+    for brand, posts in rows.items():
+        for reading in sorted(alerts(_windows(posts), sensitivity), key=lambda r: r.start):
+            print(f"{brand:16} {_row(reading)}")
+        if not list(alerts(_windows(posts), sensitivity)):
+            print(f"{brand:16} none")
+
+
+def _print_onsets(files: list[Path], events: dict[str, Any], sensitivity: Sensitivity) -> None:
+    print(f"{'event':28} {'tenth post after onset':22} {'min to alert':>12}  alerts before the onset")
+    for path in files:
+        name = path.name.removesuffix(".csv.gz")
+        event = events[name]
+        windows = _windows([(_time(line), None) for line in _lines(path) if line[:1].isdigit()])
+        raised = [r.start + r.length for r in alerts(windows, sensitivity) if r.kind == "volume"]
+        if event.get("onset_utc"):
+            onset, tenth = _time(event["onset_utc"]), _time(event["tenth_tweet_after_onset"])
+            after = [at for at in raised if at >= onset]
+            delay = f"{(after[0] - tenth).total_seconds() / 60:.1f}" if after else "none"
+            print(f"{name:28} {tenth:%Y-%m-%d %H:%M:%S}    {delay:>12}  {sum(at < onset for at in raised)}")
+        else:
+            first = f"first alert {raised[0]:%Y-%m-%d %H:%M}" if raised else "none"
+            print(f"{name:28} {'(grew over days)':22} {first}")
+
+
+def _windows(posts: list[tuple[datetime, str | None]]) -> list[WindowCounts]:
+    """Every 5-minute window from the first post to the last."""
+    counts: Counter[int] = Counter()
+    negative: Counter[int] = Counter()
+    scored: Counter[int] = Counter()
+    for at, label in posts:
+        slot = int(at.timestamp()) // 300
+        counts[slot] += 1
+        negative[slot] += label == "negative"
+        scored[slot] += label in ("negative", "neutral", "positive")
+    return [
+        WindowCounts(datetime.fromtimestamp(s * 300, UTC), LENGTH, counts[s], negative[s], scored[s])
+        for s in range(min(counts), max(counts) + 1)
+    ]
+
+
+def _row(reading: Reading) -> str:
+    end = reading.start + reading.length
+    figure = ".0f" if reading.kind == "volume" else ".2f"
+    return (
+        f"{reading.kind:10} {end:%Y-%m-%d %H:%M}  {reading.detail['span_s'] / 60:5.0f}m "
+        f"{reading.observed:9{figure}} {reading.expected:9{figure.replace('.0', '.1')}} {reading.score:6.2f}"
+    )
+
+
+def _lines(path: Path) -> Iterator[str]:
+    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
+    with opened as lines:
+        yield from lines
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.strip()).astimezone(UTC)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""A series of counts judged row by row, as `tocsin detect` does it: the same detectors, one monitor, no
+store.
+
+`judge_lines` reads CSV and gives CSV; `SeriesJudge` holds the two detectors and the one rule that is the
+series' own: an alert is one row, not every row of a crisis.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from processors.signals.negativity import Negativity
+from processors.signals.types import CLEARLY_OVER, Reading, Sensitivity, WindowCounts, calm
+from processors.signals.volume import Volume
+from tocsin.core.errors import WrongInput
+
+HEADERS = (["timestamp", "value"], ["timestamp", "value", "negative"])
+CALM_FOR = timedelta(hours=2)
+SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)
+MOST = 10**12
+LONGEST_LINE = 1000
+
+
+class SeriesJudge:
+    """Judges the windows of one series in order. `with_negative` says whether negatives are known: then
+    many mentions alone alert nobody, for a benign peak has them too."""
+
+    def __init__(
+        self, length: timedelta, with_negative: bool, sensitivity: Sensitivity, zone: tzinfo = UTC
+    ) -> None:
+        self._sensitivity = sensitivity
+        self._volume = Volume(zone, length)
+        self._volume_state = self._volume.initial()
+        self._negativity = Negativity(zone, length)
+        self._negativity_state = self._negativity.initial()
+        self._with_negative = with_negative
+        self._open = False
+        self._calm = timedelta(0)
+
+    def row(self, window: WindowCounts) -> tuple[float, bool]:
+        """The score, 0..1, and whether this row raises an alert."""
+        volume = self._volume.judge(self._volume_state, window, self._sensitivity)
+        self._volume_state = self._volume.learn(self._volume_state, window, volume)
+        score, over, quiet = volume.score, volume.over, calm(volume)
+        if self._with_negative:
+            share = self._negativity.judge(self._negativity_state, window, self._sensitivity)
+            self._negativity_state = self._negativity.learn(self._negativity_state, window, share)
+            score, over = together(volume, share)
+            quiet = quiet and calm(share)
+        if not over:
+            score = max(0.0, min(score, self._sensitivity.threshold - 0.001))
+        return score / (score + CLEARLY_OVER), self._raises(over, quiet, window.length)
+
+    def _raises(self, over: bool, quiet: bool, length: timedelta) -> bool:
+        if over:
+            first, self._open, self._calm = not self._open, True, timedelta(0)
+            return first
+        self._calm = self._calm + length if quiet else timedelta(0)
+        self._open = self._open and self._calm < CALM_FOR
+        return False
+
+
+def together(volume: Reading, share: Reading) -> tuple[float, bool]:
+    """Volume and share as one score, and whether it is over: the share alone may be; volume only where the
+    share is half-way there as well."""
+    half = float(share.detail["threshold"]) / 2
+    confirmed = volume.over and share.score >= half
+    if share.over or confirmed:
+        return max(volume.score if confirmed else 0.0, share.score), True
+    return max(share.score, min(volume.score, half)), False
+
+
+def judge_lines(lines: Iterable[bytes], sensitivity: Sensitivity, zone: tzinfo = UTC) -> Iterator[str]:
+    """CSV lines in, CSV lines out, each as soon as it can be judged: the first row waits for the second,
+    since two rows tell the spacing. Raises WrongInput with the line's number."""
+    numbered = enumerate(lines, start=1)
+    with_negative = _header(numbered)
+    yield "timestamp,score,is_alert\n"
+    rows = (_row(number, line, with_negative, zone) for number, line in numbered if line.strip())
+    first, second = next(rows, None), next(rows, None)
+    if first is None:
+        return
+    length = _spacing(first, second)
+    judge = SeriesJudge(length, with_negative, sensitivity, zone)
+    due = first.start
+    for row in itertools.chain([first], [second] if second else [], rows):
+        due = _on_the_grid(row, due, length) + length
+        window = WindowCounts(
+            start=row.start,
+            length=length,
+            count=row.value or 0,
+            negative=row.negative or 0,
+            scored=(row.value or 0) if with_negative and row.negative is not None else 0,
+            complete=row.value is not None,
+        )
+        score, alert = judge.row(window)
+        yield f"{row.stamp},{score:.6f},{alert:d}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    stamp: str
+    start: datetime
+    value: int | None
+    negative: int | None
+
+
+def _header(numbered: Iterator[tuple[int, bytes]]) -> bool:
+    """Whether there is a third column."""
+    cells = next((_cells(number, line) for number, line in numbered), [])
+    names = [cell.strip().lower().lstrip("\ufeff") for cell in cells]
+    if names not in HEADERS:
+        raise WrongInput(
+            f"line 1: the header is {','.join(cells)[:80]!r}; it must be timestamp,value or timestamp,value,negative"
+        )
+    return len(names) == 3
+
+
+def _row(number: int, line: bytes, with_negative: bool, zone: tzinfo) -> _Row:
+    cells = [cell.strip() for cell in _cells(number, line)]
+    if len(cells) != 2 + with_negative:
+        raise WrongInput(f"line {number}: {len(cells)} columns where the header has {2 + with_negative}")
+    value = _count(number, "value", cells[1])
+    negative = _count(number, "negative", cells[2]) if with_negative else None
+    if value is not None and negative is not None and negative > value:
+        raise WrongInput(f"line {number}: negative {negative} is more than value {value}")
+    return _Row(number, cells[0], _time(number, cells[0], zone), value, negative)
+
+
+def _cells(number: int, line: bytes) -> list[str]:
+    if len(line) > LONGEST_LINE:
+        raise WrongInput(
+            f"line {number}: longer than {LONGEST_LINE} characters; a row is timestamp,value[,negative]"
+        )
+    try:
+        return next(csv.reader([line.decode("utf-8").rstrip("\r\n")]), [])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise WrongInput(f"line {number}: not CSV in UTF-8 ({error})") from error
+
+
+def _count(number: int, name: str, text: str) -> int | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MOST or value != int(value):
+        raise WrongInput(
+            f"line {number}: {name} {text[:40]!r} is not a count; give a whole number from 0, or nothing"
+        )
+    return int(value)
+
+
+def _time(number: int, text: str, zone: tzinfo) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise WrongInput(
+            f"line {number}: timestamp {text[:40]!r} is not ISO 8601, such as 2026-03-01T10:05:00Z"
+        ) from error
+
+
+def _spacing(first: _Row, second: _Row | None) -> timedelta:
+    if second is None:
+        return timedelta(minutes=5)
+    length = second.start - first.start
+    if not SHORTEST <= length <= LONGEST:
+        raise WrongInput(
+            f"line {second.line}: {length.total_seconds():g} s after the row before; the spacing must be from 1 s to 7 days"
+        )
+    return length
+
+
+def _on_the_grid(row: _Row, due: datetime, length: timedelta) -> datetime:
+    if row.start < due or (row.start - due) % length:
+        raise WrongInput(
+            f"line {row.line}: timestamp {row.stamp!r} is off the grid; the next row was due at {due.isoformat()}"
+            f" or a multiple of {length.total_seconds():g} s later"
+        )
+    return row.start
