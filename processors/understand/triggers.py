@@ -1,0 +1,95 @@
+"""Trigger terms: what makes a single mention worth a look, whatever the volume.
+
+A crisis may begin with one post ("my phone caught fire"), so some words are looked for in each matched
+mention: those of harm (`safety`), law and authorities (`regulator`), attacks (`violence`), leaked data
+(`data_breach`) and of people at the top falling (`executive`), in English, Turkish, Dutch and Romanian. The
+terms are data: triggers.toml, which also says how to write one. They tell what a post talks about, not
+whether it is true, nor about whom; a negation is not understood.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from bisect import bisect_left
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tocsin.query.fold import fold
+
+CATEGORIES = ("safety", "regulator", "violence", "data_breach", "executive")
+"""In the order in which `trigger_categories` names them."""
+MAX_CHARS = 10_000
+"""What is read of a text."""
+GAP_CHARS = 40
+"""How far apart the two parts of an `a ~ b` term may stand."""
+
+
+def trigger_categories(text: str) -> tuple[str, ...]:
+    """The categories of the terms in `text`, in the order of `CATEGORIES`; mostly none. Never raises."""
+    lexicon = _lexicon()
+    readable = _readable(text[:MAX_CHARS])
+    found: dict[int, list[tuple[int, int]]] = {}
+    for part, start, end in lexicon.parts.find_matches_as_indexes(readable, overlapping=True):
+        if readable[start - 1].isalnum() or (readable[end].isalnum() and not lexicon.is_stem[part]):
+            continue
+        found.setdefault(part, []).append((start, end))
+    if not found:
+        return ()
+    categories = {category for part in found for category in lexicon.alone[part]}
+    for part in found:
+        for then, category in lexicon.followed[part]:
+            if category not in categories and then in found and _follows(found[part], found[then]):
+                categories.add(category)
+    return tuple(category for category in CATEGORIES if category in categories)
+
+
+def _readable(text: str) -> str:
+    """Folded, hyphens and white space as one space, a space at either end: every term has neighbours."""
+    return f" {' '.join(fold(text).replace('-', ' ').split())} "
+
+
+def _follows(firsts: list[tuple[int, int]], seconds: list[tuple[int, int]]) -> bool:
+    starts = sorted(start for start, _ in seconds)
+    for _, end in firsts:
+        at = bisect_left(starts, end)
+        if at < len(starts) and starts[at] - end <= GAP_CHARS:
+            return True
+    return False
+
+
+class _Lexicon:
+    """The terms of triggers.toml, ready to be looked for in one pass."""
+
+    def __init__(self, terms: dict[str, dict[str, list[str]]]) -> None:
+        from ahocorasick_rs import AhoCorasick
+
+        numbers: dict[tuple[str, bool], int] = {}
+        alone: dict[int, set[str]] = {}
+        followed: dict[int, set[tuple[int, str]]] = {}
+
+        def number(written: str) -> int:
+            stem = written.endswith("*")
+            return numbers.setdefault((_readable(written.removesuffix("*")).strip(), stem), len(numbers))
+
+        for category, by_language in terms.items():
+            for term in (term for written in by_language.values() for term in written):
+                first, gap, second = (piece.strip() for piece in term.partition("~"))
+                if gap:
+                    followed.setdefault(number(first), set()).add((number(second), category))
+                else:
+                    alone.setdefault(number(first), set()).add(category)
+        self.is_stem = [stem for _, stem in numbers]
+        self.alone = [tuple(sorted(alone.get(part, ()))) for part in range(len(numbers))]
+        self.followed = [tuple(sorted(followed.get(part, ()))) for part in range(len(numbers))]
+        self.parts: Any = AhoCorasick([words for words, _ in numbers])
+
+
+@cache
+def _lexicon() -> _Lexicon:
+    return _Lexicon(trigger_terms())
+
+
+def trigger_terms() -> dict[str, dict[str, list[str]]]:
+    """What triggers.toml says: category -> language -> terms as written."""
+    return tomllib.loads(Path(__file__).with_name("triggers.toml").read_text(encoding="utf-8"))
