@@ -1,0 +1,116 @@
+"""The app, put together in an order one can read. Nothing happens on import; `create_app` makes no connection either.
+
+For the page (api/pages): `api/pages/site.py` offers `add_pages(app)`, which extends `app.router.routes` with its routes
+(and a Mount at /static), and sets `app.state.draw_problem` (see `api.problems`). Its rules are `PAGES` in
+`api/doors/rules.py`. In a handler: `house_of(request)`, `principal_of(request)`, `visitor_of(request)` on open routes,
+`form_of(request)` (api/house.py); every form of a signed-in person carries `principal.csrf` as the field `csrf`. Signing in:
+`sign_in`, `set_cookie`, `clear_cookie`, `sign_out`, `token_of` (api/doors/sessions.py), `look_at_signin_link`,
+`look_at_action_link`, `spend_action_link` (tocsin/links.py). Never `include_router`: the guard wants a flat list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import func, select
+from starlette.concurrency import run_in_threadpool
+
+from api import problems
+from api.doors.guard import stand_before
+from api.doors.keys import note_uses
+from api.doors.limits import RateLimiter
+from api.doors.rules import RULES, Rule
+from api.house import House, Runtime
+from api.live import Hub
+from api.metrics import Metrics
+from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
+from api.routes import health
+from tocsin.core.errors import TocsinError
+from tocsin.store import schema as s
+from tocsin.version import __version__
+
+log = structlog.get_logger(__name__)
+
+NOTE_USES_EVERY_S = 30.0
+ROUTERS: tuple[APIRouter, ...] = (health.router,)
+
+
+def create_app(runtime: Runtime, rules: Mapping[tuple[str, str], Rule] = RULES) -> FastAPI:
+    """The whole service over this runtime. Every route has a rule in `rules`; one without is refused to everybody."""
+    house = _furnish(runtime)
+    app = FastAPI(
+        title="Tocsin",
+        version=__version__,
+        description="Social listening and crisis detection. See docs/api.md.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.house = house
+    for router in ROUTERS:
+        app.router.routes.extend(router.routes)
+    _add_pages(app)
+    stand_before(app, rules)
+    problems.install(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(TimeBound)
+    app.add_middleware(BodyLimit, most=house.settings.api.max_body_bytes)
+    app.add_middleware(HostCheck, settings=house.settings.api)
+    app.add_middleware(Outermost, metrics=house.metrics)
+    return app
+
+
+def _furnish(runtime: Runtime) -> House:
+    def newest() -> int:
+        with runtime.store.read() as conn:
+            return int(conn.execute(select(func.max(s.alert_events.c.seq))).scalar() or 0)
+
+    limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
+    return House(runtime, limiter, Metrics(), Hub(newest))
+
+
+def _add_pages(app: FastAPI) -> None:
+    """The page's routes (`api.pages.site.add_pages(app)`); its rules are `PAGES` in `api.doors.rules`."""
+    with contextlib.suppress(ModuleNotFoundError):
+        from api.pages.site import add_pages
+
+        add_pages(app)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    house: House = app.state.house
+    task = asyncio.create_task(_note_uses_now_and_then(house))
+    try:
+        yield
+    finally:
+        house.hub.stop()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await run_in_threadpool(_note_uses, house)
+
+
+async def _note_uses_now_and_then(house: House) -> None:
+    while True:
+        await asyncio.sleep(NOTE_USES_EVERY_S)
+        await run_in_threadpool(_note_uses, house)
+
+
+def _note_uses(house: House) -> None:
+    uses, house.key_uses = house.key_uses, {}
+    if not uses:
+        return
+    try:
+        with house.store.write() as conn:
+            note_uses(conn, uses)
+    except TocsinError as error:
+        log.warning("last uses of keys not stored", kind=type(error).__name__)

@@ -1,0 +1,84 @@
+"""One look a second at the newest alert event, for however many clients wait for the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from starlette.concurrency import run_in_threadpool
+
+from tocsin.core.errors import TocsinError
+
+log = structlog.get_logger(__name__)
+
+MAX_CLIENTS = 200
+LOOK_EVERY_S = 0.5
+
+
+class Hub:
+    """Wakes those who wait when there is something newer. `newest` reads the number of the newest event (0: none yet).
+
+    It looks only while somebody waits. `stop` lets everybody go at once; used from the loop's own thread.
+    """
+
+    def __init__(
+        self, newest: Callable[[], int], every_s: float = LOOK_EVERY_S, most: int = MAX_CLIENTS
+    ) -> None:
+        self._newest = newest
+        self._every_s = every_s
+        self._most = most
+        self._seen = 0
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.clients = 0
+        self.stopped = False
+
+    def enter(self) -> bool:
+        """Take a place; False when all are taken or the app is ending."""
+        if self.stopped or self.clients >= self._most:
+            return False
+        self.clients += 1
+        return True
+
+    def leave(self) -> None:
+        self.clients -= 1
+
+    async def beyond(self, seq: int, timeout_s: float) -> bool:
+        """Wait until there is something newer than `seq` (True), or time is up or the app is ending (False)."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._look())
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        while not self.stopped and self._seen <= seq:
+            left = end - loop.time()
+            if left <= 0:
+                return False
+            try:
+                await asyncio.wait_for(self._woken.wait(), left)
+            except TimeoutError:
+                return False
+        return not self.stopped
+
+    def stop(self) -> None:
+        """Let everybody go, for good."""
+        self.stopped = True
+        self._wake()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _wake(self) -> None:
+        woken, self._woken = self._woken, asyncio.Event()
+        woken.set()
+
+    async def _look(self) -> None:
+        while not self.stopped and self.clients > 0:
+            try:
+                newest = await run_in_threadpool(self._newest)
+            except TocsinError as error:
+                log.warning("events cannot be read", kind=type(error).__name__)
+                newest = self._seen
+            if newest != self._seen:
+                self._seen = newest
+                self._wake()
+            await asyncio.sleep(self._every_s)

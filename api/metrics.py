@@ -1,0 +1,181 @@
+"""Prometheus metrics of the people's side. Every name is in `NAMES`; docs/api.md lists the same ones (a test compares).
+
+Requests are counted as they come; what is in the store is read when somebody asks. No metric carries a text, an author or a
+monitor's query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, func, select
+
+from tocsin.core.errors import TocsinError
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+from tocsin.stream.port import MENTIONS, Stream
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+NAMES: dict[str, str] = {
+    "tocsin_http_requests_total": "Requests answered, by method, route and status.",
+    "tocsin_http_request_seconds": "How long requests took, by route.",
+    "tocsin_event_clients": "Clients that read /v1/events now.",
+    "tocsin_mentions_pushed_total": "Mentions pushed over HTTP, by outcome (accepted, rejected).",
+    "tocsin_store_up": "1 when the store could be read for this answer.",
+    "tocsin_stream_up": "1 when the stream could be read for this answer.",
+    "tocsin_stream_lag_records": "Records on the topic mentions that are not stored yet.",
+    "tocsin_source_lag_seconds": "Age of the newest mention of each source.",
+    "tocsin_source_received_total": "Mentions that each source handed over.",
+    "tocsin_source_rejected_total": "Mentions of each source that were refused.",
+    "tocsin_alerts": "Unresolved alerts, by status and severity.",
+    "tocsin_notices": "Notices, by status.",
+    "tocsin_escalations_open": "Open escalations, by team.",
+    "tocsin_escalations_overdue": "Open escalations past their deadline.",
+    "tocsin_dead_letters": "Dead letters kept.",
+}
+
+
+class Metrics:
+    """One app's metrics in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = self._counter("tocsin_http_requests_total", ["method", "route", "status"])
+        self._seconds = Histogram(
+            "tocsin_http_request_seconds",
+            NAMES["tocsin_http_request_seconds"],
+            ["route"],
+            registry=self._registry,
+            buckets=(0.005, 0.02, 0.1, 0.5, 2, 10),
+        )
+        self._clients = Gauge("tocsin_event_clients", NAMES["tocsin_event_clients"], registry=self._registry)
+        self._pushed = self._counter("tocsin_mentions_pushed_total", ["outcome"])
+
+    def _counter(self, name: str, labels: list[str]) -> Counter:
+        return Counter(name.removesuffix("_total"), NAMES[name], labels, registry=self._registry)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request; `route` is the template, so that labels stay few."""
+        known = method if method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH") else "other"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def pushed(self, accepted: int, rejected: int) -> None:
+        self._pushed.labels("accepted").inc(accepted)
+        self._pushed.labels("rejected").inc(rejected)
+
+    def text(self, store: Store, stream: Stream, now: datetime, clients: int) -> bytes:
+        """Everything in Prometheus's text format. What cannot be read is left out, and the `_up` metrics say so."""
+        self._clients.set(clients)
+        fresh = CollectorRegistry()
+        fresh.register(_Stored(store, stream, now))
+        return generate_latest(self._registry) + generate_latest(fresh)
+
+
+class _Stored(Collector):
+    def __init__(self, store: Store, stream: Stream, now: datetime) -> None:
+        self._store = store
+        self._stream = stream
+        self._now = now
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        try:
+            with self._store.read() as conn:
+                families = [family for make in _FAMILIES for family in make(conn, self._now)]
+            yield _one("tocsin_store_up", 1)
+            yield from families
+        except TocsinError:
+            yield _one("tocsin_store_up", 0)
+        try:
+            lag = stream_lag(self._store, self._stream)
+            yield _one("tocsin_stream_up", 1)
+            yield _one("tocsin_stream_lag_records", lag)
+        except TocsinError:
+            yield _one("tocsin_stream_up", 0)
+
+
+def stream_lag(store: Store, stream: Stream) -> int:
+    """Records on the topic mentions whose offsets are not stored yet. Raises `StoreUnavailable`, `StreamUnavailable`."""
+    ends = stream.end_offsets(MENTIONS)
+    o = s.offsets
+    with store.read() as conn:
+        found = conn.execute(
+            select(o.c.partition, o.c.offset).where(o.c.cluster == stream.cluster, o.c.topic == MENTIONS)
+        )
+        stored = {row.partition: row.offset for row in found}
+    return sum(max(0, end - stored.get(partition, 0)) for partition, end in ends.items())
+
+
+def _one(name: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, NAMES[name], value=value)
+
+
+def _sources(conn: Connection, now: datetime) -> Iterable[Metric]:
+    lag = GaugeMetricFamily(
+        "tocsin_source_lag_seconds", NAMES["tocsin_source_lag_seconds"], labels=["source"]
+    )
+    received = GaugeMetricFamily(
+        "tocsin_source_received_total", NAMES["tocsin_source_received_total"], labels=["source"]
+    )
+    rejected = GaugeMetricFamily(
+        "tocsin_source_rejected_total", NAMES["tocsin_source_rejected_total"], labels=["source"]
+    )
+    t = s.source_state
+    for row in conn.execute(select(t.c.name, t.c.last_event_at, t.c.received, t.c.rejected).limit(1000)):
+        if row.last_event_at is not None:
+            lag.add_metric([row.name], max(0.0, (now - row.last_event_at).total_seconds()))
+        received.add_metric([row.name], row.received)
+        rejected.add_metric([row.name], row.rejected)
+    return lag, received, rejected
+
+
+def _alerts(conn: Connection, _now: datetime) -> Iterable[Metric]:
+    family = GaugeMetricFamily("tocsin_alerts", NAMES["tocsin_alerts"], labels=["status", "severity"])
+    a = s.alerts
+    query = (
+        select(a.c.status, a.c.severity, func.count())
+        .where(a.c.live.is_not(None))
+        .group_by(a.c.status, a.c.severity)
+    )
+    for status, severity, count in conn.execute(query):
+        family.add_metric([status, str(severity)], count)
+    return (family,)
+
+
+def _notices(conn: Connection, _now: datetime) -> Iterable[Metric]:
+    family = GaugeMetricFamily("tocsin_notices", NAMES["tocsin_notices"], labels=["status"])
+    for status, count in conn.execute(select(s.notices.c.status, func.count()).group_by(s.notices.c.status)):
+        family.add_metric([status], count)
+    return (family,)
+
+
+def _escalations(conn: Connection, now: datetime) -> Iterable[Metric]:
+    family = GaugeMetricFamily("tocsin_escalations_open", NAMES["tocsin_escalations_open"], labels=["team"])
+    e = s.escalations
+    unclosed = e.c.closed_at.is_(None)
+    for team, count in conn.execute(select(e.c.team, func.count()).where(unclosed).group_by(e.c.team)):
+        family.add_metric([team], count)
+    late = conn.execute(
+        select(func.count()).select_from(e).where(unclosed, e.c.deadline_at < now)
+    ).scalar_one()
+    return family, _one("tocsin_escalations_overdue", late)
+
+
+def _dead_letters(conn: Connection, _now: datetime) -> Iterable[Metric]:
+    return (
+        _one(
+            "tocsin_dead_letters", conn.execute(select(func.count()).select_from(s.dead_letters)).scalar_one()
+        ),
+    )
+
+
+_FAMILIES = (_sources, _alerts, _notices, _escalations, _dead_letters)

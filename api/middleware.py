@@ -1,0 +1,210 @@
+"""What stands before every route, as plain ASGI: ids and headers, the Host's name, the body's size, the time it may take.
+
+Host names are checked against a list because loopback is not enough: a page anywhere can point its own name at 127.0.0.1
+(DNS rebinding) and then talk to us as if it were ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import time
+import uuid
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import Problem
+from tocsin.settings import Api
+
+log = structlog.get_logger(__name__)
+
+REQUEST_TIME_S = 30.0
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+# Referrer-Policy is same-origin, not no-referrer: with the latter browsers send `Origin: null` on our own forms, and the
+# check of the origin could not tell them from a stranger's.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; frame-ancestors 'none'; form-action 'self'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+class Outermost:
+    """Gives each request an id, each answer its headers, counts it, and turns what nobody caught into a 500 without a word of it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        started, status = time.perf_counter(), 0
+
+        async def dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
+            await send(message)
+
+        try:
+            await self.app(scope, receive, dressed)
+        except Exception as error:  # the last resort: the log gets it, the client gets an id
+            log.error(
+                "request failed",
+                request_id=request_id,
+                method=scope["method"],
+                kind=type(error).__name__,
+                exc_info=True,
+            )
+            if status:
+                raise
+            detail = "something went wrong on our side; the log has it under this request's id"
+            await Problem(500, "internal", detail).response(request_id)(scope, receive, dressed)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            self.metrics.request(scope["method"], route, status, time.perf_counter() - started)
+
+
+class HostCheck:
+    """Answers only to names that are ours; anything else is 421."""
+
+    def __init__(self, app: ASGIApp, settings: Api) -> None:
+        self.app = app
+        self.allowed = allowed_hosts(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            hosts = Headers(scope=scope).getlist("host")
+            if len(hosts) != 1 or host_name(hosts[0]) not in self.allowed:
+                problem = Problem(
+                    421,
+                    "unknown-host",
+                    "this name is not one of ours: set api.public_url, or add it to api.allowed_hosts",
+                )
+                await problem.response(scope["state"]["request_id"])(scope, receive, send)
+                return
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await self.app(scope, receive, send)
+
+
+class BodyLimit:
+    """A body over `most` bytes is 413, whether it says its length or comes in chunks."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self.app = app
+        self.most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        told = Headers(scope=scope).get("content-length", "0")
+        too_large = Problem(
+            413, "too-large", f"a body may have {self.most} bytes", headers={"Connection": "close"}
+        )
+        if not told.isascii() or not told.isdigit() or int(told[:20]) > self.most:
+            await too_large.response(scope["state"]["request_id"])(scope, receive, send)
+            return
+        taken, begun = 0, False
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            if message["type"] == "http.request":
+                taken += len(message.get("body", b""))
+                if taken > self.most:
+                    raise too_large
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, counted, watched)
+        except Problem as problem:
+            if begun:
+                raise
+            await problem.response(scope["state"]["request_id"])(scope, receive, send)
+
+
+class TimeBound:
+    """A request that takes longer than `seconds` is 503; streams of events are meant to last and are let go."""
+
+    def __init__(self, app: ASGIApp, seconds: float = REQUEST_TIME_S) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+        try:
+            async with asyncio.timeout(self.seconds) as bound:
+
+                async def watched(message: Message) -> None:
+                    nonlocal begun
+                    if message["type"] == "http.response.start":
+                        begun = True
+                        if (
+                            Headers(raw=message["headers"])
+                            .get("content-type", "")
+                            .startswith("text/event-stream")
+                        ):
+                            bound.reschedule(None)
+                    await send(message)
+
+                await self.app(scope, receive, watched)
+        except TimeoutError:
+            if begun or not bound.expired():
+                raise
+            problem = Problem(
+                503, "too-slow", f"this took longer than {self.seconds:g} s", headers={"Retry-After": "5"}
+            )
+            await problem.response(scope["state"]["request_id"])(scope, receive, send)
+
+
+def allowed_hosts(settings: Api) -> frozenset[str]:
+    """Every name we answer to. The listening address counts when it is one certain address."""
+    names = set(LOOPBACK_NAMES) | {host_name(name) for name in settings.allowed_hosts}
+    if settings.public_url:
+        names.add(host_name(urlsplit(settings.public_url).netloc))
+    try:
+        address = ipaddress.ip_address(settings.host)
+        if not address.is_unspecified:
+            names.add(f"[{address}]" if address.version == 6 else str(address))
+    except ValueError:
+        names.add(host_name(settings.host))
+    return frozenset(names)
+
+
+def host_name(host: str) -> str:
+    """The name in a Host header or a URL's netloc, without user and port, in lower case; IPv6 keeps its brackets."""
+    host = host.rpartition("@")[2].strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].rstrip(".")

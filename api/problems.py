@@ -1,0 +1,193 @@
+"""Every refusal as problem+json (RFC 9457): type, title, status, detail, and which field where. Never a traceback.
+
+A page may draw them in HTML instead: `app.state.draw_problem`, a function of (request, Problem), is asked for what lies
+outside /v1 when the browser prefers HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from tocsin.core import errors as e
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong with what was sent."""
+
+    field: str = Field(description="Where: names and indexes joined by dots; empty for the whole body.")
+    message: str
+    line: int | None = Field(default=None, description="In a text with lines, such as a query; from 1.")
+    column: int | None = Field(default=None, description="From 1.")
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = Field(default=None, description="The request's id, as in X-Request-Id.")
+    errors: list[FieldError] | None = None
+
+
+class Problem(Exception):  # the RFC's word
+    """A refusal on its way to the client. `slug` names the kind for programs; `detail` is for people."""
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        detail: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    def body(self, request_id: str | None) -> dict[str, Any]:
+        """The problem as JSON values."""
+        shown: dict[str, Any] = {
+            "type": f"urn:tocsin:problem:{self.slug}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if request_id:
+            shown["instance"] = request_id
+        if self.errors:
+            shown["errors"] = [one.model_dump(exclude_none=True) for one in self.errors]
+        return shown
+
+    def response(self, request_id: str | None) -> JSONResponse:
+        return JSONResponse(self.body(request_id), self.status, self.headers, MEDIA_TYPE)
+
+
+class NotModified(Exception):  # not an error: an answer
+    """What the client has is still true: 304."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(tag)
+        self.tag = tag
+
+
+# First match wins: the more special errors come first.
+FROM_ERRORS: tuple[tuple[type[e.TocsinError], int, str], ...] = (
+    (e.StreamFull, 503, "stream-full"),
+    (e.StreamUnavailable, 503, "stream-unavailable"),
+    (e.StoreUnavailable, 503, "store-unavailable"),
+    (e.Fenced, 503, "taken-over"),
+    (e.NotFound, 404, "not-found"),
+    (e.NotAllowed, 403, "not-allowed"),
+    (e.IllegalTransition, 409, "illegal-transition"),
+    (e.Conflict, 409, "conflict"),
+    (e.WrongInput, 422, "wrong-input"),
+)
+
+
+def from_error(error: e.TocsinError) -> Problem:
+    """Our own errors as problems; where they know a field or a position, it is told."""
+    for kind, status, slug in FROM_ERRORS:
+        if isinstance(error, kind):
+            headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
+            return Problem(status, slug, str(error), errors=_places(error), headers=headers)
+    return Problem(
+        500, "internal", "something went wrong on our side; the log has it under this request's id"
+    )
+
+
+def from_validation(error: RequestValidationError | ValidationError, prefix: Sequence[str] = ()) -> Problem:
+    """What does not fit the schema, field by field; what was sent is not repeated (it may be large or private)."""
+    found = (
+        [_field_error(one, prefix) for one in error.errors(include_url=False, include_input=False)[:50]]
+        if isinstance(error, ValidationError)
+        else [_field_error(one, prefix) for one in list(error.errors())[:50]]
+    )
+    first = (
+        f"{found[0].field}: {found[0].message}"
+        if found and found[0].field
+        else (found[0].message if found else "")
+    )
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return Problem(422, "wrong-input", f"{first}{more}", errors=found)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of this app answered as a problem."""
+
+    async def problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return _answer(request, error)
+
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, e.TocsinError)
+        return _answer(request, from_error(error))
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError | ValidationError)
+        return _answer(request, from_validation(error))
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
+        detail = {
+            404: f"there is nothing at {request.url.path[:200]}",
+            405: f"{request.method[:20]} is not possible at {request.url.path[:200]}",
+        }.get(error.status_code, str(error.detail))
+        return _answer(request, Problem(error.status_code, slug, detail, headers=error.headers))
+
+    async def unchanged(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, NotModified)
+        return Response(status_code=304, headers={"ETag": error.tag})
+
+    app.add_exception_handler(Problem, problem)
+    app.add_exception_handler(e.TocsinError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(NotModified, unchanged)
+
+
+def wants_html(request: Request) -> bool:
+    """Whether a person with a browser is looking: outside /v1, and HTML is asked for."""
+    return not request.url.path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    draw: Callable[[Request, Problem], Response] | None = getattr(request.app.state, "draw_problem", None)
+    if draw is not None and wants_html(request):
+        return draw(request, problem)
+    return problem.response(request.scope.get("state", {}).get("request_id"))
+
+
+def _places(error: e.TocsinError) -> list[FieldError]:
+    field, line, column = (getattr(error, name, None) for name in ("field", "line", "column"))
+    if field is None and line is None:
+        return []
+    return [FieldError(field=field or "query", message=str(error), line=line, column=column)]
+
+
+def _field_error(one: Any, prefix: Sequence[str]) -> FieldError:
+    place = [str(part) for part in one["loc"]]
+    if place and place[0] in ("body", "query", "path", "header", "cookie") and not prefix:
+        place = place[1:]
+    message = str(one["msg"]).removeprefix("Value error, ")
+    return FieldError(field=".".join([*prefix, *place])[:200], message=message[:1000])

@@ -1,0 +1,53 @@
+"""Is it alive, is it ready, what does it count: for machines, outside /v1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from sqlalchemy import select
+
+from api.house import InHouse, visitor_of
+from api.metrics import CONTENT_TYPE, stream_lag
+from tocsin.core.errors import TocsinError
+from tocsin.store import schema as s
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz", summary="Alive?")
+async def alive() -> dict[str, str]:
+    """200 as long as the process answers; asks nobody else."""
+    return {"status": "ok"}
+
+
+@router.get(
+    "/readyz", summary="Ready to work?", responses={503: {"description": "The store or the stream is away."}}
+)
+def ready(request: Request, house: InHouse) -> JSONResponse:
+    """200 when store and stream can be reached, else 503. Why is told only to who is signed in."""
+    checks: dict[str, Any] = {}
+    try:
+        with house.store.read() as conn:
+            conn.execute(select(s.meta.c.key).limit(1)).all()
+        checks["store"] = "ok"
+    except TocsinError as error:
+        checks["store"] = str(error)
+    try:
+        checks["stream_lag_records"] = stream_lag(house.store, house.stream)
+        checks["stream"] = "ok"
+    except TocsinError as error:
+        checks["stream"] = str(error)
+    good = checks["store"] == "ok" and checks["stream"] == "ok"
+    body: dict[str, Any] = {"status": "ready" if good else "not ready"}
+    if visitor_of(request) is not None:
+        body["checks"] = checks
+    return JSONResponse(body, 200 if good else 503, {} if good else {"Retry-After": "5"})
+
+
+@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+def metrics(house: InHouse) -> Response:
+    """Without a key from this very machine; from elsewhere with a key that has the scope `metrics`."""
+    text = house.metrics.text(house.store, house.stream, house.now(), house.hub.clients)
+    return Response(text, media_type=CONTENT_TYPE)
