@@ -354,6 +354,7 @@ alerts = _table(
     Column("version", Integer, nullable=False),
     Index("alerts_due", "next_step_at"),
     Index("alerts_by_time", "opened_at"),
+    Index("alerts_by_fingerprint", "fingerprint", "opened_at"),
 )
 alert_timeline = _table(
     "alert_timeline",
@@ -390,7 +391,7 @@ notices = _table(
     Column("person", String(256), nullable=False),
     Column("channel", String(32), nullable=False),  # the notifier's kind
     Column("target", Json, nullable=False),  # the channel's own settings; secrets as env:/file: references only
-    Column("kind", String(32), nullable=False),  # page | repeat | worsened | overdue | update | test
+    Column("kind", String(32), nullable=False),  # page | repeat | worsened | overdue | told | test | blind
     Column("severity", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("subject", Text, nullable=False),
@@ -417,7 +418,7 @@ escalations = _table(
     "escalations",
     _pk("id", String(64)),
     Column("alert_id", String(64), nullable=False),
-    Column("team", String(16), nullable=False),  # pr | legal
+    Column("team", String(16), nullable=False),  # pr | legal | both
     Column("status", String(16), nullable=False),
     Column("severity", Integer, nullable=False),
     Column("reason", Text, nullable=False),
@@ -434,6 +435,7 @@ escalations = _table(
     Column("closed_at", UtcTime),
     Column("version", Integer, nullable=False),
     Index("escalations_by_deadline", "closed_at", "deadline_at"),
+    Index("escalations_by_alert", "alert_id"),
 )
 escalation_entries = _table(
     "escalation_entries",

@@ -1,0 +1,106 @@
+"""The alert as a value: one row of the store, and how to find it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from alerts import states
+from tocsin.core.errors import NotFound
+from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
+from tocsin.definitions import Policy
+from tocsin.store import schema as s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One story about one monitor, as stored. `policy`, `facts` and `evidence` are plain JSON values."""
+
+    id: str
+    fingerprint: str
+    live: str | None
+    monitor_id: str
+    monitor: str
+    kind: str
+    status: str
+    severity: int
+    reason: str | None
+    opened_at: datetime
+    updated_at: datetime
+    last_signal_at: datetime
+    worsened_at: datetime | None
+    calmed_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    ack_expires_at: datetime | None
+    snoozed_until: datetime | None
+    resolved_at: datetime | None
+    merged_into: str | None
+    policy: Mapping[str, Any]
+    step: int
+    next_step_at: datetime | None
+    score: float
+    peak_score: float
+    facts: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+    drill: bool
+    version: int
+
+    @property
+    def the_policy(self) -> Policy:
+        return Policy.model_validate(self.policy)
+
+    @property
+    def the_facts(self) -> Facts:
+        return facts_from(self.facts)
+
+    @property
+    def the_evidence(self) -> Evidence:
+        return evidence_from(self.evidence)
+
+    @property
+    def calmed_unacknowledged(self) -> bool:
+        """It is over, and nobody has looked at it."""
+        return self.status == states.FIRING and self.calmed_at is not None
+
+    @property
+    def is_open(self) -> bool:
+        return self.live is not None
+
+
+_FIELDS = tuple(field.name for field in fields(Alert))
+
+
+def from_row(row: Row[Any]) -> Alert:
+    """The value of one row of `alerts`."""
+    mapping = row._mapping
+    return Alert(**{name: mapping[name] for name in _FIELDS})
+
+
+def get(conn: Connection, alert_id: str) -> Alert:
+    """The alert with this id. Raises `NotFound`."""
+    row = conn.execute(select(s.alerts).where(s.alerts.c.id == alert_id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no alert {alert_id!r}; `tocsin alerts list` shows those there are")
+    return from_row(row)
+
+
+def live(conn: Connection, fingerprint: str) -> Alert | None:
+    """The unresolved alert for this fingerprint; there is never more than one."""
+    row = conn.execute(select(s.alerts).where(s.alerts.c.live == fingerprint)).one_or_none()
+    return from_row(row) if row is not None else None
+
+
+def lately_resolved(conn: Connection, fingerprint: str, now: datetime, within: timedelta) -> Alert | None:
+    """The last alert of this fingerprint, if it was resolved (not suppressed) less than `within` ago."""
+    a = s.alerts
+    row = conn.execute(
+        select(a).where(a.c.fingerprint == fingerprint).order_by(a.c.opened_at.desc(), a.c.id.desc()).limit(1)
+    ).one_or_none()
+    if row is None or row.status != states.RESOLVED or row.merged_into or row.resolved_at < now - within:
+        return None
+    return from_row(row)

@@ -1,0 +1,171 @@
+"""People, schedules, policies, silences and expected events, as the engine asks for them.
+
+Read once per set of changes: `Directory.fresh` looks at the generation numbers that every change of a
+definition raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select
+
+from tocsin.definitions import Channel, ExpectedEvent, Person, Policy, Role, Schedule, Silence, Step
+from tocsin.store import schema as s
+from tocsin.store.defined import generation, listed
+
+_KINDS = ("person", "schedule", "policy", "silence", "expected_event")
+OPERATOR_POLICY = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """A person who can be reached: id, and what was defined. `NOBODY` stands where there is none."""
+
+    id: str
+    person: Person
+
+    @property
+    def name(self) -> str:
+        return self.person.name
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """How to reach them, first choice first: what they listed, else their e-mail address, else the
+        console.
+        """
+        if self.person.channels:
+            return self.person.channels
+        if self.person.email:
+            return (Channel.model_validate({"kind": "email", "to": self.person.email}),)
+        return (Channel(kind="console"),)
+
+
+NOBODY = Someone(
+    "nobody", Person.model_construct(name="nobody", role=Role.VIEWER, timezone="UTC", channels=(), email=None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFacts:
+    """What alerts need to know of a monitor."""
+
+    name: str
+    zone: ZoneInfo
+    policy: str
+    false_alerts_per_week: float
+
+
+@dataclass(slots=True)
+class Directory:
+    """Everyone and everything that a decision may refer to, at one moment."""
+
+    stamp: tuple[int, ...] = ()
+    people: dict[str, Someone] = field(default_factory=dict)  # by name
+    schedules: dict[str, Schedule] = field(default_factory=dict)
+    policies: dict[str, Policy] = field(default_factory=dict)
+    silences: tuple[Silence, ...] = ()
+    events: tuple[ExpectedEvent, ...] = ()
+
+    def fresh(self, conn: Connection) -> Directory:
+        """This directory if nothing was changed since it was read, else a new one."""
+        stamp = tuple(generation(conn, kind) for kind in _KINDS)
+        return self if stamp == self.stamp and self.stamp else read(conn, stamp)
+
+    def policy(self, name: str) -> Policy:
+        """The policy of this name, else `default`, else the built-in one."""
+        return self.policies.get(name) or self.policies.get("default") or self.built_in_policy()
+
+    def built_in_policy(self) -> Policy:
+        """Every active community manager (else admin) at once, PR after 15 minutes: what holds before
+        anybody chose.
+        """
+        first = self._with_role(Role.COMMUNITY_MANAGER) or self._with_role(Role.ADMIN)
+        steps = [Step(after_minutes=0, targets=_targets(first) or ("person:nobody",))]
+        lead = self._with_role(Role.PR)
+        if lead:
+            steps.append(Step(after_minutes=15, targets=_targets(lead[:1])))
+        return Policy(name="built-in", steps=tuple(steps))
+
+    def team(self, policy: Policy, team: str) -> list[Someone]:
+        """Who works the escalations of this team, first choice first: the policy's list, else by role,
+        else admins.
+        """
+        named = [one for target in _team(policy, team) for one in self.resolve(target, None)]
+        if named:
+            return named
+        if team == "fallback":
+            return self._with_role(Role.ADMIN)
+        return self._with_role(Role(team)) or self._with_role(Role.ADMIN)
+
+    def resolve(self, target: str, now: datetime | None) -> list[Someone]:
+        """The active people behind `person:NAME` or `schedule:NAME` (at `now`); a name alone is a
+        person's.
+        """
+        kind, found, name = target.partition(":")
+        if not found:
+            kind, name = "person", target
+        if kind == "schedule":
+            schedule = self.schedules.get(name)
+            who = on_call(schedule, now) if schedule and now else (schedule.rotation[0] if schedule else "")
+            name = who or ""
+        one = self.people.get(name)
+        return [one] if one and one.person.active else []
+
+    def reach(self, targets: Sequence[str], now: datetime) -> list[Someone]:
+        """Everyone behind these targets, each once; nobody at all is `NOBODY`, so that it is on record."""
+        found = {one.id: one for target in targets for one in self.resolve(target, now)}
+        return list(found.values()) or [NOBODY]
+
+    def _with_role(self, role: Role) -> list[Someone]:
+        return [one for one in self.people.values() if one.person.active and one.person.role == role]
+
+
+def read(conn: Connection, stamp: tuple[int, ...] = ()) -> Directory:
+    """All of it, as it is now."""
+    return Directory(
+        stamp,
+        {one.name: Someone(one.id, one.value) for one in listed(conn, Person)},
+        {one.name: one.value for one in listed(conn, Schedule)},
+        {one.name: one.value for one in listed(conn, Policy)},
+        tuple(one.value for one in listed(conn, Silence)),
+        tuple(one.value for one in listed(conn, ExpectedEvent)),
+    )
+
+
+def on_call(schedule: Schedule, now: datetime) -> str:
+    """Whose turn it is: an override that covers `now` (the last one listed wins), else the rotation's."""
+    for turn in reversed(schedule.overrides):
+        if turn.starts_at <= now < turn.ends_at:
+            return turn.person
+    turns = (now - schedule.starts_at) // timedelta(hours=schedule.turn_hours)
+    return schedule.rotation[turns % len(schedule.rotation)]
+
+
+def monitor_facts(conn: Connection, monitor_id: str) -> MonitorFacts:
+    """Of the monitor with this id, also when it was deleted since; an unknown one gets the defaults and
+    its id as name.
+    """
+    d = s.definitions
+    row = conn.execute(
+        select(d.c.name, d.c.definition).where(d.c.kind == "monitor", d.c.id == monitor_id)
+    ).one_or_none()
+    body: dict[str, Any] = row.definition if row is not None else {}
+    return MonitorFacts(
+        row.name if row is not None else monitor_id,
+        ZoneInfo(body.get("timezone", "UTC")),
+        body.get("policy", "default"),
+        float(body.get("false_alerts_per_week", 1.0)),
+    )
+
+
+def _targets(people: Sequence[Someone]) -> tuple[str, ...]:
+    return tuple(f"person:{one.name}" for one in people)
+
+
+def _team(policy: Policy, team: str) -> tuple[str, ...]:
+    return {str(name): targets for name, targets in policy.teams.items()}.get(team, ())

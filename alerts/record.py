@@ -1,0 +1,192 @@
+"""The one place that writes a change of an alert: row, timeline, event and audit entry together.
+
+Every change raises `version`, so whoever looked before finds out. Ids of events are deterministic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from alerts import states
+from alerts.actor import Actor
+from alerts.alert import Alert
+from tocsin.core.clock import iso
+from tocsin.core.errors import Conflict
+from tocsin.core.ids import stable_id
+from tocsin.store import audit
+from tocsin.store import schema as s
+
+MAX_REASON = 2000
+HIDDEN = frozenset({"update"})
+"""Actions that move figures only: the row and an event, no line in the timeline and none in the audit
+chain.
+"""
+
+
+def opened(conn: Connection, alert: Alert, actor: Actor, now: datetime, reason: str | None = None) -> Alert:
+    """Write a new alert with the first line of its timeline."""
+    conn.execute(insert(s.alerts).values(**asdict(alert)))
+    _tell(conn, alert, actor, now, "open", None, reason, {"severity": alert.severity})
+    return alert
+
+
+def change(
+    conn: Connection,
+    alert: Alert,
+    action: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+    **values: Any,
+) -> Alert:
+    """Take the arrow `action` from the alert's status and write all that goes with it; return the alert as
+    it is now.
+
+    `values` are columns that change besides. Raises `IllegalTransition` when there is no such arrow, and
+    `Conflict` when the alert changed since it was read.
+    """
+    status = states.after(alert.status, action)
+    reason = bounded(reason)
+    changed = replace(alert, **values, status=status, version=alert.version + 1, updated_at=now)
+    written = conn.execute(
+        update(s.alerts)
+        .where(s.alerts.c.id == alert.id, s.alerts.c.version == alert.version)
+        .values(**_difference(alert, changed))
+    )
+    if written.rowcount != 1:
+        raise Conflict(f"the alert {alert.id} changed since you looked: read it again")
+    _tell(conn, changed, actor, now, action, alert.status, reason, detail)
+    return changed
+
+
+def entry(
+    conn: Connection,
+    alert: Alert,
+    action: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> int:
+    """A line in the timeline that changes nothing else (a note, a notice's end). Returns its number."""
+    return _line(conn, alert.id, actor, now, action, alert.status, alert.status, bounded(reason), detail)
+
+
+def event(
+    conn: Connection,
+    alert_id: str,
+    kind: str,
+    now: datetime,
+    data: Mapping[str, Any],
+    *parts: object,
+    escalation_id: str | None = None,
+) -> None:
+    """One row of what dashboards and the relay read. `parts` make its id unique and the same in every run."""
+    conn.execute(
+        insert(s.alert_events).values(
+            id=stable_id("ev", alert_id, escalation_id or "", kind, *parts),
+            alert_id=alert_id,
+            escalation_id=escalation_id,
+            at=now,
+            kind=kind,
+            data=dict(data),
+        )
+    )
+
+
+def bounded(text: str | None) -> str | None:
+    """What people typed, without control characters and at most `MAX_REASON` characters long."""
+    if text is None:
+        return None
+    return "".join(c for c in text if c == "\n" or c >= " ")[:MAX_REASON]
+
+
+def _difference(before: Alert, after: Alert) -> dict[str, Any]:
+    old, new = asdict(before), asdict(after)
+    return {name: value for name, value in new.items() if old[name] != value}
+
+
+def _tell(
+    conn: Connection,
+    alert: Alert,
+    actor: Actor,
+    now: datetime,
+    action: str,
+    before: str | None,
+    reason: str | None,
+    detail: Mapping[str, Any] | None,
+) -> None:
+    if action not in HIDDEN:
+        _line(conn, alert.id, actor, now, action, before, alert.status, reason, detail)
+        audit.append(
+            conn,
+            at=now,
+            actor=actor.name,
+            role=actor.role,
+            action=f"alert.{action}",
+            object=alert.id,
+            detail={
+                "from": before,
+                "to": alert.status,
+                "severity": alert.severity,
+                "reason_sha256": audit.text_hash(reason) if reason else None,
+            },
+        )
+    event(conn, alert.id, action, now, summary(alert), alert.version)
+
+
+def summary(alert: Alert) -> dict[str, Any]:
+    """What an event says of an alert: figures and names, no post."""
+    return {
+        "id": alert.id,
+        "monitor_id": alert.monitor_id,
+        "monitor": alert.monitor,
+        "kind": alert.kind,
+        "status": alert.status,
+        "severity": alert.severity,
+        "score": alert.score,
+        "opened_at": iso(alert.opened_at),
+        "calmed_at": iso(alert.calmed_at) if alert.calmed_at else None,
+        "acknowledged_by": alert.acknowledged_by,
+        "drill": alert.drill,
+        "version": alert.version,
+    }
+
+
+def _line(
+    conn: Connection,
+    alert_id: str,
+    actor: Actor,
+    now: datetime,
+    action: str,
+    before: str | None,
+    after: str | None,
+    reason: str | None,
+    detail: Mapping[str, Any] | None,
+) -> int:
+    t = s.alert_timeline
+    last = conn.execute(select(func.max(t.c.seq)).where(t.c.alert_id == alert_id)).scalar_one()
+    seq = (last or 0) + 1
+    conn.execute(
+        insert(t).values(
+            alert_id=alert_id,
+            seq=seq,
+            at=now,
+            actor=actor.name,
+            role=actor.role,
+            action=action,
+            from_status=before,
+            to_status=after,
+            reason=reason,
+            detail=dict(detail) if detail is not None else None,
+        )
+    )
+    return seq

@@ -1,0 +1,178 @@
+"""How bad it is, from the facts of a signal: a table of named rules, each level building on the one below.
+
+The engine may raise a severity, never lower it. A learning baseline arms only the triggers. A share needs a
+complete window. Choices that the product leaves open, decided here:
+
+- a trigger is SEV1 when at least three people say it, or one does while the conditions of SEV2 hold; one or
+two people
+  saying it make a spike SEV3, and alone a SEV4 that fires at once;
+- where only one network is heard, two of them cannot be asked for, and being alone is no proof either: there
+SEV2 needs an
+  outlet of the first rank or being on course for tenfold;
+- a rise of negativity without a volume of twice the expected is SEV3 at most, triggers aside;
+- a worsening is a run of readings none of which falls under nine tenths of the peak, still growing after 30
+minutes;
+- a source that is not heard (kind `blind`) is SEV3, and rings at night: what it hides may be worse.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from tocsin.core.signal import NEGATIVITY, Facts
+
+BLIND: Final = "blind"
+CLEARLY_OVER: Final = 3.0
+AT_ONCE: Final = 6.0
+TWICE: Final = 2.0
+TRIGGER_AUTHORS: Final = 3
+WORSENING: Final = timedelta(minutes=30)
+HOLDS: Final = 0.9  # of the peak: a reading above is still part of a worsening
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What a severity asks of people, counted from the alert or the escalation. None: no clock runs."""
+
+    name: str
+    acknowledge: timedelta | None
+    assessment: timedelta
+    statement: timedelta | None
+    next_update: timedelta
+    at_night: str
+
+
+CLOCKS: Final[dict[int, Clocks]] = {
+    1: Clocks(
+        "crisis",
+        timedelta(minutes=5),
+        timedelta(minutes=15),
+        timedelta(minutes=30),
+        timedelta(minutes=30),
+        "rings, on every channel",
+    ),
+    2: Clocks(
+        "escalate",
+        timedelta(minutes=10),
+        timedelta(minutes=20),
+        timedelta(minutes=60),
+        timedelta(hours=2),
+        "rings",
+    ),
+    3: Clocks(
+        "review", timedelta(minutes=30), timedelta(minutes=60), None, timedelta(hours=4), "waits for morning"
+    ),
+    4: Clocks("watch", None, timedelta(hours=4), None, timedelta(days=1), "waits for the next working hour"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a severity is decided from."""
+
+    facts: Facts
+    clearly_over: float = CLEARLY_OVER
+    worsening_for: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One named reason. `level` is what it gives when the level `on` (None: nothing) is reached already."""
+
+    level: int
+    name: str
+    on: int | None
+    holds: Callable[[Case], bool]
+
+
+def _spike(case: Case) -> bool:
+    f = case.facts
+    enough = f.kind == NEGATIVITY or f.ratio >= TWICE
+    return f.kind != BLIND and not f.learning and enough and f.score >= case.clearly_over
+
+
+def _twofold(case: Case) -> bool:
+    return case.facts.kind != NEGATIVITY or case.facts.ratio >= TWICE
+
+
+def _most_said(case: Case) -> int:
+    return max(case.facts.triggers.values(), default=0)
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    Rule(4, "clearly over expected in two windows", None, lambda c: _spike(c) and c.facts.windows_over >= 2),
+    Rule(4, "far over expected at once", None, lambda c: _spike(c) and c.facts.score >= AT_ONCE),
+    Rule(4, "a trigger was said", None, lambda c: _most_said(c) >= 1),
+    Rule(3, "a source is not heard", None, lambda c: c.facts.kind == BLIND),
+    Rule(3, "share of negatives over its baseline", 4, lambda c: c.facts.negative_over and c.facts.complete),
+    Rule(3, "an influential author is in it", 4, lambda c: c.facts.influential),
+    Rule(3, "a trigger within a spike", 4, lambda c: _most_said(c) >= 1 and _spike(c)),
+    Rule(
+        2,
+        "on two networks",
+        3,
+        lambda c: _twofold(c) and c.facts.networks_heard > 1 and c.facts.networks >= 2,
+    ),
+    Rule(2, "an outlet of the first rank is in it", 3, lambda c: _twofold(c) and c.facts.tier1),
+    Rule(2, "on course for tenfold within six hours", 3, lambda c: _twofold(c) and c.facts.tenfold),
+    Rule(1, "a trigger said by three or more people", None, lambda c: _most_said(c) >= TRIGGER_AUTHORS),
+    Rule(1, "a trigger within an escalated spike", 2, lambda c: _most_said(c) >= 1),
+    Rule(1, "escalated and worsening for 30 minutes", 2, lambda c: c.worsening_for >= WORSENING),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`severity` None: no rule holds, it stays a candidate. `reasons` are the names of the rules that
+    hold.
+    """
+
+    severity: int | None
+    reasons: tuple[str, ...]
+
+
+def severity(
+    facts: Facts,
+    previous: int | None = None,
+    worsening_since: datetime | None = None,
+    at: datetime | None = None,
+    clearly_over: float = CLEARLY_OVER,
+) -> Decision:
+    """How bad it is now: the worst level whose rules hold, and never better than `previous`.
+
+    `worsening_since` and `at` say how long it has been getting worse (see `worsening`); `clearly_over` is
+    the score that keeps the monitor's promise (see `threshold`).
+    """
+    lasted = at - worsening_since if at and worsening_since else timedelta(0)
+    case = Case(facts, clearly_over, lasted)
+    level: int | None = None
+    reasons: list[str] = []
+    for rule in RULES:
+        if (rule.on is None or (level is not None and level <= rule.on)) and rule.holds(case):
+            level = rule.level if level is None else min(level, rule.level)
+            reasons.append(rule.name)
+    if previous is not None and (level is None or previous < level):
+        level = previous
+    return Decision(level, tuple(reasons))
+
+
+def threshold(false_alerts_per_week: float) -> float:
+    """The score that keeps a monitor's promise: 3 is expected once a week, each further 1 is ten times
+    rarer.
+    """
+    return CLEARLY_OVER - math.log10(min(1000.0, max(0.001, false_alerts_per_week)))
+
+
+def worsening(since: datetime | None, score: float, peak: float, at: datetime) -> datetime | None:
+    """When the present worsening began, after a reading of `score` at `at`; None when it is not getting
+    worse.
+    """
+    if score < HOLDS * peak:
+        return None
+    if since is None:
+        return at if score > peak else None
+    return since
