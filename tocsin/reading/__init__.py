@@ -1,0 +1,18 @@
+"""Reading mentions from outside: one at a time, and out of files. What cannot be read is a `BadMention` with
+a reason.
+"""
+
+from __future__ import annotations
+
+from tocsin.reading.files import iter_mentions, source_name
+from tocsin.reading.mention import MAX_LINE_BYTES, REASONS, check_time, read_json_line, read_mention
+
+__all__ = [
+    "MAX_LINE_BYTES",
+    "REASONS",
+    "check_time",
+    "iter_mentions",
+    "read_json_line",
+    "read_mention",
+    "source_name",
+]
