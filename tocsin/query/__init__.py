@@ -1,0 +1,11 @@
+"""The language in which monitors say what they listen for: parsed, explained, and asked of a mention. See
+docs/queries.md."""
+
+from tocsin.query.errors import QueryError
+from tocsin.query.evaluate import Asked, compile_query
+from tocsin.query.explain import explain
+from tocsin.query.fold import fold
+from tocsin.query.parser import parse_query
+from tocsin.query.tree import Query
+
+__all__ = ["Asked", "Query", "QueryError", "compile_query", "explain", "fold", "parse_query"]

@@ -1,0 +1,55 @@
+"""What is wrong with a query, and exactly where: line, column and what was expected there."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from tocsin.core.errors import WrongInput
+
+SHOWN_BEFORE = 50
+SHOWN_AFTER = 28
+
+
+class QueryError(WrongInput):
+    """A query that cannot be used.
+
+    `offset` counts characters from 0; `line` and `column` count from 1; `expected` says in plain words what
+    would have been right there. The message is one line with all of that, then the line of the query and a
+    caret below the place.
+    """
+
+    def __init__(self, query: str, offset: int, problem: str, expected: str) -> None:
+        offset = max(0, min(offset, len(query)))
+        start = query.rfind("\n", 0, offset) + 1
+        self.query = query
+        self.offset = offset
+        self.line = query.count("\n", 0, offset) + 1
+        self.column = offset - start + 1
+        self.problem = problem
+        self.expected = expected
+        place = f"query, line {self.line}, column {self.column}"
+        super().__init__(f"{place}: {problem}; expected {expected}\n{_pointed(query, start, offset)}")
+
+
+def _pointed(query: str, start: int, offset: int) -> str:
+    """The line around `offset`, cut where it is long, with a caret under the character at `offset`."""
+    end = query.find("\n", offset)
+    end = len(query) if end < 0 else end
+    left = max(start, offset - SHOWN_BEFORE)
+    right = min(end, offset + SHOWN_AFTER)
+    before = ("..." if left > start else "") + _printable(query[left:offset])
+    after = _printable(query[offset:right]) + ("..." if right < end else "")
+    return f"  {before}{after}\n  {' ' * _columns(before)}^"
+
+
+def _printable(text: str) -> str:
+    """`text` on one line: characters that would move the cursor, or are invisible, become a replacement
+    character."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text.replace("\t", " "))
+
+
+def _columns(text: str) -> int:
+    """Columns that a terminal gives to `text`: wide letters and emoji take two, combining marks none."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )

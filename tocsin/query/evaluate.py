@@ -1,0 +1,193 @@
+"""Asking one query of one mention: the meaning of every operator, in one place.
+
+`compile_query` makes a function of a query once; `Asked` is one mention as such functions read it, folded
+once and with what was already found out about it, so that thousands of queries can share the work.
+Two-valued: what is not known (an author without a number of followers, a language nobody could tell) is not
+met, so NOT of it is.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import TypeAlias
+
+from tocsin.core.mention import Mention
+from tocsin.query.fold import fold
+from tocsin.query.literals import Kind, phrase_occurs
+from tocsin.query.tree import And, Field, Followers, Leaf, Node, Not, Or, Query, shape
+
+DetectLanguage = Callable[[Mention], str | None]
+"""Tells a mention's language (ISO 639-1), or None; asked at most once a mention, only where it decides."""
+
+Key: TypeAlias = tuple[Kind, tuple[str, ...]]
+Test: TypeAlias = "Callable[[Asked], bool]"
+
+_COMPARE: dict[str, Callable[[int, int], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+    "=": operator.eq,
+}
+_RENAMED = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro"}  # codes that some networks still send
+
+_NO_LANGUAGE = {"und", "zxx", "mul", "mis", "unk", "qme"}
+
+
+class Asked:
+    """One mention while it is asked about. `text` is `searched(mention)`; `links` is
+    `searched_links(mention)`, lazily."""
+
+    __slots__ = ("_detect", "_fields", "_language", "_links", "known", "mention", "text")
+
+    def __init__(self, mention: Mention, text: str, detect: DetectLanguage | None = None) -> None:
+        self.mention = mention
+        self.text = text
+        self.known: dict[Key, bool] = {}
+        self._detect = detect
+        self._links: str | None = None
+        self._fields: dict[str, tuple[str, ...]] = {}
+        self._language: str | None = None
+
+    @property
+    def links(self) -> str:
+        if self._links is None:
+            self._links = searched_links(self.mention)
+        return self._links
+
+    def field(self, name: str) -> tuple[str, ...]:
+        """The folded values that the mention has for source, network or author (its id, handle and name)."""
+        values = self._fields.get(name)
+        if values is None:
+            values = self._fields[name] = tuple(
+                fold(value) for value in _FIELD_VALUES[name](self.mention) if value
+            )
+        return values
+
+    @property
+    def language(self) -> str:
+        """The code of the mention's own language, or the detector's; "" where nobody knows."""
+        if self._language is None:
+            told = known_language(self.mention.lang)
+            if not told and self._detect is not None:
+                told = known_language(self._detect(self.mention))
+            self._language = told
+        return self._language
+
+
+def searched(mention: Mention) -> str:
+    """What words, phrases, tags and handles are looked for in: title, text and the hashtags that the
+    network listed."""
+    text = f"{mention.title}\n{mention.text}" if mention.title else mention.text
+    if mention.hashtags:
+        text = "\n".join((text, *(f"#{tag.lstrip('#＃')}" for tag in mention.hashtags)))
+    return fold(text)
+
+
+def searched_links(mention: Mention) -> str:
+    """What `url:` looks in beside the text: the mention's links and its own address, one a line."""
+    links = mention.links
+    if mention.url:
+        return fold("\n".join((*links, mention.url)))
+    return fold("\n".join(links)) if links else ""
+
+
+def known_language(tag: str | None) -> str:
+    """The code of a language tag without its region, in lower case; "" for none, and for `und` and such."""
+    if not tag:
+        return ""
+    code = tag.lower().replace("_", "-").partition("-")[0].strip()
+    return "" if code in _NO_LANGUAGE else _RENAMED.get(code, code)
+
+
+def compile_query(query: Query) -> Test:
+    """The query as a function of a mention. What is cheap is asked first, the language last."""
+    return _compile(query.root)[1]
+
+
+def _compile(node: Node) -> tuple[int, Test]:
+    """A node as a test, and how dear it is: 0 text and fields, 1 may ask for the language."""
+    if isinstance(node, Not):
+        cost, test = _compile(node.part)
+        return cost, lambda asked: not test(asked)
+    if isinstance(node, And | Or):
+        compiled = sorted(map(_compile, node.parts), key=lambda one: one[0])
+        tests = tuple(one[1] for one in compiled)
+        return compiled[-1][0], _all(tests) if isinstance(node, And) else _any(tests)
+    return _compile_leaf(node)
+
+
+def _all(tests: tuple[Test, ...]) -> Test:
+    def every_part_holds(asked: Asked) -> bool:
+        for test in tests:  # noqa: SIM110 - a generator costs more than the tests do
+            if not test(asked):
+                return False
+        return True
+
+    return every_part_holds
+
+
+def _any(tests: tuple[Test, ...]) -> Test:
+    def some_part_holds(asked: Asked) -> bool:
+        for test in tests:  # noqa: SIM110 - a generator costs more than the tests do
+            if test(asked):
+                return True
+        return False
+
+    return some_part_holds
+
+
+def _compile_leaf(leaf: Leaf) -> tuple[int, Test]:
+    if isinstance(leaf, Followers):
+        return 0, _followers(leaf)
+    if isinstance(leaf, Field):
+        return (1, _language(leaf.value)) if leaf.name == "lang" else (0, _field(leaf.name, fold(leaf.value)))
+    found = shape(leaf)
+    assert found is not None
+    words, kind = found
+    key = (kind, words)
+
+    def occurs(asked: Asked) -> bool:
+        answer = asked.known.get(key)
+        if answer is None:
+            answer = phrase_occurs(words, kind, asked.text) or (
+                kind == "url" and phrase_occurs(words, kind, asked.links)
+            )
+            asked.known[key] = answer
+        return answer
+
+    return 0, occurs
+
+
+def _followers(leaf: Followers) -> Test:
+    compare, count = _COMPARE[leaf.op], leaf.count
+
+    def enough_followers(asked: Asked) -> bool:
+        author = asked.mention.author
+        return author is not None and author.followers is not None and compare(author.followers, count)
+
+    return enough_followers
+
+
+def _field(name: str, value: str) -> Test:
+    return lambda asked: value in asked.field(name)
+
+
+def _language(tag: str) -> Test:
+    wanted = known_language(tag)
+    return lambda asked: asked.language == wanted
+
+
+def _author_names(mention: Mention) -> tuple[str | None, ...]:
+    author = mention.author
+    return (
+        () if author is None else (author.id, author.handle and author.handle.removeprefix("@"), author.name)
+    )
+
+
+_FIELD_VALUES: dict[str, Callable[[Mention], tuple[str | None, ...]]] = {
+    "source": lambda mention: (mention.source,),
+    "network": lambda mention: (mention.network,),
+    "author": _author_names,
+}

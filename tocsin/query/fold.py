@@ -1,0 +1,155 @@
+"""How letters are compared: `fold` brings a query and a text to one spelling, and everything is compared in
+that.
+
+Two writings of one word must be equal, whoever typed it on whatever keyboard; a listener would rather hear
+too much than miss the post without accents. So, on both sides alike:
+
+- compatibility forms (NFKC: full-width, ligatures, mathematical "fonts") and letter case are gone (full
+  case folding);
+- `I`, `ı`, `İ` and `i` are all one letter. Which of them a post means depends on its language, which is not
+  known when it is matched, and Turkish is often typed without its own letters;
+- diacritics are gone: `ș`, `ş` and `s` are equal, so are `ț`, `ţ` and `t`, `é` and `e`, `ø` and `o`. The
+  price is that a pair such as Turkish `öl` and `ol` cannot be told apart. Marks that are letters of their
+  own stay: the vowel signs of Indian scripts, the voicing marks of Japanese;
+- invisible characters (zero-width, soft hyphen, direction marks, variation selectors) are gone: they hide
+  words;
+- every apostrophe is `'`, every dash is `-`, every double quotation mark is `"`, and `™`, `®`, `©` are
+  spaces.
+
+`fold` is linear in the length of the text, gives at most 18 characters for one, and `fold(fold(x)) ==
+fold(x)`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+
+MOST_FOR_ONE = 18
+"""The longest spelling of a single character in Unicode (U+FDFA)."""
+
+_CACHE_LIMIT = 1 << 16
+_FEW = 10
+
+_NON_ASCII = re.compile("[^\x00-\x7f]")
+
+# Letters that Unicode does not take apart, and signs that would hide a word's edge if it did.
+_SPECIAL = {
+    **dict.fromkeys("ıɪ", "i"),
+    **dict.fromkeys("øɵ", "o"),
+    **dict.fromkeys("đð", "d"),
+    **dict.fromkeys("™℠®©℗", " "),
+    **dict.fromkeys("´ʹʻʼʽˈ‘’‚‛′‵＇", "'"),
+    **dict.fromkeys("“”„‟«»″＂", '"'),
+    "ł": "l",
+    "ħ": "h",
+    "ŧ": "t",
+    "æ": "ae",
+    "œ": "oe",
+    "þ": "th",
+    "−": "-",
+}
+
+# Marks that are left off. Others (Indian vowel signs, Japanese voicing marks) make a different letter and
+# stay.
+_DROPPED_MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670"
+    "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+)
+
+# What was stored in pieces and is one letter: Korean syllables from their parts, kana with a voicing mark.
+# All of these have combining class 0 or stand in pairs, so composing them is linear.
+_PIECES = re.compile("[\u1100-\u11ff]+|[\u3040-\u30ff][\u3099\u309a]")
+_PIECE_MAKERS = re.compile("[\u1100-\u11ff\u3099-\u309c\u3130-\u318f\ua960-\ua97f\ud7b0-\ud7ff\uff65-\uffdc]")
+
+
+# The European letters and signs that fold to one ASCII character each. A text of only these and ASCII, as
+# most Turkish, Dutch and Romanian ones are, is folded by two table look-ups a character in C; 128 is what a
+# byte has room for.
+_EUROPEAN = (
+    "çğıöşüâîûÇĞİÖŞÜÂÎÛ" "ășțţĂȘȚŢ" "áàäãåéèêëíìïóòôõúùñýÿøÁÀÄÃÅÉÈÊËÍÌÏÓÒÔÕÚÙÑÝØ"
+    "ąćęłńśźżĄĆĘŁŃŚŹŻ" "čďěňřšťůžČĚŘŠŮŽ" "őűŐŰ" "đĐ" "‘’“”„–—\u2011\u00a0´"
+)  # fmt: skip
+_TO_BYTES = codecs.charmap_build("".join(map(chr, range(128))) + _EUROPEAN.ljust(128, "\ufffe"))
+
+
+def fold(text: str) -> str:
+    """The spelling in which `text` is compared. Any string is taken, also with lone surrogates or control
+    characters."""
+    return text.lower() if text.isascii() else fold_wide(text)
+
+
+def fold_wide(text: str) -> str:
+    """`fold` for a text that is known not to be ASCII: saves asking twice in the matcher's loop."""
+    try:
+        return codecs.charmap_encode(text, "strict", _TO_BYTES)[0].translate(_FOLDED_BYTES).decode("ascii")
+    except UnicodeEncodeError:
+        pass
+    if len(text.encode("utf-8", "surrogatepass")) < len(text) * 3 // 2:
+        distinct = set(_NON_ASCII.findall(text))
+        if len(distinct) <= _FEW:
+            return _fold_few(text, distinct)
+    folded = text.translate(_TABLE)
+    if _PIECES.search(folded):
+        folded = _PIECES.sub(_compose, folded)
+    return folded.lower()
+
+
+def _fold_few(text: str, distinct: set[str]) -> str:
+    """Letter by letter, safe in any order: what a letter folds to is never itself folded further."""
+    for char in distinct:
+        text = text.replace(char, _TABLE[ord(char)])
+    if _PIECE_MAKERS.search("".join(distinct)):
+        text = _PIECES.sub(_compose, text)
+    return text.lower()
+
+
+def _compose(pieces: re.Match[str]) -> str:
+    return unicodedata.normalize("NFC", pieces[0])
+
+
+class _Table(dict[int, str]):
+    """Code point -> its folded spelling, worked out when first met. Bounded: a hostile text cannot fill the
+    memory."""
+
+    def __missing__(self, point: int) -> str:
+        folded = _fold_one(chr(point))
+        if len(self) < _CACHE_LIMIT:
+            self[point] = folded
+        return folded
+
+
+_TABLE = _Table()
+
+
+def _fold_one(char: str) -> str:
+    """One character's spelling, found by folding until nothing changes any more."""
+    before = ""
+    spelling = char
+    while spelling != before:
+        before = spelling
+        spelling = _PIECES.sub(_compose, "".join(map(_step, spelling)))
+    return spelling
+
+
+def _step(char: str) -> str:
+    if char in _SPECIAL:
+        return _SPECIAL[char]
+    if "\ud800" <= char <= "\udfff":
+        return "\ufffd"
+    if char.isspace():
+        return char if char.isascii() else " "
+    category = unicodedata.category(char)
+    if category == "Cf" or "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef":
+        return ""
+    if category == "Pd":
+        return "-"
+    if "\uac00" <= char <= "\ud7a3" or "\u3040" <= char <= "\u30ff":
+        return unicodedata.normalize("NFKC", char)
+    apart = _DROPPED_MARKS.sub("", unicodedata.normalize("NFKD", char))
+    return "".join(_SPECIAL.get(c, c) for c in apart.casefold()).lower()
+
+
+_FOLDED_BYTES = "".join(map(_fold_one, _EUROPEAN)).ljust(128, "?").encode("ascii")
+_FOLDED_BYTES = bytes(range(128)).lower() + _FOLDED_BYTES
