@@ -1,0 +1,253 @@
+"""All monitors in one pass: which of thousands of queries does a mention match?
+
+On a firehose nearly every mention matches nothing, so that case decides the cost. Mentions are folded and
+laid one after the other into a block; one Aho-Corasick automaton over the anchors of all queries runs over
+the block; only where an anchor stands at the edges of a word is anything more done: the queries of its
+monitors are asked (`tocsin.query.evaluate`) of that one mention. The number of monitors is in the size of
+the automaton's tables, hardly in its time.
+
+A `Matcher` is immutable: a change of the monitors makes a new one, so that one batch never mixes two
+versions.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import get_args
+
+from ahocorasick_rs import AhoCorasick, Implementation
+
+from tocsin.core.mention import Mention
+from tocsin.query import Asked, Query, compile_query
+from tocsin.query.evaluate import DetectLanguage, Key, Test, known_language, searched, searched_links
+from tocsin.query.fold import fold_wide
+from tocsin.query.literals import Edge, Kind, Literal, edges
+from tocsin.query.tree import And, Node, Not, Or, pieces
+
+_ALL: tuple[Kind, ...] = get_args(Kind)
+_ADDRESSES: tuple[Kind, ...] = ("url",)
+_NOBODY: tuple[str, ...] = ()
+_BLOCK_CHARS = 1 << 14
+"""Mentions are looked through together up to this many characters: a block must stay in the processor's
+cache."""
+
+_FASTEST_TABLE = 32 << 20
+"""Bytes that the automaton's table may take as a full table of states by bytes; past that, a compact one is
+used."""
+
+_Find = Callable[[str, bool], list[tuple[int, int, int]]]
+_Place = tuple[Edge | None, Edge | None, Key, tuple[int, ...], tuple[int, ...]]
+"""For one anchor: its edges, its key among what is known, the monitors it decides alone, those whose query
+must be asked."""
+
+
+class Matcher:
+    """Which monitors match a mention. Made by `Matcher.build`; safe to use from several threads."""
+
+    __slots__ = ("_addresses", "_anchors", "_ids", "_languages", "_tests")
+
+    def __init__(
+        self,
+        ids: tuple[str, ...],
+        tests: tuple[Test, ...],
+        languages: tuple[frozenset[str], ...],
+        anchors: _Anchors,
+        addresses: _Anchors,
+    ) -> None:
+        self._ids = ids
+        self._tests = tests
+        self._languages = languages
+        self._anchors = anchors
+        self._addresses = addresses
+
+    @classmethod
+    def build(
+        cls, queries: Mapping[str, Query], languages: Mapping[str, Collection[str]] | None = None
+    ) -> Matcher:
+        """A matcher of `queries` by monitor id. `languages`: for some of them, the only languages (ISO
+        639-1) they hear.
+
+        A mention whose language nobody knows passes every restriction: not knowing is no reason not to
+        listen.
+        """
+        ids = tuple(sorted(queries))
+        only = tuple(frozenset(map(known_language, (languages or {}).get(id, ()))) - {""} for id in ids)
+        anchored = [(queries[id], bool(only[number])) for number, id in enumerate(ids)]
+        return cls(
+            ids,
+            tuple(compile_query(queries[id]) for id in ids),
+            only,
+            _Anchors.build(anchored, _ALL),
+            _Anchors.build(anchored, _ADDRESSES),
+        )
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def match(self, mention: Mention, language: DetectLanguage | None = None) -> tuple[str, ...]:
+        """The ids, sorted, of the monitors that `mention` matches.
+
+        `language` tells the language of a mention that does not say; it is called at most once, and only
+        when a monitor that asks for the language was met by its words.
+        """
+        return self.match_many((mention,), language)[0]
+
+    def match_many(
+        self, mentions: Sequence[Mention], language: DetectLanguage | None = None
+    ) -> list[tuple[str, ...]]:
+        """`match` for each of `mentions`, in their order; several times faster than one at a time."""
+        found = [_NOBODY] * len(mentions)
+        if not self._ids:
+            return found
+        texts = _folded(mentions)
+        judged: dict[int, _Judged] = {}
+        self._anchors.look_through(texts, range(len(texts)), judged)
+        if self._addresses:
+            linking = [number for number, mention in enumerate(mentions) if mention.url or mention.links]
+            links = [searched_links(mentions[number]) for number in linking]
+            self._addresses.look_through(links, linking, judged)
+        for number, verdict in judged.items():
+            asked = Asked(mentions[number], texts[number], language)
+            found[number] = self._decide(verdict, asked)
+        return found
+
+    def _decide(self, verdict: _Judged, asked: Asked) -> tuple[str, ...]:
+        """The monitors that were decided by an anchor, and those of the others whose query and languages
+        agree."""
+        matched = verdict.sure
+        for key in verdict.keys:
+            asked.known[key] = True
+        for number in verdict.maybe - matched:
+            if self._tests[number](asked):
+                only = self._languages[number]
+                if not only or not asked.language or asked.language in only:
+                    matched.add(number)
+        return tuple(self._ids[number] for number in sorted(matched)) if matched else _NOBODY
+
+
+class _Judged:
+    """What the anchors alone say about one mention."""
+
+    __slots__ = ("keys", "maybe", "sure")
+
+    def __init__(self) -> None:
+        self.sure: set[int] = set()
+        self.maybe: set[int] = set()
+        self.keys: set[Key] = set()
+
+
+class _Anchors:
+    """The anchors of all queries as one automaton, and for each what it decides."""
+
+    __slots__ = ("_find", "_places")
+
+    def __init__(self, places: Mapping[str, tuple[_Place, ...]]) -> None:
+        needles = list(places)
+        self._places = tuple(places.values())
+        self._find: _Find | None = None
+        if needles:
+            automaton = AhoCorasick(needles, implementation=_implementation(needles), store_patterns=False)
+            self._find = automaton.find_matches_as_indexes
+
+    @classmethod
+    def build(cls, queries: Sequence[tuple[Query, bool]], kinds: Collection[Kind]) -> _Anchors:
+        """The anchors of `kinds` in `queries`: each with whether it may be decided by an anchor alone."""
+        deciding: dict[Literal, tuple[list[int], list[int]]] = {}
+        for number, (query, restricted) in enumerate(queries):
+            alone = frozenset() if restricted else _sufficient(query.root)
+            for anchor in query.anchors:
+                if anchor.kind in kinds:
+                    sure, maybe = deciding.setdefault(anchor, ([], []))
+                    (sure if anchor in alone else maybe).append(number)
+        places: dict[str, tuple[_Place, ...]] = {}
+        for literal, (sure, maybe) in deciding.items():
+            place = (
+                *edges(literal.kind, literal.needle),
+                (literal.kind, (literal.needle,)),
+                tuple(sure),
+                tuple(maybe),
+            )
+            places[literal.needle] = (*places.get(literal.needle, ()), place)
+        return cls(places)
+
+    def __bool__(self) -> bool:
+        return self._find is not None
+
+    def look_through(self, texts: Sequence[str], numbers: Sequence[int], judged: dict[int, _Judged]) -> None:
+        """Find the anchors in folded `texts` and note them in `judged` by the text's number in `numbers`."""
+        find = self._find
+        if find is None:
+            return
+        for first, last in _blocks(texts):
+            block = "\n".join(
+                texts[first:last]
+            )  # no needle holds a line break, so none is met across two texts
+            hits = find(block, True)
+            if hits:
+                self._note(hits, block, texts, numbers, first, last, judged)
+
+    def _note(
+        self,
+        hits: list[tuple[int, int, int]],
+        block: str,
+        texts: Sequence[str],
+        numbers: Sequence[int],
+        first: int,
+        last: int,
+        judged: dict[int, _Judged],
+    ) -> None:
+        starts = [0, *accumulate(len(text) + 1 for text in texts[first:last])]
+        for needle, start, end in hits:
+            for begins, ends, key, sure, maybe in self._places[needle]:
+                if (begins is None or begins(block, start)) and (ends is None or ends(block, end)):
+                    number = numbers[first + bisect_right(starts, start) - 1]
+                    verdict = judged.get(number)
+                    if verdict is None:
+                        verdict = judged[number] = _Judged()
+                    verdict.keys.add(key)
+                    verdict.sure.update(sure)
+                    verdict.maybe.update(maybe)
+
+
+def _folded(mentions: Sequence[Mention]) -> list[str]:
+    """`searched` of each; written out, because this loop is most of what a mention costs."""
+    folded = []
+    for mention in mentions:
+        text = mention.text
+        if mention.title is not None or mention.hashtags:
+            folded.append(searched(mention))
+        else:
+            folded.append(text.lower() if text.isascii() else fold_wide(text))
+    return folded
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Ranges of `texts` that are looked through together, each of one text or of at most `_BLOCK_CHARS`
+    characters."""
+    first = size = 0
+    for number, text in enumerate(texts):
+        size += len(text) + 1
+        if size > _BLOCK_CHARS and number > first:
+            yield first, number
+            first, size = number, len(text) + 1
+    if first < len(texts):
+        yield first, len(texts)
+
+
+def _sufficient(root: Node) -> frozenset[Literal]:
+    """The literals that satisfy the whole query by themselves: those of single words that stand alone or in
+    the outer OR."""
+    leaves = root.parts if isinstance(root, Or) else (root,)
+    single = (pieces(leaf) for leaf in leaves if not isinstance(leaf, Not | And | Or))
+    return frozenset(literals[0] for literals in single if len(literals) == 1)
+
+
+def _implementation(needles: Sequence[str]) -> Implementation:
+    """A full table where it is small enough (twice as fast), otherwise a compact automaton."""
+    encoded = [needle.encode() for needle in needles]
+    width = 1 << len(set().union(*encoded)).bit_length()
+    if sum(map(len, encoded)) * width * 4 <= _FASTEST_TABLE:
+        return Implementation.DFA
+    return Implementation.ContiguousNFA
