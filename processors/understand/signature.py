@@ -19,7 +19,7 @@ LEAST_WORDS = 4
 MAX_CHARS = 2_000
 """What is read of a text: copies of a long text share its beginning."""
 
-_NOISE = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|@\w+|&\w{2,6};|[\d\W_]+")
+_NOISE = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|@\w*|&\w{2,6};|&|(?:[^\w@&]|[\d_])+")
 _REPOST = re.compile(r"(?:\s*rt\s*@\w+\s*:?)+")
 _AT_THE_END = ("#", "@", "http://", "https://", "www.", "pic.twitter.com/")
 

@@ -1,0 +1,147 @@
+"""Language: made-up posts, as people write them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.understand.language import detect_language, detect_languages, language_code
+
+POSTS = {
+    "en": [
+        "My parcel never arrived and nobody answers the phone",
+        "honestly the best coffee in town, thank you!",
+        "why is the app down AGAIN",
+    ],
+    "tr": [
+        "Kargom hâlâ gelmedi, müşteri hizmetleri telefonu açmıyor",
+        "siparisim hala gelmedi cok kotu bir hizmet",
+        "Bu kahve gerçekten çok güzel olmuş, teşekkürler",
+        "İADE İÇİN İKİ HAFTADIR BEKLİYORUM",
+    ],
+    "nl": [
+        "Mijn pakje is nog steeds niet bezorgd en niemand neemt op",
+        "lekker bezig weer, de trein staat stil",
+        "Wat een fijne winkel, echt een aanrader!",
+    ],
+    "ro": [
+        "Coletul meu nu a ajuns nici azi și nimeni nu răspunde la telefon",
+        "nu merge aplicatia de ieri, ce facem?",
+        "bateria se descarca foarte repede, nu recomand",
+        "Cea mai bună cafea din oraș, mulțumesc!",
+    ],
+}
+
+
+@pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in POSTS.items() for text in texts])
+def test_short_posts_in_the_four_languages_are_told_apart(lang: str, text: str) -> None:
+    found, confidence = detect_language(text)
+    assert found == lang
+    assert 0.3 <= confidence <= 1
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("de", "Ich warte seit drei Wochen auf mein Paket und keiner meldet sich"),
+        ("fr", "Je suis très déçu par ce service, personne ne répond"),
+        ("es", "Llevo dos horas esperando y nadie me da una respuesta"),
+        ("ru", "Посылка так и не пришла, никто не отвечает"),
+        ("ar", "لم تصل الطلبية حتى الآن ولا أحد يرد على الهاتف"),
+        ("ja", "荷物がまだ届いていません。電話もつながりません。"),
+    ],
+)
+def test_other_languages_are_not_pulled_into_ours(lang: str, text: str) -> None:
+    assert detect_language(text)[0] == lang
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   \n\t ",
+        "@anna @bob_42 https://example.com/a?b=c",
+        "😀😀😀🔥 !!! 12:30",
+        "www.example.com #1",
+        "ok",
+        "'''''''''''''''''''' - - - - -",
+        "\x00\x00\x00",
+        "\ud800\udfff \ud83d",
+    ],
+)
+def test_handles_links_emoji_and_noise_are_no_evidence(text: str) -> None:
+    assert detect_language(text) == (None, 0.0)
+
+
+def test_a_link_or_a_handle_does_not_change_the_answer() -> None:
+    bare = "siparişim yine gelmedi"
+    dressed = "@destek_hatti siparişim yine gelmedi https://the-english-words.example/are/not/the/post 😡😡"
+    assert detect_language(dressed) == detect_language(bare)
+
+
+def test_a_word_said_twenty_times_is_said_once() -> None:
+    assert detect_language("berbat " * 20) == detect_language("berbat")
+
+
+def test_a_five_megabyte_text_is_judged_by_its_beginning() -> None:
+    start = "Mijn pakje is nog steeds niet bezorgd en niemand neemt op. " * 5
+    assert detect_language(start + "x" * 5_000_000)[0] == "nl"
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("en", "en"),
+        ("EN-gb", "en"),
+        ("pt_BR", "pt"),
+        ("tur", "tr"),
+        ("dut", "nl"),
+        ("in", "id"),
+        ("iw", "he"),
+        ("nb-NO", "no"),
+        ("und", None),
+        ("zxx", None),
+        ("qme", None),
+        ("", None),
+        (None, None),
+        ("English", None),
+        ("12", None),
+        ("é" * 5_000_000, None),
+    ],
+)
+def test_a_tag_from_a_network_is_read_or_refused(tag: str | None, code: str | None) -> None:
+    assert language_code(tag) == code
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(max_size=300), max_size=4))
+def test_any_text_gets_an_answer_that_is_its_own(texts: list[str]) -> None:
+    together = detect_languages(texts)
+    assert together == [detect_language(text) for text in texts]
+    for lang, confidence in together:
+        assert (lang is None) == (confidence == 0.0)
+        assert 0.0 <= confidence <= 1.0
+        assert lang is None or len(lang) == 2
+
+
+def test_nothing_is_read_on_import_and_nothing_is_fetched_or_written_afterwards() -> None:
+    program = """
+import os, sys
+import processors.understand.language as language
+assert "fasttext" not in sys.modules, "read on import"
+seen = []
+def watch(event, args):
+    if event.startswith("socket."):
+        seen.append(event)
+    if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        seen.append(str(args[0]))
+sys.dont_write_bytecode = True
+sys.addaudithook(watch)
+assert language.detect_language("the train is late again")[0] == "en"
+assert not seen, seen
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

@@ -1,0 +1,115 @@
+"""Understanding whole mentions: which scorer is asked, and that batches do not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.understand import Understander, default_scorers
+from processors.understand.sentiment import Sentiment
+from tocsin.core.mention import Mention
+
+AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+def _mention(text: str, id: str = "1", lang: str | None = None, title: str | None = None) -> Mention:
+    return Mention(source="test", id=id, text=text, created_at=AT, lang=lang, title=title)
+
+
+class ByLength:
+    """Scores a text by its length: a scorer for tests."""
+
+    def __init__(self, model: str, *languages: str) -> None:
+        self.model = model
+        self.languages = frozenset(languages)
+        self.batches: list[list[str]] = []
+
+    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+        self.batches.append(list(texts))
+        return [Sentiment("positive", len(text), 5_000, self.model) for text in texts]
+
+
+def test_an_english_complaint_is_understood() -> None:
+    (found,) = Understander(default_scorers()).understand(
+        [_mention("RT @anna: my charger caught fire, this is horrible and dangerous")]
+    )
+    assert (found.lang, found.label, found.repost, found.triggers) == ("en", "negative", True, ("safety",))
+    assert found.score_e4 < -500
+    assert found.confidence_e4 > 0
+    assert found.model is not None and found.model.startswith("vader-")
+
+
+def test_where_no_model_speaks_the_language_the_mention_is_unscored() -> None:
+    found = Understander(default_scorers()).understand(
+        [
+            _mention("Kargom hâlâ gelmedi, rezalet bir hizmet"),
+            _mention("😀😀😀 https://example.com"),
+            _mention("I love it", lang="tr"),
+        ]
+    )
+    assert [(u.lang, u.label, u.score_e4, u.confidence_e4, u.model) for u in found] == [
+        ("tr", "unscored", 0, 0, None),
+        (None, "unscored", 0, 0, None),
+        ("tr", "unscored", 0, 0, None),
+    ]
+
+
+def test_a_mentions_own_language_is_believed_where_it_is_one() -> None:
+    understander = Understander([ByLength("m-1", "nl")])
+    dutch, unknown = understander.understand(
+        [_mention("top", lang="nl-BE"), _mention("the train is late again and again", lang="und")]
+    )
+    assert (dutch.lang, dutch.label) == ("nl", "positive")
+    assert (unknown.lang, unknown.label) == ("en", "unscored")
+
+
+def test_each_text_goes_to_the_first_scorer_that_speaks_its_language() -> None:
+    first, second = ByLength("first-1", "en", "nl"), ByLength("second-1", "nl", "tr")
+    texts = ["aa", "bbb", "cccc", "d"]
+    found = Understander([first, second]).understand(
+        [
+            _mention(text, str(n), lang)
+            for n, (text, lang) in enumerate(zip(texts, ["tr", "en", "nl", "ro"], strict=True))
+        ]
+    )
+    assert [u.model for u in found] == ["second-1", "first-1", "first-1", None]
+    assert [u.score_e4 for u in found] == [2, 3, 4, 0]
+    assert first.batches == [["bbb", "cccc"]]
+    assert second.batches == [["aa"]]
+
+
+def test_the_title_is_understood_with_the_text() -> None:
+    (found,) = Understander(default_scorers()).understand(
+        [_mention("More on our site.", title="Data breach at Brightwater")]
+    )
+    assert found.triggers == ("data_breach",)
+
+
+def test_no_mentions_are_understood_as_none() -> None:
+    assert Understander(default_scorers()).understand([]) == []
+
+
+_TEXTS = st.text(max_size=60) | st.sampled_from(
+    [
+        "I hate this, worst day ever",
+        "Harika, çok teşekkürler",
+        "groot datalek, schandalig",
+        "nu merge deloc",
+        "ok thanks",
+    ]
+)
+_MENTIONS = st.builds(_mention, _TEXTS, lang=st.sampled_from([None, None, "en", "tr", "xx", ""]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_MENTIONS, max_size=6), st.randoms(use_true_random=False))
+def test_what_is_understood_does_not_depend_on_the_batch(mentions: list[Mention], random: object) -> None:
+    understander = Understander(default_scorers())
+    alone = [understander.understand([mention])[0] for mention in mentions]
+    assert understander.understand(mentions) == alone
+    order = list(range(len(mentions)))
+    random.shuffle(order)  # type: ignore[attr-defined]  # hypothesis hands out a random.Random
+    assert understander.understand([mentions[n] for n in order]) == [alone[n] for n in order]

@@ -1,0 +1,162 @@
+"""Sentiment: the promises of every scorer, and VADER held against the plain library."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from vaderSentiment import vaderSentiment as plain
+
+from processors.understand import default_scorers
+from processors.understand.sentiment import UNSCORED, Scorer
+from processors.understand.vader import MAX_CHARS, MAX_EMOJI, VaderScorer, compound, readable
+
+ANALYZER = plain.SentimentIntensityAnalyzer()
+HOSTILE = [
+    "",
+    " ",
+    "\x00",
+    "good\x00bad",
+    "\ud800 great",
+    "😀" * 800,
+    "😡 " * 5_000,
+    "!" * 100_000,
+    "good " * 1_000_000,
+    "but " * 2_000,
+    "<3 " * 2_000,
+    "&lt;" * 5_000,
+    "http://" * 10_000,
+    "A" * 5_000_000,
+    "\n" * 50_000,
+]
+
+
+@pytest.fixture(params=default_scorers(), ids=lambda scorer: type(scorer).__name__)
+def scorer(request: pytest.FixtureRequest) -> Scorer:
+    found: Scorer = request.param
+    return found
+
+
+def test_a_scorer_names_its_languages_and_its_model(scorer: Scorer) -> None:
+    assert scorer.languages
+    assert all(len(lang) == 2 and lang.islower() for lang in scorer.languages)
+    assert any(sign.isdigit() for sign in scorer.model), (
+        "a model without a version cannot be told from the next one"
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_scorer_takes_any_string(scorer: Scorer, text: str) -> None:
+    (sentiment,) = scorer.score([text])
+    assert sentiment.label in ("negative", "neutral", "positive")
+    assert -10_000 <= sentiment.score_e4 <= 10_000
+    assert 0 < sentiment.confidence_e4 <= 10_000
+    assert sentiment.model == scorer.model
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.text(max_size=80) | st.sampled_from(["great!", "so bad", "awful 😡", "ok"]), max_size=6))
+def test_a_score_does_not_depend_on_the_batch(texts: list[str]) -> None:
+    for scorer in default_scorers():
+        assert scorer.score(texts) == [scorer.score([text])[0] for text in texts]
+        assert scorer.score(texts[::-1]) == scorer.score(texts)[::-1]
+
+
+def test_unscored_is_not_neutral() -> None:
+    assert UNSCORED.label == "unscored"
+    assert (UNSCORED.score_e4, UNSCORED.confidence_e4, UNSCORED.model) == (0, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("I love this place, wonderful people!", "positive"),
+        ("Worst airline ever, they lost my bag and lied about it", "negative"),
+        ("The shop opens at nine on Monday", "neutral"),
+        ("not good at all", "negative"),
+        ("This is a disaster 😡", "negative"),
+        ("Great service 😍😍", "positive"),
+    ],
+)
+def test_plain_english_is_labelled_as_people_would(text: str, label: str) -> None:
+    assert VaderScorer().score([text])[0].label == label
+
+
+def test_the_score_is_the_compound_in_whole_ten_thousandths() -> None:
+    text = "The food was great but the queue was horrible"
+    (sentiment,) = VaderScorer().score([text])
+    assert sentiment.score_e4 == round(ANALYZER.polarity_scores(text)["compound"] * 10_000)
+    assert sentiment.score == ANALYZER.polarity_scores(text)["compound"]
+
+
+def test_confidence_grows_with_the_distance_from_the_thresholds() -> None:
+    weak, strong = VaderScorer().score(["a small problem", "horrible, awful, disgusting, I hate these liars"])
+    assert weak.label == strong.label == "negative"
+    assert weak.confidence < strong.confidence
+    faint, glad = VaderScorer().score(["thanks", "wonderful, brilliant, I love you all, best day ever!"])
+    assert faint.label == glad.label == "positive"
+    assert faint.confidence < glad.confidence
+
+
+def test_a_flood_is_read_up_to_its_bounds() -> None:
+    assert len(readable("x y " * 100_000)) <= MAX_CHARS
+    assert readable("no" + "o" * 90 + "!!!!!!!!") == "noooo!!!!"
+    faces = "".join(chr(0x1F600 + n % 60) for n in range(300))
+    assert sum(sign in ANALYZER.emojis for sign in readable(faces)) == MAX_EMOJI
+    assert readable("see https://example.com/good/love?x=!!!! now") == "see   now"
+    assert readable("fish &amp; chips &lt;3") == "fish & chips <3"
+
+
+_LEXICON = sorted(ANALYZER.lexicon)
+_WORDS = (
+    st.sampled_from(_LEXICON)
+    | st.sampled_from(sorted(plain.BOOSTER_DICT))
+    | st.sampled_from(plain.NEGATE)
+    | st.sampled_from(sorted(plain.SPECIAL_CASES))
+    | st.sampled_from(
+        [
+            "least",
+            "at",
+            "very",
+            "so",
+            "this",
+            "without",
+            "doubt",
+            "never",
+            "no",
+            "or",
+            "nor",
+            "kind",
+            "of",
+            "sort",
+            "but",
+            "the",
+            "was",
+            "is",
+            "isn't",
+        ]
+    )
+    | st.sampled_from(sorted(sign for sign in ANALYZER.emojis if len(sign) == 1))
+    | st.sampled_from(["!", "??", "...", "\n", "ş", "İyi", ":)", "<3"])
+    | st.text(max_size=6)
+)
+
+
+@st.composite
+def _posts(draw: st.DrawFn) -> str:
+    words = draw(st.lists(_WORDS, max_size=14))
+    shouted = draw(st.sets(st.integers(0, 13), max_size=3))
+    glue = draw(st.sampled_from([" ", " ", " ", "", ", "]))
+    return glue.join(word.upper() if place in shouted else word for place, word in enumerate(words))
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(_posts())
+def test_our_compound_is_that_of_the_plain_library(post: str) -> None:
+    assert compound(post) == ANALYZER.polarity_scores(post)["compound"]
+
+
+@pytest.mark.parametrize("word", _LEXICON[::40])
+def test_lexicon_words_score_alone_and_negated_as_in_the_plain_library(word: str) -> None:
+    for post in (word, f"not {word}", f"this is NOT so {word.upper()}!!", f"at least {word}, but no {word}"):
+        assert compound(post) == ANALYZER.polarity_scores(post)["compound"]

@@ -1,0 +1,108 @@
+"""Near-duplicate signatures: which copies share one, and which texts must not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.understand.signature import is_repost, simhash, text_signature
+from tocsin.core.mention import Mention
+
+POST = "Brightwater is pouring waste into the river, share before they delete this"
+
+COPIES = [
+    POST.upper(),
+    f"RT @someone: {POST}",
+    f"rt @a rt @b: {POST}",
+    f"{POST} https://short.example/a1",
+    f"{POST} https://short.example/zz9 @press_desk",
+    f"{POST}!!! 😡😡",
+    f"{POST} #brightwater #river",
+    f"{POST}\n\n#stopthem 😡 https://short.example/9",
+    f"@minister @press {POST}",
+    POST.replace(" into ", " &amp; @brightwater https://short.example/7 into ").replace("&amp; ", ""),
+    "Brightwater is pouring waste into the river - share before they delete this",
+    "Ｂｒｉｇｈｔｗａｔｅｒ is pouring waste into the river, share before they delete this",
+    "Brightwater is pou\u200bring waste into the river, share before they delete this",
+]
+
+
+@pytest.mark.parametrize("copy", COPIES)
+def test_copies_that_differ_in_what_copying_varies_share_a_signature(copy: str) -> None:
+    assert text_signature(copy) == text_signature(POST)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "Ürün 3 gündür kargoda bekliyor, kimse ilgilenmiyor",
+            "URUN 15 GÜNDÜR KARGODA BEKLİYOR kimse ilgilenmiyor!",
+        ),
+        ("Aplicația nu mai merge de azi dimineață", "aplicatia nu mai merge de azi dimineata :("),
+        ("De café-actie geldt tot 12 mei in alle winkels", "De cafe-actie geldt tot 30 mei in alle winkels"),
+    ],
+)
+def test_figures_and_diacritics_do_not_make_another_text(one: str, other: str) -> None:
+    assert text_signature(one) == text_signature(other)
+
+
+def test_other_words_make_another_signature() -> None:
+    assert text_signature(POST) != text_signature(POST.replace("river", "lake"))
+    assert text_signature("they never answered me at all") != text_signature("they never answered us at all")
+
+
+def test_short_replies_of_many_people_are_no_flood() -> None:
+    replies = ["ok thanks", "ok thanks!", "@anna ok thanks", "ok thanks 😀", "ok thanks https://a.example"]
+    assert len({text_signature(reply) for reply in replies}) == len(replies)
+    assert text_signature("OK  Thanks") == text_signature("ok thanks")
+
+
+def test_a_post_of_tags_alone_is_compared_by_its_tags() -> None:
+    assert text_signature("#one #two #three #four") != text_signature("#five #six #seven #eight")
+
+
+def test_a_text_without_spaces_is_long_enough_by_its_signs() -> None:
+    text = "荷物がまだ届いていません電話もつながりません"
+    assert text_signature(text) == text_signature(f"{text} https://short.example/1")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text())
+def test_a_signature_fits_a_signed_bigint_whatever_the_text(text: str) -> None:
+    assert 0 <= text_signature(text) < 2**63
+    assert text_signature(text) == text_signature(text)
+    assert -(2**63) <= simhash(text) < 2**63
+
+
+@pytest.mark.parametrize(
+    "text", ["\ud800" * 50, "\x00" * 50, "#a " * 100_000, "rt @a " * 100_000, "ﷺ" * 100_000, "@" * 100_000]
+)
+def test_hostile_texts_have_a_signature_too(text: str) -> None:
+    assert 0 <= text_signature(text) < 2**63
+
+
+def test_simhash_of_nearly_equal_texts_differs_in_few_bits() -> None:
+    near = (simhash(POST) ^ simhash(POST.replace("delete", "remove"))) & (2**64 - 1)
+    far = (simhash(POST) ^ simhash("the new coffee in the station hall is better than I had expected")) & (
+        2**64 - 1
+    )
+    assert near.bit_count() < far.bit_count()
+
+
+def _mention(text: str, repost_of: str | None = None) -> Mention:
+    return Mention(
+        source="s", id="1", text=text, created_at=datetime(2026, 5, 1, tzinfo=UTC), repost_of=repost_of
+    )
+
+
+def test_a_repost_is_known_by_its_origin_or_by_its_prefix() -> None:
+    assert is_repost(_mention("anything", repost_of="17"))
+    assert is_repost(_mention("RT @anna: look at this"))
+    assert is_repost(_mention(" rt @anna look at this"))
+    assert not is_repost(_mention("art @anna made"))
+    assert not is_repost(_mention("RT this if you agree"))
+    assert not is_repost(_mention("thanks for the RT @anna"))

@@ -1,0 +1,107 @@
+"""Trigger terms: what must be heard in one post, and what must not wake anybody."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.understand.triggers import CATEGORIES, MAX_CHARS, trigger_categories, trigger_terms
+
+
+@pytest.mark.parametrize(
+    ("category", "text"),
+    [
+        ("safety", "My new phone CAUGHT FIRE on the night table"),
+        ("safety", "Three of us have food-poisoning after lunch at Marlow's"),
+        ("safety", "Yoğurttan sonra ailece gıda zehirlenmesi geçirdik"),
+        ("safety", "yemekten sonra hastaneye kaldirildik"),
+        ("safety", "Mijn oplader is vannacht ontploft!!"),
+        ("safety", "de stekker vloog in brand"),
+        ("safety", "Telefonul a luat foc în timp ce se încărca"),
+        ("safety", "toxiinfectie alimentara la gradinita"),
+        ("regulator", "Class-action lawsuit filed against Brightwater"),
+        ("regulator", "Bakanlık Brightwater hakkında soruşturma başlattı"),
+        ("regulator", "ACM legt Brightwater boete op"),
+        ("regulator", "ANPC a dat o amendă, iar clienții au făcut plângere penală"),
+        ("violence", "There was a bomb threat at the mall"),
+        ("violence", "mağazada bir çalışan bıçaklandı"),
+        ("violence", "Medewerker van de winkel neergestoken"),
+        ("violence", "amenintare cu bomba la aeroport"),
+        ("data_breach", "So there was a #databreach and nobody told us"),
+        ("data_breach", "my account has been hacked"),
+        ("data_breach", "Brightwater'da VERİ SIZINTISI iddiası"),
+        ("data_breach", "Groot datalek bij Brightwater"),
+        ("data_breach", "Scurgere de date la Brightwater"),
+        ("executive", "Brightwater CEO Jane Doe resigns after the report"),
+        ("executive", "Brightwater CEO'su istifa etti"),
+        ("executive", "Topman van Brightwater stapt op"),
+        ("executive", "Directorul general a fost arestat azi; directorul a fost arestat"),
+    ],
+)
+def test_a_term_is_heard_in_its_language_however_it_is_typed(category: str, text: str) -> None:
+    assert category in trigger_categories(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "I recall the first time I came here, the fire place was on",
+        "Great photo shooting at the brand event",
+        "What a killer offer, this phone is the bomb",
+        "Our brand in brand new colours",
+        "The CEO was on stage. " + "x" * 60 + " She resigned from nothing",
+        "unhackedwords and lawsuitcase",
+        "Bu fiyat harika, çok memnun kaldım",
+        "Lekker gewerkt vandaag, dikke aanrader",
+        "Bateria a murit după două zile, dar o schimb",
+        "resigned to waiting for the CEO",
+    ],
+)
+def test_everyday_words_are_left_alone(text: str) -> None:
+    assert trigger_categories(text) == ()
+
+
+def test_categories_come_in_one_order() -> None:
+    text = "CEO arrested after data breach, lawsuit follows, bomb threat, people injured"
+    assert trigger_categories(text) == CATEGORIES
+
+
+def test_only_so_much_of_a_text_is_read() -> None:
+    assert trigger_categories("x " * (MAX_CHARS // 2) + "data breach") == ()
+    assert trigger_categories("data breach " + "\x00" * 5_000_000) == ("data_breach",)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(), st.sampled_from(["lawsuit", "datalek", "veri sızıntısı", "scurgere de date"]))
+def test_any_surroundings_are_survived(noise: str, term: str) -> None:
+    found = trigger_categories(f"{noise[:50]} , {term} , {noise}")
+    assert found
+    assert set(found) <= set(CATEGORIES)
+
+
+def test_the_lexicon_is_well_formed() -> None:
+    terms = trigger_terms()
+    assert tuple(terms) == CATEGORIES
+    for category, by_language in terms.items():
+        assert list(by_language) == ["en", "tr", "nl", "ro"], category
+        for lang, written in by_language.items():
+            assert len(written) == len(set(written)), f"{category}.{lang} says a term twice"
+            for term in written:
+                pieces = [piece.strip() for piece in term.split("~")]
+                assert 1 <= len(pieces) <= 2, term
+                for piece in pieces:
+                    assert len(piece.removesuffix("*")) >= 2, term
+                    assert "*" not in piece.removesuffix("*"), term
+                assert len(term.replace("*", "").replace("~", "")) >= 5, (
+                    f"{term!r} is too short to be precise"
+                )
+
+
+def test_every_term_is_found_where_it_stands() -> None:
+    for category, by_language in trigger_terms().items():
+        for written in by_language.values():
+            for term in written:
+                text = term.replace("*", "").replace("~", "and then")
+                assert category in trigger_categories(f"Heard today: {text}, they say"), term
