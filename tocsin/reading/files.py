@@ -124,11 +124,9 @@ class Unpacked:
         """Up to `size` bytes; none at the end. Raises `BadMention('broken_gzip')` where the packed bytes are
         damaged or end.
         """
-        if self._head:
-            head, self._head = self._head, b""
-            return head
+        head, self._head = self._head, b""
         try:
-            return self._read(size)
+            return head + self._read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise BadMention("broken_gzip", f"the gzip file is damaged or ends early: {error}") from None
 
@@ -168,7 +166,7 @@ class Rows:
         growing: bool = False,
         fix_source: bool = False,
     ) -> None:
-        self.name = name
+        self.name = name or "the input"
         self.format = format or _format_of_name(name)
         self.header = tuple(header) if header is not None else None
         self.delimiter = delimiter
@@ -422,7 +420,7 @@ _FOREIGN: Mapping[bytes, str] = {
 def _refuse_foreign(first: bytes, name: str) -> None:
     for magic, what in _FOREIGN.items():
         if first.startswith(magic):
-            raise WrongInput(f"{name or 'the input'} is {what}")
+            raise WrongInput(f"{name} is {what}")
 
 
 def _format_of_name(name: str) -> Format | None:
