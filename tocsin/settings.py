@@ -227,3 +227,30 @@ def _parsed(key: str, value: str) -> Any:
 def _siblings(key: str) -> list[str]:
     section = key.rpartition(".")[0]
     return sorted(k for k in known_settings() if k.rpartition(".")[0] == section) or sorted(known_settings())
+
+
+def example_file() -> str:
+    """A TOML file that says what every setting does and sets none: each line is its default, commented out."""
+    lines = ["# Settings of Tocsin. Every line is a default; take the # away to change it.", ""]
+    section = None
+    for key, (description, default) in known_settings().items():
+        head, _, name = key.rpartition(".")
+        if head != (section or ""):
+            section = head
+            lines += ["", f"[{head}]"]
+        lines += [f"# {description}", f"# {name} = {_toml(default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    if value is None:
+        return '"..."  # unset'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(f'"{one}"' for one in value) + "]"
+    if isinstance(value, Path):
+        return '"..."  # the platform\'s folder for user data'
+    return f'"{value}"'

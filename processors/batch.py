@@ -1,0 +1,497 @@
+"""One batch: records in, matched and understood, then everything derived from it stored in one transaction with the offsets.
+
+Order does not matter. Of a mention's versions the one with the greatest `version_rank` is current, wherever in the stream it
+came; the other matched ones are kept in `mention_versions`. A version that matches nothing costs no row, unless it says that
+it is an edit: then it leaves its identity, so that an older version that comes later does not count.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+
+from processors.contribution import Contribution, TallyDelta, contributions, summed
+from processors.match import Matcher
+from processors.understand import Understander, Understood
+from processors.understand.language import detect_language, language_code
+from tocsin.core.clock import minute_start
+from tocsin.core.mention import Mention, decode_mention, decode_mentions
+from tocsin.core.sketch import sketch, union
+from tocsin.deadletters import record_dead_letter
+from tocsin.store import Store
+from tocsin.store import schema as s
+from tocsin.stream.port import Record
+
+Key = tuple[str, str]
+_CHUNK = 800  # values in one IN list: well under every engine's limit
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a mention as it came: `monitors` are those it matches, none for an edit that matches nothing."""
+
+    mention: Mention
+    partition: int
+    monitors: tuple[str, ...]
+
+    @property
+    def rank(self) -> tuple[datetime, str]:
+        return self.mention.version_rank
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A line of a record that is no mention."""
+
+    record: Record
+    position: int
+    line: bytes
+    message: str
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch of records came to, before anything is stored."""
+
+    records: int = 0
+    mentions: int = 0
+    versions: list[Version] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    sampled: list[Mention] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What storing a batch did, for counters and logs."""
+
+    mentions: int = 0
+    matched: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    edits: int = 0
+    late: int = 0
+    bad: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The current version of a mention as the store has it."""
+
+    created_at: datetime
+    rank: tuple[datetime, str]
+    matched: bool
+
+
+def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) -> Batch:
+    """Decode and match. Lines that are no mentions are set aside with their place; the rest goes on."""
+    batch = Batch(records=len(records))
+    for record in records:
+        mentions = _decoded(record, batch)
+        batch.mentions += len(mentions)
+        for mention, monitors in zip(mentions, matcher.match_many(mentions, _language), strict=True):
+            if monitors or mention.edited_at is not None:
+                batch.versions.append(Version(mention, record.partition, monitors))
+            elif _in_sample(mention, sample_rate):
+                batch.sampled.append(mention)
+    return batch
+
+
+class Writer:
+    """Stores batches of one topic. What is slow (scoring) happens before the transaction, in `understand`."""
+
+    def __init__(self, store: Store, understander: Understander, sample_rate: float) -> None:
+        self._store = store
+        self._understander = understander
+        self._sample_rate = sample_rate
+
+    def understand(self, batch: Batch) -> Prepared:
+        """Score what is new in this batch. Only the partitions' owner may call it: it reads what is there already."""
+        keys = {version.mention.key for version in batch.versions}
+        with self._store.read() as conn:
+            known = _known(conn, keys)
+        fresh = [v for v in _distinct(batch.versions) if _is_news(v, known.get(v.mention.key))]
+        matched = [v for v in fresh if v.monitors]
+        understood = self._understander.understand([v.mention for v in matched])
+        return Prepared(
+            batch=batch,
+            known=known,
+            fresh=fresh,
+            understood={(v.mention.key, v.rank): u for v, u in zip(matched, understood, strict=True)},
+        )
+
+    def write(self, conn: Connection, prepared: Prepared, now: datetime) -> Outcome:
+        """Everything derived from the batch, inside the caller's transaction (which has advanced the offsets first)."""
+        plan = _Plan(prepared)
+        stale = _contributions_of(conn, plan.replaced)
+        signed = [(one, -1) for one in stale] + [(one, 1) for one in plan.contributions]
+        _store_mentions(self._store, conn, plan, prepared)
+        _store_matches(self._store, conn, plan)
+        _store_tallies(self._store, conn, summed(signed))
+        late = _store_amendments(self._store, conn, signed)
+        for bad in prepared.batch.bad:
+            record_dead_letter(
+                conn,
+                now=now,
+                source=bad.record.topic,
+                reason="not_a_mention",
+                message=bad.message,
+                payload=bad.line,
+                topic=bad.record.topic,
+                partition=bad.record.partition,
+                offset=bad.record.offset,
+                position=bad.position,
+            )
+        self._store.insert_new(conn, s.samples, [_sample_row(m, self._sample_rate) for m in prepared.batch.sampled])
+        return Outcome(
+            mentions=prepared.batch.mentions,
+            matched=sum(1 for v in prepared.batch.versions if v.monitors),
+            stored=len(plan.new),
+            duplicates=len(prepared.batch.versions) - len(prepared.fresh),
+            edits=len(prepared.fresh) - len(plan.new),
+            late=late,
+            bad=len(prepared.batch.bad),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch with its scores, ready to be written."""
+
+    batch: Batch
+    known: Mapping[Key, _Known]
+    fresh: Sequence[Version]
+    understood: Mapping[tuple[Key, tuple[datetime, str]], Understood]
+
+
+class _Plan:
+    """Which version of each mention is current after the batch, and what that changes. No I/O."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.new: list[Version] = []  # identities never seen before
+        self.current: list[tuple[Version, datetime]] = []  # to become the current version; with the fixed created_at
+        self.older: list[Version] = []  # matched versions that are not the current one
+        self.replaced: list[Key] = []  # identities whose stored current version gives way
+        self.contributions: list[Contribution] = []
+        by_key: dict[Key, list[Version]] = {}
+        for version in prepared.fresh:
+            by_key.setdefault(version.mention.key, []).append(version)
+        for key, versions in by_key.items():
+            known = prepared.known.get(key)
+            created_at = known.created_at if known else min(v.mention.created_at for v in versions)
+            winner = max(versions, key=lambda v: v.rank)
+            self.older += [v for v in versions if v is not winner and v.monitors]
+            if known is not None and known.rank >= winner.rank:
+                if winner.monitors:
+                    self.older.append(winner)
+                continue
+            (self.replaced if known else self.new).append(key if known else winner)  # type: ignore[arg-type]  # one list or the other
+            self.current.append((winner, created_at))
+            if winner.monitors:
+                mention = msgspec.structs.replace(winner.mention, created_at=created_at)
+                self.contributions += contributions(
+                    mention, prepared.understood[key, winner.rank], winner.monitors, winner.partition
+                )
+
+
+def _decoded(record: Record, batch: Batch) -> list[Mention]:
+    try:
+        return decode_mentions(record.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        good: list[Mention] = []
+        for position, line in enumerate(record.value.splitlines()):
+            if not line.strip():
+                continue
+            try:
+                good.append(decode_mention(line))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                batch.bad.append(Bad(record, position, line, str(error)))
+        return good
+
+
+def _language(mention: Mention) -> str | None:
+    return language_code(mention.lang) or detect_language(mention.full_text)[0]
+
+
+def _in_sample(mention: Mention, rate: float) -> bool:
+    if rate <= 0.0:
+        return False
+    # Salted, so that it does not follow the partition, which is a hash of the same two.
+    return zlib.crc32(mention.id.encode("utf-8", "surrogatepass"), zlib.crc32(mention.source.encode())) < rate * 2**32
+
+
+def _distinct(versions: Iterable[Version]) -> list[Version]:
+    return list({(v.mention.key, v.rank): v for v in reversed(list(versions))}.values())[::-1]
+
+
+def _is_news(version: Version, known: _Known | None) -> bool:
+    if known is None:
+        return True
+    if known.rank == version.rank:
+        return False
+    return bool(version.monitors) or version.rank > known.rank
+
+
+def _known(conn: Connection, keys: set[Key]) -> dict[Key, _Known]:
+    found: dict[Key, _Known] = {}
+    t = s.seen
+    for source, ids in _by_source(keys).items():
+        for chunk in _chunks(sorted(ids)):
+            query = select(t.c.id, t.c.created_at, t.c.rank_at, t.c.hash, t.c.matched)
+            for row in conn.execute(query.where(t.c.source == source, t.c.id.in_(chunk))):
+                found[source, row.id] = _Known(row.created_at, (row.rank_at, row.hash), row.matched)
+    return found
+
+
+def _contributions_of(conn: Connection, keys: Sequence[Key]) -> list[Contribution]:
+    t = s.matches
+    found: list[Contribution] = []
+    for source, ids in _by_source(keys).items():
+        for chunk in _chunks(sorted(ids)):
+            for row in conn.execute(select(t).where(t.c.source == source, t.c.id.in_(chunk))):
+                found.append(msgspec.convert(dict(row._mapping), Contribution))
+    return found
+
+
+def _store_mentions(store: Store, conn: Connection, plan: _Plan, prepared: Prepared) -> None:
+    demoted = _stored_versions(conn, plan.replaced)
+    for source, ids in _by_source(plan.replaced).items():
+        for chunk in _chunks(sorted(ids)):
+            conn.execute(delete(s.mentions).where(s.mentions.c.source == source, s.mentions.c.id.in_(chunk)))
+    older = demoted + [
+        {
+            "source": v.mention.source,
+            "id": v.mention.id,
+            "rank_at": v.rank[0],
+            "hash": v.rank[1],
+            "text": v.mention.text,
+            "title": v.mention.title,
+        }
+        for v in plan.older
+    ]
+    store.insert_new(conn, s.mention_versions, older)
+    store.put(
+        conn,
+        s.seen,
+        [
+            {
+                "source": v.mention.source,
+                "id": v.mention.id,
+                "created_at": created_at,
+                "rank_at": v.rank[0],
+                "hash": v.rank[1],
+                "matched": bool(v.monitors),
+            }
+            for v, created_at in plan.current
+        ],
+    )
+    store.insert_new(
+        conn,
+        s.mentions,
+        [
+            _mention_row(v.mention, created_at, prepared.understood[v.mention.key, v.rank])
+            for v, created_at in plan.current
+            if v.monitors
+        ],
+    )
+    _raise_engagement(conn, prepared)
+
+
+def _stored_versions(conn: Connection, keys: Sequence[Key]) -> list[dict[str, Any]]:
+    """The stored current versions that give way, as rows of `mention_versions`."""
+    m, t, rows = s.mentions, s.seen, []
+    for source, ids in _by_source(keys).items():
+        for chunk in _chunks(sorted(ids)):
+            query = select(m.c.source, m.c.id, t.c.rank_at, m.c.hash, m.c.text, m.c.title).join(
+                t, and_(t.c.source == m.c.source, t.c.id == m.c.id)
+            )
+            rows += [dict(row._mapping) for row in conn.execute(query.where(m.c.source == source, m.c.id.in_(chunk)))]
+    return rows
+
+
+def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
+    """A repeat with larger figures: not an edit, the largest is kept."""
+    figures: dict[tuple[Key, str], dict[str, int]] = {}
+    for version in prepared.batch.versions:
+        if version.mention.engagement is None or version.mention.key not in prepared.known:
+            continue
+        best = figures.setdefault((version.mention.key, version.rank[1]), {})
+        for name, value in msgspec.structs.asdict(version.mention.engagement).items():
+            if value is not None:
+                best[name] = max(best.get(name, 0), value)
+    m = s.mentions
+    for ((source, id), hash), best in figures.items():
+        for name, value in best.items():
+            column = m.c[name]
+            conn.execute(
+                update(m)
+                .where(m.c.source == source, m.c.id == id, m.c.hash == hash, or_(column.is_(None), column < value))
+                .values({name: value})
+            )
+
+
+def _store_matches(store: Store, conn: Connection, plan: _Plan) -> None:
+    t = s.matches
+    for source, ids in _by_source(plan.replaced).items():
+        for chunk in _chunks(sorted(ids)):
+            conn.execute(delete(t).where(t.c.source == source, t.c.id.in_(chunk)))
+    store.insert_new(conn, t, [msgspec.structs.asdict(one) for one in plan.contributions])
+
+
+def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, int, int], TallyDelta]) -> None:
+    if not deltas:
+        return
+    t = s.tallies
+    stored: dict[tuple[str, int, int], bytes] = {}
+    for (monitor, partition), minutes in _minutes(deltas).items():
+        for chunk in _chunks(sorted(minutes)):
+            query = select(t.c.minute, t.c.authors).where(
+                t.c.monitor_id == monitor, t.c.partition == partition, t.c.minute.in_(chunk)
+            )
+            for row in conn.execute(query):
+                stored[monitor, row.minute, partition] = row.authors
+    rows, parts = [], []
+    for key, delta in deltas.items():
+        here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
+        authors = sketch(delta.authors)
+        if delta.shrunk:  # a union cannot forget: count anew who is left
+            stored.setdefault(key, b"")
+            rows.append({**here, **delta.counts, "authors": _authors_left(conn, key)})
+            parts += _part_rows(here, delta)
+            continue
+        rows.append({**here, **delta.counts, "authors": union(stored[key], authors) if key in stored else authors})
+        parts += _part_rows(here, delta)
+    # No other worker has this partition (its epoch says so), so the sketch that was read is still the stored one.
+    store.add(conn, t, rows, [name for name in rows[0] if name in TallyDelta().counts])
+    store.put(conn, t, [row for row in rows if _place(row) in stored], ["authors"])
+    store.add(conn, s.tally_parts, parts, ["count", "negative"])
+
+
+def _place(row: Mapping[str, Any]) -> tuple[str, int, int]:
+    return (row["monitor_id"], row["minute"], row["partition"])
+
+
+def _part_rows(here: Mapping[str, Any], delta: TallyDelta) -> list[dict[str, Any]]:
+    return [
+        {**here, "dimension": dimension, "value": value, "count": count, "negative": negative}
+        for (dimension, value), (count, negative) in delta.parts.items()
+    ]
+
+
+def _authors_left(conn: Connection, key: tuple[str, int, int]) -> bytes:
+    t = s.matches
+    found = conn.execute(
+        select(t.c.author).where(
+            t.c.monitor_id == key[0], t.c.minute == key[1], t.c.partition == key[2], t.c.author.is_not(None)
+        )
+    )
+    return sketch(author % 2**64 for (author,) in found)
+
+
+def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Contribution, int]]) -> int:
+    """What changes a window that its judge has already closed: counted beside it, never worked into its reading."""
+    monitors = sorted({one.monitor_id for one, _ in signed})
+    closed: dict[str, datetime] = {}
+    d = s.detector_state
+    for chunk in _chunks(monitors):
+        for row in conn.execute(select(d.c.monitor_id, d.c.next_window).where(d.c.monitor_id.in_(chunk))):
+            closed[row.monitor_id] = max(row.next_window, closed.get(row.monitor_id, row.next_window))
+    rows: dict[tuple[str, datetime, int], dict[str, Any]] = {}
+    late = 0
+    for one, sign in signed:
+        end = closed.get(one.monitor_id)
+        if end is None or one.created_at >= end:
+            continue
+        start = minute_start(one.minute - one.minute % 5)
+        row = rows.setdefault(
+            (one.monitor_id, start, one.partition),
+            {
+                "monitor_id": one.monitor_id,
+                "window_start": start,
+                "partition": one.partition,
+                "count": 0,
+                "negative": 0,
+                "scored": 0,
+            },
+        )
+        row["count"] += sign
+        row["negative"] += sign * (one.label == "negative")
+        row["scored"] += sign * (one.label != "unscored")
+        late += sign > 0
+    store.add(conn, s.amendments, list(rows.values()), ["count", "negative", "scored"])
+    return late
+
+
+def _mention_row(mention: Mention, created_at: datetime, understood: Understood) -> dict[str, Any]:
+    author, engagement = mention.author, mention.engagement
+    return {
+        "source": mention.source,
+        "id": mention.id,
+        "created_at": created_at,
+        "edited_at": mention.edited_at,
+        "hash": mention.content_hash,
+        "text": mention.text,
+        "title": mention.title,
+        "network": mention.network,
+        "url": mention.url,
+        "lang": understood.lang,
+        "country": mention.country,
+        "author_id": author.id if author else None,
+        "author_name": author.name if author else None,
+        "author_handle": author.handle if author else None,
+        "followers": author.followers if author else None,
+        "verified": author.verified if author else None,
+        "in_reply_to": mention.in_reply_to,
+        "repost_of": mention.repost_of,
+        "thread": mention.thread,
+        "likes": engagement.likes if engagement else None,
+        "reposts": engagement.reposts if engagement else None,
+        "replies": engagement.replies if engagement else None,
+        "views": engagement.views if engagement else None,
+        "links": mention.links or None,
+        "hashtags": mention.hashtags or None,
+        "media": mention.media or None,
+        "truncated": mention.truncated,
+        "extra": mention.extra or None,
+        "label": understood.label,
+        "score_e4": understood.score_e4,
+        "confidence_e4": understood.confidence_e4,
+        "model": understood.model,
+        "signature": understood.signature,
+        "repost": understood.repost,
+        "triggers": understood.triggers,
+    }
+
+
+def _sample_row(mention: Mention, rate: float) -> dict[str, Any]:
+    return {
+        "source": mention.source,
+        "id": mention.id,
+        "created_at": mention.created_at,
+        "rate": rate,
+        "mention": msgspec.to_builtins(mention),
+    }
+
+
+def _by_source(keys: Iterable[Key]) -> dict[str, set[str]]:
+    grouped: dict[str, set[str]] = {}
+    for source, id in keys:
+        grouped.setdefault(source, set()).add(id)
+    return grouped
+
+
+def _minutes(deltas: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int], set[int]]:
+    grouped: dict[tuple[str, int], set[int]] = {}
+    for monitor, minute, partition in deltas:
+        grouped.setdefault((monitor, partition), set()).add(minute)
+    return grouped
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

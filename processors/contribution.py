@@ -1,0 +1,99 @@
+"""What one mention adds to a monitor's tallies: a pure function of the mention, summed over whatever arrives, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from processors.understand import Understood
+from tocsin.core.clock import minute_of
+from tocsin.core.mention import Mention
+from tocsin.core.sketch import hash64, signed64
+
+UNKNOWN = "unknown"  # the value of a dimension that the network did not tell
+
+
+class Contribution(msgspec.Struct, frozen=True):
+    """One row of `matches`: a mention as far as a monitor's judge needs it."""
+
+    monitor_id: str
+    source: str
+    id: str
+    created_at: Any
+    minute: int
+    partition: int
+    label: str
+    reach: int
+    network: str | None
+    lang: str | None
+    author: int | None
+    signature: int
+    repost: bool
+    triggers: tuple[str, ...]
+
+
+class TallyDelta:
+    """What a batch adds to one (monitor, minute, partition)."""
+
+    __slots__ = ("authors", "counts", "parts", "shrunk")
+
+    def __init__(self) -> None:
+        self.counts = {"count": 0, "negative": 0, "neutral": 0, "positive": 0, "unscored": 0, "reach": 0, "reposts": 0}
+        self.authors: set[int] = set()
+        self.parts: dict[tuple[str, str], list[int]] = {}
+        self.shrunk = False  # something was taken back, so the authors must be counted anew
+
+    def add(self, one: Contribution, sign: int) -> None:
+        counts = self.counts
+        counts["count"] += sign
+        counts[one.label] += sign
+        counts["reach"] += sign * one.reach
+        counts["reposts"] += sign * one.repost
+        negative = sign * (one.label == "negative")
+        if sign < 0:
+            self.shrunk = True
+        elif one.author is not None:
+            self.authors.add(one.author % 2**64)
+        for dimension, value in (("network", one.network), ("lang", one.lang), ("source", one.source)):
+            part = self.parts.setdefault((dimension, value or UNKNOWN), [0, 0])
+            part[0] += sign
+            part[1] += negative
+
+
+def contributions(mention: Mention, understood: Understood, monitors: Iterable[str], partition: int) -> list[Contribution]:
+    """The mention's rows of `matches`, one per monitor."""
+    author = mention.author
+    author_hash = signed64(hash64(f"{mention.network or mention.source}\x00{author.id}")) if author else None
+    return [
+        Contribution(
+            monitor_id=monitor,
+            source=mention.source,
+            id=mention.id,
+            created_at=mention.created_at,
+            minute=minute_of(mention.created_at),
+            partition=partition,
+            label=understood.label,
+            reach=(author.followers or 0) if author else 0,
+            network=mention.network,
+            lang=understood.lang,
+            author=author_hash,
+            signature=understood.signature,
+            repost=understood.repost,
+            triggers=understood.triggers,
+        )
+        for monitor in monitors
+    ]
+
+
+def summed(signed: Iterable[tuple[Contribution, int]]) -> dict[tuple[str, int, int], TallyDelta]:
+    """Deltas by (monitor, minute, partition); `+1` adds a contribution, `-1` takes it back after an edit."""
+    deltas: dict[tuple[str, int, int], TallyDelta] = {}
+    for one, sign in signed:
+        key = (one.monitor_id, one.minute, one.partition)
+        delta = deltas.get(key)
+        if delta is None:
+            delta = deltas[key] = TallyDelta()
+        delta.add(one, sign)
+    return deltas

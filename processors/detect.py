@@ -1,0 +1,479 @@
+"""Judging monitors on a clock tick: closed windows become readings and teach the baselines, open ones may fire early.
+
+Reading, signal, state and next tick commit together. `Detection` works on tallies that it was given and asks the store for
+evidence only once something is over, so a quiet tick costs arithmetic. The same code runs live and on a simulated clock; what
+is judged depends on the tallies and the tick alone, not on how the work was cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from processors.evidence import Copies, Seen, copies_in, look
+from processors.signals.negativity import Negativity, NegativityState
+from processors.signals.statistics import wilson
+from processors.signals.types import Reading, Sensitivity, WindowCounts, calm
+from processors.signals.volume import Volume, VolumeState, projected_tenfold
+from tocsin.core.clock import MINUTE, minute_of, minute_start
+from tocsin.core.ids import stable_id
+from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, Facts, encode, fingerprint
+from tocsin.definitions import Monitor
+from tocsin.store import Store
+from tocsin.store import schema as s
+from tocsin.store.defined import Defined
+
+WINDOW = timedelta(minutes=5)
+WINDOW_MINUTES = 5
+CALM_WINDOWS = 6  # closed calm windows in a row that end an episode: half an hour
+ASIDE_KEPT = timedelta(hours=6)  # the longest span a reading looks at
+KINDS = (VOLUME, NEGATIVITY)
+LEAST_SCORED = 10  # scored mentions below which a share says nothing
+
+Counts = tuple[int, int, int]  # mentions, negative, scored
+Tallies = Mapping[str, Mapping[int, Counts]]  # monitor id -> minute -> counts
+
+
+class Episode(msgspec.Struct):
+    """What is going on with one monitor and kind: from the first window that was over until it has calmed."""
+
+    since: datetime | None = None
+    last_over: datetime | None = None  # the newest window that counted as over
+    windows_over: int = 0
+    calm: int = 0
+    told: datetime | None = None  # the newest window that a signal was made for while it was open
+    aside_told: datetime | None = None  # the newest window whose copies, set aside, kept it from being over
+
+
+class KindState(msgspec.Struct):
+    """One row of `detector_state`, as kept in its column `state`."""
+
+    detector: dict[str, Any]
+    episode: Episode
+    aside: list[tuple[datetime, int]] = []  # copies set aside per window; only the volume has any
+
+
+@dataclass(slots=True)
+class _Monitor:
+    """One monitor while it is being judged."""
+
+    defined: Defined[Monitor]
+    volume: Volume
+    negativity: Negativity
+    volume_state: VolumeState
+    negativity_state: NegativityState
+    sensitivity: Sensitivity
+    next_window: datetime | None = None
+    episodes: dict[str, Episode] = field(default_factory=lambda: {kind: Episode() for kind in KINDS})
+    aside: list[tuple[datetime, int]] = field(default_factory=list)
+    changed: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.defined.id
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is known of what was heard. `deaf` are spans in which nothing could be; `missing` is told with each signal."""
+
+    deaf: Sequence[tuple[datetime, datetime]] = ()
+    missing: Sequence[str] = ()
+
+    def complete(self, start: datetime, end: datetime) -> bool:
+        return not any(a < end and start < b for a, b in self.deaf)
+
+
+class Detection:
+    """Judges these monitors. `load`, any number of `tick`s, then `flush`, all in one transaction (or several, in that order)."""
+
+    def __init__(self, monitors: Iterable[Defined[Monitor]], monitors_version: int = 0) -> None:
+        self._monitors = [_fresh(one) for one in monitors if one.value.enabled]
+        self._version = monitors_version
+        self._readings: list[dict[str, Any]] = []
+        self._signals: list[dict[str, Any]] = []
+
+    def load(self, conn: Connection) -> None:
+        """Take up the stored states. A monitor whose series or detector has changed begins anew, learning."""
+        d = s.detector_state
+        ids = [one.id for one in self._monitors]
+        rows = {
+            (row.monitor_id, row.kind): row
+            for start in range(0, len(ids), 500)
+            for row in conn.execute(select(d).where(d.c.monitor_id.in_(ids[start : start + 500])))
+        }
+        for one in self._monitors:
+            volume, negativity = rows.get((one.id, VOLUME)), rows.get((one.id, NEGATIVITY))
+            if volume is None or negativity is None:
+                continue
+            one.next_window = volume.next_window
+            if volume.series != one.defined.value.series or volume.version != one.volume.version:
+                continue
+            kept, share = msgspec.convert(volume.state, KindState), msgspec.convert(negativity.state, KindState)
+            one.volume_state = msgspec.convert(kept.detector, VolumeState)
+            one.negativity_state = msgspec.convert(share.detector, NegativityState)
+            one.episodes = {VOLUME: kept.episode, NEGATIVITY: share.episode}
+            one.aside = kept.aside
+
+    def tallies_from(self, conn: Connection) -> datetime | None:
+        """Set monitors that were never judged to their first mention; the earliest time any of them needs tallies from."""
+        unborn = [one for one in self._monitors if one.next_window is None]
+        t = s.tallies
+        first: dict[str, int] = {}
+        for start in range(0, len(unborn), 500):
+            ids = [one.id for one in unborn[start : start + 500]]
+            found = conn.execute(
+                select(t.c.monitor_id, func.min(t.c.minute)).where(t.c.monitor_id.in_(ids), t.c.count > 0).group_by(t.c.monitor_id)
+            )
+            first |= dict(found.tuples().all())
+        for one in unborn:
+            if one.id in first:
+                one.next_window = minute_start(first[one.id] - first[one.id] % WINDOW_MINUTES)
+        return min((one.next_window for one in self._monitors if one.next_window is not None), default=None)
+
+    def tick(
+        self, conn: Connection, tallies: Tallies, now: datetime, closed_until: datetime, open_until: datetime, coverage: Coverage
+    ) -> int:
+        """Judge every window that ends by `closed_until`, then what is open up to `open_until`; return the signals made.
+
+        Needs tallies from the monitors' next windows to `open_until`.
+        """
+        before = len(self._signals)
+        for one in self._monitors:
+            if one.next_window is None:
+                continue
+            counts = tallies.get(one.id, {})
+            while one.next_window + WINDOW <= closed_until:
+                self._close(conn, one, _window(counts, one.next_window, one.next_window + WINDOW, coverage), now, coverage)
+            if one.next_window < open_until:
+                self._peek(conn, one, counts, now, open_until, coverage)
+        return len(self._signals) - before
+
+    def has_closing(self, closed_until: datetime) -> bool:
+        """Whether any of these monitors has a window that ends by then and was not judged."""
+        return any(one.next_window is not None and one.next_window + WINDOW <= closed_until for one in self._monitors)
+
+    def wakes(self, minute: int, tallies: Tallies) -> bool:
+        """Whether that minute brought any of these monitors a mention: else an open window cannot newly fire."""
+        return any(minute in tallies.get(one.id, {}) for one in self._monitors)
+
+    def flush(self, conn: Connection, store: Store, next_tick: datetime, *, everyone: bool = False) -> int:
+        """Write what was judged; `everyone`: the next tick of monitors on which nothing happened, too. Returns the signals."""
+        born = [one for one in self._monitors if one.next_window is not None]
+        rows = [row for one in born if one.changed or everyone for row in _state_rows(one, next_tick)]
+        store.put(conn, s.detector_state, rows)
+        store.insert_new(conn, s.readings, self._readings)
+        store.insert_new(conn, s.signals, self._signals)
+        written = len(self._signals)
+        for one in self._monitors:
+            one.changed = False
+        self._readings, self._signals = [], []
+        return written
+
+    def _close(self, conn: Connection, one: _Monitor, window: WindowCounts, now: datetime, coverage: Coverage) -> None:
+        volume, share, window, copies = self._judged(conn, one, window)
+        for reading in (volume, share):
+            if reading.kind == VOLUME or window.scored or window.count:
+                self._readings.append(_reading_row(one, reading, window, now, copies if reading.kind == VOLUME else None))
+        for reading in (volume, share):
+            state = _after_close(one.episodes[reading.kind], reading)
+            if state is None and reading.kind == VOLUME and copies.aside:
+                state = _set_aside(one.episodes[VOLUME], reading)
+            if state is not None:
+                self._signal(conn, one, state, reading, (volume, share), window, now, coverage, copies)
+        one.volume_state = one.volume.learn(one.volume_state, window, volume)
+        if window.scored or window.count:
+            one.negativity_state = one.negativity.learn(one.negativity_state, window, share)
+        one.next_window = window.end
+        one.changed = True
+
+    def _peek(
+        self, conn: Connection, one: _Monitor, counts: Mapping[int, Counts], now: datetime, until: datetime, coverage: Coverage
+    ) -> None:
+        """Windows that are not closed yet, the newest of them still filling: each may fire once while it is open."""
+        assert one.next_window is not None
+        start = one.next_window
+        while start < until:
+            window = _window(counts, start, min(start + WINDOW, until), coverage)
+            start += WINDOW
+            if window.count < one.sensitivity.at_least_mentions // 4 or not window.complete:
+                continue
+            window = msgspec.structs.replace(window, length=WINDOW)
+            volume, share, window, copies = self._judged(conn, one, window)
+            for reading in (volume, share):
+                episode = one.episodes[reading.kind]
+                if reading.over and (episode.told is None or episode.told < reading.start):
+                    episode.told = reading.start
+                    _count_over(episode, reading.start)
+                    one.changed = True
+                    self._signal(conn, one, "over", reading, (volume, share), window, now, coverage, copies)
+
+    def _judged(self, conn: Connection, one: _Monitor, window: WindowCounts) -> tuple[Reading, Reading, WindowCounts, Copies]:
+        """Both readings of a window; where the volume is over, copies are set aside first and it is judged again."""
+        volume = one.volume.judge(one.volume_state, window, one.sensitivity)
+        copies = Copies(0, 0)
+        if volume.over:
+            span = timedelta(seconds=volume.detail["span_s"])
+            found = copies_in(conn, one.id, window.end - span, window.end)
+            known = sum(n for at, n in one.aside if window.end - span <= at < window.start)
+            aside = min(window.count, max(0, found.aside - known))
+            if aside:
+                copies = Copies(aside, found.groups)
+                window = msgspec.structs.replace(window, count=window.count - aside)
+                window = msgspec.structs.replace(
+                    window, scored=min(window.scored, window.count), negative=min(window.negative, window.count)
+                )
+                one.aside = [(at, n) for at, n in one.aside if window.start - ASIDE_KEPT <= at < window.start]
+                one.aside.append((window.start, aside))
+                volume = one.volume.judge(one.volume_state, window, one.sensitivity)
+        share = one.negativity.judge(one.negativity_state, window, one.sensitivity)
+        return volume, share, window, copies
+
+    def _signal(
+        self,
+        conn: Connection,
+        one: _Monitor,
+        state: Literal["over", "calm", "set_aside"],
+        reading: Reading,
+        both: tuple[Reading, Reading],
+        window: WindowCounts,
+        now: datetime,
+        coverage: Coverage,
+        copies: Copies,
+    ) -> None:
+        volume, share = both
+        span = timedelta(seconds=reading.detail["span_s"])
+        start, end = window.end - span, window.end
+        seen = look(conn, one.id, one.defined.value, start, end)
+        episode = one.episodes[reading.kind]
+        mark = fingerprint(one.id, reading.kind)
+        facts = _facts(one, reading, volume, share, window, seen, episode)
+        evidence = _evidence(one, reading, share, start, end, seen, episode, copies, coverage, self._version)
+        self._signals.append(
+            {
+                "id": stable_id("sig", mark, window.start.isoformat(), now.isoformat(), state),
+                "monitor_id": one.id,
+                "kind": reading.kind,
+                "fingerprint": mark,
+                "tick": now,
+                "window_start": start,
+                "window_end": end,
+                "state": state,
+                "score": reading.score,
+                "facts": encode(facts),
+                "evidence": encode(evidence),
+                "handled_at": None,
+                "published_at": None,
+            }
+        )
+        if state == "calm":
+            one.episodes[reading.kind] = Episode()
+
+
+def load_tallies(conn: Connection, monitors: Sequence[str], start: datetime, end: datetime) -> dict[str, dict[int, Counts]]:
+    """Counts per monitor and minute in [start, end), summed over partitions."""
+    t = s.tallies
+    tallies: dict[str, dict[int, Counts]] = {}
+    query = (
+        select(
+            t.c.monitor_id,
+            t.c.minute,
+            func.sum(t.c.count),
+            func.sum(t.c.negative),
+            func.sum(t.c.negative + t.c.neutral + t.c.positive),
+        )
+        .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
+        .group_by(t.c.monitor_id, t.c.minute)
+    )
+    wanted = set(monitors)
+    for monitor, minute, count, negative, scored in conn.execute(query):
+        if monitor in wanted and count:
+            tallies.setdefault(monitor, {})[minute] = (int(count), int(negative), int(scored))
+    return tallies
+
+
+def _fresh(defined: Defined[Monitor]) -> _Monitor:
+    monitor = defined.value
+    volume, negativity = Volume(monitor.zone, WINDOW), Negativity(monitor.zone, WINDOW)
+    return _Monitor(
+        defined=defined,
+        volume=volume,
+        negativity=negativity,
+        volume_state=volume.initial(),
+        negativity_state=negativity.initial(),
+        sensitivity=Sensitivity(false_alerts_per_week=monitor.false_alerts_per_week),
+    )
+
+
+def _window(counts: Mapping[int, Counts], start: datetime, end: datetime, coverage: Coverage) -> WindowCounts:
+    first = minute_of(start)
+    minutes = [counts[m] for m in range(first, first + (end - start) // MINUTE) if m in counts]
+    return WindowCounts(
+        start=start,
+        length=WINDOW,
+        count=sum(c[0] for c in minutes),
+        negative=sum(c[1] for c in minutes),
+        scored=sum(c[2] for c in minutes),
+        complete=coverage.complete(start, start + WINDOW),
+    )
+
+
+def _count_over(episode: Episode, start: datetime) -> None:
+    if episode.last_over is None or episode.last_over < start:
+        episode.windows_over += 1
+        episode.last_over = start
+    episode.since = episode.since or start
+    episode.calm = 0
+
+
+def _after_close(episode: Episode, reading: Reading) -> Literal["over", "calm"] | None:
+    """Move the episode on by a closed window; what, if anything, its alert should be told."""
+    if reading.over:
+        _count_over(episode, reading.start)
+        return "over"
+    if episode.since is None:
+        return None
+    if not reading.detail.get("complete", True):
+        return None  # no data is neither over nor calm
+    episode.windows_over = 0
+    episode.calm = episode.calm + 1 if calm(reading) else 0
+    return "calm" if episode.calm >= CALM_WINDOWS else None
+
+
+def _set_aside(episode: Episode, reading: Reading) -> Literal["set_aside"] | None:
+    """Copies alone made this window: said once per episode of them, so that what was kept quiet can be seen."""
+    before, episode.aside_told = episode.aside_told, reading.start
+    if episode.since is not None or (before is not None and reading.start - before < ASIDE_KEPT):
+        return None
+    return "set_aside"
+
+
+def _facts(
+    one: _Monitor, reading: Reading, volume: Reading, share: Reading, window: WindowCounts, seen: Seen, episode: Episode
+) -> Facts:
+    scored = seen.negative + seen.neutral + seen.positive
+    lower = wilson(seen.negative, scored)[0] if scored else None
+    return Facts(
+        kind=reading.kind,
+        score=reading.score,
+        observed=reading.observed,
+        expected=reading.expected,
+        ratio=float(volume.detail["ratio"]),
+        windows_over=episode.windows_over,
+        learning=reading.state == "learning",
+        complete=window.complete,
+        negative_share=round(seen.negative / scored, 4) if scored else None,
+        negative_lower=round(lower, 4) if lower is not None else None,
+        negative_baseline=round(share.expected, 4),
+        negative_over=share.over or (share.detail["scored"] >= LEAST_SCORED and share.lower > share.expected),
+        influential=seen.influential,
+        networks=len([n for n in seen.networks if n != "unknown"]),
+        networks_heard=seen.networks_heard,
+        tier1=seen.tier1,
+        tenfold=reading.kind == VOLUME and projected_tenfold(one.volume_state, window, reading),
+        triggers=seen.triggers,
+    )
+
+
+def _evidence(
+    one: _Monitor,
+    reading: Reading,
+    share: Reading,
+    start: datetime,
+    end: datetime,
+    seen: Seen,
+    episode: Episode,
+    copies: Copies,
+    coverage: Coverage,
+    version: int,
+) -> Evidence:
+    scored = seen.negative + seen.neutral + seen.positive
+    lower, upper = wilson(seen.negative, scored) if scored else (None, None)
+    return Evidence(
+        rule=one.volume.version if reading.kind == VOLUME else one.negativity.version,
+        baseline=reading.baseline,
+        since=episode.since or reading.start,
+        window_start=start,
+        window_end=end,
+        observed=reading.observed,
+        expected=reading.expected,
+        lower=reading.lower,
+        upper=reading.upper,
+        level=0.95,
+        count=seen.count,
+        copies=copies.aside,
+        copy_groups=copies.groups,
+        authors=seen.authors,
+        reach=seen.reach,
+        negative=seen.negative,
+        neutral=seen.neutral,
+        positive=seen.positive,
+        unscored=seen.unscored,
+        negative_share=round(seen.negative / scored, 4) if scored else None,
+        negative_lower=round(lower, 4) if lower is not None else None,
+        negative_upper=round(upper, 4) if upper is not None else None,
+        negative_baseline=round(share.expected, 4),
+        networks=seen.networks,
+        languages=seen.languages,
+        sources=seen.sources,
+        terms=seen.terms,
+        top=seen.top,
+        triggers=seen.triggers,
+        missing=list(coverage.missing),
+        monitors_version=version,
+        input_digest=seen.digest,
+    )
+
+
+def _reading_row(one: _Monitor, reading: Reading, window: WindowCounts, now: datetime, copies: Copies | None) -> dict[str, Any]:
+    detail = dict(reading.detail)
+    if copies is not None and copies.aside:
+        detail["copies"] = copies.aside
+    return {
+        "monitor_id": one.id,
+        "kind": reading.kind,
+        "window_start": reading.start,
+        "length_s": int(reading.length.total_seconds()),
+        "series": one.defined.value.series,
+        "tick": now,
+        "count": window.count,
+        "negative": window.negative,
+        "scored": window.scored,
+        "complete": window.complete,
+        "observed": reading.observed,
+        "expected": reading.expected,
+        "lower": reading.lower,
+        "upper": reading.upper,
+        "score": reading.score,
+        "over": reading.over,
+        "state": reading.state,
+        "baseline": reading.baseline,
+        "detail": detail,
+    }
+
+
+def _state_rows(one: _Monitor, next_tick: datetime) -> list[dict[str, Any]]:
+    assert one.next_window is not None
+    rows = []
+    for kind, version, state in (
+        (VOLUME, one.volume.version, one.volume_state),
+        (NEGATIVITY, one.negativity.version, one.negativity_state),
+    ):
+        kept = KindState(msgspec.to_builtins(state), one.episodes[kind], one.aside if kind == VOLUME else [])
+        rows.append(
+            {
+                "monitor_id": one.id,
+                "kind": kind,
+                "series": one.defined.value.series,
+                "version": version,
+                "next_window": one.next_window,
+                "next_tick": next_tick,
+                "state": msgspec.to_builtins(kept),
+            }
+        )
+    return rows

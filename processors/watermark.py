@@ -1,0 +1,99 @@
+"""How far the past is known: a minute is closed once the clock has passed it and its grace, and everything that was in the
+stream at that moment is stored. What holds that back for too long is closed incomplete, and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, insert, select
+
+from processors.detect import Coverage
+from tocsin.core.clock import EPOCH, MINUTE, minute_of, minute_start
+from tocsin.definitions import SourceDef
+from tocsin.store import schema as s
+from tocsin.store.defined import listed
+from tocsin.store.offsets import stored
+
+DEAF_AFTER = timedelta(minutes=10)  # no barrier for so long: nobody was there to listen
+KEPT = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """`closed_until`: everything posted before it, and heard in time, is stored. `coverage`: where nothing could be heard."""
+
+    closed_until: datetime
+    coverage: Coverage
+
+
+def take_barrier(
+    conn: Connection, cluster: str, topic: str, until: datetime, ends: Mapping[int, int], now: datetime
+) -> None:
+    """Remember the stream's ends as they are now, as what must be stored before the minutes up to `until` are closed."""
+    b = s.barriers
+    minute = minute_of(until)
+    there = conn.execute(
+        select(b.c.minute).where(b.c.cluster == cluster, b.c.topic == topic, b.c.minute == minute)
+    ).one_or_none()
+    if there is None:
+        conn.execute(
+            insert(b).values(
+                cluster=cluster, topic=topic, minute=minute, taken_at=now, ends={str(p): end for p, end in ends.items()}
+            )
+        )
+        conn.execute(delete(b).where(b.c.cluster == cluster, b.c.minute < minute_of(now - KEPT)))
+
+
+def watermark(
+    conn: Connection, cluster: str, topic: str, now: datetime, grace: timedelta, longest_wait: timedelta
+) -> Watermark:
+    """The newest minute whose barrier everything stored has passed; past `longest_wait` the clock alone decides."""
+    b = s.barriers
+    at = stored(conn, cluster, topic)
+    rows = conn.execute(
+        select(b.c.minute, b.c.ends).where(b.c.cluster == cluster, b.c.topic == topic).order_by(b.c.minute)
+    ).all()
+    passed = [row.minute for row in rows if all(at.get(int(p), 0) >= end for p, end in row.ends.items())]
+    closed = minute_start(max(passed)) if passed else EPOCH
+    waited = now - grace - longest_wait
+    deaf = _deaf(conn, [row.minute for row in rows], now)
+    missing = _missing(conn, now)
+    if passed and closed < waited:  # the stream holds it back: go on without, and say so
+        deaf.append((closed, waited))
+        missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
+        closed = waited
+    return Watermark(closed, Coverage(deaf=deaf, missing=missing))
+
+
+def _deaf(conn: Connection, minutes: list[int], now: datetime) -> list[tuple[datetime, datetime]]:
+    """Spans in which Tocsin was not running, or every source that is asked for mentions failed."""
+    spans = [
+        (minute_start(a), minute_start(b))
+        for a, b in zip(minutes, minutes[1:], strict=False)
+        if (b - a) * MINUTE > DEAF_AFTER
+    ]
+    asked = [one for one in listed(conn, SourceDef) if one.value.enabled and one.value.kind != "push"]
+    if asked:
+        st = s.source_state
+        names = [one.name for one in asked]
+        heard = [
+            row.last_success_at
+            for row in conn.execute(select(st.c.name, st.c.last_success_at).where(st.c.name.in_(names)))
+            if row.last_success_at is not None
+        ]
+        latest = max(heard, default=None)
+        if latest is not None and now - latest > DEAF_AFTER:
+            spans.append((latest, now + MINUTE))
+    return spans
+
+
+def _missing(conn: Connection, now: datetime) -> list[str]:
+    """Sources that fail or are blind now, in words."""
+    h = s.health
+    rows = conn.execute(
+        select(h.c.component, h.c.state).where(h.c.component.like("source:%"), h.c.state.in_(["blind", "failed", "degraded"]))
+    )
+    return [f"{row.component.removeprefix('source:')} is {row.state}" for row in rows]

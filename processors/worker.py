@@ -1,0 +1,247 @@
+"""The live stages: one thread reads the stream and stores batches, one judges on a clock tick.
+
+Refuse, do not sleep: when the store is away the reader keeps polling with everything paused, so that its membership lives, and
+reads the stored offsets again before it goes on.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import delete, select
+
+from processors.batch import Outcome, Prepared, Writer, read_batch
+from processors.detect import Coverage, Detection, load_tallies
+from processors.understand import Understander, default_scorers
+from processors.watch import Watched, watched
+from processors.watermark import take_barrier, watermark
+from tocsin.core.clock import MINUTE, Clock
+from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable
+from tocsin.definitions import Monitor
+from tocsin.settings import Settings
+from tocsin.store import Store
+from tocsin.store import schema as s
+from tocsin.store.defined import Defined
+from tocsin.store.offsets import Position, advance, record_gap, stored, take_over
+from tocsin.stream import Stream
+from tocsin.stream.port import MENTIONS, Consumer, Polled, Record
+
+log = structlog.get_logger()
+
+GROUP = "processors"
+POLL = timedelta(milliseconds=200)
+BATCH_BYTES = 2 * 1024 * 1024
+RETRY = timedelta(seconds=1)
+TRIM_EVERY = timedelta(seconds=30)
+HOUSEKEEP_EVERY = timedelta(minutes=10)
+MONITORS_A_TURN = 64  # judged in one transaction, so that it ends within its 50 ms
+
+
+class StreamProcessor:
+    """Reads records of the topic `mentions` and stores what follows from them. `once` is one poll; `run` goes on until told."""
+
+    def __init__(self, store: Store, stream: Stream, settings: Settings, clock: Clock, member: str | None = None) -> None:
+        self._store = store
+        self._stream = stream
+        self._clock = clock
+        self._settings = settings
+        self._writer = Writer(store, Understander(default_scorers()), settings.retention.sample_rate)
+        self._member = member or uuid.uuid4().hex
+        self._consumer: Consumer | None = None
+        self._positions: dict[int, Position] = {}
+        self._watched: Watched | None = None
+        self._trimmed_at: datetime | None = None
+        self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
+
+    @property
+    def consumer(self) -> Consumer:
+        if self._consumer is None:
+            self._consumer = self._stream.consumer(MENTIONS, GROUP, self._member)
+        return self._consumer
+
+    def once(self, wait: timedelta = POLL) -> int:
+        """One poll and what follows; the number of records that were stored. Raises when stream or store are away."""
+        polled = self.consumer.poll(wait, BATCH_BYTES)
+        self._settle(polled)
+        done = 0
+        if polled.records:
+            done = self._store_records([r for r in polled.records if r.partition in self._positions])
+        return done
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set. Nothing is lost whatever happens in between: positions move with what was stored."""
+        away = False
+        while not stop.is_set():
+            try:
+                self.once()
+                if away:
+                    log.info("processing again")
+                away = False
+                self._trim()
+            except (StoreUnavailable, StreamUnavailable) as error:
+                if not away:
+                    log.warning("processing waits", reason=str(error))
+                away = True
+                self._read_again()
+                stop.wait(RETRY.total_seconds())
+            except Fenced as error:
+                log.info("a batch was dropped", reason=str(error))
+                self._read_again()
+        self.close()
+
+    def close(self) -> None:
+        if self._consumer is not None:
+            try:
+                self._consumer.close()
+            except StreamUnavailable as error:
+                log.warning("left the group without saying so", reason=str(error))
+            self._consumer = None
+        self._positions = {}
+
+    def lag(self) -> int:
+        """Records appended and not yet stored, over all partitions."""
+        with self._store.read() as conn:
+            at = stored(conn, self._stream.cluster, MENTIONS)
+        return sum(max(0, end - at.get(p, 0)) for p, end in self._stream.end_offsets(MENTIONS).items())
+
+    def _settle(self, polled: Polled) -> None:
+        for partition in polled.lost:
+            self._positions.pop(partition, None)
+        missing = polled.assigned - self._positions.keys()
+        if missing or polled.gaps:
+            now = self._clock.now()
+            with self._store.write() as conn:
+                for gap in polled.gaps:
+                    record_gap(conn, self._stream.cluster, MENTIONS, gap, now)
+                    log.error("records were lost", partition=gap.partition, wanted=gap.wanted, available=gap.available)
+                taken = {
+                    p: take_over(conn, self._stream.cluster, MENTIONS, p, self._member, now)
+                    for p in sorted(missing | {gap.partition for gap in polled.gaps})
+                }
+                for gap in polled.gaps:
+                    taken[gap.partition] = advance(
+                        conn, self._stream.cluster, MENTIONS, gap.partition, taken[gap.partition], gap.available, 0, now
+                    )
+            for partition, position in taken.items():
+                self._positions[partition] = position
+                self.consumer.seek(partition, position.offset)
+
+    def _store_records(self, records: Sequence[Record]) -> int:
+        if not records:
+            return 0
+        # Decoding makes many small objects that live until the commit: looking through them for cycles costs several times.
+        gc.disable()
+        try:
+            with self._store.read() as conn:
+                self._watched = watched(conn, self._watched)
+            batch = read_batch(records, self._watched.matcher, self._settings.retention.sample_rate)
+            outcome, positions = self._commit(records, self._writer.understand(batch))
+        finally:
+            gc.enable()
+        self._positions |= positions
+        self.on_batch(outcome)
+        return len(records)
+
+    def _commit(self, records: Iterable[Record], prepared: Prepared) -> tuple[Outcome, dict[int, Position]]:
+        assert self._watched is not None
+        now = self._clock.now()
+        ends = {record.partition: record.offset + 1 for record in records}
+        with self._store.write() as conn:
+            positions = {
+                partition: advance(
+                    conn, self._stream.cluster, MENTIONS, partition, self._positions[partition], end, self._watched.version, now
+                )
+                for partition, end in sorted(ends.items())
+            }
+            return self._writer.write(conn, prepared, now), positions
+
+    def _read_again(self) -> None:
+        """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""
+        self._positions = {}
+
+    def _trim(self) -> None:
+        now = self._clock.now()
+        if self._trimmed_at is not None and now - self._trimmed_at < TRIM_EVERY:
+            return
+        self._trimmed_at = now
+        with self._store.read() as conn:
+            at = stored(conn, self._stream.cluster, MENTIONS)
+        self._stream.trim(MENTIONS, at)
+
+
+class DetectionTicker:
+    """Judges due monitors every `detection.tick_s`. Any number may run: each claims the rows that it judges."""
+
+    def __init__(self, store: Store, stream: Stream, settings: Settings, clock: Clock) -> None:
+        self._store = store
+        self._stream = stream
+        self._settings = settings
+        self._clock = clock
+        self._watched: Watched | None = None
+        self._housekept_at: datetime | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set; whatever is away is waited for."""
+        away = False
+        while not stop.is_set():
+            try:
+                self.once()
+                away = False
+            except (StoreUnavailable, StreamUnavailable) as error:
+                if not away:
+                    log.warning("detection waits", reason=str(error))
+                away = True
+            stop.wait(min(1.0, self._settings.detection.tick_s / 3))
+
+    def once(self) -> int:
+        """One look: a barrier where a minute has ended, every monitor that is due; the number of signals made."""
+        now = self._clock.now()
+        detection = self._settings.detection
+        grace = timedelta(seconds=detection.grace_s)
+        ends = self._stream.end_offsets(MENTIONS)
+        with self._store.write() as conn:
+            take_barrier(conn, self._stream.cluster, MENTIONS, now - grace, ends, now)
+            mark = watermark(conn, self._stream.cluster, MENTIONS, now, grace, timedelta(seconds=detection.longest_wait_s))
+            self._watched = watched(conn, self._watched)
+        signals = 0
+        for start in range(0, len(self._watched.monitors), MONITORS_A_TURN):
+            signals += self._judge(self._watched.monitors[start : start + MONITORS_A_TURN], now, mark.closed_until, mark.coverage)
+        self._housekeep(now)
+        return signals
+
+    def _judge(self, monitors: Sequence[Defined[Monitor]], now: datetime, closed_until: datetime, coverage: Coverage) -> int:
+        assert self._watched is not None
+        tick = timedelta(seconds=self._settings.detection.tick_s)
+        ids = [one.id for one in monitors]
+        d = s.detector_state
+        with self._store.write() as conn:
+            held = {row.monitor_id for row in conn.execute(select(d.c.monitor_id).where(d.c.monitor_id.in_(ids)))}
+            claimed = self._store.claim(
+                conn, d, d.c.monitor_id.in_(ids) & (d.c.next_tick <= now), [d.c.monitor_id, d.c.kind], 2 * len(ids)
+            )
+            due = {row.monitor_id for row in claimed}
+            turn = [one for one in monitors if one.id in due or one.id not in held]
+            if not turn:
+                return 0
+            judging = Detection(turn, self._watched.version)
+            judging.load(conn)
+            start = judging.tallies_from(conn)
+            if start is None:
+                return 0
+            tallies = load_tallies(conn, [one.id for one in turn], start, now + MINUTE)
+            judging.tick(conn, tallies, now, closed_until, now, coverage)
+            return judging.flush(conn, self._store, now + tick, everyone=True)
+
+    def _housekeep(self, now: datetime) -> None:
+        """Drop what is past its retention, a little at a time."""
+        if self._housekept_at is not None and now - self._housekept_at < HOUSEKEEP_EVERY:
+            return
+        self._housekept_at = now
+        with self._store.write() as conn:
+            oldest = now - timedelta(hours=self._settings.retention.sample_hours)
+            conn.execute(delete(s.samples).where(s.samples.c.created_at < oldest))

@@ -1,0 +1,5 @@
+"""`python -m tocsin` is the command `tocsin`."""
+
+from tocsin.launcher import main
+
+main()

@@ -1,0 +1,183 @@
+"""Exports: JSON lines in a canonical order, with canonical fields and numbers, free of wall-clock times and random ids.
+
+Two runs over the same input can be compared with `cmp`, whatever the engines, the batches and the interruptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, and_, func, select
+
+from tocsin.core.clock import iso, minute_start
+from tocsin.core.errors import WrongInput
+from tocsin.core.sketch import distinct, union
+from tocsin.store import schema as s
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+KINDS = ("mentions", "tallies", "alerts", "notices", "dead-letters", "audit")
+
+
+def export(conn: Connection, kind: str) -> Iterator[bytes]:
+    """The lines of one kind, each ending in a newline. Raises `WrongInput` for an unknown kind, naming the known ones."""
+    rows = {
+        "mentions": _mentions,
+        "tallies": _tallies,
+        "alerts": _alerts,
+        "notices": _notices,
+        "dead-letters": _dead_letters,
+        "audit": _audit,
+    }.get(kind)
+    if rows is None:
+        raise WrongInput(f"cannot export {kind!r}; known: {', '.join(KINDS)}")
+    for row in rows(conn):
+        yield _encoder.encode({key: value for key, value in row.items() if value not in (None, [], {})}) + b"\n"
+
+
+def _names(conn: Connection) -> dict[str, str]:
+    d = s.definitions
+    return dict(conn.execute(select(d.c.id, d.c.name).where(d.c.kind == "monitor")).tuples().all())
+
+
+def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
+    m, t = s.mentions, s.matches
+    names = _names(conn)
+    query = (
+        select(m, t.c.monitor_id)
+        .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id))
+        .order_by(m.c.created_at, m.c.source, m.c.id, t.c.monitor_id)
+        .execution_options(yield_per=2000)
+    )
+    present: dict[str, Any] | None = None
+    for row in conn.execute(query):
+        if present is not None and (present["source"], present["id"]) == (row.source, row.id):
+            present["monitors"].append(names[row.monitor_id])
+            continue
+        if present is not None:
+            yield _finished(present)
+        present = dict(row._mapping)
+        present["monitors"] = [names[present.pop("monitor_id")]]
+    if present is not None:
+        yield _finished(present)
+
+
+def _finished(row: dict[str, Any]) -> dict[str, Any]:
+    row["monitors"].sort()
+    row["created_at"] = iso(row["created_at"])
+    row["edited_at"] = iso(row["edited_at"]) if row["edited_at"] else None
+    if not row["truncated"]:
+        del row["truncated"]
+    return row
+
+
+def _tallies(conn: Connection) -> Iterator[dict[str, Any]]:
+    names = _names(conn)
+    for monitor_id, name in sorted(names.items(), key=lambda pair: pair[1]):
+        yield from _tallies_of(conn, monitor_id, name)
+
+
+def _tallies_of(conn: Connection, monitor_id: str, name: str) -> Iterator[dict[str, Any]]:
+    t, p = s.tallies, s.tally_parts
+    sums = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
+    parts = iter(
+        conn.execute(
+            select(p.c.minute, p.c.dimension, p.c.value, func.sum(p.c.count), func.sum(p.c.negative))
+            .where(p.c.monitor_id == monitor_id)
+            .group_by(p.c.minute, p.c.dimension, p.c.value)
+            .order_by(p.c.minute, p.c.dimension, p.c.value)
+        ).all()
+    )
+    part = next(parts, None)
+    query = select(t).where(t.c.monitor_id == monitor_id).order_by(t.c.minute, t.c.partition)
+    minute: dict[str, Any] | None = None
+    for row in [*conn.execute(query), None]:
+        if minute is not None and (row is None or row.minute != minute["minute"]):
+            while part is not None and part[0] <= minute["minute"]:
+                if part[0] == minute["minute"] and part[3]:
+                    minute[part[1]][part[2]] = [int(part[3]), int(part[4])]
+                part = next(parts, None)
+            if minute["count"]:
+                yield {**minute, "minute": iso(minute_start(minute["minute"])), "authors": distinct(minute["authors"])}
+            minute = None
+        if row is None:
+            return
+        if minute is None:
+            minute = {"monitor": name, "minute": row.minute, "authors": b"", "network": {}, "lang": {}, "source": {}}
+            minute |= dict.fromkeys(sums, 0)
+        for column in sums:
+            minute[column] += row._mapping[column]
+        minute["authors"] = union(minute["authors"], row.authors)
+
+
+def _alerts(conn: Connection) -> Iterator[dict[str, Any]]:
+    a, t = s.alerts, s.alert_timeline
+    for row in conn.execute(select(a).order_by(a.c.opened_at, a.c.monitor, a.c.kind, a.c.id)).all():
+        timeline = conn.execute(select(t).where(t.c.alert_id == row.id).order_by(t.c.seq))
+        yield {
+            "id": row.id,
+            "monitor": row.monitor,
+            "kind": row.kind,
+            "status": row.status,
+            "severity": row.severity,
+            "reason": row.reason,
+            "opened_at": iso(row.opened_at),
+            "calmed_at": iso(row.calmed_at) if row.calmed_at else None,
+            "resolved_at": iso(row.resolved_at) if row.resolved_at else None,
+            "score": row.score,
+            "peak_score": row.peak_score,
+            "facts": row.facts,
+            "evidence": row.evidence,
+            "timeline": [
+                {
+                    "at": iso(one.at),
+                    "actor": one.actor,
+                    "action": one.action,
+                    "from": one.from_status,
+                    "to": one.to_status,
+                    "reason": one.reason,
+                }
+                for one in timeline
+            ],
+        }
+
+
+def _notices(conn: Connection) -> Iterator[dict[str, Any]]:
+    n = s.notices
+    for row in conn.execute(select(n).order_by(n.c.created_at, n.c.alert_id, n.c.step, n.c.person, n.c.channel, n.c.id)):
+        yield {
+            "id": row.id,
+            "alert": row.alert_id,
+            "escalation": row.escalation_id,
+            "person": row.person,
+            "channel": row.channel,
+            "kind": row.kind,
+            "severity": row.severity,
+            "step": row.step,
+            "subject": row.subject,
+            "status": row.status,
+            "due_at": iso(row.due_at),
+        }
+
+
+def _dead_letters(conn: Connection) -> Iterator[dict[str, Any]]:
+    d = s.dead_letters
+    order = (d.c.source, d.c.reason, d.c.payload_hash, d.c.id)
+    for row in conn.execute(select(d).order_by(*order)):
+        yield {
+            "source": row.source,
+            "reason": row.reason,
+            "message": row.message,
+            "position": row.position,
+            "payload_size": row.payload_size,
+            "payload_hash": row.payload_hash,
+        }
+
+
+def _audit(conn: Connection) -> Iterator[dict[str, Any]]:
+    a = s.audit
+    for row in conn.execute(select(a).order_by(a.c.seq)):
+        yield {"seq": row.seq, "at": iso(row.at)} | {
+            name: row._mapping[name] for name in ("actor", "role", "action", "object", "detail", "previous", "hash")
+        }

@@ -1,0 +1,111 @@
+"""The command `tocsin`: finds the services, registers the commands, and turns errors into one line and an exit status."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+SERVICES = Path(__file__).parent / "_services"
+COMMANDS = (
+    "up",
+    "demo",
+    "replay",
+    "export",
+    "score",
+    "detect",
+    "match",
+    "apply",
+    "access",
+    "sources",
+    "alerts",
+    "doctor",
+    "settings",
+)
+
+
+def main() -> None:
+    """Run the command line; exits 0 done, 1 the work found a problem, 2 wrong use or input, 130 interrupted."""
+    if SERVICES.is_dir():  # installed from a wheel: the four folders live inside the package there
+        sys.path.insert(0, str(SERVICES))
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain once more when it flushes: give it somewhere to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _run() -> None:
+    import click
+    import typer
+
+    from tocsin.core.errors import TocsinError
+
+    app = typer.Typer(
+        name="tocsin",
+        help="Social listening that wakes one person, once, for a reason.",
+        epilog="Start with: tocsin demo",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    for name in COMMANDS:
+        importlib.import_module(f"tocsin.commands.{name}").register(app)
+    _global_options(app)
+    try:
+        app(standalone_mode=False)
+    except TocsinError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.UsageError as error:
+        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        _say(f"{error.format_message()}{where}")
+        sys.exit(2)
+    except click.ClickException as error:
+        _say(error.format_message())
+        sys.exit(2)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+
+
+def _global_options(app: object) -> None:
+    import typer
+
+    from tocsin.version import __version__
+
+    assert isinstance(app, typer.Typer)
+
+    def version(value: bool) -> None:
+        if value:
+            typer.echo(f"tocsin {__version__}")
+            raise typer.Exit
+
+    @app.callback()
+    def options(
+        version: bool = typer.Option(False, "--version", callback=version, is_eager=True, help="Print the version."),
+        log_level: str | None = typer.Option(None, "--log-level", help="debug, info, warning or error."),
+    ) -> None:
+        from tocsin.logs import set_up
+
+        set_up(log_level)
+
+
+def _say(message: str) -> None:
+    print(f"tocsin: {message}", file=sys.stderr)  # noqa: T201  # the one place that speaks for every command
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""Recorded mentions played through the real pipeline on a simulated clock: replays, back-tests and the demo's past.
+
+Every mention goes the whole way: handed over to the stream, read from it, matched, understood, stored, tallied, judged, and what
+follows is decided and delivered. Only the clock is simulated. Nobody is ever notified: the `record` notifier alone is used.
+
+The result does not depend on how the work is cut, and a player that was killed goes on where it was: mentions are stored ahead
+of the clock, but each tick sees only what was posted before it; a mention that is heard later than it was posted (an edit) waits
+until the clock has come to that minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from alerts.engine import Engine
+from alerts.notifiers.record import RecordNotifier
+from alerts.outbox import Outbox
+from processors.batch import Outcome
+from processors.detect import Coverage, Detection, load_tallies
+from processors.watch import Watched, watched
+from processors.worker import StreamProcessor
+from tocsin.core.clock import MINUTE, SimulatedClock, minute_of, minute_start
+from tocsin.core.mention import Mention
+from tocsin.handover import HandOver
+from tocsin.settings import Settings
+from tocsin.sorting import heard_at
+from tocsin.store import Store, mode
+from tocsin.store import schema as s
+from tocsin.stream import Stream
+from tocsin.stream.port import MENTIONS
+
+CHUNK_MENTIONS = 4000
+CHUNK_MINUTES = 360
+TAIL = timedelta(minutes=10)  # how far the clock goes on after the last mention: the last window closes
+NOTHING_MISSING = Coverage()
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a player did so far."""
+
+    mentions: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    edits: int = 0
+    bad: int = 0
+    signals: int = 0
+    opened: list[str] = field(default_factory=list)  # ids of alerts, in the order in which they opened
+
+
+class Player:
+    """Plays mentions that come in the order in which they were heard. One player at a time per store."""
+
+    def __init__(self, store: Store, stream: Stream, settings: Settings, start: datetime) -> None:
+        with store.read() as conn:
+            stands_at = mode.simulated_clock(conn)
+            self._watched: Watched = watched(conn)
+        self.clock = SimulatedClock(stands_at or minute_start(minute_of(start)))
+        self.totals = Totals()
+        self._resumed = stands_at is not None
+        self._store = store
+        self._hand_over = HandOver(
+            stream, partitions=stream.partitions(MENTIONS), max_mentions=settings.stream.record_max_mentions, clock=self.clock
+        )
+        self._processor = StreamProcessor(store, stream, settings, self.clock, member="player")
+        self._processor.on_batch = self._count
+        self._grace = timedelta(seconds=settings.detection.grace_s)
+        self._engine = Engine(store)
+        self._outbox = Outbox(store, self.clock, RecordNotifier.for_every_channel())
+
+    def play(self, mentions: Iterable[Mention], on_progress: Callable[[Totals], None] = lambda _totals: None) -> None:
+        """All of them, then `TAIL` more. May be called again with what follows."""
+        self._deliver()  # a player that was killed may have left notices
+        pending: list[Mention] = []
+        first = last = -1
+        for mention in mentions:
+            minute = minute_of(heard_at(mention))
+            if self._resumed and minute < minute_of(self.clock.now()):
+                continue  # played before the interruption
+            waits = minute != minute_of(mention.created_at)
+            if pending and minute != last and (waits or len(pending) >= CHUNK_MENTIONS or minute - first >= CHUNK_MINUTES):
+                self._store_all(pending)
+                pending = []
+                self.advance(minute_start(minute))
+                on_progress(self.totals)
+            elif waits and minute_of(self.clock.now()) < minute:
+                self._store_all(pending)
+                pending = []
+                self.advance(minute_start(minute))
+            elif len(pending) >= CHUNK_MENTIONS:
+                self._store_all(pending)
+                pending = []
+            first = minute if not pending else first
+            last = minute
+            pending.append(mention)
+        self._store_all(pending)
+        if last >= 0:
+            self.advance(minute_start(last + 1) + TAIL)
+        on_progress(self.totals)
+
+    def advance(self, to: datetime) -> None:
+        """Tick through every minute up to `to` in which something can happen."""
+        while self.clock.now() < to:
+            with self._store.write() as conn:
+                self._ticks(conn, to)
+                mode.set_simulated_clock(conn, self.clock.now())
+            self._deliver()
+
+    def close(self) -> None:
+        self._processor.close()
+
+    def _ticks(self, conn: Connection, to: datetime) -> None:
+        """Tick until something was decided that must be delivered, or `to` is reached; in the caller's transaction."""
+        detection = Detection(self._watched.monitors, self._watched.version)
+        detection.load(conn)
+        start = detection.tallies_from(conn)
+        now = self.clock.now()
+        tallies = load_tallies(conn, [one.id for one in self._watched.monitors], start, to) if start is not None else {}
+        due = self._engine.next_due(conn)
+        while now < to:
+            now += MINUTE
+            closed_until = now - self._grace
+            signals = 0
+            if detection.wakes(minute_of(now) - 1, tallies) or detection.has_closing(closed_until):
+                signals = detection.tick(conn, tallies, now, closed_until, now, NOTHING_MISSING)
+            if signals or (due is not None and due <= now):
+                self.totals.signals += detection.flush(conn, self._store, now)
+                decided = self._engine.step(conn, now)
+                self.totals.opened += decided.opened
+                due = self._engine.next_due(conn)
+                if decided.notices:
+                    break
+        self.clock.set(now)
+        self.totals.signals += detection.flush(conn, self._store, now)
+
+    def _store_all(self, mentions: list[Mention]) -> None:
+        if mentions:
+            self._hand_over.hand_over(mentions, self.clock.now())
+        while self._processor.once(timedelta(0)):
+            pass
+
+    def _deliver(self) -> None:
+        while self._outbox.deliver_due():
+            pass
+
+    def _count(self, outcome: Outcome) -> None:
+        self.totals.mentions += outcome.mentions
+        self.totals.stored += outcome.stored
+        self.totals.duplicates += outcome.duplicates
+        self.totals.edits += outcome.edits
+        self.totals.bad += outcome.bad
+
+
+def alerts_opened(conn: Connection, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """The alerts with these ids, in this order, as stored now."""
+    a = s.alerts
+    for id in ids:
+        row = conn.execute(select(a).where(a.c.id == id)).one_or_none()
+        if row is not None:
+            yield dict(row._mapping)
+
+

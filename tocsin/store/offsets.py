@@ -1,0 +1,83 @@
+"""Where reading stands, advanced in the same transaction as what was derived: at least once on the wire, once in effect.
+
+Whoever takes a partition over raises its epoch; who still works with the old one is `Fenced` and must read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from tocsin.core.errors import Fenced
+from tocsin.core.ids import stable_id
+from tocsin.store import schema as s
+from tocsin.stream.port import Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """The next offset to read, and the right (epoch) to say so."""
+
+    offset: int
+    epoch: int
+
+
+def take_over(conn: Connection, cluster: str, topic: str, partition: int, owner: str, now: datetime) -> Position:
+    """Make `owner` the only one whose batches of this partition count from now on; return where to read on."""
+    o = s.offsets
+    key = (o.c.cluster == cluster, o.c.topic == topic, o.c.partition == partition)
+    found = conn.execute(select(o.c.offset, o.c.epoch).where(*key)).one_or_none()
+    if found is None:
+        conn.execute(
+            insert(o).values(
+                cluster=cluster, topic=topic, partition=partition, offset=0, epoch=1, owner=owner, monitors_version=0, updated_at=now
+            )
+        )
+        return Position(0, 1)
+    conn.execute(update(o).where(*key).values(epoch=found.epoch + 1, owner=owner, updated_at=now))
+    return Position(found.offset, found.epoch + 1)
+
+
+def advance(
+    conn: Connection, cluster: str, topic: str, partition: int, at: Position, to: int, monitors_version: int, now: datetime
+) -> Position:
+    """Move from exactly `at` to the offset `to`. Raises `Fenced` when somebody else has moved or taken it over since."""
+    o = s.offsets
+    moved = conn.execute(
+        update(o)
+        .where(
+            o.c.cluster == cluster,
+            o.c.topic == topic,
+            o.c.partition == partition,
+            o.c.offset == at.offset,
+            o.c.epoch == at.epoch,
+        )
+        .values(offset=to, monitors_version=monitors_version, updated_at=now)
+    )
+    if moved.rowcount != 1:
+        raise Fenced(f"partition {partition} of {topic} was taken over: this batch does not count")
+    return Position(to, at.epoch)
+
+
+def stored(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
+    """Per partition the next offset to read; partitions nobody read yet are absent."""
+    o = s.offsets
+    found = conn.execute(select(o.c.partition, o.c.offset).where(o.c.cluster == cluster, o.c.topic == topic))
+    return {row.partition: row.offset for row in found}
+
+
+def record_gap(conn: Connection, cluster: str, topic: str, gap: Gap, now: datetime) -> None:
+    """Keep what was lost to us, once; BLIND is raised from it."""
+    row = {
+        "id": stable_id("gap", cluster, topic, gap.partition, gap.wanted, gap.available),
+        "cluster": cluster,
+        "topic": topic,
+        "partition": gap.partition,
+        "from_offset": gap.wanted,
+        "to_offset": gap.available,
+        "at": now,
+    }
+    if conn.execute(select(s.gaps.c.id).where(s.gaps.c.id == row["id"])).one_or_none() is None:
+        conn.execute(insert(s.gaps).values(row))

@@ -1,0 +1,73 @@
+"""The composition root: settings become a stream, a store and a clock here, and nowhere else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tocsin.core.clock import Clock, SystemClock
+from tocsin.settings import Loaded, Settings, load
+from tocsin.store import Store, open_store
+from tocsin.stream import Stream, open_stream
+from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS
+
+
+class Runtime:
+    """What every role and command works with. The stream is opened when it is first asked for: many commands need none."""
+
+    def __init__(self, loaded: Loaded, store: Store, clock: Clock, *, durable: bool = True) -> None:
+        self.loaded = loaded
+        self.store = store
+        self.clock = clock
+        self._durable = durable
+        self._stream: Stream | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    @property
+    def stream(self) -> Stream:
+        """The stream with its topics made. Raises `StreamUnavailable` where it cannot be used."""
+        with self._lock:
+            if self._stream is None:
+                stream = open_stream(self.settings.stream.url, self.settings.data, durable=self._durable)
+                for topic in (MENTIONS, SIGNALS, ALERT_EVENTS):
+                    stream.ensure_topic(topic, self.settings.stream.partitions if topic == MENTIONS else 1)
+                self._stream = stream
+            return self._stream
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self.store.close()
+
+
+@contextmanager
+def open_runtime(
+    config: Path | None = None,
+    data: Path | None = None,
+    store: str | None = None,
+    stream: str | None = None,
+    *,
+    clock: Clock | None = None,
+    durable: bool = True,
+) -> Iterator[Runtime]:
+    """Settings from file, environment and these overrides, and the engines they name; closed at the end of the block.
+
+    Raises `WrongInput` for wrong settings and `StoreUnavailable` where the store cannot be used.
+    """
+    loaded = load(config, overrides={"data": data, "store.url": store, "stream.url": stream})
+    runtime = Runtime(
+        loaded,
+        open_store(loaded.settings.store.url, loaded.settings.data, durable=durable),
+        clock or SystemClock(),
+        durable=durable,
+    )
+    try:
+        yield runtime
+    finally:
+        runtime.close()
