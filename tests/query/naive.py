@@ -28,9 +28,9 @@ def _holds(node: Node, mention: Mention, language: str | None) -> bool:
         case Not(part):
             return not _holds(part, mention, language)
         case And(parts):
-            return all([_holds(part, mention, language) for part in parts])
+            return all(_holds(part, mention, language) for part in parts)
         case Or(parts):
-            return any([_holds(part, mention, language) for part in parts])
+            return any(_holds(part, mention, language) for part in parts)
         case Field("lang", value):
             return (mention.lang or language) == value
         case Field("source", value):
