@@ -30,7 +30,8 @@ from api.house import House, Runtime
 from api.live import Hub
 from api.metrics import Metrics
 from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
-from api.routes import health
+from api.pushing import Recent
+from api.routes import dead_letters, defined, docs, events, figures, health, mentions, preview, status
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 from tocsin.version import __version__
@@ -38,7 +39,17 @@ from tocsin.version import __version__
 log = structlog.get_logger(__name__)
 
 NOTE_USES_EVERY_S = 30.0
-ROUTERS: tuple[APIRouter, ...] = (health.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    status.router,
+    mentions.router,
+    preview.router,
+    figures.router,
+    *defined.ROUTERS,
+    events.router,
+    dead_letters.router,
+    health.router,
+    docs.router,
+)
 
 
 def create_app(runtime: Runtime, rules: Mapping[tuple[str, str], Rule] = RULES) -> FastAPI:
@@ -55,6 +66,7 @@ def create_app(runtime: Runtime, rules: Mapping[tuple[str, str], Rule] = RULES) 
         lifespan=_lifespan,
     )
     app.state.house = house
+    app.state.recent = Recent()
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
     _add_pages(app)

@@ -34,12 +34,13 @@ class Hub:
         self.clients = 0
         self.stopped = False
 
-    def enter(self) -> bool:
-        """Take a place; False when all are taken or the app is ending."""
-        if self.stopped or self.clients >= self._most:
-            return False
+    @property
+    def full(self) -> bool:
+        """Whether all places are taken, or the app is ending."""
+        return self.stopped or self.clients >= self._most
+
+    def enter(self) -> None:
         self.clients += 1
-        return True
 
     def leave(self) -> None:
         self.clients -= 1
@@ -59,6 +60,10 @@ class Hub:
             except TimeoutError:
                 return False
         return not self.stopped
+
+    async def pause(self) -> None:
+        """A short breath, where there is something newer that cannot be told yet."""
+        await asyncio.sleep(self._every_s)
 
     def stop(self) -> None:
         """Let everybody go, for good."""

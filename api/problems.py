@@ -45,6 +45,25 @@ class ProblemBody(BaseModel):
     errors: list[FieldError] | None = None
 
 
+_PROBLEMS = {
+    401: "Nobody we know.",
+    403: "Not for this role or key.",
+    404: "There is no such thing.",
+    409: "Not possible as things stand.",
+    412: "It changed since you read it.",
+    413: "Too large.",
+    415: "This kind of content is not known.",
+    422: "What was sent cannot be used; `errors` says where.",
+    428: "If-Match is missing.",
+    429: "Too many requests; Retry-After says when.",
+    503: "Not just now; Retry-After says when. Nothing was half done.",
+}
+# For the OpenAPI of every route.
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    code: {"model": ProblemBody, "description": text} for code, text in _PROBLEMS.items()
+}
+
+
 class Problem(Exception):  # the RFC's word
     """A refusal on its way to the client. `slug` names the kind for programs; `detail` is for people."""
 

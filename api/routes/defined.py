@@ -1,0 +1,206 @@
+"""Monitors, silences, expected events, sources, policies, people, schedules: read, make, change and end them.
+
+One builder makes the routes of each kind over `tocsin.store.defined`; the models of `tocsin.definitions` are what goes in.
+"""
+
+# No postponed annotations here: the routes' models are made at run time, and FastAPI reads them from the signatures.
+from datetime import datetime
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Body, Path, Request, Response
+from pydantic import BaseModel, ConfigDict, create_model
+from sqlalchemy import Connection, select
+
+from api.caching import fresh_or_304, list_tag, version_tag
+from api.doors.principal import Principal
+from api.house import InHouse, Who
+from api.paging import Cursor, Limit, Page, decode_cursor, page_of
+from api.problems import PROBLEMS
+from api.writing import IfMatch, OnlyOnce, create_once, wanted_version
+from tocsin.core.clock import iso
+from tocsin.core.errors import Conflict
+from tocsin.definitions import (
+    Definition,
+    ExpectedEvent,
+    Monitor,
+    Person,
+    Policy,
+    Role,
+    Schedule,
+    Silence,
+    SourceDef,
+)
+from tocsin.store import schema as s
+from tocsin.store.defined import Defined, delete, find, generation, history, kind_of, listed, save
+
+Id = Annotated[str, Path(min_length=1, max_length=256, description="The id, or the name.")]
+
+
+class Version(BaseModel):
+    """One version that was; `definition` is `{"deleted": true}` for the end."""
+
+    version: int
+    at: datetime
+    actor: str
+    definition: dict[str, Any]
+
+
+def shown(one: Defined[Any], who: Principal) -> dict[str, Any]:
+    """A definition as this principal may see it: how to reach a person is for admins and that person."""
+    body: dict[str, Any] = one.value.model_dump(mode="json")
+    if isinstance(one.value, Person) and who.role is not Role.ADMIN and who.id != one.id:
+        body |= {"email": None, "channels": []}
+    return body | {
+        "id": one.id,
+        "version": one.version,
+        "created_at": iso(one.created_at),
+        "updated_at": iso(one.updated_at),
+    }
+
+
+def _shown_model(model: type[Definition]) -> type[BaseModel]:
+    fields: dict[str, Any] = {name: (field.annotation, field) for name, field in model.model_fields.items()}
+    fields |= {
+        "id": (str, ...),
+        "version": (int, ...),
+        "created_at": (datetime, ...),
+        "updated_at": (datetime, ...),
+    }
+    extra = model.model_config.get("extra", "forbid")
+    config = ConfigDict(extra="allow" if extra == "allow" else "ignore")
+    return create_model(f"Stored{model.__name__}", __config__=config, **fields)
+
+
+def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
+    """List, make, read, change, end, and the versions of one kind of definition."""
+    router = APIRouter(prefix=f"/v1/{path}", tags=[path])
+    kind, out = kind_of(model), _shown_model(model)
+    page = Page[out]  # type: ignore[valid-type]  # made at run time
+
+    @router.get("", response_model=page, summary=f"List {path}", operation_id=f"list_{kind}")
+    def list_all(
+        request: Request,
+        response: Response,
+        house: InHouse,
+        who: Who,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+    ) -> Any:
+        after = decode_cursor(cursor, str, str)
+        with house.store.read() as conn:
+            fresh_or_304(request, response, list_tag(request, who, generation(conn, kind)))
+            found = [d for d in listed(conn, model) if after is None or (d.name, d.id) > after]
+        rows, more = page_of(found, limit, lambda d: (d.name, d.id))
+        return {"items": [shown(d, who) for d in rows], "next_cursor": more}
+
+    @router.post(
+        "",
+        response_model=out,
+        status_code=201,
+        summary=f"Make {one}",
+        operation_id=f"make_{kind}",
+        responses=PROBLEMS,
+    )
+    def make(
+        response: Response,
+        house: InHouse,
+        who: Who,
+        once: OnlyOnce,
+        value: Annotated[model, Body()],  # type: ignore[valid-type]  # the kind's own model
+    ) -> Any:
+        now, name = house.now(), cast(Definition, value).name
+
+        def create() -> dict[str, Any]:
+            if any(d.name == name for d in listed(conn, model)):
+                raise Conflict(
+                    f"there is {one} named {name!r} already; change it with PUT, or take another name"
+                )
+            return shown(save(conn, value, now=now, actor=who.label), who)
+
+        with house.store.write() as conn:
+            made, repeated = create_once(conn, once, who, now, create)
+        response.headers["ETag"] = version_tag(made["version"])
+        response.headers["Location"] = f"/v1/{path}/{made['id']}"
+        if repeated:
+            response.headers["Idempotent-Replay"] = "true"
+        return made
+
+    @router.get(
+        "/{id}", response_model=out, summary=f"Read {one}", operation_id=f"read_{kind}", responses=PROBLEMS
+    )
+    def read(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
+        with house.store.read() as conn:
+            found = find(conn, model, id)
+        fresh_or_304(request, response, version_tag(found.version))
+        return shown(found, who)
+
+    @router.put(
+        "/{id}",
+        response_model=out,
+        summary=f"Change {one}",
+        operation_id=f"change_{kind}",
+        responses=PROBLEMS,
+    )
+    def change(
+        response: Response,
+        house: InHouse,
+        who: Who,
+        id: Id,
+        value: Annotated[model, Body()],  # type: ignore[valid-type]  # the kind's own model
+        if_match: IfMatch = None,
+    ) -> Any:
+        with house.store.write() as conn:
+            present = find(conn, model, id)
+            wanted_version(if_match, present.version)
+            saved = save(conn, value, now=house.now(), actor=who.label, id=present.id)
+        response.headers["ETag"] = version_tag(saved.version)
+        return shown(saved, who)
+
+    @router.delete(
+        "/{id}", status_code=204, summary=f"End {one}", operation_id=f"end_{kind}", responses=PROBLEMS
+    )
+    def end(house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> None:
+        with house.store.write() as conn:
+            present = find(conn, model, id)
+            wanted_version(if_match, present.version)
+            delete(conn, model, present.id, now=house.now(), actor=who.label)
+
+    @router.get(
+        "/{id}/versions",
+        response_model=list[Version],
+        summary=f"Every version of {one}",
+        operation_id=f"versions_{kind}",
+        responses=PROBLEMS,
+    )
+    def versions(house: InHouse, who: Who, id: Id) -> Any:
+        with house.store.read() as conn:
+            known = id if _ever(conn, kind, id) else find(conn, model, id).id
+            found = list(history(conn, kind, known))
+        return [
+            {"version": v, "at": at, "actor": actor, "definition": _hidden(kind, known, body, who)}
+            for v, at, actor, body in found
+        ]
+
+    return router
+
+
+def _ever(conn: Connection, kind: str, id: str) -> bool:
+    v = s.definition_versions
+    return conn.execute(select(v.c.id).where(v.c.kind == kind, v.c.id == id).limit(1)).first() is not None
+
+
+def _hidden(kind: str, id: str, body: dict[str, Any], who: Principal) -> dict[str, Any]:
+    if kind == "person" and "name" in body and who.role is not Role.ADMIN and who.id != id:
+        return body | {"email": None, "channels": []}
+    return body
+
+
+ROUTERS = (
+    routes_for("monitors", Monitor, "a monitor"),
+    routes_for("silences", Silence, "a silence"),
+    routes_for("expected-events", ExpectedEvent, "an expected event"),
+    routes_for("sources", SourceDef, "a source"),
+    routes_for("policies", Policy, "a policy"),
+    routes_for("people", Person, "a person"),
+    routes_for("schedules", Schedule, "a schedule"),
+)

@@ -1,0 +1,112 @@
+"""Everything that happens to alerts and escalations, as it happens: server-sent events.
+
+`id` is the event's number; a client that comes back with Last-Event-ID goes on where it was. One that was away too long gets
+the event `reset`: read the lists again, then go on from its id. A comment every 15 seconds keeps proxies awake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Header
+from fastapi.responses import StreamingResponse
+from sqlalchemy import Row, func, select
+from starlette.concurrency import run_in_threadpool
+
+from api.house import House, InHouse
+from api.problems import PROBLEMS, Problem
+from tocsin.core.clock import iso
+from tocsin.core.errors import TocsinError
+from tocsin.store import schema as s
+
+router = APIRouter(prefix="/v1", tags=["events"])
+
+PING_S = 15.0
+BATCH = 200
+# A number that is missing may belong to a transaction that is still being written: wait this long for it.
+SETTLE = timedelta(seconds=5)
+
+
+@router.get(
+    "/events",
+    summary="What happens, as it happens (SSE)",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 503: PROBLEMS[503]},
+)
+async def events(
+    house: InHouse,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
+) -> StreamingResponse:
+    """Without Last-Event-ID: from now on. Events carry ids and figures, never a post or a note's text."""
+    if house.hub.full:
+        raise Problem(
+            503, "too-many-clients", "all places for event clients are taken", headers={"Retry-After": "30"}
+        )
+    return StreamingResponse(
+        _stream(house, last_event_id),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _stream(house: House, last: str | None) -> AsyncIterator[bytes]:
+    house.hub.enter()
+    try:
+        seq, reset = await run_in_threadpool(_start, house, last)
+        yield b"retry: 3000\n\n"
+        if reset:
+            yield f"id: {seq}\nevent: reset\ndata: {{}}\n\n".encode()
+        while not house.hub.stopped:
+            rows = await run_in_threadpool(_next, house, seq)
+            for row in rows:
+                yield _event(row)
+                seq = row.seq
+            if not rows and not await house.hub.beyond(seq, PING_S):
+                if house.hub.stopped:
+                    return
+                yield b": ping\n\n"
+            elif not rows:
+                await house.hub.pause()
+    except TocsinError:
+        return  # the store is away: the client comes back with its last id
+    finally:
+        house.hub.leave()
+
+
+def _start(house: House, last: str | None) -> tuple[int, bool]:
+    e = s.alert_events
+    with house.store.read() as conn:
+        first, newest = conn.execute(select(func.min(e.c.seq), func.max(e.c.seq))).one()
+    newest = newest or 0
+    if last is None:
+        return newest, False
+    known = last.isascii() and last.isdigit() and (first or 1) - 1 <= int(last) <= newest
+    return (int(last), False) if known else (newest, True)
+
+
+def _next(house: House, seq: int) -> Sequence[Row[Any]]:
+    e, now = s.alert_events, house.now()
+    with house.store.read() as conn:
+        rows = conn.execute(select(e).where(e.c.seq > seq).order_by(e.c.seq).limit(BATCH)).all()
+    told: list[Row[Any]] = []
+    for row in rows:
+        if row.seq != seq + 1 and abs(now - row.at) < SETTLE:
+            break
+        told.append(row)
+        seq = row.seq
+    return told
+
+
+def _event(row: Row[Any]) -> bytes:
+    scope = "escalation" if row.escalation_id else "alert"
+    body = {
+        "id": row.id,
+        "alert_id": row.alert_id,
+        "escalation_id": row.escalation_id,
+        "at": iso(row.at),
+        "data": row.data,
+    }
+    return f"id: {row.seq}\nevent: {scope}.{row.kind}\ndata: ".encode() + msgspec.json.encode(body) + b"\n\n"

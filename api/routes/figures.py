@@ -1,0 +1,275 @@
+"""Figures for charts: tallies of a monitor in steps of time, and what its detectors read."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection, func, select
+
+from api.caching import fresh_or_304, list_tag, slot, stored_state
+from api.house import InHouse, Who
+from api.paging import checked_time, wrong
+from api.problems import PROBLEMS
+from tocsin.core.clock import MINUTE, minute_of, minute_start
+from tocsin.core.sketch import distinct, union
+from tocsin.definitions import Monitor, known_zone
+from tocsin.store import schema as s
+from tocsin.store.defined import find
+
+router = APIRouter(prefix="/v1", tags=["figures"])
+
+Step = Literal["minute", "5m", "hour", "day"]
+MAX_POINTS = 2000
+AUTHORS_SPAN = timedelta(hours=6)
+# How finely the store adds up for each step: zones differ from UTC by multiples of a quarter of an hour.
+_GRAIN = {"minute": 1, "5m": 5, "hour": 15, "day": 15}
+_LENGTH = {"minute": MINUTE, "5m": 5 * MINUTE, "hour": timedelta(hours=1), "day": timedelta(days=1)}
+_COUNTS = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
+
+
+class Point(BaseModel):
+    """One step. Where nothing was listening yet (or any more) the figures are null: no data is not zero."""
+
+    start: datetime
+    covered: bool
+    count: int | None
+    negative: int | None
+    neutral: int | None
+    positive: int | None
+    unscored: int | None
+    reach: int | None = Field(description="Sum of the authors' followers.")
+    reposts: int | None
+    authors: int | None = Field(description="Distinct authors; told for spans of up to 6 hours.")
+
+
+class Parts(BaseModel):
+    """Counts of the whole span by one dimension, the largest first."""
+
+    value: str
+    count: int
+    negative: int
+
+
+class Tallies(BaseModel):
+    monitor: str = Field(description="The monitor's id.")
+    step: Step
+    tz: str
+    points: list[Point]
+    parts: list[Parts] | None
+
+
+class ReadingOut(BaseModel):
+    """A detector's verdict on a window."""
+
+    window_start: datetime
+    length_s: int
+    observed: float
+    expected: float
+    lower: float
+    upper: float
+    score: float
+    over: bool
+    state: Literal["warm", "learning"]
+    baseline: str
+    complete: bool
+    count: int
+    negative: int
+    scored: int
+
+
+class Readings(BaseModel):
+    monitor: str
+    kind: str
+    items: list[ReadingOut] = Field(
+        description="By window, the oldest first; the newest of the span where there are more than `limit`."
+    )
+
+
+MonitorRef = Annotated[str, Query(max_length=256, description="Id or name.")]
+From = Annotated[datetime | None, Query(alias="from", description="Default: a day before `to`.")]
+To = Annotated[datetime | None, Query(description="Default: now.")]
+
+
+@router.get(
+    "/tallies",
+    response_model=Tallies,
+    summary="Counts over time",
+    responses={404: PROBLEMS[404], 422: PROBLEMS[422]},
+)
+def tallies(
+    request: Request,
+    response: Response,
+    house: InHouse,
+    who: Who,
+    monitor: MonitorRef,
+    from_: From = None,
+    to: To = None,
+    step: Step = "hour",
+    tz: Annotated[
+        str | None,
+        Query(max_length=64, description="What hours and days are of; default: the monitor's zone."),
+    ] = None,
+    by: Annotated[
+        Literal["network", "lang", "source"] | None, Query(description="Also the span's counts by this.")
+    ] = None,
+) -> Any:
+    """Sums over every partition. Steps begin at whole minutes, hours or days of the zone; at most 2,000 of them."""
+    now = house.now()
+    since, until = _span(from_, to, now)
+    with house.store.read() as conn:
+        fresh_or_304(request, response, list_tag(request, who, stored_state(conn), slot(now, MINUTE)))
+        found = find(conn, Monitor, monitor)
+        zone = _zone(tz or found.value.timezone)
+        starts = list(_starts(since, until, step, zone))
+        covered_from = _covered_from(conn, found.id, found.created_at)
+        sums, authors = _sums(conn, found.id, since, until, step, starts)
+        parts = _parts(conn, found.id, since, until, by) if by else None
+    points = []
+    for index, start in enumerate(starts):
+        covered = start + _LENGTH[step] > covered_from and start <= now
+        figures: dict[str, int | None] = dict.fromkeys(_COUNTS)
+        if covered or any(sums[index].values()):
+            figures = dict(sums[index])
+        if since + AUTHORS_SPAN >= until and figures["count"] is not None:
+            figures["authors"] = authors[index]
+        points.append({"start": start, "covered": covered, "authors": None} | figures)
+    return {"monitor": found.id, "step": step, "tz": str(zone), "points": points, "parts": parts}
+
+
+def _span(from_: datetime | None, to: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    until = checked_time(to, "to") or now
+    since = checked_time(from_, "from") or until - timedelta(days=1)
+    if since >= until:
+        raise wrong("to", "must be later than from")
+    return since.astimezone(UTC), until.astimezone(UTC)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(known_zone(name))
+    except ValueError as error:
+        raise wrong("tz", str(error)) from None
+
+
+def _starts(since: datetime, until: datetime, step: Step, zone: ZoneInfo) -> Iterator[datetime]:
+    """The starts, in UTC, of the steps that touch the span. A day is the zone's day, of 23 to 25 hours when clocks change."""
+    if (until - since) / _LENGTH[step] > MAX_POINTS:
+        raise wrong(
+            "step", f"that would be more than {MAX_POINTS} points: ask for a larger step or a shorter span"
+        )
+    if step == "day":
+        local = since.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+        while local.astimezone(UTC) < until:
+            yield local.astimezone(UTC)
+            local = (local.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
+        return
+    length = _LENGTH[step]
+    shift = since.astimezone(zone).utcoffset() or timedelta()
+    at = since - (since - datetime(1970, 1, 1, tzinfo=UTC) + shift) % length
+    while at < until:
+        yield at
+        at += length
+
+
+def _covered_from(conn: Connection, monitor_id: str, created_at: datetime) -> datetime:
+    t = s.tallies
+    first = conn.execute(select(func.min(t.c.minute)).where(t.c.monitor_id == monitor_id)).scalar_one()
+    return created_at if first is None else min(created_at, minute_start(first))
+
+
+def _sums(
+    conn: Connection, monitor_id: str, since: datetime, until: datetime, step: Step, starts: list[datetime]
+) -> tuple[list[dict[str, int]], list[int]]:
+    t, grain = s.tallies, _GRAIN[step]
+    bucket = (t.c.minute // grain).label("bucket")
+    where = t.c.monitor_id == monitor_id, t.c.minute >= minute_of(since), t.c.minute < _end_minute(until)
+    sums: list[dict[str, int]] = [dict.fromkeys(_COUNTS, 0) for _ in starts]
+    columns = [func.sum(t.c[name]).label(name) for name in _COUNTS]
+    for row in conn.execute(select(bucket, *columns).where(*where).group_by(bucket)):
+        point = sums[_index(starts, row.bucket * grain)]
+        for name in _COUNTS:
+            point[name] += int(row._mapping[name])
+    sketches: list[bytes] = [b""] * len(starts)
+    if until - since <= AUTHORS_SPAN:
+        for row in conn.execute(select(t.c.minute, t.c.authors).where(*where)):
+            index = _index(starts, row.minute)
+            sketches[index] = union(sketches[index], row.authors)
+    return sums, [distinct(one) for one in sketches]
+
+
+def _end_minute(until: datetime) -> int:
+    minute = minute_of(until)
+    return minute if minute_start(minute) == until else minute + 1
+
+
+def _index(starts: list[datetime], minute: int) -> int:
+    return max(0, bisect_right(starts, minute_start(minute)) - 1)
+
+
+def _parts(
+    conn: Connection, monitor_id: str, since: datetime, until: datetime, by: str
+) -> list[dict[str, Any]]:
+    t = s.tally_parts
+    count, negative = func.sum(t.c.count).label("count"), func.sum(t.c.negative).label("negative")
+    found = conn.execute(
+        select(t.c.value, count, negative)
+        .where(
+            t.c.monitor_id == monitor_id,
+            t.c.minute >= minute_of(since),
+            t.c.minute < _end_minute(until),
+            t.c.dimension == by,
+        )
+        .group_by(t.c.value)
+        .order_by(count.desc(), t.c.value)
+        .limit(50)
+    )
+    return [{"value": row.value, "count": row._mapping["count"], "negative": row.negative} for row in found]
+
+
+@router.get(
+    "/monitors/{id}/readings",
+    response_model=Readings,
+    summary="Observed against expected",
+    responses={404: PROBLEMS[404], 422: PROBLEMS[422]},
+)
+def readings(
+    request: Request,
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Annotated[str, Path(max_length=256, description="Id or name of the monitor.")],
+    kind: Annotated[Literal["volume", "negativity"], Query()] = "volume",
+    from_: From = None,
+    to: To = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 500,
+) -> Any:
+    """The readings of one detector, window by window, with the interval it expected."""
+    now = house.now()
+    since, until = _span(from_, to, now)
+    r = s.readings
+    with house.store.read() as conn:
+        found = find(conn, Monitor, id)
+        mine = r.c.monitor_id == found.id, r.c.kind == kind
+        newest = conn.execute(
+            select(r.c.window_start, r.c.tick).where(*mine).order_by(r.c.window_start.desc()).limit(1)
+        ).first()
+        moving = slot(now, MINUTE) if to is None or from_ is None else 0
+        fresh_or_304(request, response, list_tag(request, who, *(newest or ("none",)), moving))
+        rows = conn.execute(
+            select(r)
+            .where(*mine, r.c.window_start >= since, r.c.window_start < until)
+            .order_by(r.c.window_start.desc())
+            .limit(limit)
+        ).all()
+    names = tuple(ReadingOut.model_fields)
+    return {
+        "monitor": found.id,
+        "kind": kind,
+        "items": [{name: row._mapping[name] for name in names} for row in reversed(rows)],
+    }

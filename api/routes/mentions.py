@@ -1,0 +1,423 @@
+"""Mentions: push them, find them, ask what became of a push."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection, Row, Select, and_, or_, select, tuple_
+from starlette.concurrency import run_in_threadpool
+
+from api.caching import fresh_or_304, list_tag, stored_state
+from api.doors.principal import Principal
+from api.doors.webhooks import verify_webhook
+from api.house import House, InHouse, Who
+from api.paging import Cursor, Limit, Page, checked_time, decode_cursor, page_of, wrong
+from api.problems import PROBLEMS, Problem
+from api.pushing import UNPACKED_TIMES, items_of, push, unpacked
+from api.writing import Once, OnlyOnce
+from tocsin.core.clock import from_micros, minute_of, to_micros
+from tocsin.core.errors import NotAllowed, NotFound, TocsinError
+from tocsin.core.ids import stable_id
+from tocsin.definitions import Monitor, Role, SourceDef
+from tocsin.links import new_token
+from tocsin.settings import reveal
+from tocsin.store import schema as s
+from tocsin.store.defined import find
+
+router = APIRouter(prefix="/v1", tags=["mentions"])
+
+DEFAULT_SOURCE = "api"
+SEARCH_SPAN = timedelta(days=7)
+Text = Annotated[str | None, Query(max_length=256)]
+
+
+class RejectedItem(BaseModel):
+    """One item that was not taken."""
+
+    index: int = Field(description="Of the item in what was sent, from 0.")
+    reason: str = Field(description="A stable word for programs; docs/sources.md lists them.")
+    message: str
+
+
+class Pushed(BaseModel):
+    """What became of a push so far: the accepted ones are durable and on their way."""
+
+    accepted: int
+    rejected: list[RejectedItem]
+    batch: str = Field(description="Ask /v1/batches/{id} later what was new.")
+
+
+class Batch(BaseModel):
+    """What became of a push."""
+
+    id: str
+    at: datetime
+    source: str
+    state: Literal["on its way", "stored"]
+    accepted: int
+    rejected: list[RejectedItem]
+    duplicates: int = Field(description="Accepted items that were known before, or came twice in it.")
+    matched: int | None = Field(
+        description="Mentions of it that some monitor matches; null while on its way."
+    )
+
+
+class AuthorOut(BaseModel):
+    id: str
+    name: str | None
+    handle: str | None
+    followers: int | None
+    verified: bool | None
+
+
+class EngagementOut(BaseModel):
+    likes: int | None
+    reposts: int | None
+    replies: int | None
+    views: int | None
+
+
+class SentimentOut(BaseModel):
+    label: Literal["negative", "neutral", "positive", "unscored"]
+    score: float = Field(description="-1 to 1; 0 where unscored.")
+    confidence: float = Field(description="0 to 1.")
+    model: str | None
+
+
+class MentionOut(BaseModel):
+    """A mention as it is kept, with what was understood of it."""
+
+    source: str
+    id: str
+    text: str
+    title: str | None
+    created_at: datetime
+    edited_at: datetime | None
+    network: str | None
+    url: str | None
+    lang: str | None
+    country: str | None
+    author: AuthorOut | None
+    in_reply_to: str | None
+    repost_of: str | None
+    thread: str | None
+    engagement: EngagementOut | None
+    links: list[str]
+    hashtags: list[str]
+    media: list[str]
+    truncated: bool
+    extra: dict[str, Any]
+    sentiment: SentimentOut
+    triggers: list[str]
+
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}
+            },
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    }
+}
+_PUSH_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    code: PROBLEMS[code] for code in (401, 403, 413, 415, 422, 503)
+}
+
+
+@router.post(
+    "/mentions",
+    response_model=Pushed,
+    status_code=202,
+    summary="Push mentions",
+    openapi_extra=_BODY,
+    responses=_PUSH_PROBLEMS,
+)
+async def push_mentions(
+    request: Request,
+    response: Response,
+    house: InHouse,
+    who: Who,
+    once: OnlyOnce,
+    source: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=256,
+            pattern=r"^[^\x00-\x1f]+$",
+            description="Source of mentions that name none.",
+        ),
+    ] = None,
+) -> Any:
+    """One JSON object, an array, or one object a line (NDJSON), gzip or not.
+
+    The same (source, id) again is stored once and counted once. A key that is bound to a source fixes it.
+    """
+    body = await request.body()
+    return await run_in_threadpool(_push, house, who, once, request, response, body, source)
+
+
+def _push(
+    house: House,
+    who: Principal,
+    once: Once,
+    request: Request,
+    response: Response,
+    body: bytes,
+    source: str | None,
+) -> dict[str, Any]:
+    with house.store.read() as conn:
+        first = once.answer(conn, who)
+    if first is not None:
+        response.headers["Idempotent-Replay"] = "true"
+        return dict(first[1])
+    items = _items(house, request, body)
+    batch = (
+        stable_id("batch", who.id, once.key, once.body_hash) if once.key else stable_id("batch", new_token())
+    )
+    answer = push(
+        house,
+        items,
+        source=who.source or source or DEFAULT_SOURCE,
+        fix_source=who.source is not None,
+        batch=batch,
+        recent=request.app.state.recent,
+    )
+    if once.key:
+        with house.store.write() as conn:
+            once.keep(conn, who, 202, answer, house.now())
+    return answer
+
+
+def _items(house: House, request: Request, body: bytes) -> list[bytes]:
+    most = house.settings.api.max_body_bytes * UNPACKED_TIMES
+    plain = unpacked(body, request.headers.get("content-encoding", ""), most)
+    return items_of(plain, request.headers.get("content-type", ""))
+
+
+@router.post(
+    "/mentions/hook/{source}",
+    response_model=Pushed,
+    status_code=202,
+    summary="Push mentions by signed webhook",
+    openapi_extra=_BODY,
+    responses=_PUSH_PROBLEMS,
+)
+async def hook(request: Request, house: InHouse, source: Annotated[str, Path(max_length=256)]) -> Any:
+    """Signed as Standard Webhooks says, with the secret that the source's setting `secret` names (env: or file:).
+
+    The source must be defined, enabled, of kind `push`, and have such a secret. A webhook id that comes again is answered
+    as the first time.
+    """
+    body = await request.body()
+    return await run_in_threadpool(_hook, house, request, body, source)
+
+
+def _hook(house: House, request: Request, body: bytes, source: str) -> dict[str, Any]:
+    now = house.now()
+    try:
+        with house.store.read() as conn:
+            defined = find(conn, SourceDef, source)
+        secret = defined.value.settings.get("secret")
+        if not (defined.value.enabled and isinstance(secret, str)):
+            raise NotAllowed("no secret")
+        sent_id = verify_webhook(reveal(secret), request.headers, body, now)
+    except (NotFound, NotAllowed, TocsinError) as error:
+        if not isinstance(error, NotFound | NotAllowed) and getattr(error, "exit_code", 1) == 1:
+            raise
+        # One answer for all, so that a stranger does not learn which sources there are.
+        detail = "no webhook source takes this signature: check the address, the secret on both sides, and the clocks"
+        raise Problem(401, "bad-signature", detail) from None
+    who = Principal("key", f"hook:{defined.id}", defined.name, Role.COMMUNITY_MANAGER, source=defined.name)
+    once = Once(sent_id, "hook", stable_id("body", body.hex()))
+    with house.store.read() as conn:
+        first = once.answer(conn, who)
+    if first is not None:
+        return dict(first[1])
+    answer = push(
+        house,
+        _items(house, request, body),
+        source=defined.name,
+        fix_source=True,
+        batch=stable_id("batch", defined.id, sent_id),
+        recent=request.app.state.recent,
+    )
+    with house.store.write() as conn:
+        once.keep(conn, who, 202, answer, now)
+    return answer
+
+
+@router.get(
+    "/batches/{id}", response_model=Batch, summary="What became of a push", responses={404: PROBLEMS[404]}
+)
+def batch(house: InHouse, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
+    """A push key sees its own source's batches only."""
+    with house.store.read() as conn:
+        row = conn.execute(select(s.batches).where(s.batches.c.id == id)).one_or_none()
+        if row is None or (who.source is not None and row.source != who.source):
+            raise NotFound(f"no batch {id!r}")
+        stored = _stored(conn, row.keys)
+        matched = _matched(conn, row.keys["keys"]) if stored else None
+    return {
+        "id": row.id,
+        "at": row.at,
+        "source": row.source,
+        "state": "stored" if stored else "on its way",
+        "accepted": row.accepted,
+        "rejected": row.rejected,
+        "duplicates": row.keys["duplicates"],
+        "matched": matched,
+    }
+
+
+def _stored(conn: Connection, noted: dict[str, Any]) -> bool:
+    o = s.offsets
+    found = conn.execute(
+        select(o.c.partition, o.c.offset).where(o.c.cluster == noted["cluster"], o.c.topic == "mentions")
+    )
+    read = {str(row.partition): row.offset for row in found}
+    return all(read.get(partition, 0) >= end for partition, end in noted["ends"].items())
+
+
+def _matched(conn: Connection, keys: list[list[str]]) -> int:
+    t, count = s.seen, 0
+    for start in range(0, len(keys), 400):
+        chunk = [(source, id) for source, id in keys[start : start + 400]]
+        found = conn.execute(select(t.c.id).where(tuple_(t.c.source, t.c.id).in_(chunk), t.c.matched))
+        count += len(found.all())
+    return count
+
+
+@router.get(
+    "/mentions",
+    response_model=Page[MentionOut],
+    summary="Find mentions",
+    responses={404: PROBLEMS[404], 422: PROBLEMS[422]},
+)
+def list_mentions(
+    request: Request,
+    response: Response,
+    house: InHouse,
+    who: Who,
+    monitor: Annotated[str | None, Query(max_length=256, description="Id or name.")] = None,
+    from_: Annotated[datetime | None, Query(alias="from", description="Posted at or after.")] = None,
+    to: Annotated[datetime | None, Query(description="Posted before.")] = None,
+    label: Annotated[Literal["negative", "neutral", "positive", "unscored"] | None, Query()] = None,
+    lang: Annotated[str | None, Query(max_length=16)] = None,
+    network: Annotated[str | None, Query(max_length=64)] = None,
+    q: Annotated[
+        str | None,
+        Query(
+            min_length=2, max_length=256, description="In text or title; without `from`, of the last 7 days."
+        ),
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """The newest first."""
+    since, until = checked_time(from_, "from"), checked_time(to, "to")
+    if since and until and since >= until:
+        raise wrong("to", "must be later than from")
+    if q and since is None:
+        since = (until or house.now()) - SEARCH_SPAN
+    after = decode_cursor(cursor, int, str, str)
+    with house.store.read() as conn:
+        fresh_or_304(
+            request, response, list_tag(request, who, stored_state(conn), minute_of(house.now()) if q else 0)
+        )
+        monitor_id = find(conn, Monitor, monitor).id if monitor else None
+        statement = _select(monitor_id, since, until, after)
+        m = s.mentions
+        if label:
+            statement = statement.where(m.c.label == label)
+        if lang:
+            statement = statement.where(m.c.lang == lang)
+        if network:
+            statement = statement.where(m.c.network == network)
+        if q:
+            statement = statement.where(
+                or_(m.c.text.icontains(q, autoescape=True), m.c.title.icontains(q, autoescape=True))
+            )
+        found = conn.execute(statement.limit(limit + 1)).all()
+    rows, more = page_of(found, limit, lambda row: (to_micros(row.created_at), row.source, row.id))
+    return {"items": [mention_out(row) for row in rows], "next_cursor": more}
+
+
+def _select(
+    monitor_id: str | None, since: datetime | None, until: datetime | None, after: tuple[Any, ...] | None
+) -> Select[Any]:
+    m, x = s.mentions, s.matches
+    statement = select(m)
+    # The index that serves: by minute within the monitor, or by time over all.
+    first = [m.c.created_at.desc()]
+    if monitor_id is not None:
+        joined = and_(x.c.source == m.c.source, x.c.id == m.c.id)
+        statement = statement.join(x, joined).where(x.c.monitor_id == monitor_id)
+        first = [x.c.minute.desc(), m.c.created_at.desc()]
+        if since is not None:
+            statement = statement.where(x.c.minute >= minute_of(since))
+        if until is not None:
+            statement = statement.where(x.c.minute <= minute_of(until))
+        if after is not None:
+            statement = statement.where(x.c.minute <= minute_of(from_micros(after[0])))
+    if since is not None:
+        statement = statement.where(m.c.created_at >= since)
+    if until is not None:
+        statement = statement.where(m.c.created_at < until)
+    if after is not None:
+        at, source, id = from_micros(after[0]), after[1], after[2]
+        later = and_(m.c.created_at == at, or_(m.c.source > source, and_(m.c.source == source, m.c.id > id)))
+        statement = statement.where(or_(m.c.created_at < at, later))
+    return statement.order_by(*first, m.c.source, m.c.id)
+
+
+def mention_out(row: Row[Any]) -> dict[str, Any]:
+    """A stored mention as the API shows it."""
+    engagement = {name: getattr(row, name) for name in ("likes", "reposts", "replies", "views")}
+    return {
+        **{name: getattr(row, name) for name in _PLAIN},
+        "author": None
+        if row.author_id is None
+        else {
+            "id": row.author_id,
+            "name": row.author_name,
+            "handle": row.author_handle,
+            "followers": row.followers,
+            "verified": row.verified,
+        },
+        "engagement": engagement if any(value is not None for value in engagement.values()) else None,
+        "links": row.links or [],
+        "hashtags": row.hashtags or [],
+        "media": row.media or [],
+        "extra": row.extra or {},
+        "sentiment": {
+            "label": row.label,
+            "score": row.score_e4 / 10_000,
+            "confidence": row.confidence_e4 / 10_000,
+            "model": row.model,
+        },
+        "triggers": list(row.triggers or []),
+    }
+
+
+_PLAIN = (
+    "source",
+    "id",
+    "text",
+    "title",
+    "created_at",
+    "edited_at",
+    "network",
+    "url",
+    "lang",
+    "country",
+    "in_reply_to",
+    "repost_of",
+    "thread",
+    "truncated",
+)

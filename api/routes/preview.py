@@ -1,0 +1,156 @@
+"""What a query would hear, before anybody is woken by it: asked of what is kept already."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, select
+
+from api.house import InHouse
+from api.problems import PROBLEMS
+from api.routes.mentions import MentionOut, mention_out
+from tocsin.core.mention import Author, Engagement, Mention
+from tocsin.query import Asked, compile_query, explain, parse_query
+from tocsin.query.evaluate import known_language, searched
+from tocsin.store import schema as s
+
+router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
+
+MAX_LOOKED_AT = 20_000  # of each kind
+MAX_TIME_S = 3.0
+SHOWN = 20
+
+
+class Preview(BaseModel):
+    """A query to try."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1, max_length=10_000)
+    languages: tuple[Annotated[str, Field(max_length=16)], ...] = Field(default=(), max_length=50)
+    hours: int = Field(default=24, ge=1, le=24 * 90, description="How far back to look.")
+
+
+class Looked(BaseModel):
+    """What one kind of memory said. `since` is the oldest one looked at; `complete` is false where a bound ended it."""
+
+    looked_at: int
+    matched: int
+    since: datetime | None
+    complete: bool
+
+
+class Previewed(BaseModel):
+    explanation: str = Field(description="How the query was understood, in plain words.")
+    stored: Looked = Field(description="Mentions that some monitor matches already: all of them are kept.")
+    sampled: Looked = Field(description="Of what no monitor matches: a sample, kept for a day.")
+    per_day: float | None = Field(
+        description="Estimated mentions a day, the sample scaled by its rate; null: too little to say."
+    )
+    examples: list[MentionOut] = Field(description="Stored mentions that match, the newest first.")
+    sample_examples: list[str] = Field(description="Texts from the sample that match, the newest first.")
+
+
+@router.post(
+    "/preview",
+    response_model=Previewed,
+    summary="Try a query",
+    responses={422: PROBLEMS[422]},
+    operation_id="preview_monitor",
+)
+def preview(house: InHouse, wanted: Annotated[Preview, Body()]) -> Any:
+    """Changes nothing. The answer says what it covers: stored mentions, and the sample of what nothing matched."""
+    query = parse_query(wanted.query)
+    test, languages = compile_query(query), {known_language(tag) for tag in wanted.languages}
+    since = house.now() - timedelta(hours=wanted.hours)
+    end = time.monotonic() + MAX_TIME_S
+
+    def matches(mention: Mention) -> bool:
+        language = known_language(mention.lang)
+        if languages and language and language not in languages:
+            return False
+        return test(Asked(mention, searched(mention)))
+
+    with house.store.read() as conn:
+        stored = _Look(end)
+        hits = [row for row in stored.at(_stored(conn, since)) if matches(_mention(row))]
+        sampled = _Look(end)
+        samples = [
+            row for row in sampled.at(_sampled(conn, since)) if matches(msgspec.convert(row.mention, Mention))
+        ]
+    scaled = len(hits) + sum(1 / row.rate for row in samples if row.rate > 0)
+    oldest = min((one.since for one in (stored, sampled) if one.since is not None), default=None)
+    days = (house.now() - oldest) / timedelta(days=1) if oldest else 0.0
+    return {
+        "explanation": explain(query),
+        "stored": stored.told(len(hits)),
+        "sampled": sampled.told(len(samples)),
+        "per_day": round(scaled / days, 2) if days > 0.02 else None,
+        "examples": [mention_out(row) for row in hits[:SHOWN]],
+        "sample_examples": [str(row.mention.get("text", ""))[:500] for row in samples[:SHOWN]],
+    }
+
+
+class _Look:
+    """Counts what is looked at, and ends it at a bound."""
+
+    def __init__(self, end: float) -> None:
+        self._end = end
+        self.count = 0
+        self.since: datetime | None = None
+        self.complete = True
+
+    def at(self, rows: Iterator[Any]) -> Iterator[Any]:
+        for row in rows:
+            if self.count >= MAX_LOOKED_AT or time.monotonic() > self._end:
+                self.complete = False
+                return
+            self.count += 1
+            self.since = row.created_at
+            yield row
+
+    def told(self, matched: int) -> dict[str, Any]:
+        return {"looked_at": self.count, "matched": matched, "since": self.since, "complete": self.complete}
+
+
+def _stored(conn: Connection, since: datetime) -> Iterator[Any]:
+    m = s.mentions
+    statement = (
+        select(m).where(m.c.created_at >= since).order_by(m.c.created_at.desc()).limit(MAX_LOOKED_AT + 1)
+    )
+    yield from conn.execution_options(stream_results=True).execute(statement)
+
+
+def _sampled(conn: Connection, since: datetime) -> Iterator[Any]:
+    t = s.samples
+    statement = (
+        select(t).where(t.c.created_at >= since).order_by(t.c.created_at.desc()).limit(MAX_LOOKED_AT + 1)
+    )
+    yield from conn.execution_options(stream_results=True).execute(statement)
+
+
+def _mention(row: Any) -> Mention:
+    author = None
+    if row.author_id is not None:
+        author = Author(row.author_id, row.author_name, row.author_handle, row.followers, row.verified)
+    return Mention(
+        row.source,
+        row.id,
+        row.text,
+        row.created_at,
+        network=row.network,
+        url=row.url,
+        lang=row.lang,
+        title=row.title,
+        country=row.country,
+        author=author,
+        engagement=Engagement(row.likes, row.reposts, row.replies, row.views),
+        links=tuple(row.links or ()),
+        hashtags=tuple(row.hashtags or ()),
+    )

@@ -1,0 +1,165 @@
+"""How Tocsin itself is: sources and their lag, the stream's, each part's own word; and who is asking."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection, func, select
+
+from api.house import InHouse, Who
+from api.metrics import stream_lag
+from tocsin.core.errors import TocsinError
+from tocsin.definitions import Role, SourceDef
+from tocsin.store import schema as s
+from tocsin.store.defined import listed
+
+router = APIRouter(prefix="/v1", tags=["status"])
+
+SILENT_TIMES = 3  # a source silent for so many times its expected interval is blind
+STALE = timedelta(minutes=2)  # a part that has not spoken for longer counts as gone
+
+
+class Me(BaseModel):
+    kind: Literal["person", "key"]
+    id: str
+    name: str
+    role: Role
+    scopes: list[str] | None = Field(description="null: everything the role may.")
+    source: str | None
+
+
+class SourceStatus(BaseModel):
+    name: str
+    kind: str | None = Field(description="null: pushed without a definition.")
+    enabled: bool
+    state: Literal["ok", "silent", "failing", "off", "never heard"]
+    last_event_at: datetime | None
+    lag_s: float | None
+    expected_every_minutes: int | None
+    last_success_at: datetime | None
+    last_error: str | None
+    failures: int
+    received: int
+    rejected: int
+
+
+class PartStatus(BaseModel):
+    component: str
+    at: datetime
+    state: str = Field(description="ok, degraded, blind, failed; gone: it has not spoken for two minutes.")
+    detail: Any
+
+
+class Status(BaseModel):
+    mode: Literal["ok", "degraded", "blind"] = Field(description="The worst of what is below.")
+    why: list[str] = Field(description="In plain words, why the mode is not ok.")
+    now: datetime
+    stream_lag_records: int | None = Field(description="null: the stream cannot be read.")
+    sources: list[SourceStatus]
+    parts: list[PartStatus]
+    alerts_open: int
+    escalations_open: int
+    dead_letters: int
+
+
+@router.get("/me", response_model=Me, summary="Who am I?")
+def me(who: Who) -> Any:
+    """The person or key behind this request."""
+    scopes = sorted(who.scopes) if who.scopes is not None else None
+    return {
+        "kind": who.kind,
+        "id": who.id,
+        "name": who.name,
+        "role": who.role,
+        "scopes": scopes,
+        "source": who.source,
+    }
+
+
+@router.get("/status", response_model=Status, summary="How is Tocsin?")
+def status(house: InHouse) -> Any:
+    """What it hears, what it is behind with, and what each part says of itself."""
+    now, why = house.now(), []
+    with house.store.read() as conn:
+        sources = source_statuses(conn, now)
+        parts = [
+            _part(row, now)
+            for row in conn.execute(select(s.health).order_by(s.health.c.component).limit(500))
+        ]
+        counts = {
+            "alerts_open": _count(conn, s.alerts, s.alerts.c.live.is_not(None)),
+            "escalations_open": _count(conn, s.escalations, s.escalations.c.closed_at.is_(None)),
+            "dead_letters": _count(conn, s.dead_letters),
+        }
+    try:
+        lag = stream_lag(house.store, house.stream)
+    except TocsinError as error:
+        lag = None
+        why.append(str(error))
+    blind = [one["name"] for one in sources if one["state"] in ("silent", "failing")]
+    why += [
+        f"source {one['name']} is {one['state']}" for one in sources if one["state"] in ("silent", "failing")
+    ]
+    why += [f"{one['component']} is {one['state']}" for one in parts if one["state"] != "ok"]
+    mode = "blind" if blind or any(one["state"] == "blind" for one in parts) else "degraded" if why else "ok"
+    return {
+        "mode": mode,
+        "why": why,
+        "now": now,
+        "stream_lag_records": lag,
+        "sources": sources,
+        "parts": parts,
+        **counts,
+    }
+
+
+def source_statuses(conn: Connection, now: datetime) -> list[dict[str, Any]]:
+    """Every source that is defined or was heard, by name, with how it is."""
+    defined = {one.name: one.value for one in listed(conn, SourceDef)}
+    known = {
+        row.name: row
+        for row in conn.execute(select(s.source_state).order_by(s.source_state.c.name).limit(1000))
+    }
+    return [
+        _source(name, defined.get(name), known.get(name), now)
+        for name in sorted(defined.keys() | known.keys())
+    ]
+
+
+def _source(name: str, defined: SourceDef | None, row: Any, now: datetime) -> dict[str, Any]:
+    lag = (now - row.last_event_at).total_seconds() if row is not None and row.last_event_at else None
+    every = defined.expected_every_minutes if defined else None
+    if defined is not None and not defined.enabled:
+        state = "off"
+    elif row is not None and row.failures > 0:
+        state = "failing"
+    elif every is not None and (lag is None or lag > SILENT_TIMES * every * 60):
+        state = "silent" if row is not None else "never heard"
+    else:
+        state = "ok" if row is not None else "never heard"
+    return {
+        "name": name,
+        "kind": defined.kind if defined else None,
+        "enabled": defined.enabled if defined else True,
+        "state": state,
+        "last_event_at": row.last_event_at if row is not None else None,
+        "lag_s": lag,
+        "expected_every_minutes": every,
+        "last_success_at": row.last_success_at if row is not None else None,
+        "last_error": row.last_error if row is not None and row.failures else None,
+        "failures": row.failures if row is not None else 0,
+        "received": row.received if row is not None else 0,
+        "rejected": row.rejected if row is not None else 0,
+    }
+
+
+def _part(row: Any, now: datetime) -> dict[str, Any]:
+    state = row.state if now - row.at <= STALE else "gone"
+    return {"component": row.component, "at": row.at, "state": state, "detail": row.detail}
+
+
+def _count(conn: Connection, table: Any, *where: Any) -> int:
+    return int(conn.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
