@@ -19,6 +19,10 @@ LEAST_WORDS = 4
 MAX_CHARS = 2_000
 """What is read of a text: copies of a long text share its beginning."""
 
+NO_SIGNATURE = 0
+"""Of a text that says too little to be a copy of anything."""
+
+_LINKS = ("http://", "https://", "www.")
 _NOISE = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|@\w*|&\w{2,6};|&|(?:[^\w@&]|[\d_])+")
 _REPOST = re.compile(r"(?:\s*rt\s*@\w+\s*:?)+")
 _AT_THE_END = ("#", "@", "http://", "https://", "www.", "pic.twitter.com/")
@@ -29,13 +33,15 @@ def text_signature(text: str) -> int:
     some 10 microseconds.
 
     Left out are handles, links, a leading "RT @handle:", digits, punctuation, emoji, upper case, diacritics
-    and tags at the end. A text of fewer than `LEAST_WORDS` other words is hashed with everything but case,
-    diacritics and white space, so that short replies of many people are no flood while the same short text
-    with the same link is one.
+    and tags at the end. A text of fewer than `LEAST_WORDS` other words has none (`NO_SIGNATURE`): short
+    replies of many people are no flood. With a link or a tag it is hashed with everything but case, diacritics and
+    white space: the same few words with the same link or tags are one.
     """
     folded = _folded(text)
     words = _words(folded)
     if len(words) < LEAST_WORDS and not _says_much_in_few_words(words):
+        if not any(mark in folded for mark in (*_LINKS, "#")):
+            return NO_SIGNATURE
         words = ["", *folded.split()]  # the empty word keeps these apart from a longer text's words
     return _hash63(" ".join(words))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.understand.signature import is_repost, simhash, text_signature
+from processors.understand.signature import NO_SIGNATURE, is_repost, simhash, text_signature
 from tocsin.core.mention import Mention
 
 POST = "Brightwater is pouring waste into the river, share before they delete this"
@@ -56,8 +56,21 @@ def test_other_words_make_another_signature() -> None:
 
 
 def test_short_replies_of_many_people_are_no_flood() -> None:
-    replies = ["ok thanks", "ok thanks!", "@anna ok thanks", "ok thanks 😀", "ok thanks https://a.example"]
-    assert len({text_signature(reply) for reply in replies}) == len(replies)
+    for reply in (
+        "ok thanks",
+        "ok thanks!",
+        "@anna ok thanks",
+        "ok thanks 😀",
+        "teşekkürler",
+        "Mulțumesc mult",
+        "",
+    ):
+        assert text_signature(reply) == NO_SIGNATURE
+    assert (
+        text_signature("ok thanks https://a.example")
+        == text_signature("OK thanks  https://a.example")
+        != NO_SIGNATURE
+    )
     assert text_signature("OK  Thanks") == text_signature("ok thanks")
 
 
