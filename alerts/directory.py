@@ -91,18 +91,18 @@ class Directory:
             steps.append(Step(after_minutes=15, targets=_targets(lead[:1])))
         return Policy(name="built-in", steps=tuple(steps))
 
-    def team(self, policy: Policy, team: str) -> list[Someone]:
+    def team(self, policy: Policy, team: str, now: datetime) -> list[Someone]:
         """Who works the escalations of this team, first choice first: the policy's list, else by role,
         else admins.
         """
-        named = [one for target in _team(policy, team) for one in self.resolve(target, None)]
+        named = [one for target in _team(policy, team) for one in self.resolve(target, now)]
         if named:
             return named
         if team == "fallback":
             return self._with_role(Role.ADMIN)
         return self._with_role(Role(team)) or self._with_role(Role.ADMIN)
 
-    def resolve(self, target: str, now: datetime | None) -> list[Someone]:
+    def resolve(self, target: str, now: datetime) -> list[Someone]:
         """The active people behind `person:NAME` or `schedule:NAME` (at `now`); a name alone is a
         person's.
         """
@@ -111,8 +111,7 @@ class Directory:
             kind, name = "person", target
         if kind == "schedule":
             schedule = self.schedules.get(name)
-            who = on_call(schedule, now) if schedule and now else (schedule.rotation[0] if schedule else "")
-            name = who or ""
+            name = on_call(schedule, now) if schedule else ""
         one = self.people.get(name)
         return [one] if one and one.person.active else []
 
@@ -154,7 +153,7 @@ def monitor_facts(conn: Connection, monitor_id: str) -> MonitorFacts:
     row = conn.execute(
         select(d.c.name, d.c.definition).where(d.c.kind == "monitor", d.c.id == monitor_id)
     ).one_or_none()
-    body: dict[str, Any] = row.definition if row is not None else {}
+    body: dict[str, Any] = row.definition if row is not None else {"policy": OPERATOR_POLICY}
     return MonitorFacts(
         row.name if row is not None else monitor_id,
         ZoneInfo(body.get("timezone", "UTC")),

@@ -54,7 +54,8 @@ def change(
     """
     status = states.after(alert.status, action)
     reason = bounded(reason)
-    changed = replace(alert, **values, status=status, version=alert.version + 1, updated_at=now)
+    kept = reason if reason is not None else alert.reason
+    changed = replace(alert, **values, reason=kept, status=status, version=alert.version + 1, updated_at=now)
     written = conn.execute(
         update(s.alerts)
         .where(s.alerts.c.id == alert.id, s.alerts.c.version == alert.version)

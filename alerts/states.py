@@ -119,8 +119,9 @@ def after(status: str, action: str) -> str:
     try:
         return TRANSITIONS[status, action]
     except KeyError:
+        choices = ", ".join(possible(status))
         raise IllegalTransition(
-            f"cannot {action.replace('_', ' ')} an alert that is {status}; possible: {', '.join(possible(status))}"
+            f"cannot {action.replace('_', ' ')} an alert that is {status}; possible: {choices}"
         ) from None
 
 
@@ -132,7 +133,6 @@ def possible(status: str) -> tuple[str, ...]:
 def check_dismissal(reason: str) -> str:
     """`reason` if it is one of `DISMISSAL_REASONS`; raises `WrongInput` with the choices otherwise."""
     if reason not in DISMISSAL_REASONS:
-        raise WrongInput(
-            f"unknown dismissal reason {reason!r}; choose one of: {', '.join(DISMISSAL_REASONS)}"
-        )
+        choices = ", ".join(DISMISSAL_REASONS)
+        raise WrongInput(f"unknown dismissal reason {reason!r}; choose one of: {choices}")
     return reason

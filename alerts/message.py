@@ -1,0 +1,220 @@
+"""What a notice says: rendered when it is decided, kept as it was, the same text on every channel.
+
+One template (`notice.txt.j2`) gives the lines; HTML is those lines, escaped. Lines are cut so that all of it
+fits a phone.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from sqlalchemy import Connection, and_, or_, select
+
+from alerts.alert import Alert
+from alerts.severity import BLIND, CLOCKS
+from tocsin.core.clock import iso
+from tocsin.core.signal import NEGATIVITY, Evidence, TopMention
+from tocsin.store import schema as s
+
+EXCERPT = 90
+LINE = 160
+TOP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`subject` fits a lock screen; `body` is {text, html, facts}, JSON values only."""
+
+    subject: str
+    body: dict[str, Any]
+
+
+def alert_message(
+    conn: Connection,
+    alert: Alert,
+    *,
+    kind: str,
+    zone: str,
+    now: datetime,
+    reasons: Sequence[str],
+    link: str,
+    why_now: str = "",
+    todo: str = "",
+) -> Message:
+    """What is said of an alert to somebody whose clock shows `zone`. `why_now` tells why this notice comes
+    besides.
+    """
+    evidence = alert.the_evidence
+    headline = _cut(f"SEV{alert.severity} {alert.monitor}: {_claim(alert, evidence)}", 110)
+    subject = f"DRILL {headline}" if alert.drill else headline
+    top = top_posts(conn, evidence.top[:TOP])
+    values = {
+        "drill": alert.drill,
+        "headline": headline,
+        "why_now": why_now,
+        "since": _clock(evidence.since, zone),
+        "zone": zone,
+        "blind": alert.kind == BLIND,
+        "observed": _figure(alert, evidence.observed),
+        "window": _span(evidence.window_end - evidence.window_start),
+        "expected": _figure(alert, evidence.expected),
+        "interval": f"{_figure(alert, evidence.lower)}-{_figure(alert, evidence.upper)}",
+        "negative": _negatives(evidence),
+        "networks": _counts(evidence.networks),
+        "languages": _counts(evidence.languages),
+        "terms": _cut(", ".join(term for term, _ in evidence.terms[:4]), LINE),
+        "top": [{"reach": _thousands(post["reach"]), "text": post["text"]} for post in top],
+        "missing": _cut(", ".join(evidence.missing[:3]), LINE),
+        "reasons": _cut("; ".join(reasons), LINE),
+        "todo": todo or _todo(alert, now, zone),
+        "link": link,
+    }
+    text = _template().render(values)
+    facts = {
+        "alert_id": alert.id,
+        "monitor": alert.monitor,
+        "alert_kind": alert.kind,
+        "notice_kind": kind,
+        "severity": alert.severity,
+        "status": alert.status,
+        "opened_at": iso(alert.opened_at),
+        "since": iso(evidence.since),
+        "observed": evidence.observed,
+        "expected": evidence.expected,
+        "lower": evidence.lower,
+        "upper": evidence.upper,
+        "negative_share": evidence.negative_share,
+        "link": link,
+    }
+    return Message(subject, {"text": text, "html": as_html(text, link), "facts": facts})
+
+
+def plain_message(subject: str, lines: Sequence[str], link: str, facts: Mapping[str, Any]) -> Message:
+    """A message that is not about an alert's figures: a test, an escalation's clock."""
+    text = "\n".join([_cut(line, LINE) for line in (subject, *lines) if line] + [link]) + "\n"
+    return Message(
+        _cut(subject, 120), {"text": text, "html": as_html(text, link), "facts": {**facts, "link": link}}
+    )
+
+
+def as_html(text: str, link: str) -> str:
+    """The lines as one small self-contained document, everything escaped; the link is a wide button."""
+    lines = [line for line in text.strip().splitlines() if line != link]
+    body = "".join(f"<p style='margin:0 0 6px'>{html.escape(line)}</p>" for line in lines[1:])
+    return (
+        "<!doctype html><html><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width,initial-scale=1'></head>"
+        "<body style='font:16px/1.35 sans-serif;max-width:36em;margin:0 auto;padding:12px'>"
+        f"<h1 style='font-size:20px;margin:0 0 8px'>{html.escape(lines[0])}</h1>{body}"
+        f"<p><a href='{html.escape(link, quote=True)}' style='display:block;padding:12px;text-align:center;"
+        "background:#8a1c1c;color:#fff;text-decoration:none;border-radius:6px'>Open the alert</a></p></body></html>"
+    )
+
+
+def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any]]:
+    """The posts that matter most, each {source, id, reach, label, text, url, network, author, created_at}.
+
+    Texts are read from the store as they are now and cut to one line; what was erased since says so.
+    """
+    if not top:
+        return []
+    m = s.mentions
+    wanted = or_(*(and_(m.c.source == one.source, m.c.id == one.id) for one in top))
+    found = {(row.source, row.id): row for row in conn.execute(select(m).where(wanted))}
+    posts = []
+    for one in top:
+        row = found.get((one.source, one.id))
+        posts.append(
+            {
+                "source": one.source,
+                "id": one.id,
+                "reach": one.reach,
+                "label": one.label,
+                "text": _cut(" ".join(row.text.split()), EXCERPT) if row else "(no longer kept)",
+                "url": row.url if row else None,
+                "network": row.network if row else None,
+                "lang": row.lang if row else None,
+                "author": (row.author_handle or row.author_name) if row else None,
+                "created_at": row.created_at if row else None,
+            }
+        )
+    return posts
+
+
+def _claim(alert: Alert, evidence: Evidence) -> str:
+    if alert.kind == BLIND:
+        return "not heard"
+    if alert.kind == NEGATIVITY:
+        share = evidence.negative_share
+        return f"{share:.0%} negative" if share is not None else "turning negative"
+    ratio = evidence.observed / evidence.expected if evidence.expected > 0 else 0.0
+    return f"{ratio:.1f}x the expected talk" if ratio >= 1 else "talk is unusual"
+
+
+def _figure(alert: Alert, value: float) -> str:
+    return f"{value:.0%}" if alert.kind == NEGATIVITY else _number(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+
+
+def _thousands(value: int) -> str:
+    return f"{value:,}" if value < 10_000 else f"{value / 1000:,.0f}k"
+
+
+def _negatives(evidence: Evidence) -> str:
+    share = evidence.negative_share
+    if share is None:
+        return "unknown: nothing could be scored" if evidence.count else ""
+    interval = ""
+    if evidence.negative_lower is not None and evidence.negative_upper is not None:
+        interval = f" ({evidence.negative_lower:.0%}-{evidence.negative_upper:.0%})"
+    usual = f", usually {evidence.negative_baseline:.0%}" if evidence.negative_baseline is not None else ""
+    return f"{share:.0%}{interval}{usual}"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:4]
+    return _cut(", ".join(f"{name} {count}" for name, count in ordered), LINE)
+
+
+def _span(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+def _clock(at: datetime, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).strftime("%H:%M %a %d %b")
+
+
+def _todo(alert: Alert, now: datetime, zone: str) -> str:
+    limit = CLOCKS[alert.severity].acknowledge
+    by = f"Answer by {_clock(now + limit, zone)}" if limit else "Answer in working hours"
+    return f"{by}: open, read, acknowledge; then escalate or dismiss with a reason."
+
+
+def _cut(text: str, length: int) -> str:
+    text = "".join(c for c in text if c >= " ")
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+@cache
+def _template() -> Template:
+    """Plain text, so nothing is escaped here; `as_html` escapes every line."""
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(
+        loader=loader,
+        autoescape=False,  # noqa: S701  # plain text; the HTML is made, escaped, by as_html
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("notice.txt.j2")

@@ -1,0 +1,149 @@
+"""Telling people: who, on which channels, when, in which words. Writes notices; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from alerts import notices, record
+from alerts.actor import ENGINE
+from alerts.alert import Alert
+from alerts.context import Context
+from alerts.directory import NOBODY, Directory, MonitorFacts, Someone, monitor_facts
+from alerts.ladder import rung
+from alerts.message import alert_message
+from alerts.severity import BLIND
+from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
+from alerts.suppression.situation import Situation, Verdict
+from tocsin.definitions import Person
+
+TOLD_FROM = 2
+"""The mildest severity of which a policy's `heads_up` list is told."""
+
+
+def page(
+    conn: Connection,
+    context: Context,
+    alert: Alert,
+    people: Sequence[Someone],
+    kind: str,
+    now: datetime,
+    *,
+    reasons: Sequence[str] = (),
+    why_now: str = "",
+    todo: str = "",
+) -> list[str]:
+    """Queue a notice for each of these people, at once or when their quiet hours end; returns the notices'
+    ids.
+    """
+    directory = context.directory(conn)
+    monitor = monitor_facts(conn, alert.monitor_id)
+    ids: list[str] = []
+    for one in people:
+        verdict = first(BEFORE_A_PERSON, situation(alert, directory, monitor, now, person=one.person))
+        message = alert_message(
+            conn,
+            alert,
+            kind=kind,
+            zone=one.person.timezone if one is not NOBODY else monitor.zone.key,
+            now=now,
+            reasons=reasons,
+            link=f"{context.base_url}/alerts/{alert.id}",
+            why_now=why_now,
+            todo=todo,
+        )
+        queued = notices.queue(
+            conn,
+            alert_id=alert.id,
+            one=one,
+            channels=notices.chosen_channels(one, alert.severity),
+            kind=BLIND if alert.kind == BLIND and kind == "page" else kind,
+            severity=alert.severity,
+            step=alert.step,
+            message=message,
+            now=now,
+            due_at=verdict.until if verdict and verdict.until else now,
+        )
+        detail = {
+            "person": one.name,
+            "channels": [c.kind for c in notices.chosen_channels(one, alert.severity)],
+        }
+        record.entry(
+            conn,
+            alert,
+            f"notice_{kind}",
+            ENGINE,
+            now,
+            reason=verdict.reason if verdict else None,
+            detail=detail,
+        )
+        ids += queued
+    return ids
+
+
+def page_rung(
+    conn: Connection,
+    context: Context,
+    alert: Alert,
+    kind: str,
+    now: datetime,
+    reasons: Sequence[str],
+    why_now: str = "",
+) -> list[str]:
+    """Page whoever stands on the alert's present rung."""
+    found = rung(alert.the_policy, alert.severity, alert.step)
+    people = context.directory(conn).reach(found.targets if found else (), now)
+    return page(conn, context, alert, people, kind, now, reasons=reasons, why_now=why_now)
+
+
+def tell_heads_up(
+    conn: Connection, context: Context, alert: Alert, now: datetime, reasons: Sequence[str]
+) -> None:
+    """Tell those whom the policy wants told of SEV1 and SEV2; nothing is asked of them."""
+    targets = alert.the_policy.heads_up
+    if alert.severity <= TOLD_FROM and targets:
+        people = [one for target in targets for one in context.directory(conn).resolve(target, now)]
+        page(
+            conn,
+            context,
+            alert,
+            people,
+            "told",
+            now,
+            reasons=reasons,
+            todo="For your information: others are asked to act.",
+        )
+
+
+def waiting(conn: Connection, context: Context, alert: Alert, now: datetime) -> Verdict | None:
+    """Why a step that is due now has to wait, if it has to."""
+    monitor = monitor_facts(conn, alert.monitor_id)
+    return first(BEFORE_A_STEP, situation(alert, context.directory(conn), monitor, now))
+
+
+def situation(
+    alert: Alert,
+    directory: Directory,
+    monitor: MonitorFacts,
+    now: datetime,
+    *,
+    severity: int | None = None,
+    rival: str | None = None,
+    person: Person | None = None,
+) -> Situation:
+    """The alert as suppression rules see it."""
+    mine = (None, alert.monitor, alert.monitor_id, monitor.name)
+    return Situation(
+        now=now,
+        severity=alert.severity if severity is None else severity,
+        kind=alert.kind,
+        facts=alert.the_facts,
+        zone=monitor.zone,
+        policy=alert.the_policy,
+        silences=[one for one in directory.silences if one.monitor in mine],
+        events=[one for one in directory.events if one.monitor in mine],
+        rival=rival,
+        person=person,
+    )

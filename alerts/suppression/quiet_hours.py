@@ -1,0 +1,41 @@
+"""A person's quiet hours, by their own clock: SEV3 and SEV4 wait until they end, SEV2 and SEV1 ring."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from alerts.severity import BLIND
+from alerts.suppression.situation import RINGS_AT_NIGHT, Situation, Verdict
+
+
+def quiet_hours(at: Situation) -> Verdict | None:
+    """Waits until the person's quiet hours end; nothing to say where no person is meant."""
+    if (
+        at.person is None
+        or at.person.quiet_hours is None
+        or at.severity <= RINGS_AT_NIGHT
+        or at.kind == BLIND
+    ):
+        return None
+    begins, ends = (time.fromisoformat(text) for text in at.person.quiet_hours)
+    until = end_of_quiet(at.now, begins, ends, at.person.timezone)
+    return Verdict("wait", f"{at.person.name}'s quiet hours", until=until) if until else None
+
+
+def end_of_quiet(now: datetime, begins: time, ends: time, zone_name: str) -> datetime | None:
+    """When the quiet hours that cover `now` end; None outside them. `begins` after `ends` means over
+    midnight.
+    """
+    zone = ZoneInfo(zone_name)
+    local = now.astimezone(zone)
+    clock = local.time()
+    if begins <= ends:
+        if not begins <= clock < ends:
+            return None
+        day = local.date()
+    else:
+        if ends <= clock < begins:
+            return None
+        day = local.date() if clock < ends else local.date() + timedelta(days=1)
+    return datetime.combine(day, ends, zone).astimezone(now.tzinfo)

@@ -1,0 +1,46 @@
+"""What a suppression rule is asked, and what it may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from tocsin.core.signal import Facts
+from tocsin.definitions import ExpectedEvent, Person, Policy, Silence
+
+RINGS_ALWAYS: Final = 1
+RINGS_AT_NIGHT: Final = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """An alert that is about to fire or to page, `person` being whom. Lists hold what applies to its
+    monitor.
+    """
+
+    now: datetime
+    severity: int
+    kind: str
+    facts: Facts
+    zone: ZoneInfo
+    policy: Policy
+    silences: Sequence[Silence] = ()
+    events: Sequence[ExpectedEvent] = ()
+    rival: str | None = None  # the live alert of the same monitor that already tells this story
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`suppress`: it does not fire; `merge`: it joins `into`; `wait`: it fires, but pages only at `until`."""
+
+    action: Literal["suppress", "merge", "wait"]
+    reason: str
+    until: datetime | None = None
+    into: str | None = None
+
+
+Judge = Callable[[Situation], Verdict | None]

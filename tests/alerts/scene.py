@@ -1,0 +1,206 @@
+"""A small world on a movable clock: a real store, a few people, and signals as the detector would write
+them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from alerts.actor import Actor
+from alerts.alert import Alert, from_row
+from alerts.context import Context
+from alerts.engine import StepResult, step
+from tocsin.core.clock import SimulatedClock
+from tocsin.core.ids import stable_id
+from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, TopMention, encode, facts_from, fingerprint
+from tocsin.definitions import Definition, Monitor, Person, Policy, Role
+from tocsin.store import schema as s
+from tocsin.store.defined import save
+from tocsin.store.sqlite import SqliteStore
+
+START = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)  # a Wednesday
+WINDOW = timedelta(minutes=5)
+
+ADA = Actor("person_ada", "ada", "community_manager")
+BEN = Actor("person_ben", "ben", "community_manager")
+PIA = Actor("person_pia", "pia", "pr")
+LEO = Actor("person_leo", "leo", "legal")
+
+PEOPLE = (
+    Person(name="ada", role=Role.COMMUNITY_MANAGER, email="ada@example.org"),
+    Person(name="ben", role=Role.COMMUNITY_MANAGER, email="ben@example.org"),
+    Person(name="pia", role=Role.PR, email="pia@example.org"),
+    Person(name="leo", role=Role.LEGAL, email="leo@example.org"),
+)
+POLICY = Policy.model_validate(
+    {
+        "name": "default",
+        "steps": [
+            {"after_minutes": 0, "targets": ["person:ada"]},
+            {"after_minutes": 15, "targets": ["person:ben"]},
+        ],
+        "teams": {"pr": ["person:pia"], "legal": ["person:leo"]},
+        "acknowledge_expires_minutes": 60,
+    }
+)
+
+
+class Scene:
+    """`tick` writes signals and lets the engine work at the clock's time; `wait` moves on, working once a
+    minute.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        start: datetime = START,
+        people: tuple[Person, ...] = PEOPLE,
+        policy: Policy | None = POLICY,
+    ) -> None:
+        self.store = SqliteStore(folder / "store.db", durable=False)
+        self.store.migrate()
+        self.clock = SimulatedClock(start)
+        self.context = Context(self.store, public_url="https://tocsin.example")
+        self.monitor = self.define(Monitor(name="Lumo", query="lumo"))
+        for person in people:
+            self.define(person)
+        if policy is not None:
+            self.define(policy)
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def define(self, value: Definition) -> str:
+        with self.store.write() as conn:
+            return save(conn, value, now=self.now, actor="test").id
+
+    def over(self, kind: str = VOLUME, **facts: Any) -> StepResult:
+        """One closed window that was over, and what the engine makes of it."""
+        self.signal("over", kind, **facts)
+        return self.step()
+
+    def calm(self, kind: str = VOLUME) -> StepResult:
+        self.signal("calm", kind, score=0.1, ratio=1.0, windows_over=0)
+        return self.step()
+
+    def signal(
+        self, state: str, kind: str = VOLUME, evidence: Mapping[str, Any] | None = None, **facts: Any
+    ) -> str:
+        with self.store.write() as conn:
+            return write_signal(conn, self.monitor, self.now, state, kind, evidence or {}, facts)
+
+    def step(self) -> StepResult:
+        with self.store.write() as conn:
+            return step(conn, self.now, context=self.context)
+
+    def wait(self, **duration: float) -> None:
+        """Move on by whole minutes, the engine working at each."""
+        for _ in range(round(timedelta(**duration) / timedelta(minutes=1))):
+            self.clock.advance(timedelta(minutes=1))
+            self.step()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self.store.write() as conn:
+            yield conn
+
+    def alerts(self) -> list[Alert]:
+        with self.store.read() as conn:
+            return [
+                from_row(row)
+                for row in conn.execute(select(s.alerts).order_by(s.alerts.c.opened_at, s.alerts.c.id))
+            ]
+
+    def alert(self, kind: str = VOLUME) -> Alert:
+        """The latest alert of this kind."""
+        return [alert for alert in self.alerts() if alert.kind == kind][-1]
+
+    def notices(self) -> list[Any]:
+        n = s.notices
+        with self.store.read() as conn:
+            return list(conn.execute(select(n).order_by(n.c.created_at, n.c.person, n.c.id)))
+
+    def paged(self) -> list[tuple[str, str, str]]:
+        """(person, kind, status) of every notice, in order."""
+        return [(one.person, one.kind, one.status) for one in self.notices()]
+
+    def timeline(self, alert: Alert) -> list[str]:
+        t = s.alert_timeline
+        with self.store.read() as conn:
+            return [
+                row.action
+                for row in conn.execute(select(t).where(t.c.alert_id == alert.id).order_by(t.c.seq))
+            ]
+
+
+def write_signal(
+    conn: Connection,
+    monitor: str,
+    now: datetime,
+    state: str,
+    kind: str,
+    evidence: Mapping[str, Any],
+    facts: Mapping[str, Any],
+) -> str:
+    """A signal row as the detector would write it; facts default to a spike of five times, in its second
+    window.
+    """
+    values = {"score": 4.0, "observed": 50.0, "expected": 10.0, "ratio": 5.0, "windows_over": 2} | dict(facts)
+    the_facts = facts_from({"kind": kind, "negative_over": kind == NEGATIVITY, **values})
+    shown: dict[str, Any] = {
+        "rule": f"{kind} 1",
+        "baseline": "protected",
+        "since": now - WINDOW,
+        "window_start": now - WINDOW,
+        "window_end": now,
+        "observed": the_facts.observed,
+        "expected": the_facts.expected,
+        "lower": 6.0,
+        "upper": 15.0,
+        "level": 0.95,
+        "count": int(the_facts.observed),
+    } | dict(evidence)
+    row = {
+        "id": stable_id("sig", monitor, kind, now.isoformat(), state),
+        "monitor_id": monitor,
+        "kind": kind,
+        "fingerprint": fingerprint(monitor, kind),
+        "tick": now,
+        "window_start": now - WINDOW,
+        "window_end": now,
+        "state": state,
+        "score": the_facts.score,
+        "facts": encode(the_facts),
+        "evidence": encode(Evidence(**shown)),
+    }
+    conn.execute(insert(s.signals).values(**row))
+    return str(row["id"])
+
+
+def write_mention(conn: Connection, id: str, text: str, now: datetime, network: str = "forum") -> TopMention:
+    """A stored mention, and how evidence names it."""
+    conn.execute(
+        insert(s.mentions).values(
+            source="made-up",
+            id=id,
+            created_at=now,
+            hash="0" * 16,
+            text=text,
+            network=network,
+            truncated=False,
+            label="negative",
+            score_e4=-6000,
+            confidence_e4=8000,
+            signature=0,
+            repost=False,
+            triggers=[],
+        )
+    )
+    return TopMention("made-up", id, 1200, "negative")
