@@ -1,0 +1,76 @@
+"""The port of ingest: where mentions come from. One connector per file in `ingest/sources/`.
+
+A source is asked with the cursor that was stored last and says what came since; it keeps nothing that it
+could not lose. The worker hands over what it brought and only then stores the new cursor, so the same
+mentions may be brought twice, never lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from tocsin.core.errors import BadMention, TocsinError
+from tocsin.core.mention import Mention
+from tocsin.settings import Ingest
+
+Cursor = Mapping[str, Any]  # JSON values
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """What was there and is no mention: the file's line or the entry's index, the first bytes of it, and why."""
+
+    position: int
+    payload: bytes
+    error: BadMention
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What one fetch brought. `cursor` is to be stored after the hand-over; `more` means that there is more
+    to be had now.
+    """
+
+    mentions: Sequence[Mention] = ()
+    bad: Sequence[Bad] = ()
+    cursor: Cursor | None = None
+    more: bool = False
+    retry_after: timedelta | None = None  # when to ask again, where the source says so itself
+    answered: bool = True  # it was reached, whether or not it had something new
+    warning: str | None = None  # it answered, but not as it should
+
+
+class Source(Protocol):
+    """A configured source. Used by one thread at a time; `fetch` ends within the fetch timeout and holds
+    bounded memory.
+    """
+
+    kind: str
+    target: str  # the file, the address: a stored cursor is for this one only
+    interval: timedelta  # how often to ask when there is nothing more
+    remote: bool  # it waits on a network: the worker gives it a thread
+
+    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
+        """What came since `cursor` (None: from the beginning). Raises `FetchFailed` and `WrongInput`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class FetchFailed(TocsinError):
+    """The source did not answer, or not usably; ask again later (not before `retry_after`, where it said so)."""
+
+    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every factory is given besides the source's own settings."""
+
+    name: str  # of the source: that of mentions which name none
+    ingest: Ingest

@@ -1,0 +1,243 @@
+"""A file of mentions (JSON lines or CSV, also gzip), read to its end and then followed as it grows.
+
+The cursor is how far it was read and by what the file is known again: its inode and a hash of its first
+bytes. A last line without an end waits until it has one. When another file stands in its place, what is left
+of the old one is read first, if it was only renamed beside it (`log` to `log.1`); a file that was emptied is
+read from its beginning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ingest.source import Bad, Context, Cursor, Fetched, FetchFailed
+from tocsin.core.errors import WrongInput
+from tocsin.core.mention import Mention
+from tocsin.definitions import known_zone
+from tocsin.reading.files import Rows, Unpacked, open_regular
+
+MAX_ROWS = 2000  # of one fetch
+MAX_BYTES = 8 * 1024 * 1024  # of one fetch, about
+FINGERPRINT_BYTES = 1024
+_SKIP_BYTES = 1024 * 1024
+_ENDS_EARLY = "the gzip file is damaged or ends early; what could be unpacked was read"
+
+
+class FileSettings(BaseModel):
+    """What may be said of a file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(description="The file. Its folder must be there, the file may come later.")
+    format: Literal["auto", "jsonl", "csv"] = Field(
+        "auto", description="By its name and first character, or said."
+    )
+    timezone: str | None = Field(
+        None, description="Zone of times without an offset; without it they are refused."
+    )
+    interval_s: float = Field(1.0, ge=0.1, le=86_400, description="How often to look for more.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return None if value is None else known_zone(value)
+
+
+class _Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far we are. `offset` counts unpacked bytes."""
+
+    inode: int = 0
+    head_bytes: int = 0
+    head_hash: str = ""
+    offset: int = 0
+    line: int = 0
+    format: Literal["jsonl", "csv"] | None = None
+    header: tuple[str, ...] | None = None
+    delimiter: str | None = None
+    packed_size: int = (
+        0  # of a gzip file that was read to its end; nothing more comes until it has another size
+    )
+    broken: bool = False  # and it ended early
+
+
+@dataclass(slots=True)
+class _Held:
+    """A gzip file kept open between fetches: going on from its middle would mean unpacking it again from the
+    start.
+    """
+
+    inode: int
+    rows: Rows
+    raw: BinaryIO
+
+
+class FileSource:
+    """See the module."""
+
+    kind = "file"
+    remote = False
+
+    def __init__(self, context: Context, settings: FileSettings) -> None:
+        self._name = context.name
+        self._settings = settings
+        self._path = settings.path
+        self.target = str(settings.path)
+        self._zone = ZoneInfo(settings.timezone) if settings.timezone else None
+        self._held: _Held | None = None
+        self.interval = timedelta(seconds=settings.interval_s)
+
+    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:  # noqa: ARG002  # a file needs no clock
+        at = _Cursor() if cursor is None else msgspec.convert(dict(cursor), _Cursor)
+        if not self._path.exists():
+            old = self._renamed(at)
+            if old is None:
+                raise FetchFailed(f"{self._path} is not there (yet)")
+            return self._read(old, at, growing=True)
+        with open_regular(self._path) as raw:
+            stat = os.fstat(raw.fileno())
+            same = at.inode in (0, stat.st_ino) and self._is_known(raw, at)
+        if not same:
+            old = self._renamed(at)
+            if old is not None:
+                fetched = self._read(old, at, growing=False)
+                if fetched.mentions or fetched.bad:
+                    return Fetched(fetched.mentions, fetched.bad, fetched.cursor, more=True)
+            self.close()
+            at = _Cursor()
+        return self._read(self._path, at, growing=True)
+
+    def close(self) -> None:
+        if self._held is not None:
+            self._held.raw.close()
+            self._held = None
+
+    def _read(self, path: Path, at: _Cursor, *, growing: bool) -> Fetched:
+        raw = open_regular(path)
+        keep = False
+        try:
+            stat = os.fstat(raw.fileno())
+            head = raw.read(FINGERPRINT_BYTES)
+            raw.seek(0)
+            unpacked = Unpacked(raw)
+            if unpacked.packed and at.packed_size == stat.st_size:
+                return Fetched(cursor=msgspec.to_builtins(at), warning=_ENDS_EARLY if at.broken else None)
+            held = self._held
+            if unpacked.packed and held and (held.inode, held.rows.end) == (stat.st_ino, at.offset):
+                rows = held.rows
+            else:
+                self.close()
+                rows = self._rows(raw, unpacked, path, at, growing)
+                if unpacked.packed:
+                    self._held = _Held(stat.st_ino, rows, raw)
+                    keep = True
+            mentions, bad, more = _taken(rows)
+        except OSError as error:
+            raise FetchFailed(f"cannot read {path}: {error.strerror}") from None
+        finally:
+            if not keep:
+                raw.close()
+        broken = rows.broken is not None
+        if unpacked.packed and not more:
+            self.close()
+        known = min(len(head), FINGERPRINT_BYTES)
+        after = _Cursor(
+            inode=stat.st_ino,
+            head_bytes=known,
+            head_hash=_hash(head[:known]),
+            offset=rows.end,
+            line=rows.line,
+            format=rows.format if rows.end else None,
+            header=rows.header,
+            delimiter=rows.delimiter,
+            packed_size=stat.st_size if unpacked.packed and not more else 0,
+            broken=broken,
+        )
+        return Fetched(
+            mentions, bad, msgspec.to_builtins(after), more=more, warning=_ENDS_EARLY if broken else None
+        )
+
+    def _rows(self, raw: BinaryIO, unpacked: Unpacked, path: Path, at: _Cursor, growing: bool) -> Rows:
+        if unpacked.packed:
+            left = at.offset
+            while left:
+                skipped = len(unpacked.read(min(left, _SKIP_BYTES)))
+                if not skipped:
+                    raise WrongInput(
+                        f"{path} unpacks to less than was read of it before; give it another name"
+                    )
+                left -= skipped
+        else:
+            raw.seek(at.offset)
+        return Rows(
+            unpacked if unpacked.packed else raw,
+            self._path.name,
+            source=self._name,
+            zone=self._zone,
+            format=at.format
+            if at.offset
+            else None
+            if self._settings.format == "auto"
+            else self._settings.format,
+            header=at.header if at.offset else None,
+            delimiter=at.delimiter,
+            offset=at.offset,
+            line=at.line,
+            # a packed file ends with its last line, whole; a plain one may be in the middle of being written
+            growing=growing and not unpacked.packed,
+        )
+
+    def _is_known(self, raw: BinaryIO, at: _Cursor) -> bool:
+        """Whether this is the file that the cursor speaks of: it begins as it did, and is not shorter than
+        what was read.
+        """
+        head = raw.read(at.head_bytes)
+        if _hash(head) != at.head_hash and at.head_bytes:
+            return False
+        return head.startswith(b"\x1f\x8b") or os.fstat(raw.fileno()).st_size >= at.offset
+
+    def _renamed(self, at: _Cursor) -> Path | None:
+        """The file that the cursor speaks of, where it was renamed beside the one that took its place."""
+        if not at.inode:
+            return None
+        try:
+            for entry in os.scandir(self._path.parent):
+                if (
+                    entry.name != self._path.name
+                    and entry.name.startswith(self._path.stem)
+                    and entry.inode() == at.inode
+                    and entry.is_file(follow_symlinks=False)
+                ):
+                    with open_regular(Path(entry.path)) as raw:
+                        return Path(entry.path) if self._is_known(raw, at) else None
+        except OSError as error:
+            raise FetchFailed(f"cannot read the folder {self._path.parent}: {error.strerror}") from None
+        return None
+
+
+def _taken(rows: Rows) -> tuple[Sequence[Mention], Sequence[Bad], bool]:
+    """At most one fetch's worth of rows, and whether that was where it stopped."""
+    mentions: list[Mention] = []
+    bad: list[Bad] = []
+    start = rows.end
+    for row in rows:
+        if row.mention is not None:
+            mentions.append(row.mention)
+        elif row.bad is not None and row.bad.reason != "broken_gzip":
+            bad.append(Bad(row.line, row.payload, row.bad))
+        if len(mentions) + len(bad) >= MAX_ROWS or rows.end - start >= MAX_BYTES:
+            return mentions, bad, True
+    return mentions, bad, False
+
+
+def _hash(head: bytes) -> str:
+    return hashlib.blake2b(head, digest_size=16).hexdigest()

@@ -1,0 +1,420 @@
+"""The ingest worker: one loop over all sources. Fetch, check the times, hand over, and only then store how
+far we are.
+
+A source that fails waits and is asked again, ever less often; the others do not notice. When the stream
+cannot take more, nothing is fetched for a while: no cursor moves, so nothing is lost. Death at any point
+repeats mentions, never loses one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy import delete, select
+
+from ingest.health import BLIND, DEGRADED, OK, Seen, judge
+from ingest.source import Fetched, FetchFailed, Source
+from ingest.sources import make_source
+from tocsin.core.clock import Clock, iso
+from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError, WrongInput
+from tocsin.core.mention import Mention, encode_mentions
+from tocsin.deadletters import Fuse, FuseBlown, dead_letter_row, record_dead_letters
+from tocsin.definitions import SourceDef
+from tocsin.handover import HandOver, note_received
+from tocsin.reading import check_time
+from tocsin.settings import Settings
+from tocsin.store import Store
+from tocsin.store import schema as s
+from tocsin.store.defined import Defined, generation, listed
+from tocsin.stream import Stream
+
+PAUSE = timedelta(milliseconds=200)  # between two looks at what is due
+# The first and the longest wait after failures in a row; each is twice the one before.
+REMOTE_RETRY = (timedelta(seconds=30), timedelta(hours=1))
+LOCAL_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
+STREAM_RETRIES = tuple(timedelta(seconds=n) for n in (1, 2, 4, 8, 15, 30))
+HEALTH_EVERY = timedelta(seconds=15)
+STATE_EVERY = timedelta(seconds=30)  # "nothing new" is written down no more often
+REMOTE_FETCHES, LOCAL_FETCHES = 8, 2  # at the same time
+EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
+HEALTH_PREFIX = "source:"
+
+log = structlog.get_logger("ingest")
+
+
+class HandsOver(Protocol):
+    """What `tocsin.handover.HandOver` does."""
+
+    def hand_over(self, mentions: Sequence[Mention], now: datetime | None = None) -> None: ...
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One enabled source and what the loop knows of it."""
+
+    defined: Defined[SourceDef]
+    source: Source | None  # None: its definition cannot be used, as `error` says
+    error: str | None
+    due_at: datetime
+    cursor: Mapping[str, Any] | None
+    failures: int
+    last_error: str | None
+    written_at: datetime | None = None
+    fuse: Fuse = field(default_factory=Fuse)
+    fetching: Future[Fetched] | None = None
+
+    @property
+    def name(self) -> str:
+        return self.defined.name
+
+
+class IngestWorker:
+    """Reads every enabled source. One thread runs it; fetches have threads of their own, so that a slow one
+    holds up none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        stream: Stream,
+        settings: Settings,
+        clock: Clock,
+        hand_over: HandsOver | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._hand_over = hand_over or HandOver(
+            stream,
+            partitions=settings.stream.partitions,
+            max_mentions=settings.stream.record_max_mentions,
+            clock=clock,
+        )
+        self._watched: dict[str, _Watched] = {}
+        self._generation: int | None = None
+        self._health_at: datetime | None = None
+        self._stream_failures = 0
+        self._stream_waits_until: datetime | None = None
+        self._stream_trouble: str | None = None
+        self._trouble: str | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop`: everything due, again and again. Raises nothing; what goes wrong is logged and shown
+        as health.
+        """
+        while not stop.is_set():
+            try:
+                self._turn()
+                self._trouble = None
+            except TocsinError as error:
+                self._trouble = str(error)
+                log.warning("ingest waits", error=str(error))
+                stop.wait(STREAM_RETRIES[0].total_seconds())
+            except Exception:
+                # One loop serves all sources: it must outlive a mistake of ours, and say so.
+                self._trouble = "an unexpected error; see the log"
+                log.exception("ingest failed")
+                stop.wait(STREAM_RETRIES[2].total_seconds())
+            self._wait(stop)
+        self.close()
+
+    def collect_once(self, now: datetime | None = None) -> int:
+        """Ask every source that is due, one after the other, until none has more; return how many mentions
+        came.
+
+        For tests and tools. Raises what the stream and the store raise.
+        """
+        now = now or self._clock.now()
+        self._refresh(now)
+        count = 0
+        for watched in list(self._watched.values()):
+            while self._is_due(watched, now):
+                try:
+                    fetched = self._fetch(watched, now)
+                except TocsinError as error:
+                    self._failed(watched, error, now)
+                    break
+                count += self._take(watched, fetched, now)
+                if not fetched.more:
+                    break
+        self._report(now)
+        return count
+
+    def close(self) -> None:
+        """Close what the sources hold open."""
+        for watched in self._watched.values():
+            if watched.source is not None:
+                watched.source.close()
+
+    def _turn(self) -> None:
+        """One look at everything: take in what was fetched, fetch what is due."""
+        now = self._clock.now()
+        self._refresh(now)
+        waits = self._stream_waits_until is not None and now < self._stream_waits_until
+        for watched in list(self._watched.values()):
+            if watched.fetching is not None and watched.fetching.done() and not waits:
+                waits = not self._finish(watched, now)
+        fetching = Counter(one.source.remote for one in self._watched.values() if one.source and one.fetching)
+        for watched in list(self._watched.values()):
+            if waits or watched.fetching is not None or not self._is_due(watched, now):
+                continue
+            remote = watched.source is not None and watched.source.remote
+            if fetching[remote] < (REMOTE_FETCHES if remote else LOCAL_FETCHES):
+                fetching[remote] += 1
+                watched.fetching = self._start(watched, now)
+        if self._health_at is None or now - self._health_at >= HEALTH_EVERY:
+            self._report(now)
+
+    def _start(self, watched: _Watched, now: datetime) -> Future[Fetched]:
+        future: Future[Fetched] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(self._fetch(watched, now))
+            except BaseException as error:  # noqa: BLE001  # it is raised again where the result is asked for
+                future.set_exception(error)
+
+        # A daemon: a fetch that waits on a slow server must not hold up the end of the process.
+        threading.Thread(target=work, name=f"ingest-{watched.name}"[:60], daemon=True).start()
+        return future
+
+    def _wait(self, stop: threading.Event) -> None:
+        running = [w.fetching for w in self._watched.values() if w.fetching and not w.fetching.done()]
+        if running:
+            wait(running, timeout=PAUSE.total_seconds(), return_when=FIRST_COMPLETED)
+        else:
+            stop.wait(PAUSE.total_seconds())
+
+    def _finish(self, watched: _Watched, now: datetime) -> bool:
+        """Take in what a fetch brought; False where the stream takes nothing."""
+        future, watched.fetching = watched.fetching, None
+        assert future is not None
+        try:
+            fetched = future.result()
+        except TocsinError as error:
+            self._failed(watched, error, now)
+            return True
+        except Exception as error:
+            log.exception("source failed", source=watched.name)
+            self._failed(watched, TocsinError(f"an unexpected {type(error).__name__}; see the log"), now)
+            return True
+        try:
+            self._take(watched, fetched, now)
+        except StreamUnavailable as error:
+            # What was fetched is dropped, the cursor stays: it will be fetched again.
+            pause = STREAM_RETRIES[min(self._stream_failures, len(STREAM_RETRIES) - 1)]
+            self._stream_failures += 1
+            self._stream_waits_until = now + pause
+            self._stream_trouble, self._health_at = str(error), None
+            log.warning("the stream takes nothing", error=str(error), retry_after_s=pause.total_seconds())
+            return False
+        if fetched.mentions and self._stream_trouble:
+            self._stream_failures, self._stream_trouble, self._health_at = 0, None, None
+        return True
+
+    def _fetch(self, watched: _Watched, now: datetime) -> Fetched:
+        source = watched.source
+        assert source is not None
+        stored = watched.cursor or {}
+        same = stored.get("kind") == source.kind and stored.get("target") == source.target
+        return source.fetch(stored["at"] if same else None, now)
+
+    def _take(self, watched: _Watched, fetched: Fetched, now: datetime) -> int:
+        """Hand over what was fetched, then write down how far we are. Raises what the stream and the store
+        raise.
+        """
+        source = watched.source
+        assert source is not None
+        ingest = self._settings.ingest
+        max_age, max_ahead = timedelta(days=ingest.max_age_days), timedelta(minutes=ingest.max_ahead_minutes)
+        good: list[Mention] = []
+        letters = [
+            dead_letter_row(
+                now=now,
+                source=watched.name,
+                reason=bad.error.reason,
+                message=str(bad.error),
+                payload=bad.payload,
+                position=bad.position,
+            )
+            for bad in fetched.bad
+        ]
+        refused: Counter[str] = Counter()
+        for mention in fetched.mentions:
+            try:
+                check_time(mention, now, max_age=max_age, max_ahead=max_ahead)
+            except BadMention as error:
+                refused[error.reason] += 1
+                if error.reason != "too_old":  # an archive would fill the store: refused and counted
+                    letters.append(_letter_of(mention, error, watched.name, now))
+            else:
+                good.append(mention)
+        try:
+            unread = len(fetched.bad) + refused.total() - refused["too_old"]
+            watched.fuse.note(len(fetched.mentions) + len(fetched.bad) - unread, unread)
+        except FuseBlown as error:
+            with self._store.write() as conn:
+                record_dead_letters(conn, letters[:EXAMPLES])
+            self._failed(watched, error, now)
+            return 0
+        self._hand_over.hand_over(good, now)
+        cursor = None
+        if fetched.cursor is not None:
+            cursor = {"kind": source.kind, "target": source.target, "at": dict(fetched.cursor)}
+        due_at = now if fetched.more else now + max(source.interval, fetched.retry_after or timedelta(0))
+        news = bool(fetched.mentions or letters or watched.failures or cursor != watched.cursor)
+        news |= fetched.warning != watched.last_error
+        if news or watched.written_at is None or now - watched.written_at >= STATE_EVERY:
+            rejected = len(fetched.bad) + refused.total()
+            with self._store.write() as conn:
+                if fetched.answered:
+                    note_received(conn, watched.name, now=now, mentions=good, rejected=rejected)
+                    warned = {"last_error_at": now} if fetched.warning else {}
+                    row: dict[str, Any] = {
+                        "name": watched.name,
+                        "cursor": cursor,
+                        "next_fetch_at": due_at,
+                        "last_error": fetched.warning,
+                    } | warned
+                    self._store.put(
+                        conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"]
+                    )
+                record_dead_letters(conn, letters)
+            watched.written_at = now
+        watched.cursor, watched.due_at = cursor, due_at
+        watched.failures, watched.last_error = 0, fetched.warning
+        if good or letters or refused:
+            log.info(
+                "source read",
+                source=watched.name,
+                mentions=len(good),
+                dead_letters=len(letters),
+                too_old=refused["too_old"],
+            )
+        return len(good)
+
+    def _failed(self, watched: _Watched, error: TocsinError, now: datetime) -> None:
+        """Write the failure down, and when it will be tried again: ever later, or when the source says."""
+        watched.failures += 1
+        first, longest = REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
+        pause = min(first * 2 ** min(watched.failures - 1, 20), longest)
+        if isinstance(error, FetchFailed) and error.retry_after is not None:
+            pause = max(pause, error.retry_after)
+        watched.due_at = now + pause
+        watched.last_error = str(error)[:1000]
+        row: dict[str, Any] = {
+            "name": watched.name,
+            "failures": watched.failures,
+            "last_error": watched.last_error,
+            "last_error_at": now,
+            "next_fetch_at": watched.due_at,
+        }
+        with self._store.write() as conn:
+            self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])
+        log.warning("source failed", source=watched.name, error=watched.last_error, failures=watched.failures)
+
+    def _is_due(self, watched: _Watched, now: datetime) -> bool:
+        return watched.source is not None and watched.due_at <= now
+
+    def _refresh(self, now: datetime) -> None:
+        """Take in what people changed of the sources, if anything."""
+        with self._store.read() as conn:
+            current = generation(conn, "source")
+            if current == self._generation:
+                return
+            definitions = [one for one in listed(conn, SourceDef) if one.value.enabled]
+            states = {row.name: row for row in conn.execute(select(s.source_state))}
+        before, self._watched = self._watched, {}
+        for one in definitions:
+            old = before.get(one.name)
+            if old is not None and (old.defined.id, old.defined.version) == (one.id, one.version):
+                self._watched[one.name] = before.pop(one.name)
+                continue
+            state = states.get(one.name)
+            try:
+                source, error = make_source(one.value, self._settings.ingest), None
+            except WrongInput as wrong:
+                source, error = None, str(wrong)
+                log.warning("source cannot be used", source=one.name, error=error)
+            self._watched[one.name] = _Watched(
+                defined=one,
+                source=source,
+                error=error,
+                # A changed definition is tried at once; after a restart the old appointment holds.
+                due_at=now if state is None or old is not None else state.next_fetch_at or now,
+                cursor=state.cursor if state is not None else None,
+                failures=state.failures if state is not None else 0,
+                last_error=state.last_error if state is not None else None,
+            )
+        for gone in before.values():
+            if gone.source is not None and gone.fetching is None:
+                gone.source.close()
+        self._generation = current
+
+    def _report(self, now: datetime) -> None:
+        """Write the health of each source and of the worker itself."""
+        blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
+        rows: list[dict[str, Any]] = []
+        with self._store.write() as conn:
+            states = {row.name: row for row in conn.execute(select(s.source_state))}
+            for watched in self._watched.values():
+                seen = _seen(watched, states.get(watched.name))
+                state, why = judge(seen, now, blind_after=blind_after)
+                if watched.error is not None:
+                    state, why = (
+                        (BLIND if now - watched.defined.updated_at > blind_after else DEGRADED),
+                        watched.error,
+                    )
+                detail: dict[str, Any] = {
+                    "reason": why,
+                    "last_event_at": iso(seen.last_event_at) if seen.last_event_at else None,
+                    "last_success_at": iso(seen.last_success_at) if seen.last_success_at else None,
+                    "failures": seen.failures,
+                    "next_fetch_at": iso(watched.due_at),
+                }
+                rows.append(
+                    {"component": HEALTH_PREFIX + watched.name, "at": now, "state": state, "detail": detail}
+                )
+            troubled = sorted(
+                row["component"].removeprefix(HEALTH_PREFIX) for row in rows if row["state"] != OK
+            )
+            trouble = self._stream_trouble or self._trouble
+            detail = {"reason": trouble or "as expected", "sources": len(rows), "troubled": troubled}
+            state = DEGRADED if trouble else OK
+            rows.append({"component": "ingest", "at": now, "state": state, "detail": detail})
+            self._store.put(conn, s.health, rows)
+            h = s.health.c.component
+            conn.execute(
+                delete(s.health).where(
+                    h.startswith(HEALTH_PREFIX, autoescape=True), h.not_in([r["component"] for r in rows])
+                )
+            )
+        self._health_at = now
+
+
+_FRESH: dict[str, Any] = {"failures": 0, "received": 0, "rejected": 0}
+
+
+def _seen(watched: _Watched, state: Any) -> Seen:
+    expected = watched.defined.value.expected_every_minutes
+    return Seen(
+        defined_at=watched.defined.created_at,
+        expected_every=None if expected is None else timedelta(minutes=expected),
+        last_event_at=None if state is None else state.last_event_at,
+        last_success_at=None if state is None else state.last_success_at,
+        last_error=watched.last_error,
+        failures=watched.failures,
+    )
+
+
+def _letter_of(mention: Mention, error: BadMention, source: str, now: datetime) -> Mapping[str, Any]:
+    return dead_letter_row(
+        now=now, source=source, reason=error.reason, message=str(error), payload=encode_mentions([mention])
+    )
