@@ -31,7 +31,19 @@ from api.live import Hub
 from api.metrics import Metrics
 from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
 from api.pushing import Recent
-from api.routes import dead_letters, defined, docs, events, figures, health, mentions, preview, status
+from api.routes import (
+    alerts,
+    dead_letters,
+    defined,
+    docs,
+    escalations,
+    events,
+    figures,
+    health,
+    mentions,
+    preview,
+    status,
+)
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 from tocsin.version import __version__
@@ -44,6 +56,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     mentions.router,
     preview.router,
     figures.router,
+    alerts.router,
+    escalations.router,
     *defined.ROUTERS,
     events.router,
     dead_letters.router,

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, insert, select, update
 
 from tocsin.core.errors import NotAllowed, NotFound
+from tocsin.settings import Settings
 from tocsin.store import schema as s
 
 SIGNIN_TTL = timedelta(minutes=15)
@@ -140,3 +141,12 @@ def spend_action_link(conn: Connection, token: str, now: datetime) -> ActionLink
     if conn.execute(update(links).where(*unspent).values(spent_at=now)).rowcount != 1:
         raise LinkRefused("this link was used already; sign in to do more")
     return link
+
+
+def page_address(settings: Settings) -> str:
+    """Where a browser finds the page: `api.public_url`, else the listening address as this machine reaches it."""
+    if settings.api.public_url:
+        return settings.api.public_url.rstrip("/")
+    host = settings.api.host
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # read, not bound
+    return f"http://{host}:{settings.api.port}"

@@ -1,0 +1,532 @@
+"""Alerts: the list, one of them, its evidence, timeline and notices, and a route for everything people do with it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, and_, func, or_, select, tuple_
+
+from alerts import service, states
+from alerts.actor import Actor
+from alerts.alert import Alert, from_row, get
+from alerts.context import Context
+from api.caching import alerts_state, fresh_or_304, list_tag, stored_state, version_tag
+from api.doors.principal import Principal
+from api.house import InHouse, Who
+from api.paging import Cursor, Limit, Page, decode_cursor, page_of, wrong
+from api.problems import PROBLEMS
+from api.routes.mentions import MentionOut, mention_out
+from api.writing import IfMatch, OnlyOnce, create_once, wanted_version
+from tocsin.core.clock import from_micros, minute_of, to_micros
+from tocsin.definitions import Monitor
+from tocsin.links import page_address
+from tocsin.store import schema as s
+from tocsin.store.defined import find
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+
+# What a person can do, of all arrows of the state machine; each has a route of this name.
+ACTIONS = ("acknowledge", "snooze", "dismiss", "merge", "escalate", "resolve", "reopen")
+Status = Literal[
+    "candidate",
+    "suppressed",
+    "firing",
+    "acknowledged",
+    "snoozed",
+    "dismissed",
+    "merged",
+    "escalated",
+    "resolved",
+]
+Id = Annotated[str, Path(max_length=64)]
+Words = Annotated[str, Field(max_length=2000)]
+
+
+class AlertOut(BaseModel):
+    """One story about one monitor."""
+
+    id: str
+    fingerprint: str
+    monitor_id: str
+    monitor: str
+    kind: str
+    status: Status
+    severity: int = Field(description="1 crisis, 2 escalate, 3 review, 4 watch.")
+    reason: str | None
+    open: bool
+    calmed_unacknowledged: bool = Field(description="It is over, and nobody has looked at it.")
+    opened_at: datetime
+    updated_at: datetime
+    last_signal_at: datetime
+    worsened_at: datetime | None
+    calmed_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    ack_expires_at: datetime | None
+    snoozed_until: datetime | None
+    resolved_at: datetime | None
+    merged_into: str | None
+    step: int = Field(description="Steps of the policy already taken.")
+    next_step_at: datetime | None
+    score: float
+    peak_score: float
+    drill: bool
+    version: int
+    actions: list[str] = Field(description="What the state machine allows from here.")
+
+
+class TimelineEntry(BaseModel):
+    seq: int
+    at: datetime
+    actor: str
+    role: str
+    action: str
+    from_status: str | None
+    to_status: str | None
+    reason: str | None
+    detail: Any
+
+
+class NoticeOut(BaseModel):
+    """Somebody was to be told: whom, how, and what came of it."""
+
+    id: str
+    person: str
+    channel: str
+    kind: str
+    severity: int
+    status: Literal["queued", "attempting", "sent", "failed", "unknown", "cancelled"]
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+    ended_at: datetime | None
+    subject: str
+
+
+class Live(BaseModel):
+    """What is stored now of the time since it began; the judged figures above stay as they were."""
+
+    since: datetime
+    until: datetime
+    count: int
+    negative: int
+    neutral: int
+    positive: int
+    unscored: int
+    reach: int
+    networks: dict[str, int]
+    languages: dict[str, int]
+
+
+class EvidenceOut(BaseModel):
+    """What can be checked by hand: as it was judged, the posts that matter most, and the live figures."""
+
+    alert: str
+    version: int
+    facts: dict[str, Any] = Field(description="All that severity was decided from.")
+    judged: dict[str, Any] = Field(
+        description="Rule, baseline, window, observed, expected with interval, shares, terms."
+    )
+    top: list[MentionOut] = Field(description="The posts that matter most, as far as they are still kept.")
+    live: Live
+
+
+class Snooze(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    until: AwareDatetime | None = Field(
+        default=None, description="At most a week ahead. Either this or `minutes`."
+    )
+    minutes: int | None = Field(default=None, ge=1, le=7 * 24 * 60)
+
+
+class Dismiss(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Literal["noise", "duplicate", "expected_event", "wrong_brand", "inauthentic", "handled"]
+    note: Words = ""
+
+
+class Because(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Words = ""
+
+
+class Escalate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    team: Literal["pr", "legal", "both"]
+    reason: Words = Field(min_length=1, description="What PR or Legal should know.")
+
+
+class Merge(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    into: str = Field(max_length=64, description="The id of the open alert that tells this story.")
+
+
+class Severity(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    severity: Literal[1, 2, 3, 4]
+    reason: Words = Field(min_length=1)
+
+
+class Note(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: Words = Field(min_length=1)
+
+
+class Escalated(BaseModel):
+    alert: AlertOut
+    escalation: str = Field(description="The id of the new case: /v1/escalations/{id}.")
+
+
+def alert_out(alert: Alert) -> dict[str, Any]:
+    """An alert as the API shows it."""
+    names = AlertOut.model_fields.keys() - {"open", "actions", "calmed_unacknowledged"}
+    allowed = states.possible(alert.status)
+    return {name: getattr(alert, name) for name in names} | {
+        "open": alert.is_open,
+        "calmed_unacknowledged": alert.calmed_unacknowledged,
+        "actions": [action for action in ACTIONS if action in allowed],
+    }
+
+
+def actor_of(who: Principal) -> Actor:
+    """The principal as timelines name it."""
+    return Actor(who.id, who.label, who.role.value)
+
+
+@router.get("", response_model=Page[AlertOut], summary="List alerts", responses={422: PROBLEMS[422]})
+def list_alerts(
+    request: Request,
+    response: Response,
+    house: InHouse,
+    who: Who,
+    open: Annotated[
+        bool | None, Query(description="Only unresolved ones (true), or only resolved ones (false).")
+    ] = None,
+    status: Annotated[list[Status] | None, Query(max_length=9)] = None,
+    severity: Annotated[int | None, Query(ge=1, le=4, description="This one and worse.")] = None,
+    monitor: Annotated[str | None, Query(max_length=256, description="Id or name.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Any:
+    """The newest first."""
+    after = decode_cursor(cursor, int, str)
+    a = s.alerts
+    statement = select(a).order_by(a.c.opened_at.desc(), a.c.id)
+    if open is not None:
+        statement = statement.where(a.c.live.is_not(None) if open else a.c.live.is_(None))
+    if status:
+        statement = statement.where(a.c.status.in_(status))
+    if severity is not None:
+        statement = statement.where(a.c.severity <= severity)
+    if after is not None:
+        at = from_micros(after[0])
+        statement = statement.where(or_(a.c.opened_at < at, and_(a.c.opened_at == at, a.c.id > after[1])))
+    with house.store.read() as conn:
+        fresh_or_304(request, response, list_tag(request, who, alerts_state(conn)))
+        if monitor is not None:
+            statement = statement.where(a.c.monitor_id == _monitor_id(conn, monitor))
+        found = conn.execute(statement.limit(limit + 1)).all()
+    rows, more = page_of(found, limit, lambda row: (to_micros(row.opened_at), row.id))
+    return {"items": [alert_out(from_row(row)) for row in rows], "next_cursor": more}
+
+
+def _monitor_id(conn: Connection, monitor: str) -> str:
+    """Also of a monitor that has ended: its alerts stay."""
+    known = conn.execute(select(s.alerts.c.id).where(s.alerts.c.monitor_id == monitor).limit(1)).first()
+    return monitor if known is not None else find(conn, Monitor, monitor).id
+
+
+@router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})
+def read_alert(request: Request, response: Response, house: InHouse, id: Id) -> Any:
+    """Its ETag is what `If-Match` wants for a change."""
+    with house.store.read() as conn:
+        alert = get(conn, id)
+    fresh_or_304(request, response, version_tag(alert.version))
+    return alert_out(alert)
+
+
+@router.get(
+    "/{id}/evidence", response_model=EvidenceOut, summary="What it rests on", responses={404: PROBLEMS[404]}
+)
+def evidence(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
+    """As it was judged, with the posts; and the figures as they are now. Its ETag is its own, not the alert's."""
+    with house.store.read() as conn:
+        alert = get(conn, id)
+        fresh_or_304(request, response, list_tag(request, who, alert.version, stored_state(conn)))
+        judged = alert.the_evidence
+        until = alert.resolved_at or max(house.now(), judged.window_end)
+        return {
+            "alert": alert.id,
+            "version": alert.version,
+            "facts": alert.facts,
+            "judged": alert.evidence,
+            "top": _top(conn, [(one.source, one.id) for one in judged.top[:20]]),
+            "live": _live(conn, alert.monitor_id, judged.since, max(until, judged.since)),
+        }
+
+
+def _top(conn: Connection, keys: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    m = s.mentions
+    rows = conn.execute(select(m).where(tuple_(m.c.source, m.c.id).in_(keys))).all() if keys else []
+    found = {(row.source, row.id): mention_out(row) for row in rows}
+    return [found[key] for key in keys if key in found]
+
+
+def _live(conn: Connection, monitor_id: str, since: datetime, until: datetime) -> dict[str, Any]:
+    t, p = s.tallies, s.tally_parts
+    names = ("count", "negative", "neutral", "positive", "unscored", "reach")
+    first, last = minute_of(since), minute_of(until)
+    sums = [func.coalesce(func.sum(t.c[name]), 0).label(name) for name in names]
+    row = conn.execute(
+        select(*sums).where(t.c.monitor_id == monitor_id, t.c.minute.between(first, last))
+    ).one()
+    parts: dict[str, dict[str, int]] = {"network": {}, "lang": {}}
+    count = func.sum(p.c.count).label("number")
+    for part in conn.execute(
+        select(p.c.dimension, p.c.value, count)
+        .where(
+            p.c.monitor_id == monitor_id,
+            p.c.minute.between(first, last),
+            p.c.dimension.in_(("network", "lang")),
+        )
+        .group_by(p.c.dimension, p.c.value)
+        .order_by(count.desc(), p.c.value)
+    ):
+        if len(parts[part.dimension]) < 20:
+            parts[part.dimension][part.value] = int(part.number)
+    figures = {name: int(row._mapping[name]) for name in names}
+    return figures | {
+        "since": since,
+        "until": until,
+        "networks": parts["network"],
+        "languages": parts["lang"],
+    }
+
+
+@router.get(
+    "/{id}/timeline",
+    response_model=Page[TimelineEntry],
+    summary="What happened to it",
+    responses={404: PROBLEMS[404]},
+)
+def timeline(
+    request: Request,
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    limit: Limit = 200,
+    cursor: Cursor = None,
+) -> Any:
+    """The oldest first."""
+    after = decode_cursor(cursor, int)
+    t = s.alert_timeline
+    with house.store.read() as conn:
+        fresh_or_304(request, response, list_tag(request, who, alerts_state(conn)))
+        get(conn, id)
+        statement = (
+            select(t).where(t.c.alert_id == id, t.c.seq > (after[0] if after else 0)).order_by(t.c.seq)
+        )
+        found = conn.execute(statement.limit(limit + 1)).all()
+    rows, more = page_of(found, limit, lambda row: (row.seq,))
+    return {
+        "items": [{name: row._mapping[name] for name in TimelineEntry.model_fields} for row in rows],
+        "next_cursor": more,
+    }
+
+
+@router.get(
+    "/{id}/notices", response_model=Page[NoticeOut], summary="Who was told", responses={404: PROBLEMS[404]}
+)
+def notices(house: InHouse, id: Id, limit: Limit = 200, cursor: Cursor = None) -> Any:
+    """The oldest first, with what came of each. Addresses are not shown."""
+    after = decode_cursor(cursor, int, str)
+    n = s.notices
+    statement = select(n).where(n.c.alert_id == id).order_by(n.c.created_at, n.c.id)
+    if after is not None:
+        at = from_micros(after[0])
+        statement = statement.where(or_(n.c.created_at > at, and_(n.c.created_at == at, n.c.id > after[1])))
+    with house.store.read() as conn:
+        get(conn, id)
+        found = conn.execute(statement.limit(limit + 1)).all()
+    rows, more = page_of(found, limit, lambda row: (to_micros(row.created_at), row.id))
+    return {
+        "items": [{name: row._mapping[name] for name in NoticeOut.model_fields} for row in rows],
+        "next_cursor": more,
+    }
+
+
+# -- what people do ---------------------------------------------------------------------------------------------------
+
+
+@router.post("/{id}/acknowledge", response_model=AlertOut, summary="I have it", responses=PROBLEMS)
+def acknowledge(response: Response, house: InHouse, who: Who, id: Id) -> Any:
+    """Repeated, by whomever, it changes nothing and names who was first. Needs no If-Match."""
+    with house.store.write() as conn:
+        return _done(response, service.acknowledge(conn, id, actor_of(who), house.now()))
+
+
+@router.post("/{id}/snooze", response_model=AlertOut, summary="Quiet for a while", responses=PROBLEMS)
+def snooze(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Snooze, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """It breaks by itself when the severity rises."""
+    now = house.now()
+    if (wanted.until is None) == (wanted.minutes is None):
+        raise wrong("until", "say either until or minutes")
+    until = wanted.until or now + timedelta(minutes=wanted.minutes or 0)
+    with house.store.write() as conn:
+        seen = _seen(conn, id, if_match)
+        return _done(response, service.snooze(conn, id, actor_of(who), now, until, seen))
+
+
+@router.post("/{id}/dismiss", response_model=AlertOut, summary="Nothing to do", responses=PROBLEMS)
+def dismiss(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Dismiss, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """With a reason, which feeds each rule's precision figure."""
+    with house.store.write() as conn:
+        seen = _seen(conn, id, if_match)
+        return _done(
+            response, service.dismiss(conn, id, actor_of(who), house.now(), wanted.reason, wanted.note, seen)
+        )
+
+
+@router.post("/{id}/merge", response_model=AlertOut, summary="The same story as another", responses=PROBLEMS)
+def merge(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Merge, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """The other alert goes on telling it."""
+    with house.store.write() as conn:
+        seen = _seen(conn, id, if_match)
+        return _done(response, service.merge(conn, id, actor_of(who), house.now(), wanted.into, seen))
+
+
+@router.post(
+    "/{id}/escalate",
+    response_model=Escalated,
+    status_code=201,
+    summary="Hand it to PR or Legal",
+    responses=PROBLEMS,
+)
+def escalate(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    once: OnlyOnce,
+    id: Id,
+    wanted: Annotated[Escalate, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """Makes a case in the escalation queue, with clocks by severity, and pages its team."""
+    now = house.now()
+
+    with house.store.write() as conn:
+
+        def hand_over() -> dict[str, Any]:
+            seen = _seen(conn, id, if_match)
+            context = Context(house.store, page_address(house.settings))
+            alert, case = service.escalate(
+                conn, context, id, actor_of(who), now, wanted.team, wanted.reason, seen
+            )
+            shown = Escalated.model_validate({"alert": alert_out(alert), "escalation": case.id})
+            return shown.model_dump(mode="json")
+
+        made, repeated = create_once(conn, once, who, now, hand_over)
+    if repeated:
+        response.headers["Idempotent-Replay"] = "true"
+    response.headers["ETag"] = version_tag(made["alert"]["version"])
+    response.headers["Location"] = f"/v1/escalations/{made['escalation']}"
+    return made
+
+
+@router.post("/{id}/resolve", response_model=AlertOut, summary="It is over", responses=PROBLEMS)
+def resolve(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Because, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """Not while a case of it is open with PR or Legal."""
+    with house.store.write() as conn:
+        seen = _seen(conn, id, if_match)
+        return _done(response, service.resolve(conn, id, actor_of(who), house.now(), wanted.reason, seen))
+
+
+@router.post("/{id}/reopen", response_model=AlertOut, summary="It is not over after all", responses=PROBLEMS)
+def reopen(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Because, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """It fires again from the first step."""
+    with house.store.write() as conn:
+        seen = _seen(conn, id, if_match)
+        return _done(response, service.reopen(conn, id, actor_of(who), house.now(), wanted.reason, seen))
+
+
+@router.post(
+    "/{id}/severity", response_model=AlertOut, summary="Raise or lower the severity", responses=PROBLEMS
+)
+def severity(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Severity, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """With a reason. People may do both; the engine only raises."""
+    with house.store.write() as conn:
+        seen = _seen(conn, id, if_match)
+        context = Context(house.store, page_address(house.settings))
+        changed = service.set_severity(
+            conn, context, id, actor_of(who), house.now(), wanted.severity, wanted.reason, seen
+        )
+        return _done(response, changed)
+
+
+@router.post("/{id}/note", response_model=AlertOut, summary="Write something down", responses=PROBLEMS)
+def note(response: Response, house: InHouse, who: Who, id: Id, wanted: Annotated[Note, Body()]) -> Any:
+    """A line in the timeline; changes nothing else, so it needs no If-Match."""
+    with house.store.write() as conn:
+        return _done(response, service.note(conn, id, actor_of(who), house.now(), wanted.text))
+
+
+def _seen(conn: Connection, id: str, if_match: str | None) -> int:
+    return wanted_version(if_match, get(conn, id).version)
+
+
+def _done(response: Response, alert: Alert) -> dict[str, Any]:
+    response.headers["ETag"] = version_tag(alert.version)
+    return alert_out(alert)

@@ -1,0 +1,343 @@
+"""The escalation queue, ordered by deadline, and a route for everything PR and Legal do with a case."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection, and_, or_, select
+
+from alerts import escalation as cases
+from alerts import escalation_states
+from alerts.context import Context
+from alerts.escalation import Escalation
+from api.caching import alerts_state, fresh_or_304, list_tag, slot, version_tag
+from api.house import InHouse, Who
+from api.paging import Cursor, Limit, Page, decode_cursor, page_of
+from api.problems import PROBLEMS
+from api.routes.alerts import actor_of
+from api.writing import IfMatch, wanted_version
+from tocsin.core.clock import MINUTE, from_micros, to_micros
+from tocsin.links import page_address
+from tocsin.store import schema as s
+
+router = APIRouter(prefix="/v1/escalations", tags=["escalations"])
+
+Id = Annotated[str, Path(max_length=64)]
+Long = Annotated[str, Field(min_length=1, max_length=20_000)]
+NONE = 2**61  # in a cursor: no clock runs
+ACTIONS = ("claim", "release-claim", "reassign", "review", "withdraw", "release", "close")
+
+
+class EscalationOut(BaseModel):
+    """One case in the queue."""
+
+    id: str
+    alert_id: str
+    team: Literal["pr", "legal", "both"]
+    status: Literal[
+        "queued", "claimed", "in_review", "cleared", "released", "closed", "rejected", "withdrawn"
+    ]
+    severity: int
+    reason: str
+    created_at: datetime
+    created_by: str
+    claimed_by: str | None
+    claimed_at: datetime | None
+    assessment_due_at: datetime | None
+    assessed_at: datetime | None
+    statement_due_at: datetime | None
+    deadline_at: datetime | None = Field(
+        description="The clock that runs out first; the queue is ordered by it."
+    )
+    overdue: bool
+    overdue_at: datetime | None = Field(description="When the deputy was paged.")
+    decisions: dict[str, Any]
+    closed_at: datetime | None
+    version: int
+    actions: list[str] = Field(description="What the state machine allows from here.")
+
+
+class Entry(BaseModel):
+    """Something that happened to it, or a note. Privileged ones are told to Legal only."""
+
+    seq: int
+    at: datetime
+    actor: str
+    role: str
+    action: str
+    from_status: str | None
+    to_status: str | None
+    text: str | None
+    privileged: bool
+    detail: Any
+
+
+class Case(EscalationOut):
+    entries: list[Entry]
+
+
+class Say(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: Long
+
+
+class MaySay(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(default="", max_length=20_000)
+
+
+class Reassign(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    to: str = Field(min_length=1, max_length=256, description="A person's name.")
+
+
+class Decide(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    team: Literal["pr", "legal"]
+    decision: Literal["clear", "reject"]
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class CaseNote(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: Long
+    privileged: bool = Field(default=False, description="Legal only, to write and to read.")
+
+
+class Ask(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    of: str = Field(min_length=1, max_length=256, description="A person's name.")
+    text: Long
+
+
+def case_out(item: Escalation, now: datetime) -> dict[str, Any]:
+    """A case as the API shows it."""
+    names = EscalationOut.model_fields.keys() - {"overdue", "actions"}
+    allowed = {action.replace("_", "-") for action in escalation_states.possible(item.status)}
+    return {name: getattr(item, name) for name in names} | {
+        "overdue": item.overdue(now),
+        "actions": [action for action in ACTIONS if action in allowed],
+    }
+
+
+@router.get(
+    "", response_model=Page[EscalationOut], summary="The queue, by deadline", responses={422: PROBLEMS[422]}
+)
+def queue(
+    request: Request,
+    response: Response,
+    house: InHouse,
+    who: Who,
+    team: Annotated[
+        Literal["pr", "legal"] | None, Query(description="Cases that this team has to clear.")
+    ] = None,
+    closed: Annotated[
+        bool, Query(description="Those that have ended instead of those that have not.")
+    ] = False,
+    alert: Annotated[str | None, Query(max_length=64, description="Of this alert only.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Any:
+    """The clock that runs out first comes first; then what no clock drives, by age."""
+    e, now = s.escalations.c, house.now()
+    statement = select(s.escalations).order_by(*cases.by_deadline())
+    statement = statement.where(e.closed_at.is_not(None) if closed else e.closed_at.is_(None))
+    if team is not None:
+        statement = statement.where(e.team.in_((team, "both")))
+    if alert is not None:
+        statement = statement.where(e.alert_id == alert)
+    after = decode_cursor(cursor, int, int, str)
+    if after is not None:
+        created, deadline = from_micros(after[1]), None if after[0] == NONE else from_micros(after[0])
+        younger = or_(e.created_at > created, and_(e.created_at == created, e.id > after[2]))
+        if deadline is None:
+            statement = statement.where(e.deadline_at.is_(None), younger)
+        else:
+            same = and_(e.deadline_at == deadline, younger)
+            statement = statement.where(or_(e.deadline_at.is_(None), e.deadline_at > deadline, same))
+    with house.store.read() as conn:
+        fresh_or_304(request, response, list_tag(request, who, alerts_state(conn), slot(now, MINUTE)))
+        found = conn.execute(statement.limit(limit + 1)).all()
+    rows, more = page_of(
+        found,
+        limit,
+        lambda row: (
+            to_micros(row.deadline_at) if row.deadline_at else NONE,
+            to_micros(row.created_at),
+            row.id,
+        ),
+    )
+    return {"items": [case_out(cases.from_row(row), now) for row in rows], "next_cursor": more}
+
+
+@router.get("/{id}", response_model=Case, summary="Read a case", responses={404: PROBLEMS[404]})
+def read_case(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
+    """With everything that was decided and written. Its ETag is what `If-Match` wants."""
+    with house.store.read() as conn:
+        item = cases.get(conn, id)
+        fresh_or_304(request, response, version_tag(item.version))
+        entries = cases.entries(conn, id, who.role.value)
+    told = [{name: row._mapping[name] for name in Entry.model_fields} for row in entries]
+    return case_out(item, house.now()) | {"entries": told}
+
+
+@router.post("/{id}/claim", response_model=EscalationOut, summary="Take it in hand", responses=PROBLEMS)
+def claim(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+    """What still waits to page about it is taken back."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.claim(conn, id, actor_of(who), now, seen), now)
+
+
+@router.post(
+    "/{id}/release-claim",
+    response_model=EscalationOut,
+    summary="Give it back to the queue",
+    responses=PROBLEMS,
+)
+def release_claim(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+    """Somebody else may claim it."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.release_claim(conn, id, actor_of(who), now, seen), now)
+
+
+@router.post(
+    "/{id}/reassign", response_model=EscalationOut, summary="Give it to somebody", responses=PROBLEMS
+)
+def reassign(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Reassign, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """By name."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.reassign(conn, id, actor_of(who), now, wanted.to, seen), now)
+
+
+@router.post("/{id}/review", response_model=EscalationOut, summary="Begin the review", responses=PROBLEMS)
+def review(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+    """PR and Legal in parallel. Begun again, earlier decisions are void."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.review(conn, id, actor_of(who), now, seen), now)
+
+
+@router.post("/{id}/assess", response_model=EscalationOut, summary="The first assessment", responses=PROBLEMS)
+def assess(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Say, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """Its clock stops. Done twice, the first time stands."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.assessed(conn, id, actor_of(who), now, wanted.text, seen), now)
+
+
+@router.post("/{id}/decide", response_model=EscalationOut, summary="Clear or reject", responses=PROBLEMS)
+def decide(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Decide, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """For one's own team. Cleared when every team has cleared, rejected when one rejects."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        decided = cases.decide(
+            conn, id, actor_of(who), now, wanted.team, wanted.decision, wanted.reason, expected_version=seen
+        )
+        return _done(response, decided, now)
+
+
+@router.post(
+    "/{id}/ask", response_model=EscalationOut, summary="Ask somebody for something", responses=PROBLEMS
+)
+def ask(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Ask, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """They are told; the clocks run on."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        context = Context(house.store, page_address(house.settings))
+        asked = cases.request_info(conn, context, id, actor_of(who), now, wanted.of, wanted.text, seen)
+        return _done(response, asked, now)
+
+
+@router.post("/{id}/release", response_model=EscalationOut, summary="The words are out", responses=PROBLEMS)
+def release(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+    """A person put them there; Tocsin posts nothing. The statement's clock stops."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.release(conn, id, actor_of(who), now, seen), now)
+
+
+@router.post("/{id}/close", response_model=EscalationOut, summary="The case is done", responses=PROBLEMS)
+def close(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[MaySay, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """After its release."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.close(conn, id, actor_of(who), now, wanted.text, seen), now)
+
+
+@router.post("/{id}/withdraw", response_model=EscalationOut, summary="It was not needed", responses=PROBLEMS)
+def withdraw(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    wanted: Annotated[Say, Body()],
+    if_match: IfMatch = None,
+) -> Any:
+    """Says why."""
+    with house.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), house.now()
+        return _done(response, cases.withdraw(conn, id, actor_of(who), now, wanted.text, seen), now)
+
+
+@router.post("/{id}/note", response_model=EscalationOut, summary="Write a note", responses=PROBLEMS)
+def note(response: Response, house: InHouse, who: Who, id: Id, wanted: Annotated[CaseNote, Body()]) -> Any:
+    """Adds to the case and changes nothing else, so it needs no If-Match."""
+    with house.store.write() as conn:
+        now = house.now()
+        return _done(response, cases.note(conn, id, actor_of(who), now, wanted.text, wanted.privileged), now)
+
+
+def _seen(conn: Connection, id: str, if_match: str | None) -> int:
+    return wanted_version(if_match, cases.get(conn, id).version)
+
+
+def _done(response: Response, item: Escalation, now: datetime) -> dict[str, Any]:
+    response.headers["ETag"] = version_tag(item.version)
+    return case_out(item, now)
