@@ -53,6 +53,7 @@ TRANSITIONS: Final[dict[tuple[str, str], str]] = {
     (FIRING, "worsen"): FIRING,
     (FIRING, "step"): FIRING,
     (FIRING, "hold"): FIRING,
+    (FIRING, "hurry"): FIRING,
     (FIRING, "calm"): FIRING,
     (FIRING, "recur"): FIRING,
     (FIRING, "acknowledge"): ACKNOWLEDGED,

@@ -1,0 +1,57 @@
+"""Everything else (chat, push, SMS), through Apprise. The channel's setting: `url` as env:NAME or file:PATH.
+
+An Apprise URL is a secret, so it is only ever given by reference. One target per call: for several it
+returns one boolean. Its False is `unknown`, for it may call a slow success a failure.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from alerts.notifiers.port import Notice, Outcome
+from tocsin.core.errors import WrongInput
+from tocsin.settings import reveal
+
+
+class AppriseNotifier:
+    """Sent: Apprise says so. Failed, for good: the URL cannot be used. Unknown: it says no, breaks, or
+    takes too long.
+    """
+
+    kind = "apprise"
+    honours_id = False
+
+    def __init__(self, timeout: timedelta = timedelta(seconds=20)) -> None:
+        self.time_limit = timeout
+
+    def send(self, notice: Notice) -> Outcome:
+        reference = notice.target.get("url")
+        try:
+            url = reveal(reference if isinstance(reference, str) else "")
+        except WrongInput as error:
+            return Outcome("failed", f"this channel is not set up: {error}", for_good=True)
+        outcomes: list[Outcome] = []
+        worker = threading.Thread(target=lambda: outcomes.append(_call(url, notice)), daemon=True)
+        worker.start()
+        worker.join(self.time_limit.total_seconds())
+        return outcomes[0] if outcomes else Outcome("unknown", "no answer within the time limit")
+
+
+def _call(url: str, notice: Notice) -> Outcome:
+    import apprise  # here: it is slow to import, and few channels need it
+
+    asset = apprise.AppriseAsset(app_id="Tocsin", async_mode=False, secure_logging=True)
+    target = apprise.Apprise(asset=asset)
+    if not target.add(url) or len(target) != 1:
+        return Outcome("failed", "the URL is none that Apprise knows, or more than one", for_good=True)
+    title = f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}"
+    try:
+        sent = target.notify(title=title, body=notice.text, body_format=apprise.NotifyFormat.TEXT)
+    except Exception as error:  # noqa: BLE001  # a plugin of Apprise may raise anything; what it did is not known
+        return Outcome("unknown", f"Apprise broke: {type(error).__name__}")
+    return (
+        Outcome("sent", "Apprise says sent")
+        if sent
+        else Outcome("unknown", "Apprise says not sent, which may be wrong")
+    )

@@ -1,0 +1,60 @@
+"""What a notifier is: one way to reach one person, with an honest outcome. `tests/contracts/notifiers.py`
+holds all to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One message to one person on one channel. `id` is the same at every attempt and never used for
+    another message.
+    """
+
+    id: str
+    alert_id: str
+    escalation_id: str | None
+    person_id: str
+    person: str
+    channel: str
+    target: Mapping[str, Any]  # the channel's own settings; secrets as env: or file: references
+    kind: str
+    severity: int
+    subject: str
+    text: str
+    html: str
+    facts: Mapping[str, Any]
+    created_at: datetime
+    attempt: int = 1
+    repeat_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended.
+
+    `sent`: the other side took it. `failed`: it certainly did not; `for_good` when trying again cannot help.
+    `unknown`: it may have. `detail` is one line without secrets.
+    """
+
+    status: Literal["sent", "failed", "unknown"]
+    detail: str
+    for_good: bool = False
+
+
+class Notifier(Protocol):
+    """Sends one notice to one target per call, and ends within `time_limit`. Thread-safe; raises nothing."""
+
+    kind: str
+    honours_id: bool
+    """The other side drops a second notice with the same id, so an unknown outcome may simply be tried
+    again.
+    """
+    time_limit: timedelta
+
+    def send(self, notice: Notice) -> Outcome: ...

@@ -1,0 +1,105 @@
+"""Signed webhooks, as Standard Webhooks (https://www.standardwebhooks.com) has them.
+
+The channel's settings: `url`, and `secret` as env:NAME or file:PATH (whsec_... or base64). `webhook-id` is
+the notice's id: the receiver drops what it has seen. Redirects are not followed; private addresses are
+refused unless listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import httpx
+import msgspec
+from standardwebhooks import Webhook
+
+from alerts.notifiers.port import Notice, Outcome
+from tocsin.core.clock import Clock, SystemClock, iso
+from tocsin.core.errors import WrongInput
+from tocsin.net import checked_client
+from tocsin.settings import reveal
+
+AGAIN = frozenset({408, 425, 429})
+"""Refusals that may pass; any other 4xx is for good."""
+
+
+class WebhookNotifier:
+    """Sent: 2xx. Failed: no connection, 5xx, 3xx, 4xx (410 and most others for good). Unknown: silence
+    after sending.
+    """
+
+    kind = "webhook"
+    honours_id = True
+
+    def __init__(
+        self,
+        allowed_private_networks: Sequence[str] = (),
+        timeout: timedelta = timedelta(seconds=10),
+        clock: Clock | None = None,
+    ) -> None:
+        self._allowed, self.time_limit, self._clock = (
+            tuple(allowed_private_networks),
+            timeout,
+            clock or SystemClock(),
+        )
+
+    def send(self, notice: Notice) -> Outcome:
+        try:
+            url, content, headers = self._request(notice)
+        except (WrongInput, ValueError, KeyError) as error:
+            return Outcome("failed", f"this webhook is not set up: {error}", for_good=True)
+        try:
+            with (
+                checked_client(self._allowed, self.time_limit, max_bytes=64 * 1024) as client,
+                client.stream("POST", url, content=content, headers=headers) as response,
+            ):
+                return _judged(response.status_code)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            return Outcome("failed", f"no connection: {error}")
+        except (WrongInput, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            return Outcome("failed", str(error), for_good=True)
+        except httpx.HTTPError as error:
+            return Outcome("unknown", f"sent, but no answer: {type(error).__name__}")
+
+    def _request(self, notice: Notice) -> tuple[str, bytes, dict[str, str]]:
+        url, reference = notice.target.get("url"), notice.target.get("secret")
+        if not isinstance(url, str) or not isinstance(reference, str):
+            raise WrongInput("it needs `url` and `secret` (env:NAME or file:PATH)")
+        now = self._clock.now()
+        body = {
+            "type": f"notice.{notice.kind}",
+            "timestamp": iso(now),
+            "data": {
+                "notice_id": notice.id,
+                "alert_id": notice.alert_id,
+                "escalation_id": notice.escalation_id,
+                "person": notice.person,
+                "severity": notice.severity,
+                "subject": notice.subject,
+                "text": notice.text,
+                "repeat_of": notice.repeat_of,
+                "facts": notice.facts,
+            },
+        }
+        content = msgspec.json.encode(body)
+        try:
+            signature = Webhook(reveal(reference)).sign(notice.id, now, content.decode("utf-8"))
+        except (ValueError, RuntimeError):
+            raise WrongInput(f"the secret that {reference!r} names is not base64 (whsec_...)") from None
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": notice.id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": signature,
+        }
+        return url, content, headers
+
+
+def _judged(status: int) -> Outcome:
+    if 200 <= status < 300:
+        return Outcome("sent", f"answered {status}")
+    if status == 410:
+        return Outcome("failed", "answered 410: the receiver is gone", for_good=True)
+    for_good = 300 <= status < 500 and status not in AGAIN
+    return Outcome("failed", f"answered {status}", for_good=for_good)
