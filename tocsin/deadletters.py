@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, tuple_
+from sqlalchemy import Connection, insert, select
 
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound, TocsinError, WrongInput
@@ -148,7 +148,8 @@ def list_dead_letters(
     if source is not None:
         query = query.where(d.c.source == source)
     if cursor is not None:
-        query = query.where(tuple_(d.c.at, d.c.id) < tuple_(*_position(cursor)))
+        at, id = _position(cursor)
+        query = query.where((d.c.at < at) | ((d.c.at == at) & (d.c.id < id)))
     found = [DeadLetter(**row._mapping) for row in conn.execute(query)]
     page = found[:limit]
     return page, f"{to_micros(page[-1].at)}.{page[-1].id}" if len(found) > limit else None

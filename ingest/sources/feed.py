@@ -18,6 +18,8 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
+from ssl import SSLContext
 from typing import Any
 
 import feedparser
@@ -134,7 +136,9 @@ class FeedSource:
         timeout = timedelta(seconds=ingest.fetch_timeout_s)
         deadline = time.monotonic() + ingest.fetch_timeout_s
         try:
-            with checked_client(ingest.allowed_private_networks, timeout, ingest.feed_max_bytes) as client:
+            with checked_client(
+                ingest.allowed_private_networks, timeout, ingest.feed_max_bytes, verify=_certificates()
+            ) as client:
                 client.max_redirects = MAX_REDIRECTS
                 with client.stream(
                     "GET", self._settings.url, headers=headers, follow_redirects=True
@@ -184,6 +188,12 @@ class FeedSource:
         if published and updated and updated > published:
             fields["edited_at"] = iso(updated)
         return fields
+
+
+@cache
+def _certificates() -> SSLContext:
+    """Loaded once: it takes longer than asking a feed."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class Parsed(msgspec.Struct, frozen=True):
