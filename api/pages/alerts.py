@@ -1,0 +1,93 @@
+"""Alerts: the list, and one alert with everything that makes it believed and everything that can be done with it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import select
+
+from alerts.states import STATUSES, possible
+from api.house import house_of
+from api.pages.card import card
+from api.pages.charts import Mark
+from api.pages.drawn import draw_day
+from api.pages.flash import flash_of
+from api.pages.may import may_on
+from api.pages.models import alerts_page
+from api.pages.render import draw, look
+from tocsin.core.signal import VOLUME
+from tocsin.store import schema as s
+
+router = APIRouter(include_in_schema=False)
+PAGE = 50
+LISTED = tuple(status for status in STATUSES if status != "candidate")
+
+
+@router.get("/alerts")
+def every_alert(request: Request) -> Response:
+    """The newest first; filters and the cursor come in the query, and what cannot be read there counts as not given."""
+    asked = request.query_params
+    status = asked.get("status") if asked.get("status") in ("live", *LISTED) else None
+    severity = int(asked["severity"]) if asked.get("severity") in ("1", "2", "3", "4") else None
+    monitor = asked.get("monitor", "")[:64] or None
+    with house_of(request).store.read() as conn:
+        seen = look(request, conn)
+        items, more = alerts_page(
+            conn, status=status, severity=severity, monitor=monitor, cursor=asked.get("cursor"), limit=PAGE
+        )
+        d = s.definitions
+        monitors = conn.execute(
+            select(d.c.id, d.c.name)
+            .where(d.c.kind == "monitor", d.c.deleted_at.is_(None))
+            .order_by(d.c.name)
+            .limit(1000)
+        ).all()
+    kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": more}
+    following = (
+        "/alerts?" + urlencode({name: value for name, value in kept.items() if value}) if more else None
+    )
+    return draw(
+        seen,
+        "alerts.html",
+        items=items,
+        more=following,
+        wanted=status,
+        severity=severity,
+        monitor=monitor,
+        monitors=monitors,
+        statuses=LISTED,
+        may_acknowledge=False,
+    )
+
+
+@router.get("/alerts/{id}")
+def one_alert(request: Request, id: str) -> Response:
+    """What, where, since when, why, the posts, the record, and the buttons that are possible now."""
+    house = house_of(request)
+    with house.store.read() as conn:
+        seen = look(request, conn)
+        about = card(conn, id, house.now())
+    a, mark = about.alert, None
+    if a.evidence and a.kind == VOLUME:
+        mark = Mark(a.evidence.window_start, a.evidence.window_end, seen.words.say("judged"))
+    actions = set(possible(a.status))
+    flash, bad = flash_of(request, seen.words)
+    return draw(
+        seen,
+        "alert.html",
+        card=about,
+        can={
+            "acknowledge": "acknowledge" in actions,
+            "escalate": "escalate" in actions,
+            "dismiss": "dismiss" in actions,
+            "snooze": "snooze" in actions,
+            "resolve": "resolve" in actions,
+            "reopen": "reopen" in actions,
+            "severity": "raise" in actions,
+        },
+        may=may_on(seen.who, "/alerts/{id}"),
+        drawn=draw_day(about.chart, seen.words, a.monitor, mark),
+        flash=flash,
+        flash_bad=bad,
+    )

@@ -1,0 +1,32 @@
+"""What was just done, said once at the top of the page that a form leads back to. The address carries a key, never words."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from api.pages.words import Words
+
+DONE = {
+    "acknowledge": "Acknowledged. It is yours now.",
+    "already": "Somebody had acknowledged it already: see below who.",
+    "escalate": "Escalated. PR or Legal have it in their queue.",
+    "dismiss": "Dismissed.",
+    "snooze": "Snoozed.",
+    "resolve": "Resolved.",
+    "reopen": "Reopened.",
+    "severity": "The severity was changed.",
+    "note": "The note is on record.",
+    "claim": "Claimed. It is yours now.",
+    "review": "The review has begun.",
+    "assess": "The assessment is on record.",
+    "decide": "The decision is on record.",
+    "release": "Marked as released.",
+    "close": "Closed.",
+    "withdraw": "Withdrawn.",
+}
+
+
+def flash_of(request: Request, words: Words) -> tuple[str, bool]:
+    """The words for the address's `done`, and whether they are bad news."""
+    key = request.query_params.get("done", "")
+    return (words.say(DONE[key]) if key in DONE else ""), key == "already"

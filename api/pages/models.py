@@ -1,0 +1,419 @@
+"""What the overview shows, read from the store in a handful of queries whatever the number of monitors.
+
+All times are aware and UTC; shares are 0..1 or None where nothing was scored. Counts of the last day come from the stored
+readings (one row per monitor and window), those of the last hour from the tallies.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Row, cast, func, select, type_coerce
+
+from tocsin.core.clock import from_micros, minute_of, to_micros
+from tocsin.core.signal import VOLUME, Evidence, Facts, evidence_from, facts_from
+from tocsin.definitions import Monitor, SourceDef
+from tocsin.store import schema as s
+from tocsin.store.defined import listed
+
+DAY = timedelta(hours=24)
+SLOT = timedelta(minutes=15)  # of the sparklines: three windows
+SLOT_US = 15 * 60 * 1_000_000
+FRESH = timedelta(minutes=30)
+ASIDE_FOR = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert in a list. `facts` and `evidence` are None where what is stored cannot be read by this version."""
+
+    id: str
+    monitor_id: str
+    monitor: str
+    kind: str
+    status: str
+    severity: int
+    reason: str | None
+    opened_at: datetime
+    updated_at: datetime
+    calmed_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    ack_expires_at: datetime | None
+    snoozed_until: datetime | None
+    resolved_at: datetime | None
+    next_step_at: datetime | None
+    score: float
+    drill: bool
+    live: bool
+    version: int
+    facts: Facts | None
+    evidence: Evidence | None
+
+    @property
+    def since(self) -> datetime:
+        return self.evidence.since if self.evidence else self.opened_at
+
+    @property
+    def calmed_unacknowledged(self) -> bool:
+        return self.live and self.calmed_at is not None and self.acknowledged_at is None
+
+    @property
+    def needs_answer(self) -> bool:
+        return self.live and self.status == "firing"
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The last 24 hours of one monitor in slots of 15 minutes; None where no window was closed."""
+
+    counts: tuple[int | None, ...]
+    over: tuple[bool, ...]
+    count: int
+    negative: int
+    scored: int
+
+    @property
+    def negative_share(self) -> float | None:
+        return self.negative / self.scored if self.scored else None
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorRow:
+    """A monitor in a list. `state` is warm, learning, waiting (nothing judged yet) or off."""
+
+    id: str
+    name: str
+    query: str
+    policy: str
+    state: str
+    day: Day
+    last_hour: int
+    observed: float | None
+    expected: float | None
+    alerts: tuple[int, ...]  # severities, the worst first
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source and whether it is heard. `state` is ok, waiting, silent, failing or off."""
+
+    name: str
+    kind: str
+    state: str
+    last_event_at: datetime | None
+    last_success_at: datetime | None
+    next_fetch_at: datetime | None
+    lag: timedelta | None
+    received: int
+    rejected: int
+    error: str | None
+    expected_every: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A part that says of itself that it is not well."""
+
+    component: str
+    state: str
+    at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """What every page must say: the mode, and what is not well."""
+
+    mode: str = "live"
+    troubles: tuple[Trouble, ...] = ()
+
+    @property
+    def blind(self) -> bool:
+        return any(t.state == "blind" for t in self.troubles)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole overview."""
+
+    live: tuple[AlertRow, ...]
+    calmed: tuple[AlertRow, ...]
+    suppressed: tuple[AlertRow, ...]
+    monitors: tuple[MonitorRow, ...]
+    sources: tuple[SourceRow, ...]
+    open_escalations: int = 0
+    overdue_escalations: int = 0
+    people_can_be_paged: bool = field(default=True)
+
+
+def banner(conn: Connection) -> Banner:
+    """Two queries, made for every page."""
+    mode = conn.execute(select(s.meta.c.value).where(s.meta.c.key == "mode")).scalar_one_or_none() or "live"
+    h = s.health
+    found = conn.execute(select(h).where(h.c.state != "ok").order_by(h.c.state, h.c.component).limit(20))
+    return Banner(mode, tuple(Trouble(r.component, r.state, r.at, _plain(r.detail)) for r in found))
+
+
+def overview(conn: Connection, now: datetime) -> Overview:
+    """Everything on `/` but the banner."""
+    a, e = s.alerts, s.escalations
+    unresolved = [alert_row(r) for r in conn.execute(select(a).where(a.c.live.is_not(None)).limit(500))]
+    aside = [
+        alert_row(r)
+        for r in conn.execute(
+            select(a)
+            .where(a.c.live.is_(None), a.c.opened_at >= now - ASIDE_FOR, a.c.status == "suppressed")
+            .order_by(a.c.opened_at.desc())
+            .limit(50)
+        )
+    ]
+    shown = [r for r in unresolved if r.status not in ("candidate", "suppressed")]
+    calmed = tuple(r for r in shown if r.calmed_unacknowledged)
+    live = sorted(
+        (r for r in shown if not r.calmed_unacknowledged),
+        key=lambda r: (not r.needs_answer, r.severity, r.opened_at),
+    )
+    queue = conn.execute(
+        select(func.count(), func.count(e.c.id).filter(e.c.deadline_at < now)).where(e.c.closed_at.is_(None))
+    ).one()
+    per_monitor: dict[str, list[int]] = defaultdict(list)
+    for row in live:
+        per_monitor[row.monitor_id].append(row.severity)
+    return Overview(
+        live=tuple(live),
+        calmed=calmed,
+        suppressed=(*(r for r in unresolved if r.status == "suppressed"), *aside),
+        monitors=monitor_rows(conn, now, per_monitor),
+        sources=source_rows(conn, now),
+        open_escalations=queue[0],
+        overdue_escalations=queue[1],
+    )
+
+
+def monitor_rows(
+    conn: Connection, now: datetime, alerts: Mapping[str, Sequence[int]]
+) -> tuple[MonitorRow, ...]:
+    """Every monitor with its day, those with the worst live alert first: four queries in all. `alerts` has the severities of
+    each monitor's live alerts."""
+    monitors = listed(conn, Monitor)
+    ids = [m.id for m in monitors]
+    days = last_days(conn, ids, now)
+    latest = _latest_readings(conn, ids, now)
+    hour = _last_hour(conn, now)
+    rows = []
+    for m in monitors:
+        reading = latest.get(m.id)
+        state = "off" if not m.value.enabled else reading.state if reading is not None else "waiting"
+        rows.append(
+            MonitorRow(
+                id=m.id,
+                name=m.name,
+                query=m.value.query,
+                policy=m.value.policy,
+                state=state,
+                day=days[m.id],
+                last_hour=hour.get(m.id, 0),
+                observed=reading.observed if reading is not None else None,
+                expected=reading.expected if reading is not None else None,
+                alerts=tuple(sorted(alerts.get(m.id, ()))),
+            )
+        )
+    return tuple(sorted(rows, key=lambda r: (r.alerts[:1] or (9,), r.name.casefold())))
+
+
+def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, Day]:
+    """The last 24 hours of each of these monitors: one query over the closed windows."""
+    r = s.readings
+    last_slot = to_micros(now) // SLOT_US
+    first_slot = last_slot - int(DAY / SLOT) + 1
+    start = _slot_start(first_slot)
+    slot = _slots(r.c.window_start).label("slot")
+    found = conn.execute(
+        select(
+            r.c.monitor_id,
+            slot,
+            func.sum(r.c.count).label("n"),
+            func.sum(r.c.negative).label("negative"),
+            func.sum(r.c.scored).label("scored"),
+            func.max(cast(r.c.over, Integer)).label("over"),
+        )
+        .where(r.c.monitor_id.in_(ids), r.c.kind == VOLUME, r.c.window_start >= start)
+        .group_by(r.c.monitor_id, slot)
+    )
+    per: dict[str, dict[int, Any]] = defaultdict(dict)
+    for row in found:
+        per[row.monitor_id][row.slot] = row
+    return {id: _day(per[id], range(first_slot, last_slot + 1)) for id in ids}
+
+
+def source_rows(conn: Connection, now: datetime) -> tuple[SourceRow, ...]:
+    """Every source that is defined or has ever brought something: two queries."""
+    states = {r.name: r for r in conn.execute(select(s.source_state).limit(1000))}
+    rows = []
+    for d in listed(conn, SourceDef):
+        every = timedelta(minutes=d.value.expected_every_minutes) if d.value.expected_every_minutes else None
+        rows.append(_source(d.name, d.value.kind, d.value.enabled, every, states.pop(d.name, None), now))
+    rows += [_source(name, "pushed", True, None, row, now) for name, row in states.items()]
+    order = {"failing": 0, "silent": 1, "waiting": 2, "ok": 3, "off": 4}
+    return tuple(sorted(rows, key=lambda r: (order[r.state], r.name.casefold())))
+
+
+def alert_row(row: Row[Any]) -> AlertRow:
+    """The stored row, with its facts and evidence read."""
+    return AlertRow(
+        id=row.id,
+        monitor_id=row.monitor_id,
+        monitor=row.monitor,
+        kind=row.kind,
+        status=row.status,
+        severity=row.severity,
+        reason=row.reason,
+        opened_at=row.opened_at,
+        updated_at=row.updated_at,
+        calmed_at=row.calmed_at,
+        acknowledged_at=row.acknowledged_at,
+        acknowledged_by=row.acknowledged_by,
+        ack_expires_at=row.ack_expires_at,
+        snoozed_until=row.snoozed_until,
+        resolved_at=row.resolved_at,
+        next_step_at=row.next_step_at,
+        score=row.score,
+        drill=bool(row.drill),
+        live=row.live is not None,
+        version=row.version,
+        facts=_read(facts_from, row.facts),
+        evidence=_read(evidence_from, row.evidence),
+    )
+
+
+def alerts_page(
+    conn: Connection,
+    *,
+    status: str | None,
+    severity: int | None,
+    monitor: str | None,
+    cursor: str | None,
+    limit: int,
+) -> tuple[list[AlertRow], str | None]:
+    """Alerts, the newest first, and the cursor of the next page (None: there is none). An unreadable cursor begins anew."""
+    a = s.alerts
+    query = select(a).order_by(a.c.opened_at.desc(), a.c.id.desc()).limit(limit + 1)
+    if status == "live":
+        query = query.where(a.c.live.is_not(None))
+    elif status:
+        query = query.where(a.c.status == status)
+    if severity:
+        query = query.where(a.c.severity == severity)
+    if monitor:
+        query = query.where(a.c.monitor_id == monitor)
+    at, _, id = (cursor or "").partition("~")
+    if at.isascii() and at.isdigit() and len(at) < 18 and id:
+        before = _slot_start(0) + timedelta(microseconds=int(at))
+        query = query.where((a.c.opened_at < before) | ((a.c.opened_at == before) & (a.c.id < id)))
+    found = conn.execute(query).all()
+    more = f"{to_micros(found[limit - 1].opened_at)}~{found[limit - 1].id}" if len(found) > limit else None
+    return [alert_row(row) for row in found[:limit]], more
+
+
+# -- pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _slots(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """The number of the 15-minute slot that a stored time falls in; on whole integers every engine divides alike."""
+    return type_coerce(column, BigInteger) // SLOT_US
+
+
+def _slot_start(slot: int) -> datetime:
+    return from_micros(slot * SLOT_US)
+
+
+def _day(rows: Mapping[int, Any], slots: range) -> Day:
+    there = [rows.get(n) for n in slots]
+    return Day(
+        counts=tuple(int(r.n) if r is not None else None for r in there),
+        over=tuple(bool(r.over) if r is not None else False for r in there),
+        count=sum(int(r.n) for r in there if r is not None),
+        negative=sum(int(r.negative) for r in there if r is not None),
+        scored=sum(int(r.scored) for r in there if r is not None),
+    )
+
+
+def _latest_readings(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, Any]:
+    r = s.readings
+    newest = (
+        select(r.c.monitor_id, func.max(r.c.window_start).label("at"))
+        .where(r.c.monitor_id.in_(ids), r.c.kind == VOLUME, r.c.window_start >= now - DAY)
+        .group_by(r.c.monitor_id)
+        .subquery()
+    )
+    found = conn.execute(
+        select(r.c.monitor_id, r.c.state, r.c.observed, r.c.expected)
+        .join(newest, (newest.c.monitor_id == r.c.monitor_id) & (newest.c.at == r.c.window_start))
+        .where(r.c.kind == VOLUME)
+    )
+    latest: dict[str, Any] = {}
+    for row in found:
+        latest[row.monitor_id] = row
+    return latest
+
+
+def _last_hour(conn: Connection, now: datetime) -> dict[str, int]:
+    t = s.tallies
+    found = conn.execute(
+        select(t.c.monitor_id, func.sum(t.c.count))
+        .where(t.c.minute > minute_of(now) - 60, t.c.minute <= minute_of(now))
+        .group_by(t.c.monitor_id)
+    )
+    return {monitor: int(n) for monitor, n in found}
+
+
+def _source(
+    name: str, kind: str, enabled: bool, every: timedelta | None, row: Row[Any] | None, now: datetime
+) -> SourceRow:
+    last_event = row.last_event_at if row is not None else None
+    lag = max(timedelta(), now - last_event) if last_event else None
+    if not enabled:
+        state = "off"
+    elif row is not None and row.failures > 0:
+        state = "failing"
+    elif every is not None and lag is not None and lag > 3 * every:
+        state = "silent"
+    elif last_event is None and (row is None or row.last_success_at is None):
+        state = "waiting"
+    else:
+        state = "ok"
+    return SourceRow(
+        name=name,
+        kind=kind,
+        state=state,
+        last_event_at=last_event,
+        last_success_at=row.last_success_at if row is not None else None,
+        next_fetch_at=row.next_fetch_at if row is not None else None,
+        lag=lag,
+        received=int(row.received) if row is not None else 0,
+        rejected=int(row.rejected) if row is not None else 0,
+        error=row.last_error if row is not None and row.failures else None,
+        expected_every=every,
+    )
+
+
+def _read(reader: Any, value: object) -> Any:
+    try:
+        return reader(value)
+    except (
+        ValueError
+    ):  # msgspec.ValidationError is one: written by another version; the alert itself must still be shown
+        return None
+
+
+def _plain(detail: object) -> str:
+    """The words of a health detail: its message where it has one, else its fields."""
+    if isinstance(detail, dict):
+        said = detail.get("message") or detail.get("reason")
+        return str(said) if said else ", ".join(f"{k}: {v}" for k, v in sorted(detail.items()))[:300]
+    return "" if detail is None else str(detail)[:300]

@@ -1,0 +1,218 @@
+"""Monitors: the list, one with its chart and its query explained, and the form that makes or changes one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy import Connection, select
+
+from api.house import form_of, house_of, principal_of
+from api.pages.card import day_chart
+from api.pages.drawn import draw_day
+from api.pages.may import may
+from api.pages.models import alerts_page, monitor_rows
+from api.pages.render import Look, draw, look
+from tocsin.core.errors import Conflict
+from tocsin.definitions import Monitor, Policy
+from tocsin.query import QueryError, explain, parse_query
+from tocsin.store import schema as s
+from tocsin.store.defined import Defined, find, listed, save
+
+router = APIRouter(include_in_schema=False)
+LISTS = ("languages", "tier1")
+BLANK = {
+    "name": "",
+    "query": "",
+    "languages": "",
+    "timezone": "UTC",
+    "policy": "default",
+    "false_alerts_per_week": "1",
+    "influential_followers": "100000",
+    "tier1": "",
+    "enabled": "1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with one field; `pointer` shows the place in the text."""
+
+    message: str
+    pointer: str = ""
+
+
+@router.get("/monitors")
+def every_monitor(request: Request) -> Response:
+    """All of them, with their day."""
+    house = house_of(request)
+    a = s.alerts
+    with house.store.read() as conn:
+        seen = look(request, conn)
+        alerts: dict[str, list[int]] = defaultdict(list)
+        for monitor, severity in conn.execute(
+            select(a.c.monitor_id, a.c.severity).where(a.c.live.is_not(None), a.c.calmed_at.is_(None))
+        ):
+            alerts[monitor].append(severity)
+        rows = monitor_rows(conn, house.now(), alerts)
+    return draw(seen, "monitors.html", o={"monitors": rows}, may_define=may(seen.who, "/monitors/new"))
+
+
+@router.get("/monitors/new")
+def blank_form(request: Request) -> Response:
+    """The form, empty but for the defaults."""
+    with house_of(request).store.read() as conn:
+        seen = look(request, conn)
+        policies = _policies(conn)
+    zone = seen.words.zone.key
+    return _form(seen, {**BLANK, "timezone": zone}, policies, {})
+
+
+@router.post("/monitors/new")
+def make(request: Request) -> Response:
+    """A new monitor; what is wrong with it is shown at its field."""
+    return _save(request, None)
+
+
+@router.get("/monitors/{id}")
+def one_monitor(request: Request, id: str) -> Response:
+    """What it listens for, its day, its settings, its last alerts."""
+    house = house_of(request)
+    with house.store.read() as conn:
+        seen = look(request, conn)
+        monitor = find(conn, Monitor, id[:256])
+        points = day_chart(conn, monitor.id, house.now())
+        items, _ = alerts_page(conn, status=None, severity=None, monitor=monitor.id, cursor=None, limit=10)
+    return draw(
+        seen,
+        "monitor.html",
+        m=monitor,
+        explained=_explained(monitor),
+        drawn=draw_day(points, seen.words, monitor.name),
+        items=items,
+        may_define=may(seen.who, "/monitors/new"),
+        flash=seen.words.say("Saved.") if request.query_params.get("done") == "saved" else "",
+    )
+
+
+@router.get("/monitors/{id}/edit")
+def filled_form(request: Request, id: str) -> Response:
+    """The form with what is stored."""
+    with house_of(request).store.read() as conn:
+        seen = look(request, conn)
+        monitor = find(conn, Monitor, id[:256])
+        policies = _policies(conn)
+    return _form(seen, _as_form(monitor.value), policies, {}, monitor)
+
+
+@router.post("/monitors/{id}")
+def change(request: Request, id: str) -> Response:
+    """Change it, if nobody else did since the form was read."""
+    return _save(request, id[:256])
+
+
+# -- pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _save(request: Request, id: str | None) -> Response:
+    house, who, form = house_of(request), principal_of(request), form_of(request)
+    value, faults = _checked(form)
+    with house.store.read() as conn:
+        seen = look(request, conn)
+        policies = _policies(conn)
+        present = find(conn, Monitor, id) if id else None
+    if value is not None and value.policy not in (policies or ["default"]):
+        faults = {"policy": Fault(seen.words.say("There is no policy of that name."))}
+    if value is None or faults:
+        return _form(seen, {**BLANK, "enabled": "", **form}, policies, faults, present, status=422)
+    try:
+        with house.store.write() as conn:
+            if present is None and any(one.name == value.name for one in listed(conn, Monitor)):
+                raise Conflict(seen.words.say("There is a monitor of that name already."))
+            version = _version(form)
+            saved = save(
+                conn, value, now=house.now(), actor=who.label, id=id, expected_version=version if id else None
+            )
+    except Conflict as error:
+        faults = {"": Fault(str(error))}
+        return _form(seen, {**BLANK, "enabled": "", **form}, policies, faults, present, status=409)
+    return RedirectResponse(f"/monitors/{saved.id}?done=saved", 303)
+
+
+def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]:
+    """The monitor that the form describes, or what is wrong with it, by field."""
+    raw: dict[str, Any] = {name: form.get(name, "").strip() for name in BLANK}
+    for name in LISTS:
+        raw[name] = tuple(part for part in raw[name].replace(",", " ").split() if part)
+    raw["false_alerts_per_week"] = raw["false_alerts_per_week"].replace(",", ".")
+    raw["enabled"] = form.get("enabled") == "1"
+    faults: dict[str, Fault] = {}
+    try:
+        parse_query(raw["query"])
+    except QueryError as error:
+        message, _, pointer = str(error).partition("\n")
+        faults["query"] = Fault(message, pointer)
+        raw["query"] = "placeholder"  # so that the other fields are checked too
+    try:
+        value = Monitor.model_validate(raw)
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False):
+            name = str(one["loc"][0]) if one["loc"] else ""
+            faults.setdefault(name, Fault(str(one["msg"]).removeprefix("Value error, ")))
+        return None, faults
+    return (None if faults else value), faults
+
+
+def _form(
+    seen: Look,
+    form: Mapping[str, str],
+    policies: list[str],
+    faults: Mapping[str, Fault],
+    monitor: Defined[Monitor] | None = None,
+    status: int = 200,
+) -> Response:
+    return draw(
+        seen,
+        "monitor_form.html",
+        status=status,
+        form=form,
+        policies=policies or ["default"],
+        faults=faults,
+        id=monitor.id if monitor else None,
+        version=_version(form) or (monitor.version if monitor else None),
+    )
+
+
+def _as_form(value: Monitor) -> dict[str, str]:
+    return {
+        "name": value.name,
+        "query": value.query,
+        "languages": ", ".join(value.languages),
+        "timezone": value.timezone,
+        "policy": value.policy,
+        "false_alerts_per_week": f"{value.false_alerts_per_week:g}",
+        "influential_followers": str(value.influential_followers),
+        "tier1": ", ".join(value.tier1),
+        "enabled": "1" if value.enabled else "",
+    }
+
+
+def _policies(conn: Connection) -> list[str]:
+    return [one.name for one in listed(conn, Policy)]
+
+
+def _version(form: Mapping[str, str]) -> int | None:
+    text = form.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _explained(monitor: Defined[Monitor]) -> str:
+    try:
+        return explain(parse_query(monitor.value.query))
+    except QueryError:
+        return ""  # stored by a version that knew more words; the query itself is shown

@@ -1,0 +1,77 @@
+"""A refusal as a page: what happened, and the next move."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from fastapi import Request, Response
+
+from api.house import house_of, visitor_of
+from api.pages.models import Banner
+from api.pages.render import Look, draw, look
+from api.pages.speech import chosen, speech
+from api.pages.words import Words
+from api.problems import Problem
+from tocsin.core.errors import TocsinError
+
+TITLES = {
+    401: "Sign in first",
+    403: "Not for you to do",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Not possible any more",
+    412: "Somebody changed it",
+    413: "Too large",
+    422: "That cannot be used",
+    429: "Too many requests",
+    500: "Something went wrong on our side",
+    503: "Not just now",
+}
+ADVICE = {
+    403: "If you need to, ask an administrator for another role.",
+    409: "Look at it again: the buttons show what is possible now.",
+    412: "Look at it again, then decide; nothing of yours was written.",
+    429: "Wait a little and try again.",
+    500: "The log has it under the request's id; alerts go on being raised and paged.",
+    503: "Nothing was half done. Try again in a few seconds.",
+}
+
+
+def draw_problem(request: Request, problem: Problem) -> Response:
+    """The problem in the style of the page. It needs no store: it must be drawn also when that is what is away."""
+    seen = _seen(request)
+    title = TITLES.get(problem.status, "That did not work")
+    back = _back(request) if request.method == "POST" and problem.status in (403, 409, 412, 422) else None
+    return draw(
+        seen,
+        "problem.html",
+        status=problem.status,
+        headers=problem.headers,
+        title=seen.words.say(title),
+        detail=problem.detail,
+        advice=seen.words.say(ADVICE[problem.status]) if problem.status in ADVICE else "",
+        faults=problem.errors,
+        back=back,
+        request_id=request.scope.get("state", {}).get("request_id"),
+        code=problem.status,
+    )
+
+
+def _seen(request: Request) -> Look:
+    house = house_of(request)
+    try:
+        with house.store.read() as conn:
+            return look(request, conn)
+    except TocsinError:
+        words = Words(
+            speech(chosen(None, request.headers.get("accept-language"))), ZoneInfo("UTC"), house.now()
+        )
+        return Look(request, house, visitor_of(request), words, Banner())
+
+
+def _back(request: Request) -> str | None:
+    """The page that the form was on, of our own: /alerts/ID/escalate came from /alerts/ID."""
+    path = urlsplit(str(request.url)).path
+    parts = path.split("/")
+    return "/".join(parts[:3]) if len(parts) == 4 and parts[1] in ("alerts", "escalations") else None

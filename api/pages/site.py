@@ -1,0 +1,40 @@
+"""The page, added to the app: its routes, its static files, and its way of drawing a refusal."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from api.pages import acts, alerts, doors, escalations, monitors, overview
+from api.pages.problem import draw_problem
+from api.pages.render import STATIC
+
+
+class Lasting(StaticFiles):
+    """Static files whose address carries their content's hash: a browser may keep them for a year."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def kept(message: dict[str, object]) -> None:
+            if message["type"] == "http.response.start" and b"v=" in scope.get("query_string", b""):
+                headers = [h for h in message["headers"] if h[0].lower() != b"cache-control"]  # type: ignore[attr-defined]  # ASGI's
+                message["headers"] = [*headers, (b"cache-control", b"public, max-age=31536000, immutable")]
+            await send(message)
+
+        await super().__call__(scope, receive, kept)  # type: ignore[arg-type]  # a message is a mapping
+
+
+def add_pages(app: FastAPI) -> None:
+    """Give the app the page. Rules for every route: `PAGES` in `api.doors.rules`."""
+    for router in (
+        overview.router,
+        alerts.router,
+        acts.router,
+        escalations.router,
+        monitors.router,
+        doors.router,
+    ):
+        app.router.routes.extend(router.routes)
+    app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))
+    app.state.draw_problem = draw_problem

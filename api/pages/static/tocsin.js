@@ -1,0 +1,78 @@
+// Small comforts; every page works without this file. It keeps the overview and the queue fresh, relative times true,
+// and lets the key "a" find the Acknowledge button.
+(() => {
+  "use strict";
+  const live = document.body.dataset.live;
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "a" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const button = document.querySelector("button[data-ack]");
+    if (button) { button.focus(); event.preventDefault(); }
+  });
+
+  // a form is sent once: a second tap of a tired thumb does nothing
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
+
+  if (!live || !window.fetch) return;
+
+  let tag = "";
+  let busy = false;
+  let wanted = 0;
+
+  const opened = (root) => new Set([...root.querySelectorAll("details[open] > summary")].map((one) => one.textContent.trim().replace(/\d+/g, "")));
+
+  function put(fresh) {
+    for (const section of document.querySelectorAll("main > section[id]")) {
+      const next = fresh.getElementById(section.id);
+      if (!next || next.innerHTML === section.innerHTML) continue;
+      if (section.contains(document.activeElement) || section.querySelector("form[data-sent]")) continue;
+      const kept = opened(section);
+      section.replaceChildren(...next.childNodes);
+      section.querySelectorAll("details > summary").forEach((one) => {
+        if (kept.has(one.textContent.trim().replace(/\d+/g, ""))) one.parentElement.open = true;
+      });
+    }
+    document.title = fresh.title;
+    const old = document.querySelectorAll(".ribbon");
+    const now = fresh.querySelectorAll(".ribbon");
+    if ([...old].map((r) => r.outerHTML).join() !== [...now].map((r) => r.outerHTML).join()) {
+      old.forEach((r) => r.remove());
+      document.querySelector(".skip").after(...now);
+    }
+  }
+
+  async function refresh() {
+    if (busy || document.hidden) return;
+    busy = true;
+    try {
+      const answer = await fetch(location.href, { headers: tag ? { "If-None-Match": tag, Accept: "text/html" } : { Accept: "text/html" }, cache: "no-store" });
+      if (answer.status === 200) {
+        tag = answer.headers.get("ETag") || "";
+        put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      } else if (answer.status === 401) location.reload();
+    } catch { /* the next turn tries again */ } finally { busy = false; }
+  }
+
+  function soon() {
+    clearTimeout(wanted);
+    wanted = setTimeout(refresh, 700);
+  }
+
+  setInterval(refresh, 20000);
+  document.addEventListener("visibilitychange", soon);
+  if (window.EventSource) {
+    const events = new EventSource("/v1/events");
+    events.onmessage = soon;
+    const alert = "open fire update worsen suppress merge part calm recur step hold expire wake raise lower supersede acknowledge snooze dismiss escalate stand_down resolve reopen note".split(" ");
+    const item = "open escalate claim release_claim reassign review assess clear_part clear reject release close withdraw note overdue".split(" ");
+    for (const kind of ["reset", ...alert.map((k) => "alert." + k), ...item.map((k) => "escalation." + k)]) events.addEventListener(kind, soon);
+    window.addEventListener("pagehide", () => events.close());
+  }
+})();
