@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, and_, func, or_, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 
-from alerts import service, states
+from alerts import service, views
 from alerts.actor import Actor
-from alerts.alert import Alert, from_row, get
+from alerts.alert import Alert, get
 from alerts.context import Context
 from api.caching import alerts_state, fresh_or_304, list_tag, stored_state, version_tag
 from api.doors.principal import Principal
@@ -20,16 +20,12 @@ from api.paging import Cursor, Limit, Page, decode_cursor, page_of, wrong
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
 from api.writing import IfMatch, OnlyOnce, create_once, wanted_version
-from tocsin.core.clock import from_micros, minute_of, to_micros
-from tocsin.definitions import Monitor
+from tocsin.core.clock import minute_of
 from tocsin.links import page_address
 from tocsin.store import schema as s
-from tocsin.store.defined import find
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
-# What a person can do, of all arrows of the state machine; each has a route of this name.
-ACTIONS = ("acknowledge", "snooze", "dismiss", "merge", "escalate", "resolve", "reopen")
 Status = Literal[
     "candidate",
     "suppressed",
@@ -56,6 +52,9 @@ class AlertOut(BaseModel):
     status: Status
     severity: int = Field(description="1 crisis, 2 escalate, 3 review, 4 watch.")
     reason: str | None
+    severity_name: str
+    reasons: list[str] = Field(description="Why the severity is what it is.")
+    acknowledge_by: datetime | None
     open: bool
     calmed_unacknowledged: bool = Field(description="It is over, and nobody has looked at it.")
     opened_at: datetime
@@ -90,6 +89,15 @@ class TimelineEntry(BaseModel):
     detail: Any
 
 
+class Receipt(BaseModel):
+    """How one attempt ended."""
+
+    attempt: int
+    at: datetime
+    outcome: Literal["sent", "failed", "unknown"]
+    detail: str
+
+
 class NoticeOut(BaseModel):
     """Somebody was to be told: whom, how, and what came of it."""
 
@@ -104,6 +112,7 @@ class NoticeOut(BaseModel):
     due_at: datetime
     ended_at: datetime | None
     subject: str
+    receipts: list[Receipt]
 
 
 class Live(BaseModel):
@@ -188,14 +197,8 @@ class Escalated(BaseModel):
 
 
 def alert_out(alert: Alert) -> dict[str, Any]:
-    """An alert as the API shows it."""
-    names = AlertOut.model_fields.keys() - {"open", "actions", "calmed_unacknowledged"}
-    allowed = states.possible(alert.status)
-    return {name: getattr(alert, name) for name in names} | {
-        "open": alert.is_open,
-        "calmed_unacknowledged": alert.calmed_unacknowledged,
-        "actions": [action for action in ACTIONS if action in allowed],
-    }
+    """An alert as the API shows it; the response's model leaves out what is not its business."""
+    return views.alert_view(alert)
 
 
 def actor_of(who: Principal) -> Actor:
@@ -209,41 +212,29 @@ def list_alerts(
     response: Response,
     house: InHouse,
     who: Who,
-    open: Annotated[
-        bool | None, Query(description="Only unresolved ones (true), or only resolved ones (false).")
+    status: Annotated[
+        list[Status | Literal["open", "unanswered", "any"]] | None,
+        Query(max_length=12, description="May be given again. open: all that somebody may have to act on."),
     ] = None,
-    status: Annotated[list[Status] | None, Query(max_length=9)] = None,
-    severity: Annotated[int | None, Query(ge=1, le=4, description="This one and worse.")] = None,
+    severity: Annotated[list[Annotated[int, Field(ge=1, le=4)]] | None, Query(max_length=4)] = None,
     monitor: Annotated[str | None, Query(max_length=256, description="Id or name.")] = None,
+    kind: Annotated[str | None, Query(max_length=32)] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Any:
     """The newest first."""
-    after = decode_cursor(cursor, int, str)
-    a = s.alerts
-    statement = select(a).order_by(a.c.opened_at.desc(), a.c.id)
-    if open is not None:
-        statement = statement.where(a.c.live.is_not(None) if open else a.c.live.is_(None))
-    if status:
-        statement = statement.where(a.c.status.in_(status))
-    if severity is not None:
-        statement = statement.where(a.c.severity <= severity)
-    if after is not None:
-        at = from_micros(after[0])
-        statement = statement.where(or_(a.c.opened_at < at, and_(a.c.opened_at == at, a.c.id > after[1])))
     with house.store.read() as conn:
         fresh_or_304(request, response, list_tag(request, who, alerts_state(conn)))
-        if monitor is not None:
-            statement = statement.where(a.c.monitor_id == _monitor_id(conn, monitor))
-        found = conn.execute(statement.limit(limit + 1)).all()
-    rows, more = page_of(found, limit, lambda row: (to_micros(row.opened_at), row.id))
-    return {"items": [alert_out(from_row(row)) for row in rows], "next_cursor": more}
-
-
-def _monitor_id(conn: Connection, monitor: str) -> str:
-    """Also of a monitor that has ended: its alerts stay."""
-    known = conn.execute(select(s.alerts.c.id).where(s.alerts.c.monitor_id == monitor).limit(1)).first()
-    return monitor if known is not None else find(conn, Monitor, monitor).id
+        page = views.list_alerts(
+            conn,
+            status=status or (),
+            severity=severity or (),
+            monitor=monitor,
+            kind=kind,
+            limit=limit,
+            cursor=cursor,
+        )
+    return {"items": page.items, "next_cursor": page.next_cursor}
 
 
 @router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})
@@ -330,40 +321,20 @@ def timeline(
 ) -> Any:
     """The oldest first."""
     after = decode_cursor(cursor, int)
-    t = s.alert_timeline
     with house.store.read() as conn:
         fresh_or_304(request, response, list_tag(request, who, alerts_state(conn)))
-        get(conn, id)
-        statement = (
-            select(t).where(t.c.alert_id == id, t.c.seq > (after[0] if after else 0)).order_by(t.c.seq)
-        )
-        found = conn.execute(statement.limit(limit + 1)).all()
-    rows, more = page_of(found, limit, lambda row: (row.seq,))
-    return {
-        "items": [{name: row._mapping[name] for name in TimelineEntry.model_fields} for row in rows],
-        "next_cursor": more,
-    }
+        found = [one for one in views.timeline(conn, id) if after is None or one["seq"] > after[0]]
+    rows, more = page_of(found, limit, lambda one: (one["seq"],))
+    return {"items": rows, "next_cursor": more}
 
 
 @router.get(
-    "/{id}/notices", response_model=Page[NoticeOut], summary="Who was told", responses={404: PROBLEMS[404]}
+    "/{id}/notices", response_model=list[NoticeOut], summary="Who was told", responses={404: PROBLEMS[404]}
 )
-def notices(house: InHouse, id: Id, limit: Limit = 200, cursor: Cursor = None) -> Any:
+def notices(house: InHouse, id: Id) -> Any:
     """The oldest first, with what came of each. Addresses are not shown."""
-    after = decode_cursor(cursor, int, str)
-    n = s.notices
-    statement = select(n).where(n.c.alert_id == id).order_by(n.c.created_at, n.c.id)
-    if after is not None:
-        at = from_micros(after[0])
-        statement = statement.where(or_(n.c.created_at > at, and_(n.c.created_at == at, n.c.id > after[1])))
     with house.store.read() as conn:
-        get(conn, id)
-        found = conn.execute(statement.limit(limit + 1)).all()
-    rows, more = page_of(found, limit, lambda row: (to_micros(row.created_at), row.id))
-    return {
-        "items": [{name: row._mapping[name] for name in NoticeOut.model_fields} for row in rows],
-        "next_cursor": more,
-    }
+        return views.notices(conn, id)
 
 
 # -- what people do ---------------------------------------------------------------------------------------------------

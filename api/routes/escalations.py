@@ -7,28 +7,27 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection
 
 from alerts import escalation as cases
-from alerts import escalation_states
+from alerts import views
 from alerts.context import Context
 from alerts.escalation import Escalation
 from api.caching import alerts_state, fresh_or_304, list_tag, slot, version_tag
+from api.doors.principal import Principal
 from api.house import InHouse, Who
-from api.paging import Cursor, Limit, Page, decode_cursor, page_of
+from api.paging import Cursor, Limit, Page
 from api.problems import PROBLEMS
 from api.routes.alerts import actor_of
 from api.writing import IfMatch, wanted_version
-from tocsin.core.clock import MINUTE, from_micros, to_micros
+from tocsin.core.clock import MINUTE
 from tocsin.links import page_address
-from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1/escalations", tags=["escalations"])
 
 Id = Annotated[str, Path(max_length=64)]
 Long = Annotated[str, Field(min_length=1, max_length=20_000)]
-NONE = 2**61  # in a cursor: no clock runs
-ACTIONS = ("claim", "release-claim", "reassign", "review", "withdraw", "release", "close")
+Status = Literal["queued", "claimed", "in_review", "cleared", "released", "closed", "rejected", "withdrawn"]
 
 
 class EscalationOut(BaseModel):
@@ -54,6 +53,10 @@ class EscalationOut(BaseModel):
     )
     overdue: bool
     overdue_at: datetime | None = Field(description="When the deputy was paged.")
+    monitor: str
+    alert_kind: str
+    alert_status: str
+    clocks: dict[str, datetime] = Field(description="Those that still run.")
     decisions: dict[str, Any]
     closed_at: datetime | None
     version: int
@@ -119,16 +122,6 @@ class Ask(BaseModel):
     text: Long
 
 
-def case_out(item: Escalation, now: datetime) -> dict[str, Any]:
-    """A case as the API shows it."""
-    names = EscalationOut.model_fields.keys() - {"overdue", "actions"}
-    allowed = {action.replace("_", "-") for action in escalation_states.possible(item.status)}
-    return {name: getattr(item, name) for name in names} | {
-        "overdue": item.overdue(now),
-        "actions": [action for action in ACTIONS if action in allowed],
-    }
-
-
 @router.get(
     "", response_model=Page[EscalationOut], summary="The queue, by deadline", responses={422: PROBLEMS[422]}
 )
@@ -140,54 +133,29 @@ def queue(
     team: Annotated[
         Literal["pr", "legal"] | None, Query(description="Cases that this team has to clear.")
     ] = None,
-    closed: Annotated[
-        bool, Query(description="Those that have ended instead of those that have not.")
-    ] = False,
-    alert: Annotated[str | None, Query(max_length=64, description="Of this alert only.")] = None,
+    status: Annotated[
+        list[Status | Literal["any"]] | None,
+        Query(max_length=9, description="May be given again; default: all that have not ended."),
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Any:
-    """The clock that runs out first comes first; then what no clock drives, by age."""
-    e, now = s.escalations.c, house.now()
-    statement = select(s.escalations).order_by(*cases.by_deadline())
-    statement = statement.where(e.closed_at.is_not(None) if closed else e.closed_at.is_(None))
-    if team is not None:
-        statement = statement.where(e.team.in_((team, "both")))
-    if alert is not None:
-        statement = statement.where(e.alert_id == alert)
-    after = decode_cursor(cursor, int, int, str)
-    if after is not None:
-        created, deadline = from_micros(after[1]), None if after[0] == NONE else from_micros(after[0])
-        younger = or_(e.created_at > created, and_(e.created_at == created, e.id > after[2]))
-        if deadline is None:
-            statement = statement.where(e.deadline_at.is_(None), younger)
-        else:
-            same = and_(e.deadline_at == deadline, younger)
-            statement = statement.where(or_(e.deadline_at.is_(None), e.deadline_at > deadline, same))
+    """The clock that runs out first comes first; then what no clock drives."""
+    now = house.now()
     with house.store.read() as conn:
         fresh_or_304(request, response, list_tag(request, who, alerts_state(conn), slot(now, MINUTE)))
-        found = conn.execute(statement.limit(limit + 1)).all()
-    rows, more = page_of(
-        found,
-        limit,
-        lambda row: (
-            to_micros(row.deadline_at) if row.deadline_at else NONE,
-            to_micros(row.created_at),
-            row.id,
-        ),
-    )
-    return {"items": [case_out(cases.from_row(row), now) for row in rows], "next_cursor": more}
+        page = views.list_escalations(
+            conn, status=status or (), team=team, now=now, limit=limit, cursor=cursor
+        )
+    return {"items": page.items, "next_cursor": page.next_cursor}
 
 
 @router.get("/{id}", response_model=Case, summary="Read a case", responses={404: PROBLEMS[404]})
 def read_case(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
     """With everything that was decided and written. Its ETag is what `If-Match` wants."""
     with house.store.read() as conn:
-        item = cases.get(conn, id)
-        fresh_or_304(request, response, version_tag(item.version))
-        entries = cases.entries(conn, id, who.role.value)
-    told = [{name: row._mapping[name] for name in Entry.model_fields} for row in entries]
-    return case_out(item, house.now()) | {"entries": told}
+        fresh_or_304(request, response, version_tag(cases.get(conn, id).version))
+        return views.get_escalation(conn, id, role=who.role.value, now=house.now())
 
 
 @router.post("/{id}/claim", response_model=EscalationOut, summary="Take it in hand", responses=PROBLEMS)
@@ -195,7 +163,7 @@ def claim(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatc
     """What still waits to page about it is taken back."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.claim(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, cases.claim(conn, id, actor_of(who), now, seen), now)
 
 
 @router.post(
@@ -208,7 +176,7 @@ def release_claim(response: Response, house: InHouse, who: Who, id: Id, if_match
     """Somebody else may claim it."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.release_claim(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, cases.release_claim(conn, id, actor_of(who), now, seen), now)
 
 
 @router.post(
@@ -225,7 +193,7 @@ def reassign(
     """By name."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.reassign(conn, id, actor_of(who), now, wanted.to, seen), now)
+        return _done(conn, response, who, cases.reassign(conn, id, actor_of(who), now, wanted.to, seen), now)
 
 
 @router.post("/{id}/review", response_model=EscalationOut, summary="Begin the review", responses=PROBLEMS)
@@ -233,7 +201,7 @@ def review(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMat
     """PR and Legal in parallel. Begun again, earlier decisions are void."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.review(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, cases.review(conn, id, actor_of(who), now, seen), now)
 
 
 @router.post("/{id}/assess", response_model=EscalationOut, summary="The first assessment", responses=PROBLEMS)
@@ -248,7 +216,9 @@ def assess(
     """Its clock stops. Done twice, the first time stands."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.assessed(conn, id, actor_of(who), now, wanted.text, seen), now)
+        return _done(
+            conn, response, who, cases.assessed(conn, id, actor_of(who), now, wanted.text, seen), now
+        )
 
 
 @router.post("/{id}/decide", response_model=EscalationOut, summary="Clear or reject", responses=PROBLEMS)
@@ -266,7 +236,7 @@ def decide(
         decided = cases.decide(
             conn, id, actor_of(who), now, wanted.team, wanted.decision, wanted.reason, expected_version=seen
         )
-        return _done(response, decided, now)
+        return _done(conn, response, who, decided, now)
 
 
 @router.post(
@@ -285,7 +255,7 @@ def ask(
         seen, now = _seen(conn, id, if_match), house.now()
         context = Context(house.store, page_address(house.settings))
         asked = cases.request_info(conn, context, id, actor_of(who), now, wanted.of, wanted.text, seen)
-        return _done(response, asked, now)
+        return _done(conn, response, who, asked, now)
 
 
 @router.post("/{id}/release", response_model=EscalationOut, summary="The words are out", responses=PROBLEMS)
@@ -293,7 +263,7 @@ def release(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMa
     """A person put them there; Tocsin posts nothing. The statement's clock stops."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.release(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, cases.release(conn, id, actor_of(who), now, seen), now)
 
 
 @router.post("/{id}/close", response_model=EscalationOut, summary="The case is done", responses=PROBLEMS)
@@ -308,7 +278,7 @@ def close(
     """After its release."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.close(conn, id, actor_of(who), now, wanted.text, seen), now)
+        return _done(conn, response, who, cases.close(conn, id, actor_of(who), now, wanted.text, seen), now)
 
 
 @router.post("/{id}/withdraw", response_model=EscalationOut, summary="It was not needed", responses=PROBLEMS)
@@ -323,7 +293,9 @@ def withdraw(
     """Says why."""
     with house.store.write() as conn:
         seen, now = _seen(conn, id, if_match), house.now()
-        return _done(response, cases.withdraw(conn, id, actor_of(who), now, wanted.text, seen), now)
+        return _done(
+            conn, response, who, cases.withdraw(conn, id, actor_of(who), now, wanted.text, seen), now
+        )
 
 
 @router.post("/{id}/note", response_model=EscalationOut, summary="Write a note", responses=PROBLEMS)
@@ -331,13 +303,17 @@ def note(response: Response, house: InHouse, who: Who, id: Id, wanted: Annotated
     """Adds to the case and changes nothing else, so it needs no If-Match."""
     with house.store.write() as conn:
         now = house.now()
-        return _done(response, cases.note(conn, id, actor_of(who), now, wanted.text, wanted.privileged), now)
+        return _done(
+            conn, response, who, cases.note(conn, id, actor_of(who), now, wanted.text, wanted.privileged), now
+        )
 
 
 def _seen(conn: Connection, id: str, if_match: str | None) -> int:
     return wanted_version(if_match, cases.get(conn, id).version)
 
 
-def _done(response: Response, item: Escalation, now: datetime) -> dict[str, Any]:
+def _done(
+    conn: Connection, response: Response, who: Principal, item: Escalation, now: datetime
+) -> dict[str, Any]:
     response.headers["ETag"] = version_tag(item.version)
-    return case_out(item, now)
+    return views.get_escalation(conn, item.id, role=who.role.value, now=now)
