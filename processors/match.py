@@ -37,6 +37,9 @@ _FASTEST_TABLE = 32 << 20
 """Bytes that the automaton's table may take as a full table of states by bytes; past that, a compact one is
 used."""
 
+_MOST_INSIDE = 8
+"""How many other anchors may stand inside one, so that a hostile text meets no more at one place."""
+
 _Find = Callable[[str, bool], list[tuple[int, int, int]]]
 _Place = tuple[Edge | None, Edge | None, Key, tuple[int, ...], tuple[int, ...]]
 """For one anchor: its edges, its key among what is known, the monitors it decides alone, those whose query
@@ -143,9 +146,9 @@ class _Anchors:
 
     __slots__ = ("_find", "_places")
 
-    def __init__(self, places: Mapping[str, tuple[_Place, ...]]) -> None:
+    def __init__(self, places: Mapping[str, Sequence[_Place]]) -> None:
         needles = list(places)
-        self._places = tuple(places.values())
+        self._places = tuple(map(tuple, places.values()))
         self._find: _Find | None = None
         if needles:
             automaton = AhoCorasick(needles, implementation=_implementation(needles), store_patterns=False)
@@ -154,22 +157,24 @@ class _Anchors:
     @classmethod
     def build(cls, queries: Sequence[tuple[Query, bool]], kinds: Collection[Kind]) -> _Anchors:
         """The anchors of `kinds` in `queries`: each with whether it may be decided by an anchor alone."""
-        deciding: dict[Literal, tuple[list[int], list[int]]] = {}
+        deciding: dict[tuple[Kind, str], tuple[list[int], list[int]]] = {}
         for number, (query, restricted) in enumerate(queries):
             alone = frozenset() if restricted else _sufficient(query.root)
             for anchor in query.anchors:
                 if anchor.kind in kinds:
-                    sure, maybe = deciding.setdefault(anchor, ([], []))
+                    sure, maybe = deciding.setdefault((anchor.kind, anchor.needle), ([], []))
                     (sure if anchor in alone else maybe).append(number)
-        places: dict[str, tuple[_Place, ...]] = {}
-        for literal, (sure, maybe) in deciding.items():
-            place = (
-                *edges(literal.kind, literal.needle),
-                (literal.kind, (literal.needle,)),
-                tuple(sure),
-                tuple(maybe),
-            )
-            places[literal.needle] = (*places.get(literal.needle, ()), place)
+        instead = _hidden(sorted({needle for _, needle in deciding}))
+        places: dict[str, list[_Place]] = {}
+        hidden: dict[str, list[int]] = {}
+        for (kind, needle), (sure, maybe) in deciding.items():
+            if needle in instead:
+                hidden.setdefault(instead[needle], []).extend((*sure, *maybe))
+            else:
+                place = (*edges(kind, needle), (kind, (needle,)), tuple(sure), tuple(maybe))
+                places.setdefault(needle, []).append(place)
+        for needle, numbers in hidden.items():  # under a key that no query asks about: nothing is known yet
+            places[needle].append((None, None, ("word", ("", needle)), (), tuple(numbers)))
         return cls(places)
 
     def __bool__(self) -> bool:
@@ -181,9 +186,8 @@ class _Anchors:
         if find is None:
             return
         for first, last in _blocks(texts):
-            block = "\n".join(
-                texts[first:last]
-            )  # no needle holds a line break, so none is met across two texts
+            # No needle holds a line break, so none is met across two texts.
+            block = "\n".join(texts[first:last])
             hits = find(block, True)
             if hits:
                 self._note(hits, block, texts, numbers, first, last, judged)
@@ -206,6 +210,8 @@ class _Anchors:
                     verdict = judged.get(number)
                     if verdict is None:
                         verdict = judged[number] = _Judged()
+                    if key in verdict.keys:
+                        continue
                     verdict.keys.add(key)
                     verdict.sure.update(sure)
                     verdict.maybe.update(maybe)
@@ -242,6 +248,23 @@ def _sufficient(root: Node) -> frozenset[Literal]:
     leaves = root.parts if isinstance(root, Or) else (root,)
     single = (pieces(leaf) for leaf in leaves if not isinstance(leaf, Not | And | Or))
     return frozenset(literals[0] for literals in single if len(literals) == 1)
+
+
+def _hidden(needles: Sequence[str]) -> dict[str, str]:
+    """For each needle that holds too many others, the longest of those that is looked for in its place.
+
+    Needles inside each other (aaa, aaaa, aaaaa, ...) are all met at every character of a text made for it; this
+    bounds what one character can cost. A text that holds the longer needle holds the shorter, so nothing is missed.
+    """
+    hidden: dict[str, str] = {}
+    if len(needles) <= _MOST_INSIDE:
+        return hidden
+    find = AhoCorasick(needles, implementation=_implementation(needles)).find_matches_as_indexes
+    for needle in sorted(needles, key=len):
+        inside = {needles[number] for number, _, _ in find(needle, True)} - {needle}
+        if len(inside) >= _MOST_INSIDE:
+            hidden[needle] = max(inside - hidden.keys(), key=lambda one: (len(one), one))
+    return hidden
 
 
 def _implementation(needles: Sequence[str]) -> Implementation:

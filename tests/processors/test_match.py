@@ -140,6 +140,15 @@ def test_hostile_texts_are_matched_like_any_other(text: str) -> None:
     assert matcher_of("tocsin", "bell").match(mention(text)) == ("tocsin",)
 
 
+def test_anchors_inside_each_other_cost_a_bounded_number_of_hits() -> None:
+    matcher = Matcher.build({f"{length:03d}": parse_query("a" * length + "*") for length in range(3, 200)})
+    assert matcher.match(mention("a" * 64_000)) == tuple(f"{length:03d}" for length in range(3, 200))
+    assert matcher.match(mention("x " + "a" * 50)) == tuple(f"{length:03d}" for length in range(3, 51))
+    assert matcher.match(mention("x" + "a" * 50)) == ()
+    meetings = matcher._anchors._find("a" * 1000, True)  # type: ignore[misc]  # it has anchors
+    assert len(meetings) <= 8 * 1000
+
+
 def test_a_link_section_is_looked_at_by_url_only() -> None:
     matcher = matcher_of("url:tocsin.example", "tocsin")
     assert matcher.match(mention("look", url="https://www.tocsin.example/9")) == ("url:tocsin.example",)

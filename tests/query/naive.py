@@ -58,6 +58,7 @@ def _holds(node: Node, mention: Mention, language: str | None) -> bool:
             return _met(mention, _one(fold(text), prefix))
         case Phrase(text):
             return _met(mention, r"[\W_]{0,8}?".join(_one(word, False) for word in fold(text).split()))
+    raise AssertionError(f"a node of an unknown kind: {node}")
 
 
 def _one(word: str, prefix: bool) -> str:

@@ -102,7 +102,10 @@ def test_the_title_and_the_listed_hashtags_are_searched_like_the_text() -> None:
 
 
 def test_nothing_but_url_looks_into_links_and_the_mentions_own_address() -> None:
-    links = {"links": ("https://bell.example/tocsin",), "url": "https://social.example/@gong/1"}
+    links: dict[str, Any] = {
+        "links": ("https://bell.example/tocsin",),
+        "url": "https://social.example/@gong/1",
+    }
     assert not holds("bell OR gong", **links)
     assert holds("url:bell.example", **links)
     assert holds("url:social.example", **links)
@@ -118,6 +121,8 @@ def test_nothing_but_url_looks_into_links_and_the_mentions_own_address() -> None
         ("tocsin.example", "https://tocsin.example.evil.org", False),
         ("tocsin.example", "https://tocsin.example@evil.org", False),
         ("tocsin.example", "https://not-tocsin.example", False),
+        ("tocsin.example", "https://tocsin.example-shop.org", False),
+        ("tocsin.example", "https://tocsin.examples", False),
         ("tocsin.example", "https://evil.org/?to=https://tocsin.example", True),
         ("tocsin.example/a", "tocsin.example/a.html", False),
         ("tocsin.example/a", "tocsin.example/a/b#c", True),
@@ -154,6 +159,9 @@ def test_a_domain_is_met_with_its_subdomains_and_no_others(address: str, text: s
         ('"lost bag"', "lost" + "." * 8 + "bag", True),
         ("tocsin", "___tocsin___", True),
         ("tocsin", "x_tocsin", False),
+        ("tocsin", "x___tocsin", False),
+        ("tocsin", "tocsin___x", False),
+        ("tocsin", "tocsin____x", True),
         ("tocsin", "x____tocsin", True),
         ("#tocsin", "page#tocsin", False),
         ("@tocsin", "me@tocsin", False),

@@ -44,6 +44,7 @@ def test_dotted_and_dotless_i_are_one_letter(spelling: str) -> None:
 )
 def test_two_writings_of_one_word_are_equal(one: str, other: str) -> None:
     assert fold(one) == fold(other)
+    assert fold(f"beside much ASCII {one}") == fold(f"beside much ASCII {other}")
 
 
 @pytest.mark.parametrize(

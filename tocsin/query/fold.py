@@ -30,9 +30,8 @@ MOST_FOR_ONE = 18
 """The longest spelling of a single character in Unicode (U+FDFA)."""
 
 _CACHE_LIMIT = 1 << 16
-_FEW = 10
+_REFERENCE = re.compile("&#([0-9]+);")
 
-_NON_ASCII = re.compile("[^\x00-\x7f]")
 
 # Letters that Unicode does not take apart, and signs that would hide a word's edge if it did.
 _SPECIAL = {
@@ -61,7 +60,7 @@ _DROPPED_MARKS = re.compile(
 # What was stored in pieces and is one letter: Korean syllables from their parts, kana with a voicing mark.
 # All of these have combining class 0 or stand in pairs, so composing them is linear.
 _PIECES = re.compile("[\u1100-\u11ff]+|[\u3040-\u30ff][\u3099\u309a]")
-_PIECE_MAKERS = re.compile("[\u1100-\u11ff\u3099-\u309c\u3130-\u318f\ua960-\ua97f\ud7b0-\ud7ff\uff65-\uffdc]")
+_ANY_PIECE = re.compile("[\u1100-\u11ff\u3099\u309a]")  # one set: four times as fast to look for
 
 
 # The European letters and signs that fold to one ASCII character each. A text of only these and ASCII, as
@@ -82,27 +81,19 @@ def fold(text: str) -> str:
 
 def fold_wide(text: str) -> str:
     """`fold` for a text that is known not to be ASCII: saves asking twice in the matcher's loop."""
-    try:
-        return codecs.charmap_encode(text, "strict", _TO_BYTES)[0].translate(_FOLDED_BYTES).decode("ascii")
-    except UnicodeEncodeError:
-        pass
-    if len(text.encode("utf-8", "surrogatepass")) < len(text) * 3 // 2:
-        distinct = set(_NON_ASCII.findall(text))
-        if len(distinct) <= _FEW:
-            return _fold_few(text, distinct)
-    folded = text.translate(_TABLE)
-    if _PIECES.search(folded):
-        folded = _PIECES.sub(_compose, folded)
-    return folded.lower()
+    if len(text.encode("utf-8", "surrogatepass")) > len(text) * 3 // 2 or "&#" in text:
+        folded = text.translate(_TABLE).lower()
+    else:
+        known = codecs.charmap_encode(text, "xmlcharrefreplace", _TO_BYTES)[0]
+        folded = known.translate(_FOLDED_BYTES).decode("ascii")
+        if "&#" not in folded:
+            return folded
+        folded = _REFERENCE.sub(_referenced, folded)
+    return _PIECES.sub(_compose, folded) if _ANY_PIECE.search(folded) else folded
 
 
-def _fold_few(text: str, distinct: set[str]) -> str:
-    """Letter by letter, safe in any order: what a letter folds to is never itself folded further."""
-    for char in distinct:
-        text = text.replace(char, _TABLE[ord(char)])
-    if _PIECE_MAKERS.search("".join(distinct)):
-        text = _PIECES.sub(_compose, text)
-    return text.lower()
+def _referenced(reference: re.Match[str]) -> str:
+    return _TABLE[int(reference[1])]
 
 
 def _compose(pieces: re.Match[str]) -> str:

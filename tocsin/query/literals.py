@@ -87,6 +87,7 @@ def _says_something(word: str) -> bool:
     return any(unicodedata.category(char)[0] in "LNMS" for char in word)
 
 
+@lru_cache(maxsize=1 << 14)
 def edges(kind: Kind, needle: str) -> tuple[Edge | None, Edge | None]:
     """What must hold before and after an occurrence of `needle`; None where any neighbour will do."""
     if kind == "url":
