@@ -27,6 +27,8 @@ REOPEN_WITHIN: Final = timedelta(hours=6)
 """A story that comes back sooner is the same story; later it is a new alert."""
 
 MILDEST: Final = 4
+SET_ASIDE: Final = "set_aside"
+COPIES: Final = "copies of one text, set aside"
 TELLS_ALREADY: Final = frozenset(
     {states.FIRING, states.ACKNOWLEDGED, states.SNOOZED, states.ESCALATED, states.DISMISSED}
 )
@@ -44,6 +46,8 @@ UNANSWERED: Final[dict[str, Any]] = {
 def handle(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
     """Apply one signal row; returns in one word what became of it."""
     alert = live(conn, signal.fingerprint)
+    if signal.state == SET_ASIDE:
+        return _set_aside(conn, context, signal, now) if alert is None else "nothing"
     if signal.state == "calm":
         return _calm(conn, alert, signal, now) if alert else "nothing"
     if alert and alert.calmed_unacknowledged and alert.calmed_at and now - alert.calmed_at > REOPEN_WITHIN:
@@ -82,9 +86,22 @@ def _begin(conn: Connection, context: Context, signal: Row[Any], now: datetime) 
         if severity(facts_from(signal.facts), clearly_over=_clearly_over(conn, signal)).severity is None:
             return "nothing"
         return _reopen(conn, context, before, signal, now)
+    alert = _candidate(conn, context, signal, now)
+    return _try_to_fire(conn, context, record.opened(conn, alert, ENGINE, now), signal, now, new=True)
+
+
+def _set_aside(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
+    """Copies of one text alone made it: it wakes nobody, and can be seen and counted."""
+    alert = record.opened(conn, _candidate(conn, context, signal, now), ENGINE, now)
+    record.change(conn, alert, "suppress", ENGINE, now, reason=COPIES, live=None, resolved_at=now)
+    return "suppressed"
+
+
+def _candidate(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> Alert:
+    """A new alert, before anything is decided about it."""
     monitor = monitor_facts(conn, signal.monitor_id)
     policy = context.directory(conn).policy(monitor.policy)
-    alert = Alert(
+    return Alert(
         id=stable_id("al", signal.fingerprint, signal.tick.isoformat()),
         fingerprint=signal.fingerprint,
         live=signal.fingerprint,
@@ -115,7 +132,6 @@ def _begin(conn: Connection, context: Context, signal: Row[Any], now: datetime) 
         drill=False,
         version=1,
     )
-    return _try_to_fire(conn, context, record.opened(conn, alert, ENGINE, now), signal, now, new=True)
 
 
 def _try_to_fire(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from alerts.notifiers.apprise import AppriseNotifier
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.email import EmailNotifier
 from alerts.notifiers.port import Notifier
-from alerts.notifiers.record import RecordNotifier
 from alerts.notifiers.webhook import WebhookNotifier
 from tocsin.settings import Settings
 
@@ -26,19 +25,3 @@ KINDS: Final[dict[str, Make]] = {
 def notifiers(settings: Settings) -> dict[str, Notifier]:
     """One of each kind, for real use."""
     return {kind: make(settings) for kind, make in KINDS.items()}
-
-
-class Recording(Mapping[str, Notifier]):
-    """For replays: whatever the channel, the notice is recorded and reaches nobody."""
-
-    def __init__(self) -> None:
-        self._record = RecordNotifier()
-
-    def __getitem__(self, kind: str) -> Notifier:
-        return self._record
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(KINDS)
-
-    def __len__(self) -> int:
-        return len(KINDS)

@@ -1,0 +1,346 @@
+"""The auditor: a process outside the engine that proves, every minute, that nobody is forgotten.
+
+Each open alert has a next step or an owner; each notice has ended or is within its time; each case has a
+deadline; every role has reported lately; every source is heard; the audit chain holds. Only after a passing
+check the outside heartbeat goes out, so whoever watches that learns of anything, the auditor's own death
+included.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import httpx
+import structlog
+from sqlalchemy import Connection, func, select
+
+from alerts import escalation_states, notices, states
+from alerts.severity import BLIND
+from tocsin.core.clock import Clock
+from tocsin.core.errors import StoreUnavailable, TocsinError
+from tocsin.core.ids import stable_id
+from tocsin.core.signal import Evidence, Facts, encode, fingerprint
+from tocsin.net import checked_client
+from tocsin.settings import Settings
+from tocsin.store import audit as chain
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+EVERY: Final = timedelta(seconds=60)
+OVERDUE: Final = timedelta(minutes=2)
+"""What should have been done this long ago and was not is a finding."""
+ROLE_SILENT: Final = timedelta(minutes=2)
+SILENCE_FACTOR: Final = 3  # of a source's expected_every_minutes
+SOURCE_PREFIX: Final = "source:"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that a person should look at: `kind` is a short name, `object` what it is about, `text`
+    says it in words.
+    """
+
+    kind: str
+    object: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How far the audit chain was verified the last time."""
+
+    seq: int = 0
+    hash: str = chain.GENESIS
+
+
+def audit(
+    conn: Connection,
+    now: datetime,
+    blind_after: timedelta = timedelta(minutes=15),
+    checked: Checked = Checked(),  # a frozen value: from the chain's beginning
+) -> list[Finding]:
+    """Everything that does not hold at `now`; empty: all is well."""
+    return [
+        *alerts_without_next_step(conn, now),
+        *notices_out_of_time(conn, now),
+        *cases_without_deadline(conn),
+        *silent_roles(conn, now),
+        *blind_sources(conn, now, blind_after),
+        *chain_findings(conn, checked)[0],
+    ]
+
+
+def alerts_without_next_step(conn: Connection, now: datetime) -> list[Finding]:
+    """A firing alert must have a next step that is not long past, an owned one somebody who has it and
+    until when.
+    """
+    a = s.alerts
+    found = []
+    for row in conn.execute(select(a).where(a.c.live > "").order_by(a.c.id)):
+        problem = _unattended(row, now)
+        if problem:
+            found.append(Finding("alert unattended", row.id, f"{row.monitor} SEV{row.severity}: {problem}"))
+    return found
+
+
+def _unattended(row: Any, now: datetime) -> str | None:
+    late = now - OVERDUE
+    if row.calmed_at is not None or row.status in (
+        states.CANDIDATE,
+        states.SUPPRESSED,
+        states.MERGED,
+        states.DISMISSED,
+    ):
+        return None
+    if row.status == states.FIRING:
+        if row.next_step_at is None:
+            return "nobody has answered and every step of the policy was taken"
+        return "a step is due and was not taken" if row.next_step_at < late else None
+    if row.status == states.ACKNOWLEDGED:
+        if row.ack_expires_at is None or not row.acknowledged_by:
+            return "acknowledged, but by nobody or for ever"
+        return "the acknowledgement has expired and nobody was paged" if row.ack_expires_at < late else None
+    if row.status == states.SNOOZED and (row.snoozed_until is None or row.snoozed_until < late):
+        return "the snooze has ended and nobody was paged"
+    if row.status == states.ESCALATED and not row.acknowledged_by:
+        return "escalated, but nobody owns it"
+    return None
+
+
+def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
+    """Queued notices leave when due, attempting ones end."""
+    n = s.notices.c
+    late = now - OVERDUE
+    waiting = (n.status == notices.QUEUED) & (n.due_at < late)
+    hanging = (n.status == notices.ATTEMPTING) & (n.attempting_at < late)
+    rows = conn.execute(
+        select(n.id, n.person, n.channel, n.status).where(waiting | hanging).order_by(n.id).limit(50)
+    )
+    return [
+        Finding("notice stuck", row.id, f"for {row.person} by {row.channel}: still {row.status}")
+        for row in rows
+    ]
+
+
+def cases_without_deadline(conn: Connection) -> list[Finding]:
+    """A case that is not cleared or released yet has a clock (until its assessment at least)."""
+    e = s.escalations.c
+    running = e.status.in_((escalation_states.QUEUED, escalation_states.CLAIMED))
+    rows = conn.execute(
+        select(e.id, e.team).where(running, e.deadline_at.is_(None), e.assessed_at.is_(None)).order_by(e.id)
+    )
+    return [Finding("case without deadline", row.id, f"the case at {row.team} has no clock") for row in rows]
+
+
+def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
+    """Every role that ever reported here reports again within two minutes."""
+    h = s.health.c
+    rows = conn.execute(
+        select(h.component, h.at)
+        .where(h.at < now - ROLE_SILENT, h.component.not_like(f"{SOURCE_PREFIX}%"), h.component != "auditor")
+        .order_by(h.component)
+    )
+    return [
+        Finding("role silent", row.component, f"{row.component} last reported {_ago(now - row.at)} ago")
+        for row in rows
+    ]
+
+
+def blind_sources(conn: Connection, now: datetime, blind_after: timedelta) -> list[Finding]:
+    """Sources that fail for longer than `blind_after`, or are silent for three times as long as they may
+    be.
+    """
+    return [
+        Finding(BLIND, name, f"{name}: {reason}")
+        for name, reason in source_troubles(conn, now, blind_after).items()
+        if reason is not None
+    ]
+
+
+def source_troubles(conn: Connection, now: datetime, blind_after: timedelta) -> dict[str, str | None]:
+    """Per enabled source why it is blind, or None where it is heard."""
+    d = s.definitions.c
+    defined = conn.execute(
+        select(d.name, d.definition, d.created_at)
+        .where(d.kind == "source", d.deleted_at.is_(None))
+        .order_by(d.name)
+    ).all()
+    state = {row.name: row for row in conn.execute(select(s.source_state))}
+    return {
+        row.name: _trouble(row, state.get(row.name), now, blind_after)
+        for row in defined
+        if row.definition.get("enabled", True)
+    }
+
+
+def _trouble(defined: Any, state: Any, now: datetime, blind_after: timedelta) -> str | None:
+    failures = state.failures if state else 0
+    since = (state.last_success_at if state else None) or defined.created_at
+    if failures and now - since >= blind_after:
+        return f"fails for {_ago(now - since)}: {(state.last_error or 'unknown')[:200]}"
+    every = defined.definition.get("expected_every_minutes")
+    if every:
+        heard = (state.last_event_at if state else None) or defined.created_at
+        heard = max(heard, defined.created_at)
+        longest = max(SILENCE_FACTOR * timedelta(minutes=int(every)), blind_after)
+        if now - heard >= longest:
+            return f"silent for {_ago(now - heard)}, expected every {every} min"
+    return None
+
+
+def chain_findings(conn: Connection, checked: Checked, limit: int = 5000) -> tuple[list[Finding], Checked]:
+    """Verify the audit chain from where it was left, at most `limit` entries; returns what is wrong and
+    how far it holds.
+    """
+    result = chain.verify(conn, checked.seq, checked.hash, limit)
+    reached = Checked(result.last_seq, result.last_hash)
+    if result.broken_at is None:
+        return [], reached
+    text = f"entry {result.broken_at} of the audit chain is wrong: {result.reason}"
+    return [Finding("audit chain broken", str(result.broken_at), text)], checked
+
+
+def signal_blindness(conn: Connection, store: Store, now: datetime, blind_after: timedelta) -> int:
+    """Write a signal for each source that went blind or is heard again; the engine makes alerts of them.
+    Returns how many.
+
+    A source is one story: its fingerprint is that of the source, its policy the operator's.
+    """
+    a, sig = s.alerts.c, s.signals.c
+    written = 0
+    for name, reason in source_troubles(conn, now, blind_after).items():
+        monitor_id = f"{SOURCE_PREFIX}{name}"
+        mark = fingerprint(monitor_id, BLIND)
+        alert = conn.execute(select(a.calmed_at, a.facts).where(a.live == mark)).one_or_none()
+        waiting = conn.execute(
+            select(sig.id).where(sig.fingerprint == mark, sig.handled_at.is_(None))
+        ).first()
+        blind_now = alert is not None and alert.calmed_at is None
+        if waiting is not None or (reason is not None) == blind_now:
+            continue
+        state = "over" if reason is not None else "calm"
+        store.insert_new(
+            conn, s.signals, [_blind_signal(monitor_id, mark, state, reason or "heard again", now)]
+        )
+        written += 1
+    return written
+
+
+def _blind_signal(monitor_id: str, mark: str, state: str, reason: str, now: datetime) -> dict[str, Any]:
+    facts = Facts(
+        kind=BLIND, score=0.0, observed=0.0, expected=0.0, ratio=0.0, windows_over=1, complete=False
+    )
+    evidence = Evidence(
+        rule="blind 1",
+        baseline="protected",
+        since=now,
+        window_start=now,
+        window_end=now,
+        observed=0.0,
+        expected=0.0,
+        lower=0.0,
+        upper=0.0,
+        level=0.95,
+        count=0,
+        missing=[f"{monitor_id.removeprefix(SOURCE_PREFIX)}: {reason}"],
+    )
+    return {
+        "id": stable_id("sig", monitor_id, BLIND, now.isoformat(), state),
+        "monitor_id": monitor_id,
+        "kind": BLIND,
+        "fingerprint": mark,
+        "tick": now,
+        "window_start": now,
+        "window_end": now,
+        "state": state,
+        "score": 0.0,
+        "facts": encode(facts),
+        "evidence": encode(evidence),
+    }
+
+
+Ping = Callable[[str], str | None]
+"""Sends the heartbeat; None: it arrived, else why not."""
+
+
+class Auditor:
+    """Audits once a minute until told to stop, writes what it found as the health of `auditor`, and pings
+    the heartbeat.
+    """
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock, ping: Ping | None = None) -> None:
+        self._store, self._settings, self._clock = store, settings, clock
+        self._ping = ping or _pinger(settings)
+        self._blind_after = timedelta(minutes=settings.alerting.blind_after_minutes)
+        self._checked = Checked()
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set. A store that is away is no passing check: no heartbeat goes out."""
+        while not stop.is_set():
+            try:
+                self.check()
+            except StoreUnavailable as error:
+                log.warning("the auditor cannot read the store", error=str(error))
+            except TocsinError as error:
+                log.error("the auditor could not finish", error=str(error))
+            stop.wait(EVERY.total_seconds())
+
+    def check(self) -> list[Finding]:
+        """One audit; returns the findings. Blindness becomes signals, the result the health of `auditor`."""
+        now = self._clock.now()
+        with self._store.read() as conn:
+            found, checked = chain_findings(conn, self._checked)
+            findings = [
+                *alerts_without_next_step(conn, now),
+                *notices_out_of_time(conn, now),
+                *cases_without_deadline(conn),
+                *silent_roles(conn, now),
+                *blind_sources(conn, now, self._blind_after),
+                *found,
+            ]
+            entries = conn.execute(select(func.count()).select_from(s.audit)).scalar_one()
+        self._checked = checked
+        with self._store.write() as conn:
+            signal_blindness(conn, self._store, now, self._blind_after)
+            self._store.put(conn, s.health, [_health(findings, entries, now)])
+        for finding in findings:
+            log.warning("audit finding", kind=finding.kind, object=finding.object)
+        url = self._settings.alerting.heartbeat_url
+        if not findings and url:
+            problem = self._ping(url)
+            if problem:
+                log.warning("the heartbeat did not arrive", error=problem)
+        return findings
+
+
+def _health(findings: Sequence[Finding], entries: int, now: datetime) -> dict[str, Any]:
+    state = "ok"
+    if findings:
+        state = "blind" if all(one.kind == BLIND for one in findings) else "degraded"
+    shown = [{"kind": one.kind, "object": one.object, "text": one.text} for one in findings[:50]]
+    detail = {"findings": shown, "count": len(findings), "audit_entries": entries}
+    return {"component": "auditor", "at": now, "state": state, "detail": detail}
+
+
+def _pinger(settings: Settings) -> Ping:
+    def ping(url: str) -> str | None:
+        try:
+            allowed = settings.ingest.allowed_private_networks
+            with checked_client(allowed, timedelta(seconds=10), max_bytes=64 * 1024) as client:
+                status = client.get(url).status_code
+        except (httpx.HTTPError, httpx.InvalidURL, TocsinError) as error:
+            return str(error) or type(error).__name__
+        return None if status < 400 else f"answered {status}"
+
+    return ping
+
+
+def _ago(span: timedelta) -> str:
+    minutes = int(span / timedelta(minutes=1))
+    return f"{minutes} min" if minutes < 180 else f"{minutes // 60} h"

@@ -1,0 +1,120 @@
+"""Copies of signals and alert events on the stream, for whoever wants to subscribe.
+
+At least once, with the row's own id. It claims rows that are not published yet, never those after the last
+one it saw: a slow transaction's lower number would be skipped. A row is marked after the stream has it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import structlog
+from sqlalchemy import Column, ColumnElement, Row, Table, select, update
+
+from tocsin.core.clock import Clock, iso
+from tocsin.core.errors import StoreUnavailable, StreamUnavailable
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+from tocsin.stream.port import ALERT_EVENTS, MAX_RECORD_BYTES, SIGNALS, Stream
+
+BATCH: Final = 200
+PAUSE_S: Final = 0.5
+AWAY_S: Final = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Publishes until told to stop. Several may run; a record may then come twice, with the same id."""
+
+    def __init__(self, store: Store, stream: Stream, clock: Clock) -> None:
+        self._store, self._stream, self._clock = store, stream, clock
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set; waits while the store or the stream is away."""
+        away = False
+        while not stop.is_set():
+            try:
+                sent = self.publish()
+                away = False
+            except (StoreUnavailable, StreamUnavailable) as error:
+                if not away:
+                    log.warning("copies of alerts wait", error=str(error))
+                away = True
+                stop.wait(AWAY_S)
+                continue
+            if not sent:
+                stop.wait(PAUSE_S)
+
+    def publish(self) -> int:
+        """Publish what waits, at most `BATCH` of each; returns how many records were appended."""
+        order = (s.signals.c.tick, s.signals.c.id)
+        signals = self._copy(s.signals, s.signals.c.id, order, SIGNALS, signal_record)
+        events = self._copy(
+            s.alert_events, s.alert_events.c.id, (s.alert_events.c.seq,), ALERT_EVENTS, event_record
+        )
+        return signals + events
+
+    def _copy(
+        self,
+        table: Table,
+        key: Column[Any],
+        order: tuple[ColumnElement[Any], ...],
+        topic: str,
+        record: Any,
+    ) -> int:
+        waiting = table.c.published_at.is_(None)
+        with self._store.read() as conn:
+            rows = conn.execute(select(table).where(waiting).order_by(*order).limit(BATCH)).all()
+        if not rows:
+            return 0
+        now = self._clock.now()
+        # Appended before it is marked, and outside the transaction: the stream must not hold the writer's
+        # lock.
+        self._stream.append(topic, [(0, _bounded(record(row))) for row in rows], now)
+        with self._store.write() as conn:
+            conn.execute(
+                update(table).where(key.in_([row.id for row in rows]), waiting).values(published_at=now)
+            )
+        return len(rows)
+
+
+def signal_record(row: Row[Any]) -> Mapping[str, Any]:
+    """What subscribers of `signals` read."""
+    return {
+        "id": row.id,
+        "monitor_id": row.monitor_id,
+        "kind": row.kind,
+        "fingerprint": row.fingerprint,
+        "tick": iso(row.tick),
+        "window_start": iso(row.window_start),
+        "window_end": iso(row.window_end),
+        "state": row.state,
+        "score": row.score,
+        "facts": row.facts,
+        "evidence": row.evidence,
+    }
+
+
+def event_record(row: Row[Any]) -> Mapping[str, Any]:
+    """What subscribers of `alert-events` read."""
+    return {
+        "id": row.id,
+        "seq": row.seq,
+        "alert_id": row.alert_id,
+        "escalation_id": row.escalation_id,
+        "at": iso(row.at),
+        "kind": row.kind,
+        "data": row.data,
+    }
+
+
+def _bounded(record: Mapping[str, Any]) -> bytes:
+    """As JSON; what would not fit a record loses its bulk, never its id."""
+    encoded = msgspec.json.encode(record)
+    if len(encoded) <= MAX_RECORD_BYTES:
+        return encoded
+    return msgspec.json.encode({"id": record["id"], "kind": record["kind"], "too_large": len(encoded)})

@@ -1,0 +1,167 @@
+"""The alerts role: the engine's loop, and beside it one loop per notifier, so that a slow channel delays
+nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection, select
+
+from alerts import outbox
+from alerts.context import Context
+from alerts.engine import anything_due, step
+from alerts.notifiers.console import ConsoleNotifier
+from alerts.notifiers.port import Notice, Notifier
+from alerts.notifiers.registry import notifiers as real_notifiers
+from tocsin.core.clock import Clock
+from tocsin.core.errors import StoreUnavailable, TocsinError
+from tocsin.links import action_path, make_action_link, page_address
+from tocsin.settings import Settings
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+PAUSE_S: Final = 0.4
+AWAY_S: Final = 2.0
+BATCH: Final = 50
+HEALTH_EVERY: Final = timedelta(seconds=15)
+
+log = structlog.get_logger(__name__)
+
+
+class AlertsWorker:
+    """Decides and delivers until told to stop. Several may run on one store.
+
+    `notifiers` defaults to one of each kind; the demo and tests pass their own. While the store is away it
+    waits and tries again: nothing is lost, for nothing is kept here.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        notifiers: Mapping[str, Notifier] | None = None,
+    ) -> None:
+        self._store, self._settings, self._clock = store, settings, clock
+        self._notifiers = notifiers if notifiers is not None else real_notifiers(settings)
+        self._echo = ConsoleNotifier() if settings.alerting.console and notifiers is None else None
+        self._base = page_address(settings)
+        self._context = Context(store, self._base)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._health_at: datetime | None = None
+        self._trouble: str | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set; ends within a notifier's time limit."""
+        groups = [(kind,) for kind in self._notifiers]
+        threads = [
+            threading.Thread(
+                target=self._deliver, args=(stop, kinds), name=f"deliver-{kinds[0]}", daemon=True
+            )
+            for kinds in groups
+        ]
+        threads.append(
+            threading.Thread(target=self._deliver, args=(stop, None), name="deliver-other", daemon=True)
+        )
+        for thread in threads:
+            thread.start()
+        while not stop.is_set():
+            self._guarded(stop, self.work)
+        for thread in threads:
+            thread.join(5.0)
+
+    def work(self) -> bool:
+        """One round of the engine; returns whether there is more to do at once."""
+        now = self._clock.now()
+        with self._store.read() as conn:
+            wanted = anything_due(conn, now)
+        more = False
+        if wanted:
+            with self._store.write() as conn:
+                result = step(conn, now, context=self._context, limit=BATCH)
+            more = result.more
+            log.info(
+                "alerts decided",
+                **dict(result.signals),
+                **{k.replace(" ", "_"): v for k, v in result.due.items()},
+            )
+        self._report(now)
+        return more
+
+    def deliver(self, kinds: tuple[str, ...] | None) -> bool:
+        """One round of the outbox for these channels (None: those that no notifier knows); returns whether
+        any was sent.
+        """
+        now = self._clock.now()
+        with self._store.read() as conn:
+            wanted = kinds if kinds is not None else self._unknown_kinds(conn)
+            if not wanted or not outbox.due(conn, now, wanted):
+                return False
+        sent = outbox.deliver_due(
+            self._store,
+            self._clock,
+            self._notifiers,
+            self._name,
+            kinds=wanted,
+            parallel=8,
+            echo=self._echo,
+            personal_link=self._personal_link,
+        )
+        return sent > 0
+
+    def _deliver(self, stop: threading.Event, kinds: tuple[str, ...] | None) -> None:
+        while not stop.is_set():
+            self._guarded(stop, lambda: self.deliver(kinds))
+
+    def _guarded(self, stop: threading.Event, work: Callable[[], bool]) -> None:
+        """One round; what goes wrong is logged, shown in the health, and tried again."""
+        try:
+            if not work():
+                stop.wait(PAUSE_S)
+        except StoreUnavailable as error:
+            if self._trouble is None:
+                log.warning("the store is away, alerts wait", error=str(error))
+            self._trouble, self._health_at = str(error), None
+            stop.wait(AWAY_S)
+        except TocsinError as error:  # a conflict with another worker or a person: look again
+            log.info("alerts look again", error=str(error))
+            stop.wait(PAUSE_S)
+        except Exception as error:
+            log.exception("alerts met an error", error=type(error).__name__)
+            self._trouble, self._health_at = f"{type(error).__name__}: {error}"[:300], None
+            stop.wait(AWAY_S)
+
+    def _unknown_kinds(self, conn: Connection) -> tuple[str, ...]:
+        n = s.notices.c
+        waiting = (
+            select(n.channel).where(n.status == "queued", n.channel.not_in(list(self._notifiers))).distinct()
+        )
+        return tuple(row.channel for row in conn.execute(waiting))
+
+    def _personal_link(self, conn: Connection, notice: Notice, now: datetime) -> str:
+        token = make_action_link(
+            conn, alert_id=notice.alert_id, person_id=notice.person_id, action="acknowledge", now=now
+        )
+        return self._base + action_path(token)
+
+    def _report(self, now: datetime) -> None:
+        if self._health_at is not None and now - self._health_at < HEALTH_EVERY:
+            return
+        state = "degraded" if self._trouble else "ok"
+        detail = {
+            "reason": self._trouble or "as expected",
+            "worker": self._name,
+            "notifiers": sorted(self._notifiers),
+        }
+        with self._store.write() as conn:
+            self._store.put(
+                conn, s.health, [{"component": "alerts", "at": now, "state": state, "detail": detail}]
+            )
+        self._health_at, self._trouble = now, None
