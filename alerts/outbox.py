@@ -65,12 +65,14 @@ def deliver_due(
     worker: str,
     *,
     kinds: Collection[str] | None = None,
+    only: Collection[str] | None = None,
     parallel: int = 1,
     limit: int = 32,
     echo: Notifier | None = None,
     personal_link: PersonalLink | None = None,
 ) -> int:
-    """Send what is due, at most `limit` notices (of these channel `kinds`); returns how many were attempted.
+    """Send what is due, at most `limit` notices (of these channel `kinds`, `only` these ids); returns how
+    many were attempted.
 
     `parallel` is how many are sent at a time; 1: in order, in this thread. `echo` also gets a copy of every
     notice, once.
@@ -78,7 +80,7 @@ def deliver_due(
     now = clock.now()
     with store.write() as conn:
         _bury_the_dead(conn, store, notifiers, now, limit)
-        taken = _take(conn, store, now, kinds, limit, personal_link)
+        taken = _take(conn, store, now, kinds, only, limit, personal_link)
         left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
 
     def deliver(notice: Notice) -> None:
@@ -253,6 +255,7 @@ def _take(
     store: Store,
     now: datetime,
     kinds: Collection[str] | None,
+    only: Collection[str] | None,
     limit: int,
     personal_link: PersonalLink | None,
 ) -> list[Notice]:
@@ -260,6 +263,8 @@ def _take(
     where = (_n.status == QUEUED) & (_n.due_at <= now)
     if kinds is not None:
         where &= _n.channel.in_(kinds)
+    if only is not None:
+        where &= _n.id.in_(only)
     taken = []
     for row in store.claim(conn, s.notices, where, (_n.severity, _n.due_at, _n.id), limit):
         changed = conn.execute(
