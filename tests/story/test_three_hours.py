@@ -1,0 +1,225 @@
+"""Three hours of one crisis on a movable clock. What each person was sent, word for word, is what is
+tested.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from alerts import escalation, service
+from alerts.auditor import audit
+from alerts.outbox import deliver_due
+from tests.alerts.fakes import OneForAll, Phone
+from tests.alerts.scene import BEN, LEO, PIA, Scene, write_mention
+from tocsin.store.audit import verify
+
+TRANSCRIPT = """\
+== 10:10 page to ada
+SEV2 Lumo: 5.6x the expected talk
+Since 10:00 Wed 05 Mar (UTC)
+Seen 56 in 5 min, expected 10 (6-15)
+Negative 71% (60%-80%), usually 20%
+On forum 40, news 16
+In ro 30, en 20, tr 6
+Rising: baterie, smoke
+1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
+2. [reach 1,200] My Lumo lamp filled the hall with smoke
+Why: clearly over expected in two windows; share of negatives over its baseline; on two networks
+Answer by 10:20 Wed 05 Mar: open, read, acknowledge; then escalate or dismiss with a reason.
+https://tocsin.example/alerts/ALERT
+
+== 10:25 page to ben
+SEV2 Lumo: 5.6x the expected talk
+Nobody has answered yet: step 2
+Since 10:00 Wed 05 Mar (UTC)
+Seen 56 in 5 min, expected 10 (6-15)
+Negative 71% (60%-80%), usually 20%
+On forum 40, news 16
+In ro 30, en 20, tr 6
+Rising: baterie, smoke
+1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
+2. [reach 1,200] My Lumo lamp filled the hall with smoke
+Why: clearly over expected in two windows; share of negatives over its baseline; on two networks
+Answer by 10:35 Wed 05 Mar: open, read, acknowledge; then escalate or dismiss with a reason.
+https://tocsin.example/alerts/ALERT
+
+== 10:40 page to leo
+SEV2 Lumo: 5.6x the expected talk
+Escalated to PR and Legal by ben: lamps may burn
+Since 10:00 Wed 05 Mar (UTC)
+Seen 56 in 5 min, expected 10 (6-15)
+Negative 71% (60%-80%), usually 20%
+On forum 40, news 16
+In ro 30, en 20, tr 6
+Rising: baterie, smoke
+1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
+2. [reach 1,200] My Lumo lamp filled the hall with smoke
+Due: first assessment by 11:00, holding statement by 11:40
+https://tocsin.example/escalations/CASE
+
+== 10:40 page to pia
+SEV2 Lumo: 5.6x the expected talk
+Escalated to PR and Legal by ben: lamps may burn
+Since 10:00 Wed 05 Mar (UTC)
+Seen 56 in 5 min, expected 10 (6-15)
+Negative 71% (60%-80%), usually 20%
+On forum 40, news 16
+In ro 30, en 20, tr 6
+Rising: baterie, smoke
+1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
+2. [reach 1,200] My Lumo lamp filled the hall with smoke
+Due: first assessment by 11:00, holding statement by 11:40
+https://tocsin.example/escalations/CASE
+
+== 11:40 overdue to leo
+SEV2 Lumo: 5.6x the expected talk
+Overdue: holding statement of the case at PR and Legal
+Since 10:00 Wed 05 Mar (UTC)
+Seen 56 in 5 min, expected 10 (6-15)
+Negative 71% (60%-80%), usually 20%
+On forum 40, news 16
+In ro 30, en 20, tr 6
+Rising: baterie, smoke
+1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
+2. [reach 1,200] My Lumo lamp filled the hall with smoke
+Due: holding statement by 11:40
+https://tocsin.example/escalations/CASE
+
+== 11:40 overdue to pia
+SEV2 Lumo: 5.6x the expected talk
+Overdue: holding statement of the case at PR and Legal
+Since 10:00 Wed 05 Mar (UTC)
+Seen 56 in 5 min, expected 10 (6-15)
+Negative 71% (60%-80%), usually 20%
+On forum 40, news 16
+In ro 30, en 20, tr 6
+Rising: baterie, smoke
+1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
+2. [reach 1,200] My Lumo lamp filled the hall with smoke
+Due: holding statement by 11:40
+https://tocsin.example/escalations/CASE
+"""
+
+WHAT_HAPPENED = """\
+10:05 Tocsin open
+10:10 Tocsin fire: clearly over expected in two windows; share of negatives over its baseline; on two networks
+10:10 Tocsin notice_page
+10:10 Tocsin step
+10:25 Tocsin notice_page
+10:25 Tocsin step
+10:31 ben acknowledge
+10:40 ben escalate: lamps may burn
+11:50 pia stand_down
+12:40 Tocsin calm
+13:00 ben resolve: recall announced, talk is back to normal"""
+
+
+def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
+    scene, phone = Scene(tmp_path), Phone()
+    sent: list[str] = []
+
+    def until(clock: str) -> None:
+        """Move on to this time of day, minute by minute, as the worker would."""
+        while f"{scene.now:%H:%M}" != clock:
+            scene.clock.advance(timedelta(minutes=1))
+            work()
+
+    def work() -> None:
+        scene.step()
+        before = len(phone.got)
+        while deliver_due(scene.store, scene.clock, OneForAll(phone), "story"):
+            pass
+        for notice in sorted(phone.got[before:], key=lambda one: one.person):
+            sent.append(f"== {scene.now:%H:%M} {notice.kind} to {notice.person}\n{notice.text}")
+
+    # 10:00 the first posts; 10:05 one window is over: nobody is woken for one window
+    with scene.write() as conn:
+        first = write_mention(conn, "1", "Bateria Lumo a luat foc\npe masa din bucătărie", scene.now)
+        second = write_mention(conn, "2", "My Lumo lamp filled the hall with smoke", scene.now)
+    until("10:05")
+    scene.signal("over", windows_over=1)
+    work()
+    assert sent == []
+
+    # 10:10 the second window, souring, on two networks
+    until("10:10")
+    evidence = {
+        "since": scene.now - timedelta(minutes=10),
+        "observed": 56.0,
+        "negative_share": 0.71,
+        "negative_lower": 0.6,
+        "negative_upper": 0.8,
+        "negative_baseline": 0.2,
+        "networks": {"forum": 40, "news": 16},
+        "languages": {"ro": 30, "en": 20, "tr": 6},
+        "terms": [("baterie", 22), ("smoke", 9)],
+        "top": [first, second],
+    }
+    scene.signal(
+        "over", evidence=evidence, negative_over=True, networks=2, networks_heard=2, observed=56.0, ratio=5.6
+    )
+    work()
+
+    # 10:25 nobody has answered; 10:31 ben does, and hands it over at 10:40
+    until("10:31")
+    alert = scene.alert()
+    with scene.write() as conn:
+        assert service.acknowledge(conn, alert.id, BEN, scene.now).acknowledged_by == "ben"
+    until("10:40")
+    with scene.write() as conn:
+        _, case = service.escalate(conn, scene.context, alert.id, BEN, scene.now, "both", "lamps may burn")
+    work()
+
+    # PR claims and assesses; both review in parallel; the words are late, which pages and decides nothing
+    until("10:45")
+    with scene.write() as conn:
+        escalation.claim(conn, case.id, PIA, scene.now)
+    until("10:55")
+    with scene.write() as conn:
+        escalation.assessed(conn, case.id, PIA, scene.now, "real, three lamps so far")
+        escalation.review(conn, case.id, PIA, scene.now)
+        escalation.note(conn, case.id, LEO, scene.now, "product liability: careful", privileged=True)
+    until("11:20")
+    with scene.write() as conn:
+        escalation.decide(conn, case.id, PIA, scene.now, "pr", "clear", "plain and sorry")
+    until("11:42")
+    with scene.write() as conn:
+        assert (
+            escalation.decide(conn, case.id, LEO, scene.now, "legal", "clear", "admits nothing").status
+            == "cleared"
+        )
+    until("11:45")
+    with scene.write() as conn:
+        escalation.release(conn, case.id, PIA, scene.now)
+    until("11:50")
+    with scene.write() as conn:
+        escalation.close(conn, case.id, PIA, scene.now)
+
+    # 12:40 it calms; 13:00 ben resolves
+    until("12:40")
+    scene.signal("calm", score=0.1, ratio=1.0)
+    work()
+    until("13:00")
+    with scene.write() as conn:
+        service.resolve(conn, alert.id, BEN, scene.now, "recall announced, talk is back to normal")
+    until("13:10")
+
+    transcript = "\n".join(sent).replace(alert.id, "ALERT").replace(case.id, "CASE")
+    assert transcript == TRANSCRIPT
+    assert _told(scene, alert.id) == WHAT_HAPPENED
+    with scene.store.read() as conn:
+        assert audit(conn, scene.now) == []
+        assert verify(conn).broken_at is None
+    assert {notice.status for notice in scene.notices()} == {"sent"}
+
+
+def _told(scene: Scene, alert_id: str) -> str:
+    from alerts.views import timeline
+
+    with scene.store.read() as conn:
+        lines = timeline(conn, alert_id)
+    return "\n".join(
+        f"{one['at']:%H:%M} {one['actor']} {one['action']}" + (f": {one['reason']}" if one["reason"] else "")
+        for one in lines
+    )
