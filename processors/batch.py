@@ -14,12 +14,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 
 from processors.contribution import Contribution, TallyDelta, contributions, summed
 from processors.match import Matcher
 from processors.understand import Understander, Understood
-from processors.understand.language import detect_language, language_code
+from processors.understand.language import mention_language
 from tocsin.core.clock import minute_start
 from tocsin.core.mention import Mention, decode_mention, decode_mentions
 from tocsin.core.sketch import sketch, union
@@ -94,7 +94,7 @@ def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) 
     for record in records:
         mentions = _decoded(record, batch)
         batch.mentions += len(mentions)
-        for mention, monitors in zip(mentions, matcher.match_many(mentions, _language), strict=True):
+        for mention, monitors in zip(mentions, matcher.match_many(mentions, mention_language), strict=True):
             if monitors or mention.edited_at is not None:
                 batch.versions.append(Version(mention, record.partition, monitors))
             elif _in_sample(mention, sample_rate):
@@ -147,7 +147,9 @@ class Writer:
                 offset=bad.record.offset,
                 position=bad.position,
             )
-        self._store.insert_new(conn, s.samples, [_sample_row(m, self._sample_rate) for m in prepared.batch.sampled])
+        self._store.insert_new(
+            conn, s.samples, [_sample_row(m, self._sample_rate) for m in prepared.batch.sampled]
+        )
         return Outcome(
             mentions=prepared.batch.mentions,
             matched=sum(1 for v in prepared.batch.versions if v.monitors),
@@ -174,7 +176,9 @@ class _Plan:
 
     def __init__(self, prepared: Prepared) -> None:
         self.new: list[Version] = []  # identities never seen before
-        self.current: list[tuple[Version, datetime]] = []  # to become the current version; with the fixed created_at
+        self.current: list[
+            tuple[Version, datetime]
+        ] = []  # to become the current version; with the fixed created_at
         self.older: list[Version] = []  # matched versions that are not the current one
         self.replaced: list[Key] = []  # identities whose stored current version gives way
         self.contributions: list[Contribution] = []
@@ -190,7 +194,10 @@ class _Plan:
                 if winner.monitors:
                     self.older.append(winner)
                 continue
-            (self.replaced if known else self.new).append(key if known else winner)  # type: ignore[arg-type]  # one list or the other
+            if known is None:
+                self.new.append(winner)
+            else:
+                self.replaced.append(key)
             self.current.append((winner, created_at))
             if winner.monitors:
                 mention = msgspec.structs.replace(winner.mention, created_at=created_at)
@@ -214,15 +221,14 @@ def _decoded(record: Record, batch: Batch) -> list[Mention]:
         return good
 
 
-def _language(mention: Mention) -> str | None:
-    return language_code(mention.lang) or detect_language(mention.full_text)[0]
-
-
 def _in_sample(mention: Mention, rate: float) -> bool:
     if rate <= 0.0:
         return False
     # Salted, so that it does not follow the partition, which is a hash of the same two.
-    return zlib.crc32(mention.id.encode("utf-8", "surrogatepass"), zlib.crc32(mention.source.encode())) < rate * 2**32
+    return (
+        zlib.crc32(mention.id.encode("utf-8", "surrogatepass"), zlib.crc32(mention.source.encode()))
+        < rate * 2**32
+    )
 
 
 def _distinct(versions: Iterable[Version]) -> list[Version]:
@@ -254,7 +260,7 @@ def _contributions_of(conn: Connection, keys: Sequence[Key]) -> list[Contributio
     for source, ids in _by_source(keys).items():
         for chunk in _chunks(sorted(ids)):
             for row in conn.execute(select(t).where(t.c.source == source, t.c.id.in_(chunk))):
-                found.append(msgspec.convert(dict(row._mapping), Contribution))
+                found.append(Contribution(**{**row._mapping, "triggers": tuple(row.triggers)}))
     return found
 
 
@@ -310,7 +316,10 @@ def _stored_versions(conn: Connection, keys: Sequence[Key]) -> list[dict[str, An
             query = select(m.c.source, m.c.id, t.c.rank_at, m.c.hash, m.c.text, m.c.title).join(
                 t, and_(t.c.source == m.c.source, t.c.id == m.c.id)
             )
-            rows += [dict(row._mapping) for row in conn.execute(query.where(m.c.source == source, m.c.id.in_(chunk)))]
+            rows += [
+                dict(row._mapping)
+                for row in conn.execute(query.where(m.c.source == source, m.c.id.in_(chunk)))
+            ]
     return rows
 
 
@@ -330,7 +339,12 @@ def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
             column = m.c[name]
             conn.execute(
                 update(m)
-                .where(m.c.source == source, m.c.id == id, m.c.hash == hash, or_(column.is_(None), column < value))
+                .where(
+                    m.c.source == source,
+                    m.c.id == id,
+                    m.c.hash == hash,
+                    or_(column.is_(None), column < value),
+                )
                 .values({name: value})
             )
 
@@ -364,7 +378,9 @@ def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, in
             rows.append({**here, **delta.counts, "authors": _authors_left(conn, key)})
             parts += _part_rows(here, delta)
             continue
-        rows.append({**here, **delta.counts, "authors": union(stored[key], authors) if key in stored else authors})
+        rows.append(
+            {**here, **delta.counts, "authors": union(stored[key], authors) if key in stored else authors}
+        )
         parts += _part_rows(here, delta)
     # No other worker has this partition (its epoch says so), so the sketch that was read is still the stored one.
     store.add(conn, t, rows, [name for name in rows[0] if name in TallyDelta().counts])
@@ -408,7 +424,7 @@ def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Con
         if end is None or one.created_at >= end:
             continue
         start = minute_start(one.minute - one.minute % 5)
-        row = rows.setdefault(
+        amended = rows.setdefault(
             (one.monitor_id, start, one.partition),
             {
                 "monitor_id": one.monitor_id,
@@ -419,9 +435,9 @@ def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Con
                 "scored": 0,
             },
         )
-        row["count"] += sign
-        row["negative"] += sign * (one.label == "negative")
-        row["scored"] += sign * (one.label != "unscored")
+        amended["count"] += sign
+        amended["negative"] += sign * (one.label == "negative")
+        amended["scored"] += sign * (one.label != "unscored")
         late += sign > 0
     store.add(conn, s.amendments, list(rows.values()), ["count", "negative", "scored"])
     return late

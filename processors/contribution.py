@@ -40,7 +40,15 @@ class TallyDelta:
     __slots__ = ("authors", "counts", "parts", "shrunk")
 
     def __init__(self) -> None:
-        self.counts = {"count": 0, "negative": 0, "neutral": 0, "positive": 0, "unscored": 0, "reach": 0, "reposts": 0}
+        self.counts = {
+            "count": 0,
+            "negative": 0,
+            "neutral": 0,
+            "positive": 0,
+            "unscored": 0,
+            "reach": 0,
+            "reposts": 0,
+        }
         self.authors: set[int] = set()
         self.parts: dict[tuple[str, str], list[int]] = {}
         self.shrunk = False  # something was taken back, so the authors must be counted anew
@@ -62,7 +70,9 @@ class TallyDelta:
             part[1] += negative
 
 
-def contributions(mention: Mention, understood: Understood, monitors: Iterable[str], partition: int) -> list[Contribution]:
+def contributions(
+    mention: Mention, understood: Understood, monitors: Iterable[str], partition: int
+) -> list[Contribution]:
     """The mention's rows of `matches`, one per monitor."""
     author = mention.author
     author_hash = signed64(hash64(f"{mention.network or mention.source}\x00{author.id}")) if author else None

@@ -35,6 +35,7 @@ ASIDE_KEPT = timedelta(hours=6)  # the longest span a reading looks at
 KINDS = (VOLUME, NEGATIVITY)
 LEAST_SCORED = 10  # scored mentions below which a share says nothing
 
+SignalState = Literal["over", "calm", "set_aside"]
 Counts = tuple[int, int, int]  # mentions, negative, scored
 Tallies = Mapping[str, Mapping[int, Counts]]  # monitor id -> minute -> counts
 
@@ -114,7 +115,10 @@ class Detection:
             one.next_window = volume.next_window
             if volume.series != one.defined.value.series or volume.version != one.volume.version:
                 continue
-            kept, share = msgspec.convert(volume.state, KindState), msgspec.convert(negativity.state, KindState)
+            kept, share = (
+                msgspec.convert(volume.state, KindState),
+                msgspec.convert(negativity.state, KindState),
+            )
             one.volume_state = msgspec.convert(kept.detector, VolumeState)
             one.negativity_state = msgspec.convert(share.detector, NegativityState)
             one.episodes = {VOLUME: kept.episode, NEGATIVITY: share.episode}
@@ -128,16 +132,24 @@ class Detection:
         for start in range(0, len(unborn), 500):
             ids = [one.id for one in unborn[start : start + 500]]
             found = conn.execute(
-                select(t.c.monitor_id, func.min(t.c.minute)).where(t.c.monitor_id.in_(ids), t.c.count > 0).group_by(t.c.monitor_id)
+                select(t.c.monitor_id, func.min(t.c.minute))
+                .where(t.c.monitor_id.in_(ids), t.c.count > 0)
+                .group_by(t.c.monitor_id)
             )
-            first |= dict(found.tuples().all())
+            first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
         for one in unborn:
             if one.id in first:
                 one.next_window = minute_start(first[one.id] - first[one.id] % WINDOW_MINUTES)
         return min((one.next_window for one in self._monitors if one.next_window is not None), default=None)
 
     def tick(
-        self, conn: Connection, tallies: Tallies, now: datetime, closed_until: datetime, open_until: datetime, coverage: Coverage
+        self,
+        conn: Connection,
+        tallies: Tallies,
+        now: datetime,
+        closed_until: datetime,
+        open_until: datetime,
+        coverage: Coverage,
     ) -> int:
         """Judge every window that ends by `closed_until`, then what is open up to `open_until`; return the signals made.
 
@@ -149,14 +161,22 @@ class Detection:
                 continue
             counts = tallies.get(one.id, {})
             while one.next_window + WINDOW <= closed_until:
-                self._close(conn, one, _window(counts, one.next_window, one.next_window + WINDOW, coverage), now, coverage)
+                self._close(
+                    conn,
+                    one,
+                    _window(counts, one.next_window, one.next_window + WINDOW, coverage),
+                    now,
+                    coverage,
+                )
             if one.next_window < open_until:
                 self._peek(conn, one, counts, now, open_until, coverage)
         return len(self._signals) - before
 
     def has_closing(self, closed_until: datetime) -> bool:
         """Whether any of these monitors has a window that ends by then and was not judged."""
-        return any(one.next_window is not None and one.next_window + WINDOW <= closed_until for one in self._monitors)
+        return any(
+            one.next_window is not None and one.next_window + WINDOW <= closed_until for one in self._monitors
+        )
 
     def wakes(self, minute: int, tallies: Tallies) -> bool:
         """Whether that minute brought any of these monitors a mention: else an open window cannot newly fire."""
@@ -175,13 +195,17 @@ class Detection:
         self._readings, self._signals = [], []
         return written
 
-    def _close(self, conn: Connection, one: _Monitor, window: WindowCounts, now: datetime, coverage: Coverage) -> None:
+    def _close(
+        self, conn: Connection, one: _Monitor, window: WindowCounts, now: datetime, coverage: Coverage
+    ) -> None:
         volume, share, window, copies = self._judged(conn, one, window)
         for reading in (volume, share):
             if reading.kind == VOLUME or window.scored or window.count:
-                self._readings.append(_reading_row(one, reading, window, now, copies if reading.kind == VOLUME else None))
+                self._readings.append(
+                    _reading_row(one, reading, window, now, copies if reading.kind == VOLUME else None)
+                )
         for reading in (volume, share):
-            state = _after_close(one.episodes[reading.kind], reading)
+            state: SignalState | None = _after_close(one.episodes[reading.kind], reading)
             if state is None and reading.kind == VOLUME and copies.aside:
                 state = _set_aside(one.episodes[VOLUME], reading)
             if state is not None:
@@ -193,7 +217,13 @@ class Detection:
         one.changed = True
 
     def _peek(
-        self, conn: Connection, one: _Monitor, counts: Mapping[int, Counts], now: datetime, until: datetime, coverage: Coverage
+        self,
+        conn: Connection,
+        one: _Monitor,
+        counts: Mapping[int, Counts],
+        now: datetime,
+        until: datetime,
+        coverage: Coverage,
     ) -> None:
         """Windows that are not closed yet, the newest of them still filling: each may fire once while it is open."""
         assert one.next_window is not None
@@ -213,7 +243,9 @@ class Detection:
                     one.changed = True
                     self._signal(conn, one, "over", reading, (volume, share), window, now, coverage, copies)
 
-    def _judged(self, conn: Connection, one: _Monitor, window: WindowCounts) -> tuple[Reading, Reading, WindowCounts, Copies]:
+    def _judged(
+        self, conn: Connection, one: _Monitor, window: WindowCounts
+    ) -> tuple[Reading, Reading, WindowCounts, Copies]:
         """Both readings of a window; where the volume is over, copies are set aside first and it is judged again."""
         volume = one.volume.judge(one.volume_state, window, one.sensitivity)
         copies = Copies(0, 0)
@@ -226,7 +258,9 @@ class Detection:
                 copies = Copies(aside, found.groups)
                 window = msgspec.structs.replace(window, count=window.count - aside)
                 window = msgspec.structs.replace(
-                    window, scored=min(window.scored, window.count), negative=min(window.negative, window.count)
+                    window,
+                    scored=min(window.scored, window.count),
+                    negative=min(window.negative, window.count),
                 )
                 one.aside = [(at, n) for at, n in one.aside if window.start - ASIDE_KEPT <= at < window.start]
                 one.aside.append((window.start, aside))
@@ -238,7 +272,7 @@ class Detection:
         self,
         conn: Connection,
         one: _Monitor,
-        state: Literal["over", "calm", "set_aside"],
+        state: SignalState,
         reading: Reading,
         both: tuple[Reading, Reading],
         window: WindowCounts,
@@ -275,7 +309,9 @@ class Detection:
             one.episodes[reading.kind] = Episode()
 
 
-def load_tallies(conn: Connection, monitors: Sequence[str], start: datetime, end: datetime) -> dict[str, dict[int, Counts]]:
+def load_tallies(
+    conn: Connection, monitors: Sequence[str], start: datetime, end: datetime
+) -> dict[str, dict[int, Counts]]:
     """Counts per monitor and minute in [start, end), summed over partitions."""
     t = s.tallies
     tallies: dict[str, dict[int, Counts]] = {}
@@ -354,7 +390,13 @@ def _set_aside(episode: Episode, reading: Reading) -> Literal["set_aside"] | Non
 
 
 def _facts(
-    one: _Monitor, reading: Reading, volume: Reading, share: Reading, window: WindowCounts, seen: Seen, episode: Episode
+    one: _Monitor,
+    reading: Reading,
+    volume: Reading,
+    share: Reading,
+    window: WindowCounts,
+    seen: Seen,
+    episode: Episode,
 ) -> Facts:
     scored = seen.negative + seen.neutral + seen.positive
     lower = wilson(seen.negative, scored)[0] if scored else None
@@ -430,7 +472,9 @@ def _evidence(
     )
 
 
-def _reading_row(one: _Monitor, reading: Reading, window: WindowCounts, now: datetime, copies: Copies | None) -> dict[str, Any]:
+def _reading_row(
+    one: _Monitor, reading: Reading, window: WindowCounts, now: datetime, copies: Copies | None
+) -> dict[str, Any]:
     detail = dict(reading.detail)
     if copies is not None and copies.aside:
         detail["copies"] = copies.aside

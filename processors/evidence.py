@@ -69,7 +69,8 @@ def look(conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, e
     """Everything about the mentions of this monitor in [start, end) that an alert shows or severity asks."""
     m = s.matches
     within = _within(monitor_id, start, end)
-    labels = dict(conn.execute(select(m.c.label, func.count()).where(within).group_by(m.c.label)).tuples().all())
+    counted = conn.execute(select(m.c.label, func.count()).where(within).group_by(m.c.label))
+    labels: dict[str, int] = {label: count for label, count in counted}  # noqa: C416  # rows, as pairs
     # A bystander is one author however often; a mention without an author counts as one of its own.
     authors, anonymous, reach = conn.execute(
         select(
@@ -114,9 +115,11 @@ def _within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bo
 def _by(conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str) -> dict[str, int]:
     c = s.matches.c[column]
     found = conn.execute(
-        select(func.coalesce(c, "unknown"), func.count()).where(_within(monitor_id, start, end)).group_by(func.coalesce(c, "unknown"))
+        select(func.coalesce(c, "unknown"), func.count())
+        .where(_within(monitor_id, start, end))
+        .group_by(func.coalesce(c, "unknown"))
     )
-    return dict(sorted(found.tuples().all(), key=lambda pair: (-pair[1], pair[0])))
+    return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _top(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[TopMention]:
@@ -146,7 +149,9 @@ def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
     return int(found.scalar_one())
 
 
-def _has_tier1(conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: tuple[str, ...]) -> bool:
+def _has_tier1(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: tuple[str, ...]
+) -> bool:
     m, t = s.mentions, s.matches
     wanted = {outlet.lower().removeprefix("@").removeprefix("www.") for outlet in outlets}
     found = conn.execute(
@@ -155,7 +160,10 @@ def _has_tier1(conn: Connection, monitor_id: str, start: datetime, end: datetime
         .where(_within(monitor_id, start, end))
         .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
     )
-    return any(_outlet(row.url) in wanted or (row.author_handle or "").lower().removeprefix("@") in wanted for row in found)
+    return any(
+        _outlet(row.url) in wanted or (row.author_handle or "").lower().removeprefix("@") in wanted
+        for row in found
+    )
 
 
 def _outlet(url: str | None) -> str:
@@ -176,7 +184,9 @@ def _triggers(conn: Connection, monitor_id: str, end: datetime) -> dict[str, int
     authors: dict[str, set[object]] = {}
     for row in found:
         for category in row.triggers:
-            authors.setdefault(category, set()).add(row.author if row.author is not None else (row.source, row.id))
+            authors.setdefault(category, set()).add(
+                row.author if row.author is not None else (row.source, row.id)
+            )
     return {category: len(who) for category, who in sorted(authors.items())}
 
 
@@ -203,8 +213,9 @@ def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
 def _digest(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> str:
     m = s.matches
     digest = hashlib.blake2b(digest_size=16)
-    found = conn.execute(select(m.c.source, m.c.id).where(_within(monitor_id, start, end)).order_by(m.c.source, m.c.id))
+    found = conn.execute(
+        select(m.c.source, m.c.id).where(_within(monitor_id, start, end)).order_by(m.c.source, m.c.id)
+    )
     for source, id in found:
         digest.update(f"{source}\x1f{id}\x1e".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
-

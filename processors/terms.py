@@ -34,7 +34,9 @@ def rising_terms(now: Sequence[str], before: Sequence[str]) -> list[tuple[str, i
 def _texts_with(texts: Iterable[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update({word for word in _WORD.findall(_LINK.sub(" ", fold(text[:2000]))) if not word.isdigit()})
+        counts.update(
+            {word for word in _WORD.findall(_LINK.sub(" ", fold(text[:2000]))) if not word.isdigit()}
+        )
     return counts
 
 

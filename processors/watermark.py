@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from sqlalchemy import Connection, delete, insert, select
 
@@ -41,7 +42,11 @@ def take_barrier(
     if there is None:
         conn.execute(
             insert(b).values(
-                cluster=cluster, topic=topic, minute=minute, taken_at=now, ends={str(p): end for p, end in ends.items()}
+                cluster=cluster,
+                topic=topic,
+                minute=minute,
+                taken_at=now,
+                ends={str(p): end for p, end in ends.items()},
             )
         )
         conn.execute(delete(b).where(b.c.cluster == cluster, b.c.minute < minute_of(now - KEPT)))
@@ -60,7 +65,7 @@ def watermark(
     closed = minute_start(max(passed)) if passed else EPOCH
     waited = now - grace - longest_wait
     deaf = _deaf(conn, [row.minute for row in rows], now)
-    missing = _missing(conn, now)
+    missing = _missing(conn)
     if passed and closed < waited:  # the stream holds it back: go on without, and say so
         deaf.append((closed, waited))
         missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
@@ -71,9 +76,7 @@ def watermark(
 def _deaf(conn: Connection, minutes: list[int], now: datetime) -> list[tuple[datetime, datetime]]:
     """Spans in which Tocsin was not running, or every source that is asked for mentions failed."""
     spans = [
-        (minute_start(a), minute_start(b))
-        for a, b in zip(minutes, minutes[1:], strict=False)
-        if (b - a) * MINUTE > DEAF_AFTER
+        (minute_start(a), minute_start(b)) for a, b in pairwise(minutes) if (b - a) * MINUTE > DEAF_AFTER
     ]
     asked = [one for one in listed(conn, SourceDef) if one.value.enabled and one.value.kind != "push"]
     if asked:
@@ -90,10 +93,12 @@ def _deaf(conn: Connection, minutes: list[int], now: datetime) -> list[tuple[dat
     return spans
 
 
-def _missing(conn: Connection, now: datetime) -> list[str]:
+def _missing(conn: Connection) -> list[str]:
     """Sources that fail or are blind now, in words."""
     h = s.health
     rows = conn.execute(
-        select(h.c.component, h.c.state).where(h.c.component.like("source:%"), h.c.state.in_(["blind", "failed", "degraded"]))
+        select(h.c.component, h.c.state).where(
+            h.c.component.like("source:%"), h.c.state.in_(["blind", "failed", "degraded"])
+        )
     )
     return [f"{row.component.removeprefix('source:')} is {row.state}" for row in rows]

@@ -33,12 +33,14 @@ def export(conn: Connection, kind: str) -> Iterator[bytes]:
     if rows is None:
         raise WrongInput(f"cannot export {kind!r}; known: {', '.join(KINDS)}")
     for row in rows(conn):
-        yield _encoder.encode({key: value for key, value in row.items() if value not in (None, [], {})}) + b"\n"
+        yield (
+            _encoder.encode({key: value for key, value in row.items() if value not in (None, [], {})}) + b"\n"
+        )
 
 
 def _names(conn: Connection) -> dict[str, str]:
     d = s.definitions
-    return dict(conn.execute(select(d.c.id, d.c.name).where(d.c.kind == "monitor")).tuples().all())
+    return {id: name for id, name in conn.execute(select(d.c.id, d.c.name).where(d.c.kind == "monitor"))}  # noqa: C416  # rows, as pairs
 
 
 def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
@@ -99,12 +101,23 @@ def _tallies_of(conn: Connection, monitor_id: str, name: str) -> Iterator[dict[s
                     minute[part[1]][part[2]] = [int(part[3]), int(part[4])]
                 part = next(parts, None)
             if minute["count"]:
-                yield {**minute, "minute": iso(minute_start(minute["minute"])), "authors": distinct(minute["authors"])}
+                yield {
+                    **minute,
+                    "minute": iso(minute_start(minute["minute"])),
+                    "authors": distinct(minute["authors"]),
+                }
             minute = None
         if row is None:
             return
         if minute is None:
-            minute = {"monitor": name, "minute": row.minute, "authors": b"", "network": {}, "lang": {}, "source": {}}
+            minute = {
+                "monitor": name,
+                "minute": row.minute,
+                "authors": b"",
+                "network": {},
+                "lang": {},
+                "source": {},
+            }
             minute |= dict.fromkeys(sums, 0)
         for column in sums:
             minute[column] += row._mapping[column]
@@ -145,7 +158,9 @@ def _alerts(conn: Connection) -> Iterator[dict[str, Any]]:
 
 def _notices(conn: Connection) -> Iterator[dict[str, Any]]:
     n = s.notices
-    for row in conn.execute(select(n).order_by(n.c.created_at, n.c.alert_id, n.c.step, n.c.person, n.c.channel, n.c.id)):
+    for row in conn.execute(
+        select(n).order_by(n.c.created_at, n.c.alert_id, n.c.step, n.c.person, n.c.channel, n.c.id)
+    ):
         yield {
             "id": row.id,
             "alert": row.alert_id,
@@ -179,5 +194,6 @@ def _audit(conn: Connection) -> Iterator[dict[str, Any]]:
     a = s.audit
     for row in conn.execute(select(a).order_by(a.c.seq)):
         yield {"seq": row.seq, "at": iso(row.at)} | {
-            name: row._mapping[name] for name in ("actor", "role", "action", "object", "detail", "previous", "hash")
+            name: row._mapping[name]
+            for name in ("actor", "role", "action", "object", "detail", "previous", "hash")
         }

@@ -22,7 +22,6 @@ COMMANDS = (
     "access",
     "sources",
     "alerts",
-    "doctor",
     "settings",
 )
 
@@ -60,7 +59,13 @@ def _run() -> None:
         importlib.import_module(f"tocsin.commands.{name}").register(app)
     _global_options(app)
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)
+        if isinstance(status, int) and status:  # how typer hands an Exit on
+            sys.exit(status)
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # click turns a closed pipe into exit 1
+            raise ended.__context__ from None
+        raise
     except TocsinError as error:
         _say(str(error))
         sys.exit(error.exit_code)
@@ -91,7 +96,9 @@ def _global_options(app: object) -> None:
 
     @app.callback()
     def options(
-        version: bool = typer.Option(False, "--version", callback=version, is_eager=True, help="Print the version."),
+        _version: bool = typer.Option(
+            False, "--version", callback=version, is_eager=True, help="Print the version."
+        ),
         log_level: str | None = typer.Option(None, "--log-level", help="debug, info, warning or error."),
     ) -> None:
         from tocsin.logs import set_up

@@ -31,4 +31,6 @@ def set_up(level: str | None = None) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=max(LEVELS[name], logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.basicConfig(
+        level=max(LEVELS[name], logging.WARNING), stream=sys.stderr, format="%(name)s: %(message)s"
+    )

@@ -17,9 +17,10 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from alerts.engine import Engine
+from alerts import engine
+from alerts.context import Context
 from alerts.notifiers.record import RecordNotifier
-from alerts.outbox import Outbox
+from alerts.outbox import deliver_due
 from processors.batch import Outcome
 from processors.detect import Coverage, Detection, load_tallies
 from processors.watch import Watched, watched
@@ -37,6 +38,7 @@ from tocsin.stream.port import MENTIONS
 CHUNK_MENTIONS = 4000
 CHUNK_MINUTES = 360
 TAIL = timedelta(minutes=10)  # how far the clock goes on after the last mention: the last window closes
+TELLING = ("fire", "suppress", "merge")  # what makes an alert worth a line of a replay: candidates are not
 NOTHING_MISSING = Coverage()
 
 
@@ -65,16 +67,26 @@ class Player:
         self._resumed = stands_at is not None
         self._store = store
         self._hand_over = HandOver(
-            stream, partitions=stream.partitions(MENTIONS), max_mentions=settings.stream.record_max_mentions, clock=self.clock
+            stream,
+            partitions=stream.partitions(MENTIONS),
+            max_mentions=settings.stream.record_max_mentions,
+            clock=self.clock,
         )
         self._processor = StreamProcessor(store, stream, settings, self.clock, member="player")
         self._processor.on_batch = self._count
         self._grace = timedelta(seconds=settings.detection.grace_s)
-        self._engine = Engine(store)
-        self._outbox = Outbox(store, self.clock, RecordNotifier.for_every_channel())
+        self._context = Context(store)
+        self._notifiers = RecordNotifier.for_every_channel()
+        self._told = 0  # the newest alert event that was looked at; a player that goes on tells its story from the beginning
 
-    def play(self, mentions: Iterable[Mention], on_progress: Callable[[Totals], None] = lambda _totals: None) -> None:
-        """All of them, then `TAIL` more. May be called again with what follows."""
+    def play(
+        self,
+        mentions: Iterable[Mention],
+        on_progress: Callable[[Totals], None] = lambda _totals: None,
+        *,
+        tail: timedelta = TAIL,
+    ) -> None:
+        """All of them, then `tail` more on the clock. May be called again with what follows."""
         self._deliver()  # a player that was killed may have left notices
         pending: list[Mention] = []
         first = last = -1
@@ -83,7 +95,11 @@ class Player:
             if self._resumed and minute < minute_of(self.clock.now()):
                 continue  # played before the interruption
             waits = minute != minute_of(mention.created_at)
-            if pending and minute != last and (waits or len(pending) >= CHUNK_MENTIONS or minute - first >= CHUNK_MINUTES):
+            if (
+                pending
+                and minute != last
+                and (waits or len(pending) >= CHUNK_MENTIONS or minute - first >= CHUNK_MINUTES)
+            ):
                 self._store_all(pending)
                 pending = []
                 self.advance(minute_start(minute))
@@ -100,7 +116,7 @@ class Player:
             pending.append(mention)
         self._store_all(pending)
         if last >= 0:
-            self.advance(minute_start(last + 1) + TAIL)
+            self.advance(minute_start(last + 1) + tail)
         on_progress(self.totals)
 
     def advance(self, to: datetime) -> None:
@@ -120,8 +136,12 @@ class Player:
         detection.load(conn)
         start = detection.tallies_from(conn)
         now = self.clock.now()
-        tallies = load_tallies(conn, [one.id for one in self._watched.monitors], start, to) if start is not None else {}
-        due = self._engine.next_due(conn)
+        tallies = (
+            load_tallies(conn, [one.id for one in self._watched.monitors], start, to)
+            if start is not None
+            else {}
+        )
+        due = engine.next_due(conn)
         while now < to:
             now += MINUTE
             closed_until = now - self._grace
@@ -130,11 +150,9 @@ class Player:
                 signals = detection.tick(conn, tallies, now, closed_until, now, NOTHING_MISSING)
             if signals or (due is not None and due <= now):
                 self.totals.signals += detection.flush(conn, self._store, now)
-                decided = self._engine.step(conn, now)
-                self.totals.opened += decided.opened
-                due = self._engine.next_due(conn)
-                if decided.notices:
+                if engine.step(conn, now, context=self._context).anything:
                     break
+                due = engine.next_due(conn)
         self.clock.set(now)
         self.totals.signals += detection.flush(conn, self._store, now)
 
@@ -145,8 +163,17 @@ class Player:
             pass
 
     def _deliver(self) -> None:
-        while self._outbox.deliver_due():
+        """Record the notices that are due now, and take down which alerts have opened."""
+        while deliver_due(self._store, self.clock, self._notifiers, "player"):
             pass
+        e = s.alert_events
+        with self._store.read() as conn:
+            for row in conn.execute(
+                select(e.c.seq, e.c.alert_id, e.c.kind).where(e.c.seq > self._told).order_by(e.c.seq)
+            ):
+                self._told = row.seq
+                if row.kind in TELLING and row.alert_id not in self.totals.opened:
+                    self.totals.opened.append(row.alert_id)
 
     def _count(self, outcome: Outcome) -> None:
         self.totals.mentions += outcome.mentions
@@ -163,5 +190,3 @@ def alerts_opened(conn: Connection, ids: Iterable[str]) -> Iterator[dict[str, An
         row = conn.execute(select(a).where(a.c.id == id)).one_or_none()
         if row is not None:
             yield dict(row._mapping)
-
-

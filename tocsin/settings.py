@@ -26,23 +26,37 @@ class Section(BaseModel):
 class Api(Section):
     """The HTTP service and the page."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on. Loopback by default: no door is open by itself.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Loopback by default: no door is open by itself."
+    )
     port: int = Field(8085, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(None, description="How people reach the page; notices link to it.")
-    allowed_hosts: tuple[str, ...] = Field((), description="Host names answered besides loopback and public_url's.")
-    trusted_proxies: tuple[str, ...] = Field((), description="Addresses whose X-Forwarded-For and -Proto are believed.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Host names answered besides loopback and public_url's."
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses whose X-Forwarded-For and -Proto are believed."
+    )
     max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body accepted.")
     session_hours: int = Field(12, ge=1, le=24 * 30, description="How long a sign-in lasts.")
-    requests_per_minute: int = Field(1200, ge=1, description="Per key or address; beyond: 429 with Retry-After.")
+    requests_per_minute: int = Field(
+        1200, ge=1, description="Per key or address; beyond: 429 with Retry-After."
+    )
 
 
 class StreamSettings(Section):
     """Where mentions flow."""
 
     url: str = Field("sqlite", description="sqlite, or kafka://host:port[,host:port].")
-    partitions: int = Field(8, ge=1, le=1000, description="Partitions of the topic mentions, when it is made.")
-    record_max_mentions: int = Field(500, ge=1, description="Mentions in one record; 1 for outside consumers.")
-    max_bytes: int = Field(4 * 1024**3, ge=1024 * 1024, description="What the embedded stream may keep on disk.")
+    partitions: int = Field(
+        8, ge=1, le=1000, description="Partitions of the topic mentions, when it is made."
+    )
+    record_max_mentions: int = Field(
+        500, ge=1, description="Mentions in one record; 1 for outside consumers."
+    )
+    max_bytes: int = Field(
+        4 * 1024**3, ge=1024 * 1024, description="What the embedded stream may keep on disk."
+    )
 
 
 class StoreSettings(Section):
@@ -55,27 +69,39 @@ class Ingest(Section):
     """How sources are read."""
 
     max_age_days: int = Field(90, ge=1, description="Older mentions are refused and counted.")
-    max_ahead_minutes: int = Field(10, ge=0, description="Mentions dated further ahead of receipt are dead letters.")
+    max_ahead_minutes: int = Field(
+        10, ge=0, description="Mentions dated further ahead of receipt are dead letters."
+    )
     feed_max_bytes: int = Field(5 * 1024 * 1024, ge=1024, description="Largest feed that is read.")
     fetch_timeout_s: float = Field(20.0, gt=0, le=300, description="Longest wait for a source to answer.")
     feed_interval_s: int = Field(300, ge=10, description="How often a feed is asked.")
-    allowed_private_networks: tuple[str, ...] = Field((), description="Private addresses (CIDR) that feeds and webhooks may reach.")
+    allowed_private_networks: tuple[str, ...] = Field(
+        (), description="Private addresses (CIDR) that feeds and webhooks may reach."
+    )
 
 
 class Detection(Section):
     """How windows are judged."""
 
     window_s: Literal[300] = Field(300, description="Length of a window.")
-    grace_s: int = Field(30, ge=0, le=3600, description="How long a window waits for late mentions after its end.")
+    grace_s: int = Field(
+        30, ge=0, le=3600, description="How long a window waits for late mentions after its end."
+    )
     tick_s: int = Field(15, ge=1, le=300, description="How often open windows are looked at.")
-    longest_wait_s: int = Field(600, ge=30, description="A window that the stream holds back longer closes incomplete.")
+    longest_wait_s: int = Field(
+        600, ge=30, description="A window that the stream holds back longer closes incomplete."
+    )
 
 
 class Alerting(Section):
     """How alerts behave."""
 
-    blind_after_minutes: int = Field(15, ge=1, description="A source that is silent or failing this long pages as BLIND.")
-    heartbeat_url: str | None = Field(None, description="Pinged after each passing audit; an outside watcher misses it.")
+    blind_after_minutes: int = Field(
+        15, ge=1, description="A source that is silent or failing this long pages as BLIND."
+    )
+    heartbeat_url: str | None = Field(
+        None, description="Pinged after each passing audit; an outside watcher misses it."
+    )
     console: bool = Field(True, description="Also print every page on the console.")
     false_pages_per_month: float = Field(1.0, gt=0, description="What a schedule promises per person.")
 
@@ -85,9 +111,13 @@ class Smtp(Section):
 
     host: str | None = Field(None, description="Mail server; unset: the e-mail notifier is off.")
     port: int = Field(587, ge=1, le=65535, description="Its port.")
-    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is protected."
+    )
     username: str | None = Field(None, description="Account, where the server wants one.")
-    password: str | None = Field(None, description="env:NAME or file:PATH.", json_schema_extra={"secret": True})
+    password: str | None = Field(
+        None, description="env:NAME or file:PATH.", json_schema_extra={"secret": True}
+    )
     sender: str = Field("tocsin@localhost", description="From.")
     timeout_s: float = Field(15.0, gt=0, le=120, description="Longest wait; then the outcome is unknown.")
 
@@ -105,7 +135,10 @@ class Retention(Section):
 class Settings(Section):
     """Everything that is set rather than defined."""
 
-    data: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("tocsin", appauthor=False)), description="Folder of the embedded engines.")
+    data: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("tocsin", appauthor=False)),
+        description="Folder of the embedded engines.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     api: Api = Api()
     stream: StreamSettings = StreamSettings()
@@ -125,7 +158,11 @@ class Loaded:
     origins: Mapping[str, str]
 
 
-def load(config: Path | None = None, environ: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
+def load(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Loaded:
     """Defaults, then the file, then the environment, then `overrides` (keys as `section.name`; None is no override).
 
     Raises `WrongInput` naming the file or variable, the setting, the value and what would be right.
@@ -138,9 +175,9 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None, o
         for key, value in _flat(_read(path)).items():
             values[key], origins[key] = value, f"file {path}"
     for variable, value in env.items():
-        key = _key_of(variable)
-        if key:
-            values[key], origins[key] = _parsed(key, value), f"environment {variable}"
+        named = _key_of(variable)
+        if named:
+            values[named], origins[named] = _parsed(named, value), f"environment {variable}"
     for key, value in (overrides or {}).items():
         if value is not None:
             values[key], origins[key] = value, "command line"
@@ -151,7 +188,9 @@ def load(config: Path | None = None, environ: Mapping[str, str] | None = None, o
         key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
         where = origins.get(key, "settings")
         if first["type"] == "extra_forbidden":
-            raise WrongInput(f"{where}: unknown setting {key!r}; known here: {', '.join(_siblings(key))}") from None
+            raise WrongInput(
+                f"{where}: unknown setting {key!r}; known here: {', '.join(_siblings(key))}"
+            ) from None
         raise WrongInput(f"{where}: {key} = {first['input']!r}: {first['msg']}") from None
 
 
@@ -221,7 +260,11 @@ def _key_of(variable: str) -> str | None:
 
 def _parsed(key: str, value: str) -> Any:
     default = known_settings().get(key, ("", None))[1]
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(default, tuple) else value
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(default, tuple)
+        else value
+    )
 
 
 def _siblings(key: str) -> list[str]:

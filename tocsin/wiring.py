@@ -55,12 +55,15 @@ def open_runtime(
     *,
     clock: Clock | None = None,
     durable: bool = True,
+    port: int | None = None,
 ) -> Iterator[Runtime]:
     """Settings from file, environment and these overrides, and the engines they name; closed at the end of the block.
 
     Raises `WrongInput` for wrong settings and `StoreUnavailable` where the store cannot be used.
     """
-    loaded = load(config, overrides={"data": data, "store.url": store, "stream.url": stream})
+    loaded = load(
+        config, overrides={"data": data, "store.url": store, "stream.url": stream, "api.port": port}
+    )
     runtime = Runtime(
         loaded,
         open_store(loaded.settings.store.url, loaded.settings.data, durable=durable),

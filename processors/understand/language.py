@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tocsin.core.errors import TocsinError
+from tocsin.core.mention import Mention
 
 MAX_CHARS = 240
 """What is read of a text: more says nothing new about its language and costs time."""
@@ -121,6 +122,11 @@ def language_code(hint: str | None) -> str | None:
     code = re.split(r"[-_]", hint[:64].strip().lower(), maxsplit=1)[0]
     code = _OTHER_CODES.get(code, code)
     return code if len(code) == 2 and code.isascii() and code.isalpha() and code not in ("xx", "zz") else None
+
+
+def mention_language(mention: Mention) -> str | None:
+    """The mention's language: what its network says, else what its text shows; None where neither is known."""
+    return language_code(mention.lang) or detect_language(mention.full_text)[0]
 
 
 def _words(text: str) -> list[str]:

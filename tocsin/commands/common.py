@@ -8,6 +8,8 @@ from typing import Annotated, TypeAlias
 import typer
 
 Config: TypeAlias = Annotated[Path | None, typer.Option("--config", help="Settings file (or TOCSIN_CONFIG).")]
-Data: TypeAlias = Annotated[Path | None, typer.Option("--data", help="Folder of the embedded engines (or TOCSIN_DATA).")]
+Data: TypeAlias = Annotated[
+    Path | None, typer.Option("--data", help="Folder of the embedded engines (or TOCSIN_DATA).")
+]
 StoreUrl: TypeAlias = Annotated[str | None, typer.Option("--store", help="sqlite, or postgresql://...")]
 StreamUrl: TypeAlias = Annotated[str | None, typer.Option("--stream", help="sqlite, or kafka://host:port")]

@@ -18,15 +18,17 @@ def register(app: typer.Typer) -> None:
 
     @app.command(epilog=EXAMPLE)
     def export(
-        kind: Annotated[str, typer.Argument(help="mentions, tallies, alerts, notices, dead-letters or audit.")],
+        kind: Annotated[
+            str, typer.Argument(help="mentions, tallies, alerts, notices, dead-letters or audit.")
+        ],
         data: Data = None,
         store: StoreUrl = None,
         config: Config = None,
     ) -> None:
         """Print everything of one kind as JSON lines, in a canonical order, so that two runs can be compared."""
+        from tocsin.core.errors import WrongInput
         from tocsin.export import KINDS
         from tocsin.export import export as lines
-        from tocsin.core.errors import WrongInput
         from tocsin.wiring import open_runtime
 
         if kind not in KINDS:
@@ -43,7 +45,9 @@ def register(app: typer.Typer) -> None:
         store: StoreUrl = None,
         stream: str | None = typer.Option(None, "--stream", help="sqlite, or kafka://host:port"),
         config: Config = None,
-        source: str | None = typer.Option(None, "--source", help="Name of the source (default: the file's name)."),
+        source: str | None = typer.Option(
+            None, "--source", help="Name of the source (default: the file's name)."
+        ),
         tz: str | None = typer.Option(None, "--tz", help="Time zone of times without an offset."),
     ) -> None:
         """Take recorded mentions into history: matched, understood and tallied by the monitors there are, alerting nobody."""
@@ -52,6 +56,9 @@ def register(app: typer.Typer) -> None:
 
         with open_runtime(config, data, store, stream) as runtime:
             totals = import_files(runtime, files, source=source, tz=tz)
-        typer.echo(f"{totals.mentions} mentions read, {totals.stored} new, {totals.duplicates} known, {totals.bad} refused", err=True)
+        typer.echo(
+            f"{totals.mentions} mentions read, {totals.stored} new, {totals.duplicates} known, {totals.bad} refused",
+            err=True,
+        )
         if totals.bad:
             raise typer.Exit(1)

@@ -16,10 +16,15 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog="Example: tocsin replay --monitors monitors.yaml mentions.jsonl.gz")
     def replay(
         files: Annotated[list[Path], typer.Argument(help="Recorded mentions: JSONL or CSV, also gzip.")],
-        monitors: Annotated[Path, typer.Option("--monitors", help="YAML file with the monitors (see tocsin apply).")],
+        monitors: Annotated[
+            Path, typer.Option("--monitors", help="YAML file with the monitors (see tocsin apply).")
+        ],
         data: Data = None,
         json_lines: Annotated[bool, typer.Option("--json", help="One JSON object per alert.")] = False,
-        source: Annotated[str | None, typer.Option("--source", help="Source of mentions that name none (default: the file's name).")] = None,
+        source: Annotated[
+            str | None,
+            typer.Option("--source", help="Source of mentions that name none (default: the file's name)."),
+        ] = None,
         tz: Annotated[str | None, typer.Option("--tz", help="Time zone of times without an offset.")] = None,
         config: Config = None,
         store: StoreUrl = None,

@@ -83,7 +83,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     triggers: dict[str, int] = {}
     missing: list[str] = []  # what is not seen: silent or failing sources, partitions behind
     monitors_version: int = 0
-    input_digest: str = ""  # over the sorted ids of the window's mentions: the same replay gives the same digest
+    input_digest: str = (
+        ""  # over the sorted ids of the window's mentions: the same replay gives the same digest
+    )
 
 
 def fingerprint(monitor_id: str, kind: str) -> str:

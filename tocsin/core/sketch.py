@@ -18,7 +18,9 @@ _RANGE = 2**64
 
 def hash64(text: str) -> int:
     """64 well-mixed bits that are the same on every machine."""
-    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
+    return int.from_bytes(
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
+    )
 
 
 def signed64(value: int) -> int:

@@ -57,7 +57,13 @@ def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
 
 
 def save(
-    conn: Connection, value: D, *, now: datetime, actor: str, id: str | None = None, expected_version: int | None = None
+    conn: Connection,
+    value: D,
+    *,
+    now: datetime,
+    actor: str,
+    id: str | None = None,
+    expected_version: int | None = None,
 ) -> Defined[D]:
     """Create the definition, or replace the living one with this id (else this name). An equal value changes nothing.
 
@@ -75,14 +81,22 @@ def save(
         new_id = stable_id(kind.replace("_", ""), value.name, len(count))
         conn.execute(
             insert(d).values(
-                kind=kind, id=new_id, name=value.name, definition=body, version=1, created_at=now, updated_at=now
+                kind=kind,
+                id=new_id,
+                name=value.name,
+                definition=body,
+                version=1,
+                created_at=now,
+                updated_at=now,
             )
         )
         _keep_version(conn, kind, new_id, 1, body, now, actor)
         _bump(conn, kind)
         return Defined(kind, new_id, 1, now, now, value)
     if expected_version is not None and expected_version != present.version:
-        raise Conflict(f"{kind} {value.name!r} is at version {present.version}, you changed version {expected_version}: read it again")
+        raise Conflict(
+            f"{kind} {value.name!r} is at version {present.version}, you changed version {expected_version}: read it again"
+        )
     if present.value == value:
         return present
     version = present.version + 1
@@ -96,20 +110,34 @@ def save(
     return Defined(kind, present.id, version, present.created_at, now, value)
 
 
-def delete(conn: Connection, model: type[D], name_or_id: str, *, now: datetime, actor: str, expected_version: int | None = None) -> None:
+def delete(
+    conn: Connection,
+    model: type[D],
+    name_or_id: str,
+    *,
+    now: datetime,
+    actor: str,
+    expected_version: int | None = None,
+) -> None:
     """End the definition; its versions stay. Raises `NotFound` and `Conflict` as `save` does."""
     present = find(conn, model, name_or_id)
     if expected_version is not None and expected_version != present.version:
         raise Conflict(f"{present.kind} {present.name!r} is at version {present.version}: read it again")
     d = s.definitions
-    conn.execute(update(d).where(d.c.kind == present.kind, d.c.id == present.id).values(deleted_at=now, version=present.version + 1))
+    conn.execute(
+        update(d)
+        .where(d.c.kind == present.kind, d.c.id == present.id)
+        .values(deleted_at=now, version=present.version + 1)
+    )
     _keep_version(conn, present.kind, present.id, present.version + 1, {"deleted": True}, now, actor)
     _bump(conn, present.kind)
 
 
 def generation(conn: Connection, kind: str) -> int:
     """A number that grows with every change of this kind: readers look at it to learn whether theirs is stale."""
-    found = conn.execute(select(s.meta.c.value).where(s.meta.c.key == f"generation:{kind}")).scalar_one_or_none()
+    found = conn.execute(
+        select(s.meta.c.value).where(s.meta.c.key == f"generation:{kind}")
+    ).scalar_one_or_none()
     return int(found or 0)
 
 
@@ -122,12 +150,23 @@ def history(conn: Connection, kind: str, id: str) -> Iterator[tuple[int, datetim
 
 def _loaded(model: type[D], row: object) -> Defined[D]:
     r = cast("Row[Any]", row)
-    return Defined(r.kind, r.id, r.version, r.created_at, r.updated_at, model.model_validate(r.definition, context={"stored": True}))
+    return Defined(
+        r.kind,
+        r.id,
+        r.version,
+        r.created_at,
+        r.updated_at,
+        model.model_validate(r.definition, context={"stored": True}),
+    )
 
 
-def _keep_version(conn: Connection, kind: str, id: str, version: int, body: object, now: datetime, actor: str) -> None:
+def _keep_version(
+    conn: Connection, kind: str, id: str, version: int, body: object, now: datetime, actor: str
+) -> None:
     conn.execute(
-        insert(s.definition_versions).values(kind=kind, id=id, version=version, definition=body, at=now, actor=actor)
+        insert(s.definition_versions).values(
+            kind=kind, id=id, version=version, definition=body, at=now, actor=actor
+        )
     )
 
 

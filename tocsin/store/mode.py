@@ -31,7 +31,9 @@ def claim_mode(conn: Connection, mode: Mode) -> None:
     if present is None:
         put(conn, "mode", mode)
     elif present != mode:
-        raise WrongInput(f"this data is of a {present} run; a {mode} run needs a folder of its own (--data DIR)")
+        raise WrongInput(
+            f"this data is of a {present} run; a {mode} run needs a folder of its own (--data DIR)"
+        )
 
 
 def simulated_clock(conn: Connection) -> datetime | None:

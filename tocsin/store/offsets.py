@@ -24,7 +24,9 @@ class Position:
     epoch: int
 
 
-def take_over(conn: Connection, cluster: str, topic: str, partition: int, owner: str, now: datetime) -> Position:
+def take_over(
+    conn: Connection, cluster: str, topic: str, partition: int, owner: str, now: datetime
+) -> Position:
     """Make `owner` the only one whose batches of this partition count from now on; return where to read on."""
     o = s.offsets
     key = (o.c.cluster == cluster, o.c.topic == topic, o.c.partition == partition)
@@ -32,7 +34,14 @@ def take_over(conn: Connection, cluster: str, topic: str, partition: int, owner:
     if found is None:
         conn.execute(
             insert(o).values(
-                cluster=cluster, topic=topic, partition=partition, offset=0, epoch=1, owner=owner, monitors_version=0, updated_at=now
+                cluster=cluster,
+                topic=topic,
+                partition=partition,
+                offset=0,
+                epoch=1,
+                owner=owner,
+                monitors_version=0,
+                updated_at=now,
             )
         )
         return Position(0, 1)
@@ -41,7 +50,14 @@ def take_over(conn: Connection, cluster: str, topic: str, partition: int, owner:
 
 
 def advance(
-    conn: Connection, cluster: str, topic: str, partition: int, at: Position, to: int, monitors_version: int, now: datetime
+    conn: Connection,
+    cluster: str,
+    topic: str,
+    partition: int,
+    at: Position,
+    to: int,
+    monitors_version: int,
+    now: datetime,
 ) -> Position:
     """Move from exactly `at` to the offset `to`. Raises `Fenced` when somebody else has moved or taken it over since."""
     o = s.offsets

@@ -7,6 +7,8 @@ ten-thousandths. What people define (monitors, policies, people, schedules, sour
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -21,25 +23,26 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy.types import TypeEngine
 
 from tocsin.store.types import Json, UtcTime
 
 metadata = MetaData()
 
 
-def _table(name: str, *columns: Column[object] | Index | UniqueConstraint, rowid: bool = True) -> Table:
+def _table(name: str, *columns: Column[Any] | Index | UniqueConstraint, rowid: bool = True) -> Table:
     return Table(name, metadata, *columns, sqlite_with_rowid=rowid)
 
 
-def _pk(name: str, type_: object) -> Column[object]:
-    return Column(name, type_, primary_key=True, autoincrement=False)  # type: ignore[call-overload,no-any-return]  # the stubs know no 'any type'
+def _pk(name: str, type_: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
+    return Column(name, type_, primary_key=True, autoincrement=False)
 
 
-# -- what this store is ----------------------------------------------------------------------------------------------
+# -- what this store is ----------------------------------------------------------------------------------
 
 meta = _table("meta", _pk("key", String(64)), Column("value", Text, nullable=False))
 
-# -- the stream's positions, advanced in the same transaction as what was derived from them -----------------------------
+# -- the stream's positions, advanced in the same transaction as what was derived from them --------------
 
 offsets = _table(
     "offsets",
@@ -58,7 +61,9 @@ barriers = _table(
     _pk("topic", String(128)),
     _pk("minute", BigInteger),
     Column("taken_at", UtcTime, nullable=False),
-    Column("ends", Json, nullable=False),  # {partition: end offset} when the clock had passed the minute and its grace
+    Column(
+        "ends", Json, nullable=False
+    ),  # {partition: end offset} when the clock had passed the minute and its grace
 )
 gaps = _table(
     "gaps",
@@ -71,7 +76,7 @@ gaps = _table(
     Column("at", UtcTime, nullable=False),
 )
 
-# -- what people define ----------------------------------------------------------------------------------------------------
+# -- what people define ----------------------------------------------------------------------------------
 
 definitions = _table(
     "definitions",
@@ -118,14 +123,16 @@ batches = _table(
     Column("keys", Json, nullable=False),  # the accepted ids, so that duplicates can be reported later
 )
 
-# -- mentions ----------------------------------------------------------------------------------------------------------------
+# -- mentions --------------------------------------------------------------------------------------------
 
 seen = _table(
     "seen",  # identity: kept longer than the oldest mention that is still accepted
     _pk("source", String(256)),
     _pk("id", String(256)),
     Column("created_at", UtcTime, nullable=False),
-    Column("rank_at", UtcTime, nullable=False),  # (rank_at, hash) is Mention.version_rank of the current version
+    Column(
+        "rank_at", UtcTime, nullable=False
+    ),  # (rank_at, hash) is Mention.version_rank of the current version
     Column("hash", String(16), nullable=False),
     Column("matched", Boolean, nullable=False),  # false: an edit took it out of every monitor
     rowid=False,
@@ -241,7 +248,9 @@ dead_letters = _table(
     Column("topic", String(128)),  # null: it never reached the stream
     Column("partition", Integer),
     Column("offset", BigInteger),
-    Column("position", Integer, nullable=False),  # index within the record, the file's line, or the request's item
+    Column(
+        "position", Integer, nullable=False
+    ),  # index within the record, the file's line, or the request's item
     Column("source", String(256), nullable=False),
     Column("reason", String(64), nullable=False),
     Column("message", Text, nullable=False),
@@ -254,13 +263,15 @@ dead_letters = _table(
     Index("dead_letters_by_time", "at"),
 )
 
-# -- detection ------------------------------------------------------------------------------------------------------------------
+# -- detection -------------------------------------------------------------------------------------------
 
 detector_state = _table(
     "detector_state",
     _pk("monitor_id", String(64)),
     _pk("kind", String(32)),
-    Column("series", String(64), nullable=False),  # changes when the monitor's matches do; then it learns anew
+    Column(
+        "series", String(64), nullable=False
+    ),  # changes when the monitor's matches do; then it learns anew
     Column("version", String(32), nullable=False),  # of the detector
     Column("next_window", UtcTime, nullable=False),  # start of the first window not yet closed
     Column("next_tick", UtcTime, nullable=False),
@@ -319,13 +330,15 @@ signals = _table(
     Index("signals_by_fingerprint", "fingerprint", "tick"),
 )
 
-# -- alerts and escalations ---------------------------------------------------------------------------------------------------
+# -- alerts and escalations ------------------------------------------------------------------------------
 
 alerts = _table(
     "alerts",
     _pk("id", String(64)),
     Column("fingerprint", String(64), nullable=False),
-    Column("live", String(64), unique=True),  # the fingerprint while it is unresolved, else null: one live alert per fingerprint
+    Column(
+        "live", String(64), unique=True
+    ),  # the fingerprint while it is unresolved, else null: one live alert per fingerprint
     Column("monitor_id", String(64), nullable=False),
     Column("monitor", String(256), nullable=False),
     Column("kind", String(32), nullable=False),
@@ -390,7 +403,9 @@ notices = _table(
     Column("person_id", String(64), nullable=False),
     Column("person", String(256), nullable=False),
     Column("channel", String(32), nullable=False),  # the notifier's kind
-    Column("target", Json, nullable=False),  # the channel's own settings; secrets as env:/file: references only
+    Column(
+        "target", Json, nullable=False
+    ),  # the channel's own settings; secrets as env:/file: references only
     Column("kind", String(32), nullable=False),  # page | repeat | worsened | overdue | told | test | blind
     Column("severity", Integer, nullable=False),
     Column("step", Integer, nullable=False),
@@ -429,7 +444,9 @@ escalations = _table(
     Column("assessment_due_at", UtcTime),
     Column("assessed_at", UtcTime),
     Column("statement_due_at", UtcTime),
-    Column("deadline_at", UtcTime),  # the next clock that runs; null when none does; the queue is ordered by it
+    Column(
+        "deadline_at", UtcTime
+    ),  # the next clock that runs; null when none does; the queue is ordered by it
     Column("overdue_at", UtcTime),  # when the deputy was paged for the present deadline
     Column("decisions", Json, nullable=False),  # {pr: {decision, by, at, reason}, legal: {...}}
     Column("closed_at", UtcTime),
@@ -452,7 +469,7 @@ escalation_entries = _table(
     Column("detail", Json),
 )
 
-# -- doors --------------------------------------------------------------------------------------------------------------------------
+# -- doors -----------------------------------------------------------------------------------------------
 
 signin_links = _table(
     "signin_links",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.store.port import Rows
-from tocsin.store.schema import metadata, meta
+from tocsin.store.schema import meta, metadata
 
 BUSY_TIMEOUT_MS = 10_000
 SCHEMA_VERSION = "1"
@@ -33,7 +33,9 @@ class SqliteStore:
         self.url = f"sqlite:///{self.path}"
         if check:
             _refuse_unusable(self.path)
-        self._engine = create_engine(self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=20, max_overflow=20)
+        self._engine = create_engine(
+            self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=20, max_overflow=20
+        )
         self._prepare(self._engine, "FULL" if durable else "NORMAL")
         self._writer = self._engine.execution_options(tocsin_write=True)
 
@@ -84,7 +86,8 @@ class SqliteStore:
         statement = insert(table)
         new = statement.excluded
         conn.execute(
-            statement.on_conflict_do_update(index_elements=key, set_={name: new[name] for name in names}), list(rows)
+            statement.on_conflict_do_update(index_elements=key, set_={name: new[name] for name in names}),
+            list(rows),
         )
 
     def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
@@ -115,7 +118,9 @@ class SqliteStore:
         with self.write() as conn:
             metadata.create_all(conn, checkfirst=True)
             conn.execute(insert(meta).on_conflict_do_nothing(), [{"key": "schema", "value": SCHEMA_VERSION}])
-            found = conn.execute(select(meta.c.value).where(meta.c.key == bindparam("k")), {"k": "schema"}).scalar_one()
+            found = conn.execute(
+                select(meta.c.value).where(meta.c.key == bindparam("k")), {"k": "schema"}
+            ).scalar_one()
             if found != SCHEMA_VERSION:
                 raise WrongInput(
                     f"the store {self.path} has schema {found}, this Tocsin knows {SCHEMA_VERSION}: install the matching version"
@@ -150,7 +155,9 @@ def _refuse_unusable(path: Path) -> None:
         if fresh:
             path.chmod(0o600)
     except (OSError, sqlite3.Error) as error:
-        raise StoreUnavailable(f"cannot use {path} as a store: {error}; check the folder's rights and space") from error
+        raise StoreUnavailable(
+            f"cannot use {path} as a store: {error}; check the folder's rights and space"
+        ) from error
 
 
 @contextmanager
@@ -170,8 +177,3 @@ def _translated(path: Path) -> Iterator[None]:
         raise StoreUnavailable(f"the store {path} failed: {error.orig}") from error
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the store {path} failed: {error}") from error
-
-
-def as_rows(found: Sequence[Row[Any]]) -> list[Mapping[str, Any]]:
-    """Rows as plain mappings by column name."""
-    return [row._mapping for row in found]

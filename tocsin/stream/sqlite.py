@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound, StreamFull, StreamUnavailable, WrongInput
@@ -28,8 +29,8 @@ DEFAULT_MAX_BYTES = 4 * 1024**3
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cluster (id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS topics (name TEXT PRIMARY KEY, partitions INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS ends (topic TEXT, partition INTEGER, first INTEGER NOT NULL, next INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  PRIMARY KEY (topic, partition)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ends (topic TEXT, partition INTEGER, first INTEGER NOT NULL, next INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, PRIMARY KEY (topic, partition)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS records (topic TEXT, partition INTEGER, offset INTEGER, at INTEGER NOT NULL, value BLOB NOT NULL,
   PRIMARY KEY (topic, partition, offset));
 CREATE TABLE IF NOT EXISTS members (topic TEXT, consumer_group TEXT, member TEXT, expires REAL NOT NULL,
@@ -54,7 +55,10 @@ class SqliteStream:
             with self._transaction() as db:
                 for statement in _SCHEMA.split(";"):
                     db.execute(statement)
-                db.execute("INSERT INTO cluster SELECT ? WHERE NOT EXISTS (SELECT 1 FROM cluster)", (uuid.uuid4().hex,))
+                db.execute(
+                    "INSERT INTO cluster SELECT ? WHERE NOT EXISTS (SELECT 1 FROM cluster)",
+                    (uuid.uuid4().hex,),
+                )
             self.cluster: str = self._db.execute("SELECT id FROM cluster").fetchone()[0]
         except (OSError, sqlite3.Error) as error:
             raise StreamUnavailable(
@@ -88,7 +92,9 @@ class SqliteStream:
             found = db.execute("SELECT partitions FROM topics WHERE name = ?", (topic,)).fetchone()
             if found is None:
                 db.execute("INSERT INTO topics VALUES (?, ?)", (topic, partitions))
-                db.executemany("INSERT INTO ends VALUES (?, ?, 0, 0, 0)", [(topic, p) for p in range(partitions)])
+                db.executemany(
+                    "INSERT INTO ends VALUES (?, ?, 0, 0, 0)", [(topic, p) for p in range(partitions)]
+                )
             self._partitions[topic] = partitions if found is None else int(found[0])
         return self._partitions[topic]
 
@@ -113,7 +119,9 @@ class SqliteStream:
             rows = []
             for partition, value in records:
                 if len(value) > MAX_RECORD_BYTES:
-                    raise WrongInput(f"a record of {len(value)} bytes is over the limit of {MAX_RECORD_BYTES}")
+                    raise WrongInput(
+                        f"a record of {len(value)} bytes is over the limit of {MAX_RECORD_BYTES}"
+                    )
                 if not 0 <= partition < count:
                     raise WrongInput(f"topic {topic} has partitions 0 to {count - 1}, not {partition}")
                 end = ends[partition]
@@ -132,7 +140,10 @@ class SqliteStream:
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         self.partitions(topic)
-        return {int(p): int(n) for p, n in self._query("SELECT partition, next FROM ends WHERE topic = ?", (topic,))}
+        return {
+            int(p): int(n)
+            for p, n in self._query("SELECT partition, next FROM ends WHERE topic = ?", (topic,))
+        }
 
     def trim(self, topic: str, before: dict[int, int]) -> None:
         with self._transaction() as db:
@@ -148,7 +159,8 @@ class SqliteStream:
                     (topic, partition, upto),
                 ).fetchone()[0]
                 db.execute(
-                    "DELETE FROM records WHERE topic = ? AND partition = ? AND offset < ?", (topic, partition, upto)
+                    "DELETE FROM records WHERE topic = ? AND partition = ? AND offset < ?",
+                    (topic, partition, upto),
                 )
                 db.execute(
                     "UPDATE ends SET first = ?, bytes = bytes - ? WHERE topic = ? AND partition = ?",
@@ -163,7 +175,7 @@ class SqliteStream:
         with self._lock:
             self._db.close()
 
-    def _query(self, sql: str, parameters: tuple[object, ...]) -> list[tuple[object, ...]] | list[tuple[int, int]]:
+    def _query(self, sql: str, parameters: tuple[object, ...]) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
                 return self._db.execute(sql, parameters).fetchall()
@@ -204,8 +216,13 @@ class SqliteConsumer:
         now = time.time()
         with self._stream._transaction() as db:
             where = (self._topic, self._group)
-            db.execute("DELETE FROM members WHERE topic = ? AND consumer_group = ? AND expires < ?", (*where, now))
-            db.execute("INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)", (*where, self._member, now + SESSION_TIMEOUT_S))
+            db.execute(
+                "DELETE FROM members WHERE topic = ? AND consumer_group = ? AND expires < ?", (*where, now)
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)",
+                (*where, self._member, now + SESSION_TIMEOUT_S),
+            )
             members = [
                 row[0]
                 for row in db.execute(
@@ -214,7 +231,9 @@ class SqliteConsumer:
             ]
         self._beat_at = time.monotonic()
         mine = members.index(self._member)
-        assigned = frozenset(p for p in range(self._stream.partitions(self._topic)) if p % len(members) == mine)
+        assigned = frozenset(
+            p for p in range(self._stream.partitions(self._topic)) if p % len(members) == mine
+        )
         if assigned != self._assigned:
             self._next = {p: o for p, o in self._next.items() if p in assigned & self._assigned}
             self._paused &= assigned
@@ -257,7 +276,9 @@ class SqliteConsumer:
                         if taken >= share:
                             break
             except sqlite3.Error as error:
-                raise StreamUnavailable(f"the stream {self._stream.path} cannot be used just now: {error}") from error
+                raise StreamUnavailable(
+                    f"the stream {self._stream.path} cannot be used just now: {error}"
+                ) from error
         self._turn.rotate(-1)
         return records, gaps
 

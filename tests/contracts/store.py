@@ -1,0 +1,214 @@
+"""What every store promises. A test module of an engine gives the fixture `make_store` and imports `*` from here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tocsin.core.errors import Conflict, Fenced, NotFound
+from tocsin.definitions import Person, Role
+from tocsin.store import Store, defined, offsets
+from tocsin.store import schema as s
+from tocsin.store.offsets import Position
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+MakeStore = Callable[[], Store]
+
+
+def tally(minute: int, count: int, **other: object) -> dict[str, object]:
+    zeros = dict.fromkeys(("negative", "neutral", "positive", "unscored", "reach", "reposts"), 0)
+    return {
+        "monitor_id": "m",
+        "minute": minute,
+        "partition": 0,
+        "count": count,
+        "authors": b"",
+        **zeros,
+        **other,
+    }
+
+
+def test_a_write_that_raises_leaves_nothing(make_store: MakeStore) -> None:
+    store = make_store()
+    with pytest.raises(RuntimeError), store.write() as conn:
+        store.put(conn, s.meta, [{"key": "half", "value": "done"}])
+        raise RuntimeError
+    with store.read() as conn:
+        assert conn.execute(select(s.meta).where(s.meta.c.key == "half")).all() == []
+
+
+def test_times_come_back_as_they_went_in(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(
+            conn,
+            s.health,
+            [{"component": "x", "at": NOW, "state": "ok", "detail": {"b": [1, None], "a": "ş"}}],
+        )
+    with store.read() as conn:
+        row = conn.execute(select(s.health)).one()
+    assert row.at == NOW
+    assert row.detail == {"a": "ş", "b": [1, None]}
+
+
+def test_a_time_without_an_offset_is_refused(make_store: MakeStore) -> None:
+    store = make_store()
+    with pytest.raises(Exception, match="without an offset"), store.write() as conn:
+        store.put(
+            conn, s.health, [{"component": "x", "at": NOW.replace(tzinfo=None), "state": "ok", "detail": {}}]
+        )
+
+
+def test_insert_new_counts_what_was_new_and_leaves_the_rest(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        assert store.insert_new(conn, s.meta, [{"key": "a", "value": "1"}, {"key": "b", "value": "1"}]) == 2
+        assert store.insert_new(conn, s.meta, [{"key": "b", "value": "2"}, {"key": "c", "value": "2"}]) == 1
+        assert store.insert_new(conn, s.meta, []) == 0
+        values = {row.key: row.value for row in conn.execute(select(s.meta))}
+    assert (values["a"], values["b"], values["c"]) == ("1", "1", "2")
+
+
+def test_put_replaces_the_named_columns(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.tallies, [tally(1, 5, reach=7)])
+        store.put(conn, s.tallies, [tally(1, 9, reach=9, authors=b"xy")], ["authors"])
+        row = conn.execute(select(s.tallies)).one()
+    assert (row.count, row.reach, row.authors) == (5, 7, b"xy")
+
+
+def test_add_sums_the_named_columns_and_leaves_the_rest(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.add(conn, s.tallies, [tally(1, 5, reach=7), tally(2, 1)], ["count", "reach"])
+        store.add(conn, s.tallies, [tally(1, 2, reach=1, authors=b"z")], ["count", "reach"])
+        rows = conn.execute(select(s.tallies).order_by(s.tallies.c.minute)).all()
+    assert [(r.count, r.reach, r.authors) for r in rows] == [(7, 8, b""), (1, 0, b"")]
+
+
+def test_two_claimers_never_get_the_same_row(make_store: MakeStore) -> None:
+    store, other = make_store(), make_store()
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": f"job{i}", "value": "todo"} for i in range(40)])
+    taken: list[str] = []
+
+    def work(mine: Store) -> None:
+        while True:
+            with mine.write() as conn:
+                where = s.meta.c.key.like("job%") & (s.meta.c.value == "todo")
+                rows = mine.claim(conn, s.meta, where, [s.meta.c.key], 3)
+                mine.put(conn, s.meta, [{"key": r.key, "value": "done"} for r in rows])
+            if not rows:
+                return
+            taken.extend(r.key for r in rows)
+
+    workers = [threading.Thread(target=work, args=(one,)) for one in (store, other, store)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(timeout=30)
+    assert sorted(taken) == sorted(f"job{i}" for i in range(40))
+
+
+def test_a_reader_sees_one_moment(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": "a", "value": "1"}])
+    with store.read() as reader:
+        before = reader.execute(select(s.meta.c.value).where(s.meta.c.key == "a")).scalar_one()
+        with store.write() as conn:
+            store.put(conn, s.meta, [{"key": "a", "value": "2"}])
+        after = reader.execute(select(s.meta.c.value).where(s.meta.c.key == "a")).scalar_one()
+    assert (before, after) == ("1", "1")
+
+
+def test_opening_again_finds_everything_and_migrating_twice_is_harmless(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": "kept", "value": "yes"}])
+    again = make_store()
+    again.migrate()
+    with again.read() as conn:
+        assert conn.execute(select(s.meta.c.value).where(s.meta.c.key == "kept")).scalar_one() == "yes"
+
+
+def test_offsets_move_only_from_where_they_are(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        at = offsets.take_over(conn, "c", "mentions", 3, "one", NOW)
+        assert at == Position(0, 1)
+        at = offsets.advance(conn, "c", "mentions", 3, at, 10, 7, NOW)
+    with pytest.raises(Fenced), store.write() as conn:
+        offsets.advance(conn, "c", "mentions", 3, Position(0, 1), 5, 7, NOW)
+    with store.read() as conn:
+        assert offsets.stored(conn, "c", "mentions") == {3: 10}
+
+
+def test_who_was_taken_over_from_is_fenced_and_leaves_nothing(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        old = offsets.take_over(conn, "c", "mentions", 0, "one", NOW)
+    with store.write() as conn:
+        new = offsets.take_over(conn, "c", "mentions", 0, "two", NOW)
+    with pytest.raises(Fenced), store.write() as conn:
+        store.put(conn, s.meta, [{"key": "derived", "value": "x"}])
+        offsets.advance(conn, "c", "mentions", 0, old, 4, 0, NOW)
+    with store.write() as conn:
+        offsets.advance(conn, "c", "mentions", 0, new, 4, 0, NOW)
+        assert conn.execute(select(s.meta).where(s.meta.c.key == "derived")).all() == []
+
+
+def test_offsets_of_another_stream_mean_nothing(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        offsets.advance(
+            conn, "c", "mentions", 0, offsets.take_over(conn, "c", "mentions", 0, "one", NOW), 4, 0, NOW
+        )
+        assert offsets.take_over(conn, "another", "mentions", 0, "one", NOW) == Position(0, 1)
+
+
+def test_definitions_keep_their_id_and_every_version(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        first = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        same = defined.save(conn, Person(name="Ada"), now=NOW + timedelta(hours=1), actor="test")
+        renamed = defined.save(conn, Person(name="Ada B", role=Role.PR), now=NOW, actor="test", id=first.id)
+        assert (same.version, renamed.version, renamed.id) == (1, 2, first.id)
+        assert [version for version, *_ in defined.history(conn, "person", first.id)] == [1, 2]
+        assert defined.find(conn, Person, "Ada B").value.role is Role.PR
+        with pytest.raises(NotFound, match="known: Ada B"):
+            defined.find(conn, Person, "Ada")
+
+
+def test_a_stale_version_of_a_definition_is_a_conflict(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        one = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        defined.save(conn, Person(name="Ada", role=Role.PR), now=NOW, actor="test", expected_version=1)
+        with pytest.raises(Conflict, match="version 2"):
+            defined.save(conn, Person(name="Ada"), now=NOW, actor="test", id=one.id, expected_version=1)
+
+
+def test_a_deleted_name_is_free_again_with_another_id(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        one = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        defined.delete(conn, Person, "Ada", now=NOW, actor="test")
+        two = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        assert one.id != two.id
+        assert [d.id for d in defined.listed(conn, Person)] == [two.id]
+
+
+def test_a_generation_grows_with_every_change_of_its_kind(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        assert defined.generation(conn, "person") == 0
+        defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        assert defined.generation(conn, "person") == 1
+        assert defined.generation(conn, "monitor") == 0

@@ -1,0 +1,166 @@
+"""What every stream promises. A test module of an engine gives the fixture `make_stream` and imports `*` from here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tocsin.core.errors import NotFound, WrongInput
+from tocsin.stream.port import MAX_RECORD_BYTES, Consumer, Record, Stream
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+WAIT = timedelta(seconds=15)
+MakeStream = Callable[[], Stream]
+
+
+def read(consumer: Consumer, count: int, at: dict[int, int] | None = None) -> list[Record]:
+    """Poll until `count` records came, starting each gained partition at `at` (else 0)."""
+    records: list[Record] = []
+    deadline = time.monotonic() + WAIT.total_seconds()
+    while len(records) < count and time.monotonic() < deadline:
+        polled = consumer.poll(timedelta(milliseconds=200))
+        for partition in polled.gained:
+            consumer.seek(partition, (at or {}).get(partition, 0))
+        records += polled.records
+    return records
+
+
+def settled(*consumers: Consumer) -> list[frozenset[int]]:
+    """Poll all of them in turn until their partitions have not changed for a while; returns who has which."""
+    assigned: list[frozenset[int]] = [frozenset()] * len(consumers)
+    calm_since, deadline = time.monotonic(), time.monotonic() + 40
+    while time.monotonic() - calm_since < 2.5 and time.monotonic() < deadline:
+        for place, consumer in enumerate(consumers):
+            polled = consumer.poll(timedelta(milliseconds=50))
+            for partition in polled.gained:
+                consumer.seek(partition, 0)
+            if polled.assigned != assigned[place]:
+                assigned[place], calm_since = polled.assigned, time.monotonic()
+    return assigned
+
+
+def test_a_topic_that_is_there_keeps_its_partitions(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    assert stream.ensure_topic("talk", 3) == 3
+    assert stream.ensure_topic("talk", 5) == 3
+    assert stream.partitions("talk") == 3
+
+
+def test_a_topic_that_is_not_there_is_said(make_stream: MakeStream) -> None:
+    with pytest.raises(NotFound, match="nowhere"):
+        make_stream().partitions("nowhere")
+
+
+def test_what_is_appended_is_read_in_order_per_partition(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 2)
+    stream.append("talk", [(0, b"a0"), (1, b"b0"), (0, b"a1")], NOW)
+    stream.append("talk", [(0, b"a2")], NOW)
+    consumer = stream.consumer("talk", "readers", "one")
+    records = read(consumer, 4)
+    consumer.close()
+    assert [r.value for r in records if r.partition == 0] == [b"a0", b"a1", b"a2"]
+    assert [r.value for r in records if r.partition == 1] == [b"b0"]
+    assert [r.offset for r in records if r.partition == 0] == [0, 1, 2]
+    assert {r.appended_at for r in records} == {NOW}
+
+
+def test_end_offsets_are_the_next_ones(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 2)
+    assert stream.end_offsets("talk") == {0: 0, 1: 0}
+    stream.append("talk", [(1, b"x"), (1, b"y")], NOW)
+    assert stream.end_offsets("talk") == {0: 0, 1: 2}
+
+
+def test_a_gained_partition_yields_nothing_until_it_is_sought(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    stream.append("talk", [(0, b"first"), (0, b"second")], NOW)
+    consumer = stream.consumer("talk", "readers", "one")
+    gained: set[int] = set()
+    for _ in range(20):
+        polled = consumer.poll(timedelta(milliseconds=100))
+        assert not polled.records
+        gained |= polled.gained
+        if gained and not polled.gained:
+            break
+    assert gained == {0}
+    consumer.seek(0, 1)
+    assert [r.value for r in read(consumer, 1)] == [b"second"]
+    consumer.close()
+
+
+def test_a_paused_partition_waits(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 2)
+    consumer = stream.consumer("talk", "readers", "one")
+    stream.append("talk", [(0, b"a"), (1, b"b")], NOW)
+    assert len(read(consumer, 2)) == 2
+    consumer.pause(frozenset({0}))
+    stream.append("talk", [(0, b"held"), (1, b"flows")], NOW)
+    assert [r.value for r in read(consumer, 1)] == [b"flows"]
+    assert not consumer.poll(timedelta(milliseconds=300)).records
+    consumer.resume(frozenset({0}))
+    assert [r.value for r in read(consumer, 1)] == [b"held"]
+    consumer.close()
+
+
+def test_members_share_the_partitions_and_one_that_leaves_hands_its_over(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 4)
+    one, two = stream.consumer("talk", "readers", "one"), stream.consumer("talk", "readers", "two")
+    first, second = settled(one, two)
+    assert first | second == {0, 1, 2, 3}
+    assert not first & second
+    assert len(first) == len(second) == 2
+    two.close()
+    assert settled(one) == [frozenset({0, 1, 2, 3})]
+    one.close()
+
+
+def test_groups_read_independently(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    stream.append("talk", [(0, b"x")], NOW)
+    for group in ("first", "second"):
+        consumer = stream.consumer("talk", group, "one")
+        assert [r.value for r in read(consumer, 1)] == [b"x"]
+        consumer.close()
+
+
+def test_an_offset_beyond_the_end_is_a_gap_and_never_a_silent_reset(make_stream: MakeStream) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    stream.append("talk", [(0, b"x")], NOW)
+    consumer = stream.consumer("talk", "readers", "one")
+    gaps: list[object] = []
+    deadline = time.monotonic() + WAIT.total_seconds()
+    while not gaps and time.monotonic() < deadline:
+        polled = consumer.poll(timedelta(milliseconds=200))
+        for partition in polled.gained:
+            consumer.seek(partition, 50)
+        assert not polled.records
+        gaps += polled.gaps
+    assert len(gaps) == 1
+    assert not consumer.poll(timedelta(milliseconds=300)).records
+    consumer.seek(0, 0)
+    assert [r.value for r in read(consumer, 1)] == [b"x"]
+    consumer.close()
+
+
+def test_a_record_that_is_too_large_is_refused_and_nothing_of_its_batch_is_half_there(
+    make_stream: MakeStream,
+) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    with pytest.raises(WrongInput, match="limit"):
+        stream.append("talk", [(0, b"x" * (MAX_RECORD_BYTES + 1))], NOW)
+    assert stream.end_offsets("talk") == {0: 0}
+
+
+def test_the_same_log_has_the_same_identity(make_stream: MakeStream) -> None:
+    assert make_stream().cluster == make_stream().cluster

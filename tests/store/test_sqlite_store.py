@@ -1,0 +1,86 @@
+"""The embedded store keeps every promise of the port, and a few of its own."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
+from tocsin.core.errors import StoreUnavailable, WrongInput
+from tocsin.store import open_store
+from tocsin.store import schema as s
+from tocsin.store.sqlite import SqliteStore
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Iterator[Callable[[], SqliteStore]]:
+    made: list[SqliteStore] = []
+
+    def make() -> SqliteStore:
+        store = SqliteStore(tmp_path / "store.db")
+        store.migrate()
+        made.append(store)
+        return store
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def test_a_backup_taken_while_running_opens(make_store: Callable[[], SqliteStore], tmp_path: Path) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": "kept", "value": "yes"}])
+    store.backup(str(tmp_path / "copy.db"))
+    copy = SqliteStore(tmp_path / "copy.db")
+    with copy.read() as conn:
+        assert conn.execute(select(s.meta.c.value).where(s.meta.c.key == "kept")).scalar_one() == "yes"
+    copy.close()
+    with pytest.raises(WrongInput, match="there already"):
+        store.backup(str(tmp_path / "copy.db"))
+
+
+def test_its_files_are_for_its_owner_only(make_store: Callable[[], SqliteStore], tmp_path: Path) -> None:
+    make_store()
+    assert stat.S_IMODE((tmp_path / "store.db").stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"this is no database, it is a poem of some length " * 40)
+    with pytest.raises(StoreUnavailable, match="not a database"):
+        open_store("sqlite", tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreUnavailable, match="check the folder"):
+        open_store("sqlite", tmp_path / "file")
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_done(make_store: Callable[[], SqliteStore]) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": "kept", "value": "yes"}])
+    with pytest.raises(StoreUnavailable, match="full"), store.write() as conn:
+        pages = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
+        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")  # what a full disk is to SQLite
+        store.put(conn, s.meta, [{"key": f"big{i}", "value": "x" * 20_000} for i in range(50)])
+    with store.read() as conn:
+        assert [row.key for row in conn.execute(select(s.meta)) if row.key.startswith("big")] == []
+
+
+def test_a_store_of_a_later_version_is_refused(make_store: Callable[[], SqliteStore]) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": "schema", "value": "999"}])
+    with pytest.raises(WrongInput, match="999"):
+        store.migrate()
+
+
+def test_an_unknown_store_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(WrongInput, match="known: sqlite"):
+        open_store("oracle://x", tmp_path)

@@ -1,0 +1,53 @@
+"""`tocsin detect`: counts in, scores out, by the detectors that judge monitors.
+
+CSV on stdin with the header `timestamp,value[,negative]`, a row per window in order; `value` is the number of
+mentions in the window that begins at `timestamp`, `negative` how many of them are negative. An empty value
+says that nothing is known of this window, which is not zero. CSV on stdout, `timestamp,score,is_alert`, a row
+per row, written as soon as the row is judged (the first waits for the second, for the spacing is known from
+the two).
+
+`score` is s / (s + 3) of the reading's score s: 0 as expected, 0.5 where the like is expected once a week,
+0.57 once in ten weeks. A row that is not over for another reason (learning, too few mentions, less than twice
+the expectation, and with a third column: no more negative than usual) stays below what raises an alert.
+`is_alert` is 1 on the row on which a person would be alerted: the first that is over since the last alert has
+calmed down. The next alert can only come when it has been calm for two hours.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+
+    @app.command(epilog="Example: tocsin detect --false-alerts-per-week 2 < counts.csv > scores.csv")
+    def detect(
+        false_alerts_per_week: Annotated[
+            float,
+            typer.Option(min=0.001, max=1000.0, help="The promise: at most so many false alerts a week."),
+        ] = 1.0,
+        tz: Annotated[
+            str,
+            typer.Option(help="Zone of times without an offset, and what day and night mean."),
+        ] = "UTC",
+    ) -> None:
+        """Judge a series of mention counts: CSV `timestamp,value[,negative]` in,
+        `timestamp,score,is_alert` out."""
+        import sys
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        from processors.signals.series import judge_lines
+        from processors.signals.types import Sensitivity
+        from tocsin.core.errors import WrongInput
+
+        try:
+            zone = ZoneInfo(tz)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise WrongInput(f"--tz {tz!r} is no time zone; give a name such as Europe/Istanbul") from error
+        promise = Sensitivity(false_alerts_per_week=false_alerts_per_week)
+        for line in judge_lines(sys.stdin.buffer, promise, zone):
+            sys.stdout.write(line)
+            sys.stdout.flush()

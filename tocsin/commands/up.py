@@ -1,0 +1,53 @@
+"""`tocsin up` and `tocsin run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tocsin.commands.common import Config, Data, StoreUrl, StreamUrl
+
+
+def register(app: typer.Typer) -> None:
+    """Add `up` and `run`."""
+
+    @app.command(epilog="Example: tocsin up --config tocsin.toml")
+    def up(
+        config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None
+    ) -> None:
+        """Run everything on one machine until Ctrl-C: ingest, processors, alerts, the page, the auditor."""
+        from tocsin.logs import set_up
+        from tocsin.up import up as run
+
+        set_up("info")
+        run(config, data, store, stream)
+
+    @app.command(
+        epilog="Example: tocsin run ingest --stream kafka://broker:9092 --store postgresql://tocsin@db/tocsin"
+    )
+    def run(
+        roles: Annotated[
+            list[str],
+            typer.Argument(help="ingest, processors, alerts, api or auditor; several share a process."),
+        ],
+        config: Config = None,
+        data: Data = None,
+        store: StoreUrl = None,
+        stream: StreamUrl = None,
+    ) -> None:
+        """Run one role (or several in one process) until Ctrl-C."""
+        import threading
+
+        from tocsin.logs import set_up
+        from tocsin.roles import run_roles
+        from tocsin.wiring import open_runtime
+
+        set_up("info")
+        stop = threading.Event()
+        with open_runtime(config, data, store, stream) as runtime:
+            try:
+                run_roles(runtime, roles, stop)
+            except KeyboardInterrupt:
+                stop.set()
+                raise

@@ -1,0 +1,213 @@
+"""`tocsin demo`: the main job on one machine while one watches, then at the speed of the clock on the wall.
+
+The past of the made-up brand is played through the real pipeline on a simulated clock, fast; the crisis itself slowly enough to
+watch; then the live workers take over on the real clock, and people acknowledge and escalate on the page. It keeps its data in
+a folder of its own that is removed at the end, and no notice leaves the machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import takewhile
+from pathlib import Path
+
+from sqlalchemy import select
+
+from alerts.worker import AlertsWorker
+from api.server import serve
+from processors.ticker import DetectionTicker
+from processors.worker import StreamProcessor
+from tocsin.apply import apply, plan
+from tocsin.core.clock import iso, minute_start
+from tocsin.core.mention import Mention
+from tocsin.definitions import Person
+from tocsin.demo.monitors import demo_setup
+from tocsin.demo.scenario import BRAND, demo_mentions, live_mentions, timeline
+from tocsin.handover import HandOver
+from tocsin.links import make_signin_link, page_address, signin_path
+from tocsin.player import Player, alerts_opened
+from tocsin.store import mode
+from tocsin.store import schema as s
+from tocsin.store.defined import find
+from tocsin.stream.port import MENTIONS
+from tocsin.up import free_port_or_say
+from tocsin.wiring import Runtime, open_runtime
+
+WHO = "Elif Karabulak"  # the community manager on call, as whom the demo's link signs in
+WATCHED_SPEED = 180  # how many times faster than real the crisis is played
+SCORED = ("firing", "acknowledged", "escalated")
+
+
+class Demo:
+    """One run. `until_alert`: end when the brand's first alert has arrived instead of staying up."""
+
+    def __init__(self, runtime: Runtime, *, until_alert: bool) -> None:
+        self._runtime = runtime
+        self._clock = (
+            runtime.clock
+        )  # the page's and the live workers': the player has a simulated one of its own
+        self._until_alert = until_alert
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._shown = 0
+
+    def run(self) -> None:
+        """Play, then stay up until Ctrl-C. Raises what the page's server raised, if it did."""
+        end = self._clock.now().replace(microsecond=0)
+        with self._runtime.store.write() as conn:
+            mode.claim_mode(conn, "demo")
+            apply(conn, plan(conn, demo_setup()), end, "demo")
+        player = Player(
+            self._runtime.store, self._runtime.stream, self._runtime.settings, end - timedelta(days=14)
+        )
+        threads = [threading.Thread(target=self._serve, name="api", daemon=True)]
+        threads[0].start()
+        self._say_where()
+        try:
+            self._play(player, end)
+            if not self._until_alert:
+                self._go_live(player, end, threads)
+        finally:
+            self._stop.set()
+            player.close()
+            for thread in threads:
+                thread.join(timeout=8)
+        if self._failure is not None:
+            raise self._failure
+
+    def _play(self, player: Player, end: datetime) -> None:
+        times = timeline(end)
+        mentions = demo_mentions(end)
+        _say(f"playing two weeks of talk about {BRAND}, a bicycle maker that does not exist...")
+        started = time.monotonic()
+        quiet_until = minute_start(int(times.crisis_at.timestamp()) // 60)
+        held: list[Mention] = []
+
+        def before(mention: Mention) -> bool:
+            held[:] = [] if mention.created_at < quiet_until else [mention]
+            return not held
+
+        player.play(takewhile(before, mentions), lambda _totals: self._progress(player), tail=timedelta(0))
+        player.advance(quiet_until)
+        self._progress(player)
+        _say(
+            f"{player.totals.mentions:,} mentions matched, understood and judged in {time.monotonic() - started:.0f} s. "
+            f"Now a first customer reports a burning battery; watch the page."
+        )
+        self._play_watched(player, [*held, *mentions], quiet_until, end)
+
+    def _play_watched(self, player: Player, mentions: list[Mention], start: datetime, end: datetime) -> None:
+        """The crisis, minute by minute, `WATCHED_SPEED` times as fast as it would be."""
+        at, place = start, 0
+        while at < end and not self._failure:
+            at = min(at + timedelta(minutes=1), minute_start(int(end.timestamp()) // 60))
+            minute = []
+            while place < len(mentions) and mentions[place].created_at < at:
+                minute.append(mentions[place])
+                place += 1
+            began = time.monotonic()
+            player.play(minute, tail=timedelta(0))
+            player.advance(at)
+            self._progress(player)
+            if self._until_alert and self._arrived():
+                return
+            if at >= minute_start(int(end.timestamp()) // 60):
+                break
+            self._stop.wait(max(0.0, 60 / WATCHED_SPEED - (time.monotonic() - began)))
+        player.play(mentions[place:], tail=timedelta(0))
+
+    def _arrived(self) -> bool:
+        a = s.alerts
+        with self._runtime.store.read() as conn:
+            found = conn.execute(
+                select(a.c.id).where(a.c.monitor == BRAND, a.c.status.in_(SCORED), a.c.severity <= 2)
+            ).first()
+        return found is not None
+
+    def _go_live(self, player: Player, end: datetime, threads: list[threading.Thread]) -> None:
+        """Hand over to the live workers on the real clock."""
+        runtime = self._runtime
+        player.close()
+        store, stream, settings, clock = runtime.store, runtime.stream, runtime.settings, self._clock
+        works = {
+            "processor": StreamProcessor(store, stream, settings, clock).run,
+            "detection": DetectionTicker(store, stream, settings, clock).run,
+            "alerts": AlertsWorker(store, settings, clock).run,
+            "talk": lambda stop: self._talk(end, stop),
+        }
+        for name, work in works.items():
+            thread = threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+            thread.start()
+            threads.append(thread)
+        _say(
+            "the clock is real from here: acknowledge, escalate to PR or Legal, look around. Ctrl-C ends the demo."
+        )
+        _say("for your own brand: pip install . && tocsin up")
+        while not self._stop.wait(1.0):
+            self._progress(player)
+
+    def _talk(self, end: datetime, stop: threading.Event) -> None:
+        """What people go on saying, when they say it."""
+        hand_over = HandOver(
+            self._runtime.stream,
+            partitions=self._runtime.stream.partitions(MENTIONS),
+            max_mentions=1,
+            clock=self._clock,
+        )
+        waiting: Iterator[Mention] = live_mentions(end)
+        for mention in waiting:
+            wait = (mention.created_at - self._clock.now()).total_seconds()
+            if wait > 0 and stop.wait(wait):
+                return
+            hand_over.hand_over([mention], self._clock.now())
+
+    def _serve(self) -> None:
+        try:
+            serve(self._runtime, self._stop)
+        except BaseException as error:  # noqa: BLE001  # raised again by run(), in the main thread
+            self._failure = error
+            self._stop.set()
+
+    def _say_where(self) -> None:
+        base = page_address(self._runtime.settings)
+        with self._runtime.store.write() as conn:
+            token = make_signin_link(conn, find(conn, Person, WHO).id, self._clock.now())
+        _say(f"the page: {base}/")
+        _say(f"sign in as {WHO}, on call: {base}{signin_path(token)}")
+
+    def _progress(self, player: Player) -> None:
+        """Say each alert that has opened since last time, and on a terminal where the clock stands."""
+        new, self._shown = player.totals.opened[self._shown :], len(player.totals.opened)
+        with self._runtime.store.read() as conn:
+            for alert in alerts_opened(conn, new):
+                facts = alert["facts"]
+                _say(
+                    f"ALERT {iso(alert['opened_at'])} SEV{alert['severity']} {alert['monitor']} {alert['kind']}: "
+                    f"{facts['observed']:g} observed, {facts['expected']:.3g} expected ({alert['status']}"
+                    + (f": {alert['reason']})" if alert["reason"] else ")")
+                )
+        if sys.stderr.isatty():
+            at = iso(player.clock.now())[:16]
+            print(f"\r{at}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
+
+
+def run_demo(port: int | None, *, until_alert: bool) -> None:
+    """The command. Raises `WrongInput` where the port is taken."""
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
+    try:
+        with open_runtime(data=folder, store="sqlite", stream="sqlite", durable=False, port=port) as runtime:
+            free_port_or_say(runtime.settings.api)
+            Demo(runtime, until_alert=until_alert).run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _say(message: str) -> None:
+    start = "\r" if sys.stderr.isatty() else ""
+    print(f"{start}DEMO  {message}", file=sys.stderr, flush=True)  # noqa: T201  # the watcher's terminal

@@ -1,0 +1,193 @@
+"""`tocsin replay`: files in, the real pipeline on a simulated clock, alerts out."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tocsin.apply import apply, plan, read_document
+from tocsin.core.clock import EPOCH, SimulatedClock, iso
+from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.mention import Mention
+from tocsin.deadletters import Fuse, record_dead_letter
+from tocsin.definitions import known_zone
+from tocsin.player import Player, Totals, alerts_opened
+from tocsin.reading import check_time
+from tocsin.sorting import heard_at, in_order_heard
+from tocsin.store import Store, mode
+from tocsin.wiring import Runtime, open_runtime
+
+FUSE_WINDOW = 1000  # lines, most of them bad, after which a file is taken to be no file of mentions
+BAD_KEPT = 10_000  # dead letters kept of one replay; the rest is counted
+SEVERITY = {1: "SEV1 crisis", 2: "SEV2 escalate", 3: "SEV3 review", 4: "SEV4 watch"}
+
+
+def replay_files(
+    files: Sequence[Path],
+    monitors: Path,
+    *,
+    out: Callable[[str], None],
+    data: Path | None = None,
+    config: Path | None = None,
+    store_url: str | None = None,
+    stream_url: str | None = None,
+    source: str | None = None,
+    tz: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Play the files and hand a line per alert to `out`; return how many lines were no mentions.
+
+    With `data` everything is kept there, and the same call after an interruption goes on where it was. Raises `WrongInput` for
+    a missing file, a wrong monitors file, or a folder that holds something else.
+    """
+    zone = ZoneInfo(_zone(tz)) if tz else None
+    for path in files:
+        if not path.is_file():
+            raise WrongInput(f"no file {path}")
+    document = read_document(monitors)
+    with ExitStack() as stack:
+        # A replay's own folder can be made anew from its input, so the disk need not confirm each commit.
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-replay-")))
+        runtime = stack.enter_context(
+            open_runtime(config, folder, store_url, stream_url, clock=SimulatedClock(EPOCH), durable=False)
+        )
+        _claim(runtime.store, files, monitors, document)
+        reader = _Reader(runtime.store, files, source, zone)
+        mentions = reader.mentions()
+        first = next(mentions, None)
+        if first is None:
+            _say(f"no mentions in {', '.join(str(path) for path in files)}")
+            return reader.bad
+        player = Player(runtime.store, runtime.stream, runtime.settings, heard_at(first))
+        stack.callback(player.close)
+        shown = _Printer(runtime, out, as_json)
+        player.play(_chained(first, mentions), shown.progress)
+        shown.finish(player.totals)
+        return reader.bad
+
+
+class _Reader:
+    """Mentions of the files in the order they were heard; what is none becomes a dead letter, and too many of those stop it."""
+
+    def __init__(
+        self, store: Store, files: Sequence[Path], source: str | None, zone: ZoneInfo | None
+    ) -> None:
+        self.bad = 0
+        self._store = store
+        self._files = files
+        self._source = source
+        self._zone = zone
+        self._fuse = Fuse(window=FUSE_WINDOW)
+        self._started = datetime.now(tz=EPOCH.tzinfo)
+
+    def mentions(self) -> Iterator[Mention]:
+        for mention in in_order_heard(self._files, source=self._source, zone=self._zone, on_bad=self._refuse):
+            try:
+                check_time(mention, self._started, max_age=timedelta(days=365 * 200), max_ahead=timedelta(0))
+            except BadMention as error:
+                self._refuse(Path(mention.source), 0, msgspec.json.encode(mention), error)
+                continue
+            yield mention
+
+    def _refuse(self, path: Path, line: int, payload: bytes, error: BadMention) -> None:
+        self.bad += 1
+        self._fuse.note(0, 1)
+        if self.bad <= 10:
+            _say(f"{path}:{line}: {error}" if line else str(error))
+        if self.bad <= BAD_KEPT:
+            with self._store.write() as conn:
+                record_dead_letter(
+                    conn,
+                    now=EPOCH,
+                    source=self._source or path.name,
+                    reason=error.reason,
+                    message=str(error),
+                    payload=payload,
+                    position=line,
+                )
+
+
+class _Printer:
+    """Prints each alert once, as soon as it has opened."""
+
+    def __init__(self, runtime: Runtime, out: Callable[[str], None], as_json: bool) -> None:
+        self._runtime = runtime
+        self._out = out
+        self._as_json = as_json
+        self._printed = 0
+        self._terminal = sys.stderr.isatty()
+
+    def progress(self, totals: Totals) -> None:
+        new, self._printed = totals.opened[self._printed :], len(totals.opened)
+        if new:
+            with self._runtime.store.read() as conn:
+                for alert in alerts_opened(conn, new):
+                    self._out(_as_json(alert) if self._as_json else _as_line(alert))
+        if self._terminal:
+            print(f"\r{totals.mentions:,} mentions, {len(totals.opened)} alerts", end="", file=sys.stderr)  # noqa: T201  # progress
+
+    def finish(self, totals: Totals) -> None:
+        self.progress(totals)
+        if self._terminal:
+            print(file=sys.stderr)  # noqa: T201  # ends the progress line
+        _say(
+            f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.opened)} alerts"
+        )
+
+
+def _as_line(alert: dict[str, Any]) -> str:
+    facts = alert["facts"]
+    share = facts.get("negative_share")
+    negative = f", {share:.0%} negative" if share is not None else ""
+    note = f" [{alert['status']}: {alert['reason']}]" if alert["reason"] else ""
+    return (
+        f"{iso(alert['opened_at'])}  {SEVERITY[alert['severity']]}  {alert['monitor']}  {alert['kind']}: "
+        f"{facts['observed']:g} observed, {facts['expected']:.3g} expected{negative}{note}"
+    )
+
+
+def _as_json(alert: dict[str, Any]) -> str:
+    kept = ("id", "monitor", "kind", "severity", "status", "reason", "score", "facts", "evidence")
+    return msgspec.json.encode({"at": iso(alert["opened_at"])} | {key: alert[key] for key in kept}).decode()
+
+
+def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> None:
+    """Make the store this replay's own, or find that it is; the definitions are applied once."""
+    digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic"))
+    for path in files:
+        digest.update(f"\x00{path.name}\x00{path.stat().st_size}".encode())
+    with store.write() as conn:
+        mode.claim_mode(conn, "replay")
+        present = mode.get(conn, "replay")
+        if present is None:
+            apply(conn, plan(conn, document), EPOCH, "replay")
+            mode.put(conn, "replay", digest.hexdigest())
+        elif present != digest.hexdigest():
+            raise WrongInput(
+                f"this folder holds a replay of other files or other monitors than {monitors}: name another --data"
+            )
+
+
+def _zone(tz: str) -> str:
+    try:
+        return known_zone(tz)
+    except ValueError as error:
+        raise WrongInput(f"--tz: {error}") from None
+
+
+def _chained(first: Mention, rest: Iterator[Mention]) -> Iterator[Mention]:
+    yield first
+    yield from rest
+
+
+def _say(message: str) -> None:
+    print(f"tocsin: {message}", file=sys.stderr)  # noqa: T201  # notes go to stderr, results to `out`

@@ -1,0 +1,168 @@
+"""The roles of a running Tocsin and who runs them: `tocsin run ROLE...` in one process, `tocsin up` in three.
+
+Matching must not hold the lock that an acknowledgement needs, so the stream's roles and people's roles are processes of their
+own, and so is the auditor, which must outlive both.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.store import mode
+from tocsin.wiring import Runtime
+
+log = structlog.get_logger()
+
+ROLES = ("ingest", "processors", "alerts", "api", "auditor")
+PROCESSES: tuple[tuple[str, ...], ...] = (("ingest", "processors"), ("alerts", "api"), ("auditor",))
+STOP_WITHIN_S = 8.0
+RESTART_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # a child that dies again at once is started ever more slowly
+STEADY_S = 60.0
+
+Worker = Callable[[threading.Event], None]
+
+
+def run_roles(runtime: Runtime, roles: Sequence[str], stop: threading.Event) -> None:
+    """Run these roles, each in a thread, until `stop` is set. When one fails the others are stopped and its error is raised."""
+    for role in roles:
+        if role not in ROLES:
+            raise WrongInput(f"unknown role {role!r}; known: {', '.join(ROLES)}")
+    with runtime.store.write() as conn:
+        mode.claim_mode(conn, "live")
+    failures: list[BaseException] = []
+    workers = [(name, work) for role in roles for name, work in _workers(runtime, role)]
+
+    def watched(name: str, work: Worker) -> None:
+        try:
+            work(stop)
+        except BaseException as error:  # noqa: BLE001  # whatever ended it must end the process, and be said there
+            failures.append(error)
+            log.error("a worker ended", worker=name, error=str(error))
+        finally:
+            stop.set()
+
+    threads = [threading.Thread(target=watched, args=pair, name=pair[0], daemon=True) for pair in workers]
+    for thread in threads:
+        thread.start()
+    while not stop.wait(0.5):
+        pass
+    deadline = time.monotonic() + STOP_WITHIN_S
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if failures:
+        raise failures[0]
+
+
+def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
+    """The loops of one role. Imported here: a process loads only what it runs."""
+    store, settings, clock = runtime.store, runtime.settings, runtime.clock
+    if role == "ingest":
+        from ingest.worker import IngestWorker
+
+        yield "ingest", IngestWorker(store, runtime.stream, settings, clock).run
+    elif role == "processors":
+        from processors.ticker import DetectionTicker
+        from processors.worker import StreamProcessor
+
+        yield "processor", StreamProcessor(store, runtime.stream, settings, clock).run
+        yield "detection", DetectionTicker(store, runtime.stream, settings, clock).run
+    elif role == "alerts":
+        from alerts.relay import Relay
+        from alerts.worker import AlertsWorker
+
+        yield "alerts", AlertsWorker(store, settings, clock).run
+        yield "relay", Relay(store, runtime.stream, clock).run
+    elif role == "api":
+        from api.server import serve
+
+        yield "api", lambda stop: serve(runtime, stop)
+    else:
+        from alerts.auditor import Auditor
+
+        yield "auditor", Auditor(store, settings, clock).run
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold the data folder. Raises `WrongInput` where another `tocsin up` has it; a dead one's hold is gone with it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(handle, 32, 0).decode().strip() or "?"
+            raise WrongInput(
+                f"another tocsin up (process {holder}) already runs on {folder}: stop it first, or name another --data"
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+class Supervisor:
+    """Keeps the processes of `tocsin up` alive: one that dies is started again, all are stopped together."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self._options = list(options)
+        self._children: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+        self._started: dict[tuple[str, ...], float] = {}
+        self._deaths: dict[tuple[str, ...], int] = {}
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set. Raises `TocsinError` when a process says that its settings or input are wrong (exit 2)."""
+        due = dict.fromkeys(PROCESSES, 0.0)
+        try:
+            while not stop.is_set():
+                now = time.monotonic()
+                for roles in PROCESSES:
+                    child = self._children.get(roles)
+                    if child is None and now >= due[roles]:
+                        self._start(roles)
+                    elif child is not None and child.poll() is not None:
+                        due[roles] = now + self._died(roles, child.returncode)
+                stop.wait(0.3)
+        finally:
+            self._stop()
+
+    def _start(self, roles: tuple[str, ...]) -> None:
+        self._started[roles] = time.monotonic()
+        # A group of its own: Ctrl-C reaches us alone, and we stop the others in order.
+        self._children[roles] = subprocess.Popen(  # noqa: S603  # our own program, our own options
+            [sys.executable, "-m", "tocsin", "run", *roles, *self._options], start_new_session=True
+        )
+
+    def _died(self, roles: tuple[str, ...], status: int) -> float:
+        del self._children[roles]
+        if status == WrongInput.exit_code:
+            raise TocsinError(f"{' and '.join(roles)} cannot run; the reason is above")
+        steady = time.monotonic() - self._started[roles] > STEADY_S
+        self._deaths[roles] = 0 if steady else self._deaths.get(roles, 0) + 1
+        wait = RESTART_AFTER_S[min(self._deaths[roles], len(RESTART_AFTER_S) - 1)]
+        log.error("a process ended and is started again", roles=roles, status=status, after_s=wait)
+        return wait
+
+    def _stop(self) -> None:
+        for child in self._children.values():
+            child.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WITHIN_S + 2
+        for child in self._children.values():
+            try:
+                child.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
