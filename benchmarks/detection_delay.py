@@ -30,9 +30,7 @@ CALM_FOR = timedelta(hours=2)
 
 def main() -> None:
     """Prints one of the two tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("table", choices=("alerts", "onset"))
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--events", type=Path)
@@ -70,9 +68,10 @@ def _print_alerts(path: Path, sensitivity: Sensitivity) -> None:
         f"{'brand':16} {'kind':10} {'window ends':17} {'span':>6} {'observed':>9} {'expected':>9} {'score':>6}"
     )
     for brand, posts in rows.items():
-        for reading in sorted(alerts(_windows(posts), sensitivity), key=lambda r: r.start):
+        raised = sorted(alerts(_windows(posts), sensitivity), key=lambda r: r.start)
+        for reading in raised:
             print(f"{brand:16} {_row(reading)}")
-        if not list(alerts(_windows(posts), sensitivity)):
+        if not raised:
             print(f"{brand:16} none")
 
 
@@ -119,9 +118,12 @@ def _row(reading: Reading) -> str:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        yield from lines
+    if path.suffix == ".gz":
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            yield from lines
+    else:
+        with path.open(encoding="utf-8") as lines:
+            yield from lines
 
 
 def _time(text: str) -> datetime:

@@ -11,43 +11,55 @@ and yet a change that stays is normal within days.
 from __future__ import annotations
 
 import math
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
 from processors.signals.statistics import tidy
+from processors.signals.types import WindowCounts
 
 PROTECTED_HALF_LIFE_H = 48.0
 ADAPTIVE_HALF_LIFE_H = 3.0
 DAY_KEEP = 0.85  # of what an hour of the day knows, from one day to the next: a memory of about a week
-WEEK_KEEP = 0.8  # of what an hour of the week knows, from one week to the next: a memory of about five weeks
+WEEK_KEEP = 0.75  # of what an hour of the week knows, from one week to the next: a memory of about five weeks
 PRIOR_MENTIONS = 1.0  # the level's prior: one mention ...
 PRIOR_HOURS = 1.0  # ... in one hour
 UNSEEN_HOUR = 0.3  # relative variance of what an hour of the day brings that was never met
+UNSEEN_WEEKDAY = 0.15  # and of what a weekday brings that was never met
 MORNING = 3.0  # such an hour may bring this many times what the last hours brought: brands wake up too
 
 
 class Baseline(msgspec.Struct, frozen=True):
     """The sums that the expectation is made of. `level` and `adaptive` are (mentions, season-hours);
     `day_*` has 24 places and `week_*` 168 (Monday 00:00 first), mentions seen and mentions expected;
-    `hours` is the time learned from."""
+    `scale` keeps the
+    season's mean over a week at 1, and `hours` is the time learned from."""
 
     level: tuple[float, float] = (0.0, 0.0)
     adaptive: tuple[float, float] = (0.0, 0.0)
     day_seen: tuple[float, ...] = (0.0,) * 24
     day_due: tuple[float, ...] = (0.0,) * 24
+    weekday_seen: tuple[float, ...] = (0.0,) * 7
+    weekday_due: tuple[float, ...] = (0.0,) * 7
     week_seen: tuple[float, ...] = (0.0,) * 168
     week_due: tuple[float, ...] = (0.0,) * 168
+    scale: float = 1.0
+    hour_start: datetime | None = None
+    hour_seen: float = 0.0
+    hour_due: float = 0.0
+    hour_length: float = 0.0
     hours: float = 0.0
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """Mentions expected in one window by the protected and by the adaptive level, the seasonal factor, and
-    the relative variance of the protected expectation (what we do not know yet)."""
+    """Mentions expected in one window by the protected and by the adaptive level; `dawn`, the mentions
+    that may come on top because this hour of the day was never met and the last hours were busier than the
+    level; and `doubt`, the relative variance of the protected expectation (what we do not know yet)."""
 
     protected: float
     adaptive: float
-    season: float
+    dawn: float
     doubt: float
 
 
@@ -55,14 +67,15 @@ def expect(base: Baseline, start: datetime, length: timedelta, zone: tzinfo) -> 
     """The expectation for one window."""
     hours = length.total_seconds() / 3600.0
     level, recent = rate(base.level), rate(base.adaptive)
-    season, strange = _season(base, level, (start + length / 2).astimezone(zone))
+    season, strange, new = _season(base, level, (start + length / 2).astimezone(zone))
     protected = level * season
-    protected += strange * max(0.0, MORNING * recent - protected)
     return Expected(
         protected=protected * hours,
         adaptive=recent * season * hours,
-        season=season,
-        doubt=UNSEEN_HOUR * strange * strange + 1.0 / (PRIOR_MENTIONS + base.level[0]),
+        dawn=strange * strange * max(0.0, MORNING * recent - protected) * hours,
+        doubt=UNSEEN_HOUR * strange * strange
+        + UNSEEN_WEEKDAY * new * new
+        + 1.0 / (PRIOR_MENTIONS + base.level[0]),
     )
 
 
@@ -72,26 +85,63 @@ def rate(sums: tuple[float, float]) -> float:
 
 
 def absorb(
-    base: Baseline, start: datetime, length: timedelta, zone: tzinfo, count: float, taught: float
+    base: Baseline,
+    window: WindowCounts,
+    zone: tzinfo,
+    due: float,
+    most: Callable[[float, float], float] | None,
 ) -> Baseline:
-    """The baseline after a closed window with `count` mentions, of which the protected part is taught
-    `taught`."""
-    hours = length.total_seconds() / 3600.0
+    """The baseline after a closed window, of which `due` mentions were expected.
+
+    The adaptive level follows at once. All else learns by whole hours, so that a crisis does not raise the
+    very expectation it is held against: when the window begins another hour, the hour before is taught,
+    `most(seen, due)` of its mentions. With `most` None (learning) the window is taught at once, and whole.
+    """
+    hours = window.length.total_seconds() / 3600.0
+    local = (window.start + window.length / 2).astimezone(zone)
+    if base.hour_start is not None and (most is None or _hour(base.hour_start, zone) != _hour(local, zone)):
+        base = _teach(base, zone, most)
+    season, _, _ = _season(base, rate(base.level), local)
+    base = msgspec.structs.replace(
+        base,
+        adaptive=_fade(base.adaptive, ADAPTIVE_HALF_LIFE_H, hours, window.count, season * hours),
+        hour_start=base.hour_start or local.astimezone(UTC),
+        hour_seen=base.hour_seen + window.count,
+        hour_due=tidy(base.hour_due + due),
+        hour_length=tidy(base.hour_length + hours),
+    )
+    return _teach(base, zone, most) if most is None else base
+
+
+def _hour(at: datetime, zone: tzinfo) -> tuple[int, int]:
+    local = at.astimezone(zone)
+    return (local.toordinal(), local.hour)
+
+
+def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float] | None) -> Baseline:
+    """The baseline with the hour that is kept open folded in."""
+    assert base.hour_start is not None
+    local, hours, seen = base.hour_start.astimezone(zone), base.hour_length, base.hour_seen
+    taught = tidy(seen if most is None else most(seen, base.hour_due))
     level = rate(base.level)
-    local = (start + length / 2).astimezone(zone)
-    season, _ = _season(base, level, local)
-    day, week = local.hour, local.weekday() * 24 + local.hour
-    steps = min(1.0, hours)
+    season, _, _ = _season(base, level, local)
+    day, weekday, week = local.hour, local.weekday(), local.weekday() * 24 + local.hour
+    day_keep, week_keep = DAY_KEEP ** min(1.0, hours), WEEK_KEEP ** min(1.0, hours)
     due = level * hours
-    return Baseline(
+    due_by_hour = due * _day_factor(base, level, local)
+    due_by_day = due_by_hour * _weekday_factor(base, level, weekday)
+    after = Baseline(
         level=_fade(base.level, PROTECTED_HALF_LIFE_H, hours, taught, season * hours),
-        adaptive=_fade(base.adaptive, ADAPTIVE_HALF_LIFE_H, hours, count, season * hours),
-        day_seen=_put(base.day_seen, day, DAY_KEEP**steps, taught),
-        day_due=_put(base.day_due, day, DAY_KEEP**steps, due),
-        week_seen=_put(base.week_seen, week, WEEK_KEEP**steps, taught),
-        week_due=_put(base.week_due, week, WEEK_KEEP**steps, due * _day_factor(base, level, local)),
+        adaptive=base.adaptive,
+        day_seen=_put(base.day_seen, day, day_keep, taught),
+        day_due=_put(base.day_due, day, day_keep, due),
+        weekday_seen=_put(base.weekday_seen, weekday, week_keep ** (1 / 24), taught),
+        weekday_due=_put(base.weekday_due, weekday, week_keep ** (1 / 24), due_by_hour),
+        week_seen=_put(base.week_seen, week, week_keep, taught),
+        week_due=_put(base.week_due, week, week_keep, due_by_day),
         hours=tidy(base.hours + hours),
     )
+    return msgspec.structs.replace(after, scale=_scale(after))
 
 
 def accepted(base: Baseline) -> Baseline:
@@ -100,13 +150,45 @@ def accepted(base: Baseline) -> Baseline:
     return msgspec.structs.replace(base, level=(tidy(rate(base.adaptive) * weight), tidy(weight)))
 
 
-def _season(base: Baseline, level: float, local: datetime) -> tuple[float, float]:
-    """The seasonal factor at a local time, and how strange this hour of the day still is: 1 never met,
-    towards 0."""
-    week, pull = local.weekday() * 24 + local.hour, _day_pull(level)
-    week_pull = level + 8.0
-    factor = (week_pull + base.week_seen[week]) / (week_pull + base.week_due[week])
-    return _day_factor(base, level, local) * factor, pull / (pull + base.day_due[local.hour])
+def _season(base: Baseline, level: float, local: datetime) -> tuple[float, float, float]:
+    """The seasonal factor at a local time; how strange its hour of the day and its weekday still are: 1
+    never met, towards 0."""
+    place, weekday = local.hour, local.weekday()
+    factor = _day_factor(base, level, local) * _weekday_factor(base, level, weekday)
+    day_pull, weekday_pull = _day_pull(level), _weekday_pull(level)
+    return (
+        base.scale * factor * _week_factor(base, level, weekday * 24 + place),
+        day_pull / (day_pull + base.day_due[place]),
+        weekday_pull / (weekday_pull + base.weekday_due[weekday]),
+    )
+
+
+def _scale(base: Baseline) -> float:
+    """What the product of the factors is divided by: its mean over a week. Without it a level could sink
+    while its season rises, for only their product is ever seen."""
+    level = rate(base.level)
+    pull = _day_pull(level)
+    by_hour = [(pull + seen) / (pull + due) for seen, due in zip(base.day_seen, base.day_due, strict=True)]
+    total = 0.0
+    for weekday in range(7):
+        hours = sum(by_hour[hour] * _week_factor(base, level, weekday * 24 + hour) for hour in range(24))
+        total += hours * _weekday_factor(base, level, weekday)
+    return tidy(168.0 / total)
+
+
+def _weekday_factor(base: Baseline, level: float, day: int) -> float:
+    pull = _weekday_pull(level)
+    return (pull + base.weekday_seen[day]) / (pull + base.weekday_due[day])
+
+
+def _weekday_pull(level: float) -> float:
+    """Pseudo-mentions that pull a weekday towards the level: half a day's worth, and eight."""
+    return 12.0 * level + 8.0
+
+
+def _week_factor(base: Baseline, level: float, hour: int) -> float:
+    pull = 2.0 * level + 8.0
+    return (pull + base.week_seen[hour]) / (pull + base.week_due[hour])
 
 
 def _day_pull(level: float) -> float:

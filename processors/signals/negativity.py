@@ -6,9 +6,9 @@ scale where the variance of a share does not depend on the share. What makes sha
 worth some thirty. A reading is over only if the lower end of the observed share's interval (Wilson's, for
 that effective number) is above the baseline by a margin.
 
-`detail`: span_s, z, scored, negative, margin, threshold, recent_score, adaptive_expected, complete, spans,
-window_taught, reason. observed, lower and upper are the share of the span and its 95 % interval; expected is
-the baseline share.
+`detail`: span_s, z, scored, negative, margin, threshold, recent_score, hour_score, adaptive_expected,
+complete, spans, window_taught, reason. observed, lower and upper are the share of the span and its 95 %
+interval; expected is the baseline share.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import msgspec
 
 from processors.signals.spans import moved, spans_in_windows, up_to_an_hour
-from processors.signals.statistics import Tail, TailRule, tidy, wilson
+from processors.signals.statistics import Tail, spread_rule, tail_rule, tidy, wilson
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 
 PRIOR_SHARE, PRIOR_SCORED = 0.2, 10.0
 CORRELATION = 0.03  # between two mentions of one span, as a prior; the learned spread multiplies it
 PROTECTED_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 7, 6.0
-SPREAD_HALF_LIFE_H = 24.0 * 14
 MARGIN = 0.05
 AT_LEAST_SCORED = 10
 LEARNING, LEARNING_SCORED = timedelta(hours=2), 30.0
-TAIL = TailRule()
+LEAST_SPREAD = 0.3
 
 
 class NegativityState(msgspec.Struct, frozen=True):
@@ -40,6 +39,7 @@ class NegativityState(msgspec.Struct, frozen=True):
 
     first: datetime | None = None
     next: datetime | None = None
+    hours: float = 0.0
     protected: tuple[float, float] = (0.0, 0.0)
     adaptive: tuple[float, float] = (0.0, 0.0)
     recent: tuple[tuple[int, int], ...] = ()
@@ -74,6 +74,8 @@ class Negativity:
         self._hours = length.total_seconds() / 3600.0
         spans = spans_in_windows(length)
         self._spans = spans[1:] if len(spans) > 1 else spans
+        self._rules = tuple(tail_rule(n * length) for n in self._spans)
+        self._spreads = tuple(spread_rule(n * length, LEAST_SPREAD) for n in self._spans)
         self._recent_spans = up_to_an_hour(self._spans, length)
 
     def initial(self) -> NegativityState:
@@ -111,6 +113,7 @@ class Negativity:
                 "margin": MARGIN,
                 "threshold": round(threshold, 4),
                 "recent_score": round(recent, 4),
+                "hour_score": round(looks[self._recent_spans - 1].score, 4),
                 "adaptive_expected": round(_share(state.adaptive), 6),
                 "complete": window.complete,
                 "spans": [round(look.z, 4) for look in looks],
@@ -127,17 +130,23 @@ class Negativity:
         warm = state.first is not None and not self._learning(state, window)
         taught = float(reading.detail["window_taught"]) if warm else float(window.negative)
         past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
-        zs = reading.detail["spans"]
+        zs: list[float] = reading.detail["spans"]
         return NegativityState(
             first=state.first or window.start,
             next=window.end,
+            hours=tidy(state.hours + self._hours),
             protected=_fade(state.protected, PROTECTED_HALF_LIFE_H, self._hours, taught, window.scored),
             adaptive=_fade(state.adaptive, ADAPTIVE_HALF_LIFE_H, self._hours, window.negative, window.scored),
             recent=(*past, (window.negative, window.scored))[-self._spans[-1] :],
-            spread=tuple(self._spread(s, z) for s, z in zip(state.spread, zs, strict=True))
+            spread=tuple(
+                r.after(s, z, self._hours, state.hours)
+                for r, s, z in zip(self._spreads, state.spread, zs, strict=True)
+            )
             if warm
             else state.spread,
-            tails=tuple(TAIL.after(t, z, self._hours) for t, z in zip(state.tails, zs, strict=True))
+            tails=tuple(
+                r.after(t, z, self._hours) for r, t, z in zip(self._rules, state.tails, zs, strict=True)
+            )
             if warm
             else state.tails,
         )
@@ -162,7 +171,7 @@ class Negativity:
         away = _arc((negative + 0.375) / (scored + 0.75)) - _arc(base) if scored else 0.0
         z = math.sqrt(scored / variance) * away
         lower, upper = wilson(negative / spread, scored / spread)
-        score = TAIL.rarity(state.tails[place], z, len(self._spans))
+        score = self._rules[place].rarity(state.tails[place], z)
         return _Look(n, scored, negative, z, score, lower, upper)
 
     def _taught(self, looks: list[_Look], window: WindowCounts, base: float) -> float:
@@ -174,10 +183,6 @@ class Negativity:
             return float(window.negative)
         ordinary = base + (hour.negative / hour.scored - hour.lower)
         return window.negative * min(1.0, ordinary * hour.scored / hour.negative)
-
-    def _spread(self, spread: float, z: float) -> float:
-        step = 1.0 - 0.5 ** (self._hours / SPREAD_HALF_LIFE_H)
-        return tidy(max(0.5, spread * (1.0 + step * (min(9.0, z * z) - 1.0))))
 
     def _learning(self, state: NegativityState, window: WindowCounts) -> bool:
         if state.first is None or window.start - state.first < LEARNING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -23,6 +24,7 @@ CALM_FOR = timedelta(hours=2)
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)
 MOST = 10**12
 LONGEST_LINE = 1000
+JUST_BELOW = 0.999
 
 
 class SeriesJudge:
@@ -43,17 +45,19 @@ class SeriesJudge:
 
     def row(self, window: WindowCounts) -> tuple[float, bool]:
         """The score, 0..1, and whether this row raises an alert."""
-        volume = self._volume.judge(self._volume_state, window, self._sensitivity)
+        promise = self._sensitivity
+        volume = self._volume.judge(self._volume_state, window, promise)
         self._volume_state = self._volume.learn(self._volume_state, window, volume)
-        score, over, quiet = volume.score, volume.over, calm(volume)
+        score, over, quiet = gated(volume, promise), volume.over, calm(volume)
         if self._with_negative:
-            share = self._negativity.judge(self._negativity_state, window, self._sensitivity)
+            share = self._negativity.judge(self._negativity_state, window, promise)
             self._negativity_state = self._negativity.learn(self._negativity_state, window, share)
-            score, over = together(volume, share)
+            score, over = together(score, volume, share, promise)
             quiet = quiet and calm(share)
-        if not over:
-            score = max(0.0, min(score, self._sensitivity.threshold - 0.001))
-        return score / (score + CLEARLY_OVER), self._raises(over, quiet, window.length)
+        raises = self._raises(over, quiet, window.length)
+        if not raises:
+            score = min(score, JUST_BELOW * promise.threshold)
+        return max(0.0, score) / (max(0.0, score) + CLEARLY_OVER), raises
 
     def _raises(self, over: bool, quiet: bool, length: timedelta) -> bool:
         if over:
@@ -64,14 +68,25 @@ class SeriesJudge:
         return False
 
 
-def together(volume: Reading, share: Reading) -> tuple[float, bool]:
+def gated(reading: Reading, promise: Sensitivity) -> float:
+    """The reading's score, held below the threshold as far as it misses what else an alert needs."""
+    need = {
+        "learning": 0.5,
+        "too few mentions": reading.detail.get("negative", reading.observed) / promise.at_least_mentions,
+        "less than the ratio": math.log(max(1.0, reading.detail.get("ratio", 1.0)))
+        / math.log(max(1.01, promise.at_least_ratio)),
+        "within the margin": max(0.0, reading.lower - reading.expected) / reading.detail.get("margin", 1.0),
+        "no longer so": 2.0 * reading.detail["recent_score"] / promise.threshold,
+    }.get(reading.detail["reason"])
+    return reading.score if need is None else min(reading.score, min(need, JUST_BELOW) * promise.threshold)
+
+
+def together(score: float, volume: Reading, share: Reading, promise: Sensitivity) -> tuple[float, bool]:
     """Volume and share as one score, and whether it is over: the share alone may be; volume only where the
-    share is half-way there as well."""
-    half = float(share.detail["threshold"]) / 2
-    confirmed = volume.over and share.score >= half
-    if share.over or confirmed:
-        return max(volume.score if confirmed else 0.0, share.score), True
-    return max(share.score, min(volume.score, half)), False
+    share is half-way there as well. `score` is the volume's, gated."""
+    confirmed = min(1.0, 2.0 * share.score / promise.threshold)
+    over = share.over or (volume.over and confirmed >= 1.0)
+    return max(gated(share, promise), score * confirmed), over
 
 
 def judge_lines(lines: Iterable[bytes], sensitivity: Sensitivity, zone: tzinfo = UTC) -> Iterator[str]:
@@ -116,7 +131,8 @@ def _header(numbered: Iterator[tuple[int, bytes]]) -> bool:
     names = [cell.strip().lower().lstrip("\ufeff") for cell in cells]
     if names not in HEADERS:
         raise WrongInput(
-            f"line 1: the header is {','.join(cells)[:80]!r}; it must be timestamp,value or timestamp,value,negative"
+            f"line 1: the header is {','.join(cells)[:80]!r};"
+            " it must be timestamp,value or timestamp,value,negative"
         )
     return len(names) == 3
 
@@ -135,7 +151,7 @@ def _row(number: int, line: bytes, with_negative: bool, zone: tzinfo) -> _Row:
 def _cells(number: int, line: bytes) -> list[str]:
     if len(line) > LONGEST_LINE:
         raise WrongInput(
-            f"line {number}: longer than {LONGEST_LINE} characters; a row is timestamp,value[,negative]"
+            f"line {number}: longer than {LONGEST_LINE} bytes; a row is timestamp,value[,negative]"
         )
     try:
         return next(csv.reader([line.decode("utf-8").rstrip("\r\n")]), [])
@@ -152,7 +168,7 @@ def _count(number: int, name: str, text: str) -> int | None:
         value = -1.0
     if not 0 <= value <= MOST or value != int(value):
         raise WrongInput(
-            f"line {number}: {name} {text[:40]!r} is not a count; give a whole number from 0, or nothing"
+            f"line {number}: {name} {text[:40]!r} is not a count; give a whole number, or nothing if unknown"
         )
     return int(value)
 
@@ -173,7 +189,8 @@ def _spacing(first: _Row, second: _Row | None) -> timedelta:
     length = second.start - first.start
     if not SHORTEST <= length <= LONGEST:
         raise WrongInput(
-            f"line {second.line}: {length.total_seconds():g} s after the row before; the spacing must be from 1 s to 7 days"
+            f"line {second.line}: {length.total_seconds():g} s after the row before;"
+            " the spacing must be from 1 s to 7 days"
         )
     return length
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 
@@ -55,6 +56,9 @@ class Tail(msgspec.Struct, frozen=True, array_like=True):
     quiet_h: float = 0.0
 
 
+LOOKS = 2.0  # how many independent ways of looking the overlapping spans are worth
+
+
 @dataclass(frozen=True, slots=True)
 class TailRule:
     """How a tail is kept and read: exceedances of `level` at most `run_h` hours apart are one cluster; the
@@ -78,10 +82,10 @@ class TailRule:
         """Clusters over `level` a week."""
         return (tail.peaks + self.prior_rate * self.prior_weeks) / (tail.weeks + self.prior_weeks)
 
-    def rarity(self, tail: Tail, z: float, looks: float) -> float:
-        """The score of `z`: 3 where clusters as high, over `looks` ways of looking, come once a week, and
+    def rarity(self, tail: Tail, z: float) -> float:
+        """The score of `z`: 3 where clusters as high, over LOOKS ways of looking, come once a week, and
         1 more for each factor of ten; from the level downwards it falls in a straight line to 0 at z = 0."""
-        at_level = max(0.5, 3.0 - math.log10(looks * self.rate(tail)))
+        at_level = max(0.5, 3.0 - math.log10(LOOKS * self.rate(tail)))
         if z <= self.level:
             return max(0.0, at_level * z / self.level)
         return at_level + (z - self.level) / (self.mean_excess(tail) * math.log(10.0))
@@ -96,6 +100,38 @@ class TailRule:
         elif peak > 0.0 and quiet >= self.run_h:
             peaks, excess, peak = peaks + 1.0, excess + min(peak, self.cap * self.mean_excess(tail)), 0.0
         return Tail(tidy(weeks), tidy(peaks), tidy(excess), tidy(peak), tidy(min(quiet, 1e4)))
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadRule:
+    """How the variance of a monitor's residuals is learned, on a variance-stabilised scale and in units of
+    the theory's.
+
+    The prior counts for `prior_h` hours, the past for up to `memory_h`. Never below `least`: 1 for counts,
+    for no crowd is steadier than independent people.
+    """
+
+    prior_h: float = 24.0
+    memory_h: float = 24.0 * 20
+    least: float = 1.0
+
+    def after(self, spread: float, z: float, hours: float, known_h: float) -> float:
+        """The spread after one more residual `z`, already divided by the root of `spread`; cut at 3, so
+        that a crisis is not taken for noise."""
+        step = hours / (self.prior_h + min(known_h, self.memory_h))
+        return tidy(max(self.least, spread * (1.0 + step * (min(9.0, z * z) - 1.0))))
+
+
+def spread_rule(span: timedelta, least: float = 1.0) -> SpreadRule:
+    """Sums over a long span overlap: a day has four independent sums over 6 hours, and the prior speaks
+    longer."""
+    return SpreadRule(prior_h=max(24.0, 16.0 * (span / timedelta(hours=1))), least=least)
+
+
+def tail_rule(span: timedelta) -> TailRule:
+    """The prior of a span's tail: of its independent looks in a week, one in two hundred is a peak; one a
+    week at least."""
+    return TailRule(prior_rate=max(1.0, 0.005 * (timedelta(weeks=1) / span)))
 
 
 def tidy(value: float) -> float:

@@ -110,7 +110,7 @@ class Detector(Protocol[S]):
 def calm(reading: Reading) -> bool:
     """Whether this closed window lets an open alert calm down: complete, not over, and its last hour at
     most half as high as what raises an alert. Never True of an incomplete window: no data is not calm."""
-    recent = reading.detail.get("recent_score", reading.score)
+    recent = reading.detail.get("hour_score", reading.score)
     threshold = reading.detail.get("threshold", CLEARLY_OVER)
     complete = bool(reading.detail.get("complete", True))
     return complete and not reading.over and bool(recent <= threshold / 2)

@@ -6,40 +6,41 @@ all spans and reports the rarest. Per span the sum is held against its expectati
 divided by the spread that this monitor really has (its variance is many times its mean), and turned into
 rarity by the tail of its own past peaks. The formulas, defaults and their reasons: docs/detection.md.
 
-`detail`: span_s, z, ratio, threshold, recent_score (spans up to an hour), adaptive_expected and
-window_expected (mentions in the window itself), doubt, complete, spans (z of each span), reason (why it is or
-is not over).
+`detail`: span_s, z, ratio, threshold, recent_score (best of the spans up to an hour), hour_score,
+adaptive_expected and window_expected (mentions in the window itself), doubt, complete, spans (z of each
+span), reason (why it is or is not over).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
-from processors.signals.baseline import Baseline, absorb, accepted, expect
+from processors.signals.baseline import Baseline, Expected, absorb, accepted, expect
 from processors.signals.spans import HOUR, spans_in_windows, up_to_an_hour
-from processors.signals.statistics import NORMAL_95, Tail, TailRule, steady, tidy, unsteady
+from processors.signals.statistics import NORMAL_95, Tail, spread_rule, steady, tail_rule, tidy, unsteady
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 
 KAPPA = 0.03  # variance of the unexplained rate over its square; the spread multiplies it
 PRIOR_SPREAD = 1.5
-SPREAD_HALF_LIFE_H = 24.0 * 14
 LEARNING = timedelta(hours=2)
 SILENCE = timedelta(hours=24)
 YOUNG = timedelta(days=7)
-LOOKS = 2.0  # how many independent looks the overlapping spans are worth
-RELENT = 1.5
+SUDDEN = 0.5  # of what a morning may bring on top: the part that can come within minutes
+RELENT = 1.5  # what an hour far above what was due is taught, over what was due
 
 
 class Recent(msgspec.Struct, frozen=True, array_like=True):
     """The last windows, newest last: mentions seen, mentions due, and the variance that our doubt adds
-    (mentions due times doubt). A window that is unknown is 0 in all three."""
+    (mentions due times doubt). A window that is unknown, or was still learned from, is 0 in all."""
 
     seen: tuple[int, ...] = ()
     due: tuple[float, ...] = ()
+    dawn: tuple[float, ...] = ()
     doubt: tuple[float, ...] = ()
 
 
@@ -81,6 +82,7 @@ class Volume:
         self._hours = length.total_seconds() / 3600.0
         self._spans = spans_in_windows(length)
         self._rules = tuple(tail_rule(n * length) for n in self._spans)
+        self._spreads = tuple(spread_rule(n * length) for n in self._spans)
         self._recent_spans = up_to_an_hour(self._spans, length)
 
     def initial(self) -> VolumeState:
@@ -89,7 +91,7 @@ class Volume:
 
     def judge(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         due = expect(state.baseline, window.start, window.length, self._zone)
-        looks = self._looks(state, window, due.protected, due.doubt)
+        looks = self._looks(state, window, due)
         recent = max(look.score for look in looks[: self._recent_spans])
         threshold = sensitivity.threshold
         learning = self._learning(state, window)
@@ -114,8 +116,10 @@ class Volume:
                 "ratio": round(shown.observed / max(shown.expected, 1e-9), 4),
                 "threshold": round(threshold, 4),
                 "recent_score": round(recent, 4),
+                "hour_score": round(looks[self._recent_spans - 1].score, 4),
                 "adaptive_expected": round(due.adaptive, 6),
                 "window_expected": round(due.protected, 6),
+                "dawn": round(due.dawn, 6),
                 "doubt": round(due.doubt, 6),
                 "complete": window.complete,
                 "spans": [round(look.z, 4) for look in looks],
@@ -127,29 +131,37 @@ class Volume:
         if not window.complete or (state.next is not None and window.start < state.next):
             return state
         warm = not self._learning(state, window)
-        due, doubt = float(reading.detail["window_expected"]), float(reading.detail["doubt"])
+        due, dawn, doubt = (float(reading.detail[name]) for name in ("window_expected", "dawn", "doubt"))
         if self._anew(state, window):
             state = self.initial()
         if state.first is None:
             if window.count == 0:
                 return state
             start = expect(state.baseline, window.start, window.length, self._zone)
-            due, doubt = tidy(start.protected), tidy(start.doubt)
+            due, dawn, doubt = tidy(start.protected), tidy(start.dawn), tidy(start.doubt)
         past, keep = self._past(state, window.start), self._spans[-1]
+        known = (window.count, due, dawn, tidy(due * doubt)) if warm else (0, 0.0, 0.0, 0.0)
         recent = Recent(
-            (*past.seen, window.count)[-keep:],
-            (*past.due, due)[-keep:],
-            (*past.doubt, tidy(due * doubt))[-keep:],
+            (*past.seen, known[0])[-keep:],
+            (*past.due, known[1])[-keep:],
+            (*past.dawn, known[2])[-keep:],
+            (*past.doubt, known[3])[-keep:],
         )
-        taught = window.count * self._lesson(state, recent) if warm else float(window.count)
         zs = reading.detail["spans"]
         return VolumeState(
             first=state.first or window.start,
             next=window.end,
             last_mention=window.start if window.count else state.last_mention,
-            baseline=absorb(state.baseline, window.start, window.length, self._zone, window.count, taught),
+            baseline=absorb(
+                state.baseline, window, self._zone, due + dawn, self._most(state) if warm else None
+            ),
             recent=recent,
-            spread=tuple(map(self._spread, state.spread, zs)) if warm else state.spread,
+            spread=tuple(
+                r.after(s, z, self._hours, state.baseline.hours)
+                for r, s, z in zip(self._spreads, state.spread, zs, strict=True)
+            )
+            if warm
+            else state.spread,
             tails=tuple(
                 r.after(t, z, self._hours) for r, t, z in zip(self._rules, state.tails, zs, strict=True)
             )
@@ -160,33 +172,30 @@ class Volume:
     def accept(self, state: VolumeState) -> VolumeState:
         return msgspec.structs.replace(state, baseline=accepted(state.baseline), recent=Recent())
 
-    def _looks(self, state: VolumeState, window: WindowCounts, due: float, doubt: float) -> list[_Look]:
+    def _looks(self, state: VolumeState, window: WindowCounts, now: Expected) -> list[_Look]:
         past, looks = self._past(state, window.start), []
         for n, spread, tail, rule in zip(self._spans, state.spread, state.tails, self._rules, strict=True):
             back = slice(-(n - 1), None) if n > 1 else slice(0, 0)
             observed = window.count + sum(past.seen[back])
-            expected = due + sum(past.due[back])
-            unknown = due * doubt + sum(past.doubt[back])
+            sudden = SUDDEN if n * self._length < HOUR else 1.0
+            expected = now.protected + sum(past.due[back]) + sudden * (now.dawn + sum(past.dawn[back]))
+            unknown = now.protected * now.doubt + sum(past.doubt[back])
             sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
             z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
-            score = rule.rarity(tail, z, LOOKS)
+            score = rule.rarity(tail, z)
             looks.append(_Look(n, observed, expected, sigma, z, score))
         return looks
 
-    def _spread(self, spread: float, z: float) -> float:
-        """The variance on Anscombe's scale, from standardised residuals cut at 3; never under a Poisson's."""
-        step = 1.0 - 0.5 ** (self._hours / SPREAD_HALF_LIFE_H)
-        return tidy(max(1.0, spread * (1.0 + step * (min(9.0, z * z) - 1.0))))
-
-    def _lesson(self, state: VolumeState, recent: Recent) -> float:
-        """The part of the newest window that the protected baseline is taught: all, unless the last hour
-        is above the upper end of its interval and twice what was due; then the part that would have stayed
-        there."""
-        n = max(1, round(HOUR / self._length))
-        seen, due = sum(recent.seen[-n:]), sum(recent.due[-n:])
+    def _most(self, state: VolumeState) -> Callable[[float, float], float]:
+        """What the protected baseline is taught of an hour at most: all up to the upper end of what was to be
+        expected; of more than that, half as much again as was due."""
         sigma = math.sqrt(state.spread[self._recent_spans - 1])
-        upper = unsteady(steady(due, KAPPA) + NORMAL_95 * sigma, KAPPA)
-        return RELENT * due / seen if seen > max(upper, RELENT * due) else 1.0
+
+        def most(seen: float, due: float) -> float:
+            upper = unsteady(steady(due, KAPPA) + NORMAL_95 * sigma, KAPPA)
+            return seen if seen <= max(upper, RELENT * due) else RELENT * due
+
+        return most
 
     def _past(self, state: VolumeState, start: datetime) -> Recent:
         """The recent windows as seen from `start`: what is missing in between is unknown."""
@@ -194,7 +203,7 @@ class Volume:
             return state.recent
         missing = min(self._spans[-1], round((start - state.next) / self._length))
         r = state.recent
-        return Recent(r.seen + (0,) * missing, r.due + (0.0,) * missing, r.doubt + (0.0,) * missing)
+        return Recent(r.seen + (0,) * missing, *(x + (0.0,) * missing for x in (r.due, r.dawn, r.doubt)))
 
     def _learning(self, state: VolumeState, window: WindowCounts) -> bool:
         return state.first is None or window.start - state.first < LEARNING or self._anew(state, window)
@@ -205,11 +214,6 @@ class Volume:
         if state.first is None or state.last_mention is None or window.count == 0:
             return False
         return window.start - state.last_mention > SILENCE and window.start - state.first < YOUNG
-
-
-def tail_rule(span: timedelta) -> TailRule:
-    """The prior of a span's tail: of its independent looks in a week, one in two hundred is a peak."""
-    return TailRule(prior_rate=max(1.0, 0.005 * (timedelta(weeks=1) / span)))
 
 
 def _why_not(look: _Look, recent: float, threshold: float, sensitivity: Sensitivity) -> str | None:
@@ -244,7 +248,9 @@ def projected_tenfold(state: VolumeState, window: WindowCounts, reading: Reading
     before, due_before = sum(seen[-2 * n : -n]), sum(due[-2 * n : -n])
     if now < 8 or now < 2.0 * due_now:
         return False
-    sigma = math.sqrt(max(state.spread, default=PRIOR_SPREAD))
+    if now >= 10.0 * max(due_now, 1.0):
+        return True
+    sigma = math.sqrt(state.spread[up_to_an_hour(spans_in_windows(window.length), window.length) - 1])
     least = unsteady(steady(now, KAPPA) - 1.645 * sigma, KAPPA) / max(due_now, 1.0)
     growth = least - before / max(due_before, 1.0)
     return least + 6.0 * max(0.0, growth) >= 10.0
