@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.core.errors import BadMention, TocsinError
 from tocsin.core.mention import Mention
-from tocsin.settings import Ingest
+
+if TYPE_CHECKING:  # the process that only parses feeds need not load it
+    from tocsin.settings import Ingest
 
 Cursor = Mapping[str, Any]  # JSON values
 

@@ -20,8 +20,8 @@ import structlog
 from sqlalchemy import delete, select
 
 from ingest.health import BLIND, DEGRADED, OK, Seen, judge
+from ingest.kinds import make_source
 from ingest.source import Fetched, FetchFailed, Source
-from ingest.sources import make_source
 from tocsin.core.clock import Clock, iso
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError, WrongInput
 from tocsin.core.mention import Mention, encode_mentions

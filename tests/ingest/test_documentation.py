@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingest.sources import KINDS, make_source
+from ingest.kinds import KINDS, make_source
 from tocsin.core.mention import Mention
 from tocsin.definitions import SourceDef
 from tocsin.reading import REASONS, iter_mentions, read_json_line

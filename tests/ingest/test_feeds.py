@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from ingest.source import Context, Fetched, FetchFailed
-from ingest.sources.feed import FeedSettings, FeedSource, html_to_text, parse_feed
+from ingest.sources.feed import FeedSettings, FeedSource
+from ingest.sources.feed_parsing import html_to_text, parse_apart, parse_feed
 from tests.ingest.conftest import NOON, Site
 from tocsin.core.mention import Author
 from tocsin.settings import Ingest
@@ -41,7 +42,9 @@ def source(site: Site, networks: tuple[str, ...] = ("127.0.0.0/8",), **settings:
     ingest = Ingest.model_validate(
         {"allowed_private_networks": networks, "fetch_timeout_s": 0.5, "feed_max_bytes": 100_000}
     )
-    return FeedSource(Context("forum", ingest), FeedSettings.model_validate({"url": site.url} | settings))
+    return FeedSource(
+        Context("forum", ingest), FeedSettings.model_validate({"url": site.url} | settings), parse_feed
+    )
 
 
 def serve(site: Site, body: str | bytes, **headers: str) -> None:
@@ -169,6 +172,16 @@ def test_broken_xml_gives_what_can_be_read_and_says_so(site: Site) -> None:
 def test_what_is_no_feed_is_said_plainly(site: Site, body: bytes) -> None:
     serve(site, body)
     assert "feed" in str(failure(site)) or "broken XML" in str(failure(site))
+
+
+def test_a_feed_is_read_in_a_process_of_its_own() -> None:
+    entries = parse_feed((RSS % "").encode(), "text/xml").entries
+    assert parse_apart((RSS % "").encode(), "text/xml").entries == entries
+    with pytest.raises(FetchFailed, match="entities of its own"):
+        parse_apart(BOMB.encode(), "text/xml")
+    with pytest.raises(FetchFailed, match="to read: it is made to be slow"):
+        slow = "<rss version='2.0'><channel>" + "<a>" * 1_500_000
+        parse_apart(slow.encode(), "text/xml", timedelta(seconds=1))
 
 
 def test_an_empty_feed_is_a_feed(site: Site) -> None:

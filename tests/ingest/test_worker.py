@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ingest.kinds import KINDS, make_source
 from ingest.source import Context
-from ingest.sources import KINDS, make_source
 from tests.ingest.conftest import NOON, House, Site, line
 from tocsin.core.errors import StreamFull, WrongInput
 from tocsin.core.mention import Mention

@@ -76,7 +76,7 @@ def list_sources(config: Config = None, data: Data = None, store: StoreUrl = Non
 
 def test(name: str, config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
     """Fetch from a source without storing anything, and show its newest five posts. Exit 1 when it has none to show."""
-    from ingest.sources import make_source
+    from ingest.kinds import make_source
     from tocsin.core.errors import TocsinError
     from tocsin.definitions import SourceDef
     from tocsin.store.defined import find

@@ -1,0 +1,47 @@
+"""The table of source kinds. A new kind is one file and one line here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from ingest.source import Context, Source
+from ingest.sources.feed import FeedSettings, FeedSource
+from ingest.sources.file import FileSettings, FileSource
+from ingest.sources.push import PushSettings, PushSource
+from tocsin.core.errors import WrongInput
+from tocsin.definitions import SourceDef
+from tocsin.settings import Ingest
+
+KINDS: dict[str, tuple[type[BaseModel], type[Any]]] = {
+    "feed": (FeedSettings, FeedSource),
+    "file": (FileSettings, FileSource),
+    "push": (PushSettings, PushSource),
+}
+
+
+def make_source(definition: SourceDef, ingest: Ingest) -> Source:
+    """The source that this defines. Raises `WrongInput` that names the kind or setting, the value and the
+    choices.
+    """
+    if definition.kind not in KINDS:
+        raise WrongInput(
+            f"source {definition.name!r}: unknown kind {definition.kind!r}; known: {', '.join(sorted(KINDS))}"
+        )
+    model, factory = KINDS[definition.kind]
+    try:
+        settings = model.model_validate(definition.settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "settings"
+        known = ", ".join(sorted(model.model_fields)) or "none"
+        if first["type"] == "extra_forbidden":
+            what = f"unknown setting {key!r}; a {definition.kind} knows: {known}"
+        elif first["type"] == "missing":
+            what = f"the setting {key!r} is missing; a {definition.kind} knows: {known}"
+        else:
+            what = f"{key} = {str(first['input'])[:80]!r}: {first['msg'].removeprefix('Value error, ')}"
+        raise WrongInput(f"source {definition.name!r}: {what}") from None
+    source: Source = factory(Context(definition.name, ingest), settings)
+    return source

@@ -1,0 +1,205 @@
+"""Reading the bytes of a feed, in a process of its own.
+
+The bytes come from anybody, and the parser is slow on some that are made to be (minutes for a few megabytes).
+So it runs in a child with a limit of time and memory, which is ended when it takes longer; the worker's
+threads meanwhile run on. The child knows nothing and is told nothing but the bytes: it prints what it read as
+JSON.
+"""
+
+from __future__ import annotations
+
+import calendar
+import codecs
+import html
+import io
+import json
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ingest.source import FetchFailed
+from tocsin.core.clock import iso
+from tocsin.core.ids import stable_id
+from tocsin.core.mention import MAX_ID_CHARS
+
+MAX_ENTRIES = 1000  # of one answer; the first ones
+MAX_HTML_CHARS = 512 * 1024  # of one entry
+TIME_LIMIT = timedelta(seconds=10)
+MEMORY_LIMIT = 1024**3  # of address space, in bytes
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.sources.feed_parsing import main; main()"
+
+_ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
+_DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']{1,40})["']""", re.IGNORECASE)
+# Encodings in which '<!ENTITY' is these very bytes (NULs apart): others could hide one from the check.
+_PLAIN_ENCODING = re.compile(
+    r"utf-?(8|16|32)([-_](sig|le|be))?|ascii|iso8859-\d+|latin-?1|cp(125\d|874|932|949|950|866)|koi8-[ru]|mac-.*"
+    r"|gb(2312|k|18030)|big5.*|euc[-_](jp|kr)|shift[-_]jis.*"
+)
+_BREAKS = re.compile(r"<\s*(?:br|/p|/div|/li|/h[1-6]|/tr|/blockquote)\b[^>]{0,200}>", re.IGNORECASE)
+_HTML_TYPES = {"text/html", "application/xhtml+xml"}
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A feed, read. An entry has the fields of a mention (no `created_at` where it has no date). `warning`
+    says what was wrong with it where entries could be read all the same.
+    """
+
+    entries: Sequence[dict[str, Any]]
+    warning: str | None
+
+
+def parse_apart(data: bytes, content_type: str, time_limit: timedelta = TIME_LIMIT) -> Parsed:
+    """`parse_feed` in a child process. Raises `FetchFailed` as it does, and when the limits are reached."""
+    command = [
+        sys.executable,
+        "-I",
+        "-c",
+        _BOOT,
+        str(Path(__file__).parents[2]),
+        content_type[:200].replace("\0", ""),
+    ]
+    limit_s = time_limit.total_seconds()
+    try:
+        done = subprocess.run(  # noqa: S603  # our own interpreter and code; the content type is one argument, not a shell's
+            command,
+            input=data,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=limit_s,
+            check=True,
+        )
+        answer = json.loads(done.stdout)
+    except subprocess.TimeoutExpired:
+        raise FetchFailed(
+            f"the feed took longer than {limit_s:g} s to read: it is made to be slow, or far too large"
+        ) from None
+    except (subprocess.CalledProcessError, ValueError):
+        raise FetchFailed(
+            "the feed cannot be read: its parser broke down, perhaps for want of memory"
+        ) from None
+    except OSError as error:
+        raise FetchFailed(f"the feed cannot be read just now: {error.strerror}") from None
+    if "error" in answer:
+        raise FetchFailed(answer["error"])
+    return Parsed(answer["entries"], answer["warning"])
+
+
+def main() -> None:
+    """The child: bytes on stdin, content type as the last argument, JSON on stdout."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    answer: dict[str, Any]
+    try:
+        parsed = parse_feed(sys.stdin.buffer.read(), sys.argv[2])
+        answer = {"entries": parsed.entries, "warning": parsed.warning}
+    except FetchFailed as error:
+        answer = {"error": str(error)}
+    sys.stdout.write(
+        json.dumps(answer)
+    )  # in ASCII, so that lone surrogates get through to where they are mended
+
+
+def parse_feed(data: bytes, content_type: str) -> Parsed:
+    """The feed in these bytes. Raises `FetchFailed` for what is no feed, is broken, or could blow up when it
+    is read.
+    """
+    import feedparser
+
+    _refuse_traps(data, content_type)
+    try:
+        found = feedparser.parse(io.BytesIO(data), response_headers={"content-type": content_type})
+    except Exception as error:  # noqa: BLE001  # a parser of other people's bytes: whatever it raises, this feed failed
+        raise FetchFailed(f"the feed cannot be read: {type(error).__name__}: {error}"[:500]) from None
+    trouble = found.get("bozo_exception") if found.get("bozo") else None
+    if isinstance(trouble, feedparser.CharacterEncodingOverride | feedparser.NonXMLContentType):
+        trouble = None  # it was read whole; servers say such things wrongly all the time
+    warning = f"broken XML: {trouble}"[:300] if trouble is not None else None
+    if not found.get("version") or (not found.entries and warning):
+        raise FetchFailed(warning or "the answer is no RSS or Atom feed")
+    lang = str(found.feed.get("language") or "")
+    return Parsed([_fields(entry, lang) for entry in found.entries[:MAX_ENTRIES]], warning)
+
+
+def _fields(entry: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    title, text, link = _text_of(entry.get("title_detail")), _body(entry), str(entry.get("link") or "")
+    detail = entry.get("title_detail") or entry.get("summary_detail") or {}
+    id = str(entry.get("id") or link or stable_id("entry", title, text))
+    published, updated = _date(entry, "published_parsed"), _date(entry, "updated_parsed")
+    fields: dict[str, Any] = {
+        "id": id if len(id) <= MAX_ID_CHARS else stable_id("entry", id),
+        "title": title,
+        "text": text,
+        "url": link if link.lower().startswith(("http://", "https://")) else "",  # an id stands in for it
+        "lang": str(detail.get("language") or lang)[:16],
+        "author": {"name": str(entry.get("author") or "")[:MAX_ID_CHARS]},
+        "media": [e["href"] for e in entry.get("enclosures") or () if isinstance(e.get("href"), str)],
+    }
+    posted = published or updated
+    if posted:
+        fields["created_at"] = iso(posted)
+    if published and updated and updated > published:
+        fields["edited_at"] = iso(updated)
+    return fields
+
+
+def html_to_text(markup: str) -> str:
+    """What a reader of the page would read: no tags, scripts or styles, entities decoded, one blank line at
+    most.
+    """
+    import nh3
+
+    broken = _BREAKS.sub("\n", markup[:MAX_HTML_CHARS])
+    text = html.unescape(nh3.clean(broken, tags=set(), link_rel=None))
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _refuse_traps(data: bytes, content_type: str) -> None:
+    """XML bombs and outside files come as entities; a feed needs none of its own."""
+    bare = data.replace(b"\0", b"")  # UTF-16 and UTF-32 as well
+    if _ENTITY.search(bare):
+        raise FetchFailed("the feed defines entities of its own (as XML bombs do) and is not read")
+    declared = [match.decode("ascii", "replace") for match in _DECLARED.findall(bare[:1024])]
+    charset = re.search(r"charset\s*=\s*[\"']?([^\"';\s]{1,40})", content_type, re.IGNORECASE)
+    for name in [*declared, *([charset[1]] if charset else [])]:
+        try:
+            known = codecs.lookup(name).name
+        except LookupError:
+            continue  # nobody can decode by it
+        if not _PLAIN_ENCODING.fullmatch(known):
+            raise FetchFailed(f"the feed is written in {known}, which is not read; UTF-8 is")
+
+
+def _text_of(detail: Any) -> str:
+    if not isinstance(detail, Mapping):
+        return ""
+    value = str(detail.get("value") or "")
+    # A title of plain text may still hold markup: RSS never says which it is.
+    return (
+        html_to_text(value)
+        if detail.get("type") in _HTML_TYPES
+        else html.unescape(value[:MAX_HTML_CHARS]).strip()
+    )
+
+
+def _body(entry: Mapping[str, Any]) -> str:
+    for content in entry.get("content") or ():
+        text = _text_of(content)
+        if text:
+            return text
+    return _text_of(entry.get("summary_detail"))
+
+
+def _date(entry: Mapping[str, Any], name: str) -> datetime | None:
+    """feedparser gives a struct_time in UTC. Asked for a date that is not there, it would give another one."""
+    parsed = entry[name] if name in entry else None  # noqa: SIM401  # .get is what gives another one
+    try:
+        return datetime.fromtimestamp(calendar.timegm(parsed), UTC) if parsed else None
+    except (ValueError, OverflowError, OSError, TypeError):
+        return None
