@@ -76,11 +76,11 @@ def read_json_line(
         raise BadMention("too_large", f"a line of {len(line)} bytes is over the limit of {MAX_LINE_BYTES}")
     if b"\\u0000" not in line:
         try:
-            plain = _decode_plain(line)
+            plain, extra = _plain(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         else:
-            found = _from_plain(plain, source, zone, fix_source)
+            found = _from_plain(plain, _bounded(extra), source, zone, fix_source)
             if found is not None:
                 return found
     return read_mention(_decoded(line), source=source, zone=zone, fix_source=fix_source)
@@ -227,7 +227,23 @@ class _Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decode_plain = msgspec.json.Decoder(_Plain).decode
 
 
-def _from_plain(p: _Plain, source: str | None, zone: ZoneInfo | None, fix_source: bool) -> Mention | None:
+def _plain(line: bytes) -> tuple[_Plain, dict[str, Any]]:
+    """The mention, and its unknown fields. Raises `msgspec.DecodeError` where anything needs mending."""
+    try:
+        return _decode_plain(line), {}
+    except msgspec.ValidationError:
+        obj = msgspec.json.decode(line)
+        if not isinstance(obj, dict) or "extra" in obj:
+            raise
+        known = {key: value for key, value in obj.items() if key in _KNOWN}
+        if len(known) == len(obj):
+            raise
+        return msgspec.convert(known, _Plain), {key: value for key, value in obj.items() if key not in _KNOWN}
+
+
+def _from_plain(
+    p: _Plain, extra: dict[str, Any], source: str | None, zone: ZoneInfo | None, fix_source: bool
+) -> Mention | None:
     """The mention, or None where it takes the patient way after all."""
     named = source if p.source is None else p.source
     if named is None or (p.source is not None and (fix_source or _CONTROL.search(p.source))):
@@ -264,6 +280,7 @@ def _from_plain(p: _Plain, source: str | None, zone: ZoneInfo | None, fix_source
         _hashtags(p.hashtags) if p.hashtags else (),
         tuple(p.media) if p.media else (),
         p.truncated is True,
+        extra,
     )
 
 
