@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tocsin.core.ids import stable_id
+
 OK, DEGRADED, BLIND = "ok", "degraded", "blind"
+HEALTH_PREFIX = "source:"
+MAX_COMPONENT_CHARS = 128
 SILENCE_FACTOR = 3  # of `expected_every_minutes`
 
 
@@ -38,6 +42,12 @@ def judge(seen: Seen, now: datetime, *, blind_after: timedelta) -> tuple[str, st
     if seen.last_error:
         return DEGRADED, seen.last_error
     return OK, "as expected"
+
+
+def component_of(source: str) -> str:
+    """The source's row in `health`: `source:NAME`, a very long name cut and told apart by a hash."""
+    whole = HEALTH_PREFIX + source
+    return whole if len(whole) <= MAX_COMPONENT_CHARS else f"{whole[:100]}~{stable_id('s', source)}"
 
 
 def _minutes(span: timedelta) -> str:

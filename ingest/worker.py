@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import delete, select
 
-from ingest.health import BLIND, DEGRADED, OK, Seen, judge
+from ingest.health import BLIND, DEGRADED, HEALTH_PREFIX, OK, Seen, component_of, judge
 from ingest.kinds import make_source
 from ingest.source import Fetched, FetchFailed, Source
 from tocsin.core.clock import Clock, iso
@@ -44,7 +44,6 @@ HEALTH_EVERY = timedelta(seconds=15)
 STATE_EVERY = timedelta(seconds=30)  # "nothing new" is written down no more often
 REMOTE_FETCHES, LOCAL_FETCHES = 8, 2  # at the same time
 EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
-HEALTH_PREFIX = "source:"
 
 log = structlog.get_logger("ingest")
 
@@ -69,6 +68,7 @@ class _Watched:
     written_at: datetime | None = None
     fuse: Fuse = field(default_factory=Fuse)
     fetching: Future[Fetched] | None = None
+    turn: int = 0  # when it was last started, counted
 
     @property
     def name(self) -> str:
@@ -100,6 +100,7 @@ class IngestWorker:
         self._watched: dict[str, _Watched] = {}
         self._generation: int | None = None
         self._health_at: datetime | None = None
+        self._turns = 0
         self._stream_failures = 0
         self._stream_waits_until: datetime | None = None
         self._stream_trouble: str | None = None
@@ -162,12 +163,15 @@ class IngestWorker:
             if watched.fetching is not None and watched.fetching.done() and not waits:
                 waits = not self._finish(watched, now)
         fetching = Counter(one.source.remote for one in self._watched.values() if one.source and one.fetching)
-        for watched in list(self._watched.values()):
+        # Whoever waits longest comes first: two files that always have more must not keep a third one waiting.
+        for watched in sorted(self._watched.values(), key=lambda one: one.turn):
             if waits or watched.fetching is not None or not self._is_due(watched, now):
                 continue
             remote = watched.source is not None and watched.source.remote
             if fetching[remote] < (REMOTE_FETCHES if remote else LOCAL_FETCHES):
                 fetching[remote] += 1
+                self._turns += 1
+                watched.turn = self._turns
                 watched.fetching = self._start(watched, now)
         if self._health_at is None or now - self._health_at >= HEALTH_EVERY:
             self._report(now)
@@ -380,7 +384,7 @@ class IngestWorker:
                     "next_fetch_at": iso(watched.due_at),
                 }
                 rows.append(
-                    {"component": HEALTH_PREFIX + watched.name, "at": now, "state": state, "detail": detail}
+                    {"component": component_of(watched.name), "at": now, "state": state, "detail": detail}
                 )
             troubled = sorted(
                 row["component"].removeprefix(HEALTH_PREFIX) for row in rows if row["state"] != OK

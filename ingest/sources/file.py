@@ -97,6 +97,12 @@ class FileSource:
         self.interval = timedelta(seconds=settings.interval_s)
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:  # noqa: ARG002  # a file needs no clock
+        try:
+            return self._fetch(cursor)
+        except OSError as error:
+            raise FetchFailed(f"cannot read {self._path}: {error.strerror}") from None
+
+    def _fetch(self, cursor: Cursor | None) -> Fetched:
         at = _Cursor() if cursor is None else msgspec.convert(dict(cursor), _Cursor)
         if not self._path.exists():
             old = self._renamed(at)
@@ -141,8 +147,6 @@ class FileSource:
                     self._held = _Held(stat.st_ino, rows, raw)
                     keep = True
             mentions, bad, more = _taken(rows)
-        except OSError as error:
-            raise FetchFailed(f"cannot read {path}: {error.strerror}") from None
         finally:
             if not keep:
                 raw.close()
@@ -209,8 +213,8 @@ class FileSource:
         """The file that the cursor speaks of, where it was renamed beside the one that took its place."""
         if not at.inode:
             return None
-        try:
-            for entry in os.scandir(self._path.parent):
+        with os.scandir(self._path.parent) as entries:
+            for entry in entries:
                 if (
                     entry.name != self._path.name
                     and entry.name.startswith(self._path.stem)
@@ -219,8 +223,6 @@ class FileSource:
                 ):
                     with open_regular(Path(entry.path)) as raw:
                         return Path(entry.path) if self._is_known(raw, at) else None
-        except OSError as error:
-            raise FetchFailed(f"cannot read the folder {self._path.parent}: {error.strerror}") from None
         return None
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from ingest.health import component_of
 from ingest.kinds import KINDS, make_source
 from ingest.source import Context
 from tests.ingest.conftest import NOON, House, Site, line
@@ -253,6 +254,42 @@ def test_the_loop_reads_all_sources_and_a_slow_one_holds_up_none(house: House, s
         thread.join(5)
     assert not thread.is_alive()
     assert len(house.ids()) == 5001
+
+
+class Noted:
+    """Notes whose mentions came, batch by batch."""
+
+    def __init__(self) -> None:
+        self.sources: list[str] = []
+
+    def hand_over(self, mentions: Sequence[Mention], now: datetime | None = None) -> None:
+        self.sources += [mentions[0].source] if mentions else []
+
+
+def test_two_sources_that_always_have_more_do_not_starve_a_third(house: House) -> None:
+    for name in ("a", "b"):
+        (house.folder / name).write_bytes(b"".join(line(n) for n in range(20_000)))
+        house.define(name, "file", path=str(house.folder / name))
+    (house.folder / "c").write_bytes(line(1))
+    house.define("c", "file", path=str(house.folder / "c"))
+    noted, stop = Noted(), threading.Event()
+    thread = threading.Thread(target=house.worker(hand_over=noted).run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: "c" in noted.sources)
+    finally:
+        stop.set()
+        thread.join(5)
+    assert noted.sources.index("c") < 6
+
+
+def test_a_source_with_a_very_long_name_has_health_too(house: House) -> None:
+    name = "x" * 256
+    house.define(name, "push")
+    house.worker().collect_once()
+    (row,) = [one for one in house.rows(s.health) if one.component != "ingest"]
+    assert row.component == component_of(name)
+    assert len(row.component) <= 128
 
 
 def test_the_loop_outlives_a_full_stream_and_says_so(house: House) -> None:

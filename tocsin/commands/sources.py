@@ -34,6 +34,7 @@ def list_sources(config: Config = None, data: Data = None, store: StoreUrl = Non
     """Every source with its health, its last mention and what came through it."""
     from sqlalchemy import select
 
+    from ingest.health import component_of
     from tocsin.definitions import SourceDef
     from tocsin.store import schema as s
     from tocsin.store.defined import listed
@@ -46,7 +47,7 @@ def list_sources(config: Config = None, data: Data = None, store: StoreUrl = Non
             health = {row.component: row for row in conn.execute(select(s.health))}
         rows = [("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "WHY")]
         for one in defined:
-            state, said = states.get(one.name), health.get(f"source:{one.name}")
+            state, said = states.get(one.name), health.get(component_of(one.name))
             if not one.value.enabled:
                 shown, why = "off", ""
             elif said is None:
