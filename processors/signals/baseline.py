@@ -95,22 +95,30 @@ def absorb(
 
     The adaptive level follows at once. All else learns by whole hours, so that a crisis does not raise the
     very expectation it is held against: when the window begins another hour, the hour before is taught,
-    `most(seen, due)` of its mentions. With `most` None (learning) the window is taught at once, and whole.
+    `most(seen, due)` of its mentions. With `most` None (learning) the level is taught
+    the window at once, and whole, and the season nothing.
     """
     hours = window.length.total_seconds() / 3600.0
     local = (window.start + window.length / 2).astimezone(zone)
-    if base.hour_start is not None and (most is None or _hour(base.hour_start, zone) != _hour(local, zone)):
+    if (
+        most is not None
+        and base.hour_start is not None
+        and _hour(base.hour_start, zone) != _hour(local, zone)
+    ):
         base = _teach(base, zone, most)
     season, _, _ = _season(base, rate(base.level), local)
-    base = msgspec.structs.replace(
+    adaptive = _fade(base.adaptive, ADAPTIVE_HALF_LIFE_H, hours, window.count, season * hours)
+    if most is None:
+        level = _fade(base.level, PROTECTED_HALF_LIFE_H, hours, window.count, season * hours)
+        return msgspec.structs.replace(base, level=level, adaptive=adaptive, hours=tidy(base.hours + hours))
+    return msgspec.structs.replace(
         base,
-        adaptive=_fade(base.adaptive, ADAPTIVE_HALF_LIFE_H, hours, window.count, season * hours),
+        adaptive=adaptive,
         hour_start=base.hour_start or local.astimezone(UTC),
         hour_seen=base.hour_seen + window.count,
         hour_due=tidy(base.hour_due + due),
         hour_length=tidy(base.hour_length + hours),
     )
-    return _teach(base, zone, most) if most is None else base
 
 
 def _hour(at: datetime, zone: tzinfo) -> tuple[int, int]:
@@ -118,11 +126,11 @@ def _hour(at: datetime, zone: tzinfo) -> tuple[int, int]:
     return (local.toordinal(), local.hour)
 
 
-def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float] | None) -> Baseline:
+def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float]) -> Baseline:
     """The baseline with the hour that is kept open folded in."""
     assert base.hour_start is not None
     local, hours, seen = base.hour_start.astimezone(zone), base.hour_length, base.hour_seen
-    taught = tidy(seen if most is None else most(seen, base.hour_due))
+    taught = tidy(most(seen, base.hour_due))
     level = rate(base.level)
     season, _, _ = _season(base, level, local)
     day, weekday, week = local.hour, local.weekday(), local.weekday() * 24 + local.hour

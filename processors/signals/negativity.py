@@ -30,6 +30,7 @@ MARGIN = 0.05
 AT_LEAST_SCORED = 10
 LEARNING, LEARNING_SCORED = timedelta(hours=2), 30.0
 LEAST_SPREAD = 0.3
+LOOKS = 2.0  # what three nested spans of a share are worth; measured in docs/detection.md
 
 
 class NegativityState(msgspec.Struct, frozen=True):
@@ -171,7 +172,7 @@ class Negativity:
         away = _arc((negative + 0.375) / (scored + 0.75)) - _arc(base) if scored else 0.0
         z = math.sqrt(scored / variance) * away
         lower, upper = wilson(negative / spread, scored / spread)
-        score = self._rules[place].rarity(state.tails[place], z)
+        score = self._rules[place].rarity(state.tails[place], z, LOOKS)
         return _Look(n, scored, negative, z, score, lower, upper)
 
     def _taught(self, looks: list[_Look], window: WindowCounts, base: float) -> float:

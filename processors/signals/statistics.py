@@ -56,9 +56,6 @@ class Tail(msgspec.Struct, frozen=True, array_like=True):
     quiet_h: float = 0.0
 
 
-LOOKS = 2.0  # how many independent ways of looking the overlapping spans are worth
-
-
 @dataclass(frozen=True, slots=True)
 class TailRule:
     """How a tail is kept and read: exceedances of `level` at most `run_h` hours apart are one cluster; the
@@ -82,10 +79,10 @@ class TailRule:
         """Clusters over `level` a week."""
         return (tail.peaks + self.prior_rate * self.prior_weeks) / (tail.weeks + self.prior_weeks)
 
-    def rarity(self, tail: Tail, z: float) -> float:
-        """The score of `z`: 3 where clusters as high, over LOOKS ways of looking, come once a week, and
+    def rarity(self, tail: Tail, z: float, looks: float = 1.0) -> float:
+        """The score of `z`: 3 where clusters as high, over `looks` ways of looking, come once a week, and
         1 more for each factor of ten; from the level downwards it falls in a straight line to 0 at z = 0."""
-        at_level = max(0.5, 3.0 - math.log10(LOOKS * self.rate(tail)))
+        at_level = max(0.5, 3.0 - math.log10(looks * self.rate(tail)))
         if z <= self.level:
             return max(0.0, at_level * z / self.level)
         return at_level + (z - self.level) / (self.mean_excess(tail) * math.log(10.0))

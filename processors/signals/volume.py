@@ -182,7 +182,7 @@ class Volume:
             unknown = now.protected * now.doubt + sum(past.doubt[back])
             sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
             z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
-            score = rule.rarity(tail, z)
+            score = rule.rarity(tail, z, len(self._spans))
             looks.append(_Look(n, observed, expected, sigma, z, score))
         return looks
 
