@@ -92,11 +92,7 @@ def create(
     """Open a case for `team` (pr, legal or both) and page its first choice. Raises `Conflict` where one is
     open already.
     """
-    if team not in TEAMS:
-        raise WrongInput(f"unknown team {team!r}; choose one of: {', '.join(TEAMS)}")
-    for item in of_alert(conn, alert.id):
-        if item.status not in es.ENDED and set(item.teams) & set(TEAMS[team]):
-            raise Conflict(f"{item.id} is open for {item.team} already; work that one")
+    check_team(conn, alert, team)
     clocks = CLOCKS[alert.severity]
     count = conn.execute(select(func.count()).where(_e.alert_id == alert.id)).scalar_one()
     item = Escalation(
@@ -126,6 +122,17 @@ def create(
     todo = f"Escalated to {_named(item)} by {actor.name}: {_first_line(reason)}"
     _page(conn, context, alert, item, list(people.values()), "page", now, todo)
     return item
+
+
+def check_team(conn: Connection, alert: Alert, team: str) -> None:
+    """Raises `WrongInput` for an unknown team, `Conflict` where a case of this alert is open for it
+    already.
+    """
+    if team not in TEAMS:
+        raise WrongInput(f"unknown team {team!r}; choose one of: {', '.join(TEAMS)}")
+    for item in of_alert(conn, alert.id):
+        if item.status not in es.ENDED and set(item.teams) & set(TEAMS[team]):
+            raise Conflict(f"{item.id} is open for {item.team} already; work that one")
 
 
 def claim(

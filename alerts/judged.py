@@ -52,7 +52,7 @@ def handle(conn: Connection, context: Context, signal: Row[Any], now: datetime) 
         return _calm(conn, alert, signal, now) if alert else "nothing"
     if alert and alert.calmed_unacknowledged and alert.calmed_at and now - alert.calmed_at > REOPEN_WITHIN:
         _supersede(conn, alert, now)
-        alert = None
+        return _open(conn, context, signal, now)
     if alert is None:
         return _begin(conn, context, signal, now)
     if alert.status in (states.CANDIDATE, states.SUPPRESSED):
@@ -86,6 +86,10 @@ def _begin(conn: Connection, context: Context, signal: Row[Any], now: datetime) 
         if severity(facts_from(signal.facts), clearly_over=_clearly_over(conn, signal)).severity is None:
             return "nothing"
         return _reopen(conn, context, before, signal, now)
+    return _open(conn, context, signal, now)
+
+
+def _open(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
     alert = _candidate(conn, context, signal, now)
     return _try_to_fire(conn, context, record.opened(conn, alert, ENGINE, now), signal, now, new=True)
 

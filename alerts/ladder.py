@@ -2,7 +2,8 @@
 the alert.
 
 The rungs are the policy's steps, then its fallback list. SEV1 and SEV2 climb the ladder `ROUNDS` times, the
-others once; after the last rung the alert stands in the list and the auditor names it. `Alert.step` counts
+others once; a watch (SEV4) has the first rung alone: it is told, nobody else is asked because it was not
+answered. After the last rung the alert stands in the list and the auditor names it. `Alert.step` counts
 rungs taken since the alert opened, its acknowledgement expired or it worsened.
 """
 
@@ -32,7 +33,9 @@ class Rung:
 
 def rungs(policy: Policy, severity: int) -> tuple[Rung, ...]:
     """Every rung in order, rounds and fallback included."""
-    gap = CLOCKS[severity].acknowledge or timedelta(days=1)
+    gap = CLOCKS[severity].acknowledge
+    if gap is None:
+        return (Rung(timedelta(minutes=policy.steps[0].after_minutes), policy.steps[0].targets),)
     one_round = [Rung(timedelta(minutes=step.after_minutes), step.targets) for step in policy.steps]
     if policy.teams.get("fallback"):
         one_round.append(Rung(one_round[-1].after + gap, policy.teams["fallback"]))

@@ -155,6 +155,7 @@ def escalate(
     alert = _seen(conn, alert_id, expected_version)
     if not reason.strip():
         raise WrongInput("an escalation needs a reason: what should PR or Legal know?")
+    escalation.check_team(conn, alert, team)
     handed = _answered(
         conn,
         alert,

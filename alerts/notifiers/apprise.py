@@ -45,7 +45,7 @@ def _call(url: str, notice: Notice) -> Outcome:
     target = apprise.Apprise(asset=asset)
     if not target.add(url) or len(target) != 1:
         return Outcome("failed", "the URL is none that Apprise knows, or more than one", for_good=True)
-    title = f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}"
+    title = " ".join(f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}".split())
     try:
         sent = target.notify(title=title, body=notice.text, body_format=apprise.NotifyFormat.TEXT)
     except Exception as error:  # noqa: BLE001  # a plugin of Apprise may raise anything; what it did is not known

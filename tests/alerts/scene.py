@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from alerts.actor import Actor
 from alerts.alert import Alert, from_row
 from alerts.context import Context
-from alerts.engine import StepResult, step
+from alerts.engine import StepResult, anything_due, step
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, TopMention, encode, facts_from, fingerprint
@@ -104,7 +104,10 @@ class Scene:
         """Move on by whole minutes, the engine working at each."""
         for _ in range(round(timedelta(**duration) / timedelta(minutes=1))):
             self.clock.advance(timedelta(minutes=1))
-            self.step()
+            with self.store.read() as conn:
+                wanted = anything_due(conn, self.now)
+            if wanted:
+                self.step()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -167,8 +170,9 @@ def write_signal(
         "level": 0.95,
         "count": int(the_facts.observed),
     } | dict(evidence)
+    before = conn.execute(select(func.count()).select_from(s.signals)).scalar_one()
     row = {
-        "id": stable_id("sig", monitor, kind, now.isoformat(), state),
+        "id": stable_id("sig", monitor, kind, now.isoformat(), state, before),
         "monitor_id": monitor,
         "kind": kind,
         "fingerprint": fingerprint(monitor, kind),

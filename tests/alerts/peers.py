@@ -1,0 +1,140 @@
+"""Real peers on loopback: an HTTP server and an SMTP server that do as the test says, well or badly."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@dataclass
+class HttpPeer:
+    """Answers each POST with the next of `statuses`, then 200. `silent`: takes the request and never
+    answers.
+    """
+
+    url: str = ""
+    statuses: list[int] = field(default_factory=list)
+    silent: bool = False
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def http_peer(statuses: list[int] | None = None, silent: bool = False) -> Iterator[HttpPeer]:
+    peer = HttpPeer(statuses=list(statuses or []), silent=silent)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            peer.requests.append(({key.lower(): value for key, value in self.headers.items()}, body))
+            if peer.silent:
+                peer.done.wait(10)
+                return
+            status = peer.statuses.pop(0) if peer.statuses else 200
+            self.send_response(status)
+            if 300 <= status < 400:
+                self.send_header("location", "http://127.0.0.1:1/elsewhere")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    peer.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield peer
+    finally:
+        peer.done.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+
+
+@dataclass
+class SmtpPeer:
+    """`behaviour`: ok | refuse_greeting | refuse_rcpt | busy_rcpt | refuse_content | drop_after_content |
+    silent.
+    """
+
+    port: int = 0
+    behaviour: str = "ok"
+    commands: list[str] = field(default_factory=list)
+    messages: list[bytes] = field(default_factory=list)
+
+
+@contextmanager
+def smtp_peer(behaviour: str = "ok") -> Iterator[SmtpPeer]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    peer = SmtpPeer(port=listener.getsockname()[1], behaviour=behaviour)
+    done = threading.Event()
+
+    def serve() -> None:
+        while True:
+            conn, _ = listener.accept()
+            with conn:
+                if done.is_set():
+                    return
+                conn.settimeout(10)
+                try:
+                    _talk(conn, peer, done)
+                except OSError:
+                    continue
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield peer
+    finally:
+        done.set()
+        socket.create_connection(("127.0.0.1", peer.port)).close()  # wakes the accept
+        thread.join(10)
+        listener.close()
+
+
+def _talk(conn: socket.socket, peer: SmtpPeer, done: threading.Event) -> None:
+    lines = conn.makefile("rb")
+
+    def say(text: str) -> None:
+        conn.sendall(text.encode() + b"\r\n")
+
+    if peer.behaviour == "silent":
+        done.wait(10)
+        return
+    say("421 go away" if peer.behaviour == "refuse_greeting" else "220 made-up mail")
+    while line := lines.readline():
+        command = line.decode().strip()
+        peer.commands.append(command)
+        verb = command.split(" ", 1)[0].upper()
+        if verb == "RCPT" and peer.behaviour == "refuse_rcpt":
+            say("550 nobody of that name")
+        elif verb == "RCPT" and peer.behaviour == "busy_rcpt":
+            say("451 try later")
+        elif verb == "DATA":
+            say("354 go on")
+            content = b""
+            while (line := lines.readline()) != b".\r\n":
+                content += line[1:] if line.startswith(b".") else line
+            peer.messages.append(content)
+            if peer.behaviour == "drop_after_content":
+                return
+            say("554 not this" if peer.behaviour == "refuse_content" else "250 taken as 42")
+        elif verb == "QUIT":
+            say("221 bye")
+            return
+        else:
+            say("250 ok")
+
+
+def closed_port() -> int:
+    """A port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port

@@ -1,0 +1,170 @@
+"""What is read of alerts: lists with cursors, evidence with texts as they are now, what each rule is
+worth.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, event
+
+from alerts import service, views
+from alerts.message import alert_message, as_html
+from tests.alerts.scene import ADA, Scene, write_mention
+from tocsin.core.errors import NotFound, WrongInput
+from tocsin.core.signal import NEGATIVITY
+from tocsin.definitions import Monitor
+from tocsin.store import schema as s
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def many(scene: Scene, number: int) -> None:
+    for n in range(number):
+        scene.monitor = scene.define(Monitor(name=f"Brand {n}", query=f"brand{n}"))
+        scene.signal("over", negative_over=True)
+        if n % 3 == 2:
+            scene.clock.advance(timedelta(minutes=1))
+    scene.step()
+
+
+def test_a_list_is_read_to_its_end_through_cursors_each_alert_once_newest_first(scene: Scene) -> None:
+    many(scene, 7)
+    seen, cursor = [], None
+    with scene.store.read() as conn:
+        while True:
+            page = views.list_alerts(conn, limit=3, cursor=cursor)
+            seen += page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    assert len({one["id"] for one in seen}) == 7
+    assert [one["opened_at"] for one in seen] == sorted((one["opened_at"] for one in seen), reverse=True)
+
+
+def test_lists_are_filtered_and_unknown_filters_are_refused(scene: Scene) -> None:
+    many(scene, 3)
+    with scene.write() as conn:
+        service.dismiss(conn, scene.alert().id, ADA, scene.now, "noise")
+        assert len(views.list_alerts(conn, status=["open"]).items) == 2
+        assert len(views.list_alerts(conn, status=["dismissed", "firing"]).items) == 3
+        assert len(views.list_alerts(conn, monitor="Brand 1").items) == 1
+        assert views.list_alerts(conn, kind=NEGATIVITY).items == []
+        assert views.list_alerts(conn, severity=[1, 2]).items == []
+        assert views.counts(conn)["dismissed"] == 1
+        for wrong in (
+            {"status": ["loud"]},
+            {"cursor": "!!"},
+            {"cursor": "W10"},
+            {"limit": 0},
+            {"limit": 501},
+        ):
+            with pytest.raises(WrongInput):
+                views.list_alerts(conn, **wrong)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_number_of_alerts(scene: Scene) -> None:
+    def queries() -> int:
+        with scene.store.read() as conn:
+            count: list[str] = []
+            event.listen(conn, "before_cursor_execute", lambda *args: count.append(args[2]))
+            views.list_alerts(conn, limit=500)
+            return sum(statement.startswith("SELECT") for statement in count)
+
+    many(scene, 1)
+    few = queries()
+    many(scene, 30)
+    assert queries() == few == 1
+
+
+def test_evidence_shows_the_posts_as_they_are_kept_now_and_says_when_they_are_gone(scene: Scene) -> None:
+    with scene.write() as conn:
+        top = [write_mention(conn, str(n), f"made up {n}\n{'x' * 200}", scene.now) for n in range(4)]
+    scene.signal("over", negative_over=True, evidence={"top": top})
+    scene.step()
+    alert = scene.alert()
+    with scene.write() as conn:
+        shown = views.evidence(conn, alert.id)
+        assert [post["id"] for post in shown["top"]] == ["0", "1", "2", "3"]
+        assert shown["top"][0]["text"].startswith("made up 0 xxx") and len(shown["top"][0]["text"]) <= 90
+        conn.execute(delete(s.mentions))
+        assert views.evidence(conn, alert.id)["top"][0]["text"] == "(no longer kept)"
+        with pytest.raises(NotFound):
+            views.evidence(conn, "al_x")
+
+
+def test_an_alert_says_why_and_what_may_be_done(scene: Scene) -> None:
+    scene.over(negative_over=True)
+    with scene.write() as conn:
+        view = views.get_alert(conn, scene.alert().id)
+        assert view["reasons"] == [
+            "clearly over expected in two windows",
+            "share of negatives over its baseline",
+        ]
+        assert {"acknowledge", "dismiss", "escalate", "snooze"} <= set(view["actions"])
+        service.dismiss(conn, view["id"], ADA, scene.now, "wrong_brand")
+        assert views.precision(conn) == [
+            {
+                "monitor_id": scene.monitor,
+                "monitor": "Lumo",
+                "kind": "volume",
+                "fired": 1,
+                "dismissed": {"wrong_brand": 1},
+            }
+        ]
+
+
+def test_notices_are_shown_with_their_receipts_and_without_targets(scene: Scene) -> None:
+    scene.over(negative_over=True)
+    with scene.store.read() as conn:
+        (notice,) = views.notices(conn, scene.alert().id)
+    assert notice["status"] == "queued" and notice["receipts"] == [] and "target" not in notice
+
+
+def test_a_notice_fits_a_phone_and_its_html_escapes_what_people_wrote(scene: Scene) -> None:
+    posts = ["<script>alert(1)</script> & \x1b[2J" + "x" * 500, "iki\nsatır", "üç"]
+    with scene.write() as conn:
+        top = [write_mention(conn, str(n), text, scene.now) for n, text in enumerate(posts)]
+    evidence = {
+        "top": top,
+        "terms": [("x" * 50, 3)] * 10,
+        "networks": {f"network{n}": n for n in range(30)},
+        "missing": ["feed news is silent"] * 9,
+    }
+    scene.signal("over", negative_over=True, evidence=evidence)
+    scene.step()
+    text, html = (scene.notices()[0].body[name] for name in ("text", "html"))
+    lines = text.strip().splitlines()
+    assert len(lines) <= 15 and max(map(len, lines)) <= 180
+    assert "\x1b" not in text
+    assert "<script>" not in html and "&lt;script&gt;" in html
+    assert len(scene.notices()[0].subject) <= 120
+
+
+def test_html_cannot_be_left_through_the_link() -> None:
+    html = as_html("headline\nline\n", "https://x.example/?a='><script>")
+    assert "<script>" not in html and "'>" not in html.split("<a href=")[1].split(" style")[0][1:-1]
+
+
+def test_a_drill_says_so_first(scene: Scene) -> None:
+    scene.over(negative_over=True)
+    from dataclasses import replace
+
+    with scene.store.read() as conn:
+        message = alert_message(
+            conn,
+            replace(scene.alert(), drill=True),
+            kind="page",
+            zone="Europe/Istanbul",
+            now=scene.now,
+            reasons=(),
+            link="https://tocsin.example/",
+        )
+    assert message.subject.startswith("DRILL ")
+    assert message.body["text"].startswith("DRILL - nothing has happened\n")
+    assert "(Europe/Istanbul)" in message.body["text"]
