@@ -1,0 +1,126 @@
+"""The HTTP service as a running thing: one listening socket, and an end within three seconds, clients of events included."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import structlog
+import uvicorn
+
+from api.app import create_app
+from api.house import House, Runtime
+from tocsin.core.errors import WrongInput
+from tocsin.settings import Api
+
+log = structlog.get_logger(__name__)
+
+GRACE_S = 3
+LOOK_EVERY_S = 0.1
+MAX_AT_ONCE = 1000  # connections; beyond: 503
+MAX_HEADER_BYTES = 32 * 1024
+
+
+def serve(runtime: Runtime, stop: threading.Event, ready: Callable[[str], None] | None = None) -> None:
+    """Answer requests until `stop` is set. `ready` is told the address (with the port that was taken, if it was 0).
+
+    Raises `WrongInput` when the address cannot be listened on. Installs no signal handlers: who calls decides when it ends.
+    """
+    settings = runtime.settings.api
+    with contextlib.closing(listen(settings)) as listening:
+        port = listening.getsockname()[1]
+        server = _Server(_config(runtime, settings))
+        house: House = server.config.app.state.house  # type: ignore[union-attr]  # the app is ours, not a name of one
+        address = f"http://{_shown(settings.host)}:{port}"
+        asyncio.run(_until(server, listening, house, stop, lambda: ready(address) if ready else None))
+
+
+def listen(settings: Api) -> socket.socket:
+    """A bound socket. Raises `WrongInput` that names address and port: in use, not allowed, or not of this machine."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        found = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise WrongInput(
+            f"api.host = {settings.host!r} is no address of this machine: {error.strerror}"
+        ) from None
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(512)
+        found.setblocking(False)
+    except OSError as error:
+        found.close()
+        raise WrongInput(_why_not(settings, error)) from None
+    return found
+
+
+def _why_not(settings: Api, error: OSError) -> str:
+    where = f"{_shown(settings.host)}:{settings.port}"
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {settings.port} on {settings.host} is in use: is Tocsin running already? "
+            f"Otherwise take another with api.port (TOCSIN_API__PORT={settings.port + 1})"
+        )
+    if error.errno == errno.EACCES:
+        return f"may not listen on {where}: ports below 1024 need rights; take a higher one with api.port"
+    return f"cannot listen on {where}: {error.strerror}; check api.host and api.port"
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def _config(runtime: Runtime, settings: Api) -> uvicorn.Config:
+    proxies = list(settings.trusted_proxies)
+    return uvicorn.Config(
+        create_app(runtime),
+        log_config=None,
+        log_level="warning",
+        access_log=False,  # addresses carry tokens of links, and a line a request is no log
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        lifespan="on",
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=15,
+        limit_concurrency=MAX_AT_ONCE,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        ws="none",
+        http="h11",
+    )
+
+
+async def _until(
+    server: uvicorn.Server,
+    listening: socket.socket,
+    house: House,
+    stop: threading.Event,
+    ready: Callable[[], None],
+) -> None:
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    told = False
+    while not running.done():
+        if server.started and not told:
+            told = True
+            log.info("api listening", host=house.settings.api.host, port=listening.getsockname()[1])
+            ready()
+        if stop.is_set():
+            house.hub.stop()  # or the streams of events would be waited for
+            server.should_exit = True
+        await asyncio.sleep(LOOK_EVERY_S)
+    await running
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
