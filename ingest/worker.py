@@ -12,27 +12,24 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy import delete, select
 
-from ingest.health import BLIND, DEGRADED, HEALTH_PREFIX, OK, Seen, component_of, judge
-from ingest.kinds import make_source
-from ingest.source import Fetched, FetchFailed, Source
-from tocsin.core.clock import Clock, iso
-from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError, WrongInput
+from ingest.report import report
+from ingest.source import Fetched, FetchFailed
+from ingest.watched import Watched, watch
+from tocsin.core.clock import Clock
+from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.deadletters import Fuse, FuseBlown, dead_letter_row, record_dead_letters
-from tocsin.definitions import SourceDef
+from tocsin.deadletters import FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.handover import HandOver, note_received
 from tocsin.reading import check_time
 from tocsin.settings import Settings
 from tocsin.store import Store
 from tocsin.store import schema as s
-from tocsin.store.defined import Defined, generation, listed
+from tocsin.store.defined import generation
 from tocsin.stream import Stream
 
 PAUSE = timedelta(milliseconds=200)  # between two looks at what is due
@@ -52,27 +49,6 @@ class HandsOver(Protocol):
     """What `tocsin.handover.HandOver` does."""
 
     def hand_over(self, mentions: Sequence[Mention], now: datetime | None = None) -> None: ...
-
-
-@dataclass(slots=True)
-class _Watched:
-    """One enabled source and what the loop knows of it."""
-
-    defined: Defined[SourceDef]
-    source: Source | None  # None: its definition cannot be used, as `error` says
-    error: str | None
-    due_at: datetime
-    cursor: Mapping[str, Any] | None
-    failures: int
-    last_error: str | None
-    written_at: datetime | None = None
-    fuse: Fuse = field(default_factory=Fuse)
-    fetching: Future[Fetched] | None = None
-    turn: int = 0  # when it was last started, counted
-
-    @property
-    def name(self) -> str:
-        return self.defined.name
 
 
 class IngestWorker:
@@ -97,7 +73,7 @@ class IngestWorker:
             max_mentions=settings.stream.record_max_mentions,
             clock=clock,
         )
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, Watched] = {}
         self._generation: int | None = None
         self._health_at: datetime | None = None
         self._turns = 0
@@ -176,7 +152,7 @@ class IngestWorker:
         if self._health_at is None or now - self._health_at >= HEALTH_EVERY:
             self._report(now)
 
-    def _start(self, watched: _Watched, now: datetime) -> Future[Fetched]:
+    def _start(self, watched: Watched, now: datetime) -> Future[Fetched]:
         future: Future[Fetched] = Future()
 
         def work() -> None:
@@ -196,7 +172,7 @@ class IngestWorker:
         else:
             stop.wait(PAUSE.total_seconds())
 
-    def _finish(self, watched: _Watched, now: datetime) -> bool:
+    def _finish(self, watched: Watched, now: datetime) -> bool:
         """Take in what a fetch brought; False where the stream takes nothing."""
         future, watched.fetching = watched.fetching, None
         assert future is not None
@@ -223,14 +199,14 @@ class IngestWorker:
             self._stream_failures, self._stream_trouble, self._health_at = 0, None, None
         return True
 
-    def _fetch(self, watched: _Watched, now: datetime) -> Fetched:
+    def _fetch(self, watched: Watched, now: datetime) -> Fetched:
         source = watched.source
         assert source is not None
         stored = watched.cursor or {}
         same = stored.get("kind") == source.kind and stored.get("target") == source.target
         return source.fetch(stored["at"] if same else None, now)
 
-    def _take(self, watched: _Watched, fetched: Fetched, now: datetime) -> int:
+    def _take(self, watched: Watched, fetched: Fetched, now: datetime) -> int:
         """Hand over what was fetched, then write down how far we are. Raises what the stream and the store
         raise.
         """
@@ -304,7 +280,7 @@ class IngestWorker:
             )
         return len(good)
 
-    def _failed(self, watched: _Watched, error: TocsinError, now: datetime) -> None:
+    def _failed(self, watched: Watched, error: TocsinError, now: datetime) -> None:
         """Write the failure down, and when it will be tried again: ever later, or when the source says."""
         watched.failures += 1
         first, longest = REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
@@ -324,7 +300,7 @@ class IngestWorker:
             self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])
         log.warning("source failed", source=watched.name, error=watched.last_error, failures=watched.failures)
 
-    def _is_due(self, watched: _Watched, now: datetime) -> bool:
+    def _is_due(self, watched: Watched, now: datetime) -> bool:
         return watched.source is not None and watched.due_at <= now
 
     def _refresh(self, now: datetime) -> None:
@@ -333,89 +309,17 @@ class IngestWorker:
             current = generation(conn, "source")
             if current == self._generation:
                 return
-            definitions = [one for one in listed(conn, SourceDef) if one.value.enabled]
-            states = {row.name: row for row in conn.execute(select(s.source_state))}
-        before, self._watched = self._watched, {}
-        for one in definitions:
-            old = before.get(one.name)
-            if old is not None and (old.defined.id, old.defined.version) == (one.id, one.version):
-                self._watched[one.name] = before.pop(one.name)
-                continue
-            state = states.get(one.name)
-            try:
-                source, error = make_source(one.value, self._settings.ingest), None
-            except WrongInput as wrong:
-                source, error = None, str(wrong)
-                log.warning("source cannot be used", source=one.name, error=error)
-            self._watched[one.name] = _Watched(
-                defined=one,
-                source=source,
-                error=error,
-                # A changed definition is tried at once; after a restart the old appointment holds.
-                due_at=now if state is None or old is not None else state.next_fetch_at or now,
-                cursor=state.cursor if state is not None else None,
-                failures=state.failures if state is not None else 0,
-                last_error=state.last_error if state is not None else None,
-            )
-        for gone in before.values():
-            if gone.source is not None and gone.fetching is None:
-                gone.source.close()
+            self._watched = watch(conn, self._watched, self._settings.ingest, now)
         self._generation = current
 
     def _report(self, now: datetime) -> None:
-        """Write the health of each source and of the worker itself."""
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
-        rows: list[dict[str, Any]] = []
-        with self._store.write() as conn:
-            states = {row.name: row for row in conn.execute(select(s.source_state))}
-            for watched in self._watched.values():
-                seen = _seen(watched, states.get(watched.name))
-                state, why = judge(seen, now, blind_after=blind_after)
-                if watched.error is not None:
-                    state, why = (
-                        (BLIND if now - watched.defined.updated_at > blind_after else DEGRADED),
-                        watched.error,
-                    )
-                detail: dict[str, Any] = {
-                    "reason": why,
-                    "last_event_at": iso(seen.last_event_at) if seen.last_event_at else None,
-                    "last_success_at": iso(seen.last_success_at) if seen.last_success_at else None,
-                    "failures": seen.failures,
-                    "next_fetch_at": iso(watched.due_at),
-                }
-                rows.append(
-                    {"component": component_of(watched.name), "at": now, "state": state, "detail": detail}
-                )
-            troubled = sorted(
-                row["component"].removeprefix(HEALTH_PREFIX) for row in rows if row["state"] != OK
-            )
-            trouble = self._stream_trouble or self._trouble
-            detail = {"reason": trouble or "as expected", "sources": len(rows), "troubled": troubled}
-            state = DEGRADED if trouble else OK
-            rows.append({"component": "ingest", "at": now, "state": state, "detail": detail})
-            self._store.put(conn, s.health, rows)
-            h = s.health.c.component
-            conn.execute(
-                delete(s.health).where(
-                    h.startswith(HEALTH_PREFIX, autoescape=True), h.not_in([r["component"] for r in rows])
-                )
-            )
+        trouble = self._stream_trouble or self._trouble
+        report(self._store, self._watched.values(), now, blind_after=blind_after, trouble=trouble)
         self._health_at = now
 
 
 _FRESH: dict[str, Any] = {"failures": 0, "received": 0, "rejected": 0}
-
-
-def _seen(watched: _Watched, state: Any) -> Seen:
-    expected = watched.defined.value.expected_every_minutes
-    return Seen(
-        defined_at=watched.defined.created_at,
-        expected_every=None if expected is None else timedelta(minutes=expected),
-        last_event_at=None if state is None else state.last_event_at,
-        last_success_at=None if state is None else state.last_success_at,
-        last_error=watched.last_error,
-        failures=watched.failures,
-    )
 
 
 def _letter_of(mention: Mention, error: BadMention, source: str, now: datetime) -> Mapping[str, Any]:

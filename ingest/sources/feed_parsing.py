@@ -32,6 +32,7 @@ from tocsin.core.mention import MAX_ID_CHARS
 MAX_ENTRIES = 1000  # of one answer; the first ones
 MAX_HTML_CHARS = 512 * 1024  # of one entry
 TIME_LIMIT = timedelta(seconds=10)
+CPU_LIMIT_S = 30  # should the parent die before it can end its child
 MEMORY_LIMIT = 1024**3  # of address space, in bytes
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.sources.feed_parsing import main; main()"
 
@@ -94,6 +95,7 @@ def parse_apart(data: bytes, content_type: str, time_limit: timedelta = TIME_LIM
 def main() -> None:
     """The child: bytes on stdin, content type as the last argument, JSON on stdout."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
     answer: dict[str, Any]
     try:
         parsed = parse_feed(sys.stdin.buffer.read(), sys.argv[2])

@@ -151,6 +151,11 @@ class FileSource:
             if not keep:
                 raw.close()
         broken = rows.broken is not None
+        warning = _ENDS_EARLY if broken else None
+        if rows.open_quote is not None:
+            warning = (
+                f"line {rows.open_quote} opens a quote that is not closed yet; what follows waits for it"
+            )
         if unpacked.packed and not more:
             self.close()
         known = min(len(head), FINGERPRINT_BYTES)
@@ -166,9 +171,7 @@ class FileSource:
             packed_size=stat.st_size if unpacked.packed and not more else 0,
             broken=broken,
         )
-        return Fetched(
-            mentions, bad, msgspec.to_builtins(after), more=more, warning=_ENDS_EARLY if broken else None
-        )
+        return Fetched(mentions, bad, msgspec.to_builtins(after), more=more, warning=warning)
 
     def _rows(self, raw: BinaryIO, unpacked: Unpacked, path: Path, at: _Cursor, growing: bool) -> Rows:
         if unpacked.packed:

@@ -70,6 +70,19 @@ def test_a_growing_csv_keeps_its_header_and_waits_for_the_closing_quote(tmp_path
     assert reader.bad == []
 
 
+def test_a_quote_that_nobody_closes_is_said_and_holds_up_a_growing_csv_only_so_long(tmp_path: Path) -> None:
+    path = tmp_path / "posts.csv"
+    rows = b'id,created_at,text\n1,2026-03-01T10:00Z,"open\n2,2026-03-01T10:00Z,b\n'
+    path.write_bytes(rows)
+    reader = Reader(path)
+    assert reader.read() == []
+    assert reader.warning == "line 2 opens a quote that is not closed yet; what follows waits for it"
+    path.write_bytes(rows + b"3,2026-03-01T10:00Z,cc\n" * 15_000)
+    assert set(reader.read()) == {"2", "3"}
+    assert reader.bad == [(2, "malformed")]
+    assert not reader.warning
+
+
 def test_a_long_file_is_read_in_bounded_pieces(tmp_path: Path) -> None:
     path = tmp_path / "posts.jsonl"
     path.write_bytes(b"".join(line(n) for n in range(2 * MAX_ROWS + 1)))

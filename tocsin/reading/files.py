@@ -26,6 +26,7 @@ OnBad = Callable[[int, bytes, BadMention], None]
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_PAYLOAD_BYTES = 8 * 1024  # of a bad row, kept to be looked at
 MAX_COLUMNS = 256
+MAX_OPEN_BYTES = 256 * 1024  # how long a quote in a growing file may wait to be closed
 _BLOCK_BYTES = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _KNOWN_ENDINGS = (".gz", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
@@ -175,6 +176,9 @@ class Rows:
         self._growing = growing
         self.end = offset
         self.line = line
+        self.open_quote: int | None = (
+            None  # the line of a growing CSV where the row begins whose quote is not closed yet
+        )
 
     @property
     def broken(self) -> BadMention | None:
@@ -236,7 +240,8 @@ class Rows:
                 return
             except (BadMention, csv.Error) as error:
                 if isinstance(error, csv.Error):
-                    if lines.ended and self._growing:
+                    if lines.ended and self._growing and lines.row_bytes <= MAX_OPEN_BYTES:
+                        self.open_quote = lines.row_line
                         return  # the quote may still be closed
                     error = BadMention("malformed", f"not CSV: {error}")
                     lines.keep_first()
@@ -291,7 +296,7 @@ class _Lines:
         self._buffer = b""
         self._at = 0  # where in the buffer the next line begins
         self._row: list[bytes] = []
-        self._row_bytes = 0
+        self.row_bytes = 0
         self.offset = offset
         self.line = line
         self.row_line = line + 1
@@ -331,7 +336,7 @@ class _Lines:
 
     def start_row(self) -> None:
         """What comes now is a new CSV row."""
-        self._row, self._row_bytes, self.not_utf8, self.row_line = [], 0, False, self.line + 1
+        self._row, self.row_bytes, self.not_utf8, self.row_line = [], 0, False, self.line + 1
 
     def keep_first(self) -> None:
         """Only the first line of the present row was the bad one (a quote left open takes in the rest): read
@@ -356,8 +361,8 @@ class _Lines:
         if raw is None:
             raise StopIteration
         self._row.append(raw)
-        self._row_bytes += len(raw)
-        if self._row_bytes > MAX_LINE_BYTES:
+        self.row_bytes += len(raw)
+        if self.row_bytes > MAX_LINE_BYTES:
             self.keep_first()
             raise BadMention("too_large", f"a row of over {MAX_LINE_BYTES} bytes; is a quote left open?")
         try:

@@ -1,0 +1,81 @@
+"""The sources that the worker watches: as people defined them, with where each of them stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, select
+
+from ingest.kinds import make_source
+from ingest.source import Fetched, Source
+from tocsin.core.errors import WrongInput
+from tocsin.deadletters import Fuse
+from tocsin.definitions import SourceDef
+from tocsin.settings import Ingest
+from tocsin.store import schema as s
+from tocsin.store.defined import Defined, listed
+
+log = structlog.get_logger("ingest")
+
+
+@dataclass(slots=True)
+class Watched:
+    """One enabled source and what the loop knows of it."""
+
+    defined: Defined[SourceDef]
+    source: Source | None  # None: its definition cannot be used, as `error` says
+    error: str | None
+    due_at: datetime
+    cursor: Mapping[str, Any] | None
+    failures: int
+    last_error: str | None
+    written_at: datetime | None = None
+    fuse: Fuse = field(default_factory=Fuse)
+    fetching: Future[Fetched] | None = None
+    turn: int = 0  # when it was last started, counted
+
+    @property
+    def name(self) -> str:
+        return self.defined.name
+
+
+def watch(
+    conn: Connection, before: Mapping[str, Watched], ingest: Ingest, now: datetime
+) -> dict[str, Watched]:
+    """The enabled sources by name. Those that nobody changed since `before` are the same objects; the others
+    begin where the store says that they are.
+    """
+    states = {row.name: row for row in conn.execute(select(s.source_state))}
+    left, after = dict(before), dict[str, Watched]()
+    for one in listed(conn, SourceDef):
+        if not one.value.enabled:
+            continue
+        old = left.get(one.name)
+        if old is not None and (old.defined.id, old.defined.version) == (one.id, one.version):
+            after[one.name] = left.pop(one.name)
+            continue
+        state = states.get(one.name)
+        try:
+            source, error = make_source(one.value, ingest), None
+        except WrongInput as wrong:
+            source, error = None, str(wrong)
+            log.warning("source cannot be used", source=one.name, error=error)
+        after[one.name] = Watched(
+            defined=one,
+            source=source,
+            error=error,
+            # A changed definition is tried at once; after a restart the old appointment holds.
+            due_at=now if state is None or old is not None else state.next_fetch_at or now,
+            cursor=state.cursor if state is not None else None,
+            failures=state.failures if state is not None else 0,
+            last_error=state.last_error if state is not None else None,
+        )
+    for gone in left.values():
+        if gone.source is not None and gone.fetching is None:
+            gone.source.close()
+    return after
