@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from copy import copy
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import FastAPI
@@ -64,10 +65,15 @@ class Guard:
 
 def stand_before(app: FastAPI, rules: Mapping[tuple[str, str], Rule] = RULES) -> None:
     """Put a guard before every route of the app. Called once, when all routes are there."""
+    guarded: list[BaseRoute] = []
     for route in app.router.routes:
         assert isinstance(route, Route | Mount), f"unknown kind of route: {route!r}"
-        found = {m: rules[m, route.path] for m in methods_of(route) if (m, route.path) in rules}
-        route.app = Guard(route.app, found)
+        # A copy: routers are made once and shared by every app of the process, a guard is this app's own.
+        mine = copy(route)
+        found = {m: rules[m, mine.path] for m in methods_of(mine) if (m, mine.path) in rules}
+        mine.app = Guard(mine.app, found)
+        guarded.append(mine)
+    app.router.routes[:] = guarded
 
 
 def methods_of(route: BaseRoute) -> list[str]:
