@@ -27,19 +27,21 @@ PRIOR_MENTIONS = 1.0  # the level's prior: one mention ...
 PRIOR_HOURS = 1.0  # ... in one hour
 UNSEEN_HOUR = 0.3  # relative variance of what an hour of the day brings that was never met
 UNSEEN_WEEKDAY = 0.15  # and of what a weekday brings that was never met
+ONE_MEETING = 0.25  # hours after which an hour of the day is half known
 MORNING = 3.0  # such an hour may bring this many times what the last hours brought: brands wake up too
 
 
 class Baseline(msgspec.Struct, frozen=True):
     """The sums that the expectation is made of. `level` and `adaptive` are (mentions, season-hours);
-    `day_*` has 24 places and `week_*` 168 (Monday 00:00 first), mentions seen and mentions expected;
-    `scale` keeps the
-    season's mean over a week at 1, and `hours` is the time learned from."""
+    `day_*` has 24 places (mentions seen, due, and hours met) and `week_*` 168 (Monday 00:00 first),
+    mentions seen and mentions expected; `scale` keeps the season's mean over a week at 1, and `hours` is
+    the time learned from."""
 
     level: tuple[float, float] = (0.0, 0.0)
     adaptive: tuple[float, float] = (0.0, 0.0)
     day_seen: tuple[float, ...] = (0.0,) * 24
     day_due: tuple[float, ...] = (0.0,) * 24
+    day_met: tuple[float, ...] = (0.0,) * 24
     weekday_seen: tuple[float, ...] = (0.0,) * 7
     weekday_due: tuple[float, ...] = (0.0,) * 7
     week_seen: tuple[float, ...] = (0.0,) * 168
@@ -67,12 +69,14 @@ def expect(base: Baseline, start: datetime, length: timedelta, zone: tzinfo) -> 
     """The expectation for one window."""
     hours = length.total_seconds() / 3600.0
     level, recent = rate(base.level), rate(base.adaptive)
-    season, strange, new = _season(base, level, (start + length / 2).astimezone(zone))
+    local = (start + length / 2).astimezone(zone)
+    unmet = ONE_MEETING / (ONE_MEETING + base.day_met[local.hour])
+    season, strange, new = _season(base, level, local)
     protected = level * season
     return Expected(
         protected=protected * hours,
         adaptive=recent * season * hours,
-        dawn=strange * strange * max(0.0, MORNING * recent - protected) * hours,
+        dawn=unmet * unmet * max(0.0, MORNING * recent - protected) * hours,
         doubt=UNSEEN_HOUR * strange * strange
         + UNSEEN_WEEKDAY * new * new
         + 1.0 / (PRIOR_MENTIONS + base.level[0]),
@@ -143,6 +147,7 @@ def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float]) 
         adaptive=base.adaptive,
         day_seen=_put(base.day_seen, day, day_keep, taught),
         day_due=_put(base.day_due, day, day_keep, due),
+        day_met=_put(base.day_met, day, day_keep, hours),
         weekday_seen=_put(base.weekday_seen, weekday, week_keep ** (1 / 24), taught),
         weekday_due=_put(base.weekday_due, weekday, week_keep ** (1 / 24), due_by_hour),
         week_seen=_put(base.week_seen, week, week_keep, taught),
