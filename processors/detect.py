@@ -198,7 +198,8 @@ class Detection:
     def _close(
         self, conn: Connection, one: _Monitor, window: WindowCounts, now: datetime, coverage: Coverage
     ) -> None:
-        volume, share, window, copies = self._judged(conn, one, window)
+        end = window.end
+        volume, share, window, copies = self._judged(conn, one, window, end)
         for reading in (volume, share):
             if reading.kind == VOLUME or window.scored or window.count:
                 self._readings.append(
@@ -209,7 +210,7 @@ class Detection:
             if state is None and reading.kind == VOLUME and copies.aside:
                 state = _set_aside(one.episodes[VOLUME], reading)
             if state is not None:
-                self._signal(conn, one, state, reading, (volume, share), window, now, coverage, copies)
+                self._signal(conn, one, state, reading, (volume, share), window, end, now, coverage, copies)
         one.volume_state = one.volume.learn(one.volume_state, window, volume)
         if window.scored or window.count:
             one.negativity_state = one.negativity.learn(one.negativity_state, window, share)
@@ -233,25 +234,29 @@ class Detection:
             start += WINDOW
             if window.count < one.sensitivity.at_least_mentions // 4 or not window.complete:
                 continue
-            window = msgspec.structs.replace(window, length=WINDOW)
-            volume, share, window, copies = self._judged(conn, one, window)
+            end = min(
+                window.end, until
+            )  # nothing posted later may be looked at, though it may be stored already
+            volume, share, window, copies = self._judged(conn, one, window, end)
             for reading in (volume, share):
                 episode = one.episodes[reading.kind]
                 if reading.over and (episode.told is None or episode.told < reading.start):
                     episode.told = reading.start
                     _count_over(episode, reading.start)
                     one.changed = True
-                    self._signal(conn, one, "over", reading, (volume, share), window, now, coverage, copies)
+                    self._signal(
+                        conn, one, "over", reading, (volume, share), window, end, now, coverage, copies
+                    )
 
     def _judged(
-        self, conn: Connection, one: _Monitor, window: WindowCounts
+        self, conn: Connection, one: _Monitor, window: WindowCounts, until: datetime
     ) -> tuple[Reading, Reading, WindowCounts, Copies]:
-        """Both readings of a window; where the volume is over, copies are set aside first and it is judged again."""
+        """Both readings of a window as seen at `until`; where the volume is over, copies are set aside and it is judged again."""
         volume = one.volume.judge(one.volume_state, window, one.sensitivity)
         copies = Copies(0, 0)
         if volume.over:
             span = timedelta(seconds=volume.detail["span_s"])
-            found = copies_in(conn, one.id, window.end - span, window.end)
+            found = copies_in(conn, one.id, window.end - span, until)
             known = sum(n for at, n in one.aside if window.end - span <= at < window.start)
             aside = min(window.count, max(0, found.aside - known))
             if aside:
@@ -262,8 +267,11 @@ class Detection:
                     scored=min(window.scored, window.count),
                     negative=min(window.negative, window.count),
                 )
-                one.aside = [(at, n) for at, n in one.aside if window.start - ASIDE_KEPT <= at < window.start]
-                one.aside.append((window.start, aside))
+                if until == window.end:  # a peek leaves no trace: only what is closed is remembered
+                    one.aside = [
+                        (at, n) for at, n in one.aside if window.start - ASIDE_KEPT <= at < window.start
+                    ]
+                    one.aside.append((window.start, aside))
                 volume = one.volume.judge(one.volume_state, window, one.sensitivity)
         share = one.negativity.judge(one.negativity_state, window, one.sensitivity)
         return volume, share, window, copies
@@ -276,13 +284,14 @@ class Detection:
         reading: Reading,
         both: tuple[Reading, Reading],
         window: WindowCounts,
+        end: datetime,
         now: datetime,
         coverage: Coverage,
         copies: Copies,
     ) -> None:
         volume, share = both
         span = timedelta(seconds=reading.detail["span_s"])
-        start, end = window.end - span, window.end
+        start = window.end - span
         seen = look(conn, one.id, one.defined.value, start, end)
         episode = one.episodes[reading.kind]
         mark = fingerprint(one.id, reading.kind)

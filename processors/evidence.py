@@ -143,7 +143,7 @@ def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
             p.c.dimension == "network",
             p.c.count > 0,
             p.c.minute >= minute_of(end - HEARD_SPAN),
-            p.c.minute <= minute_of(end),
+            p.c.minute < minute_of(end),
         )
     )
     return int(found.scalar_one())

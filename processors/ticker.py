@@ -19,6 +19,7 @@ from tocsin.settings import Settings
 from tocsin.store import Store
 from tocsin.store import schema as s
 from tocsin.store.defined import Defined
+from tocsin.store.health import Reporter
 from tocsin.stream import Stream
 from tocsin.stream.port import MENTIONS
 
@@ -38,14 +39,16 @@ class DetectionTicker:
         self._clock = clock
         self._watched: Watched | None = None
         self._housekept_at: datetime | None = None
+        self._reporter = Reporter(store, "detection")
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; whatever is away is waited for."""
         away = False
         while not stop.is_set():
             try:
-                self.once()
+                signals = self.once()
                 away = False
+                self._reporter.say(self._clock.now(), "ok", signals=signals)
             except (StoreUnavailable, StreamUnavailable) as error:
                 if not away:
                     log.warning("detection waits", reason=str(error))

@@ -10,6 +10,7 @@ import gc
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,6 +22,7 @@ from tocsin.core.clock import Clock
 from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable
 from tocsin.settings import Settings
 from tocsin.store import Store
+from tocsin.store.health import EVERY, Reporter, State
 from tocsin.store.offsets import Position, advance, record_gap, stored, take_over
 from tocsin.stream import Stream
 from tocsin.stream.port import MENTIONS, Consumer, Polled, Record
@@ -31,6 +33,7 @@ GROUP = "processors"
 POLL = timedelta(milliseconds=200)
 BATCH_BYTES = 2 * 1024 * 1024
 RETRY = timedelta(seconds=1)
+FAR_BEHIND = 1000  # records waiting from which on it is said
 TRIM_EVERY = timedelta(seconds=30)
 
 
@@ -50,6 +53,9 @@ class StreamProcessor:
         self._positions: dict[int, Position] = {}
         self._watched: Watched | None = None
         self._trimmed_at: datetime | None = None
+        self._reporter = Reporter(store, "processors")
+        self._totals = Outcome()
+        self._looked_at: datetime | None = None
         self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
 
     @property
@@ -76,7 +82,7 @@ class StreamProcessor:
                 if away:
                     log.info("processing again")
                 away = False
-                self._trim()
+                self._look_around()
             except (StoreUnavailable, StreamUnavailable) as error:
                 if not away:
                     log.warning("processing waits", reason=str(error))
@@ -150,6 +156,8 @@ class StreamProcessor:
         finally:
             gc.enable()
         self._positions |= positions
+        for name, count in asdict(outcome).items():
+            setattr(self._totals, name, getattr(self._totals, name) + count)
         self.on_batch(outcome)
         return len(records)
 
@@ -177,8 +185,15 @@ class StreamProcessor:
         """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""
         self._positions = {}
 
-    def _trim(self) -> None:
+    def _look_around(self) -> None:
+        """Now and then: say how far behind we are, and let go of what everybody has read."""
         now = self._clock.now()
+        if self._looked_at is not None and now - self._looked_at < EVERY:
+            return
+        self._looked_at = now
+        lag = self.lag()
+        state: State = "degraded" if lag > FAR_BEHIND else "ok"
+        self._reporter.say(now, state, records_behind=lag, **asdict(self._totals))
         if self._trimmed_at is not None and now - self._trimmed_at < TRIM_EVERY:
             return
         self._trimmed_at = now

@@ -8,11 +8,13 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 SERVICES = Path(__file__).parent / "_services"
 COMMANDS = (
     "up",
     "demo",
+    "doctor",
     "replay",
     "export",
     "score",
@@ -42,7 +44,6 @@ def main() -> None:
 
 
 def _run() -> None:
-    import click
     import typer
 
     from tocsin.core.errors import TocsinError
@@ -69,17 +70,24 @@ def _run() -> None:
     except TocsinError as error:
         _say(str(error))
         sys.exit(error.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         sys.exit(130)
-    except click.UsageError as error:
-        where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
+    except _usage_error() as error:
+        context = getattr(error, "ctx", None)
+        where = f" (see {context.command_path} --help)" if context else ""
         _say(f"{error.format_message()}{where}")
         sys.exit(2)
-    except click.ClickException as error:
-        _say(error.format_message())
-        sys.exit(2)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+
+
+def _usage_error() -> type[Any]:
+    """Typer's class of wrong use. Recent versions bring a click of their own, older ones use the package; both derive from it."""
+    import typer
+
+    base = typer.BadParameter.__base__
+    assert base is not None
+    return base
 
 
 def _global_options(app: object) -> None:

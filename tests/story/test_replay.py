@@ -1,0 +1,209 @@
+"""Replays: the same alerts whatever happens in between, and a clear word about whatever is wrong."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tocsin.core.mention import Mention, encode_mentions
+from tocsin.demo.monitors import demo_setup
+from tocsin.demo.scenario import demo_mentions
+
+END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
+EXPORTS = ("mentions", "tallies", "alerts", "notices")
+
+
+def tocsin(
+    *args: str, env: dict[str, str] | None = None, check: bool = True
+) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        [sys.executable, "-m", "tocsin", *args],
+        capture_output=True,
+        env=os.environ | (env or {}),
+        timeout=240,
+    )
+    assert not check or done.returncode == 0, done.stderr.decode()
+    return done
+
+
+def exports(data: Path) -> dict[str, bytes]:
+    return {kind: tocsin("export", kind, "--data", str(data)).stdout for kind in EXPORTS}
+
+
+def edited(mention: Mention) -> Mention:
+    """The same post, changed by its author some minutes later."""
+    later = mention.created_at + timedelta(minutes=7, seconds=3)
+    return Mention(
+        **{name: getattr(mention, name) for name in Mention.__struct_fields__}
+        | {"text": mention.text + " Update: I am furious, this is awful", "edited_at": later}
+    )
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Mention]]:
+    """Monitors with people and a policy, and a week's mentions that end in a crisis; some are edited later."""
+    folder = tmp_path_factory.mktemp("recorded")
+    monitors = folder / "monitors.yaml"
+    monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")  # JSON is YAML
+    mentions = list(demo_mentions(END, days=7))
+    mentions += [edited(m) for m in mentions[100::400]]
+    path = folder / "talk.jsonl"
+    path.write_bytes(encode_mentions(mentions))
+    return monitors, path, mentions
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    recorded: tuple[Path, Path, list[Mention]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[bytes, dict[str, bytes]]:
+    monitors, path, _ = recorded
+    data = tmp_path_factory.mktemp("undisturbed")
+    done = tocsin("replay", "--monitors", str(monitors), "--data", str(data), str(path))
+    return done.stdout, exports(data)
+
+
+def test_the_crisis_is_found_and_its_people_would_have_been_paged(
+    undisturbed: tuple[bytes, dict[str, bytes]],
+) -> None:
+    printed, out = undisturbed
+    crisis = [
+        line
+        for line in printed.decode().splitlines()
+        if line.startswith("2026-03-04T1") and "Ondrello" in line
+    ]
+    assert crisis, printed.decode()
+    alerts = [json.loads(line) for line in out["alerts"].splitlines()]
+    worst = min(alerts, key=lambda alert: alert["severity"])
+    assert worst["monitor"] == "Ondrello"
+    assert worst["severity"] <= 2
+    notices = [json.loads(line) for line in out["notices"].splitlines()]
+    assert {n["person"] for n in notices if n["alert"] == worst["id"]} >= {
+        "Elif Karabulak",
+        "Joris Wolkendam",
+    }
+
+
+def test_killed_at_random_moments_it_goes_on_and_ends_the_same(
+    recorded: tuple[Path, Path, list[Mention]], undisturbed: tuple[bytes, dict[str, bytes]], tmp_path: Path
+) -> None:
+    monitors, path, _ = recorded
+    seed = int(os.environ.get("TOCSIN_TEST_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"kill schedule: TOCSIN_TEST_SEED={seed}")
+    moments = random.Random(seed)
+    command = [
+        sys.executable,
+        "-m",
+        "tocsin",
+        "replay",
+        "--monitors",
+        str(monitors),
+        "--data",
+        str(tmp_path / "data"),
+        str(path),
+    ]
+    killed = 0
+    for _ in range(6):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        time.sleep(moments.uniform(0.8, 4.0))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+    assert killed, "no kill came in time: shorten the schedule"
+    printed = tocsin(*command[3:]).stdout
+    assert (printed, exports(tmp_path / "data")) == undisturbed
+
+
+def test_shuffled_repeated_and_cut_otherwise_it_ends_the_same(
+    recorded: tuple[Path, Path, list[Mention]], undisturbed: tuple[bytes, dict[str, bytes]], tmp_path: Path
+) -> None:
+    monitors, _, mentions = recorded
+    mixed = mentions + mentions[::9]
+    random.Random(4).shuffle(mixed)
+    first, second = tmp_path / "one.jsonl.gz", tmp_path / "two.jsonl"
+    first.write_bytes(gzip.compress(encode_mentions(mixed[::2])))
+    second.write_bytes(encode_mentions(mixed[1::2]))
+    cuts = {"TOCSIN_STREAM__RECORD_MAX_MENTIONS": "3", "TOCSIN_STREAM__PARTITIONS": "5"}
+    data = str(tmp_path / "data")
+    done = tocsin("replay", "--monitors", str(monitors), "--data", data, str(first), str(second), env=cuts)
+    assert (done.stdout, exports(tmp_path / "data")) == undisturbed
+
+
+def test_what_is_no_mention_is_said_with_its_line_and_the_rest_is_played(
+    recorded: tuple[Path, Path, list[Mention]], tmp_path: Path
+) -> None:
+    monitors, _, mentions = recorded
+    bad = [
+        b'{"id": "1", "text": "ondrello", "created_at": "2099-01-01T00:00:00Z"}\n',
+        b'{"id": "2", "text": "ondrello", "created_at": "2026-03-04T10:00:00"}\n',
+        b'{"id": "3", "text": "ondrello"\n',
+        b'{"id": "4", "text": "ondrello \xff\xfe", "created_at": "2026-03-04T10:00:00Z"}\n',
+    ]
+    path = tmp_path / "talk.jsonl"
+    path.write_bytes(encode_mentions(mentions[:300]) + b"".join(bad))
+    done = tocsin(
+        "replay", "--monitors", str(monitors), "--data", str(tmp_path / "d"), str(path), check=False
+    )
+    assert done.returncode == 1
+    said = done.stderr.decode()
+    for line in (302, 303, 304):
+        assert f"talk.jsonl:{line}: " in said
+    letters = [
+        json.loads(line)
+        for line in tocsin("export", "dead-letters", "--data", str(tmp_path / "d")).stdout.splitlines()
+    ]
+    assert len(letters) == 4
+    assert len(tocsin("export", "mentions", "--data", str(tmp_path / "d")).stdout.splitlines()) > 200
+
+
+def test_a_folder_with_another_replay_is_refused(
+    recorded: tuple[Path, Path, list[Mention]], tmp_path: Path
+) -> None:
+    monitors, _, mentions = recorded
+    one, two = tmp_path / "one.jsonl", tmp_path / "two.jsonl"
+    one.write_bytes(encode_mentions(mentions[:50]))
+    two.write_bytes(encode_mentions(mentions[:60]))
+    tocsin("replay", "--monitors", str(monitors), "--data", str(tmp_path / "d"), str(one))
+    done = tocsin("replay", "--monitors", str(monitors), "--data", str(tmp_path / "d"), str(two), check=False)
+    assert done.returncode == 2
+    assert b"another" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl"),
+        (["--tz", "Mars/Olympus", __file__], "Mars/Olympus"),
+        (["--frobnicate"], "frobnicate"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(
+    args: list[str], said: str, recorded: tuple[Path, Path, list[Mention]]
+) -> None:
+    done = tocsin("replay", "--monitors", str(recorded[0]), *args, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr.decode()
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_closed_pipe_is_no_error(recorded: tuple[Path, Path, list[Mention]], tmp_path: Path) -> None:
+    monitors, path, _ = recorded
+    data = tmp_path / "d"
+    tocsin("replay", "--monitors", str(monitors), "--data", str(data), str(path))
+    script = f"{sys.executable} -m tocsin export mentions --data {data} | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60)
+    assert done.returncode == 0
+    assert done.stderr == b""
