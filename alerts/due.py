@@ -93,7 +93,7 @@ def _step(conn: Connection, context: Context, alert: Alert, now: datetime) -> No
     due = alert.next_step_at or now
     policy = alert.the_policy
     if rung(policy, alert.severity, alert.step) is None:
-        record.change(conn, alert, "step", ENGINE, now, next_step_at=None, detail={"step": None})
+        record.change(conn, alert, "exhaust", ENGINE, now, next_step_at=None, detail={"steps": alert.step})
         return
     reasons = severity(alert.the_facts).reasons
     why = f"Nobody has answered yet: step {alert.step + 1}" if alert.step else ""

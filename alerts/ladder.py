@@ -56,10 +56,13 @@ def first_due(policy: Policy, severity: int, begins: datetime) -> datetime:
     return begins + rungs(policy, severity)[0].after
 
 
-def next_due(policy: Policy, severity: int, taken: int, due: datetime, now: datetime) -> datetime | None:
-    """When the rung after number `taken` is due, that one having been due at `due` and taken at `now`."""
+def next_due(policy: Policy, severity: int, taken: int, due: datetime, now: datetime) -> datetime:
+    """When the rung after number `taken` is due, that one having been due at `due` and taken at `now`.
+
+    After the last rung: when the ladder is exhausted, for those on it get their time to answer too.
+    """
     all_of_them = rungs(policy, severity)
-    if taken + 1 >= len(all_of_them):
-        return None
     base = due if now - due <= LATE else now
+    if taken + 1 >= len(all_of_them):
+        return base + (CLOCKS[severity].acknowledge or timedelta(days=1))
     return base + (all_of_them[taken + 1].after - all_of_them[taken].after)

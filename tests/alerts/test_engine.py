@@ -72,6 +72,7 @@ def test_the_ladder_is_climbed_three_times_with_the_fallback_list_and_then_stand
     scene.wait(hours=3)
     assert [person for person, _, _ in scene.paged()] == ["ada", "ben", "pia"] * 3
     assert scene.alert().status == "firing" and scene.alert().next_step_at is None
+    assert scene.timeline(scene.alert())[-1] == "exhaust"
 
 
 def test_after_the_acknowledgement_nothing_more_is_sent(scene: Scene) -> None:

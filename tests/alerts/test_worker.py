@@ -1,0 +1,160 @@
+"""The loops: they decide, deliver, copy to the stream, and outlive a store that is away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import typer
+from sqlalchemy import Connection, select
+from typer.testing import CliRunner
+
+from alerts.relay import Relay
+from alerts.worker import AlertsWorker
+from tests.alerts.fakes import OneForAll, Phone
+from tests.alerts.scene import Scene
+from tocsin.commands import alerts as command
+from tocsin.core.clock import SystemClock
+from tocsin.core.errors import StoreUnavailable
+from tocsin.settings import Settings
+from tocsin.store import schema as s
+from tocsin.stream.port import ALERT_EVENTS, SIGNALS
+from tocsin.stream.sqlite import SqliteStream
+
+ESCALATE: dict[str, Any] = {"negative_over": True, "networks": 2, "networks_heard": 2}
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def test_a_signal_becomes_a_page_with_a_personal_link(scene: Scene) -> None:
+    phone = Phone()
+    worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(phone))
+    scene.signal("over", **ESCALATE)
+    worker.work()
+    assert not worker.work(), "nothing more to do"
+    assert worker.deliver(None)
+    assert not worker.deliver(None)
+    assert "http://127.0.0.1:8085/links/" in phone.got[0].text
+    with scene.store.read() as conn:
+        assert (
+            conn.execute(select(s.health.c.state).where(s.health.c.component == "alerts")).scalar_one()
+            == "ok"
+        )
+
+
+def test_the_loops_page_by_themselves_survive_a_store_that_goes_away_and_end_when_told(scene: Scene) -> None:
+    class Shaky:
+        """The scene's store, away at every third transaction."""
+
+        def __init__(self) -> None:
+            self.count = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(scene.store, name)
+
+        @contextmanager
+        def read(self) -> Iterator[Connection]:
+            self.count += 1
+            if self.count % 3 == 0:
+                raise StoreUnavailable("the store is away")
+            with scene.store.read() as conn:
+                yield conn
+
+    rang = threading.Event()
+
+    class Bell(Phone):
+        def send(self, notice: Any) -> Any:
+            rang.set()
+            return super().send(notice)
+
+    stop = threading.Event()
+    worker = AlertsWorker(Shaky(), Settings(), scene.clock, OneForAll(Bell()))
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    scene.signal("over", **ESCALATE)
+    assert rang.wait(30)
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def test_signals_and_events_are_copied_to_the_stream_with_their_ids_once_when_nothing_dies(
+    scene: Scene, tmp_path: Path
+) -> None:
+    stream = SqliteStream(tmp_path / "stream.db")
+    for topic in (SIGNALS, ALERT_EVENTS):
+        stream.ensure_topic(topic, 1)
+    relay = Relay(scene.store, stream, scene.clock)
+    scene.over(**ESCALATE)
+    published = relay.publish()
+    assert published > 0 and relay.publish() == 0
+    with scene.store.read() as conn:
+        wanted = [row.id for row in conn.execute(select(s.signals.c.id))]
+        events = [row.id for row in conn.execute(select(s.alert_events.c.id).order_by(s.alert_events.c.seq))]
+    assert _ids(stream, SIGNALS) == wanted and _ids(stream, ALERT_EVENTS) == events
+    stream.close()
+
+
+def _ids(stream: SqliteStream, topic: str) -> list[str]:
+    consumer = stream.consumer(topic, "test", "one")
+    ids: list[str] = []
+    polled = consumer.poll(timedelta(seconds=1))
+    for partition in polled.gained:
+        consumer.seek(partition, 0)
+    for _ in range(5):
+        ids += [
+            msgspec.json.decode(record.value)["id"]
+            for record in consumer.poll(timedelta(milliseconds=50)).records
+        ]
+    consumer.close()
+    return ids
+
+
+def test_the_command_line_lists_shows_and_acknowledges(scene: Scene, tmp_path: Path) -> None:
+    scene.over(**ESCALATE)
+    alert = scene.alert().id
+    app = typer.Typer()
+    command.register(app)
+    runner = CliRunner()
+
+    def run(*arguments: str) -> str:
+        result = runner.invoke(app, [*arguments, "--data", str(tmp_path)])
+        assert result.exit_code == 0, (arguments, result.output, result.exception)
+        return result.stdout
+
+    assert alert in run("alerts", "list") and "SEV2" in run("alerts", "list")
+    assert msgspec.json.decode(run("alerts", "list", "--json"))["id"] == alert
+    shown = run("alerts", "show", alert)
+    assert "observed 50, expected 10 (6 to 15)" in shown and "page to ada by email: queued" in shown
+    assert f"{alert} is acknowledged, in the hands of ada" in run("alerts", "ack", alert, "--as", "ada")
+    assert "in the hands of ada" in run("alerts", "ack", alert)
+    assert run("alerts", "list", "--status", "firing") == ""
+
+
+def test_a_test_page_from_the_command_line_says_how_it_ended(tmp_path: Path) -> None:
+    from tocsin.definitions import Channel, Person
+
+    channels = (Channel(kind="console"), Channel(kind="carrier-pigeon"))
+    Scene(tmp_path, people=(Person(name="ada", channels=channels),)).store.close()
+    app = typer.Typer()
+    command.register(app)
+    result = CliRunner().invoke(app, ["notify", "test", "ada", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "console: sent (printed)" in result.stdout
+    assert "carrier-pigeon: failed (there is no notifier 'carrier-pigeon' here)" in result.stdout
+
+
+def test_the_real_clock_is_only_in_the_edges() -> None:
+    for path in Path("alerts").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert "datetime.now(" not in text and "time.time(" not in text, path
+    assert SystemClock().now().tzinfo is not None
