@@ -127,28 +127,37 @@ class BodyLimit:
         if not told.isascii() or not told.isdigit() or int(told[:20]) > self.most:
             await too_large.response(scope["state"]["request_id"])(scope, receive, send)
             return
-        taken, begun = 0, False
+        refusal = too_large.response(scope["state"]["request_id"])
+        taken, begun, over, refused = 0, False, False, False
 
         async def counted() -> Message:
-            nonlocal taken
+            nonlocal taken, over
             message = await receive()
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
                 if taken > self.most:
+                    over = True
                     raise too_large
             return message
 
         async def watched(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, refused
+            if over and not begun:
+                # Whatever reads the body may have made something else of our refusal.
+                if not refused:
+                    refused = True
+                    await refusal(scope, receive, send)
+                return
             begun = begun or message["type"] == "http.response.start"
             await send(message)
 
         try:
             await self.app(scope, counted, watched)
-        except Problem as problem:
-            if begun:
+        except Problem:
+            if begun or not over:
                 raise
-            await problem.response(scope["state"]["request_id"])(scope, receive, send)
+            if not refused:
+                await refusal(scope, receive, send)
 
 
 class TimeBound:
