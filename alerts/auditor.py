@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import Connection, func, select
 
 from alerts import escalation_states, notices, states
+from alerts.directory import NOBODY
 from alerts.severity import BLIND
 from tocsin.core.clock import Clock
 from tocsin.core.errors import StoreUnavailable, TocsinError
@@ -68,6 +69,7 @@ def audit(
     """Everything that does not hold at `now`; empty: all is well."""
     return [
         *alerts_without_next_step(conn, now),
+        *pages_to_nobody(conn),
         *notices_out_of_time(conn, now),
         *cases_without_deadline(conn),
         *silent_roles(conn, now),
@@ -111,6 +113,21 @@ def _unattended(row: Any, now: datetime) -> str | None:
     if row.status == states.ESCALATED and not row.acknowledged_by:
         return "escalated, but nobody owns it"
     return None
+
+
+def pages_to_nobody(conn: Connection) -> list[Finding]:
+    """Somebody must exist who can be paged."""
+    a, n = s.alerts.c, s.notices.c
+    rows = conn.execute(
+        select(a.id, a.monitor)
+        .where(a.live > "", a.status == states.FIRING, n.alert_id == a.id, n.person_id == NOBODY.id)
+        .distinct()
+        .order_by(a.id)
+    )
+    return [
+        Finding("nobody paged", row.id, f"{row.monitor}: the policy names nobody who is active")
+        for row in rows
+    ]
 
 
 def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
@@ -298,6 +315,7 @@ class Auditor:
             found, checked = chain_findings(conn, self._checked)
             findings = [
                 *alerts_without_next_step(conn, now),
+                *pages_to_nobody(conn),
                 *notices_out_of_time(conn, now),
                 *cases_without_deadline(conn),
                 *silent_roles(conn, now),

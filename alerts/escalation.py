@@ -23,7 +23,9 @@ from alerts.alert import get as get_alert
 from alerts.context import Context
 from alerts.directory import NOBODY, Directory, Someone, monitor_facts
 from alerts.message import alert_message
+from alerts.paging import situation
 from alerts.severity import CLOCKS
+from alerts.suppression.order import BEFORE_A_PERSON, first
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
 from tocsin.core.ids import stable_id
@@ -454,7 +456,10 @@ def _page(
     todo: str,
 ) -> None:
     monitor = monitor_facts(conn, alert.monitor_id)
+    directory = context.directory(conn)
     for one in people or [NOBODY]:
+        at = situation(alert, directory, monitor, now, severity=item.severity, person=one.person)
+        verdict = first(BEFORE_A_PERSON, at)
         message = alert_message(
             conn,
             alert,
@@ -477,7 +482,7 @@ def _page(
             step=0,
             message=message,
             now=now,
-            due_at=now,
+            due_at=verdict.until if verdict and verdict.until else now,
         )
 
 

@@ -174,6 +174,8 @@ def _line(
     detail: Mapping[str, Any] | None,
 ) -> int:
     t = s.alert_timeline
+    # Where engines lock rows, whoever writes to this alert waits here: two lines must not take one number.
+    conn.execute(select(s.alerts.c.id).where(s.alerts.c.id == alert_id).with_for_update())
     last = conn.execute(select(func.max(t.c.seq)).where(t.c.alert_id == alert_id)).scalar_one()
     seq = (last or 0) + 1
     conn.execute(

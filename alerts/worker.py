@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from alerts import outbox
 from alerts.context import Context
+from alerts.directory import NOBODY
 from alerts.engine import anything_due, step
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.port import Notice, Notifier
@@ -28,7 +29,7 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 PAUSE_S: Final = 0.4
-AWAY_S: Final = 2.0
+AWAY: Final = timedelta(seconds=2)
 BATCH: Final = 50
 HEALTH_EVERY: Final = timedelta(seconds=15)
 
@@ -48,10 +49,12 @@ class AlertsWorker:
         settings: Settings,
         clock: Clock,
         notifiers: Mapping[str, Notifier] | None = None,
+        away: timedelta = AWAY,
     ) -> None:
         self._store, self._settings, self._clock = store, settings, clock
         self._notifiers = notifiers if notifiers is not None else real_notifiers(settings)
         self._echo = ConsoleNotifier() if settings.alerting.console and notifiers is None else None
+        self._away_s = away.total_seconds()
         self._base = page_address(settings)
         self._context = Context(store, self._base)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -129,14 +132,14 @@ class AlertsWorker:
             if self._trouble is None:
                 log.warning("the store is away, alerts wait", error=str(error))
             self._trouble, self._health_at = str(error), None
-            stop.wait(AWAY_S)
+            stop.wait(self._away_s)
         except TocsinError as error:  # a conflict with another worker or a person: look again
             log.info("alerts look again", error=str(error))
             stop.wait(PAUSE_S)
         except Exception as error:
             log.exception("alerts met an error", error=type(error).__name__)
             self._trouble, self._health_at = f"{type(error).__name__}: {error}"[:300], None
-            stop.wait(AWAY_S)
+            stop.wait(self._away_s)
 
     def _unknown_kinds(self, conn: Connection) -> tuple[str, ...]:
         n = s.notices.c
@@ -146,6 +149,8 @@ class AlertsWorker:
         return tuple(row.channel for row in conn.execute(waiting))
 
     def _personal_link(self, conn: Connection, notice: Notice, now: datetime) -> str:
+        if notice.person_id == NOBODY.id:
+            return str(notice.facts["link"])
         token = make_action_link(
             conn, alert_id=notice.alert_id, person_id=notice.person_id, action="acknowledge", now=now
         )

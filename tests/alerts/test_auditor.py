@@ -72,6 +72,12 @@ def test_an_alert_that_nobody_answers_to_the_end_of_the_ladder_is_found(tmp_path
     assert kinds(scene) == ["alert unattended"]
 
 
+def test_an_alert_that_could_page_nobody_is_found(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, people=(), policy=None)
+    scene.over(**ESCALATE)
+    assert kinds(scene) == ["nobody paged"]
+
+
 def test_a_role_that_has_gone_silent_is_found(scene: Scene) -> None:
     with scene.write() as conn:
         conn.execute(insert(s.health).values(component="processors", at=scene.now, state="ok", detail={}))

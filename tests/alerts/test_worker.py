@@ -77,7 +77,8 @@ def test_the_loops_page_by_themselves_survive_a_store_that_goes_away_and_end_whe
             return super().send(notice)
 
     stop = threading.Event()
-    worker = AlertsWorker(Shaky(), Settings(), scene.clock, OneForAll(Bell()))
+    away = timedelta(milliseconds=20)
+    worker = AlertsWorker(Shaky(), Settings(), scene.clock, OneForAll(Bell()), away)
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     scene.signal("over", **ESCALATE)

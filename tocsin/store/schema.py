@@ -367,6 +367,7 @@ alerts = _table(
     Column("version", Integer, nullable=False),
     Index("alerts_due", "next_step_at"),
     Index("alerts_by_time", "opened_at"),
+    Index("alerts_by_status", "status", "opened_at"),
     Index("alerts_by_fingerprint", "fingerprint", "opened_at"),
 )
 alert_timeline = _table(
