@@ -10,7 +10,7 @@ until the clock has come to that minute.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,12 +21,14 @@ from alerts import engine
 from alerts.context import Context
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox import deliver_due
+from alerts.severity import CLOCKS
 from processors.batch import Outcome
 from processors.detect import Coverage, Detection, load_tallies
 from processors.watch import Watched, watched
 from processors.worker import StreamProcessor
 from tocsin.core.clock import MINUTE, SimulatedClock, minute_of, minute_start
 from tocsin.core.mention import Mention
+from tocsin.core.signal import NEGATIVITY
 from tocsin.handover import HandOver
 from tocsin.settings import Settings
 from tocsin.sorting import heard_at
@@ -190,3 +192,17 @@ def alerts_opened(conn: Connection, ids: Iterable[str]) -> Iterator[dict[str, An
         row = conn.execute(select(a).where(a.c.id == id)).one_or_none()
         if row is not None:
             yield dict(row._mapping)
+
+
+def in_words(alert: Mapping[str, Any]) -> str:
+    """What an alert claims, on one line: severity, monitor, observed against expected, and what became of it."""
+    facts = alert["facts"]
+    if alert["kind"] == NEGATIVITY:
+        claim = f"{facts['observed']:.0%} negative, usually {facts['expected']:.0%}"
+    else:
+        share = facts.get("negative_share")
+        negative = f", {share:.0%} negative" if share is not None else ""
+        claim = f"{facts['observed']:g} observed, {facts['expected']:.3g} expected{negative}"
+    name = CLOCKS[alert["severity"]].name
+    why = f": {alert['reason']}" if alert["reason"] else ""
+    return f"SEV{alert['severity']} {name}  {alert['monitor']}  {claim}  [{alert['status']}{why}]"

@@ -20,7 +20,7 @@ from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.deadletters import Fuse, record_dead_letter
 from tocsin.definitions import known_zone
-from tocsin.player import Player, Totals, alerts_opened
+from tocsin.player import Player, Totals, alerts_opened, in_words
 from tocsin.reading import check_time
 from tocsin.sorting import heard_at, in_order_heard
 from tocsin.store import Store, mode
@@ -28,7 +28,6 @@ from tocsin.wiring import Runtime, open_runtime
 
 FUSE_WINDOW = 1000  # lines, most of them bad, after which a file is taken to be no file of mentions
 BAD_KEPT = 10_000  # dead letters kept of one replay; the rest is counted
-SEVERITY = {1: "SEV1 crisis", 2: "SEV2 escalate", 3: "SEV3 review", 4: "SEV4 watch"}
 
 
 def replay_files(
@@ -145,14 +144,7 @@ class _Printer:
 
 
 def _as_line(alert: dict[str, Any]) -> str:
-    facts = alert["facts"]
-    share = facts.get("negative_share")
-    negative = f", {share:.0%} negative" if share is not None else ""
-    note = f" [{alert['status']}: {alert['reason']}]" if alert["reason"] else ""
-    return (
-        f"{iso(alert['opened_at'])}  {SEVERITY[alert['severity']]}  {alert['monitor']}  {alert['kind']}: "
-        f"{facts['observed']:g} observed, {facts['expected']:.3g} expected{negative}{note}"
-    )
+    return f"{iso(alert['opened_at'])}  {in_words(alert)}"
 
 
 def _as_json(alert: dict[str, Any]) -> str:

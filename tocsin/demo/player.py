@@ -8,6 +8,7 @@ a folder of its own that is removed at the end, and no notice leaves the machine
 from __future__ import annotations
 
 import shutil
+import socket
 import sys
 import tempfile
 import threading
@@ -31,7 +32,7 @@ from tocsin.demo.monitors import demo_setup
 from tocsin.demo.scenario import BRAND, demo_mentions, live_mentions, timeline
 from tocsin.handover import HandOver
 from tocsin.links import make_signin_link, page_address, signin_path
-from tocsin.player import Player, alerts_opened
+from tocsin.player import Player, alerts_opened, in_words
 from tocsin.store import mode
 from tocsin.store import schema as s
 from tocsin.store.defined import find
@@ -116,6 +117,7 @@ class Demo:
             player.advance(at)
             self._progress(player)
             if self._until_alert and self._arrived():
+                _say("the alert has arrived")
                 return
             if at >= minute_start(int(end.timestamp()) // 60):
                 break
@@ -186,26 +188,33 @@ class Demo:
         new, self._shown = player.totals.opened[self._shown :], len(player.totals.opened)
         with self._runtime.store.read() as conn:
             for alert in alerts_opened(conn, new):
-                facts = alert["facts"]
-                _say(
-                    f"ALERT {iso(alert['opened_at'])} SEV{alert['severity']} {alert['monitor']} {alert['kind']}: "
-                    f"{facts['observed']:g} observed, {facts['expected']:.3g} expected ({alert['status']}"
-                    + (f": {alert['reason']})" if alert["reason"] else ")")
-                )
+                _say(f"ALERT {iso(alert['opened_at'])}  {in_words(alert)}")
         if sys.stderr.isatty():
             at = iso(player.clock.now())[:16]
             print(f"\r{at}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
 
 
 def run_demo(port: int | None, *, until_alert: bool) -> None:
-    """The command. Raises `WrongInput` where the port is taken."""
+    """The command; `port` 0 takes a free one. Raises `WrongInput` where the port is taken."""
     folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     try:
-        with open_runtime(data=folder, store="sqlite", stream="sqlite", durable=False, port=port) as runtime:
+        with open_runtime(
+            data=folder,
+            store="sqlite",
+            stream="sqlite",
+            durable=False,
+            port=_free_port() if port == 0 else port,
+        ) as runtime:
             free_port_or_say(runtime.settings.api)
             Demo(runtime, until_alert=until_alert).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _say(message: str) -> None:
