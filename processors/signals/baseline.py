@@ -27,8 +27,10 @@ PRIOR_MENTIONS = 1.0  # the level's prior: one mention ...
 PRIOR_HOURS = 1.0  # ... in one hour
 UNSEEN_HOUR = 0.3  # relative variance of what an hour of the day brings that was never met
 UNSEEN_WEEKDAY = 0.15  # and of what a weekday brings that was never met
+LEVEL_FIRST = 4.0  # hours after which half of what an hour brings is taught to the season
 ONE_MEETING = 0.25  # hours after which an hour of the day is half known
 MORNING = 3.0  # such an hour may bring this many times what the last hours brought: brands wake up too
+MONDAY = 0.5  # the part of that which a weekday may bring that was never met
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -76,7 +78,7 @@ def expect(base: Baseline, start: datetime, length: timedelta, zone: tzinfo) -> 
     return Expected(
         protected=protected * hours,
         adaptive=recent * season * hours,
-        dawn=unmet * unmet * max(0.0, MORNING * recent - protected) * hours,
+        dawn=max(unmet * unmet, MONDAY * new * new) * max(0.0, MORNING * recent - protected) * hours,
         doubt=UNSEEN_HOUR * strange * strange
         + UNSEEN_WEEKDAY * new * new
         + 1.0 / (PRIOR_MENTIONS + base.level[0]),
@@ -139,18 +141,19 @@ def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float]) 
     season, _, _ = _season(base, level, local)
     day, weekday, week = local.hour, local.weekday(), local.weekday() * 24 + local.hour
     day_keep, week_keep = DAY_KEEP ** min(1.0, hours), WEEK_KEEP ** min(1.0, hours)
-    due = level * hours
+    trust = (base.hours + hours) / (base.hours + hours + LEVEL_FIRST)  # a season held against a guessed level
+    due = level * hours * trust
     due_by_hour = due * _day_factor(base, level, local)
     due_by_day = due_by_hour * _weekday_factor(base, level, weekday)
     after = Baseline(
         level=_fade(base.level, PROTECTED_HALF_LIFE_H, hours, taught, season * hours),
         adaptive=base.adaptive,
-        day_seen=_put(base.day_seen, day, day_keep, taught),
+        day_seen=_put(base.day_seen, day, day_keep, trust * taught),
         day_due=_put(base.day_due, day, day_keep, due),
         day_met=_put(base.day_met, day, day_keep, hours),
-        weekday_seen=_put(base.weekday_seen, weekday, week_keep ** (1 / 24), taught),
+        weekday_seen=_put(base.weekday_seen, weekday, week_keep ** (1 / 24), trust * taught),
         weekday_due=_put(base.weekday_due, weekday, week_keep ** (1 / 24), due_by_hour),
-        week_seen=_put(base.week_seen, week, week_keep, taught),
+        week_seen=_put(base.week_seen, week, week_keep, trust * taught),
         week_due=_put(base.week_due, week, week_keep, due_by_day),
         hours=tidy(base.hours + hours),
     )

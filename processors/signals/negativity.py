@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import msgspec
 
 from processors.signals.spans import moved, spans_in_windows, up_to_an_hour
-from processors.signals.statistics import Tail, spread_rule, tail_rule, tidy, wilson
+from processors.signals.statistics import UNION, Tail, spread_rule, tail_rule, tidy, wilson
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 
 PRIOR_SHARE, PRIOR_SCORED = 0.2, 10.0
@@ -30,7 +30,7 @@ MARGIN = 0.05
 AT_LEAST_SCORED = 10
 LEARNING, LEARNING_SCORED = timedelta(hours=2), 30.0
 LEAST_SPREAD = 0.3
-LOOKS = 2.0  # what three nested spans of a share are worth; measured in docs/detection.md
+LOOKS = 2.0  # what three nested spans are worth at first; the union's own tail corrects it
 
 
 class NegativityState(msgspec.Struct, frozen=True):
@@ -46,6 +46,7 @@ class NegativityState(msgspec.Struct, frozen=True):
     recent: tuple[tuple[int, int], ...] = ()
     spread: tuple[float, ...] = ()
     tails: tuple[Tail, ...] = ()
+    union: Tail = Tail()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class _Look:
     scored: int
     negative: int
     z: float
+    raw: float
     score: float
     lower: float
     upper: float
@@ -117,6 +119,7 @@ class Negativity:
                 "hour_score": round(looks[self._recent_spans - 1].score, 4),
                 "adaptive_expected": round(_share(state.adaptive), 6),
                 "complete": window.complete,
+                "raw_score": round(max(look.raw for look in looks), 4),
                 "spans": [round(look.z, 4) for look in looks],
                 "window_taught": round(self._taught(looks, window, base), 6),
                 "reason": reason or "over",
@@ -150,6 +153,9 @@ class Negativity:
             )
             if warm
             else state.tails,
+            union=UNION.after(state.union, float(reading.detail["raw_score"]), self._hours)
+            if warm
+            else state.union,
         )
 
     def accept(self, state: NegativityState) -> NegativityState:
@@ -172,8 +178,8 @@ class Negativity:
         away = _arc((negative + 0.375) / (scored + 0.75)) - _arc(base) if scored else 0.0
         z = math.sqrt(scored / variance) * away
         lower, upper = wilson(negative / spread, scored / spread)
-        score = self._rules[place].rarity(state.tails[place], z, LOOKS)
-        return _Look(n, scored, negative, z, score, lower, upper)
+        raw = self._rules[place].rarity(state.tails[place], z, LOOKS)
+        return _Look(n, scored, negative, z, raw, UNION.rarity(state.union, raw), lower, upper)
 
     def _taught(self, looks: list[_Look], window: WindowCounts, base: float) -> float:
         """The negatives of this window that the protected baseline is taught: all, unless the last hour's

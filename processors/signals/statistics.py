@@ -125,6 +125,12 @@ def spread_rule(span: timedelta, least: float = 1.0) -> SpreadRule:
     return SpreadRule(prior_h=max(24.0, 16.0 * (span / timedelta(hours=1))), least=least)
 
 
+UNION = TailRule(level=2.0, prior_rate=10.0, prior_weeks=2.0, prior_excess=1.0 / math.log(10.0))
+"""The same once more, over the best score of all spans: its level 2 should come ten times a week, and
+where it comes more or less often than that (spans overlap, tails are not exponential) the score is
+corrected by the monitor's own past."""
+
+
 def tail_rule(span: timedelta) -> TailRule:
     """The prior of a span's tail: of its independent looks in a week, one in two hundred is a peak; one a
     week at least."""

@@ -22,11 +22,21 @@ import msgspec
 
 from processors.signals.baseline import Baseline, Expected, absorb, accepted, expect
 from processors.signals.spans import HOUR, spans_in_windows, up_to_an_hour
-from processors.signals.statistics import NORMAL_95, Tail, spread_rule, steady, tail_rule, tidy, unsteady
+from processors.signals.statistics import (
+    NORMAL_95,
+    UNION,
+    Tail,
+    spread_rule,
+    steady,
+    tail_rule,
+    tidy,
+    unsteady,
+)
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 
 KAPPA = 0.03  # variance of the unexplained rate over its square; the spread multiplies it
 PRIOR_SPREAD = 1.5
+LOOKS = 2.0  # what four overlapping spans are worth at first; the union's own tail corrects it
 LEARNING = timedelta(hours=2)
 SILENCE = timedelta(hours=24)
 YOUNG = timedelta(days=7)
@@ -54,6 +64,7 @@ class VolumeState(msgspec.Struct, frozen=True):
     recent: Recent = Recent()
     spread: tuple[float, ...] = ()
     tails: tuple[Tail, ...] = ()
+    union: Tail = Tail()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,7 @@ class _Look:
     expected: float
     sigma: float
     z: float
+    raw: float
     score: float
 
 
@@ -122,6 +134,7 @@ class Volume:
                 "dawn": round(due.dawn, 6),
                 "doubt": round(due.doubt, 6),
                 "complete": window.complete,
+                "raw_score": round(max(look.raw for look in looks), 4),
                 "spans": [round(look.z, 4) for look in looks],
                 "reason": reason or "over",
             },
@@ -167,6 +180,9 @@ class Volume:
             )
             if warm
             else state.tails,
+            union=UNION.after(state.union, float(reading.detail["raw_score"]), self._hours)
+            if warm
+            else state.union,
         )
 
     def accept(self, state: VolumeState) -> VolumeState:
@@ -182,8 +198,8 @@ class Volume:
             unknown = now.protected * now.doubt + sum(past.doubt[back])
             sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
             z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
-            score = rule.rarity(tail, z, len(self._spans))
-            looks.append(_Look(n, observed, expected, sigma, z, score))
+            raw = rule.rarity(tail, z, LOOKS)
+            looks.append(_Look(n, observed, expected, sigma, z, raw, UNION.rarity(state.union, raw)))
         return looks
 
     def _most(self, state: VolumeState) -> Callable[[float, float], float]:

@@ -89,7 +89,15 @@ def test_a_first_morning_is_allowed_for_until_its_hour_has_been_met() -> None:
         waking = absorb(waking, WindowCounts(MONDAY + i * FIVE, FIVE, 3), UTC, 0.4, lambda seen, due: due)
     assert expect(waking, MONDAY + 96 * FIVE, FIVE, UTC).dawn > 2 * one_night.level[0] / 100
     known = learned([3] * 7 * DAY)
-    assert expect(known, MONDAY + timedelta(days=7), FIVE, UTC).dawn < 0.1
+    due = expect(known, MONDAY + timedelta(days=7), FIVE, UTC)
+    assert due.dawn < 0.25 * due.protected
+
+
+def test_a_level_that_was_still_a_guess_leaves_no_season_behind() -> None:
+    base = learned([3] * 7 * DAY)
+    due = [expect(base, MONDAY + timedelta(days=7, hours=h), FIVE, UTC).protected for h in range(168)]
+    assert max(due) < 1.3 * 3
+    assert min(due) > 0.8 * 3
 
 
 def test_accepting_makes_the_adaptive_level_the_protected_one() -> None:

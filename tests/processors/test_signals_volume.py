@@ -61,7 +61,7 @@ def test_a_slow_ramp_is_seen_in_the_longer_spans(known_brand: VolumeState) -> No
     _, readings = fold(Volume(), after_ten_days(crowd(4, ramp)), to_noon(known_brand))
     first = next(i for i, r in enumerate(readings) if r.over)
     assert first <= 84
-    assert readings[first].detail["span_s"] >= 900
+    assert any(r.over and r.detail["span_s"] >= 3600 for r in readings)
 
 
 def test_day_and_night_are_no_news() -> None:
