@@ -54,7 +54,9 @@ class Totals:
     edits: int = 0
     bad: int = 0
     signals: int = 0
-    opened: list[str] = field(default_factory=list)  # ids of alerts, in the order in which they opened
+    told: dict[str, datetime] = field(
+        default_factory=dict
+    )  # alerts by id, in their order, and when each would have fired
 
 
 class Player:
@@ -171,11 +173,11 @@ class Player:
         e = s.alert_events
         with self._store.read() as conn:
             for row in conn.execute(
-                select(e.c.seq, e.c.alert_id, e.c.kind).where(e.c.seq > self._told).order_by(e.c.seq)
+                select(e.c.seq, e.c.alert_id, e.c.kind, e.c.at).where(e.c.seq > self._told).order_by(e.c.seq)
             ):
                 self._told = row.seq
-                if row.kind in TELLING and row.alert_id not in self.totals.opened:
-                    self.totals.opened.append(row.alert_id)
+                if row.kind in TELLING:
+                    self.totals.told.setdefault(row.alert_id, row.at)
 
     def _count(self, outcome: Outcome) -> None:
         self.totals.mentions += outcome.mentions
@@ -185,13 +187,11 @@ class Player:
         self.totals.bad += outcome.bad
 
 
-def alerts_opened(conn: Connection, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The alerts with these ids, in this order, as stored now."""
+def alerts_told(conn: Connection, told: Mapping[str, datetime]) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """When each of these alerts would have fired, and the alert as it is stored now."""
     a = s.alerts
-    for id in ids:
-        row = conn.execute(select(a).where(a.c.id == id)).one_or_none()
-        if row is not None:
-            yield dict(row._mapping)
+    for id, at in told.items():
+        yield at, dict(conn.execute(select(a).where(a.c.id == id)).one()._mapping)
 
 
 def in_words(alert: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.deadletters import Fuse, record_dead_letter
 from tocsin.definitions import known_zone
-from tocsin.player import Player, Totals, alerts_opened, in_words
+from tocsin.player import Player, Totals, alerts_told, in_words
 from tocsin.reading import check_time
 from tocsin.sorting import heard_at, in_order_heard
 from tocsin.store import Store, mode
@@ -126,30 +127,27 @@ class _Printer:
         self._terminal = sys.stderr.isatty()
 
     def progress(self, totals: Totals) -> None:
-        new, self._printed = totals.opened[self._printed :], len(totals.opened)
+        new = dict(islice(totals.told.items(), self._printed, None))
+        self._printed += len(new)
         if new:
             with self._runtime.store.read() as conn:
-                for alert in alerts_opened(conn, new):
-                    self._out(_as_json(alert) if self._as_json else _as_line(alert))
+                for at, alert in alerts_told(conn, new):
+                    self._out(_as_json(at, alert) if self._as_json else f"{iso(at)}  {in_words(alert)}")
         if self._terminal:
-            print(f"\r{totals.mentions:,} mentions, {len(totals.opened)} alerts", end="", file=sys.stderr)  # noqa: T201  # progress
+            print(f"\r{totals.mentions:,} mentions, {len(totals.told)} alerts", end="", file=sys.stderr)  # noqa: T201  # progress
 
     def finish(self, totals: Totals) -> None:
         self.progress(totals)
         if self._terminal:
             print(file=sys.stderr)  # noqa: T201  # ends the progress line
         _say(
-            f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.opened)} alerts"
+            f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.told)} alerts"
         )
 
 
-def _as_line(alert: dict[str, Any]) -> str:
-    return f"{iso(alert['opened_at'])}  {in_words(alert)}"
-
-
-def _as_json(alert: dict[str, Any]) -> str:
+def _as_json(at: datetime, alert: dict[str, Any]) -> str:
     kept = ("id", "monitor", "kind", "severity", "status", "reason", "score", "facts", "evidence")
-    return msgspec.json.encode({"at": iso(alert["opened_at"])} | {key: alert[key] for key in kept}).decode()
+    return msgspec.json.encode({"at": iso(at)} | {key: alert[key] for key in kept}).decode()
 
 
 def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> None:

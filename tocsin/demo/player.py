@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 
 from sqlalchemy import select
@@ -32,7 +32,7 @@ from tocsin.demo.monitors import demo_setup
 from tocsin.demo.scenario import BRAND, demo_mentions, live_mentions, timeline
 from tocsin.handover import HandOver
 from tocsin.links import make_signin_link, page_address, signin_path
-from tocsin.player import Player, alerts_opened, in_words
+from tocsin.player import Player, alerts_told, in_words
 from tocsin.store import mode
 from tocsin.store import schema as s
 from tocsin.store.defined import find
@@ -185,10 +185,11 @@ class Demo:
 
     def _progress(self, player: Player) -> None:
         """Say each alert that has opened since last time, and on a terminal where the clock stands."""
-        new, self._shown = player.totals.opened[self._shown :], len(player.totals.opened)
+        new = dict(islice(player.totals.told.items(), self._shown, None))
+        self._shown += len(new)
         with self._runtime.store.read() as conn:
-            for alert in alerts_opened(conn, new):
-                _say(f"ALERT {iso(alert['opened_at'])}  {in_words(alert)}")
+            for at, alert in alerts_told(conn, new):
+                _say(f"ALERT {iso(at)}  {in_words(alert)}")
         if sys.stderr.isatty():
             at = iso(player.clock.now())[:16]
             print(f"\r{at}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
