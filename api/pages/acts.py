@@ -142,7 +142,7 @@ def _said(request: Request, conn: Connection, row: Row[Any]) -> str:
     return words.say(
         "Last change: {who}, {action}, at {time}.",
         who=row.actor,
-        action=str(row.action).replace("_", " "),
+        action=words.term("action", row.action),
         time=words.plain_time(row.at),
     )
 

@@ -18,7 +18,7 @@ from tocsin.core.errors import NotFound
 from tocsin.core.signal import VOLUME, TopMention
 from tocsin.store import schema as s
 
-_KAPPA = 0.05  # of processors.signals.volume: docs/detection.md has the formula
+_KAPPA = 0.03  # of processors.signals.volume: docs/detection.md has the formula
 _TEXT_SHOWN = 1200
 
 

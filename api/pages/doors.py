@@ -80,8 +80,8 @@ def notice_link(request: Request, token: Token) -> Response:
     """The alert's card without signing in, and one button."""
     house = house_of(request)
     with house.store.read() as conn:
-        seen = look(request, conn)
         link = look_at_action_link(conn, token)
+        seen = look(request, conn, link.person_id)
         about = card(conn, link.alert_id, house.now(), brief=True)
         person, _ = _person(conn, link.person_id)
     say, refused = seen.words.say, None
@@ -114,8 +114,8 @@ def pressing_the_button(request: Request, token: Token) -> Response:
     except (LinkRefused, IllegalTransition, NotAllowed) as error:
         refused = str(error)
     with house.store.read() as conn:
-        seen = look(request, conn)
         link = look_at_action_link(conn, token)
+        seen = look(request, conn, link.person_id)
         about = card(conn, link.alert_id, now, brief=True)
         person, _ = _person(conn, link.person_id)
     if done:

@@ -12,18 +12,30 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, Row, cast, func, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    cast,
+    false,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.signal import VOLUME, Evidence, Facts, evidence_from, facts_from
-from tocsin.definitions import Monitor, SourceDef
 from tocsin.store import schema as s
-from tocsin.store.defined import listed
 
 DAY = timedelta(hours=24)
 SLOT = timedelta(minutes=15)  # of the sparklines: three windows
 SLOT_US = 15 * 60 * 1_000_000
-FRESH = timedelta(minutes=30)
+_Slot = tuple[int, int, int, bool]  # mentions, negatives, scored, over
+ROLES = ("ingest", "processors", "alerts", "auditor")
+SILENT_AFTER = timedelta(minutes=2)
 ASIDE_FOR = timedelta(hours=72)
 
 
@@ -151,12 +163,17 @@ class Overview:
     people_can_be_paged: bool = field(default=True)
 
 
-def banner(conn: Connection) -> Banner:
-    """Two queries, made for every page."""
+def banner(conn: Connection, now: datetime) -> Banner:
+    """Two queries, made for every page. A role that has not reported for two minutes is as good as dead and is said to be
+    silent; in a replay or demo nothing runs live, so nothing is said."""
     mode = conn.execute(select(s.meta.c.value).where(s.meta.c.key == "mode")).scalar_one_or_none() or "live"
     h = s.health
-    found = conn.execute(select(h).where(h.c.state != "ok").order_by(h.c.state, h.c.component).limit(20))
-    return Banner(mode, tuple(Trouble(r.component, r.state, r.at, _plain(r.detail)) for r in found))
+    late = (h.c.component.in_(ROLES) & (h.c.at < now - SILENT_AFTER)) if mode == "live" else false()
+    found = conn.execute(
+        select(h).where((h.c.state != "ok") | late).order_by(h.c.state, h.c.component).limit(20)
+    )
+    troubles = (_trouble(row, now, live=mode == "live") for row in found)
+    return Banner(mode, tuple(t for t in troubles if t is not None))
 
 
 def overview(conn: Connection, now: datetime) -> Overview:
@@ -200,7 +217,7 @@ def monitor_rows(
 ) -> tuple[MonitorRow, ...]:
     """Every monitor with its day, those with the worst live alert first: four queries in all. `alerts` has the severities of
     each monitor's live alerts."""
-    monitors = listed(conn, Monitor)
+    monitors = _defined(conn, "monitor")
     ids = [m.id for m in monitors]
     days = last_days(conn, ids, now)
     latest = _latest_readings(conn, ids, now)
@@ -208,13 +225,19 @@ def monitor_rows(
     rows = []
     for m in monitors:
         reading = latest.get(m.id)
-        state = "off" if not m.value.enabled else reading.state if reading is not None else "waiting"
+        state = (
+            "off"
+            if not m.definition.get("enabled", True)
+            else reading.state
+            if reading is not None
+            else "waiting"
+        )
         rows.append(
             MonitorRow(
                 id=m.id,
                 name=m.name,
-                query=m.value.query,
-                policy=m.value.policy,
+                query=m.definition.get("query", ""),
+                policy=m.definition.get("policy", ""),
                 state=state,
                 day=days[m.id],
                 last_hour=hour.get(m.id, 0),
@@ -245,19 +268,23 @@ def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, 
         .where(r.c.monitor_id.in_(ids), r.c.kind == VOLUME, r.c.window_start >= start)
         .group_by(r.c.monitor_id, slot)
     )
-    per: dict[str, dict[int, Any]] = defaultdict(dict)
-    for row in found:
-        per[row.monitor_id][row.slot] = row
-    return {id: _day(per[id], range(first_slot, last_slot + 1)) for id in ids}
+    slots = last_slot - first_slot + 1
+    days: dict[str, list[_Slot | None]] = {id: [None] * slots for id in ids}
+    for monitor, place, count, negative, scored, over in found:
+        if 0 <= place - first_slot < slots:
+            days[monitor][place - first_slot] = (int(count), int(negative), int(scored), bool(over))
+    return {id: _day(there) for id, there in days.items()}
 
 
 def source_rows(conn: Connection, now: datetime) -> tuple[SourceRow, ...]:
     """Every source that is defined or has ever brought something: two queries."""
     states = {r.name: r for r in conn.execute(select(s.source_state).limit(1000))}
     rows = []
-    for d in listed(conn, SourceDef):
-        every = timedelta(minutes=d.value.expected_every_minutes) if d.value.expected_every_minutes else None
-        rows.append(_source(d.name, d.value.kind, d.value.enabled, every, states.pop(d.name, None), now))
+    for d in _defined(conn, "source"):
+        minutes = d.definition.get("expected_every_minutes")
+        every = timedelta(minutes=minutes) if minutes else None
+        kind, enabled = str(d.definition.get("kind", "")), bool(d.definition.get("enabled", True))
+        rows.append(_source(d.name, kind, enabled, every, states.pop(d.name, None), now))
     rows += [_source(name, "pushed", True, None, row, now) for name, row in states.items()]
     order = {"failing": 0, "silent": 1, "waiting": 2, "ok": 3, "off": 4}
     return tuple(sorted(rows, key=lambda r: (order[r.state], r.name.casefold())))
@@ -320,26 +347,36 @@ def alerts_page(
     return [alert_row(row) for row in found[:limit]], more
 
 
+def _defined(conn: Connection, kind: str) -> Sequence[Any]:
+    """The living definitions as stored. They were checked when they were saved; parsing every query again at each look
+    would cost more than all the rest of the page."""
+    d = s.definitions
+    columns = select(d.c.id, d.c.name, d.c.definition)
+    return conn.execute(
+        columns.where(d.c.kind == kind, d.c.deleted_at.is_(None)).order_by(d.c.name, d.c.id)
+    ).all()
+
+
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
 def _slots(column: ColumnElement[Any]) -> ColumnElement[int]:
     """The number of the 15-minute slot that a stored time falls in; on whole integers every engine divides alike."""
-    return type_coerce(column, BigInteger) // SLOT_US
+    return type_coerce(column, BigInteger) // literal_column(str(SLOT_US), BigInteger)
 
 
 def _slot_start(slot: int) -> datetime:
     return from_micros(slot * SLOT_US)
 
 
-def _day(rows: Mapping[int, Any], slots: range) -> Day:
-    there = [rows.get(n) for n in slots]
+def _day(slots: Sequence[_Slot | None]) -> Day:
+    known = [slot for slot in slots if slot is not None]
     return Day(
-        counts=tuple(int(r.n) if r is not None else None for r in there),
-        over=tuple(bool(r.over) if r is not None else False for r in there),
-        count=sum(int(r.n) for r in there if r is not None),
-        negative=sum(int(r.negative) for r in there if r is not None),
-        scored=sum(int(r.scored) for r in there if r is not None),
+        counts=tuple(slot[0] if slot else None for slot in slots),
+        over=tuple(slot[3] if slot else False for slot in slots),
+        count=sum(slot[0] for slot in known),
+        negative=sum(slot[1] for slot in known),
+        scored=sum(slot[2] for slot in known),
     )
 
 
@@ -409,6 +446,22 @@ def _read(reader: Any, value: object) -> Any:
         ValueError
     ):  # msgspec.ValidationError is one: written by another version; the alert itself must still be shown
         return None
+
+
+def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
+    detail = row.detail if isinstance(row.detail, dict) else {}
+    if live and row.component in ROLES and row.at < now - SILENT_AFTER:
+        return Trouble(row.component, "silent", row.at, "")
+    if row.component == "auditor":
+        told = [
+            str(f.get("text", ""))
+            for f in detail.get("findings", ())
+            if isinstance(f, dict) and f.get("kind") != "blind"
+        ]
+        return (
+            Trouble(row.component, row.state, row.at, "; ".join(told[:3])) if told else None
+        )  # blind sources tell it themselves
+    return Trouble(row.component, row.state, row.at, _plain(detail))
 
 
 def _plain(detail: object) -> str:

@@ -43,13 +43,15 @@ class Look:
     banner: Banner
 
 
-def look(request: Request, conn: Connection) -> Look:
-    """Who reads, how they are spoken to, and what every page must say: three small queries."""
+def look(request: Request, conn: Connection, reader: str | None = None) -> Look:
+    """Who reads, how they are spoken to, and what every page must say: three small queries. `reader` is the id of the
+    person whom a link was sent to: they need not be signed in to be spoken to in their own language and zone."""
     house, who = house_of(request), visitor_of(request)
-    definition = _person(conn, who)
+    now = house.now()
+    definition = _person(conn, reader or (who.id if who is not None and who.kind == "person" else None))
     zone = ZoneInfo(_zone(definition.get("timezone")))
-    code = chosen(definition.get("language") if who else None, request.headers.get("accept-language"))
-    return Look(request, house, who, Words(speech(code), zone, house.now()), banner(conn))
+    code = chosen(definition.get("language"), request.headers.get("accept-language"))
+    return Look(request, house, who, Words(speech(code), zone, now), banner(conn, now))
 
 
 def draw(
@@ -112,12 +114,12 @@ def asset(name: str) -> str:
     return f"/static/{name}?v={digest}"
 
 
-def _person(conn: Connection, who: Principal | None) -> dict[str, Any]:
-    if who is None or who.kind != "person":
+def _person(conn: Connection, id: str | None) -> dict[str, Any]:
+    if id is None:
         return {}
     d = s.definitions
     found = conn.execute(
-        select(d.c.definition).where(d.c.kind == "person", d.c.id == who.id)
+        select(d.c.definition).where(d.c.kind == "person", d.c.id == id)
     ).scalar_one_or_none()
     return found if isinstance(found, dict) else {}
 

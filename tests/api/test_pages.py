@@ -1,0 +1,605 @@
+"""The page over a seeded store: what each reader sees, what the buttons do, and that looking changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Connection, Engine, event, insert, select
+from starlette.routing import Mount, Route
+
+from alerts import record
+from alerts.actor import ENGINE
+from alerts.alert import get
+from api.doors.rules import PAGES
+from tests.browser.house import House, house
+from tests.browser.seed import NOW, POSTS
+from tocsin.core.errors import StoreUnavailable
+from tocsin.store import schema as s
+
+HTML = {"accept": "text/html"}
+CSRF = re.compile(r'name="csrf" value="([^"]+)"')
+SEEN = re.compile(r'name="seen" value="(\d+)"')
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[House]:
+    with house(tmp_path) as one:
+        yield one
+
+
+def visitor(one: House) -> TestClient:
+    client = TestClient(
+        one.app,
+        base_url="http://127.0.0.1",
+        headers=HTML,
+        raise_server_exceptions=False,
+        follow_redirects=False,
+    )
+    return one.closing.enter_context(client)  # one event loop for all its requests, closed with the house
+
+
+def signed_in(one: House, person: str = "p_ada") -> TestClient:
+    client = visitor(one)
+    answer = client.post(f"/signin/{one.signin_token(person)}", data={"csrf": ""})
+    assert answer.status_code == 303
+    return client
+
+
+def page(client: TestClient, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status, (path, answer.status_code, answer.text[-600:])
+    return str(answer.text)
+
+
+def press(client: TestClient, page_path: str, action: str, **fields: str) -> tuple[int, str]:
+    """Fill in the form of a page and send it, as a browser without scripts does; the status, and the page it leads to."""
+    shown = page(client, page_path)
+    token, seen = CSRF.search(shown), SEEN.search(shown)
+    assert token
+    data = {"csrf": token[1], **({"seen": seen[1]} if seen else {}), **fields}
+    return send(client, f"{page_path}/{action}", data)
+
+
+def send(client: TestClient, path: str, data: dict[str, str]) -> tuple[int, str]:
+    answer = client.post(path, data=data)
+    if answer.status_code == 303:
+        return 303, page(client, answer.headers["location"])
+    return answer.status_code, answer.text
+
+
+def words(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def everything(one: House) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table that a look might have touched; sessions are made by signing in."""
+    with one.store.read() as conn:
+        return {
+            t.name: [tuple(r) for r in conn.execute(select(t))]
+            for t in s.metadata.sorted_tables
+            if t.name != "sessions"
+        }
+
+
+@contextmanager
+def counted(one: House) -> Iterator[list[str]]:
+    """What is asked of this house's store, and of no other that a test before left open."""
+    statements: list[str] = []
+
+    def note(conn: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if conn.engine.url.database == str(one.store.path):
+            statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+GETS = (
+    "/",
+    "/alerts",
+    "/alerts?status=live&severity=1",
+    "/alerts/al_crisis",
+    "/alerts/al_ceo",
+    "/alerts/al_calm",
+    "/alerts/al_supp",
+    "/escalations",
+    "/escalations?closed=1&team=pr",
+    "/escalations/es_pr",
+    "/escalations/es_done",
+    "/monitors",
+    "/monitors/m_orvane",
+    "/monitors/m_wait",
+    "/monitors/new",
+    "/monitors/m_new/edit",
+    "/signin",
+)
+
+
+def test_every_page_is_drawn_without_inline_styles_or_scripts(night: House) -> None:
+    client = signed_in(night, "p_root")
+    for path in GETS:
+        shown = page(client, path)
+        assert " style=" not in shown and "<style" not in shown, path
+        assert re.search(r"<script(?! src=)", shown) is None, path
+        assert re.search(r"\son[a-z]+=", shown) is None, path
+
+
+def test_looking_at_every_page_changes_nothing(night: House) -> None:
+    client, link, door = signed_in(night, "p_root"), night.action_token(), night.signin_token()
+    before = everything(night)
+    for path in (*GETS, f"/links/{link}", f"/signin/{door}"):
+        page(client, path)
+    assert everything(night) == before
+
+
+def test_every_route_of_the_page_has_a_rule_and_every_rule_a_route(night: House) -> None:
+    ours = {
+        (method, route.path)
+        for route in night.app.router.routes
+        if isinstance(route, Route | Mount)
+        and not route.path.startswith(("/v1", "/healthz", "/readyz", "/metrics", "/docs", "/openapi"))
+        for method in (getattr(route, "methods", None) or {"GET"}) - {"HEAD"}
+    }
+    assert ours == set(PAGES)
+
+
+def test_a_stranger_is_told_how_to_sign_in(night: House) -> None:
+    for path in ("/", "/alerts/al_crisis", "/monitors"):
+        assert "tocsin signin" in page(visitor(night), path, 401)
+    assert visitor(night).post("/alerts/al_crisis/acknowledge").status_code == 401
+
+
+def test_a_sign_in_link_is_spent_by_the_button_and_not_by_looking(night: House) -> None:
+    client, token = visitor(night), night.signin_token()
+    assert "signs you in as Ada Yılmaz" in words(page(client, f"/signin/{token}"))
+    assert client.post(f"/signin/{token}", data={"csrf": ""}).status_code == 303
+    assert "Ada Yılmaz" in page(client, "/")
+    again = visitor(night)
+    assert again.post(f"/signin/{token}").status_code == 410
+    assert "used already" in page(again, f"/signin/{token}", 410)
+
+
+def test_signing_out_ends_the_session(night: House) -> None:
+    client = signed_in(night)
+    token = CSRF.search(page(client, "/"))
+    assert token and client.post("/signout", data={"csrf": token[1]}).status_code == 303
+    assert client.get("/").status_code == 401
+
+
+def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(night: House) -> None:
+    shown = words(page(signed_in(night), "/"))
+    live = shown.index("Live alerts")
+    assert (
+        live < shown.index("Orvane baby food") < shown.index("Orvane leadership") < shown.index("Monitors 7")
+    )
+    assert (
+        "SEV1 crisis nobody has it Orvane baby food 214 mentions, 25 expected · 8.7× · 62% negative" in shown
+    )
+    assert "since 04:40 · 32 min ago · next person: 3 min left" in shown
+    assert "Ada Yılmaz has it" in shown and "answer again: 20 min left" in shown
+    assert "Calmed, unacknowledged 1" in shown and "expected event: winter flavour launch" in shown
+    assert "orvane-forum feed failing" in shown and "HTTP 503" in shown and "store-reviews feed off" in shown
+    assert "Orvane Romania" in shown and "learning" in shown and "no mention yet" in shown
+    assert "2 cases with PR or Legal 1 overdue" in shown
+
+
+def test_blind_and_the_demo_are_said_on_every_page(tmp_path: Path) -> None:
+    with house(tmp_path, mode="demo") as one:
+        client = signed_in(one)
+        for path in ("/", "/alerts", "/escalations", "/monitors"):
+            shown = words(page(client, path))
+            assert "DEMO" in shown and "BLIND orvane-forum : no answer for 2 hours" in shown
+
+
+def test_a_role_that_stopped_reporting_is_said_to_be_down(night: House) -> None:
+    client = signed_in(night)
+    assert "DOWN" not in page(client, "/")
+    night.clock.advance(timedelta(minutes=5))
+    assert "DOWN ingest : no word since 05:12 ; start it again with: tocsin up" in words(page(client, "/"))
+
+
+def test_what_the_auditor_found_is_said_and_blind_sources_only_once(night: House) -> None:
+    blind = {"kind": "blind", "object": "source:orvane-forum", "text": "orvane-forum is not heard"}
+    late = {"kind": "notice late", "object": "no_1", "text": "notice no_1 waits for 9 minutes"}
+    client = signed_in(night)
+    for findings, state, shown in (([blind], "blind", 1), ([blind, late], "degraded", 2)):
+        with night.store.write() as conn:
+            night.store.put(
+                conn,
+                s.health,
+                [{"component": "auditor", "at": NOW, "state": state, "detail": {"findings": findings}}],
+            )
+        drawn = page(client, "/")
+        assert drawn.count('class="ribbon') == shown
+    assert "REDUCED auditor : notice no_1 waits for 9 minutes" in words(drawn)
+
+
+def test_an_empty_house_tells_the_next_step(tmp_path: Path) -> None:
+    with house(tmp_path, empty=True) as one:
+        shown = words(page(signed_in(one), "/"))
+        assert "Nothing is watched yet." in shown and "New monitor" in shown
+        assert "tocsin apply FILE" in shown
+        assert "New monitor" not in words(page(signed_in(one, "p_vic"), "/")), "who may not is not sent there"
+        assert "The queue is empty." in words(page(signed_in(one), "/escalations"))
+        assert "No alert matches." in words(page(signed_in(one), "/alerts"))
+
+
+def test_calm_with_a_blind_source_is_not_called_calm(tmp_path: Path) -> None:
+    with house(tmp_path, quiet=True) as one:
+        assert "we do not see everything" in words(page(signed_in(one), "/"))
+        with one.store.write() as conn:
+            conn.execute(s.health.update().values(state="ok"))
+        assert "All calm." in words(page(signed_in(one), "/"))
+
+
+def test_each_reader_sees_the_times_of_their_own_zone_with_utc_behind(night: House) -> None:
+    for person, clock in (("p_ada", "04:40"), ("p_root", "02:40")):
+        assert (
+            f'<time datetime="2026-11-22T01:40:00Z" title="2026-11-22 01:40:00 UTC">{clock}</time>'
+            in page(signed_in(night, person), "/alerts/al_crisis")
+        )
+
+
+def test_an_alert_can_be_checked_by_hand(night: House) -> None:
+    shown = words(page(signed_in(night), "/alerts/al_crisis"))
+    for told in (
+        "Observed 214",
+        "Expected 25 11–44, 95% interval",
+        "Trigger: safety , said by 23 people",
+        "Copies set aside 17",
+        "62% of the scored mentions; 52%–71%",
+        "Usual: 17%.",
+        "orvane-forum: no answer since 02:12",
+        "Rule volume-1, protected baseline",
+        "b81c1f09a7d2",
+        "plastik 88",
+        "bluesky 112 48%",
+        "tr 118 51%",
+        "email · sent 250 OK",
+        "unknown: it may have arrived",
+        "SEV2 to SEV1: trigger safety",
+        "no longer kept",
+    ):
+        assert told in shown or told == "no longer kept", told
+
+
+def test_a_post_is_text_and_never_markup(night: House) -> None:
+    shown = page(signed_in(night), "/alerts/al_crisis")
+    assert "&lt;b&gt;Not&lt;/b&gt; a drill" in shown and "<b>Not</b>" not in shown
+    assert "javascript:" not in shown
+    assert 'href="https://kuzeyhaber.example/orvane-mama" rel="noopener noreferrer nofollow"' in shown
+
+
+def test_hurtful_words_are_folded_until_asked_for(night: House) -> None:
+    shown = page(signed_in(night), "/alerts/al_crisis")
+    folded = re.findall(r'<details class="veil">.*?</details>', shown, re.S)
+    assert len(folded) == 1 and "foc la birouri" in folded[0]
+
+
+def test_a_post_that_was_erased_is_said_to_be_gone(night: House) -> None:
+    with night.store.write() as conn:
+        conn.execute(s.mentions.delete().where(s.mentions.c.id == "n1"))
+    shown = page(signed_in(night), "/alerts/al_crisis")
+    assert "no longer kept" in shown and str(POSTS[0]["text"])[:30] not in shown
+
+
+def test_acknowledging_takes_one_form_and_names_who_has_it(night: House) -> None:
+    status, shown = press(signed_in(night), "/alerts/al_crisis", "acknowledge")
+    assert status == 303 and "It is yours now" in shown and "Ada Yılmaz has it" in words(shown)
+    assert ">Acknowledge<" not in shown
+    status, shown = press(signed_in(night, "p_pim"), "/alerts/al_crisis", "acknowledge")
+    assert status == 303
+    with night.store.read() as conn:
+        assert get(conn, "al_crisis").acknowledged_by == "Ada Yılmaz"
+
+
+def test_the_second_of_two_who_acknowledge_learns_who_was_first(night: House) -> None:
+    slow = signed_in(night, "p_root")
+    form = page(slow, "/alerts/al_crisis")
+    press(signed_in(night), "/alerts/al_crisis", "acknowledge")
+    token = CSRF.search(form)
+    assert token
+    status, shown = send(slow, "/alerts/al_crisis/acknowledge", {"csrf": token[1], "seen": "1"})
+    assert status == 303 and "acknowledged it already" in shown and "Ada Yılmaz has it" in words(shown)
+
+
+def test_a_form_from_elsewhere_is_refused(night: House) -> None:
+    client = signed_in(night)
+    for data in ({}, {"csrf": "made-up"}):
+        answer = client.post("/alerts/al_crisis/acknowledge", data=data)
+        assert answer.status_code == 403 and "not from this session" in answer.text
+    with night.store.read() as conn:
+        assert get(conn, "al_crisis").status == "firing"
+
+
+def test_what_somebody_else_did_meanwhile_is_shown_and_not_overwritten(night: House) -> None:
+    slow = signed_in(night)
+    form = page(slow, "/alerts/al_crisis")
+    press(signed_in(night, "p_root"), "/alerts/al_crisis", "dismiss", reason="handled")
+    token, seen = CSRF.search(form), SEEN.search(form)
+    assert token and seen
+    status, shown = send(
+        slow, "/alerts/al_crisis/snooze", {"csrf": token[1], "seen": seen[1], "minutes": "60"}
+    )
+    assert status == 412 and "Somebody changed it" in shown and "Robin Admin, dismissed, at 05:12" in shown
+    assert 'href="/alerts/al_crisis"' in shown
+    with night.store.read() as conn:
+        assert get(conn, "al_crisis").status == "dismissed"
+
+
+def test_figures_that_moved_do_not_get_in_the_way(night: House) -> None:
+    client = signed_in(night)
+    form = page(client, "/alerts/al_crisis")
+    with night.store.write() as conn:
+        record.change(conn, get(conn, "al_crisis"), "update", ENGINE, NOW, score=6.2)
+    token, seen = CSRF.search(form), SEEN.search(form)
+    assert token and seen
+    status, shown = send(
+        client, "/alerts/al_crisis/snooze", {"csrf": token[1], "seen": seen[1], "minutes": "60"}
+    )
+    assert status == 303 and "Snoozed until 06:12" in words(shown)
+
+
+@pytest.mark.parametrize(
+    ("alert", "action", "fields", "status_after"),
+    [
+        ("al_crisis", "dismiss", {"reason": "noise", "note": "a meme"}, "dismissed"),
+        ("al_crisis", "resolve", {"reason": "recall is out"}, "resolved"),
+        ("al_old", "reopen", {"reason": "it came back"}, "firing"),
+        ("al_crisis", "severity", {"severity": "2", "reason": "one clinic"}, "firing"),
+        ("al_crisis", "note", {"text": "called the plant"}, "firing"),
+    ],
+)
+def test_every_button_of_an_alert_does_what_it_says(
+    night: House, alert: str, action: str, fields: dict[str, str], status_after: str
+) -> None:
+    status, shown = press(signed_in(night), f"/alerts/{alert}", action, **fields)
+    assert status == 303, shown[-500:]
+    said = fields.get("reason", fields.get("text", ""))
+    assert said in shown
+    with night.store.read() as conn:
+        assert get(conn, alert).status == status_after
+
+
+def test_wrong_fields_are_refused_with_the_choices(night: House) -> None:
+    client = signed_in(night)
+    for action, fields, told in (
+        ("dismiss", {"reason": "boring"}, "choose one of: noise"),
+        ("dismiss", {}, "missing"),
+        ("snooze", {"minutes": "999999"}, "a snooze is"),
+        ("severity", {"severity": "0", "reason": "x"}, "choose 1 (crisis)"),
+        ("escalate", {"team": "sales", "reason": "x"}, "choose one of: pr, legal, both"),
+        ("escalate", {"team": "pr", "reason": " "}, "needs a reason"),
+        ("note", {"text": ""}, "needs words"),
+    ):
+        status, shown = press(client, "/alerts/al_crisis", action, **fields)
+        assert status == 422 and told in words(shown), (action, fields)
+
+
+def test_a_case_goes_from_the_alert_through_pr_and_legal(night: House) -> None:
+    ada, pim, ioana = signed_in(night), signed_in(night, "p_root"), signed_in(night, "p_ioana")
+    status, shown = press(
+        ada, "/alerts/al_crisis", "escalate", team="both", reason="Parents report the same batch."
+    )
+    assert status == 303 and "in their queue" in shown
+    case = re.search(r'href="(/escalations/[^"]+)"', shown)
+    assert case
+    queue = words(page(ada, "/escalations"))
+    assert queue.index("overdue by 16 min") < queue.index("Parents report the same batch."), (
+        "ordered by deadline"
+    )
+    assert press(ioana, case[1], "claim")[0] == 303
+    assert press(ioana, case[1], "assess", text="Batch L2291, two provinces.")[0] == 303
+    assert press(ioana, case[1], "decide", team="legal", decision="clear", reason="Facts only.")[0] == 303
+    status, shown = press(pim, case[1], "decide", team="pr", decision="clear", reason="Tone is right.")
+    assert status == 303 and "cleared" in words(shown)
+    assert press(pim, case[1], "release", reason="On the site at 05:30.")[0] == 303
+    status, shown = press(pim, case[1], "close", reason="Done.")
+    assert status == 303 and "On the site at 05:30." in shown
+    assert case[1] in page(ada, "/escalations?closed=1") and case[1] not in page(ada, "/escalations")
+
+
+def test_overdue_is_said_in_words(night: House) -> None:
+    shown = words(page(signed_in(night), "/escalations/es_pr"))
+    assert "SEV2 escalate PR and Legal in review overdue" in shown
+    assert "First assessment overdue by 16 min" in shown and "Holding statement 24 min left" in shown
+
+
+def test_privileged_notes_are_for_legal_alone(night: House) -> None:
+    legal, pr, admin = (signed_in(night, p) for p in ("p_ioana", "p_pim", "p_root"))
+    assert "severance clause" in page(legal, "/escalations/es_pr")
+    for other in (pr, admin):
+        assert "severance clause" not in page(other, "/escalations/es_pr")
+    status, _ = press(legal, "/escalations/es_pr", "note", text="Second opinion asked.", privileged="1")
+    assert status == 303 and "Second opinion" not in page(admin, "/escalations/es_pr")
+    status, shown = press(admin, "/escalations/es_pr", "note", text="peek", privileged="1")
+    assert status == 403 and "Legal's" in unescape(shown)
+
+
+def test_a_viewer_reads_everything_and_is_shown_no_button(night: House) -> None:
+    client = signed_in(night, "p_vic")
+    for path in (
+        "/",
+        "/alerts/al_crisis",
+        "/escalations",
+        "/escalations/es_pr",
+        "/monitors",
+        "/monitors/m_orvane",
+    ):
+        shown = page(client, path)
+        assert re.findall(r'<form method="post" action="([^"]+)"', shown) == ["/signout"], path
+    token = CSRF.search(page(client, "/"))
+    assert token
+    assert client.post("/alerts/al_crisis/acknowledge", data={"csrf": token[1]}).status_code == 403
+    assert client.get("/monitors/new").status_code == 403
+
+
+def test_the_link_of_a_notice_shows_the_card_and_acknowledges_once(night: House) -> None:
+    client, token = visitor(night), night.action_token()
+    shown = words(page(client, f"/links/{token}"))
+    assert "SEV1 crisis nobody has it Orvane baby food" in shown and "Acknowledge as Ada Yılmaz" in shown
+    first = client.post(f"/links/{token}", data={"csrf": ""})
+    assert first.status_code == 200 and "It is yours now" in first.text
+    with night.store.read() as conn:
+        assert get(conn, "al_crisis").acknowledged_by == "Ada Yılmaz"
+    assert client.post(f"/links/{token}").status_code == 410
+    assert "used already" in page(client, f"/links/{token}")
+    assert client.get("/links/" + "x" * 43).status_code == 404
+
+
+def test_the_reader_of_a_link_is_spoken_to_in_their_own_language_and_zone(night: House) -> None:
+    shown = words(page(visitor(night), f"/links/{night.action_token(person='p_ioana')}"))
+    assert "Preiau ca Ioana Munteanu" in shown and "din 03:40" in shown
+
+
+def test_an_expired_link_still_shows_the_card_but_no_button(night: House) -> None:
+    token = night.action_token()
+    night.clock.advance(timedelta(days=4))
+    shown = words(page(visitor(night), f"/links/{token}"))
+    assert "This link has expired" in shown and "Acknowledge as" not in shown
+    assert visitor(night).post(f"/links/{token}").status_code == 410
+
+
+def test_a_wrong_query_is_pointed_at_and_nothing_typed_is_lost(night: House) -> None:
+    client = signed_in(night)
+    token = CSRF.search(page(client, "/monitors/new"))
+    assert token
+    form = {
+        "csrf": token[1],
+        "name": "Café <Ürün>",
+        "query": 'orvane OR "baby',
+        "languages": "tr, ro",
+        "timezone": "Mars/Base",
+        "policy": "default",
+        "false_alerts_per_week": "0,5",
+        "influential_followers": "many",
+        "tier1": "",
+        "enabled": "1",
+    }
+    status, shown = send(client, "/monitors/new", form)
+    assert status == 422 and "never closed" in shown and re.search(r"<pre>.*\n +\^</pre>", shown)
+    assert "unknown time zone" in unescape(shown) and "integer" in shown
+    assert 'value="Café &lt;Ürün&gt;"' in shown and 'value="tr, ro"' in shown
+    form |= {"query": "orvane OR café", "timezone": "Europe/Istanbul", "influential_followers": "5000"}
+    status, shown = send(client, "/monitors/new", form)
+    assert status == 303 and "Saved." in shown and "Café" in shown and "0.5" in shown
+    assert send(client, "/monitors/new", form)[0] == 409
+
+
+def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: House) -> None:
+    def filled(client: TestClient, **change: str) -> dict[str, str]:
+        shown = page(client, "/monitors/m_lidra/edit")
+        fields = {
+            name: unescape(value)
+            for name, value in re.findall(r'<input[^>]* name="(\w+)"[^>]* value="([^"]*)"', shown)
+        }
+        query = re.search(r"<textarea[^>]*>([^<]*)</textarea>", shown)
+        assert query
+        return {**fields, "query": unescape(query[1]), "policy": "default", **change}
+
+    ada, robin = signed_in(night), signed_in(night, "p_root")
+    slow = filled(ada, query="lidra OR lidrawater")
+    assert send(robin, "/monitors/m_lidra", filled(robin, tier1="kuzeyhaber.example"))[0] == 303
+    status, shown = send(ada, "/monitors/m_lidra", slow)
+    assert status == 409 and "read it again" in shown and "lidra OR lidrawater" in shown
+
+
+def test_the_overview_answers_304_to_who_has_it(night: House) -> None:
+    client = signed_in(night)
+    tag = client.get("/").headers["etag"]
+    assert client.get("/", headers={"if-none-match": tag}).status_code == 304
+    press(client, "/alerts/al_crisis", "acknowledge")
+    assert client.get("/", headers={"if-none-match": tag}).status_code == 200
+
+
+def test_the_overview_asks_the_store_no_more_for_fifty_monitors_than_for_seven(tmp_path: Path) -> None:
+    asked = []
+    for name, more in (("few", 0), ("many", 50)):
+        with house(tmp_path / name, monitors=more) as one:
+            client = signed_in(one)
+            with counted(one) as statements:
+                shown = page(client, "/")
+            asked.append([st for st in statements if st.startswith("SELECT")])
+            assert shown.count('class="sparkcell"') == 7 + more
+    assert len(asked[0]) == len(asked[1]) <= 16, asked
+
+
+def test_the_list_of_alerts_pages_through_all_of_them_once(night: House) -> None:
+    with night.store.write() as conn:
+        row = dict(conn.execute(select(s.alerts).where(s.alerts.c.id == "al_old")).one()._mapping)
+        conn.execute(
+            insert(s.alerts), [{**row, "id": f"al_{n:03d}", "fingerprint": f"f{n}"} for n in range(120)]
+        )
+    client, path, found = signed_in(night), "/alerts?status=resolved", []
+    while path:
+        shown = page(client, path)
+        found += re.findall(r'class="cover" href="/alerts/(\w+)"', shown)
+        more = re.search(r'rel="next" href="([^"]+)"', shown)
+        path = unescape(more[1]) if more else ""
+    assert len(found) == len(set(found)) == 121
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/alerts?cursor=%00&severity=9&status=x&monitor=%27", "/alerts?cursor=9~", "/escalations?team=%3Cb%3E"],
+)
+def test_filters_that_make_no_sense_count_as_not_given(night: House, path: str) -> None:
+    page(signed_in(night), path)
+
+
+def test_what_is_not_there_is_a_page_that_leads_back(night: House) -> None:
+    client = signed_in(night)
+    for path in ("/alerts/nope", "/escalations/nope", "/monitors/nope", "/nothing-here"):
+        shown = page(client, path, 404)
+        assert "Not found" in shown and 'href="/"' in shown
+    assert client.get("/alerts/nope", headers={"accept": "application/json"}).json()["status"] == 404
+
+
+def test_a_store_that_is_away_is_still_told_on_a_page(night: House) -> None:
+    class Away:
+        url = "sqlite:///gone"
+
+        def read(self) -> object:
+            raise StoreUnavailable("the store cannot be read just now; try again")
+
+        write = read
+
+    client = signed_in(night)
+    store, night.runtime.store = night.runtime.store, Away()  # type: ignore[assignment]  # only what is asked of it here
+    shown = page(client, "/", 503)
+    night.runtime.store = store
+    assert "Not just now" in shown and "Nothing was half done" in shown
+
+
+def test_an_alert_whose_evidence_another_version_wrote_is_still_shown(night: House) -> None:
+    with night.store.write() as conn:
+        conn.execute(
+            s.alerts.update().where(s.alerts.c.id == "al_crisis").values(evidence={"x": 1}, facts={"y": 2})
+        )
+    assert "more talk than expected" in page(signed_in(night), "/alerts/al_crisis")
+    page(signed_in(night), "/")
+
+
+def test_a_blind_alert_says_what_is_not_seen(night: House) -> None:
+    with night.store.write() as conn:
+        conn.execute(s.alerts.update().where(s.alerts.c.id == "al_crisis").values(kind="blind"))
+    assert "Not everything is seen. orvane-forum: no answer since 02:12" in words(page(signed_in(night), "/"))
+
+
+def test_static_files_may_be_kept_because_their_address_names_their_content(night: House) -> None:
+    client = signed_in(night)
+    sheet = re.search(r'href="(/static/tocsin.css\?v=\w+)"', page(client, "/"))
+    assert sheet
+    answer = visitor(night).get(sheet[1])
+    assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
+    assert visitor(night).get("/static/../site.py").status_code == 404

@@ -1,0 +1,224 @@
+"""Charts from odd figures, and words for times and numbers: pure functions, no store."""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from markupsafe import Markup
+
+from api.pages.card import expected_range, safe_url
+from api.pages.charts import (
+    Frame,
+    Mark,
+    Point,
+    bar,
+    count_chart,
+    interval,
+    short_number,
+    sparkline,
+    ticks,
+    time_ticks,
+)
+from api.pages.speech import speech
+from api.pages.words import Words
+
+NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
+STEP = timedelta(minutes=15)
+FRAME = Frame("Mentions of <b>", "a day & a night", zone=ZoneInfo("Europe/Istanbul"))
+WORDS = Words(speech("en"), ZoneInfo("Europe/Istanbul"), NOW)
+
+
+def day(*values: float | None) -> list[Point]:
+    return [Point(NOW + i * STEP, v, 4.0, 1.0, 9.0, bool(v and v > 9)) for i, v in enumerate(values)]
+
+
+def drawn(markup: Markup) -> ET.Element:
+    root = ET.fromstring(str(markup))
+    for element in root.iter():
+        assert "style" not in element.attrib
+        for name, value in element.attrib.items():
+            assert "nan" not in value.lower().split("-")[0] or name in ("class", "id"), (name, value)
+            if name in ("x", "y", "width", "height", "d", "x1", "x2", "y1", "y2", "cx"):
+                assert "nan" not in value and "inf" not in value, (name, value)
+    return root
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (3.0, 5.0, 2.0, 40.0),
+        (7.0,),
+        (None, None, 3.0, None),
+        (0.0, 0.0),
+        (math.nan, math.inf, 5.0),
+        (1e18, 3.0),
+        (0.25, 0.5),
+    ],
+)
+def test_any_figures_make_a_sound_drawing(values: tuple[float | None, ...]) -> None:
+    root = drawn(count_chart(day(*values), STEP, FRAME, Mark(NOW, NOW + STEP, "judged")))
+    assert root.attrib["role"] == "img"
+    assert [child.tag for child in root][:2] == ["title", "desc"]
+    assert root[0].text == "Mentions of <b>" and root[1].text == "a day & a night"
+    assert root.attrib["aria-labelledby"].split() == [root[0].attrib["id"], root[1].attrib["id"]]
+
+
+def test_no_figures_are_said_and_not_drawn_as_calm() -> None:
+    for points in ([], day(None, None)):
+        blank = [Point(p.at, None) for p in points]
+        assert "No readings yet" in count_chart(blank, STEP, FRAME)
+    assert "bar" not in sparkline([], "nothing") and "bar" not in sparkline([None, 0, math.nan], "nothing")
+
+
+def test_what_is_over_its_threshold_is_told_apart_and_unknown_is_a_gap() -> None:
+    chart = str(count_chart(day(3, None, 40), STEP, FRAME))
+    assert chart.count('class="bar"') == 1 and chart.count('class="bar over"') == 1
+    columns = re.search(r'class="bar" d="([^"]+)"', chart)
+    assert columns and columns[1].count("M") == 1
+    spark = str(sparkline([1, None, 9], "a", [False, False, True]))
+    assert spark.count("M") == 2 and "bar over" in spark
+
+
+def test_words_in_a_drawing_are_escaped() -> None:
+    for markup in (
+        sparkline([1], '"><script>'),
+        bar(0.5, '"><script>'),
+        interval(0.5, 0.4, 0.6, 0.1, '"><script>'),
+        count_chart(day(1), STEP, FRAME, Mark(NOW, NOW + STEP, "<script>")),
+    ):
+        assert "<script>" not in markup
+        drawn(markup)
+
+
+@pytest.mark.parametrize("share", [None, math.nan, -1.0, 0.0, 0.62, 7.0])
+def test_a_share_stays_on_its_line(share: float | None) -> None:
+    root = drawn(interval(share, 0.5, 0.7, 0.2, "share"))
+    dots = [float(e.attrib["cx"]) for e in root.iter() if e.tag.endswith("circle")]
+    assert all(0 <= x <= 300 for x in dots) and len(dots) == (share is not None and not math.isnan(share))
+    drawn(bar(share))
+
+
+@pytest.mark.parametrize(
+    ("top", "expected"),
+    [
+        (0, [0, 1]),
+        (math.nan, [0, 1]),
+        (1, [0, 1]),
+        (3, [0, 1, 2, 3]),
+        (7, [0, 2, 4, 6, 8]),
+        (140, [0, 50, 100, 150]),
+        (43, [0, 20, 40, 60]),
+        (1_000_000, [0, 250_000, 500_000, 750_000, 1_000_000]),
+    ],
+)
+def test_axes_have_round_numbers_that_reach_the_top(top: float, expected: list[float]) -> None:
+    assert ticks(top) == expected
+
+
+@pytest.mark.parametrize("top", [0.1, 1, 9, 11, 99, 101, 12345, 1e9, 1e21])
+def test_axes_never_crowd(top: float) -> None:
+    found = ticks(top)
+    assert found[-1] >= top and 2 <= len(found) <= 7 and found == sorted(set(found))
+
+
+def test_time_labels_stand_on_whole_hours_of_the_readers_clock() -> None:
+    zone = ZoneInfo("Asia/Kolkata")  # half an hour off
+    found = time_ticks(NOW, NOW + timedelta(hours=24), zone)
+    assert 4 <= len(found) <= 7
+    assert all(at.astimezone(zone).minute == 0 for at in found)
+
+
+def test_time_labels_stay_whole_when_the_clocks_change() -> None:
+    zone = ZoneInfo("Europe/Amsterdam")
+    start = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)  # summer time ends in this night
+    found = time_ticks(start, start + timedelta(hours=24), zone, wanted=8)
+    labels = [f"{at.astimezone(zone):%H:%M}" for at in found]
+    assert labels[0] == "00:00" and all(label.endswith(":00") for label in labels)
+    assert found == sorted(set(found))
+    assert time_ticks(start, start, zone) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0"), (950, "950"), (1200, "1.2k"), (34_000, "34k"), (5.6e6, "5.6M"), (1e21, "1e+21")],
+)
+def test_axis_numbers_are_short(value: float, shown: str) -> None:
+    assert short_number(value) == shown
+
+
+def test_the_interval_drawn_is_the_one_that_was_judged() -> None:
+    from processors.signals.statistics import NORMAL_95, steady, unsteady
+    from processors.signals.volume import KAPPA
+
+    for expected in (0.3, 4.0, 60.0, 4000.0):
+        for sigma in (1.0, 1.7):
+            lower, upper = expected_range(expected, sigma)
+            middle = steady(expected, KAPPA)
+            assert lower == pytest.approx(unsteady(middle - NORMAL_95 * sigma, KAPPA), rel=1e-6)
+            assert upper == pytest.approx(unsteady(middle + NORMAL_95 * sigma, KAPPA), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        (timedelta(seconds=-5), "0 s"),
+        (timedelta(seconds=45), "45 s"),
+        (timedelta(minutes=12, seconds=59), "12 min"),
+        (timedelta(hours=2, minutes=5), "2 h 5 min"),
+        (timedelta(hours=3), "3 h"),
+        (timedelta(days=3, hours=4), "3 d 4 h"),
+        (timedelta(days=40, hours=4), "40 d"),
+    ],
+)
+def test_spans_have_two_units_at_most(span: timedelta, shown: str) -> None:
+    assert WORDS.span(span) == shown
+
+
+def test_a_time_of_another_day_says_its_day() -> None:
+    assert WORDS.plain_time(NOW) == "05:12"
+    assert WORDS.plain_time(NOW - timedelta(hours=6)) == "21 Nov 23:12"
+    assert WORDS.plain_time(NOW - timedelta(days=400)) == "18 Oct 2025 05:12"
+    assert WORDS.time(None) == "–" and WORDS.ago(None) == "–" and WORDS.left(None) == "–"
+    assert "just now" in WORDS.ago(NOW) and "overdue by 1 min" in WORDS.left(NOW - timedelta(minutes=1))
+
+
+def test_numbers_are_written_the_readers_way() -> None:
+    turkish = Words(speech("tr"), ZoneInfo("UTC"), NOW)
+    dutch = Words(speech("nl"), ZoneInfo("UTC"), NOW)
+    assert [WORDS.number(v) for v in (1234, 6.13, 24.6, None, math.nan)] == ["1,234", "6.1", "25", "–", "–"]
+    assert (turkish.number(1234.0), turkish.percent(0.62), dutch.times(8.7), dutch.reach(1_240_000)) == (
+        "1.234",
+        "%62",
+        "8,7×",
+        "1,2M",
+    )
+    assert WORDS.percent(None) == "–" and WORDS.reach(None) == "–" and WORDS.times(math.inf) == "–"
+
+
+def test_a_value_that_is_markup_stays_so_and_the_rest_is_escaped() -> None:
+    assert WORDS.say("{who} has it", who="<b>") == "<b> has it"  # plain text: the template escapes it
+    assert WORDS.say("since {time}", time=Markup("<time>1</time>")) == Markup("since <time>1</time>")
+    assert "&lt;i&gt;" in WORDS.say("{who} since {time}", who="<i>", time=Markup("<time/>"))
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://a.example/x?y=1", True),
+        ("http://a.example", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("//a.example/x", False),
+        ("https://", False),
+        ("https://[broken", False),
+        ("https://a.example/" + "x" * 3000, False),
+        (None, False),
+    ],
+)
+def test_only_addresses_of_the_web_become_links(url: str | None, kept: bool) -> None:
+    assert (safe_url(url) == url) if kept else safe_url(url) is None

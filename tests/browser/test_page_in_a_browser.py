@@ -1,0 +1,253 @@
+"""The page as a person meets it: in Chromium, on a phone and on a laptop, by day and by night, with and without scripts.
+
+TOCSIN_SCREENSHOTS=FOLDER keeps what the pages look like; `make screenshots` puts the README's into docs/images.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+from sqlalchemy import select
+
+from alerts.alert import get
+from tests.browser.house import House, house, served
+from tocsin.store import schema as s
+
+PHONE: ViewportSize = {"width": 360, "height": 740}
+LAPTOP: ViewportSize = {"width": 1280, "height": 800}
+PAGES = {
+    "overview": "/",
+    "alert": "/alerts/al_crisis",
+    "alerts": "/alerts",
+    "queue": "/escalations",
+    "case": "/escalations/es_pr",
+    "monitors": "/monitors",
+    "monitor": "/monitors/m_orvane",
+    "new-monitor": "/monitors/new",
+}
+Scheme = Literal["light", "dark"]
+
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text("utf-8")
+SMALL_TARGETS = """() => [...document.querySelectorAll("main button, main summary, .tabs a, main select, main input[type=text]")]
+  .filter((e) => e.checkVisibility() && e.getBoundingClientRect().height < 43.5).map((e) => e.outerHTML.slice(0, 80))"""
+
+
+@contextmanager
+def tab(
+    browser: Browser,
+    one: House,
+    size: ViewportSize = PHONE,
+    *,
+    scheme: Scheme = "light",
+    scripts: bool = True,
+    refused: int | None = None,
+) -> Iterator[Page]:
+    """A fresh browser window; whatever it complains about on its console fails the test, but for one status that is due."""
+    context = browser.new_context(
+        viewport=size,
+        color_scheme=scheme,
+        java_script_enabled=scripts,
+        base_url=one.address,
+        has_touch=size is PHONE,
+    )
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    complaints: list[str] = []
+    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: complaints.append(str(e)))
+    page.on("requestfailed", lambda r: complaints.append(r.url) if "/v1/events" not in r.url else None)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert [c for c in complaints if refused is None or f"status of {refused} " not in c] == []
+
+
+def sign_in(page: Page, one: House, person: str = "p_ada") -> None:
+    page.goto(f"/signin/{one.signin_token(person)}")
+    page.get_by_role("button").last.click()
+    expect(page.get_by_role("heading", level=2).first).to_be_visible()
+
+
+def keep(page: Page, name: str) -> None:
+    folder = os.environ.get("TOCSIN_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"{name}.png"), full_page=True)
+
+
+@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_a_tired_person_signs_in_reads_and_acknowledges_without_scripts(
+    chromium: Browser, night: House, size: ViewportSize
+) -> None:
+    with tab(chromium, night, size, scripts=False) as page:
+        sign_in(page, night)
+        page.get_by_role("link", name="Orvane baby food").first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Orvane baby food")
+        expect(page.get_by_text("214 mentions, 25 expected").first).to_be_visible()
+        expect(page.get_by_text("Kuzey Haber").first).to_be_visible()
+        button = page.get_by_role("button", name="Acknowledge")
+        box = button.bounding_box()
+        assert box and box["y"] + box["height"] <= size["height"], "reached without scrolling"
+        button.click()
+        expect(page.get_by_role("status").filter(has_text="It is yours now")).to_be_visible()
+        expect(page.get_by_text("Ada Yılmaz has it").first).to_be_visible()
+        page.locator("summary", has_text="Escalate to PR or Legal").click() if not page.get_by_label(
+            "Why, in a sentence"
+        ).first.is_visible() else None
+        page.get_by_label("both", exact=True).check()
+        page.locator("form[action$='/escalate'] textarea").fill("Three parents, one batch.")
+        page.locator("form[action$='/escalate'] button").click()
+        expect(page.get_by_role("heading", name="With PR or Legal")).to_be_visible()
+    with night.store.read() as conn:
+        assert get(conn, "al_crisis").status == "escalated"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_every_page_fits_can_be_read_and_can_be_touched(
+    chromium: Browser, night: House, size: ViewportSize, scheme: Scheme
+) -> None:
+    shape = "phone" if size is PHONE else "laptop"
+    with tab(chromium, night, size, scheme=scheme) as page:
+        sign_in(page, night, "p_root")
+        for name, path in PAGES.items():
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], (
+                f"{name} scrolls sideways"
+            )
+            assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
+            if size is PHONE:
+                assert page.evaluate(SMALL_TARGETS) == [], f"{name}: too small for a thumb"
+            keep(page, f"{name}-{shape}-{scheme}")
+
+
+@pytest.mark.parametrize("person", ["p_vic", "p_pim", "p_ioana"])
+def test_no_language_breaks_the_phones_page(chromium: Browser, night: House, person: str) -> None:
+    with tab(chromium, night) as page:
+        sign_in(page, night, person)
+        language = page.evaluate("document.documentElement.lang")
+        assert language in ("tr", "nl", "ro")
+        for name, path in PAGES.items():
+            if name == "new-monitor":
+                continue
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, f"{name} in {language}"
+            keep(page, f"{name}-phone-{language}")
+
+
+def test_the_keyboard_alone_is_enough(chromium: Browser, night: House) -> None:
+    with tab(chromium, night, LAPTOP) as page:
+        sign_in(page, night)
+        page.goto("/alerts/al_crisis")
+        page.keyboard.press("Tab")
+        expect(page.locator(":focus")).to_have_text("Skip to the content")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        expect(page.locator(":focus")).to_have_text("Acknowledge")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid", "where the focus is can be seen"
+        page.goto("/")
+        page.keyboard.press("a")
+        expect(page.locator(":focus")).to_contain_text("Acknowledge")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status").filter(has_text="It is yours now")).to_be_visible()
+
+
+def test_the_link_in_a_notice_is_one_tap_without_signing_in(chromium: Browser, night: House) -> None:
+    with tab(chromium, night, scripts=False) as page:
+        page.goto(f"/links/{night.action_token()}")
+        keep(page, "link-phone-light")
+        page.get_by_role("button", name="Acknowledge as Ada Yılmaz").click()
+        expect(page.get_by_text("It is yours now")).to_be_visible()
+
+
+def test_hurtful_words_are_shown_when_asked_for(chromium: Browser, night: House) -> None:
+    with tab(chromium, night, scripts=False) as page:
+        sign_in(page, night)
+        page.goto("/alerts/al_crisis")
+        threat = page.get_by_text("foc la birouri")
+        expect(threat).to_be_hidden()
+        page.get_by_text("Hurtful words: show the post").click()
+        expect(threat).to_be_visible()
+
+
+def test_the_overview_renews_itself_when_something_happens(chromium: Browser, night: House) -> None:
+    with tab(chromium, night, LAPTOP) as page, tab(chromium, night) as other:
+        with page.expect_request("**/v1/events"):
+            sign_in(page, night)
+        expect(page.get_by_text("nobody has it")).to_have_count(1)
+        sign_in(other, night, "p_root")
+        other.goto("/alerts/al_crisis")
+        other.get_by_role("button", name="Acknowledge").click()
+        expect(page.get_by_text("Robin Admin has it")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("nobody has it")).to_have_count(0)
+
+
+def test_somebody_elses_change_is_explained_on_a_page_that_leads_back(
+    chromium: Browser, night: House
+) -> None:
+    with (
+        tab(chromium, night, LAPTOP, scripts=False, refused=412) as slow,
+        tab(chromium, night, LAPTOP, scripts=False) as fast,
+    ):
+        sign_in(slow, night)
+        sign_in(fast, night, "p_root")
+        slow.goto("/alerts/al_crisis")
+        fast.goto("/alerts/al_crisis")
+        fast.locator("summary", has_text="Dismiss").click()
+        fast.get_by_label("Because it is").select_option("handled")
+        fast.locator("form[action$='/dismiss'] button").click()
+        expect(fast.get_by_role("status").filter(has_text="Dismissed.")).to_be_visible()
+        slow.locator("summary", has_text="Snooze").click()
+        with slow.expect_response("**/snooze") as answer:
+            slow.locator("form[action$='/snooze'] button").click()
+        assert answer.value.status == 412
+        expect(slow.get_by_text("Robin Admin, dismissed")).to_be_visible()
+        slow.get_by_role("link", name="Look again").click()
+        expect(slow.get_by_role("heading", level=1)).to_have_text("Orvane baby food")
+
+
+def test_a_wrong_query_is_pointed_at_where_it_is_wrong(chromium: Browser, night: House) -> None:
+    with tab(chromium, night, scripts=False, refused=422) as page:
+        sign_in(page, night)
+        page.goto("/monitors/new")
+        page.get_by_label("Name").fill("Porridge")
+        page.get_by_label("Words to listen for").fill('orvane AND "porridge')
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("#fault-query pre")).to_contain_text("^")
+        expect(page.get_by_label("Words to listen for")).to_have_attribute("aria-invalid", "true")
+        keep(page, "wrong-query-phone-light")
+        page.get_by_label("Words to listen for").fill("orvane AND porridge")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Porridge")
+    with night.store.read() as conn:
+        names = (
+            conn.execute(select(s.definitions.c.name).where(s.definitions.c.kind == "monitor"))
+            .scalars()
+            .all()
+        )
+    assert "Porridge" in names
+
+
+def test_an_empty_house_can_be_begun_from_a_phone(chromium: Browser, tmp_path: Path) -> None:
+    with house(tmp_path, empty=True) as one, served(one), tab(chromium, one) as page:
+        sign_in(page, one)
+        keep(page, "empty-phone-light")
+        page.get_by_role("link", name="New monitor").first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("New monitor")
+
+
+def test_paper_shows_the_alert_without_the_buttons(chromium: Browser, night: House) -> None:
+    with tab(chromium, night, LAPTOP) as page:
+        sign_in(page, night)
+        page.goto("/alerts/al_crisis")
+        page.emulate_media(media="print")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        for hidden in page.locator("button").all():
+            expect(hidden).to_be_hidden()
