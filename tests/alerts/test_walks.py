@@ -1,0 +1,173 @@
+"""Random walks: whatever detector, clock, people and channels do, in whatever order, these stay true."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from alerts import escalation, service, states
+from alerts.actor import Actor
+from alerts.auditor import audit
+from alerts.notifiers.port import Outcome
+from alerts.outbox import deliver_due
+from tests.alerts.fakes import OneForAll, Phone
+from tests.alerts.scene import ADA, BEN, LEO, PIA, Scene
+from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, WrongInput
+from tocsin.core.signal import NEGATIVITY, VOLUME
+from tocsin.store import schema as s
+from tocsin.store.audit import verify
+
+FACTS: list[dict[str, Any]] = [
+    {"windows_over": 1},
+    {},
+    {"negative_over": True},
+    {"negative_over": True, "networks": 2, "networks_heard": 2},
+    {"triggers": {"safety": 3}, "score": 7.0},
+]
+OUTCOMES = [
+    Outcome("sent", "rang"),
+    Outcome("failed", "engaged"),
+    Outcome("failed", "gone", for_good=True),
+    Outcome("unknown", "cut off"),
+]
+KINDS = (VOLUME, NEGATIVITY)
+moves = st.one_of(
+    st.tuples(st.just("over"), st.sampled_from(KINDS), st.integers(0, len(FACTS) - 1)),
+    st.tuples(st.just("calm"), st.sampled_from(KINDS), st.just(0)),
+    st.tuples(st.just("wait"), st.just(""), st.sampled_from([1, 7, 30, 125, 400])),
+    st.tuples(st.just("deliver"), st.just(""), st.integers(0, len(OUTCOMES) - 1)),
+    st.tuples(
+        st.sampled_from(
+            ["acknowledge", "snooze", "dismiss", "resolve", "reopen", "escalate", "merge", "severity"]
+        ),
+        st.sampled_from(KINDS),
+        st.integers(1, 4),
+    ),
+    st.tuples(
+        st.sampled_from(["claim", "clear", "reject", "release", "close", "withdraw"]),
+        st.just(""),
+        st.integers(0, 1),
+    ),
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(moves, min_size=5, max_size=20))
+def test_whatever_happens_in_whatever_order(walk: list[tuple[str, str, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Scene(Path(folder))
+        for move, kind, number in walk:
+            # What is refused is refused whole: the invariants below see to it.
+            with contextlib.suppress(IllegalTransition, Conflict, NotAllowed, WrongInput):
+                _take(scene, move, kind, number)
+            scene.clock.advance(timedelta(seconds=20))
+            scene.step()
+            _holds(scene)
+        # whoever is left to answer does, and it all comes to rest
+        phone = Phone()
+        for _ in range(24):
+            scene.clock.advance(timedelta(hours=4))
+            scene.step()
+            while deliver_due(scene.store, scene.clock, OneForAll(phone), "walk"):
+                pass
+        assert all(notice.status not in ("queued", "attempting") for notice in scene.notices())
+        with scene.store.read() as conn:
+            assert {finding.kind for finding in audit(conn, scene.now)} <= {"alert unattended"}
+        scene.store.close()
+
+
+def _take(scene: Scene, move: str, kind: str, number: int) -> None:
+    if move == "over":
+        scene.over(kind, **FACTS[number])
+    elif move == "calm":
+        scene.calm(kind)
+    elif move == "wait":
+        for _ in range(4):  # in four leaps, as after a pause
+            scene.clock.advance(timedelta(minutes=number / 4))
+            scene.step()
+    elif move == "deliver":
+        deliver_due(scene.store, scene.clock, OneForAll(Phone([OUTCOMES[number]])), "walk")
+    elif move in ("claim", "clear", "reject", "release", "close", "withdraw"):
+        _work_a_case(scene, move, PIA if number else LEO)
+    else:
+        _act(scene, move, kind, number)
+
+
+def _act(scene: Scene, move: str, kind: str, number: int) -> None:
+    mine = [alert for alert in scene.alerts() if alert.kind == kind]
+    others = [alert for alert in scene.alerts() if alert.kind != kind]
+    if not mine:
+        return
+    alert, now = mine[-1], scene.now
+    with scene.write() as conn:
+        if move == "acknowledge":
+            service.acknowledge(conn, alert.id, ADA, now)
+        elif move == "snooze":
+            service.snooze(conn, alert.id, BEN, now, now + timedelta(minutes=30 * number))
+        elif move == "dismiss":
+            service.dismiss(conn, alert.id, ADA, now, states.DISMISSAL_REASONS[number])
+        elif move == "resolve":
+            service.resolve(conn, alert.id, ADA, now)
+        elif move == "reopen":
+            service.reopen(conn, alert.id, ADA, now)
+        elif move == "escalate":
+            service.escalate(
+                conn, scene.context, alert.id, BEN, now, ("pr", "legal", "both")[number % 3], "look"
+            )
+        elif move == "merge" and others:
+            service.merge(conn, alert.id, ADA, now, others[-1].id)
+        elif move == "severity":
+            service.set_severity(conn, scene.context, alert.id, BEN, now, number, "I know more")
+
+
+def _work_a_case(scene: Scene, move: str, actor: Actor) -> None:
+    with scene.write() as conn:
+        cases = conn.execute(select(s.escalations.c.id).order_by(s.escalations.c.created_at)).all()
+        if not cases:
+            return
+        case = cases[-1].id
+        if move in ("clear", "reject"):
+            escalation.decide(conn, case, actor, scene.now, actor.role, move, "so I decide")
+        elif move == "withdraw":
+            escalation.withdraw(conn, case, actor, scene.now, "not needed")
+        else:
+            getattr(escalation, move)(conn, case, actor, scene.now)
+
+
+def _holds(scene: Scene) -> None:
+    alerts = scene.alerts()
+    live = Counter(alert.live for alert in alerts if alert.live)
+    assert all(count == 1 for count in live.values())
+    for alert in alerts:
+        assert alert.status in states.STATUSES
+        assert (alert.live is None) <= (alert.status in (states.RESOLVED, states.SUPPRESSED))
+        assert (alert.status == states.RESOLVED) <= (alert.live is None)
+        if alert.status in (states.ACKNOWLEDGED, states.ESCALATED, states.SNOOZED):
+            assert alert.acknowledged_by, "somebody has it"
+        if alert.status != states.FIRING:
+            assert alert.next_step_at is None, (alert.status, alert.next_step_at)
+            asking = [
+                n
+                for n in scene.notices()
+                if n.alert_id == alert.id and n.status == "queued" and n.escalation_id is None
+            ]
+            late = [
+                n.kind
+                for n in asking
+                if n.kind in ("page", "repeat", "blind")
+                or (n.kind == "worsened" and alert.status != states.ESCALATED)
+            ]
+            assert not late, (alert.status, late)
+    with scene.store.read() as conn:
+        assert verify(conn).broken_at is None
+        for row in conn.execute(select(s.escalations)):
+            case = escalation.from_row(row)
+            assert (case.deadline_at is None) == (not case.clocks())
