@@ -1,6 +1,6 @@
 """The app, put together in an order one can read. Nothing happens on import; `create_app` makes no connection either.
 
-For the page (api/pages): `api/pages/site.py` offers `add_pages(app)`, which extends `app.router.routes` with its routes
+The page (api/pages) joins by `add_pages(app)` of `api/pages/site.py`, which extends `app.router.routes` with its routes
 (and a Mount at /static), and sets `app.state.draw_problem` (see `api.problems`). Its rules are `PAGES` in
 `api/doors/rules.py`. In a handler: `house_of(request)`, `principal_of(request)`, `visitor_of(request)` on open routes,
 `form_of(request)` (api/house.py); every form of a signed-in person carries `principal.csrf` as the field `csrf`. Signing in:
@@ -30,6 +30,7 @@ from api.house import House, Runtime
 from api.live import Hub
 from api.metrics import Metrics
 from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
+from api.pages.site import add_pages
 from api.pushing import Recent
 from api.routes import (
     alerts,
@@ -83,7 +84,7 @@ def create_app(runtime: Runtime, rules: Mapping[tuple[str, str], Rule] = RULES) 
     app.state.recent = Recent()
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
-    _add_pages(app)
+    add_pages(app)
     stand_before(app, rules)
     problems.install(app)
     # The last one added is the first to see a request.
@@ -101,14 +102,6 @@ def _furnish(runtime: Runtime) -> House:
 
     limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
     return House(runtime, limiter, Metrics(), Hub(newest))
-
-
-def _add_pages(app: FastAPI) -> None:
-    """The page's routes (`api.pages.site.add_pages(app)`); its rules are `PAGES` in `api.doors.rules`."""
-    with contextlib.suppress(ModuleNotFoundError):
-        from api.pages.site import add_pages
-
-        add_pages(app)
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
+import traceback
 import uuid
 from urllib.parse import urlsplit
 
@@ -74,7 +75,9 @@ class Outermost:
                 request_id=request_id,
                 method=scope["method"],
                 kind=type(error).__name__,
-                exc_info=True,
+                where="".join(
+                    traceback.format_tb(error.__traceback__)
+                ),  # not its words: they may hold a post's
             )
             if status:
                 raise
