@@ -1,0 +1,105 @@
+"""`tocsin signin`, `tocsin key`, `tocsin user`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from tocsin.commands.access import register
+from tocsin.core.errors import TocsinError
+from tocsin.links import page_address
+from tocsin.settings import Api, Settings
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    app = typer.Typer()
+    register(app)
+
+    def command(*words: str) -> str:
+        result = CliRunner().invoke(app, [*words, "--data", str(tmp_path)])
+        if isinstance(result.exception, TocsinError):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return command
+
+
+def test_the_first_sign_in_makes_an_admin_and_prints_a_link(run: Run) -> None:
+    link = run("signin").strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:8085/signin/[A-Za-z0-9_-]{43}", link)
+    assert run("signin").strip() != link
+    assert run("user", "list").splitlines()[1:] == ["admin\tadmin\tUTC\t-\tactive"]
+
+
+def test_among_several_people_one_says_who(run: Run) -> None:
+    run("user", "create", "Ana Pop", "--role", "pr")
+    run("user", "create", "Deniz", "--role", "legal", "--timezone", "Europe/Istanbul")
+    with pytest.raises(TocsinError, match="Choose with --person: Ana Pop, Deniz"):
+        run("signin")
+    assert "/signin/" in run("signin", "--person", "Deniz")
+    with pytest.raises(TocsinError, match="known: Ana Pop, Deniz"):
+        run("signin", "--person", "nobody")
+
+
+def test_who_was_let_go_signs_in_no_more(run: Run) -> None:
+    run("user", "create", "Ana Pop", "--role", "pr")
+    assert run("user", "deactivate", "Ana Pop") == "Ana Pop is no longer active\n"
+    with pytest.raises(TocsinError, match="is not active"):
+        run("signin", "--person", "Ana Pop")
+    run("user", "create", "Ana Pop", "--role", "viewer")
+    assert "/signin/" in run("signin")
+
+
+def test_a_key_is_printed_once_listed_without_itself_and_revoked(run: Run) -> None:
+    token = run(
+        "key", "create", "--role", "viewer", "--scope", "read", "--scope", "metrics", "--name", "wall"
+    ).strip()
+    assert re.fullmatch(r"tcs_[A-Za-z0-9_-]{43}", token)
+    listed = run("key", "list")
+    assert token not in listed
+    assert "wall\tviewer\tmetrics,read\t-" in listed
+    with pytest.raises(TocsinError, match="a key named 'wall' already"):
+        run("key", "create", "--role", "viewer", "--name", "wall")
+    assert run("key", "revoke", "wall") == "revoked wall\n"
+    with pytest.raises(TocsinError, match="no key 'wall'; known: none"):
+        run("key", "revoke", "wall")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("key", "create", "--role", "boss", "--name", "x"), "unknown role 'boss'; known: viewer"),
+        (
+            ("key", "create", "--role", "viewer", "--name", "x", "--scope", "all"),
+            "unknown scope 'all'; known: read",
+        ),
+        (("key", "create", "--role", "viewer", "--name", ""), "1 to 256 characters"),
+        (("user", "create", "x", "--timezone", "Mars"), "unknown time zone 'Mars'"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_choices(run: Run, words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(TocsinError, match=re.escape(message)):
+        run(*words)
+
+
+@pytest.mark.parametrize(
+    ("api", "address"),
+    [
+        (Api(), "http://127.0.0.1:8085"),
+        (Api(host="0.0.0.0", port=9000), "http://127.0.0.1:9000"),
+        (Api(host="::"), "http://[::1]:8085"),
+        (Api(host="fd00::7"), "http://[fd00::7]:8085"),
+        (Api(public_url="https://tocsin.example/"), "https://tocsin.example"),
+    ],
+)
+def test_links_begin_where_a_browser_finds_the_page(api: Api, address: str) -> None:
+    assert page_address(Settings(api=api)) == address
