@@ -72,6 +72,11 @@ class Alert:
         return self.live is not None
 
 
+def columns(alert: Alert) -> dict[str, Any]:
+    """Every column by name; JSON values are shared, not copied."""
+    return {name: getattr(alert, name) for name in _FIELDS}
+
+
 _FIELDS = tuple(field.name for field in fields(Alert))
 
 

@@ -16,9 +16,11 @@ from sqlalchemy import Connection, select
 
 from tocsin.definitions import Channel, ExpectedEvent, Person, Policy, Role, Schedule, Silence, Step
 from tocsin.store import schema as s
-from tocsin.store.defined import generation, listed
+from tocsin.store.defined import listed
 
-_KINDS = ("person", "schedule", "policy", "silence", "expected_event")
+_KEYS = tuple(f"generation:{kind}" for kind in ("person", "schedule", "policy", "silence", "expected_event"))
+"""Where `tocsin.store.defined` counts the changes of each kind."""
+
 OPERATOR_POLICY = "operator"
 
 
@@ -64,7 +66,7 @@ class MonitorFacts:
 class Directory:
     """Everyone and everything that a decision may refer to, at one moment."""
 
-    stamp: tuple[int, ...] = ()
+    stamp: tuple[tuple[str, str], ...] | None = None
     people: dict[str, Someone] = field(default_factory=dict)  # by name
     schedules: dict[str, Schedule] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
@@ -73,8 +75,8 @@ class Directory:
 
     def fresh(self, conn: Connection) -> Directory:
         """This directory if nothing was changed since it was read, else a new one."""
-        stamp = tuple(generation(conn, kind) for kind in _KINDS)
-        return self if stamp == self.stamp and self.stamp else read(conn, stamp)
+        stamp = _stamp(conn)
+        return self if stamp == self.stamp else read(conn, stamp)
 
     def policy(self, name: str) -> Policy:
         """The policy of this name, else `default`, else the built-in one."""
@@ -124,7 +126,7 @@ class Directory:
         return [one for one in self.people.values() if one.person.active and one.person.role == role]
 
 
-def read(conn: Connection, stamp: tuple[int, ...] = ()) -> Directory:
+def read(conn: Connection, stamp: tuple[tuple[str, str], ...] | None = None) -> Directory:
     """All of it, as it is now."""
     return Directory(
         stamp,
@@ -133,6 +135,14 @@ def read(conn: Connection, stamp: tuple[int, ...] = ()) -> Directory:
         {one.name: one.value for one in listed(conn, Policy)},
         tuple(one.value for one in listed(conn, Silence)),
         tuple(one.value for one in listed(conn, ExpectedEvent)),
+    )
+
+
+def _stamp(conn: Connection) -> tuple[tuple[str, str], ...]:
+    """The generation numbers of what a directory holds, in one query."""
+    key, value = s.meta.c.key, s.meta.c.value
+    return tuple(
+        (row.key, row.value) for row in conn.execute(select(key, value).where(key.in_(_KEYS)).order_by(key))
     )
 
 

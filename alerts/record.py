@@ -6,7 +6,7 @@ Every change raises `version`, so whoever looked before finds out. Ids of events
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from alerts import states
 from alerts.actor import Actor
-from alerts.alert import Alert
+from alerts.alert import Alert, columns
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict
 from tocsin.core.ids import stable_id
@@ -30,7 +30,7 @@ chain.
 
 def opened(conn: Connection, alert: Alert, actor: Actor, now: datetime, reason: str | None = None) -> Alert:
     """Write a new alert with the first line of its timeline."""
-    conn.execute(insert(s.alerts).values(**asdict(alert)))
+    conn.execute(insert(s.alerts).values(**columns(alert)))
     _tell(conn, alert, actor, now, "open", None, reason, {"severity": alert.severity})
     return alert
 
@@ -111,7 +111,7 @@ def bounded(text: str | None) -> str | None:
 
 
 def _difference(before: Alert, after: Alert) -> dict[str, Any]:
-    old, new = asdict(before), asdict(after)
+    old, new = columns(before), columns(after)
     return {name: value for name, value in new.items() if old[name] != value}
 
 

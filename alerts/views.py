@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, and_, func, or_, select, type_coerce
 
 from alerts import escalation, escalation_states, states
-from alerts.alert import Alert, from_row, get
+from alerts.alert import Alert, columns, from_row, get
 from alerts.message import top_posts
 from alerts.severity import CLOCKS, severity
 from tocsin.core.clock import from_micros, to_micros
@@ -89,7 +89,7 @@ def alert_view(alert: Alert) -> dict[str, Any]:
     """An alert as people see it: every column, why its severity is what it is, its clocks, what may be
     done.
     """
-    values = asdict(alert)
+    values = columns(alert)
     clocks = CLOCKS[alert.severity]
     return values | {
         "reasons": list(severity(alert.the_facts).reasons),

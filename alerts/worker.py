@@ -30,7 +30,9 @@ from tocsin.store.port import Store
 
 PAUSE_S: Final = 0.4
 AWAY: Final = timedelta(seconds=2)
-BATCH: Final = 50
+BATCH: Final = (
+    4  # decisions in one transaction: it holds the writer's lock, and an acknowledgement waits for that
+)
 HEALTH_EVERY: Final = timedelta(seconds=15)
 
 log = structlog.get_logger(__name__)
