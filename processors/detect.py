@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from processors.evidence import Copies, Seen, copies_in, look
 from processors.signals.negativity import Negativity, NegativityState
@@ -73,6 +73,7 @@ class _Monitor:
     episodes: dict[str, Episode] = field(default_factory=lambda: {kind: Episode() for kind in KINDS})
     aside: list[tuple[datetime, int]] = field(default_factory=list)
     changed: bool = False
+    stored: bool = False  # whether there are rows of `detector_state` that stand for it
 
     @property
     def id(self) -> str:
@@ -123,6 +124,7 @@ class Detection:
             one.negativity_state = msgspec.convert(share.detector, NegativityState)
             one.episodes = {VOLUME: kept.episode, NEGATIVITY: share.episode}
             one.aside = kept.aside
+            one.stored = True
 
     def tallies_from(self, conn: Connection) -> datetime | None:
         """Set monitors that were never judged to their first mention; the earliest time any of them needs tallies from."""
@@ -185,13 +187,20 @@ class Detection:
     def flush(self, conn: Connection, store: Store, next_tick: datetime, *, everyone: bool = False) -> int:
         """Write what was judged; `everyone`: the next tick of monitors on which nothing happened, too. Returns the signals."""
         born = [one for one in self._monitors if one.next_window is not None]
-        rows = [row for one in born if one.changed or everyone for row in _state_rows(one, next_tick)]
-        store.put(conn, s.detector_state, rows)
+        fresh = [one for one in born if one.changed or not one.stored]
+        store.put(conn, s.detector_state, [row for one in fresh for row in _state_rows(one, next_tick)])
+        if everyone:
+            rest = [one.id for one in born if one.stored and not one.changed]
+            for start in range(0, len(rest), 500):
+                d = s.detector_state
+                conn.execute(
+                    update(d).where(d.c.monitor_id.in_(rest[start : start + 500])).values(next_tick=next_tick)
+                )
         store.insert_new(conn, s.readings, self._readings)
         store.insert_new(conn, s.signals, self._signals)
         written = len(self._signals)
-        for one in self._monitors:
-            one.changed = False
+        for one in fresh:
+            one.changed, one.stored = False, True
         self._readings, self._signals = [], []
         return written
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from processors.detect import Coverage, Detection, load_tallies
+from processors.retention import drop_expired
 from processors.watch import Watched, watched
 from processors.watermark import take_barrier, watermark
 from tocsin.core.clock import MINUTE, Clock
@@ -53,7 +54,7 @@ class DetectionTicker:
                 if not away:
                     log.warning("detection waits", reason=str(error))
                 away = True
-            stop.wait(min(1.0, self._settings.detection.tick_s / 3))
+            stop.wait(self._settings.detection.tick_s / 3)
 
     def once(self) -> int:
         """One look: a barrier where a minute has ended, every monitor that is due; the number of signals made."""
@@ -107,10 +108,10 @@ class DetectionTicker:
             return judging.flush(conn, self._store, now + tick, everyone=True)
 
     def _housekeep(self, now: datetime) -> None:
-        """Drop what is past its retention, a little at a time."""
+        """Drop what is past its retention, a little at a time, until nothing of that is left for now."""
         if self._housekept_at is not None and now - self._housekept_at < HOUSEKEEP_EVERY:
             return
-        self._housekept_at = now
         with self._store.write() as conn:
-            oldest = now - timedelta(hours=self._settings.retention.sample_hours)
-            conn.execute(delete(s.samples).where(s.samples.c.created_at < oldest))
+            done = drop_expired(conn, now, self._settings)
+        if not done:
+            self._housekept_at = now

@@ -4,7 +4,7 @@ stream at that moment is stored. What holds that back for too long is closed inc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -12,7 +12,7 @@ from itertools import pairwise
 from sqlalchemy import Connection, delete, insert, select
 
 from processors.detect import Coverage
-from tocsin.core.clock import EPOCH, MINUTE, minute_of, minute_start
+from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.definitions import SourceDef
 from tocsin.store import schema as s
 from tocsin.store.defined import listed
@@ -20,6 +20,7 @@ from tocsin.store.offsets import stored
 
 DEAF_AFTER = timedelta(minutes=10)  # no barrier for so long: nobody was there to listen
 KEPT = timedelta(days=2)
+LOOKED_AT = 70  # barriers, the newest first: more than the longest wait, an hour, can hold back
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,22 +59,24 @@ def watermark(
     """The newest minute whose barrier everything stored has passed; past `longest_wait` the clock alone decides."""
     b = s.barriers
     at = stored(conn, cluster, topic)
-    rows = conn.execute(
-        select(b.c.minute, b.c.ends).where(b.c.cluster == cluster, b.c.topic == topic).order_by(b.c.minute)
-    ).all()
-    passed = [row.minute for row in rows if all(at.get(int(p), 0) >= end for p, end in row.ends.items())]
-    closed = minute_start(max(passed)) if passed else EPOCH
+    here = (b.c.cluster == cluster, b.c.topic == topic)
+    newest = conn.execute(
+        select(b.c.minute, b.c.ends).where(*here).order_by(b.c.minute.desc()).limit(LOOKED_AT)
+    )
+    minutes = conn.execute(select(b.c.minute).where(*here).order_by(b.c.minute)).scalars().all()
+    passed = (row.minute for row in newest if all(at.get(int(p), 0) >= end for p, end in row.ends.items()))
+    closed = minute_start(next(passed, minutes[0] - 1 if minutes else 0))
     waited = now - grace - longest_wait
-    deaf = _deaf(conn, [row.minute for row in rows], now)
+    deaf = _deaf(conn, minutes, now)
     missing = _missing(conn)
-    if passed and closed < waited:  # the stream holds it back: go on without, and say so
+    if minutes and closed < waited:  # the stream holds it back: go on without, and say so
         deaf.append((closed, waited))
         missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
         closed = waited
     return Watermark(closed, Coverage(deaf=deaf, missing=missing))
 
 
-def _deaf(conn: Connection, minutes: list[int], now: datetime) -> list[tuple[datetime, datetime]]:
+def _deaf(conn: Connection, minutes: Sequence[int], now: datetime) -> list[tuple[datetime, datetime]]:
     """Spans in which Tocsin was not running, or every source that is asked for mentions failed."""
     spans = [
         (minute_start(a), minute_start(b)) for a, b in pairwise(minutes) if (b - a) * MINUTE > DEAF_AFTER

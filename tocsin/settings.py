@@ -89,7 +89,7 @@ class Detection(Section):
     )
     tick_s: int = Field(15, ge=1, le=300, description="How often open windows are looked at.")
     longest_wait_s: int = Field(
-        600, ge=30, description="A window that the stream holds back longer closes incomplete."
+        600, ge=30, le=3600, description="A window that the stream holds back longer closes incomplete."
     )
 
 

@@ -191,8 +191,8 @@ class Demo:
             for at, alert in alerts_told(conn, new):
                 _say(f"ALERT {iso(at)}  {in_words(alert)}")
         if sys.stderr.isatty():
-            at = iso(player.clock.now())[:16]
-            print(f"\r{at}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
+            clock = iso(player.clock.now())[:16]
+            print(f"\r{clock}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
 
 
 def run_demo(port: int | None, *, until_alert: bool) -> None:

@@ -1,0 +1,94 @@
+"""What is kept how long: samples a day, authors by name a month, mentions a season, tallies two years; each a setting.
+
+Each call does a bounded piece of work, so that it fits into a short transaction; call it until it says that nothing is left.
+A pseudonym is a keyed hash: the same author keeps it, and nobody without the store's key can tell who it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, tuple_, update
+
+from tocsin.core.clock import minute_of
+from tocsin.settings import Settings
+from tocsin.store import mode
+from tocsin.store import schema as s
+
+PIECE: Final = 500
+PSEUDONYM: Final = "pseudonym:"
+IDENTITY_MARGIN: Final = timedelta(
+    days=30
+)  # how much longer an identity is kept than anything that may still arrive
+KEY: Final = "pseudonym_key"
+
+
+def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
+    """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`; return how many were."""
+    kept = settings.retention
+    mentions_from = now - timedelta(days=kept.mentions_days)
+    tallies_from = minute_of(now - timedelta(days=kept.tallies_days))
+    identities_from = (
+        now - timedelta(days=max(kept.mentions_days, settings.ingest.max_age_days)) - IDENTITY_MARGIN
+    )
+    return sum(
+        (
+            _drop(conn, s.samples, s.samples.c.created_at < now - timedelta(hours=kept.sample_hours)),
+            _drop_mentions(conn, mentions_from),
+            _drop(conn, s.seen, s.seen.c.created_at < identities_from),
+            _drop(conn, s.dead_letters, s.dead_letters.c.at < mentions_from),
+            _drop(conn, s.batches, s.batches.c.at < mentions_from),
+            _drop(conn, s.tallies, s.tallies.c.minute < tallies_from),
+            _drop(conn, s.tally_parts, s.tally_parts.c.minute < tallies_from),
+            _drop(conn, s.readings, s.readings.c.window_start < now - timedelta(days=kept.tallies_days)),
+            _pseudonymise(conn, now - timedelta(days=kept.authors_days)),
+        )
+    )
+
+
+def _drop(conn: Connection, table: Table, expired: ColumnElement[bool]) -> int:
+    key = tuple(table.primary_key.columns)
+    doomed = [tuple(row) for row in conn.execute(select(*key).where(expired).limit(PIECE))]
+    if doomed:
+        conn.execute(delete(table).where(tuple_(*key).in_(doomed)))
+    return len(doomed)
+
+
+def _drop_mentions(conn: Connection, before: datetime) -> int:
+    m = s.mentions
+    doomed = [
+        tuple(row)
+        for row in conn.execute(select(m.c.source, m.c.id).where(m.c.created_at < before).limit(PIECE))
+    ]
+    for table in (s.mentions, s.matches, s.mention_versions) if doomed else ():
+        conn.execute(delete(table).where(tuple_(table.c.source, table.c.id).in_(doomed)))
+    return len(doomed)
+
+
+def _pseudonymise(conn: Connection, before: datetime) -> int:
+    m = s.mentions
+    named = and_(m.c.created_at < before, m.c.author_id.is_not(None), m.c.author_id.not_like(f"{PSEUDONYM}%"))
+    rows = conn.execute(
+        select(m.c.source, m.c.id, m.c.network, m.c.author_id).where(named).limit(PIECE)
+    ).all()
+    key = _key(conn) if rows else b""
+    for row in rows:
+        who = f"{row.network or row.source}\x00{row.author_id}".encode("utf-8", "surrogatepass")
+        name = PSEUDONYM + hashlib.blake2b(who, key=key, digest_size=12).hexdigest()
+        conn.execute(
+            update(m)
+            .where(m.c.source == row.source, m.c.id == row.id)
+            .values(author_id=name, author_name=None, author_handle=None, verified=None)
+        )
+    return len(rows)
+
+
+def _key(conn: Connection) -> bytes:
+    present = mode.get(conn, KEY)
+    if present is None:
+        present = secrets.token_hex(32)
+        mode.put(conn, KEY, present)
+    return bytes.fromhex(present)
