@@ -42,7 +42,7 @@ HEADERS = {
 
 
 class Outermost:
-    """Gives each request an id, each answer its headers, counts it, and turns what nobody caught into a 500 without a word of it."""
+    """Gives requests an id, answers their headers, counts them, and makes a silent 500 of what nobody caught."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app

@@ -14,7 +14,7 @@ from tocsin.settings import Settings, StreamSettings
 MONITOR = {"name": "Velora", "query": "velora OR @velora", "timezone": "Europe/Istanbul"}
 
 
-# -- definitions -------------------------------------------------------------------------------------------------------
+# -- definitions ---------------------------------------------------------------------------------------------
 
 
 def test_a_monitor_is_made_read_changed_and_ended(world: World) -> None:
@@ -121,7 +121,7 @@ def test_every_kind_of_definition_has_the_same_manners(world: World, path: str) 
     assert admin.delete(made.headers["location"], headers={"If-Match": '"1"'}).status_code == 204
 
 
-# -- caching and pages ---------------------------------------------------------------------------------------------------
+# -- caching and pages ---------------------------------------------------------------------------------------
 
 
 def test_lists_answer_304_until_something_changes(world: World) -> None:
@@ -181,7 +181,7 @@ def test_a_cursor_that_is_none_is_refused_everywhere(world: World, cursor: str) 
     assert key.get("/v1/monitors?limit=501").status_code == 422
 
 
-# -- mentions and figures ------------------------------------------------------------------------------------------------------
+# -- mentions and figures ------------------------------------------------------------------------------------
 
 
 def test_mentions_are_found_by_monitor_time_label_language_network_and_words(world: World) -> None:
@@ -262,7 +262,7 @@ def test_a_preview_tells_what_a_query_would_hear_and_changes_nothing(world: Worl
     assert world.rows() == {**before, "api_keys": before["api_keys"] + 1}
 
 
-# -- alerts and cases ---------------------------------------------------------------------------------------------------------------
+# -- alerts and cases ----------------------------------------------------------------------------------------
 
 
 def test_acknowledging_twice_names_who_was_first(world: World) -> None:
@@ -371,7 +371,7 @@ def test_evidence_shows_what_was_judged_the_posts_and_the_figures_now(world: Wor
     assert key.get(path, headers={"If-None-Match": told.headers["etag"]}).status_code == 304
 
 
-# -- what must never happen -----------------------------------------------------------------------------------------------------------
+# -- what must never happen ----------------------------------------------------------------------------------
 
 
 def test_no_get_changes_anything(world: World) -> None:
