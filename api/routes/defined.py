@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Body, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 from sqlalchemy import Connection, select
 
 from api.caching import fresh_or_304, list_tag, version_tag
@@ -30,9 +30,11 @@ from tocsin.definitions import (
     Silence,
     SourceDef,
 )
+from tocsin.store import audit
 from tocsin.store import schema as s
 from tocsin.store.defined import Defined, delete, find, generation, history, kind_of, listed, save
 
+OURS = frozenset({"id", "version", "created_at", "updated_at"})
 Id = Annotated[str, Path(min_length=1, max_length=256, description="The id, or the name.")]
 
 
@@ -106,7 +108,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         house: InHouse,
         who: Who,
         once: OnlyOnce,
-        value: Annotated[model, Body()],  # type: ignore[valid-type]  # the kind's own model
+        value: Annotated[model, BeforeValidator(_without_ours), Body()],  # type: ignore[valid-type]  # the kind's own model
     ) -> Any:
         now, name = house.now(), cast(Definition, value).name
 
@@ -115,7 +117,9 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
                 raise Conflict(
                     f"there is {one} named {name!r} already; change it with PUT, or take another name"
                 )
-            return shown(save(conn, value, now=now, actor=who.label), who)
+            saved = save(conn, value, now=now, actor=who.label)
+            _audit(conn, who, "made", saved, now)
+            return shown(saved, who)
 
         with house.store.write() as conn:
             made, repeated = create_once(conn, once, who, now, create)
@@ -146,13 +150,15 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         house: InHouse,
         who: Who,
         id: Id,
-        value: Annotated[model, Body()],  # type: ignore[valid-type]  # the kind's own model
+        value: Annotated[model, BeforeValidator(_without_ours), Body()],  # type: ignore[valid-type]  # the kind's own model
         if_match: IfMatch = None,
     ) -> Any:
         with house.store.write() as conn:
             present = find(conn, model, id)
             wanted_version(if_match, present.version)
             saved = save(conn, value, now=house.now(), actor=who.label, id=present.id)
+            if saved.version != present.version:
+                _audit(conn, who, "changed", saved, house.now())
         response.headers["ETag"] = version_tag(saved.version)
         return shown(saved, who)
 
@@ -164,6 +170,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
             present = find(conn, model, id)
             wanted_version(if_match, present.version)
             delete(conn, model, present.id, now=house.now(), actor=who.label)
+            _audit(conn, who, "ended", present, house.now())
 
     @router.get(
         "/{id}/versions",
@@ -182,6 +189,25 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         ]
 
     return router
+
+
+def _without_ours(given: Any) -> Any:
+    """What we add when showing one may come back with a change, as it is read, mended and put; it is not part of it."""
+    if isinstance(given, dict):
+        return {name: value for name, value in given.items() if name not in OURS}
+    return given
+
+
+def _audit(conn: Connection, who: Principal, what: str, one: Defined[Any], now: datetime) -> None:
+    audit.append(
+        conn,
+        at=now,
+        actor=who.label,
+        role=who.role.value,
+        action=f"{one.kind}.{what}",
+        object=one.id,
+        detail={"version": one.version},
+    )
 
 
 def _ever(conn: Connection, kind: str, id: str) -> bool:

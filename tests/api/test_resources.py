@@ -10,6 +10,7 @@ import pytest
 from tests.api.world import MINUTES, Client, World, mention
 from tocsin.definitions import Monitor, Role
 from tocsin.settings import Settings, StreamSettings
+from tocsin.store import schema as s
 
 MONITOR = {"name": "Velora", "query": "velora OR @velora", "timezone": "Europe/Istanbul"}
 
@@ -80,6 +81,37 @@ def test_wrong_fields_are_named_and_what_was_sent_is_not_repeated(world: World) 
         "/v1/monitors", content="{", headers={"Content-Type": "application/json"}
     )
     assert (broken.status_code, broken.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_what_was_read_can_be_mended_and_put_back(world: World) -> None:
+    admin = world.key(Role.ADMIN)
+    path = admin.post(
+        "/v1/sources", json={"name": "feed", "kind": "feed", "url": "https://feed.example/"}
+    ).headers["location"]
+    read = admin.get(path)
+    put = admin.put(
+        path, json=read.json() | {"url": "https://other.example/"}, headers={"If-Match": read.headers["etag"]}
+    )
+    assert put.status_code == 200, put.text
+    definition = admin.get(f"{path}/versions").json()[-1]["definition"]
+    assert (definition["url"], "id" in definition, "version" in definition) == (
+        "https://other.example/",
+        False,
+        False,
+    )
+
+
+def test_changes_of_definitions_stand_in_the_audit_chain(world: World) -> None:
+    admin = world.key(Role.ADMIN)
+    path = admin.post("/v1/monitors", json=MONITOR).headers["location"]
+    admin.put(path, json=MONITOR | {"enabled": False}, headers={"If-Match": "*"})
+    admin.put(path, json=MONITOR | {"enabled": False}, headers={"If-Match": "*"})  # equal: nothing to tell
+    admin.delete(path, headers={"If-Match": "*"})
+    with world.scene.store.read() as conn:
+        told = [
+            row.action for row in conn.execute(s.audit.select().order_by(s.audit.c.seq)) if row.object in path
+        ]
+    assert told == ["monitor.made", "monitor.changed", "monitor.ended"]
 
 
 def test_how_to_reach_a_person_is_for_admins_and_that_person(world: World) -> None:
