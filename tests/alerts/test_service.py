@@ -124,6 +124,19 @@ def test_an_escalation_pages_the_first_of_each_team_and_has_clocks_by_severity(s
     ]
 
 
+def test_a_case_of_a_review_waits_for_the_end_of_quiet_hours_and_a_graver_one_rings(tmp_path: Path) -> None:
+    quiet = Person(name="pia", role=Role.PR, quiet_hours=("09:00", "11:00"))
+    scene = Scene(tmp_path, people=(PEOPLE[0], PEOPLE[1], quiet, PEOPLE[3]))
+    scene.over(negative_over=True)
+    case(scene, "pr")
+    waits = [one.due_at for one in scene.notices() if one.person == "pia"]
+    assert waits == [scene.now + timedelta(hours=1)]
+    grave = Scene(tmp_path / "grave", people=(PEOPLE[0], PEOPLE[1], quiet, PEOPLE[3]))
+    grave.over(negative_over=True, tenfold=True)
+    case(grave, "pr")
+    assert [one.due_at for one in grave.notices() if one.person == "pia"] == [grave.now]
+
+
 def test_a_second_case_for_the_same_team_is_refused_and_for_the_other_is_not(scene: Scene) -> None:
     case(scene, "pr")
     with pytest.raises(Conflict, match="is open for pr already"):
