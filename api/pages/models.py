@@ -35,6 +35,7 @@ SLOT = timedelta(minutes=15)  # of the sparklines: three windows
 SLOT_US = 15 * 60 * 1_000_000
 _Slot = tuple[int, int, int, bool]  # mentions, negatives, scored, over
 ROLES = ("ingest", "processors", "alerts", "auditor")
+SET_ASIDE = frozenset({"suppressed", "merged", "dismissed"})
 SILENT_AFTER = timedelta(minutes=2)
 ASIDE_FOR = timedelta(hours=72)
 
@@ -155,6 +156,7 @@ class Overview:
 
     live: tuple[AlertRow, ...]
     calmed: tuple[AlertRow, ...]
+    merged: tuple[AlertRow, ...]  # and dismissed ones that are not over yet
     suppressed: tuple[AlertRow, ...]
     monitors: tuple[MonitorRow, ...]
     sources: tuple[SourceRow, ...]
@@ -189,7 +191,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
             .limit(50)
         )
     ]
-    shown = [r for r in unresolved if r.status not in ("candidate", "suppressed")]
+    shown = [r for r in unresolved if r.status not in SET_ASIDE and r.status != "candidate"]
     calmed = tuple(r for r in shown if r.calmed_unacknowledged)
     live = sorted(
         (r for r in shown if not r.calmed_unacknowledged),
@@ -204,6 +206,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
     return Overview(
         live=tuple(live),
         calmed=calmed,
+        merged=tuple(r for r in unresolved if r.status in ("merged", "dismissed")),
         suppressed=(*(r for r in unresolved if r.status == "suppressed"), *aside),
         monitors=monitor_rows(conn, now, per_monitor),
         sources=source_rows(conn, now),

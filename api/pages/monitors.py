@@ -18,6 +18,7 @@ from api.pages.drawn import draw_day
 from api.pages.may import may
 from api.pages.models import alerts_page, monitor_rows
 from api.pages.render import Look, draw, look
+from api.routes.preview import Preview, preview
 from tocsin.core.errors import Conflict
 from tocsin.definitions import Monitor, Policy
 from tocsin.query import QueryError, explain, parse_query
@@ -128,8 +129,13 @@ def _save(request: Request, id: str | None) -> Response:
         present = find(conn, Monitor, id) if id else None
     if value is not None and value.policy not in (policies or ["default"]):
         faults = {"policy": Fault(seen.words.say("There is no policy of that name."))}
+    typed = {**BLANK, "enabled": "", **form}
+    if form.get("try") and "query" not in faults:
+        languages = tuple(one[:16] for one in typed["languages"].replace(",", " ").split()[:50])
+        tried = preview(house, Preview(query=typed["query"].strip(), languages=languages))
+        return _form(seen, typed, policies, faults, present, tried=tried)
     if value is None or faults:
-        return _form(seen, {**BLANK, "enabled": "", **form}, policies, faults, present, status=422)
+        return _form(seen, typed, policies, faults, present, status=422)
     try:
         with house.store.write() as conn:
             if present is None and any(one.name == value.name for one in listed(conn, Monitor)):
@@ -140,7 +146,7 @@ def _save(request: Request, id: str | None) -> Response:
             )
     except Conflict as error:
         faults = {"": Fault(str(error))}
-        return _form(seen, {**BLANK, "enabled": "", **form}, policies, faults, present, status=409)
+        return _form(seen, typed, policies, faults, present, status=409)
     return RedirectResponse(f"/monitors/{saved.id}?done=saved", 303)
 
 
@@ -175,6 +181,7 @@ def _form(
     faults: Mapping[str, Fault],
     monitor: Defined[Monitor] | None = None,
     status: int = 200,
+    tried: Mapping[str, Any] | None = None,
 ) -> Response:
     return draw(
         seen,
@@ -183,6 +190,8 @@ def _form(
         form=form,
         policies=policies or ["default"],
         faults=faults,
+        tried=tried,
+        texts=_texts(tried) if tried else [],
         id=monitor.id if monitor else None,
         version=_version(form) or (monitor.version if monitor else None),
     )
@@ -216,3 +225,9 @@ def _explained(monitor: Defined[Monitor]) -> str:
         return explain(parse_query(monitor.value.query))
     except QueryError:
         return ""  # stored by a version that knew more words; the query itself is shown
+
+
+def _texts(tried: Mapping[str, Any]) -> list[str]:
+    """A few of the texts that match, kept mentions first."""
+    kept = [str(one["text"] if isinstance(one, dict) else one.text) for one in tried["examples"]]
+    return [text[:400] for text in (*kept, *tried["sample_examples"])][:5]

@@ -183,7 +183,7 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
         live < shown.index("Orvane baby food") < shown.index("Orvane leadership") < shown.index("Monitors 7")
     )
     assert (
-        "SEV1 crisis nobody has it Orvane baby food 214 mentions, 25 expected · 8.7× · 62% negative" in shown
+        "SEV1 crisis nobody has it Orvane baby food 214 mentions, 12 expected · 17× · 62% negative" in shown
     )
     assert "since 04:40 · 32 min ago · next person: 3 min left" in shown
     assert "Ada Yılmaz has it" in shown and "answer again: 20 min left" in shown
@@ -191,6 +191,13 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
     assert "orvane-forum feed failing" in shown and "HTTP 503" in shown and "store-reviews feed off" in shown
     assert "Orvane Romania" in shown and "learning" in shown and "no mention yet" in shown
     assert "2 cases with PR or Legal 1 overdue" in shown
+
+
+def test_what_is_merged_or_dismissed_is_set_aside_and_not_gone(night: House) -> None:
+    with night.store.write() as conn:
+        conn.execute(s.alerts.update().where(s.alerts.c.id == "al_ceo").values(status="merged"))
+    shown = words(page(signed_in(night), "/"))
+    assert "Live alerts 1 " in shown and "Merged or dismissed, not over yet 1" in shown
 
 
 def test_blind_and_the_demo_are_said_on_every_page(tmp_path: Path) -> None:
@@ -254,7 +261,7 @@ def test_an_alert_can_be_checked_by_hand(night: House) -> None:
     shown = words(page(signed_in(night), "/alerts/al_crisis"))
     for told in (
         "Observed 214",
-        "Expected 25 11–44, 95% interval",
+        "Expected 12 3.9–26, 95% interval",
         "Trigger: safety , said by 23 people",
         "Copies set aside 17",
         "62% of the scored mentions; 52%–71%",
@@ -494,6 +501,23 @@ def test_a_wrong_query_is_pointed_at_and_nothing_typed_is_lost(night: House) -> 
     status, shown = send(client, "/monitors/new", form)
     assert status == 303 and "Saved." in shown and "Café" in shown and "0.5" in shown
     assert send(client, "/monitors/new", form)[0] == 409
+
+
+def test_a_query_can_be_tried_before_it_is_saved(night: House) -> None:
+    client = signed_in(night)
+    token = CSRF.search(page(client, "/monitors/new"))
+    assert token
+    before = everything(night)
+    form = {"csrf": token[1], "name": "", "query": "plastic OR plastik", "languages": "nl", "try": "1"}
+    status, shown = send(client, "/monitors/new", form)
+    assert (
+        status == 200
+        and "What it would hear" in shown
+        and "verbrand plastic" in shown
+        and "Kuzey" not in shown
+    )
+    assert everything(night) == before
+    assert send(client, "/monitors/new", {**form, "query": "NOT x"})[0] == 422
 
 
 def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: House) -> None:

@@ -23,7 +23,7 @@ MIN = timedelta(minutes=1)
 WINDOW = timedelta(minutes=5)
 
 MONITORS = (
-    ("m_orvane", "Orvane baby food", 'orvane OR "orvane baby" OR #orvane', 14.0, "warm"),
+    ("m_orvane", "Orvane baby food", 'orvane OR "orvane baby" OR #orvane', 40.0, "warm"),
     ("m_ceo", "Orvane leadership", '"mirel dastan" OR @mireldastan', 2.2, "warm"),
     ("m_crisp", "Crispwell snacks", "crispwell OR #crispwell", 31.0, "warm"),
     ("m_lidra", "Lidra water", "lidra OR #lidrawater", 6.0, "warm"),
@@ -258,7 +258,7 @@ def count_at(monitor: int, base: float, at: datetime) -> int:
     expected = _expected(base, at)
     count = expected * (0.55 + 0.9 * _wobble(monitor + 3, n))
     if monitor == 0 and at >= START:
-        count += 9 + 13 * ((at - START) / WINDOW)
+        count += 22 + 16 * ((at - START) / WINDOW)
     if monitor == 2 and datetime(2026, 11, 21, 16, tzinfo=UTC) <= at < datetime(
         2026, 11, 21, 17, 30, tzinfo=UTC
     ):
@@ -354,8 +354,8 @@ def _facts(**change: Any) -> Facts:
         "kind": "volume",
         "score": 5.1,
         "observed": 214,
-        "expected": 24.6,
-        "ratio": 8.7,
+        "expected": 12.3,
+        "ratio": 17.4,
         "windows_over": 6,
         "negative_share": 0.62,
         "negative_lower": 0.52,
@@ -379,9 +379,9 @@ def _evidence(**change: Any) -> Evidence:
         "window_start": NOW - 12 * MIN,
         "window_end": NOW - 2 * MIN + timedelta(),
         "observed": 214,
-        "expected": 24.6,
-        "lower": 11.2,
-        "upper": 43.9,
+        "expected": 12.3,
+        "lower": 3.9,
+        "upper": 25.8,
         "level": 0.95,
         "count": 231,
         "copies": 17,
@@ -542,9 +542,9 @@ def _alerts(conn: Connection) -> None:
                 "open",
                 None,
                 "firing",
-                "23 authors speak of safety; 214 mentions in 10 minutes, 25 expected",
+                "23 authors speak of safety; 214 mentions in 10 minutes, 12 expected",
             ),
-            (0, "Tocsin", "engine", "page", "firing", "firing", "step 1: Ada Yılmaz"),
+            (0, "Tocsin", "engine", "notice_page", "firing", "firing", "step 1: Ada Yılmaz"),
             (6, "Tocsin", "engine", "raise", "firing", "firing", "SEV2 to SEV1: trigger safety"),
         ),
         start=1,

@@ -1,6 +1,6 @@
 """The page as a person meets it: in Chromium, on a phone and on a laptop, by day and by night, with and without scripts.
 
-TOCSIN_SCREENSHOTS=FOLDER keeps what the pages look like; `make screenshots` puts the README's into docs/images.
+TOCSIN_SCREENSHOTS=FOLDER keeps what every page looks like; `python -m tests.browser.pictures docs/images` makes the README's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from alerts.alert import get
 from tests.browser.house import House, house, served
+from tests.browser.pictures import LARGEST_BYTES, PICTURES, make_pictures
 from tocsin.store import schema as s
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -89,7 +90,7 @@ def test_a_tired_person_signs_in_reads_and_acknowledges_without_scripts(
         sign_in(page, night)
         page.get_by_role("link", name="Orvane baby food").first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Orvane baby food")
-        expect(page.get_by_text("214 mentions, 25 expected").first).to_be_visible()
+        expect(page.get_by_text("214 mentions, 12 expected").first).to_be_visible()
         expect(page.get_by_text("Kuzey Haber").first).to_be_visible()
         button = page.get_by_role("button", name="Acknowledge")
         box = button.bounding_box()
@@ -251,3 +252,14 @@ def test_paper_shows_the_alert_without_the_buttons(chromium: Browser, night: Hou
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         for hidden in page.locator("button").all():
             expect(hidden).to_be_hidden()
+
+
+def test_the_readmes_pictures_can_be_made_and_are_small(chromium: Browser, tmp_path: Path) -> None:
+    made = make_pictures(chromium, tmp_path)
+    assert {one.name for one in made} == set(PICTURES)
+    assert all(5_000 < one.stat().st_size < LARGEST_BYTES for one in made)
+
+
+def test_every_picture_that_the_readme_may_show_is_there() -> None:
+    folder = Path(__file__).parents[2] / "docs" / "images"
+    assert {one.name for one in folder.glob("*.png")} == set(PICTURES)
