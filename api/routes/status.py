@@ -14,7 +14,7 @@ from api.metrics import stream_lag
 from tocsin.core.errors import TocsinError
 from tocsin.definitions import Role, SourceDef
 from tocsin.store import schema as s
-from tocsin.store.defined import listed
+from tocsin.store.defined import Defined, listed
 
 router = APIRouter(prefix="/v1", tags=["status"])
 
@@ -85,10 +85,9 @@ def status(house: InHouse) -> Any:
     now, why = house.now(), []
     with house.store.read() as conn:
         sources = source_statuses(conn, now)
-        parts = [
-            _part(row, now)
-            for row in conn.execute(select(s.health).order_by(s.health.c.component).limit(500))
-        ]
+        told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
+        # A source's own row says what is judged of it here, from the same figures, at the time of asking.
+        parts = [_part(row, now) for row in told if not row.component.startswith("source:")]
         counts = {
             "alerts_open": _count(conn, s.alerts, s.alerts.c.live.is_not(None)),
             "escalations_open": _count(conn, s.escalations, s.escalations.c.closed_at.is_(None)),
@@ -99,7 +98,16 @@ def status(house: InHouse) -> Any:
     except TocsinError as error:
         lag = None
         why.append(str(error))
-    blind = [one["name"] for one in sources if one["state"] in ("silent", "failing")]
+    patience = timedelta(minutes=house.settings.alerting.blind_after_minutes)
+    blind = [
+        one["name"]
+        for one in sources
+        if one["state"] == "silent"
+        or (
+            one["state"] == "failing"
+            and (one["last_success_at"] is None or now - one["last_success_at"] > patience)
+        )
+    ]
     why += [
         f"source {one['name']} is {one['state']}" for one in sources if one["state"] in ("silent", "failing")
     ]
@@ -118,7 +126,7 @@ def status(house: InHouse) -> Any:
 
 def source_statuses(conn: Connection, now: datetime) -> list[dict[str, Any]]:
     """Every source that is defined or was heard, by name, with how it is."""
-    defined = {one.name: one.value for one in listed(conn, SourceDef)}
+    defined = {one.name: one for one in listed(conn, SourceDef)}
     known = {
         row.name: row
         for row in conn.execute(select(s.source_state).order_by(s.source_state.c.name).limit(1000))
@@ -129,15 +137,20 @@ def source_statuses(conn: Connection, now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _source(name: str, defined: SourceDef | None, row: Any, now: datetime) -> dict[str, Any]:
+def _source(name: str, stored: Defined[SourceDef] | None, row: Any, now: datetime) -> dict[str, Any]:
+    defined = stored.value if stored else None
     lag = (now - row.last_event_at).total_seconds() if row is not None and row.last_event_at else None
     every = defined.expected_every_minutes if defined else None
     if defined is not None and not defined.enabled:
         state = "off"
     elif row is not None and row.failures > 0:
         state = "failing"
-    elif every is not None and (lag is None or lag > SILENT_TIMES * every * 60):
-        state = "silent" if row is not None else "never heard"
+    elif (
+        every is not None
+        and stored is not None
+        and _silence(stored, row, now) > SILENT_TIMES * timedelta(minutes=every)
+    ):
+        state = "silent"
     else:
         state = "ok" if row is not None else "never heard"
     return {
@@ -154,6 +167,12 @@ def _source(name: str, defined: SourceDef | None, row: Any, now: datetime) -> di
         "received": row.received if row is not None else 0,
         "rejected": row.rejected if row is not None else 0,
     }
+
+
+def _silence(stored: Defined[SourceDef], row: Any, now: datetime) -> timedelta:
+    """Since its newest mention, or since it was defined where none came yet."""
+    last = row.last_event_at if row is not None else None
+    return now - max(last or stored.created_at, stored.created_at)
 
 
 def _part(row: Any, now: datetime) -> dict[str, Any]:

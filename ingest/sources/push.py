@@ -6,15 +6,17 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Context, Cursor, Fetched
 
 
 class PushSettings(BaseModel):
-    """A pushed source has no settings of its own: its keys are made by `tocsin key create`."""
+    """Its keys are made by `tocsin key create`; `secret` is for a sender that signs instead (Standard Webhooks)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    secret: str | None = Field(default=None, pattern="^(env|file):.")
 
 
 class PushSource:

@@ -504,3 +504,14 @@ def test_the_docs_page_lists_every_operation_and_loads_nothing(world: World) -> 
         for method in item:
             assert f"{method.upper()} {path}" in page
     assert "<script" not in page and "http://" not in page and "https://" not in page
+
+
+def test_a_source_that_never_spoke_is_silent_after_three_times_its_interval(world: World) -> None:
+    admin = world.key(Role.ADMIN)
+    admin.post(
+        "/v1/sources",
+        json={"name": "press", "kind": "feed", "url": "https://x.example", "expected_every_minutes": 5},
+    )
+    assert admin.get("/v1/status").json()["mode"] == "ok"
+    world.scene.clock.advance(timedelta(minutes=16))
+    assert admin.get("/v1/status").json()["why"] == ["source press is silent"]

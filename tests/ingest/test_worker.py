@@ -334,7 +334,7 @@ def test_the_loop_outlives_a_full_stream_and_says_so(house: House) -> None:
             {"kind": "file", "path": "a", "timezone": "Turkey time"},
             "unknown time zone 'Turkey time'; use a name such as",
         ),
-        ({"kind": "push", "key": "a"}, "unknown setting 'key'; a push knows: none"),
+        ({"kind": "push", "key": "a"}, "unknown setting 'key'; a push knows: secret"),
     ],
 )
 def test_a_wrong_definition_names_the_setting_and_the_choices(settings: dict[str, str], says: str) -> None:
