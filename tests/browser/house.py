@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import socket
@@ -33,7 +34,7 @@ class House:
     runtime: Runtime
     store: SqliteStore
     clock: SimulatedClock
-    closing: contextlib.ExitStack
+    loop: asyncio.Runner
     address: str = ""
 
     def signin_token(self, person: str = "p_ada") -> str:
@@ -67,8 +68,8 @@ def house(
     clock = SimulatedClock(NOW)
     runtime = Runtime(Loaded(settings, {}), store, clock, durable=False)
     try:
-        with contextlib.ExitStack() as closing:
-            yield House(create_app(runtime), runtime, store, clock, closing)
+        with asyncio.Runner() as loop:
+            yield House(create_app(runtime), runtime, store, clock, loop)
     finally:
         runtime.close()
 
