@@ -635,3 +635,39 @@ def test_static_files_may_be_kept_because_their_address_names_their_content(nigh
     answer = visitor(night).get(sheet[1])
     assert answer.status_code == 200 and "immutable" in answer.headers["cache-control"]
     assert visitor(night).get("/static/../site.py").status_code == 404
+
+
+STRANGE = ("%00", "%F0%9F%92%A9", "'--", "a" * 3000, "%ED%A0%80", "..%2F..", "<script>")
+
+
+def test_no_address_and_no_form_however_strange_breaks_the_page(night: House) -> None:
+    client = signed_in(night, "p_root")
+    token = CSRF.search(page(client, "/"))
+    assert token
+    for strange in STRANGE:
+        for template in (
+            "/alerts/{}",
+            "/escalations/{}",
+            "/monitors/{}",
+            "/monitors/{}/edit",
+            "/signin/{}",
+            "/links/{}",
+            "/static/{}",
+        ):
+            answer = client.get(template.format(strange))
+            assert 400 <= answer.status_code < 500, (template, strange[:20], answer.status_code)
+            assert "<script>" not in answer.text
+    odd = {
+        "reason": "\x00\ud7ff" * 50,
+        "team": "\x00",
+        "text": "x" * 100_000,
+        "minutes": "²",
+        "severity": "١",
+        "seen": "9" * 30,
+        "decision": "?",
+    }
+    for method, path in PAGES:
+        if method == "POST" and path not in ("/signout", "/signin/{token}", "/links/{token}"):
+            for id in ("al_crisis", "es_pr", "m_lidra", "nope"):
+                answer = client.post(path.replace("{id}", id), data={**odd, "csrf": token[1]})
+                assert answer.status_code < 500, (path, id, answer.text[-300:])
