@@ -1,4 +1,4 @@
-"""`tocsin replay`: recorded mentions through the real pipeline on a simulated clock."""
+"""`tocsin replay` and `tocsin backtest`: recorded or stored mentions through the real pipeline on a simulated clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tocsin.commands.common import Config, Data, StoreUrl, StreamUrl
 
 
 def register(app: typer.Typer) -> None:
-    """Add `replay`."""
+    """Add `replay` and `backtest`."""
 
     @app.command(epilog="Example: tocsin replay --monitors monitors.yaml mentions.jsonl.gz")
     def replay(
@@ -50,3 +50,18 @@ def register(app: typer.Typer) -> None:
         )
         if problems:
             raise typer.Exit(1)
+
+    @app.command(epilog="Example: tocsin backtest acme")
+    def backtest(
+        monitor: Annotated[str, typer.Argument(help="Name or id of the monitor.")],
+        data: Data = None,
+        config: Config = None,
+        store: StoreUrl = None,
+    ) -> None:
+        """Print when a monitor would have fired on the mentions that are stored. Notifies nobody, changes nothing."""
+        from tocsin.backtest import backtest as run
+        from tocsin.wiring import open_runtime
+
+        with open_runtime(config, data, store) as runtime:
+            totals, covered = run(runtime, monitor, typer.echo)
+        typer.echo(f"{len(totals.told)} alerts over {covered}", err=True)

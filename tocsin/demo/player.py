@@ -20,6 +20,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from alerts.notifiers.console import ConsoleNotifier
 from alerts.worker import AlertsWorker
 from api.server import serve
 from processors.ticker import DetectionTicker
@@ -41,7 +42,10 @@ from tocsin.up import free_port_or_say
 from tocsin.wiring import Runtime, open_runtime
 
 WHO = "Elif Karabulak"  # the community manager on call, as whom the demo's link signs in
-WATCHED_SPEED = 180  # how many times faster than real the crisis is played
+WATCHED_SPEED = 150  # how many times faster than real the crisis is played
+CRISIS_BEFORE = timedelta(
+    minutes=40
+)  # its first post, before the clock becomes real: the alert is fresh then
 SCORED = ("firing", "acknowledged", "escalated")
 
 
@@ -83,8 +87,8 @@ class Demo:
             raise self._failure
 
     def _play(self, player: Player, end: datetime) -> None:
-        times = timeline(end)
-        mentions = demo_mentions(end)
+        times = timeline(end, crisis_before=CRISIS_BEFORE)
+        mentions = demo_mentions(end, crisis_before=CRISIS_BEFORE)
         _say(f"playing two weeks of talk about {BRAND}, a bicycle maker that does not exist...")
         started = time.monotonic()
         quiet_until = minute_start(int(times.crisis_at.timestamp()) // 60)
@@ -140,7 +144,7 @@ class Demo:
         works = {
             "processor": StreamProcessor(store, stream, settings, clock).run,
             "detection": DetectionTicker(store, stream, settings, clock).run,
-            "alerts": AlertsWorker(store, settings, clock).run,
+            "alerts": AlertsWorker(store, settings, clock, {"console": ConsoleNotifier()}).run,
             "talk": lambda stop: self._talk(end, stop),
         }
         for name, work in works.items():
@@ -162,7 +166,7 @@ class Demo:
             max_mentions=1,
             clock=self._clock,
         )
-        waiting: Iterator[Mention] = live_mentions(end)
+        waiting: Iterator[Mention] = live_mentions(end, crisis_before=CRISIS_BEFORE)
         for mention in waiting:
             wait = (mention.created_at - self._clock.now()).total_seconds()
             if wait > 0 and stop.wait(wait):

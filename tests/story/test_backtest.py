@@ -1,0 +1,91 @@
+"""A back-test answers on what is stored, changes nothing, and says what it covers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.story.test_replay import tocsin
+from tocsin.backtest import backtest
+from tocsin.core.clock import SimulatedClock
+from tocsin.core.errors import NotFound
+from tocsin.definitions import Monitor
+from tocsin.export import export
+from tocsin.history import import_files
+from tocsin.settings import load
+from tocsin.store import defined
+from tocsin.store.sqlite import SqliteStore
+from tocsin.wiring import Runtime
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NOW = datetime(2026, 3, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    store = SqliteStore(tmp_path / "store.db", durable=False)
+    store.migrate()
+    with store.write() as conn:
+        defined.save(conn, Monitor(name="acme", query="acme"), now=NOW, actor="test")
+    runtime = Runtime(load(environ={"TOCSIN_DATA": str(tmp_path)}), store, SimulatedClock(NOW))
+    yield runtime
+    runtime.close()
+
+
+def test_history_is_taken_in_once_and_alerts_nobody(runtime: Runtime) -> None:
+    first = import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)
+    again = import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)
+    assert (first.stored, first.bad) == (745, 0)
+    assert (again.stored, again.duplicates) == (0, 745)
+    with runtime.store.read() as conn:
+        assert list(export(conn, "alerts")) == list(export(conn, "notices")) == []
+        assert sum(1 for _ in export(conn, "mentions")) == 745
+
+
+def test_a_backtest_finds_what_a_replay_of_the_same_finds_and_changes_nothing(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)
+    with runtime.store.read() as conn:
+        before = [b"".join(export(conn, kind)) for kind in ("mentions", "tallies", "alerts", "notices")]
+    printed: list[str] = []
+    totals, covered = backtest(runtime, "acme", printed.append)
+    with runtime.store.read() as conn:
+        assert [
+            b"".join(export(conn, kind)) for kind in ("mentions", "tallies", "alerts", "notices")
+        ] == before
+    assert len(totals.told) == len(printed) >= 1
+    assert "745 stored mentions from 2026-03-02 to 2026-03-05" in covered
+    monitors = tmp_path / "monitors.yaml"
+    monitors.write_text("monitors:\n  - {name: acme, query: acme}\n")
+    replayed = (
+        tocsin("replay", "--monitors", str(monitors), str(EXAMPLES / "talk.jsonl"))
+        .stdout.decode()
+        .splitlines()
+    )
+    assert [line.split("  ")[0] for line in replayed] == [line.split("  ")[0] for line in printed]
+
+
+def test_an_unknown_monitor_and_an_empty_store_are_said(runtime: Runtime) -> None:
+    with pytest.raises(NotFound, match="known: acme"):
+        backtest(runtime, "acm", print)
+    with pytest.raises(NotFound, match="tocsin import"):
+        backtest(runtime, "acme", print)
+
+
+def test_history_that_is_too_old_or_of_the_future_is_refused_and_counted(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    path = tmp_path / "odd.jsonl"
+    days = itertools.chain(["1970-01-01", "2099-01-01"], [f"2026-03-0{n}" for n in range(1, 4)])
+    path.write_text(
+        "".join(f'{{"id": "{day}", "text": "acme", "created_at": "{day}T10:00:00Z"}}\n' for day in days)
+    )
+    totals = import_files(runtime, [path], source=None, tz=None)
+    assert (totals.stored, totals.bad) == (3, 2)
+    with runtime.store.read() as conn:
+        assert sum(1 for _ in export(conn, "dead-letters")) == 2
