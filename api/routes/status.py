@@ -13,6 +13,7 @@ from api.house import InHouse, Who
 from api.metrics import stream_lag
 from tocsin.core.errors import TocsinError
 from tocsin.definitions import Role, SourceDef
+from tocsin.store import mode as purpose_of_store
 from tocsin.store import schema as s
 from tocsin.store.defined import Defined, listed
 
@@ -56,6 +57,9 @@ class PartStatus(BaseModel):
 class Status(BaseModel):
     mode: Literal["ok", "degraded", "blind"] = Field(description="The worst of what is below.")
     why: list[str] = Field(description="In plain words, why the mode is not ok.")
+    purpose: Literal["live", "replay", "demo"] | None = Field(
+        description="What this store is for; null: nothing ran yet."
+    )
     now: datetime
     stream_lag_records: int | None = Field(description="null: the stream cannot be read.")
     sources: list[SourceStatus]
@@ -84,6 +88,7 @@ def status(house: InHouse) -> Any:
     """What it hears, what it is behind with, and what each part says of itself."""
     now, why = house.now(), []
     with house.store.read() as conn:
+        purpose = purpose_of_store.get(conn, "mode")
         sources = source_statuses(conn, now)
         told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
         # A source's own row says what is judged of it here, from the same figures, at the time of asking.
@@ -116,6 +121,7 @@ def status(house: InHouse) -> Any:
     return {
         "mode": mode,
         "why": why,
+        "purpose": purpose,
         "now": now,
         "stream_lag_records": lag,
         "sources": sources,
