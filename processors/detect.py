@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, func, select, update
 
-from processors.evidence import Copies, Seen, copies_in, look
+from processors.claim import evidence, facts
+from processors.episode import ASIDE_KEPT, Episode, SignalState, after_close, count_over, set_aside
+from processors.evidence import Copies, copies_in, look
 from processors.signals.negativity import Negativity, NegativityState
-from processors.signals.statistics import wilson
-from processors.signals.types import Reading, Sensitivity, WindowCounts, calm
+from processors.signals.types import Reading, Sensitivity, WindowCounts
 from processors.signals.volume import Volume, VolumeState, projected_tenfold
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.core.ids import stable_id
-from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, Facts, encode, fingerprint
+from tocsin.core.signal import NEGATIVITY, VOLUME, encode, fingerprint
 from tocsin.definitions import Monitor
 from tocsin.store import Store
 from tocsin.store import schema as s
@@ -30,25 +31,10 @@ from tocsin.store.defined import Defined
 
 WINDOW = timedelta(minutes=5)
 WINDOW_MINUTES = 5
-CALM_WINDOWS = 6  # closed calm windows in a row that end an episode: half an hour
-ASIDE_KEPT = timedelta(hours=6)  # the longest span a reading looks at
 KINDS = (VOLUME, NEGATIVITY)
-LEAST_SCORED = 10  # scored mentions below which a share says nothing
 
-SignalState = Literal["over", "calm", "set_aside"]
 Counts = tuple[int, int, int]  # mentions, negative, scored
 Tallies = Mapping[str, Mapping[int, Counts]]  # monitor id -> minute -> counts
-
-
-class Episode(msgspec.Struct):
-    """What is going on with one monitor and kind: from the first window that was over until it has calmed."""
-
-    since: datetime | None = None
-    last_over: datetime | None = None  # the newest window that counted as over
-    windows_over: int = 0
-    calm: int = 0
-    told: datetime | None = None  # the newest window that a signal was made for while it was open
-    aside_told: datetime | None = None  # the newest window whose copies, set aside, kept it from being over
 
 
 class KindState(msgspec.Struct):
@@ -215,9 +201,9 @@ class Detection:
                     _reading_row(one, reading, window, now, copies if reading.kind == VOLUME else None)
                 )
         for reading in (volume, share):
-            state: SignalState | None = _after_close(one.episodes[reading.kind], reading)
+            state: SignalState | None = after_close(one.episodes[reading.kind], reading)
             if state is None and reading.kind == VOLUME and copies.aside:
-                state = _set_aside(one.episodes[VOLUME], reading)
+                state = set_aside(one.episodes[VOLUME], reading)
             if state is not None:
                 self._signal(conn, one, state, reading, (volume, share), window, end, now, coverage, copies)
         one.volume_state = one.volume.learn(one.volume_state, window, volume)
@@ -251,7 +237,7 @@ class Detection:
                 episode = one.episodes[reading.kind]
                 if reading.over and (episode.told is None or episode.told < reading.start):
                     episode.told = reading.start
-                    _count_over(episode, reading.start)
+                    count_over(episode, reading.start)
                     one.changed = True
                     self._signal(
                         conn, one, "over", reading, (volume, share), window, end, now, coverage, copies
@@ -304,8 +290,12 @@ class Detection:
         seen = look(conn, one.id, one.defined.value, start, end)
         episode = one.episodes[reading.kind]
         mark = fingerprint(one.id, reading.kind)
-        facts = _facts(one, reading, volume, share, window, seen, episode)
-        evidence = _evidence(one, reading, share, start, end, seen, episode, copies, coverage, self._version)
+        tenfold = reading.kind == VOLUME and projected_tenfold(one.volume_state, window, reading)
+        rule = one.volume.version if reading.kind == VOLUME else one.negativity.version
+        stated = facts(reading, volume, share, window, seen, episode, tenfold)
+        shown = evidence(
+            reading, share, start, end, seen, episode, copies, coverage.missing, rule, self._version
+        )
         self._signals.append(
             {
                 "id": stable_id("sig", mark, window.start.isoformat(), now.isoformat(), state),
@@ -317,8 +307,8 @@ class Detection:
                 "window_end": end,
                 "state": state,
                 "score": reading.score,
-                "facts": encode(facts),
-                "evidence": encode(evidence),
+                "facts": encode(stated),
+                "evidence": encode(shown),
                 "handled_at": None,
                 "published_at": None,
             }
@@ -374,119 +364,6 @@ def _window(counts: Mapping[int, Counts], start: datetime, end: datetime, covera
         negative=sum(c[1] for c in minutes),
         scored=sum(c[2] for c in minutes),
         complete=coverage.complete(start, start + WINDOW),
-    )
-
-
-def _count_over(episode: Episode, start: datetime) -> None:
-    if episode.last_over is None or episode.last_over < start:
-        episode.windows_over += 1
-        episode.last_over = start
-    episode.since = episode.since or start
-    episode.calm = 0
-
-
-def _after_close(episode: Episode, reading: Reading) -> Literal["over", "calm"] | None:
-    """Move the episode on by a closed window; what, if anything, its alert should be told."""
-    if reading.over:
-        _count_over(episode, reading.start)
-        return "over"
-    if episode.since is None:
-        return None
-    if not reading.detail.get("complete", True):
-        return None  # no data is neither over nor calm
-    episode.windows_over = 0
-    episode.calm = episode.calm + 1 if calm(reading) else 0
-    return "calm" if episode.calm >= CALM_WINDOWS else None
-
-
-def _set_aside(episode: Episode, reading: Reading) -> Literal["set_aside"] | None:
-    """Copies alone made this window: said once per episode of them, so that what was kept quiet can be seen."""
-    before, episode.aside_told = episode.aside_told, reading.start
-    if episode.since is not None or (before is not None and reading.start - before < ASIDE_KEPT):
-        return None
-    return "set_aside"
-
-
-def _facts(
-    one: _Monitor,
-    reading: Reading,
-    volume: Reading,
-    share: Reading,
-    window: WindowCounts,
-    seen: Seen,
-    episode: Episode,
-) -> Facts:
-    scored = seen.negative + seen.neutral + seen.positive
-    lower = wilson(seen.negative, scored)[0] if scored else None
-    return Facts(
-        kind=reading.kind,
-        score=reading.score,
-        observed=reading.observed,
-        expected=reading.expected,
-        ratio=float(volume.detail["ratio"]),
-        windows_over=episode.windows_over,
-        learning=reading.state == "learning",
-        complete=window.complete,
-        negative_share=round(seen.negative / scored, 4) if scored else None,
-        negative_lower=round(lower, 4) if lower is not None else None,
-        negative_baseline=round(share.expected, 4),
-        negative_over=share.over or (share.detail["scored"] >= LEAST_SCORED and share.lower > share.expected),
-        influential=seen.influential,
-        networks=len([n for n in seen.networks if n != "unknown"]),
-        networks_heard=seen.networks_heard,
-        tier1=seen.tier1,
-        tenfold=reading.kind == VOLUME and projected_tenfold(one.volume_state, window, reading),
-        triggers=seen.triggers,
-    )
-
-
-def _evidence(
-    one: _Monitor,
-    reading: Reading,
-    share: Reading,
-    start: datetime,
-    end: datetime,
-    seen: Seen,
-    episode: Episode,
-    copies: Copies,
-    coverage: Coverage,
-    version: int,
-) -> Evidence:
-    scored = seen.negative + seen.neutral + seen.positive
-    lower, upper = wilson(seen.negative, scored) if scored else (None, None)
-    return Evidence(
-        rule=one.volume.version if reading.kind == VOLUME else one.negativity.version,
-        baseline=reading.baseline,
-        since=episode.since or reading.start,
-        window_start=start,
-        window_end=end,
-        observed=reading.observed,
-        expected=reading.expected,
-        lower=reading.lower,
-        upper=reading.upper,
-        level=0.95,
-        count=seen.count,
-        copies=copies.aside,
-        copy_groups=copies.groups,
-        authors=seen.authors,
-        reach=seen.reach,
-        negative=seen.negative,
-        neutral=seen.neutral,
-        positive=seen.positive,
-        unscored=seen.unscored,
-        negative_share=round(seen.negative / scored, 4) if scored else None,
-        negative_lower=round(lower, 4) if lower is not None else None,
-        negative_upper=round(upper, 4) if upper is not None else None,
-        negative_baseline=round(share.expected, 4),
-        networks=seen.networks,
-        languages=seen.languages,
-        sources=seen.sources,
-        terms=seen.terms,
-        top=seen.top,
-        triggers=seen.triggers,
-        missing=list(coverage.missing),
-        monitors_version=version,
-        input_digest=seen.digest,
     )
 
 

@@ -12,7 +12,15 @@ from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from tocsin.core.ids import stable_id
 
@@ -56,10 +64,11 @@ class Monitor(Definition):
 
     @field_validator("query")
     @classmethod
-    def _parses(cls, value: str) -> str:
-        from tocsin.query import parse_query
+    def _parses(cls, value: str, info: ValidationInfo) -> str:
+        if not (info.context or {}).get("stored"):  # what is stored was parsed when it came
+            from tocsin.query import parse_query
 
-        parse_query(value)
+            parse_query(value)
         return value
 
     @property
@@ -224,3 +233,8 @@ def known_zone(value: str) -> str:
 def _zones() -> frozenset[str]:
     """Read once: looking through the zone files takes 40 ms, and every definition that is loaded asks."""
     return frozenset(available_timezones())
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # a walk through a folder: once
