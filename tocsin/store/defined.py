@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, update
 
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.ids import stable_id
@@ -40,19 +40,16 @@ def kind_of(model: type[Definition]) -> str:
 
 def listed(conn: Connection, model: type[D]) -> list[Defined[D]]:
     """Every living definition of this kind, by name."""
-    d = s.definitions
-    found = conn.execute(
-        select(d).where(d.c.kind == kind_of(model), d.c.deleted_at.is_(None)).order_by(d.c.name, d.c.id)
-    )
-    return [_loaded(model, row) for row in found]
+    return [_loaded(model, row) for row in conn.execute(_living(model))]
 
 
 def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
     """The living definition with this id or name. Raises `NotFound` with the names there are."""
-    for one in listed(conn, model):
-        if name_or_id in (one.id, one.name):
-            return one
-    known = ", ".join(one.name for one in listed(conn, model)[:20]) or "none yet"
+    d = s.definitions
+    row = conn.execute(_living(model, or_(d.c.id == name_or_id, d.c.name == name_or_id))).first()
+    if row is not None:
+        return _loaded(model, row)
+    known = ", ".join(one.name for one in conn.execute(_living(model).limit(20))) or "none yet"
     raise NotFound(f"no {kind_of(model)} {name_or_id!r}; known: {known}")
 
 
@@ -71,14 +68,15 @@ def save(
     """
     model = type(value)
     kind, d = kind_of(model), s.definitions
-    by_name = next((one for one in listed(conn, model) if one.name == value.name), None)
+    row = conn.execute(_living(model, d.c.name == value.name)).first()
+    by_name = None if row is None else _loaded(model, row)
     present = by_name if id is None else find(conn, model, id)
     if by_name is not None and present is not None and by_name.id != present.id:
         raise Conflict(f"the name {value.name!r} belongs to another {kind}")
     body = value.model_dump(mode="json")
     if present is None:
-        count = conn.execute(select(d.c.id).where(d.c.kind == kind)).all()
-        new_id = stable_id(kind.replace("_", ""), value.name, len(count))
+        count = conn.execute(select(func.count()).select_from(d).where(d.c.kind == kind)).scalar_one()
+        new_id = stable_id(kind.replace("_", ""), value.name, count)
         conn.execute(
             insert(d).values(
                 kind=kind,
@@ -146,6 +144,15 @@ def history(conn: Connection, kind: str, id: str) -> Iterator[tuple[int, datetim
     v = s.definition_versions
     for row in conn.execute(select(v).where(v.c.kind == kind, v.c.id == id).order_by(v.c.version)):
         yield row.version, row.at, row.actor, row.definition
+
+
+def _living(model: type[Definition], *where: ColumnElement[bool]) -> Select[Any]:
+    d = s.definitions
+    return (
+        select(d)
+        .where(d.c.kind == kind_of(model), d.c.deleted_at.is_(None), *where)
+        .order_by(d.c.name, d.c.id)
+    )
 
 
 def _loaded(model: type[D], row: object) -> Defined[D]:
