@@ -20,6 +20,9 @@ from tocsin.store.defined import Defined, listed
 router = APIRouter(prefix="/v1", tags=["status"])
 
 SILENT_TIMES = 3  # a source silent for so many times its expected interval is blind
+# Without these nothing is heard or judged; without the others it is, but nobody is told or nobody checks.
+SENSES = ("ingest", "processors", "detection")
+PARTS = (*SENSES, "alerts", "auditor")
 STALE = timedelta(minutes=2)  # a part that has not spoken for longer counts as gone
 
 
@@ -116,8 +119,12 @@ def status(house: InHouse) -> Any:
     why += [
         f"source {one['name']} is {one['state']}" for one in sources if one["state"] in ("silent", "failing")
     ]
-    why += [f"{one['component']} is {one['state']}" for one in parts if one["state"] != "ok"]
-    mode = "blind" if blind or any(one["state"] == "blind" for one in parts) else "degraded" if why else "ok"
+    states = {one["component"]: one["state"] for one in parts}
+    if purpose in (None, "live"):  # a replay or the demo has no parts that run for ever
+        why += [f"{name} has never run here" for name in PARTS if name not in states]
+        blind += [name for name in SENSES if states.get(name) in (None, "gone", "failed")]
+    why += [f"{name} is {state}" for name, state in states.items() if state != "ok"]
+    mode = "blind" if blind or "blind" in states.values() else "degraded" if why else "ok"
     return {
         "mode": mode,
         "why": why,

@@ -481,9 +481,11 @@ def test_status_says_what_is_wrong_in_plain_words(world: World) -> None:
     admin = world.key(Role.ADMIN)
     admin.post("/v1/sources", json={"name": "shop", "kind": "push", "expected_every_minutes": 5})
     admin.post("/v1/mentions?source=shop", json=mention("a", world.now))
+    world.every_part_runs()
     told = admin.get("/v1/status").json()
     assert (told["mode"], told["stream_lag_records"]) == ("ok", 1)
     world.scene.clock.advance(timedelta(minutes=16))
+    world.every_part_runs()
     told = admin.get("/v1/status").json()
     assert told["mode"] == "blind"
     assert told["why"] == ["source shop is silent"]
@@ -512,6 +514,20 @@ def test_a_source_that_never_spoke_is_silent_after_three_times_its_interval(worl
         "/v1/sources",
         json={"name": "press", "kind": "feed", "url": "https://x.example", "expected_every_minutes": 5},
     )
+    world.every_part_runs()
     assert admin.get("/v1/status").json()["mode"] == "ok"
     world.scene.clock.advance(timedelta(minutes=16))
+    world.every_part_runs()
     assert admin.get("/v1/status").json()["why"] == ["source press is silent"]
+
+
+def test_status_is_never_calm_while_nothing_listens(world: World) -> None:
+    viewer = world.key(Role.VIEWER)
+    fresh = viewer.get("/v1/status").json()
+    assert fresh["mode"] == "blind"
+    assert "processors has never run here" in fresh["why"]
+    world.every_part_runs()
+    world.scene.clock.advance(timedelta(minutes=3))
+    told = viewer.get("/v1/status").json()
+    assert told["mode"] == "blind"
+    assert "detection is gone" in told["why"]

@@ -16,6 +16,7 @@ from sqlalchemy import func, insert, select
 from api.app import create_app
 from api.doors.keys import create_key
 from api.doors.sessions import COOKIE, Session, open_session
+from api.routes.status import PARTS
 from tests.alerts.scene import Scene
 from tocsin.core.clock import Clock, minute_of
 from tocsin.core.sketch import hash64, signed64, sketch
@@ -201,6 +202,12 @@ class World:
                 "negative": counts["negative"],
             }
             self.scene.store.add(conn, s.tally_parts, [part], ("count", "negative"))
+
+    def every_part_runs(self) -> None:
+        """As if ingest, processors, detection, alerts and the auditor had just reported."""
+        with self.scene.write() as conn:
+            rows = [{"component": name, "at": self.now, "state": "ok", "detail": {}} for name in PARTS]
+            self.scene.store.put(conn, s.health, rows)
 
     def with_settings(self, **changes: Any) -> FastAPI:
         """Another app over the same engines, with other settings."""
