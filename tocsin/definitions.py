@@ -233,8 +233,3 @@ def known_zone(value: str) -> str:
 def _zones() -> frozenset[str]:
     """Read once: looking through the zone files takes 40 ms, and every definition that is loaded asks."""
     return frozenset(available_timezones())
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())  # a walk through a folder: once
