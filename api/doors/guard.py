@@ -49,7 +49,7 @@ class Guard:
         _not_too_often(house, principal, request)
         scope["state"]["principal"] = principal
         if scope["method"] not in SAFE:
-            receive = await _really_you(request, receive, principal)
+            receive = await _really_you(request, receive, principal, house, rule)
         if not passes(rule, principal, request):
             raise _refusal(rule, principal)
         await self.app(scope, receive, send)
@@ -105,8 +105,11 @@ def on_this_machine(request: Request) -> bool:
         return False
 
 
-def own_origin(request: Request) -> bool:
-    """Whether a browser says that this request comes from our own page. Without any word of it, it is no browser's."""
+def own_origin(request: Request, public_url: str | None = None) -> bool:
+    """Whether a browser says that this request comes from our own page. Without any word of it, it is no browser's.
+
+    A proxy may have rewritten the Host, so the origin of `public_url` is ours too.
+    """
     site = request.headers.get("sec-fetch-site")
     if site is not None and site not in ("same-origin", "none"):
         return False
@@ -115,7 +118,11 @@ def own_origin(request: Request) -> bool:
         return True
     if origin == "null":
         return site == "same-origin"
-    return urlsplit(origin).netloc.lower() == request.headers.get("host", "").lower()
+    given = urlsplit(origin)
+    public = urlsplit(public_url or "")
+    if public.netloc and (given.scheme, given.netloc.lower()) == (public.scheme, public.netloc.lower()):
+        return True
+    return given.netloc.lower() == request.headers.get("host", "").lower()
 
 
 def _identify(request: Request, house: House) -> Principal | None:
@@ -147,14 +154,15 @@ def _not_too_often(house: House, principal: Principal | None, request: Request) 
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
 
 
-async def _really_you(request: Request, receive: Receive, principal: Principal | None) -> Receive:
+async def _really_you(
+    request: Request, receive: Receive, principal: Principal | None, house: House, rule: Rule
+) -> Receive:
     """Refuse what another site makes a browser send; read a form, and hand its bytes on as if they were unread."""
     if principal is not None and principal.kind == "key":
         return receive
-    if not own_origin(request):
-        raise Problem(
-            403, "other-origin", "this came from another site's page; open Tocsin's own page and try again"
-        )
+    if not own_origin(request, house.settings.api.public_url):
+        detail = "this came from another site's page; open Tocsin's own page and try again"
+        raise Problem(403, "other-origin", detail)
     form: list[tuple[str, str]] = []
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
         body = await _bounded(receive)
@@ -170,7 +178,7 @@ async def _really_you(request: Request, receive: Receive, principal: Principal |
         lists.setdefault(name, []).append(value)
     request.scope["state"]["form"] = dict(form)
     request.scope["state"]["form_lists"] = lists
-    if principal is not None:
+    if principal is not None and rule.door != "open":  # on an open route the link itself is the secret
         given = request.headers.get("x-csrf-token") or dict(form).get("csrf")
         if not right_csrf(principal, given):
             raise Problem(403, "csrf", "the form is not from this session; load the page again and repeat it")

@@ -185,6 +185,33 @@ def test_what_another_site_makes_a_browser_send_is_refused(world: World, headers
     assert answer.json()["type"] == "urn:tocsin:problem:other-origin"
 
 
+def test_the_public_address_is_our_own_origin_also_behind_a_proxy(world: World) -> None:
+    browser, session = world.session("ada")
+    app = world.with_settings(api=Api(public_url="https://tocsin.example"))
+    headers = {**browser.headers, "X-CSRF-Token": session.csrf, "Origin": "https://tocsin.example"}
+    proxied = Client(app, headers, HERE, world.runner)
+    assert proxied.post("/v1/monitors/preview", json={"query": "lumo"}).status_code == 200
+    proxied.headers["Origin"] = "http://tocsin.example"
+    assert proxied.post("/v1/monitors/preview", json={"query": "lumo"}).status_code == 403
+
+
+def test_a_notices_link_works_for_who_is_signed_in_too_but_not_from_another_site(world: World) -> None:
+    world.scene.over()
+    browser, _ = world.session("ben")
+    with world.scene.write() as conn:
+        token = make_action_link(
+            conn,
+            alert_id=world.scene.alert().id,
+            person_id=person(world, "ada"),
+            action="acknowledge",
+            now=world.now,
+        )
+    assert browser.post(f"/links/{token}", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert world.scene.alert().status == "firing"
+    assert browser.post(f"/links/{token}").status_code == 200
+    assert world.scene.alert().acknowledged_by == "ada"
+
+
 def test_a_session_ends_by_time_by_signing_out_and_with_its_person(world: World) -> None:
     browser, session = world.session("ada", hours=1)
     other, _ = world.session("ada", hours=9)
