@@ -32,17 +32,17 @@ Key = tuple[str, str]
 _CHUNK = 800  # values in one IN list: well under every engine's limit
 
 
-@dataclass(frozen=True, slots=True)
 class Version:
     """One version of a mention as it came: `monitors` are those it matches, none for an edit that matches nothing."""
 
-    mention: Mention
-    partition: int
-    monitors: tuple[str, ...]
+    __slots__ = ("key", "mention", "monitors", "partition", "rank")
 
-    @property
-    def rank(self) -> tuple[datetime, str]:
-        return self.mention.version_rank
+    def __init__(self, mention: Mention, partition: int, monitors: tuple[str, ...]) -> None:
+        self.mention = mention
+        self.partition = partition
+        self.monitors = monitors
+        self.key = mention.key
+        self.rank = mention.version_rank  # a hash over the text: taken once
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +91,14 @@ class _Known:
 def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) -> Batch:
     """Decode and match. Lines that are no mentions are set aside with their place; the rest goes on."""
     batch = Batch(records=len(records))
+    in_sample = _Sample(sample_rate)
     for record in records:
         mentions = _decoded(record, batch)
         batch.mentions += len(mentions)
         for mention, monitors in zip(mentions, matcher.match_many(mentions, mention_language), strict=True):
             if monitors or mention.edited_at is not None:
                 batch.versions.append(Version(mention, record.partition, monitors))
-            elif _in_sample(mention, sample_rate):
+            elif in_sample(mention):
                 batch.sampled.append(mention)
     return batch
 
@@ -112,17 +113,17 @@ class Writer:
 
     def understand(self, batch: Batch) -> Prepared:
         """Score what is new in this batch. Only the partitions' owner may call it: it reads what is there already."""
-        keys = {version.mention.key for version in batch.versions}
+        keys = {version.key for version in batch.versions}
         with self._store.read() as conn:
-            known = _known(conn, keys)
-        fresh = [v for v in _distinct(batch.versions) if _is_news(v, known.get(v.mention.key))]
+            known = _known(self._store, conn, keys)
+        fresh = [v for v in _distinct(batch.versions) if _is_news(v, known.get(v.key))]
         matched = [v for v in fresh if v.monitors]
         understood = self._understander.understand([v.mention for v in matched])
         return Prepared(
             batch=batch,
             known=known,
             fresh=fresh,
-            understood={(v.mention.key, v.rank): u for v, u in zip(matched, understood, strict=True)},
+            understood={(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)},
         )
 
     def write(self, conn: Connection, prepared: Prepared, now: datetime) -> Outcome:
@@ -184,7 +185,7 @@ class _Plan:
         self.contributions: list[Contribution] = []
         by_key: dict[Key, list[Version]] = {}
         for version in prepared.fresh:
-            by_key.setdefault(version.mention.key, []).append(version)
+            by_key.setdefault(version.key, []).append(version)
         for key, versions in by_key.items():
             known = prepared.known.get(key)
             created_at = known.created_at if known else min(v.mention.created_at for v in versions)
@@ -200,7 +201,9 @@ class _Plan:
                 self.replaced.append(key)
             self.current.append((winner, created_at))
             if winner.monitors:
-                mention = msgspec.structs.replace(winner.mention, created_at=created_at)
+                mention = winner.mention
+                if mention.created_at != created_at:
+                    mention = msgspec.structs.replace(mention, created_at=created_at)
                 self.contributions += contributions(
                     mention, prepared.understood[key, winner.rank], winner.monitors, winner.partition
                 )
@@ -221,18 +224,25 @@ def _decoded(record: Record, batch: Batch) -> list[Mention]:
         return good
 
 
-def _in_sample(mention: Mention, rate: float) -> bool:
-    if rate <= 0.0:
-        return False
-    # Salted, so that it does not follow the partition, which is a hash of the same two.
-    return (
-        zlib.crc32(mention.id.encode("utf-8", "surrogatepass"), zlib.crc32(mention.source.encode()))
-        < rate * 2**32
-    )
+class _Sample:
+    """Whether a mention that matches nothing is kept for a while. It is asked about nearly every mention of a firehose."""
+
+    def __init__(self, rate: float) -> None:
+        self._below = rate * 2**32
+        self._sources: dict[str, int] = {}
+
+    def __call__(self, mention: Mention) -> bool:
+        if self._below <= 0.0:
+            return False
+        salt = self._sources.get(mention.source)
+        if salt is None:
+            salt = self._sources[mention.source] = zlib.crc32(mention.source.encode())
+        # Salted, so that it does not follow the partition, which is a hash of the same two.
+        return zlib.crc32(mention.id.encode("utf-8", "surrogatepass"), salt) < self._below
 
 
 def _distinct(versions: Iterable[Version]) -> list[Version]:
-    return list({(v.mention.key, v.rank): v for v in reversed(list(versions))}.values())[::-1]
+    return list({(v.key, v.rank): v for v in reversed(list(versions))}.values())[::-1]
 
 
 def _is_news(version: Version, known: _Known | None) -> bool:
@@ -243,15 +253,12 @@ def _is_news(version: Version, known: _Known | None) -> bool:
     return bool(version.monitors) or version.rank > known.rank
 
 
-def _known(conn: Connection, keys: set[Key]) -> dict[Key, _Known]:
-    found: dict[Key, _Known] = {}
-    t = s.seen
-    for source, ids in _by_source(keys).items():
-        for chunk in _chunks(sorted(ids)):
-            query = select(t.c.id, t.c.created_at, t.c.rank_at, t.c.hash, t.c.matched)
-            for row in conn.execute(query.where(t.c.source == source, t.c.id.in_(chunk))):
-                found[source, row.id] = _Known(row.created_at, (row.rank_at, row.hash), row.matched)
-    return found
+def _known(store: Store, conn: Connection, keys: set[Key]) -> dict[Key, _Known]:
+    found = store.fetch(conn, s.seen, keys, ["created_at", "rank_at", "hash", "matched"])
+    return {
+        (source, id): _Known(created_at, (rank_at, hash), matched)
+        for (source, id), (created_at, rank_at, hash, matched) in found.items()
+    }
 
 
 def _contributions_of(conn: Connection, keys: Sequence[Key]) -> list[Contribution]:
@@ -300,7 +307,7 @@ def _store_mentions(store: Store, conn: Connection, plan: _Plan, prepared: Prepa
         conn,
         s.mentions,
         [
-            _mention_row(v.mention, created_at, prepared.understood[v.mention.key, v.rank])
+            _mention_row(v, created_at, prepared.understood[v.key, v.rank])
             for v, created_at in plan.current
             if v.monitors
         ],
@@ -327,9 +334,9 @@ def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
     """A repeat with larger figures: not an edit, the largest is kept."""
     figures: dict[tuple[Key, str], dict[str, int]] = {}
     for version in prepared.batch.versions:
-        if version.mention.engagement is None or version.mention.key not in prepared.known:
+        if version.mention.engagement is None or version.key not in prepared.known:
             continue
-        best = figures.setdefault((version.mention.key, version.rank[1]), {})
+        best = figures.setdefault((version.key, version.rank[1]), {})
         for name, value in msgspec.structs.asdict(version.mention.engagement).items():
             if value is not None:
                 best[name] = max(best.get(name, 0), value)
@@ -361,14 +368,7 @@ def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, in
     if not deltas:
         return
     t = s.tallies
-    stored: dict[tuple[str, int, int], bytes] = {}
-    for (monitor, partition), minutes in _minutes(deltas).items():
-        for chunk in _chunks(sorted(minutes)):
-            query = select(t.c.minute, t.c.authors).where(
-                t.c.monitor_id == monitor, t.c.partition == partition, t.c.minute.in_(chunk)
-            )
-            for row in conn.execute(query):
-                stored[monitor, row.minute, partition] = row.authors
+    stored = {key: authors for key, (authors,) in store.fetch(conn, t, deltas, ["authors"]).items()}
     rows, parts = [], []
     for key, delta in deltas.items():
         here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
@@ -443,14 +443,15 @@ def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Con
     return late
 
 
-def _mention_row(mention: Mention, created_at: datetime, understood: Understood) -> dict[str, Any]:
+def _mention_row(version: Version, created_at: datetime, understood: Understood) -> dict[str, Any]:
+    mention = version.mention
     author, engagement = mention.author, mention.engagement
     return {
         "source": mention.source,
         "id": mention.id,
         "created_at": created_at,
         "edited_at": mention.edited_at,
-        "hash": mention.content_hash,
+        "hash": version.rank[1],
         "text": mention.text,
         "title": mention.title,
         "network": mention.network,
@@ -498,13 +499,6 @@ def _by_source(keys: Iterable[Key]) -> dict[str, set[str]]:
     grouped: dict[str, set[str]] = {}
     for source, id in keys:
         grouped.setdefault(source, set()).add(id)
-    return grouped
-
-
-def _minutes(deltas: Iterable[tuple[str, int, int]]) -> dict[tuple[str, int], set[int]]:
-    grouped: dict[tuple[str, int], set[int]] = {}
-    for monitor, minute, partition in deltas:
-        grouped.setdefault((monitor, partition), set()).add(minute)
     return grouped
 
 

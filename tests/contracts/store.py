@@ -91,6 +91,27 @@ def test_add_sums_the_named_columns_and_leaves_the_rest(make_store: MakeStore) -
     assert [(r.count, r.reach, r.authors) for r in rows] == [(7, 8, b""), (1, 0, b"")]
 
 
+def test_fetch_finds_rows_by_key_as_they_went_in(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.tallies, [tally(1, 5, authors=b"xy"), tally(2, 1)])
+        store.put(conn, s.health, [{"component": "x", "at": NOW, "state": "ok", "detail": {"a": "ş"}}])
+        assert store.fetch(
+            conn, s.tallies, {("m", 1, 0), ("m", 3, 0), ("n", 1, 0)}, ["count", "authors"]
+        ) == {("m", 1, 0): (5, b"xy")}
+        assert store.fetch(conn, s.health, [("x",)], ["detail", "at"]) == {("x",): ({"a": "ş"}, NOW)}
+        assert store.fetch(conn, s.health, [], ["at"]) == {}
+
+
+def test_a_row_that_lacks_a_column_gets_its_default(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.insert_new(conn, s.source_state, [{"name": "feed"}, {"name": "other"}])
+        store.put(conn, s.source_state, [{"name": "feed", "received": 4}])
+        rows = conn.execute(select(s.source_state).order_by(s.source_state.c.name)).all()
+    assert [(r.name, r.failures, r.received) for r in rows] == [("feed", 0, 4), ("other", 0, 0)]
+
+
 def test_two_claimers_never_get_the_same_row(make_store: MakeStore) -> None:
     store, other = make_store(), make_store()
     with store.write() as conn:

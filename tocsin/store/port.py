@@ -6,7 +6,7 @@ transaction begins, and the few statements that differ. `tests/contracts/store.p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -41,6 +41,12 @@ class Store(Protocol):
 
     def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
         """Insert, or where the primary key is there already add `columns` to the stored numbers (others stay)."""
+        ...
+
+    def fetch(
+        self, conn: Connection, table: Table, keys: Collection[tuple[Any, ...]], columns: Sequence[str]
+    ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """By primary key (its values in the table's order), the values of `columns` of the rows that are there, in bulk."""
         ...
 
     def claim(

@@ -1,0 +1,103 @@
+"""Many rows at once, as SQL text and tuples that a driver takes and gives as they are.
+
+SQLAlchemy's own way makes a dictionary of parameters per row and builds a statement per call, which costs several times what
+SQLite takes to store or find the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Table, bindparam, select
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+
+Convert = Callable[[Any], Any]
+
+
+class Bulk:
+    """A written-out insert: `sql`, and for each of its parameters the column and what makes the driver's value of ours."""
+
+    __slots__ = ("_columns", "_constants", "sql")
+
+    def __init__(
+        self, sql: str, columns: Sequence[tuple[str, Convert | None]], constants: Mapping[str, Any]
+    ) -> None:
+        self.sql = sql
+        self._columns = columns
+        self._constants = constants
+
+    @classmethod
+    def of(cls, dialect: Dialect, table: Table, names: Sequence[str], statement: Insert) -> Bulk:
+        """The insert for rows that give `names`; columns that they leave out get their default. Positional dialects only.
+
+        Raises `KeyError` for a name that is no column.
+        """
+        constants = {
+            column.name: column.default.arg
+            for column in table.columns
+            if column.name not in names and isinstance(column.default, ScalarElementColumnDefault)
+        }
+        compiled = statement.compile(dialect=dialect, column_keys=[*names, *constants])
+        columns = [
+            (name, _bind(dialect, table.c[name])) for name in getattr(compiled, "positiontup", None) or ()
+        ]
+        if {name for name, _ in columns} != {*names, *constants}:
+            unknown = ", ".join(sorted({*names} - {name for name, _ in columns}))
+            raise KeyError(f"{table.name} has no column {unknown}")
+        return cls(compiled.string, columns, constants)
+
+    def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+        """The rows as the driver takes them. Raises `KeyError` when a row leaves out what the first one gave."""
+        values: list[Sequence[Any]] = []
+        for name, convert in self._columns:
+            if name in self._constants:
+                column: list[Any] = [self._constants[name]] * len(rows)
+            else:
+                column = [row[name] for row in rows]
+            values.append(column if convert is None else list(map(convert, column)))
+        return list(zip(*values, strict=True))
+
+
+class Lookup:
+    """A written-out look for one row by its primary key: `sql`, its parameters, and our values of what is found."""
+
+    __slots__ = ("_binds", "_results", "sql")
+
+    def __init__(
+        self, sql: str, binds: Sequence[tuple[int, Convert | None]], results: Sequence[Convert | None]
+    ) -> None:
+        self.sql = sql
+        self._binds = binds
+        self._results = results
+
+    @classmethod
+    def of(cls, dialect: Dialect, table: Table, columns: Sequence[str]) -> Lookup:
+        """The look for `columns` of `table`. Positional dialects only; raises `KeyError` for a name that is no column."""
+        wanted = [table.c[name] for name in columns]
+        key = list(table.primary_key)
+        query = select(*wanted).where(*(column == bindparam(column.name) for column in key))
+        compiled = query.compile(dialect=dialect)
+        places = {column.name: (place, _bind(dialect, column)) for place, column in enumerate(key)}
+        return cls(
+            compiled.string,
+            [places[name] for name in getattr(compiled, "positiontup", None) or ()],
+            [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in wanted],
+        )
+
+    def parameters(self, key: Sequence[Any]) -> tuple[Any, ...]:
+        """One key, its values in the order of the table's primary key, as the driver takes it."""
+        return tuple(key[at] if convert is None else convert(key[at]) for at, convert in self._binds)
+
+    def values(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """One row as the driver gave it."""
+        return tuple(
+            value if convert is None else convert(value)
+            for value, convert in zip(row, self._results, strict=True)
+        )
+
+
+def _bind(dialect: Dialect, column: Column[Any]) -> Convert | None:
+    return column.type.dialect_impl(dialect).bind_processor(dialect)
