@@ -205,8 +205,8 @@ class _CheckedBackend(httpcore.NetworkBackend):
     def connect_unix_socket(
         self,
         path: str,  # noqa: ARG002  # the port's; refused whatever it is
-        timeout: float | None = None,  # noqa: ARG002
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002  # likewise
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002  # likewise
     ) -> httpcore.NetworkStream:
         raise WrongInput("a socket file is no target")
 

@@ -153,7 +153,7 @@ def key_revoke(
 def user_create(
     name: str = typer.Argument(..., help="The person's name."),
     role: str = typer.Option("viewer", "--role", help="viewer, community_manager, pr, legal or admin."),
-    email: str | None = typer.Option(None, "--email"),
+    email: str | None = typer.Option(None, "--email", help="Where mail reaches them."),
     timezone: str = typer.Option("UTC", "--timezone", help="Such as Europe/Istanbul."),
     config: Config = None,
     data: Data = None,

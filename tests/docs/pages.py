@@ -1,0 +1,64 @@
+"""The documentation as the tests read it: every Markdown page, its fenced blocks, links, tables and marked lists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language (may be empty) and its lines."""
+
+    page: str
+    language: str
+    lines: tuple[str, ...]
+
+
+@cache
+def files() -> tuple[str, ...]:
+    """Every file of the project, as a path from its root: what git tracks, and what is new and not ignored."""
+    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
+    return tuple(sorted(name for name in listed.splitlines() if (ROOT / name).is_file()))
+
+
+@cache
+def pages() -> tuple[str, ...]:
+    return tuple(name for name in files() if name.endswith(".md"))
+
+
+@cache
+def text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def blocks(page: str) -> Iterator[Block]:
+    for language, body in re.findall(r"^```(\w*)\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE):
+        yield Block(page, language, tuple(body.splitlines()))
+
+
+def prose(page: str) -> str:
+    """The page without its fenced blocks."""
+    return re.sub(r"^```.*?^```", "", text(page), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as hosts of git repositories make them."""
+    found = set()
+    for heading in re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE):
+        plain = re.sub(r"[^\w\- ]", "", heading.lower())
+        found.add(plain.replace(" ", "-"))
+    return found
+
+
+def marked(page: str, name: str) -> str:
+    """What stands between `<!-- list: NAME -->` and `<!-- end -->`."""
+    found = re.search(rf"<!-- list: {re.escape(name)} -->\n(.*?)<!-- end -->", text(page), re.DOTALL)
+    assert found is not None, f"{page} has no list {name!r}"
+    return found[1]

@@ -1,0 +1,99 @@
+"""docs/architecture.md is true to the code: tables, files, imports, and what it says is not there yet."""
+
+from __future__ import annotations
+
+import ast
+import re
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT, files, marked, prose, text
+from tocsin.core.errors import WrongInput
+from tocsin.store import open_store
+from tocsin.store.schema import metadata
+from tocsin.stream import open_stream
+
+PAGE = "docs/architecture.md"
+SERVICES = ("alerts", "api", "ingest", "processors")
+
+
+def tables_by_group() -> str:
+    """The table of tables, made from the headings and definitions of `tocsin/store/schema.py`, in their order."""
+    groups: dict[str, list[str]] = {}
+    group = ""
+    for line in text("tocsin/store/schema.py").splitlines():
+        if heading := re.match(r"# -- (.+?) -+$", line):
+            group = heading[1]
+        elif table := re.match(r"(\w+) = _?[tT]able\(", line):
+            groups.setdefault(group, []).append(table[1])
+    assert sorted(chain.from_iterable(groups.values())) == sorted(metadata.tables)
+    rows = [f"| {name} | {', '.join(f'`{table}`' for table in tables)} |" for name, tables in groups.items()]
+    return "\n".join(["| group | tables |", "|---|---|", *rows]) + "\n"
+
+
+def test_the_tables_of_the_store_are_those_of_the_schema() -> None:
+    assert marked(PAGE, "tables") == tables_by_group()
+
+
+def imports_a_service(path: str) -> bool:
+    for node in ast.walk(ast.parse(text(path))):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if any(name.split(".")[0] in SERVICES for name in names):
+            return True
+    return False
+
+
+def test_the_modules_of_the_kernel_that_import_services_are_the_listed_ones() -> None:
+    kernel = [path for path in files() if path.startswith("tocsin/") and path.endswith(".py")]
+    importing = [path for path in kernel if imports_a_service(path)]
+    assert marked(PAGE, "kernel modules that import services") == "".join(
+        f"- `{path}`\n" for path in importing
+    )
+
+
+def test_every_file_and_folder_that_the_page_names_is_there() -> None:
+    named = set(re.findall(r"`((?:tocsin|ingest|processors|alerts|api|tests)/[\w/.]*)`", prose(PAGE)))
+    assert len(named) > 30
+    # In the wheel alone.
+    assert {name for name in named if not (ROOT / name).exists()} == {"tocsin/_services/"}
+
+
+def test_every_file_in_the_drawn_line_is_there() -> None:
+    (drawn,) = re.findall(r"```\n( files, feeds.*?)```", text(PAGE), re.DOTALL)
+    named = re.findall(r"\b((?:tocsin|ingest|processors|alerts|api)/[\w/]+\.py)\b", drawn)
+    assert len(named) > 12
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_place_where_something_is_registered_is_there() -> None:
+    table = text(PAGE).split("## Adding to it")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| \w+ \| .*? \| (.*? in `[\w/.]+\.py`.*?) \|", table, re.MULTILINE)
+    assert len(rows) >= 6
+    for row in rows:
+        names, _, rest = row.partition(" in `")
+        source = text(rest.partition("`")[0])
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"\b{name}\b", source), (name, row)
+
+
+def test_the_engines_that_the_page_calls_missing_are_refused_in_words(tmp_path: Path) -> None:
+    assert "engines for Apache Kafka and PostgreSQL are not there yet" in prose(PAGE)
+    with pytest.raises(WrongInput, match="known: sqlite"):
+        open_stream("kafka://127.0.0.1:9092", tmp_path)
+    with pytest.raises(WrongInput, match="known: sqlite"):
+        open_store("postgresql://127.0.0.1/tocsin", tmp_path)
+
+
+def test_the_plugin_door_that_the_page_calls_missing_is_missing() -> None:
+    missing = text(PAGE).split("## What is missing")[1]
+    assert "`tocsin.plugin`" in missing
+    assert "tocsin/plugin.py" not in files()
+    assert "Migrations" in missing
+    assert not any(
+        re.search(r"^\s*(import|from) alembic\b", text(name), re.M)
+        for name in files()
+        if name.endswith(".py")
+    )

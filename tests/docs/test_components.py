@@ -1,0 +1,79 @@
+"""Whatever is registered has its word in its page: sources, signals, scorers, notifiers, suppressions, routes, metrics, roles."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from alerts.notifiers.registry import KINDS as NOTIFIERS
+from alerts.suppression.order import ORDER
+from api.doors.rules import API, AROUND, PAGES
+from api.metrics import NAMES
+from ingest.kinds import KINDS as SOURCES
+from processors.detect import KINDS as SIGNALS
+from processors.understand import default_scorers
+from tests.docs.pages import text
+from tocsin.roles import ROLES
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_every_kind_of_source_has_its_section(kind: str) -> None:
+    assert f"\n### {kind}\n" in text("docs/sources.md")
+
+
+@pytest.mark.parametrize("kind", SIGNALS)
+def test_every_signal_has_its_section(kind: str) -> None:
+    assert f"\n## {kind.capitalize()}\n" in text("docs/detection.md")
+
+
+@pytest.mark.parametrize("model", [scorer.model for scorer in default_scorers()])
+def test_every_scorer_and_its_model_are_named(model: str) -> None:
+    assert f"`{model}`" in text("docs/understanding.md")
+
+
+@pytest.mark.parametrize("kind", NOTIFIERS)
+def test_every_notifier_is_named(kind: str) -> None:
+    assert re.search(rf"\b{kind}\b", text("docs/alerting.md"))
+
+
+@pytest.mark.parametrize("name", [judge.__name__ for judge in ORDER])
+def test_every_suppression_is_named(name: str) -> None:
+    assert f"| {name} |" in text("docs/alerting.md")
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in API}))
+def test_every_part_of_every_route_is_named(path: str) -> None:
+    page = text("docs/api.md")
+    words = [part for part in path.split("/") if part and part != "v1" and not part.startswith("{")]
+    missing = [
+        word for word in words if not re.search(rf"\b{word.replace('-', '[ -]')}\b", page, re.IGNORECASE)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in AROUND}))
+def test_every_route_outside_v1_is_named(path: str) -> None:
+    assert f"`{path}`" in text("docs/api.md")
+
+
+@pytest.mark.parametrize(
+    "path", sorted({path for method, path in PAGES if method == "GET" and path != "/static"})
+)
+def test_every_address_of_the_page_is_named(path: str) -> None:
+    assert f"`{path}`" in text("docs/page.md")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_metric_is_explained(name: str) -> None:
+    assert f"| `{name}` | {NAMES[name]} |" in text("docs/api.md")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_of_a_process_is_in_the_architecture(role: str) -> None:
+    table = text("docs/architecture.md").split("## Processes and roles")[1].split("\n## ")[0]
+    assert re.search(rf"\b{role}\b", table)
+
+
+def test_the_registers_that_this_file_walks_are_not_empty() -> None:
+    assert all(map(len, (SOURCES, SIGNALS, NOTIFIERS, ORDER, API, AROUND, PAGES, NAMES, ROLES)))
