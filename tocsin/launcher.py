@@ -8,7 +8,10 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # loaded when the command line is built, not before
+    import typer
 
 SERVICES = Path(__file__).parent / "_services"
 COMMANDS = (
@@ -30,8 +33,7 @@ COMMANDS = (
 
 def main() -> None:
     """Run the command line; exits 0 done, 1 the work found a problem, 2 wrong use or input, 130 interrupted."""
-    if SERVICES.is_dir():  # installed from a wheel: the four folders live inside the package there
-        sys.path.insert(0, str(SERVICES))
+    find_services()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         _run()
@@ -43,10 +45,15 @@ def main() -> None:
         sys.exit(0)
 
 
-def _run() -> None:
-    import typer
+def find_services() -> None:
+    """Make the four folders importable where they live inside the package: in an installation from a wheel."""
+    if SERVICES.is_dir() and str(SERVICES) not in sys.path:
+        sys.path.insert(0, str(SERVICES))
 
-    from tocsin.core.errors import TocsinError
+
+def build_app() -> typer.Typer:
+    """The whole command line, not yet run: every command of `COMMANDS` and the options of all."""
+    import typer
 
     app = typer.Typer(
         name="tocsin",
@@ -59,6 +66,15 @@ def _run() -> None:
     for name in COMMANDS:
         importlib.import_module(f"tocsin.commands.{name}").register(app)
     _global_options(app)
+    return app
+
+
+def _run() -> None:
+    import typer
+
+    from tocsin.core.errors import TocsinError
+
+    app = build_app()
     try:
         status = app(standalone_mode=False)
         if isinstance(status, int) and status:  # how typer hands an Exit on
@@ -90,12 +106,10 @@ def _usage_error() -> type[Any]:
     return base
 
 
-def _global_options(app: object) -> None:
+def _global_options(app: typer.Typer) -> None:
     import typer
 
     from tocsin.version import __version__
-
-    assert isinstance(app, typer.Typer)
 
     def version(value: bool) -> None:
         if value:
@@ -112,6 +126,8 @@ def _global_options(app: object) -> None:
         from tocsin.logs import set_up
 
         set_up(log_level)
+        if log_level is not None:  # for the settings, and for the processes that this one starts
+            os.environ["TOCSIN_LOG_LEVEL"] = log_level.lower()
 
 
 def _say(message: str) -> None:

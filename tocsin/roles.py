@@ -28,14 +28,21 @@ log = structlog.get_logger()
 ROLES = ("ingest", "processors", "alerts", "api", "auditor")
 PROCESSES: tuple[tuple[str, ...], ...] = (("ingest", "processors"), ("alerts", "api"), ("auditor",))
 STOP_WITHIN_S = 8.0
-RESTART_AFTER_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # a child that dies again at once is started ever more slowly
+RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # a child that dies again at once is started ever more slowly
 STEADY_S = 60.0
+ORPHANS_END_WITHIN_S = STOP_WITHIN_S + 4
 
 Worker = Callable[[threading.Event], None]
 
 
-def run_roles(runtime: Runtime, roles: Sequence[str], stop: threading.Event) -> None:
-    """Run these roles, each in a thread, until `stop` is set. When one fails the others are stopped and its error is raised."""
+def run_roles(
+    runtime: Runtime, roles: Sequence[str], stop: threading.Event, parent: int | None = None
+) -> None:
+    """Run these roles, each in a thread, until `stop` is set or Ctrl-C. When one fails the others are stopped and its error
+    is raised.
+
+    `parent` is the process of the `tocsin up` that started this one: when it is gone, killed perhaps, this ends too.
+    """
     for role in roles:
         if role not in ROLES:
             raise WrongInput(f"unknown role {role!r}; known: {', '.join(ROLES)}")
@@ -56,8 +63,13 @@ def run_roles(runtime: Runtime, roles: Sequence[str], stop: threading.Event) -> 
     threads = [threading.Thread(target=watched, args=pair, name=pair[0], daemon=True) for pair in workers]
     for thread in threads:
         thread.start()
-    while not stop.wait(0.5):
-        pass
+    try:
+        while not stop.wait(0.5):
+            if parent is not None and os.getppid() != parent:
+                log.error("the tocsin up that started this is gone", roles=list(roles), was=parent)
+                stop.set()
+    except KeyboardInterrupt:
+        stop.set()
     deadline = time.monotonic() + STOP_WITHIN_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
@@ -95,36 +107,62 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
 
 
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold the data folder. Raises `WrongInput` where another `tocsin up` has it; a dead one's hold is gone with it."""
+def only_one(folder: Path) -> Iterator[int]:
+    """Hold the data folder; yields the hold, a file handle. Raises `WrongInput` where another `tocsin up` has it.
+
+    The hold ends with the last process that shares it. What a killed one left behind ends by itself, and is waited for.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    hold = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(handle, 32, 0).decode().strip() or "?"
-            raise WrongInput(
-                f"another tocsin up (process {holder}) already runs on {folder}: stop it first, or name another --data"
-            ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
+        deadline = time.monotonic() + ORPHANS_END_WITHIN_S
+        while not _held(hold):
+            holder = os.pread(hold, 32, 0).decode(errors="replace").strip()
+            if _alive(holder) or time.monotonic() > deadline:
+                raise WrongInput(
+                    f"another tocsin up (process {holder or '?'}) already runs on {folder}: stop it first, or name another --data"
+                )
+            time.sleep(0.1)
+        os.ftruncate(hold, 0)
+        os.pwrite(hold, str(os.getpid()).encode(), 0)
+        yield hold
     finally:
-        os.close(handle)
+        os.close(hold)
+
+
+def _held(hold: int) -> bool:
+    try:
+        fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True  # somebody's, or not written yet: not ours to wait for
+    return True
 
 
 class Supervisor:
     """Keeps the processes of `tocsin up` alive: one that dies is started again, all are stopped together."""
 
-    def __init__(self, options: Sequence[str]) -> None:
+    def __init__(self, options: Sequence[str], hold: int) -> None:
         self._options = list(options)
+        self._hold = hold
         self._children: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
         self._started: dict[tuple[str, ...], float] = {}
         self._deaths: dict[tuple[str, ...], int] = {}
 
-    def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. Raises `TocsinError` when a process says that its settings or input are wrong (exit 2)."""
+    def run(self, stop: threading.Event, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Until `stop` is set; `meanwhile` is called at every look.
+
+        Raises `TocsinError` when a process says that its settings or input are wrong (exit 2).
+        """
         due = dict.fromkeys(PROCESSES, 0.0)
         try:
             while not stop.is_set():
@@ -135,25 +173,31 @@ class Supervisor:
                         self._start(roles)
                     elif child is not None and child.poll() is not None:
                         due[roles] = now + self._died(roles, child.returncode)
-                stop.wait(0.3)
+                meanwhile()
+                stop.wait(0.2)
         finally:
             self._stop()
 
     def _start(self, roles: tuple[str, ...]) -> None:
         self._started[roles] = time.monotonic()
         # A group of its own: Ctrl-C reaches us alone, and we stop the others in order.
-        self._children[roles] = subprocess.Popen(  # noqa: S603  # our own program, our own options
-            [sys.executable, "-m", "tocsin", "run", *roles, *self._options], start_new_session=True
+        child = subprocess.Popen(  # noqa: S603  # our own program, our own options
+            [sys.executable, "-m", "tocsin", "run", *roles, "--parent", str(os.getpid()), *self._options],
+            start_new_session=True,
+            pass_fds=(self._hold,),
         )
+        self._children[roles] = child
+        log.info("a process was started", roles=list(roles), process=child.pid)
 
     def _died(self, roles: tuple[str, ...], status: int) -> float:
         del self._children[roles]
         if status == WrongInput.exit_code:
             raise TocsinError(f"{' and '.join(roles)} cannot run; the reason is above")
         steady = time.monotonic() - self._started[roles] > STEADY_S
-        self._deaths[roles] = 0 if steady else self._deaths.get(roles, 0) + 1
-        wait = RESTART_AFTER_S[min(self._deaths[roles], len(RESTART_AFTER_S) - 1)]
-        log.error("a process ended and is started again", roles=roles, status=status, after_s=wait)
+        deaths = 0 if steady else self._deaths.get(roles, 0)
+        self._deaths[roles] = deaths + 1
+        wait = RESTART_AFTER_S[min(deaths, len(RESTART_AFTER_S) - 1)]
+        log.error("a process ended and is started again", roles=list(roles), status=status, after_s=wait)
         return wait
 
     def _stop(self) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -11,8 +14,9 @@ from sqlalchemy import Connection, select
 from tocsin.commands.access import who_signs_in
 from tocsin.core.errors import WrongInput
 from tocsin.links import make_signin_link, page_address, signin_path
+from tocsin.logs import set_up
 from tocsin.roles import Supervisor, only_one
-from tocsin.settings import Api
+from tocsin.settings import Api, Settings
 from tocsin.store import mode
 from tocsin.store import schema as s
 from tocsin.wiring import Runtime, open_runtime
@@ -29,15 +33,16 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
     stop = threading.Event()
     with open_runtime(config, data, store, stream) as runtime:
         settings = runtime.settings
-        with only_one(settings.data):
+        set_up(settings.log_level)
+        with only_one(settings.data) as hold:
             free_port_or_say(settings.api)
             with runtime.store.write() as conn:
                 mode.claim_mode(conn, "live")
             runtime.stream.end_offsets("mentions")
-            _greet(runtime)
+            greeting = _Greeting(settings, _greeting(runtime))
             runtime.close()
             try:
-                Supervisor(options).run(stop)
+                Supervisor(options, hold).run(stop, greeting.once_it_answers)
             except KeyboardInterrupt:
                 stop.set()
                 _say("stopped")
@@ -45,27 +50,39 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
 
 def free_port_or_say(api: Api) -> None:
     """Raises `WrongInput` where something else listens on the port already, or the address is not of this machine."""
+    if api.port == 0:
+        raise WrongInput("api.port = 0: links in notices need a port that stays; name one")
     from api.server import listen
 
     listen(api).close()
 
 
-def _greet(runtime: Runtime) -> None:
-    """Say where the page is and how to get in; a sign-in link as long as nobody has ever signed in."""
-    _say(f"the page: {page_address(runtime.settings)}/")
+class _Greeting:
+    """Said once, when the page answers: an address that refuses its first visitor makes a poor start."""
+
+    def __init__(self, settings: Settings, lines: Sequence[str]) -> None:
+        self._api = settings.api
+        self._lines = list(lines)
+
+    def once_it_answers(self) -> None:
+        if not self._lines:
+            return
+        with contextlib.suppress(OSError), socket.create_connection((self._api.host, self._api.port), 0.2):
+            for line in self._lines:
+                _say(line)
+            self._lines = []
+
+
+def _greeting(runtime: Runtime) -> list[str]:
+    """Where the page is and how to get in; with a sign-in link as long as nobody has ever signed in."""
+    lines = [f"the page: {page_address(runtime.settings)}/"]
     with runtime.store.write() as conn:
-        link = (
-            None
-            if conn.execute(select(s.sessions.c.person_id).limit(1)).first()
-            else _first_link(conn, runtime)
-        )
-    if link is not None:
-        _say(f"sign in within 15 minutes: {link}")
-    else:
-        _say("a new sign-in link: tocsin signin")
+        nobody_yet = conn.execute(select(s.sessions.c.person_id).limit(1)).first() is None
+        link = _first_link(conn, runtime) if nobody_yet else None
+    lines.append(f"sign in within 15 minutes: {link}" if link else "a new sign-in link: tocsin signin")
     if runtime.settings.api.public_url is None:
-        _say("links in notices work on this machine only, until api.public_url is set")
-    _say("what works and what does not: tocsin doctor. Ctrl-C ends it.")
+        lines.append("links in notices work on this machine only, until api.public_url is set")
+    return [*lines, "what works and what does not: tocsin doctor. Ctrl-C ends it."]
 
 
 def _first_link(conn: Connection, runtime: Runtime) -> str | None:

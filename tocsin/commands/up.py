@@ -17,10 +17,8 @@ def register(app: typer.Typer) -> None:
         config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None
     ) -> None:
         """Run everything on one machine until Ctrl-C: ingest, processors, alerts, the page, the auditor."""
-        from tocsin.logs import set_up
         from tocsin.up import up as run
 
-        set_up("info")
         run(config, data, store, stream)
 
     @app.command(
@@ -35,6 +33,9 @@ def register(app: typer.Typer) -> None:
         data: Data = None,
         store: StoreUrl = None,
         stream: StreamUrl = None,
+        parent: Annotated[
+            int | None, typer.Option("--parent", hidden=True, help="End when this process is gone.")
+        ] = None,
     ) -> None:
         """Run one role (or several in one process) until Ctrl-C."""
         import threading
@@ -43,11 +44,6 @@ def register(app: typer.Typer) -> None:
         from tocsin.roles import run_roles
         from tocsin.wiring import open_runtime
 
-        set_up("info")
-        stop = threading.Event()
         with open_runtime(config, data, store, stream) as runtime:
-            try:
-                run_roles(runtime, roles, stop)
-            except KeyboardInterrupt:
-                stop.set()
-                raise
+            set_up(runtime.settings.log_level)
+            run_roles(runtime, roles, threading.Event(), parent)
