@@ -11,9 +11,10 @@ import pytest
 
 from tests.docs.pages import ROOT, files, marked, prose, text
 from tocsin.core.errors import WrongInput
-from tocsin.store import open_store
+from tocsin.store import Store, open_store
 from tocsin.store.schema import metadata
-from tocsin.stream import open_stream
+from tocsin.stream import Stream, open_stream
+from tocsin.stream.port import Consumer
 
 PAGE = "docs/architecture.md"
 SERVICES = ("alerts", "api", "ingest", "processors")
@@ -77,6 +78,16 @@ def test_every_place_where_something_is_registered_is_there() -> None:
         source = text(rest.partition("`")[0])
         for name in re.findall(r"`(\w+)`", names):
             assert re.search(rf"\b{name}\b", source), (name, row)
+
+
+@pytest.mark.parametrize("port", [Store, Stream, Consumer])
+def test_every_method_of_a_port_is_named(port: type) -> None:
+    section = text(PAGE).split("## Ports and engines")[1].split("\n## ")[0]
+    methods = {
+        name for name in vars(port) if not name.startswith("_") and name not in ("close", "url", "cluster")
+    }
+    assert len(methods) > 3
+    assert {name for name in methods if f"`{name}`" not in section} == set()
 
 
 def test_the_engines_that_the_page_calls_missing_are_refused_in_words(tmp_path: Path) -> None:
