@@ -356,7 +356,9 @@ def _fresh(defined: Defined[Monitor]) -> _Monitor:
 
 def _window(counts: Mapping[int, Counts], start: datetime, end: datetime, coverage: Coverage) -> WindowCounts:
     first = minute_of(start)
-    minutes = [counts[m] for m in range(first, first + (end - start) // MINUTE) if m in counts]
+    # Rounded up: the minute that is still filling counts with what it has, or a crisis waits for its end.
+    upto = first - (start - end) // MINUTE
+    minutes = [counts[m] for m in range(first, upto) if m in counts]
     return WindowCounts(
         start=start,
         length=WINDOW,
