@@ -8,7 +8,7 @@ it is an edit: then it leaves its identity, so that an older version that comes 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -88,10 +88,30 @@ class _Known:
     matched: bool
 
 
+def read_batches(
+    records: Iterable[Record], matcher: Matcher, sample_rate: float, most_rows: int
+) -> Iterator[tuple[list[Record], Batch]]:
+    """The records in batches that end with the record in which `most_rows` mentions to be stored are reached."""
+    taken, batch, in_sample = list[Record](), Batch(), _Sample(sample_rate)
+    for record in records:
+        taken.append(record)
+        _read(batch, (record,), matcher, in_sample)
+        if len(batch.versions) + len(batch.sampled) >= most_rows:
+            yield taken, batch
+            taken, batch = [], Batch()
+    if taken:
+        yield taken, batch
+
+
 def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) -> Batch:
     """Decode and match. Lines that are no mentions are set aside with their place; the rest goes on."""
-    batch = Batch(records=len(records))
-    in_sample = _Sample(sample_rate)
+    batch = Batch()
+    _read(batch, records, matcher, _Sample(sample_rate))
+    return batch
+
+
+def _read(batch: Batch, records: Sequence[Record], matcher: Matcher, in_sample: _Sample) -> None:
+    batch.records += len(records)
     for record in records:
         mentions = _decoded(record, batch)
         batch.mentions += len(mentions)
@@ -100,7 +120,6 @@ def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) 
                 batch.versions.append(Version(mention, record.partition, monitors))
             elif in_sample(mention):
                 batch.sampled.append(mention)
-    return batch
 
 
 class Writer:
@@ -119,22 +138,31 @@ class Writer:
         fresh = [v for v in _distinct(batch.versions) if _is_news(v, known.get(v.key))]
         matched = [v for v in fresh if v.monitors]
         understood = self._understander.understand([v.mention for v in matched])
+        plan = _Plan(fresh, known, {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)})
         return Prepared(
             batch=batch,
             known=known,
             fresh=fresh,
-            understood={(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)},
+            plan=plan,
+            rows=_Rows(
+                seen=[_seen_row(v, created_at) for v, created_at, _ in plan.current],
+                mentions=[_mention_row(v, at, said) for v, at, said in plan.current if said is not None],
+                matches=[msgspec.structs.asdict(one) for one in plan.contributions],
+                samples=[_sample_row(mention, self._sample_rate) for mention in batch.sampled],
+            ),
+            deltas=summed((one, 1) for one in plan.contributions),
         )
 
     def write(self, conn: Connection, prepared: Prepared, now: datetime) -> Outcome:
-        """Everything derived from the batch, inside the caller's transaction (which has advanced the offsets first)."""
-        plan = _Plan(prepared)
-        stale = _contributions_of(conn, plan.replaced)
-        signed = [(one, -1) for one in stale] + [(one, 1) for one in plan.contributions]
-        _store_mentions(self._store, conn, plan, prepared)
-        _store_matches(self._store, conn, plan)
-        _store_tallies(self._store, conn, summed(signed))
-        late = _store_amendments(self._store, conn, signed)
+        """Everything derived from the batch, inside the caller's transaction (which has advanced the offsets first). Once."""
+        plan, rows = prepared.plan, prepared.rows
+        taken_back = [(one, -1) for one in _contributions_of(conn, plan.replaced)]
+        _store_mentions(self._store, conn, plan, rows)
+        _raise_engagement(conn, prepared)
+        _store_matches(self._store, conn, plan, rows)
+        _store_tallies(self._store, conn, summed(taken_back, prepared.deltas))
+        late = _store_amendments(self._store, conn, taken_back + [(one, 1) for one in plan.contributions])
+        self._store.insert_new(conn, s.samples, rows.samples)
         for bad in prepared.batch.bad:
             record_dead_letter(
                 conn,
@@ -148,9 +176,6 @@ class Writer:
                 offset=bad.record.offset,
                 position=bad.position,
             )
-        self._store.insert_new(
-            conn, s.samples, [_sample_row(m, self._sample_rate) for m in prepared.batch.sampled]
-        )
         return Outcome(
             mentions=prepared.batch.mentions,
             matched=sum(1 for v in prepared.batch.versions if v.monitors),
@@ -163,34 +188,52 @@ class Writer:
 
 
 @dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of a batch that do not depend on what is stored: made before the transaction, to keep it short."""
+
+    seen: list[dict[str, Any]]
+    mentions: list[dict[str, Any]]
+    matches: list[dict[str, Any]]
+    samples: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch with its scores, ready to be written."""
+    """A batch, understood, ready to be written."""
 
     batch: Batch
     known: Mapping[Key, _Known]
     fresh: Sequence[Version]
-    understood: Mapping[tuple[Key, tuple[datetime, str]], Understood]
+    plan: _Plan
+    rows: _Rows
+    deltas: dict[tuple[str, int, int], TallyDelta]
 
 
 class _Plan:
     """Which version of each mention is current after the batch, and what that changes. No I/O."""
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(
+        self,
+        fresh: Iterable[Version],
+        known_by_key: Mapping[Key, _Known],
+        understood: Mapping[tuple[Key, tuple[datetime, str]], Understood],
+    ) -> None:
         self.new: list[Version] = []  # identities never seen before
-        self.current: list[
-            tuple[Version, datetime]
-        ] = []  # to become the current version; with the fixed created_at
+        # To become the current version, with the created_at that stays; what it says is None where it matches nothing.
+        self.current: list[tuple[Version, datetime, Understood | None]] = []
         self.older: list[Version] = []  # matched versions that are not the current one
         self.replaced: list[Key] = []  # identities whose stored current version gives way
         self.contributions: list[Contribution] = []
         by_key: dict[Key, list[Version]] = {}
-        for version in prepared.fresh:
+        for version in fresh:
             by_key.setdefault(version.key, []).append(version)
         for key, versions in by_key.items():
-            known = prepared.known.get(key)
+            known = known_by_key.get(key)
+            winner = versions[0]
+            if len(versions) > 1:
+                winner = max(versions, key=lambda v: v.rank)
+                self.older += [v for v in versions if v is not winner and v.monitors]
             created_at = known.created_at if known else min(v.mention.created_at for v in versions)
-            winner = max(versions, key=lambda v: v.rank)
-            self.older += [v for v in versions if v is not winner and v.monitors]
             if known is not None and known.rank >= winner.rank:
                 if winner.monitors:
                     self.older.append(winner)
@@ -199,14 +242,13 @@ class _Plan:
                 self.new.append(winner)
             else:
                 self.replaced.append(key)
-            self.current.append((winner, created_at))
-            if winner.monitors:
+            said = understood[key, winner.rank] if winner.monitors else None
+            self.current.append((winner, created_at, said))
+            if said is not None:
                 mention = winner.mention
                 if mention.created_at != created_at:
                     mention = msgspec.structs.replace(mention, created_at=created_at)
-                self.contributions += contributions(
-                    mention, prepared.understood[key, winner.rank], winner.monitors, winner.partition
-                )
+                self.contributions += contributions(mention, said, winner.monitors, winner.partition)
 
 
 def _decoded(record: Record, batch: Batch) -> list[Mention]:
@@ -271,7 +313,7 @@ def _contributions_of(conn: Connection, keys: Sequence[Key]) -> list[Contributio
     return found
 
 
-def _store_mentions(store: Store, conn: Connection, plan: _Plan, prepared: Prepared) -> None:
+def _store_mentions(store: Store, conn: Connection, plan: _Plan, rows: _Rows) -> None:
     demoted = _stored_versions(conn, plan.replaced)
     for source, ids in _by_source(plan.replaced).items():
         for chunk in _chunks(sorted(ids)):
@@ -288,31 +330,8 @@ def _store_mentions(store: Store, conn: Connection, plan: _Plan, prepared: Prepa
         for v in plan.older
     ]
     store.insert_new(conn, s.mention_versions, older)
-    store.put(
-        conn,
-        s.seen,
-        [
-            {
-                "source": v.mention.source,
-                "id": v.mention.id,
-                "created_at": created_at,
-                "rank_at": v.rank[0],
-                "hash": v.rank[1],
-                "matched": bool(v.monitors),
-            }
-            for v, created_at in plan.current
-        ],
-    )
-    store.insert_new(
-        conn,
-        s.mentions,
-        [
-            _mention_row(v, created_at, prepared.understood[v.key, v.rank])
-            for v, created_at in plan.current
-            if v.monitors
-        ],
-    )
-    _raise_engagement(conn, prepared)
+    store.put(conn, s.seen, rows.seen)
+    store.insert_new(conn, s.mentions, rows.mentions)
 
 
 def _stored_versions(conn: Connection, keys: Sequence[Key]) -> list[dict[str, Any]]:
@@ -356,12 +375,12 @@ def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
             )
 
 
-def _store_matches(store: Store, conn: Connection, plan: _Plan) -> None:
+def _store_matches(store: Store, conn: Connection, plan: _Plan, rows: _Rows) -> None:
     t = s.matches
     for source, ids in _by_source(plan.replaced).items():
         for chunk in _chunks(sorted(ids)):
             conn.execute(delete(t).where(t.c.source == source, t.c.id.in_(chunk)))
-    store.insert_new(conn, t, [msgspec.structs.asdict(one) for one in plan.contributions])
+    store.insert_new(conn, t, rows.matches)
 
 
 def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, int, int], TallyDelta]) -> None:
@@ -441,6 +460,17 @@ def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Con
         late += sign > 0
     store.add(conn, s.amendments, list(rows.values()), ["count", "negative", "scored"])
     return late
+
+
+def _seen_row(version: Version, created_at: datetime) -> dict[str, Any]:
+    return {
+        "source": version.mention.source,
+        "id": version.mention.id,
+        "created_at": created_at,
+        "rank_at": version.rank[0],
+        "hash": version.rank[1],
+        "matched": bool(version.monitors),
+    }
 
 
 def _mention_row(version: Version, created_at: datetime, understood: Understood) -> dict[str, Any]:

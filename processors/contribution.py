@@ -97,9 +97,14 @@ def contributions(
     ]
 
 
-def summed(signed: Iterable[tuple[Contribution, int]]) -> dict[tuple[str, int, int], TallyDelta]:
-    """Deltas by (monitor, minute, partition); `+1` adds a contribution, `-1` takes it back after an edit."""
-    deltas: dict[tuple[str, int, int], TallyDelta] = {}
+def summed(
+    signed: Iterable[tuple[Contribution, int]], onto: dict[tuple[str, int, int], TallyDelta] | None = None
+) -> dict[tuple[str, int, int], TallyDelta]:
+    """Deltas by (monitor, minute, partition); `+1` adds a contribution, `-1` takes it back after an edit.
+
+    With `onto` they are added to those, which are returned.
+    """
+    deltas = {} if onto is None else onto
     for one, sign in signed:
         key = (one.monitor_id, one.minute, one.partition)
         delta = deltas.get(key)

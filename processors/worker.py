@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from processors.batch import Outcome, Prepared, Writer, read_batch
+from processors.batch import Outcome, Prepared, Writer, read_batches
 from processors.understand import Understander, default_scorers
 from processors.watch import Watched, watched
 from tocsin.core.clock import Clock
@@ -32,6 +32,9 @@ log = structlog.get_logger()
 GROUP = "processors"
 POLL = timedelta(milliseconds=200)
 BATCH_BYTES = 2 * 1024 * 1024
+MOST_ROWS = (
+    250  # mentions to be stored after which a transaction ends: people's decisions wait for the same lock
+)
 RETRY = timedelta(seconds=1)
 FAR_BEHIND = 1000  # records waiting from which on it is said
 TRIM_EVERY = timedelta(seconds=30)
@@ -151,14 +154,16 @@ class StreamProcessor:
         try:
             with self._store.read() as conn:
                 self._watched = watched(conn, self._watched)
-            batch = read_batch(records, self._watched.matcher, self._settings.retention.sample_rate)
-            outcome, positions = self._commit(records, self._writer.understand(batch))
+            for taken, batch in read_batches(
+                records, self._watched.matcher, self._settings.retention.sample_rate, MOST_ROWS
+            ):
+                outcome, positions = self._commit(taken, self._writer.understand(batch))
+                self._positions |= positions
+                for name, count in asdict(outcome).items():
+                    setattr(self._totals, name, getattr(self._totals, name) + count)
+                self.on_batch(outcome)
         finally:
             gc.enable()
-        self._positions |= positions
-        for name, count in asdict(outcome).items():
-            setattr(self._totals, name, getattr(self._totals, name) + count)
-        self.on_batch(outcome)
         return len(records)
 
     def _commit(self, records: Iterable[Record], prepared: Prepared) -> tuple[Outcome, dict[int, Position]]:
