@@ -9,6 +9,10 @@ two people
 - where only one network is heard, two of them cannot be asked for, and being alone is no proof either: there
 SEV2 needs an
   outlet of the first rank or being on course for tenfold;
+- a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
+- a monitor in its first week that had heard fewer than a hundred mentions before does not know what is normal
+(`thin`): it may
+  have begun to listen just now. It is a SEV4 that says so, unless a trigger, a well-known author or a first-rank outlet speaks;
 - a rise of negativity without a volume of twice the expected is SEV3 at most, triggers aside;
 - a worsening is a run of readings none of which falls under nine tenths of the peak, still growing after 30
 minutes;
@@ -30,6 +34,9 @@ CLEARLY_OVER: Final = 3.0
 AT_ONCE: Final = 6.0
 TWICE: Final = 2.0
 TRIGGER_AUTHORS: Final = 3
+TRIGGER_SHARE: Final = (
+    0.02  # of the voices of its hour: among a thousand happy people somebody always says "lawsuit"
+)
 WORSENING: Final = timedelta(minutes=30)
 HOLDS: Final = 0.9  # of the peak: a reading above is still part of a worsening
 
@@ -100,25 +107,42 @@ def _twofold(case: Case) -> bool:
 
 
 def _most_said(case: Case) -> int:
-    return max(case.facts.triggers.values(), default=0)
+    """How many people say the most frequent trigger; none where they are lost among the voices."""
+    said = max(case.facts.triggers.values(), default=0)
+    return said if said >= TRIGGER_SHARE * case.facts.voices else 0
+
+
+def _known(case: Case) -> bool:
+    return not case.facts.thin
 
 
 RULES: Final[tuple[Rule, ...]] = (
     Rule(4, "clearly over expected in two windows", None, lambda c: _spike(c) and c.facts.windows_over >= 2),
     Rule(4, "far over expected at once", None, lambda c: _spike(c) and c.facts.score >= AT_ONCE),
     Rule(4, "a trigger was said", None, lambda c: _most_said(c) >= 1),
+    Rule(4, "little was heard before: this may be normal", 4, lambda c: c.facts.thin),
     Rule(3, "a source is not heard", None, lambda c: c.facts.kind == BLIND),
-    Rule(3, "share of negatives over its baseline", 4, lambda c: c.facts.negative_over and c.facts.complete),
+    Rule(
+        3,
+        "share of negatives over its baseline",
+        4,
+        lambda c: _known(c) and c.facts.negative_over and c.facts.complete,
+    ),
     Rule(3, "an influential author is in it", 4, lambda c: c.facts.influential),
     Rule(3, "a trigger within a spike", 4, lambda c: _most_said(c) >= 1 and _spike(c)),
     Rule(
         2,
         "on two networks",
         3,
-        lambda c: _twofold(c) and c.facts.networks_heard > 1 and c.facts.networks >= 2,
+        lambda c: _known(c) and _twofold(c) and c.facts.networks_heard > 1 and c.facts.networks >= 2,
     ),
     Rule(2, "an outlet of the first rank is in it", 3, lambda c: _twofold(c) and c.facts.tier1),
-    Rule(2, "on course for tenfold within six hours", 3, lambda c: _twofold(c) and c.facts.tenfold),
+    Rule(
+        2,
+        "on course for tenfold within six hours",
+        3,
+        lambda c: _known(c) and _twofold(c) and c.facts.tenfold,
+    ),
     Rule(1, "a trigger said by three or more people", None, lambda c: _most_said(c) >= TRIGGER_AUTHORS),
     Rule(1, "a trigger within an escalated spike", 2, lambda c: _most_said(c) >= 1),
     Rule(1, "escalated and worsening for 30 minutes", 2, lambda c: c.worsening_for >= WORSENING),

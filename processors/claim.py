@@ -23,6 +23,7 @@ def facts(
     seen: Seen,
     episode: Episode,
     tenfold: bool,
+    thin: bool,
 ) -> Facts:
     """`reading` is the one that speaks; `volume` and `share` are both of this window."""
     scored = seen.negative + seen.neutral + seen.positive
@@ -46,6 +47,8 @@ def facts(
         tier1=seen.tier1,
         tenfold=tenfold,
         triggers=seen.triggers,
+        voices=seen.voices,
+        thin=thin,
     )
 
 

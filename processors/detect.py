@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select, update
 
 from processors.claim import evidence, facts
 from processors.episode import ASIDE_KEPT, Episode, SignalState, after_close, count_over, set_aside
-from processors.evidence import Copies, copies_in, look
+from processors.evidence import Copies, copies_in, is_thin, look
 from processors.signals.negativity import Negativity, NegativityState
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from processors.signals.volume import Volume, VolumeState, projected_tenfold
@@ -292,7 +292,8 @@ class Detection:
         mark = fingerprint(one.id, reading.kind)
         tenfold = reading.kind == VOLUME and projected_tenfold(one.volume_state, window, reading)
         rule = one.volume.version if reading.kind == VOLUME else one.negativity.version
-        stated = facts(reading, volume, share, window, seen, episode, tenfold)
+        thin = is_thin(conn, one.id, episode.since or reading.start)
+        stated = facts(reading, volume, share, window, seen, episode, tenfold, thin)
         shown = evidence(
             reading, share, start, end, seen, episode, copies, coverage.missing, rule, self._version
         )

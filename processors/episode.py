@@ -43,7 +43,6 @@ def after_close(episode: Episode, reading: Reading) -> Literal["over", "calm"] |
         return None
     if not reading.detail.get("complete", True):
         return None  # no data is neither over nor calm
-    episode.windows_over = 0
     episode.calm = episode.calm + 1 if calm(reading) else 0
     return "calm" if episode.calm >= CALM_WINDOWS else None
 

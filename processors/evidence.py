@@ -19,6 +19,8 @@ COPIES_FROM = 5  # as many posts of one text, none of them a repost, are a copy-
 TOP = 5
 TRIGGER_SPAN = timedelta(hours=1)
 HEARD_SPAN = timedelta(days=14)
+YOUNG = timedelta(days=7)
+THIN = 100  # mentions before which a young monitor does not know what is normal
 TERM_TEXTS = 400  # texts read on either side when rising terms are sought
 
 
@@ -48,6 +50,7 @@ class Seen:
     influential: bool
     tier1: bool
     triggers: dict[str, int]
+    voices: int
     terms: list[tuple[str, int]]
     top: list[TopMention]
     digest: str
@@ -71,14 +74,7 @@ def look(conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, e
     within = _within(monitor_id, start, end)
     counted = conn.execute(select(m.c.label, func.count()).where(within).group_by(m.c.label))
     labels: dict[str, int] = {label: count for label, count in counted}  # noqa: C416  # rows, as pairs
-    # A bystander is one author however often; a mention without an author counts as one of its own.
-    authors, anonymous, reach = conn.execute(
-        select(
-            func.count(m.c.author.distinct()),
-            func.coalesce(func.sum(case((m.c.author.is_(None), 1), else_=0)), 0),
-            func.coalesce(func.sum(m.c.reach), 0),
-        ).where(within)
-    ).one()
+    reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(within)).scalar_one()
     top = _top(conn, monitor_id, start, end)
     return Seen(
         count=sum(labels.values()),
@@ -86,7 +82,7 @@ def look(conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, e
         neutral=labels.get("neutral", 0),
         positive=labels.get("positive", 0),
         unscored=labels.get("unscored", 0),
-        authors=authors + anonymous,
+        authors=_voices(conn, monitor_id, start, end),
         reach=int(reach),
         networks=_by(conn, monitor_id, start, end, "network"),
         languages=_by(conn, monitor_id, start, end, "lang"),
@@ -95,10 +91,38 @@ def look(conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, e
         influential=any(one.reach >= monitor.influential_followers for one in top),
         tier1=bool(monitor.tier1) and _has_tier1(conn, monitor_id, start, end, monitor.tier1),
         triggers=_triggers(conn, monitor_id, end),
+        voices=_voices(conn, monitor_id, end - TRIGGER_SPAN, end),
         terms=_terms(conn, monitor_id, start, end),
         top=top,
         digest=_digest(conn, monitor_id, start, end),
     )
+
+
+def is_thin(conn: Connection, monitor_id: str, since: datetime) -> bool:
+    """Whether the monitor was in its first week at `since`, and had heard fewer than `THIN` mentions before."""
+    t = s.tallies
+    mine = (t.c.monitor_id == monitor_id, t.c.count > 0)
+    if (
+        conn.execute(select(t.c.minute).where(*mine, t.c.minute < minute_of(since - YOUNG)).limit(1)).first()
+        is not None
+    ):
+        return False
+    heard = conn.execute(
+        select(func.coalesce(func.sum(t.c.count), 0)).where(*mine, t.c.minute < minute_of(since))
+    )
+    return int(heard.scalar_one()) < THIN
+
+
+def _voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
+    """Distinct authors in [start, end); a mention without an author counts as a voice of its own."""
+    m = s.matches
+    nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
+    named, anonymous = conn.execute(
+        select(func.count(m.c.author.distinct()), func.coalesce(nobody, 0)).where(
+            _within(monitor_id, start, end)
+        )
+    ).one()
+    return int(named + anonymous)
 
 
 def _within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:

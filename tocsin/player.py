@@ -161,10 +161,11 @@ class Player:
         self.totals.signals += detection.flush(conn, self._store, now)
 
     def _store_all(self, mentions: list[Mention]) -> None:
+        """Hand over, and read until nothing is left: a tick must see everything that was posted before it."""
         if mentions:
             self._hand_over.hand_over(mentions, self.clock.now())
-        while self._processor.once(timedelta(0)):
-            pass
+        while self._processor.once(timedelta(0)) or self._processor.lag():
+            pass  # a first poll brings partitions and no records yet
 
     def _deliver(self) -> None:
         """Record the notices that are due now, and take down which alerts have opened."""
@@ -188,10 +189,32 @@ class Player:
 
 
 def alerts_told(conn: Connection, told: Mapping[str, datetime]) -> Iterator[tuple[datetime, dict[str, Any]]]:
-    """When each of these alerts would have fired, and the alert as it is stored now."""
-    a = s.alerts
+    """When each of these alerts would have fired, and the alert with the figures that it fired with (`worst`: the severity it
+    came to)."""
+    a, e, g, t = s.alerts, s.alert_events, s.signals, s.alert_timeline
     for id, at in told.items():
-        yield at, dict(conn.execute(select(a).where(a.c.id == id)).one()._mapping)
+        alert = dict(conn.execute(select(a).where(a.c.id == id)).one()._mapping)
+        here = (e.c.alert_id == id, e.c.at == at, e.c.kind.in_(TELLING))
+        fired = conn.execute(select(e.c.data).where(*here).order_by(e.c.seq).limit(1)).scalar_one()
+        why = (t.c.alert_id == id, t.c.at == at, t.c.action.in_(TELLING))
+        reason = conn.execute(select(t.c.reason).where(*why).order_by(t.c.seq).limit(1)).scalar_one()
+        claim = conn.execute(
+            select(g.c.facts, g.c.evidence, g.c.score)
+            .where(g.c.fingerprint == alert["fingerprint"], g.c.tick <= at)
+            .order_by(g.c.tick.desc(), g.c.id)
+            .limit(1)
+        ).one()
+        yield (
+            at,
+            {
+                **alert,
+                **claim._mapping,
+                "severity": fired["severity"],
+                "status": fired["status"],
+                "reason": reason,
+                "worst": alert["severity"],
+            },
+        )
 
 
 def in_words(alert: Mapping[str, Any]) -> str:
@@ -205,4 +228,5 @@ def in_words(alert: Mapping[str, Any]) -> str:
         claim = f"{facts['observed']:g} observed, {facts['expected']:.3g} expected{negative}"
     name = CLOCKS[alert["severity"]].name
     why = f": {alert['reason']}" if alert["reason"] else ""
-    return f"SEV{alert['severity']} {name}  {alert['monitor']}  {claim}  [{alert['status']}{why}]"
+    rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""
+    return f"SEV{alert['severity']} {name}{rose}  {alert['monitor']}  {claim}  [{alert['status']}{why}]"

@@ -146,7 +146,7 @@ class _Printer:
 
 
 def _as_json(at: datetime, alert: dict[str, Any]) -> str:
-    kept = ("id", "monitor", "kind", "severity", "status", "reason", "score", "facts", "evidence")
+    kept = ("id", "monitor", "kind", "severity", "worst", "status", "reason", "score", "facts", "evidence")
     return msgspec.json.encode({"at": iso(at)} | {key: alert[key] for key in kept}).decode()
 
 

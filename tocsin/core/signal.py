@@ -25,7 +25,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     observed: float
     expected: float
     ratio: float  # observed / expected; of the volume, also in a negativity signal
-    windows_over: int  # closed windows in a row that were over, this one included
+    windows_over: int  # windows of this episode that were over, this one included
     learning: bool = False
     complete: bool = True
     negative_share: float | None = None  # None: nothing scored
@@ -37,7 +37,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     networks_heard: int = 0  # networks on which this monitor was ever heard
     tier1: bool = False  # an outlet of the first rank is in it
     tenfold: bool = False  # on course for ten times the expected within six hours
-    triggers: dict[str, int] = {}  # category -> distinct authors in the window
+    triggers: dict[str, int] = {}  # category -> distinct authors in the hour up to the window's end
+    voices: int = 0  # distinct authors in that hour
+    thin: bool = (
+        False  # the monitor is young and had heard little before this began: what is normal is not known yet
+    )
 
 
 class TopMention(msgspec.Struct, frozen=True):

@@ -1,0 +1,71 @@
+"""Minutes from the tenth post after an event's onset to the first alert, through the real pipeline on a simulated clock.
+
+    python -m benchmarks.crisis_events FOLDER
+
+FOLDER holds `events.json` (per event `onset_utc` and `tenth_tweet_after_onset`, null where it grew over days) and
+`times/NAME.csv.gz`, one column `created_at`. Times alone are known, so each post gets an id and one fixed word as its text.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from tocsin.core.clock import iso
+from tocsin.core.mention import Mention, encode_mentions
+from tocsin.replay import replay_files
+
+WORD = "event"
+
+
+def main(folder: Path) -> None:
+    events = json.loads((folder / "events.json").read_text(encoding="utf-8"))
+    print(
+        f"{'event':34}{'posts':>6}{'before':>8}  {'tenth post':17}{'first alert':18}{'minutes':>8}  severity, most"
+    )
+    for name, event in sorted(events.items()):
+        with gzip.open(folder / "times" / f"{name}.csv.gz", "rt", encoding="utf-8") as file:
+            times = [datetime.fromisoformat(line.strip()) for line in file.readlines()[1:]]
+        alerts = replayed(name, times)
+        tenth = event.get("tenth_tweet_after_onset")
+        after = [one for one in alerts if tenth is None or one["at"] >= event["onset_utc"]]
+        first = after[0]["at"] if after else None
+        minutes = f"{(at(first) - at(tenth)).total_seconds() / 60:.1f}" if first and tenth else "-"
+        before = event.get("tweets_before_onset", "-")
+        shown = f"{(tenth or 'grew over days')[:16]:17} {(first or 'none')[:16]:18}"
+        worst = min((one["worst"] for one in alerts), default=None)
+        early = f", {len(alerts) - len(after)} before its onset" if len(alerts) > len(after) else ""
+        print(
+            f"{name:34}{len(times):>6}{before!s:>8}  {shown}{minutes:>7}  {f'SEV{worst}' if worst else ''}{early}"
+        )
+
+
+def replayed(name: str, times: list[datetime]) -> list[dict[str, object]]:
+    """The alerts that `tocsin replay` prints for posts at these times."""
+    lines: list[str] = []
+    with tempfile.TemporaryDirectory() as room:
+        talk, monitors = Path(room) / f"{name}.jsonl", Path(room) / "monitors.yaml"
+        mentions = [
+            Mention(source=name, id=str(i), text=WORD, created_at=when) for i, when in enumerate(times)
+        ]
+        talk.write_bytes(encode_mentions(mentions))
+        monitors.write_text(f"monitors:\n  - {{name: {name}, query: {WORD}}}\n", encoding="utf-8")
+        replay_files([talk], monitors, as_json=True, out=lines.append)
+    return [json.loads(line) for line in lines]
+
+
+def at(text: object) -> datetime:
+    return datetime.fromisoformat(str(text))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    print(
+        f"# {iso(datetime.now().astimezone())[:10]}: python -m benchmarks.crisis_events FOLDER"
+    )  # the date of a report
+    main(Path(sys.argv[1]))
