@@ -112,3 +112,27 @@ def test_a_worse_severity_never_has_a_slower_clock() -> None:
     for worse, better in ((1, 2), (2, 3), (3, 4)):
         assert CLOCKS[worse].assessment <= CLOCKS[better].assessment
         assert CLOCKS[worse].next_update <= CLOCKS[better].next_update
+
+
+def test_one_voice_in_a_thousand_that_says_a_trigger_raises_nothing() -> None:
+    burst = facts(score=4.0, ratio=4.0, windows_over=3, tenfold=True, triggers={"safety": 1}, voices=1000)
+    assert severity(burst).severity == 4
+    said = facts(score=4.0, ratio=4.0, windows_over=3, triggers={"safety": 30}, voices=1000)
+    assert severity(said).severity == 1
+
+
+def test_a_monitor_that_has_just_begun_to_listen_is_a_watch_that_says_so() -> None:
+    loud = {
+        "score": 5.0,
+        "ratio": 10.0,
+        "windows_over": 4,
+        "negative_over": True,
+        "tenfold": True,
+        "networks": 2,
+        "networks_heard": 3,
+    }
+    assert severity(facts(**loud)).severity == 2
+    young = severity(facts(**loud, thin=True))
+    assert young.severity == 4
+    assert "little was heard before: this may be normal" in young.reasons
+    assert severity(facts(**loud, thin=True, triggers={"safety": 4}, voices=20)).severity == 1
