@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from sqlalchemy import select
 
 from tocsin.export import export
 from tocsin.player import Player
 from tocsin.reading import read_json_line
+from tocsin.store import schema as s
 from tocsin.wiring import open_runtime
 
 T = TypeVar("T")
@@ -134,6 +136,15 @@ class Tocsin:
         """What `tocsin export` prints."""
         with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.read() as conn:
             return [json.loads(line) for line in export(conn, kind)]
+
+    def health(self) -> dict[str, str]:
+        """What each part last said of itself, as `tocsin doctor` and `tocsin sources list` read it."""
+        h = s.health.c
+        with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.read() as conn:
+            return {
+                row.component: f"{row.state}: {row.detail}"
+                for row in conn.execute(select(h.component, h.state, h.detail))
+            }
 
     def start(self, *args: str) -> Running:
         log = self.folder / f"log-{len(self.started)}.txt"
