@@ -8,7 +8,7 @@ it is an edit: then it leaves its identity, so that an older version that comes 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,14 +89,14 @@ class _Known:
 
 
 def read_batches(
-    records: Iterable[Record], matcher: Matcher, sample_rate: float, most_rows: int
+    records: Iterable[Record], matcher: Matcher, sample_rate: float, most_rows: Callable[[], int]
 ) -> Iterator[tuple[list[Record], Batch]]:
-    """The records in batches that end with the record in which `most_rows` mentions to be stored are reached."""
+    """The records in batches that end with the record in which `most_rows()` mentions to be stored are reached."""
     taken, batch, in_sample = list[Record](), Batch(), _Sample(sample_rate)
     for record in records:
         taken.append(record)
         _read(batch, (record,), matcher, in_sample)
-        if len(batch.versions) + len(batch.sampled) >= most_rows:
+        if len(batch.versions) + len(batch.sampled) >= most_rows():
             yield taken, batch
             taken, batch = [], Batch()
     if taken:

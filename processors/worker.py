@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from processors.batch import Outcome, Prepared, Writer, read_batches
+from processors.pace import Pace
 from processors.understand import Understander, default_scorers
 from processors.watch import Watched, watched
 from tocsin.core.clock import Clock
@@ -58,6 +60,7 @@ class StreamProcessor:
         self._trimmed_at: datetime | None = None
         self._reporter = Reporter(store, "processors")
         self._totals = Outcome()
+        self._pace = Pace()
         self._looked_at: datetime | None = None
         self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
 
@@ -155,7 +158,10 @@ class StreamProcessor:
             with self._store.read() as conn:
                 self._watched = watched(conn, self._watched)
             for taken, batch in read_batches(
-                records, self._watched.matcher, self._settings.retention.sample_rate, MOST_ROWS
+                records,
+                self._watched.matcher,
+                self._settings.retention.sample_rate,
+                lambda: self._pace.rows,
             ):
                 outcome, positions = self._commit(taken, self._writer.understand(batch))
                 self._positions |= positions
@@ -171,6 +177,7 @@ class StreamProcessor:
         now = self._clock.now()
         ends = {record.partition: record.offset + 1 for record in records}
         with self._store.write() as conn:
+            began = time.perf_counter()
             positions = {
                 partition: advance(
                     conn,
@@ -184,7 +191,10 @@ class StreamProcessor:
                 )
                 for partition, end in sorted(ends.items())
             }
-            return self._writer.write(conn, prepared, now), positions
+            outcome = self._writer.write(conn, prepared, now)
+        held = timedelta(seconds=time.perf_counter() - began)
+        self._pace.note(len(prepared.batch.versions) + len(prepared.batch.sampled), held)
+        return outcome, positions
 
     def _read_again(self) -> None:
         """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""

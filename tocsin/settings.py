@@ -52,7 +52,7 @@ class StreamSettings(Section):
         8, ge=1, le=1000, description="Partitions of the topic mentions, when it is made."
     )
     record_max_mentions: int = Field(
-        500, ge=1, description="Mentions in one record; 1 for outside consumers."
+        100, ge=1, description="Mentions in one record; 1 for outside consumers."
     )
     max_bytes: int = Field(
         4 * 1024**3, ge=1024 * 1024, description="What the embedded stream may keep on disk."

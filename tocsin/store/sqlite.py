@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from tocsin.store.port import Rows
 from tocsin.store.schema import meta, metadata
 
 BUSY_TIMEOUT_MS = 10_000
+LOOK_FOR_LOCK_S = 0.001
 SCHEMA_VERSION = "1"
 
 
@@ -61,8 +63,10 @@ class SqliteStore:
 
         @event.listens_for(engine, "begin")
         def _begin(conn: Connection) -> None:
-            write = conn.get_execution_options().get("tocsin_write", False)
-            conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+            if conn.get_execution_options().get("tocsin_write", False):
+                _begin_write(conn)
+            else:
+                conn.exec_driver_sql("BEGIN")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -170,6 +174,27 @@ class SqliteStore:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _begin_write(conn: Connection) -> None:
+    """Become the one writer. SQLite itself looks for the lock ever more seldom, up to every 100 ms; people wait for this one."""
+    driver = conn.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                time.sleep(LOOK_FOR_LOCK_S)
+            else:
+                return
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def _changes(conn: Connection) -> int:
