@@ -34,9 +34,12 @@ class Runtime:
         """The stream with its topics made. Raises `StreamUnavailable` where it cannot be used."""
         with self._lock:
             if self._stream is None:
-                stream = open_stream(self.settings.stream.url, self.settings.data, durable=self._durable)
+                settings = self.settings.stream
+                stream = open_stream(
+                    settings.url, self.settings.data, durable=self._durable, max_bytes=settings.max_bytes
+                )
                 for topic in (MENTIONS, SIGNALS, ALERT_EVENTS):
-                    stream.ensure_topic(topic, self.settings.stream.partitions if topic == MENTIONS else 1)
+                    stream.ensure_topic(topic, settings.partitions if topic == MENTIONS else 1)
                 self._stream = stream
             return self._stream
 

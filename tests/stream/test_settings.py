@@ -1,0 +1,25 @@
+"""What the settings say of the embedded stream reaches it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tocsin.core.errors import StreamFull
+from tocsin.stream.port import MENTIONS
+from tocsin.wiring import open_runtime
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_the_embedded_stream_keeps_what_the_setting_allows_and_refuses_the_rest(tmp_path: Path) -> None:
+    settings = tmp_path / "tocsin.toml"
+    settings.write_text("[stream]\nmax_bytes = 1048576\npartitions = 3\n", encoding="utf-8")
+    with open_runtime(settings, tmp_path / "data", durable=False) as runtime:
+        assert runtime.stream.partitions(MENTIONS) == 3
+        runtime.stream.append(MENTIONS, [(0, bytes(400 * 1024))], NOW)
+        with pytest.raises(StreamFull):
+            for _ in range(3):
+                runtime.stream.append(MENTIONS, [(0, bytes(400 * 1024))], NOW)
