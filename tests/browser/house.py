@@ -67,10 +67,13 @@ def house(
     )
     clock = SimulatedClock(NOW)
     runtime = Runtime(Loaded(settings, {}), store, clock, durable=False)
+    loop = (
+        asyncio.Runner()
+    )  # begins when it is first used: where a browser is driven, a loop of its own runs already
     try:
-        with asyncio.Runner() as loop:
-            yield House(create_app(runtime), runtime, store, clock, loop)
+        yield House(create_app(runtime), runtime, store, clock, loop)
     finally:
+        loop.close()
         runtime.close()
 
 

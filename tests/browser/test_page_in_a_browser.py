@@ -62,7 +62,15 @@ def tab(
     complaints: list[str] = []
     page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: complaints.append(str(e)))
-    page.on("requestfailed", lambda r: complaints.append(r.url) if "/v1/events" not in r.url else None)
+    # What a navigation broke off is no failure; the stream of events is broken off by design.
+    page.on(
+        "requestfailed",
+        lambda r: (
+            complaints.append(r.url)
+            if "/v1/events" not in r.url and r.failure != "net::ERR_ABORTED"
+            else None
+        ),
+    )
     try:
         yield page
     finally:
