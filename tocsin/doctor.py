@@ -86,7 +86,7 @@ def _stream(runtime: Runtime) -> Iterator[Seen]:
     if behind:
         yield Seen(
             "note",
-            f"{behind} records wait to be processed",
+            f"records that wait to be processed: {behind}",
             "normal while tocsin runs; else start: tocsin up",
         )
     else:
@@ -123,13 +123,13 @@ def _definitions(conn: Connection, settings: Settings) -> Iterator[Seen]:
             "bad", "no monitor: nothing is watched", "make one on the page, or with: tocsin apply FILE"
         )
     else:
-        yield Seen("ok", f"{len(monitors)} monitors are watched")
+        yield Seen("ok", f"monitors that are watched: {len(monitors)}")
     if not sources:
         yield Seen(
             "note", "no source is asked for mentions", "add feeds or files, or push to POST /v1/mentions"
         )
     else:
-        yield Seen("ok", f"{len(sources)} sources")
+        yield Seen("ok", f"sources that are asked: {len(sources)}")
     reachable = [one for one in people if one.channels]
     if not reachable:
         yield Seen(
@@ -138,7 +138,7 @@ def _definitions(conn: Connection, settings: Settings) -> Iterator[Seen]:
             "give a person channels with: tocsin apply FILE",
         )
     else:
-        yield Seen("ok", f"{len(reachable)} of {len(people)} people can be paged")
+        yield Seen("ok", f"people who can be paged: {len(reachable)} of {len(people)}")
     kinds = {channel.kind for one in reachable for channel in one.channels}
     if "email" in kinds and settings.smtp.host is None:
         yield Seen("bad", "somebody is to be reached by email, and no mail server is set", "set smtp.host")
@@ -182,7 +182,7 @@ def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Se
         select(func.count()).select_from(s.dead_letters).where(s.dead_letters.c.replayed_at.is_(None))
     ).scalar_one()
     if letters:
-        yield Seen("note", f"{letters} dead letters", "look at them with: tocsin export dead-letters")
+        yield Seen("note", f"dead letters: {letters}", "look at them with: tocsin export dead-letters")
     if not found:
         yield Seen(
             "ok", "every open alert has a next step, every notice ended or is in time, the record is whole"

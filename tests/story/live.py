@@ -22,6 +22,9 @@ from typing import Any, TypeVar
 import httpx
 from sqlalchemy import select
 
+from api.doors.keys import create_key
+from tocsin.apply import apply, plan
+from tocsin.definitions import Role
 from tocsin.export import export
 from tocsin.player import Player
 from tocsin.reading import read_json_line
@@ -33,7 +36,7 @@ PATIENCE = 40.0  # seconds; the machine may be busy, and what is waited for most
 LOOPBACK = "127.0.0.0/8"
 
 
-def until(look: Callable[[], T | None], what: str, within: float = PATIENCE) -> T:
+def until(look: Callable[[], T | None], what: str, within: float = PATIENCE, every: float = 0.05) -> T:
     """The first truthy answer of `look`, which is asked again and again (nobody answering is no answer); fails when late."""
     deadline = time.monotonic() + within
     while True:
@@ -41,7 +44,7 @@ def until(look: Callable[[], T | None], what: str, within: float = PATIENCE) -> 
             if found := look():
                 return found
         assert time.monotonic() < deadline, f"waited {within} s for {what}"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def free_port() -> int:
@@ -128,9 +131,9 @@ class Tocsin:
         return said
 
     def apply(self, document: Mapping[str, Any]) -> None:
-        path = self.folder / "apply.yaml"
-        path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
-        self("apply", path)
+        """What `tocsin apply` does."""
+        with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.write() as conn:
+            apply(conn, plan(conn, document), runtime.clock.now(), "test")
 
     def export(self, kind: str) -> list[dict[str, Any]]:
         """What `tocsin export` prints."""
@@ -175,9 +178,11 @@ class Tocsin:
         until(ready, "tocsin up to answer")
         return running
 
-    def key(self, role: str = "admin", *options: str) -> Door:
-        token = self("key", "create", "--role", role, "--name", f"{role}-{time.monotonic_ns()}", *options)
-        return Door(self.url, token.stdout.decode().strip())
+    def key(self) -> Door:
+        """The API with an admin's key, made as `tocsin key create` does."""
+        with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.write() as conn:
+            _, token = create_key(conn, name="test", role=Role.ADMIN, now=runtime.clock.now())
+        return Door(self.url, token)
 
     def get(self, path: str) -> httpx.Response | None:
         """Without a key; None while nobody answers."""

@@ -164,7 +164,7 @@ def test_of_a_file_each_bad_line_is_a_dead_letter_and_the_rest_is_kept(tocsin: T
 
 def test_a_quote_that_is_never_closed_costs_its_own_row_and_is_said(tocsin: Tocsin, door: Door) -> None:
     until(lambda: {"c1", "c2"} <= door.mentions(source="table").keys(), "the rows before it")
-    until(lambda: "quote" in tocsin.health().get("source:table", ""), "the quote to be said")
+    until(lambda: "quote" in tocsin.health().get("source:table", ""), "the quote to be said", every=0.5)
 
 
 def test_a_broken_feed_and_an_xml_bomb_are_said_and_the_others_go_on(tocsin: Tocsin, door: Door) -> None:
