@@ -47,7 +47,7 @@ class Api(Section):
 class StreamSettings(Section):
     """Where mentions flow."""
 
-    url: str = Field("sqlite", description="sqlite, or kafka://host:port[,host:port].")
+    url: str = Field("sqlite", description="The engine: sqlite.")
     partitions: int = Field(
         8, ge=1, le=1000, description="Partitions of the topic mentions, when it is made."
     )
@@ -62,7 +62,7 @@ class StreamSettings(Section):
 class StoreSettings(Section):
     """Where everything is kept."""
 
-    url: str = Field("sqlite", description="sqlite, or postgresql://user@host/database.")
+    url: str = Field("sqlite", description="The engine: sqlite.")
 
 
 class Ingest(Section):
@@ -103,7 +103,6 @@ class Alerting(Section):
         None, description="Pinged after each passing audit; an outside watcher misses it."
     )
     console: bool = Field(True, description="Also print every page on the console.")
-    false_pages_per_month: float = Field(1.0, gt=0, description="What a schedule promises per person.")
 
 
 class Smtp(Section):
@@ -123,7 +122,7 @@ class Smtp(Section):
 
 
 class Retention(Section):
-    """How long what is kept. Nothing under legal hold is dropped."""
+    """How long what is kept."""
 
     sample_hours: int = Field(24, ge=0, description="The sample of unmatched mentions.")
     authors_days: int = Field(30, ge=1, description="Then authors are pseudonymised.")

@@ -11,5 +11,5 @@ Config: TypeAlias = Annotated[Path | None, typer.Option("--config", help="Settin
 Data: TypeAlias = Annotated[
     Path | None, typer.Option("--data", help="Folder of the embedded engines (or TOCSIN_DATA).")
 ]
-StoreUrl: TypeAlias = Annotated[str | None, typer.Option("--store", help="sqlite, or postgresql://...")]
-StreamUrl: TypeAlias = Annotated[str | None, typer.Option("--stream", help="sqlite, or kafka://host:port")]
+StoreUrl: TypeAlias = Annotated[str | None, typer.Option("--store", help="The store's engine: sqlite.")]
+StreamUrl: TypeAlias = Annotated[str | None, typer.Option("--stream", help="The stream's engine: sqlite.")]

@@ -21,9 +21,7 @@ def register(app: typer.Typer) -> None:
 
         run(config, data, store, stream)
 
-    @app.command(
-        epilog="Example: tocsin run ingest --stream kafka://broker:9092 --store postgresql://tocsin@db/tocsin"
-    )
+    @app.command(epilog="Example: tocsin run ingest processors")
     def run(
         roles: Annotated[
             list[str],
