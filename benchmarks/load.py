@@ -1,0 +1,51 @@
+"""The mentions and monitors that the benchmarks work on: made up, the same in every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from tocsin.core.mention import Mention, encode_mentions
+from tocsin.definitions import Monitor
+from tocsin.store.defined import save
+from tocsin.synthetic import synthetic_mentions, synthetic_queries
+from tocsin.wiring import Runtime, open_runtime
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+PER_SECOND = 500.0
+SEED = 7
+
+
+def made_up(mentions: int, share: float, monitors: int, per_second: float = PER_SECOND) -> Iterator[Mention]:
+    """Mentions of which a share names a brand, without a language told: networks often do not, so it must be found out."""
+    for mention in synthetic_mentions(
+        mentions,
+        start=START,
+        rate_per_second=per_second,
+        match_share=share,
+        monitors=monitors,
+        seed=SEED,
+    ):
+        yield msgspec.structs.replace(mention, lang=None)
+
+
+def write_file(path: Path, mentions: Iterator[Mention]) -> Path:
+    """The mentions as JSON lines, as `tocsin replay` and the file source read them."""
+    with path.open("wb") as file:
+        for mention in mentions:
+            file.write(encode_mentions([mention]))
+    return path
+
+
+@contextmanager
+def runtime(folder: Path, monitors: int, *, durable: bool = True) -> Iterator[Runtime]:
+    """The embedded engines in this folder, each commit confirmed by the disk as in live use, with so many monitors."""
+    with open_runtime(data=folder, durable=durable) as made:
+        with made.store.write() as conn:
+            for name, query in synthetic_queries(monitors).items():
+                save(conn, Monitor(name=name, query=query), now=START, actor="benchmark")
+        yield made

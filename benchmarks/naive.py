@@ -1,0 +1,90 @@
+"""The loop that anybody would write first: a line of JSON, every brand looked for in the text, vaderSentiment and a small
+scikit-learn pipeline on each message, an INSERT into SQLite.
+
+It is treated kindly: no stream before it, no tallies, no duplicates told from what is new, one COMMIT a thousand rows and none
+confirmed by the disk, unless asked. The pipeline tells the language, as the line does.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+COMMIT_EVERY = 1000
+
+
+def work(
+    file: str, monitors: int, most: int, match_first: bool = False, commit_each: bool = False
+) -> dict[str, Any]:
+    """At most `most` mentions of the file. `match_first`: score and insert only what names a brand."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    from tocsin.synthetic import synthetic_queries
+
+    brands = list(synthetic_queries(monitors))
+    vader, languages = SentimentIntensityAnalyzer(), _languages()
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
+        db = sqlite3.connect(Path(folder) / "naive.db")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={'FULL' if commit_each else 'NORMAL'}")
+        db.execute(
+            "CREATE TABLE mentions (source TEXT, id TEXT, created_at TEXT, author TEXT, followers INTEGER, text TEXT, "
+            "brands TEXT, lang TEXT, sentiment REAL, PRIMARY KEY (source, id))"
+        )
+        vader.polarity_scores("warm")
+        languages.predict(["warm"])
+        count = stored = 0
+        began, began_cpu = time.perf_counter(), time.process_time()
+        with Path(file).open() as lines:
+            for line in islice(lines, most):
+                count += 1
+                mention = json.loads(line)
+                text = mention["text"].lower()
+                found = [brand for brand in brands if brand in text]
+                if match_first and not found:
+                    continue
+                row = (
+                    mention["source"],
+                    mention["id"],
+                    mention["created_at"],
+                    mention["author"]["id"],
+                    mention["author"].get("followers"),
+                    mention["text"],
+                    ",".join(found),
+                    str(languages.predict([mention["text"]])[0]),
+                    vader.polarity_scores(mention["text"])["compound"],
+                )
+                db.execute("INSERT INTO mentions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+                stored += 1
+                if commit_each or stored % COMMIT_EVERY == 0:
+                    db.commit()
+        db.commit()
+        seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
+        db.close()
+    return {"mentions": count, "stored": stored, "seconds": seconds, "cpu": cpu}
+
+
+def _languages() -> Any:
+    """Learnt on other made-up texts."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    texts, known = _learnt_from()
+    return make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, known)
+
+
+def _learnt_from() -> tuple[Sequence[str], Sequence[str]]:
+    from benchmarks.load import START
+    from tocsin.synthetic import synthetic_mentions
+
+    made = list(
+        synthetic_mentions(2000, start=START, rate_per_second=1.0, match_share=0.0, monitors=1, seed=1)
+    )
+    return [mention.text for mention in made], [str(mention.lang) for mention in made]

@@ -1,0 +1,84 @@
+"""Every benchmark runs, in a size that says nothing about speed, and prints its table."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import acknowledge, child, line, memory, naive
+from benchmarks.__main__ import BENCHMARKS
+from benchmarks.load import made_up, write_file
+from benchmarks.table import Table, machine
+
+
+def test_the_line_and_the_naive_loop_are_measured_over_the_same_mentions() -> None:
+    table = line.run(mentions=300, matched=200, naive=100, monitors=20, loops=line.LOOPS[:1])
+    shown = {(row[0], row[1]): row for row in table.rows}
+    assert list(shown) == [
+        ("1 in 50 matches", "the line"),
+        ("1 in 50 matches", "naive: score and INSERT each"),
+        ("all match", "the line"),
+        ("all match", "naive: score and INSERT each"),
+    ]
+    assert shown["all match", "the line"][2:4] == (200, 200)
+    assert shown["all match", "naive: score and INSERT each"][2:4] == (100, 100)
+    assert 0 < int(shown["1 in 50 matches", "the line"][3]) < 50
+    assert "of the line's time" in str(table)
+
+
+def test_the_naive_loops_store_what_they_say(tmp_path: Path) -> None:
+    file = write_file(tmp_path / "mentions.jsonl", made_up(400, 0.1, monitors=5))
+    stored = [naive.work(str(file), 5, 300, **options)["stored"] for _, options in line.LOOPS]
+    assert stored[0] == stored[2] == 300
+    assert 10 < stored[1] < 60
+
+
+def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
+    table = acknowledge.run(acknowledgements=3, backlog=1500)
+    assert [(row[0], row[1], row[2]) for row in table.rows] == [
+        ("at rest", "in a transaction", 3),
+        ("at rest", "over HTTP", 3),
+        ("flat out", "in a transaction", 3),
+        ("flat out", "over HTTP", 3),
+    ]
+    assert re.search(r"stored [\d,]+ mentions/s in [\d,]+ transactions", str(table))
+
+
+def test_memory_is_sampled_along_a_replay_and_of_a_file_out_of_order() -> None:
+    table = memory.run(mentions=600)
+    assert [row[0] for row in table.rows] == [0, *range(30, 601, 30)]
+    assert all(float(row[1]) > 1 for row in table.rows)
+    stored = re.search(r"([\d,]+) stored \(from the generator: ([\d,]+)\)", str(table))
+    assert stored is not None
+    assert stored[1] == stored[2] != "0"
+
+
+def test_a_child_that_fails_is_no_figure() -> None:
+    with pytest.raises(RuntimeError, match=r"benchmarks\.line ended with 1"):
+        child.measured("benchmarks.line", file="no such file", monitors=1)
+
+
+def test_an_unknown_benchmark_is_refused_with_those_that_there_are() -> None:
+    asked = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "speed"], capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 2
+    assert f"unknown benchmark 'speed'; known: {', '.join(BENCHMARKS)}" in asked.stderr
+
+
+def test_a_table_lines_up_words_to_the_left_and_numbers_to_the_right() -> None:
+    table = Table("Title", ("what", "how many"), [("a", 12345), ("long name", 1.25)], ["A note."])
+    assert str(table).splitlines() == [
+        "Title",
+        "",
+        "what       how many",
+        "a            12,345",
+        "long name       1.2",
+        "",
+        "A note.",
+    ]
+    assert "cores" in machine()
