@@ -21,6 +21,9 @@ from tocsin.store.port import Store
 from tocsin.stream.port import ALERT_EVENTS, MAX_RECORD_BYTES, SIGNALS, Stream
 
 BATCH: Final = 200
+KEPT: Final = 20_000
+"""Copies of each kind that the stream keeps for subscribers, at least; an engine with its own retention decides itself."""
+
 PAUSE_S: Final = 0.5
 AWAY_S: Final = 2.0
 
@@ -30,8 +33,8 @@ log = structlog.get_logger(__name__)
 class Relay:
     """Publishes until told to stop. Several may run; a record may then come twice, with the same id."""
 
-    def __init__(self, store: Store, stream: Stream, clock: Clock) -> None:
-        self._store, self._stream, self._clock = store, stream, clock
+    def __init__(self, store: Store, stream: Stream, clock: Clock, kept: int = KEPT) -> None:
+        self._store, self._stream, self._clock, self._kept = store, stream, clock, kept
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; waits while the store or the stream is away."""
@@ -75,6 +78,8 @@ class Relay:
         # Appended before it is marked, and outside the transaction: the stream must not hold the writer's
         # lock.
         self._stream.append(topic, [(0, _bounded(record(row))) for row in rows], now)
+        ends = self._stream.end_offsets(topic)
+        self._stream.trim(topic, {p: end - self._kept for p, end in ends.items() if end > self._kept})
         with self._store.write() as conn:
             conn.execute(
                 update(table).where(key.in_([row.id for row in rows]), waiting).values(published_at=now)

@@ -105,6 +105,22 @@ def test_signals_and_events_are_copied_to_the_stream_with_their_ids_once_when_no
     stream.close()
 
 
+def test_old_copies_are_let_go_of(scene: Scene, tmp_path: Path) -> None:
+    stream = SqliteStream(tmp_path / "stream.db")
+    for topic in (SIGNALS, ALERT_EVENTS):
+        stream.ensure_topic(topic, 1)
+    scene.over(**ESCALATE)
+    Relay(scene.store, stream, scene.clock, kept=1).publish()
+    end = stream.end_offsets(ALERT_EVENTS)[0]
+    consumer = stream.consumer(ALERT_EVENTS, "test", "one")
+    consumer.poll(timedelta(seconds=1))
+    consumer.seek(0, 0)
+    (gap,) = consumer.poll(timedelta(seconds=1)).gaps
+    assert end > 1 and gap.available == end - 1
+    consumer.close()
+    stream.close()
+
+
 def _ids(stream: SqliteStream, topic: str) -> list[str]:
     consumer = stream.consumer(topic, "test", "one")
     ids: list[str] = []
