@@ -35,6 +35,9 @@ TELLS_ALREADY: Final = frozenset(
 ABSORBED: Final = frozenset(
     {states.CANDIDATE, states.SUPPRESSED, states.FIRING, states.ACKNOWLEDGED, states.SNOOZED}
 )
+ANSWERED: Final = {states.ACKNOWLEDGED: "acknowledge", states.SNOOZED: "snooze"}
+"""Statuses in which somebody has an alert, and the action that leads there."""
+
 UNANSWERED: Final[dict[str, Any]] = {
     "acknowledged_at": None,
     "acknowledged_by": None,
@@ -169,16 +172,45 @@ def _try_to_fire(
 def _fire(
     conn: Connection, context: Context, alert: Alert, signal: Row[Any], now: datetime, decision: Decision
 ) -> Alert:
+    """The alert fires. A negativity alert of the same story that is as bad has asked people already: the ladder goes on where
+    that one stands, and who answered it has answered.
+    """
+    told = _told_before(conn, alert)
     due = first_due(alert.the_policy, alert.severity, now)
     begun = signal.tick if alert.severity <= 2 else alert.worsened_at
-    reason = "; ".join(decision.reasons)
     fired = record.change(
-        conn, alert, "fire", ENGINE, now, reason=reason, next_step_at=due, step=0, worsened_at=begun
+        conn,
+        alert,
+        "fire",
+        ENGINE,
+        now,
+        reason="; ".join(decision.reasons),
+        next_step_at=told.next_step_at if told and told.step else due,
+        step=told.step if told else 0,
+        worsened_at=begun,
     )
-    tell_heads_up(conn, context, fired, now, decision.reasons)
+    if told is None:
+        tell_heads_up(conn, context, fired, now, decision.reasons)
+    if told is not None and told.status in ANSWERED:
+        answer = {name: getattr(told, name) for name in UNANSWERED}
+        action = ANSWERED[told.status]
+        why = f"{told.acknowledged_by or 'somebody'} had answered {told.id}"
+        fired = record.change(conn, fired, action, ENGINE, now, reason=why, **answer, next_step_at=None)
     if alert.kind == VOLUME:
         _absorb(conn, fired, now)
     return fired
+
+
+def _told_before(conn: Connection, alert: Alert) -> Alert | None:
+    """The negativity alert that this volume alert is about to absorb, if it has fired and was as bad."""
+    if alert.kind != VOLUME:
+        return None
+    other = live(conn, fingerprint_of(alert.monitor_id, NEGATIVITY))
+    if other is None or other.status not in (states.FIRING, *ANSWERED) or other.calmed_at is not None:
+        return None
+    if other.severity > alert.severity:
+        return None
+    return other if other.status in ANSWERED or notices.reached(conn, other.id) else None
 
 
 def _goes_on(conn: Connection, context: Context, alert: Alert, signal: Row[Any], now: datetime) -> str:

@@ -135,3 +135,13 @@ def _before(
         n.c.kind == kind,
     )
     return int(conn.execute(select(func.count()).where(n.c.alert_id == alert_id, *same)).scalar_one())
+
+
+def reached(conn: Connection, alert_id: str) -> bool:
+    """Whether a notice of this alert has left, or may have: what still waits is cancelled when its alert is absorbed."""
+    n = s.notices.c
+    left = (SENT, UNKNOWN, ATTEMPTING)
+    return (
+        conn.execute(select(n.id).where(n.alert_id == alert_id, n.status.in_(left)).limit(1)).first()
+        is not None
+    )

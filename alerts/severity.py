@@ -27,16 +27,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from tocsin.core.signal import NEGATIVITY, Facts
+from tocsin.core.signal import NEGATIVITY, TRIGGER_AUTHORS, Facts, most_said
 
 BLIND: Final = "blind"
 CLEARLY_OVER: Final = 3.0
 AT_ONCE: Final = 6.0
 TWICE: Final = 2.0
-TRIGGER_AUTHORS: Final = 3
-TRIGGER_SHARE: Final = (
-    0.02  # of the voices of its hour: among a thousand happy people somebody always says "lawsuit"
-)
 WORSENING: Final = timedelta(minutes=30)
 HOLDS: Final = 0.9  # of the peak: a reading above is still part of a worsening
 
@@ -107,9 +103,7 @@ def _twofold(case: Case) -> bool:
 
 
 def _most_said(case: Case) -> int:
-    """How many people say the most frequent trigger; none where they are lost among the voices."""
-    said = max(case.facts.triggers.values(), default=0)
-    return said if said >= TRIGGER_SHARE * case.facts.voices else 0
+    return most_said(case.facts.triggers, case.facts.voices)
 
 
 def _known(case: Case) -> bool:

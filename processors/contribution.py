@@ -48,6 +48,7 @@ class TallyDelta:
             "unscored": 0,
             "reach": 0,
             "reposts": 0,
+            "triggered": 0,
         }
         self.authors: set[int] = set()
         self.parts: dict[tuple[str, str], list[int]] = {}
@@ -59,6 +60,7 @@ class TallyDelta:
         counts[one.label] += sign
         counts["reach"] += sign * one.reach
         counts["reposts"] += sign * one.repost
+        counts["triggered"] += sign * bool(one.triggers)
         negative = sign * (one.label == "negative")
         if sign < 0:
             self.shrunk = True

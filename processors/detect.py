@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select, update
 
 from processors.claim import evidence, facts
 from processors.episode import ASIDE_KEPT, Episode, SignalState, after_close, count_over, set_aside
-from processors.evidence import Copies, copies_in, is_thin, look
+from processors.evidence import Copies, copies_in, is_thin, look, triggers_speak
 from processors.signals.negativity import Negativity, NegativityState
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from processors.signals.volume import Volume, VolumeState, projected_tenfold
@@ -33,7 +33,7 @@ WINDOW = timedelta(minutes=5)
 WINDOW_MINUTES = 5
 KINDS = (VOLUME, NEGATIVITY)
 
-Counts = tuple[int, int, int]  # mentions, negative, scored
+Counts = tuple[int, int, int, int]  # mentions, negative, scored, with a trigger
 Tallies = Mapping[str, Mapping[int, Counts]]  # monitor id -> minute -> counts
 
 
@@ -149,13 +149,7 @@ class Detection:
                 continue
             counts = tallies.get(one.id, {})
             while one.next_window + WINDOW <= closed_until:
-                self._close(
-                    conn,
-                    one,
-                    _window(counts, one.next_window, one.next_window + WINDOW, coverage),
-                    now,
-                    coverage,
-                )
+                self._close(conn, one, counts, now, coverage)
             if one.next_window < open_until:
                 self._peek(conn, one, counts, now, open_until, coverage)
         return len(self._signals) - before
@@ -191,9 +185,12 @@ class Detection:
         return written
 
     def _close(
-        self, conn: Connection, one: _Monitor, window: WindowCounts, now: datetime, coverage: Coverage
+        self, conn: Connection, one: _Monitor, counts: Mapping[int, Counts], now: datetime, coverage: Coverage
     ) -> None:
+        assert one.next_window is not None
+        window = _window(counts, one.next_window, one.next_window + WINDOW, coverage)
         end = window.end
+        speaks = self._trigger_speaks(conn, one, counts, window.start, end)
         volume, share, window, copies = self._judged(conn, one, window, end)
         for reading in (volume, share):
             if reading.kind == VOLUME or window.scored or window.count:
@@ -201,7 +198,9 @@ class Detection:
                     _reading_row(one, reading, window, now, copies if reading.kind == VOLUME else None)
                 )
         for reading in (volume, share):
-            state: SignalState | None = after_close(one.episodes[reading.kind], reading)
+            state: SignalState | None = after_close(
+                one.episodes[reading.kind], reading, speaks and reading.kind == VOLUME
+            )
             if state is None and reading.kind == VOLUME and copies.aside:
                 state = set_aside(one.episodes[VOLUME], reading)
             if state is not None:
@@ -227,21 +226,29 @@ class Detection:
         while start < until:
             window = _window(counts, start, min(start + WINDOW, until), coverage)
             start += WINDOW
-            if window.count < one.sensitivity.at_least_mentions // 4 or not window.complete:
+            end = min(window.end, until)  # nothing posted later may be looked at, though it may be stored
+            speaks = self._trigger_speaks(conn, one, counts, window.start, end)
+            few = window.count < one.sensitivity.at_least_mentions // 4
+            if not window.complete or (few and not speaks):
                 continue
-            end = min(
-                window.end, until
-            )  # nothing posted later may be looked at, though it may be stored already
             volume, share, window, copies = self._judged(conn, one, window, end)
             for reading in (volume, share):
                 episode = one.episodes[reading.kind]
-                if reading.over and (episode.told is None or episode.told < reading.start):
+                over = reading.over or (speaks and reading.kind == VOLUME)
+                if over and (episode.told is None or episode.told < reading.start):
                     episode.told = reading.start
                     count_over(episode, reading.start)
                     one.changed = True
                     self._signal(
                         conn, one, "over", reading, (volume, share), window, end, now, coverage, copies
                     )
+
+    def _trigger_speaks(
+        self, conn: Connection, one: _Monitor, counts: Mapping[int, Counts], start: datetime, end: datetime
+    ) -> bool:
+        """Whether a trigger is said in [start, end) by enough people to need no spike: it is armed while the baseline learns."""
+        minutes = range(minute_of(start), minute_of(start) - (start - end) // MINUTE)
+        return any(counts[m][3] for m in minutes if m in counts) and triggers_speak(conn, one.id, end)
 
     def _judged(
         self, conn: Connection, one: _Monitor, window: WindowCounts, until: datetime
@@ -331,14 +338,15 @@ def load_tallies(
             func.sum(t.c.count),
             func.sum(t.c.negative),
             func.sum(t.c.negative + t.c.neutral + t.c.positive),
+            func.sum(t.c.triggered),
         )
         .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
         .group_by(t.c.monitor_id, t.c.minute)
     )
     wanted = set(monitors)
-    for monitor, minute, count, negative, scored in conn.execute(query):
+    for monitor, minute, count, negative, scored, triggered in conn.execute(query):
         if monitor in wanted and count:
-            tallies.setdefault(monitor, {})[minute] = (int(count), int(negative), int(scored))
+            tallies.setdefault(monitor, {})[minute] = (int(count), int(negative), int(scored), int(triggered))
     return tallies
 
 

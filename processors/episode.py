@@ -34,9 +34,9 @@ def count_over(episode: Episode, start: datetime) -> None:
     episode.calm = 0
 
 
-def after_close(episode: Episode, reading: Reading) -> Literal["over", "calm"] | None:
-    """Move the episode on by a closed window; what, if anything, its alert should be told."""
-    if reading.over:
+def after_close(episode: Episode, reading: Reading, speaks: bool) -> Literal["over", "calm"] | None:
+    """Move the episode on by a closed window; what, if anything, its alert should be told. `speaks`: a trigger does in it."""
+    if reading.over or speaks:
         count_over(episode, reading.start)
         return "over"
     if episode.since is None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from processors.terms import rising_terms
 from tocsin.core.clock import minute_of
-from tocsin.core.signal import TopMention
+from tocsin.core.signal import TRIGGER_AUTHORS, TopMention, most_said
 from tocsin.definitions import Monitor
 from tocsin.store import schema as s
 
@@ -54,6 +54,12 @@ class Seen:
     terms: list[tuple[str, int]]
     top: list[TopMention]
     digest: str
+
+
+def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
+    """Whether enough people said one trigger in the hour up to `end` that it speaks for itself, spike or none."""
+    said = _triggers(conn, monitor_id, end)
+    return most_said(said, _voices(conn, monitor_id, end - TRIGGER_SPAN, end)) >= TRIGGER_AUTHORS
 
 
 def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:

@@ -13,6 +13,8 @@ from sqlalchemy import select
 
 from alerts import service
 from alerts.engine import anything_due, next_due, step
+from alerts.notifiers.record import RecordNotifier
+from alerts.outbox import deliver_due
 from tests.alerts.scene import ADA, BEN, PEOPLE, POLICY, START, Scene
 from tocsin.core.signal import NEGATIVITY
 from tocsin.definitions import Channel, ExpectedEvent, Person, Policy, Role, Schedule, Silence
@@ -248,6 +250,43 @@ def test_a_volume_alert_absorbs_the_open_negativity_alert(scene: Scene) -> None:
     scene.over(**ESCALATE)
     assert scene.alert(NEGATIVITY).status == "merged"
     assert scene.paged() == [("ada", "page", "cancelled"), ("ada", "page", "queued")]
+
+
+def test_one_story_pages_one_person_once_whichever_of_its_two_alerts_fires_first(scene: Scene) -> None:
+    scene.over(NEGATIVITY, **REVIEW)
+    deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
+    scene.wait(minutes=5)
+    scene.over(**REVIEW)
+    assert scene.alert(NEGATIVITY).status == "merged"
+    assert scene.paged() == [("ada", "page", "sent")]
+    scene.wait(minutes=12)
+    assert [(who, kind) for who, kind, _ in scene.paged()] == [("ada", "page"), ("ben", "page")], (
+        "the ladder goes on"
+    )
+
+
+def test_who_answered_the_negativity_alert_has_answered_the_story(scene: Scene) -> None:
+    scene.over(NEGATIVITY, **REVIEW)
+    deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
+    with scene.write() as conn:
+        service.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
+    scene.wait(minutes=5)
+    scene.over(**REVIEW)
+    volume = scene.alert()
+    assert (volume.status, volume.acknowledged_by) == ("acknowledged", "ada")
+    scene.wait(minutes=40)
+    assert scene.paged() == [("ada", "page", "sent")]
+
+
+def test_a_volume_alert_that_is_worse_asks_anew(scene: Scene) -> None:
+    scene.over(NEGATIVITY, **REVIEW)
+    deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
+    with scene.write() as conn:
+        service.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
+    scene.wait(minutes=5)
+    scene.over(**ESCALATE)
+    assert scene.alert().status == "firing"
+    assert [(who, kind) for who, kind, _ in scene.paged()] == [("ada", "page"), ("ada", "page")]
 
 
 def test_what_was_merged_goes_on_alone_when_the_other_has_ended(scene: Scene) -> None:

@@ -20,7 +20,7 @@ MakeStore = Callable[[], Store]
 
 
 def tally(minute: int, count: int, **other: object) -> dict[str, object]:
-    zeros = dict.fromkeys(("negative", "neutral", "positive", "unscored", "reach", "reposts"), 0)
+    zeros = dict.fromkeys(("negative", "neutral", "positive", "unscored", "reach", "reposts", "triggered"), 0)
     return {
         "monitor_id": "m",
         "minute": minute,

@@ -339,3 +339,33 @@ def test_two_tickers_judge_each_window_once(store: SqliteStore, tmp_path: Path) 
     assert len(starts) == len(set(starts))
     assert max(starts) == START + timedelta(hours=5, minutes=10)
     stream.close()
+
+
+def test_three_people_who_report_a_danger_are_heard_while_the_baseline_still_learns(
+    store: SqliteStore,
+) -> None:
+    calm = [m for m in talk() if m.created_at < START + timedelta(minutes=40)]
+    texts = (
+        "brightwater gave my son food poisoning",
+        "food poisoning from brightwater again",
+        "brightwater: food poisoning, all of us",
+    )
+    danger = [
+        Mention(
+            source="forum",
+            id=f"danger{i}",
+            text=text,
+            created_at=START + timedelta(minutes=31 + 2 * i),
+            lang="en",
+            author=Author(id=f"parent{i}"),
+        )
+        for i, text in enumerate(texts)
+    ]
+    keep(store, calm + danger[:2])
+    judge(store, START + timedelta(minutes=35), cuts=1)
+    assert signals(store) == []
+    keep(store, danger[2:])
+    judge(store, START + timedelta(minutes=40), cuts=1, first=START + timedelta(minutes=35))
+    first = signals(store)[0]
+    assert first["tick"] == START + timedelta(minutes=36)
+    assert (first["facts"]["learning"], first["facts"]["triggers"]) == (True, {"safety": 3})
