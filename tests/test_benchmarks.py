@@ -38,7 +38,7 @@ def test_the_naive_loops_store_what_they_say(tmp_path: Path) -> None:
 
 
 def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
-    table = acknowledge.run(acknowledgements=3, backlog=1500)
+    table = acknowledge.run(acknowledgements=3, backlog=600)
     assert [(row[0], row[1], row[2]) for row in table.rows] == [
         ("at rest", "in a transaction", 3),
         ("at rest", "over HTTP", 3),
