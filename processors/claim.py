@@ -33,7 +33,7 @@ def facts(
         score=reading.score,
         observed=reading.observed,
         expected=reading.expected,
-        ratio=float(volume.detail["ratio"]),
+        ratio=_ratio(reading, volume),
         windows_over=episode.windows_over,
         learning=reading.state == "learning",
         complete=window.complete,
@@ -50,6 +50,15 @@ def facts(
         voices=seen.voices,
         thin=thin,
     )
+
+
+def _ratio(reading: Reading, volume: Reading) -> float:
+    """How many times the expected volume. Beside a share it counts only where the volume itself is half-way to an alert: three
+    posts where one was due are three times as many, and nothing.
+    """
+    ratio = float(volume.detail["ratio"])
+    leans = volume.score >= float(volume.detail["threshold"]) / 2
+    return ratio if reading is volume or leans else min(ratio, 1.0)
 
 
 def evidence(
