@@ -4,6 +4,7 @@ fingerprint.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -50,7 +51,8 @@ def handle(conn: Connection, context: Context, signal: Row[Any], now: datetime) 
     """Apply one signal row; returns in one word what became of it."""
     alert = live(conn, signal.fingerprint)
     if signal.state == SET_ASIDE:
-        return _set_aside(conn, context, signal, now) if alert is None else "nothing"
+        told = alert is not None and alert.calmed_at is None
+        return "nothing" if told else _set_aside(conn, context, signal, now)
     if signal.state == "calm":
         return _calm(conn, alert, signal, now) if alert else "nothing"
     if alert and alert.calmed_unacknowledged and alert.calmed_at and now - alert.calmed_at > REOPEN_WITHIN:
@@ -99,8 +101,9 @@ def _open(conn: Connection, context: Context, signal: Row[Any], now: datetime) -
 
 def _set_aside(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
     """Copies of one text alone made it: it wakes nobody, and can be seen and counted."""
-    alert = record.opened(conn, _candidate(conn, context, signal, now), ENGINE, now)
-    record.change(conn, alert, "suppress", ENGINE, now, reason=COPIES, live=None, resolved_at=now)
+    # It holds no fingerprint: an older alert that has calmed may still hold it, and must not hide this.
+    alert = record.opened(conn, replace(_candidate(conn, context, signal, now), live=None), ENGINE, now)
+    record.change(conn, alert, "suppress", ENGINE, now, reason=COPIES, resolved_at=now)
     return "suppressed"
 
 

@@ -340,6 +340,15 @@ def test_a_silence_that_begins_later_holds_the_next_step_back(scene: Scene) -> N
     assert [person for person, _, _ in scene.paged()] == ["ada", "ben"]
 
 
+def test_an_older_calm_alert_does_not_hide_a_flood_that_was_set_aside(scene: Scene) -> None:
+    scene.over(**REVIEW)
+    scene.calm()
+    scene.clock.advance(timedelta(hours=30))
+    scene.signal("set_aside")
+    scene.step()
+    assert [alert.status for alert in scene.alerts()] == ["firing", "suppressed"]
+
+
 def test_copies_of_one_text_are_suppressed_visibly(scene: Scene) -> None:
     scene.signal("set_aside")
     scene.step()
