@@ -34,7 +34,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{len(left_out)} tests {MISSING}")
 
 
-@pytest.fixture(scope="package")  # closed with this folder: its loop runs in the main thread, where other tests have theirs
+@pytest.fixture(
+    scope="package"
+)  # closed with this folder: its loop runs in the main thread, where other tests have theirs
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
