@@ -218,7 +218,7 @@ tallies = _table(
     Column("unscored", BigInteger, nullable=False),
     Column("reach", BigInteger, nullable=False),  # sum of followers
     Column("reposts", BigInteger, nullable=False),
-    Column("triggered", BigInteger, nullable=False),  # mentions that say a trigger
+    Column("triggered", BigInteger, nullable=False, server_default="0"),  # mentions that say a trigger
     Column("authors", LargeBinary, nullable=False),  # a sketch: tocsin.core.sketch
     Index("tallies_by_minute", "minute"),
     rowid=False,
