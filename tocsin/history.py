@@ -13,10 +13,13 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
+
 from processors.batch import Batch, Version, Writer
+from processors.match import Matcher
 from processors.understand import Understander, default_scorers
 from processors.understand.language import mention_language
-from processors.watch import watched
+from processors.watch import Watched, watched
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.deadletters import Fuse, record_dead_letter
@@ -24,10 +27,12 @@ from tocsin.definitions import known_zone
 from tocsin.player import Totals
 from tocsin.reading import check_time
 from tocsin.sorting import in_order_heard
+from tocsin.store import schema as s
 from tocsin.wiring import Runtime
 
 PARTITION = -1  # tallies are summed over partitions; this one is the imports'
 CHUNK = 2000
+STILL_RUNNING = timedelta(seconds=15)  # since a processor last reported: it does every ten
 
 
 def import_files(runtime: Runtime, files: Sequence[Path], *, source: str | None, tz: str | None) -> Totals:
@@ -35,6 +40,7 @@ def import_files(runtime: Runtime, files: Sequence[Path], *, source: str | None,
     for path in files:
         if not path.is_file():
             raise WrongInput(f"no file {path}")
+    _refuse_beside_live(runtime)
     totals, fuse = Totals(), Fuse()
     now = runtime.clock.now()
     max_age = timedelta(days=runtime.settings.retention.mentions_days)
@@ -65,15 +71,27 @@ def import_files(runtime: Runtime, files: Sequence[Path], *, source: str | None,
     zone = ZoneInfo(_zone(tz)) if tz else None
     mentions = filter(in_time, in_order_heard(files, source=source, zone=zone, on_bad=bad))
     writer = Writer(runtime.store, Understander(default_scorers()), 0.0)
+    present: Watched | None = None
     while chunk := list(islice(mentions, CHUNK)):
-        _store(runtime, writer, chunk, totals)
+        with runtime.store.read() as conn:
+            present = watched(conn, present)
+        _store(runtime, writer, present.matcher, chunk, totals)
         fuse.note(len(chunk), 0)
     return totals
 
 
-def _store(runtime: Runtime, writer: Writer, chunk: list[Mention], totals: Totals) -> None:
+def _refuse_beside_live(runtime: Runtime) -> None:
+    """An import is not fenced against a processor that stores the same mention at the same moment: one at a time."""
+    h = s.health
     with runtime.store.read() as conn:
-        matcher = watched(conn).matcher
+        seen = conn.execute(select(h.c.at).where(h.c.component == "processors")).scalar_one_or_none()
+    if seen is not None and runtime.clock.now() - seen < STILL_RUNNING:
+        raise WrongInput(
+            "mentions are being processed now: stop tocsin up, then import; or push them to POST /v1/mentions"
+        )
+
+
+def _store(runtime: Runtime, writer: Writer, matcher: Matcher, chunk: list[Mention], totals: Totals) -> None:
     matched = matcher.match_many(chunk, mention_language)
     versions = [
         Version(mention, PARTITION, monitors)

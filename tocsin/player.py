@@ -34,6 +34,7 @@ from tocsin.settings import Settings
 from tocsin.sorting import heard_at
 from tocsin.store import Store, mode
 from tocsin.store import schema as s
+from tocsin.store.offsets import stored
 from tocsin.stream import Stream
 from tocsin.stream.port import MENTIONS
 
@@ -70,6 +71,7 @@ class Player:
         self.totals = Totals()
         self._resumed = stands_at is not None
         self._store = store
+        self._stream = stream
         self._hand_over = HandOver(
             stream,
             partitions=stream.partitions(MENTIONS),
@@ -166,6 +168,9 @@ class Player:
             self._hand_over.hand_over(mentions, self.clock.now())
         while self._processor.once(timedelta(0)) or self._processor.lag():
             pass  # a first poll brings partitions and no records yet
+        with self._store.read() as conn:
+            read = stored(conn, self._stream.cluster, MENTIONS)
+        self._stream.trim(MENTIONS, read)  # however long the recording, the stream stays small
 
     def _deliver(self) -> None:
         """Record the notices that are due now, and take down which alerts have opened."""

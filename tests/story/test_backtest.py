@@ -12,12 +12,13 @@ import pytest
 from tests.story.test_replay import tocsin
 from tocsin.backtest import backtest
 from tocsin.core.clock import SimulatedClock
-from tocsin.core.errors import NotFound
+from tocsin.core.errors import NotFound, WrongInput
 from tocsin.definitions import Monitor
 from tocsin.export import export
 from tocsin.history import import_files
 from tocsin.settings import load
 from tocsin.store import defined
+from tocsin.store.health import Reporter
 from tocsin.store.sqlite import SqliteStore
 from tocsin.wiring import Runtime
 
@@ -89,3 +90,9 @@ def test_history_that_is_too_old_or_of_the_future_is_refused_and_counted(
     assert (totals.stored, totals.bad) == (3, 2)
     with runtime.store.read() as conn:
         assert sum(1 for _ in export(conn, "dead-letters")) == 2
+
+
+def test_history_waits_while_mentions_are_being_processed(runtime: Runtime) -> None:
+    Reporter(runtime.store, "processors").say(NOW, "ok")
+    with pytest.raises(WrongInput, match="stop tocsin up"):
+        import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)
