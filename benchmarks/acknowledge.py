@@ -215,8 +215,8 @@ class _Watched(SqliteStore):
     held_ms: list[float]
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        with super().write() as conn:
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:
+        with super().write(alone=alone) as conn:
             began = time.perf_counter()
             yield conn
         self.held_ms.append(1e3 * (time.perf_counter() - began))

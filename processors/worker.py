@@ -121,7 +121,7 @@ class StreamProcessor:
         missing = polled.assigned - self._positions.keys()
         if missing or polled.gaps:
             now = self._clock.now()
-            with self._store.write() as conn:
+            with self._store.write(alone=False) as conn:
                 for gap in polled.gaps:
                     record_gap(conn, self._stream.cluster, MENTIONS, gap, now)
                     log.error(
@@ -176,7 +176,7 @@ class StreamProcessor:
         assert self._watched is not None
         now = self._clock.now()
         ends = {record.partition: record.offset + 1 for record in records}
-        with self._store.write() as conn:
+        with self._store.write(alone=False) as conn:
             began = time.perf_counter()
             positions = {
                 partition: advance(

@@ -27,6 +27,6 @@ class Reporter:
         if self._last is not None and self._last[1] == state and now - self._last[0] < EVERY:
             return
         row: Mapping[str, Any] = {"component": self._component, "at": now, "state": state, "detail": detail}
-        with self._store.write() as conn:
+        with self._store.write(alone=False) as conn:
             self._store.put(conn, s.health, [row])
         self._last = (now, state)

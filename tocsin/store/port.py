@@ -24,10 +24,13 @@ class Store(Protocol):
         """A consistent snapshot. Short: readers hold none for over five seconds."""
         ...
 
-    def write(self) -> AbstractContextManager[Connection]:
-        """One transaction that is committed at the end of the block, or rolled back when it raises.
+    def write(self, *, alone: bool = True) -> AbstractContextManager[Connection]:
+        """One transaction that is committed at the end of the block, or rolled back when it raises; 50 ms at most in live use.
 
-        It has the right to write from its beginning (SQLite: BEGIN IMMEDIATE) and ends within 50 ms in live use.
+        `alone`: no other transaction that is `alone` runs meanwhile, in any process (SQLite: BEGIN IMMEDIATE; PostgreSQL:
+        an advisory lock, taken first), so what it reads stays true until it ends. `alone=False` may run beside others:
+        only for writers whose rows nobody else touches, or that claim them. When `StoreUnavailable` says that the outcome
+        is unknown, read before deciding.
         """
         ...
 

@@ -74,7 +74,7 @@ class SqliteStore:
             yield conn
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:  # SQLite knows one writer at a time
         with _translated(self.path), self._writer.begin() as conn:
             yield conn
 
