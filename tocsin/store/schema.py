@@ -113,6 +113,12 @@ source_state = _table(
     Column("rejected", BigInteger, nullable=False, default=0),
     Column("first_event_at", UtcTime),
 )
+leases = _table(
+    "leases",  # who does what only one may do at a time, and until when: each source is read by one ingest worker
+    _pk("name", String(300)),
+    Column("owner", String(256), nullable=False),
+    Column("until", UtcTime, nullable=False),
+)
 batches = _table(
     "batches",  # what was pushed over HTTP
     _pk("id", String(64)),
