@@ -32,6 +32,7 @@ from tocsin.store.defined import Defined
 WINDOW = timedelta(minutes=5)
 WINDOW_MINUTES = 5
 KINDS = (VOLUME, NEGATIVITY)
+FEW_MONITORS = 100
 
 Counts = tuple[int, int, int, int]  # mentions, negative, scored, with a trigger
 Tallies = Mapping[str, Mapping[int, Counts]]  # monitor id -> minute -> counts
@@ -343,6 +344,8 @@ def load_tallies(
         .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
         .group_by(t.c.monitor_id, t.c.minute)
     )
+    if len(monitors) <= FEW_MONITORS:  # by key; for many, one pass over the minutes costs less
+        query = query.where(t.c.monitor_id.in_(monitors))
     wanted = set(monitors)
     for monitor, minute, count, negative, scored, triggered in conn.execute(query):
         if monitor in wanted and count:

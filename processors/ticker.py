@@ -1,19 +1,22 @@
-"""Judging live: a barrier each minute, every due monitor every few seconds, and what is past its retention dropped."""
+"""Judging live: a barrier each minute, every monitor every few seconds and at once where it is stirred; what is past its
+retention is dropped.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from processors.detect import Coverage, Detection, load_tallies
 from processors.retention import drop_expired
+from processors.stirring import Stirring
 from processors.watch import Watched, watched
 from processors.watermark import take_barrier, watermark
-from tocsin.core.clock import MINUTE, Clock
+from tocsin.core.clock import MINUTE, Clock, minute_of
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable
 from tocsin.definitions import Monitor
 from tocsin.settings import Settings
@@ -31,7 +34,10 @@ MONITORS_A_TURN = 64  # judged in one transaction, so that it ends within its 50
 
 
 class DetectionTicker:
-    """Judges due monitors every `detection.tick_s`. Any number may run: each claims the rows that it judges."""
+    """Judges every monitor each `detection.tick_s`, and one that is stirred at the next look, `detection.look_s` later at most.
+
+    Any number may run: each claims the rows that it judges.
+    """
 
     def __init__(self, store: Store, stream: Stream, settings: Settings, clock: Clock) -> None:
         self._store = store
@@ -39,6 +45,10 @@ class DetectionTicker:
         self._settings = settings
         self._clock = clock
         self._watched: Watched | None = None
+        self._stirring = Stirring()
+        self._born: set[str] = set()  # monitors that are known to have their rows of `detector_state`
+        self._barrier: int | None = None
+        self._everyone_at: datetime | None = None
         self._housekept_at: datetime | None = None
         self._reporter = Reporter(store, "detection")
 
@@ -54,43 +64,84 @@ class DetectionTicker:
                 if not away:
                     log.warning("detection waits", reason=str(error))
                 away = True
-            stop.wait(self._settings.detection.tick_s / 3)
+                self._stirring = Stirring()  # what it has said was perhaps not judged
+            stop.wait(self._settings.detection.look_s)
 
     def once(self) -> int:
-        """One look: a barrier where a minute has ended, every monitor that is due; the number of signals made."""
+        """One look: a barrier where a minute has ended, every monitor that is due or stirred; the number of signals made."""
         now = self._clock.now()
         detection = self._settings.detection
-        grace = timedelta(seconds=detection.grace_s)
-        ends = self._stream.end_offsets(MENTIONS)
-        with self._store.write() as conn:
-            take_barrier(conn, self._stream.cluster, MENTIONS, now - grace, ends, now)
-            mark = watermark(
-                conn, self._stream.cluster, MENTIONS, now, grace, timedelta(seconds=detection.longest_wait_s)
-            )
+        grace, tick = timedelta(seconds=detection.grace_s), timedelta(seconds=detection.tick_s)
+        self._take_barrier(now - grace, now)
+        everyone = self._everyone_at is None or now - self._everyone_at >= tick
+        with self._store.read() as conn:
             self._watched = watched(conn, self._watched)
-        signals = 0
-        for start in range(0, len(self._watched.monitors), MONITORS_A_TURN):
-            signals += self._judge(
-                self._watched.monitors[start : start + MONITORS_A_TURN], now, mark.closed_until, mark.coverage
+            stirred = self._stirring.look(conn, now)
+            d = s.detector_state
+            due = set(conn.execute(select(d.c.monitor_id).where(d.c.next_tick <= now)).scalars())
+            turn = [one for one in self._watched.monitors if everyone or one.id in stirred or one.id in due]
+            mark = (
+                watermark(
+                    conn,
+                    self._stream.cluster,
+                    MENTIONS,
+                    now,
+                    grace,
+                    timedelta(seconds=detection.longest_wait_s),
+                )
+                if turn
+                else None
             )
+        signals = 0
+        if mark is not None:
+            for start in range(0, len(turn), MONITORS_A_TURN):
+                some = turn[start : start + MONITORS_A_TURN]
+                signals += self._judge(some, stirred, now, mark.closed_until, mark.coverage)
+        if everyone:  # now, not before: what was raised in between is looked at again
+            self._everyone_at = now
         self._housekeep(now)
         return signals
 
+    def _take_barrier(self, until: datetime, now: datetime) -> None:
+        """Once a minute: the stream's ends are asked for first, so that the barrier never lies behind its minute."""
+        minute = minute_of(until)
+        if minute == self._barrier:
+            return
+        ends = self._stream.end_offsets(MENTIONS)
+        with self._store.write(alone=False) as conn:
+            take_barrier(conn, self._stream.cluster, MENTIONS, until, ends, now)
+        self._barrier = minute
+
     def _judge(
-        self, monitors: Sequence[Defined[Monitor]], now: datetime, closed_until: datetime, coverage: Coverage
+        self,
+        monitors: Sequence[Defined[Monitor]],
+        stirred: Set[str],
+        now: datetime,
+        closed_until: datetime,
+        coverage: Coverage,
     ) -> int:
         assert self._watched is not None
         tick = timedelta(seconds=self._settings.detection.tick_s)
+        look = timedelta(seconds=self._settings.detection.look_s)
         ids = [one.id for one in monitors]
         d = s.detector_state
-        with self._store.write() as conn:
+        # There is nothing to claim of a monitor that was never judged: two tickers would judge its birth side by side.
+        alone = not self._born.issuperset(ids)
+        with self._store.write(alone=alone) as conn:
             held = {
                 row.monitor_id for row in conn.execute(select(d.c.monitor_id).where(d.c.monitor_id.in_(ids)))
             }
+            self._born |= held
             claimed = self._store.claim(
                 conn,
                 d,
-                d.c.monitor_id.in_(ids) & (d.c.next_tick <= now),
+                d.c.monitor_id.in_(ids)
+                & or_(
+                    d.c.next_tick <= now,
+                    # Stirred, and not just judged by another ticker: its next tick is set from when it was.
+                    d.c.monitor_id.in_([id for id in ids if id in stirred])
+                    & (d.c.next_tick <= now + tick - look),
+                ),
                 [d.c.monitor_id, d.c.kind],
                 2 * len(ids),
             )
@@ -111,7 +162,7 @@ class DetectionTicker:
         """Drop what is past its retention, a little at a time, until nothing of that is left for now."""
         if self._housekept_at is not None and now - self._housekept_at < HOUSEKEEP_EVERY:
             return
-        with self._store.write() as conn:
+        with self._store.write(alone=False) as conn:
             done = drop_expired(conn, now, self._settings)
         if not done:
             self._housekept_at = now

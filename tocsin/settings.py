@@ -87,7 +87,10 @@ class Detection(Section):
     grace_s: int = Field(
         30, ge=0, le=3600, description="How long a window waits for late mentions after its end."
     )
-    tick_s: int = Field(15, ge=1, le=300, description="How often open windows are looked at.")
+    tick_s: int = Field(15, ge=1, le=300, description="How often every open window is judged.")
+    look_s: float = Field(
+        1.0, ge=0.1, le=60, description="How often to look for monitors that should not wait for that."
+    )
     longest_wait_s: int = Field(
         600, ge=30, le=3600, description="A window that the stream holds back longer closes incomplete."
     )

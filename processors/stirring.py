@@ -1,0 +1,59 @@
+"""Which monitors have something new to judge: a cheap look at the newest tallies, so that an alert need not wait for the tick.
+
+A monitor is stirred when its open window has grown by enough since it was last found so, or holds a new trigger. The growth is a
+share of what is there already, so however large a storm, a monitor is stirred a few dozen times a window and not with every look.
+What only came late, for older minutes, waits for the regular tick.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from tocsin.core.clock import minute_of
+from tocsin.store import schema as s
+
+WINDOW_MINUTES = 5
+NEWEST_MINUTES = 2
+GROWTH = 8  # an eighth more than at the last time, and
+AT_LEAST = 2  # so many mentions more: fewer make no window that is judged early
+
+
+class Stirring:
+    """Remembers what it saw. `look` says which monitors are stirred now; each is said once for what stirred it."""
+
+    def __init__(self) -> None:
+        self._window = -1
+        self._minutes: dict[str, dict[int, tuple[int, int]]] = {}  # of the open window, as last seen
+        self._said: dict[
+            str, tuple[int, int]
+        ] = {}  # mentions and triggers in the open window when last stirred
+
+    def look(self, conn: Connection, now: datetime) -> frozenset[str]:
+        """The ids of the monitors that are stirred at `now`."""
+        minute = minute_of(now)
+        window = minute - minute % WINDOW_MINUTES
+        if window != self._window:
+            self._window, self._minutes, self._said = window, {}, {}
+        t = s.tallies
+        rows = conn.execute(
+            select(t.c.monitor_id, t.c.minute, func.sum(t.c.count), func.sum(t.c.triggered))
+            .where(t.c.minute >= max(window, minute - NEWEST_MINUTES + 1), t.c.minute <= minute)
+            .group_by(t.c.monitor_id, t.c.minute)
+        )
+        touched = set()
+        for monitor, at, count, triggered in rows:
+            self._minutes.setdefault(monitor, {})[at] = (int(count), int(triggered))
+            touched.add(monitor)
+        stirred = {monitor for monitor in touched if self._stirs(monitor)}
+        return frozenset(stirred)
+
+    def _stirs(self, monitor: str) -> bool:
+        counts = self._minutes[monitor].values()
+        mentions, triggers = sum(count for count, _ in counts), sum(triggered for _, triggered in counts)
+        before, triggers_before = self._said.get(monitor, (0, 0))
+        if mentions - before >= max(AT_LEAST, before // GROWTH) or triggers > triggers_before:
+            self._said[monitor] = (mentions, triggers)
+            return True
+        return False

@@ -1,0 +1,128 @@
+"""Judging live: what stirs a monitor is judged at the next look, and looking costs no judging where nothing is new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from processors.stirring import GROWTH, Stirring
+from processors.ticker import DetectionTicker
+from tocsin.core.clock import SimulatedClock, minute_of
+from tocsin.definitions import Monitor
+from tocsin.settings import Settings
+from tocsin.store import defined
+from tocsin.store import schema as s
+from tocsin.store.sqlite import SqliteStore
+from tocsin.stream.port import MENTIONS
+from tocsin.stream.sqlite import SqliteStream
+
+NOW = datetime(2026, 3, 2, 9, 2, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    made = SqliteStore(tmp_path / "store.db", durable=False)
+    made.migrate()
+    yield made
+    made.close()
+
+
+def tallied(
+    store: SqliteStore, monitor: str, at: datetime, count: int, triggered: int = 0, partition: int = 0
+) -> None:
+    zeros = dict.fromkeys(("negative", "positive", "unscored", "reach", "reposts"), 0)
+    row = {"monitor_id": monitor, "minute": minute_of(at), "partition": partition, "authors": b"", **zeros}
+    with store.write() as conn:
+        counts = {"count": count, "neutral": count, "triggered": triggered}
+        store.add(conn, s.tallies, [{**row, **counts}], list(counts))
+
+
+def looked(store: SqliteStore, stirring: Stirring, at: datetime = NOW) -> frozenset[str]:
+    with store.read() as conn:
+        return stirring.look(conn, at)
+
+
+def test_two_mentions_stir_and_one_does_not(store: SqliteStore) -> None:
+    stirring = Stirring()
+    tallied(store, "a", NOW, 1)
+    assert looked(store, stirring) == set()
+    tallied(store, "a", NOW, 1, partition=3)
+    assert looked(store, stirring) == {"a"}
+    assert looked(store, stirring) == set()
+
+
+def test_a_monitor_is_stirred_again_by_a_share_of_what_is_there(store: SqliteStore) -> None:
+    stirring = Stirring()
+    tallied(store, "a", NOW, 800)
+    assert looked(store, stirring) == {"a"}
+    tallied(store, "a", NOW, 800 // GROWTH - 1)
+    assert looked(store, stirring) == set()
+    tallied(store, "a", NOW, 1)
+    assert looked(store, stirring) == {"a"}
+
+
+def test_a_new_trigger_stirs_at_once_whatever_the_volume(store: SqliteStore) -> None:
+    stirring = Stirring()
+    tallied(store, "a", NOW, 900)
+    looked(store, stirring)
+    tallied(store, "a", NOW, 1, triggered=1)
+    assert looked(store, stirring) == {"a"}
+
+
+def test_the_open_window_is_summed_over_minutes_that_are_no_longer_looked_at(store: SqliteStore) -> None:
+    stirring = Stirring()
+    tallied(store, "a", NOW, 80)
+    assert looked(store, stirring) == {"a"}
+    later = NOW + timedelta(minutes=2)
+    tallied(store, "a", later, 9)
+    assert looked(store, stirring, later) == set()
+    tallied(store, "a", later, 1)
+    assert looked(store, stirring, later) == {"a"}
+
+
+def test_a_new_window_begins_anew(store: SqliteStore) -> None:
+    stirring = Stirring()
+    tallied(store, "a", NOW, 500)
+    looked(store, stirring)
+    later = NOW + timedelta(minutes=5)
+    tallied(store, "a", later, 2)
+    assert looked(store, stirring, later) == {"a"}
+
+
+def test_a_stirred_monitor_is_judged_before_its_tick_and_a_quiet_one_is_not(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    stream = SqliteStream(tmp_path / "stream.db", durable=False)
+    stream.ensure_topic(MENTIONS, 2)
+    with store.write() as conn:
+        ids = [
+            defined.save(conn, Monitor(name=name, query=name), now=NOW, actor="test").id
+            for name in ("loud", "quiet")
+        ]
+    for id in ids:
+        tallied(store, id, NOW, 2)
+    clock = SimulatedClock(NOW)
+    ticker = DetectionTicker(store, stream, Settings(), clock)
+    ticker.once()
+
+    def judged_at() -> list[datetime]:
+        d = s.detector_state
+        with store.read() as conn:
+            found = dict(
+                conn.execute(select(d.c.monitor_id, d.c.next_tick).where(d.c.kind == "volume")).all()
+            )
+        return [found[id] - timedelta(seconds=Settings().detection.tick_s) for id in ids]
+
+    assert judged_at() == [NOW, NOW]
+    clock.advance(timedelta(seconds=2))
+    tallied(store, ids[0], NOW, 2)
+    ticker.once()
+    assert judged_at() == [NOW + timedelta(seconds=2), NOW]
+    clock.advance(timedelta(seconds=14))
+    ticker.once()
+    assert judged_at() == [NOW + timedelta(seconds=2), NOW + timedelta(seconds=16)]
+    stream.close()
