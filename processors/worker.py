@@ -16,14 +16,15 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from processors.batch import Outcome, Prepared, Writer, read_batches
+from processors.batch import Batch, Outcome, Prepared, Writer, read_batches
 from processors.pace import Pace
 from processors.understand import Understander, default_scorers
 from processors.watch import Watched, watched
 from tocsin.core.clock import Clock
 from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable
+from tocsin.deadletters import Fuse, FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.settings import Settings
-from tocsin.store import Store
+from tocsin.store import Store, fuses
 from tocsin.store.health import EVERY, Reporter, State
 from tocsin.store.offsets import Position, advance, record_gap, stored, take_over
 from tocsin.stream import Stream
@@ -40,6 +41,8 @@ MOST_ROWS = (
 RETRY = timedelta(seconds=1)
 FAR_BEHIND = 1000  # records waiting from which on it is said
 TRIM_EVERY = timedelta(seconds=30)
+FUSE_RETRY = timedelta(seconds=3)  # how often a stopped reader looks whether a person lets it pass
+EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
 
 
 class StreamProcessor:
@@ -61,6 +64,7 @@ class StreamProcessor:
         self._reporter = Reporter(store, "processors")
         self._totals = Outcome()
         self._pace = Pace()
+        self._fuse = Fuse()
         self._looked_at: datetime | None = None
         self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
 
@@ -82,9 +86,11 @@ class StreamProcessor:
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Nothing is lost whatever happens in between: positions move with what was stored."""
         away = False
+        stopped: str | None = None
         while not stop.is_set():
             try:
-                self.once()
+                if self.once():
+                    stopped = None
                 if away:
                     log.info("processing again")
                 away = False
@@ -98,6 +104,12 @@ class StreamProcessor:
             except Fenced as error:
                 log.info("a batch was dropped", reason=str(error))
                 self._read_again()
+            except FuseBlown as error:
+                if stopped != str(error):
+                    log.error("processing has stopped", reason=str(error))
+                stopped = str(error)
+                self._read_again()
+                stop.wait(FUSE_RETRY.total_seconds())
         self.close()
 
     def close(self) -> None:
@@ -163,6 +175,7 @@ class StreamProcessor:
                 self._settings.retention.sample_rate,
                 lambda: self._pace.rows,
             ):
+                self._heed_fuse(batch)
                 outcome, positions = self._commit(taken, self._writer.understand(batch))
                 self._positions |= positions
                 for name, count in asdict(outcome).items():
@@ -171,6 +184,48 @@ class StreamProcessor:
         finally:
             gc.enable()
         return len(records)
+
+    def _heed_fuse(self, batch: Batch) -> None:
+        """Raise `FuseBlown` before anything is stored where nearly everything is bad, unless a person lets it pass."""
+        bad = len(batch.bad)
+        try:
+            self._fuse.note(batch.mentions, bad)
+            return
+        except FuseBlown:
+            if not bad:
+                return  # what can be read is never held up
+        cluster, now = self._stream.cluster, self._clock.now()
+        with self._store.read() as conn:
+            passes = fuses.may_pass(conn, cluster, MENTIONS)
+        if all(one.record.offset < passes.get(one.record.partition, 0) for one in batch.bad):
+            self._fuse = Fuse()
+            return
+        at = {one.record.partition: self._positions[one.record.partition].offset for one in batch.bad}
+        reason = (
+            f"the fuse has blown: {bad} of {bad + batch.mentions} lines of the records from"
+            f" {', '.join(f'partition {p} offset {offset}' for p, offset in sorted(at.items()))} on are no mentions that this"
+            " version can read, and nothing from there on is stored; look at them with: tocsin dead-letters list;"
+            " go on past them with: tocsin dead-letters fuse --go-on"
+        )
+        letters = [
+            dead_letter_row(
+                now=now,
+                source=one.record.topic,
+                reason="not_a_mention",
+                message=one.message,
+                payload=one.line,
+                topic=one.record.topic,
+                partition=one.record.partition,
+                offset=one.record.offset,
+                position=one.position,
+            )
+            for one in batch.bad[:EXAMPLES]
+        ]
+        with self._store.write() as conn:
+            record_dead_letters(conn, letters)
+            fuses.blow(conn, cluster, MENTIONS, at, reason, now)
+        self._reporter.say(now, "failed", reason=reason, records_behind=self.lag())
+        raise FuseBlown(reason)
 
     def _commit(self, records: Iterable[Record], prepared: Prepared) -> tuple[Outcome, dict[int, Position]]:
         assert self._watched is not None

@@ -1,0 +1,149 @@
+"""The processor's fuse: where nearly everything on the stream is bad it stops before it, and a person says how to go on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from processors.worker import EXAMPLES, StreamProcessor
+from tocsin.core.clock import SimulatedClock
+from tocsin.core.mention import Mention, encode_mentions
+from tocsin.deadletters import FuseBlown
+from tocsin.settings import Settings
+from tocsin.store import fuses, offsets
+from tocsin.store import schema as s
+from tocsin.store.sqlite import SqliteStore
+from tocsin.stream.port import MENTIONS
+from tocsin.stream.sqlite import SqliteStream
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RUBBISH = b'{"source": 5}\n' * 250
+
+
+class Line:
+    """A stream of one partition, a store, and a processor between them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = SqliteStore(folder / "store.db", durable=False)
+        self.store.migrate()
+        self.stream = SqliteStream(folder / "stream.db", durable=False)
+        self.stream.ensure_topic(MENTIONS, 1)
+        self.settings = Settings.model_validate({"data": folder})
+        self.clock = SimulatedClock(NOON)
+        self.processor = self.new_processor()
+
+    def new_processor(self) -> StreamProcessor:
+        return StreamProcessor(self.store, self.stream, self.settings, self.clock)
+
+    def append(self, *values: bytes) -> None:
+        self.stream.append(MENTIONS, [(0, value) for value in values], NOON)
+
+    def turn(self) -> None:
+        for _ in range(3):
+            self.processor.once(timedelta(0))
+
+    def at(self) -> int:
+        with self.store.read() as conn:
+            return offsets.stored(conn, self.stream.cluster, MENTIONS).get(0, 0)
+
+    def standing(self) -> list[fuses.Blown]:
+        with self.store.read() as conn:
+            return fuses.standing(conn)
+
+    def letters(self) -> int:
+        with self.store.read() as conn:
+            return conn.execute(select(func.count()).select_from(s.dead_letters)).scalar_one()
+
+    def health(self) -> Any:
+        with self.store.read() as conn:
+            return conn.execute(select(s.health).where(s.health.c.component == "processors")).one_or_none()
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[Line]:
+    made = Line(tmp_path)
+    yield made
+    made.processor.close()
+    made.stream.close()
+    made.store.close()
+
+
+def good(*ids: int) -> bytes:
+    return encode_mentions([Mention("forum", str(id), "De ketel lekt", NOON) for id in ids])
+
+
+def test_some_bad_lines_among_good_ones_stop_nothing(line: Line) -> None:
+    line.append(*(good(n) + b"{\n" for n in range(300)))
+    line.turn()
+    assert (line.at(), line.letters(), line.standing()) == (300, 300, [])
+
+
+def test_when_nearly_everything_is_bad_nothing_is_passed_and_it_is_said(line: Line) -> None:
+    line.append(good(1))
+    line.turn()
+    line.append(RUBBISH, good(2))
+    with pytest.raises(FuseBlown, match="fuse has blown"):
+        line.turn()
+    line.processor._read_again()
+    with pytest.raises(FuseBlown):
+        line.turn()
+    assert line.at() == 1
+    assert line.letters() == EXAMPLES
+    assert [(one.partition, one.offset) for one in line.standing()] == [(0, 1)]
+    assert line.health().state == "failed"
+    assert "--go-on" in line.health().detail["reason"]
+
+
+def test_a_person_lets_it_pass_once_and_every_line_becomes_a_dead_letter(line: Line) -> None:
+    line.append(RUBBISH, good(2))
+    with pytest.raises(FuseBlown):
+        line.turn()
+    with line.store.write() as conn:
+        ends = line.stream.end_offsets(MENTIONS)
+        assert len(fuses.let_pass(conn, ends, line.stream.cluster, MENTIONS)) == 1
+    line.processor._read_again()
+    line.turn()
+    assert (line.at(), line.letters(), line.standing()) == (2, 250, [])
+    line.append(RUBBISH)  # what comes after that is not covered by it
+    with pytest.raises(FuseBlown):
+        line.turn()
+    assert (line.at(), line.letters()) == (2, 250 + EXAMPLES)
+    assert [one.offset for one in line.standing()] == [2]
+
+
+def test_another_stream_is_not_let_pass(line: Line) -> None:
+    line.append(RUBBISH)
+    with pytest.raises(FuseBlown):
+        line.turn()
+    with line.store.write() as conn:
+        assert fuses.let_pass(conn, {0: 9}, "another cluster", MENTIONS) == []
+    assert len(line.standing()) == 1
+
+
+def test_the_running_processor_waits_for_the_word_and_goes_on_by_itself(line: Line) -> None:
+    line.append(RUBBISH, good(2))
+    stop = threading.Event()
+    passed = threading.Event()
+
+    def on_batch(_outcome: object) -> None:
+        passed.set()
+        stop.set()
+
+    line.processor.on_batch = on_batch
+    thread = threading.Thread(target=line.processor.run, args=(stop,))
+    thread.start()
+    while not line.standing():
+        assert thread.is_alive()
+        stop.wait(0.02)
+    assert not passed.is_set()
+    with line.store.write() as conn:
+        fuses.let_pass(conn, line.stream.end_offsets(MENTIONS), line.stream.cluster, MENTIONS)
+    thread.join(30)
+    assert passed.is_set()
+    assert line.at() == 2
