@@ -15,17 +15,14 @@ from sqlalchemy import (
     Column,
     Float,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     UniqueConstraint,
 )
 from sqlalchemy.types import TypeEngine
 
-from tocsin.store.types import Json, UtcTime
+from tocsin.store.types import Integer, Json, String, Text, UtcTime
 
 metadata = MetaData()
 

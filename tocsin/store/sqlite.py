@@ -74,7 +74,7 @@ class SqliteStore:
             yield conn
 
     @contextmanager
-    def write(self, *, alone: bool = True) -> Iterator[Connection]:  # SQLite knows one writer at a time
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:  # noqa: ARG002  # SQLite knows one writer at a time
         with _translated(self.path), self._writer.begin() as conn:
             yield conn
 

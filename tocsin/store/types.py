@@ -6,14 +6,62 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Text
+import sqlalchemy as sa
+from sqlalchemy import BigInteger
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from tocsin.core.clock import from_micros, to_micros
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder()
+
+
+Integer = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+"""A whole number of 64 bits with its sign: SQLite's are all of that size."""
+
+
+class _Plain(TypeDecorator[str]):
+    """Text that every engine keeps: NUL (which PostgreSQL refuses) and lone surrogates (which UTF-8 lacks) become U+FFFD."""
+
+    impl: type[sa.String] = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            # Bytewise, as SQLite compares, whatever the database was made with; and without a length, which SQLite ignores.
+            return dialect.type_descriptor(sa.Text(collation="C"))
+        return dialect.type_descriptor(self.impl_instance)
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        if value is None or (value.isascii() and "\0" not in value):
+            return value
+        return plain(value)
+
+
+class Text(_Plain):
+    """Text of any length, compared bytewise."""
+
+    impl = sa.Text
+    cache_ok = True
+
+
+class String(_Plain):
+    """Text that whoever writes it keeps within a length; no engine enforces it. Compared bytewise."""
+
+    impl = sa.String
+    cache_ok = True
+
+
+def plain(text: str) -> str:
+    """`text` as every engine keeps it, U+FFFD in the place of what one of them cannot."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -36,7 +84,7 @@ class UtcTime(TypeDecorator[datetime]):
 class Json(TypeDecorator[Any]):
     """Any JSON value, kept as text with sorted keys, so that equal values are equal bytes."""
 
-    impl = Text
+    impl = sa.Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
