@@ -4,7 +4,7 @@ read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,47 +19,53 @@ from tocsin.store import schema as s
 
 def report(
     store: Store,
-    watched_sources: Iterable[Watched],
+    held: Iterable[Watched],
+    watched: Collection[str],
     now: datetime,
     *,
     blind_after: timedelta,
     trouble: str | None,
 ) -> None:
-    """Write the health of each source and of `ingest` itself (`trouble`: what it suffers from); rows of
-    others are removed.
+    """Write the health of each source that is `held` and of `ingest` itself (`trouble`: what it suffers from).
+
+    Rows of sources that are not `watched` are removed; those of the others are their readers' business. A worker that only
+    stands by says nothing.
     """
     rows: list[dict[str, Any]] = []
     with store.write() as conn:
         states = {row.name: row for row in conn.execute(select(s.source_state))}
-        for watched in watched_sources:
-            seen = _seen(watched, states.get(watched.name))
+        for one in held:
+            seen = _seen(one, states.get(one.name))
             state, why = judge(seen, now, blind_after=blind_after)
-            if watched.error is not None:
+            if one.error is not None:
                 state, why = (
-                    (BLIND if now - watched.defined.updated_at > blind_after else DEGRADED),
-                    watched.error,
+                    (BLIND if now - one.defined.updated_at > blind_after else DEGRADED),
+                    one.error,
                 )
             detail: dict[str, Any] = {
                 "reason": why,
                 "last_event_at": iso(seen.last_event_at) if seen.last_event_at else None,
                 "last_success_at": iso(seen.last_success_at) if seen.last_success_at else None,
                 "failures": seen.failures,
-                "next_fetch_at": iso(watched.due_at),
+                "next_fetch_at": iso(one.due_at),
             }
-            rows.append(
-                {"component": component_of(watched.name), "at": now, "state": state, "detail": detail}
-            )
-        troubled = sorted(row["component"].removeprefix(HEALTH_PREFIX) for row in rows if row["state"] != OK)
-        detail = {"reason": trouble or "as expected", "sources": len(rows), "troubled": troubled}
+            rows.append({"component": component_of(one.name), "at": now, "state": state, "detail": detail})
+        if not rows and watched and trouble is None:
+            return
+        h, components = s.health.c, sorted(component_of(name) for name in watched)
+        ours = h.component.startswith(HEALTH_PREFIX, autoescape=True)
+        conn.execute(delete(s.health).where(ours, h.component.not_in(components)))
+        states_now = {
+            row.component: row.state for row in conn.execute(select(h.component, h.state).where(ours))
+        }
+        states_now |= {row["component"]: row["state"] for row in rows}
+        troubled = sorted(
+            name.removeprefix(HEALTH_PREFIX) for name, state in states_now.items() if state != OK
+        )
+        detail = {"reason": trouble or "as expected", "sources": len(components), "troubled": troubled}
         state = DEGRADED if trouble else OK
         rows.append({"component": "ingest", "at": now, "state": state, "detail": detail})
         store.put(conn, s.health, rows)
-        h = s.health.c.component
-        conn.execute(
-            delete(s.health).where(
-                h.startswith(HEALTH_PREFIX, autoescape=True), h.not_in([r["component"] for r in rows])
-            )
-        )
 
 
 def _seen(watched: Watched, state: Any) -> Seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,3 +79,17 @@ def watch(
         if gone.source is not None and gone.fetching is None:
             gone.source.close()
     return after
+
+
+def stands(conn: Connection, taken: Sequence[Watched]) -> None:
+    """Where sources stand that another worker may have read until now: their cursor, their failures, their next appointment."""
+    names = [one.name for one in taken]
+    c = s.source_state.c
+    states = {row.name: row for row in conn.execute(select(s.source_state).where(c.name.in_(names)))}
+    for one in taken:
+        one.fetching = None  # what was asked for before is of no use: it began at another cursor
+        state = states.get(one.name)
+        if state is None:
+            continue
+        one.cursor, one.failures, one.last_error = state.cursor, state.failures, state.last_error
+        one.due_at, one.written_at = state.next_fetch_at or one.due_at, None

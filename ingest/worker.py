@@ -17,9 +17,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from ingest.claims import Claims
 from ingest.report import report
 from ingest.source import Fetched, FetchFailed
-from ingest.watched import Watched, watch
+from ingest.watched import Watched, stands, watch
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.mention import Mention, encode_mentions
@@ -63,8 +64,10 @@ class IngestWorker:
         settings: Settings,
         clock: Clock,
         hand_over: HandsOver | None = None,
+        owner: str | None = None,
     ) -> None:
         self._store = store
+        self._claims = Claims(store, owner)
         self._settings = settings
         self._clock = clock
         self._hand_over = hand_over or HandOver(
@@ -100,6 +103,10 @@ class IngestWorker:
                 log.exception("ingest failed")
                 stop.wait(STREAM_RETRIES[2].total_seconds())
             self._wait(stop)
+        try:
+            self._claims.release()
+        except TocsinError as error:
+            log.warning("sources not given back, they pass on by themselves", error=str(error))
         self.close()
 
     def collect_once(self, now: datetime | None = None) -> int:
@@ -254,6 +261,9 @@ class IngestWorker:
         if news or watched.written_at is None or now - watched.written_at >= STATE_EVERY:
             rejected = len(fetched.bad) + refused.total()
             with self._store.write() as conn:
+                if not self._claims.keep(conn, watched.name, now):
+                    log.info("a source passed on", source=watched.name)
+                    return 0  # the one who has it now hands over the same from the same cursor
                 if fetched.answered:
                     note_received(conn, watched.name, now=now, mentions=good, rejected=rejected)
                     warned = {"last_error_at": now} if fetched.warning else {}
@@ -297,25 +307,32 @@ class IngestWorker:
             "next_fetch_at": watched.due_at,
         }
         with self._store.write() as conn:
+            if not self._claims.keep(conn, watched.name, now):
+                return
             self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])
         log.warning("source failed", source=watched.name, error=watched.last_error, failures=watched.failures)
 
     def _is_due(self, watched: Watched, now: datetime) -> bool:
-        return watched.source is not None and watched.due_at <= now
+        mine = self._claims.holds(watched.name, now)
+        return mine and watched.source is not None and watched.due_at <= now
 
     def _refresh(self, now: datetime) -> None:
-        """Take in what people changed of the sources, if anything."""
+        """Take in what people changed of the sources, if anything, and see which of them are ours to read."""
         with self._store.read() as conn:
             current = generation(conn, "source")
-            if current == self._generation:
-                return
-            self._watched = watch(conn, self._watched, self._settings.ingest, now)
+            if current != self._generation:
+                self._watched = watch(conn, self._watched, self._settings.ingest, now)
         self._generation = current
+        taken = self._claims.look(self._watched, now)
+        if taken:
+            with self._store.read() as conn:
+                stands(conn, [self._watched[name] for name in sorted(taken)])
 
     def _report(self, now: datetime) -> None:
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
         trouble = self._stream_trouble or self._trouble
-        report(self._store, self._watched.values(), now, blind_after=blind_after, trouble=trouble)
+        held = [one for one in self._watched.values() if self._claims.holds(one.name, now)]
+        report(self._store, held, self._watched, now, blind_after=blind_after, trouble=trouble)
         self._health_at = now
 
 
