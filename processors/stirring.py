@@ -1,4 +1,5 @@
-"""Which monitors have something new to judge: a cheap look at the newest tallies, so that an alert need not wait for the tick.
+"""Which monitors have something new to judge: a cheap look at the newest tallies, so that an alert need not wait for the tick,
+and ten thousand quiet monitors cost no judging.
 
 A monitor is stirred when its open window has grown by enough since it was last found so, or holds a new trigger. The growth is a
 share of what is there already, so however large a storm, a monitor is stirred a few dozen times a window and not with every look.
@@ -7,16 +8,18 @@ What only came late, for older minutes, waits for the regular tick.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from tocsin.core.clock import minute_of
+from processors.detect import WINDOW, WINDOW_MINUTES, load_tallies
+from tocsin.core.clock import MINUTE, minute_of
+from tocsin.core.signal import VOLUME
 from tocsin.store import schema as s
 
-WINDOW_MINUTES = 5
+LOOKED_BACK = timedelta(hours=1)  # no window stays open for longer
 NEWEST_MINUTES = 2
-GROWTH = 8  # an eighth more than at the last time, and
+GROWTH = 4  # a quarter more than at the last time, and
 AT_LEAST = 2  # so many mentions more: fewer make no window that is judged early
 
 
@@ -57,3 +60,31 @@ class Stirring:
             self._said[monitor] = (mentions, triggers)
             return True
         return False
+
+
+class Stillness:
+    """Remembers the open tallies of every monitor. `look` says of which monitors a judge would see what was seen before."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def look(self, conn: Connection, now: datetime, closed_until: datetime) -> frozenset[str]:
+        """The ids of monitors that have no window to close, and no other tallies since than at the last look."""
+        d = s.detector_state
+        open_from: dict[str, datetime] = {
+            row.monitor_id: row.next_window
+            for row in conn.execute(select(d.c.monitor_id, d.c.next_window).where(d.c.kind == VOLUME))
+        }
+        if not open_from:
+            return frozenset()
+        start = max(min(open_from.values()), now - LOOKED_BACK)
+        tallies = load_tallies(conn, list(open_from), start, now + MINUTE)
+        seen, still = {}, set()
+        for monitor, opened in open_from.items():
+            first = minute_of(opened)
+            counts = sorted(one for one in tallies.get(monitor, {}).items() if one[0] >= first)
+            seen[monitor] = hash((first, *counts))
+            if self._seen.get(monitor) == seen[monitor] and opened + WINDOW > closed_until:
+                still.add(monitor)
+        self._seen = seen
+        return frozenset(still)

@@ -13,7 +13,7 @@ from sqlalchemy import or_, select
 
 from processors.detect import Coverage, Detection, load_tallies
 from processors.retention import drop_expired
-from processors.stirring import Stirring
+from processors.stirring import Stillness, Stirring
 from processors.watch import Watched, watched
 from processors.watermark import take_barrier, watermark
 from tocsin.core.clock import MINUTE, Clock, minute_of
@@ -34,7 +34,7 @@ MONITORS_A_TURN = 64  # judged in one transaction, so that it ends within its 50
 
 
 class DetectionTicker:
-    """Judges every monitor each `detection.tick_s`, and one that is stirred at the next look, `detection.look_s` later at most.
+    """Judges every monitor that has changed each `detection.tick_s`, one that is stirred `detection.look_s` later at most.
 
     Any number may run: each claims the rows that it judges.
     """
@@ -45,7 +45,7 @@ class DetectionTicker:
         self._settings = settings
         self._clock = clock
         self._watched: Watched | None = None
-        self._stirring = Stirring()
+        self._stirring, self._stillness = Stirring(), Stillness()
         self._born: set[str] = set()  # monitors that are known to have their rows of `detector_state`
         self._barrier: int | None = None
         self._everyone_at: datetime | None = None
@@ -64,7 +64,10 @@ class DetectionTicker:
                 if not away:
                     log.warning("detection waits", reason=str(error))
                 away = True
-                self._stirring = Stirring()  # what it has said was perhaps not judged
+                self._stirring, self._stillness = (
+                    Stirring(),
+                    Stillness(),
+                )  # what they said was perhaps not judged
             stop.wait(self._settings.detection.look_s)
 
     def once(self) -> int:
@@ -77,26 +80,19 @@ class DetectionTicker:
         with self._store.read() as conn:
             self._watched = watched(conn, self._watched)
             stirred = self._stirring.look(conn, now)
-            d = s.detector_state
-            due = set(conn.execute(select(d.c.monitor_id).where(d.c.next_tick <= now)).scalars())
-            turn = [one for one in self._watched.monitors if everyone or one.id in stirred or one.id in due]
-            mark = (
-                watermark(
-                    conn,
-                    self._stream.cluster,
-                    MENTIONS,
-                    now,
-                    grace,
-                    timedelta(seconds=detection.longest_wait_s),
-                )
-                if turn
-                else None
+            if not everyone and not stirred:
+                return 0
+            mark = watermark(
+                conn, self._stream.cluster, MENTIONS, now, grace, timedelta(seconds=detection.longest_wait_s)
             )
+            still = self._stillness.look(conn, now, mark.closed_until) if everyone else frozenset()
+        turn = [
+            one for one in self._watched.monitors if one.id in stirred or (everyone and one.id not in still)
+        ]
         signals = 0
-        if mark is not None:
-            for start in range(0, len(turn), MONITORS_A_TURN):
-                some = turn[start : start + MONITORS_A_TURN]
-                signals += self._judge(some, stirred, now, mark.closed_until, mark.coverage)
+        for start in range(0, len(turn), MONITORS_A_TURN):
+            some = turn[start : start + MONITORS_A_TURN]
+            signals += self._judge(some, stirred, now, mark.closed_until, mark.coverage)
         if everyone:  # now, not before: what was raised in between is looked at again
             self._everyone_at = now
         self._housekeep(now)

@@ -78,7 +78,7 @@ def test_the_open_window_is_summed_over_minutes_that_are_no_longer_looked_at(sto
     tallied(store, "a", NOW, 80)
     assert looked(store, stirring) == {"a"}
     later = NOW + timedelta(minutes=2)
-    tallied(store, "a", later, 9)
+    tallied(store, "a", later, 80 // GROWTH - 1)
     assert looked(store, stirring, later) == set()
     tallied(store, "a", later, 1)
     assert looked(store, stirring, later) == {"a"}
@@ -93,36 +93,73 @@ def test_a_new_window_begins_anew(store: SqliteStore) -> None:
     assert looked(store, stirring, later) == {"a"}
 
 
-def test_a_stirred_monitor_is_judged_before_its_tick_and_a_quiet_one_is_not(
-    store: SqliteStore, tmp_path: Path
-) -> None:
-    stream = SqliteStream(tmp_path / "stream.db", durable=False)
-    stream.ensure_topic(MENTIONS, 2)
+@pytest.fixture
+def stream(tmp_path: Path) -> Iterator[SqliteStream]:
+    made = SqliteStream(tmp_path / "stream.db", durable=False)
+    made.ensure_topic(MENTIONS, 2)
+    yield made
+    made.close()
+
+
+def judged_at(store: SqliteStore) -> dict[str, datetime]:
+    """When each monitor was judged last, by its name."""
+    d, tick = s.detector_state, timedelta(seconds=Settings().detection.tick_s)
+    with store.read() as conn:
+        names = {one.id: one.name for one in defined.listed(conn, Monitor)}
+        found = conn.execute(select(d.c.monitor_id, d.c.next_tick).where(d.c.kind == "volume"))
+        return {names[id]: next_tick - tick for id, next_tick in found}
+
+
+def two_monitors(store: SqliteStore) -> tuple[str, str]:
     with store.write() as conn:
-        ids = [
+        one, two = (
             defined.save(conn, Monitor(name=name, query=name), now=NOW, actor="test").id
             for name in ("loud", "quiet")
-        ]
-    for id in ids:
-        tallied(store, id, NOW, 2)
+        )
+    for id in (one, two):
+        tallied(store, id, NOW, 3)
+    return one, two
+
+
+def test_a_stirred_monitor_is_judged_before_its_tick_and_a_quiet_one_is_not(
+    store: SqliteStore, stream: SqliteStream
+) -> None:
+    loud, _ = two_monitors(store)
     clock = SimulatedClock(NOW)
     ticker = DetectionTicker(store, stream, Settings(), clock)
     ticker.once()
-
-    def judged_at() -> list[datetime]:
-        d = s.detector_state
-        with store.read() as conn:
-            found = dict(
-                conn.execute(select(d.c.monitor_id, d.c.next_tick).where(d.c.kind == "volume")).all()
-            )
-        return [found[id] - timedelta(seconds=Settings().detection.tick_s) for id in ids]
-
-    assert judged_at() == [NOW, NOW]
+    assert judged_at(store) == {"loud": NOW, "quiet": NOW}
     clock.advance(timedelta(seconds=2))
-    tallied(store, ids[0], NOW, 2)
+    tallied(store, loud, NOW, 2)
     ticker.once()
-    assert judged_at() == [NOW + timedelta(seconds=2), NOW]
-    clock.advance(timedelta(seconds=14))
+    assert judged_at(store) == {"loud": NOW + timedelta(seconds=2), "quiet": NOW}
+
+
+def test_a_tick_judges_what_has_changed_by_little_and_passes_over_what_has_not(
+    store: SqliteStore, stream: SqliteStream
+) -> None:
+    loud, _ = two_monitors(store)
+    clock = SimulatedClock(NOW)
+    ticker = DetectionTicker(store, stream, Settings(), clock)
+    for _ in range(3):  # born at the first look, seen at the second
+        ticker.once()
+        clock.advance(timedelta(seconds=16))
+    tallied(store, loud, NOW, 1)
     ticker.once()
-    assert judged_at() == [NOW + timedelta(seconds=2), NOW + timedelta(seconds=16)]
-    stream.close()
+    assert judged_at(store) == {"loud": NOW + timedelta(seconds=48), "quiet": NOW + timedelta(seconds=16)}
+
+
+def test_a_window_closes_though_nothing_is_said_any_more(store: SqliteStore, stream: SqliteStream) -> None:
+    two_monitors(store)
+    clock = SimulatedClock(NOW)
+    ticker = DetectionTicker(store, stream, Settings(), clock)
+    for _ in range(30):
+        ticker.once()
+        clock.advance(timedelta(seconds=16))
+    with store.read() as conn:
+        closed = (
+            conn.execute(select(s.readings.c.window_start).where(s.readings.c.kind == "volume"))
+            .scalars()
+            .all()
+        )
+    assert closed == [datetime(2026, 3, 2, 9, 0, tzinfo=UTC), datetime(2026, 3, 2, 9, 0, tzinfo=UTC)]
