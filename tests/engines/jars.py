@@ -1,9 +1,16 @@
-"""Apache Kafka's jars, resolved from their Maven coordinates once a machine."""
+"""Apache Kafka's jars, resolved from their Maven coordinates once a machine and kept in the user's cache.
+
+TOCSIN_ENGINES_CACHE names another folder. Resolving is done by a process of its own: its time is bounded, its output stays out of
+the tests', and its Maven repository lies in our cache, not in the user's own (jgo takes the folder from M2_REPO).
+"""
 
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,46 +20,97 @@ from tests.engines import EnginesUnavailable
 
 COORDINATES = "org.apache.kafka:kafka_2.13:4.3.1"
 JARS = 45  # a resolve can come back with fewer and no error: then it is asked again
-TRIES = 4
+TRIES = 3
+ASK_WITHIN_S = 10
+RESOLVE_WITHIN_S = 240
+CENTRAL = "https://repo.maven.apache.org/maven2/org/apache/kafka/kafka_2.13/4.3.1/kafka_2.13-4.3.1.pom"
+# Asked first, with a short patience: the resolver itself takes minutes to give up on a network that does not answer.
+ASK = "import sys, requests; requests.head(sys.argv[1], timeout=float(sys.argv[2])).raise_for_status()"
+RESOLVE = (
+    "import sys, pathlib, jgo; jgo.build(sys.argv[1], update=sys.argv[2] == 'anew', "
+    "cache_dir=pathlib.Path(sys.argv[3]))"
+)
 
 
 def kafka_class_path() -> str:
-    """The class path of a Kafka broker. Raises `EnginesUnavailable` where the jars are neither kept nor to be had."""
-    folder = Path(platformdirs.user_cache_dir("tocsin-engines", appauthor=False)) / "kafka-4.3.1"
+    """The class path of a Kafka broker, from the cache alone where it is there; safe beside others who ask at the same time.
+
+    Raises `EnginesUnavailable` where the jars are neither kept nor to be had.
+    """
+    cache = _cache()
+    folder = cache / "kafka-4.3.1"
     if len(_jars(folder)) < JARS:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with (folder.parent / "resolving.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # several test runs may begin at once
-            if len(_jars(folder)) < JARS:
-                _resolve(folder)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            with (cache / "resolving.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if len(_jars(folder)) < JARS:
+                    _resolve(cache, folder)
+        except OSError as error:
+            raise EnginesUnavailable(f"{cache} cannot keep Kafka's jars: {error.strerror}") from None
     return ":".join(str(jar) for jar in _jars(folder))
+
+
+def _cache() -> Path:
+    named = os.environ.get("TOCSIN_ENGINES_CACHE")
+    return Path(named or platformdirs.user_cache_dir("tocsin-engines", appauthor=False))
 
 
 def _jars(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.jar"))
 
 
-def _resolve(folder: Path) -> None:
-    import jgo  # late: whoever has the jars needs no resolver
-
+def _resolve(cache: Path, folder: Path) -> None:
+    room, repository = cache / "resolving", cache / "m2"
     reason = ""
     for attempt in range(TRIES):
         if attempt:
-            time.sleep(2 * attempt)
-        room = folder.with_name(f"{folder.name}.resolving")
+            time.sleep(attempt)
         shutil.rmtree(room, ignore_errors=True)
-        try:
-            jgo.build(COORDINATES, update=attempt > 0, cache_dir=room)
-        except Exception as error:  # noqa: BLE001  # a resolver's many ways to fail are all one to us: it is asked again
-            reason = " ".join(str(error).split())[:200]
+        reason = _python(ASK, CENTRAL, str(ASK_WITHIN_S), within_s=3 * ASK_WITHIN_S)
+        if not reason:
+            reason = _python(
+                RESOLVE,
+                *(COORDINATES, "anew" if attempt else "first", str(room)),
+                within_s=RESOLVE_WITHIN_S,
+                repository=repository,
+            )
+        if reason:
             continue
         found = {jar.name: jar for jar in room.rglob("*.jar")}
         if len(found) < JARS:
             reason = f"{len(found)} jars instead of {JARS}"
             continue
-        folder.mkdir(exist_ok=True)
-        for name, jar in found.items():
-            shutil.copy(jar, folder / name)
+        _keep(found, folder)
         shutil.rmtree(room)
+        shutil.rmtree(repository, ignore_errors=True)
         return
-    raise EnginesUnavailable(f"{COORDINATES} cannot be resolved from Maven Central: {reason}")
+    raise EnginesUnavailable(f"{COORDINATES} cannot be had from Maven Central: {reason}")
+
+
+def _keep(found: dict[str, Path], folder: Path) -> None:
+    """All of them or none: a run that was cut off must not leave half a jar that is taken for a whole one."""
+    new = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    new.mkdir()
+    for name, jar in found.items():
+        shutil.copy(jar, new / name)
+    new.rename(folder)
+
+
+def _python(code: str, *arguments: str, within_s: float, repository: Path | None = None) -> str:
+    """Run `code`; empty when it went well, else why not in one line."""
+    environment = dict(os.environ) | ({"M2_REPO": str(repository)} if repository else {})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            env=environment,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end within {within_s:.0f} s"
+    said = done.stderr.strip().splitlines() or ["no reason given"]
+    return "" if done.returncode == 0 else " ".join(said[-1].split())[:200]

