@@ -19,6 +19,7 @@ from tocsin.store.defined import listed
 from tocsin.store.offsets import stored
 
 DEAF_AFTER = timedelta(minutes=10)  # no barrier for so long: nobody was there to listen
+BACKLOG_AFTER = timedelta(seconds=10)  # what was in the stream then and is not stored yet is a backlog
 KEPT = timedelta(days=2)
 LOOKED_AT = 70  # barriers, the newest first: more than the longest wait, an hour, can hold back
 
@@ -61,19 +62,29 @@ def watermark(
     at = stored(conn, cluster, topic)
     here = (b.c.cluster == cluster, b.c.topic == topic)
     newest = conn.execute(
-        select(b.c.minute, b.c.ends).where(*here).order_by(b.c.minute.desc()).limit(LOOKED_AT)
-    )
+        select(b.c.minute, b.c.ends, b.c.taken_at).where(*here).order_by(b.c.minute.desc()).limit(LOOKED_AT)
+    ).all()
     minutes = conn.execute(select(b.c.minute).where(*here).order_by(b.c.minute)).scalars().all()
     passed = (row.minute for row in newest if all(at.get(int(p), 0) >= end for p, end in row.ends.items()))
     closed = minute_start(next(passed, minutes[0] - 1 if minutes else 0))
     waited = now - grace - longest_wait
     deaf = _deaf(conn, minutes, now)
     missing = _missing(conn)
+    unread = next((_unread(row.ends, at) for row in newest if now - row.taken_at > BACKLOG_AFTER), 0)
+    if unread:  # in a storm an alert goes out before everything is counted: that is said with it
+        missing.append(
+            f"{unread:,} records of the stream wait to be read: there is more than is counted here"
+        )
     if minutes and closed < waited:  # the stream holds it back: go on without, and say so
         deaf.append((closed, waited))
         missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
         closed = waited
     return Watermark(closed, Coverage(deaf=deaf, missing=missing))
+
+
+def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
+    """Records before a barrier's ends that are not stored."""
+    return sum(max(0, end - at.get(int(p), 0)) for p, end in ends.items())
 
 
 def _deaf(conn: Connection, minutes: Sequence[int], now: datetime) -> list[tuple[datetime, datetime]]:

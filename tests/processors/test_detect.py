@@ -21,7 +21,7 @@ from tocsin.core.clock import MINUTE, SimulatedClock, minute_of
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import Monitor, SourceDef
 from tocsin.settings import Settings
-from tocsin.store import defined
+from tocsin.store import defined, offsets
 from tocsin.store import schema as s
 from tocsin.store.offsets import advance, take_over
 from tocsin.store.sqlite import SqliteStore
@@ -306,6 +306,19 @@ def test_time_in_which_tocsin_did_not_run_was_not_heard(store: SqliteStore) -> N
         mark = watermark(conn, "c", MENTIONS, at, GRACE, timedelta(minutes=10))
     assert not mark.coverage.complete(BURST + timedelta(hours=1), BURST + timedelta(hours=1) + WINDOW)
     assert mark.coverage.complete(BURST - timedelta(hours=1), BURST - timedelta(hours=1) + WINDOW)
+
+
+def test_a_backlog_is_said_with_whatever_is_judged_meanwhile(store: SqliteStore) -> None:
+    with store.write() as conn:
+        take_barrier(conn, "c", MENTIONS, BURST, {0: 900, 1: 500}, BURST)
+        offsets.take_over(conn, "c", MENTIONS, 1, "test", BURST)
+        said = [
+            watermark(
+                conn, "c", MENTIONS, BURST + timedelta(seconds=after), GRACE, timedelta(minutes=10)
+            ).coverage.missing
+            for after in (5, 20)
+        ]
+    assert said == [[], ["1,400 records of the stream wait to be read: there is more than is counted here"]]
 
 
 def test_while_every_source_fails_nothing_is_heard(store: SqliteStore) -> None:
