@@ -49,7 +49,13 @@ class StreamProcessor:
     """Reads records of the topic `mentions` and stores what follows from them. `once` is one poll; `run` goes on until told."""
 
     def __init__(
-        self, store: Store, stream: Stream, settings: Settings, clock: Clock, member: str | None = None
+        self,
+        store: Store,
+        stream: Stream,
+        settings: Settings,
+        clock: Clock,
+        member: str | None = None,
+        group: str = GROUP,
     ) -> None:
         self._store = store
         self._stream = stream
@@ -57,6 +63,7 @@ class StreamProcessor:
         self._settings = settings
         self._writer = Writer(store, Understander(default_scorers()), settings.retention.sample_rate)
         self._member = member or uuid.uuid4().hex
+        self._group = group
         self._consumer: Consumer | None = None
         self._positions: dict[int, Position] = {}
         self._watched: Watched | None = None
@@ -71,17 +78,17 @@ class StreamProcessor:
     @property
     def consumer(self) -> Consumer:
         if self._consumer is None:
-            self._consumer = self._stream.consumer(MENTIONS, GROUP, self._member)
+            self._consumer = self._stream.consumer(MENTIONS, self._group, self._member)
         return self._consumer
 
     def once(self, wait: timedelta = POLL) -> int:
         """One poll and what follows; the number of records that were stored. Raises when stream or store are away."""
         polled = self.consumer.poll(wait, BATCH_BYTES)
+        # What was dropped lies before the records of this poll: of a partition that is read again nothing of it counts.
+        counts = self._positions.keys() - {gap.partition for gap in polled.gaps}
         self._settle(polled)
-        done = 0
-        if polled.records:
-            done = self._store_records([r for r in polled.records if r.partition in self._positions])
-        return done
+        counts &= self._positions.keys()
+        return self._store_records([r for r in polled.records if r.partition in counts])
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Nothing is lost whatever happens in between: positions move with what was stored."""
@@ -99,16 +106,16 @@ class StreamProcessor:
                 if not away:
                     log.warning("processing waits", reason=str(error))
                 away = True
-                self._read_again()
+                self.read_again()
                 stop.wait(RETRY.total_seconds())
             except Fenced as error:
                 log.info("a batch was dropped", reason=str(error))
-                self._read_again()
+                self.read_again()
             except FuseBlown as error:
                 if stopped != str(error):
                     log.error("processing has stopped", reason=str(error))
                 stopped = str(error)
-                self._read_again()
+                self.read_again()
                 stop.wait(FUSE_RETRY.total_seconds())
         self.close()
 
@@ -251,7 +258,7 @@ class StreamProcessor:
         self._pace.note(len(prepared.batch.versions) + len(prepared.batch.sampled), held)
         return outcome, positions
 
-    def _read_again(self) -> None:
+    def read_again(self) -> None:
         """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""
         self._positions = {}
 
@@ -263,7 +270,10 @@ class StreamProcessor:
         self._looked_at = now
         lag = self.lag()
         state: State = "degraded" if lag > FAR_BEHIND else "ok"
-        self._reporter.say(now, state, records_behind=lag, **asdict(self._totals))
+        reason = (
+            {} if state == "ok" else {"reason": f"{lag:,} records wait to be read: what is shown lags behind"}
+        )
+        self._reporter.say(now, state, records_behind=lag, **reason, **asdict(self._totals))
         if self._trimmed_at is not None and now - self._trimmed_at < TRIM_EVERY:
             return
         self._trimmed_at = now

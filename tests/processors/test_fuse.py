@@ -90,7 +90,7 @@ def test_when_nearly_everything_is_bad_nothing_is_passed_and_it_is_said(line: Li
     line.append(RUBBISH, good(2))
     with pytest.raises(FuseBlown, match="fuse has blown"):
         line.turn()
-    line.processor._read_again()
+    line.processor.read_again()
     with pytest.raises(FuseBlown):
         line.turn()
     assert line.at() == 1
@@ -107,7 +107,7 @@ def test_a_person_lets_it_pass_once_and_every_line_becomes_a_dead_letter(line: L
     with line.store.write() as conn:
         ends = line.stream.end_offsets(MENTIONS)
         assert len(fuses.let_pass(conn, ends, line.stream.cluster, MENTIONS)) == 1
-    line.processor._read_again()
+    line.processor.read_again()
     line.turn()
     assert (line.at(), line.letters(), line.standing()) == (2, 250, [])
     line.append(RUBBISH)  # what comes after that is not covered by it

@@ -1,0 +1,79 @@
+"""The processor and what is taken from under its feet: a batch that was dropped is read again before anything after it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+
+from processors.worker import BATCH_BYTES, StreamProcessor
+from tocsin.core.clock import SimulatedClock
+from tocsin.core.errors import StoreUnavailable
+from tocsin.core.mention import Mention, encode_mentions
+from tocsin.definitions import Monitor
+from tocsin.settings import Settings
+from tocsin.store import offsets
+from tocsin.store import schema as s
+from tocsin.store.defined import save
+from tocsin.store.sqlite import SqliteStore
+from tocsin.stream.port import MENTIONS
+from tocsin.stream.sqlite import SqliteStream
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class CutStore(SqliteStore):
+    """A store whose next transaction is cut in the moment of its commit."""
+
+    cut = False
+
+    @contextmanager
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:
+        with super().write(alone=alone) as conn:
+            yield conn
+            if self.cut:
+                self.cut = False
+                raise StoreUnavailable("the line was cut")
+
+
+def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Path) -> None:
+    store, stream = (
+        CutStore(tmp_path / "store.db", durable=False),
+        SqliteStream(tmp_path / "s.db", durable=False),
+    )
+    store.migrate()
+    stream.ensure_topic(MENTIONS, 1)
+    with store.write() as conn:
+        save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")
+    bulk = "kvikkado " + "x" * 60_000
+    records = [
+        (0, encode_mentions([Mention("shop", f"{n}-{k}", bulk, NOON) for k in range(8)])) for n in range(12)
+    ]
+    assert sum(len(value) for _, value in records) > 2 * BATCH_BYTES  # more than two polls bring
+    stream.append(MENTIONS, records, NOON)
+    processor = StreamProcessor(
+        store, stream, Settings.model_validate({"data": tmp_path}), SimulatedClock(NOON)
+    )
+
+    def at() -> int:
+        with store.read() as conn:
+            return offsets.stored(conn, stream.cluster, MENTIONS).get(0, 0)
+
+    def kept() -> set[str]:
+        with store.read() as conn:
+            return {row.id for row in conn.execute(select(s.mentions.c.id))}
+
+    assert processor.once(timedelta(0)) == 0  # brings the partition
+    store.cut = True
+    with pytest.raises(StoreUnavailable):
+        processor.once(timedelta(0))
+    processor.read_again()  # as the loop does
+    while at() < len(records):
+        processor.once(timedelta(0))
+        assert kept() == {f"{n}-{k}" for n in range(at()) for k in range(8)}
+    stream.close()
+    store.close()
