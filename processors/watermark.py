@@ -70,15 +70,15 @@ def watermark(
     waited = now - grace - longest_wait
     deaf = _deaf(conn, minutes, now)
     missing = _missing(conn)
+    if minutes and closed < waited:  # the stream holds it back: go on without, and say so
+        deaf.append((closed, waited))
+        missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
+        closed = waited
     unread = next((_unread(row.ends, at) for row in newest if now - row.taken_at > BACKLOG_AFTER), 0)
     if unread:  # in a storm an alert goes out before everything is counted: that is said with it
         missing.append(
             f"{unread:,} records of the stream wait to be read: there is more than is counted here"
         )
-    if minutes and closed < waited:  # the stream holds it back: go on without, and say so
-        deaf.append((closed, waited))
-        missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
-        closed = waited
     return Watermark(closed, Coverage(deaf=deaf, missing=missing))
 
 
