@@ -5,8 +5,12 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := .stamps
 PORT ?= 8085
+ENGINES ?= embedded
+ifeq ($(filter embedded real,$(ENGINES)),)
+$(error unknown ENGINES=$(ENGINES); known: embedded, real)
+endif
 
-.PHONY: help demo test lint types imports check bench lock clean
+.PHONY: help demo engines test lint types imports check bench lock clean
 
 help:  ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -14,7 +18,7 @@ help:  ## what can be made here
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Tocsin needs Python 3.11 or newer; this is $$($(PYTHON) --version). Name another with: make PYTHON=python3.12 demo"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python has no venv module. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "Setting up Tocsin's own environment in $(VENV) (once)..."
+	@echo "Setting up Tocsin's own environment in $(VENV) (once)..." >&2
 	@$(PYTHON) -m venv $(VENV)
 	@mkdir -p $(STAMPS) && touch $@
 
@@ -26,10 +30,24 @@ $(STAMPS)/run: $(STAMPS)/venv pyproject.toml requirements.lock
 $(STAMPS)/dev: $(STAMPS)/venv pyproject.toml requirements.lock
 	@echo "Installing Tocsin and what its tests need..."
 	@$(PIP) install -c requirements.lock -e '.[dev]'
+	@touch $@ $(STAMPS)/run $(STAMPS)/engines
+
+$(STAMPS)/engines: $(STAMPS)/venv pyproject.toml requirements.lock
+	@echo "Installing Tocsin and a real Apache Kafka and PostgreSQL to run beside it..." >&2
+	@$(PIP) install -c requirements.lock -e '.[engines]'
 	@touch $@ $(STAMPS)/run
 
-demo: $(STAMPS)/run  ## watch a crisis being heard, judged, alerted and escalated
+ifeq ($(ENGINES),real)
+demo: $(STAMPS)/engines
+	@echo "Starting a real Apache Kafka and PostgreSQL on loopback (the first time their files are fetched)..."
+	@$(BIN)/python -m tests.engines -- sh -c 'exec $(BIN)/tocsin demo --port $(PORT) --store "$$TOCSIN_STORE__URL" --stream "$$TOCSIN_STREAM__URL" $(DEMO_ARGS)'
+else
+demo: $(STAMPS)/run  ## watch a crisis being heard, judged, alerted and escalated (ENGINES=real: on Kafka and PostgreSQL)
 	@$(BIN)/tocsin demo --port $(PORT) $(DEMO_ARGS)
+endif
+
+engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback until Ctrl-C
+	@$(BIN)/python -m tests.engines
 
 test: $(STAMPS)/dev  ## the whole test suite
 	@$(BIN)/python -m pytest $(TEST_ARGS)

@@ -16,10 +16,17 @@ def register(app: typer.Typer) -> None:
             bool, typer.Option("--until-alert", help="End when the alert has arrived.")
         ] = False,
         port: Annotated[int | None, typer.Option("--port", help="Port of the page.")] = None,
+        store: Annotated[
+            str, typer.Option("--store", help="sqlite, or postgresql://... of a new, empty database.")
+        ] = "sqlite",
+        stream: Annotated[str, typer.Option("--stream", help="sqlite, or kafka://host:port.")] = "sqlite",
     ) -> None:
-        """Play a made-up brand's crisis through the real pipeline, with the page to watch it on. Notifies nobody."""
+        """Play a made-up brand's crisis through the real pipeline, with the page to watch it on. Notifies nobody.
+
+        Its data is removed at the end; what it wrote to another store or stream stays there.
+        """
         from tocsin.demo.player import run_demo
         from tocsin.logs import set_up
 
         set_up("error")
-        run_demo(port, until_alert=until_alert)
+        run_demo(port, until_alert=until_alert, store=store, stream=stream)

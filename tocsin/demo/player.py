@@ -2,7 +2,7 @@
 
 The past of the made-up brand is played through the real pipeline on a simulated clock, fast; the crisis itself slowly enough to
 watch; then the live workers take over on the real clock, and people acknowledge and escalate on the page. It keeps its data in
-a folder of its own that is removed at the end, and no notice leaves the machine.
+a folder of its own that is removed at the end (or in the engines that the command line names), and no notice leaves the machine.
 """
 
 from __future__ import annotations
@@ -199,14 +199,17 @@ class Demo:
             print(f"\r{clock}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
 
 
-def run_demo(port: int | None, *, until_alert: bool) -> None:
-    """The command; `port` 0 takes a free one. Raises `WrongInput` where the port is taken."""
+def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stream: str = "sqlite") -> None:
+    """The command; `port` 0 takes a free one. The engines are those named here, never those of the settings in force.
+
+    Raises `WrongInput` where the port is taken or the store holds anything but a demo.
+    """
     folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     try:
         with open_runtime(
             data=folder,
-            store="sqlite",
-            stream="sqlite",
+            store=store,
+            stream=stream,
             durable=False,
             port=_free_port() if port == 0 else port,
         ) as runtime:
