@@ -47,7 +47,7 @@ class Api(Section):
 class StreamSettings(Section):
     """Where mentions flow."""
 
-    url: str = Field("sqlite", description="The engine: sqlite.")
+    url: str = Field("sqlite", description="The engine: sqlite, or kafka://host:port[,host:port].")
     partitions: int = Field(
         8, ge=1, le=1000, description="Partitions of the topic mentions, when it is made."
     )
@@ -55,14 +55,58 @@ class StreamSettings(Section):
         100, ge=1, description="Mentions in one record; 1 for outside consumers."
     )
     max_bytes: int = Field(
-        4 * 1024**3, ge=1024 * 1024, description="What the embedded stream may keep on disk."
+        4 * 1024**3,
+        ge=1024 * 1024,
+        description="What the stream may keep of a topic on disk (Kafka: when the topic is made; each replica).",
+    )
+    topic_prefix: str = Field(
+        "", description="Kafka: goes before the names of topics and groups, for several Tocsins on one Kafka."
+    )
+    retention_hours: int = Field(
+        168, ge=1, le=24 * 366, description="Kafka: how long a topic keeps records, when it is made."
+    )
+    replication: int = Field(
+        0,
+        ge=0,
+        le=9,
+        description="Kafka: copies of a topic, when it is made; 0: three, or as many as brokers.",
+    )
+    compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = Field(
+        "lz4", description="Kafka: how records are compressed."
+    )
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Kafka: how the connection is protected; SASL signs in, SSL is TLS."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="Kafka: how to sign in."
+    )
+    sasl_username: str | None = Field(None, description="Kafka: account.")
+    sasl_password: str | None = Field(
+        None, description="Kafka: env:NAME or file:PATH.", json_schema_extra={"secret": True}
+    )
+    tls_ca_file: Path | None = Field(
+        None, description="Kafka: certificates of who is trusted (PEM); unset: the system's."
+    )
+    tls_cert_file: Path | None = Field(
+        None, description="Kafka: our own certificate (PEM), where brokers ask."
+    )
+    tls_key_file: Path | None = Field(None, description="Kafka: its key (PEM).")
+    tls_key_password: str | None = Field(
+        None,
+        description="Kafka: env:NAME or file:PATH, where the key has one.",
+        json_schema_extra={"secret": True},
     )
 
 
 class StoreSettings(Section):
     """Where everything is kept."""
 
-    url: str = Field("sqlite", description="The engine: sqlite.")
+    url: str = Field("sqlite", description="The engine: sqlite, or postgresql://user@host:port/database.")
+    password: str | None = Field(
+        None,
+        description="PostgreSQL: the role's, as env:NAME or file:PATH.",
+        json_schema_extra={"secret": True},
+    )
 
 
 class Ingest(Section):

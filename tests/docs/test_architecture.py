@@ -90,12 +90,13 @@ def test_every_method_of_a_port_is_named(port: type) -> None:
     assert {name for name in methods if f"`{name}`" not in section} == set()
 
 
-def test_the_engines_that_the_page_calls_missing_are_refused_in_words(tmp_path: Path) -> None:
-    assert "engines for Apache Kafka and PostgreSQL are not there yet" in prose(PAGE)
+def test_the_engines_that_the_page_names_are_those_that_a_wrong_one_is_refused_with(tmp_path: Path) -> None:
     with pytest.raises(WrongInput, match="known: sqlite"):
-        open_stream("kafka://127.0.0.1:9092", tmp_path)
-    with pytest.raises(WrongInput, match="known: sqlite"):
-        open_store("postgresql://127.0.0.1/tocsin", tmp_path)
+        open_stream("pigeons://127.0.0.1:9092", tmp_path)
+    with pytest.raises(WrongInput, match="known: sqlite, postgresql://"):
+        open_store("oracle://127.0.0.1/tocsin", tmp_path)
+    for engine in ("`tocsin/store/sqlite.py`", "`tocsin/store/postgres.py`"):
+        assert engine in text(PAGE)
 
 
 def test_the_plugin_door_that_the_page_calls_missing_is_missing() -> None:

@@ -74,7 +74,11 @@ class Stream(Protocol):
     """A log. Thread-safe but for its consumers."""
 
     url: str
-    cluster: str  # identity of this very log: offsets of another one mean nothing here
+
+    @property
+    def cluster(self) -> str:
+        """Identity of this very log, at most 64 characters: offsets of another one mean nothing here."""
+        ...
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
         """Make the topic if it is not there; return how many partitions it has (which may be another number)."""

@@ -1,0 +1,162 @@
+"""How Kafka is reached: from address and settings to what kafka-python wants, and from its errors to ours."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import structlog
+from kafka import errors
+from kafka.codec import has_lz4, has_snappy, has_zstd
+from kafka.net.compat import KafkaNetClient
+
+from tocsin.core.errors import StreamUnavailable, WrongInput
+from tocsin.settings import StreamSettings, reveal
+
+SCHEME = "kafka://"
+BOOTSTRAP_MS = 3_000
+REQUEST_MS = 5_000
+RECONNECT_MOST_MS = 1_000
+"""A broker that is back is found within about a second, however long it was away."""
+
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
+_CODECS = {
+    "none": lambda: True,
+    "gzip": lambda: True,
+    "lz4": has_lz4,
+    "snappy": has_snappy,
+    "zstd": has_zstd,
+}
+
+T = TypeVar("T")
+log = structlog.get_logger("stream")
+
+
+def servers_of(url: str) -> tuple[str, ...]:
+    """The brokers that `kafka://host:port[,host:port]` names. Raises `WrongInput`, which repeats no credentials."""
+    rest = url.removeprefix(SCHEME)
+    if "@" in rest:
+        raise WrongInput(
+            "the stream's address holds credentials: write kafka://host:port[,host:port] and give them as"
+            " stream.sasl_username and stream.sasl_password"
+        )
+    servers = tuple(part.strip() for part in rest.rstrip("/").split(","))
+    for server in servers:
+        found = _SERVER.fullmatch(server)
+        if found is None or not 0 < int(found[2]) < 65536:
+            raise WrongInput(f"the stream's address {url!r} is not kafka://host:port[,host:port]")
+    return servers
+
+
+def client_settings(url: str, settings: StreamSettings) -> dict[str, Any]:
+    """What every kafka-python client is made with. Raises `WrongInput` for settings that do not go together."""
+    config: dict[str, Any] = {
+        "bootstrap_servers": list(servers_of(url)),
+        "client_id": "tocsin",
+        "bootstrap_timeout_ms": BOOTSTRAP_MS,
+        "request_timeout_ms": REQUEST_MS,
+        "reconnect_backoff_max_ms": RECONNECT_MOST_MS,
+        "security_protocol": settings.security,
+    }
+    if settings.security.startswith("SASL"):
+        if settings.sasl_username is None or settings.sasl_password is None:
+            raise WrongInput(
+                f"stream.security = {settings.security!r} wants stream.sasl_username and stream.sasl_password"
+            )
+        config["sasl_mechanism"] = settings.sasl_mechanism
+        config["sasl_plain_username"] = settings.sasl_username
+        config["sasl_plain_password"] = reveal(settings.sasl_password)
+    elif settings.sasl_username is not None or settings.sasl_password is not None:
+        raise WrongInput(
+            f"stream.sasl_username and sasl_password are given, but stream.security = {settings.security!r};"
+            " SASL_SSL or SASL_PLAINTEXT uses them"
+        )
+    if settings.security.endswith("SSL"):
+        for name, path in (
+            ("ssl_cafile", settings.tls_ca_file),
+            ("ssl_certfile", settings.tls_cert_file),
+            ("ssl_keyfile", settings.tls_key_file),
+        ):
+            if path is not None:
+                if not path.is_file():
+                    raise WrongInput(f"stream.tls_{name[4:-4]}_file = {str(path)!r}: no such file")
+                config[name] = str(path)
+        if settings.tls_key_password is not None:
+            config["ssl_password"] = reveal(settings.tls_key_password)
+    return config
+
+
+def codec_of(settings: StreamSettings) -> str | None:
+    """kafka-python's name of the compression. Raises `WrongInput` where the library for it is not installed."""
+    if not _CODECS[settings.compression]():
+        there = ", ".join(name for name, here in _CODECS.items() if here())
+        raise WrongInput(
+            f"stream.compression = {settings.compression!r} is not installed here; choose from: {there}"
+        )
+    return None if settings.compression == "none" else settings.compression
+
+
+def checked_prefix(prefix: str) -> str:
+    if not _PREFIX.fullmatch(prefix):
+        raise WrongInput(
+            f"stream.topic_prefix = {prefix!r}: letters, digits, dots, dashes and underscores, at most 100"
+        )
+    return prefix
+
+
+def make_client(kind: Callable[..., T], **config: Any) -> T:
+    """A kafka-python client. One that cannot be made leaves no thread and no socket behind."""
+    made: list[Any] = []
+
+    def net(**inner: Any) -> Any:
+        made.append(KafkaNetClient(**inner))
+        return made[-1]
+
+    try:
+        return kind(kafka_client=net, **config)
+    except BaseException:
+        for client in made:
+            client.close()
+        raise
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """What kafka-python raises becomes `StreamUnavailable` in one line that holds no secret."""
+    try:
+        yield
+    except errors.SaslAuthenticationFailedError:
+        raise StreamUnavailable(
+            f"the stream {url} refuses these credentials: check stream.sasl_username, sasl_password and sasl_mechanism"
+        ) from None
+    except errors.AuthorizationError as error:
+        raise StreamUnavailable(
+            f"the stream {url} forbids this: {in_words(error)}; grant this account the topics and groups"
+        ) from error
+    except (errors.KafkaError, OSError, RuntimeError) as error:
+        raise StreamUnavailable(f"the stream {url} cannot be used just now: {in_words(error)}") from error
+
+
+def in_words(error: BaseException) -> str:
+    """A foreign error in one bounded line."""
+    said = getattr(error, "description", None) or str(error) or "no answer"
+    return f"{type(error).__name__}: {' '.join(str(said).split())}"[:200]
+
+
+def quieten() -> None:
+    """kafka-python reports every attempt to reconnect; ours say once what is wrong. Its own words are there at `debug`."""
+    theirs = logging.getLogger("kafka")
+    if not any(isinstance(handler, _Passed) for handler in theirs.handlers):
+        theirs.addHandler(_Passed())
+        theirs.propagate = False
+        # Below that level it would print whole requests, mentions among them.
+        theirs.setLevel(logging.WARNING)
+
+
+class _Passed(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        log.debug("kafka client", part=record.name, said=" ".join(record.getMessage().split())[:300])
