@@ -10,6 +10,7 @@ from pathlib import Path
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.settings import Loaded, Settings, load
 from tocsin.store import Store, open_store
+from tocsin.store.offsets import stored
 from tocsin.stream import Stream, open_stream
 from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS
 
@@ -31,17 +32,26 @@ class Runtime:
 
     @property
     def stream(self) -> Stream:
-        """The stream with its topics made. Raises `StreamUnavailable` where it cannot be used."""
+        """The stream, which makes its topics. Raises `StreamUnavailable` where the embedded one cannot be used; Apache Kafka is
+        reached when it is first used.
+        """
         with self._lock:
             if self._stream is None:
                 settings = self.settings.stream
-                stream = open_stream(
-                    settings.url, self.settings.data, durable=self._durable, max_bytes=settings.max_bytes
+                self._stream = open_stream(
+                    settings.url,
+                    self.settings.data,
+                    durable=self._durable,
+                    max_bytes=settings.max_bytes,
+                    settings=settings,
+                    topics={MENTIONS: settings.partitions, SIGNALS: 1, ALERT_EVENTS: 1},
+                    read_so_far=self._read_so_far,
                 )
-                for topic in (MENTIONS, SIGNALS, ALERT_EVENTS):
-                    stream.ensure_topic(topic, settings.partitions if topic == MENTIONS else 1)
-                self._stream = stream
             return self._stream
+
+    def _read_so_far(self, cluster: str, topic: str) -> dict[int, int]:
+        with self.store.read() as conn:
+            return stored(conn, cluster, topic)
 
     def close(self) -> None:
         if self._stream is not None:
