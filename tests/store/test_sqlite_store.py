@@ -76,7 +76,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(make_store: Callable[[], S
 def test_a_store_of_a_later_version_is_refused(make_store: Callable[[], SqliteStore]) -> None:
     store = make_store()
     with store.write() as conn:
-        store.put(conn, s.meta, [{"key": "schema", "value": "999"}])
+        store.put(conn, s.meta, [{"key": k, "value": "999"} for k in ("schema", "schema_reads")])
     with pytest.raises(WrongInput, match="999"):
         store.migrate()
 

@@ -27,8 +27,11 @@ from tocsin.store.types import Integer, Json, String, Text, UtcTime
 metadata = MetaData()
 
 
-def _table(name: str, *columns: Column[Any] | Index | UniqueConstraint, rowid: bool = True) -> Table:
-    return Table(name, metadata, *columns, sqlite_with_rowid=rowid)
+def _table(
+    name: str, *columns: Column[Any] | Index | UniqueConstraint, rowid: bool = True, day: str | None = None
+) -> Table:
+    """`day`: on PostgreSQL the table is partitioned by the UTC day of this column, which is part of its key there."""
+    return Table(name, metadata, *columns, sqlite_with_rowid=rowid, info={"day": day} if day else {})
 
 
 def _pk(name: str, type_: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any]:
@@ -178,6 +181,7 @@ mentions = _table(
     Column("repost", Boolean, nullable=False),
     Column("triggers", Json, nullable=False),
     Index("mentions_by_time", "created_at"),
+    day="created_at",
 )
 mention_versions = _table(
     "mention_versions",  # only of mentions that came in more than one version
@@ -208,6 +212,7 @@ matches = _table(
     Index("matches_by_minute", "monitor_id", "minute"),
     Index("matches_by_mention", "source", "id"),
     rowid=False,
+    day="minute",
 )
 tallies = _table(
     "tallies",  # one row per monitor, minute and partition: no two workers update one row; summed on read

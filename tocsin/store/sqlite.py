@@ -10,18 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, bindparam, create_engine, event, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, create_engine, event, select
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
+from tocsin.store import migrating
 from tocsin.store.bulk import Bulk, Lookup
 from tocsin.store.port import Rows
-from tocsin.store.schema import meta, metadata
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_FOR_LOCK_S = 0.001
-SCHEMA_VERSION = "1"
 
 
 class SqliteStore:
@@ -152,16 +151,7 @@ class SqliteStore:
         return conn.execute(select(table).where(where).order_by(*order_by).limit(limit)).all()
 
     def migrate(self) -> None:
-        with self.write() as conn:
-            metadata.create_all(conn, checkfirst=True)
-            conn.execute(insert(meta).on_conflict_do_nothing(), [{"key": "schema", "value": SCHEMA_VERSION}])
-            found = conn.execute(
-                select(meta.c.value).where(meta.c.key == bindparam("k")), {"k": "schema"}
-            ).scalar_one()
-            if found != SCHEMA_VERSION:
-                raise WrongInput(
-                    f"the store {self.path} has schema {found}, this Tocsin knows {SCHEMA_VERSION}: install the matching version"
-                )
+        migrating.migrate(self, str(self.path))
 
     def backup(self, path: str) -> None:
         target = Path(path)

@@ -1,0 +1,299 @@
+"""Every store comes up to the present schema with what it holds, whoever starts it, and neighbours of one version get on."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, insert, inspect, select
+
+from tests.engines.postgres import Postgres
+from tocsin.core.errors import WrongInput
+from tocsin.store import Store, migrating, mode, open_store
+from tocsin.store import schema as s
+
+HERE = Path(__file__).parent
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NEXT = migrating.SCHEMA + 1
+Opened = Callable[..., Store]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty store."""
+    if request.param == "sqlite":
+        return "sqlite"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Iterator[Opened]:
+    """Opens the store, as often as asked."""
+    made: list[Store] = []
+
+    def one() -> Store:
+        made.append(open_store(url, tmp_path, durable=False))
+        return made[-1]
+
+    yield one
+    for store in made:
+        store.close()
+
+
+def test_the_schema_that_the_code_is_written_for_is_the_newest_step() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    steps = ScriptDirectory.from_config(config)
+    assert steps.get_heads() == [f"{migrating.SCHEMA:04d}"]
+    for step in steps.walk_revisions():
+        assert 1 <= step.module.READS <= int(step.revision)
+
+
+# -- the migrated schema is the one that the code speaks of -----------------------------------------------
+
+
+def shape(conn: Connection) -> dict[str, Any]:
+    """What a database holds, as far as `metadata` says it: columns, keys, indexes."""
+    found = inspect(conn)
+    return {
+        table: {
+            "columns": [(c["name"], _kind(c["type"]), c["nullable"]) for c in found.get_columns(table)],
+            "key": found.get_pk_constraint(table)["constrained_columns"],
+            "unique": sorted(u["column_names"] for u in found.get_unique_constraints(table)),
+            "indexes": sorted(
+                (str(i["name"]), i["column_names"])
+                for i in found.get_indexes(table)
+                if not i.get("duplicates_constraint") and i["name"] not in ENGINES_OWN
+            ),
+        }
+        for table in s.metadata.tables
+    }
+
+
+def wanted(dialect: sa.Dialect) -> dict[str, Any]:
+    return {
+        name: {
+            "columns": [
+                (c.name, _kind(c.type.dialect_impl(dialect)), bool(c.nullable)) for c in table.columns
+            ],
+            "key": [c.name for c in table.primary_key] + _day_column(table, dialect),
+            "unique": sorted(
+                [c.name for c in u.columns] for u in table.constraints if isinstance(u, sa.UniqueConstraint)
+            ),
+            "indexes": sorted((str(i.name), [c.name for c in i.columns]) for i in table.indexes),
+        }
+        for name, table in s.metadata.tables.items()
+    }
+
+
+ENGINES_OWN = {"mentions_by_words"}  # an index of PostgreSQL alone: SQLite has a table of its own for it
+
+
+def _day_column(table: sa.Table, dialect: sa.Dialect) -> list[str]:
+    """PostgreSQL wants the column that a table is partitioned by in its key."""
+    return [table.info["day"]] if dialect.name == "postgresql" and "day" in table.info else []
+
+
+def _kind(type_: Any) -> str:
+    """The kind of a type: how long a text may be is no engine's business."""
+    impl = getattr(type_, "impl_instance", type_)
+    for kind in (sa.Boolean, sa.Integer, sa.Float, sa.LargeBinary, sa.String):
+        if isinstance(impl, kind):
+            size = "8" if isinstance(impl, sa.BigInteger) else ""
+            return kind.__name__ + size
+    raise AssertionError(f"what is {type_!r}?")
+
+
+def test_the_migrated_schema_is_the_one_that_the_code_speaks_of(opened: Opened) -> None:
+    with opened().read() as conn:
+        assert shape(conn) == wanted(conn.dialect)
+
+
+def test_all_text_of_postgresql_is_compared_bytewise_and_has_no_length(postgres: Postgres) -> None:
+    store = open_store(postgres.database(), Path())
+    with store.read() as conn:
+        rows = conn.exec_driver_sql(
+            "SELECT table_name, column_name, data_type, collation_name FROM information_schema.columns"
+            " WHERE table_schema = 'public' AND data_type IN ('text', 'character varying')"
+            " AND table_name <> 'alembic_version'"
+        ).all()
+    store.close()
+    assert len(rows) > 150
+    assert {(kind, collation) for _, _, kind, collation in rows} == {("text", "C")}
+
+
+# -- up from every version ------------------------------------------------------------------------------
+
+
+def old_store(path: Path) -> None:
+    """A store of schema 1 as its own code made it, with something of everything that people would miss."""
+    old = sqlite3.connect(path)
+    old.execute("PRAGMA journal_mode=WAL")
+    old.executescript((HERE / "store_1.sql").read_text(encoding="utf-8"))
+    micros = int(NOW.timestamp()) * 1_000_000
+    rows: dict[str, dict[str, Any]] = {
+        "mentions": {
+            **{"source": "forum", "id": "1", "created_at": micros, "hash": "h", "text": "Su şişesi patladı"},
+            **{"truncated": 0, "label": "negative", "score_e4": -5000, "confidence_e4": 9000, "signature": 7},
+            **{"repost": 0, "triggers": "[]", "hashtags": '["su"]'},
+        },
+        "matches": {
+            **{"monitor_id": "m", "source": "forum", "id": "1", "created_at": micros},
+            **{"minute": micros // 60_000_000, "partition": 0, "label": "negative", "reach": 5},
+            **{"signature": 7, "repost": 0, "triggers": "[]"},
+        },
+        "seen": {
+            **{"source": "forum", "id": "1", "created_at": micros, "rank_at": micros, "hash": "h"},
+            "matched": 1,
+        },
+        "offsets": {
+            **{"cluster": "c", "topic": "mentions", "partition": 0, "offset": 41, "epoch": 3},
+            "monitors_version": 2,
+        },
+        "meta": {"key": "pseudonym_key", "value": "00ff"},
+    }
+    for table, row in rows.items():
+        old.execute(
+            f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+        )
+    old.commit()
+    old.close()
+
+
+def test_a_store_from_before_there_were_steps_comes_up_with_everything_in_it(tmp_path: Path) -> None:
+    old_store(tmp_path / "store.db")
+    store = open_store("sqlite", tmp_path)
+    with store.read() as conn:
+        assert shape(conn) == wanted(conn.dialect)
+        assert migrating.version(conn) == migrating.Version(migrating.SCHEMA, 1)
+        mention = conn.execute(select(s.mentions)).one()
+        assert (mention.text, mention.hashtags, mention.created_at) == ("Su şişesi patladı", ["su"], NOW)
+        assert conn.execute(select(s.matches.c.reach)).scalar_one() == 5
+        assert conn.execute(select(s.seen.c.matched)).scalar_one() is True
+        assert conn.execute(select(s.offsets.c.offset)).scalar_one() == 41
+        assert mode.get(conn, "pseudonym_key") == "00ff"
+    store.close()
+
+
+@pytest.mark.parametrize("released", range(1, migrating.SCHEMA))
+def test_every_earlier_schema_comes_up_to_this_one(url: str, tmp_path: Path, released: int) -> None:
+    store = _unmigrated(url, tmp_path)
+    migrating.migrate(store, "the store", to=released)
+    with store.write() as conn:
+        assert migrating.version(conn) == migrating.Version(released, 1)
+        mode.put(conn, "kept", "yes")
+    store.migrate()
+    with store.read() as conn:
+        assert shape(conn) == wanted(conn.dialect)
+        assert mode.get(conn, "kept") == "yes"
+    store.close()
+
+
+def _unmigrated(url: str, data: Path) -> Store:
+    if url == "sqlite":
+        from tocsin.store.sqlite import SqliteStore
+
+        return SqliteStore(data / "store.db", durable=False)
+    from tocsin.store.postgres import PostgresStore
+
+    return PostgresStore(url)
+
+
+def test_several_processes_may_start_a_new_store_at_once(url: str, tmp_path: Path) -> None:
+    start = f"""
+import pathlib, sys
+from tocsin.store import open_store
+sys.stdin.read()  # all begin together
+open_store({url!r}, pathlib.Path({str(tmp_path)!r})).close()
+"""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", start], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(4)
+    ]
+    assert [(p.communicate(timeout=60)[1], p.returncode) for p in processes] == [("", 0)] * 4
+    store = open_store(url, tmp_path)
+    with store.read() as conn:
+        assert shape(conn) == wanted(conn.dialect)
+    store.close()
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(url: str, tmp_path: Path) -> None:
+    store = open_store(url, tmp_path, durable=False)
+    step(tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))\n    raise RuntimeError('half way')")
+    with pytest.raises(RuntimeError, match="half way"):
+        migrating.migrate(store, "the store", to=NEXT, steps=tmp_path / "steps")
+    with store.read() as conn:
+        assert shape(conn) == wanted(conn.dialect)
+        assert migrating.version(conn) == migrating.Version(migrating.SCHEMA, 1)
+    store.close()
+
+
+# -- this version and the next one side by side -------------------------------------------------------------
+
+
+def step(folder: Path, body: str, reads: int = migrating.SCHEMA) -> Path:
+    """A made-up next step."""
+    steps = folder / "steps"
+    steps.mkdir(exist_ok=True)
+    (steps / "v_next.py").write_text(
+        f"""
+from alembic import op
+import sqlalchemy as sa
+revision = "{NEXT:04d}"
+down_revision = "{migrating.SCHEMA:04d}"
+READS = {reads}
+def upgrade():
+    {body}
+"""
+    )
+    return steps
+
+
+def test_a_store_of_a_later_schema_that_still_reads_ours_is_used_as_it_is(
+    opened: Opened, tmp_path: Path
+) -> None:
+    steps = step(tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))")
+    migrating.migrate(opened(), "the store", to=NEXT, steps=steps)
+    again = opened()
+    with again.write() as conn:
+        mode.put(conn, "kept", "yes")
+        assert migrating.version(conn) == migrating.Version(NEXT, migrating.SCHEMA)
+
+
+def test_a_store_of_a_later_schema_that_reads_ours_no_more_is_refused_in_one_line(
+    opened: Opened, tmp_path: Path
+) -> None:
+    steps = step(tmp_path, "op.drop_table('gaps')", reads=NEXT)
+    migrating.migrate(opened(), "the store", to=NEXT, steps=steps)
+    with pytest.raises(WrongInput) as refused:
+        opened()
+    assert re.search(rf"has schema {NEXT}.*needs .* schema {NEXT}.* knows {migrating.SCHEMA}", str(refused.value))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_schema_that_is_no_number_is_said(opened: Opened) -> None:
+    with opened().write() as conn:
+        mode.put(conn, "schema", "many")
+    with pytest.raises(WrongInput, match="'many': that is no number"):
+        opened()
+
+
+def test_a_database_of_somebody_elses_tables_is_left_alone(postgres: Postgres) -> None:
+    url = postgres.database()
+    with sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://")).begin() as conn:
+        conn.exec_driver_sql("CREATE TABLE alerts (ours text)")
+    with pytest.raises(WrongInput, match=r"not Tocsin's \(alerts\)"):
+        open_store(url, Path())

@@ -1,0 +1,7 @@
+"""What Alembic runs to migrate: our connection, in the transaction that `tocsin.store.migrating` has begun."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+with context.begin_transaction():
+    context.run_migrations()
