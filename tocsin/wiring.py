@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tocsin.core.clock import Clock, SystemClock
-from tocsin.settings import Loaded, Settings, load
+from tocsin.settings import Loaded, Settings, load, reveal
 from tocsin.store import Store, open_store
 from tocsin.store.offsets import stored
 from tocsin.stream import Stream, open_stream
@@ -77,9 +77,11 @@ def open_runtime(
     loaded = load(
         config, overrides={"data": data, "store.url": store, "stream.url": stream, "api.port": port}
     )
+    settings = loaded.settings
+    password = reveal(settings.store.password) if settings.store.password else None
     runtime = Runtime(
         loaded,
-        open_store(loaded.settings.store.url, loaded.settings.data, durable=durable),
+        open_store(settings.store.url, settings.data, durable=durable, password=password),
         clock or SystemClock(),
         durable=durable,
     )

@@ -36,6 +36,10 @@ class StoreUnavailable(TocsinError):
     """The store cannot be reached or written just now (locked, away, disk full, read-only): nothing was half done."""
 
 
+class OutcomeUnknown(StoreUnavailable):
+    """The store was lost while it answered a COMMIT: all of the transaction was kept or nothing. Read before deciding."""
+
+
 class Fenced(TocsinError):
     """Somebody else has taken this over since: drop what was being done and read again."""
 

@@ -10,10 +10,14 @@ from tocsin.store.port import Store
 __all__ = ["Store", "open_store"]
 
 
-def open_store(url: str, data: Path, *, durable: bool = True) -> Store:
-    """The store at `url`: `sqlite` is `store.db` in the folder `data`. It is brought up to this version's schema.
+KNOWN = "sqlite, postgresql://user@host:port/database"
 
-    Raises `StoreUnavailable` where it cannot be used and `WrongInput` where the URL names none of the engines.
+
+def open_store(url: str, data: Path, *, durable: bool = True, password: str | None = None) -> Store:
+    """The store at `url`, brought up to this version's schema: `sqlite` is `store.db` in the folder `data`.
+
+    `password` is for a server's role, where the URL has none. Raises `StoreUnavailable` where it cannot be used and `WrongInput`
+    where the URL names none of the engines.
     """
     if url == "sqlite":
         from tocsin.store.sqlite import SqliteStore
@@ -21,4 +25,10 @@ def open_store(url: str, data: Path, *, durable: bool = True) -> Store:
         store = SqliteStore(data / "store.db", durable=durable)
         store.migrate()
         return store
-    raise WrongInput(f"unknown store {url.split('://')[0]!r}; known: sqlite")
+    if url.startswith("postgresql://"):
+        from tocsin.store.postgres import PostgresStore
+
+        made = PostgresStore(url, password=password, durable=durable)
+        made.migrate()
+        return made
+    raise WrongInput(f"unknown store {url.split('://')[0]!r}; known: {KNOWN}")

@@ -1,0 +1,266 @@
+"""The real store: PostgreSQL. Readers see one moment; writers run side by side unless they ask to be alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Row, Table, create_engine, event, exc, select
+from sqlalchemy.engine import make_url
+
+from tocsin.core.errors import WrongInput
+from tocsin.store import migrating
+from tocsin.store.days import Days
+from tocsin.store.port import Rows
+from tocsin.store.staging import STAGED, KeyLookup, Staging
+from tocsin.store.troubles import after_commit, translated
+
+ALONE: Final = 0x746F6373_696E0001
+"""The advisory lock of whoever writes alone ("tocsin", 1)."""
+
+LEAST_VERSION: Final = 14
+CONNECTIONS: Final = 10
+MORE_CONNECTIONS: Final = 10
+WAIT_FOR_CONNECTION_S: Final = 10
+
+_REACH: Final = {
+    "connect_timeout": "5",  # seconds, as all of these but the last
+    "keepalives": "1",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",  # milliseconds
+    "application_name": "tocsin",
+}
+"""A server that is dead, or a cable that is cut, is noticed within about ten seconds."""
+
+_SESSION: Final = {
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "30s",  # who was stopped in the middle must not hold everybody's lock
+    "timezone": "UTC",
+    "jit": "off",  # our statements are short: compiling them costs more than it saves
+}
+
+
+class PostgresStore:
+    """See `tocsin.store.port.Store`. `url` is for people: it has no password.
+
+    `durable` waits for the disk at each commit; without it a crash of the server may lose the last commits, never half of one.
+    """
+
+    def __init__(self, url: str, *, password: str | None = None, durable: bool = True) -> None:
+        """Raises `WrongInput` for a URL that cannot be meant, `StoreUnavailable` where the server cannot be used."""
+        given = _given(url, password)
+        self.url = given.set(drivername="postgresql", password=None).render_as_string()
+        self._where = _where(given)
+        self._engine = create_engine(
+            given,
+            pool_size=CONNECTIONS,
+            max_overflow=MORE_CONNECTIONS,
+            pool_timeout=WAIT_FOR_CONNECTION_S,
+            pool_pre_ping=True,
+            pool_use_lifo=True,
+            hide_parameters=True,
+        )
+        _prepare(self._engine, _SESSION | {"synchronous_commit": "on" if durable else "off"})
+        self._reader = self._engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        self._writer = self._engine.execution_options(isolation_level="READ COMMITTED")
+        self._days = Days(self._writer)
+        self._stagings: dict[tuple[str, ...], Staging] = {}
+        self._lookups: dict[tuple[str, ...], KeyLookup] = {}
+        try:
+            self._look()
+        except BaseException:
+            self._engine.dispose()
+            raise
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with translated(self._where), self._reader.connect() as conn:
+            yield conn
+
+    @contextmanager
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:
+        with translated(self._where), self._writer.connect() as conn:
+            try:
+                conn.begin()
+                if alone:
+                    conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (ALONE,))
+                yield conn
+            except BaseException:
+                _undo(conn)
+                self._days.forget()  # a day may have been dropped meanwhile
+                raise
+            staged: dict[str, bool] | None = conn.info.get(STAGED)
+            self._commit(conn)
+            if staged:
+                staged.update(dict.fromkeys(staged, False))
+
+    def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
+        if not rows:
+            return 0
+        self._days.ensure(table, rows)
+        return self._staging(conn, table, rows).insert(conn, _by_key(table, rows), "ON CONFLICT DO NOTHING")
+
+    def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
+        if not rows:
+            return
+        key = [column.name for column in table.primary_key]
+        names = [name for name in (columns or rows[0].keys()) if name not in key]
+        once = _once(table, rows, lambda first, next: {**first, **{name: next[name] for name in names}})
+        self._staging(conn, table, rows).insert(
+            conn, once, self._on_conflict(table, key, dict.fromkeys(names, "EXCLUDED.{0}"))
+        )
+
+    def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
+        if not rows:
+            return
+        key = [column.name for column in table.primary_key]
+        once = _once(
+            table, rows, lambda first, next: {**first, **{name: first[name] + next[name] for name in columns}}
+        )
+        self._staging(conn, table, rows).insert(
+            conn, once, self._on_conflict(table, key, dict.fromkeys(columns, "{1}.{0} + EXCLUDED.{0}"))
+        )
+
+    def fetch(
+        self, conn: Connection, table: Table, keys: Collection[tuple[Any, ...]], columns: Sequence[str]
+    ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        if not keys:
+            return {}
+        which = (table.name, *columns)
+        lookup = self._lookups.get(which)
+        if lookup is None:
+            lookup = self._lookups[which] = KeyLookup(conn.dialect, table, columns)
+        return lookup.find(conn, keys)
+
+    def claim(
+        self,
+        conn: Connection,
+        table: Table,
+        where: ColumnElement[bool],
+        order_by: Sequence[ColumnElement[Any]],
+        limit: int,
+    ) -> Sequence[Row[Any]]:
+        statement = select(table).where(where).order_by(*order_by).limit(limit)
+        return conn.execute(statement.with_for_update(skip_locked=True)).all()
+
+    def migrate(self) -> None:
+        migrating.migrate(self, self._where)
+
+    def backup(self, path: str) -> None:
+        raise WrongInput(
+            f"{path}: a PostgreSQL store is backed up with its own tools, such as pg_dump --format=custom: docs/operations.md"
+        )
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _staging(self, conn: Connection, table: Table, rows: Rows) -> Staging:
+        which = (table.name, *rows[0])
+        staging = self._stagings.get(which)
+        if staging is None:
+            staging = self._stagings[which] = Staging(conn.dialect, table, list(rows[0]))
+        return staging
+
+    def _on_conflict(self, table: Table, key: Sequence[str], changes: dict[str, str]) -> str:
+        quote = self._engine.dialect.identifier_preparer.quote
+        target = ", ".join(quote(name) for name in key)
+        if not changes:
+            return f"ON CONFLICT ({target}) DO NOTHING"
+        here = quote(table.name)
+        sets = ", ".join(f"{quote(name)} = {how.format(quote(name), here)}" for name, how in changes.items())
+        return f"ON CONFLICT ({target}) DO UPDATE SET {sets}"
+
+    def _commit(self, conn: Connection) -> None:
+        try:
+            conn.commit()
+        except exc.DBAPIError as error:
+            conn.invalidate()
+            found = after_commit(self._where, error.orig) if isinstance(error.orig, psycopg.Error) else None
+            if found is None:
+                raise
+            raise found from error
+
+    def _look(self) -> None:
+        """Whether this server can be a store at all."""
+        with self.read() as conn:
+            version = int(conn.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
+            encoding = conn.exec_driver_sql("SHOW server_encoding").scalar_one()
+        if version < LEAST_VERSION:
+            raise WrongInput(
+                f"the store {self._where} is PostgreSQL {version}; {LEAST_VERSION} or later is needed"
+            )
+        if encoding != "UTF8":
+            raise WrongInput(
+                f"the database of the store {self._where} is encoded in {encoding}; make one with ENCODING 'UTF8'"
+            )
+
+
+def _given(url: str, password: str | None) -> URL:
+    """The URL as the driver takes it. What is wrong with it is said without showing it: it may hold a password."""
+    try:
+        given = make_url(url)
+        if password is not None:
+            given = given.set(password=password)
+        given = given.set(drivername="postgresql+psycopg")
+        if not given.database:
+            raise WrongInput("the store's URL names no database: postgresql://user@host:port/database")
+        given = given.set(query=_REACH | dict(given.query))
+        psycopg.conninfo.make_conninfo(**{name: str(value) for name, value in given.query.items()})
+    except (exc.ArgumentError, ValueError):
+        raise WrongInput(
+            "the store's URL cannot be read: postgresql://user@host:port/database, the password as store.password"
+        ) from None
+    except psycopg.ProgrammingError as error:
+        raise WrongInput(f"the store's URL has an option that PostgreSQL does not know: {error}") from None
+    return given
+
+
+def _where(url: URL) -> str:
+    host = url.host or url.query.get("host") or "its local socket"
+    return f"{url.database} at {host}{f':{url.port}' if url.port else ''}"
+
+
+def _prepare(engine: Engine, session: dict[str, str]) -> None:
+    @event.listens_for(engine, "connect")
+    def _connect(dbapi: psycopg.Connection[Any], _record: object) -> None:
+        dbapi.autocommit = True
+        names = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in session.items())
+        dbapi.execute(f"SELECT {names}".encode())
+        dbapi.autocommit = False
+
+
+def _undo(conn: Connection) -> None:
+    """Roll back; where the connection is gone the server does it. A temporary table made meanwhile is gone as well."""
+    conn.info.pop(STAGED, None)
+    try:
+        conn.rollback()
+    except (exc.DBAPIError, psycopg.Error):
+        with suppress(exc.InvalidRequestError):
+            conn.invalidate()
+
+
+def _by_key(table: Table, rows: Rows) -> Rows:
+    """In the order of the primary key; of one key in the order given."""
+    key = [column.name for column in table.primary_key]
+    if len(rows) == 1:
+        return rows
+    return sorted(rows, key=lambda row: tuple(row[name] for name in key))
+
+
+def _once(table: Table, rows: Rows, join: Any) -> Rows:
+    """One row a key, by key: PostgreSQL does not change a row twice in one statement."""
+    key = [column.name for column in table.primary_key]
+    found: dict[tuple[Any, ...], Any] = {}
+    for row in rows:
+        at = tuple(row[name] for name in key)
+        found[at] = join(found[at], row) if at in found else row
+    if len(found) == 1:
+        return list(found.values())
+    return [found[at] for at in sorted(found)]

@@ -1,0 +1,86 @@
+"""PostgreSQL's errors as ours: what passes by itself or with help is `StoreUnavailable`; a mistake of ours stays loud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from sqlalchemy import exc
+
+from tocsin.core.errors import OutcomeUnknown, StoreUnavailable
+
+ADVICE: Final = {
+    "08": "the connection was lost",
+    "25006": "it takes no writes: is it a standby?",
+    "25P03": "a transaction was left open for too long",
+    "28": "check the role and its password (store.url, store.password)",
+    "3D000": "make the database first: docs/operations.md",
+    "40001": "two transactions met; try again",
+    "40P01": "two transactions met; try again",
+    "42501": "the role lacks a right: docs/operations.md",
+    "53100": "its disk is full",
+    "53200": "it is out of memory",
+    "53300": "it has no connection left: raise max_connections, or run fewer processes",
+    "53": "it lacks something it needs",
+    "55P03": "another writer held its lock for too long",
+    "57014": "a statement took too long",
+    "57P": "it is stopping or starting",
+    "58": "its disk cannot be read or written",
+    "XX001": "its data is damaged",
+    "XX002": "its data is damaged",
+}
+"""By SQLSTATE or its beginning, what passes by itself or with a person's help, in words."""
+
+COMMIT_REFUSED: Final = ("23", "40", "44", "53")
+"""SQLSTATEs with which COMMIT says that nothing was kept. Whatever else ends it may have come after it had taken effect."""
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """`where` names the server in the message. Never shows a value, a statement or a password."""
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise StoreUnavailable(
+            f"the store {where} cannot be used just now: every connection is in use"
+        ) from error
+    except exc.DBAPIError as error:
+        if isinstance(error.orig, psycopg.Error):
+            found = unavailable(where, error.orig, lost=error.connection_invalidated)
+            if found is not None:
+                raise found from error
+        raise
+    except psycopg.Error as error:
+        found = unavailable(where, error)
+        if found is not None:
+            raise found from error
+        raise
+
+
+def unavailable(where: str, error: psycopg.Error, *, lost: bool = False) -> StoreUnavailable | None:
+    """The error as `StoreUnavailable`; None where it is a mistake of ours."""
+    state = error.sqlstate or ""
+    advice = next((ADVICE[state[:n]] for n in (5, 3, 2) if state and state[:n] in ADVICE), None)
+    gone = lost or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    if advice is None and not (gone and not state):
+        return None
+    words = f"{_words(error)}; {advice}" if advice else _words(error)
+    return StoreUnavailable(f"the store {where} cannot be used just now: {words}")
+
+
+def after_commit(where: str, error: psycopg.Error) -> StoreUnavailable | None:
+    """What a failed COMMIT means: refused is as any other error; where its answer was lost, the outcome is unknown."""
+    if (error.sqlstate or "").startswith(COMMIT_REFUSED):
+        return unavailable(where, error)
+    return OutcomeUnknown(
+        f"the store {where} was lost while it was writing: whether the last change was kept is not known,"
+        f" read before deciding ({_words(error)})"
+    )
+
+
+def _words(error: psycopg.Error) -> str:
+    """The first line of what it says: details may hold values."""
+    lines = (error.diag.message_primary or str(error)).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]
