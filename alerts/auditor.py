@@ -20,6 +20,7 @@ from sqlalchemy import Connection, func, select
 
 from alerts import escalation_states, notices, states
 from alerts.directory import NOBODY
+from alerts.holding import waiting as waiting_notices
 from alerts.severity import BLIND
 from tocsin.core.clock import Clock
 from tocsin.core.errors import StoreUnavailable, TocsinError
@@ -28,6 +29,7 @@ from tocsin.core.signal import Evidence, Facts, encode, fingerprint
 from tocsin.net import checked_client
 from tocsin.settings import Settings
 from tocsin.store import audit as chain
+from tocsin.store import fuses, holds
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -37,6 +39,9 @@ OVERDUE: Final = timedelta(minutes=2)
 ROLE_SILENT: Final = timedelta(minutes=2)
 SILENCE_FACTOR: Final = 3  # of a source's expected_every_minutes
 SOURCE_PREFIX: Final = "source:"
+THE_STREAM: Final = "the stream between"
+"""What the alert about lost records is about: no source has this name."""
+GAP_SHOWN: Final = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +78,7 @@ def audit(
         *notices_out_of_time(conn, now),
         *cases_without_deadline(conn),
         *silent_roles(conn, now),
+        *blown_fuses(conn),
         *blind_sources(conn, now, blind_after),
         *chain_findings(conn, checked)[0],
     ]
@@ -131,7 +137,14 @@ def pages_to_nobody(conn: Connection) -> list[Finding]:
 
 
 def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
-    """Queued notices leave when due, attempting ones end."""
+    """Queued notices leave when due, attempting ones end; a held outbox is one finding, whatever waits in it."""
+    held = holds.held(conn)
+    if held is not None:
+        text = (
+            f"no notice leaves since {held.since:%Y-%m-%d %H:%MZ} ({held.why}), {waiting_notices(conn)} wait:"
+            " let them go with tocsin notify release, or take them back with --discard"
+        )
+        return [Finding("outbox held", "outbox", text)]
     n = s.notices.c
     late = now - OVERDUE
     waiting = (n.status == notices.QUEUED) & (n.due_at < late)
@@ -169,6 +182,14 @@ def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
     ]
 
 
+def blown_fuses(conn: Connection) -> list[Finding]:
+    """Where processors stopped before a stream that is nearly all bad."""
+    return [
+        Finding("fuse blown", f"{one.topic}/{one.partition}", f"since {one.at}: {one.reason}")
+        for one in fuses.standing(conn)
+    ]
+
+
 def blind_sources(conn: Connection, now: datetime, blind_after: timedelta) -> list[Finding]:
     """Sources that fail for longer than `blind_after`, or are silent for three times as long as they may
     be.
@@ -181,7 +202,7 @@ def blind_sources(conn: Connection, now: datetime, blind_after: timedelta) -> li
 
 
 def source_troubles(conn: Connection, now: datetime, blind_after: timedelta) -> dict[str, str | None]:
-    """Per enabled source why it is blind, or None where it is heard."""
+    """Per enabled source why it is blind, or None where it is heard; and the same of the stream between, once it lost records."""
     d = s.definitions.c
     defined = conn.execute(
         select(d.name, d.definition, d.created_at)
@@ -189,10 +210,26 @@ def source_troubles(conn: Connection, now: datetime, blind_after: timedelta) -> 
         .order_by(d.name)
     ).all()
     state = {row.name: row for row in conn.execute(select(s.source_state))}
-    return {
+    troubles = {
         row.name: _trouble(row, state.get(row.name), now, blind_after)
         for row in defined
         if row.definition.get("enabled", True)
+    }
+    return troubles | _lost(conn, now)
+
+
+def _lost(conn: Connection, now: datetime) -> dict[str, str | None]:
+    """Records of the stream that were gone before they were read: blind for `GAP_SHOWN`, heard again after it."""
+    g = s.gaps.c
+    rows = conn.execute(select(g.at, g.from_offset, g.to_offset)).all()
+    late = [row for row in rows if row.at > now - GAP_SHOWN]
+    if not rows:
+        return {}
+    if not late:
+        return {THE_STREAM: None}
+    count = sum(abs(row.to_offset - row.from_offset) for row in late)
+    return {
+        THE_STREAM: f"{count} records were gone before they were read, noticed {_ago(now - late[-1].at)} ago"
     }
 
 
@@ -319,6 +356,7 @@ class Auditor:
                 *notices_out_of_time(conn, now),
                 *cases_without_deadline(conn),
                 *silent_roles(conn, now),
+                *blown_fuses(conn),
                 *blind_sources(conn, now, self._blind_after),
                 *found,
             ]

@@ -35,6 +35,7 @@ from alerts.notifiers.port import Notice, Notifier, Outcome
 from alerts.notifiers.record import RecordNotifier
 from tocsin.core.clock import Clock
 from tocsin.definitions import Person
+from tocsin.store import holds
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -74,12 +75,18 @@ def deliver_due(
     """Send what is due, at most `limit` notices (of these channel `kinds`, `only` these ids); returns how
     many were attempted.
 
+    While the outbox is held (`tocsin.store.holds`) nothing leaves but what is asked for by id.
+
     `parallel` is how many are sent at a time; 1: in order, in this thread. `echo` also gets a copy of every
     notice, once.
     """
     now = clock.now()
     with store.write() as conn:
-        _bury_the_dead(conn, store, notifiers, now, limit)
+        held = holds.held(conn) is not None
+        if held and only is None:
+            return 0
+        if not held:
+            _bury_the_dead(conn, store, notifiers, now, limit)
         taken = _take(conn, store, now, kinds, only, limit, personal_link)
         left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
 
@@ -109,7 +116,11 @@ def deliver_due(
 
 
 def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -> bool:
-    """Whether anything is due or was left by a worker that died: a cheap look without the writer's lock."""
+    """Whether anything is due or was left by a worker that died: a cheap look without the writer's lock. Nothing is while
+    the outbox is held.
+    """
+    if holds.held(conn) is not None:
+        return False
     waiting = select(_n.id).where(_n.status == QUEUED, _n.due_at <= now)
     left = select(_n.id).where(_n.status == ATTEMPTING, _n.attempting_at <= now - MARGIN)
     if kinds is not None:

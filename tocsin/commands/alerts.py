@@ -11,9 +11,9 @@ from tocsin.commands.common import Config, Data, StoreUrl
 
 
 def register(app: typer.Typer) -> None:
-    """Add `alerts list|show|ack` and `notify test`."""
+    """Add `alerts list|show|ack` and `notify test|release`."""
     alerts = typer.Typer(help="Alerts: list, show, acknowledge.", no_args_is_help=True)
-    notify = typer.Typer(help="Try how people are reached.", no_args_is_help=True)
+    notify = typer.Typer(help="Try how people are reached; release a held outbox.", no_args_is_help=True)
     app.add_typer(alerts, name="alerts", epilog="Example: tocsin alerts list")
     app.add_typer(notify, name="notify", epilog="Example: tocsin notify test ada")
 
@@ -118,6 +118,29 @@ def register(app: typer.Typer) -> None:
             print(f"{one.channel}: {one.outcome} ({one.detail})")
         if any(one.outcome != "sent" for one in rang):
             raise typer.Exit(1)
+
+    @notify.command("release", epilog="Example: tocsin notify release --discard")
+    def release(
+        discard: Annotated[
+            bool,
+            typer.Option("--discard", help="Take back what waits; only what is decided from now on leaves."),
+        ] = False,
+        data: Data = None,
+        store: StoreUrl = None,
+        config: Config = None,
+    ) -> None:
+        """Let the notices of a restored store go: what is due leaves at once. Exit 1 where nothing is held."""
+        import getpass
+
+        from alerts import holding
+        from alerts.actor import Actor
+        from tocsin.definitions import Role
+        from tocsin.wiring import open_runtime
+
+        with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
+            actor = Actor("command-line", f"{getpass.getuser()} (command line)", Role.ADMIN)
+            done = holding.release(conn, actor, runtime.clock.now(), discard=discard)
+        print(f"the outbox is released: {done.waiting} notices wait, {done.cancelled} taken back")
 
 
 def _line(alert: dict[str, Any]) -> str:
