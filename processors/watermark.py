@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, select
 
 from processors.detect import Coverage
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.definitions import SourceDef
 from tocsin.store import schema as s
+from tocsin.store.bulk import insert_once
 from tocsin.store.defined import listed
 from tocsin.store.offsets import stored
 
@@ -38,19 +39,14 @@ def take_barrier(
     """Remember the stream's ends as they are now, as what must be stored before the minutes up to `until` are closed."""
     b = s.barriers
     minute = minute_of(until)
-    there = conn.execute(
-        select(b.c.minute).where(b.c.cluster == cluster, b.c.topic == topic, b.c.minute == minute)
-    ).one_or_none()
-    if there is None:
-        conn.execute(
-            insert(b).values(
-                cluster=cluster,
-                topic=topic,
-                minute=minute,
-                taken_at=now,
-                ends={str(p): end for p, end in ends.items()},
-            )
-        )
+    row = {
+        "cluster": cluster,
+        "topic": topic,
+        "minute": minute,
+        "taken_at": now,
+        "ends": {str(p): end for p, end in ends.items()},
+    }
+    if insert_once(conn, b, row):  # several tickers take one barrier
         conn.execute(delete(b).where(b.c.cluster == cluster, b.c.minute < minute_of(now - KEPT)))
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Table, bindparam, select
+from sqlalchemy import Column, Connection, Table, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -101,3 +102,9 @@ class Lookup:
 
 def _bind(dialect: Dialect, column: Column[Any]) -> Convert | None:
     return column.type.dialect_impl(dialect).bind_processor(dialect)
+
+
+def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert the row unless its key is there already, whoever else does the same at this moment; returns whether it was new."""
+    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    return conn.execute(insert(table).values(**row).on_conflict_do_nothing()).rowcount > 0

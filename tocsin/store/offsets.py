@@ -8,11 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from tocsin.core.errors import Fenced
 from tocsin.core.ids import stable_id
 from tocsin.store import schema as s
+from tocsin.store.bulk import insert_once
 from tocsin.stream.port import Gap
 
 
@@ -27,26 +28,31 @@ class Position:
 def take_over(
     conn: Connection, cluster: str, topic: str, partition: int, owner: str, now: datetime
 ) -> Position:
-    """Make `owner` the only one whose batches of this partition count from now on; return where to read on."""
+    """Make `owner` the only one whose batches of this partition count from now on; return where to read on.
+
+    Two that take over at once get different epochs: the later one counts.
+    """
     o = s.offsets
     key = (o.c.cluster == cluster, o.c.topic == topic, o.c.partition == partition)
-    found = conn.execute(select(o.c.offset, o.c.epoch).where(*key)).one_or_none()
+    raised = (
+        update(o)
+        .where(*key)
+        .values(epoch=o.c.epoch + 1, owner=owner, updated_at=now)
+        .returning(o.c.offset, o.c.epoch)
+    )
+    found = conn.execute(raised).one_or_none()
     if found is None:
-        conn.execute(
-            insert(o).values(
-                cluster=cluster,
-                topic=topic,
-                partition=partition,
-                offset=0,
-                epoch=1,
-                owner=owner,
-                monitors_version=0,
-                updated_at=now,
-            )
-        )
-        return Position(0, 1)
-    conn.execute(update(o).where(*key).values(epoch=found.epoch + 1, owner=owner, updated_at=now))
-    return Position(found.offset, found.epoch + 1)
+        row = {
+            "cluster": cluster,
+            "topic": topic,
+            "partition": partition,
+            "offset": 0,
+            "epoch": 0,
+            "monitors_version": 0,
+        }
+        insert_once(conn, o, row)  # somebody else may have, since we looked
+        found = conn.execute(raised).one()
+    return Position(found.offset, found.epoch)
 
 
 def advance(
@@ -95,5 +101,4 @@ def record_gap(conn: Connection, cluster: str, topic: str, gap: Gap, now: dateti
         "to_offset": gap.available,
         "at": now,
     }
-    if conn.execute(select(s.gaps.c.id).where(s.gaps.c.id == row["id"])).one_or_none() is None:
-        conn.execute(insert(s.gaps).values(row))
+    insert_once(conn, s.gaps, row)
