@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.core.errors import BadMention, TocsinError
-from tocsin.core.mention import Mention
+from tocsin.core.mention import Handed
 
 if TYPE_CHECKING:  # the process that only parses feeds need not load it
     from tocsin.settings import Ingest
@@ -36,7 +36,7 @@ class Fetched:
     to be had now.
     """
 
-    mentions: Sequence[Mention] = ()
+    mentions: Sequence[Handed] = ()
     bad: Sequence[Bad] = ()
     cursor: Cursor | None = None
     more: bool = False

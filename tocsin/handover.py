@@ -8,16 +8,19 @@ of it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, case, or_, update
 
 from tocsin.core.clock import Clock
 from tocsin.core.errors import WrongInput
-from tocsin.core.ids import partition_of
-from tocsin.core.mention import Mention, encode_mentions
+from tocsin.core.ids import source_crc
+from tocsin.core.mention import Handed, Mention, MentionLine, encode_mentions
+from tocsin.store.bulk import insert_once
 from tocsin.store.schema import source_state
 from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS, Stream
 
@@ -34,7 +37,7 @@ class HandOver:
         self._max_mentions = max_mentions
         self._clock = clock
 
-    def hand_over(self, mentions: Sequence[Mention], now: datetime | None = None) -> None:
+    def hand_over(self, mentions: Sequence[Handed], now: datetime | None = None) -> None:
         """Append the mentions; on return every one is durable. `now` is when they were received (default: the
         clock's).
 
@@ -48,24 +51,35 @@ class HandOver:
         self._stream.append(MENTIONS, records, now or self._clock.now())
 
 
-def records_of(mentions: Sequence[Mention], partitions: int, max_mentions: int) -> list[tuple[int, bytes]]:
+def records_of(mentions: Sequence[Handed], partitions: int, max_mentions: int) -> list[tuple[int, bytes]]:
     """The records that carry these mentions, as `(partition, value)`."""
-    records: list[tuple[int, bytes]] = []
-    open_lines: dict[int, list[bytes]] = {}
-    open_bytes: dict[int, int] = {}
+    lines_of: list[list[bytes]] = [[] for _ in range(partitions)]
+    adds = [lines.append for lines in lines_of]
+    crc32 = zlib.crc32
+    named, begun = "", source_crc("")
     for mention in mentions:
-        line = line_of(mention)
-        partition = partition_of(mention.source, mention.id, partitions)
-        lines = open_lines.setdefault(partition, [])
-        size = open_bytes.get(partition, 0) + len(line)
-        if lines and (len(lines) >= max_mentions or size > MAX_RECORD_BYTES):
-            records.append((partition, b"".join(lines)))
-            lines.clear()
-            size = len(line)
-        lines.append(line)
-        open_bytes[partition] = size
-    records.extend((partition, b"".join(lines)) for partition, lines in open_lines.items() if lines)
-    return records
+        if mention.source != named:
+            named, begun = mention.source, source_crc(mention.source)
+        line = mention.line if isinstance(mention, MentionLine) else line_of(mention)
+        # `partition_of`, written out: it is asked about every mention of a firehose.
+        adds[crc32(mention.id.encode("utf-8", "surrogatepass"), begun) % partitions](line)
+    return [(p, value) for p, lines in enumerate(lines_of) for value in _filled(lines, max_mentions)]
+
+
+def _filled(lines: Sequence[bytes], max_mentions: int) -> Iterator[bytes]:
+    """The lines in values of at most `max_mentions` of them and `MAX_RECORD_BYTES`."""
+    for start in range(0, len(lines), max_mentions):
+        value = b"".join(lines[start : start + max_mentions])
+        if len(value) <= MAX_RECORD_BYTES:
+            yield value
+            continue
+        first, size = start, 0
+        for at in range(start, min(start + max_mentions, len(lines))):
+            if size + len(lines[at]) > MAX_RECORD_BYTES:
+                yield b"".join(lines[first:at])
+                first, size = at, 0
+            size += len(lines[at])
+        yield b"".join(lines[first : start + max_mentions])
 
 
 def line_of(mention: Mention) -> bytes:
@@ -100,40 +114,26 @@ def note_received(
     source: str,
     *,
     now: datetime,
-    mentions: Sequence[Mention] = (),
+    mentions: Sequence[Handed] = (),
     rejected: int = 0,
 ) -> None:
     """Count what came through a source in its `source_state`, and that it answered. In the caller's write
     transaction.
 
-    Called after the hand-over, by the ingest worker for what it fetched and by the API for what was pushed.
+    Called after the hand-over, by the ingest worker for what it fetched and by the API for what was pushed, several at a time.
     """
-    first = min((mention.created_at for mention in mentions), default=None)
-    last = max((mention.created_at for mention in mentions), default=None)
+    posted = [mention.created_at for mention in mentions]
+    first, last = min(posted, default=None), max(posted, default=None)
     s = source_state
-    if conn.execute(select(s.c.name).where(s.c.name == source)).scalar_one_or_none() is None:
-        conn.execute(
-            insert(s).values(
-                name=source,
-                failures=0,
-                received=len(mentions),
-                rejected=rejected,
-                first_event_at=first,
-                last_event_at=last,
-                last_success_at=now,
-            )
-        )
-        return
-    found = conn.execute(select(s.c.first_event_at, s.c.last_event_at).where(s.c.name == source)).one()
-    conn.execute(
-        update(s)
-        .where(s.c.name == source)
-        .values(
-            received=s.c.received + len(mentions),
-            rejected=s.c.rejected + rejected,
-            failures=0,
-            last_success_at=now,
-            first_event_at=min((at for at in (first, found.first_event_at) if at), default=None),
-            last_event_at=max((at for at in (last, found.last_event_at) if at), default=None),
-        )
-    )
+    insert_once(conn, s, {"name": source, "failures": 0, "received": 0, "rejected": 0})
+    values: dict[str, Any] = {
+        "received": s.c.received + len(mentions),
+        "rejected": s.c.rejected + rejected,
+        "failures": 0,
+        "last_success_at": now,
+    }
+    if first is not None and last is not None:
+        older, newer = s.c.first_event_at, s.c.last_event_at
+        values["first_event_at"] = case((or_(older.is_(None), older > first), first), else_=older)
+        values["last_event_at"] = case((or_(newer.is_(None), newer < last), last), else_=newer)
+    conn.execute(update(s).where(s.c.name == source).values(values))

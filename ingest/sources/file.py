@@ -22,11 +22,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ingest.source import Bad, Context, Cursor, Fetched, FetchFailed
 from tocsin.core.errors import WrongInput
-from tocsin.core.mention import Mention
+from tocsin.core.mention import Handed
 from tocsin.definitions import known_zone
-from tocsin.reading.files import Rows, Unpacked, open_regular
+from tocsin.reading.files import Rows, open_regular
+from tocsin.reading.unpacked import Unpacked
 
-MAX_ROWS = 2000  # of one fetch
+MAX_ROWS = 10_000  # of one fetch
 MAX_BYTES = 8 * 1024 * 1024  # of one fetch, about
 FINGERPRINT_BYTES = 1024
 _SKIP_BYTES = 1024 * 1024
@@ -229,19 +230,11 @@ class FileSource:
         return None
 
 
-def _taken(rows: Rows) -> tuple[Sequence[Mention], Sequence[Bad], bool]:
+def _taken(rows: Rows) -> tuple[Sequence[Handed], Sequence[Bad], bool]:
     """At most one fetch's worth of rows, and whether that was where it stopped."""
-    mentions: list[Mention] = []
-    bad: list[Bad] = []
-    start = rows.end
-    for row in rows:
-        if row.mention is not None:
-            mentions.append(row.mention)
-        elif row.bad is not None and row.bad.reason != "broken_gzip":
-            bad.append(Bad(row.line, row.payload, row.bad))
-        if len(mentions) + len(bad) >= MAX_ROWS or rows.end - start >= MAX_BYTES:
-            return mentions, bad, True
-    return mentions, bad, False
+    taken = rows.take(MAX_ROWS, MAX_BYTES)
+    bad = [Bad(line, payload, error) for line, payload, error in taken.bad if error.reason != "broken_gzip"]
+    return taken.mentions, bad, taken.more
 
 
 def _hash(head: bytes) -> str:

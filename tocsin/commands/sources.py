@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ingest.source import Source
-    from tocsin.core.mention import Mention
+    from tocsin.core.mention import Handed, Mention
     from tocsin.wiring import Runtime
 
 SHOWN = 5
@@ -120,8 +120,14 @@ def terminal_safe(text: str, longest: int) -> str:
     return one_line if len(one_line) <= longest else one_line[: longest - 1] + "…"
 
 
+def _posted(mention: Handed) -> datetime:
+    return mention.created_at
+
+
 def _fetched(source: Source, now: datetime) -> list[Mention]:
     """The newest posts that the source has now; said on stderr: what could not be read, and whether that was all."""
+    from tocsin.core.mention import whole
+
     newest: list[Mention] = []
     cursor, count, bad, more = None, 0, 0, True
     ends = time.monotonic() + LONGEST_TEST_S
@@ -129,7 +135,8 @@ def _fetched(source: Source, now: datetime) -> list[Mention]:
         fetched = source.fetch(cursor, now)
         cursor, more = fetched.cursor, fetched.more
         count += len(fetched.mentions)
-        newest = sorted([*newest, *fetched.mentions], key=lambda one: one.created_at, reverse=True)[:SHOWN]
+        newest = [*newest, *map(whole, sorted(fetched.mentions, key=_posted, reverse=True)[:SHOWN])]
+        newest = sorted(newest, key=_posted, reverse=True)[:SHOWN]
         for one in fetched.bad[: max(0, 3 - bad)]:
             typer.echo(f"cannot read {one.position}: {terminal_safe(str(one.error), 200)}", err=True)
         bad += len(fetched.bad)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,7 @@ MAX_TEXT_BYTES = 64 * 1024
 MAX_ID_CHARS = 256
 
 
-class Author(msgspec.Struct, frozen=True, omit_defaults=True):
+class Author(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Who posted it, as far as the network tells. `id` is unique within the mention's network."""
 
     id: str
@@ -27,7 +27,7 @@ class Author(msgspec.Struct, frozen=True, omit_defaults=True):
     verified: bool | None = None
 
 
-class Engagement(msgspec.Struct, frozen=True, omit_defaults=True):
+class Engagement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """How far it went. A change of these figures is not an edit; the largest figure seen is kept."""
 
     likes: int | None = None
@@ -36,8 +36,11 @@ class Engagement(msgspec.Struct, frozen=True, omit_defaults=True):
     views: int | None = None
 
 
-class Mention(msgspec.Struct, frozen=True, omit_defaults=True):
+class Mention(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One public post. Fields that the network gave and we have no name for are kept in `extra`."""
+
+    # gc=False here and above: what is made of JSON refers to nothing that refers back, so the collector need not look
+    # through the thousands of a batch.
 
     source: str
     id: str
@@ -81,6 +84,23 @@ class Mention(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.edited_at or self.created_at, self.content_hash)
 
 
+class MentionLine(msgspec.Struct, frozen=True, gc=False):
+    """A mention on its way to the stream as the line that its record will carry, and what is looked at on that way.
+
+    `line` ends with a line feed and holds no other line end; `decode_mention(line)` is the whole mention.
+    """
+
+    source: str
+    id: str
+    created_at: datetime
+    edited_at: datetime | None
+    line: bytes
+
+
+Handed: TypeAlias = Mention | MentionLine
+"""What sources bring and the hand-over takes."""
+
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Mention)
 
@@ -98,3 +118,8 @@ def decode_mentions(value: bytes) -> list[Mention]:
 def decode_mention(line: bytes) -> Mention:
     """One mention of our own wire form (a line of a record's value). Raises like `decode_mentions`."""
     return _decoder.decode(line)
+
+
+def whole(handed: Handed) -> Mention:
+    """The mention itself, whichever way it was read."""
+    return decode_mention(handed.line) if isinstance(handed, MentionLine) else handed

@@ -5,11 +5,13 @@ a reason.
 from __future__ import annotations
 
 from tocsin.reading.files import iter_mentions, source_name
+from tocsin.reading.lines import as_they_are
 from tocsin.reading.mention import MAX_LINE_BYTES, REASONS, check_time, read_json_line, read_mention
 
 __all__ = [
     "MAX_LINE_BYTES",
     "REASONS",
+    "as_they_are",
     "check_time",
     "iter_mentions",
     "read_json_line",

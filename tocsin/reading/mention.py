@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from tocsin.core.errors import BadMention
-from tocsin.core.mention import MAX_ID_CHARS, MAX_TEXT_BYTES, Author, Engagement, Mention
+from tocsin.core.mention import MAX_ID_CHARS, MAX_TEXT_BYTES, Author, Engagement, Handed, Mention
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_TITLE_CHARS = 1000
@@ -156,7 +156,7 @@ def read_mention(
     )
 
 
-def check_time(mention: Mention, received_at: datetime, *, max_age: timedelta, max_ahead: timedelta) -> None:
+def check_time(mention: Handed, received_at: datetime, *, max_age: timedelta, max_ahead: timedelta) -> None:
     """Raise `BadMention` (`too_old`, `in_future`) where the mention's times cannot be accepted at
     `received_at`.
 
@@ -172,6 +172,33 @@ def check_time(mention: Mention, received_at: datetime, *, max_age: timedelta, m
     for field, at in (("created_at", mention.created_at), ("edited_at", mention.edited_at)):
         if at is not None and at > received_at + max_ahead:
             raise BadMention("in_future", f"{field} {at.isoformat()} is later than it was received", field)
+
+
+# -- what `tocsin.reading.lines` asks: whether a value is spelled as we would spell it -------------------------
+
+
+def is_source(value: str) -> bool:
+    """Whether it is a source's name that needs no mending."""
+    try:
+        return _known_source(value) == value
+    except BadMention:
+        return False
+
+
+@lru_cache(maxsize=4096)
+def is_known_code(lang: str | None) -> bool:
+    """Whether a language is none, or a code as we keep it."""
+    return _lang(lang) == (lang, True)
+
+
+def is_web_address(url: str) -> bool:
+    """Whether it may be shown as a link."""
+    return len(url) <= MAX_URL_CHARS and _URL.fullmatch(url) is not None
+
+
+def plain_hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags as we keep them."""
+    return _hashtags(tags)
 
 
 # -- the fast way ----------------------------------------------------------------------------------------

@@ -1,0 +1,71 @@
+"""Bytes as they were before somebody packed them, and what cannot be unpacked here."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, cast
+
+from tocsin.core.errors import BadMention, WrongInput
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Unpacked:
+    """A byte stream, unpacked where it begins with gzip's magic bytes, read forwards only. Never holds more
+    than a block.
+    """
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._head = raw.read(2)
+        self.packed = self._head == GZIP_MAGIC
+        if self.packed:
+            self._inner = cast("BinaryIO", gzip.GzipFile(fileobj=cast("BinaryIO", _Joined(self._head, raw))))
+            self._head = b""
+        else:
+            self._inner = raw
+        # read1 hands over what is there before it meets the damage; read would lose it
+        self._read: Callable[[int], bytes] = getattr(self._inner, "read1", self._inner.read)
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; none at the end. Raises `BadMention('broken_gzip')` where the packed bytes are
+        damaged or end.
+        """
+        head, self._head = self._head, b""
+        try:
+            return head + self._read(size)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise BadMention("broken_gzip", f"the gzip file is damaged or ends early: {error}") from None
+
+
+class _Joined:
+    """Two bytes already read, then the rest."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head, self._rest = head, rest
+
+    def read(self, size: int = -1) -> bytes:
+        head, self._head = self._head, b""
+        return head + self._rest.read(size - len(head) if size >= 0 else -1)
+
+
+_FOREIGN: Mapping[bytes, str] = {
+    b"\xff\xfe": "UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)",
+    b"\xfe\xff": "UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)",
+    b"PK\x03\x04": "a zip file (or a spreadsheet); unpack it, or save it as CSV",
+    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it first",
+    b"BZh": "packed by bzip2; unpack it first",
+    b"\xfd7zXZ": "packed by xz; unpack it first",
+    b"PAR1": "a Parquet file; write it out as CSV or JSON lines",
+    b"[{": "a JSON array; write one object a line (jq -c '.[]' does that)",
+    b"[\n": "a JSON array; write one object a line (jq -c '.[]' does that)",
+    b"[\r\n": "a JSON array; write one object a line (jq -c '.[]' does that)",
+}
+
+
+def refuse_foreign(first: bytes, name: str) -> None:
+    """Raise `WrongInput` where a file that begins so holds no mentions as we read them."""
+    for magic, what in _FOREIGN.items():
+        if first.startswith(magic):
+            raise WrongInput(f"{name} is {what}")
