@@ -5,11 +5,13 @@ follows is decided and delivered. Only the clock is simulated. Nobody is ever no
 
 The result does not depend on how the work is cut, and a player that was killed goes on where it was: mentions are stored ahead
 of the clock, but each tick sees only what was posted before it; a mention that is heard later than it was posted (an edit) waits
-until the clock has come to that minute.
+until the clock has come to that minute. An engine that is away is waited for as long as the player's patience lasts, and what a
+transaction whose reply was lost has done is read before anything is done again.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,10 +28,12 @@ from processors.batch import Outcome
 from processors.detect import Coverage, Detection, load_tallies
 from processors.watch import Watched, watched
 from processors.worker import StreamProcessor
-from tocsin.core.clock import MINUTE, SimulatedClock, minute_of, minute_start
+from tocsin.core.clock import MINUTE, SimulatedClock, iso, minute_of, minute_start
+from tocsin.core.errors import Conflict
 from tocsin.core.mention import Mention
 from tocsin.core.signal import NEGATIVITY
 from tocsin.handover import HandOver
+from tocsin.patience import Patience
 from tocsin.settings import Settings
 from tocsin.sorting import heard_at
 from tocsin.store import Store, mode
@@ -40,6 +44,7 @@ from tocsin.stream.port import MENTIONS
 
 CHUNK_MENTIONS = 4000
 CHUNK_MINUTES = 360
+POLL = timedelta(milliseconds=50)  # while nothing comes although there is more
 TAIL = timedelta(minutes=10)  # how far the clock goes on after the last mention: the last window closes
 TELLING = ("fire", "suppress", "merge")  # what makes an alert worth a line of a replay: candidates are not
 NOTHING_MISSING = Coverage()
@@ -61,9 +66,18 @@ class Totals:
 
 
 class Player:
-    """Plays mentions that come in the order in which they were heard. One player at a time per store."""
+    """Plays mentions that come in the order in which they were heard. One player at a time per store: a second one is refused
+    with `Conflict` as soon as both have moved the clock.
+    """
 
-    def __init__(self, store: Store, stream: Stream, settings: Settings, start: datetime) -> None:
+    def __init__(
+        self,
+        store: Store,
+        stream: Stream,
+        settings: Settings,
+        start: datetime,
+        patience: Patience | None = None,
+    ) -> None:
         with store.read() as conn:
             stands_at = mode.simulated_clock(conn)
             self._watched: Watched = watched(conn)
@@ -78,7 +92,11 @@ class Player:
             max_mentions=settings.stream.record_max_mentions,
             clock=self.clock,
         )
-        self._processor = StreamProcessor(store, stream, settings, self.clock, member="player")
+        self._patience = patience or Patience()
+        # A group of its own: what a player that was killed has left in another one need not be waited for.
+        self._processor = StreamProcessor(
+            store, stream, settings, self.clock, member="player", group=f"player-{uuid.uuid4().hex}"
+        )
         self._processor.on_batch = self._count
         self._grace = timedelta(seconds=settings.detection.grace_s)
         self._context = Context(store)
@@ -92,7 +110,11 @@ class Player:
         *,
         tail: timedelta = TAIL,
     ) -> None:
-        """All of them, then `tail` more on the clock. May be called again with what follows."""
+        """All of them, then `tail` more on the clock. May be called again with what follows.
+
+        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than the player's patience; a new
+        player goes on from there.
+        """
         self._deliver()  # a player that was killed may have left notices
         pending: list[Mention] = []
         first = last = -1
@@ -127,17 +149,37 @@ class Player:
 
     def advance(self, to: datetime) -> None:
         """Tick through every minute up to `to` in which something can happen."""
+        unsure: list[bool] = []
         while self.clock.now() < to:
-            with self._store.write() as conn:
-                self._ticks(conn, to)
-                mode.set_simulated_clock(conn, self.clock.now())
+            self._patience(lambda: self._advance_once(to, bool(unsure)), lambda: unsure.append(True))
+            unsure.clear()
             self._deliver()
+
+    def _advance_once(self, to: datetime, unsure: bool) -> None:
+        """One transaction of ticks. `unsure`: the one before may have been committed although its reply was lost."""
+        with self._store.write() as conn:
+            stands_at = mode.simulated_clock(conn)
+            if stands_at is not None and stands_at != self.clock.now():
+                if not unsure or stands_at < self.clock.now():
+                    raise Conflict(
+                        f"the clock of this replay stands at {iso(stands_at)}, not at {iso(self.clock.now())}: somebody else "
+                        "works on this store; when that has ended, start this one again"
+                    )
+                now, signals = stands_at, 0
+            else:
+                now, signals = self._ticks(conn, to)
+                mode.set_simulated_clock(conn, now)
+        self.clock.set(now)
+        self.totals.signals += signals
 
     def close(self) -> None:
         self._processor.close()
 
-    def _ticks(self, conn: Connection, to: datetime) -> None:
-        """Tick until something was decided that must be delivered, or `to` is reached; in the caller's transaction."""
+    def _ticks(self, conn: Connection, to: datetime) -> tuple[datetime, int]:
+        """Tick until something was decided that must be delivered, or `to` is reached; in the caller's transaction.
+
+        Returns where the clock then stands and how many signals were made.
+        """
         detection = Detection(self._watched.monitors, self._watched.version)
         detection.load(conn)
         start = detection.tallies_from(conn)
@@ -148,6 +190,7 @@ class Player:
             else {}
         )
         due = engine.next_due(conn)
+        made = 0
         while now < to:
             now += MINUTE
             closed_until = now - self._grace
@@ -155,27 +198,37 @@ class Player:
             if detection.wakes(minute_of(now) - 1, tallies) or detection.has_closing(closed_until):
                 signals = detection.tick(conn, tallies, now, closed_until, now, NOTHING_MISSING)
             if signals or (due is not None and due <= now):
-                self.totals.signals += detection.flush(conn, self._store, now)
+                made += detection.flush(conn, self._store, now)
                 if engine.step(conn, now, context=self._context).anything:
                     break
                 due = engine.next_due(conn)
-        self.clock.set(now)
-        self.totals.signals += detection.flush(conn, self._store, now)
+        return now, made + detection.flush(conn, self._store, now)
 
     def _store_all(self, mentions: list[Mention]) -> None:
         """Hand over, and read until nothing is left: a tick must see everything that was posted before it."""
         if mentions:
-            self._hand_over.hand_over(mentions, self.clock.now())
-        while self._processor.once(timedelta(0)) or self._processor.lag():
-            pass  # a first poll brings partitions and no records yet
+            self._patience(lambda: self._hand_over.hand_over(mentions, self.clock.now()))
+        self._patience(self._read_all, self._processor.read_again)
+
+    def _read_all(self) -> None:
+        wait = timedelta(0)
+        while True:
+            stored_some = self._processor.once(wait)
+            if not stored_some and not self._processor.lag():
+                break
+            # A first poll brings partitions and no records yet.
+            wait = timedelta(0) if stored_some else POLL
         with self._store.read() as conn:
             read = stored(conn, self._stream.cluster, MENTIONS)
         self._stream.trim(MENTIONS, read)  # however long the recording, the stream stays small
 
     def _deliver(self) -> None:
         """Record the notices that are due now, and take down which alerts have opened."""
-        while deliver_due(self._store, self.clock, self._notifiers, "player"):
+        while self._patience(lambda: deliver_due(self._store, self.clock, self._notifiers, "player")):
             pass
+        self._patience(self._tell)
+
+    def _tell(self) -> None:
         e = s.alert_events
         with self._store.read() as conn:
             for row in conn.execute(

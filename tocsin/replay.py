@@ -21,14 +21,19 @@ from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.deadletters import Fuse, record_dead_letter
 from tocsin.definitions import known_zone
+from tocsin.patience import Patience
 from tocsin.player import Player, Totals, alerts_told, in_words
 from tocsin.reading import check_time
+from tocsin.settings import load
 from tocsin.sorting import heard_at, in_order_heard
 from tocsin.store import Store, mode
 from tocsin.wiring import Runtime, open_runtime
 
 FUSE_WINDOW = 1000  # lines, most of them bad, after which a file is taken to be no file of mentions
 BAD_KEPT = 10_000  # dead letters kept of one replay; the rest is counted
+PATIENCE = timedelta(
+    minutes=10
+)  # for a broker or a database that is away; then the replay ends and can be started again
 
 
 def replay_files(
@@ -46,30 +51,37 @@ def replay_files(
 ) -> int:
     """Play the files and hand a line per alert to `out`; return how many lines were no mentions.
 
-    With `data` everything is kept there, and the same call after an interruption goes on where it was. Raises `WrongInput` for
-    a missing file, a wrong monitors file, or a folder that holds something else.
+    With `data` everything is kept there (what the real engines keep, they keep), and the same call after an interruption goes on
+    where it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
+    `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `PATIENCE`.
     """
     zone = ZoneInfo(_zone(tz)) if tz else None
     for path in files:
         if not path.is_file():
             raise WrongInput(f"no file {path}")
     document = read_document(monitors)
+    given = load(config, overrides={"data": data, "store.url": store_url, "stream.url": stream_url}).settings
+    embedded = given.store.url == given.stream.url == "sqlite"
+    patience = Patience(timedelta(0) if embedded else PATIENCE, _say)
     with ExitStack() as stack:
-        # A replay's own folder can be made anew from its input, so the disk need not confirm each commit.
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-replay-")))
         runtime = stack.enter_context(
-            open_runtime(config, folder, store_url, stream_url, clock=SimulatedClock(EPOCH), durable=False)
+            # A replay's own folder can be made anew from its input, so the disk need not confirm each commit. A server that loses
+            # some while this goes on would tear store and stream apart.
+            open_runtime(
+                config, folder, store_url, stream_url, clock=SimulatedClock(EPOCH), durable=not embedded
+            )
         )
-        _claim(runtime.store, files, monitors, document)
-        reader = _Reader(runtime.store, files, source, zone)
+        patience(lambda: _claim(runtime.store, files, monitors, document))
+        reader = _Reader(runtime.store, files, source, zone, patience)
         mentions = reader.mentions()
         first = next(mentions, None)
         if first is None:
             _say(f"no mentions in {', '.join(str(path) for path in files)}")
             return reader.bad
-        player = Player(runtime.store, runtime.stream, runtime.settings, heard_at(first))
+        player = Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), patience)
         stack.callback(player.close)
-        shown = _Printer(runtime, out, as_json)
+        shown = _Printer(runtime, out, as_json, patience)
         player.play(_chained(first, mentions), shown.progress)
         shown.finish(player.totals)
         return reader.bad
@@ -79,9 +91,15 @@ class _Reader:
     """Mentions of the files in the order they were heard; what is none becomes a dead letter, and too many of those stop it."""
 
     def __init__(
-        self, store: Store, files: Sequence[Path], source: str | None, zone: ZoneInfo | None
+        self,
+        store: Store,
+        files: Sequence[Path],
+        source: str | None,
+        zone: ZoneInfo | None,
+        patience: Patience,
     ) -> None:
         self.bad = 0
+        self._patience = patience
         self._store = store
         self._files = files
         self._source = source
@@ -104,22 +122,28 @@ class _Reader:
         if self.bad <= 10:
             _say(f"{path}:{line}: {error}" if line else str(error))
         if self.bad <= BAD_KEPT:
-            with self._store.write() as conn:
-                record_dead_letter(
-                    conn,
-                    now=EPOCH,
-                    source=self._source or path.name,
-                    reason=error.reason,
-                    message=str(error),
-                    payload=payload,
-                    position=line,
-                )
+            self._patience(lambda: self._keep(path, line, payload, error))
+
+    def _keep(self, path: Path, line: int, payload: bytes, error: BadMention) -> None:
+        with self._store.write() as conn:
+            record_dead_letter(
+                conn,
+                now=EPOCH,
+                source=self._source or path.name,
+                reason=error.reason,
+                message=str(error),
+                payload=payload,
+                position=line,
+            )
 
 
 class _Printer:
     """Prints each alert once, as soon as it has opened."""
 
-    def __init__(self, runtime: Runtime, out: Callable[[str], None], as_json: bool) -> None:
+    def __init__(
+        self, runtime: Runtime, out: Callable[[str], None], as_json: bool, patience: Patience
+    ) -> None:
+        self._patience = patience
         self._runtime = runtime
         self._out = out
         self._as_json = as_json
@@ -129,12 +153,17 @@ class _Printer:
     def progress(self, totals: Totals) -> None:
         new = dict(islice(totals.told.items(), self._printed, None))
         self._printed += len(new)
-        if new:
-            with self._runtime.store.read() as conn:
-                for at, alert in alerts_told(conn, new):
-                    self._out(_as_json(at, alert) if self._as_json else f"{iso(at)}  {in_words(alert)}")
+        for line in self._patience(lambda: self._lines(new)) if new else ():
+            self._out(line)
         if self._terminal:
             print(f"\r{totals.mentions:,} mentions, {len(totals.told)} alerts", end="", file=sys.stderr)  # noqa: T201  # progress
+
+    def _lines(self, new: Mapping[str, datetime]) -> list[str]:
+        with self._runtime.store.read() as conn:
+            return [
+                _as_json(at, alert) if self._as_json else f"{iso(at)}  {in_words(alert)}"
+                for at, alert in alerts_told(conn, new)
+            ]
 
     def finish(self, totals: Totals) -> None:
         self.progress(totals)
