@@ -18,6 +18,7 @@ from processors.watch import Watched, watched
 from processors.watermark import take_barrier, watermark
 from tocsin.core.clock import MINUTE, Clock, minute_of
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable
+from tocsin.core.signal import VOLUME
 from tocsin.definitions import Monitor
 from tocsin.settings import Settings
 from tocsin.store import Store
@@ -131,15 +132,17 @@ class DetectionTicker:
             claimed = self._store.claim(
                 conn,
                 d,
+                # Of the two rows of a monitor one is claimed: two tickers must not hold one each.
                 d.c.monitor_id.in_(ids)
+                & (d.c.kind == VOLUME)
                 & or_(
                     d.c.next_tick <= now,
                     # Stirred, and not just judged by another ticker: its next tick is set from when it was.
                     d.c.monitor_id.in_([id for id in ids if id in stirred])
                     & (d.c.next_tick <= now + tick - look),
                 ),
-                [d.c.monitor_id, d.c.kind],
-                2 * len(ids),
+                [d.c.monitor_id],
+                len(ids),
             )
             due = {row.monitor_id for row in claimed}
             turn = [one for one in monitors if one.id in due or one.id not in held]

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, or_, update
+from sqlalchemy import Connection, case, literal, or_, update
 
 from tocsin.core.clock import Clock
 from tocsin.core.errors import WrongInput
@@ -134,6 +134,7 @@ def note_received(
     }
     if first is not None and last is not None:
         older, newer = s.c.first_event_at, s.c.last_event_at
-        values["first_event_at"] = case((or_(older.is_(None), older > first), first), else_=older)
-        values["last_event_at"] = case((or_(newer.is_(None), newer < last), last), else_=newer)
+        earliest, latest = literal(first, older.type), literal(last, newer.type)
+        values["first_event_at"] = case((or_(older.is_(None), older > first), earliest), else_=older)
+        values["last_event_at"] = case((or_(newer.is_(None), newer < last), latest), else_=newer)
     conn.execute(update(s).where(s.c.name == source).values(values))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select, update
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
+from tocsin.store.bulk import insert_once
 
 Mode = Literal["live", "replay", "demo"]
 
@@ -20,9 +21,9 @@ def get(conn: Connection, key: str) -> str | None:
 
 
 def put(conn: Connection, key: str, value: str) -> None:
-    """Set a value of `meta`."""
-    conn.execute(delete(s.meta).where(s.meta.c.key == key))
-    conn.execute(insert(s.meta).values(key=key, value=value))
+    """Set a value of `meta`, whoever else does."""
+    if not insert_once(conn, s.meta, {"key": key, "value": value}):
+        conn.execute(update(s.meta).where(s.meta.c.key == key).values(value=value))
 
 
 def claim_mode(conn: Connection, mode: Mode) -> None:
