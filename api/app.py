@@ -42,6 +42,7 @@ from api.routes import (
     figures,
     health,
     mentions,
+    outbox,
     preview,
     status,
 )
@@ -62,6 +63,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *defined.ROUTERS,
     events.router,
     dead_letters.router,
+    outbox.router,
     health.router,
     docs.router,
 )

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import MAX_TEXT_BYTES, Author, Engagement, Mention, decode_mention, encode_mentions
 from tocsin.reading import REASONS, check_time, iter_mentions, read_json_line, read_mention, source_name
+from tocsin.reading.files import MAX_PAYLOAD_BYTES
 
 NOON = "2026-03-01T12:00:00Z"
 AT_NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -413,7 +414,9 @@ def test_a_bad_line_is_said_and_the_rest_goes_on() -> None:
 def test_a_line_without_an_end_in_sight_is_passed_over() -> None:
     found, bad = read_all(lines(obj()) + b"{" * 20_000_000 + b"\n" + lines(obj(id="2")))
     assert [(line, mention.id) for line, mention in found] == [(1, "1"), (3, "2")]
-    assert [(line, len(payload), error.reason) for line, payload, error in bad] == [(2, 8192, "too_large")]
+    assert [(line, len(payload), error.reason) for line, payload, error in bad] == [
+        (2, MAX_PAYLOAD_BYTES, "too_large")
+    ]
 
 
 def test_gzip_is_known_by_its_first_bytes() -> None:

@@ -2,7 +2,8 @@
 and mended.
 
 The id is made of the origin, so reading the same record, line or request again keeps one letter. A `Fuse`
-stops a worker that finds nearly everything bad: then the reader is wrong, not the mentions.
+stops a worker that finds nearly everything bad: then the reader is wrong, not the mentions. Handing letters
+over again is `tocsin.redeliver`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, LargeBinary, Select, func, insert, select
 
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound, TocsinError, WrongInput
 from tocsin.core.ids import stable_id
 from tocsin.store.schema import dead_letters
 
-MAX_PAYLOAD_BYTES = 8 * 1024
+MAX_PAYLOAD_BYTES = 128 * 1024  # the longest text that is taken, written out as JSON, fits
+SHOWN_BYTES = 2048  # of a payload, in lists
 MAX_MESSAGE_CHARS = 2000
 MAX_LIST = 1000
 
@@ -42,12 +44,24 @@ class DeadLetter:
     partition: int | None
     offset: int | None
     position: int
-    payload: bytes  # the first `MAX_PAYLOAD_BYTES`
+    payload: bytes  # the first `MAX_PAYLOAD_BYTES`; in lists the first `SHOWN_BYTES`
     payload_size: int  # of the whole, in bytes
     payload_hash: (
         str  # SHA-256 of the whole, in hex; of the first bytes where only those were kept by the reader
     )
     replayed_at: datetime | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it was kept. Of a letter that was asked for by itself: lists bring beginnings."""
+        return self.payload_size <= len(self.payload)
+
+    @property
+    def origin(self) -> str:
+        """Where it was: `mentions/3 at 1207, line 2` on the stream, else `line or item 17`."""
+        if self.topic is None:
+            return f"line or item {self.position}"
+        return f"{self.topic}/{self.partition} at {self.offset}, line {self.position}"
 
 
 def dead_letter_row(
@@ -137,16 +151,22 @@ def record_dead_letter(
 
 
 def list_dead_letters(
-    conn: Connection, limit: int = 100, cursor: str | None = None, source: str | None = None
+    conn: Connection,
+    limit: int = 100,
+    cursor: str | None = None,
+    source: str | None = None,
+    reason: str | None = None,
+    waiting: bool | None = None,
 ) -> tuple[list[DeadLetter], str | None]:
-    """The newest first, at most `limit`, and the cursor of the next page (None at the end). `WrongInput` for
-    a bad cursor.
+    """The newest first, at most `limit`, and the cursor of the next page (None at the end). `waiting`: those that were not
+    replayed yet (False: only those that were). Of payloads the beginning. `WrongInput` for a bad cursor.
     """
     d = dead_letters
     limit = max(1, min(limit, MAX_LIST))
-    query = select(d).order_by(d.c.at.desc(), d.c.id.desc()).limit(limit + 1)
-    if source is not None:
-        query = query.where(d.c.source == source)
+    query = _chosen(
+        select(*(_head() if column.name == "payload" else column for column in d.c)), source, reason, waiting
+    )
+    query = query.order_by(d.c.at.desc(), d.c.id.desc()).limit(limit + 1)
     if cursor is not None:
         at, id = _position(cursor)
         query = query.where((d.c.at < at) | ((d.c.at == at) & (d.c.id < id)))
@@ -155,11 +175,41 @@ def list_dead_letters(
     return page, f"{to_micros(page[-1].at)}.{page[-1].id}" if len(found) > limit else None
 
 
+def waiting_ids(
+    conn: Connection,
+    limit: int,
+    after: tuple[datetime, str] | None = None,
+    source: str | None = None,
+    reason: str | None = None,
+) -> list[tuple[datetime, str]]:
+    """Time and id of letters that were not replayed yet, the oldest first, those after `after`."""
+    d = dead_letters
+    query = _chosen(select(d.c.at, d.c.id), source, reason, True).order_by(d.c.at, d.c.id).limit(limit)
+    if after is not None:
+        query = query.where((d.c.at > after[0]) | ((d.c.at == after[0]) & (d.c.id > after[1])))
+    return [(row.at, row.id) for row in conn.execute(query)]
+
+
+def _chosen(query: Select[Any], source: str | None, reason: str | None, waiting: bool | None) -> Select[Any]:
+    d = dead_letters
+    if source is not None:
+        query = query.where(d.c.source == source)
+    if reason is not None:
+        query = query.where(d.c.reason == reason)
+    if waiting is not None:
+        query = query.where(d.c.replayed_at.is_(None) if waiting else d.c.replayed_at.is_not(None))
+    return query
+
+
+def _head() -> Any:
+    return func.substr(dead_letters.c.payload, 1, SHOWN_BYTES, type_=LargeBinary).label("payload")
+
+
 def get_dead_letter(conn: Connection, id: str) -> DeadLetter:
     """The dead letter with this id. Raises `NotFound`."""
     found = conn.execute(select(dead_letters).where(dead_letters.c.id == id)).one_or_none()
     if found is None:
-        raise NotFound(f"no dead letter {id!r}; list them with: tocsin export dead-letters")
+        raise NotFound(f"no dead letter {id[:64]!r}; list them with: tocsin dead-letters list")
     return DeadLetter(**found._mapping)
 
 

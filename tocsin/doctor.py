@@ -182,7 +182,7 @@ def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Se
         select(func.count()).select_from(s.dead_letters).where(s.dead_letters.c.replayed_at.is_(None))
     ).scalar_one()
     if letters:
-        yield Seen("note", f"dead letters: {letters}", "look at them with: tocsin export dead-letters")
+        yield Seen("note", f"dead letters: {letters}", "look at them with: tocsin dead-letters list")
     if not found:
         yield Seen(
             "ok", "every open alert has a next step, every notice ended or is in time, the record is whole"

@@ -18,6 +18,7 @@ COMMANDS = (
     "up",
     "demo",
     "doctor",
+    "health",
     "replay",
     "export",
     "score",
@@ -26,6 +27,7 @@ COMMANDS = (
     "apply",
     "access",
     "sources",
+    "deadletters",
     "alerts",
     "settings",
 )

@@ -36,6 +36,7 @@ def _may(*roles: Role, scope: str = "write") -> Rule:
 READ = _may(V, CM, PR, LEGAL, scope="read")
 PAGED = _may(CM, PR, LEGAL)  # anybody who can be woken can answer
 DESK = _may(CM)
+LETTERS = _may(CM, scope="read")
 PLAN = _may(CM, PR)
 ESCALATE = _may(CM, PR, LEGAL)
 CASE = _may(PR, LEGAL)
@@ -64,7 +65,9 @@ API: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/mentions/hook/{source}"): OPEN,  # its signature is its key
     ("GET", "/v1/batches/{id}"): _may(V, CM, PR, LEGAL, scope="push"),
     ("GET", "/v1/tallies"): READ,
-    ("GET", "/v1/dead-letters"): _may(CM, scope="read"),
+    ("GET", "/v1/dead-letters"): LETTERS,
+    ("GET", "/v1/dead-letters/{id}"): LETTERS,
+    ("POST", "/v1/dead-letters/{id}/replay"): DESK,
     **_defined("monitors", DESK),
     ("POST", "/v1/monitors/preview"): _may(CM, PR, LEGAL, scope="read"),
     ("GET", "/v1/monitors/{id}/readings"): READ,
@@ -101,6 +104,7 @@ API: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/escalations/{id}/ask"): CASE,
     ("POST", "/v1/escalations/{id}/withdraw"): ESCALATE,
     ("POST", "/v1/escalations/{id}/note"): ESCALATE,
+    ("POST", "/v1/outbox/release"): ADMINS,
     ("GET", "/v1/events"): READ,
 }
 
@@ -142,6 +146,10 @@ PAGES: dict[tuple[str, str], Rule] = {
     ("POST", "/escalations/{id}/close"): CASE,
     ("POST", "/escalations/{id}/withdraw"): ESCALATE,
     ("POST", "/escalations/{id}/note"): ESCALATE,
+    ("GET", "/dead-letters"): LETTERS,
+    ("GET", "/dead-letters/{id}"): LETTERS,
+    ("POST", "/dead-letters/{id}/replay"): DESK,
+    ("POST", "/outbox/release"): ADMINS,
     ("GET", "/monitors"): READ,
     ("GET", "/monitors/new"): DESK,
     ("POST", "/monitors/new"): DESK,

@@ -23,10 +23,12 @@ DONE = {
     "release": "Marked as released.",
     "close": "Closed.",
     "withdraw": "Withdrawn.",
+    "replay": "Handed over again: it counts within seconds.",
+    "bad": "It is still no mention; the reason stands below.",
 }
 
 
 def flash_of(request: Request, words: Words) -> tuple[str, bool]:
     """The words for the address's `done`, and whether they are bad news."""
     key = request.query_params.get("done", "")
-    return (words.say(DONE[key]) if key in DONE else ""), key == "already"
+    return (words.say(DONE[key]) if key in DONE else ""), key in ("already", "bad")

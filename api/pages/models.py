@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.signal import VOLUME, Evidence, Facts, evidence_from, facts_from
+from tocsin.store import holds
 from tocsin.store import schema as s
 
 DAY = timedelta(hours=24)
@@ -144,6 +145,7 @@ class Banner:
 
     mode: str = "live"
     troubles: tuple[Trouble, ...] = ()
+    held_since: datetime | None = None  # the outbox waits for a person
 
     @property
     def blind(self) -> bool:
@@ -168,14 +170,18 @@ class Overview:
 def banner(conn: Connection, now: datetime) -> Banner:
     """Two queries, made for every page. A role that has not reported for two minutes is as good as dead and is said to be
     silent; in a replay or demo nothing runs live, so nothing is said."""
-    mode = conn.execute(select(s.meta.c.value).where(s.meta.c.key == "mode")).scalar_one_or_none() or "live"
+    m = s.meta.c
+    said = {
+        row.key: row.value for row in conn.execute(select(s.meta).where(m.key.in_(("mode", holds.OUTBOX))))
+    }
+    mode, held = said.get("mode", "live"), holds.read(said.get(holds.OUTBOX))
     h = s.health
     late = (h.c.component.in_(ROLES) & (h.c.at < now - SILENT_AFTER)) if mode == "live" else false()
     found = conn.execute(
         select(h).where((h.c.state != "ok") | late).order_by(h.c.state, h.c.component).limit(20)
     )
     troubles = (_trouble(row, now, live=mode == "live") for row in found)
-    return Banner(mode, tuple(t for t in troubles if t is not None))
+    return Banner(mode, tuple(t for t in troubles if t is not None), held.since if held else None)
 
 
 def overview(conn: Connection, now: datetime) -> Overview:

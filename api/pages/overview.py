@@ -26,4 +26,5 @@ def front(request: Request) -> Response:
         o=shown,
         may_acknowledge=may(seen.who, "/alerts/{id}/acknowledge"),
         may_define=may(seen.who, "/monitors/new"),
+        may_mend=may(seen.who, "/dead-letters/{id}/replay"),
     )

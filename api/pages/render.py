@@ -22,6 +22,7 @@ from sqlalchemy import Connection, select
 from api.doors.principal import Principal
 from api.house import House, house_of, visitor_of
 from api.pages import charts
+from api.pages.may import may
 from api.pages.models import Banner, banner
 from api.pages.speech import chosen, speech
 from api.pages.words import DISMISSALS, SEVERITIES, SHAPES, Words
@@ -75,6 +76,7 @@ def draw(
             who=seen.who,
             csrf=(seen.who.csrf if seen.who else None) or "",
             banner=seen.banner,
+            may_release=seen.banner.held_since is not None and may(seen.who, "/outbox/release"),
             path=seen.request.url.path,
             now=words.now,
             charts=charts,

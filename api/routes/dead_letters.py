@@ -1,23 +1,30 @@
-"""Dead letters: what could not be taken, why, and how it began."""
+"""Dead letters: what could not be taken, why, and how it began; and handing one over again."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
-from sqlalchemy import and_, or_, select
+import msgspec
+from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import LargeBinary, and_, func, or_, select
 
-from api.house import InHouse
+from api.caching import fresh_or_304, version_tag
+from api.doors.principal import Principal
+from api.house import House, InHouse, Who
 from api.paging import Cursor, Limit, Page, decode_cursor, page_of
-from api.problems import PROBLEMS
+from api.problems import PROBLEMS, Problem
+from api.writing import IfMatch, wanted_version
+from tocsin import redeliver
 from tocsin.core.clock import from_micros, to_micros
+from tocsin.deadletters import SHOWN_BYTES, DeadLetter, get_dead_letter
+from tocsin.handover import HandOver
 from tocsin.store import schema as s
 
-router = APIRouter(prefix="/v1", tags=["dead letters"])
+router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 
-SHOWN_BYTES = 2048
+Id = Annotated[str, Path(max_length=64)]
 
 
 class DeadLetterOut(BaseModel):
@@ -39,8 +46,32 @@ class DeadLetterOut(BaseModel):
     replayed_at: datetime | None
 
 
+class WholeLetterOut(DeadLetterOut):
+    """One letter by itself."""
+
+    payload: str = Field(description="What was kept of it, as far as it is text.")
+    whole: bool = Field(description="Whether all of it was kept: what was cut needs a mended mention.")
+
+
+class Mended(BaseModel):
+    """What to hand over instead of what was kept."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mention: dict[str, Any] | None = Field(
+        None, description="The mended mention; without it: what was kept, as it is."
+    )
+
+
+class ReplayedOut(BaseModel):
+    """What became of it."""
+
+    outcome: Literal["handed over", "bad again"]
+    letter: WholeLetterOut
+
+
 @router.get(
-    "/dead-letters",
+    "",
     response_model=Page[DeadLetterOut],
     summary="List dead letters",
     responses={422: PROBLEMS[422]},
@@ -49,16 +80,23 @@ def list_dead_letters(
     house: InHouse,
     source: Annotated[str | None, Query(max_length=256)] = None,
     reason: Annotated[str | None, Query(max_length=64)] = None,
+    waiting: Annotated[
+        bool | None, Query(description="Only those not handed over again yet, or only those.")
+    ] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Any:
     """The newest first."""
     d = s.dead_letters
-    statement = select(d).order_by(d.c.at.desc(), d.c.id)
+    head = func.substr(d.c.payload, 1, SHOWN_BYTES, type_=LargeBinary).label("payload")
+    statement = select(*(head if column.name == "payload" else column for column in d.c))
+    statement = statement.order_by(d.c.at.desc(), d.c.id)
     if source is not None:
         statement = statement.where(d.c.source == source)
     if reason is not None:
         statement = statement.where(d.c.reason == reason)
+    if waiting is not None:
+        statement = statement.where(d.c.replayed_at.is_(None) if waiting else d.c.replayed_at.is_not(None))
     after = decode_cursor(cursor, int, str)
     if after is not None:
         at = from_micros(after[0])
@@ -66,10 +104,76 @@ def list_dead_letters(
     with house.store.read() as conn:
         found = conn.execute(statement.limit(limit + 1)).all()
     rows, more = page_of(found, limit, lambda row: (to_micros(row.at), row.id))
-    names = [name for name in DeadLetterOut.model_fields if name != "payload"]
-    items = [
-        {name: row._mapping[name] for name in names}
-        | {"payload": bytes(row.payload[:SHOWN_BYTES]).decode("utf-8", "replace").replace("\0", "\ufffd")}
-        for row in rows
-    ]
-    return {"items": items, "next_cursor": more}
+    return {
+        "items": [dict(row._mapping) | {"payload": _text(row.payload)} for row in rows],
+        "next_cursor": more,
+    }
+
+
+@router.get("/{id}", response_model=WholeLetterOut, summary="One dead letter", responses={404: PROBLEMS[404]})
+def show(request: Request, response: Response, house: InHouse, id: Id) -> Any:
+    """With all that was kept of it."""
+    with house.store.read() as conn:
+        letter = get_dead_letter(conn, id)
+    fresh_or_304(request, response, version_tag(letter.attempts))
+    return _out(letter)
+
+
+@router.post(
+    "/{id}/replay",
+    response_model=ReplayedOut,
+    summary="Hand it over again",
+    responses={code: PROBLEMS[code] for code in (404, 409, 412, 428, 503)},
+)
+def replay(
+    response: Response,
+    house: InHouse,
+    who: Who,
+    id: Id,
+    if_match: IfMatch = None,
+    mended: Annotated[Mended | None, Body()] = None,
+) -> Any:
+    """As its source would hand it over now, or the mended mention in its place. The same letter twice counts once. What is
+    bad again says why; 409 where it cannot be read again as it was kept."""
+    with house.store.read() as conn:
+        wanted_version(if_match, get_dead_letter(conn, id).attempts)
+    mention = mended.mention if mended is not None else None
+    payload = msgspec.json.encode(mention) if mention is not None else None
+    outcome, letter = hand_over_again(house, who, id, payload)
+    response.headers["ETag"] = version_tag(letter.attempts)
+    return {"outcome": outcome, "letter": _out(letter)}
+
+
+def hand_over_again(
+    house: House, who: Principal, id: str, mended: bytes | None
+) -> tuple[Literal["handed over", "bad again"], DeadLetter]:
+    """What the route and the page's button do. Raises 409 where the letter cannot be read again as it was kept."""
+    settings = house.settings
+    hand = HandOver(
+        house.stream,
+        partitions=settings.stream.partitions,
+        max_mentions=settings.stream.record_max_mentions,
+        clock=house.runtime.clock,
+    )
+    (done,) = redeliver.replay(
+        house.store,
+        hand,
+        settings.ingest,
+        [id],
+        now=house.now(),
+        who=redeliver.Who(who.label, who.role.value),
+        mended=mended,
+    )
+    if done.outcome == "cannot":
+        raise Problem(409, "cannot-replay", done.message)
+    with house.store.read() as conn:
+        return done.outcome, get_dead_letter(conn, id)
+
+
+def _out(letter: DeadLetter) -> dict[str, Any]:
+    fields = {name: getattr(letter, name) for name in letter.__slots__}
+    return fields | {"payload": _text(letter.payload), "whole": letter.whole}
+
+
+def _text(payload: bytes) -> str:
+    return bytes(payload).decode("utf-8", "replace").replace("\0", "\ufffd")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -108,7 +109,7 @@ class FeedSource:
             try:
                 mentions.append(read_mention(fields, source=self._name, fix_source=True))
             except BadMention as error:
-                bad.append(Bad(index, _shown(entry), error))
+                bad.append(Bad(index, _shown(fields), error))
         after = _Cursor(
             _validator(headers.get("etag")),
             _validator(headers.get("last-modified")),
@@ -199,5 +200,6 @@ def _mark(entry: Mapping[str, Any]) -> str:
     return hashlib.blake2b(repr(sorted(entry.items())).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def _shown(entry: Mapping[str, Any]) -> bytes:
-    return repr(dict(entry)).encode("utf-8", "replace")
+def _shown(fields: Mapping[str, Any]) -> bytes:
+    """As JSON, so that it can be mended and handed over again."""
+    return json.dumps(fields, default=str).encode()

@@ -80,12 +80,12 @@ def keep(store: SqliteStore, payload: bytes, **origin: object) -> str:
 
 
 def test_a_dead_letter_keeps_its_origin_and_the_first_bytes(house: House) -> None:
-    id = keep(house.store, b"\0\xff" * 10_000, position=7, message="a\0b")
+    id = keep(house.store, b"\0\xff" * 100_000, position=7, message="a\0b")
     with house.store.read() as conn:
         letter = get_dead_letter(conn, id)
         with pytest.raises(NotFound):
             get_dead_letter(conn, "dl_none")
-    assert (letter.payload, letter.payload_size, len(letter.payload_hash)) == (b"\0\xff" * 4096, 20_000, 64)
+    assert (letter.payload, letter.payload_size, len(letter.payload_hash)) == (b"\0\xff" * 65_536, 200_000, 64)
     assert (letter.position, letter.topic, letter.message, letter.at) == (7, None, "a\ufffdb", NOON)
 
 

@@ -1,0 +1,41 @@
+"""The outbox, where it is held: releasing what a restored store was about to send."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerts import holding
+from alerts.actor import Actor
+from api.house import InHouse, Who
+from api.problems import PROBLEMS
+
+router = APIRouter(prefix="/v1/outbox", tags=["alerts"])
+
+
+class Release(BaseModel):
+    """How it is released."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    discard: bool = Field(False, description="Take back what waits; only what is decided from now on leaves.")
+
+
+class ReleasedOut(BaseModel):
+    """What follows from it."""
+
+    waiting: int = Field(description="Notices that may leave now, those that are due at once.")
+    cancelled: int
+
+
+@router.post(
+    "/release", response_model=ReleasedOut, summary="Release a held outbox", responses={409: PROBLEMS[409]}
+)
+def release(house: InHouse, who: Who, how: Annotated[Release | None, Body()] = None) -> Any:
+    """After a restore no notice leaves before this. 409 where nothing is held."""
+    discard = how.discard if how is not None else False
+    with house.store.write() as conn:
+        done = holding.release(conn, Actor(who.id, who.label, who.role.value), house.now(), discard=discard)
+    return {"waiting": done.waiting, "cancelled": done.cancelled}
