@@ -189,7 +189,7 @@ class KafkaStream:
     def ping(self) -> None:
         """Raises `StreamUnavailable` where no broker answers."""
         with translated(self.url):
-            self._connected().describe_cluster()
+            self._connected().describe_topics([])
 
     def name_of(self, topic: str) -> str:
         """What Kafka calls this topic."""
@@ -286,7 +286,7 @@ class KafkaStream:
                     self._producer = None
                 idle = self._producer is not producer and not producer.users
             if idle:
-                producer.retire()
+                producer.retire(0)
 
 
 class _Producer:
@@ -309,9 +309,10 @@ class _Producer:
             metrics_enabled=False,
         )
 
-    def retire(self) -> None:
+    def retire(self, within_s: float = 2) -> None:
+        """End its thread; one that waits for a broker meanwhile ends when that wait does."""
         try:
-            self.client.close(timeout=2)
+            self.client.close(timeout=within_s)
         except errors.KafkaError as error:
             log.debug("a producer was left", reason=in_words(error))
 

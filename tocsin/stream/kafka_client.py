@@ -31,6 +31,12 @@ _CODECS = {
     "snappy": has_snappy,
     "zstd": has_zstd,
 }
+_SILENCE = (
+    errors.KafkaConnectionError,
+    errors.KafkaTimeoutError,
+    errors.NodeNotReadyError,
+    errors.RequestTimedOutError,
+)
 
 T = TypeVar("T")
 log = structlog.get_logger("stream")
@@ -137,14 +143,17 @@ def translated(url: str) -> Iterator[None]:
         raise StreamUnavailable(
             f"the stream {url} forbids this: {in_words(error)}; grant this account the topics and groups"
         ) from error
+    except _SILENCE as error:
+        raise StreamUnavailable(f"no broker of the stream {url} answers: {in_words(error)}") from error
     except (errors.KafkaError, OSError, RuntimeError) as error:
         raise StreamUnavailable(f"the stream {url} cannot be used just now: {in_words(error)}") from error
 
 
 def in_words(error: BaseException) -> str:
     """A foreign error in one bounded line."""
-    said = getattr(error, "description", None) or str(error) or "no answer"
-    return f"{type(error).__name__}: {' '.join(str(said).split())}"[:200]
+    kind = type(error).__name__
+    said = str(getattr(error, "description", None) or error).removeprefix(kind).lstrip(": ")
+    return " ".join(f"{said or 'no reason given'} ({kind})".split())[:200]
 
 
 def quieten() -> None:

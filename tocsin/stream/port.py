@@ -104,6 +104,13 @@ class Stream(Protocol):
         """Everything before these offsets may be dropped. An engine with its own retention may ignore it."""
         ...
 
+    def drop(self) -> None:
+        """Remove what this stream has in a log that others use too, where it is the caller's alone and nobody will read it again.
+
+        A log that is a file of its own, or belongs to everybody, stays.
+        """
+        ...
+
     def consumer(self, topic: str, group: str, member: str) -> Consumer: ...
 
     def close(self) -> None: ...

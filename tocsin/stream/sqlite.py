@@ -167,6 +167,9 @@ class SqliteStream:
                     (upto, freed, topic, partition),
                 )
 
+    def drop(self) -> None:
+        """Nothing: the file goes with its folder."""
+
     def consumer(self, topic: str, group: str, member: str) -> SqliteConsumer:
         self.partitions(topic)
         return SqliteConsumer(self, topic, group, member)
