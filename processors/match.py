@@ -21,8 +21,15 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 from tocsin.core.mention import Mention
 from tocsin.query import Asked, Query, compile_query
-from tocsin.query.evaluate import DetectLanguage, Key, Test, known_language, searched, searched_links
-from tocsin.query.fold import fold_wide
+from tocsin.query.evaluate import (
+    DetectLanguage,
+    Key,
+    Test,
+    known_language,
+    searched_links_text,
+    searched_text,
+)
+from tocsin.query.fold import fold, fold_together
 from tocsin.query.literals import Edge, Kind, Literal, edges
 from tocsin.query.tree import And, Node, Not, Or, pieces
 
@@ -101,33 +108,44 @@ class Matcher:
         self, mentions: Sequence[Mention], language: DetectLanguage | None = None
     ) -> list[tuple[str, ...]]:
         """`match` for each of `mentions`, in their order; several times faster than one at a time."""
-        found = [_NOBODY] * len(mentions)
+        hits = self.hits(mentions, language)
+        return [hits.get(number, _NOBODY) for number in range(len(mentions))]
+
+    def hits(
+        self, mentions: Sequence[Mention], language: DetectLanguage | None = None
+    ) -> dict[int, tuple[str, ...]]:
+        """`match` for those of `mentions` that match anything, by their place."""
         if not self._ids:
-            return found
-        texts = _folded(mentions)
+            return {}
+        texts = [
+            mention.text if mention.title is None and not mention.hashtags else searched_text(mention)
+            for mention in mentions
+        ]
         judged: dict[int, _Judged] = {}
         self._anchors.look_through(texts, range(len(texts)), judged)
         if self._addresses:
             linking = [number for number, mention in enumerate(mentions) if mention.url or mention.links]
-            links = [searched_links(mentions[number]) for number in linking]
-            self._addresses.look_through(links, linking, judged)
+            if linking:
+                links = [searched_links_text(mentions[number]) for number in linking]
+                self._addresses.look_through(links, linking, judged)
+        found = {}
         for number, verdict in judged.items():
-            asked = Asked(mentions[number], texts[number], language)
-            found[number] = self._decide(verdict, asked)
+            matched = verdict.sure
+            undecided = verdict.maybe - matched
+            if undecided:
+                asked = Asked(mentions[number], fold(texts[number]), language)
+                asked.known.update(dict.fromkeys(verdict.keys, True))
+                matched.update(one for one in undecided if self._agrees(one, asked))
+            if matched:
+                found[number] = tuple(self._ids[one] for one in sorted(matched))
         return found
 
-    def _decide(self, verdict: _Judged, asked: Asked) -> tuple[str, ...]:
-        """The monitors that were decided by an anchor, and those of the others whose query and languages
-        agree."""
-        matched = verdict.sure
-        for key in verdict.keys:
-            asked.known[key] = True
-        for number in verdict.maybe - matched:
-            if self._tests[number](asked):
-                only = self._languages[number]
-                if not only or not asked.language or asked.language in only:
-                    matched.add(number)
-        return tuple(self._ids[number] for number in sorted(matched)) if matched else _NOBODY
+    def _agrees(self, monitor: int, asked: Asked) -> bool:
+        """Whether the monitor's query and languages agree."""
+        if not self._tests[monitor](asked):
+            return False
+        only = self._languages[monitor]
+        return not only or not asked.language or asked.language in only
 
 
 class _Judged:
@@ -181,28 +199,27 @@ class _Anchors:
         return self._find is not None
 
     def look_through(self, texts: Sequence[str], numbers: Sequence[int], judged: dict[int, _Judged]) -> None:
-        """Find the anchors in folded `texts` and note them in `judged` by the text's number in `numbers`."""
+        """Find the anchors in the folded `texts` and note them in `judged` by the text's number in `numbers`."""
         find = self._find
         if find is None:
             return
         for first, last in _blocks(texts):
             # No needle holds a line break, so none is met across two texts.
-            block = "\n".join(texts[first:last])
+            block, pieces = fold_together(texts[first:last])
             hits = find(block, True)
             if hits:
-                self._note(hits, block, texts, numbers, first, last, judged)
+                self._note(hits, block, pieces, numbers, first, judged)
 
     def _note(
         self,
         hits: list[tuple[int, int, int]],
         block: str,
-        texts: Sequence[str],
+        pieces: Sequence[str],
         numbers: Sequence[int],
         first: int,
-        last: int,
         judged: dict[int, _Judged],
     ) -> None:
-        starts = [0, *accumulate(len(text) + 1 for text in texts[first:last])]
+        starts = [0, *accumulate(map((1).__add__, map(len, pieces)))]
         for needle, start, end in hits:
             for begins, ends, key, sure, maybe in self._places[needle]:
                 if (begins is None or begins(block, start)) and (ends is None or ends(block, end)):
@@ -215,18 +232,6 @@ class _Anchors:
                     verdict.keys.add(key)
                     verdict.sure.update(sure)
                     verdict.maybe.update(maybe)
-
-
-def _folded(mentions: Sequence[Mention]) -> list[str]:
-    """`searched` of each; written out, because this loop is most of what a mention costs."""
-    folded = []
-    for mention in mentions:
-        text = mention.text
-        if mention.title is not None or mention.hashtags:
-            folded.append(searched(mention))
-        else:
-            folded.append(text.lower() if text.isascii() else fold_wide(text))
-    return folded
 
 
 def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

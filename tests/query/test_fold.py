@@ -6,10 +6,10 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.query.fold import MOST_FOR_ONE, fold
+from tocsin.query.fold import MOST_FOR_ONE, fold, fold_together
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,16 @@ def test_the_rest_of_a_text_does_not_change_how_a_part_folds(one: str, other: st
 @pytest.mark.parametrize("piece", ["\u0316\u0300", "\u093c\u094d", "\ufdfa", "\u1100", "😡", "ğ", "\u3099"])
 def test_a_long_hostile_text_folds_piece_by_piece(piece: str) -> None:
     assert fold(f"x{piece}\n" * 10_000) == fold(f"x{piece}\n") * 10_000
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.text(max_size=12) | st.text(st.sampled_from("aİ?ßçḉ☕\ufe0f\n&#1;ﷺ가각"), max_size=8), max_size=6
+    )
+)
+def test_folded_together_is_folded_one_by_one(texts: list[str]) -> None:
+    block, pieces = fold_together(texts)
+    folded = [fold(text) for text in texts]
+    assert block == "\n".join(folded)
+    assert list(map(len, pieces)) == list(map(len, folded))

@@ -79,18 +79,25 @@ class Asked:
 def searched(mention: Mention) -> str:
     """What words, phrases, tags and handles are looked for in: title, text and the hashtags that the
     network listed."""
+    return fold(searched_text(mention))
+
+
+def searched_text(mention: Mention) -> str:
+    """`searched`, not folded yet."""
     text = f"{mention.title}\n{mention.text}" if mention.title else mention.text
     if mention.hashtags:
         text = "\n".join((text, *(f"#{tag.lstrip('#＃')}" for tag in mention.hashtags)))
-    return fold(text)
+    return text
 
 
 def searched_links(mention: Mention) -> str:
     """What `url:` looks in beside the text: the mention's links and its own address, one a line."""
-    links = mention.links
-    if mention.url:
-        return fold("\n".join((*links, mention.url)))
-    return fold("\n".join(links)) if links else ""
+    return fold(searched_links_text(mention))
+
+
+def searched_links_text(mention: Mention) -> str:
+    """`searched_links`, not folded yet."""
+    return "\n".join((*mention.links, mention.url)) if mention.url else "\n".join(mention.links)
 
 
 def known_language(tag: str | None) -> str:

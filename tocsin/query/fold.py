@@ -25,6 +25,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from collections.abc import Sequence
 
 MOST_FOR_ONE = 18
 """The longest spelling of a single character in Unicode (U+FDFA)."""
@@ -90,6 +91,27 @@ def fold_wide(text: str) -> str:
             return folded
         folded = _REFERENCE.sub(_referenced, folded)
     return _PIECES.sub(_compose, folded) if _ANY_PIECE.search(folded) else folded
+
+
+def fold_together(texts: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """`"\\n".join(map(fold, texts))`, and strings with the lengths that the texts have in it, in their order.
+
+    What is paid per text when each is folded by itself is paid once: most of the matcher's time on a firehose.
+    """
+    block = "\n".join(texts)
+    if block.isascii():
+        return block.lower(), texts
+    # Letter for letter, as far as the table goes; a letter that it lacks becomes one question mark more.
+    known = codecs.charmap_encode(block, "replace", _TO_BYTES)[0]
+    folded = known.translate(_FOLDED_BYTES).decode("ascii")
+    if known.count(b"?") == block.count("?"):
+        return folded, texts
+    pieces, at = [], 0
+    for text in texts:
+        piece = folded[at : at + len(text)]
+        at += len(text) + 1
+        pieces.append(piece if piece.count("?") == text.count("?") else fold_wide(text))
+    return "\n".join(pieces), pieces
 
 
 def _referenced(reference: re.Match[str]) -> str:
