@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -65,6 +66,8 @@ class DetectionTicker:
                 if not away:
                     log.warning("detection waits", reason=str(error))
                 away = True
+                with suppress(StoreUnavailable):
+                    self._reporter.say(self._clock.now(), "degraded", waits=str(error))
                 self._stirring, self._stillness = (
                     Stirring(),
                     Stillness(),

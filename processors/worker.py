@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
@@ -21,7 +22,7 @@ from processors.pace import Pace
 from processors.understand import Understander, default_scorers
 from processors.watch import Watched, watched
 from tocsin.core.clock import Clock
-from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable
+from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable, TocsinError
 from tocsin.deadletters import Fuse, FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.settings import Settings
 from tocsin.store import Store, fuses
@@ -107,6 +108,7 @@ class StreamProcessor:
                     log.warning("processing waits", reason=str(error))
                 away = True
                 self.read_again()
+                self._say_waiting(error)
                 stop.wait(RETRY.total_seconds())
             except Fenced as error:
                 log.info("a batch was dropped", reason=str(error))
@@ -261,6 +263,11 @@ class StreamProcessor:
     def read_again(self) -> None:
         """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""
         self._positions = {}
+
+    def _say_waiting(self, error: TocsinError) -> None:
+        with suppress(StoreUnavailable):
+            self._reporter.say(self._clock.now(), "degraded", waits=str(error))
+        self._looked_at = None  # said anew as soon as it goes on
 
     def _look_around(self) -> None:
         """Now and then: say how far behind we are, and let go of what everybody has read."""

@@ -12,13 +12,14 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from tocsin.commands.access import who_signs_in
-from tocsin.core.errors import WrongInput
+from tocsin.core.errors import StreamUnavailable, WrongInput
 from tocsin.links import make_signin_link, page_address, signin_path
 from tocsin.logs import set_up
 from tocsin.roles import Supervisor, only_one
 from tocsin.settings import Api, Settings
 from tocsin.store import mode
 from tocsin.store import schema as s
+from tocsin.stream.port import MENTIONS
 from tocsin.wiring import Runtime, open_runtime
 
 
@@ -38,7 +39,7 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
             free_port_or_say(settings.api)
             with runtime.store.write() as conn:
                 mode.claim_mode(conn, "live")
-            runtime.stream.end_offsets("mentions")
+            _look_for_stream(runtime)
             greeting = _Greeting(settings, _greeting(runtime))
             runtime.close()
             try:
@@ -46,6 +47,16 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
             except KeyboardInterrupt:
                 stop.set()
                 _say("stopped")
+
+
+def _look_for_stream(runtime: Runtime) -> None:
+    """An embedded stream that cannot be used ends it here; brokers that are away are waited for by every role."""
+    try:
+        runtime.stream.end_offsets(MENTIONS)
+    except StreamUnavailable as error:
+        if runtime.settings.stream.url == "sqlite":
+            raise
+        _say(f"{error}; it is waited for")
 
 
 def free_port_or_say(api: Api) -> None:

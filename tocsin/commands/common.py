@@ -12,4 +12,6 @@ Data: TypeAlias = Annotated[
     Path | None, typer.Option("--data", help="Folder of the embedded engines (or TOCSIN_DATA).")
 ]
 StoreUrl: TypeAlias = Annotated[str | None, typer.Option("--store", help="The store's engine: sqlite.")]
-StreamUrl: TypeAlias = Annotated[str | None, typer.Option("--stream", help="The stream's engine: sqlite.")]
+StreamUrl: TypeAlias = Annotated[
+    str | None, typer.Option("--stream", help="The stream: sqlite, or kafka://host:port[,host:port].")
+]

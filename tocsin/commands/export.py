@@ -43,7 +43,9 @@ def register(app: typer.Typer) -> None:
         files: Annotated[list[Path], typer.Argument(help="Recorded mentions: JSONL or CSV, also gzip.")],
         data: Data = None,
         store: StoreUrl = None,
-        stream: str | None = typer.Option(None, "--stream", help="The stream's engine: sqlite."),
+        stream: str | None = typer.Option(
+            None, "--stream", help="The stream: sqlite, or kafka://host:port[,host:port]."
+        ),
         config: Config = None,
         source: str | None = typer.Option(
             None, "--source", help="Name of the source (default: the file's name)."
