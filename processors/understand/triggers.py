@@ -10,8 +10,10 @@ whether it is true, nor about whom; a negation is not understood.
 from __future__ import annotations
 
 import tomllib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,34 @@ MAX_CHARS = 10_000
 GAP_CHARS = 40
 """How far apart the two parts of an `a ~ b` term may stand."""
 
+_BLOCK_CHARS = 1 << 14
+
 
 def trigger_categories(text: str) -> tuple[str, ...]:
     """The categories of the terms in `text`, in the order of `CATEGORIES`; mostly none. Never raises."""
+    return _categories(_readable(fold(text[:MAX_CHARS])))
+
+
+def triggers_of_folded(folded: Sequence[str]) -> list[tuple[str, ...]]:
+    """`trigger_categories` of each of these texts of at most `MAX_CHARS` that were folded already, in order.
+
+    Terms are looked for in many texts at once; only a text in which one was met is looked at by itself.
+    """
+    find = _lexicon().parts.find_matches_as_indexes
+    readable = list(map(_readable, folded))
+    categories: list[tuple[str, ...]] = [()] * len(readable)
+    for first, last in _blocks(readable):
+        # No term holds a line break, so none is met across two texts.
+        met = find("\n".join(readable[first:last]))
+        if met:
+            ends = list(accumulate(len(text) + 1 for text in readable[first:last]))
+            for number in {first + bisect_right(ends, start) for _, start, _ in met}:
+                categories[number] = _categories(readable[number])
+    return categories
+
+
+def _categories(readable: str) -> tuple[str, ...]:
     lexicon = _lexicon()
-    readable = _readable(text[:MAX_CHARS])
     found: dict[int, list[tuple[int, int]]] = {}
     for part, start, end in lexicon.parts.find_matches_as_indexes(readable, overlapping=True):
         if readable[start - 1].isalnum() or (readable[end].isalnum() and not lexicon.is_stem[part]):
@@ -44,9 +69,21 @@ def trigger_categories(text: str) -> tuple[str, ...]:
     return tuple(category for category in CATEGORIES if category in categories)
 
 
-def _readable(text: str) -> str:
-    """Folded, hyphens and white space as one space, a space at either end: every term has neighbours."""
-    return f" {' '.join(fold(text).replace('-', ' ').split())} "
+def _readable(folded: str) -> str:
+    """Hyphens and white space as one space, a space at either end: every term has neighbours."""
+    return f" {' '.join(folded.replace('-', ' ').split())} "
+
+
+def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Ranges of `texts` that are looked through together, each of one text or of at most `_BLOCK_CHARS`."""
+    first = size = 0
+    for number, text in enumerate(texts):
+        size += len(text) + 1
+        if size > _BLOCK_CHARS and number > first:
+            yield first, number
+            first, size = number, len(text) + 1
+    if first < len(texts):
+        yield first, len(texts)
 
 
 def _follows(firsts: list[tuple[int, int]], seconds: list[tuple[int, int]]) -> bool:
@@ -62,7 +99,7 @@ class _Lexicon:
     """The terms of triggers.toml, ready to be looked for in one pass."""
 
     def __init__(self, terms: dict[str, dict[str, list[str]]]) -> None:
-        from ahocorasick_rs import AhoCorasick
+        from ahocorasick_rs import AhoCorasick, Implementation
 
         numbers: dict[tuple[str, bool], int] = {}
         alone: dict[int, set[str]] = {}
@@ -70,7 +107,9 @@ class _Lexicon:
 
         def number(written: str) -> int:
             stem = written.endswith("*")
-            return numbers.setdefault((_readable(written.removesuffix("*")).strip(), stem), len(numbers))
+            return numbers.setdefault(
+                (_readable(fold(written.removesuffix("*"))).strip(), stem), len(numbers)
+            )
 
         for category, by_language in terms.items():
             for term in (term for written in by_language.values() for term in written):
@@ -82,7 +121,9 @@ class _Lexicon:
         self.is_stem = [stem for _, stem in numbers]
         self.alone = [tuple(sorted(alone.get(part, ()))) for part in range(len(numbers))]
         self.followed = [tuple(sorted(followed.get(part, ()))) for part in range(len(numbers))]
-        self.parts: Any = AhoCorasick([words for words, _ in numbers])
+        self.parts: Any = AhoCorasick(
+            [words for words, _ in numbers], implementation=Implementation.DFA, store_patterns=False
+        )
 
 
 @cache

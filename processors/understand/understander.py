@@ -2,20 +2,28 @@
 terms.
 
 Everything here is a pure function of one mention: whatever batch it comes in, in whatever order and
-process, the same is understood. Batches exist because a scorer may be cheaper by the hundred.
+process, the same is understood. Batches exist because most of it is cheaper by the hundred, and because in a
+storm many say the same: equal texts are understood once, and remembered for a while.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
+from processors.understand import signature, triggers
 from processors.understand.language import detect_language, language_code
 from processors.understand.sentiment import UNSCORED, Label, Scorer, Sentiment
-from processors.understand.signature import is_repost, text_signature
-from processors.understand.triggers import trigger_categories
+from processors.understand.signature import is_repost, signature_of_folded
+from processors.understand.triggers import triggers_of_folded
 from tocsin.core.mention import Mention
+from tocsin.query.fold import fold
+
+_REMEMBERED_CHARS = 1 << 20
+_LONGEST_REMEMBERED = 2_000
+_ENTRY_CHARS = 100  # what an entry costs beside its text, counted as characters
 
 
 class Understood(msgspec.Struct, frozen=True):
@@ -31,16 +39,33 @@ class Understood(msgspec.Struct, frozen=True):
     triggers: tuple[str, ...]
 
 
+_Asked = tuple[str, str | None, bool]
+"""What an answer depends on: the text, the language that its network says, whether it is a repost."""
+
+
 class Understander:
-    """Understands mentions with the scorers given; of two that speak a language, the first is asked."""
+    """Understands mentions with the scorers given; of two that speak a language, the first is asked.
+
+    One thread at a time: it remembers what it understood last.
+    """
 
     def __init__(self, scorers: Sequence[Scorer]) -> None:
         self._scorer_of = {language: scorer for scorer in reversed(scorers) for language in scorer.languages}
+        self._remembered = _Remembered(_REMEMBERED_CHARS)
 
     def understand(self, mentions: Sequence[Mention]) -> list[Understood]:
         """One answer a mention, in order. Reads title and text; never raises for what is in them."""
-        texts = [mention.full_text for mention in mentions]
-        sentiments = self.sentiments(texts, [mention.lang for mention in mentions])
+        asked = [(one.full_text, _code(one.lang), is_repost(one)) for one in mentions]
+        answers = self._remembered.among(asked)
+        new = [one for one in dict.fromkeys(asked) if one not in answers]
+        for one, answer in zip(new, self._answers(new), strict=True):
+            answers[one] = answer
+            self._remembered.put(one, answer)
+        return [answers[one] for one in asked]
+
+    def _answers(self, asked: Sequence[_Asked]) -> list[Understood]:
+        texts = [text for text, _, _ in asked]
+        folded = [fold(text[: triggers.MAX_CHARS]) for text in texts]
         return [
             Understood(
                 lang=lang,
@@ -48,20 +73,31 @@ class Understander:
                 score_e4=sentiment.score_e4,
                 confidence_e4=sentiment.confidence_e4,
                 model=sentiment.model,
-                signature=text_signature(text),
-                repost=is_repost(mention),
-                triggers=trigger_categories(text),
+                signature=signature_of_folded(
+                    spelling if len(text) <= signature.MAX_CHARS else fold(text[: signature.MAX_CHARS])
+                ),
+                repost=repost,
+                triggers=categories,
             )
-            for mention, text, (lang, sentiment) in zip(mentions, texts, sentiments, strict=True)
+            for (text, _, repost), spelling, (lang, sentiment), categories in zip(
+                asked,
+                folded,
+                self._sentiments(texts, [code for _, code, _ in asked]),
+                triggers_of_folded(folded),
+                strict=True,
+            )
         ]
 
     def sentiments(
         self, texts: Sequence[str], hints: Sequence[str | None]
     ) -> list[tuple[str | None, Sentiment]]:
         """Language and sentiment of each text. A hint (the mention's `lang`) that names one is believed."""
-        languages = [
-            language_code(hint) or detect_language(text)[0] for text, hint in zip(texts, hints, strict=True)
-        ]
+        return self._sentiments(texts, list(map(_code, hints)))
+
+    def _sentiments(
+        self, texts: Sequence[str], codes: Sequence[str | None]
+    ) -> list[tuple[str | None, Sentiment]]:
+        languages = [code or detect_language(text)[0] for text, code in zip(texts, codes, strict=True)]
         found = [UNSCORED] * len(texts)
         places_of: dict[int, list[int]] = {}
         scorers = {id(scorer): scorer for scorer in self._scorer_of.values()}
@@ -73,6 +109,40 @@ class Understander:
             for place, sentiment in zip(places, scored, strict=True):
                 found[place] = sentiment
         return list(zip(languages, found, strict=True))
+
+
+class _Remembered:
+    """The answers of late, for copies that come batches later: two generations, the older one dropped when the
+    younger is full, so at most twice `chars` characters are kept."""
+
+    def __init__(self, chars: int) -> None:
+        self._most = chars
+        self._held = 0
+        self._young: dict[_Asked, Understood] = {}
+        self._old: dict[_Asked, Understood] = {}
+
+    def among(self, asked: Sequence[_Asked]) -> dict[_Asked, Understood]:
+        """Those of the answers asked for that are known."""
+        old = {one: self._old[one] for one in self._old.keys() & asked}
+        return old | {one: self._young[one] for one in self._young.keys() & asked}
+
+    def put(self, one: _Asked, answer: Understood) -> None:
+        """Keep an answer for a while, unless its text is long."""
+        if len(one[0]) > _LONGEST_REMEMBERED:
+            return
+        self._held += len(one[0]) + _ENTRY_CHARS
+        if self._held > self._most:
+            self._old, self._young, self._held = self._young, {}, len(one[0]) + _ENTRY_CHARS
+        self._young[one] = answer
+
+
+@lru_cache(maxsize=1024)
+def _code_of_short(hint: str) -> str | None:
+    return language_code(hint)
+
+
+def _code(hint: str | None) -> str | None:
+    return _code_of_short(hint[:64]) if hint else None
 
 
 def default_scorers() -> tuple[Scorer, ...]:
