@@ -142,6 +142,12 @@ def _within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bo
     )
 
 
+def _same() -> ColumnElement[bool]:
+    """That a match is of a mention. Their times are equal: by them PostgreSQL finds the day."""
+    m, t = s.mentions, s.matches
+    return and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at)
+
+
 def _by(conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str) -> dict[str, int]:
     c = s.matches.c[column]
     found = conn.execute(
@@ -186,8 +192,8 @@ def _has_tier1(
     wanted = {outlet.lower().removeprefix("@").removeprefix("www.") for outlet in outlets}
     found = conn.execute(
         select(m.c.url, m.c.author_handle)
-        .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id))
-        .where(_within(monitor_id, start, end))
+        .join(t, _same())
+        .where(_within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
         .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
     )
     return any(
@@ -231,8 +237,8 @@ def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
     m, t = s.mentions, s.matches
     found = conn.execute(
         select(func.min(m.c.text))
-        .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id))
-        .where(_within(monitor_id, start, end))
+        .join(t, _same())
+        .where(_within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
         .group_by(t.c.signature)
         .order_by(t.c.signature)
         .limit(TERM_TEXTS)

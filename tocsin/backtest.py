@@ -81,12 +81,13 @@ def _stored(store: Store) -> Iterator[Mention]:
 
 def _page(conn: Connection, after: tuple[datetime, str, str] | None, size: int = 2000) -> Any:
     m = s.mentions
-    query = select(m).order_by(m.c.created_at, m.c.source, m.c.id).limit(size)
+    query = select(*s.mention_columns).order_by(m.c.created_at, m.c.source, m.c.id).limit(size)
     if after is not None:
         at, source, id = after
         query = query.where(
+            m.c.created_at >= at,
             (m.c.created_at > at)
-            | ((m.c.created_at == at) & ((m.c.source > source) | ((m.c.source == source) & (m.c.id > id))))
+            | ((m.c.created_at == at) & ((m.c.source > source) | ((m.c.source == source) & (m.c.id > id)))),
         )
     return conn.execute(query).all()
 

@@ -47,8 +47,8 @@ def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
     m, t = s.mentions, s.matches
     names = _names(conn)
     query = (
-        select(m, t.c.monitor_id)
-        .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id))
+        select(*s.mention_columns, t.c.monitor_id)
+        .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at))
         .order_by(m.c.created_at, m.c.source, m.c.id, t.c.monitor_id)
         .execution_options(yield_per=2000)
     )

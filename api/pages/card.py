@@ -136,14 +136,22 @@ def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False)
 
 
 def posts(conn: Connection, top: Sequence[TopMention]) -> tuple[Post, ...]:
-    """The posts themselves, in the order given: one query. What was erased is said, not hidden."""
+    """The posts themselves, in the order given: two short queries. What was erased is said, not hidden."""
     if not top:
         return ()
-    m = s.mentions
+    m, known = s.mentions, s.seen
+    times = conn.execute(
+        select(known.c.created_at).where(
+            or_(*(and_(known.c.source == t.source, known.c.id == t.id) for t in top))
+        )
+    )
     found = {
         (r.source, r.id): r
         for r in conn.execute(
-            select(m).where(or_(*(and_(m.c.source == t.source, m.c.id == t.id) for t in top)))
+            select(*s.mention_columns).where(
+                m.c.created_at.in_(list(times.scalars())),  # in which days to look, where days are kept apart
+                or_(*(and_(m.c.source == t.source, m.c.id == t.id) for t in top)),
+            )
         )
     }
     return tuple(_post(t, found.get((t.source, t.id))) for t in top)

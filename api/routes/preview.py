@@ -122,7 +122,10 @@ class _Look:
 def _stored(conn: Connection, since: datetime) -> Iterator[Any]:
     m = s.mentions
     statement = (
-        select(m).where(m.c.created_at >= since).order_by(m.c.created_at.desc()).limit(MAX_LOOKED_AT + 1)
+        select(*s.mention_columns)
+        .where(m.c.created_at >= since)
+        .order_by(m.c.created_at.desc())
+        .limit(MAX_LOOKED_AT + 1)
     )
     yield from conn.execution_options(stream_results=True).execute(statement)
 

@@ -21,7 +21,7 @@ from tocsin.store.port import Store
 if TYPE_CHECKING:
     from alembic.config import Config
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """The schema that this code is written for: the newest step in `tocsin/store/migrations/versions`."""
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"

@@ -19,10 +19,12 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
 from tocsin.store.types import Integer, Json, String, Text, UtcTime
+from tocsin.store.words import Words
 
 metadata = MetaData()
 
@@ -143,6 +145,7 @@ seen = _table(
     Column("matched", Boolean, nullable=False),  # false: an edit took it out of every monitor
     rowid=False,
 )
+_NO_WORDS = text("words IS NULL")
 mentions = _table(
     "mentions",
     _pk("source", String(256)),
@@ -180,9 +183,12 @@ mentions = _table(
     Column("signature", BigInteger, nullable=False),  # equal for copies of one text
     Column("repost", Boolean, nullable=False),
     Column("triggers", Json, nullable=False),
+    Column("words", Words),  # what a search finds it by; null: an older version stored it, to be done later
     Index("mentions_by_time", "created_at"),
+    Index("mentions_wordless", "created_at", sqlite_where=_NO_WORDS, postgresql_where=_NO_WORDS),
     day="created_at",
 )
+mention_columns = [column for column in mentions.c if column.name != "words"]  # what a mention says
 mention_versions = _table(
     "mention_versions",  # only of mentions that came in more than one version
     _pk("source", String(256)),

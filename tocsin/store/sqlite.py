@@ -80,9 +80,9 @@ class SqliteStore:
     def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
         if not rows:
             return 0
-        before = _changes(conn)
-        self._many(conn, ("new", table.name), table, rows, lambda: insert(table).on_conflict_do_nothing())
-        return _changes(conn) - before
+        return self._many(
+            conn, ("new", table.name), table, rows, lambda: insert(table).on_conflict_do_nothing()
+        )
 
     def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
         if not rows:
@@ -130,14 +130,15 @@ class SqliteStore:
 
     def _many(
         self, conn: Connection, what: Sequence[str], table: Table, rows: Rows, statement: Callable[[], Insert]
-    ) -> None:
-        """Run an insert for many rows; its SQL is written once."""
+    ) -> int:
+        """Run an insert for many rows; its SQL is written once. Returns how many were written."""
         names = tuple(rows[0])
         key = (*what, "", *names)
         bulk = self._bulks.get(key)
         if bulk is None:
             bulk = self._bulks[key] = Bulk.of(conn.dialect, table, names, statement())
-        conn.exec_driver_sql(bulk.sql, bulk.parameters(rows))
+        # The driver adds up what each row did itself, not what triggers did because of it.
+        return int(conn.exec_driver_sql(bulk.sql, bulk.parameters(rows)).rowcount)
 
     def claim(
         self,
@@ -185,10 +186,6 @@ def _begin_write(conn: Connection) -> None:
         conn.exec_driver_sql("BEGIN IMMEDIATE")
     finally:
         driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-
-
-def _changes(conn: Connection) -> int:
-    return int(conn.exec_driver_sql("SELECT total_changes()").scalar_one())
 
 
 def _refuse_unusable(path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Full-text search over mentions: words, "phrases" and beginnings*, with the same answer on every engine.
+
+All that is asked for must be in the mention. What stands between spaces, or in double quotes, is cut as texts are
+(`tocsin.store.words`), and its words must follow each other: `don't`, `example.com` and `#apple` are found as such. A `*` at
+the end of a word takes any ending. There are no operators: whatever else is typed separates words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    cast,
+    column,
+    literal,
+    literal_column,
+    select,
+    table,
+    update,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+
+from tocsin.core.errors import WrongInput
+from tocsin.store import schema as s
+from tocsin.store.words import Words, cut, words_of
+
+LONGEST: Final = 256  # characters of what is typed
+MOST_WORDS: Final = 32
+SHORTEST_BEGINNING: Final = 2
+PIECE: Final = 500  # mentions that `index_missing` does at once
+
+_PART: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that follow each other; of the last one any ending where it is a `beginning`."""
+
+    words: tuple[str, ...]
+    beginning: bool = False
+
+
+def parse_search(typed: str) -> tuple[Phrase, ...]:
+    """What to look for. Raises `WrongInput` where there is no word in it, or it is too long."""
+    if len(typed) > LONGEST:
+        raise WrongInput(f"a search has at most {LONGEST} characters, this one has {len(typed)}")
+    phrases = []
+    for quoted, bare in _PART.findall(typed):
+        words = tuple(cut(quoted or bare))
+        if words:
+            phrases.append(Phrase(words, beginning=_is_beginning(bare or quoted, words)))
+    count = sum(len(phrase.words) for phrase in phrases)
+    if not count:
+        raise WrongInput(f"there is no word to look for in {typed!r}")
+    if count > MOST_WORDS:
+        raise WrongInput(f"a search has at most {MOST_WORDS} words, this one has {count}")
+    return tuple(phrases)
+
+
+def matching(dialect: str, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
+    """That a row of `mentions` says all of this, for a WHERE."""
+    if dialect == "postgresql":
+        asked = literal(" & ".join(map(_tsquery, phrases)))
+        return cast(s.mentions.c.words, TSVECTOR).bool_op("@@")(cast(asked, TSQUERY))
+    index = table("mention_words", column("rowid"))
+    asked = literal(" AND ".join(map(_fts5, phrases)))
+    found = select(index.c.rowid).where(literal_column("mention_words").bool_op("MATCH")(asked))
+    return literal_column("mentions.rowid").in_(found)
+
+
+def index_missing(conn: Connection, limit: int = PIECE) -> int:
+    """Give words to up to `limit` mentions that have none, because older code stored them; returns to how many."""
+    m = s.mentions
+    key = (m.c.source, m.c.id, m.c.created_at)
+    rows = conn.execute(select(*key, m.c.title, m.c.text).where(_NO_WORDS).limit(limit)).all()
+    if rows:
+        same = (column == bindparam(f"the_{column.name}", type_=column.type) for column in key)
+        conn.execute(
+            update(m).where(*same, _NO_WORDS).values(words=bindparam("their_words", type_=Words())),
+            [
+                {
+                    "the_source": row.source,
+                    "the_id": row.id,
+                    "the_created_at": row.created_at,
+                    "their_words": words_of(row.title, row.text),
+                }
+                for row in rows
+            ],
+        )
+    return len(rows)
+
+
+_NO_WORDS: Final[ColumnElement[Any]] = literal_column("words IS NULL")  # as the index says it
+
+
+def _is_beginning(typed: str, words: Sequence[str]) -> bool:
+    if not typed.endswith("*") or not cut(typed[-2:-1]):
+        return False
+    if len(words[-1]) < SHORTEST_BEGINNING and not _is_single(words[-1]):
+        raise WrongInput(f"before * there must be {SHORTEST_BEGINNING} letters at least, not {typed!r}")
+    return not _is_single(words[-1])
+
+
+def _is_single(word: str) -> bool:
+    """Whether every such character is a word of its own, so that nothing can go on behind it."""
+    return len(cut(word * 2)) == 2
+
+
+def _fts5(phrase: Phrase) -> str:
+    return f'"{" ".join(phrase.words)}"{" *" if phrase.beginning else ""}'
+
+
+def _tsquery(phrase: Phrase) -> str:
+    words = " <-> ".join(f"'{word}'" for word in phrase.words)
+    return f"({words}{':*' if phrase.beginning else ''})"

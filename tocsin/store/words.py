@@ -1,0 +1,93 @@
+"""The words by which a mention is found: the same on every engine, because it is us who cut the text, not an engine's parser.
+
+A text is folded as the matcher folds it (`tocsin.query.fold`: case, diacritics and the four Turkish i's are gone), then cut:
+
+- letters, digits and marks that touch are one word; whatever else stands between ends it, so `Ankara'da` is two words and
+  `example.com/a-b` four;
+- `#` and `@` before a word are words of their own, so `apple` finds `#apple` and `#apple` does not find `apple`;
+- each character is a word in scripts that leave no space between words (Chinese, Japanese, Thai ...) and in Korean, whose
+  words take their endings without one; so is each emoji and sign of a currency.
+
+Positions count, for phrases: title and text are kept apart by `GAP`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from tocsin.query.fold import fold
+
+GAP: Final = "|"
+"""Stands where no word is: no search asks for it."""
+
+MOST_WORDS: Final = 16_000  # PostgreSQL counts positions up to 16,383
+MOST_REPEATS: Final = 255  # and keeps 256 positions of one word
+MOST_CHARS: Final = 200_000  # of a folded text: PostgreSQL keeps up to 1 MB of words
+LONGEST: Final = 64  # characters of one word: a longer one is several, as a phrase
+
+_SINGLE: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3021-\u30ff\u3100-\u312f\u31a0-\u31ff\u3400-\u9fff"
+    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"  # scripts
+    "\u00a2-\u00a5\u20a0-\u20cf$\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u303d\u3297\u3299\U0001f000-\U0001faff"  # currencies and emoji
+)
+_MARKS: Final = "\u0900-\u0963\u0966-\u0d7f\u0f00-\u0fff"  # of Indian scripts and Tibetan: parts of a word
+_LETTER: Final = rf"(?:[^\W_{_SINGLE}]|[{_MARKS}])"
+_WORD: Final = re.compile(
+    rf"[a-z0-9]{{1,{LONGEST}}}(?!{_LETTER})|{_LETTER}{{1,{LONGEST}}}|[{_SINGLE}]|[#@](?={_LETTER}|[{_SINGLE}])"
+)
+_ASCII_WORD: Final = re.compile(rf"[a-z0-9]{{1,{LONGEST}}}|\$|[#@](?=[a-z0-9$])")
+
+
+def cut(text: str) -> list[str]:
+    """The words of a text, in order. Linear in its length."""
+    folded = fold(text)[:MOST_CHARS]
+    return (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
+
+
+def words_of(title: str | None, text: str) -> str:
+    """What the column `words` of a mention holds: its words with one space between."""
+    found = cut(text)
+    if title:
+        found = [*cut(title), GAP, *found]
+    if len(found) > MOST_REPEATS:
+        found = _bounded(found[:MOST_WORDS])
+    return " ".join(found)
+
+
+class Words(TypeDecorator[str]):
+    """Words with one space between, as `words_of` gives them; on PostgreSQL kept as what it takes for a `tsvector`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name != "postgresql":
+            return value
+        words = enumerate(value.split(" ") if value else (), 1)
+        return " ".join([f"'{word}':{place}" for place, word in words if word != GAP])
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name != "postgresql":
+            return value
+        at = {int(place): word for word, place in _WORD_AT.findall(value)}
+        return " ".join(at.get(place, GAP) for place in range(1, max(at, default=0) + 1))
+
+
+_WORD_AT: Final = re.compile(r"'([^']+)':(\d+)")
+
+
+def _bounded(words: Sequence[str]) -> list[str]:
+    """Of a word that is said again and again the first places: as many as every engine keeps."""
+    seen: dict[str, int] = {}
+    kept = []
+    for word in words:
+        seen[word] = times = seen.get(word, 0) + 1
+        kept.append(word if times <= MOST_REPEATS else GAP)
+    return kept
