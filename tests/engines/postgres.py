@@ -74,6 +74,17 @@ class Postgres:
             connect_timeout=5,
         )
 
+    def environment(self) -> dict[str, str]:
+        """The environment in which psql, pg_dump and the like are found and speak to this server as its superuser."""
+        path = f"{self._binaries}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        server = {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": "admin",
+            "PGPASSWORD": self._admin,
+        }
+        return dict(os.environ) | server | {"PATH": path}
+
     def database(self) -> str:
         """The URL of a new, empty database that belongs to the role `tocsin`."""
         self._made += 1

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from kafka import KafkaAdminClient  # type: ignore[import-untyped]  # it brings no types
+from kafka import KafkaAdminClient
 
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres, start_postgres

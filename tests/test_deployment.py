@@ -1,0 +1,354 @@
+"""docker-compose.yml and Dockerfile, held to what can be held without a container engine.
+
+No container is started here. What the containers run is: the commands, the health commands, the script that prepares PostgreSQL,
+and Kafka's own reader of the environment (the class of its jar that its image starts with), on real engines, with the environment
+that the file gives them. Only addresses, ports and the folder of the secrets differ.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.docs.pages import ROOT, files, text
+from tests.engines import free_port
+from tests.engines.guard import GUARD
+from tests.engines.jars import kafka_class_path
+from tests.engines.kafka import java
+from tests.engines.postgres import Postgres, start_postgres
+from tocsin.roles import ROLES
+from tocsin.settings import known_settings
+from tocsin.version import __version__
+
+COMPOSE: dict[str, Any] = yaml.safe_load(
+    re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text("docker-compose.yml"))  # every variable has its default
+)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("tocsin:")}
+WITH_ENGINES = {name: one for name, one in OURS.items() if "single" not in one["profiles"]}
+SECRETS = "/run/secrets/"
+HEALTHY_WITHIN_S = 90
+ENDS_WITHIN_S = 20
+
+
+def of_profile(profile: str) -> set[str]:
+    return {name for name, one in SERVICES.items() if profile in one["profiles"]}
+
+
+def test_each_profile_starts_what_it_says() -> None:
+    assert of_profile("single") == {"tocsin"}
+    assert of_profile("roles") == {*ROLES, "postgres", "kafka"}
+    assert of_profile("scale") == of_profile("roles") - {"processors"} | {"processors-scaled"}
+    assert SERVICES["processors-scaled"]["deploy"]["replicas"] > 1
+    assert all(one["profiles"] for one in SERVICES.values())
+    for name, one in SERVICES.items():
+        for other in one.get("depends_on", {}):
+            assert set(one["profiles"]) <= set(SERVICES[other]["profiles"]), (name, other)
+
+
+def test_each_role_is_a_service_of_its_own() -> None:
+    roles = [one["command"] for one in WITH_ENGINES.values() if "roles" in one["profiles"]]
+    assert sorted(roles) == sorted(["run", role] for role in ROLES)
+    assert SERVICES["tocsin"]["command"] == ["up"]
+    assert COMPOSE["services"]["tocsin"]["volumes"] == ["data:/var/lib/tocsin"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_image_is_pinned(name: str) -> None:
+    assert re.search(r":\d+\.\d+", SERVICES[name]["image"]), SERVICES[name]["image"]
+
+
+def test_our_own_image_carries_the_version() -> None:
+    assert {one["image"] for one in OURS.values()} == {f"tocsin:{__version__}"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_limited_checked_and_without_rights(name: str) -> None:
+    one = SERVICES[name]
+    assert set(one["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert one["healthcheck"]["test"][0] == "CMD"
+    assert one["cap_drop"] == ["ALL"] and one["security_opt"] == ["no-new-privileges:true"]
+    assert one["restart"] == "unless-stopped" and "max-size" in one["logging"]["options"]
+    assert not one.get("privileged") and "network_mode" not in one and "pid" not in one
+    if name in OURS:
+        assert one["user"] == "10001:10001" and one["read_only"] and "cap_add" not in one
+
+
+def test_only_the_page_is_published_and_on_loopback_alone() -> None:
+    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    assert set(published) == {"tocsin", "api"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+    assert COMPOSE["networks"]["inside"]["internal"]
+    assert SERVICES["postgres"]["networks"] == SERVICES["kafka"]["networks"] == ["inside"]
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    for name, one in SERVICES.items():
+        mounted = set(one.get("secrets", []))
+        for key, value in one.get("environment", {}).items():
+            if re.search("PASSWORD|SECRET|TOKEN|JAAS", key):
+                secret = str(value).removeprefix("file:").removeprefix(SECRETS)
+                assert secret in mounted, (name, key)
+            assert not re.search(r"//[^/@]*:[^/@]*@", str(value)), (name, key)
+    assert "secret" not in text(".gitignore").replace("deploy/secrets/", "")
+    for where in COMPOSE["secrets"].values():
+        assert where["file"].startswith("deploy/secrets/")
+        assert subprocess.run(["git", "check-ignore", "-q", where["file"]], cwd=ROOT).returncode == 0
+    assert not [name for name in files() if name.startswith("deploy/secrets")]
+
+
+def test_every_setting_that_is_given_exists() -> None:
+    known = {f"TOCSIN_{name.upper().replace('.', '__')}" for name in known_settings()}
+    given = {key for one in OURS.values() for key in one["environment"]}
+    given |= set(re.findall(r"^#?(TOCSIN_\w+)=", text("deploy/tocsin.env.example"), re.M))
+    assert len(given) > 8
+    assert given - known == set()
+
+
+def test_the_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    _make_secrets(folder)
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    assert set(made) == set(COMPOSE["secrets"])
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o444}
+    assert len({made[name] for name in made}) == len(made)
+    assert all(len(made[name]) == 32 for name in made if name.endswith("password"))
+    assert f'"{made["kafka_password"]}"' in made["kafka_jaas"]
+    _make_secrets(folder)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == made
+
+
+def test_the_image_has_two_stages_one_base_and_no_root() -> None:
+    lines = text("Dockerfile").splitlines()
+    bases = [line.split()[1] for line in lines if line.startswith("FROM ")]
+    assert len(bases) == 2 and len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", bases[0])
+    final = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM ")) :]
+    user = [line for line in final if line.startswith("USER ")]
+    assert user == ["USER 10001:10001"]
+    assert [line for line in final if line.startswith("COPY ")] == [
+        "COPY --from=build /opt/tocsin /opt/tocsin"
+    ]
+    assert 'ENTRYPOINT ["tocsin"]' in final
+
+
+def test_what_is_copied_into_the_image_makes_the_whole_wheel(tmp_path: Path) -> None:
+    """Built from nothing but what the Dockerfile copies and .dockerignore lets through."""
+    sources = [
+        source
+        for line in text("Dockerfile").splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for source in line.split()[1:-1]
+    ]
+    allowed = [line[1:] for line in text(".dockerignore").splitlines() if line.startswith("!")]
+    assert sorted(sources) == sorted(allowed)
+    tracked = [name for name in files() if name in sources or name.partition("/")[0] in sources]
+    for name in tracked:
+        (tmp_path / "context" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / "context" / name)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), "context"]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        brought = [name for name in archive.namelist() if not name.startswith("tocsin-")]
+    packages = [name for name in tracked if "/" in name]
+    assert len(brought) == len(packages) > 200
+
+
+def test_the_single_container_comes_up_and_is_found_healthy(tmp_path: Path) -> None:
+    service = SERVICES["tocsin"]
+    given = _environment(service, {"TOCSIN_DATA": str(tmp_path / "data"), **_door()})
+    assert _health(service, given).returncode == 1  # before anything runs
+    with _running(service, given):
+        _until_healthy(service, given)
+
+
+@pytest.mark.engines
+def test_the_roles_come_up_on_the_engines_as_the_file_sets_them_up(tmp_path: Path) -> None:
+    """PostgreSQL prepared by our script, Kafka by the class that its image calls, each role and its check as written."""
+    secrets = tmp_path / "secrets"
+    _make_secrets(secrets)
+    with contextlib.ExitStack() as running:
+        postgres = running.enter_context(start_postgres())
+        _prepare(postgres, secrets)
+        assert _is_ready(postgres)
+        broker = running.enter_context(_kafka(tmp_path, secrets))
+        places = {
+            "@postgres:5432": f"@127.0.0.1:{postgres.port}",
+            "kafka://kafka:9092": f"kafka://127.0.0.1:{broker}",
+            SECRETS: f"{secrets}/",
+        }
+        given = {
+            name: _environment(one, {"TOCSIN_DATA": str(tmp_path / name), **_door()}, places)
+            for name, one in WITH_ENGINES.items()
+            if "roles" in one["profiles"]
+        }
+        assert "never spoken" in _health(SERVICES["auditor"], given["auditor"]).stdout
+        for name in given:
+            running.enter_context(_running(SERVICES[name], given[name]))
+        for name in given:
+            _until_healthy(SERVICES[name], given[name])
+
+
+def _make_secrets(folder: Path) -> None:
+    subprocess.run(
+        ["sh", "deploy/make-secrets.sh", str(folder)], cwd=ROOT, check=True, capture_output=True, timeout=30
+    )
+
+
+def _door() -> dict[str, str]:
+    """A port of loopback for the page: in a container it is 8085 on every address of the container's."""
+    return {"TOCSIN_API__HOST": "127.0.0.1", "TOCSIN_API__PORT": str(free_port())}
+
+
+def _environment(
+    service: Mapping[str, Any], ours: Mapping[str, str], places: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """The service's own, with the places of this machine put in, in a clean one."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "KAFKA_"))}
+    return clean | _placed(service["environment"], places or {}) | dict(ours)
+
+
+def _placed(environment: Mapping[str, str], places: Mapping[str, str]) -> dict[str, str]:
+    placed = {}
+    for name, value in environment.items():
+        for there, here in places.items():
+            value = value.replace(there, here)
+        placed[name] = value
+    return placed
+
+
+@contextlib.contextmanager
+def _running(service: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[None]:
+    """The service's command until the end of the block; SIGTERM must end it within the file's grace."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tocsin", *service["command"]],
+        env=given,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+        assert process.poll() is None, f"{service['command']} ended by itself with {process.returncode}"
+        process.send_signal(signal.SIGTERM)
+        process.wait(ENDS_WITHIN_S)
+        assert service["stop_grace_period"] == f"{ENDS_WITHIN_S}s"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _health(service: Mapping[str, Any], given: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    kind, program, *arguments = service["healthcheck"]["test"]
+    assert (kind, program) == ("CMD", "tocsin")
+    return subprocess.run(
+        [sys.executable, "-m", "tocsin", *arguments],
+        env=given,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def _until_healthy(service: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    deadline = time.monotonic() + HEALTHY_WITHIN_S
+    while (last := _health(service, given)).returncode and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert last.returncode == 0, last.stdout + last.stderr
+
+
+def _prepare(postgres: Postgres, secrets: Path) -> None:
+    """What the image does in an empty volume, with our script."""
+    with postgres.admin() as conn:
+        conn.execute("DROP ROLE tocsin")  # the test server has one already
+    mounted = next(one for one in SERVICES["postgres"]["volumes"] if ":/docker-entrypoint-initdb.d:ro" in one)
+    for script in sorted((ROOT / mounted.split(":")[0]).iterdir()):
+        assert os.access(script, os.X_OK)
+        done = subprocess.run(
+            [str(script)],
+            env=postgres.environment()
+            | {"POSTGRES_USER": "admin", "TOCSIN_PASSWORD_FILE": str(secrets / "tocsin_password")},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def _is_ready(postgres: Postgres) -> bool:
+    _, *check = SERVICES["postgres"]["healthcheck"]["test"]
+    here = [str(postgres.port) if word == "5432" else word for word in check]
+    return subprocess.run(here, env=postgres.environment(), timeout=30).returncode == 0
+
+
+@contextlib.contextmanager
+def _kafka(room: Path, secrets: Path) -> Iterator[int]:
+    """The broker of the file; yields its port. Its image's entry point calls the same class to configure and format it."""
+    clients, controller, inside = free_port(), free_port(), free_port()
+    service = SERVICES["kafka"]
+    given = dict(os.environ) | _placed(
+        service["environment"],
+        {
+            "CLIENTS://:9092": f"CLIENTS://127.0.0.1:{clients}",
+            "kafka:9092": f"127.0.0.1:{clients}",
+            ":9093": f":{controller}",
+            ":9094": f":{inside}",
+            "/var/lib/kafka/data": str(room / "kafka-data"),
+            SECRETS: f"{secrets}/",
+        },
+    )
+    assert len(base64.urlsafe_b64decode(given["CLUSTER_ID"] + "==")) == 16
+    folders = {name: room / name for name in ("default", "mounted", "final")}
+    for folder in folders.values():
+        folder.mkdir()
+    (folders["default"] / "server.properties").touch()
+    program = [*java(kafka_class_path()), *given["KAFKA_OPTS"].split()]
+    setup = [word for name, folder in folders.items() for word in (f"--{name}-configs-dir", str(folder))]
+    _must([*program, "kafka.docker.KafkaDockerWrapper", "setup", *setup], given)
+    log = (room / "kafka.log").open("wb")
+    with log:
+        process = subprocess.Popen(
+            [*program, "kafka.Kafka", str(folders["final"] / "server.properties")],
+            env=given,
+            cwd=room,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    GUARD.watch(process.pid, signal.SIGKILL)
+    try:
+        check = [word.replace("/9092", f"/{clients}") for word in service["healthcheck"]["test"][1:]]
+        deadline = time.monotonic() + HEALTHY_WITHIN_S
+        while subprocess.run(check, capture_output=True, timeout=30).returncode:
+            assert process.poll() is None and time.monotonic() < deadline, (room / "kafka.log").read_text()[
+                -2000:
+            ]
+            time.sleep(0.2)
+        yield clients
+    finally:
+        process.kill()
+        process.wait()
+        GUARD.forget(process.pid)
+
+
+def _must(command: Sequence[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]

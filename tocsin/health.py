@@ -1,0 +1,79 @@
+"""Is a role at work? One look for whoever supervises it: a container engine, a service manager, a watcher.
+
+Roles without a port are judged by what they last said in the store; `api` by its own door. A role that only lags or fails in part
+is at work: what to do about it stands in `tocsin doctor` and on the page, and starting it again would not help.
+"""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from tocsin.core.errors import WrongInput
+from tocsin.settings import Api
+from tocsin.store import schema as s
+
+FRESH = timedelta(minutes=2)
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "ingest": ("ingest",),
+    "processors": ("processors", "detection"),
+    "alerts": ("alerts",),
+    "auditor": ("auditor",),
+}
+ROLES = (*PARTS, "api")
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # addresses that stand for all of a machine's; nothing is bound here
+ANSWER_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found of one role, in plain words."""
+
+    role: str
+    well: bool
+    text: str
+
+
+def look(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Iterator[Look]:
+    """One look per role, in their order. Raises `WrongInput` for a role that is none."""
+    unknown = [role for role in roles if role not in ROLES]
+    if unknown:
+        raise WrongInput(f"unknown role {unknown[0]!r}; known: {', '.join(ROLES)}")
+    h = s.health
+    said = {row.component: row for row in conn.execute(select(h.c.component, h.c.at, h.c.state))}
+    for role in roles:
+        if role == "api":
+            yield _door(api)
+            continue
+        for part in PARTS[role]:
+            row = said.get(part)
+            if row is None:
+                yield Look(role, False, f"{part} has never spoken")
+            elif now - row.at > FRESH:
+                yield Look(role, False, f"{part} last spoke {_seconds(now - row.at)} s ago, as {row.state}")
+            else:
+                yield Look(
+                    role, row.state != "failed", f"{part} spoke {_seconds(now - row.at)} s ago: {row.state}"
+                )
+
+
+def _door(api: Api) -> Look:
+    """Whether GET /readyz answers 200 on this machine."""
+    host = "127.0.0.1" if api.host in EVERYWHERE else api.host
+    door = http.client.HTTPConnection(host, api.port, timeout=ANSWER_WITHIN_S)
+    try:
+        door.request("GET", "/readyz")
+        answer = door.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        return Look("api", False, f"api does not answer on {host}:{api.port}: {error}")
+    finally:
+        door.close()
+    return Look("api", answer.status == 200, f"api answers {answer.status} on {host}:{api.port}")
+
+
+def _seconds(span: timedelta) -> int:
+    return max(0, int(span.total_seconds()))
