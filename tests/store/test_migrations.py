@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, inspect, select
+from sqlalchemy import Connection, inspect, select
 
 from tests.engines.postgres import Postgres
 from tocsin.core.errors import WrongInput
@@ -144,21 +144,47 @@ def old_store(path: Path) -> None:
     micros = int(NOW.timestamp()) * 1_000_000
     rows: dict[str, dict[str, Any]] = {
         "mentions": {
-            **{"source": "forum", "id": "1", "created_at": micros, "hash": "h", "text": "Su şişesi patladı"},
-            **{"truncated": 0, "label": "negative", "score_e4": -5000, "confidence_e4": 9000, "signature": 7},
-            **{"repost": 0, "triggers": "[]", "hashtags": '["su"]'},
+            "source": "forum",
+            "id": "1",
+            "created_at": micros,
+            "hash": "h",
+            "text": "Su şişesi patladı",
+            "truncated": 0,
+            "label": "negative",
+            "score_e4": -5000,
+            "confidence_e4": 9000,
+            "signature": 7,
+            "repost": 0,
+            "triggers": "[]",
+            "hashtags": '["su"]',
         },
         "matches": {
-            **{"monitor_id": "m", "source": "forum", "id": "1", "created_at": micros},
-            **{"minute": micros // 60_000_000, "partition": 0, "label": "negative", "reach": 5},
-            **{"signature": 7, "repost": 0, "triggers": "[]"},
+            "monitor_id": "m",
+            "source": "forum",
+            "id": "1",
+            "created_at": micros,
+            "minute": micros // 60_000_000,
+            "partition": 0,
+            "label": "negative",
+            "reach": 5,
+            "signature": 7,
+            "repost": 0,
+            "triggers": "[]",
         },
         "seen": {
-            **{"source": "forum", "id": "1", "created_at": micros, "rank_at": micros, "hash": "h"},
+            "source": "forum",
+            "id": "1",
+            "created_at": micros,
+            "rank_at": micros,
+            "hash": "h",
             "matched": 1,
         },
         "offsets": {
-            **{"cluster": "c", "topic": "mentions", "partition": 0, "offset": 41, "epoch": 3},
+            "cluster": "c",
+            "topic": "mentions",
+            "partition": 0,
+            "offset": 41,
+            "epoch": 3,
             "monitors_version": 2,
         },
         "meta": {"key": "pseudonym_key", "value": "00ff"},
@@ -280,7 +306,9 @@ def test_a_store_of_a_later_schema_that_reads_ours_no_more_is_refused_in_one_lin
     migrating.migrate(opened(), "the store", to=NEXT, steps=steps)
     with pytest.raises(WrongInput) as refused:
         opened()
-    assert re.search(rf"has schema {NEXT}.*needs .* schema {NEXT}.* knows {migrating.SCHEMA}", str(refused.value))
+    assert re.search(
+        rf"has schema {NEXT}.*needs .* schema {NEXT}.* knows {migrating.SCHEMA}", str(refused.value)
+    )
     assert "\n" not in str(refused.value)
 
 

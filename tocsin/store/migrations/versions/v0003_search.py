@@ -1,0 +1,38 @@
+"""Full-text search: the words of a mention, and an index over them on each engine.
+
+What was stored before, and what older code stores meanwhile, has no words yet: `tocsin.store.search.index_missing`
+gives it some, a piece at a time, so this step takes no longer where much is kept.
+"""
+
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+READS = 1
+
+BOTH = (
+    "ALTER TABLE mentions ADD COLUMN words {text}",
+    "CREATE INDEX mentions_wordless ON mentions (created_at) WHERE words IS NULL",
+)
+SQLITE = (
+    # Our words are cut already: `ascii` takes whatever is not ASCII for letters. The words themselves stay in `mentions`.
+    "CREATE VIRTUAL TABLE mention_words USING fts5(words, content='mentions', content_rowid='rowid', columnsize=0,"
+    " tokenize=\"ascii tokenchars '#@|$'\")",
+    "CREATE TRIGGER mention_words_in AFTER INSERT ON mentions WHEN new.words IS NOT NULL BEGIN"
+    " INSERT INTO mention_words (rowid, words) VALUES (new.rowid, new.words); END",
+    "CREATE TRIGGER mention_words_out AFTER DELETE ON mentions WHEN old.words IS NOT NULL BEGIN"
+    " INSERT INTO mention_words (mention_words, rowid, words) VALUES ('delete', old.rowid, old.words); END",
+    "CREATE TRIGGER mention_words_changed AFTER UPDATE OF words ON mentions BEGIN"
+    " INSERT INTO mention_words (mention_words, rowid, words)"
+    " SELECT 'delete', old.rowid, old.words WHERE old.words IS NOT NULL;"
+    " INSERT INTO mention_words (rowid, words) SELECT new.rowid, new.words WHERE new.words IS NOT NULL; END",
+)
+POSTGRESQL = ("CREATE INDEX mentions_by_words ON mentions USING gin ((words::tsvector))",)
+
+
+def upgrade() -> None:
+    """Add the column and the index."""
+    bind = op.get_bind()
+    postgresql = bind.dialect.name == "postgresql"
+    for statement in (*BOTH, *(POSTGRESQL if postgresql else SQLITE)):
+        bind.exec_driver_sql(statement.replace("{text}", 'TEXT COLLATE "C"' if postgresql else "TEXT"))
