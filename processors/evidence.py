@@ -149,12 +149,10 @@ def _same() -> ColumnElement[bool]:
 
 
 def _by(conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str) -> dict[str, int]:
-    c = s.matches.c[column]
-    found = conn.execute(
-        select(func.coalesce(c, "unknown"), func.count())
-        .where(_within(monitor_id, start, end))
-        .group_by(func.coalesce(c, "unknown"))
-    )
+    value = func.coalesce(
+        s.matches.c[column], "unknown"
+    )  # one object: PostgreSQL must see the same parameter twice
+    found = conn.execute(select(value, func.count()).where(_within(monitor_id, start, end)).group_by(value))
     return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
 
 
