@@ -39,6 +39,8 @@ SLICE_MS = 100
 LEAST_WAIT_MS = 5
 SIGN_EVERY_S = 2.0
 LEAVE_WITHIN_MS = 3_000
+KNOW_WITHIN_S = 5.0
+METADATA_AGE_MS = 30_000
 
 log = structlog.get_logger("stream")
 
@@ -72,9 +74,15 @@ class KafkaConsumer:
                 partition_assignment_strategy=[RoundRobinPartitionAssignor],
                 fetch_max_bytes=FETCH_BYTES,
                 max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+                metadata_max_age_ms=METADATA_AGE_MS,
                 metrics_enabled=False,
             )
             self._client.subscribe([self._name], listener=_Notes(self._client, self._noted))
+            try:
+                self._know_the_topic()
+            except BaseException:
+                self._client.close(autocommit=False, timeout_ms=0)
+                raise
 
     def poll(self, timeout: timedelta, max_bytes: int = 4 * 1024 * 1024) -> Polled:
         deadline = time.monotonic() + timeout.total_seconds()
@@ -128,6 +136,15 @@ class KafkaConsumer:
         self._assigned, self._next = frozenset(), {}
         with translated(self._stream.url):
             self._client.close(autocommit=False, timeout_ms=LEAVE_WITHIN_MS)
+
+    def _know_the_topic(self) -> None:
+        """Wait until the client knows the topic's partitions. It might join before (tried), and who then leads the group deals
+        out none, for as long as `metadata_max_age_ms`."""
+        until = time.monotonic() + KNOW_WITHIN_S
+        while not self._client.partitions_for_topic(self._name):
+            if time.monotonic() > until:
+                raise errors.KafkaTimeoutError(f"nothing is known of topic {self._name} yet")
+            time.sleep(0.05)
 
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._name, partition)
