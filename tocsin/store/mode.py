@@ -12,6 +12,8 @@ from tocsin.store import schema as s
 from tocsin.store.bulk import insert_once
 
 Mode = Literal["live", "replay", "demo"]
+FILLING = "filling"  # the key of `meta` that says: only a part of what belongs here is here yet, and from where it comes
+MOVED = "moved"  # the key of `meta` that says when and where everything went
 
 
 def get(conn: Connection, key: str) -> str | None:
@@ -27,7 +29,17 @@ def put(conn: Connection, key: str, value: str) -> None:
 
 
 def claim_mode(conn: Connection, mode: Mode) -> None:
-    """Say what this store is for. Raises `WrongInput` when it is for something else: replays never touch live data."""
+    """Say what this store is for. Raises `WrongInput` when it is for something else: replays never touch live data; and
+    where it was only half filled, or everything has moved elsewhere.
+    """
+    half = get(conn, FILLING)
+    if half is not None:
+        raise WrongInput(f"this store was half filled from {half}, and is not whole: run that command again")
+    moved = get(conn, MOVED)
+    if moved is not None:
+        raise WrongInput(
+            f"this installation has moved: {moved}; start it there, or take it back with: tocsin move --undo"
+        )
     present = get(conn, "mode")
     if present is None:
         put(conn, "mode", mode)
