@@ -52,7 +52,8 @@ _COMMON = frozenset(_FIRST_CLASS) | {
     *("id", "it", "ja", "ko", "lt", "lv", "mk", "ms", "no", "pl", "pt", "ru", "sk", "sl", "sq", "sr", "sv"),
     *("ta", "te", "th", "uk", "ur", "vi", "zh"),
 }
-_PRIOR_FIRST_CLASS, _PRIOR_COMMON, _PRIOR_REST = 2.0, 1.0, 0.08
+_PRIOR = dict.fromkeys(_COMMON, 1.0) | dict.fromkeys(_FIRST_CLASS, 2.0)
+_PRIOR_REST = 0.08
 
 _HANDLES_AND_LINKS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|[@＠][\w.]+|&\w{2,6};")
 _OTHERS = "others"
@@ -61,6 +62,16 @@ _ASK_THE_MODEL = "?"
 _OUR_LETTERS = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZçğıöşüâîûÇĞİÖŞÜÂÎÛășțţĂȘȚŢéèëêïÉÈËÊÏ"
 )
+_TELLING = {
+    "ğ": ("tr", 2),
+    "ı": ("tr", 2),
+    "ş": ("tr", 1),
+    "ă": ("ro", 2),
+    "ț": ("ro", 2),
+    "ţ": ("ro", 2),
+    "ș": ("ro", 2),
+}
+"""Letters that hardly stand in other languages, and how many function words one of them is worth."""
 _EDGES = "!\"#$%&()*+,-./:;<=>?[\\]^_`{|}~'…«»„•·"
 _LONGEST_KEPT, _MOST_KEPT = 24, 1 << 15
 """Tokens up to so many characters are remembered, and so many of them: some 5 MB at the very most."""
@@ -157,9 +168,9 @@ def mention_language(mention: Mention) -> str | None:
 
 def _settled(text: str) -> Detected | None:
     """The answer where function words leave no doubt. Then the model would have to be sure of another language
-    to outweigh them, and in 36,531 labelled posts it was so in 23 and right in none."""
+    to outweigh them: docs/understanding.md says how seldom it was, and that it was wrong."""
     known = set(map(_said().__getitem__, text[:MAX_CHARS].split()))
-    if len(known) < _LEAST_SETTLING or _ASK_THE_MODEL in known:
+    if _ASK_THE_MODEL in known:
         return None
     languages, packed = _packed()
     counts = sum(map(packed.__getitem__, known)).to_bytes(len(languages), "little")
@@ -175,7 +186,7 @@ def _settled(text: str) -> Detected | None:
 
 
 class _Said(dict[str, str | None]):
-    """Token -> the function word that it is, `_ASK_THE_MODEL`, or None for any other.
+    """Token -> the function word that it is, or a letter of `_TELLING` in it, or `_ASK_THE_MODEL`, else None.
 
     Worked out when first met. Bounded: emptied when full, which changes no answer.
     """
@@ -186,10 +197,12 @@ class _Said(dict[str, str | None]):
 
     def __missing__(self, token: str) -> str | None:
         word: str | None = fold(token).strip(_EDGES)
-        if word in self._others or any(sign.isalpha() and sign not in _OUR_LETTERS for sign in token):
+        if token[0] in "@＠" or "://" in token:
+            word = None  # a handle or a link says nothing
+        elif word in self._others or any(sign.isalpha() and sign not in _OUR_LETTERS for sign in token):
             word = _ASK_THE_MODEL
         elif word not in self._function_words:
-            word = None
+            word = None if token.isascii() else next(filter(token.lower().__contains__, _TELLING), None)
         if len(token) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
                 self.clear()
@@ -230,7 +243,7 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
             hits[language] = hits.get(language, 0) + 1
     scores = {
         code: max(found.get(code, 0.0), _FLOOR)
-        * _prior(code)
+        * _PRIOR.get(code, _PRIOR_REST)
         * _HITS_TO_ODDS[min(hits.get(code, 0), _MOST_WORDS)]
         for code in found.keys() | hits.keys()
     }
@@ -238,12 +251,6 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
         return "", 0.0
     best = max(scores, key=lambda code: (scores[code], code))
     return best, min(1.0, scores[best] / sum(scores[code] for code in sorted(scores)))
-
-
-def _prior(code: str) -> float:
-    if code in _FIRST_CLASS:
-        return _PRIOR_FIRST_CLASS
-    return _PRIOR_COMMON if code in _COMMON else _PRIOR_REST
 
 
 @cache
@@ -266,11 +273,13 @@ def _function_words() -> dict[str, tuple[str, ...]]:
 @cache
 def _packed() -> tuple[list[str], dict[str | None, int]]:
     """The languages, and each function word as a number with a byte for each language: 1 where it is a word of
-    it. At most 120 words fit into what is read, so a sum over them is the count of each language."""
+    it. At most 120 words fit into what is read, so a sum over them counts for each language without a carry."""
     languages = [language for language in _written() if language != _OTHERS]
     packed: dict[str | None, int] = {None: 0}
     for word, its in _function_words().items():
         packed[word] = sum(1 << 8 * languages.index(language) for language in its)
+    for letter, (language, worth) in _TELLING.items():
+        packed[letter] = worth << 8 * languages.index(language)
     return languages, packed
 
 

@@ -60,6 +60,48 @@ def test_other_languages_are_not_pulled_into_ours(lang: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("da", "Jeg har ventet på min pakke i tre uger og ingen svarer på telefonen"),
+        ("da", "Hvorfor er toget altid forsinket om morgenen? Det er for dårligt"),
+        ("sv", "Det är en av de bästa butikerna i stan, tack för hjälpen"),
+        ("hr", "Čekam paket već tri tjedna i nitko se ne javlja na telefon"),
+        ("cs", "Čekám na balík už tři týdny a nikdo nebere telefon"),
+        ("hu", "ez nagyon rossz volt es nem is valaszolnak, de mar mindegy"),
+        ("az", "Üç həftədir bağlamamı gözləyirəm, heç kim telefona cavab vermir"),
+        ("fi", "Olen odottanut pakettia kolme viikkoa eikä kukaan vastaa puhelimeen"),
+    ],
+)
+def test_neighbours_of_ours_that_share_its_small_words_are_left_to_the_model(lang: str, text: str) -> None:
+    assert detect_language(text)[0] == lang
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("de", "Sorry, but the and of: Ich warte seit drei Wochen auf mein Paket und keiner ist da"),
+        ("ru", "Третий день жду the best of the year и never again, никто не отвечает, деньги не вернули"),
+    ],
+)
+def test_a_few_words_of_ours_do_not_settle_a_text_in_another_language(lang: str, text: str) -> None:
+    assert detect_language(text)[0] == lang
+
+
+def test_handles_and_links_are_not_words_of_a_language() -> None:
+    text = "why is the app down again, please fix it"
+    for name in ("@yağmur_ılgaz_şen", "https://örnek.example/ığdır/șț"):
+        assert detect_language(f"{name} {text}")[0] == detect_language(text)[0] == "en"
+
+
+def test_more_different_words_than_are_remembered_change_no_answer() -> None:
+    posts = [text for texts in POSTS.values() for text in texts]
+    before = detect_languages(posts)
+    for start in range(0, 40_000, 40):
+        detect_language(" ".join(str(start + n) for n in range(40)))
+    assert detect_languages(posts) == before
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "",

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from processors.understand import Understander, default_scorers
 from processors.understand.sentiment import Sentiment
+from processors.understand.signature import text_signature
+from processors.understand.triggers import trigger_categories
 from tocsin.core.mention import Mention
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -90,6 +92,43 @@ def test_the_title_is_understood_with_the_text() -> None:
 
 def test_no_mentions_are_understood_as_none() -> None:
     assert Understander(default_scorers()).understand([]) == []
+
+
+def test_copies_are_understood_once_in_a_batch_and_for_a_while_after() -> None:
+    scorer = ByLength("m-1", "en")
+    understander = Understander([scorer])
+    copies = [_mention("the same words of many", str(n), "en") for n in range(9)]
+    assert len({one.score_e4 for one in understander.understand(copies)}) == 1
+    understander.understand(copies)
+    assert scorer.batches == [["the same words of many"]]
+    for n in range(2_000):  # more than it remembers
+        understander.understand([_mention(f"{n} {'x' * 1_900}", lang="en")])
+    scorer.batches.clear()
+    understander.understand(copies[:1])
+    assert scorer.batches == [["the same words of many"]]
+
+
+def test_a_copy_in_another_language_or_passed_on_is_not_the_same() -> None:
+    understander = Understander([ByLength("m-1", "en"), ByLength("m-2", "nl")])
+    one = _mention("top service", lang="en")
+    passed_on = Mention(source="test", id="3", text="top service", created_at=AT, lang="en", repost_of="1")
+    found = understander.understand([one, _mention("top service", "2", "nl"), passed_on])
+    assert [(u.lang, u.model, u.repost) for u in found] == [
+        ("en", "m-1", False),
+        ("nl", "m-2", False),
+        ("en", "m-1", True),
+    ]
+
+
+def test_signature_and_triggers_are_those_of_the_text_also_of_a_long_one() -> None:
+    texts = [
+        "a data breach " * 300,
+        "ﷺ" * 3_000,
+        "x " * 4_999 + "data breach",
+        "Ürün bozuk çıktı, kimse aramıyor!",
+    ]
+    for text, found in zip(texts, Understander([]).understand([_mention(t) for t in texts]), strict=True):
+        assert (found.signature, found.triggers) == (text_signature(text), trigger_categories(text))
 
 
 _TEXTS = st.text(max_size=60) | st.sampled_from(

@@ -160,3 +160,32 @@ def test_our_compound_is_that_of_the_plain_library(post: str) -> None:
 def test_lexicon_words_score_alone_and_negated_as_in_the_plain_library(word: str) -> None:
     for post in (word, f"not {word}", f"this is NOT so {word.upper()}!!", f"at least {word}, but no {word}"):
         assert compound(post) == ANALYZER.polarity_scores(post)["compound"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | st.text(alphabet="no so!?'.:)(-DP<3 \n\tİıſ😀😡©™kindobuth&;/w"))
+def test_any_text_scores_as_in_the_plain_library(text: str) -> None:
+    assert compound(text) == ANALYZER.polarity_scores(text)["compound"]
+
+
+def test_more_different_words_than_are_remembered_change_no_score() -> None:
+    post = "not so GOOD, but never this bad"
+    before = compound(post)
+    for start in range(0, 40_000, 1_000):
+        compound(" ".join(f"{start + n}-good?" for n in range(1_000)))
+    assert compound(post) == before == ANALYZER.polarity_scores(post)["compound"]
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("HTTPS://A.EXAMPLE/x good", "  good"),
+        ("see http\u017f://a.example now", "see   now"),
+        ("WwW.a.example", " "),
+        ("xhttp://a.example/bad", "x "),
+        ("http good, www good, hww.bad", "http good, www good, hww.bad"),
+        ("a://b", "a://b"),
+    ],
+)
+def test_links_are_left_out_however_they_are_written(text: str, read: str) -> None:
+    assert readable(text) == read

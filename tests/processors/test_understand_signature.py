@@ -98,6 +98,37 @@ def test_hostile_texts_have_a_signature_too(text: str) -> None:
     assert 0 <= text_signature(text) < 2**63
 
 
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "&amp;",
+                "&x;",
+                "@a_1",
+                "www.b",
+                "pic.twitter.com/c",
+                "http://d/@e",
+                "snow_fall",
+                "x²",
+                "12",
+                "#tag",
+            ]
+        ),
+        max_size=5,
+    ),
+    st.sampled_from(["", " 😡", " #end", " https://e.example", " 12:30"]),
+)
+def test_a_picture_at_the_end_changes_nothing_whatever_stands_before(noise: list[str], end: str) -> None:
+    text = f"{POST} {' '.join(noise)} and this is the last of it{end}"
+    assert (
+        text_signature(text)
+        == text_signature(f"{text} 😀")
+        == text_signature(f"❄ {text.upper()}")
+        != NO_SIGNATURE
+    )
+
+
 def test_simhash_of_nearly_equal_texts_differs_in_few_bits() -> None:
     near = (simhash(POST) ^ simhash(POST.replace("delete", "remove"))) & (2**64 - 1)
     far = (simhash(POST) ^ simhash("the new coffee in the station hall is better than I had expected")) & (

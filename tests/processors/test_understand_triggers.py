@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.understand.triggers import CATEGORIES, MAX_CHARS, trigger_categories, trigger_terms
+from processors.understand.triggers import (
+    CATEGORIES,
+    MAX_CHARS,
+    trigger_categories,
+    trigger_terms,
+    triggers_of_folded,
+)
+from tocsin.query.fold import fold
 
 
 @pytest.mark.parametrize(
@@ -105,3 +112,21 @@ def test_every_term_is_found_where_it_stands() -> None:
             for term in written:
                 text = term.replace("*", "").replace("~", "and then")
                 assert category in trigger_categories(f"Heard today: {text}, they say"), term
+
+
+_TERMS = ["lawsuit", "data", "breach", "ceo", "resigned", "datalek", "caught fire", "\n", "-", "un", "hacked"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from(_TERMS) | st.text(max_size=5), max_size=6).map(" ".join), max_size=8)
+)
+def test_texts_looked_through_together_say_what_each_says_alone(texts: list[str]) -> None:
+    assert triggers_of_folded(list(map(fold, texts))) == list(map(trigger_categories, texts))
+
+
+def test_a_term_is_not_met_across_two_texts_or_lost_among_many() -> None:
+    assert triggers_of_folded(["our data", "breach of trust"]) == [(), ()]
+    many = ["nothing here, move on please"] * 2_000
+    many[1_234] = "a data-breach at last"
+    assert [n for n, found in enumerate(triggers_of_folded(many)) if found] == [1_234]
