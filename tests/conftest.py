@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import stores
 from tests.engines import EnginesUnavailable
 from tests.engines.kafka import Cluster, kafka_at_hand, start_kafka
 from tests.engines.postgres import Postgres, postgres_at_hand, start_postgres
@@ -91,6 +92,16 @@ def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL; `postgres.database()` gives the URL of a new, empty database."""
     with start_postgres({"fsync": "off"}) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def store_by_environment(request: pytest.FixtureRequest) -> Iterator[None]:
+    """TOCSIN_TEST_STORE=postgres: every test that takes its store from `tests.stores` runs on PostgreSQL."""
+    if not stores.BY_ENVIRONMENT:
+        yield
+        return
+    with stores.on_postgres(request.getfixturevalue("postgres")):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,14 @@ from alerts.actor import Actor
 from alerts.alert import Alert, from_row
 from alerts.context import Context
 from alerts.engine import StepResult, anything_due, step
+from tests.stores import store_at
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, TopMention, encode, facts_from, fingerprint
 from tocsin.definitions import Definition, Monitor, Person, Policy, Role
+from tocsin.store import Store
 from tocsin.store import schema as s
 from tocsin.store.defined import save
-from tocsin.store.sqlite import SqliteStore
 
 START = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)  # a Wednesday
 WINDOW = timedelta(minutes=5)
@@ -63,8 +64,7 @@ class Scene:
         people: tuple[Person, ...] = PEOPLE,
         policy: Policy | None = POLICY,
     ) -> None:
-        self.store = SqliteStore(folder / "store.db", durable=False)
-        self.store.migrate()
+        self.store = store_at(folder / "store.db")
         self.clock = SimulatedClock(start)
         self.context = Context(self.store, public_url="https://tocsin.example")
         self.monitor = self.define(Monitor(name="Lumo", query="lumo"))
@@ -188,23 +188,24 @@ def write_signal(
     return str(row["id"])
 
 
-def write_mention(conn: Connection, id: str, text: str, now: datetime, network: str = "forum") -> TopMention:
+def write_mention(
+    store: Store, conn: Connection, id: str, text: str, now: datetime, network: str = "forum"
+) -> TopMention:
     """A stored mention, and how evidence names it."""
-    conn.execute(
-        insert(s.mentions).values(
-            source="made-up",
-            id=id,
-            created_at=now,
-            hash="0" * 16,
-            text=text,
-            network=network,
-            truncated=False,
-            label="negative",
-            score_e4=-6000,
-            confidence_e4=8000,
-            signature=0,
-            repost=False,
-            triggers=[],
-        )
-    )
+    row = {
+        "source": "made-up",
+        "id": id,
+        "created_at": now,
+        "hash": "0" * 16,
+        "text": text,
+        "network": network,
+        "truncated": False,
+        "label": "negative",
+        "score_e4": -6000,
+        "confidence_e4": 8000,
+        "signature": 0,
+        "repost": False,
+        "triggers": [],
+    }
+    store.insert_new(conn, s.mentions, [row])
     return TopMention("made-up", id, 1200, "negative")

@@ -84,7 +84,9 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_alerts(scene: Sc
 
 def test_evidence_shows_the_posts_as_they_are_kept_now_and_says_when_they_are_gone(scene: Scene) -> None:
     with scene.write() as conn:
-        top = [write_mention(conn, str(n), f"made up {n}\n{'x' * 200}", scene.now) for n in range(4)]
+        top = [
+            write_mention(scene.store, conn, str(n), f"made up {n}\n{'x' * 200}", scene.now) for n in range(4)
+        ]
     scene.signal("over", negative_over=True, evidence={"top": top})
     scene.step()
     alert = scene.alert()
@@ -129,7 +131,7 @@ def test_notices_are_shown_with_their_receipts_and_without_targets(scene: Scene)
 def test_a_notice_fits_a_phone_and_its_html_escapes_what_people_wrote(scene: Scene) -> None:
     posts = ["<script>alert(1)</script> & \x1b[2J" + "x" * 500, "iki\nsatır", "üç"]
     with scene.write() as conn:
-        top = [write_mention(conn, str(n), text, scene.now) for n, text in enumerate(posts)]
+        top = [write_mention(scene.store, conn, str(n), text, scene.now) for n, text in enumerate(posts)]
     evidence = {
         "top": top,
         "terms": [("x" * 50, 3)] * 10,

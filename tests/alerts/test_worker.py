@@ -19,6 +19,7 @@ from alerts.relay import Relay
 from alerts.worker import AlertsWorker
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import Scene
+from tests.stores import at_store
 from tocsin.commands import alerts as command
 from tocsin.core.clock import SystemClock
 from tocsin.core.errors import StoreUnavailable
@@ -144,7 +145,9 @@ def test_the_command_line_lists_shows_and_acknowledges(scene: Scene, tmp_path: P
     runner = CliRunner()
 
     def run(*arguments: str) -> str:
-        result = runner.invoke(app, [*arguments, "--data", str(tmp_path)])
+        result = runner.invoke(
+            app, [*arguments, "--data", str(tmp_path)], env=at_store(tmp_path / "store.db")
+        )
         assert result.exit_code == 0, (arguments, result.output, result.exception)
         return result.stdout
 
@@ -164,7 +167,8 @@ def test_a_test_page_from_the_command_line_says_how_it_ended(tmp_path: Path) -> 
     Scene(tmp_path, people=(Person(name="ada", channels=channels),)).store.close()
     app = typer.Typer()
     command.register(app)
-    result = CliRunner().invoke(app, ["notify", "test", "ada", "--data", str(tmp_path)])
+    env = at_store(tmp_path / "store.db")
+    result = CliRunner().invoke(app, ["notify", "test", "ada", "--data", str(tmp_path)], env=env)
     assert result.exit_code == 1
     assert "console: sent (printed)" in result.stdout
     assert "carrier-pigeon: failed (there is no notifier 'carrier-pigeon' here)" in result.stdout

@@ -102,7 +102,7 @@ def counted(one: House) -> Iterator[list[str]]:
     statements: list[str] = []
 
     def note(conn: Connection, _cursor: object, statement: str, *_: object) -> None:
-        if conn.engine.url.database == str(one.store.path):
+        if str(conn.engine.url.database) in one.store.url:
             statements.append(statement)
 
     event.listen(Engine, "before_cursor_execute", note)

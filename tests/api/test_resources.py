@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.api.world import MINUTES, Client, World, mention
+from tests.stores import contents, take_away
 from tocsin.definitions import Monitor, Role
 from tocsin.settings import Settings, StreamSettings
 from tocsin.store import schema as s
@@ -423,7 +424,7 @@ def test_no_get_changes_anything(world: World) -> None:
         "policies": "default",
     }
     asked = 0
-    before = dump(world)
+    before = contents(world.scene.store)
     for route in world.app.router.routes:
         path = str(getattr(route, "path", ""))
         if path == "/v1/events" or "GET" not in (getattr(route, "methods", None) or {"GET"}):
@@ -433,24 +434,12 @@ def test_no_get_changes_anything(world: World) -> None:
         assert answer.status_code < 500, (path, answer.text)
         asked += 1
     assert asked > 35
-    assert dump(world) == before
-
-
-def dump(world: World) -> list[str]:
-    """The whole store as text."""
-    from contextlib import closing
-    from sqlite3 import connect
-
-    with closing(connect(str(world.scene.store.path))) as conn:
-        return list(conn.iterdump())
+    assert contents(world.scene.store) == before
 
 
 def test_a_store_that_is_away_is_503_and_health_still_answers(world: World) -> None:
     key = world.key(Role.ADMIN)
-    world.scene.store._engine.dispose()
-    world.scene.store.path.write_bytes(b"no database at all" * 1000)
-    for suffix in ("-wal", "-shm"):
-        world.scene.store.path.with_name(world.scene.store.path.name + suffix).unlink(missing_ok=True)
+    take_away(world.scene.store)
     answer = key.get("/v1/alerts")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert answer.headers["content-type"] == "application/problem+json"

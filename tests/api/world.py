@@ -181,8 +181,9 @@ class World:
         }
         key = {name: tally[name] for name in ("monitor_id", "minute", "partition")}
         with self.scene.write() as conn:
-            conn.execute(insert(s.mentions).values(**row))
-            conn.execute(insert(s.matches).values(**match, reach=10, author=signed64(hashed)))
+            self.scene.store.insert_new(conn, s.mentions, [row])
+            match |= {"reach": 10, "author": signed64(hashed)}
+            self.scene.store.insert_new(conn, s.matches, [match])
             seen = {
                 "source": row["source"],
                 "id": id,

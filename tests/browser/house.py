@@ -19,9 +19,11 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from tests.browser.seed import NOW, fill
+from tests.stores import store_at, store_url
 from tocsin.core.clock import SimulatedClock
 from tocsin.links import make_action_link, make_signin_link
 from tocsin.settings import Loaded, Settings
+from tocsin.store import Store
 from tocsin.store.sqlite import SqliteStore
 from tocsin.wiring import Runtime
 
@@ -32,7 +34,7 @@ class House:
 
     app: FastAPI
     runtime: Runtime
-    store: SqliteStore
+    store: Store
     clock: SimulatedClock
     loop: asyncio.Runner
     address: str = ""
@@ -60,8 +62,13 @@ def house(
 ) -> Iterator[House]:
     """A house in this folder, at three in the night. `empty` has people and nothing else; `origin` is its public address."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "store.db").write_bytes(_filled(monitors, mode, quiet, empty))
-    store = SqliteStore(folder / "store.db", durable=False)
+    store: Store
+    if store_url(folder / "store.db") == "sqlite":
+        (folder / "store.db").write_bytes(_filled(monitors, mode, quiet, empty))
+        store = SqliteStore(folder / "store.db", durable=False)
+    else:
+        store = store_at(folder / "store.db")
+        fill(store, monitors=monitors, mode=mode, quiet=quiet, empty=empty)
     settings = Settings.model_validate(
         {"data": folder, "api": {"public_url": origin or None, "requests_per_minute": 100_000}}
     )

@@ -132,9 +132,9 @@ def fill(
             return
         _definitions(conn, monitors or 0)
         _sources(conn)
-        _counts(conn, monitors or 0)
+        _counts(store, conn, monitors or 0)
         if not quiet:
-            _mentions(conn)
+            _mentions(store, conn)
             _alerts(conn)
             _escalations(conn)
 
@@ -266,7 +266,7 @@ def count_at(monitor: int, base: float, at: datetime) -> int:
     return round(count)
 
 
-def _counts(conn: Connection, more: int) -> None:
+def _counts(store: Store, conn: Connection, more: int) -> None:
     readings, tallies = [], []
     all_of_them = [(id, base, state) for id, _, _, base, state in MONITORS] + [
         (f"m_more{n}", 3.0 + n % 7, "warm") for n in range(more)
@@ -325,28 +325,27 @@ def _counts(conn: Connection, more: int) -> None:
                 )
             at += WINDOW
     conn.execute(insert(s.readings), readings)
-    conn.execute(insert(s.tallies), tallies)
+    store.insert_new(conn, s.tallies, tallies)
 
 
-def _mentions(conn: Connection) -> None:
+def _mentions(store: Store, conn: Connection) -> None:
     for post in POSTS:
-        conn.execute(
-            insert(s.mentions).values(
-                source="jetstream",
-                created_at=START + post["minute"] * MIN,
-                hash="0" * 16,
-                truncated=False,
-                score_e4=-6000,
-                confidence_e4=8000,
-                model="vader",
-                signature=1,
-                repost=False,
-                title=None,
-                author_id=post["author_handle"] or post["author_name"],
-                verified=post.get("verified"),
-                **{k: v for k, v in post.items() if k not in ("minute", "verified")},
-            )
+        row = dict(
+            source="jetstream",
+            created_at=START + post["minute"] * MIN,
+            hash="0" * 16,
+            truncated=False,
+            score_e4=-6000,
+            confidence_e4=8000,
+            model="vader",
+            signature=1,
+            repost=False,
+            title=None,
+            author_id=post["author_handle"] or post["author_name"],
+            verified=post.get("verified"),
+            **{k: v for k, v in post.items() if k not in ("minute", "verified")},
         )
+        store.insert_new(conn, s.mentions, [row])
 
 
 def _facts(**change: Any) -> Facts:

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from processors.batch import Writer, read_batch
 from processors.understand import Understander, default_scorers
 from processors.watch import watched
+from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import minute_of
 from tocsin.core.ids import partition_of
 from tocsin.core.mention import Author, Engagement, Mention, encode_mentions
@@ -24,7 +25,6 @@ from tocsin.definitions import Monitor
 from tocsin.export import export
 from tocsin.store import defined
 from tocsin.store import schema as s
-from tocsin.store.sqlite import SqliteStore
 from tocsin.stream.port import Record
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -36,8 +36,7 @@ class Line:
     """A store with two monitors, and records as the stream would bring them."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = SqliteStore(folder / f"store{next(_names)}.db", durable=False)
-        self.store.migrate()
+        self.store = store_at(folder / f"store{next(_names)}.db")
         with self.store.write() as conn:
             for name, query in (("Brightwater", "brightwater"), ("Rivers", "river OR râul OR nehir")):
                 defined.save(conn, Monitor(name=name, query=query), now=NOON, actor="test")

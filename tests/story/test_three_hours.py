@@ -135,8 +135,10 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
 
     # 10:00 the first posts; 10:05 one window is over: nobody is woken for one window
     with scene.write() as conn:
-        first = write_mention(conn, "1", "Bateria Lumo a luat foc\npe masa din bucătărie", scene.now)
-        second = write_mention(conn, "2", "My Lumo lamp filled the hall with smoke", scene.now)
+        first = write_mention(
+            scene.store, conn, "1", "Bateria Lumo a luat foc\npe masa din bucătărie", scene.now
+        )
+        second = write_mention(scene.store, conn, "2", "My Lumo lamp filled the hall with smoke", scene.now)
     until("10:05")
     scene.signal("over", windows_over=1)
     work()
