@@ -2,26 +2,352 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient, TopicPartition
 
 from tests.contracts.stream import *  # noqa: F403  # the contract's tests are collected here
+from tests.contracts.stream import NOW, read
 from tests.engines.kafka import Cluster
+from tocsin.core.errors import StreamFull, StreamUnavailable, WrongInput
 from tocsin.settings import StreamSettings
+from tocsin.stream import open_stream
 from tocsin.stream.kafka import KafkaStream
+from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS
+
+ROOT = Path(__file__).parents[2]
+MakeStream = Callable[..., KafkaStream]
 
 
 @pytest.fixture
-def make_stream(kafka: Cluster) -> Iterator[Callable[[], KafkaStream]]:
-    made: list[KafkaStream] = []
-    prefix = f"{uuid.uuid4().hex[:12]}-"
+def prefix() -> str:
+    return f"{uuid.uuid4().hex[:12]}-"
 
-    def make() -> KafkaStream:
-        made.append(KafkaStream(kafka.url, StreamSettings(topic_prefix=prefix)))
+
+@pytest.fixture
+def make_stream(kafka: Cluster, prefix: str) -> Iterator[MakeStream]:
+    made: list[KafkaStream] = []
+
+    def make(**more: Any) -> KafkaStream:
+        settings = StreamSettings(topic_prefix=prefix, **more.pop("settings", {}))
+        made.append(KafkaStream(kafka.url, settings, **more))
         return made[-1]
 
     yield make
     for stream in made:
         stream.close()
+
+
+@pytest.fixture
+def admin(kafka: Cluster) -> Iterator[KafkaAdminClient]:
+    client = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    yield client
+    client.close()
+
+
+def test_a_topic_is_made_with_what_it_keeps_and_who_must_confirm(
+    make_stream: MakeStream, admin: KafkaAdminClient, prefix: str
+) -> None:
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    stream = make_stream(settings={"max_bytes": 64 * 1024**2, "retention_hours": 2})
+    stream.ensure_topic("talk", 4)
+    name = f"{prefix}talk"
+    said = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)], config_filter="all")
+    values = {key: one["value"] for key, one in said["topic"][name].items()}
+    assert values["retention.bytes"] == str(16 * 1024**2)
+    assert values["retention.ms"] == str(2 * 3_600_000)
+    assert values["min.insync.replicas"] == "1"
+    assert values["unclean.leader.election.enable"] == "false"
+    assert values["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_two_processes_may_make_a_topic_at_once(make_stream: MakeStream) -> None:
+    streams = [make_stream() for _ in range(4)]
+    together = threading.Barrier(len(streams))
+    found: list[int] = []
+
+    def make_it(stream: KafkaStream, wanted: int) -> None:
+        together.wait()
+        found.append(stream.ensure_topic("talk", wanted))
+
+    threads = [
+        threading.Thread(target=make_it, args=(stream, 3 + place)) for place, stream in enumerate(streams)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+
+
+def test_a_topic_that_was_made_anew_is_another_log(
+    make_stream: MakeStream, admin: KafkaAdminClient, prefix: str
+) -> None:
+    first = make_stream(topics={MENTIONS: 1}).cluster
+    assert make_stream(topics={MENTIONS: 1}).cluster == first
+    admin.delete_topics([prefix + MENTIONS])
+    anew = make_stream(topics={MENTIONS: 1}).cluster
+    assert anew != first
+    assert len(anew) <= 64
+
+
+def test_what_retention_took_is_a_gap(make_stream: MakeStream, admin: KafkaAdminClient, prefix: str) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    stream.append("talk", [(0, b"a"), (0, b"b"), (0, b"c")], NOW)
+    admin.delete_records({TopicPartition(f"{prefix}talk", 0): 2})
+    consumer = stream.consumer("talk", "readers", "one")
+    settled_on(consumer, {0})
+    consumer.seek(0, 0)
+    polled = consumer.poll(timedelta(seconds=5))
+    (gap,) = polled.gaps
+    assert (gap.partition, gap.wanted, gap.available) == (0, 0, 2)
+    assert not polled.records
+    assert not consumer.poll(timedelta(milliseconds=500)).gaps
+    consumer.seek(0, gap.available)
+    assert [r.value for r in read(consumer, 1)] == [b"c"]
+    consumer.close()
+
+
+def test_trimming_deletes_only_in_a_log_that_is_the_callers_alone(
+    make_stream: MakeStream, kafka: Cluster, prefix: str, admin: KafkaAdminClient
+) -> None:
+    shared = make_stream()
+    shared.ensure_topic("talk", 1)
+    shared.append("talk", [(0, b"a"), (0, b"b")], NOW)
+    shared.trim("talk", {0: 1})
+    assert shared.offsets("talk", -2) == {0: 0}
+    own = open_stream(kafka.url, Path(), prefix=f"{prefix}own-")
+    assert isinstance(own, KafkaStream)
+    own.ensure_topic("talk", 1)
+    own.append("talk", [(0, b"a"), (0, b"b")], NOW)
+    own.trim("talk", {0: 1})
+    assert own.offsets("talk", -2) == {0: 1}
+    own.drop()
+    shared.drop()
+    assert f"{prefix}own-talk" not in admin.list_topics()
+    assert f"{prefix}talk" in admin.list_topics()
+    own.close()
+
+
+def test_appends_are_refused_while_half_of_what_a_partition_keeps_is_unread(make_stream: MakeStream) -> None:
+    read_to: dict[int, int] = {}
+    asked: list[str] = []
+
+    def read_so_far(cluster: str, topic: str) -> dict[int, int]:
+        asked.append(f"{cluster} {topic}")
+        return read_to
+
+    small = {"max_bytes": 2 * 1024**2, "partitions": 1, "compression": "none"}
+    stream = make_stream(settings=small, topics={MENTIONS: 1}, read_so_far=read_so_far)
+    lots = [(0, os.urandom(MAX_RECORD_BYTES)) for _ in range(3)]
+    stream.append(MENTIONS, lots, NOW)
+    assert asked == [f"{stream.cluster} {MENTIONS}"]
+    other = make_stream(settings=small, read_so_far=read_so_far)
+    with pytest.raises(StreamFull, match="half of the 2097152 bytes that partition 0 of mentions may keep"):
+        other.append(MENTIONS, [(0, b"one more")], NOW)
+    with pytest.raises(StreamFull, match="try again"):
+        other.append(MENTIONS, [(0, b"one more")], NOW)
+    read_to[0] = 3
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            other.append(MENTIONS, [(0, b"one more")], NOW)
+            break
+        except StreamFull:
+            time.sleep(0.1)
+    assert stream.end_offsets(MENTIONS) == {0: 4}
+
+
+def test_appends_are_refused_while_something_unread_is_older_than_half_of_what_is_kept(
+    make_stream: MakeStream, admin: KafkaAdminClient, prefix: str
+) -> None:
+    settings = {"message.timestamp.type": "CreateTime", "retention.ms": "7200000"}
+    admin.create_topics(
+        {prefix + MENTIONS: {"num_partitions": 2, "replication_factor": 1, "configs": settings}},
+        wait_for_metadata=True,
+    )
+    now = datetime.now(UTC)  # noqa: F405  # the contract's; Kafka compares with the clocks of its brokers
+    writer = make_stream()
+    writer.append(MENTIONS, [(0, b"lately")], now - timedelta(minutes=40))
+    fresh = make_stream(read_so_far=lambda _cluster, _topic: {})
+    fresh.append(MENTIONS, [(0, b"taken")], now)
+    writer.append(MENTIONS, [(1, b"long ago")], now - timedelta(minutes=80))
+    late = make_stream(read_so_far=lambda _cluster, _topic: {0: 2})
+    with pytest.raises(StreamFull, match="older than half"):
+        late.append(MENTIONS, [(0, b"refused")], now)
+    done = make_stream(read_so_far=lambda _cluster, _topic: {0: 0, 1: 1})
+    done.append(MENTIONS, [(0, b"taken")], now)
+
+
+def test_a_poll_brings_about_as_much_as_it_was_asked_for_and_from_every_partition(
+    make_stream: MakeStream,
+) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 3)
+    for _ in range(4):
+        stream.append("talk", [(p, os.urandom(200_000)) for p in range(3) for _ in range(10)], NOW)
+    consumer = stream.consumer("talk", "readers", "one")
+    settled_on(consumer, {0, 1, 2})
+    for partition in range(3):
+        consumer.seek(partition, 0)
+    seen: set[int] = set()
+    count = polls = 0
+    while count < 120:
+        records = consumer.poll(timedelta(seconds=10), 1_000_000).records
+        assert records
+        assert sum(len(record.value) for record in records) < 10_000_000
+        count += len(records)
+        polls += 1
+        if count < 60:
+            seen |= {record.partition for record in records}
+    assert seen == {0, 1, 2}
+    assert polls > 3
+    consumer.close()
+
+
+def test_a_killed_member_hands_over_and_one_that_slept_past_its_session_has_lost_everything(
+    make_stream: MakeStream, kafka: Cluster, prefix: str
+) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 6)
+    everything = frozenset(range(6))
+    mine = stream.consumer("talk", "readers", "one")
+    with (
+        Apart(kafka.url, prefix, "talk", "readers") as killed,
+        Apart(kafka.url, prefix, "talk", "readers") as asleep,
+    ):
+        wait_until(lambda: len(killed.has()[0]) == 2 and len(asleep.has()[0]) == 2, mine, 30)
+        before = asleep.has()[0]
+        killed.signal(signal.SIGKILL)
+        asleep.signal(signal.SIGSTOP)
+        wait_until(lambda: mine.poll(timedelta(0)).assigned == everything, mine, 15)
+        assert asleep.has()[0] == before
+        asleep.signal(signal.SIGCONT)
+        wait_until(lambda: len(asleep.has()[0]) == 3, mine, 30)
+        assert asleep.has()[1] >= before
+    mine.close()
+
+
+def test_closing_leaves_no_thread_behind_nor_does_a_broker_that_is_not_there(
+    make_stream: MakeStream,
+) -> None:
+    before = set(threading.enumerate())
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    stream.append("talk", [(0, b"x")], NOW)
+    consumer = stream.consumer("talk", "readers", "one")
+    assert len(read(consumer, 1)) == 1
+    assert set(threading.enumerate()) - before
+    consumer.close()
+    stream.close()
+    nowhere = KafkaStream("kafka://127.0.0.1:9", StreamSettings())
+    with pytest.raises(StreamUnavailable, match="no broker of the stream kafka"):
+        nowhere.end_offsets("talk")
+    nowhere.close()
+    assert set(threading.enumerate()) == before
+    with pytest.raises(StreamUnavailable, match="closed"):
+        stream.append("talk", [(0, b"x")], NOW)
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "said"),
+    [
+        ("kafka://", {}, "is not kafka://host:port"),
+        ("kafka://broker", {}, "is not kafka://host:port"),
+        ("kafka://broker:99999", {}, "is not kafka://host:port"),
+        ("kafka://one:9092,,two:9092", {}, "is not kafka://host:port"),
+        ("kafka://me:hush@broker:9092", {}, "stream.sasl_username"),
+        ("kafka://broker:9092", {"topic_prefix": "a b"}, "topic_prefix = 'a b'"),
+        ("kafka://broker:9092", {"security": "SASL_SSL"}, "wants stream.sasl_username"),
+        ("kafka://broker:9092", {"sasl_username": "me"}, "SASL_SSL or SASL_PLAINTEXT uses them"),
+        (
+            "kafka://broker:9092",
+            {"security": "SSL", "tls_ca_file": "/nowhere.pem"},
+            "tls_ca_file = '/nowhere.pem'",
+        ),
+        (
+            "kafka://broker:9092",
+            {"security": "SASL_SSL", "sasl_username": "me", "sasl_password": "hush"},
+            "env:NAME or file:PATH",
+        ),
+    ],
+)
+def test_a_wrong_address_or_setting_is_refused_before_anything_is_reached(
+    url: str, settings: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(WrongInput) as refused:
+        open_stream(url, tmp_path, settings=StreamSettings(**settings))
+    assert said in str(refused.value)
+    assert "hush" not in str(refused.value)
+
+
+def wait_until(said: Callable[[], bool], consumer: Any, within_s: float) -> None:
+    """Poll until it is so."""
+    until = time.monotonic() + within_s
+    while not said():
+        consumer.poll(timedelta(milliseconds=100))
+        assert time.monotonic() < until
+
+
+def settled_on(consumer: Any, partitions: set[int]) -> None:
+    until = time.monotonic() + 15
+    while consumer.poll(timedelta(milliseconds=100)).assigned != partitions:
+        assert time.monotonic() < until
+
+
+class Apart:
+    """`tests/stream/member.py` in a process of its own."""
+
+    def __init__(self, url: str, prefix: str, topic: str, group: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.stream.member", url, prefix, topic, group],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+        )
+        assert self._process.stdout is not None
+        self._out = self._process.stdout.fileno()
+        os.set_blocking(self._out, False)
+        self._said = b""
+
+    def has(self) -> tuple[set[int], set[int]]:
+        """Which partitions it has, and which it ever said that it lost."""
+        with contextlib.suppress(BlockingIOError):
+            while piece := os.read(self._out, 65536):
+                self._said += piece
+        has: set[int] = set()
+        lost: set[int] = set()
+        for line in self._said.splitlines(keepends=True):
+            if line.endswith(b"\n"):
+                said = json.loads(line)
+                has = (has - set(said["lost"])) | set(said["gained"])
+                lost |= set(said["lost"])
+        return has, lost
+
+    def signal(self, what: signal.Signals) -> None:
+        self._process.send_signal(what)
+
+    def __enter__(self) -> Apart:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
