@@ -8,27 +8,30 @@ it is an edit: then it leaves its identity, so that an older version that comes 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
 from processors.contribution import Contribution, TallyDelta, contributions, summed
 from processors.match import Matcher
 from processors.understand import Understander, Understood
 from processors.understand.language import mention_language
-from tocsin.core.clock import minute_start
+from tocsin.core.clock import minute_of, minute_start
 from tocsin.core.mention import Mention, decode_mention, decode_mentions
 from tocsin.core.sketch import sketch, union
 from tocsin.deadletters import record_dead_letter
 from tocsin.store import Store
 from tocsin.store import schema as s
+from tocsin.store.words import words_of
 from tocsin.stream.port import Record
 
 Key = tuple[str, str]
+_MOST_SALTS = 4096
 _CHUNK = 800  # values in one IN list: well under every engine's limit
 
 
@@ -115,11 +118,13 @@ def _read(batch: Batch, records: Sequence[Record], matcher: Matcher, in_sample: 
     for record in records:
         mentions = _decoded(record, batch)
         batch.mentions += len(mentions)
-        for mention, monitors in zip(mentions, matcher.match_many(mentions, mention_language), strict=True):
-            if monitors or mention.edited_at is not None:
-                batch.versions.append(Version(mention, record.partition, monitors))
-            elif in_sample(mention):
-                batch.sampled.append(mention)
+        matched = matcher.hits(mentions, mention_language)
+        edits = [place for place, mention in enumerate(mentions) if mention.edited_at is not None]
+        for place in sorted(matched.keys() | edits):
+            batch.versions.append(Version(mentions[place], record.partition, matched.get(place, ())))
+        for place in in_sample.among(mentions):
+            if place not in matched and mentions[place].edited_at is None:
+                batch.sampled.append(mentions[place])
 
 
 class Writer:
@@ -222,7 +227,8 @@ class _Plan:
         # To become the current version, with the created_at that stays; what it says is None where it matches nothing.
         self.current: list[tuple[Version, datetime, Understood | None]] = []
         self.older: list[Version] = []  # matched versions that are not the current one
-        self.replaced: list[Key] = []  # identities whose stored current version gives way
+        # Identities whose stored current version gives way, and when they were posted.
+        self.replaced: dict[Key, datetime] = {}
         self.contributions: list[Contribution] = []
         by_key: dict[Key, list[Version]] = {}
         for version in fresh:
@@ -241,7 +247,7 @@ class _Plan:
             if known is None:
                 self.new.append(winner)
             else:
-                self.replaced.append(key)
+                self.replaced[key] = created_at
             said = understood[key, winner.rank] if winner.monitors else None
             self.current.append((winner, created_at, said))
             if said is not None:
@@ -267,20 +273,32 @@ def _decoded(record: Record, batch: Batch) -> list[Mention]:
 
 
 class _Sample:
-    """Whether a mention that matches nothing is kept for a while. It is asked about nearly every mention of a firehose."""
+    """Which mentions that match nothing are kept for a while. It is asked about nearly every mention of a firehose."""
 
     def __init__(self, rate: float) -> None:
-        self._below = rate * 2**32
-        self._sources: dict[str, int] = {}
+        self._below = ceil(rate * 2**32)
+        self._salts = _Salts()
 
-    def __call__(self, mention: Mention) -> bool:
-        if self._below <= 0.0:
-            return False
-        salt = self._sources.get(mention.source)
-        if salt is None:
-            salt = self._sources[mention.source] = zlib.crc32(mention.source.encode())
-        # Salted, so that it does not follow the partition, which is a hash of the same two.
-        return zlib.crc32(mention.id.encode("utf-8", "surrogatepass"), salt) < self._below
+    def among(self, mentions: Sequence[Mention]) -> list[int]:
+        """The places of those that are in the sample, whether or not they match."""
+        if self._below <= 0:
+            return []
+        below, salts, crc32 = self._below, self._salts, zlib.crc32
+        return [
+            place
+            for place, mention in enumerate(mentions)
+            if crc32(mention.id.encode("utf-8", "surrogatepass"), salts[mention.source]) < below
+        ]
+
+
+class _Salts(dict[str, int]):
+    """By source what its hashes begin with, so that they do not follow the partition, which is a hash of the same two."""
+
+    def __missing__(self, source: str) -> int:
+        if len(self) > _MOST_SALTS:
+            self.clear()
+        salt = self[source] = zlib.crc32(source.encode("utf-8", "surrogatepass"))
+        return salt
 
 
 def _distinct(versions: Iterable[Version]) -> list[Version]:
@@ -303,12 +321,15 @@ def _known(store: Store, conn: Connection, keys: set[Key]) -> dict[Key, _Known]:
     }
 
 
-def _contributions_of(conn: Connection, keys: Sequence[Key]) -> list[Contribution]:
+def _contributions_of(conn: Connection, keys: Mapping[Key, datetime]) -> list[Contribution]:
     t = s.matches
     found: list[Contribution] = []
     for source, ids in _by_source(keys).items():
         for chunk in _chunks(sorted(ids)):
-            for row in conn.execute(select(t).where(t.c.source == source, t.c.id.in_(chunk))):
+            rows = conn.execute(
+                select(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(keys.values()))
+            )
+            for row in rows:
                 found.append(Contribution(**{**row._mapping, "triggers": tuple(row.triggers)}))
     return found
 
@@ -317,7 +338,10 @@ def _store_mentions(store: Store, conn: Connection, plan: _Plan, rows: _Rows) ->
     demoted = _stored_versions(conn, plan.replaced)
     for source, ids in _by_source(plan.replaced).items():
         for chunk in _chunks(sorted(ids)):
-            conn.execute(delete(s.mentions).where(s.mentions.c.source == source, s.mentions.c.id.in_(chunk)))
+            m = s.mentions
+            conn.execute(
+                delete(m).where(m.c.source == source, m.c.id.in_(chunk), _times_of(plan.replaced.values()))
+            )
     older = demoted + [
         {
             "source": v.mention.source,
@@ -334,7 +358,7 @@ def _store_mentions(store: Store, conn: Connection, plan: _Plan, rows: _Rows) ->
     store.insert_new(conn, s.mentions, rows.mentions)
 
 
-def _stored_versions(conn: Connection, keys: Sequence[Key]) -> list[dict[str, Any]]:
+def _stored_versions(conn: Connection, keys: Mapping[Key, datetime]) -> list[dict[str, Any]]:
     """The stored current versions that give way, as rows of `mention_versions`."""
     m, t, rows = s.mentions, s.seen, []
     for source, ids in _by_source(keys).items():
@@ -344,7 +368,9 @@ def _stored_versions(conn: Connection, keys: Sequence[Key]) -> list[dict[str, An
             )
             rows += [
                 dict(row._mapping)
-                for row in conn.execute(query.where(m.c.source == source, m.c.id.in_(chunk)))
+                for row in conn.execute(
+                    query.where(m.c.source == source, m.c.id.in_(chunk), _times_of(keys.values()))
+                )
             ]
     return rows
 
@@ -368,6 +394,7 @@ def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
                 .where(
                     m.c.source == source,
                     m.c.id == id,
+                    m.c.created_at == prepared.known[source, id].created_at,
                     m.c.hash == hash,
                     or_(column.is_(None), column < value),
                 )
@@ -379,8 +406,20 @@ def _store_matches(store: Store, conn: Connection, plan: _Plan, rows: _Rows) -> 
     t = s.matches
     for source, ids in _by_source(plan.replaced).items():
         for chunk in _chunks(sorted(ids)):
-            conn.execute(delete(t).where(t.c.source == source, t.c.id.in_(chunk)))
+            conn.execute(
+                delete(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(plan.replaced.values()))
+            )
     store.insert_new(conn, t, rows.matches)
+
+
+def _times_of(created: Collection[datetime]) -> ColumnElement[bool]:
+    """In which time mentions lie: without it PostgreSQL looks through every day that it keeps."""
+    return s.mentions.c.created_at.between(min(created), max(created))
+
+
+def _minutes_of(created: Collection[datetime]) -> ColumnElement[bool]:
+    """The same for their matches."""
+    return s.matches.c.minute.between(minute_of(min(created)), minute_of(max(created)))
 
 
 def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, int, int], TallyDelta]) -> None:
@@ -512,6 +551,7 @@ def _mention_row(version: Version, created_at: datetime, understood: Understood)
         "signature": understood.signature,
         "repost": understood.repost,
         "triggers": understood.triggers,
+        "words": words_of(mention.title, mention.text),
     }
 
 

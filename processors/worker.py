@@ -35,10 +35,6 @@ log = structlog.get_logger()
 
 GROUP = "processors"
 POLL = timedelta(milliseconds=200)
-BATCH_BYTES = 2 * 1024 * 1024
-MOST_ROWS = (
-    250  # mentions to be stored after which a transaction ends: people's decisions wait for the same lock
-)
 RETRY = timedelta(seconds=1)
 FAR_BEHIND = 1000  # records waiting from which on it is said
 TRIM_EVERY = timedelta(seconds=30)
@@ -71,7 +67,7 @@ class StreamProcessor:
         self._trimmed_at: datetime | None = None
         self._reporter = Reporter(store, "processors")
         self._totals = Outcome()
-        self._pace = Pace()
+        self._pace = Pace(alone=store.one_writer)
         self._fuse = Fuse()
         self._looked_at: datetime | None = None
         self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
@@ -84,12 +80,17 @@ class StreamProcessor:
 
     def once(self, wait: timedelta = POLL) -> int:
         """One poll and what follows; the number of records that were stored. Raises when stream or store are away."""
-        polled = self.consumer.poll(wait, BATCH_BYTES)
+        polled = self.consumer.poll(wait, self._pace.bytes)
         # What was dropped lies before the records of this poll: of a partition that is read again nothing of it counts.
         counts = self._positions.keys() - {gap.partition for gap in polled.gaps}
         self._settle(polled)
         counts &= self._positions.keys()
-        return self._store_records([r for r in polled.records if r.partition in counts])
+        records = [r for r in polled.records if r.partition in counts]
+        began = time.perf_counter()
+        done = self._store_records(records)
+        took = timedelta(seconds=time.perf_counter() - began)
+        self._pace.note_poll(sum(len(record.value) for record in records), took)
+        return done
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Nothing is lost whatever happens in between: positions move with what was stored."""

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, select
 
-from processors.worker import BATCH_BYTES, StreamProcessor
+from processors.pace import FIRST_BYTES
+from processors.worker import StreamProcessor
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import StoreUnavailable
 from tocsin.core.mention import Mention, encode_mentions
@@ -53,7 +54,7 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
     records = [
         (0, encode_mentions([Mention("shop", f"{n}-{k}", bulk, NOON) for k in range(8)])) for n in range(12)
     ]
-    assert sum(len(value) for _, value in records) > 2 * BATCH_BYTES  # more than two polls bring
+    assert sum(len(value) for _, value in records) > 2 * FIRST_BYTES  # more than two polls bring
     stream.append(MENTIONS, records, NOON)
     processor = StreamProcessor(
         store, stream, Settings.model_validate({"data": tmp_path}), SimulatedClock(NOON)

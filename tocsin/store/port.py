@@ -19,6 +19,7 @@ class Store(Protocol):
     """One database. Thread-safe; every method may raise `StoreUnavailable`, and then nothing was half done."""
 
     url: str
+    one_writer: bool  # every write waits for the others (SQLite), so each must be short; else only those that are `alone`
 
     def read(self) -> AbstractContextManager[Connection]:
         """A consistent snapshot. Short: readers hold none for over five seconds."""

@@ -51,6 +51,8 @@ class PostgresStore:
     `durable` waits for the disk at each commit; without it a crash of the server may lose the last commits, never half of one.
     """
 
+    one_writer = False
+
     def __init__(self, url: str, *, password: str | None = None, durable: bool = True) -> None:
         """Raises `WrongInput` for a URL that cannot be meant, `StoreUnavailable` where the server cannot be used."""
         given = _given(url, password)

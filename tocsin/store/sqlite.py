@@ -15,9 +15,10 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
-from tocsin.store import migrating
+from tocsin.store import migrating, search
 from tocsin.store.bulk import Bulk, Lookup
 from tocsin.store.port import Rows
+from tocsin.store.schema import mentions
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_FOR_LOCK_S = 0.001
@@ -29,6 +30,8 @@ class SqliteStore:
     `durable` asks the disk to confirm each commit, so that an acknowledgement outlives a power cut; without it a commit
     outlives any death of the process but perhaps not that of the machine, and stays consistent either way.
     """
+
+    one_writer = True
 
     def __init__(self, path: Path | str, *, durable: bool = True, check: bool = True) -> None:
         self.path = Path(path)
