@@ -18,6 +18,8 @@ COMMANDS = (
     "up",
     "demo",
     "doctor",
+    "backup",
+    "move",
     "health",
     "replay",
     "export",

@@ -130,9 +130,37 @@ def only_one(folder: Path) -> Iterator[int]:
         os.close(hold)
 
 
-def _held(hold: int) -> bool:
+@contextmanager
+def runs_here(folder: Path) -> Iterator[None]:
+    """Say, as long as the block lasts, that a role runs on this folder. Raises `WrongInput` while it is moved or restored."""
+    with _lock(folder) as lock:
+        if not _held(lock, fcntl.LOCK_SH):
+            raise WrongInput(f"tocsin move or restore is at work on {folder}: wait for it to end")
+        yield
+
+
+@contextmanager
+def nothing_runs(folder: Path) -> Iterator[None]:
+    """Hold the data folder against every role. Raises `WrongInput` while a `tocsin up` or `tocsin run` is on it."""
+    with only_one(folder), _lock(folder) as lock:
+        if not _held(lock):
+            raise WrongInput(f"a tocsin run is at work on {folder}: stop it first")
+        yield
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[int]:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(folder / "run.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _held(hold: int, how: int = fcntl.LOCK_EX) -> bool:
+    try:
+        fcntl.flock(hold, how | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -15,3 +18,21 @@ StoreUrl: TypeAlias = Annotated[str | None, typer.Option("--store", help="The st
 StreamUrl: TypeAlias = Annotated[
     str | None, typer.Option("--stream", help="The stream: sqlite, or kafka://host:port[,host:port].")
 ]
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int], None]]:
+    """What long work on tables calls with a table and its rows so far: one line that changes on a terminal, silence in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda _table, _rows: None
+        return
+
+    def tell(table: str, rows: int) -> None:
+        sys.stderr.write(f"\r\x1b[K{table}: {rows:,}")
+        sys.stderr.flush()
+
+    try:
+        yield tell
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()

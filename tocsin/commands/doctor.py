@@ -1,9 +1,6 @@
-"""`tocsin doctor` and `tocsin backup`."""
+"""`tocsin doctor`."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -11,7 +8,7 @@ from tocsin.commands.common import Config, Data, StoreUrl, StreamUrl
 
 
 def register(app: typer.Typer) -> None:
-    """Add `doctor` and `backup`."""
+    """Add `doctor`."""
 
     @app.command(epilog="Example: tocsin doctor")
     def doctor(
@@ -28,17 +25,3 @@ def register(app: typer.Typer) -> None:
             bad = bad or one.needs_a_person
         if bad:
             raise typer.Exit(1)
-
-    @app.command(epilog="Example: tocsin backup tocsin-monday.db")
-    def backup(
-        file: Annotated[Path, typer.Argument(help="A new file.")],
-        config: Config = None,
-        data: Data = None,
-        store: StoreUrl = None,
-    ) -> None:
-        """Copy the store into a new file, consistently, while everything runs. It holds everything: keep it safe."""
-        from tocsin.wiring import open_runtime
-
-        with open_runtime(config, data, store) as runtime:
-            runtime.store.backup(str(file))
-        typer.echo(f"backed up to {file}", err=True)

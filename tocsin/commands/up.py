@@ -37,11 +37,15 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Run one role (or several in one process) until Ctrl-C."""
         import threading
+        from contextlib import nullcontext
 
         from tocsin.logs import set_up
-        from tocsin.roles import run_roles
+        from tocsin.roles import run_roles, runs_here
         from tocsin.wiring import open_runtime
 
         with open_runtime(config, data, store, stream) as runtime:
-            set_up(runtime.settings.log_level)
-            run_roles(runtime, roles, threading.Event(), parent)
+            settings = runtime.settings
+            set_up(settings.log_level)
+            embedded = "sqlite" in (settings.store.url, settings.stream.url)
+            with runs_here(settings.data) if embedded else nullcontext():
+                run_roles(runtime, roles, threading.Event(), parent)

@@ -1,0 +1,287 @@
+"""Backup and restore, as an operator does it: while it runs, on either engine, and nothing goes out before somebody said so."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from processors.worker import StreamProcessor
+from tests.alerts.scene import Scene
+from tests.engines.postgres import Postgres
+from tocsin import backup
+from tocsin.carry import carry, finish, prepare
+from tocsin.core.errors import WrongInput
+from tocsin.core.mention import Mention, encode_mentions
+from tocsin.export import KINDS, export
+from tocsin.store import Store, holds, offsets, open_store
+from tocsin.store import schema as s
+from tocsin.stream.port import MENTIONS
+from tocsin.wiring import Runtime, open_runtime
+
+ESCALATE: dict[str, Any] = {"negative_over": True, "networks": 2, "networks_heard": 2}
+
+
+def tocsin(*args: str | Path, status: int = 0) -> subprocess.CompletedProcess[bytes]:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tocsin", *map(str, args)], capture_output=True, env=inherited, timeout=90
+    )
+    assert done.returncode == status, done.stderr.decode()[-2000:]
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A data folder in which an alert has a page waiting, somebody is signed in, and mentions are on the stream."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    scene = Scene(folder)
+    scene.over(**ESCALATE)
+    with scene.write() as conn:
+        session = {
+            "token_hash": "h",
+            "person_id": "ada",
+            "csrf": "c",
+            "created_at": scene.now,
+            "expires_at": scene.now + timedelta(days=900),
+        }
+        conn.execute(insert(s.sessions).values(**session))
+    scene.store.close()
+    with running(folder) as runtime:
+        append(runtime, 0, 5)
+    return folder
+
+
+def running(folder: Path, store: str = "sqlite") -> Any:
+    return open_runtime(data=folder, store=store, stream="sqlite")
+
+
+def append(runtime: Runtime, begin: int, end: int) -> None:
+    """One record a mention, all on partition 0."""
+    now = runtime.clock.now()
+    values = [encode_mentions([Mention("forum", str(n), "Lumo ketel lekt", now)]) for n in range(begin, end)]
+    runtime.stream.append(MENTIONS, [(0, value) for value in values], now)
+
+
+def process(runtime: Runtime) -> None:
+    worker = StreamProcessor(runtime.store, runtime.stream, runtime.settings, runtime.clock)
+    for _ in range(3):
+        worker.once(timedelta(0))
+    worker.close()
+
+
+def exports(store: Store) -> dict[str, bytes]:
+    with store.read() as conn:
+        return {kind: b"".join(export(conn, kind)) for kind in KINDS if kind != "audit"}
+
+
+def exported(folder: Path, url: str = "sqlite") -> dict[str, bytes]:
+    with running(folder, url) as runtime:
+        return exports(runtime.store)
+
+
+def gaps(runtime: Runtime) -> list[tuple[int, int]]:
+    with runtime.store.read() as conn:
+        return [(row.from_offset, row.to_offset) for row in conn.execute(select(s.gaps))]
+
+
+def test_a_backup_is_restored_into_an_empty_folder_and_its_outbox_is_held(
+    folder: Path, tmp_path: Path
+) -> None:
+    file, restored = tmp_path / "monday.db", tmp_path / "restored"
+    tocsin("backup", file, "--data", folder)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "monday.db"]
+    before = file.read_bytes()
+    said = tocsin("restore", file, "--data", restored).stderr.decode()
+    assert "no notice leaves (1 wait)" in said
+    assert file.read_bytes() == before
+    assert exported(restored) == exported(folder)
+    with running(restored) as runtime, runtime.store.read() as conn:
+        assert holds.held(conn) is not None
+        assert conn.execute(select(s.sessions.c.revoked_at)).scalar_one() is not None
+    looked = tocsin("doctor", "--data", restored, status=1).stdout.decode()
+    assert "no notice leaves since" in looked
+    assert "tocsin notify release" in looked
+    assert b"released: 1 notices wait" in tocsin("notify", "release", "--data", restored).stdout
+    assert b"not held" in tocsin("notify", "release", "--data", restored, status=1).stderr
+
+
+def test_what_was_handed_over_and_is_on_no_stream_any_more_is_a_gap(folder: Path, tmp_path: Path) -> None:
+    with running(folder) as runtime:
+        process(runtime)
+        append(runtime, 5, 12)
+    tocsin("backup", tmp_path / "b.db", "--data", folder)
+    said = tocsin("restore", tmp_path / "b.db", "--data", tmp_path / "new").stderr.decode()
+    assert "7 records had been handed over" in said
+    with running(tmp_path / "new") as runtime:
+        assert gaps(runtime) == [(5, 12)]
+    assert b"7 records were gone" in tocsin("doctor", "--data", tmp_path / "new", status=1).stdout
+
+
+def test_on_the_same_stream_reading_goes_on_where_the_backup_stood(folder: Path, tmp_path: Path) -> None:
+    with running(folder) as runtime:
+        process(runtime)
+        tocsin("backup", tmp_path / "b.db", "--data", folder)
+        append(runtime, 5, 12)
+        process(runtime)
+        wanted = exports(runtime.store)
+    said = tocsin("restore", tmp_path / "b.db", "--data", folder, "--replace").stderr.decode()
+    assert "what was there before is kept as" in said
+    with running(folder) as runtime:
+        process(runtime)
+        assert exports(runtime.store) == wanted
+        assert gaps(runtime) == []
+
+
+def test_a_stream_that_was_trimmed_beyond_the_backup_is_a_gap_and_no_crash(
+    folder: Path, tmp_path: Path
+) -> None:
+    with running(folder) as runtime:
+        process(runtime)
+        tocsin("backup", tmp_path / "b.db", "--data", folder)
+        append(runtime, 5, 12)
+        process(runtime)
+        runtime.stream.trim(MENTIONS, {0: 9})
+    tocsin("restore", tmp_path / "b.db", "--data", folder, "--replace")
+    with running(folder) as runtime:
+        process(runtime)
+        process(runtime)
+        assert gaps(runtime) == [(5, 9)]
+        with runtime.store.read() as conn:
+            assert offsets.stored(conn, runtime.stream.cluster, MENTIONS)[0] == 12
+
+
+def test_a_stream_that_ends_before_the_backup_is_a_gap_and_what_comes_is_read(
+    folder: Path, tmp_path: Path
+) -> None:
+    with running(folder) as runtime:
+        process(runtime)
+    old_stream = (folder / "stream.db").read_bytes()  # closed: nothing of it stands elsewhere
+    with running(folder) as runtime:
+        append(runtime, 5, 12)
+        process(runtime)
+        tocsin("backup", tmp_path / "b.db", "--data", folder)
+    (folder / "stream.db").write_bytes(old_stream)
+    tocsin("restore", tmp_path / "b.db", "--data", folder, "--replace")
+    with running(folder) as runtime:
+        process(runtime)
+        append(runtime, 20, 23)
+        process(runtime)
+        assert gaps(runtime) == [(12, 5)]
+        with runtime.store.read() as conn:
+            ids = conn.execute(select(s.seen.c.id)).scalars().all()
+    assert {"20", "21", "22"} <= set(ids)
+
+
+def test_one_file_for_both_engines(folder: Path, tmp_path: Path, postgres: Postgres) -> None:
+    url = postgres.database()
+    tocsin("backup", tmp_path / "a.db", "--data", folder)
+    tocsin("restore", tmp_path / "a.db", "--data", tmp_path / "elsewhere", "--store", url)
+    assert exported(tmp_path / "elsewhere", url) == exported(folder)
+    with running(tmp_path / "elsewhere", url) as runtime, runtime.store.read() as conn:
+        assert holds.held(conn) is not None
+    tocsin("backup", tmp_path / "b.db", "--data", tmp_path / "elsewhere", "--store", url)
+    assert stat.S_IMODE((tmp_path / "b.db").stat().st_mode) == 0o600
+    tocsin("restore", tmp_path / "b.db", "--data", tmp_path / "back")
+    assert exported(tmp_path / "back") == exported(folder)
+    again = tocsin("restore", tmp_path / "a.db", "--data", tmp_path / "elsewhere", "--store", url, status=2)
+    assert b"is not empty" in again.stderr
+    assert url.split(":")[2].split("@")[0].encode() not in again.stderr  # the password
+
+
+def test_a_backup_of_the_real_engine_is_of_one_moment(
+    folder: Path, tmp_path: Path, postgres: Postgres
+) -> None:
+    real = open_store(postgres.database(), tmp_path, durable=False)
+    with running(folder) as runtime:
+        prepare(real, "a test")
+        with runtime.store.read() as conn:
+            carry(conn, real)
+        finish(real)
+        before = exports(real)
+        wrote: list[str] = []
+
+        def meanwhile(table: str, _rows: int) -> None:
+            if not wrote:
+                wrote.append(table)
+                with real.write() as conn:
+                    conn.execute(s.notices.update().values(subject="later"))
+
+        backup.make_backup(Runtime(runtime.loaded, real, runtime.clock), tmp_path / "moment.db", meanwhile)
+    assert wrote
+    assert exports(real) != before
+    real.close()
+    tocsin("restore", tmp_path / "moment.db", "--data", tmp_path / "back")
+    assert exported(tmp_path / "back") == before
+
+
+@pytest.fixture
+def backed_up(folder: Path, tmp_path: Path) -> Iterator[Path]:
+    with running(folder) as runtime:
+        backup.make_backup(runtime, tmp_path / "b.db")
+    yield tmp_path / "b.db"
+
+
+def test_what_is_no_backup_is_refused_in_one_line_and_nothing_changes(
+    backed_up: Path, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "poem").write_text("this is no database, it is a poem of some length " * 40)
+    with sqlite3.connect(tmp_path / "other.db") as db:
+        db.execute("CREATE TABLE x (y)")
+    db.close()
+    data = bytearray(backed_up.read_bytes())
+    data[20_000:30_000] = b"\xff" * 10_000
+    (tmp_path / "damaged.db").write_bytes(data)
+    before = exported(folder)
+    for name in ("poem", "other.db", "damaged.db", "missing.db"):
+        said = tocsin("restore", tmp_path / name, "--data", folder, "--replace", status=2).stderr
+        assert said.count(b"\n") == 1, said
+    assert b"not empty" in tocsin("restore", backed_up, "--data", folder, status=2).stderr
+    assert exported(folder) == before
+    assert [path.name for path in folder.glob("store.before*")] == []
+    assert b"there already" in tocsin("backup", backed_up, "--data", folder, status=2).stderr
+    assert b"no folder" in tocsin("backup", tmp_path / "no" / "b.db", "--data", folder, status=2).stderr
+
+
+def test_half_a_copy_is_no_backup(backed_up: Path, folder: Path) -> None:
+    with sqlite3.connect(backed_up) as db:
+        db.execute("INSERT INTO meta VALUES ('filling', 'x')")
+    db.close()
+    with running(folder) as runtime, pytest.raises(WrongInput, match="half a copy"):
+        backup.restore(runtime, backed_up, runtime.clock.now())
+
+
+def test_nothing_is_restored_onto_what_runs(backed_up: Path, folder: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tocsin", "run", "auditor", "--data", str(folder)],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while not (folder / "run.lock").exists():
+            assert process.poll() is None
+        refused = b""
+        while b"tocsin run is at work" not in refused:  # the file is there a moment before its lock
+            assert process.poll() is None
+            done = subprocess.run(
+                [sys.executable, "-m", "tocsin", "restore", backed_up, "--data", folder, "--replace"],
+                capture_output=True,
+            )
+            refused = done.stderr
+            assert done.returncode == 2
+    finally:
+        process.terminate()
+        process.wait()
+    about = json.loads(tocsin("export", "audit", "--data", folder).stdout.splitlines()[-1])
+    assert about["action"] != "store.restored"

@@ -1,0 +1,99 @@
+"""`tocsin move`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tocsin.commands.common import Config, Data
+
+EXAMPLE = "Example: tocsin move --to-store postgresql://tocsin@db.example/tocsin --to-stream kafka://kafka.example:9092"
+
+
+def register(app: typer.Typer) -> None:
+    """Add `move`."""
+
+    @app.command(epilog=EXAMPLE)
+    def move(
+        to_store: Annotated[
+            str | None,
+            typer.Option(
+                "--to-store",
+                help="postgresql://user@host:port/database, empty; default: store.url of --config.",
+            ),
+        ] = None,
+        to_stream: Annotated[
+            str | None,
+            typer.Option(
+                "--to-stream", help="kafka://host:port; default: stream.url of --config. sqlite: it stays."
+            ),
+        ] = None,
+        undo: Annotated[
+            bool, typer.Option("--undo", help="Take back that this folder has moved: it may be run on again.")
+        ] = False,
+        data: Data = None,
+        config: Config = None,
+    ) -> None:
+        """Carry the embedded installation of a data folder to PostgreSQL and Apache Kafka, and verify it by export.
+
+        Nothing may run on it meanwhile, and nothing of it is deleted. Passwords come from the settings (store.password,
+        stream.sasl_password). Interrupted, run it again. Exit 1 where the new store is not equal: then it cannot be used.
+        """
+        import getpass
+
+        from tocsin import moving
+        from tocsin.commands.common import progress
+        from tocsin.core.errors import WrongInput
+        from tocsin.roles import nothing_runs
+        from tocsin.settings import load
+        from tocsin.store.sqlite import SqliteStore
+        from tocsin.stream.sqlite import SqliteStream
+        from tocsin.wiring import open_runtime
+
+        settings = load(
+            config, overrides={"data": data, "store.url": to_store, "stream.url": to_stream}
+        ).settings
+        store_path, stream_path = moving.needs(settings.data)
+        with nothing_runs(settings.data):
+            old = SqliteStore(store_path)
+            try:
+                old.migrate()
+                if undo:
+                    if not moving.undo(old):
+                        raise WrongInput(f"{settings.data} has not moved: there is nothing to take back")
+                    typer.echo(
+                        f"{settings.data} may be run on again; what it was moved to must not", err=True
+                    )
+                    return
+                if settings.store.url == "sqlite":
+                    raise WrongInput("say where to: --to-store postgresql://user@host:port/database")
+                stays = settings.stream.url == "sqlite"
+                stream = None if stays or stream_path is None else SqliteStream(stream_path)
+                try:
+                    with open_runtime(config, data, to_store, to_stream) as runtime, progress() as told:
+                        new_stream = None if stays else runtime.stream
+                        where = (
+                            runtime.store.url
+                            if new_stream is None
+                            else f"{runtime.store.url}, {new_stream.url}"
+                        )
+                        moving.move(
+                            old,
+                            runtime.store,
+                            stream,
+                            new_stream,
+                            now=runtime.clock.now(),
+                            where=where,
+                            who=f"{getpass.getuser()} (command line)",
+                            say=typer.echo,
+                            told=told,
+                        )
+                finally:
+                    if stream is not None:
+                        stream.close()
+            finally:
+                old.close()
+        typer.echo(f"moved to {where}; nothing was deleted in {settings.data}", err=True)
+        if stays:
+            typer.echo(f"the stream stays in {settings.data}: go on with the same --data", err=True)
