@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -72,7 +73,8 @@ def replay_files(
                 config, folder, store_url, stream_url, clock=SimulatedClock(EPOCH), durable=not embedded
             )
         )
-        patience(lambda: _claim(runtime.store, files, monitors, document))
+        log = patience(lambda: _claim(runtime.store, files, monitors, document))
+        runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}replay-{log}."
         reader = _Reader(runtime.store, files, source, zone, patience)
         mentions = reader.mentions()
         first = next(mentions, None)
@@ -84,6 +86,8 @@ def replay_files(
         shown = _Printer(runtime, out, as_json, patience)
         player.play(_chained(first, mentions), shown.progress)
         shown.finish(player.totals)
+        player.close()
+        patience(runtime.stream.drop)
         return reader.bad
 
 
@@ -179,8 +183,10 @@ def _as_json(at: datetime, alert: dict[str, Any]) -> str:
     return msgspec.json.encode({"at": iso(at)} | {key: alert[key] for key in kept}).decode()
 
 
-def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> None:
-    """Make the store this replay's own, or find that it is; the definitions are applied once."""
+def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> str:
+    """Make the store this replay's own, or find that it is; the definitions are applied once. Returns the name of its own log:
+    on brokers that others use too, a replay must never meet their mentions.
+    """
     digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic"))
     for path in files:
         digest.update(f"\x00{path.name}\x00{path.stat().st_size}".encode())
@@ -190,10 +196,12 @@ def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mappin
         if present is None:
             apply(conn, plan(conn, document), EPOCH, "replay")
             mode.put(conn, "replay", digest.hexdigest())
+            mode.put(conn, "replay-log", uuid.uuid4().hex[:12])
         elif present != digest.hexdigest():
             raise WrongInput(
-                f"this folder holds a replay of other files or other monitors than {monitors}: name another --data"
+                f"this store holds a replay of other files or other monitors than {monitors}: name another --data or --store"
             )
+        return mode.get(conn, "replay-log") or "0"  # a replay of before it had one
 
 
 def _zone(tz: str) -> str:

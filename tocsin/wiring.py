@@ -22,6 +22,8 @@ class Runtime:
         self.loaded = loaded
         self.store = store
         self.clock = clock
+        self.own_prefix: str | None = None
+        """Before the names of topics of a stream that is this process's alone (a replay's); set before the stream is used."""
         self._durable = durable
         self._stream: Stream | None = None
         self._lock = threading.Lock()
@@ -44,6 +46,7 @@ class Runtime:
                     durable=self._durable,
                     max_bytes=settings.max_bytes,
                     settings=settings,
+                    prefix=self.own_prefix,
                     topics={MENTIONS: settings.partitions, SIGNALS: 1, ALERT_EVENTS: 1},
                     read_so_far=self._read_so_far,
                 )
