@@ -18,7 +18,7 @@ from tests.engines import EnginesUnavailable, free_port
 from tests.engines.guard import GUARD
 from tests.engines.jars import kafka_class_path
 
-START_WITHIN_S = 90.0
+START_WITHIN_S = 180.0
 HEAP = "-Xmx512m"
 
 
@@ -190,7 +190,7 @@ def _format(broker: Broker, class_path: str, cluster: str) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=START_WITHIN_S,
         cwd=broker.folder,
     )
     if done.returncode:

