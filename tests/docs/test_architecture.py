@@ -103,9 +103,3 @@ def test_the_plugin_door_that_the_page_calls_missing_is_missing() -> None:
     missing = text(PAGE).split("## What is missing")[1]
     assert "`tocsin.plugin`" in missing
     assert "tocsin/plugin.py" not in files()
-    assert "Migrations" in missing
-    assert not any(
-        re.search(r"^\s*(import|from) alembic\b", text(name), re.M)
-        for name in files()
-        if name.endswith(".py")
-    )

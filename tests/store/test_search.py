@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, insert, select, update
 
 from tests.engines.postgres import Postgres
 from tocsin.core.errors import WrongInput
 from tocsin.store import Store, open_store
 from tocsin.store import schema as s
-from tocsin.store.search import Phrase, index_missing, matching, parse_search
+from tocsin.store.search import Phrase, index_due, index_missing, matching, parse_search
 from tocsin.store.words import GAP, MOST_WORDS, cut, words_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -265,6 +265,7 @@ def test_an_edit_a_deletion_and_new_figures_keep_the_index_true(store: Store) ->
     assert found(store, "second", "edits") == {"1"}
     with store.write() as conn:
         conn.execute(update(m).where(mine, m.c.id == "2").values(words="third one"))
+        index_due(conn)
         conn.execute(delete(m).where(mine, m.c.id == "1"))
     assert found(store, "second", "edits") == found(store, "first", "edits") == set()
     assert found(store, "third", "edits") == {"2"}
@@ -292,4 +293,24 @@ def test_sqlites_index_survives_a_vacuum_and_finds_itself_whole(tmp_path: Path) 
         plain.execute("VACUUM")
         plain.execute("INSERT INTO mention_words (mention_words, rank) VALUES ('integrity-check', 1)")
     assert [found(store, f"word{n}") for n in (0, 1, 49)] == [set(), {"1"}, {"49"}]
+    store.close()
+
+
+def test_rows_that_another_tool_inserts_are_indexed_and_deleted_like_ours(tmp_path: Path) -> None:
+    store = open_store("sqlite", tmp_path)
+    with store.write() as conn:
+        conn.execute(insert(s.mentions), [row(str(n), f"word{n} all") for n in range(3)])
+        conn.execute(delete(s.mentions).where(s.mentions.c.id == "0"))
+        conn.execute(update(s.mentions).where(s.mentions.c.id == "1").values(words="changed all"))
+        index_missing(conn)
+        conn.execute(delete(s.mentions).where(s.mentions.c.id == "2"))
+    assert [found(store, typed) for typed in ("all", "changed", "word0", "word1", "word2")] == [
+        {"1"},
+        {"1"},
+        set(),
+        set(),
+        set(),
+    ]
+    with store.write() as conn:
+        conn.exec_driver_sql("INSERT INTO mention_words (mention_words, rank) VALUES ('integrity-check', 1)")
     store.close()

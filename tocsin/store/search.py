@@ -74,6 +74,13 @@ def matching(dialect: str, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
     return literal_column("mentions.rowid").in_(found)
 
 
+def index_due(conn: Connection) -> None:
+    """Index what was inserted since: on SQLite by many rows at once, in the transaction that inserted them."""
+    if conn.dialect.name == "sqlite":
+        for statement in _INDEX_DUE:
+            conn.exec_driver_sql(statement)
+
+
 def index_missing(conn: Connection, limit: int = PIECE) -> int:
     """Give words to up to `limit` mentions that have none, because older code stored them; returns to how many."""
     m = s.mentions
@@ -93,9 +100,15 @@ def index_missing(conn: Connection, limit: int = PIECE) -> int:
                 for row in rows
             ],
         )
+    index_due(conn)
     return len(rows)
 
 
+_INDEX_DUE: Final = (
+    "INSERT INTO mention_words (rowid, words)"
+    " SELECT m.rowid, m.words FROM mention_words_due d JOIN mentions m ON m.rowid = d.id ORDER BY d.id",
+    "DELETE FROM mention_words_due",
+)
 _NO_WORDS: Final[ColumnElement[Any]] = literal_column("words IS NULL")  # as the index says it
 
 

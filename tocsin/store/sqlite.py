@@ -83,9 +83,12 @@ class SqliteStore:
     def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
         if not rows:
             return 0
-        return self._many(
+        new = self._many(
             conn, ("new", table.name), table, rows, lambda: insert(table).on_conflict_do_nothing()
         )
+        if table is mentions and "words" in rows[0]:
+            search.index_due(conn)
+        return new
 
     def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
         if not rows:

@@ -13,6 +13,7 @@ from tocsin.core.errors import OutcomeUnknown, StoreUnavailable
 
 ADVICE: Final = {
     "08": "the connection was lost",
+    "23514": "the day that a row belongs to was dropped meanwhile; try again",  # our tables have no other checks
     "25006": "it takes no writes: is it a standby?",
     "25P03": "a transaction was left open for too long",
     "28": "check the role and its password (store.url, store.password)",

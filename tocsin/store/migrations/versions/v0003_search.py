@@ -18,16 +18,24 @@ SQLITE = (
     # Our words are cut already: `ascii` takes whatever is not ASCII for letters. The words themselves stay in `mentions`.
     "CREATE VIRTUAL TABLE mention_words USING fts5(words, content='mentions', content_rowid='rowid', columnsize=0,"
     " tokenize=\"ascii tokenchars '#@|$'\")",
+    # What is inserted is only noted, and indexed by many rows at once: row by row FTS5 takes three times as long.
+    "CREATE TABLE mention_words_due (id INTEGER PRIMARY KEY)",
     "CREATE TRIGGER mention_words_in AFTER INSERT ON mentions WHEN new.words IS NOT NULL BEGIN"
-    " INSERT INTO mention_words (rowid, words) VALUES (new.rowid, new.words); END",
+    " INSERT INTO mention_words_due (id) VALUES (new.rowid); END",
     "CREATE TRIGGER mention_words_out AFTER DELETE ON mentions WHEN old.words IS NOT NULL BEGIN"
-    " INSERT INTO mention_words (mention_words, rowid, words) VALUES ('delete', old.rowid, old.words); END",
+    " INSERT INTO mention_words (mention_words, rowid, words) SELECT 'delete', old.rowid, old.words"
+    " WHERE NOT EXISTS (SELECT 1 FROM mention_words_due WHERE id = old.rowid);"
+    " DELETE FROM mention_words_due WHERE id = old.rowid; END",
     "CREATE TRIGGER mention_words_changed AFTER UPDATE OF words ON mentions BEGIN"
-    " INSERT INTO mention_words (mention_words, rowid, words)"
-    " SELECT 'delete', old.rowid, old.words WHERE old.words IS NOT NULL;"
-    " INSERT INTO mention_words (rowid, words) SELECT new.rowid, new.words WHERE new.words IS NOT NULL; END",
+    " INSERT INTO mention_words (mention_words, rowid, words) SELECT 'delete', old.rowid, old.words"
+    " WHERE old.words IS NOT NULL AND NOT EXISTS (SELECT 1 FROM mention_words_due WHERE id = old.rowid);"
+    " DELETE FROM mention_words_due WHERE id = old.rowid;"
+    " INSERT INTO mention_words_due (id) SELECT new.rowid WHERE new.words IS NOT NULL; END",
 )
-POSTGRESQL = ("CREATE INDEX mentions_by_words ON mentions USING gin ((words::tsvector))",)
+# New entries wait in a list and go in together: a short list, because whoever fills it up waits, and every search reads it.
+POSTGRESQL = (
+    "CREATE INDEX mentions_by_words ON mentions USING gin ((words::tsvector)) WITH (gin_pending_list_limit = 1024)",
+)
 
 
 def upgrade() -> None:
