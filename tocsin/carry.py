@@ -52,7 +52,7 @@ def prepare(target: Store, where_from: str) -> None:
             full = next(_filled(conn), None)
             if full is not None:
                 raise WrongInput(
-                    f"the store {target.url} is not empty (its table {full} has rows): name an empty one"
+                    f"the store {target.url.partition('?')[0]} is not empty (its table {full} has rows): name an empty one"
                 )
         mode.put(conn, mode.FILLING, where_from)
     if left is not None:

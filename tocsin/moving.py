@@ -227,6 +227,6 @@ def open_new_stream(settings: Settings, partitions: int) -> Stream:
 
 
 def shown(store_url: str, stream: Stream | None) -> str:
-    """Where everything went, for people: without names or passwords."""
+    """Where everything went, for people: without accounts, passwords and options."""
     urls = [store_url] if stream is None else [store_url, stream.url]
-    return ", ".join(re.sub(r"//[^/@]*@", "//", url) for url in urls)
+    return ", ".join(re.sub(r"//[^/@]*@", "//", url.partition("?")[0]) for url in urls)

@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
         stream.sasl_password). Interrupted, run it again. Exit 1 where the new store is not equal: then it cannot be used.
         """
         import getpass
+        from contextlib import ExitStack, closing
 
         from tocsin import moving
         from tocsin.commands.common import progress
@@ -55,45 +56,38 @@ def register(app: typer.Typer) -> None:
             config, overrides={"data": data, "store.url": to_store, "stream.url": to_stream}
         ).settings
         store_path, stream_path = moving.needs(settings.data)
-        with nothing_runs(settings.data):
-            old = SqliteStore(store_path)
-            try:
-                old.migrate()
-                if undo:
-                    if not moving.undo(old):
-                        raise WrongInput(f"{settings.data} has not moved: there is nothing to take back")
-                    typer.echo(
-                        f"{settings.data} may be run on again; what it was moved to must not", err=True
-                    )
-                    return
-                if settings.store.url == "sqlite":
-                    raise WrongInput("say where to: --to-store postgresql://user@host:port/database")
-                stays = settings.stream.url == "sqlite"
-                stream = None if stays or stream_path is None else SqliteStream(stream_path)
-                try:
-                    with open_runtime(config, data, to_store, to_stream) as runtime, progress() as told:
-                        new_stream = None if stays else runtime.stream
-                        where = (
-                            runtime.store.url
-                            if new_stream is None
-                            else f"{runtime.store.url}, {new_stream.url}"
-                        )
-                        moving.move(
-                            old,
-                            runtime.store,
-                            stream,
-                            new_stream,
-                            now=runtime.clock.now(),
-                            where=where,
-                            who=f"{getpass.getuser()} (command line)",
-                            say=typer.echo,
-                            told=told,
-                        )
-                finally:
-                    if stream is not None:
-                        stream.close()
-            finally:
-                old.close()
+        with ExitStack() as stack:
+            stack.enter_context(nothing_runs(settings.data))
+            old = stack.enter_context(closing(SqliteStore(store_path)))
+            old.migrate()
+            if undo:
+                if not moving.undo(old):
+                    raise WrongInput(f"{settings.data} has not moved: there is nothing to take back")
+                typer.echo(f"{settings.data} may be run on again; what it was moved to must not", err=True)
+                return
+            if settings.store.url == "sqlite":
+                raise WrongInput("say where to: --to-store postgresql://user@host:port/database")
+            stays = settings.stream.url == "sqlite"
+            stream = None
+            if not stays and stream_path is not None:
+                stream = stack.enter_context(closing(SqliteStream(stream_path)))
+            partitions = moving.partitions(stream, settings.stream.partitions)
+            runtime = stack.enter_context(open_runtime(config, data, to_store))
+            new_stream = None
+            if not stays:
+                new_stream = stack.enter_context(closing(moving.open_new_stream(settings, partitions)))
+            where = moving.shown(runtime.store.url, new_stream)
+            moving.move(
+                old,
+                runtime.store,
+                stream,
+                new_stream,
+                now=runtime.clock.now(),
+                where=where,
+                who=f"{getpass.getuser()} (command line)",
+                say=typer.echo,
+                told=stack.enter_context(progress()),
+            )
         typer.echo(f"moved to {where}; nothing was deleted in {settings.data}", err=True)
         if stays:
             typer.echo(f"the stream stays in {settings.data}: go on with the same --data", err=True)
