@@ -6,10 +6,10 @@ import argparse
 import sys
 import time
 
-from benchmarks import acknowledge, line, memory
+from benchmarks import acknowledge, line, memory, understanding
 from benchmarks.table import machine
 
-BENCHMARKS = {one.NAME: one for one in (line, acknowledge, memory)}
+BENCHMARKS = {one.NAME: one for one in (line, acknowledge, memory, understanding)}
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import acknowledge, child, line, memory, naive
+from benchmarks import acknowledge, child, line, memory, naive, understanding
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.load import made_up, write_file
 from benchmarks.table import Table, machine
@@ -55,6 +55,20 @@ def test_memory_is_sampled_along_a_replay_and_of_a_file_out_of_order() -> None:
     stored = re.search(r"([\d,]+) stored \(from the generator: ([\d,]+)\)", str(table))
     assert stored is not None
     assert stored[1] == stored[2] != "0"
+
+
+def test_understanding_is_measured_by_part_and_kind_beside_the_plain_libraries() -> None:
+    table = understanding.run(mentions=40)
+    assert [row[0] for row in table.rows][:6] == [
+        "four languages",
+        "English",
+        "Turkish",
+        "Dutch",
+        "Romanian",
+        "dressed",
+    ]
+    assert all(float(cell) > 0 for row in table.rows for cell in row[1:])
+    assert len({len(row) for row in table.rows}) == 1
 
 
 def test_a_child_that_fails_is_no_figure() -> None:

@@ -19,7 +19,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Mention
@@ -56,7 +56,6 @@ _PRIOR = dict.fromkeys(_COMMON, 1.0) | dict.fromkeys(_FIRST_CLASS, 2.0)
 _PRIOR_REST = 0.08
 
 _HANDLES_AND_LINKS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|[@＠][\w.]+|&\w{2,6};")
-_OTHERS = "others"
 _ASK_THE_MODEL = "?"
 """In place of a word that is no word of our languages."""
 _OUR_LETTERS = frozenset(
@@ -191,8 +190,8 @@ class _Said(dict[str, str | None]):
     Worked out when first met. Bounded: emptied when full, which changes no answer.
     """
 
-    def __init__(self, function_words: Collection[str], others: Collection[str]) -> None:
-        self._function_words = function_words
+    def __init__(self, telling: Collection[str | None], others: Collection[str]) -> None:
+        self._telling = telling
         self._others = others
 
     def __missing__(self, token: str) -> str | None:
@@ -201,7 +200,7 @@ class _Said(dict[str, str | None]):
             word = None  # a handle or a link says nothing
         elif word in self._others or any(sign.isalpha() and sign not in _OUR_LETTERS for sign in token):
             word = _ASK_THE_MODEL
-        elif word not in self._function_words:
+        elif word not in self._telling:
             word = None if token.isascii() else next(filter(token.lower().__contains__, _TELLING), None)
         if len(token) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
@@ -253,31 +252,41 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
     return best, min(1.0, scores[best] / sum(scores[code] for code in sorted(scores)))
 
 
+class _Written:
+    """What function_words.toml says."""
+
+    def __init__(self, written: dict[str, Any]) -> None:
+        self.others = frozenset(written.pop("others").split())
+        self.settling = {language: words.split() for language, words in written.pop("settling").items()}
+        self.words: dict[str, list[str]] = {language: words.split() for language, words in written.items()}
+
+
 @cache
-def _written() -> dict[str, list[str]]:
-    """What function_words.toml says: language -> its words, and `others`."""
+def _written() -> _Written:
     path = Path(__file__).with_name("function_words.toml")
-    return {name: words.split() for name, words in tomllib.loads(path.read_text(encoding="utf-8")).items()}
+    return _Written(tomllib.loads(path.read_text(encoding="utf-8")))
 
 
 @cache
 def _function_words() -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
-    for language, words in _written().items():
-        if language != _OTHERS:
-            for word in words:
-                table[word] = (*table.get(word, ()), language)
+    for language, words in _written().words.items():
+        for word in words:
+            table[word] = (*table.get(word, ()), language)
     return table
 
 
 @cache
 def _packed() -> tuple[list[str], dict[str | None, int]]:
-    """The languages, and each function word as a number with a byte for each language: 1 where it is a word of
-    it. At most 120 words fit into what is read, so a sum over them counts for each language without a carry."""
-    languages = [language for language in _written() if language != _OTHERS]
+    """The languages, and each word that may settle one as a number with a byte for each language: 1 where it is
+    a word of it. At most 120 words fit into what is read, so a sum over them counts without a carry."""
+    languages = list(_written().words)
     packed: dict[str | None, int] = {None: 0}
     for word, its in _function_words().items():
         packed[word] = sum(1 << 8 * languages.index(language) for language in its)
+    for language, words in _written().settling.items():
+        for word in words:
+            packed.setdefault(word, 1 << 8 * languages.index(language))
     for letter, (language, worth) in _TELLING.items():
         packed[letter] = worth << 8 * languages.index(language)
     return languages, packed
@@ -285,7 +294,7 @@ def _packed() -> tuple[list[str], dict[str | None, int]]:
 
 @cache
 def _said() -> _Said:
-    return _Said(_function_words(), frozenset(_written()[_OTHERS]))
+    return _Said(_packed()[1], _written().others)
 
 
 @cache
