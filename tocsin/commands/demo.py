@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Play a made-up brand's crisis through the real pipeline, with the page to watch it on. Notifies nobody.
 
-        Its data is removed at the end; what it wrote to another store or stream stays there.
+        Its data is removed at the end; what it wrote to a PostgreSQL store stays there.
         """
         from tocsin.demo.player import run_demo
         from tocsin.logs import set_up

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
@@ -213,8 +214,13 @@ def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stre
             durable=False,
             port=_free_port() if port == 0 else port,
         ) as runtime:
+            # On brokers that others use, a demo must never meet their mentions, nor they its.
+            runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
             free_port_or_say(runtime.settings.api)
-            Demo(runtime, until_alert=until_alert).run()
+            try:
+                Demo(runtime, until_alert=until_alert).run()
+            finally:
+                runtime.stream.drop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
