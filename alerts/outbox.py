@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from alerts import notices, record, states
 from alerts.actor import ENGINE
@@ -34,7 +34,9 @@ from alerts.notices import ATTEMPTING, CANCELLED, FAILED, QUEUED, SENT, UNKNOWN
 from alerts.notifiers.port import Notice, Notifier, Outcome
 from alerts.notifiers.record import RecordNotifier
 from tocsin.core.clock import Clock
+from tocsin.core.errors import OutcomeUnknown
 from tocsin.definitions import Person
+from tocsin.patience import Patience
 from tocsin.store import holds
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -81,20 +83,36 @@ def deliver_due(
     notice, once.
     """
     now = clock.now()
-    with store.write() as conn:
+    with store.read() as conn:
         held = holds.held(conn) is not None
-        if held and only is None:
-            return 0
-        if not held:
+        left_behind = not held and conn.execute(select(_n.id).where(_left_behind(now)).limit(1)).first()
+    if held and only is None:
+        return 0
+    if left_behind:
+        with store.write() as conn:
             _bury_the_dead(conn, store, notifiers, now, limit)
-        taken = _take(conn, store, now, kinds, only, limit, personal_link)
-        left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
+    taken: list[Notice] = []
+    try:
+        with store.write(alone=False) as conn:  # whoever takes a notice claims it
+            if only is None and holds.held(conn) is not None:
+                return 0
+            taken = _take(conn, store, now, kinds, only, limit, personal_link)
+            left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
+    except OutcomeUnknown:  # taken or not? What is not sent now would later look as if it may have been
+        left = Patience(MARGIN)(lambda: _taken_now(store, taken, now))
 
     def deliver(notice: Notice) -> None:
         notifier = notifiers.get(notice.channel)
         outcome = _send(notifier, notice)
-        with store.write() as conn:
-            finish(conn, notice, outcome, clock.now(), honours_id=notifier.honours_id if notifier else False)
+        # What has arrived changes nothing but the notice; anything else may be told in the timeline and cause another one.
+        honours_id = notifier.honours_id if notifier else False
+
+        def write_down() -> None:
+            with store.write(alone=outcome.status != SENT) as conn:
+                finish(conn, notice, outcome, clock.now(), honours_id=honours_id)
+
+        # What is known must not become unknown while the store is away. Twice is once: the second finds the attempt ended.
+        Patience(MARGIN)(write_down)
         log.info(
             "notice attempted",
             notice_id=notice.id,
@@ -122,7 +140,7 @@ def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -
     if holds.held(conn) is not None:
         return False
     waiting = select(_n.id).where(_n.status == QUEUED, _n.due_at <= now)
-    left = select(_n.id).where(_n.status == ATTEMPTING, _n.attempting_at <= now - MARGIN)
+    left = select(_n.id).where(_left_behind(now))
     if kinds is not None:
         waiting, left = waiting.where(_n.channel.in_(kinds)), left.where(_n.channel.in_(kinds))
     return any(conn.execute(one.limit(1)).first() is not None for one in (waiting, left))
@@ -134,7 +152,7 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
     Nothing is written when somebody else has ended this attempt since.
     """
     mine = (_n.id == notice.id, _n.status == ATTEMPTING, _n.attempts == notice.attempt)
-    row = conn.execute(select(s.notices).where(*mine)).one_or_none()
+    row = conn.execute(select(s.notices).where(*mine).with_for_update()).one_or_none()
     if row is None:
         return "somebody else's"
     detail = " ".join(outcome.detail.split())[:MAX_DETAIL]
@@ -289,12 +307,28 @@ def _take(
     return taken
 
 
+def _taken_now(store: Store, notices: Sequence[Notice], now: datetime) -> list[Notice]:
+    """Those of these notices that stand as taken by us at `now`."""
+    attempts = {notice.id: notice.attempt for notice in notices}
+    with store.read() as conn:
+        rows = conn.execute(
+            select(_n.id, _n.attempts).where(
+                _n.id.in_(attempts), _n.status == ATTEMPTING, _n.attempting_at == now
+            )
+        )
+        ours = {row.id for row in rows if row.attempts == attempts[row.id]}
+    return [notice for notice in notices if notice.id in ours]
+
+
+def _left_behind(now: datetime) -> ColumnElement[bool]:
+    return (_n.status == ATTEMPTING) & (_n.attempting_at <= now - MARGIN)
+
+
 def _bury_the_dead(
     conn: Connection, store: Store, notifiers: Mapping[str, Notifier], now: datetime, limit: int
 ) -> None:
     """What is attempting for longer than its notifier takes was left by a worker that died: unknown."""
-    where = (_n.status == ATTEMPTING) & (_n.attempting_at <= now - MARGIN)
-    for row in store.claim(conn, s.notices, where, (_n.attempting_at, _n.id), limit):
+    for row in store.claim(conn, s.notices, _left_behind(now), (_n.attempting_at, _n.id), limit):
         notifier = notifiers.get(row.channel)
         longest = min(notifier.time_limit, LONGEST) if notifier else timedelta(0)
         if row.attempting_at <= now - longest - MARGIN:

@@ -80,7 +80,7 @@ class Relay:
         self._stream.append(topic, [(0, _bounded(record(row))) for row in rows], now)
         ends = self._stream.end_offsets(topic)
         self._stream.trim(topic, {p: end - self._kept for p, end in ends.items() if end > self._kept})
-        with self._store.write() as conn:
+        with self._store.write(alone=False) as conn:
             conn.execute(
                 update(table).where(key.in_([row.id for row in rows]), waiting).values(published_at=now)
             )

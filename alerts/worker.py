@@ -167,7 +167,7 @@ class AlertsWorker:
             "worker": self._name,
             "notifiers": sorted(self._notifiers),
         }
-        with self._store.write() as conn:
+        with self._store.write(alone=False) as conn:
             self._store.put(
                 conn, s.health, [{"component": "alerts", "at": now, "state": state, "detail": detail}]
             )

@@ -174,7 +174,7 @@ def push(
         "cluster": house.stream.cluster,
         "ends": {str(partition): end for partition, end in ends.items()},
     }
-    with house.store.write() as conn:
+    with house.store.write(alone=False) as conn:
         row = {
             "id": batch,
             "at": now,

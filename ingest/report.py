@@ -32,7 +32,7 @@ def report(
     stands by says nothing.
     """
     rows: list[dict[str, Any]] = []
-    with store.write() as conn:
+    with store.write(alone=False) as conn:
         states = {row.name: row for row in conn.execute(select(s.source_state))}
         for one in held:
             seen = _seen(one, states.get(one.name))

@@ -252,7 +252,7 @@ class IngestWorker:
             unread = len(fetched.bad) + refused.total() - refused["too_old"]
             watched.fuse.note(len(fetched.mentions) + len(fetched.bad) - unread, unread)
         except FuseBlown as error:
-            with self._store.write() as conn:
+            with self._store.write(alone=False) as conn:
                 record_dead_letters(conn, letters[:EXAMPLES])
             self._failed(watched, error, now)
             return 0
@@ -265,7 +265,7 @@ class IngestWorker:
         news |= fetched.warning != watched.last_error
         if news or watched.written_at is None or now - watched.written_at >= STATE_EVERY:
             rejected = len(fetched.bad) + refused.total()
-            with self._store.write() as conn:
+            with self._store.write(alone=False) as conn:
                 if not self._claims.keep(conn, watched.name, now):
                     log.info("a source passed on", source=watched.name)
                     return 0  # the one who has it now hands over the same from the same cursor
@@ -311,7 +311,7 @@ class IngestWorker:
             "last_error_at": now,
             "next_fetch_at": watched.due_at,
         }
-        with self._store.write() as conn:
+        with self._store.write(alone=False) as conn:
             if not self._claims.keep(conn, watched.name, now):
                 return
             self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])

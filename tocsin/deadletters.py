@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Select, func, insert, select
+from sqlalchemy import Connection, LargeBinary, Select, func, select
 
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound, TocsinError, WrongInput
 from tocsin.core.ids import stable_id
+from tocsin.store.bulk import insert_once
 from tocsin.store.schema import dead_letters
 
 MAX_PAYLOAD_BYTES = 128 * 1024  # the longest text that is taken, written out as JSON, fits
@@ -109,14 +110,9 @@ def record_dead_letters(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> 
     transaction.
     """
     wanted = {row["id"]: row for row in rows}
-    ids = list(wanted)
-    for start in range(0, len(ids), 500):
-        chunk = ids[start : start + 500]
-        for found in conn.execute(select(dead_letters.c.id).where(dead_letters.c.id.in_(chunk))):
-            del wanted[found.id]
-    if wanted:
-        conn.execute(insert(dead_letters), [dict(row) for row in wanted.values()])
-    return len(wanted)
+    return sum(
+        insert_once(conn, dead_letters, wanted[id]) for id in sorted(wanted)
+    )  # by key: two that meet only wait
 
 
 def record_dead_letter(
