@@ -1,6 +1,7 @@
 """What is kept how long: samples a day, authors by name a month, mentions a season, tallies two years; each a setting.
 
 Each call does a bounded piece of work, so that it fits into a short transaction; call it until it says that nothing is left.
+Mentions go by whole UTC days, on PostgreSQL by dropping the day (`tocsin.store.days`). This is the one place that lets them go.
 A pseudonym is a keyed hash: the same author keeps it, and nobody without the store's key can tell who it is.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, tuple_, update
@@ -17,6 +18,8 @@ from tocsin.core.clock import minute_of
 from tocsin.settings import Settings
 from tocsin.store import mode
 from tocsin.store import schema as s
+from tocsin.store.days import drop_day_before, start_of
+from tocsin.store.search import index_missing
 
 PIECE: Final = 500
 PSEUDONYM: Final = "pseudonym:"
@@ -27,9 +30,18 @@ KEY: Final = "pseudonym_key"
 
 
 def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
-    """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`; return how many were."""
+    """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`; return how many were.
+
+    What older code stored is made searchable as well. Where mentions lie in days of their own one day is dropped, which then is
+    all that is done, for it locks the tables; one that somebody reads just now waits for a later call.
+    """
     kept = settings.retention
     mentions_from = now - timedelta(days=kept.mentions_days)
+    first_day = start_of(mentions_from.astimezone(UTC).date())
+    if conn.dialect.name == "postgresql":
+        dropped = drop_day_before(conn, first_day)
+        if dropped is not None:
+            return max(dropped, 1)
     tallies_from = minute_of(now - timedelta(days=kept.tallies_days))
     identities_from = (
         now - timedelta(days=max(kept.mentions_days, settings.ingest.max_age_days)) - IDENTITY_MARGIN
@@ -37,7 +49,7 @@ def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
     return sum(
         (
             _drop(conn, s.samples, s.samples.c.created_at < now - timedelta(hours=kept.sample_hours)),
-            _drop_mentions(conn, mentions_from),
+            0 if conn.dialect.name == "postgresql" else _drop_mentions(conn, first_day),
             _drop(conn, s.seen, s.seen.c.created_at < identities_from),
             _drop(conn, s.dead_letters, s.dead_letters.c.at < mentions_from),
             _drop(conn, s.batches, s.batches.c.at < mentions_from),
@@ -45,6 +57,7 @@ def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
             _drop(conn, s.tally_parts, s.tally_parts.c.minute < tallies_from),
             _drop(conn, s.readings, s.readings.c.window_start < now - timedelta(days=kept.tallies_days)),
             _pseudonymise(conn, now - timedelta(days=kept.authors_days)),
+            index_missing(conn, PIECE),
         )
     )
 
@@ -72,7 +85,7 @@ def _pseudonymise(conn: Connection, before: datetime) -> int:
     m = s.mentions
     named = and_(m.c.created_at < before, m.c.author_id.is_not(None), m.c.author_id.not_like(f"{PSEUDONYM}%"))
     rows = conn.execute(
-        select(m.c.source, m.c.id, m.c.network, m.c.author_id).where(named).limit(PIECE)
+        select(m.c.source, m.c.id, m.c.created_at, m.c.network, m.c.author_id).where(named).limit(PIECE)
     ).all()
     key = _key(conn) if rows else b""
     for row in rows:
@@ -80,7 +93,7 @@ def _pseudonymise(conn: Connection, before: datetime) -> int:
         name = PSEUDONYM + hashlib.blake2b(who, key=key, digest_size=12).hexdigest()
         conn.execute(
             update(m)
-            .where(m.c.source == row.source, m.c.id == row.id)
+            .where(m.c.source == row.source, m.c.id == row.id, m.c.created_at == row.created_at)
             .values(author_id=name, author_name=None, author_handle=None, verified=None)
         )
     return len(rows)

@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from processors.batch import Writer, read_batch
 from processors.retention import PIECE, PSEUDONYM, drop_expired
 from processors.understand import Understander, default_scorers
 from processors.watch import watched
+from tests.stores import on_both_stores, store_at  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import Monitor
 from tocsin.settings import Settings
-from tocsin.store import defined
+from tocsin.store import Store, defined
 from tocsin.store import schema as s
-from tocsin.store.sqlite import SqliteStore
+from tocsin.store.search import matching, parse_search
 from tocsin.stream.port import Record
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -27,9 +28,8 @@ SETTINGS = Settings()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "store.db", durable=False)
-    made.migrate()
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = store_at(tmp_path / "store.db")
     with made.write() as conn:
         defined.save(conn, Monitor(name="Brightwater", query="brightwater"), now=NOW, actor="test")
     yield made
@@ -37,7 +37,12 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 def keep(
-    store: SqliteStore, days: float, id: str = "1", text: str = "brightwater", author: str = "ada"
+    store: Store,
+    days: float,
+    id: str = "1",
+    text: str = "brightwater",
+    author: str = "ada",
+    edited: datetime | None = None,
 ) -> None:
     """Store a mention that was posted so many days ago."""
     mention = Mention(
@@ -45,6 +50,7 @@ def keep(
         id=id,
         text=text,
         created_at=NOW - timedelta(days=days),
+        edited_at=edited,
         author=Author(id=author, name="Ada L.", handle="ada", followers=12),
     )
     writer = Writer(store, Understander(default_scorers()), sample_rate=1.0)
@@ -57,7 +63,7 @@ def keep(
         writer.write(conn, prepared, NOW)
 
 
-def drop_all(store: SqliteStore) -> None:
+def drop_all(store: Store) -> None:
     for _ in range(20):
         with store.write() as conn:
             if not drop_expired(conn, NOW, SETTINGS):
@@ -65,12 +71,21 @@ def drop_all(store: SqliteStore) -> None:
     raise AssertionError("there is always something left")
 
 
-def counted(store: SqliteStore, table: Any) -> int:
+NOON_OF_THE_FIRST_DAY_KEPT = NOW - timedelta(days=90)
+
+
+def found(store: Store, typed: str) -> set[str]:
+    with store.read() as conn:
+        says = matching(conn.dialect.name, parse_search(typed))
+        return set(conn.execute(select(s.mentions.c.id).where(says)).scalars())
+
+
+def counted(store: Store, table: Any) -> int:
     with store.read() as conn:
         return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def test_nothing_young_is_touched(store: SqliteStore) -> None:
+def test_nothing_young_is_touched(store: Store) -> None:
     keep(store, days=1)
     keep(store, days=0.5, id="2", text="nothing to see")
     drop_all(store)
@@ -83,13 +98,13 @@ def test_nothing_young_is_touched(store: SqliteStore) -> None:
     ]
 
 
-def test_the_sample_of_what_matched_nothing_lives_a_day(store: SqliteStore) -> None:
+def test_the_sample_of_what_matched_nothing_lives_a_day(store: Store) -> None:
     keep(store, days=1.1, text="nothing to see")
     drop_all(store)
     assert counted(store, s.samples) == 0
 
 
-def test_authors_are_pseudonymised_after_a_month_and_stay_the_same_person(store: SqliteStore) -> None:
+def test_authors_are_pseudonymised_after_a_month_and_stay_the_same_person(store: Store) -> None:
     keep(store, days=31)
     keep(store, days=32, id="2")
     keep(store, days=33, id="3", author="ben")
@@ -102,14 +117,50 @@ def test_authors_are_pseudonymised_after_a_month_and_stay_the_same_person(store:
     assert rows[0].followers == 12
 
 
-def test_mentions_go_after_their_time_and_their_tallies_and_identity_stay(store: SqliteStore) -> None:
+def test_mentions_go_after_their_time_and_their_tallies_and_identity_stay(store: Store) -> None:
     keep(store, days=91)
     drop_all(store)
     assert [counted(store, t) for t in (s.mentions, s.matches)] == [0, 0]
     assert [counted(store, t) for t in (s.seen, s.tallies)] == [1, 1]
 
 
-def test_an_identity_outlives_everything_that_may_still_arrive(store: SqliteStore) -> None:
+def test_mentions_go_by_whole_days_the_same_on_every_engine(store: Store) -> None:
+    midnight = NOON_OF_THE_FIRST_DAY_KEPT - timedelta(hours=12)
+    for id, at in (("last", midnight - timedelta(microseconds=1)), ("first", midnight)):
+        keep(store, days=(NOW - at) / timedelta(days=1), id=id)
+    drop_all(store)
+    with store.read() as conn:
+        assert list(conn.execute(select(s.mentions.c.id)).scalars()) == ["first"]
+        assert list(conn.execute(select(s.matches.c.id)).scalars()) == ["first"]
+
+
+def test_what_is_dropped_is_found_no_more_and_what_stays_is(store: Store) -> None:
+    keep(store, days=95, id="old")
+    keep(store, days=5, id="young")
+    drop_all(store)
+    assert found(store, "brightwater") == {"young"}
+
+
+def test_the_versions_of_a_mention_go_with_it(store: Store) -> None:
+    for days, id in ((95, "old"), (5, "young")):
+        keep(store, days, id)
+        keep(store, days, id, "brightwater again", edited=NOW - timedelta(days=1))
+    assert counted(store, s.mention_versions) == 2
+    drop_all(store)
+    with store.read() as conn:
+        assert list(conn.execute(select(s.mention_versions.c.id)).scalars()) == ["young"]
+
+
+def test_what_older_code_stored_becomes_searchable(store: Store) -> None:
+    keep(store, days=1)
+    with store.write() as conn:
+        conn.execute(update(s.mentions).values(words=None))
+    assert found(store, "brightwater") == set()
+    drop_all(store)
+    assert found(store, "brightwater") == {"1"}
+
+
+def test_an_identity_outlives_everything_that_may_still_arrive(store: Store) -> None:
     keep(store, days=119)
     drop_all(store)
     assert counted(store, s.seen) == 1
@@ -118,13 +169,13 @@ def test_an_identity_outlives_everything_that_may_still_arrive(store: SqliteStor
     assert counted(store, s.seen) == 1
 
 
-def test_tallies_go_after_25_months(store: SqliteStore) -> None:
+def test_tallies_go_after_25_months(store: Store) -> None:
     keep(store, days=762)
     drop_all(store)
     assert [counted(store, t) for t in (s.tallies, s.tally_parts)] == [0, 0]
 
 
-def test_one_call_does_a_bounded_piece(store: SqliteStore) -> None:
+def test_one_call_does_a_bounded_piece(store: Store) -> None:
     rows = [
         {"source": "forum", "id": str(i), "created_at": NOW - timedelta(days=3), "rate": 1.0, "mention": {}}
         for i in range(PIECE + 1)
