@@ -1,0 +1,242 @@
+"""Live chaos: a known stream flows through real processes on real engines while a schedule of faults is carried out.
+
+Afterwards what is stored equals what the embedded engines store of the same mentions undisturbed, byte for byte as exported, and
+every decision has rung once at the receiver.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from tests.alerts.peers import HttpPeer, http_peer
+from tests.chaos.faults import ACTS, Event, schedule
+from tests.chaos.house import House, a_house
+from tests.chaos.known import PUSHED, Said, known_stream, line, undisturbed, watching
+from tests.story.live import Door, until
+
+SETTLES_WITHIN_S = 120.0
+LAYOUT_SHORT: Mapping[str, tuple[str, ...]] = {
+    "one": ("ingest", "processors", "alerts"),
+    "two": ("ingest", "processors", "alerts"),
+}
+LAYOUT_LONG: Mapping[str, tuple[str, ...]] = {
+    "processor-1": ("processors",),
+    "processor-2": ("processors",),
+    "ingest-1": ("ingest",),
+    "ingest-2": ("ingest",),
+    "alerts-1": ("alerts",),
+    "alerts-2": ("alerts",),
+    "api-1": ("api",),
+    "api-2": ("api",),
+    "auditor": ("auditor",),
+}
+
+
+@dataclass
+class Report:
+    """What was done and what was counted; `wrong` is empty when all is well."""
+
+    seed: int
+    schedule: list[str] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    def check(self, what: str, found: object, wanted: object) -> None:
+        self.counts[what] = found if found == wanted else f"{found!s:.300} instead of {wanted!s:.300}"
+        if found != wanted:
+            self.wrong.append(f"{what}: {self.counts[what]}")
+
+    def text(self) -> str:
+        counted = "\n".join(f"  {name}: {value}" for name, value in self.counts.items())
+        wrong = "\n".join(f"  WRONG: {one}" for one in self.wrong) or "  all is well"
+        return (
+            f"seed {self.seed}\nschedule\n  " + "\n  ".join(self.schedule) + f"\ncounts\n{counted}\n{wrong}\n"
+        )
+
+
+def run_live(
+    folder: Path,
+    *,
+    seed: int,
+    count: int,
+    lasts: timedelta,
+    layout: Mapping[str, Sequence[str]],
+    faults: Sequence[str],
+    brokers: int = 1,
+) -> Report:
+    """One run. `count` is about how many mentions flow within `lasts`; `faults` are names of `ACTS`."""
+    report = Report(seed)
+    pushed = any("api" in roles for roles in layout.values())
+    with a_house(folder, brokers, layout) as house, http_peer() as hook:
+        files = folder / "sources"
+        files.mkdir()
+        setup = watching(hook.url, files)
+        house.apply(setup)
+        house.tend()
+        doors = house.door(*(seat for seat in house.seats.values() if "api" in seat.roles))
+        until(lambda: _ready(house, doors), "the processes to be ready", within=90, every=0.5)
+        start = datetime.now(UTC) + timedelta(seconds=1)
+        said = known_stream(count, lasts, start, seed, pushed=pushed)
+        expected = undisturbed(said, watching(hook.url, files, sources=False), folder / "undisturbed", start)
+        events = schedule(faults, lasts.total_seconds() * 0.9, seed)
+        standstill = _flow(house, report, said, events, doors, files)
+        _settle(house, report, expected)
+        _compare(house, report, expected, hook, said)
+        report.counts["longest time in which no batch was stored, s"] = round(standstill, 1)
+        if report.wrong:
+            (folder / "logs.txt").write_text(house.said(), encoding="utf-8")
+    return report
+
+
+def _ready(house: House, doors: Sequence[Door]) -> bool:
+    house.tend()
+    with contextlib.suppress(httpx.TransportError):
+        return sum(house.owners().values()) == 8 and all(
+            door.ask("GET", "/readyz").status_code == 200 for door in doors
+        )
+    return False
+
+
+def _flow(
+    house: House,
+    report: Report,
+    said: Sequence[Said],
+    events: Sequence[Event],
+    doors: Sequence[Door],
+    files: Path,
+) -> float:
+    """Let everything arrive and go wrong; returns for how long at most nothing was stored, in seconds."""
+    pushes = [one for one in said if one.source == PUSHED]
+    began = time.monotonic()
+    pusher = threading.Thread(target=_push, args=(pushes, doors, began), name="pusher", daemon=True)
+    pusher.start()
+    lines, left = [one for one in said if one.source != PUSHED], list(events)
+    progress = _Progress(house)
+    while lines or left or pusher.is_alive():
+        now = time.monotonic() - began
+        while lines and lines[0].after_s <= now:
+            one = lines.pop(0)
+            with (files / f"{one.source}.jsonl").open("ab") as file:
+                file.write(line(one.item) + b"\n")
+        if left and left[0].at <= now:
+            event = left.pop(0)
+            met = ACTS[event.fault](house, random.Random(event.seed))
+            report.schedule.append(f"{now:5.1f} s  {event.fault}{f': {met}' if met else ''}")
+        house.tend()
+        progress.look()
+        time.sleep(0.02)
+        assert now < 600, "the stream does not end"
+    return progress.longest
+
+
+def _push(pushes: Sequence[Said], doors: Sequence[Door], began: float) -> None:
+    """As callers are told to: push, and again until it is taken; at one door, then at the other."""
+    turn = 0
+    left = list(pushes)
+    while left:
+        now = time.monotonic() - began
+        due = [one for one in left[:40] if one.after_s <= now]
+        if not due:
+            time.sleep(0.05)
+            continue
+        turn += 1
+        with contextlib.suppress(httpx.TransportError):
+            if doors[turn % len(doors)].push(*(one.item for one in due)).status_code == 202:
+                del left[: len(due)]
+                continue
+        time.sleep(0.2)
+
+
+class _Progress:
+    """Looks at the stored offsets past the proxy, twice a second."""
+
+    def __init__(self, house: House) -> None:
+        self.longest = 0.0
+        self._house = house
+        self._at = -1
+        self._moved = self._looked = time.monotonic()
+
+    def look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < 0.5:
+            return
+        self._looked = now
+        with contextlib.suppress(psycopg.Error):
+            with psycopg.connect(self._house.direct, connect_timeout=2) as conn:
+                found = conn.execute(
+                    "SELECT coalesce(sum(\"offset\"), 0) FROM offsets WHERE topic = 'mentions'"
+                ).fetchone()
+            assert found is not None
+            if int(found[0]) != self._at:
+                self._at, self._moved = int(found[0]), now
+        self.longest = max(self.longest, now - self._moved)
+
+
+def _settle(house: House, report: Report, expected: Mapping[str, list[bytes]]) -> None:
+    """End what still goes wrong and wait until everything is stored and nobody waits for a page."""
+    house.proxy.refuse(False)
+    house.proxy.silence(False)
+    began = time.monotonic()
+    still = 0
+    while still < 3:
+        house.tend()
+        time.sleep(1.0)
+        stored = house.export("mentions") == expected["mentions"]
+        still = still + 1 if stored and not house.notices_left() else 0
+        if time.monotonic() - began > SETTLES_WITHIN_S:
+            report.wrong.append(f"not settled within {SETTLES_WITHIN_S:.0f} s")
+            break
+    report.counts["settled after, s"] = round(time.monotonic() - began - still)
+    for seat in house.seats.values():
+        house.remove(seat)
+    until(lambda: not any(seat.alive for seat in house.seats.values()), "the processes to end", within=30)
+
+
+def _compare(
+    house: House, report: Report, expected: Mapping[str, list[bytes]], hook: HttpPeer, said: Sequence[Said]
+) -> None:
+    report.counts["lines that arrived"] = len(said)
+    for kind in ("mentions", "tallies"):
+        found, wanted = house.export(kind), expected[kind]
+        report.check(f"{kind} that are missing or wrong", len(set(wanted) - set(found)), 0)
+        report.check(f"{kind} too many", len(set(found) - set(wanted)), 0)
+        report.check(f"{kind}, lines exported", len(found), len(wanted))
+        report.check(f"{kind}, byte for byte", found == wanted, True)
+    for table, rows in house.count("dead_letters", "gaps").items():
+        report.check(table, rows, 0)
+    notices = house.lines("notices")
+    rung = Counter(headers["webhook-id"] for headers, _ in list(hook.requests))
+    sent = {one["id"] for one in notices if one["status"] == "sent"}
+    reasons = Counter(
+        (one.get("alert"), one.get("escalation"), one["step"], one["person"], one["channel"], one["kind"])
+        for one in notices
+    )
+    report.counts["alerts"] = len(house.lines("alerts"))
+    report.counts["notices by status"] = dict(Counter(one["status"] for one in notices))
+    report.check("decisions with more than one notice", sum(1 for times in reasons.values() if times > 1), 0)
+    report.check("notices sent that did not ring", len(sent - rung.keys()), 0)
+    report.check("rings without a notice", len(rung.keys() - {one["id"] for one in notices}), 0)
+    report.counts["rings, and ids among them"] = (sum(rung.values()), len(rung))
+    report.counts["COMMITs seen, cut before, cut after"] = (
+        house.proxy.counts.commits,
+        house.proxy.counts.cut_before,
+        house.proxy.counts.cut_after,
+    )
+    report.counts["connections cut, refused"] = (house.proxy.counts.cut, house.proxy.counts.refused)
+    report.counts["processes started"] = sum(len(seat.tocsin.started) for seat in house.seats.values())
+    report.counts["processes that ended by themselves"] = len(house.by_itself)
+    report.counts["why"] = sorted(set(house.by_itself))[:5]
+    if not sent:
+        report.wrong.append("nobody was paged: this run proves nothing of pages")
