@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from tocsin.settings import StreamSettings, reveal
 SCHEME = "kafka://"
 BOOTSTRAP_MS = 3_000
 REQUEST_MS = 5_000
+ASK_MS = 1_000
 RECONNECT_MOST_MS = 1_000
 """A broker that is back is found within about a second, however long it was away."""
 
@@ -124,10 +126,30 @@ def make_client(kind: Callable[..., T], **config: Any) -> T:
 
     try:
         return kind(kafka_client=net, **config)
-    except BaseException:
-        for client in made:
-            client.close()
+    except errors.KafkaTimeoutError:
+        if "sasl_mechanism" in config:
+            made[0]._manager.run(_ask_for_refusal, made[0]._manager)
         raise
+    finally:
+        if sys.exc_info()[0] is not None:
+            for client in made:
+                client.close()
+
+
+async def _ask_for_refusal(manager: Any) -> None:
+    """Raises what a broker answers to who signs in: while it looks for brokers, kafka-python takes a refusal for silence.
+
+    The broker closes the connection with its answer, and kafka-python mostly sees the end before the answer (tried).
+    """
+    for broker in manager.cluster.bootstrap_brokers():
+        manager.reset_backoff(broker.node_id)
+        try:
+            await manager.get_connection(broker.node_id, timeout_ms=ASK_MS, pop_on_close=False)
+        except errors.SaslAuthenticationFailedError:
+            raise
+        except errors.KafkaError as error:
+            if "socket disconnected" in str(error):
+                raise errors.SaslAuthenticationFailedError("the connection was closed") from error
 
 
 @contextmanager
@@ -137,7 +159,7 @@ def translated(url: str) -> Iterator[None]:
         yield
     except errors.SaslAuthenticationFailedError:
         raise StreamUnavailable(
-            f"the stream {url} refuses these credentials: check stream.sasl_username, sasl_password and sasl_mechanism"
+            f"the stream {url} does not sign us in: check stream.sasl_username, sasl_password and sasl_mechanism"
         ) from None
     except errors.AuthorizationError as error:
         raise StreamUnavailable(
