@@ -346,6 +346,8 @@ def _mentions(store: Store, conn: Connection) -> None:
             **{k: v for k, v in post.items() if k not in ("minute", "verified")},
         )
         store.insert_new(conn, s.mentions, [row])
+        identity = {name: row[name] for name in ("source", "id", "created_at", "hash")}
+        store.insert_new(conn, s.seen, [identity | {"rank_at": row["created_at"], "matched": True}])
 
 
 def _facts(**change: Any) -> Facts:
