@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, Row, Select, and_, or_, select, tuple_
+from sqlalchemy import Connection, Row, select, tuple_
 from starlette.concurrency import run_in_threadpool
 
 from api.caching import fresh_or_304, list_tag, stored_state
 from api.doors.principal import Principal
 from api.doors.webhooks import verify_webhook
+from api.finding import Wanted, find_mentions, key_of
 from api.house import House, InHouse, Who
 from api.paging import Cursor, Limit, Page, checked_time, decode_cursor, page_of, wrong
 from api.problems import PROBLEMS, Problem
 from api.pushing import UNPACKED_TIMES, items_of, push, unpacked
 from api.writing import Once, OnlyOnce
-from tocsin.core.clock import from_micros, minute_of, to_micros
-from tocsin.core.errors import NotAllowed, NotFound, TocsinError
+from tocsin.core.clock import minute_of
+from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
 from tocsin.core.ids import stable_id
 from tocsin.definitions import Monitor, Role, SourceDef
 from tocsin.links import new_token
 from tocsin.settings import reveal
 from tocsin.store import schema as s
 from tocsin.store.defined import find
+from tocsin.store.search import LONGEST as LONGEST_SEARCH
+from tocsin.store.search import parse_search
 
 router = APIRouter(prefix="/v1", tags=["mentions"])
 
 DEFAULT_SOURCE = "api"
-SEARCH_SPAN = timedelta(days=7)
 Text = Annotated[str | None, Query(max_length=256)]
 
 
@@ -310,10 +312,12 @@ def list_mentions(
     label: Annotated[Literal["negative", "neutral", "positive", "unscored"] | None, Query()] = None,
     lang: Annotated[str | None, Query(max_length=16)] = None,
     network: Annotated[str | None, Query(max_length=64)] = None,
+    source: Annotated[str | None, Query(max_length=256)] = None,
     q: Annotated[
         str | None,
         Query(
-            min_length=2, max_length=256, description="In text or title; without `from`, of the last 7 days."
+            max_length=LONGEST_SEARCH,
+            description='Words, "phrases" and beginnings* that the text or title must say, all of them.',
         ),
     ] = None,
     limit: Limit = 50,
@@ -323,57 +327,20 @@ def list_mentions(
     since, until = checked_time(from_, "from"), checked_time(to, "to")
     if since and until and since >= until:
         raise wrong("to", "must be later than from")
-    if q and since is None:
-        since = (until or house.now()) - SEARCH_SPAN
+    try:
+        says = parse_search(q) if q else ()
+    except WrongInput as error:
+        raise wrong("q", str(error)) from None
     after = decode_cursor(cursor, int, str, str)
     with house.store.read() as conn:
         fresh_or_304(
             request, response, list_tag(request, who, stored_state(conn), minute_of(house.now()) if q else 0)
         )
         monitor_id = find(conn, Monitor, monitor).id if monitor else None
-        statement = _select(monitor_id, since, until, after)
-        m = s.mentions
-        if label:
-            statement = statement.where(m.c.label == label)
-        if lang:
-            statement = statement.where(m.c.lang == lang)
-        if network:
-            statement = statement.where(m.c.network == network)
-        if q:
-            statement = statement.where(
-                or_(m.c.text.icontains(q, autoescape=True), m.c.title.icontains(q, autoescape=True))
-            )
-        found = conn.execute(statement.limit(limit + 1)).all()
-    rows, more = page_of(found, limit, lambda row: (to_micros(row.created_at), row.source, row.id))
+        wanted = Wanted(monitor_id, since, until, label, lang, network, source, says)
+        found = find_mentions(conn, wanted, after, limit + 1)
+    rows, more = page_of(found, limit, key_of)
     return {"items": [mention_out(row) for row in rows], "next_cursor": more}
-
-
-def _select(
-    monitor_id: str | None, since: datetime | None, until: datetime | None, after: tuple[Any, ...] | None
-) -> Select[Any]:
-    m, x = s.mentions, s.matches
-    statement = select(m)
-    # The index that serves: by minute within the monitor, or by time over all.
-    first = [m.c.created_at.desc()]
-    if monitor_id is not None:
-        joined = and_(x.c.source == m.c.source, x.c.id == m.c.id)
-        statement = statement.join(x, joined).where(x.c.monitor_id == monitor_id)
-        first = [x.c.minute.desc(), m.c.created_at.desc()]
-        if since is not None:
-            statement = statement.where(x.c.minute >= minute_of(since))
-        if until is not None:
-            statement = statement.where(x.c.minute <= minute_of(until))
-        if after is not None:
-            statement = statement.where(x.c.minute <= minute_of(from_micros(after[0])))
-    if since is not None:
-        statement = statement.where(m.c.created_at >= since)
-    if until is not None:
-        statement = statement.where(m.c.created_at < until)
-    if after is not None:
-        at, source, id = from_micros(after[0]), after[1], after[2]
-        later = and_(m.c.created_at == at, or_(m.c.source > source, and_(m.c.source == source, m.c.id > id)))
-        statement = statement.where(or_(m.c.created_at < at, later))
-    return statement.order_by(*first, m.c.source, m.c.id)
 
 
 def mention_out(row: Row[Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from tocsin.core.sketch import hash64, signed64, sketch
 from tocsin.definitions import Role
 from tocsin.settings import Api, Settings
 from tocsin.store import schema as s
+from tocsin.store.words import words_of
 from tocsin.store.port import Store
 from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS, Stream
 from tocsin.stream.sqlite import SqliteStream
@@ -160,6 +161,7 @@ class World:
             "signature": 1,
             "repost": False,
             "triggers": [],
+            "words": words_of(fields.get("title"), text),
         } | fields
         monitor, minute = self.scene.monitor, minute_of(at)
         shared = ("source", "id", "created_at", "label", "network", "lang", "signature", "repost", "triggers")

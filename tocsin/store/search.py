@@ -8,8 +8,12 @@ the end of a word takes any ending. There are no operators: whatever else is typ
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -25,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
+from sqlalchemy.exc import DBAPIError
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -74,6 +79,32 @@ def matching(dialect: str, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
     return literal_column("mentions.rowid").in_(found)
 
 
+@contextmanager
+def within(conn: Connection, longest: timedelta, advice: str) -> Iterator[None]:
+    """What is asked of this connection in the block ends after `longest`: `WrongInput` with this advice."""
+    too_long = WrongInput(f"the search takes longer than {longest.total_seconds():g} s: {advice}")
+    try:
+        if conn.dialect.name == "postgresql":
+            # For this transaction, which reads only.
+            conn.exec_driver_sql(f"SET LOCAL statement_timeout = {longest // timedelta(milliseconds=1)}")
+            yield
+            return
+        driver = conn.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        end = time.monotonic() + longest.total_seconds()
+        driver.set_progress_handler(lambda: time.monotonic() > end, _STEPS_BETWEEN_LOOKS)
+        try:
+            yield
+        finally:
+            driver.set_progress_handler(None, 0)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == _CANCELLED or (
+            getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT
+        ):
+            raise too_long from error
+        raise
+
+
 def index_due(conn: Connection) -> None:
     """Index what was inserted since: on SQLite by many rows at once, in the transaction that inserted them."""
     if conn.dialect.name == "sqlite":
@@ -104,6 +135,8 @@ def index_missing(conn: Connection, limit: int = PIECE) -> int:
     return len(rows)
 
 
+_CANCELLED: Final = "57014"  # PostgreSQL's query_canceled
+_STEPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's virtual machine: a few thousand looks a second
 _INDEX_DUE: Final = (
     "INSERT INTO mention_words (rowid, words)"
     " SELECT m.rowid, m.words FROM mention_words_due d JOIN mentions m ON m.rowid = d.id ORDER BY d.id",

@@ -1,0 +1,93 @@
+"""Searching mentions through the API and on the page: the same on every engine, and no input gets further than a plain answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.world import World
+from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
+from tocsin.definitions import Role
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def talk(world: World) -> World:
+    """Four posts, the newest last."""
+    now = world.now
+    world.store_mention("a", "Lumo lampa nu mai merge la București", now - 40 * MINUTE, "negative", lang="ro")
+    world.store_mention("b", "Lumo ışık vermiyor!", now - 30 * MINUTE, "negative", lang="tr", network="wall")
+    world.store_mention("c", "Mooie lamp van Lumo 😍 #lamp", now - 20 * MINUTE, "positive", lang="nl")
+    world.store_mention("d", "burns the eyes", now - 10 * MINUTE, title="Lumo lamp", lang="en", source="blog")
+    return world
+
+
+def ids(world: World, **asked: Any) -> list[str]:
+    answer = world.key(Role.VIEWER).get("/v1/mentions", params=asked)
+    assert answer.status_code == 200, answer.text
+    return [one["id"] for one in answer.json()["items"]]
+
+
+def test_words_phrases_and_beginnings_are_found_the_newest_first(talk: World) -> None:
+    assert ids(talk, q="lamp") == ["d", "c"]
+    assert ids(talk, q="LAMP*") == ["d", "c", "a"]
+    assert ids(talk, q="bucuresti") == ["a"]
+    assert ids(talk, q="ISIK") == ["b"]
+    assert ids(talk, q='"lamp van"') == ["c"]
+    assert ids(talk, q='"lamp burns"') == []  # a title and a text are not one sentence
+    assert ids(talk, q="#lamp") == ["c"]
+    assert ids(talk, q="😍") == ["c"]
+    assert ids(talk, q="lumo", label="negative") == ["b", "a"]
+    assert ids(talk, q="lumo", lang="ro") == ["a"]
+    assert ids(talk, q="lumo", network="wall") == ["b"]
+    assert ids(talk, q="lumo", source="blog") == ["d"]
+    assert ids(talk, q="lumo", monitor="Lumo") == ["d", "c", "b", "a"]
+    since, until = talk.now - 30 * MINUTE, talk.now - 20 * MINUTE
+    assert ids(talk, q="lumo", **{"from": since.isoformat(), "to": until.isoformat()}) == ["b"]
+
+
+def test_a_search_comes_in_pages_that_join(talk: World) -> None:
+    key, found, cursor = talk.key(Role.VIEWER), [], ""
+    while True:
+        page = key.get(f"/v1/mentions?q=lumo&monitor=Lumo&limit=1{cursor}").json()
+        found += [one["id"] for one in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert found == ["d", "c", "b", "a"]
+
+
+REFUSED = {
+    "?!": "no word",
+    "%%": "no word",
+    '"': "no word",
+    "\0": "no word",
+    "x" * 257: "256",
+    "a " * 40: "32 words",
+    "a*": "2 letters",
+}
+
+
+def test_what_cannot_be_looked_for_is_a_plain_422(talk: World) -> None:
+    key = talk.key(Role.VIEWER)
+    for q, said in REFUSED.items():
+        answer = key.get("/v1/mentions", params={"q": q})
+        assert answer.status_code == 422, q
+        assert answer.headers["content-type"].startswith("application/problem+json")
+        assert said in answer.text
+        (error,) = answer.json()["errors"]
+        assert error["field"].endswith("q")
+
+
+HOSTILE = """' OR 1=1 --|"; DROP TABLE mentions|NEAR(lumo)|words : lumo|lumo & !lamp|a\\'b|lumo <-> x|lumo:*|{lumo}|%s %(x)s :y|^lumo"""
+
+
+def test_hostile_words_are_only_words(talk: World) -> None:
+    key = talk.key(Role.VIEWER)
+    for q in [*HOSTILE.split("|"), "\ufffd lumo", "lu\0mo", "😀" * 30]:
+        answer = key.get("/v1/mentions", params={"q": q})
+        assert answer.status_code == 200, (q, answer.text)
+    assert ids(talk, q="lumo") == ["d", "c", "b", "a"]
