@@ -30,6 +30,7 @@ from tocsin.store import schema as s
 from tocsin.wiring import Runtime, open_runtime
 
 AGAIN_AFTER_S = 1.0
+HOOK_SECRET = "whsec_" + "bWFkZSB1cCBmb3IgdGVzdHMgb25seQ=="
 SETTINGS = {
     "detection.tick_s": 1,
     "ingest.allowed_private_networks": LOOPBACK,
@@ -77,6 +78,7 @@ class House:
         folder.mkdir(exist_ok=True)
         urls = {"stream.url": self.kafka.url, "store.url": self.through}
         tocsin = Tocsin(folder, {**SETTINGS, **urls, **(settings or {})})
+        tocsin.environment["HOOK_SECRET"] = HOOK_SECRET
         self.seats[name] = Seat(name, roles, tocsin)
         return self.seats[name]
 

@@ -32,7 +32,7 @@ def watching(hook_url: str, folder: Path, *, sources: bool = True) -> dict[str, 
         {
             "name": name,
             "role": "community_manager",
-            "channels": [{"kind": "webhook", "url": f"{hook_url}?to={name}"}],
+            "channels": [{"kind": "webhook", "url": f"{hook_url}?to={name}", "secret": "env:HOOK_SECRET"}],
         }
         for name in ("Elif", "Joris")
     ]
