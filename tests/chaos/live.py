@@ -12,10 +12,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
@@ -24,6 +22,7 @@ from tests.alerts.peers import HttpPeer, http_peer
 from tests.chaos.faults import ACTS, Event, schedule
 from tests.chaos.house import House, a_house
 from tests.chaos.known import PUSHED, Said, known_stream, line, undisturbed, watching
+from tests.chaos.report import Report
 from tests.story.live import Door, until
 
 SETTLES_WITHIN_S = 120.0
@@ -42,28 +41,6 @@ LAYOUT_LONG: Mapping[str, tuple[str, ...]] = {
     "api-2": ("api",),
     "auditor": ("auditor",),
 }
-
-
-@dataclass
-class Report:
-    """What was done and what was counted; `wrong` is empty when all is well."""
-
-    seed: int
-    schedule: list[str] = field(default_factory=list)
-    counts: dict[str, Any] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
-
-    def check(self, what: str, found: object, wanted: object) -> None:
-        self.counts[what] = found if found == wanted else f"{found!s:.300} instead of {wanted!s:.300}"
-        if found != wanted:
-            self.wrong.append(f"{what}: {self.counts[what]}")
-
-    def text(self) -> str:
-        counted = "\n".join(f"  {name}: {value}" for name, value in self.counts.items())
-        wrong = "\n".join(f"  WRONG: {one}" for one in self.wrong) or "  all is well"
-        return (
-            f"seed {self.seed}\nschedule\n  " + "\n  ".join(self.schedule) + f"\ncounts\n{counted}\n{wrong}\n"
-        )
 
 
 def run_live(

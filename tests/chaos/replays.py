@@ -1,0 +1,148 @@
+"""Chaos on the simulated clock: a replay on real engines is killed, its broker restarted, its database cut, and goes on.
+
+What it exports at the end equals that of an undisturbed replay on the same engines and of one on the embedded engines, byte for
+byte.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.chaos.faults import ACTS, ENDS
+from tests.chaos.house import HOOK_SECRET, House, a_house
+from tests.chaos.known import line, recording, watching
+from tests.chaos.report import Report
+
+END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
+KINDS = ("mentions", "tallies", "alerts", "notices")
+TRIES = 40
+FAULTS = (
+    "cut store",
+    "cut COMMIT",
+    "cut COMMIT",
+    "kill -9 broker",
+    "refuse store",
+    "kill -9 postgres",
+    "freeze broker",
+)
+"""What happens to the engines between the kills; drawn from the seed."""
+
+
+def run_replays(folder: Path, *, seed: int, kills: int, hours: int = 30) -> Report:
+    """A replay of `hours` of talk that is killed `kills` times while something else goes wrong each time."""
+    report = Report(seed)
+    chance = random.Random(seed)
+    recorded = folder / "talk.jsonl"
+    recorded.write_bytes(b"".join(line(item) + b"\n" for item in recording(seed, END, hours)))
+    monitors = folder / "monitors.yaml"
+    setup = watching("https://hooks.example/x", folder, sources=False)
+    monitors.write_text(json.dumps(setup), encoding="utf-8")  # JSON is YAML
+    embedded = _Replay(folder / "embedded", monitors, recorded, {})
+    report.counts["alerts printed, embedded"] = len(embedded.whole().splitlines())
+    with a_house(folder) as house:
+        calm = _Replay(folder / "calm", monitors, recorded, _on(house, house.postgres.database()))
+        calm.whole()
+        hurt = _Replay(folder / "hurt", monitors, recorded, _on(house, house.through))
+        _hurt(hurt, house, report, chance, kills)
+        printed = hurt.whole()
+        report.check("printed as the embedded one", printed == embedded.printed, True)
+        report.check("printed as the undisturbed one", printed == calm.printed, True)
+        for kind in KINDS:
+            wanted, found, also = embedded.export(kind), hurt.export(kind), calm.export(kind)
+            report.check(f"{kind}: undisturbed on real engines as on the embedded ones", also == wanted, True)
+            report.check(f"{kind}: after the faults as on the embedded engines", found == wanted, True)
+            report.counts[f"{kind}, lines exported"] = len(wanted.splitlines())
+        for table, rows in house.count("gaps").items():
+            report.check(table, rows, 0)
+        report.counts["COMMITs cut before, after"] = (
+            house.proxy.counts.cut_before,
+            house.proxy.counts.cut_after,
+        )
+    return report
+
+
+def _on(house: House, store: str) -> Mapping[str, str]:
+    return {"TOCSIN_STREAM__URL": house.kafka.url, "TOCSIN_STORE__URL": store}
+
+
+def _hurt(hurt: _Replay, house: House, report: Report, chance: random.Random, kills: int) -> None:
+    began = time.monotonic()
+
+    def note(what: str) -> None:
+        report.schedule.append(f"{time.monotonic() - began:5.1f} s  {what}")
+
+    killed = survived = 0
+    process = hurt.start()
+    for _ in range(TRIES):
+        time.sleep(chance.uniform(1.5, 6.0))
+        fault = chance.choice(FAULTS)
+        met = ACTS[fault](house, random.Random(chance.randrange(10**9)))
+        note(f"{fault}{f': {met}' if met else ''}")
+        time.sleep(chance.uniform(0.0, 1.5))
+        if fault in ENDS:
+            ACTS[ENDS[fault][0]](house, chance)
+            note(ENDS[fault][0])
+        if chance.random() < 1 / 3:
+            survived += process.poll() is None
+            continue  # this one the replay must live through
+        time.sleep(chance.uniform(0.0, 1.5))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+            note("kill -9 replay")
+        process.wait()
+        if process.returncode != -signal.SIGKILL:
+            note(f"the replay had ended with {process.returncode}")
+        if killed == kills or process.returncode == 0:
+            break
+        process = hurt.start()
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    report.counts["faults lived through without a kill"] = survived
+    report.counts["kills"] = killed
+    if not killed:
+        report.wrong.append("no kill came in time: this run proves nothing")
+
+
+class _Replay:
+    """One replay with a folder of its own: started, killed, started again, exported."""
+
+    def __init__(self, data: Path, monitors: Path, recorded: Path, engines: Mapping[str, str]) -> None:
+        self.printed = b""
+        self._data = data
+        self._arguments = ("replay", "--monitors", str(monitors), "--data", str(data), str(recorded))
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
+        self._env = inherited | {"HOOK_SECRET": HOOK_SECRET, "NO_COLOR": "1"} | dict(engines)
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tocsin", *self._arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._env,
+        )
+
+    def whole(self) -> bytes:
+        """To its end; what it printed."""
+        self.printed = self._run(*self._arguments)
+        return self.printed
+
+    def export(self, kind: str) -> bytes:
+        return self._run("export", kind, "--data", str(self._data))
+
+    def _run(self, *arguments: str) -> bytes:
+        done = subprocess.run(
+            [sys.executable, "-m", "tocsin", *arguments], capture_output=True, env=self._env, timeout=400
+        )
+        assert done.returncode == 0, done.stderr.decode()[-2000:]
+        return done.stdout
