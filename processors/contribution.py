@@ -55,21 +55,31 @@ class TallyDelta:
         self.shrunk = False  # something was taken back, so the authors must be counted anew
 
     def add(self, one: Contribution, sign: int) -> None:
-        counts = self.counts
+        counts, parts = self.counts, self.parts
         counts["count"] += sign
         counts[one.label] += sign
-        counts["reach"] += sign * one.reach
-        counts["reposts"] += sign * one.repost
-        counts["triggered"] += sign * bool(one.triggers)
-        negative = sign * (one.label == "negative")
+        if one.reach:
+            counts["reach"] += sign * one.reach
+        if one.repost:
+            counts["reposts"] += sign
+        if one.triggers:
+            counts["triggered"] += sign
+        negative = sign if one.label == "negative" else 0
         if sign < 0:
             self.shrunk = True
         elif one.author is not None:
             self.authors.add(one.author % 2**64)
-        for dimension, value in (("network", one.network), ("lang", one.lang), ("source", one.source)):
-            part = self.parts.setdefault((dimension, value or UNKNOWN), [0, 0])
-            part[0] += sign
-            part[1] += negative
+        for place in (
+            ("network", one.network or UNKNOWN),
+            ("lang", one.lang or UNKNOWN),
+            ("source", one.source or UNKNOWN),
+        ):
+            part = parts.get(place)
+            if part is None:
+                parts[place] = [sign, negative]
+            else:
+                part[0] += sign
+                part[1] += negative
 
 
 def contributions(
@@ -78,22 +88,25 @@ def contributions(
     """The mention's rows of `matches`, one per monitor."""
     author = mention.author
     author_hash = signed64(hash64(f"{mention.network or mention.source}\x00{author.id}")) if author else None
+    reach = (author.followers or 0) if author else 0
+    created_at = mention.created_at
+    minute = minute_of(created_at)
     return [
-        Contribution(
-            monitor_id=monitor,
-            source=mention.source,
-            id=mention.id,
-            created_at=mention.created_at,
-            minute=minute_of(mention.created_at),
-            partition=partition,
-            label=understood.label,
-            reach=(author.followers or 0) if author else 0,
-            network=mention.network,
-            lang=understood.lang,
-            author=author_hash,
-            signature=understood.signature,
-            repost=understood.repost,
-            triggers=understood.triggers,
+        Contribution(  # by position: this is made for every mention and monitor, and names cost as much again
+            monitor,
+            mention.source,
+            mention.id,
+            created_at,
+            minute,
+            partition,
+            understood.label,
+            reach,
+            mention.network,
+            understood.lang,
+            author_hash,
+            understood.signature,
+            understood.repost,
+            understood.triggers,
         )
         for monitor in monitors
     ]

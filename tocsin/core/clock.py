@@ -46,7 +46,8 @@ class SimulatedClock:
 
 def to_micros(at: datetime) -> int:
     """Microseconds since 1970 UTC, exactly (no floats)."""
-    return (at - EPOCH) // _MICRO
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_micros(micros: int) -> datetime:
@@ -56,7 +57,8 @@ def from_micros(micros: int) -> datetime:
 
 def minute_of(at: datetime) -> int:
     """The number of whole minutes since 1970 UTC: the key of tallies."""
-    return to_micros(at) // 60_000_000
+    since = at - EPOCH
+    return since.days * 1_440 + since.seconds // 60
 
 
 def minute_start(minute: int) -> datetime:

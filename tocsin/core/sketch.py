@@ -9,6 +9,7 @@ it is (k - 1) / (the k-th smallest hash as a share of the range), with a relativ
 from __future__ import annotations
 
 import hashlib
+import sys
 from array import array
 from collections.abc import Iterable
 
@@ -35,7 +36,10 @@ def sketch(hashes: Iterable[int]) -> bytes:
 
 def union(*sketches: bytes) -> bytes:
     """The sketch of everything that any of these saw."""
-    return sketch(value for one in sketches for value in _unpack(one))
+    seen: set[int] = set()
+    for one in sketches:
+        seen.update(_unpack(one))
+    return _pack(sorted(seen)[:K])
 
 
 def distinct(one: bytes) -> int:
@@ -47,10 +51,15 @@ def distinct(one: bytes) -> int:
 
 
 def _pack(values: list[int]) -> bytes:
-    return b"".join(value.to_bytes(8, "big") for value in values)
+    return _big_endian(array("Q", values)).tobytes()
 
 
 def _unpack(one: bytes) -> array[int]:
-    values = array("Q", one)
-    values.byteswap()  # stored big-endian, so that equal sketches are equal bytes everywhere
+    return _big_endian(array("Q", one))
+
+
+def _big_endian(values: array[int]) -> array[int]:
+    """Stored so, that equal sketches are equal bytes everywhere; there and back is the same turn."""
+    if sys.byteorder == "little":
+        values.byteswap()
     return values
