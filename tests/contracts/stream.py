@@ -28,15 +28,16 @@ def read(consumer: Consumer, count: int, at: dict[int, int] | None = None) -> li
     return records
 
 
-def settled(*consumers: Consumer) -> list[frozenset[int]]:
-    """Poll all of them in turn until their partitions have not changed for a while; returns who has which."""
+def settled(*consumers: Consumer, at: dict[int, int] | None = None) -> list[frozenset[int]]:
+    """Poll all of them in turn until their partitions have not changed for a while; returns who has which. What is gained starts
+    at `at` (else 0)."""
     assigned: list[frozenset[int]] = [frozenset()] * len(consumers)
     calm_since, deadline = time.monotonic(), time.monotonic() + 40
     while time.monotonic() - calm_since < 2.5 and time.monotonic() < deadline:
         for place, consumer in enumerate(consumers):
             polled = consumer.poll(timedelta(milliseconds=50))
             for partition in polled.gained:
-                consumer.seek(partition, 0)
+                consumer.seek(partition, (at or {}).get(partition, 0))
             if polled.assigned != assigned[place]:
                 assigned[place], calm_since = polled.assigned, time.monotonic()
     return assigned
@@ -117,8 +118,16 @@ def test_members_share_the_partitions_and_one_that_leaves_hands_its_over(make_st
     assert first | second == {0, 1, 2, 3}
     assert not first & second
     assert len(first) == len(second) == 2
+    stream.append("talk", [(p, b"shared") for p in range(4)], NOW)
+    assert {(r.partition, r.value) for r in read(one, 2)} == {(p, b"shared") for p in first}
+    assert {(r.partition, r.value) for r in read(two, 2)} == {(p, b"shared") for p in second}
     two.close()
-    assert settled(one) == [frozenset({0, 1, 2, 3})]
+    assert settled(one, at=dict.fromkeys(range(4), 1)) == [frozenset({0, 1, 2, 3})]
+    stream.append("talk", [(p, b"alone") for p in range(4)], NOW)
+    # What stayed goes on where it stood: nobody sought it anew.
+    assert sorted((r.partition, r.offset, r.value) for r in read(one, 4)) == [
+        (p, 1, b"alone") for p in range(4)
+    ]
     one.close()
 
 

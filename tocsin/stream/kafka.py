@@ -13,18 +13,18 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition, errors
-from kafka.admin import ConfigResource, ConfigResourceType
 
 from tocsin.core.clock import to_micros
-from tocsin.core.errors import NotFound, StoreUnavailable, StreamFull, StreamUnavailable, WrongInput
+from tocsin.core.errors import NotFound, StreamUnavailable, WrongInput
 from tocsin.settings import StreamSettings
 from tocsin.stream.kafka_client import (
+    LATEST,
+    MAX_BATCH_BYTES,
     REQUEST_MS,
     checked_prefix,
     client_settings,
@@ -35,6 +35,7 @@ from tocsin.stream.kafka_client import (
     translated,
 )
 from tocsin.stream.kafka_consumer import KafkaConsumer
+from tocsin.stream.kafka_room import ReadSoFar, Room
 from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS
 
 APPEND_WITHIN_S = 12.0
@@ -42,19 +43,12 @@ APPEND_WITHIN_S = 12.0
 
 RECEIVED_AT = "at"
 BATCH_BYTES = 512 * 1024
-MAX_BATCH_BYTES = 2 * 1024 * 1024
 RETRY_WITHIN_S = 2.0
-LATEST, EARLIEST = -1, -2
-ROOM_EVERY_S = 5.0
-FULL_AGAIN_S = 1.0
 CONNECT_AGAIN_S = 1.0
 REPLICAS = 3
 IDENTITY_CHARS = 64
 
 T = TypeVar("T")
-ReadSoFar = Callable[[str, str], Mapping[int, int]]
-"""(cluster, topic) -> per partition the next offset that will be read."""
-
 log = structlog.get_logger("stream")
 
 
@@ -83,7 +77,7 @@ class KafkaStream:
         self._codec = codec_of(settings)
         self._own = own
         self._topics = dict(topics or {})
-        self._room = _Room(self, settings, read_so_far)
+        self._room = Room(self, read_so_far)
         self._lock = threading.Lock()
         self._closed = False
         self._admin: KafkaAdminClient | None = None
@@ -99,16 +93,17 @@ class KafkaStream:
         """Kafka's cluster, the topic mentions (one made anew is another log) and the prefix; at most 64 characters."""
         if self._cluster is not None:
             return self._cluster
-        cluster = str(self._ask(lambda admin: admin.describe_cluster())["cluster_id"])
+        cluster = str(self.ask(lambda admin: admin.describe_cluster())["cluster_id"])
         found = self._described(MENTIONS)
-        identity = _shortened(f"{cluster}.{_short_id(found['topic_id']) if found else ''}.{self.prefix}")
+        topic = _short_id(found["topic_id"]) if found else ""
+        identity = _shortened(".".join(part for part in (cluster, topic, self.prefix) if part))
         if found:
             self._cluster = identity
         return identity
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
         if topic not in self._counts:
-            self._ask(lambda admin: self._make_topic(admin, topic, partitions))
+            self.ask(lambda admin: self._make_topic(admin, topic, partitions))
         return self.partitions(topic)
 
     def partitions(self, topic: str) -> int:
@@ -152,7 +147,7 @@ class KafkaStream:
         name = self.name_of(topic)
         wanted = range(self.partitions(topic)) if partitions is None else partitions
         specs = {TopicPartition(name, partition): spec for partition in wanted}
-        found = self._ask(lambda admin: admin.list_partition_offsets(specs, timeout_ms=REQUEST_MS))
+        found = self.ask(lambda admin: admin.list_partition_offsets(specs, timeout_ms=REQUEST_MS))
         return {tp.partition: at.offset for tp, at in sorted(found.items())}
 
     def trim(self, topic: str, before: dict[int, int]) -> None:
@@ -163,7 +158,7 @@ class KafkaStream:
         if self._own and moved:
             name = self.name_of(topic)
             first = {TopicPartition(name, p): offset for p, offset in moved.items()}
-            self._ask(lambda admin: admin.delete_records(first, timeout_ms=REQUEST_MS))
+            self.ask(lambda admin: admin.delete_records(first, timeout_ms=REQUEST_MS))
 
     def consumer(self, topic: str, group: str, member: str) -> KafkaConsumer:
         self.partitions(topic)
@@ -173,7 +168,7 @@ class KafkaStream:
         """Remove the topics of an `own` log, when nobody will read it again."""
         if self._own and self._counts:
             names = [self.name_of(topic) for topic in self._counts]
-            self._ask(lambda admin: admin.delete_topics(names, timeout_ms=REQUEST_MS, raise_errors=False))
+            self.ask(lambda admin: admin.delete_topics(names, timeout_ms=REQUEST_MS, raise_errors=False))
             self._counts, self._cluster = {}, None
 
     def close(self) -> None:
@@ -199,7 +194,7 @@ class KafkaStream:
         """How far this process was told that the topic was read."""
         return self._trimmed.get(topic, {})
 
-    def _ask(self, question: Callable[[KafkaAdminClient], T]) -> T:
+    def ask(self, question: Callable[[KafkaAdminClient], T]) -> T:
         """Ask the brokers; what passes within moments (a leader that moves, a connection that broke) is tried again."""
         until = time.monotonic() + RETRY_WITHIN_S
         pause = 0.05
@@ -219,25 +214,31 @@ class KafkaStream:
                 raise StreamUnavailable(f"the stream {self.url} was closed")
             if self._admin is not None:
                 return self._admin
-            if self._failed is not None and time.monotonic() - self._failed[0] < CONNECT_AGAIN_S:
-                raise self._failed[1]  # whoever waited for the lock meanwhile need not wait as long again
-            try:
-                with translated(self.url):
-                    admin = make_client(KafkaAdminClient, **self._config)
-                    try:
-                        for topic, partitions in self._topics.items():
-                            self._make_topic(admin, topic, partitions)
-                    except BaseException:
-                        admin.close()
-                        raise
-            except StreamUnavailable as error:
-                self._failed = (time.monotonic(), error)
-                raise
-            self._admin, self._failed = admin, None
+            with self._connecting():
+                admin = make_client(KafkaAdminClient, **self._config)
+                try:
+                    for topic, partitions in self._topics.items():
+                        self._make_topic(admin, topic, partitions)
+                except BaseException:
+                    admin.close()
+                    raise
+            self._admin = admin
             return admin
 
+    @contextmanager
+    def _connecting(self) -> Iterator[None]:
+        """Under the lock: whoever waited for it while somebody else found no broker need not look as long again."""
+        if self._failed is not None and time.monotonic() - self._failed[0] < CONNECT_AGAIN_S:
+            raise self._failed[1]
+        try:
+            with translated(self.url):
+                yield
+        except StreamUnavailable as error:
+            self._failed = (time.monotonic(), error)
+            raise
+
     def _described(self, topic: str) -> Mapping[str, Any] | None:
-        return self._ask(lambda admin: _describe(admin, self.name_of(topic)))
+        return self.ask(lambda admin: _describe(admin, self.name_of(topic)))
 
     def _make_topic(self, admin: KafkaAdminClient, topic: str, partitions: int) -> None:
         """Make it unless it is there; that another process makes it at the same moment does no harm."""
@@ -272,7 +273,8 @@ class KafkaStream:
             if self._closed:
                 raise StreamUnavailable(f"the stream {self.url} was closed")
             if self._producer is None:
-                self._producer = _Producer(self._config, self._codec)
+                with self._connecting():
+                    self._producer = _Producer(self._config, self._codec)
             producer = self._producer
             producer.users += 1
         failed = True
@@ -317,76 +319,6 @@ class _Producer:
             log.debug("a producer was left", reason=in_words(error))
 
 
-@dataclass(slots=True)
-class _Limits:
-    """What a topic keeps: bytes a partition and how long; None: no limit."""
-
-    bytes: int | None
-    age: timedelta | None
-
-
-class _Room:
-    """Refuses appends while half of what a topic keeps is unread, so that nothing unread is ever dropped.
-
-    Looks every few seconds. A partition's unread bytes are its share of unread offsets times its size on disk; where retention is
-    by time, nothing unread may be older than half of it.
-    """
-
-    def __init__(self, stream: KafkaStream, settings: StreamSettings, read_so_far: ReadSoFar | None) -> None:
-        self._stream = stream
-        self._settings = settings
-        self._read_so_far = read_so_far
-        self._lock = threading.Lock()
-        self._look_at: dict[str, float] = {}
-        self._full: dict[str, str] = {}
-        self._limits: dict[str, _Limits] = {}
-
-    def check(self, topic: str) -> None:
-        """Raises `StreamFull`."""
-        has_reader = self._read_so_far is not None and topic == MENTIONS
-        if not has_reader and not self._stream.trimmed(topic):
-            return
-        with self._lock:
-            if time.monotonic() >= self._look_at.get(topic, 0.0):
-                full = self._look(topic, has_reader)
-                self._look_at[topic] = time.monotonic() + (FULL_AGAIN_S if full else ROOM_EVERY_S)
-                self._full[topic] = full
-            if self._full[topic]:
-                raise StreamFull(f"{self._full[topic]} is unread: try again when processing caught up")
-
-    def _look(self, topic: str, has_reader: bool) -> str:
-        stream = self._stream
-        read = dict(stream.trimmed(topic))
-        if has_reader:
-            assert self._read_so_far is not None
-            try:
-                for partition, offset in self._read_so_far(stream.cluster, topic).items():
-                    read[partition] = max(offset, read.get(partition, 0))
-            except StoreUnavailable as error:
-                log.debug("how far was read is not known just now", reason=str(error))
-        if topic not in self._limits:
-            self._limits[topic] = stream._ask(lambda admin: _limits_of(admin, stream.name_of(topic)))
-        limits = self._limits[topic]
-        first, end = stream.offsets(topic, EARLIEST), stream.end_offsets(topic)
-        unread = {p: end[p] - max(first[p], read.get(p, 0)) for p in end}
-        if not any(count > 0 for count in unread.values()):
-            return ""
-        if limits.bytes is not None:
-            sizes = stream._ask(lambda admin: _sizes(admin, stream.name_of(topic)))
-            for partition, count in unread.items():
-                kept = end[partition] - first[partition]
-                if kept > 0 and 2 * sizes.get(partition, 0) * count > limits.bytes * kept:
-                    return f"half of the {limits.bytes} bytes that partition {partition} of {topic} may keep"
-        if limits.age is not None and has_reader:
-            # The records' timestamps are the brokers' clocks: ours are compared, never a simulated one.
-            half = stream.offsets(topic, int((time.time() - limits.age.total_seconds() / 2) * 1000))
-            for partition, fresh in half.items():
-                oldest = end[partition] if fresh < 0 else fresh
-                if unread[partition] > 0 and max(first[partition], read.get(partition, 0)) < oldest:
-                    return f"what is older than half of the time that {topic} is kept"
-        return ""
-
-
 def topic_settings(settings: StreamSettings, partitions: int, replicas: int) -> dict[str, str]:
     """How a topic is made: segments small enough to be dropped in time, and never a leader that lost records."""
     kept_ms = settings.retention_hours * 3_600_000
@@ -414,27 +346,6 @@ def _describe(admin: KafkaAdminClient, name: str) -> Mapping[str, Any] | None:
         raise error(f"topic {name}")
     described: Mapping[str, Any] = found
     return described
-
-
-def _limits_of(admin: KafkaAdminClient, name: str) -> _Limits:
-    wanted = {"retention.bytes": None, "retention.ms": None}
-    found = admin.describe_configs(
-        [ConfigResource(ConfigResourceType.TOPIC, name, wanted)], config_filter="all"
-    )["topic"][name]
-    kept, age = (int(found[key]["value"]) for key in wanted)
-    return _Limits(None if kept < 0 else kept, None if age < 0 else timedelta(milliseconds=age))
-
-
-def _sizes(admin: KafkaAdminClient, name: str) -> dict[int, int]:
-    """Bytes on disk of each partition: of its largest replica. Empty where this account may not know."""
-    sizes: dict[int, int] = {}
-    for broker in admin.describe_log_dirs([name]):
-        for folder in broker["log_dirs"]:
-            for topic in folder["topics"]:
-                for one in topic["partitions"]:
-                    index = one["partition_index"]
-                    sizes[index] = max(sizes.get(index, 0), one["partition_size"])
-    return sizes
 
 
 def _short_id(topic_id: Any) -> str:

@@ -21,6 +21,9 @@ SCHEME = "kafka://"
 BOOTSTRAP_MS = 3_000
 REQUEST_MS = 5_000
 ASK_MS = 1_000
+LATEST, EARLIEST = -1, -2
+"""What Kafka calls the ends of a partition where an offset is asked by time."""
+MAX_BATCH_BYTES = 2 * 1024 * 1024
 RECONNECT_MOST_MS = 1_000
 """A broker that is back is found within about a second, however long it was away."""
 
@@ -166,7 +169,11 @@ def translated(url: str) -> Iterator[None]:
             f"the stream {url} forbids this: {in_words(error)}; grant this account the topics and groups"
         ) from error
     except _SILENCE as error:
-        raise StreamUnavailable(f"no broker of the stream {url} answers: {in_words(error)}") from error
+        raise StreamUnavailable(f"no broker of the stream {url} answers ({type(error).__name__})") from error
+    except errors.MessageSizeTooLargeError as error:
+        raise StreamUnavailable(
+            f"the stream {url} refuses records of this size: raise the topic's max.message.bytes to {MAX_BATCH_BYTES}"
+        ) from error
     except (errors.KafkaError, OSError, RuntimeError) as error:
         raise StreamUnavailable(f"the stream {url} cannot be used just now: {in_words(error)}") from error
 

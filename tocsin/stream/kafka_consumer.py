@@ -21,7 +21,7 @@ from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
 from tocsin.core.clock import from_micros
 from tocsin.core.errors import StreamUnavailable
-from tocsin.stream.kafka_client import in_words, make_client, translated
+from tocsin.stream.kafka_client import EARLIEST, LATEST, in_words, make_client, translated
 from tocsin.stream.port import Gap, Polled, Record
 
 if TYPE_CHECKING:
@@ -190,8 +190,8 @@ class KafkaConsumer:
             wanted = self._next.get(partition)
             if wanted is None:
                 continue
-            first = self._stream.offsets(self._topic, -2, [partition])[partition]
-            end = self._stream.offsets(self._topic, -1, [partition])[partition]
+            first = self._stream.offsets(self._topic, EARLIEST, [partition])[partition]
+            end = self._stream.offsets(self._topic, LATEST, [partition])[partition]
             available = cut_at if cut_at is not None else first if wanted < first else end
             if first <= wanted <= end and cut_at is None:
                 self._stand(partition)  # a leader that had not caught up yet
