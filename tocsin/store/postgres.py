@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Row, Table, create_engine, event, exc, select
 from sqlalchemy.engine import make_url
 
@@ -38,11 +40,19 @@ _REACH: Final = {
 
 _SESSION: Final = {
     "lock_timeout": "10s",
-    "statement_timeout": "60s",
-    "idle_in_transaction_session_timeout": "30s",  # who was stopped in the middle must not hold everybody's lock
+    "statement_timeout": "5min",
+    "idle_in_transaction_session_timeout": "10min",  # an export may wait for whoever reads it
     "timezone": "UTC",
     "jit": "off",  # our statements are short: compiling them costs more than it saves
 }
+
+_WRITING: Final = {
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "30s",  # who was stopped in the middle must not hold everybody's lock
+}
+
+BEGIN_WRITE: Final = "SELECT " + ", ".join(f"set_config('{n}', '{v}', true)" for n, v in _WRITING.items())
+BEGIN_WRITE_ALONE: Final = f"{BEGIN_WRITE}, pg_advisory_xact_lock({ALONE})"
 
 
 class PostgresStore:
@@ -91,8 +101,7 @@ class PostgresStore:
         with translated(self._where), self._writer.connect() as conn:
             try:
                 conn.begin()
-                if alone:
-                    conn.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (ALONE,))
+                conn.exec_driver_sql(BEGIN_WRITE_ALONE if alone else BEGIN_WRITE)
                 yield conn
             except BaseException:
                 _undo(conn)
@@ -232,10 +241,19 @@ def _where(url: URL) -> str:
 def _prepare(engine: Engine, session: dict[str, str]) -> None:
     @event.listens_for(engine, "connect")
     def _connect(dbapi: psycopg.Connection[Any], _record: object) -> None:
+        dbapi.adapters.register_loader("numeric", _Sum)
         dbapi.autocommit = True
         names = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in session.items())
         dbapi.execute(f"SELECT {names}".encode())
         dbapi.autocommit = False
+
+
+class _Sum(Loader):
+    """A sum of whole numbers is a whole number, as on SQLite; PostgreSQL gives it as NUMERIC. We have no other NUMERIC."""
+
+    def load(self, data: Buffer) -> int | float:
+        text = bytes(data)
+        return int(text) if text.lstrip(b"-").isdigit() else float(text)
 
 
 def _undo(conn: Connection) -> None:
