@@ -67,24 +67,23 @@ def test_each_role_is_a_service_of_its_own() -> None:
     assert COMPOSE["services"]["tocsin"]["volumes"] == ["data:/var/lib/tocsin"]
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_image_is_pinned(name: str) -> None:
-    assert re.search(r":\d+\.\d+", SERVICES[name]["image"]), SERVICES[name]["image"]
+@pytest.mark.parametrize("one", SERVICES.values(), ids=SERVICES)
+def test_every_image_is_pinned(one: dict[str, Any]) -> None:
+    assert re.search(r":\d+\.\d+", one["image"]), one["image"]
 
 
 def test_our_own_image_carries_the_version() -> None:
     assert {one["image"] for one in OURS.values()} == {f"tocsin:{__version__}"}
 
 
-@pytest.mark.parametrize("name", SERVICES)
-def test_every_service_is_limited_checked_and_without_rights(name: str) -> None:
-    one = SERVICES[name]
+@pytest.mark.parametrize("one", SERVICES.values(), ids=SERVICES)
+def test_every_service_is_limited_checked_and_without_rights(one: dict[str, Any]) -> None:
     assert set(one["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
     assert one["healthcheck"]["test"][0] == "CMD"
     assert one["cap_drop"] == ["ALL"] and one["security_opt"] == ["no-new-privileges:true"]
     assert one["restart"] == "unless-stopped" and "max-size" in one["logging"]["options"]
     assert not one.get("privileged") and "network_mode" not in one and "pid" not in one
-    if name in OURS:
+    if one in OURS.values():
         assert one["user"] == "10001:10001" and one["read_only"] and "cap_add" not in one
 
 
