@@ -136,6 +136,7 @@ PAGES: dict[tuple[str, str], Rule] = {
     ("POST", "/alerts/{id}/reopen"): DESK,
     ("POST", "/alerts/{id}/severity"): PAGED,
     ("POST", "/alerts/{id}/note"): PAGED,
+    ("GET", "/mentions"): READ,
     ("GET", "/escalations"): READ,
     ("GET", "/escalations/{id}"): READ,
     ("POST", "/escalations/{id}/claim"): CASE,

