@@ -173,7 +173,7 @@ class Retention(Section):
 
     sample_hours: int = Field(24, ge=0, description="The sample of unmatched mentions.")
     authors_days: int = Field(30, ge=1, description="Then authors are pseudonymised.")
-    mentions_days: int = Field(90, ge=1, description="Matched mentions.")
+    mentions_days: int = Field(90, ge=1, description="Matched mentions, to the end of their UTC day.")
     tallies_days: int = Field(761, ge=1, description="Tallies (25 months).")
     sample_rate: float = Field(0.01, ge=0, le=1, description="Share of unmatched mentions that is sampled.")
 
