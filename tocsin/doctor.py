@@ -151,6 +151,15 @@ def _definitions(conn: Connection, settings: Settings) -> Iterator[Seen]:
 
 
 def _running(conn: Connection, now: datetime) -> Iterator[Seen]:
+    half, moved = mode.get(conn, mode.FILLING), mode.get(conn, mode.MOVED)
+    if half is not None:
+        yield Seen(
+            "bad", f"this store was half filled from {half}: nothing runs on it", "run that command again"
+        )
+        return
+    if moved is not None:
+        yield Seen("note", f"this installation has moved: {moved}", "take it back with: tocsin move --undo")
+        return
     if mode.get(conn, "mode") not in (None, "live"):
         yield Seen("note", f"this data is of a {mode.get(conn, 'mode')} run: nothing runs on it live")
         return

@@ -13,6 +13,7 @@ from api.house import InHouse, Who
 from api.metrics import stream_lag
 from tocsin.core.errors import TocsinError
 from tocsin.definitions import Role, SourceDef
+from tocsin.store import holds
 from tocsin.store import mode as purpose_of_store
 from tocsin.store import schema as s
 from tocsin.store.defined import Defined, listed
@@ -92,6 +93,8 @@ def status(house: InHouse) -> Any:
     now, why = house.now(), []
     with house.store.read() as conn:
         purpose = purpose_of_store.get(conn, "mode")
+        if holds.held(conn) is not None:
+            why.append("the outbox is held: no notice leaves before an administrator releases it")
         sources = source_statuses(conn, now)
         told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
         # A source's own row says what is judged of it here, from the same figures, at the time of asking.

@@ -113,6 +113,9 @@ def test_an_admin_releases_a_held_outbox(world: World, discard: bool) -> None:
     with world.scene.write() as conn:
         holds.hold(conn, world.now, "restored")
     assert desk.post("/v1/outbox/release").status_code == 403
+    status = desk.get("/v1/status").json()
+    assert any("the outbox is held" in one for one in status["why"])
+    assert status["mode"] != "ok"
     assert admin.post("/v1/outbox/release", json={"discard": discard}).json() == {
         "waiting": 0,
         "cancelled": 0,

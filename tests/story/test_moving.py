@@ -117,6 +117,7 @@ def test_the_old_folder_says_where_everything_went_and_can_be_taken_back(folder:
         said = tocsin(*command, "--data", folder, status=2).stderr.decode()
         assert "has moved: to postgresql://127.0.0.1:" in said
         assert "kafka://" in said
+    assert b"has moved" in tocsin("doctor", "--data", folder).stdout
     assert b"has moved" in tocsin("move", "--data", folder, "--config", there, status=2).stderr
     tocsin("move", "--undo", "--data", folder)
     assert b"nothing to take back" in tocsin("move", "--undo", "--data", folder, status=2).stderr
