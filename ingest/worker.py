@@ -37,7 +37,7 @@ PAUSE = timedelta(milliseconds=200)  # between two looks at what is due
 # The first and the longest wait after failures in a row; each is twice the one before.
 REMOTE_RETRY = (timedelta(seconds=30), timedelta(hours=1))
 LOCAL_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
-STREAM_RETRIES = tuple(timedelta(seconds=n) for n in (1, 2, 4, 8, 15, 30))
+STREAM_RETRIES = tuple(timedelta(seconds=n) for n in (1, 2, 4, 5))  # the last again and again
 HEALTH_EVERY = timedelta(seconds=15)
 STATE_EVERY = timedelta(seconds=30)  # "nothing new" is written down no more often
 REMOTE_FETCHES, LOCAL_FETCHES = 8, 2  # at the same time

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,18 @@ def replay_files(
     patience = Patience(timedelta(0) if embedded else PATIENCE, _say)
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-replay-")))
-        runtime = stack.enter_context(
-            # A replay's own folder can be made anew from its input, so the disk need not confirm each commit. A server that loses
-            # some while this goes on would tear store and stream apart.
-            open_runtime(
-                config, folder, store_url, stream_url, clock=SimulatedClock(EPOCH), durable=not embedded
-            )
+        # A replay's own folder can be made anew from its input, so the disk need not confirm each commit. A server that loses
+        # some while this goes on would tear store and stream apart.
+        opened = partial(
+            open_runtime,
+            config,
+            folder,
+            store_url,
+            stream_url,
+            clock=SimulatedClock(EPOCH),
+            durable=not embedded,
         )
+        runtime = patience(lambda: stack.enter_context(opened()))
         log = patience(lambda: _claim(runtime.store, files, monitors, document))
         runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}replay-{log}."
         reader = _Reader(runtime.store, files, source, zone, patience)
@@ -81,7 +87,9 @@ def replay_files(
         if first is None:
             _say(f"no mentions in {', '.join(str(path) for path in files)}")
             return reader.bad
-        player = Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), patience)
+        player = patience(
+            lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), patience)
+        )
         stack.callback(player.close)
         shown = _Printer(runtime, out, as_json, patience)
         player.play(_chained(first, mentions), shown.progress)

@@ -30,6 +30,7 @@ from tocsin.store import schema as s
 from tocsin.wiring import Runtime, open_runtime
 
 AGAIN_AFTER_S = 1.0
+ENDED_BY_SIGNAL = 130
 HOOK_SECRET = "whsec_" + "bWFkZSB1cCBmb3IgdGVzdHMgb25seQ=="
 SETTINGS = {
     "detection.tick_s": 1,
@@ -94,7 +95,7 @@ class House:
                 continue
             if seat.process is not None:
                 status = seat.process.process.returncode
-                if status not in (-signal.SIGKILL, 0, -signal.SIGTERM):
+                if status not in (-signal.SIGKILL, 0, ENDED_BY_SIGNAL):
                     last = [line for line in seat.process.said().splitlines() if line.strip()][-1:]
                     self.by_itself.append(f"{seat.name}: exit {status}: {' '.join(last)[:200]}")
                 seat.process, seat.start_at = None, now + AGAIN_AFTER_S

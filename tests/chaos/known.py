@@ -61,7 +61,7 @@ class Said:
 def known_stream(count: int, lasts: timedelta, start: datetime, seed: int, *, pushed: bool) -> list[Said]:
     """About `count` mentions that arrive within `lasts`: one in eight twice, one in ten edited, neighbours in disorder.
 
-    One in four tells of no brand. The last third tells of fires, which pages.
+    One in four tells of no brand. From the first third on some tell of fires, which pages.
     """
     chance = random.Random(seed)
     through = (*SOURCES, PUSHED) if pushed else SOURCES
@@ -70,7 +70,7 @@ def known_stream(count: int, lasts: timedelta, start: datetime, seed: int, *, pu
     for n, word in enumerate((*BRANDS, "nobody", "nothing")):
         share = count // 8
         items += talk(word, share - share // 3, start, end, seed + n)
-        items += talk(word, share // 3, start + lasts * 2 / 3, end, seed + 100 + n, saying=FIRE)
+        items += talk(word, share // 3, start + lasts / 3, end, seed + 100 + n, saying=FIRE)
     said = []
     for item in sorted(items, key=lambda one: (str(one["created_at"]), str(one["id"]))):
         source = through[chance.randrange(len(through))]
