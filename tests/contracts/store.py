@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from tocsin.core.errors import Conflict, Fenced, NotFound
 from tocsin.definitions import Person, Role
 from tocsin.store import Store, defined, offsets
 from tocsin.store import schema as s
 from tocsin.store.offsets import Position
+from tocsin.stream.port import Gap
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MakeStore = Callable[[], Store]
@@ -110,6 +115,301 @@ def test_a_row_that_lacks_a_column_gets_its_default(make_store: MakeStore) -> No
         store.put(conn, s.source_state, [{"name": "feed", "received": 4}])
         rows = conn.execute(select(s.source_state).order_by(s.source_state.c.name)).all()
     assert [(r.name, r.failures, r.received) for r in rows] == [("feed", 0, 4), ("other", 0, 0)]
+
+
+def test_many_rows_go_the_same_way_as_few(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        rows = [{"key": f"k{n:04d}", "value": str(n)} for n in range(500)]
+        assert store.insert_new(conn, s.meta, rows[100:300]) == 200
+        assert store.insert_new(conn, s.meta, rows) == 300
+        store.put(conn, s.meta, [row | {"value": "new"} for row in rows[:200]])
+        store.add(conn, s.tallies, [tally(n, n) for n in range(300)], ["count"])
+        store.add(conn, s.tallies, [tally(n, 1, authors=b"z") for n in range(299, -1, -1)], ["count"])
+        found = store.fetch(conn, s.meta, [(f"k{n:04d}",) for n in range(700)], ["value"])
+        tallies = store.fetch(conn, s.tallies, [("m", n, 0) for n in range(300)], ["count", "authors"])
+    assert found == {(f"k{n:04d}",): ("new" if n < 200 else str(n),) for n in range(500)}
+    assert tallies == {("m", n, 0): (n + 1, b"") for n in range(300)}
+
+
+def test_bulk_after_a_transaction_that_was_rolled_back(make_store: MakeStore) -> None:
+    store = make_store()
+    rows = [{"key": f"k{n:04d}", "value": str(n)} for n in range(200)]
+    with pytest.raises(RuntimeError), store.write() as conn:
+        store.insert_new(conn, s.meta, rows)
+        raise RuntimeError
+    with store.write() as conn:
+        assert store.insert_new(conn, s.meta, rows) == 200
+
+
+@pytest.mark.parametrize("many", [0, 200])
+def test_one_key_twice_in_one_call_is_as_if_in_two(make_store: MakeStore, many: int) -> None:
+    store = make_store()
+    others = [{"key": f"k{n:04d}", "value": "x"} for n in range(many)]
+    more = [tally(1000 + n, 0) for n in range(many)]
+    with store.write() as conn:
+        twice = [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]
+        assert store.insert_new(conn, s.meta, [*twice, *others]) == 1 + many
+        assert store.fetch(conn, s.meta, [("a",)], ["value"]) == {("a",): ("1",)}
+        store.put(conn, s.meta, [*twice, *others])
+        assert store.fetch(conn, s.meta, [("a",)], ["value"]) == {("a",): ("2",)}
+        rows = [tally(1, 5, reach=1), tally(1, 3, reach=9, authors=b"z"), *more]
+        store.add(conn, s.tallies, rows, ["count"])
+        store.put(conn, s.tallies, [tally(2, 5, reach=1), tally(2, 3, reach=9), *more], ["count"])
+        found = store.fetch(conn, s.tallies, [("m", 1, 0), ("m", 2, 0)], ["count", "reach", "authors"])
+    assert found == {("m", 1, 0): (8, 1, b""), ("m", 2, 0): (3, 1, b"")}
+
+
+STRANGE = (
+    "a\0b",
+    "\ud800",
+    "\\N",
+    "tab\tline\nreturn\r",
+    "\U0001f525 ş",
+    "",
+    "\x7f\x01",
+    "'; --",
+    "%s {0}",
+    "x" * 5000,
+)
+
+
+@pytest.mark.parametrize("many", [0, 200])
+@pytest.mark.parametrize("text", STRANGE, ids=ascii)
+def test_text_is_kept_whatever_it_is(make_store: MakeStore, text: str, many: int) -> None:
+    store = make_store()
+    kept = text.replace("\0", "\ufffd").replace("\ud800", "\ufffd")
+    with store.write() as conn:
+        rows = [{"key": f"k{n:04d}", "value": text} for n in range(many + 1)]
+        store.insert_new(conn, s.meta, rows)
+        assert store.fetch(conn, s.meta, [("k0000",)], ["value"]) == {("k0000",): (kept,)}
+        assert conn.execute(select(func.count()).where(s.meta.c.value == text)).scalar_one() == many + 1
+        store.put(
+            conn,
+            s.health,
+            [{"component": text[:200] or "-", "at": NOW, "state": "ok", "detail": {"t": kept}}],
+        )
+        assert conn.execute(select(s.health.c.detail)).scalar_one() == {"t": kept}
+
+
+def test_text_longer_than_its_column_says_is_kept(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.put(conn, s.health, [{"component": "x", "at": NOW, "state": "y" * 500, "detail": {}}])
+        assert conn.execute(select(s.health.c.state)).scalar_one() == "y" * 500
+
+
+def test_text_is_compared_and_ordered_by_its_bytes(make_store: MakeStore) -> None:
+    store = make_store()
+    texts = [
+        "a",
+        "B",
+        "b",
+        "_",
+        "é",
+        "z",
+        "Ä",
+        "a b",
+        "a-b",
+        "ab",
+        "I",
+        "ı",
+        "\U0001f525",
+        "\uffee",
+        "10",
+        "9",
+    ]
+    with store.write() as conn:
+        conn.execute(delete(s.meta))
+        store.put(conn, s.meta, [{"key": text, "value": text} for text in texts])
+        for column in (s.meta.c.key, s.meta.c.value):
+            found = list(conn.execute(select(column).order_by(column)).scalars())
+            assert found == sorted(texts, key=lambda text: text.encode())
+            least, most = conn.execute(select(func.min(column), func.max(column))).one()
+            assert (least, most) == ("10", "\U0001f525")
+            assert (
+                list(conn.execute(select(column).where(column > "z").order_by(column)).scalars())
+                == found[-5:]
+            )
+
+
+@pytest.mark.parametrize("many", [0, 200])
+def test_whole_numbers_have_64_bits_and_their_sums_are_whole(make_store: MakeStore, many: int) -> None:
+    store = make_store()
+    with store.write() as conn:
+        rows = [tally(n, 2**40 + n, partition=2**31 + n) for n in range(many + 2)]
+        store.add(conn, s.tallies, rows, ["count"])
+        t = s.tallies.c
+        total, least = conn.execute(select(func.sum(t.count), func.min(t.partition))).one()
+        assert (type(total), total) == (int, sum(int(str(row["count"])) for row in rows))
+        assert least == 2**31
+        state = {
+            "monitor_id": "m",
+            "series": "s",
+            "version": "1",
+            "next_window": NOW,
+            "next_tick": NOW,
+            "state": {},
+        }
+        store.put(conn, s.detector_state, [state | {"kind": "volume"}])
+    with pytest.raises(Exception, match=r"(?i)large|range|overflow"), store.write() as conn:
+        store.put(conn, s.tallies, [tally(1, 2**63)] * (many + 1))
+
+
+@pytest.mark.parametrize("value", [0.1 + 0.2, 1e-300, 12345678901234567.0, 3.0, float("inf"), float("-inf")])
+def test_fractions_come_back_bit_for_bit(make_store: MakeStore, value: float) -> None:
+    store = make_store()
+    sample = {"source": "s", "created_at": NOW, "rate": value, "mention": {}}
+    for many in (1, 200):
+        with store.write() as conn:
+            conn.execute(delete(s.samples))
+            store.insert_new(conn, s.samples, [sample | {"id": str(n)} for n in range(many)])
+            found = conn.execute(select(s.samples.c.rate).limit(1)).scalar_one()
+        assert (found.hex(), type(found)) == (value.hex(), float)
+
+
+def test_zero_has_no_sign_and_what_is_no_number_is_refused(make_store: MakeStore) -> None:
+    store = make_store()
+    sample = {"source": "s", "id": "1", "created_at": NOW, "rate": -0.0, "mention": {}}
+    with store.write() as conn:
+        store.insert_new(conn, s.samples, [sample])
+        assert str(conn.execute(select(s.samples.c.rate)).scalar_one()) == "0.0"
+    with pytest.raises(Exception, match="NaN"), store.write() as conn:
+        store.insert_new(conn, s.samples, [sample | {"id": "2", "rate": float("nan")}])
+
+
+def test_times_before_1970_and_far_ahead_come_back(make_store: MakeStore) -> None:
+    store = make_store()
+    for at in (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)):
+        with store.write() as conn:
+            store.put(conn, s.health, [{"component": "x", "at": at, "state": "ok", "detail": {}}])
+            assert store.fetch(conn, s.health, [("x",)], ["at"]) == {("x",): (at,)}
+
+
+def test_a_row_that_breaks_a_rule_is_loud_and_nothing_of_it_stays(make_store: MakeStore) -> None:
+    store = make_store()
+    for many in (1, 200):
+        rows: list[dict[str, object]] = [{"key": f"k{n}", "value": "x"} for n in range(many)]
+        with pytest.raises(IntegrityError), store.write() as conn:
+            store.put(conn, s.meta, [*rows, {"key": "bad", "value": None}])
+        with store.read() as conn:
+            assert conn.execute(select(s.meta).where(s.meta.c.key.like("k%"))).all() == []
+
+
+def test_writers_beside_others_add_to_one_row_and_lose_nothing(make_store: MakeStore) -> None:
+    stores = [make_store() for _ in range(3)]
+
+    def work(mine: Store, first: int) -> None:
+        for turn in range(10):
+            minutes = range(60) if (first + turn) % 2 else range(59, -1, -1)
+            with mine.write(alone=False) as conn:
+                mine.add(conn, s.tallies, [tally(minute, 1) for minute in minutes], ["count"])
+
+    in_threads(*(partial(work, store, n) for n, store in enumerate(stores)))
+    with stores[0].read() as conn:
+        assert set(conn.execute(select(s.tallies.c.count)).scalars()) == {30}
+
+
+def test_who_writes_alone_may_read_and_then_write(make_store: MakeStore) -> None:
+    stores = [make_store() for _ in range(3)]
+    with stores[0].write() as conn:
+        stores[0].put(conn, s.meta, [{"key": "n", "value": "0"}])
+
+    def work(mine: Store) -> None:
+        for _ in range(15):
+            with mine.write() as conn:
+                value = conn.execute(select(s.meta.c.value).where(s.meta.c.key == "n")).scalar_one()
+                conn.execute(update(s.meta).where(s.meta.c.key == "n").values(value=str(int(value) + 1)))
+
+    in_threads(*(partial(work, store) for store in stores))
+    with stores[0].read() as conn:
+        assert conn.execute(select(s.meta.c.value).where(s.meta.c.key == "n")).scalar_one() == "45"
+
+
+def test_numbers_of_events_appear_in_the_order_in_which_they_are_committed(make_store: MakeStore) -> None:
+    stores, seen, missed = [make_store() for _ in range(3)], 0, list[int]()
+    done = threading.Event()
+
+    def work(mine: Store, who: int) -> None:
+        for n in range(12):
+            with mine.write() as conn:
+                row = {"id": f"{who}-{n}", "alert_id": "a", "at": NOW, "kind": "k", "data": {}}
+                conn.execute(insert(s.alert_events).values(**row))
+                time.sleep(0.001 * who)
+
+    def watch() -> None:
+        nonlocal seen
+        store, known = make_store(), set[int]()
+        last = False
+        while True:
+            with store.read() as conn:
+                found = list(conn.execute(select(s.alert_events.c.seq)).scalars())
+            missed.extend(seq for seq in found if seq not in known and seq < max(known, default=0))
+            known.update(found)
+            seen = len(known)
+            if last:
+                return
+            last = done.is_set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    in_threads(*(partial(work, store, n) for n, store in enumerate(stores)))
+    done.set()
+    watcher.join(timeout=30)
+    assert (seen, missed) == (36, [])
+
+
+def test_claims_beside_others_never_meet(make_store: MakeStore) -> None:
+    stores = [make_store() for _ in range(3)]
+    with stores[0].write() as conn:
+        stores[0].put(conn, s.meta, [{"key": f"job{i:02d}", "value": "todo"} for i in range(40)])
+    taken: list[str] = []
+
+    def work(mine: Store) -> None:
+        where = s.meta.c.key.like("job%") & (s.meta.c.value == "todo")
+        while True:
+            with mine.write(alone=False) as conn:
+                rows = mine.claim(conn, s.meta, where, [s.meta.c.key], 3)
+                mine.put(conn, s.meta, [{"key": r.key, "value": "done"} for r in rows])
+            taken.extend(r.key for r in rows)
+            with mine.read() as conn:
+                if conn.execute(select(s.meta.c.key).where(where).limit(1)).first() is None:
+                    return
+
+    in_threads(*(partial(work, store) for store in stores))
+    assert sorted(taken) == [f"job{i:02d}" for i in range(40)]
+
+
+def test_two_that_take_a_partition_over_at_once_get_different_epochs(make_store: MakeStore) -> None:
+    stores, epochs = [make_store() for _ in range(3)], list[int]()
+
+    def work(mine: Store, who: str) -> None:
+        for _ in range(8):
+            with mine.write(alone=False) as conn:
+                at = offsets.take_over(conn, "c", "mentions", 0, who, NOW)
+            epochs.append(at.epoch)
+
+    in_threads(*(partial(work, store, str(n)) for n, store in enumerate(stores)))
+    assert sorted(epochs) == list(range(1, 25))
+
+
+def test_a_gap_that_two_find_is_kept_once(make_store: MakeStore) -> None:
+    stores = [make_store() for _ in range(3)]
+
+    def work(mine: Store) -> None:
+        with mine.write(alone=False) as conn:
+            offsets.record_gap(conn, "c", "mentions", Gap(0, 5, 9), NOW)
+
+    in_threads(*(partial(work, store) for store in stores))
+    with stores[0].read() as conn:
+        assert len(conn.execute(select(s.gaps)).all()) == 1
+
+
+def in_threads(*works: Callable[[], None]) -> None:
+    """Run them side by side; what one of them raises is raised here."""
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(work) for work in works]:
+            done.result(timeout=60)
 
 
 def test_two_claimers_never_get_the_same_row(make_store: MakeStore) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
 from tests.engines.postgres import Postgres
+from tests.stores import on_postgres, store_url
 from tocsin.store.postgres import PostgresStore
 
 
 @pytest.fixture
-def make_store(postgres: Postgres) -> Iterator[Callable[[], PostgresStore]]:
-    url = postgres.database()
+def make_store(postgres: Postgres, tmp_path: Path) -> Iterator[Callable[[], PostgresStore]]:
     made: list[PostgresStore] = []
 
     def make() -> PostgresStore:
@@ -22,6 +23,8 @@ def make_store(postgres: Postgres) -> Iterator[Callable[[], PostgresStore]]:
         made.append(store)
         return store
 
-    yield make
-    for store in made:
-        store.close()
+    with on_postgres(postgres):
+        url = store_url(tmp_path)
+        yield make
+        for store in made:
+            store.close()

@@ -13,7 +13,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Float,
     Index,
     LargeBinary,
     MetaData,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from tocsin.store.types import Integer, Json, String, Text, UtcTime
+from tocsin.store.types import Float, Integer, Json, String, Text, UtcTime
 from tocsin.store.words import Words
 
 metadata = MetaData()

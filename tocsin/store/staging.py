@@ -7,6 +7,7 @@ Rows go in by the order of their key, so that two writers that meet wait for eac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Final
 
@@ -54,6 +55,9 @@ class Staging:
             f"{quote(column.name)} {kind}" for column, kind in zip(columns, self._types, strict=True)
         )
         self._from_json = f"SELECT {self._columns} FROM json_to_recordset(%s::json) AS rows({typed})"  # noqa: S608  # names of the schema
+        self._fractions = [
+            column.name for column, kind in zip(columns, self._types, strict=True) if kind == "float8"
+        ]
         self._binary = [column.name for column in columns if isinstance(column.type, sa.LargeBinary)]
 
     def insert(self, conn: Connection, rows: Rows, on_conflict: str) -> int:
@@ -86,6 +90,10 @@ class Staging:
     def _json(self, values: Sequence[tuple[Any, ...]]) -> str:
         names = [name for name, _ in self._binds]
         rows = [dict(zip(names, row, strict=True)) for row in values]
+        for name in self._fractions:
+            for row in rows:
+                if row[name] is not None and math.isinf(row[name]):
+                    row[name] = str(row[name])  # JSON has no infinity; the server reads the word
         for name in self._binary:
             for row in rows:
                 if row[name] is not None:
@@ -171,7 +179,7 @@ def _bind(dialect: Dialect, column: Column[Any]) -> _Convert | None:
 
 
 def _result(dialect: Dialect, column: Column[Any]) -> _Convert | None:
-    if isinstance(column.type, sa.Float):
+    if _type_of(column) == "float8":
         return None  # the driver's float is ours; SQLAlchemy would ask for the wire's type first
     convert: _Convert | None = column.type.dialect_impl(dialect).result_processor(dialect, None)
     return convert

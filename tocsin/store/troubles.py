@@ -57,6 +57,8 @@ def translated(where: str) -> Iterator[None]:
         found = unavailable(where, error)
         if found is not None:
             raise found from error
+        if isinstance(error, psycopg.IntegrityError):  # of bulk rows, which go past SQLAlchemy
+            raise exc.IntegrityError("bulk rows", None, error, hide_parameters=True) from error
         raise
 
 

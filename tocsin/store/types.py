@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -62,6 +63,20 @@ def plain(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+class Float(TypeDecorator[float]):
+    """A number of 64 bits. No engine tells -0.0 from 0.0; what is no number is refused."""
+
+    impl = sa.Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, _dialect: Dialect) -> float | None:
+        if value is None:
+            return None
+        if math.isnan(value):
+            raise ValueError("a number that is none (NaN) reached the store")
+        return value + 0.0
 
 
 class UtcTime(TypeDecorator[datetime]):
