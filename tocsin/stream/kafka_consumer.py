@@ -93,22 +93,27 @@ class KafkaConsumer:
         gaps: list[Gap] = []
         size = 0
         while size < max_bytes:
-            found, strayed = self._take(wait_ms)
+            try:
+                found, strayed = self._take(wait_ms)
+                if not self._noted:
+                    self._look_for_gaps(strayed, gaps)
+            except StreamUnavailable:
+                if taken or gaps:
+                    break  # what was taken is not given up: the trouble shows again at the next poll
+                raise
             if self._noted:
                 # What was just found may be from before: it is read again from where each partition stands.
                 came, went = self._settle()
                 for partition in went:
                     taken.pop(partition, None)
-                gained = (gained - went) | came
-                lost |= went
+                gained, lost = came, went
                 break
-            gaps += self._gaps(strayed)
             size += sum(len(record.value) for record in self._accept(found, taken))
             if not found and (taken or gaps or time.monotonic() >= deadline):
                 break
             left_ms = (deadline - time.monotonic()) * 1000
             wait_ms = 0 if taken else max(LEAST_WAIT_MS, min(SLICE_MS, left_ms))
-        if taken or gained or lost:
+        if taken or gained or lost or gaps:
             self._sign_at = time.monotonic()
         elif time.monotonic() - self._sign_at > SIGN_EVERY_S:
             self._stream.ping()  # kafka-python waits in silence for brokers that are away
@@ -184,23 +189,21 @@ class KafkaConsumer:
     def _record(self, partition: int, entry: Any) -> Record:
         return Record(self._topic, partition, entry.offset, entry.value or b"", _received_at(entry))
 
-    def _gaps(self, strayed: Mapping[int, int | None]) -> list[Gap]:
-        gaps = []
+    def _look_for_gaps(self, strayed: Mapping[int, int | None], gaps: list[Gap]) -> None:
         for partition, cut_at in strayed.items():
             wanted = self._next.get(partition)
             if wanted is None:
                 continue
             first = self._stream.offsets(self._topic, EARLIEST, [partition])[partition]
             end = self._stream.offsets(self._topic, LATEST, [partition])[partition]
-            available = cut_at if cut_at is not None else first if wanted < first else end
             if first <= wanted <= end and cut_at is None:
                 self._stand(partition)  # a leader that had not caught up yet
                 continue
+            available = cut_at if cut_at is not None else first if wanted < first else end
             del self._next[partition]
             with suppress(KeyError):
                 self._client.pause(self._tp(partition))
             gaps.append(Gap(partition, wanted, available))
-        return gaps
 
     def _settle(self) -> tuple[set[int], set[int]]:
         """Follow what the listener noted; returns what was gained and lost. A partition can be both: others may have had it."""
