@@ -31,6 +31,7 @@ PAGES = {
     "monitors": "/monitors",
     "monitor": "/monitors/m_orvane",
     "new-monitor": "/monitors/new",
+    "mentions": "/mentions",
 }
 Scheme = Literal["light", "dark"]
 
