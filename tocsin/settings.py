@@ -7,6 +7,7 @@ file. Secrets are given as `env:NAME` or `file:PATH` and read when used. Unknown
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -251,6 +252,16 @@ def known_settings() -> dict[str, tuple[str, Any]]:
         else:
             known[name] = (info.description or "", default)
     return known
+
+
+def masked(key: str, value: Any) -> Any:
+    """The value of a setting as it may be shown: neither a secret nor the password in a URL."""
+    section, _, name = key.rpartition(".")
+    if section:
+        extra = type(Settings.model_fields[section].default).model_fields[name].json_schema_extra
+        if value and isinstance(extra, dict) and extra.get("secret"):
+            return "(set)"
+    return re.sub(r"^(\w+://[^:/@]*):.*@", r"\1:(set)@", value) if isinstance(value, str) else value
 
 
 def reveal(reference: str) -> str:

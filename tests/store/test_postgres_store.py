@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, make_url, select
+from sqlalchemy.exc import ProgrammingError
 
 from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
-from tests.engines.postgres import Postgres
+from tests.contracts.store import in_threads
+from tests.engines.postgres import Postgres, start_postgres
 from tests.stores import on_postgres, store_url
+from tocsin.core.errors import OutcomeUnknown, StoreUnavailable, WrongInput
+from tocsin.settings import masked
+from tocsin.store import open_store
+from tocsin.store import schema as s
 from tocsin.store.postgres import PostgresStore
 
 
@@ -28,3 +36,134 @@ def make_store(postgres: Postgres, tmp_path: Path) -> Iterator[Callable[[], Post
         yield make
         for store in made:
             store.close()
+
+
+def test_its_password_is_shown_nowhere(postgres: Postgres, tmp_path: Path) -> None:
+    url = postgres.database()
+    secret = str(make_url(url).password)
+    store = PostgresStore(url)
+    assert secret not in store.url and "***" not in store.url and str(postgres.port) in store.url
+    store.close()
+    said = [str(masked("store.url", url))]
+    for wrong in (
+        url.replace(secret, f"{secret}x"),
+        url.replace(f":{postgres.port}/", ":1/"),
+        url.replace(f":{postgres.port}/", ":port/"),
+        url.rpartition("/")[0],
+        f"{url}?sslmode=perhaps",
+        f"{url}?password={secret}",
+        f"{url}?no_such={secret[:3]}",
+        f"{url}_not_there",
+    ):
+        with pytest.raises((WrongInput, StoreUnavailable)) as raised:
+            open_store(wrong, tmp_path)
+        said += [str(raised.value), str(raised.value.__cause__)]
+    assert [words for words in said if secret in words] == []
+    assert said[0].endswith(f":(set)@127.0.0.1:{postgres.port}/{make_url(url).database}")
+
+
+def test_the_password_may_stand_apart(postgres: Postgres, tmp_path: Path) -> None:
+    url = make_url(postgres.database())
+    bare = f"postgresql://tocsin@127.0.0.1:{postgres.port}/{url.database}"
+    open_store(bare, tmp_path, password=str(url.password)).close()
+    with pytest.raises(StoreUnavailable, match=r"store\.password"):
+        open_store(bare, tmp_path, password="wrong")
+
+
+def test_a_server_that_is_not_there_is_said_within_seconds(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match=r"d at 127\.0\.0\.1:1 cannot be used"):
+        open_store("postgresql://tocsin@127.0.0.1:1/d", tmp_path)
+
+
+def test_a_database_that_is_no_utf_8_is_refused(postgres: Postgres, tmp_path: Path) -> None:
+    with postgres.admin() as conn:
+        conn.execute("CREATE DATABASE latin OWNER tocsin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")
+    with pytest.raises(WrongInput, match="ENCODING 'UTF8'"):
+        open_store(postgres.url("latin"), tmp_path)
+
+
+def test_connections_that_are_cut_are_said_and_made_anew(
+    make_store: Callable[[], PostgresStore], postgres: Postgres
+) -> None:
+    store = make_store()
+    with pytest.raises(StoreUnavailable), store.write() as conn:
+        store.put(conn, s.meta, [{"key": "half", "value": "done"}])
+        cut_all(postgres, store)
+        store.put(conn, s.meta, [{"key": "whole", "value": "done"}])
+    cut_all(postgres, store)
+    with store.read() as conn:
+        assert conn.execute(select(s.meta).where(s.meta.c.key == "half")).all() == []
+
+
+def test_a_commit_whose_answer_is_lost_is_unknown(
+    make_store: Callable[[], PostgresStore], postgres: Postgres
+) -> None:
+    store = make_store()
+    with pytest.raises(OutcomeUnknown, match="read before deciding"), store.write() as conn:
+        store.put(conn, s.meta, [{"key": "half", "value": "done"}])
+        cut_all(postgres, store)  # here it was not kept; whoever asks for the commit cannot know
+    with store.read() as conn:
+        assert conn.execute(select(s.meta).where(s.meta.c.key == "half")).all() == []
+
+
+def test_who_waits_too_long_for_the_one_writer_is_told(make_store: Callable[[], PostgresStore]) -> None:
+    store, other = make_store(), make_store()
+    with store.write():
+        with other.write(alone=False) as conn:
+            other.put(conn, s.meta, [{"key": "beside", "value": "yes"}])
+            with other.read() as reader:
+                assert reader.execute(select(s.meta).where(s.meta.c.key == "beside")).all() == []
+        event.listen(other._engine, "begin", lambda conn: conn.exec_driver_sql("SET LOCAL lock_timeout = 50"))
+        with pytest.raises(StoreUnavailable, match="another writer"), other.write():
+            pass
+
+
+def test_two_that_wait_for_each_other_are_told_apart(make_store: Callable[[], PostgresStore]) -> None:
+    store, other = make_store(), make_store()
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": "a", "value": "0"}, {"key": "b", "value": "0"}])
+    both = threading.Barrier(2)
+    told: list[str] = []
+
+    def change(mine: PostgresStore, first: str, second: str) -> None:
+        try:
+            with mine.write(alone=False) as conn:
+                mine.put(conn, s.meta, [{"key": first, "value": second}])
+                both.wait(10)
+                mine.put(conn, s.meta, [{"key": second, "value": first}])
+        except StoreUnavailable as error:
+            told.append(str(error))
+
+    in_threads(lambda: change(store, "a", "b"), lambda: change(other, "b", "a"))
+    assert len(told) == 1 and "two transactions met" in told[0]
+
+
+def test_a_read_writes_nothing(make_store: Callable[[], PostgresStore]) -> None:
+    store = make_store()
+    with pytest.raises(Exception, match="read-only"), store.read() as conn:
+        store.put(conn, s.meta, [{"key": "a", "value": "0"}])
+
+
+def test_a_statement_of_ours_that_is_wrong_stays_loud(make_store: Callable[[], PostgresStore]) -> None:
+    store = make_store()
+    with pytest.raises(ProgrammingError), store.read() as conn:
+        conn.exec_driver_sql("SELECT nothing FROM nowhere")
+
+
+def test_a_server_that_goes_and_comes_is_used_again(tmp_path: Path) -> None:
+    with start_postgres({"fsync": "off"}) as server:
+        store = open_store(server.database(), tmp_path)
+        server.kill()
+        with pytest.raises(StoreUnavailable), store.write():
+            pass
+        server.start()
+        with store.write() as conn:
+            store.put(conn, s.meta, [{"key": "a", "value": "0"}])
+        store.close()
+
+
+def cut_all(server: Postgres, store: PostgresStore) -> None:
+    """End every connection to the store's database, as a failing network does."""
+    name = store.url.rpartition("/")[2]
+    with server.admin() as conn:
+        conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])

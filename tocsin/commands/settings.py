@@ -15,14 +15,13 @@ def register(app: typer.Typer) -> None:
     @config_app.command(epilog="Example: tocsin config show --config tocsin.toml")
     def show(config: Config = None, data: Data = None) -> None:
         """Print the settings in force, secrets masked, and where each came from."""
-        from tocsin.settings import known_settings, load
+        from tocsin.settings import known_settings, load, masked
 
         loaded = load(config, overrides={"data": data})
         for key in known_settings():
             section, _, name = key.rpartition(".")
             value = getattr(getattr(loaded.settings, section) if section else loaded.settings, name)
-            shown = "(set)" if name == "password" and value else value
-            typer.echo(f"{key} = {shown}  # {loaded.origins.get(key, 'default')}")
+            typer.echo(f"{key} = {masked(key, value)}  # {loaded.origins.get(key, 'default')}")
 
     @config_app.command(epilog="Example: tocsin config example > tocsin.toml")
     def example() -> None:

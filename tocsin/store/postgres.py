@@ -66,7 +66,10 @@ class PostgresStore:
     def __init__(self, url: str, *, password: str | None = None, durable: bool = True) -> None:
         """Raises `WrongInput` for a URL that cannot be meant, `StoreUnavailable` where the server cannot be used."""
         given = _given(url, password)
-        self.url = given.set(drivername="postgresql", password=None).render_as_string()
+        plainly = {name: value for name, value in given.query.items() if name not in _REACH}
+        self.url = URL.create(
+            "postgresql", given.username, None, given.host, given.port, given.database, plainly
+        ).render_as_string()
         self._where = _where(given)
         self._engine = create_engine(
             given,
@@ -222,6 +225,10 @@ def _given(url: str, password: str | None) -> URL:
         given = given.set(drivername="postgresql+psycopg")
         if not given.database:
             raise WrongInput("the store's URL names no database: postgresql://user@host:port/database")
+        if {"password", "options", "passfile"} & given.query.keys():
+            raise WrongInput(
+                "the store's URL has a password or options behind the ?: give store.password instead"
+            )
         given = given.set(query=_REACH | dict(given.query))
         psycopg.conninfo.make_conninfo(**{name: str(value) for name, value in given.query.items()})
     except (exc.ArgumentError, ValueError):

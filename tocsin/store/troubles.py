@@ -34,6 +34,13 @@ ADVICE: Final = {
 }
 """By SQLSTATE or its beginning, what passes by itself or with a person's help, in words."""
 
+BY_WORDS: Final = {
+    "password authentication failed": "28P01",
+    "no password supplied": "28P01",
+    "too many clients": "53300",
+    '" does not exist': "3D000",
+}
+
 COMMIT_REFUSED: Final = ("23", "40", "44", "53")
 """SQLSTATEs with which COMMIT says that nothing was kept. Whatever else ends it may have come after it had taken effect."""
 
@@ -65,6 +72,8 @@ def translated(where: str) -> Iterator[None]:
 def unavailable(where: str, error: psycopg.Error, *, lost: bool = False) -> StoreUnavailable | None:
     """The error as `StoreUnavailable`; None where it is a mistake of ours."""
     state = error.sqlstate or ""
+    if not state:  # a connection that never was has no SQLSTATE: the server's words must do
+        state = next((known for words, known in BY_WORDS.items() if words in str(error)), "")
     advice = next((ADVICE[state[:n]] for n in (5, 3, 2) if state and state[:n] in ADVICE), None)
     gone = lost or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
     if advice is None and not (gone and not state):
