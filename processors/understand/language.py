@@ -73,7 +73,7 @@ _TELLING = {
 """Letters that hardly stand in other languages, and how many function words one of them is worth."""
 _EDGES = "!\"#$%&()*+,-./:;<=>?[\\]^_`{|}~'…«»„•·"
 _LONGEST_KEPT, _MOST_KEPT = 24, 1 << 15
-"""Tokens up to so many characters are remembered, and so many of them: some 5 MB at the very most."""
+"""Tokens up to so many characters are remembered, and so many of them: 10 MB at the very most."""
 
 _SIGNS_OF_HANDLES_AND_LINKS = ("@", "＠", "&", "://", "www.", "pic.")
 # Digits, ASCII signs, punctuation and pictures: none of them tells a language, and fastText thinks that

@@ -298,7 +298,7 @@ def _class_around(signs: Iterable[str]) -> re.Pattern[str]:
 
 
 _LONGEST_KEPT, _MOST_KEPT = 24, 1 << 15
-"""Tokens up to so many characters are remembered, and so many of them: some 10 MB at the very most."""
+"""Tokens up to so many characters are remembered, and so many of them: 15 MB at the very most."""
 _NEAR = frozenset({"no", "never", "so", "this", "least"})
 """Words that are neither boosters nor negations and change a word that comes later."""
 _OTHERS = frozenset({"but", "or", "nor", "without", "doubt", "at", "very", "of"})
