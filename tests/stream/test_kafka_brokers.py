@@ -36,6 +36,13 @@ def broker() -> Iterator[Cluster]:
         yield cluster
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    until(lambda: set(threading.enumerate()) <= before)
+
+
 @pytest.fixture
 def stream(broker: Cluster) -> Iterator[KafkaStream]:
     made = KafkaStream(
@@ -230,6 +237,8 @@ def test_three_brokers_lose_the_leader_and_appends_and_polls_go_on() -> None:
         assert values == {(p, b"second") for p in range(3)}
         consumer.close()
         stream.close()
+        for broker in brokers.brokers:
+            broker.kill()  # two of three would wait for the third before they end
 
 
 def test_accounts_are_asked_for_and_a_wrong_password_is_said_without_it(
