@@ -1,111 +1,191 @@
-"""This version and the next one on one store: a step of the schema is taken while the present code writes and people answer."""
+"""Several processes over one store: alerts workers, tickers and APIs may run n times, and it is as if there were one.
+
+Each of them has a store object of its own, as it would have in a process of its own.
+"""
 
 from __future__ import annotations
 
-import threading
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import func, select, text
+import pytest
+from sqlalchemy import Connection, func, select
 
-from alerts.service import acknowledge
-from processors.batch import Writer, read_batch
-from processors.retention import drop_expired
-from processors.understand import Understander, default_scorers
-from processors.watch import watched
-from tests.alerts.scene import ADA, Scene
-from tests.store.test_migrations import NEXT, step
-from tests.store.test_search import found
-from tests.stores import on_both_stores, store_url  # noqa: F401  # a fixture that acts by itself
-from tocsin.core.mention import Author, Mention, encode_mentions
+from alerts.outbox import deliver_due
+from alerts.worker import AlertsWorker
+from api.app import create_app
+from processors.ticker import DetectionTicker
+from tests.alerts.fakes import OneForAll, Phone
+from tests.alerts.scene import Scene, write_signal
+from tests.api.world import STRANGER_ADDRESS, Client, TestRuntime, World
+from tests.contracts.store import in_threads
+from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
+from tocsin.core.clock import minute_of
+from tocsin.core.errors import OutcomeUnknown
+from tocsin.core.signal import VOLUME
+from tocsin.definitions import Monitor, Role
 from tocsin.settings import Settings
-from tocsin.store import Store, migrating, open_store
+from tocsin.store import Store, audit
 from tocsin.store import schema as s
-from tocsin.stream.port import Record
+from tocsin.stream.port import MENTIONS
+from tocsin.stream.sqlite import SqliteStream
 
-EXPANDED = """op.add_column('mentions', sa.Column('mood', sa.Text))
-    op.add_column('alerts', sa.Column('colour', sa.Integer))
-    op.create_table('moods', sa.Column('name', sa.Text, primary_key=True))
-    op.create_index('mentions_by_mood', 'mentions', ['mood'])"""
-
-
-def a_batch(store: Store, scene: Scene, number: int) -> None:
-    """Ten mentions that match, three of them of another day, and an edit of one that was stored before."""
-    mentions = [
-        Mention(
-            source="forum",
-            id=f"{number}-{place}",
-            text=f"lumo again {number}",
-            created_at=scene.now - timedelta(days=place % 3),
-            author=Author(id="ada"),
-        )
-        for place in range(10)
-    ]
-    if number:
-        mentions.append(
-            Mention(
-                source="forum",
-                id=f"{number - 1}-0",
-                text="lumo edited",
-                created_at=scene.now,
-                edited_at=scene.now + timedelta(seconds=number),
-            )
-        )
-    writer = Writer(store, Understander(default_scorers()), sample_rate=0.0)
-    with store.read() as conn:
-        matcher = watched(conn).matcher
-    record = Record("mentions", 0, number, encode_mentions(mentions), scene.now)
-    prepared = writer.understand(read_batch([record], matcher, 0.0))
-    with store.write(alone=False) as conn:
-        writer.write(conn, prepared, scene.now)
+ESCALATE: dict[str, Any] = {"negative_over": True, "networks": 2, "networks_heard": 2}
+SIGNALS = 12
 
 
-def test_the_present_code_goes_on_while_the_next_step_is_taken_and_after_it(tmp_path: Path) -> None:
-    scene = Scene(tmp_path)
-    scene.over()
-    stop, failures, written = threading.Event(), list[BaseException](), list[int]()
-    present = open_store(store_url(tmp_path / "store.db"), tmp_path, durable=False)
+@pytest.fixture
+def open_again(tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """The scene's store, opened once more."""
+    made: list[Store] = []
 
-    def write() -> None:
-        try:
-            while not stop.is_set():
-                a_batch(present, scene, len(written))
-                written.append(1)
-        except BaseException as error:  # noqa: BLE001  # shown by the test
-            failures.append(error)
+    def again() -> Store:
+        made.append(store_at(tmp_path / "store.db"))
+        return made[-1]
 
-    def wait_for_batches(count: int) -> None:
-        wanted = len(written) + count
-        while len(written) < wanted and not failures:
-            stop.wait(0.01)
-
-    writing = threading.Thread(target=write)
-    writing.start()
-    try:
-        wait_for_batches(2)
-        newer = open_store(store_url(tmp_path / "store.db"), tmp_path, durable=False)
-        migrating.migrate(newer, "the store", to=NEXT, steps=step(tmp_path, EXPANDED))
-        wait_for_batches(3)
-        with scene.write() as conn:
-            acknowledge(conn, scene.alert().id, ADA, scene.now)
-        again = open_store(store_url(tmp_path / "store.db"), tmp_path, durable=False)  # a process starts anew
-        wait_for_batches(1)
-    finally:
-        stop.set()
-        writing.join()
-    assert failures == []
-    assert scene.alert().status == "acknowledged"
-    with again.read() as conn:
-        assert migrating.version(conn) == migrating.Version(NEXT, migrating.SCHEMA)
-        stored = conn.execute(select(func.count()).select_from(s.mentions)).scalar_one()
-        counted = conn.execute(select(func.sum(s.tallies.c.count))).scalar_one()
-    assert stored == counted == 10 * len(written)
-    assert len(found(again, "edited")) == len(written) - 1
-    with newer.write() as conn:  # what the next version adds is there, and does not trouble this one
-        conn.execute(text("UPDATE mentions SET mood = 'cross'"))
-        conn.execute(text("INSERT INTO moods VALUES ('cross')"))
-    a_batch(present, scene, len(written))
-    with again.write(alone=False) as conn:
-        drop_expired(conn, scene.now + timedelta(days=40), Settings())
-    for store in (present, newer, again, scene.store):
+    yield again
+    for store in made:
         store.close()
+
+
+def test_two_alerts_workers_page_once_for_each_decision(
+    tmp_path: Path, open_again: Callable[[], Store]
+) -> None:
+    scene = Scene(tmp_path)
+    monitors = [scene.define(Monitor(name=f"Lumo {n}", query=f"lumo{n}")) for n in range(SIGNALS)]
+    with scene.write() as conn:
+        for monitor in monitors:
+            write_signal(conn, monitor, scene.now, "over", VOLUME, {}, ESCALATE)
+    phone = Phone()
+
+    def work(store: Store) -> None:
+        worker = AlertsWorker(store, Settings(), scene.clock, OneForAll(phone))
+        while worker.work() or worker.deliver(None):
+            pass
+
+    for _ in range(3):  # ada, and a quarter of an hour later ben
+        in_threads(*(partial(work, open_again()) for _ in range(3)))
+        scene.clock.advance(timedelta(minutes=11))
+    told = Counter(notice.id for notice in phone.got)
+    assert set(told.values()) == {1}
+    sent = [notice.id for notice in scene.notices() if notice.status == "sent"]
+    assert sorted(told) == sorted(sent) and len(sent) == 2 * SIGNALS
+    assert len({alert.fingerprint for alert in scene.alerts()}) == len(scene.alerts()) == SIGNALS
+    with scene.store.read() as conn:
+        assert audit.verify(conn).broken_at is None
+        events = conn.execute(select(func.count(), func.max(s.alert_events.c.seq))).one()
+    assert events[0] == events[1]
+
+
+class LosesAnswers:
+    """A store whose transactions that run beside others end without an answer: what they did was `kept`, or it was not."""
+
+    def __init__(self, store: Store, kept: bool) -> None:
+        self._store, self._kept, self.left = store, kept, 2
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:
+        lost = not alone and self.left > 0
+        self.left -= lost
+        with self._store.write(alone=alone) as conn:
+            yield conn
+            if lost and not self._kept:
+                raise OutcomeUnknown("the answer was lost")
+        if lost:
+            raise OutcomeUnknown("the answer was lost")
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_notice_whose_taking_lost_its_answer_leaves_once(tmp_path: Path, kept: bool) -> None:
+    scene, phone = Scene(tmp_path), Phone()
+    scene.over(**ESCALATE)
+    store = LosesAnswers(scene.store, kept)
+    for _ in range(3):
+        deliver_due(store, scene.clock, OneForAll(phone), "w")
+    assert store.left == 0
+    assert set(Counter(notice.id for notice in phone.got).values()) == {1}
+    assert {status for _, _, status in scene.paged()} == {"sent"}
+
+
+def test_tickers_side_by_side_judge_each_window_once(tmp_path: Path, open_again: Callable[[], Store]) -> None:
+    scene = Scene(tmp_path)
+    for n in range(20):
+        scene.define(Monitor(name=f"Lumo {n}", query=f"lumo{n}"))
+    with scene.store.read() as conn:
+        ids = list(
+            conn.execute(select(s.definitions.c.id).where(s.definitions.c.kind == "monitor")).scalars()
+        )
+    zeros = dict.fromkeys(("negative", "positive", "unscored", "reach", "reposts", "triggered"), 0)
+    first = minute_of(scene.now) - 30
+    rows = [
+        {
+            "monitor_id": id,
+            "minute": first + m,
+            "partition": 0,
+            "count": 2,
+            "neutral": 2,
+            "authors": b"",
+            **zeros,
+        }
+        for id in ids
+        for m in range(30)
+    ]
+    with scene.write() as conn:
+        scene.store.add(conn, s.tallies, rows, ["count"])
+    stream = SqliteStream(tmp_path / "stream.db", durable=False)
+    stream.ensure_topic(MENTIONS, 1)
+    tickers = [DetectionTicker(open_again(), stream, Settings(), scene.clock) for _ in range(3)]
+    for _ in range(8):
+        in_threads(*(partial(_look, ticker) for ticker in tickers))
+        scene.clock.advance(timedelta(seconds=61))
+    with scene.store.read() as conn:
+        judged = Counter(
+            (row.monitor_id, row.window_start)
+            for row in conn.execute(select(s.readings).where(s.readings.c.kind == VOLUME))
+        )
+    assert set(judged.values()) == {1} and len({monitor for monitor, _ in judged}) == len(ids)
+    stream.close()
+
+
+def _look(ticker: DetectionTicker) -> None:
+    ticker.once()
+
+
+def test_two_apis_name_the_same_first_and_make_one_thing_of_one_key(
+    tmp_path: Path, open_again: Callable[[], Store]
+) -> None:
+    world = World(tmp_path)
+    world.scene.over(**ESCALATE)
+    alert, headers = world.scene.alert().id, world.key(Role.ADMIN).headers
+    answers: list[Any] = []
+    once = {"Idempotency-Key": "made-once"}
+
+    def ask(store: Store) -> None:
+        app = create_app(TestRuntime(world.runtime.settings, store, world.stream, world.scene.clock))
+        with asyncio.Runner() as runner:
+            client = Client(app, headers, STRANGER_ADDRESS, runner)
+            told = client.post(f"/v1/alerts/{alert}/acknowledge", json={})
+            made = client.post("/v1/monitors", json={"name": "Rivers", "query": "river"}, headers=once)
+            answers.append(
+                (told.status_code, told.json()["acknowledged_by"], made.status_code, made.json()["id"])
+            )
+
+    in_threads(*(partial(ask, open_again()) for _ in range(4)))
+    assert len(set(answers)) == 1 and answers[0][0] == 200 and answers[0][2] in (200, 201), answers
+    assert world.scene.timeline(world.scene.alert()).count("acknowledge") == 1
+    with world.scene.store.read() as conn:
+        assert audit.verify(conn).broken_at is None
+        versions = conn.execute(
+            select(s.definition_versions.c.version).where(s.definition_versions.c.id == answers[0][3])
+        )
+        assert list(versions.scalars()) == [1]
+    world.close()
