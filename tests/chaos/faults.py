@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from kafka import KafkaAdminClient
 
 from tests.chaos.house import House, Seat
 
@@ -79,6 +82,18 @@ def _kill_broker(house: House, chance: random.Random) -> str:
     return f"broker {number + 1}"
 
 
+def _kill_leader(house: House, _chance: random.Random) -> str:
+    """The broker that leads most partitions of the topic mentions, for good."""
+    admin = KafkaAdminClient(bootstrap_servers=house.kafka.bootstrap.split(","))
+    try:
+        (topic,) = admin.describe_topics(["mentions"])
+    finally:
+        admin.close()
+    ((leader, led),) = Counter(one["leader_id"] for one in topic["partitions"]).most_common(1)
+    house.kafka.brokers[leader - 1].kill()
+    return f"broker {leader}, which led {led} partitions"
+
+
 def _start_brokers(house: House, _chance: random.Random) -> str:
     for broker in house.kafka.brokers:
         if not broker.running:
@@ -122,6 +137,7 @@ ACTS: Final[Mapping[str, Act]] = {
     "freeze broker": _freeze_broker,
     "thaw broker": _thaw_brokers,
     "kill -9 broker": _kill_broker,
+    "kill -9 leader": _kill_leader,
     "start broker": _start_brokers,
     "cut store": _cut,
     "cut COMMIT": _commit,

@@ -7,9 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from sqlalchemy import select
 
 from tests.chaos.proxy import Proxy, Side
 from tests.engines.postgres import Postgres
+from tocsin.core.errors import OutcomeUnknown, StoreUnavailable
+from tocsin.store import schema as s
+from tocsin.store.postgres import PostgresStore
 
 
 @pytest.fixture
@@ -86,3 +90,34 @@ def test_in_silence_nothing_passes_and_then_everything_does(proxy: Proxy, url: s
             answer.result(0.3)
         proxy.silence(False)
         assert answer.result(20) == (7,)
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_store_whose_connection_is_cut_says_that_it_is_away_and_works_again(
+    proxy: Proxy, postgres: Postgres, side: Side
+) -> None:
+    database = postgres.database().rpartition("/")[2]
+    store = PostgresStore(postgres.url(database, proxy.port))
+    store.migrate()
+
+    def note(key: str) -> None:
+        with store.write(alone=False) as conn:
+            store.insert_new(conn, s.meta, [{"key": key, "value": "1"}])
+
+    def cut_in_the_middle() -> None:
+        with store.write(alone=False) as conn:
+            store.insert_new(conn, s.meta, [{"key": "cut", "value": "1"}])
+            proxy.cut()
+            store.insert_new(conn, s.meta, [{"key": "cut too", "value": "1"}])
+
+    with pytest.raises(StoreUnavailable):
+        cut_in_the_middle()
+    proxy.cut_commit(side)
+    with pytest.raises(OutcomeUnknown):
+        note("unsure")
+    note("again")
+    with store.read() as conn:
+        kept = {row.key for row in conn.execute(select(s.meta.c.key))}
+    store.close()
+    assert kept >= {"again"}
+    assert ("cut" in kept, "cut too" in kept, "unsure" in kept) == (False, False, side == "after")

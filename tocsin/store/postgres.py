@@ -265,7 +265,8 @@ class _Sum(Loader):
 
 def _undo(conn: Connection) -> None:
     """Roll back; where the connection is gone the server does it. A temporary table made meanwhile is gone as well."""
-    conn.info.pop(STAGED, None)
+    with suppress(exc.InvalidRequestError):  # of a connection that is gone nothing is known any more
+        conn.info.pop(STAGED, None)
     try:
         conn.rollback()
     except (exc.DBAPIError, psycopg.Error):

@@ -1,0 +1,71 @@
+"""The long chaos runs: `make chaos`, or `python -m tests.chaos live --runs 3 --seed 7`.
+
+Reports go to stdout; exit status 1 when one of them is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+
+from tests.chaos.faults import LONG
+from tests.chaos.live import LAYOUT_LONG, LAYOUT_SHORT, run_live
+from tests.chaos.replays import run_replays
+from tests.chaos.report import Report
+
+KINDS = ("live", "replay", "brokers")
+
+
+def _run(kind: str, folder: Path, seed: int) -> Report:
+    if kind == "live":
+        lasts = timedelta(seconds=180)
+        return run_live(folder, seed=seed, count=6000, lasts=lasts, layout=LAYOUT_LONG, faults=LONG)
+    if kind == "replay":
+        return run_replays(folder, seed=seed, kills=6, hours=30)
+    return run_live(
+        folder,
+        seed=seed,
+        count=2000,
+        lasts=timedelta(seconds=45),
+        layout=LAYOUT_SHORT,
+        faults=["kill -9 leader"],
+        brokers=3,
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument(
+        "kinds", nargs="*", default=KINDS, help=f"which runs: {', '.join(KINDS)} (default: all)"
+    )
+    parser.add_argument("--runs", type=int, default=1, help="how many of each (default: 1)")
+    parser.add_argument(
+        "--seed", type=int, help="the seed of the first; the others count on (default: random)"
+    )
+    given = parser.parse_args()
+    if unknown := set(given.kinds) - set(KINDS):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}")
+    first = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
+    wrong = 0
+    for turn in range(given.runs):
+        for kind in given.kinds:
+            began = time.monotonic()
+            folder = Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
+            report = _run(kind, folder, first + turn)
+            if report.wrong:
+                print(f"the logs of its processes: {folder}", file=sys.stderr)
+            else:
+                shutil.rmtree(folder)
+            print(f"== {kind}, {time.monotonic() - began:.0f} s\n{report.text()}", flush=True)
+            wrong += bool(report.wrong)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
