@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.postgres import Postgres
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.demo.monitors import demo_setup
 from tocsin.demo.scenario import demo_mentions
@@ -207,3 +208,19 @@ def test_a_closed_pipe_is_no_error(recorded: tuple[Path, Path, list[Mention]], t
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60)
     assert done.returncode == 0
     assert done.stderr == b""
+
+
+def test_postgresql_keeps_the_same_byte_for_byte(
+    recorded: tuple[Path, Path, list[Mention]], postgres: Postgres, tmp_path: Path
+) -> None:
+    monitors, _, mentions = recorded
+    path = tmp_path / "talk.jsonl"
+    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(days=2)]))
+    told = []
+    for name, url in (("embedded", "sqlite"), ("real", postgres.database())):
+        at, env = ("--data", str(tmp_path / name)), {"TOCSIN_STORE__URL": url}
+        done = tocsin("replay", "--monitors", str(monitors), *at, str(path), env=env)
+        told.append((done.stdout, {kind: tocsin("export", kind, *at, env=env).stdout for kind in EXPORTS}))
+    assert told[0] == told[1]
+    assert b"Ondrello" in told[0][0] and all(told[0][1].values())
+    assert not (tmp_path / "real" / "store.db").exists()
