@@ -243,7 +243,12 @@ def _stream(folder: Path) -> dict[str, Any]:
         print("storing", flush=True)
         store.held_ms.clear()
         enough = threading.Event()
-        threading.Thread(target=lambda: (sys.stdin.readline(), enough.set()), daemon=True).start()
+
+        def listen() -> None:
+            sys.stdin.readline()
+            enough.set()
+
+        threading.Thread(target=listen, daemon=True).start()
         began, before = time.perf_counter(), stored
         while not enough.is_set() and processor.lag():
             processor.once(timedelta(0))

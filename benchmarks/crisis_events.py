@@ -14,6 +14,7 @@ import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from tocsin.core.clock import iso
 from tocsin.core.mention import Mention, encode_mentions
@@ -44,7 +45,7 @@ def main(folder: Path) -> None:
         )
 
 
-def replayed(name: str, times: list[datetime]) -> list[dict[str, object]]:
+def replayed(name: str, times: list[datetime]) -> list[dict[str, Any]]:
     """The alerts that `tocsin replay` prints for posts at these times."""
     lines: list[str] = []
     with tempfile.TemporaryDirectory() as room:

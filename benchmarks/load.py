@@ -20,11 +20,13 @@ PER_SECOND = 500.0
 SEED = 7
 
 
-def made_up(mentions: int, share: float, monitors: int, per_second: float = PER_SECOND) -> Iterator[Mention]:
+def made_up(
+    mentions: int, share: float, monitors: int, per_second: float = PER_SECOND, start: datetime = START
+) -> Iterator[Mention]:
     """Mentions of which a share names a brand, without a language told: networks often do not, so it must be found out."""
     for mention in synthetic_mentions(
         mentions,
-        start=START,
+        start=start,
         rate_per_second=per_second,
         match_share=share,
         monitors=monitors,

@@ -1,45 +1,47 @@
 """What matching costs: mentions a second, and microseconds a mention, against 100, 1,000 and 10,000 monitors.
 
-    python -m benchmarks.matching [--mentions N]
-
 The texts are made of made-up words, a tenth of them with letters outside ASCII and one in twenty with an
 emoji; one in 50 holds what one of the monitors listens for. The queries are of the kinds people write: a
-name, a name and its handle, a name with conditions, a phrase, a tag. The column "folding" is `fold` alone,
-"naive" a scan of the names with `in`.
+name, a name and its handle, a name with conditions, a phrase, a tag. The column "folding" is folding alone,
+"scan" a scan of the names with `in`.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from benchmarks.table import Table
 from processors.match import Matcher
 from tocsin.core.mention import Author, Mention
-from tocsin.query import fold, parse_query
+from tocsin.query import parse_query
+from tocsin.query.fold import fold_together
 
+NAME = "matching"
 WHEN = datetime(2026, 3, 1, tzinfo=UTC)
 BATCH = 500
 REPEATS = 5
 CONSONANTS, VOWELS, OTHERS = "bcdfghjklmnprstvz", "aeiou", "çğıöşüăâîșțéë"
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--mentions", type=int, default=20_000)
-    count = options.parse_args().mentions
-    print("monitors  mentions/s  us/mention  folding us  naive us  matched  build s  parse s")
-    costs = {}
-    for monitors in (100, 1_000, 10_000):
-        costs[monitors] = measure(monitors, count)
-    print(f"10,000 monitors cost {costs[10_000] / costs[100]:.2f} times what 100 cost")
+def run(mentions: int = 20_000, counts: Sequence[int] = (100, 1_000, 10_000)) -> Table:
+    """Microseconds a mention against so many monitors, what of it is folding, and a scan of their names with `in`."""
+    table = Table(
+        "Matching alone, one thread",
+        ("monitors", "mentions/s", "us each", "folding us", "scan us", "matched", "build s", "parse s"),
+    )
+    costs = [_measured(table, monitors, mentions) for monitors in counts]
+    table.notes.append(
+        f"{counts[-1]:,} monitors cost {costs[-1] / costs[0]:.2f} times what {counts[0]:,} cost."
+    )
+    return table
 
 
-def measure(monitors: int, count: int) -> float:
-    """Print one row of the table; microseconds per mention."""
+def _measured(table: Table, monitors: int, count: int) -> float:
+    """Add one row; microseconds a mention."""
     dice = random.Random(7)
     names = _distinct_names(dice, monitors)
     queries = {}
@@ -52,16 +54,15 @@ def measure(monitors: int, count: int) -> float:
     built = time.perf_counter() - started
     mentions = [_mention(dice, number, names) for number in range(count)]
     batches = [mentions[at : at + BATCH] for at in range(0, count, BATCH)]
-    matched = sum(map(bool, (ids for batch in batches for ids in matcher.match_many(batch))))
-    each = _best(lambda: [matcher.match_many(batch) for batch in batches]) / count
-    folding = _best(lambda: [fold(mention.text) for mention in mentions]) / count
+    matched = sum(len(matcher.hits(batch)) for batch in batches)
+    each = _best(lambda: [matcher.hits(batch) for batch in batches]) / count
+    folding = _best(lambda: [fold_together([mention.text for mention in batch]) for batch in batches]) / count
     sample = mentions[:200]
-    naive = _best(
+    scan = _best(
         lambda: [[name for name in names if name in mention.text.lower()] for mention in sample], 1
     ) / len(sample)
-    print(
-        f"{monitors:8,}  {1e6 / each:10,.0f}  {each:10.2f}  {folding:10.2f}  {naive:8.1f}"
-        f"  {matched / count:7.2%}  {built:7.2f}  {parsed:7.2f}"
+    table.rows.append(
+        (monitors, round(1e6 / each), each, folding, scan, f"{matched / count:.1%}", built, parsed)
     )
     return each
 
@@ -117,7 +118,3 @@ def _mention(dice: random.Random, number: int, names: Sequence[str]) -> Mention:
         url=f"https://a.example/{number}",
         author=author,
     )
-
-
-if __name__ == "__main__":
-    main()

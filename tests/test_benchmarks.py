@@ -9,10 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import acknowledge, child, line, memory, naive, understanding
+from benchmarks import (
+    acknowledge,
+    child,
+    firehose,
+    line,
+    matching,
+    memory,
+    naive,
+    notice,
+    scale,
+    understanding,
+)
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.load import made_up, write_file
+from benchmarks.place import Engines
 from benchmarks.table import Table, machine
+from tests.engines.kafka import Cluster
+from tests.engines.postgres import Postgres
 
 
 def test_the_line_and_the_naive_loop_are_measured_over_the_same_mentions() -> None:
@@ -69,6 +83,48 @@ def test_understanding_is_measured_by_part_and_kind_beside_the_plain_libraries()
     ]
     assert all(float(cell) > 0 for row in table.rows for cell in row[1:])
     assert len({len(row) for row in table.rows}) == 1
+
+
+@pytest.fixture
+def where(kafka: Cluster, postgres: Postgres) -> Engines:
+    return Engines(kafka, postgres)
+
+
+def test_real_roles_and_the_naive_pipeline_store_the_same_mentions_on_the_real_engines(
+    where: Engines,
+) -> None:
+    load = firehose.Load("1 in 2 matches", 0.5, 400, 1000.0, naive=200, processors=(1,))
+    table = firehose.run(where=where, loads=[load], monitors=20)
+    assert [row[1] for row in table.rows] == [
+        "naive, its producer beside it",
+        "naive, on a backlog",
+        "1 ingest, 1 processor",
+    ]
+    fed, alone, ours = table.rows
+    assert fed[3] == alone[3]
+    assert 50 < int(alone[3]) < 150
+    assert 150 < int(ours[3]) < 250
+    assert "the naive loop commits every 100 rows" in str(table)
+
+
+def test_notices_are_timed_from_the_post_and_a_storm_rings(where: Engines) -> None:
+    table = notice.run(600, where=where, asked=2, storm_s=3.0, per_second=100, monitors=600)
+    assert [(row[0], row[2]) for row in table.rows] == [
+        ("three people say it is on fire", 2),
+        ("a storm about one brand, 3 s", 1),
+    ]
+
+
+def test_a_second_processor_takes_its_share_of_a_backlog(where: Engines) -> None:
+    table = scale.run(3000, where=where, measure_s=0.5, monitors=20)
+    assert [row[0] for row in table.rows] == [1, 2]
+    assert "The second had its partitions" in str(table)
+
+
+def test_matching_is_measured_against_different_numbers_of_monitors() -> None:
+    table = matching.run(100, counts=(10, 20))
+    assert [row[0] for row in table.rows] == [10, 20]
+    assert "20 monitors cost" in str(table)
 
 
 def test_a_child_that_fails_is_no_figure() -> None:

@@ -1,0 +1,234 @@
+"""Where benchmarks on the real engines run: one Apache Kafka and one PostgreSQL for the whole run, a fresh house for each
+measurement.
+
+A house has topics and a database of its own, and starts the roles as `tocsin run` does. What each process cost is read from the
+kernel: processor time and the most memory it ever had.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+
+from tocsin.core.clock import SystemClock
+from tocsin.definitions import Monitor
+from tocsin.settings import load
+from tocsin.store import open_store
+from tocsin.store import schema as s
+from tocsin.store.defined import save
+from tocsin.store.offsets import stored
+from tocsin.stream.port import MENTIONS
+from tocsin.synthetic import synthetic_queries
+from tocsin.wiring import Runtime
+
+ROOT = Path(__file__).resolve().parent.parent
+START_WITHIN_S = 60.0
+_TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+_names = itertools.count(1)
+
+
+@dataclass(slots=True)
+class Used:
+    """What one process used: seconds of processor time since `mark`, MiB at its peak."""
+
+    cpu_s: float
+    peak_mib: float
+
+
+@dataclass(slots=True)
+class Engines:
+    """The two engines, while they run."""
+
+    kafka: Any
+    postgres: Any
+
+    def cpu_s(self) -> dict[str, float]:
+        """Seconds of processor time that each engine has used so far."""
+        kafka = sum(_cpu_s(pid) for pid in _pids(self.kafka.brokers))
+        postmaster = _pids([self.postgres])
+        return {
+            "kafka": kafka,
+            "postgres": sum(_cpu_s(pid) + sum(map(_own_cpu_s, _children(pid))) for pid in postmaster),
+        }
+
+
+@contextmanager
+def engines() -> Iterator[Engines]:
+    """Both, started. Raises `tests.engines.EnginesUnavailable` where one cannot be had."""
+    from tests.engines.kafka import start_kafka
+    from tests.engines.postgres import start_postgres
+
+    with start_kafka() as kafka, start_postgres() as postgres:
+        yield Engines(kafka, postgres)
+
+
+@dataclass(slots=True)
+class Role:
+    """A running `tocsin run ...`."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    cpu_before: float = 0.0
+
+    def mark(self) -> None:
+        """Processor time counts from now on."""
+        self.cpu_before = _cpu_s(self.process.pid)
+
+    def used(self) -> Used:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"{self.name} ended: {self.log.read_text(errors='replace')[-600:]}")
+        return Used(_cpu_s(self.process.pid) - self.cpu_before, _peak_mib(self.process.pid))
+
+    def end(self, within_s: float = 15.0) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(within_s)
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+@dataclass(slots=True)
+class House:
+    """One installation on the real engines."""
+
+    engines: Engines
+    folder: Path
+    environ: Mapping[str, str]
+    runtime: Runtime
+    roles: list[Role] = field(default_factory=list)
+
+    def start(self, *roles: str) -> Role:
+        """`tocsin run ROLE...` in a process of its own."""
+        name = f"{'+'.join(roles)} {1 + len(self.roles)}"
+        path = self.folder / f"{len(self.roles)}.log"
+        with path.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tocsin", "run", *roles],
+                env={**os.environ, **self.environ},
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+        role = Role(name, process, path)
+        self.roles.append(role)
+        return role
+
+    def watch(self, monitors: int) -> None:
+        """Define so many monitors."""
+        now = self.runtime.clock.now()
+        with self.runtime.store.write() as conn:
+            for name, query in synthetic_queries(monitors).items():
+                save(conn, Monitor(name=name, query=query), now=now, actor="benchmark")
+
+    def waits(self) -> int:
+        """Records that are in the stream and not stored yet."""
+        with self.runtime.store.read() as conn:
+            at = stored(conn, self.runtime.stream.cluster, MENTIONS)
+        ends = self.runtime.stream.end_offsets(MENTIONS)
+        return sum(max(0, end - at.get(p, 0)) for p, end in ends.items())
+
+    def readers(self) -> int:
+        """Processors that have partitions."""
+        with self.runtime.store.read() as conn:
+            return conn.execute(select(func.count(func.distinct(s.offsets.c.owner)))).scalar_one()
+
+    def received(self, source: str) -> int:
+        """Mentions that came through a source and are safe in the stream."""
+        with self.runtime.store.read() as conn:
+            found = conn.execute(select(s.source_state.c.received).where(s.source_state.c.name == source))
+            return found.scalar_one_or_none() or 0
+
+    def count(self, table: Any) -> int:
+        with self.runtime.store.read() as conn:
+            return conn.execute(select(func.count()).select_from(table)).scalar_one()
+
+    def until(self, done: Callable[[], bool], what: str, within_s: float = START_WITHIN_S) -> None:
+        """Wait; raises where a role ended meanwhile or it takes too long."""
+        ends = time.monotonic() + within_s
+        while not done():
+            for role in self.roles:
+                role.used()
+            if time.monotonic() > ends:
+                raise RuntimeError(f"{what}: not within {within_s:.0f} s")
+            time.sleep(0.05)
+
+
+@contextmanager
+def house(engines: Engines, **settings: Any) -> Iterator[House]:
+    """A fresh installation; `settings` as `section__name=value`. Its roles end with the block."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as temporary:
+        given = {
+            "data": temporary,
+            "log_level": "warning",
+            "stream__url": engines.kafka.url,
+            "stream__topic_prefix": f"bench{os.getpid()}-{next(_names)}.",
+            "store__url": engines.postgres.database(),
+            "alerting__console": False,
+            **settings,
+        }
+        environ = {
+            f"TOCSIN_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in given.items()
+        }
+        loaded = load(environ=environ)
+        store = open_store(loaded.settings.store.url, Path(temporary))
+        made = House(engines, Path(temporary), environ, Runtime(loaded, store, SystemClock()))
+        try:
+            yield made
+        finally:
+            for role in made.roles:
+                role.end()
+            made.runtime.close()
+
+
+def _pids(engines: Sequence[Any]) -> list[int]:
+    return [engine._process.pid for engine in engines if engine._process is not None]
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _cpu_s(pid: int) -> float:
+    """Of the process and of its children that have ended."""
+    fields = _stat(pid)
+    return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
+
+
+def _own_cpu_s(pid: int) -> float:
+    fields = _stat(pid)
+    return sum(map(int, fields[11:13])) / _TICKS if fields else 0.0
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, tasks.read_text().split())
+    return found
+
+
+def _peak_mib(pid: int) -> float:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
