@@ -22,7 +22,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from tocsin import carry
 from tocsin.core.clock import iso
-from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.core.errors import StoreUnavailable, TocsinError, WrongInput
 from tocsin.roles import nothing_runs
 from tocsin.store import audit, holds, mode, offsets
 from tocsin.store import schema as s
@@ -60,9 +60,9 @@ def make_backup(runtime: Runtime, path: Path, told: carry.Told = lambda _table, 
         else:
             _carried(runtime, part, told)
         part.chmod(0o600)
-        os.link(part, path)  # never over a file that came meanwhile
-    except FileExistsError:
-        raise WrongInput(f"backup file {path} is there already: name a new one") from None
+        _name(part, path)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailable(f"cannot write {path}: {error}; nothing of it is left") from error
     finally:
         for left in (part, *_beside(part)):
             left.unlink(missing_ok=True)
@@ -76,7 +76,8 @@ def restore(
     Raises `WrongInput` where the file is no backup, or the store is not empty. Interrupted, it is begun anew by running it again.
     """
     target = runtime.store
-    with _opened(path) as source:
+    room = runtime.settings.data if isinstance(target, SqliteStore) else None
+    with _opened(path, room) as source:
         carry.prepare(target, str(path))
         with source.read() as conn:
             about = json.loads(mode.get(conn, ABOUT) or "{}")
@@ -100,8 +101,13 @@ def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
         if not store.exists():
             yield None
             return
-        with contextlib.closing(sqlite3.connect(store)) as db:  # what stands in the WAL belongs to it
-            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        try:
+            with contextlib.closing(sqlite3.connect(store)) as db:  # what stands in the WAL belongs to it
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(
+                f"{store} cannot be set aside: {error}; put it away yourself, with what is beside it"
+            ) from error
         aside = folder / f"store.before-{now:%Y%m%dT%H%M%S%f}.db"
         for left in _beside(store):
             left.unlink(missing_ok=True)
@@ -153,15 +159,22 @@ def _ends(runtime: Runtime) -> dict[str, object]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[SqliteStore]:
-    """The backup, as a copy that is brought up to this version's schema: the file itself stays as it is."""
+def _opened(path: Path, room: Path | None) -> Iterator[SqliteStore]:
+    """The backup, as a copy that is brought up to this version's schema: the file itself stays as it is. The copy lies in
+    the folder `room` (None: where temporary files lie) for the time being.
+    """
     if not path.is_file():
         raise WrongInput(f"{path} is no file: give one that tocsin backup made")
-    with tempfile.TemporaryDirectory(prefix="tocsin-restore-") as folder:
+    with tempfile.TemporaryDirectory(prefix=".tocsin-restore-", dir=room) as folder:
         copy = Path(folder) / "store.db"
         _refuse_damaged(path)
-        shutil.copyfile(path, copy)
-        copy.chmod(0o600)
+        try:
+            shutil.copyfile(path, copy)
+            copy.chmod(0o600)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"{path} cannot be unpacked into {folder}: {error.strerror}; make room, or set TMPDIR"
+            ) from error
         store = SqliteStore(copy, durable=False)
         try:
             store.migrate()
@@ -233,6 +246,18 @@ def _lost(conn: Connection, here: str | None, about: dict[str, object], now: dat
             offsets.record_gap(conn, cluster, MENTIONS, Gap(partition, at, end), now)
             lost += end - at
     return lost
+
+
+def _name(part: Path, path: Path) -> None:
+    """Give the finished file its name, never over one that came meanwhile."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise WrongInput(f"backup file {path} is there already: name a new one") from None
+    except OSError:  # a file system that knows no links
+        if path.exists():
+            raise WrongInput(f"backup file {path} is there already: name a new one") from None
+        part.rename(path)
 
 
 def _writable(path: Path) -> None:

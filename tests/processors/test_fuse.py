@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ class Line:
     """A stream of one partition, a store, and a processor between them."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.store = SqliteStore(folder / "store.db", durable=False)
         self.store.migrate()
         self.stream = SqliteStream(folder / "stream.db", durable=False)
@@ -115,6 +118,29 @@ def test_a_person_lets_it_pass_once_and_every_line_becomes_a_dead_letter(line: L
         line.turn()
     assert (line.at(), line.letters()) == (2, 250 + EXAMPLES)
     assert [one.offset for one in line.standing()] == [2]
+
+
+def tocsin(line: Line, *args: str, status: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tocsin", *args, "--data", str(line.folder)], capture_output=True, timeout=60
+    )
+    assert done.returncode == status, done.stderr.decode()
+    return done.stdout.decode() + done.stderr.decode()
+
+
+def test_an_operator_sees_it_and_says_the_word_on_the_command_line(line: Line) -> None:
+    line.append(RUBBISH)
+    with pytest.raises(FuseBlown):
+        line.turn()
+    assert "mentions/0 at 0, since" in tocsin(line, "dead-letters", "fuse", status=1)
+    assert "the fuse has blown" in tocsin(line, "doctor", status=1)
+    assert "1 fuses mended" in tocsin(line, "dead-letters", "fuse", "--go-on")
+    assert "no fuse has blown" in tocsin(line, "dead-letters", "fuse")
+    with line.store.read() as conn:
+        assert conn.execute(select(s.audit.c.action)).scalars().all() == ["fuse.passed"]
+    line.processor.read_again()
+    line.turn()
+    assert (line.at(), line.letters()) == (1, 250)
 
 
 def test_another_stream_is_not_let_pass(line: Line) -> None:

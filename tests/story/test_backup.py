@@ -24,6 +24,7 @@ from tocsin.carry import carry, finish, prepare
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.export import KINDS, export
+from tocsin.launcher import build_app
 from tocsin.store import Store, holds, offsets, open_store
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
@@ -39,6 +40,11 @@ def tocsin(*args: str | Path, status: int = 0) -> subprocess.CompletedProcess[by
     )
     assert done.returncode == status, done.stderr.decode()[-2000:]
     return done
+
+
+def inside(*args: str | Path) -> int:
+    """The same command in this process: its exit status; what it refuses is raised."""
+    return build_app()([str(one) for one in args], standalone_mode=False) or 0
 
 
 @pytest.fixture
@@ -118,27 +124,32 @@ def test_a_backup_is_restored_into_an_empty_folder_and_its_outbox_is_held(
     assert b"not held" in tocsin("notify", "release", "--data", restored, status=1).stderr
 
 
-def test_what_was_handed_over_and_is_on_no_stream_any_more_is_a_gap(folder: Path, tmp_path: Path) -> None:
+def test_what_was_handed_over_and_is_on_no_stream_any_more_is_a_gap(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with running(folder) as runtime:
         process(runtime)
         append(runtime, 5, 12)
-    tocsin("backup", tmp_path / "b.db", "--data", folder)
-    said = tocsin("restore", tmp_path / "b.db", "--data", tmp_path / "new").stderr.decode()
-    assert "7 records had been handed over" in said
+    inside("backup", tmp_path / "b.db", "--data", folder)
+    inside("restore", tmp_path / "b.db", "--data", tmp_path / "new")
+    assert "7 records had been handed over" in capsys.readouterr().err
     with running(tmp_path / "new") as runtime:
         assert gaps(runtime) == [(5, 12)]
-    assert b"7 records were gone" in tocsin("doctor", "--data", tmp_path / "new", status=1).stdout
+    assert inside("doctor", "--data", tmp_path / "new") == 1
+    assert "7 records were gone" in capsys.readouterr().out
 
 
-def test_on_the_same_stream_reading_goes_on_where_the_backup_stood(folder: Path, tmp_path: Path) -> None:
+def test_on_the_same_stream_reading_goes_on_where_the_backup_stood(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with running(folder) as runtime:
         process(runtime)
-        tocsin("backup", tmp_path / "b.db", "--data", folder)
+        inside("backup", tmp_path / "b.db", "--data", folder)
         append(runtime, 5, 12)
         process(runtime)
         wanted = exports(runtime.store)
-    said = tocsin("restore", tmp_path / "b.db", "--data", folder, "--replace").stderr.decode()
-    assert "what was there before is kept as" in said
+    inside("restore", tmp_path / "b.db", "--data", folder, "--replace")
+    assert "what was there before is kept as" in capsys.readouterr().err
     with running(folder) as runtime:
         process(runtime)
         assert exports(runtime.store) == wanted
@@ -150,11 +161,11 @@ def test_a_stream_that_was_trimmed_beyond_the_backup_is_a_gap_and_no_crash(
 ) -> None:
     with running(folder) as runtime:
         process(runtime)
-        tocsin("backup", tmp_path / "b.db", "--data", folder)
+        inside("backup", tmp_path / "b.db", "--data", folder)
         append(runtime, 5, 12)
         process(runtime)
         runtime.stream.trim(MENTIONS, {0: 9})
-    tocsin("restore", tmp_path / "b.db", "--data", folder, "--replace")
+    inside("restore", tmp_path / "b.db", "--data", folder, "--replace")
     with running(folder) as runtime:
         process(runtime)
         process(runtime)
@@ -172,9 +183,9 @@ def test_a_stream_that_ends_before_the_backup_is_a_gap_and_what_comes_is_read(
     with running(folder) as runtime:
         append(runtime, 5, 12)
         process(runtime)
-        tocsin("backup", tmp_path / "b.db", "--data", folder)
+        inside("backup", tmp_path / "b.db", "--data", folder)
     (folder / "stream.db").write_bytes(old_stream)
-    tocsin("restore", tmp_path / "b.db", "--data", folder, "--replace")
+    inside("restore", tmp_path / "b.db", "--data", folder, "--replace")
     with running(folder) as runtime:
         process(runtime)
         append(runtime, 20, 23)
@@ -187,14 +198,14 @@ def test_a_stream_that_ends_before_the_backup_is_a_gap_and_what_comes_is_read(
 
 def test_one_file_for_both_engines(folder: Path, tmp_path: Path, postgres: Postgres) -> None:
     url = postgres.database()
-    tocsin("backup", tmp_path / "a.db", "--data", folder)
+    inside("backup", tmp_path / "a.db", "--data", folder)
     tocsin("restore", tmp_path / "a.db", "--data", tmp_path / "elsewhere", "--store", url)
     assert exported(tmp_path / "elsewhere", url) == exported(folder)
     with running(tmp_path / "elsewhere", url) as runtime, runtime.store.read() as conn:
         assert holds.held(conn) is not None
     tocsin("backup", tmp_path / "b.db", "--data", tmp_path / "elsewhere", "--store", url)
     assert stat.S_IMODE((tmp_path / "b.db").stat().st_mode) == 0o600
-    tocsin("restore", tmp_path / "b.db", "--data", tmp_path / "back")
+    inside("restore", tmp_path / "b.db", "--data", tmp_path / "back")
     assert exported(tmp_path / "back") == exported(folder)
     again = tocsin("restore", tmp_path / "a.db", "--data", tmp_path / "elsewhere", "--store", url, status=2)
     assert b"is not empty" in again.stderr
@@ -223,7 +234,7 @@ def test_a_backup_of_the_real_engine_is_of_one_moment(
     assert wrote
     assert exports(real) != before
     real.close()
-    tocsin("restore", tmp_path / "moment.db", "--data", tmp_path / "back")
+    inside("restore", tmp_path / "moment.db", "--data", tmp_path / "back")
     assert exported(tmp_path / "back") == before
 
 
@@ -246,13 +257,16 @@ def test_what_is_no_backup_is_refused_in_one_line_and_nothing_changes(
     (tmp_path / "damaged.db").write_bytes(data)
     before = exported(folder)
     for name in ("poem", "other.db", "damaged.db", "missing.db"):
-        said = tocsin("restore", tmp_path / name, "--data", folder, "--replace", status=2).stderr
-        assert said.count(b"\n") == 1, said
-    assert b"not empty" in tocsin("restore", backed_up, "--data", folder, status=2).stderr
+        with pytest.raises(WrongInput, match=f"^[^\n]*{name}[^\n]*$"):
+            inside("restore", tmp_path / name, "--data", folder, "--replace")
+    with pytest.raises(WrongInput, match="not empty"):
+        inside("restore", backed_up, "--data", folder)
     assert exported(folder) == before
     assert [path.name for path in folder.glob("store.before*")] == []
-    assert b"there already" in tocsin("backup", backed_up, "--data", folder, status=2).stderr
-    assert b"no folder" in tocsin("backup", tmp_path / "no" / "b.db", "--data", folder, status=2).stderr
+    with pytest.raises(WrongInput, match="there already"):
+        inside("backup", backed_up, "--data", folder)
+    with pytest.raises(WrongInput, match="no folder"):
+        inside("backup", tmp_path / "no" / "b.db", "--data", folder)
 
 
 def test_half_a_copy_is_no_backup(backed_up: Path, folder: Path) -> None:
