@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from alerts.auditor import audit
 from tocsin.core.clock import iso
-from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.core.errors import StreamUnavailable, TocsinError, WrongInput
 from tocsin.definitions import Monitor, Person, Policy, SourceDef
 from tocsin.settings import Settings, reveal
 from tocsin.store import mode
@@ -25,6 +25,7 @@ from tocsin.wiring import Runtime, open_runtime
 
 LEAST_DISK = 1024**3
 FRESH = timedelta(minutes=2)
+CLOCKS_APART = timedelta(seconds=5)
 ROLES = ("ingest", "processors", "detection", "alerts", "auditor")
 
 
@@ -50,6 +51,7 @@ def findings(config: Path | None, data: Path | None, store: str | None, stream: 
     try:
         with open_runtime(config, data, store, stream) as runtime:
             yield Seen("ok", f"store {runtime.store.url} can be read and written")
+            yield from _server(runtime)
             yield from _disk(runtime.settings)
             yield from _stream(runtime)
             now = runtime.clock.now()
@@ -62,6 +64,37 @@ def findings(config: Path | None, data: Path | None, store: str | None, stream: 
         yield Seen("bad", str(error))
     except TocsinError as error:
         yield Seen("bad", str(error), "nothing else can be looked at before this is mended")
+
+
+def _server(runtime: Runtime) -> Iterator[Seen]:
+    """What a store's server is like, where it has one."""
+    with runtime.store.read() as conn:
+        if conn.dialect.name != "postgresql":
+            return
+        asked = runtime.clock.now()
+        row = conn.exec_driver_sql(
+            "SELECT rolsuper, clock_timestamp(), current_setting('server_version'), current_setting('fsync')"
+            " FROM pg_roles WHERE rolname = current_user"
+        ).one()
+        apart = abs(row[1] - (asked + (runtime.clock.now() - asked) / 2))
+    superuser, _, version, fsync = row
+    yield Seen("ok", f"the store's server is PostgreSQL {version}")
+    if superuser:
+        yield Seen(
+            "bad",
+            "the store's role is a superuser: whoever gets at Tocsin gets at the whole server",
+            "make a role of its own: docs/operations.md",
+        )
+    if fsync != "on":
+        yield Seen(
+            "bad", "the store's server does not wait for its disk (fsync = off)", "set fsync = on there"
+        )
+    if apart > CLOCKS_APART:
+        yield Seen(
+            "bad",
+            f"the clocks of this machine and of the store's server differ by {apart.total_seconds():.0f} s",
+            "set both by a time server",
+        )
 
 
 def _disk(settings: Settings) -> Iterator[Seen]:
@@ -79,9 +112,14 @@ def _disk(settings: Settings) -> Iterator[Seen]:
 
 
 def _stream(runtime: Runtime) -> Iterator[Seen]:
-    ends = runtime.stream.end_offsets(MENTIONS)
+    try:
+        ends = runtime.stream.end_offsets(MENTIONS)
+        cluster = runtime.stream.cluster
+    except StreamUnavailable as error:
+        yield Seen("bad", str(error), "start it, or check stream.url; sources and pushes wait meanwhile")
+        return
     with runtime.store.read() as conn:
-        at = stored(conn, runtime.stream.cluster, MENTIONS)
+        at = stored(conn, cluster, MENTIONS)
     behind = sum(max(0, end - at.get(partition, 0)) for partition, end in ends.items())
     if behind:
         yield Seen(
