@@ -14,7 +14,9 @@ Config: TypeAlias = Annotated[Path | None, typer.Option("--config", help="Settin
 Data: TypeAlias = Annotated[
     Path | None, typer.Option("--data", help="Folder of the embedded engines (or TOCSIN_DATA).")
 ]
-StoreUrl: TypeAlias = Annotated[str | None, typer.Option("--store", help="The store's engine: sqlite.")]
+StoreUrl: TypeAlias = Annotated[
+    str | None, typer.Option("--store", help="The store: sqlite, or postgresql://user@host:port/database.")
+]
 StreamUrl: TypeAlias = Annotated[
     str | None, typer.Option("--stream", help="The stream: sqlite, or kafka://host:port[,host:port].")
 ]
