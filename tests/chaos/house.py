@@ -65,6 +65,7 @@ class House:
     postgres: Postgres
     proxy: Proxy
     direct: str  # the store's URL past the proxy
+    prefix: str = ""  # of its topics and groups
     seats: dict[str, Seat] = field(default_factory=dict)
     by_itself: list[str] = field(default_factory=list)  # processes that ended although nobody hurt them
 
@@ -77,7 +78,7 @@ class House:
         """Another machine with these roles; it is started by `tend`."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        urls = {"stream.url": self.kafka.url, "store.url": self.through}
+        urls = {"stream.url": self.kafka.url, "stream.topic_prefix": self.prefix, "store.url": self.through}
         tocsin = Tocsin(folder, {**SETTINGS, **urls, **(settings or {})})
         tocsin.environment["HOOK_SECRET"] = HOOK_SECRET
         self.seats[name] = Seat(name, roles, tocsin)
@@ -114,7 +115,11 @@ class House:
     @contextmanager
     def runtime(self) -> Iterator[Runtime]:
         """The store past the proxy."""
-        with open_runtime(data=self.folder / "desk", store=self.direct, stream=self.kafka.url) as runtime:
+        desk = self.folder / "desk"
+        desk.mkdir(exist_ok=True)
+        config = desk / "tocsin.toml"
+        config.write_text(f'[stream]\ntopic_prefix = "{self.prefix}"\n', encoding="utf-8")
+        with open_runtime(config, desk, store=self.direct, stream=self.kafka.url) as runtime:
             yield runtime
 
     def apply(self, document: Mapping[str, Any]) -> None:
@@ -198,7 +203,6 @@ def a_house(
         kafka = stack.enter_context(start_kafka(brokers))
         proxy = stack.enter_context(Proxy(postgres.port))
         house = House(folder, kafka, postgres, proxy, postgres.database())
-        (folder / "desk").mkdir()
         stack.callback(house.end)
         for name, roles in (layout or {}).items():
             house.seat(name, *roles)

@@ -1,0 +1,221 @@
+"""Scaled out on the real engines: partitions are shared and pass on, a monitor has one judge, any API serves the same."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from processors.ticker import DetectionTicker
+from tests.alerts.peers import http_peer
+from tests.chaos.house import House, Seat
+from tests.chaos.known import FIRE, watching
+from tests.chaos.proxy import Proxy
+from tests.engines.kafka import Cluster
+from tests.engines.postgres import Postgres
+from tests.story.live import Door, post, talk, until
+from tocsin.core.clock import SimulatedClock, minute_of
+from tocsin.definitions import Monitor
+from tocsin.handover import HandOver
+from tocsin.reading import read_json_line
+from tocsin.settings import Settings
+from tocsin.store import Store, open_store
+from tocsin.store import schema as s
+from tocsin.store.defined import save
+from tocsin.stream.sqlite import SqliteStream
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def house(kafka: Cluster, postgres: Postgres, tmp_path: Path) -> Iterator[House]:
+    """Seats on the run's own engines: nobody here hurts those."""
+    with Proxy(postgres.port) as proxy:
+        made = House(
+            tmp_path, kafka, postgres, proxy, postgres.database(), f"scaling-{uuid.uuid4().hex[:8]}."
+        )
+        try:
+            yield made
+        finally:
+            made.end()
+
+
+def hand_over(house: House, count: int, word: str = "ondrello", saying: str = "") -> None:
+    now = datetime.now(UTC)
+    items = talk(word, count, now - timedelta(seconds=30), now, random.randrange(10**6), saying=saying)
+    with house.runtime() as runtime:
+        way = HandOver(runtime.stream, partitions=8, max_mentions=5, clock=runtime.clock)
+        way.hand_over([read_json_line(json.dumps(one).encode(), source="test") for one in items])
+
+
+def has(house: House, *shares: int) -> bool:
+    house.tend()
+    return sorted(house.owners().values()) == sorted(shares)
+
+
+def test_processors_share_partitions_and_pass_them_on_when_one_is_added_ended_or_killed(house: House) -> None:
+    house.apply(watching("http://127.0.0.1:1/", house.folder, sources=False))
+    one, two = house.seat("one", "processors"), house.seat("two", "processors")
+    two.wanted = False
+    until(lambda: has(house, 8), "one processor to take all partitions", within=60)
+    hand_over(house, 3000)  # a backlog, and in the middle of it another processor comes
+    two.wanted = True
+    until(lambda: has(house, 4, 4), "the second to take its share", within=60)
+    hand_over(house, 200)
+    until(lambda: stored(house) == 3200, "everything to be stored", within=60)
+
+    print(f"handed over {passes_on(house, two, signal.SIGTERM):.1f} s after SIGTERM")
+    two.wanted = True
+    until(lambda: has(house, 4, 4), "the second to be back", within=60)
+    print(f"handed over {passes_on(house, one, signal.SIGKILL):.1f} s after SIGKILL")
+    hand_over(house, 200)
+    until(lambda: stored(house) == 3400, "everything to be stored", within=60)
+    assert sum(one["count"] for one in house.lines("tallies")) == 3400
+
+
+def passes_on(house: House, seat: Seat, how: signal.Signals) -> float:
+    """Seconds until the other one has every partition."""
+    began = time.monotonic()
+    house.remove(seat, how)
+    until(lambda: has(house, 8), "the other one to take over", within=60, every=0.2)
+    return time.monotonic() - began
+
+
+def stored(house: House) -> int:
+    return house.count("mentions")["mentions"]
+
+
+def tallied(store: Store, at: datetime, chance: random.Random) -> None:
+    """A minute of talk about twelve monitors; from the tenth minute on some of it is a crisis of three of them."""
+    bad = minute_of(at) >= minute_of(NOON) + 10
+    rows = []
+    for number in range(12):
+        crisis = bad and number < 3
+        count = chance.randrange(40, 60) if crisis else chance.randrange(0, 6)
+        negative = count * 4 // 5 if crisis else count // 3
+        rows.append(
+            {
+                "monitor_id": f"m{number}",
+                "minute": minute_of(at),
+                "partition": chance.randrange(8),
+                "authors": b"",
+                "count": count,
+                "negative": negative,
+                "neutral": count - negative,
+                "triggered": count // 10 if crisis else 0,
+                **dict.fromkeys(("positive", "unscored", "reach", "reposts"), 0),
+            }
+        )
+    with store.write() as conn:
+        store.add(conn, s.tallies, rows, ["count", "negative", "neutral", "triggered"])
+
+
+def judged(url: str, folder: Path, tickers: int) -> dict[str, list[str]]:
+    """What so many tickers that look at the same moments have made of twenty minutes."""
+    store, stream = open_store(url, folder), SqliteStream(folder / "stream.db", durable=False)
+    stream.ensure_topic("mentions", 8)
+    clock, chance = SimulatedClock(NOON), random.Random(5)
+    settings = Settings.model_validate({"data": folder})
+    with store.write() as conn:
+        for number in range(12):
+            made = save(conn, Monitor(name=f"brand {number}", query=f"brand{number}"), now=NOON, actor="test")
+            conn.execute(s.definitions.update().where(s.definitions.c.id == made.id).values(id=f"m{number}"))
+    judges = [DetectionTicker(store, stream, settings, clock) for _ in range(tickers)]
+    with ThreadPoolExecutor(tickers) as pool:
+        for step in range(4 * 20):
+            if step % 4 == 0:
+                tallied(store, clock.now(), chance)
+            for done in [pool.submit(judge.once) for judge in judges]:
+                done.result()
+            clock.advance(timedelta(seconds=15))
+    tables = (s.readings, s.signals, s.detector_state, s.amendments)
+    with store.read() as conn:
+        found = {
+            table.name: sorted(str(tuple(row)) for row in conn.execute(select(table))) for table in tables
+        }
+    stream.close()
+    store.close()
+    return found
+
+
+def test_three_detectors_judge_as_one_does(postgres: Postgres, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("one", "three", "embedded")]
+    for folder in folders:
+        folder.mkdir()
+    single = judged(postgres.database(), folders[0], 1)
+    assert judged(postgres.database(), folders[1], 3) == single
+    assert judged("sqlite", folders[2], 1) == single
+    assert len(single["readings"]) >= 12 * 3
+    assert single["signals"]
+
+
+class Listener:
+    """Hears `/v1/events` of one API in a thread of its own."""
+
+    def __init__(self, door: Door) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self._door = door
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        headers = {"Authorization": f"Bearer {self._door.token}"}
+        with (
+            httpx.Client(timeout=60, trust_env=False) as client,
+            client.stream("GET", f"{self._door.url}/v1/events", headers=headers) as answer,
+        ):
+            name = ""
+            for line in answer.iter_lines():
+                key, _, value = line.partition(": ")
+                name = value if key == "event" else name
+                if key == "data":
+                    self.heard.append({"event": name, **json.loads(value)})
+
+
+def test_two_apis_serve_the_same_and_two_alerts_workers_page_once(house: House) -> None:
+    with http_peer() as hook:
+        house.apply(watching(hook.url, house.folder, sources=False))
+        apis = [house.seat("api-1", "api"), house.seat("api-2", "api")]
+        house.seat("work-1", "processors", "alerts")
+        house.seat("work-2", "alerts")
+        house.tend()
+        here, there = house.door(*apis)
+        until(lambda: ready(house, here, there), "both APIs to answer", within=90)
+        listeners = [Listener(here), Listener(there)]
+        pushed = [post(str(n), f"ondrello {FIRE}", author={"id": str(n)}) for n in range(30)]
+        here.push_until_taken(pushed[:15])
+        there.push_until_taken(pushed[15:])
+
+        (alert,) = until(
+            lambda: there.get("/v1/alerts", monitor="Ondrello", status="firing")["items"],
+            "the alert",
+            within=90,
+        )
+        until(lambda: hook.requests, "the page to arrive", within=60)
+        assert here.ask("POST", f"/v1/alerts/{alert['id']}/acknowledge").status_code == 200
+        assert there.get(f"/v1/alerts/{alert['id']}")["status"] == "acknowledged"
+        until(
+            lambda: all("alert.acknowledge" in {one["event"] for one in who.heard} for who in listeners),
+            "both to tell of it",
+        )
+        told = [[one["id"] for one in who.heard if one["event"].startswith("alert.")] for who in listeners]
+        assert set(told[0]) & set(told[1])
+        until(lambda: not house.notices_left(), "every notice to end")
+        sent = [one["id"] for one in house.lines("notices") if one["status"] == "sent"]
+        assert sorted(headers["webhook-id"] for headers, _ in hook.requests) == sorted(sent)
+
+
+def ready(house: House, *doors: Door) -> bool:
+    house.tend()
+    return all(door.ask("GET", "/readyz").status_code == 200 for door in doors)
