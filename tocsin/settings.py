@@ -70,7 +70,7 @@ class StreamSettings(Section):
         0,
         ge=0,
         le=9,
-        description="Kafka: copies of a topic, when it is made; 0: three, or as many as brokers.",
+        description="Kafka: copies of a topic, when it is made; 0: three, or as many as there are or url names.",
     )
     compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = Field(
         "lz4", description="Kafka: how records are compressed."

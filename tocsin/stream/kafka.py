@@ -245,7 +245,9 @@ class KafkaStream:
         name = self.name_of(topic)
         found = _describe(admin, name)
         if found is None:
-            replicas = self._settings.replication or min(REPLICAS, len(admin.describe_cluster()["brokers"]))
+            # Brokers that are named and not there yet count: a Kafka that is just starting must not cost us copies.
+            brokers = max(len(admin.describe_cluster()["brokers"]), len(self._config["bootstrap_servers"]))
+            replicas = self._settings.replication or min(REPLICAS, brokers)
             try:
                 admin.create_topics(
                     {
@@ -259,6 +261,11 @@ class KafkaStream:
                 )
             except errors.TopicAlreadyExistsError:
                 pass
+            except errors.InvalidReplicationFactorError as error:
+                raise StreamUnavailable(
+                    f"the stream {self.url} has too few brokers just now for {replicas} copies of {name}:"
+                    " they are waited for; or set stream.replication"
+                ) from error
             else:
                 log.info("a topic was made", topic=name, partitions=partitions, replicas=replicas)
             admin.wait_for_topics([name], timeout_ms=REQUEST_MS)

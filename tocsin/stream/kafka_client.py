@@ -130,7 +130,7 @@ def make_client(kind: Callable[..., T], **config: Any) -> T:
     try:
         return kind(kafka_client=net, **config)
     except errors.KafkaTimeoutError:
-        if "sasl_mechanism" in config:
+        if config.get("security_protocol", "PLAINTEXT") != "PLAINTEXT":
             made[0]._manager.run(_ask_for_refusal, made[0]._manager)
         raise
     finally:
@@ -139,10 +139,14 @@ def make_client(kind: Callable[..., T], **config: Any) -> T:
                 client.close()
 
 
-async def _ask_for_refusal(manager: Any) -> None:
-    """Raises what a broker answers to who signs in: while it looks for brokers, kafka-python takes a refusal for silence.
+class NoTls(errors.KafkaError):  # type: ignore[misc]  # kafka-python is untyped
+    """The broker's certificate is not trusted, or ours not by it."""
 
-    The broker closes the connection with its answer, and kafka-python mostly sees the end before the answer (tried).
+
+async def _ask_for_refusal(manager: Any) -> None:
+    """Raises why no broker lets us in: while it looks for brokers, kafka-python takes a refusal for silence.
+
+    Who signs in wrongly gets an answer and the end of the connection; kafka-python mostly sees the end first (tried).
     """
     for broker in manager.cluster.bootstrap_brokers():
         manager.reset_backoff(broker.node_id)
@@ -151,6 +155,8 @@ async def _ask_for_refusal(manager: Any) -> None:
         except errors.SaslAuthenticationFailedError:
             raise
         except errors.KafkaError as error:
+            if "Handshake failed" in str(error):
+                raise NoTls(str(error)) from error
             if "socket disconnected" in str(error):
                 raise errors.SaslAuthenticationFailedError("the connection was closed") from error
 
@@ -164,6 +170,10 @@ def translated(url: str) -> Iterator[None]:
         raise StreamUnavailable(
             f"the stream {url} does not sign us in: check stream.sasl_username, sasl_password and sasl_mechanism"
         ) from None
+    except NoTls as error:
+        raise StreamUnavailable(
+            f"the stream {url} cannot be trusted: {in_words(error)}; check stream.tls_ca_file and the host's name"
+        ) from error
     except errors.AuthorizationError as error:
         raise StreamUnavailable(
             f"the stream {url} forbids this: {in_words(error)}; grant this account the topics and groups"
