@@ -51,6 +51,7 @@ def make_backup(runtime: Runtime, path: Path, told: carry.Told = lambda _table, 
         raise WrongInput(f"backup file {path} is there already: name a new one")
     _writable(path)
     part = path.with_name(f".{path.name}.part")
+    mask = os.umask(0o077)  # nobody else may read it at any moment
     try:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
@@ -64,6 +65,7 @@ def make_backup(runtime: Runtime, path: Path, told: carry.Told = lambda _table, 
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailable(f"cannot write {path}: {error}; nothing of it is left") from error
     finally:
+        os.umask(mask)
         for left in (part, *_beside(part)):
             left.unlink(missing_ok=True)
 
@@ -185,8 +187,14 @@ def _opened(path: Path, room: Path | None) -> Iterator[SqliteStore]:
 
 def _refuse_damaged(path: Path) -> None:
     wrong = f"{path} is no backup of a Tocsin store"
+    journal = path.with_name(f"{path.name}-wal")
+    if journal.exists() and journal.stat().st_size:
+        raise WrongInput(
+            f"{path} is in use, part of it stands in {journal.name}: take a backup of it instead"
+        )
     try:
-        with contextlib.closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"  # nothing is written beside it
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as db:
             tables = {
                 row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             }
@@ -249,7 +257,9 @@ def _lost(conn: Connection, here: str | None, about: dict[str, object], now: dat
 
 
 def _name(part: Path, path: Path) -> None:
-    """Give the finished file its name, never over one that came meanwhile."""
+    """Give the finished file its name once the disk has it, never over one that came meanwhile."""
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
     try:
         os.link(part, path)
     except FileExistsError:

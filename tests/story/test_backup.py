@@ -269,6 +269,18 @@ def test_what_is_no_backup_is_refused_in_one_line_and_nothing_changes(
         inside("backup", tmp_path / "no" / "b.db", "--data", folder)
 
 
+def test_a_store_that_was_copied_by_hand_is_restored_too_but_not_one_that_is_in_use(
+    folder: Path, tmp_path: Path
+) -> None:
+    inside("restore", folder / "store.db", "--data", tmp_path / "new")
+    assert exported(tmp_path / "new") == exported(folder)
+    with running(folder) as runtime:
+        with runtime.store.write() as conn:
+            conn.execute(s.notices.update().values(subject="later"))
+        with pytest.raises(WrongInput, match="in use"):
+            inside("restore", folder / "store.db", "--data", tmp_path / "newer")
+
+
 def test_half_a_copy_is_no_backup(backed_up: Path, folder: Path) -> None:
     with sqlite3.connect(backed_up) as db:
         db.execute("INSERT INTO meta VALUES ('filling', 'x')")
