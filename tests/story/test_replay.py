@@ -19,6 +19,8 @@ from tests.engines.postgres import Postgres
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.demo.monitors import demo_setup
 from tocsin.demo.scenario import demo_mentions
+from tocsin.export import export
+from tocsin.store import open_store
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
 EXPORTS = ("mentions", "tallies", "alerts", "notices")
@@ -215,12 +217,15 @@ def test_postgresql_keeps_the_same_byte_for_byte(
 ) -> None:
     monitors, _, mentions = recorded
     path = tmp_path / "talk.jsonl"
-    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(days=2)]))
+    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(days=1)]))
     told = []
     for name, url in (("embedded", "sqlite"), ("real", postgres.database())):
-        at, env = ("--data", str(tmp_path / name)), {"TOCSIN_STORE__URL": url}
-        done = tocsin("replay", "--monitors", str(monitors), *at, str(path), env=env)
-        told.append((done.stdout, {kind: tocsin("export", kind, *at, env=env).stdout for kind in EXPORTS}))
+        env, at = {"TOCSIN_STORE__URL": url}, tmp_path / name
+        done = tocsin("replay", "--monitors", str(monitors), "--data", str(at), str(path), env=env)
+        store = open_store(url, at)
+        with store.read() as conn:
+            told.append((done.stdout, {kind: b"".join(export(conn, kind)) for kind in EXPORTS}))
+        store.close()
     assert told[0] == told[1]
     assert b"Ondrello" in told[0][0] and all(told[0][1].values())
     assert not (tmp_path / "real" / "store.db").exists()

@@ -9,12 +9,23 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 MAX_TEXT_BYTES = 64 * 1024
 MAX_ID_CHARS = 256
+MAX_CODE_CHARS = 64  # network, country
+MAX_FOLLOWERS = 10**10  # more than there are people
+MAX_ENGAGEMENT = 10**12
+
+# Kept when a mention is read off the stream, where anybody may have put it: one that breaks them is a dead letter, for it would
+# spoil the whole batch in the store (an index takes no long keys, sums have 64 bits).
+_Identity: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARS)]
+_Code: TypeAlias = Annotated[str, Meta(max_length=MAX_CODE_CHARS)]
+_Time: TypeAlias = Annotated[datetime, Meta(tz=True)]
+_Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_ENGAGEMENT)] | None
 
 
 class Author(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -23,17 +34,17 @@ class Author(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     id: str
     name: str | None = None
     handle: str | None = None
-    followers: int | None = None
+    followers: Annotated[int, Meta(ge=0, le=MAX_FOLLOWERS)] | None = None
     verified: bool | None = None
 
 
 class Engagement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """How far it went. A change of these figures is not an edit; the largest figure seen is kept."""
 
-    likes: int | None = None
-    reposts: int | None = None
-    replies: int | None = None
-    views: int | None = None
+    likes: _Count = None
+    reposts: _Count = None
+    replies: _Count = None
+    views: _Count = None
 
 
 class Mention(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -42,14 +53,14 @@ class Mention(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     # gc=False here and above: what is made of JSON refers to nothing that refers back, so the collector need not look
     # through the thousands of a batch.
 
-    source: str
-    id: str
+    source: _Identity
+    id: _Identity
     text: str
-    created_at: datetime
-    edited_at: datetime | None = None
-    network: str | None = None
+    created_at: _Time
+    edited_at: _Time | None = None
+    network: _Code | None = None
     url: str | None = None
-    lang: str | None = None
+    lang: _Code | None = None
     title: str | None = None
     country: str | None = None
     author: Author | None = None

@@ -16,11 +16,15 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from tocsin.core.mention import MAX_ID_CHARS, MAX_TEXT_BYTES, MentionLine
-from tocsin.reading.mention import (
+from tocsin.core.mention import (
     MAX_CODE_CHARS,
     MAX_ENGAGEMENT,
     MAX_FOLLOWERS,
+    MAX_ID_CHARS,
+    MAX_TEXT_BYTES,
+    MentionLine,
+)
+from tocsin.reading.mention import (
     MAX_HASHTAG_CHARS,
     MAX_HASHTAGS,
     MAX_NAME_CHARS,

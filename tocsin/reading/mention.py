@@ -22,20 +22,27 @@ import msgspec
 from msgspec import Meta
 
 from tocsin.core.errors import BadMention
-from tocsin.core.mention import MAX_ID_CHARS, MAX_TEXT_BYTES, Author, Engagement, Handed, Mention
+from tocsin.core.mention import (
+    MAX_CODE_CHARS,
+    MAX_ENGAGEMENT,
+    MAX_FOLLOWERS,
+    MAX_ID_CHARS,
+    MAX_TEXT_BYTES,
+    Author,
+    Engagement,
+    Handed,
+    Mention,
+)
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_TITLE_CHARS = 1000
 MAX_NAME_CHARS = 256
-MAX_CODE_CHARS = 64  # network, country
 MAX_URL_CHARS = 2048
 MAX_URLS = 50  # links or media of one mention
 MAX_HASHTAGS = 64
 MAX_HASHTAG_CHARS = 140
 MAX_EXTRA_BYTES = 16 * 1024
 MAX_EXTRA_DEPTH = 8
-MAX_FOLLOWERS = 10**10  # more than there are people
-MAX_ENGAGEMENT = 10**12
 
 REASONS: Mapping[str, str] = {
     "malformed": "not JSON (or not CSV), or more than one thing on a line",
