@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 
+from tests.engines.postgres import Postgres
 from tests.ingest.conftest import NOON, House, Site, line
 from tocsin.core.clock import iso
-from tocsin.core.errors import NotFound, WrongInput
+from tocsin.core.errors import NotFound, TocsinError, WrongInput
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.deadletters import record_dead_letter
+from tocsin.deadletters import list_dead_letters, record_dead_letter
 from tocsin.handover import HandOver
+from tocsin.launcher import build_app
 from tocsin.redeliver import Replayed, Who, replay, replay_waiting
-from tocsin.store import mode
+from tocsin.store import mode, open_store
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
@@ -193,46 +194,81 @@ def test_nothing_is_done_where_one_is_unknown_or_the_data_is_a_recordings(house:
     assert nothing_handed_over(house)
 
 
+def test_the_real_store_lists_and_replays_the_same(house: House, postgres: Postgres) -> None:
+    real = open_store(postgres.database(), house.folder, durable=False)
+    both = []
+    for store in (house.store, real):
+        with store.write() as conn:
+            for n in range(4):
+                payload = line(n) if n % 2 else b"\xff" * 5000
+                record_dead_letter(
+                    conn, now=NOON, source="wall", reason="r", message="m", payload=payload, position=n
+                )
+        told: list[Replayed] = []
+        replay_waiting(store, hand(house), house.settings.ingest, now=NOON, who=ME, told=told.extend)
+        with store.read() as conn:
+            pages = [list_dead_letters(conn, 3)]
+            pages.append(list_dead_letters(conn, 3, pages[0][1]))
+            waiting = list_dead_letters(conn, waiting=True)
+        both.append((told, pages, waiting))
+    real.close()
+    assert both[0] == both[1]
+    assert [len(page) for page, _ in both[0][1]] == [3, 1]
+    assert max(len(one.payload) for one in both[0][1][0][0]) == 2048
+
+
 # -- the command line ------------------------------------------------------------------------------------
 
 
-def tocsin(house: House, *args: str, status: int = 0) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tocsin", "dead-letters", *args, "--data", str(house.folder)],
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == status, done.stderr.decode()
-    return done
+Tocsin = Callable[..., tuple[bytes, bytes]]
+
+
+@pytest.fixture
+def tocsin(house: House, capsysbinary: pytest.CaptureFixture[bytes]) -> Tocsin:
+    """Runs `tocsin dead-letters ...` on this house in this process; what it printed, on stdout and on stderr."""
+
+    def run(*args: str, status: int = 0) -> tuple[bytes, bytes]:
+        capsysbinary.readouterr()
+        said = b""
+        try:
+            ended = (
+                build_app()(["dead-letters", *args, "--data", str(house.folder)], standalone_mode=False) or 0
+            )
+        except TocsinError as error:
+            ended, said = error.exit_code, f"{error}\n".encode()
+        printed = capsysbinary.readouterr()
+        assert ended == status, printed.err
+        return printed.out, printed.err + said
+
+    return run
 
 
 HOSTILE = b'{"id": "\x1b]0;owned\x07", "text": "\xe2\x80\xae\xff"\n'
 
 
-def test_hostile_bytes_are_shown_safely_and_given_raw_on_demand(house: House) -> None:
+def test_hostile_bytes_are_shown_safely_and_given_raw_on_demand(house: House, tocsin: Tocsin) -> None:
     id = keep(house, HOSTILE, source="wall\x1b[2J", message="bad \x07")
     for args in (("list",), ("list", "--json"), ("show", id), ("show", id, "--json")):
-        said = tocsin(house, *args).stdout
+        said = tocsin(*args)[0]
         steering = {c for c in said.decode() if unicodedata.category(c).startswith("C")} - {"\n"}
         assert steering == set(), args
-    assert b"\\x1b]0;owned\\x07" in tocsin(house, "show", id).stdout
-    assert tocsin(house, "show", id, "--raw").stdout == HOSTILE
-    assert tocsin(house, "show", "dl_none", status=1).stderr.count(b"\n") == 1
+    assert b"\\x1b]0;owned\\x07" in tocsin("show", id)[0]
+    assert tocsin("show", id, "--raw")[0] == HOSTILE
+    assert tocsin("show", "dl_none", status=1)[1].count(b"\n") == 1
 
 
-def test_replay_says_what_became_of_each_and_ends_1_where_any_is_left(house: House) -> None:
+def test_replay_says_what_became_of_each_and_ends_1_where_any_is_left(house: House, tocsin: Tocsin) -> None:
     now = iso(datetime.now(UTC))
     bad, good = keep(house, b"{"), keep(house, line(1, at=now), position=1)
-    done = tocsin(house, "replay", "--all", status=1)
-    assert f"{good}  handed over" in done.stdout.decode()
-    assert f"{bad}  bad again: malformed" in done.stdout.decode()
+    said = tocsin("replay", "--all", status=1)[0].decode()
+    assert f"{good}  handed over" in said
+    assert f"{bad}  bad again: malformed" in said
     (house.folder / "mended.json").write_bytes(line(2, at=now))
-    tocsin(house, "replay", bad, "--with", str(house.folder / "mended.json"))
+    tocsin("replay", bad, "--with", str(house.folder / "mended.json"))
     assert house.ids() == ["1", "2"]
-    waiting = tocsin(house, "list", "--waiting")
-    assert (waiting.stdout, waiting.stderr) == (b"", b"no dead letters\n")
+    assert tocsin("list", "--waiting") == (b"", b"no dead letters\n")
     for wrong in ((), ("--all", "--source", "wall"), ("--all", "--with", str(house.folder / "mended.json"))):
-        assert tocsin(house, "replay", *wrong, status=2).stderr.count(b"\n") == 1
-    assert b"no fuse has blown" in tocsin(house, "fuse").stderr
+        assert tocsin("replay", *wrong, status=2)[1].count(b"\n") == 1
+    assert b"no fuse has blown" in tocsin("fuse")[1]
     with house.store.read() as conn:
         assert conn.execute(select(s.dead_letters.c.replayed_at)).scalars().all().count(None) == 0
