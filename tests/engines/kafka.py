@@ -135,9 +135,8 @@ def start_kafka(nodes: int = 1, settings: Mapping[str, str] | None = None) -> Cl
     ports = [(free_port(), free_port()) for _ in range(nodes)]
     voters = ",".join(f"{node + 1}@127.0.0.1:{control}" for node, (_, control) in enumerate(ports))
     brokers = []
-    cluster = (
-        base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
-    )  # a fresh one: offsets are kept by it
+    # A fresh one, for offsets are kept by it. Its first bits are none: one that began with a dash would be taken for an option.
+    cluster = base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
     for node, (port, control) in enumerate(ports, start=1):
         folder = room / f"node{node}"
         folder.mkdir()
