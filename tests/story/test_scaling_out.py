@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import select
 
 from processors.ticker import DetectionTicker
+from processors.worker import StreamProcessor
 from tests.alerts.peers import http_peer
 from tests.chaos.house import House, Seat
 from tests.chaos.known import FIRE, watching
@@ -26,12 +27,13 @@ from tests.chaos.proxy import Proxy
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
 from tests.story.live import Door, post, talk, until
-from tocsin.core.clock import SimulatedClock, minute_of
+from tocsin.core.clock import SimulatedClock
+from tocsin.core.mention import Mention
 from tocsin.definitions import Monitor
 from tocsin.handover import HandOver
 from tocsin.reading import read_json_line
 from tocsin.settings import Settings
-from tocsin.store import Store, open_store
+from tocsin.store import open_store
 from tocsin.store import schema as s
 from tocsin.store.defined import save
 from tocsin.stream.sqlite import SqliteStream
@@ -97,49 +99,45 @@ def stored(house: House) -> int:
     return house.count("mentions")["mentions"]
 
 
-def tallied(store: Store, at: datetime, chance: random.Random) -> None:
-    """A minute of talk about twelve monitors; from the tenth minute on some of it is a crisis of three of them."""
-    bad = minute_of(at) >= minute_of(NOON) + 10
-    rows = []
-    for number in range(12):
-        crisis = bad and number < 3
-        count = chance.randrange(40, 60) if crisis else chance.randrange(0, 6)
-        negative = count * 4 // 5 if crisis else count // 3
-        rows.append(
-            {
-                "monitor_id": f"m{number}",
-                "minute": minute_of(at),
-                "partition": chance.randrange(8),
-                "authors": b"",
-                "count": count,
-                "negative": negative,
-                "neutral": count - negative,
-                "triggered": count // 10 if crisis else 0,
-                **dict.fromkeys(("positive", "unscored", "reach", "reposts"), 0),
-            }
-        )
-    with store.write() as conn:
-        store.add(conn, s.tallies, rows, ["count", "negative", "neutral", "triggered"])
+BRANDS = tuple(f"brand{number:02}" for number in range(8))
+
+
+def a_minute(at: datetime, seed: int) -> list[Mention]:
+    """A minute of talk about eight brands; from the eighth minute on it is a crisis of two of them."""
+    chance = random.Random(seed)
+    bad = at >= NOON + timedelta(minutes=8)
+    items = []
+    for number, brand in enumerate(BRANDS):
+        crisis = bad and number < 2
+        count = chance.randrange(15, 25) if crisis else chance.randrange(0, 4)
+        saying = FIRE if crisis else ""
+        items += talk(brand, count, at, at + timedelta(minutes=1), seed * 100 + number, saying=saying)
+    return [read_json_line(json.dumps(one).encode(), source="test") for one in items]
 
 
 def judged(url: str, folder: Path, tickers: int) -> dict[str, list[str]]:
-    """What so many tickers that look at the same moments have made of twenty minutes."""
+    """What so many tickers that look at the same moments have made of sixteen minutes."""
     store, stream = open_store(url, folder), SqliteStream(folder / "stream.db", durable=False)
     stream.ensure_topic("mentions", 8)
-    clock, chance = SimulatedClock(NOON), random.Random(5)
+    clock = SimulatedClock(NOON)
     settings = Settings.model_validate({"data": folder})
     with store.write() as conn:
-        for number in range(12):
-            made = save(conn, Monitor(name=f"brand {number}", query=f"brand{number}"), now=NOON, actor="test")
-            conn.execute(s.definitions.update().where(s.definitions.c.id == made.id).values(id=f"m{number}"))
+        for brand in BRANDS:
+            made = save(conn, Monitor(name=brand, query=brand), now=NOON, actor="test")
+            conn.execute(s.definitions.update().where(s.definitions.c.id == made.id).values(id=brand))
+    way = HandOver(stream, partitions=8, max_mentions=100, clock=clock)
+    processor = StreamProcessor(store, stream, settings, clock)
     judges = [DetectionTicker(store, stream, settings, clock) for _ in range(tickers)]
     with ThreadPoolExecutor(tickers) as pool:
-        for step in range(4 * 20):
+        for step in range(4 * 16):
             if step % 4 == 0:
-                tallied(store, clock.now(), chance)
+                way.hand_over(a_minute(clock.now(), step))
+                while processor.once(timedelta(0)) or processor.lag():
+                    pass
             for done in [pool.submit(judge.once) for judge in judges]:
                 done.result()
             clock.advance(timedelta(seconds=15))
+    processor.close()
     tables = (s.readings, s.signals, s.detector_state, s.amendments)
     with store.read() as conn:
         found = {
@@ -157,7 +155,7 @@ def test_three_detectors_judge_as_one_does(postgres: Postgres, tmp_path: Path) -
     single = judged(postgres.database(), folders[0], 1)
     assert judged(postgres.database(), folders[1], 3) == single
     assert judged("sqlite", folders[2], 1) == single
-    assert len(single["readings"]) >= 12 * 3
+    assert len(single["readings"]) >= 8 * 2
     assert single["signals"]
 
 
