@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import BigInteger, Connection, Row, Select, Table, and_, literal_column, or_, select
 
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.store import schema as s
-from tocsin.store.search import Phrase, matching, within
+from tocsin.store.search import Phrase, is_rare, matching, within
 
 LONGEST: Final = timedelta(seconds=4)
 """How long a search may take: readers hold no snapshot for over five seconds."""
+
+LOT: Final = 500  # matches of a monitor that are looked at together
 
 After = tuple[int, str, str]
 """The last row of the page before: created_at in microseconds, source, id."""
@@ -39,37 +41,100 @@ def find_mentions(conn: Connection, wanted: Wanted, after: After | None, limit: 
 
     Raises `WrongInput` where that takes longer than `LONGEST`.
     """
+    with within(conn, LONGEST, "narrow it by monitor, from or to"):
+        rare = bool(wanted.says) and is_rare(conn, wanted.says)
+        if wanted.monitor_id is None or rare:
+            return _among_all(conn, wanted, after, limit, rare=rare)
+        return _of_monitor(conn, wanted, after, limit)
+
+
+def _among_all(
+    conn: Connection, wanted: Wanted, after: After | None, limit: int, *, rare: bool
+) -> Sequence[Row[Any]]:
+    """From the words where they are rare, else from the newest mention on."""
     m, x = s.mentions, s.matches
-    statement = select(*s.mention_columns)
-    first: list[ColumnElement[Any]] = [m.c.created_at.desc()]
+    statement = _filtered(select(*s.mention_columns), m, wanted, after)
+    if wanted.says:
+        statement = statement.where(matching(conn.dialect.name, wanted.says, rare=rare))
     if wanted.monitor_id is not None:
-        # The index that serves: by minute within the monitor. Times are equal: by them PostgreSQL finds the day.
-        same = and_(x.c.source == m.c.source, x.c.id == m.c.id, x.c.created_at == m.c.created_at)
-        statement = statement.join(x, same).where(x.c.monitor_id == wanted.monitor_id)
-        first = [x.c.minute.desc(), m.c.created_at.desc()]
+        minute = m.c.created_at.cast(BigInteger) // literal_column("60000000", BigInteger)
+        own = select(x.c.id).where(
+            x.c.monitor_id == wanted.monitor_id,
+            x.c.source == m.c.source,
+            x.c.id == m.c.id,
+            x.c.minute.between(minute - 1, minute),  # whichever way an engine rounds before 1970
+        )
+        statement = statement.where(own.correlate(m).exists())
+    if rare:
+        # With an offset a planner keeps them apart: all the few first, then their order. It would rather begin with the newest.
+        few = statement.offset(0).subquery()
+        return conn.execute(
+            select(few).order_by(few.c.created_at.desc(), few.c.source, few.c.id).limit(limit)
+        ).all()
+    return conn.execute(statement.order_by(m.c.created_at.desc(), m.c.source, m.c.id).limit(limit)).all()
+
+
+def _of_monitor(conn: Connection, wanted: Wanted, after: After | None, limit: int) -> Sequence[Row[Any]]:
+    """From the monitor's newest match on; where words are wanted, lot by lot until enough say them."""
+    x = s.matches
+    lot = LOT if wanted.says else limit
+    found: list[Row[Any]] = []
+    while True:
+        own = select(x.c.source, x.c.id, x.c.created_at).where(x.c.monitor_id == wanted.monitor_id)
         if wanted.since is not None:
-            statement = statement.where(x.c.minute >= minute_of(wanted.since))
+            own = own.where(x.c.minute >= minute_of(wanted.since))
         if wanted.until is not None:
-            statement = statement.where(x.c.minute <= minute_of(wanted.until))
+            own = own.where(x.c.minute <= minute_of(wanted.until))
         if after is not None:
-            statement = statement.where(x.c.minute <= minute_of(from_micros(after[0])))
+            own = own.where(x.c.minute <= minute_of(from_micros(after[0])))
+        order = (
+            x.c.minute.desc(),
+            x.c.created_at.desc(),
+            x.c.source,
+            x.c.id,
+        )  # the index, then what it lacks
+        keys = conn.execute(_filtered(own, x, wanted, after).order_by(*order).limit(lot)).all()
+        found += _these(conn, keys, wanted)
+        if len(keys) < lot or len(found) >= limit:
+            return found[:limit]
+        after = key_of(keys[-1])
+
+
+def _these(conn: Connection, keys: Sequence[Row[Any]], wanted: Wanted) -> Iterator[Row[Any]]:
+    """Of these mentions those that say what is wanted, in the order of the keys."""
+    m = s.mentions
+    by_source: dict[str, list[str]] = {}
+    for key in keys:
+        by_source.setdefault(key.source, []).append(key.id)
+    rows = {}
+    for source, ids in by_source.items():
+        statement = select(*s.mention_columns).where(
+            m.c.source == source,
+            m.c.id.in_(ids),
+            m.c.created_at.between(keys[-1].created_at, keys[0].created_at),  # in which days to look
+        )
+        if wanted.says:
+            statement = statement.where(matching(conn.dialect.name, wanted.says, rare=False))
+        rows.update({(row.source, row.id): row for row in conn.execute(statement)})
+    return (rows[key.source, key.id] for key in keys if (key.source, key.id) in rows)
+
+
+def _filtered(statement: Select[Any], table: Table, wanted: Wanted, after: After | None) -> Select[Any]:
+    """What `mentions` and `matches` alike say of themselves, and where the page before ended."""
+    c = table.c
     if wanted.since is not None:
-        statement = statement.where(m.c.created_at >= wanted.since)
+        statement = statement.where(c.created_at >= wanted.since)
     if wanted.until is not None:
-        statement = statement.where(m.c.created_at < wanted.until)
-    for column in (m.c.label, m.c.lang, m.c.network, m.c.source):
+        statement = statement.where(c.created_at < wanted.until)
+    for column in (c.label, c.lang, c.network, c.source):
         value = getattr(wanted, column.name)
         if value:
             statement = statement.where(column == value)
-    if wanted.says:
-        statement = statement.where(matching(conn.dialect.name, wanted.says))
     if after is not None:
         at, source, id = from_micros(after[0]), after[1], after[2]
-        later = and_(m.c.created_at == at, or_(m.c.source > source, and_(m.c.source == source, m.c.id > id)))
-        statement = statement.where(m.c.created_at <= at, or_(m.c.created_at < at, later))
-    statement = statement.order_by(*first, m.c.source, m.c.id).limit(limit)
-    with within(conn, LONGEST, "narrow it by monitor, from or to"):
-        return conn.execute(statement).all()
+        later = and_(c.created_at == at, or_(c.source > source, and_(c.source == source, c.id > id)))
+        statement = statement.where(c.created_at <= at, or_(c.created_at < at, later))
+    return statement
 
 
 def key_of(row: Row[Any]) -> After:

@@ -19,9 +19,13 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
+    Text,
+    and_,
     bindparam,
     cast,
     column,
+    func,
     literal,
     literal_column,
     select,
@@ -38,6 +42,7 @@ from tocsin.store.words import Words, cut, words_of
 LONGEST: Final = 256  # characters of what is typed
 MOST_WORDS: Final = 32
 SHORTEST_BEGINNING: Final = 2
+RARE: Final = 2_000
 PIECE: Final = 500  # mentions that `index_missing` does at once
 
 _PART: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -68,15 +73,27 @@ def parse_search(typed: str) -> tuple[Phrase, ...]:
     return tuple(phrases)
 
 
-def matching(dialect: str, phrases: Sequence[Phrase]) -> ColumnElement[bool]:
-    """That a row of `mentions` says all of this, for a WHERE."""
+def matching(dialect: str, phrases: Sequence[Phrase], *, rare: bool = True) -> ColumnElement[bool]:
+    """That a row of `mentions` says all of this, for a WHERE. `rare`: few do (`is_rare`), so that it pays to begin with them."""
     if dialect == "postgresql":
         asked = literal(" & ".join(map(_tsquery, phrases)))
-        return cast(s.mentions.c.words, TSVECTOR).bool_op("@@")(cast(asked, TSQUERY))
-    index = table("mention_words", column("rowid"))
-    asked = literal(" AND ".join(map(_fts5, phrases)))
-    found = select(index.c.rowid).where(literal_column("mention_words").bool_op("MATCH")(asked))
-    return literal_column("mentions.rowid").in_(found)
+        return func.words_of_mention(s.mentions.c.words, type_=TSVECTOR).bool_op("@@")(cast(asked, TSQUERY))
+    if rare:
+        rowid: ColumnElement[int] = literal_column("mentions.rowid")
+        return rowid.in_(_found(phrases))
+    # One by one FTS5 is slow to ask; the words themselves, with spaces around them, say the same.
+    spaced = literal_column("' ' || mentions.words || ' '", Text)
+    return and_(*(func.instr(spaced, _spaced(phrase)) > 0 for phrase in phrases))
+
+
+def is_rare(conn: Connection, phrases: Sequence[Phrase]) -> bool:
+    """Whether at most `RARE` mentions say all of this. Counts no further."""
+    if conn.dialect.name == "postgresql":
+        some = select(literal(1)).select_from(s.mentions).where(matching(conn.dialect.name, phrases))
+    else:
+        some = _found(phrases)
+    counted = some.limit(RARE + 1).subquery()
+    return conn.execute(select(func.count()).select_from(counted)).scalar_one() <= RARE
 
 
 @contextmanager
@@ -103,6 +120,15 @@ def within(conn: Connection, longest: timedelta, advice: str) -> Iterator[None]:
         ):
             raise too_long from error
         raise
+
+
+_INDEX: Final = table("mention_words", column("rowid"))
+
+
+def _found(phrases: Sequence[Phrase]) -> Select[Any]:
+    """SQLite's rows that say all of this."""
+    asked = literal(" AND ".join(map(_fts5, phrases)))
+    return select(_INDEX.c.rowid).where(literal_column("mention_words").bool_op("MATCH")(asked))
 
 
 def index_due(conn: Connection) -> None:
@@ -156,6 +182,10 @@ def _is_beginning(typed: str, words: Sequence[str]) -> bool:
 def _is_single(word: str) -> bool:
     """Whether every such character is a word of its own, so that nothing can go on behind it."""
     return len(cut(word * 2)) == 2
+
+
+def _spaced(phrase: Phrase) -> str:
+    return f" {' '.join(phrase.words)}{'' if phrase.beginning else ' '}"
 
 
 def _fts5(phrase: Phrase) -> str:
