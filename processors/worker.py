@@ -70,6 +70,7 @@ class StreamProcessor:
         self._pace = Pace(alone=store.one_writer)
         self._fuse = Fuse()
         self._looked_at: datetime | None = None
+        self._stop = threading.Event()
         self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
 
     @property
@@ -94,6 +95,7 @@ class StreamProcessor:
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Nothing is lost whatever happens in between: positions move with what was stored."""
+        self._stop = stop
         away = False
         stopped: str | None = None
         while not stop.is_set():
@@ -191,6 +193,8 @@ class StreamProcessor:
                 for name, count in asdict(outcome).items():
                     setattr(self._totals, name, getattr(self._totals, name) + count)
                 self.on_batch(outcome)
+                if self._stop.is_set():
+                    break  # what else the poll brought is read by whoever takes the partitions over
         finally:
             gc.enable()
         return len(records)

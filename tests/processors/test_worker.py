@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -76,5 +77,37 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
     while at() < len(records):
         processor.once(timedelta(0))
         assert kept() == {f"{n}-{k}" for n in range(at()) for k in range(8)}
+    stream.close()
+    store.close()
+
+
+def test_told_to_stop_it_ends_with_the_transaction_that_is_open(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", durable=False)
+    stream = SqliteStream(tmp_path / "s.db", durable=False)
+    store.migrate()
+    stream.ensure_topic(MENTIONS, 1)
+    with store.write() as conn:
+        save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")
+    records = [
+        (0, encode_mentions([Mention("shop", f"{n}-{k}", "kvikkado", NOON) for k in range(100)]))
+        for n in range(20)
+    ]
+    stream.append(MENTIONS, records, NOON)
+    settings = Settings.model_validate({"data": tmp_path})
+    stop = threading.Event()
+    processor = StreamProcessor(store, stream, settings, SimulatedClock(NOON))
+    processor.on_batch = lambda _outcome: stop.set()
+    processor.run(stop)
+    with store.read() as conn:
+        at = offsets.stored(conn, stream.cluster, MENTIONS)[0]
+        kept = len(conn.execute(select(s.mentions.c.id)).all())
+    assert 0 < at < len(records)
+    assert kept == 100 * at
+    again = StreamProcessor(store, stream, settings, SimulatedClock(NOON))
+    while again.once(timedelta(0)) or again.lag():
+        pass
+    with store.read() as conn:
+        assert len(conn.execute(select(s.mentions.c.id)).all()) == 2000
+    again.close()
     stream.close()
     store.close()
