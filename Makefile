@@ -10,7 +10,7 @@ ifeq ($(filter embedded real,$(ENGINES)),)
 $(error unknown ENGINES=$(ENGINES); known: embedded, real)
 endif
 
-.PHONY: help demo engines test lint types imports check bench lock clean
+.PHONY: help demo engines test chaos lint types imports check bench lock clean
 
 help:  ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback un
 
 test: $(STAMPS)/dev  ## the whole test suite
 	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+chaos: $(STAMPS)/dev  ## the long chaos runs on real engines, some twenty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")
+	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 lint: $(STAMPS)/dev  ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

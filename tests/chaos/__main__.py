@@ -18,8 +18,9 @@ from tests.chaos.faults import LONG
 from tests.chaos.live import LAYOUT_LONG, LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
 from tests.chaos.report import Report
+from tests.chaos.scaling import run_scaling
 
-KINDS = ("live", "replay", "brokers")
+KINDS = ("live", "replay", "brokers", "scaling")
 
 
 def _run(kind: str, folder: Path, seed: int) -> Report:
@@ -28,6 +29,8 @@ def _run(kind: str, folder: Path, seed: int) -> Report:
         return run_live(folder, seed=seed, count=6000, lasts=lasts, layout=LAYOUT_LONG, faults=LONG)
     if kind == "replay":
         return run_replays(folder, seed=seed, kills=6, hours=30)
+    if kind == "scaling":
+        return run_scaling(folder, seed=seed)
     return run_live(
         folder,
         seed=seed,

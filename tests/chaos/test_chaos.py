@@ -42,18 +42,3 @@ def test_a_replay_that_is_killed_while_its_engines_are_hurt_ends_as_if_nothing_h
     report = run_replays(tmp_path, seed=seed, kills=2, hours=8)
     print(report.text())
     assert report.wrong == []
-
-
-def test_three_brokers_lose_their_leader_in_the_middle_and_go_on(tmp_path: Path, seed: int) -> None:
-    print(f"TOCSIN_TEST_SEED={seed}")
-    report = run_live(
-        tmp_path,
-        seed=seed,
-        count=1000,
-        lasts=timedelta(seconds=15),
-        layout=LAYOUT_SHORT,
-        faults=["kill -9 leader"],
-        brokers=3,
-    )
-    print(report.text())
-    assert report.wrong == []
