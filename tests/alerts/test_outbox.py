@@ -20,6 +20,7 @@ from alerts.outbox import ATTEMPTS, MARGIN, RETRIES, deliver_due, due
 from alerts.trial import page_once
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, PEOPLE, Scene
+from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import NotFound
 from tocsin.definitions import Channel, Person
 from tocsin.store import schema as s

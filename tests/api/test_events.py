@@ -17,6 +17,7 @@ from sqlalchemy import delete
 from api.live import Hub
 from api.server import listen, serve
 from tests.api.world import World
+from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import WrongInput
 from tocsin.definitions import Role
 from tocsin.settings import Api, Settings

@@ -23,8 +23,8 @@ from tocsin.core.sketch import hash64, signed64, sketch
 from tocsin.definitions import Role
 from tocsin.settings import Api, Settings
 from tocsin.store import schema as s
-from tocsin.store.words import words_of
 from tocsin.store.port import Store
+from tocsin.store.words import words_of
 from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS, Stream
 from tocsin.stream.sqlite import SqliteStream
 
