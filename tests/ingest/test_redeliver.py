@@ -13,12 +13,12 @@ from sqlalchemy import insert, select
 
 from tests.engines.postgres import Postgres
 from tests.ingest.conftest import NOON, House, Site, line
+from tests.inside import inside
 from tocsin.core.clock import iso
 from tocsin.core.errors import NotFound, TocsinError, WrongInput
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.deadletters import list_dead_letters, record_dead_letter
 from tocsin.handover import HandOver
-from tocsin.launcher import build_app
 from tocsin.redeliver import Replayed, Who, replay, replay_waiting
 from tocsin.store import mode, open_store
 from tocsin.store import schema as s
@@ -231,9 +231,7 @@ def tocsin(house: House, capsysbinary: pytest.CaptureFixture[bytes]) -> Tocsin:
         capsysbinary.readouterr()
         said = b""
         try:
-            ended = (
-                build_app()(["dead-letters", *args, "--data", str(house.folder)], standalone_mode=False) or 0
-            )
+            ended = inside("dead-letters", *args, "--data", house.folder)
         except TocsinError as error:
             ended, said = error.exit_code, f"{error}\n".encode()
         printed = capsysbinary.readouterr()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from processors.worker import EXAMPLES, StreamProcessor
+from tests.inside import inside
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.deadletters import FuseBlown
@@ -120,22 +119,24 @@ def test_a_person_lets_it_pass_once_and_every_line_becomes_a_dead_letter(line: L
     assert [one.offset for one in line.standing()] == [2]
 
 
-def tocsin(line: Line, *args: str, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "tocsin", *args, "--data", str(line.folder)], capture_output=True, timeout=60
-    )
-    assert done.returncode == status, done.stderr.decode()
-    return done.stdout.decode() + done.stderr.decode()
+def tocsin(line: Line, *args: str) -> int:
+    """The exit status of a command on this folder."""
+    return inside(*args, "--data", line.folder)
 
 
-def test_an_operator_sees_it_and_says_the_word_on_the_command_line(line: Line) -> None:
+def test_an_operator_sees_it_and_says_the_word_on_the_command_line(
+    line: Line, capsys: pytest.CaptureFixture[str]
+) -> None:
     line.append(RUBBISH)
     with pytest.raises(FuseBlown):
         line.turn()
-    assert "mentions/0 at 0, since" in tocsin(line, "dead-letters", "fuse", status=1)
-    assert "the fuse has blown" in tocsin(line, "doctor", status=1)
-    assert "1 fuses mended" in tocsin(line, "dead-letters", "fuse", "--go-on")
-    assert "no fuse has blown" in tocsin(line, "dead-letters", "fuse")
+    assert tocsin(line, "dead-letters", "fuse") == 1
+    assert "mentions/0 at 0, since" in capsys.readouterr().out
+    assert tocsin(line, "doctor") == 1
+    assert "the fuse has blown" in capsys.readouterr().out
+    assert tocsin(line, "dead-letters", "fuse", "--go-on") == 0
+    assert "1 fuses mended" in capsys.readouterr().err
+    assert tocsin(line, "dead-letters", "fuse") == 0
     with line.store.read() as conn:
         assert conn.execute(select(s.audit.c.action)).scalars().all() == ["fuse.passed"]
     line.processor.read_again()

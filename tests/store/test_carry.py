@@ -42,7 +42,7 @@ def make(tmp_path: Path) -> Any:
 
 def value(column: Column[Any], n: int) -> Any:
     """A value of this column's type for row `n`: different for every row where it is part of a key or must be unique."""
-    kind = column.type
+    kind: Any = column.type
     if (column.table.name, column.name) in READ_BY_EXPORTS:
         return READ_BY_EXPORTS[column.table.name, column.name]
     if column.nullable and not column.unique and n % 3 == 0:
@@ -51,6 +51,7 @@ def value(column: Column[Any], n: int) -> Any:
         return NOON + timedelta(hours=7 * n, microseconds=n)
     if isinstance(kind, Json):
         return {"b": [n, None, 1.5], "a": WORDS[n % len(WORDS)]}
+    kind = getattr(kind, "impl_instance", kind)  # what a type of ours is kept as
     if isinstance(kind, Boolean):
         return n % 2 == 0
     if isinstance(kind, Float):

@@ -19,12 +19,12 @@ from sqlalchemy import insert, select
 from processors.worker import StreamProcessor
 from tests.alerts.scene import Scene
 from tests.engines.postgres import Postgres
+from tests.inside import inside
 from tocsin import backup
 from tocsin.carry import carry, finish, prepare
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.export import KINDS, export
-from tocsin.launcher import build_app
 from tocsin.store import Store, holds, offsets, open_store
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
@@ -40,11 +40,6 @@ def tocsin(*args: str | Path, status: int = 0) -> subprocess.CompletedProcess[by
     )
     assert done.returncode == status, done.stderr.decode()[-2000:]
     return done
-
-
-def inside(*args: str | Path) -> int:
-    """The same command in this process: its exit status; what it refuses is raised."""
-    return build_app()([str(one) for one in args], standalone_mode=False) or 0
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from processors.worker import StreamProcessor
 from tests.alerts.scene import Scene
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
-from tests.story.test_backup import ESCALATE, append, exports, inside, process, running, tocsin
+from tests.inside import inside
+from tests.story.test_backup import ESCALATE, append, exports, process, running, tocsin
 from tocsin.core.clock import MINUTE
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.export import KINDS
