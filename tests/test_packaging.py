@@ -98,7 +98,7 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(names: list[str
     brought = {name for name in names if not name.startswith("tocsin-")}
     assert brought == expected
     kinds = {PurePosixPath(name).suffix for name in brought}
-    assert kinds >= {".py", ".toml", ".yaml", ".txt", ".html", ".css", ".js", ".j2", ".typed"}
+    assert kinds >= {".py", ".sql", ".toml", ".yaml", ".txt", ".html", ".css", ".js", ".j2", ".typed"}
 
 
 def test_the_wheel_states_its_licence_and_what_it_needs(wheel: Path, names: list[str]) -> None:
