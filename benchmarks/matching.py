@@ -9,7 +9,6 @@ name, a name and its handle, a name with conditions, a phrase, a tag. The column
 from __future__ import annotations
 
 import random
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -68,13 +67,13 @@ def _measured(table: Table, monitors: int, count: int) -> float:
 
 
 def _best(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Microseconds that `work` takes, the median of a few runs."""
+    """Microseconds of processor time that `work` takes, the least of a few runs: others on the machine disturb it little."""
     times = []
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times) * 1e6
+        times.append(time.process_time() - started)
+    return min(times) * 1e6
 
 
 def _word(dice: random.Random, syllables: int) -> str:
