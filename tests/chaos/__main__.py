@@ -19,6 +19,7 @@ from tests.chaos.live import LAYOUT_LONG, LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
 from tests.chaos.report import Report
 from tests.chaos.scaling import run_scaling
+from tocsin.logs import set_up
 
 KINDS = ("live", "replay", "brokers", "scaling")
 
@@ -55,6 +56,7 @@ def main() -> int:
     if unknown := set(given.kinds) - set(KINDS):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}")
     first = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
+    set_up("error")
     wrong = 0
     for turn in range(given.runs):
         for kind in given.kinds:

@@ -18,7 +18,7 @@ RECORD = 50  # mentions
 MEASURED_S = 12.0
 
 
-def run_scaling(folder: Path, *, seed: int, count: int = 120_000) -> Report:
+def run_scaling(folder: Path, *, seed: int, count: int = 60_000) -> Report:
     """A backlog of `count` mentions, every one of which is matched, scored and stored; one processor reads it, then two."""
     report = Report(seed)
     with a_house(folder, layout={"one": ("processors",)}) as house:
