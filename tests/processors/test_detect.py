@@ -17,14 +17,14 @@ from processors.signals.types import Reading, WindowCounts
 from processors.signals.volume import Volume, VolumeState
 from processors.ticker import DetectionTicker
 from processors.watermark import take_barrier, watermark
+from tests.stores import store_at
 from tocsin.core.clock import MINUTE, SimulatedClock, minute_of
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import Monitor, SourceDef
 from tocsin.settings import Settings
-from tocsin.store import defined, offsets
+from tocsin.store import Store, defined, offsets
 from tocsin.store import schema as s
 from tocsin.store.offsets import advance, take_over
-from tocsin.store.sqlite import SqliteStore
 from tocsin.stream.port import MENTIONS, Record
 from tocsin.stream.sqlite import SqliteStream
 
@@ -35,16 +35,15 @@ ALL_HEARD = Coverage()
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "store.db", durable=False)
-    made.migrate()
+def store(tmp_path: Path) -> Iterator[Store]:
+    made = store_at(tmp_path / "store.db")
     with made.write() as conn:
         defined.save(conn, Monitor(name="Brightwater", query="brightwater"), now=START, actor="test")
     yield made
     made.close()
 
 
-def keep(store: SqliteStore, mentions: list[Mention]) -> None:
+def keep(store: Store, mentions: list[Mention]) -> None:
     from processors.batch import Writer, read_batch
     from processors.understand import Understander, default_scorers
     from processors.watch import watched
@@ -121,7 +120,7 @@ def talk(*, flood: bool = False) -> list[Mention]:
     ]
 
 
-def judge(store: SqliteStore, until: datetime, cuts: int, first: datetime = START) -> None:
+def judge(store: Store, until: datetime, cuts: int, first: datetime = START) -> None:
     """Tick every minute up to `until`, committing and loading anew `cuts` times."""
     now, step = first, (until - first) / cuts
     for part in range(cuts):
@@ -138,7 +137,7 @@ def judge(store: SqliteStore, until: datetime, cuts: int, first: datetime = STAR
             detection.flush(conn, store, now)
 
 
-def signals(store: SqliteStore) -> list[Any]:
+def signals(store: Store) -> list[Any]:
     with store.read() as conn:
         return [
             dict(row._mapping)
@@ -146,7 +145,7 @@ def signals(store: SqliteStore) -> list[Any]:
         ]
 
 
-def test_a_burst_is_signalled_within_minutes_with_evidence_that_can_be_checked(store: SqliteStore) -> None:
+def test_a_burst_is_signalled_within_minutes_with_evidence_that_can_be_checked(store: Store) -> None:
     keep(store, talk())
     judge(store, BURST + timedelta(minutes=30), cuts=1)
     first = next(one for one in signals(store) if one["kind"] == "volume" and one["state"] == "over")
@@ -157,9 +156,8 @@ def test_a_burst_is_signalled_within_minutes_with_evidence_that_can_be_checked(s
     assert evidence["window_end"] <= first["tick"].isoformat().replace("+00:00", "Z")
 
 
-def test_how_the_ticks_are_cut_into_transactions_changes_nothing(store: SqliteStore, tmp_path: Path) -> None:
-    other = SqliteStore(tmp_path / "other.db", durable=False)
-    other.migrate()
+def test_how_the_ticks_are_cut_into_transactions_changes_nothing(store: Store, tmp_path: Path) -> None:
+    other = store_at(tmp_path / "other.db")
     with other.write() as conn:
         defined.save(conn, Monitor(name="Brightwater", query="brightwater"), now=START, actor="test")
     for one, cuts in ((store, 1), (other, 37)):
@@ -167,17 +165,17 @@ def test_how_the_ticks_are_cut_into_transactions_changes_nothing(store: SqliteSt
         judge(one, BURST + timedelta(hours=1), cuts)
     assert signals(store) == signals(other)
     with store.read() as a, other.read() as b:
-        assert a.execute(select(s.readings)).all() == b.execute(select(s.readings)).all()
+        in_order = select(s.readings).order_by(*s.readings.primary_key)
+        assert a.execute(in_order).all() == b.execute(in_order).all()
     other.close()
 
 
-def test_what_is_stored_ahead_of_the_tick_is_not_seen(store: SqliteStore, tmp_path: Path) -> None:
+def test_what_is_stored_ahead_of_the_tick_is_not_seen(store: Store, tmp_path: Path) -> None:
     seen_all = talk()
     until = BURST + timedelta(minutes=12)
     keep(store, seen_all)
     judge(store, until, cuts=3)
-    other = SqliteStore(tmp_path / "other.db", durable=False)
-    other.migrate()
+    other = store_at(tmp_path / "other.db")
     with other.write() as conn:
         defined.save(conn, Monitor(name="Brightwater", query="brightwater"), now=START, actor="test")
     keep(other, [m for m in seen_all if m.created_at < until])
@@ -186,7 +184,7 @@ def test_what_is_stored_ahead_of_the_tick_is_not_seen(store: SqliteStore, tmp_pa
     other.close()
 
 
-def test_copies_of_one_text_are_set_aside_and_said_once(store: SqliteStore) -> None:
+def test_copies_of_one_text_are_set_aside_and_said_once(store: Store) -> None:
     keep(store, talk(flood=True))
     judge(store, BURST + timedelta(hours=1), cuts=2)
     volume = [one for one in signals(store) if one["kind"] == "volume"]
@@ -195,7 +193,7 @@ def test_copies_of_one_text_are_set_aside_and_said_once(store: SqliteStore) -> N
     assert volume[0]["evidence"]["copy_groups"] == 1
 
 
-def test_an_episode_calms_after_half_an_hour_of_calm(store: SqliteStore) -> None:
+def test_an_episode_calms_after_half_an_hour_of_calm(store: Store) -> None:
     keep(store, talk())
     judge(store, BURST + timedelta(hours=1), cuts=1)
     later = [m for m in talk() if m.created_at < BURST]
@@ -212,7 +210,7 @@ def test_an_episode_calms_after_half_an_hour_of_calm(store: SqliteStore) -> None
     assert states.count("calm") == 1
 
 
-def test_the_state_rebuilt_from_stored_readings_is_the_state_that_was_kept(store: SqliteStore) -> None:
+def test_the_state_rebuilt_from_stored_readings_is_the_state_that_was_kept(store: Store) -> None:
     keep(store, talk())
     judge(store, BURST + timedelta(minutes=40), cuts=5)
     with store.read() as conn:
@@ -241,7 +239,7 @@ def test_the_state_rebuilt_from_stored_readings_is_the_state_that_was_kept(store
     assert msgspec.convert(msgspec.convert(kept, KindState).detector, VolumeState) == state
 
 
-def test_windows_that_nobody_could_hear_teach_nothing_and_calm_nothing(store: SqliteStore) -> None:
+def test_windows_that_nobody_could_hear_teach_nothing_and_calm_nothing(store: Store) -> None:
     keep(store, [m for m in talk() if m.created_at < BURST])
     with store.write() as conn:
         detection = Detection(defined.listed(conn, Monitor))
@@ -259,7 +257,7 @@ def test_windows_that_nobody_could_hear_teach_nothing_and_calm_nothing(store: Sq
     assert not any(row.over for row in rows if not row.complete)
 
 
-def test_a_change_of_the_query_starts_a_new_series_that_learns(store: SqliteStore) -> None:
+def test_a_change_of_the_query_starts_a_new_series_that_learns(store: Store) -> None:
     keep(store, talk())
     judge(store, START + timedelta(hours=30), cuts=1)
     with store.write() as conn:
@@ -275,7 +273,7 @@ def test_a_change_of_the_query_starts_a_new_series_that_learns(store: SqliteStor
     assert states[-20].state == "warm"
 
 
-def test_a_window_closes_only_when_what_was_in_the_stream_is_stored(store: SqliteStore) -> None:
+def test_a_window_closes_only_when_what_was_in_the_stream_is_stored(store: Store) -> None:
     now = BURST
     with store.write() as conn:
         at = take_over(conn, "c", MENTIONS, 0, "me", now)
@@ -287,7 +285,7 @@ def test_a_window_closes_only_when_what_was_in_the_stream_is_stored(store: Sqlit
     assert minute_of(free.closed_until) == minute_of(now - GRACE)
 
 
-def test_what_holds_the_past_back_too_long_is_closed_incomplete_and_said(store: SqliteStore) -> None:
+def test_what_holds_the_past_back_too_long_is_closed_incomplete_and_said(store: Store) -> None:
     with store.write() as conn:
         take_over(conn, "c", MENTIONS, 0, "me", BURST)
         for minute in range(30):
@@ -299,7 +297,7 @@ def test_what_holds_the_past_back_too_long_is_closed_incomplete_and_said(store: 
     assert "behind" in mark.coverage.missing[0]
 
 
-def test_time_in_which_tocsin_did_not_run_was_not_heard(store: SqliteStore) -> None:
+def test_time_in_which_tocsin_did_not_run_was_not_heard(store: Store) -> None:
     with store.write() as conn:
         for at in (BURST, BURST + timedelta(hours=3)):
             take_barrier(conn, "c", MENTIONS, at, {}, at)
@@ -308,7 +306,7 @@ def test_time_in_which_tocsin_did_not_run_was_not_heard(store: SqliteStore) -> N
     assert mark.coverage.complete(BURST - timedelta(hours=1), BURST - timedelta(hours=1) + WINDOW)
 
 
-def test_a_backlog_is_said_with_whatever_is_judged_meanwhile(store: SqliteStore) -> None:
+def test_a_backlog_is_said_with_whatever_is_judged_meanwhile(store: Store) -> None:
     with store.write() as conn:
         take_barrier(conn, "c", MENTIONS, BURST, {0: 900, 1: 500}, BURST)
         offsets.take_over(conn, "c", MENTIONS, 1, "test", BURST)
@@ -321,7 +319,7 @@ def test_a_backlog_is_said_with_whatever_is_judged_meanwhile(store: SqliteStore)
     assert said == [[], ["1,400 records of the stream wait to be read: there is more than is counted here"]]
 
 
-def test_while_every_source_fails_nothing_is_heard(store: SqliteStore) -> None:
+def test_while_every_source_fails_nothing_is_heard(store: Store) -> None:
     row = {"failures": 9, "received": 1, "rejected": 0, "last_success_at": BURST - timedelta(hours=1)}
     with store.write() as conn:
         defined.save(conn, SourceDef(name="feed", kind="feed"), now=BURST, actor="test")
@@ -333,7 +331,7 @@ def test_while_every_source_fails_nothing_is_heard(store: SqliteStore) -> None:
     assert mark.coverage.missing == ["feed is blind"]
 
 
-def test_two_tickers_judge_each_window_once(store: SqliteStore, tmp_path: Path) -> None:
+def test_two_tickers_judge_each_window_once(store: Store, tmp_path: Path) -> None:
     keep(store, [m for m in talk() if m.created_at < START + timedelta(hours=6)])
     stream = SqliteStream(tmp_path / "stream.db", durable=False)
     stream.ensure_topic(MENTIONS, 2)
@@ -355,7 +353,7 @@ def test_two_tickers_judge_each_window_once(store: SqliteStore, tmp_path: Path) 
 
 
 def test_three_people_who_report_a_danger_are_heard_while_the_baseline_still_learns(
-    store: SqliteStore,
+    store: Store,
 ) -> None:
     calm = [m for m in talk() if m.created_at < START + timedelta(minutes=40)]
     texts = (

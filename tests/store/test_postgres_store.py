@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.store import in_threads
+from tests.contracts.store_values import *  # noqa: F403  # and these
 from tests.engines.postgres import Postgres, start_postgres
 from tests.stores import on_postgres, store_url
 from tocsin.core.errors import OutcomeUnknown, StoreUnavailable, WrongInput
