@@ -54,10 +54,10 @@ def opened(url: str, tmp_path: Path) -> Iterator[Opened]:
 def test_the_schema_that_the_code_is_written_for_is_the_newest_step() -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
-    steps = ScriptDirectory.from_config(config)
-    assert steps.get_heads() == [f"{migrating.SCHEMA:04d}"]
-    for step in steps.walk_revisions():
-        assert 1 <= step.module.READS <= int(step.revision)
+    migrations = ScriptDirectory.from_config(config)
+    assert migrations.get_heads() == [f"{migrating.SCHEMA:04d}"]
+    for migration in migrations.walk_revisions():
+        assert 1 <= migration.module.READS <= int(migration.revision)
 
 
 # -- the migrated schema is the one that the code speaks of -----------------------------------------------
@@ -258,9 +258,11 @@ open_store({url!r}, pathlib.Path({str(tmp_path)!r})).close()
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(url: str, tmp_path: Path) -> None:
     store = open_store(url, tmp_path, durable=False)
-    step(tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))\n    raise RuntimeError('half way')")
+    migration(
+        tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))\n    raise RuntimeError('half way')"
+    )
     with pytest.raises(RuntimeError, match="half way"):
-        migrating.migrate(store, "the store", to=NEXT, steps=tmp_path / "steps")
+        migrating.migrate(store, "the store", to=NEXT, migrations=tmp_path / "migrations")
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
         assert migrating.version(conn) == migrating.Version(migrating.SCHEMA, 1)
@@ -270,11 +272,11 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(url: str, tmp_path: Path) 
 # -- this version and the next one side by side -------------------------------------------------------------
 
 
-def step(folder: Path, body: str, reads: int = migrating.SCHEMA) -> Path:
-    """A made-up next step."""
-    steps = folder / "steps"
-    steps.mkdir(exist_ok=True)
-    (steps / "v_next.py").write_text(
+def migration(folder: Path, body: str, reads: int = migrating.SCHEMA) -> Path:
+    """A made-up next migration."""
+    migrations = folder / "migrations"
+    migrations.mkdir(exist_ok=True)
+    (migrations / "v_next.py").write_text(
         f"""
 from alembic import op
 import sqlalchemy as sa
@@ -285,14 +287,14 @@ def upgrade():
     {body}
 """
     )
-    return steps
+    return migrations
 
 
 def test_a_store_of_a_later_schema_that_still_reads_ours_is_used_as_it_is(
     opened: Opened, tmp_path: Path
 ) -> None:
-    steps = step(tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))")
-    migrating.migrate(opened(), "the store", to=NEXT, steps=steps)
+    migrations = migration(tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))")
+    migrating.migrate(opened(), "the store", to=NEXT, migrations=migrations)
     again = opened()
     with again.write() as conn:
         mode.put(conn, "kept", "yes")
@@ -302,8 +304,8 @@ def test_a_store_of_a_later_schema_that_still_reads_ours_is_used_as_it_is(
 def test_a_store_of_a_later_schema_that_reads_ours_no_more_is_refused_in_one_line(
     opened: Opened, tmp_path: Path
 ) -> None:
-    steps = step(tmp_path, "op.drop_table('gaps')", reads=NEXT)
-    migrating.migrate(opened(), "the store", to=NEXT, steps=steps)
+    migrations = migration(tmp_path, "op.drop_table('gaps')", reads=NEXT)
+    migrating.migrate(opened(), "the store", to=NEXT, migrations=migrations)
     with pytest.raises(WrongInput) as refused:
         opened()
     assert re.search(

@@ -1,8 +1,8 @@
 """The schema's version: which one a store has, whether this code may use it, and the way up.
 
-Two numbers in `meta` say what a store is: `schema`, the last step taken, and `schema_reads`, the oldest schema whose code
+Two numbers in `meta` say what a store is: `schema`, the last migration taken, and `schema_reads`, the oldest schema whose code
 still works with it. Code of schema N thus uses a store of schema M > N as long as that says so, and refuses it otherwise; a
-store of an older schema it brings up. The steps are Alembic's, in `tocsin/store/migrations/versions`.
+store of an older schema it brings up. The migrations are Alembic's, in `tocsin/store/migrations/versions`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 SCHEMA: Final = 3
-"""The schema that this code is written for: the newest step in `tocsin/store/migrations/versions`."""
+"""The schema that this code is written for: the newest migration in `tocsin/store/migrations/versions`."""
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
@@ -35,10 +35,10 @@ class Version:
     reads: int
 
 
-def migrate(store: Store, where: str, *, to: int = SCHEMA, steps: Path | None = None) -> None:
+def migrate(store: Store, where: str, *, to: int = SCHEMA, migrations: Path | None = None) -> None:
     """Bring the store up to schema `to`, in one transaction; several processes may do so at once, one does it.
 
-    `where` names the store in errors; `steps` is a folder of further steps. Raises `WrongInput` where the store is of a
+    `where` names the store in errors; `migrations` is a folder of further migrations. Raises `WrongInput` where the store is of a
     later schema that this code cannot use, or where the database holds other tables of the same names.
     """
     with store.read() as conn:
@@ -47,7 +47,7 @@ def migrate(store: Store, where: str, *, to: int = SCHEMA, steps: Path | None = 
     with store.write() as conn:  # nobody else decides meanwhile
         present = version(conn)
         if not _is_fit(present, where, to):
-            _upgrade(conn, present, where, to, steps)
+            _upgrade(conn, present, where, to, migrations)
 
 
 def version(conn: Connection) -> Version | None:
@@ -77,12 +77,12 @@ def _is_fit(present: Version | None, where: str, ours: int) -> bool:
     return True
 
 
-def _upgrade(conn: Connection, present: Version | None, where: str, to: int, steps: Path | None) -> None:
+def _upgrade(conn: Connection, present: Version | None, where: str, to: int, migrations: Path | None) -> None:
     # Imported where it is needed: most starts have nothing to migrate, and Alembic costs a fifth of a second.
     from alembic import command
     from alembic.script import ScriptDirectory
 
-    config = _config(conn, steps)
+    config = _config(conn, migrations)
     if conn.dialect.name == "postgresql":
         conn.exec_driver_sql(
             "SET LOCAL statement_timeout = 0"
@@ -90,17 +90,17 @@ def _upgrade(conn: Connection, present: Version | None, where: str, to: int, ste
     if present is None:
         _refuse_strangers(conn, where)
     elif not inspect(conn).has_table("alembic_version"):
-        command.stamp(config, _revision(present.schema))  # a store from before there were steps
+        command.stamp(config, _revision(present.schema))  # a store from before there were migrations
     command.upgrade(config, _revision(to))
     last = ScriptDirectory.from_config(config).get_revision(_revision(to))
     mode.put(conn, "schema", str(to))
     mode.put(conn, "schema_reads", str(last.module.READS))
 
 
-def _config(conn: Connection, steps: Path | None) -> Config:
+def _config(conn: Connection, migrations: Path | None) -> Config:
     from alembic.config import Config
 
-    folders = [_SCRIPTS / "versions", *([steps] if steps else [])]
+    folders = [_SCRIPTS / "versions", *([migrations] if migrations else [])]
     config = Config(attributes={"connection": conn})
     config.set_main_option("script_location", _escaped(_SCRIPTS))
     config.set_main_option("path_separator", "newline")

@@ -1,1 +1,1 @@
-"""The steps, in order: revision = the number of the schema that a step makes."""
+"""The migrations, in order: revision = the number of the schema that a migration makes."""

@@ -1,7 +1,7 @@
 """Full-text search: the words of a mention, and an index over them on each engine.
 
 What was stored before, and what older code stores meanwhile, has no words yet: `tocsin.store.search.index_missing`
-gives it some, a piece at a time, so this step takes no longer where much is kept.
+gives it some, a piece at a time, so this migration takes no longer where much is kept.
 """
 
 from alembic import op
