@@ -164,7 +164,13 @@ def test_settings_that_the_pages_name_exist() -> None:
 
 def test_environment_variables_that_the_pages_name_are_read() -> None:
     known = {f"TOCSIN_{name.upper().replace('.', '__')}" for name in known_settings()}
-    known |= {"TOCSIN_CONFIG", "TOCSIN_SCREENSHOTS", "TOCSIN_REQUIRE_BROWSER", "TOCSIN_REQUIRE_ENGINES"}
+    known |= {
+        "TOCSIN_CONFIG",
+        "TOCSIN_SCREENSHOTS",
+        "TOCSIN_REQUIRE_BROWSER",
+        "TOCSIN_REQUIRE_ENGINES",
+        "TOCSIN_TEST_SEED",
+    }
     known |= {"TOCSIN_ENGINES_CACHE"} | set(re.findall(r"\$\{(TOCSIN_\w+):-", text("docker-compose.yml")))
     named = {name for page in pages() for name in re.findall(r"\bTOCSIN_[A-Z_]+\b", "".join(text_of(page)))}
     assert named - known <= {"TOCSIN_SECTION__NAME"}
