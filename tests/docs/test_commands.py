@@ -170,6 +170,7 @@ def test_environment_variables_that_the_pages_name_are_read() -> None:
         "TOCSIN_REQUIRE_BROWSER",
         "TOCSIN_REQUIRE_ENGINES",
         "TOCSIN_TEST_SEED",
+        "TOCSIN_TEST_STORE",
     }
     known |= {"TOCSIN_ENGINES_CACHE"} | set(re.findall(r"\$\{(TOCSIN_\w+):-", text("docker-compose.yml")))
     named = {name for page in pages() for name in re.findall(r"\bTOCSIN_[A-Z_]+\b", "".join(text_of(page)))}
