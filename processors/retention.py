@@ -12,7 +12,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, tuple_, update
 
 from tocsin.core.clock import minute_of
 from tocsin.settings import Settings
@@ -83,7 +83,10 @@ def _drop_mentions(conn: Connection, before: datetime) -> int:
 
 def _pseudonymise(conn: Connection, before: datetime) -> int:
     m = s.mentions
-    named = and_(m.c.created_at < before, m.c.author_id.is_not(None), m.c.author_id.not_like(f"{PSEUDONYM}%"))
+    # Not LIKE, which ignores case on one engine; and whoever calls himself a pseudonym still has a name or a handle.
+    plain = func.substr(m.c.author_id, 1, len(PSEUDONYM)) != PSEUDONYM
+    told = or_(plain, m.c.author_name.is_not(None), m.c.author_handle.is_not(None))
+    named = and_(m.c.created_at < before, m.c.author_id.is_not(None), told)
     rows = conn.execute(
         select(m.c.source, m.c.id, m.c.created_at, m.c.network, m.c.author_id).where(named).limit(PIECE)
     ).all()

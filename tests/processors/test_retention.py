@@ -117,6 +117,17 @@ def test_authors_are_pseudonymised_after_a_month_and_stay_the_same_person(store:
     assert rows[0].followers == 12
 
 
+@pytest.mark.parametrize("disguise", ["pseudonym:0", "PSEUDONYM:0"])
+def test_who_calls_himself_a_pseudonym_gets_one_all_the_same(store: Store, disguise: str) -> None:
+    keep(store, days=31, author=disguise)
+    drop_all(store)
+    with store.read() as conn:
+        row = conn.execute(select(s.mentions)).one()
+    assert (row.author_name, row.author_handle) == (None, None)
+    assert row.author_id.startswith(PSEUDONYM)
+    assert row.author_id != disguise
+
+
 def test_mentions_go_after_their_time_and_their_tallies_and_identity_stay(store: Store) -> None:
     keep(store, days=91)
     drop_all(store)
