@@ -85,7 +85,11 @@ def test_a_dead_letter_keeps_its_origin_and_the_first_bytes(house: House) -> Non
         letter = get_dead_letter(conn, id)
         with pytest.raises(NotFound):
             get_dead_letter(conn, "dl_none")
-    assert (letter.payload, letter.payload_size, len(letter.payload_hash)) == (b"\0\xff" * 65_536, 200_000, 64)
+    assert (letter.payload, letter.payload_size, len(letter.payload_hash)) == (
+        b"\0\xff" * 65_536,
+        200_000,
+        64,
+    )
     assert (letter.position, letter.topic, letter.message, letter.at) == (7, None, "a\ufffdb", NOON)
 
 
