@@ -21,6 +21,8 @@ from tests.chaos.faults import ACTS, ENDS
 from tests.chaos.house import HOOK_SECRET, House, a_house
 from tests.chaos.known import line, recording, watching
 from tests.chaos.report import Report
+from tocsin.export import export
+from tocsin.wiring import open_runtime
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
 KINDS = ("mentions", "tallies", "alerts", "notices")
@@ -120,6 +122,7 @@ class _Replay:
     def __init__(self, data: Path, monitors: Path, recorded: Path, engines: Mapping[str, str]) -> None:
         self.printed = b""
         self._data = data
+        self._store = engines.get("TOCSIN_STORE__URL", "sqlite")
         self._arguments = ("replay", "--monitors", str(monitors), "--data", str(data), str(recorded))
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
         self._env = inherited | {"HOOK_SECRET": HOOK_SECRET, "NO_COLOR": "1"} | dict(engines)
@@ -138,7 +141,9 @@ class _Replay:
         return self.printed
 
     def export(self, kind: str) -> bytes:
-        return self._run("export", kind, "--data", str(self._data))
+        """What `tocsin export` prints."""
+        with open_runtime(data=self._data, store=self._store) as runtime, runtime.store.read() as conn:
+            return b"".join(export(conn, kind))
 
     def _run(self, *arguments: str) -> bytes:
         done = subprocess.run(
