@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from processors.batch import Batch, Outcome, Prepared, Writer, read_batches
-from processors.pace import Pace
+from processors.pace import LEAST_BYTES, Pace
 from processors.understand import Understander, default_scorers
 from processors.watch import Watched, watched
 from tocsin.core.clock import Clock
@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 GROUP = "processors"
 POLL = timedelta(milliseconds=200)
+GATHER_S = 0.1  # after a poll that brought little: each transaction costs the same whatever is in it, so more may gather
 RETRY = timedelta(seconds=1)
 FAR_BEHIND = 1000  # records waiting from which on it is said
 TRIM_EVERY = timedelta(seconds=30)
@@ -71,6 +72,7 @@ class StreamProcessor:
         self._fuse = Fuse()
         self._looked_at: datetime | None = None
         self._stop = threading.Event()
+        self._brought_little = False
         self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
 
     @property
@@ -90,7 +92,9 @@ class StreamProcessor:
         began = time.perf_counter()
         done = self._store_records(records)
         took = timedelta(seconds=time.perf_counter() - began)
-        self._pace.note_poll(sum(len(record.value) for record in records), took)
+        size = sum(len(record.value) for record in records)
+        self._pace.note_poll(size, took)
+        self._brought_little = 0 < size < LEAST_BYTES
         return done
 
     def run(self, stop: threading.Event) -> None:
@@ -102,6 +106,8 @@ class StreamProcessor:
             try:
                 if self.once():
                     stopped = None
+                if self._brought_little:
+                    stop.wait(GATHER_S)
                 if away:
                     log.info("processing again")
                 away = False
