@@ -2,7 +2,7 @@
 and ten thousand quiet monitors cost no judging.
 
 A monitor is stirred when its open window has grown by enough since it was last found so, or holds a new trigger. The growth is a
-share of what is there already, so however large a storm, a monitor is stirred a few dozen times a window and not with every look.
+share of what is there already, so however large a storm, a monitor is stirred a dozen times a window and not with every look.
 What only came late, for older minutes, waits for the regular tick.
 """
 
@@ -19,8 +19,8 @@ from tocsin.store import schema as s
 
 LOOKED_BACK = timedelta(hours=1)  # no window stays open for longer
 NEWEST_MINUTES = 2
-GROWTH = 4  # a quarter more than at the last time, and
-AT_LEAST = 2  # so many mentions more: fewer make no window that is judged early
+GROWTH = 2  # half as many again as at the last time, and
+AT_LEAST = 8  # so many mentions more: what is smaller and says no trigger can wait for the tick
 
 
 class Stirring:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from processors.stirring import GROWTH, Stirring
+from processors.stirring import AT_LEAST, GROWTH, Stirring
 from processors.ticker import DetectionTicker
 from tocsin.core.clock import SimulatedClock, minute_of
 from tocsin.definitions import Monitor
@@ -46,9 +46,9 @@ def looked(store: SqliteStore, stirring: Stirring, at: datetime = NOW) -> frozen
         return stirring.look(conn, at)
 
 
-def test_two_mentions_stir_and_one_does_not(store: SqliteStore) -> None:
+def test_a_handful_of_mentions_stirs_and_fewer_do_not(store: SqliteStore) -> None:
     stirring = Stirring()
-    tallied(store, "a", NOW, 1)
+    tallied(store, "a", NOW, AT_LEAST - 1)
     assert looked(store, stirring) == set()
     tallied(store, "a", NOW, 1, partition=3)
     assert looked(store, stirring) == {"a"}
@@ -89,7 +89,7 @@ def test_a_new_window_begins_anew(store: SqliteStore) -> None:
     tallied(store, "a", NOW, 500)
     looked(store, stirring)
     later = NOW + timedelta(minutes=5)
-    tallied(store, "a", later, 2)
+    tallied(store, "a", later, AT_LEAST)
     assert looked(store, stirring, later) == {"a"}
 
 
@@ -130,7 +130,7 @@ def test_a_stirred_monitor_is_judged_before_its_tick_and_a_quiet_one_is_not(
     ticker.once()
     assert judged_at(store) == {"loud": NOW, "quiet": NOW}
     clock.advance(timedelta(seconds=2))
-    tallied(store, loud, NOW, 2)
+    tallied(store, loud, NOW, AT_LEAST)
     ticker.once()
     assert judged_at(store) == {"loud": NOW + timedelta(seconds=2), "quiet": NOW}
 
