@@ -103,9 +103,9 @@ BRANDS = tuple(f"brand{number:02}" for number in range(8))
 
 
 def a_minute(at: datetime, seed: int) -> list[Mention]:
-    """A minute of talk about eight brands; from the eighth minute on it is a crisis of two of them."""
+    """A minute of talk about eight brands; from the third minute on it is a crisis of two of them."""
     chance = random.Random(seed)
-    bad = at >= NOON + timedelta(minutes=8)
+    bad = at >= NOON + timedelta(minutes=3)
     items = []
     for number, brand in enumerate(BRANDS):
         crisis = bad and number < 2
@@ -116,7 +116,7 @@ def a_minute(at: datetime, seed: int) -> list[Mention]:
 
 
 def judged(url: str, folder: Path, tickers: int) -> dict[str, list[str]]:
-    """What so many tickers that look at the same moments have made of sixteen minutes."""
+    """What so many tickers that look at the same moments have made of eleven minutes."""
     store, stream = open_store(url, folder), SqliteStream(folder / "stream.db", durable=False)
     stream.ensure_topic("mentions", 8)
     clock = SimulatedClock(NOON)
@@ -129,7 +129,7 @@ def judged(url: str, folder: Path, tickers: int) -> dict[str, list[str]]:
     processor = StreamProcessor(store, stream, settings, clock)
     judges = [DetectionTicker(store, stream, settings, clock) for _ in range(tickers)]
     with ThreadPoolExecutor(tickers) as pool:
-        for step in range(4 * 16):
+        for step in range(4 * 11):
             if step % 4 == 0:
                 way.hand_over(a_minute(clock.now(), step))
                 while processor.once(timedelta(0)) or processor.lag():
