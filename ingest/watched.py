@@ -37,6 +37,7 @@ class Watched:
     written_at: datetime | None = None
     fuse: Fuse = field(default_factory=Fuse)
     fetching: Future[Fetched] | None = None
+    fetching_from: Mapping[str, Any] | None = None  # the cursor that it was started with
     turn: int = 0  # when it was last started, counted
 
     @property

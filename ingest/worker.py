@@ -19,7 +19,7 @@ import structlog
 
 from ingest.claims import Claims
 from ingest.report import report
-from ingest.source import Fetched, FetchFailed
+from ingest.source import Fetched, FetchFailed, Source
 from ingest.watched import Watched, stands, watch
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
@@ -121,7 +121,7 @@ class IngestWorker:
         for watched in list(self._watched.values()):
             while self._is_due(watched, now):
                 try:
-                    fetched = self._fetch(watched, now)
+                    fetched = self._fetch(watched, watched.cursor, now)
                 except TocsinError as error:
                     self._failed(watched, error, now)
                     break
@@ -155,22 +155,34 @@ class IngestWorker:
                 fetching[remote] += 1
                 self._turns += 1
                 watched.turn = self._turns
-                watched.fetching = self._start(watched, now)
+                self._start(watched, watched.cursor, now)
         if self._health_at is None or now - self._health_at >= HEALTH_EVERY:
             self._report(now)
 
-    def _start(self, watched: Watched, now: datetime) -> Future[Fetched]:
+    def _start(self, watched: Watched, cursor: Mapping[str, Any] | None, now: datetime) -> None:
         future: Future[Fetched] = Future()
+        watched.fetching, watched.fetching_from = future, cursor
 
         def work() -> None:
             try:
-                future.set_result(self._fetch(watched, now))
+                future.set_result(self._fetch(watched, cursor, now))
             except BaseException as error:  # noqa: BLE001  # it is raised again where the result is asked for
                 future.set_exception(error)
 
         # A daemon: a fetch that waits on a slow server must not hold up the end of the process.
         threading.Thread(target=work, name=f"ingest-{watched.name}"[:60], daemon=True).start()
-        return future
+
+    def _read_ahead(self, watched: Watched, fetched: Fetched, now: datetime) -> None:
+        """A file that has more is read on while the stream confirms what was read, unless another source waits for its turn."""
+        source = watched.source
+        if source is None or source.remote or not fetched.more or fetched.cursor is None:
+            return
+        if any(
+            one.fetching is None and one is not watched and self._is_due(one, now)
+            for one in self._watched.values()
+        ):
+            return
+        self._start(watched, _cursor_after(source, fetched), now)
 
     def _wait(self, stop: threading.Event) -> None:
         running = [w.fetching for w in self._watched.values() if w.fetching and not w.fetching.done()]
@@ -183,6 +195,9 @@ class IngestWorker:
         """Take in what a fetch brought; False where the stream takes nothing."""
         future, watched.fetching = watched.fetching, None
         assert future is not None
+        if watched.fetching_from != watched.cursor:  # read ahead of something that was then not taken
+            future.exception()
+            return True
         try:
             fetched = future.result()
         except TocsinError as error:
@@ -192,6 +207,7 @@ class IngestWorker:
             log.exception("source failed", source=watched.name)
             self._failed(watched, TocsinError(f"an unexpected {type(error).__name__}; see the log"), now)
             return True
+        self._read_ahead(watched, fetched, now)
         try:
             self._take(watched, fetched, now)
         except StreamUnavailable as error:
@@ -206,10 +222,10 @@ class IngestWorker:
             self._stream_failures, self._stream_trouble, self._health_at = 0, None, None
         return True
 
-    def _fetch(self, watched: Watched, now: datetime) -> Fetched:
+    def _fetch(self, watched: Watched, cursor: Mapping[str, Any] | None, now: datetime) -> Fetched:
         source = watched.source
         assert source is not None
-        stored = watched.cursor or {}
+        stored = cursor or {}
         same = stored.get("kind") == source.kind and stored.get("target") == source.target
         return source.fetch(stored["at"] if same else None, now)
 
@@ -257,9 +273,7 @@ class IngestWorker:
             self._failed(watched, error, now)
             return 0
         self._hand_over.hand_over(good, now)
-        cursor = None
-        if fetched.cursor is not None:
-            cursor = {"kind": source.kind, "target": source.target, "at": dict(fetched.cursor)}
+        cursor = _cursor_after(source, fetched)
         due_at = now if fetched.more else now + max(source.interval, fetched.retry_after or timedelta(0))
         news = bool(fetched.mentions or letters or watched.failures or cursor != watched.cursor)
         news |= fetched.warning != watched.last_error
@@ -342,6 +356,13 @@ class IngestWorker:
 
 
 _FRESH: dict[str, Any] = {"failures": 0, "received": 0, "rejected": 0}
+
+
+def _cursor_after(source: Source, fetched: Fetched) -> dict[str, Any] | None:
+    """Where the source is to be asked from next time, as it is stored."""
+    if fetched.cursor is None:
+        return None
+    return {"kind": source.kind, "target": source.target, "at": dict(fetched.cursor)}
 
 
 def _letter_of(mention: Handed, error: BadMention, source: str, now: datetime) -> Mapping[str, Any]:

@@ -283,6 +283,33 @@ def test_two_sources_that_always_have_more_do_not_starve_a_third(house: House) -
     assert noted.sources.index("c") < 6
 
 
+def test_what_was_read_ahead_of_a_refused_hand_over_is_read_again(house: House) -> None:
+    class Refusing(Noted):
+        """Takes the first batch and refuses the second, once: the third was read ahead by then."""
+
+        calls = 0
+
+        def hand_over(self, mentions: Sequence[Mention], now: datetime | None = None) -> None:
+            self.calls += 1
+            if self.calls == 2:
+                raise StreamFull("half of the stream is unread")
+            self.sources += [mention.id for mention in mentions]
+
+    (house.folder / "long").write_bytes(b"".join(line(n) for n in range(45_000)))
+    house.define("long", "file", path=str(house.folder / "long"))
+    noted, stop = Refusing(), threading.Event()
+    thread = threading.Thread(target=house.worker(hand_over=noted).run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: noted.calls >= 2)
+        house.clock.advance(MINUTE)
+        until(lambda: len(noted.sources) >= 45_000)
+    finally:
+        stop.set()
+        thread.join(5)
+    assert noted.sources == [str(n) for n in range(45_000)]
+
+
 def test_a_source_with_a_very_long_name_has_health_too(house: House) -> None:
     name = "x" * 256
     house.define(name, "push")
