@@ -141,7 +141,7 @@ class IngestWorker:
         """One look at everything: take in what was fetched, fetch what is due."""
         now = self._clock.now()
         self._refresh(now)
-        waits = self._stream_waits_until is not None and now < self._stream_waits_until
+        waits = self._stream_waits(now)
         for watched in list(self._watched.values()):
             if watched.fetching is not None and watched.fetching.done() and not waits:
                 waits = not self._finish(watched, now)
@@ -184,8 +184,14 @@ class IngestWorker:
             return
         self._start(watched, _cursor_after(source, fetched), now)
 
+    def _stream_waits(self, now: datetime) -> bool:
+        return self._stream_waits_until is not None and now < self._stream_waits_until
+
     def _wait(self, stop: threading.Event) -> None:
-        running = [w.fetching for w in self._watched.values() if w.fetching and not w.fetching.done()]
+        fetching = [one.fetching for one in self._watched.values() if one.fetching]
+        running = [one for one in fetching if not one.done()]
+        if len(running) < len(fetching) and not self._stream_waits(self._clock.now()):
+            return  # what was read ahead is there already
         if running:
             wait(running, timeout=PAUSE.total_seconds(), return_when=FIRST_COMPLETED)
         else:
