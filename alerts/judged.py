@@ -375,6 +375,7 @@ def reopened_values(alert: Alert, level: int, now: datetime) -> dict[str, Any]:
 
 
 def _supersede(conn: Connection, alert: Alert, now: datetime) -> None:
+    notices.cancel_asking(conn, alert.id, now)  # what was due and not sent yet: the new alert asks
     record.change(
         conn,
         alert,

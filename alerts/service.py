@@ -183,6 +183,8 @@ def merge(
     other = get(conn, into)
     if other.id == alert.id:
         raise WrongInput("an alert cannot be merged into itself")
+    if not alert.is_open:
+        raise IllegalTransition(f"{alert.id} is over ({alert.status}): there is nothing left to merge")
     if not other.is_open or other.status in (states.MERGED, states.CANDIDATE, states.SUPPRESSED):
         raise IllegalTransition(
             f"{other.id} is {other.status}: merge into an alert that is open and tells its own story"

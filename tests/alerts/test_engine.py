@@ -16,6 +16,7 @@ from alerts.engine import anything_due, next_due, step
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox import deliver_due
 from tests.alerts.scene import ADA, BEN, PEOPLE, POLICY, START, Scene
+from tocsin.core.errors import IllegalTransition
 from tocsin.core.signal import NEGATIVITY
 from tocsin.definitions import Channel, ExpectedEvent, Person, Policy, Role, Schedule, Silence
 from tocsin.store import schema as s
@@ -338,6 +339,29 @@ def test_a_silence_that_begins_later_holds_the_next_step_back(scene: Scene) -> N
     assert [person for person, _, _ in scene.paged()] == ["ada"]
     scene.wait(minutes=1)
     assert [person for person, _, _ in scene.paged()] == ["ada", "ben"]
+
+
+def test_a_page_that_never_left_ends_with_the_alert_that_a_new_story_replaces(scene: Scene) -> None:
+    scene.over(**ESCALATE)
+    scene.calm()
+    assert scene.paged() == [("ada", "page", "queued")]
+    scene.clock.advance(timedelta(hours=7))
+    scene.over(**ESCALATE)
+    old, new = scene.alerts()
+    assert (old.status, new.status) == ("resolved", "firing")
+    assert {n.status for n in scene.notices() if n.alert_id == old.id} == {"cancelled"}
+    assert {n.status for n in scene.notices() if n.alert_id == new.id} == {"queued"}
+
+
+def test_an_alert_that_is_over_cannot_be_merged_into_a_live_one(scene: Scene) -> None:
+    scene.signal("set_aside")
+    scene.step()
+    over = scene.alert()
+    scene.over(NEGATIVITY, **ESCALATE)
+    other = scene.alert(NEGATIVITY)
+    with pytest.raises(IllegalTransition, match="is over"), scene.write() as conn:
+        service.merge(conn, over.id, ADA, scene.now, other.id)
+    assert scene.alert().status == "suppressed"
 
 
 def test_an_older_calm_alert_does_not_hide_a_flood_that_was_set_aside(scene: Scene) -> None:
