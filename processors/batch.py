@@ -32,6 +32,7 @@ from tocsin.stream.port import Record
 
 Key = tuple[str, str]
 _MOST_SALTS = 4096
+_COUNTED = tuple(TallyDelta().counts)
 _CHUNK = 800  # values in one IN list: well under every engine's limit
 
 
@@ -167,7 +168,7 @@ class Writer:
         _store_matches(self._store, conn, plan, rows)
         _store_tallies(self._store, conn, summed(taken_back, prepared.deltas))
         late = _store_amendments(self._store, conn, taken_back + [(one, 1) for one in plan.contributions])
-        self._store.insert_new(conn, s.samples, rows.samples)
+        self._store.insert_new(conn, s.samples, rows.samples, fresh=True)
         for bad in prepared.batch.bad:
             record_dead_letter(
                 conn,
@@ -354,8 +355,14 @@ def _store_mentions(store: Store, conn: Connection, plan: _Plan, rows: _Rows) ->
         for v in plan.older
     ]
     store.insert_new(conn, s.mention_versions, older)
-    store.put(conn, s.seen, rows.seen)
-    store.insert_new(conn, s.mentions, rows.mentions)
+    known = [row for row in rows.seen if (row["source"], row["id"]) in plan.replaced]
+    store.put(conn, s.seen, known)
+    # Nobody else stores of these partitions, so what was not there when they were read is not there now.
+    new = (
+        [row for row in rows.seen if (row["source"], row["id"]) not in plan.replaced] if known else rows.seen
+    )
+    store.put(conn, s.seen, new, fresh=True)
+    store.insert_new(conn, s.mentions, rows.mentions, fresh=True)
 
 
 def _stored_versions(conn: Connection, keys: Mapping[Key, datetime]) -> list[dict[str, Any]]:
@@ -409,7 +416,7 @@ def _store_matches(store: Store, conn: Connection, plan: _Plan, rows: _Rows) -> 
             conn.execute(
                 delete(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(plan.replaced.values()))
             )
-    store.insert_new(conn, t, rows.matches)
+    store.insert_new(conn, t, rows.matches, fresh=True)
 
 
 def _times_of(created: Collection[datetime]) -> ColumnElement[bool]:
@@ -427,27 +434,23 @@ def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, in
         return
     t = s.tallies
     stored = {key: authors for key, (authors,) in store.fetch(conn, t, deltas, ["authors"]).items()}
-    rows, parts = [], []
-    for key, delta in deltas.items():
-        here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
-        authors = sketch(delta.authors)
-        if delta.shrunk:  # a union cannot forget: count anew who is left
-            stored.setdefault(key, b"")
-            rows.append({**here, **delta.counts, "authors": _authors_left(conn, key)})
+    # No other worker has these partitions (their epochs say so): what was read is what is stored.
+    for fresh in (True, False):
+        rows, parts = [], []
+        for key, delta in deltas.items():
+            if (key in stored) is fresh:
+                continue
+            here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
+            if delta.shrunk:  # a union cannot forget: count anew who is left
+                authors = _authors_left(conn, key)
+            else:
+                authors = sketch(delta.authors)
+                if not fresh:
+                    authors = union(stored[key], authors)
+            rows.append({**here, **delta.counts, "authors": authors})
             parts += _part_rows(here, delta)
-            continue
-        rows.append(
-            {**here, **delta.counts, "authors": union(stored[key], authors) if key in stored else authors}
-        )
-        parts += _part_rows(here, delta)
-    # No other worker has this partition (its epoch says so), so the sketch that was read is still the stored one.
-    store.add(conn, t, rows, [name for name in rows[0] if name in TallyDelta().counts])
-    store.put(conn, t, [row for row in rows if _place(row) in stored], ["authors"])
-    store.add(conn, s.tally_parts, parts, ["count", "negative"])
-
-
-def _place(row: Mapping[str, Any]) -> tuple[str, int, int]:
-    return (row["monitor_id"], row["minute"], row["partition"])
+        store.add(conn, t, rows, _COUNTED, ["authors"], fresh=fresh)
+        store.add(conn, s.tally_parts, parts, ["count", "negative"], fresh=fresh)
 
 
 def _part_rows(here: Mapping[str, Any], delta: TallyDelta) -> list[dict[str, Any]]:

@@ -96,6 +96,46 @@ def test_add_sums_the_named_columns_and_leaves_the_rest(make_store: MakeStore) -
     assert [(r.count, r.reach, r.authors) for r in rows] == [(7, 8, b""), (1, 0, b"")]
 
 
+def test_add_sets_the_columns_that_are_put(make_store: MakeStore) -> None:
+    store = make_store()
+    with store.write() as conn:
+        store.add(conn, s.tallies, [tally(1, 5, reach=7, authors=b"a")], ["count"], ["authors"])
+        twice = [tally(1, 2, reach=9, authors=b"b"), tally(1, 1, authors=b"c")]
+        store.add(conn, s.tallies, twice, ["count"], ["authors"])
+        row = conn.execute(select(s.tallies)).one()
+    assert (row.count, row.reach, row.authors) == (8, 7, b"c")
+
+
+@pytest.mark.parametrize("many", [3, 200])
+def test_rows_that_are_said_to_be_fresh_and_are_not_are_stored_as_others(
+    make_store: MakeStore, many: int
+) -> None:
+    store = make_store()
+
+    def rows(value: str, first: int = 0) -> list[dict[str, object]]:
+        return [{"key": f"k{n:04d}", "value": value} for n in range(first, first + many)]
+
+    with store.write() as conn:
+        assert store.insert_new(conn, s.meta, rows("a"), fresh=True) == many
+        assert store.insert_new(conn, s.meta, rows("b", 1), fresh=True) == 1
+        assert store.insert_new(conn, s.meta, rows("c", 2), fresh=True) == 1  # having just been told wrong
+        store.put(conn, s.meta, rows("d", 3), fresh=True)
+        store.add(conn, s.tallies, [tally(n, 1) for n in range(many)], ["count"], fresh=True)
+        store.add(
+            conn,
+            s.tallies,
+            [tally(n, 1, authors=b"z") for n in range(1, many)],
+            ["count"],
+            ["authors"],
+            fresh=True,
+        )
+    with store.read() as conn:
+        found = store.fetch(conn, s.meta, [(f"k{n:04d}",) for n in range(many + 3)], ["value"])
+        tallies = store.fetch(conn, s.tallies, [("m", n, 0) for n in range(many)], ["count", "authors"])
+    assert [value for _, (value,) in sorted(found.items())] == ["a"] * 3 + ["d"] * many
+    assert tallies == {("m", n, 0): (2, b"z") if n else (1, b"") for n in range(many)}
+
+
 def test_fetch_finds_rows_by_key_as_they_went_in(make_store: MakeStore) -> None:
     store = make_store()
     with store.write() as conn:

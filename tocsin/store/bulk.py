@@ -6,7 +6,8 @@ SQLite takes to store or find the row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table, bindparam, select
@@ -14,6 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
+
+from tocsin.store.columns import ConvertColumn, converter
 
 Convert = Callable[[Any], Any]
 
@@ -24,7 +27,7 @@ class Bulk:
     __slots__ = ("_columns", "_constants", "sql")
 
     def __init__(
-        self, sql: str, columns: Sequence[tuple[str, Convert | None]], constants: Mapping[str, Any]
+        self, sql: str, columns: Sequence[tuple[str, ConvertColumn | None]], constants: Mapping[str, Any]
     ) -> None:
         self.sql = sql
         self._columns = columns
@@ -43,7 +46,7 @@ class Bulk:
         }
         compiled = statement.compile(dialect=dialect, column_keys=[*names, *constants])
         columns = [
-            (name, _bind(dialect, table.c[name])) for name in getattr(compiled, "positiontup", None) or ()
+            (name, converter(dialect, table.c[name])) for name in getattr(compiled, "positiontup", None) or ()
         ]
         if {name for name, _ in columns} != {*names, *constants}:
             unknown = ", ".join(sorted({*names} - {name for name, _ in columns}))
@@ -52,13 +55,13 @@ class Bulk:
 
     def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
         """The rows as the driver takes them. Raises `KeyError` when a row leaves out what the first one gave."""
-        values: list[Sequence[Any]] = []
+        values: list[Iterable[Any]] = []
         for name, convert in self._columns:
             if name in self._constants:
                 column: list[Any] = [self._constants[name]] * len(rows)
             else:
-                column = [row[name] for row in rows]
-            values.append(column if convert is None else list(map(convert, column)))
+                column = list(map(itemgetter(name), rows))
+            values.append(column if convert is None else convert(column))
         return list(zip(*values, strict=True))
 
 

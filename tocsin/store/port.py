@@ -35,16 +35,38 @@ class Store(Protocol):
         """
         ...
 
-    def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
-        """Insert the rows whose primary key is not there yet, in bulk; return how many were inserted."""
+    def insert_new(self, conn: Connection, table: Table, rows: Rows, *, fresh: bool = False) -> int:
+        """Insert the rows whose primary key is not there yet, in bulk; return how many were inserted.
+
+        `fresh`, here and below: no such key is expected to be there. An engine may then try a quicker way first; the result
+        is the same.
+        """
         ...
 
-    def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
+    def put(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str] | None = None,
+        *,
+        fresh: bool = False,
+    ) -> None:
         """Insert, or where the primary key is there already set `columns` (default: all but the key) to the new values."""
         ...
 
-    def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
-        """Insert, or where the primary key is there already add `columns` to the stored numbers (others stay)."""
+    def add(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str],
+        put: Sequence[str] = (),
+        *,
+        fresh: bool = False,
+    ) -> None:
+        """Insert, or where the primary key is there already add `columns` to the stored numbers and set the columns `put`
+        (others stay)."""
         ...
 
     def fetch(

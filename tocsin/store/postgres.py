@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from operator import itemgetter
 from typing import Any, Final
 
 import psycopg
@@ -115,31 +116,57 @@ class PostgresStore:
             if staged:
                 staged.update(dict.fromkeys(staged, False))
 
-    def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
+    def insert_new(self, conn: Connection, table: Table, rows: Rows, *, fresh: bool = False) -> int:
         if not rows:
             return 0
         self._days.ensure(table, rows)
-        return self._staging(conn, table, rows).insert(conn, _by_key(table, rows), "ON CONFLICT DO NOTHING")
+        staging = self._staging(conn, table, rows)
+        return staging.insert(conn, _by_key(table, rows), "ON CONFLICT DO NOTHING", fresh=fresh)
 
-    def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
+    def put(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str] | None = None,
+        *,
+        fresh: bool = False,
+    ) -> None:
         if not rows:
             return
         key = [column.name for column in table.primary_key]
         names = [name for name in (columns or rows[0].keys()) if name not in key]
         once = _once(table, rows, lambda first, next: {**first, **{name: next[name] for name in names}})
+        changes = dict.fromkeys(names, "EXCLUDED.{0}")
         self._staging(conn, table, rows).insert(
-            conn, once, self._on_conflict(table, key, dict.fromkeys(names, "EXCLUDED.{0}"))
+            conn, once, self._on_conflict(table, key, changes), fresh=fresh
         )
 
-    def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
+    def add(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str],
+        put: Sequence[str] = (),
+        *,
+        fresh: bool = False,
+    ) -> None:
         if not rows:
             return
         key = [column.name for column in table.primary_key]
         once = _once(
-            table, rows, lambda first, next: {**first, **{name: first[name] + next[name] for name in columns}}
+            table,
+            rows,
+            lambda first, next: (
+                first
+                | {name: first[name] + next[name] for name in columns}
+                | {name: next[name] for name in put}
+            ),
         )
+        changes = dict.fromkeys(columns, "{1}.{0} + EXCLUDED.{0}") | dict.fromkeys(put, "EXCLUDED.{0}")
         self._staging(conn, table, rows).insert(
-            conn, once, self._on_conflict(table, key, dict.fromkeys(columns, "{1}.{0} + EXCLUDED.{0}"))
+            conn, once, self._on_conflict(table, key, changes), fresh=fresh
         )
 
     def fetch(
@@ -276,19 +303,22 @@ def _undo(conn: Connection) -> None:
 
 def _by_key(table: Table, rows: Rows) -> Rows:
     """In the order of the primary key; of one key in the order given."""
-    key = [column.name for column in table.primary_key]
-    if len(rows) == 1:
-        return rows
-    return sorted(rows, key=lambda row: tuple(row[name] for name in key))
+    return rows if len(rows) == 1 else sorted(rows, key=_key_of(table))
 
 
 def _once(table: Table, rows: Rows, join: Any) -> Rows:
     """One row a key, by key: PostgreSQL does not change a row twice in one statement."""
-    key = [column.name for column in table.primary_key]
-    found: dict[tuple[Any, ...], Any] = {}
-    for row in rows:
-        at = tuple(row[name] for name in key)
-        found[at] = join(found[at], row) if at in found else row
+    keys = list(map(_key_of(table), rows))
+    found = dict(zip(keys, rows, strict=True))
+    if len(found) < len(rows):
+        found.clear()
+        for at, row in zip(keys, rows, strict=True):
+            found[at] = join(found[at], row) if at in found else row
     if len(found) == 1:
         return list(found.values())
     return [found[at] for at in sorted(found)]
+
+
+def _key_of(table: Table) -> itemgetter[Any]:
+    """What gives a row's key: a tuple, or the value alone where the key has one column."""
+    return itemgetter(*[column.name for column in table.primary_key])

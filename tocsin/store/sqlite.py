@@ -80,7 +80,7 @@ class SqliteStore:
         with _translated(self.path), self._writer.begin() as conn:
             yield conn
 
-    def insert_new(self, conn: Connection, table: Table, rows: Rows) -> int:
+    def insert_new(self, conn: Connection, table: Table, rows: Rows, *, fresh: bool = False) -> int:  # noqa: ARG002  # looking costs nothing here
         if not rows:
             return 0
         new = self._many(
@@ -90,7 +90,15 @@ class SqliteStore:
             search.index_due(conn)
         return new
 
-    def put(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str] | None = None) -> None:
+    def put(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str] | None = None,
+        *,
+        fresh: bool = False,  # noqa: ARG002  # looking costs nothing here
+    ) -> None:
         if not rows:
             return
 
@@ -104,7 +112,16 @@ class SqliteStore:
 
         self._many(conn, ("put", table.name, *(columns or ())), table, rows, statement)
 
-    def add(self, conn: Connection, table: Table, rows: Rows, columns: Sequence[str]) -> None:
+    def add(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str],
+        put: Sequence[str] = (),
+        *,
+        fresh: bool = False,  # noqa: ARG002  # looking costs nothing here
+    ) -> None:
         if not rows:
             return
 
@@ -112,10 +129,11 @@ class SqliteStore:
             new = insert(table)
             return new.on_conflict_do_update(
                 index_elements=[column.name for column in table.primary_key],
-                set_={name: table.c[name] + new.excluded[name] for name in columns},
+                set_={name: table.c[name] + new.excluded[name] for name in columns}
+                | {name: new.excluded[name] for name in put},
             )
 
-        self._many(conn, ("add", table.name, *columns), table, rows, statement)
+        self._many(conn, ("add", table.name, *columns, "", *put), table, rows, statement)
 
     def fetch(
         self, conn: Connection, table: Table, keys: Collection[tuple[Any, ...]], columns: Sequence[str]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -18,10 +19,14 @@ from sqlalchemy import Column, Connection, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
+from tocsin.store.columns import converter
 from tocsin.store.port import Rows
 
 COPY_FROM: Final = 48
 """Rows from which on COPY is worth its three round trips."""
+
+NOT_FRESH: Final = 20
+"""After rows that were said to be fresh and were not, so many lots are looked at row by row."""
 
 STAGED: Final = "tocsin_staged"
 """Under this name a connection's `info` keeps its temporary tables, and whether each holds rows of this transaction."""
@@ -46,7 +51,7 @@ class Staging:
         columns = [table.c[name] for name in (*names, *constants)]
         quote = dialect.identifier_preparer.quote
         self._constants = constants
-        self._binds = [(column.name, _bind(dialect, column)) for column in columns]
+        self._binds = [(column.name, converter(dialect, column)) for column in columns]
         self._types = [_type_of(column) for column in columns]
         self._room = quote(f"in_{table.name}")
         self._into = quote(table.name)
@@ -59,9 +64,14 @@ class Staging:
             column.name for column, kind in zip(columns, self._types, strict=True) if kind == "float8"
         ]
         self._binary = [column.name for column in columns if isinstance(column.type, sa.LargeBinary)]
+        self._not_fresh = 0
 
-    def insert(self, conn: Connection, rows: Rows, on_conflict: str) -> int:
-        """Insert the rows, which have different keys or may meet (`DO NOTHING`); returns how many were written."""
+    def insert(self, conn: Connection, rows: Rows, on_conflict: str, *, fresh: bool = False) -> int:
+        """Insert the rows, which have different keys or may meet (`DO NOTHING`); returns how many were written.
+
+        `fresh` rows, of which none is expected to be there, go straight by COPY, without a second copy and a look at each. Where
+        one is there after all nothing is written that way, and the next lots are not tried so.
+        """
         values = self._values(rows)
         driver = driver_of(conn)
         with driver.cursor() as cursor:
@@ -71,11 +81,26 @@ class Staging:
                     f"INSERT INTO {self._into} ({self._columns}) {self._from_json} {on_conflict}",
                     [self._json(values)],
                 )
-            else:
-                self._copy(conn, cursor, values)
-                source = f"SELECT {self._columns} FROM pg_temp.{self._room}"  # noqa: S608  # names of the schema
-                _run(cursor, f"INSERT INTO {self._into} ({self._columns}) {source} {on_conflict}")
+                return cursor.rowcount
+            if fresh and self._not_fresh == 0 and self._copied(cursor, values):
+                return len(values)
+            self._not_fresh = max(0, self._not_fresh - fresh)
+            self._make_room(conn, cursor)
+            self._copy(cursor, f"pg_temp.{self._room}", values)
+            source = f"SELECT {self._columns} FROM pg_temp.{self._room}"  # noqa: S608  # names of the schema
+            _run(cursor, f"INSERT INTO {self._into} ({self._columns}) {source} {on_conflict}")
             return cursor.rowcount
+
+    def _copied(self, cursor: psycopg.Cursor[Any], values: Sequence[tuple[Any, ...]]) -> bool:
+        """Whether the rows went straight into the table: all, or none."""
+        _run(cursor, "SAVEPOINT fresh")
+        try:
+            self._copy(cursor, self._into, values)
+        except psycopg.errors.UniqueViolation:
+            _run(cursor, "ROLLBACK TO SAVEPOINT fresh")
+            self._not_fresh = NOT_FRESH
+        _run(cursor, "RELEASE SAVEPOINT fresh")
+        return self._not_fresh == 0
 
     def _values(self, rows: Rows) -> list[tuple[Any, ...]]:
         columns: list[Iterable[Any]] = []
@@ -83,8 +108,8 @@ class Staging:
             if name in self._constants:
                 column: list[Any] = [self._constants[name]] * len(rows)
             else:
-                column = [row[name] for row in rows]
-            columns.append(column if convert is None else map(convert, column))
+                column = list(map(itemgetter(name), rows))
+            columns.append(column if convert is None else convert(column))
         return list(zip(*columns, strict=True))
 
     def _json(self, values: Sequence[tuple[Any, ...]]) -> str:
@@ -100,7 +125,8 @@ class Staging:
                     row[name] = f"\\x{row[name].hex()}"
         return _encode(rows).decode()
 
-    def _copy(self, conn: Connection, cursor: psycopg.Cursor[Any], values: Sequence[tuple[Any, ...]]) -> None:
+    def _make_room(self, conn: Connection, cursor: psycopg.Cursor[Any]) -> None:
+        """An empty temporary table of this connection."""
         staged: dict[str, bool] = conn.info.setdefault(STAGED, {})
         if self._room not in staged:
             _run(
@@ -111,9 +137,9 @@ class Staging:
         elif staged[self._room]:
             _run(cursor, f"DELETE FROM pg_temp.{self._room}")  # noqa: S608  # names of the schema
         staged[self._room] = True
-        with cursor.copy(
-            f"COPY pg_temp.{self._room} ({self._columns}) FROM STDIN (FORMAT BINARY)".encode()
-        ) as copy:
+
+    def _copy(self, cursor: psycopg.Cursor[Any], into: str, values: Sequence[tuple[Any, ...]]) -> None:
+        with cursor.copy(f"COPY {into} ({self._columns}) FROM STDIN (FORMAT BINARY)".encode()) as copy:
             copy.set_types(self._types)
             write = copy.write_row
             for row in values:
@@ -127,7 +153,7 @@ class KeyLookup:
         quote = dialect.identifier_preparer.quote
         key = list(table.primary_key)
         wanted = [table.c[name] for name in columns]
-        self._binds = [_bind(dialect, column) for column in key]
+        self._binds = [converter(dialect, column) for column in key]
         self._results = [_result(dialect, column) for column in wanted]
         typed = ", ".join(f"k{place} {_type_of(column)}" for place, column in enumerate(key))
         same = " AND ".join(f"here.{quote(column.name)} = keys.k{place}" for place, column in enumerate(key))
@@ -142,12 +168,12 @@ class KeyLookup:
     ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """By key (as given), the wanted columns of the rows that are there."""
         known = list(keys)
-        asked = []
-        for place, key in enumerate(known):
-            one: dict[str, Any] = {"n": place}
-            for at, (value, convert) in enumerate(zip(key, self._binds, strict=True)):
-                one[f"k{at}"] = value if convert is None else convert(value)
-            asked.append(one)
+        names = ["n"]
+        columns: list[Iterable[Any]] = [range(len(known))]
+        for at, (column, convert) in enumerate(zip(zip(*known, strict=True), self._binds, strict=True)):
+            names.append(f"k{at}")
+            columns.append(column if convert is None else convert(column))
+        asked = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
         with driver_of(conn).cursor() as cursor:
             # Never a kept plan: one made while the table was empty would read all of it for ever.
             cursor.execute(self._sql.encode(), [_encode(asked).decode()], prepare=False)
@@ -169,13 +195,6 @@ def driver_of(conn: Connection) -> psycopg.Connection[Any]:
 
 def _run(cursor: psycopg.Cursor[Any], text: str, parameters: Sequence[Any] | None = None) -> None:
     cursor.execute(text.encode(), parameters)
-
-
-def _bind(dialect: Dialect, column: Column[Any]) -> _Convert | None:
-    if isinstance(column.type, sa.LargeBinary):
-        return None  # the driver takes bytes as they are
-    convert: _Convert | None = column.type.dialect_impl(dialect).bind_processor(dialect)
-    return convert
 
 
 def _result(dialect: Dialect, column: Column[Any]) -> _Convert | None:

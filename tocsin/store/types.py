@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +40,12 @@ class _Plain(TypeDecorator[str]):
             return value
         return plain(value)
 
+    def bind_column(self, values: Sequence[str | None], _dialect: Dialect) -> Sequence[str | None]:
+        """`process_bind_param` for each of many."""
+        if _all_plain(values):
+            return values
+        return [None if value is None else plain(value) for value in values]
+
 
 class Text(_Plain):
     """Text of any length, compared bytewise."""
@@ -52,6 +59,25 @@ class String(_Plain):
 
     impl = sa.String
     cache_ok = True
+
+
+_JOINED_CHARS = 1 << 22
+
+
+def _all_plain(values: Sequence[str | None]) -> bool:
+    """Whether every engine keeps all of these as they are. Together, because a call for each costs most of it."""
+    texts = list(filter(None, values))
+    if sum(map(len, texts)) > _JOINED_CHARS:
+        return False  # no copy of that size: one by one
+    together = "".join(texts)
+    if "\0" in together:
+        return False
+    if not together.isascii():
+        try:
+            together.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def plain(text: str) -> str:
@@ -92,6 +118,21 @@ class UtcTime(TypeDecorator[datetime]):
             raise ValueError(f"a time without an offset reached the store: {value.isoformat()}")
         return to_micros(value)
 
+    def bind_column(self, values: Sequence[datetime | None], _dialect: Dialect) -> list[int | None]:
+        """`process_bind_param` for each of many; equal times in a row cost once."""
+        found: list[int | None] = []
+        last, micros = None, None
+        for value in values:
+            if value is None:
+                found.append(None)
+                continue
+            if value is not last:
+                if value.tzinfo is None:
+                    raise ValueError(f"a time without an offset reached the store: {value.isoformat()}")
+                last, micros = value, to_micros(value)
+            found.append(micros)
+        return found
+
     def process_result_value(self, value: int | None, _dialect: Dialect) -> datetime | None:
         return None if value is None else from_micros(value)
 
@@ -104,6 +145,18 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, _dialect: Dialect) -> str | None:
         return None if value is None else _encoder.encode(value).decode("utf-8", "surrogatepass")
+
+    def bind_column(self, values: Sequence[Any], _dialect: Dialect) -> list[str | None]:
+        """`process_bind_param` for each of many."""
+        encode = _encoder.encode
+        return [
+            None
+            if value is None
+            else "[]"
+            if value == ()  # as nearly all lists of a mention are
+            else encode(value).decode("utf-8", "surrogatepass")
+            for value in values
+        ]
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> Any:
         return None if value is None else _decoder.decode(value)

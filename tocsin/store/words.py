@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import add
 from typing import Final
 
 from sqlalchemy import Text
@@ -68,16 +69,32 @@ class Words(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or dialect.name != "postgresql":
-            return value
-        words = enumerate(value.split(" ") if value else (), 1)
-        return " ".join([f"'{word}':{place}" for place, word in words if word != GAP])
+        return value if value is None or dialect.name != "postgresql" else _placed(value)
+
+    def bind_column(self, values: Sequence[str | None], dialect: Dialect) -> Sequence[str | None]:
+        """`process_bind_param` for each of many."""
+        if dialect.name != "postgresql":
+            return values
+        return [None if value is None else _placed(value) for value in values]
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         if value is None or dialect.name != "postgresql":
             return value
         at = {int(place): word for word, place in _WORD_AT.findall(value)}
         return " ".join(at.get(place, GAP) for place in range(1, max(at, default=0) + 1))
+
+
+_PLACES: Final = [f"':{place}" for place in range(1, 257)]
+
+
+def _placed(value: str) -> str:
+    """The words with their places, as PostgreSQL reads a `tsvector`."""
+    if not value:
+        return ""
+    words = value.split(" ")
+    if len(words) <= len(_PLACES) and GAP not in words:
+        return "'" + " '".join(map(add, words, _PLACES))
+    return " ".join([f"'{word}':{place}" for place, word in enumerate(words, 1) if word != GAP])
 
 
 _WORD_AT: Final = re.compile(r"'([^']+)':(\d+)")
