@@ -158,6 +158,9 @@ def _last_given(conn: Connection) -> int:
 def _take_your_time(conn: Connection) -> None:
     """A long look at a server that else ends long looks; for this transaction only."""
     if conn.dialect.name == "postgresql":
+        from tocsin.store.silence import may_be_silent
+
+        may_be_silent(conn, None)
         for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
             conn.exec_driver_sql(f"SET LOCAL {name} = 0")
 

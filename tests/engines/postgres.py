@@ -61,6 +61,10 @@ class Postgres:
             time.sleep(0.05)
         raise EnginesUnavailable(f"PostgreSQL did not start: {self.last_words()}")
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def last_words(self) -> str:
         return (self.room / "console.log").read_text(errors="replace").strip()[-400:]
 
@@ -100,6 +104,19 @@ class Postgres:
     def url(self, database: str, port: int | None = None) -> str:
         """The URL of a database; `port`: of a proxy in between."""
         return f"postgresql://{ROLE}:{self._password}@127.0.0.1:{port or self.port}/{database}"
+
+    def freeze(self) -> None:
+        """Every process of it stands still, and its sockets stay open."""
+        if self._process is not None:
+            for pid in [self._process.pid, *_children(self._process.pid)]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self._process is not None:
+            for pid in [*_children(self._process.pid), self._process.pid]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def kill(self) -> None:
         """Every process of it at once, as a power cut does it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, make_url, select
+from sqlalchemy import Connection, event, make_url, select
 from sqlalchemy.exc import ProgrammingError
 
 from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
@@ -20,6 +21,7 @@ from tocsin.settings import masked
 from tocsin.store import open_store
 from tocsin.store import schema as s
 from tocsin.store.postgres import PostgresStore
+from tocsin.store.silence import Silences
 
 
 @pytest.fixture
@@ -160,6 +162,59 @@ def test_a_server_that_goes_and_comes_is_used_again(tmp_path: Path) -> None:
         server.start()
         with store.write() as conn:
             store.put(conn, s.meta, [{"key": "a", "value": "0"}])
+        store.close()
+
+
+def test_a_server_that_is_frozen_is_away_and_used_again_when_it_thaws() -> None:
+    quick = Silences(resting=1.0, reading=1.5, writing=1.6)
+    with start_postgres({"fsync": "off"}) as server:
+        store = PostgresStore(f"{server.database()}?connect_timeout=2", silences=quick)
+        store.migrate()
+        begun, frozen = threading.Barrier(4), threading.Barrier(4)
+        told: dict[str, StoreUnavailable] = {}
+
+        def caught(name: str, transaction: AbstractContextManager[Connection], rows: int) -> None:
+            try:
+                with transaction as conn:
+                    conn.execute(select(s.meta)).all()
+                    begun.wait(10)
+                    frozen.wait(10)
+                    if name == "read":
+                        conn.execute(select(s.meta)).all()
+                    elif rows:
+                        store.put(
+                            conn, s.meta, [{"key": f"{name}{n}", "value": "0" * 99} for n in range(rows)]
+                        )
+            except StoreUnavailable as error:
+                told[name] = error
+
+        def freeze() -> None:
+            begun.wait(10)
+            server.freeze()
+            frozen.wait(10)
+
+        in_threads(
+            freeze,
+            lambda: caught("read", store.read(), 0),
+            lambda: caught("copy", store.write(alone=False), 3000),
+            lambda: caught("commit", store.write(alone=False), 0),
+        )
+        with pytest.raises(StoreUnavailable), store.read():  # nor can another connection be made
+            pass
+        server.thaw()
+        assert "said nothing for 1.5 s" in str(told["read"]) and "said nothing for 1.6 s" in str(told["copy"])
+        assert [name for name, error in told.items() if isinstance(error, OutcomeUnknown)] == ["commit"]
+        with store.write() as conn:
+            store.put(conn, s.meta, [{"key": "a", "value": "0"}])
+            keys = set(conn.execute(select(s.meta.c.key)).scalars())
+        assert "a" in keys and "copy0" not in keys
+        server.freeze()
+        with (
+            pytest.raises(StoreUnavailable),
+            store.read(),
+        ):  # one that rested is asked for a sign of life first
+            pass
+        server.thaw()
         store.close()
 
 

@@ -83,10 +83,11 @@ def _upgrade(conn: Connection, present: Version | None, where: str, to: int, mig
     from alembic.script import ScriptDirectory
 
     config = _config(conn, migrations)
-    if conn.dialect.name == "postgresql":
-        conn.exec_driver_sql(
-            "SET LOCAL statement_timeout = 0"
-        )  # an index over all that is kept takes its time
+    if conn.dialect.name == "postgresql":  # an index over all that is kept takes its time
+        from tocsin.store.silence import may_be_silent
+
+        may_be_silent(conn, None)
+        conn.exec_driver_sql("SET LOCAL statement_timeout = 0")
     if present is None:
         _refuse_strangers(conn, where)
     elif not inspect(conn).has_table("alembic_version"):

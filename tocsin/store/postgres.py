@@ -17,6 +17,7 @@ from tocsin.core.errors import WrongInput
 from tocsin.store import migrating
 from tocsin.store.days import Days
 from tocsin.store.port import Rows
+from tocsin.store.silence import Listening, Silences, may_be_silent
 from tocsin.store.staging import STAGED, KeyLookup, Staging
 from tocsin.store.troubles import after_commit, translated
 
@@ -64,7 +65,14 @@ class PostgresStore:
 
     one_writer = False
 
-    def __init__(self, url: str, *, password: str | None = None, durable: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: str | None = None,
+        durable: bool = True,
+        silences: Silences = Silences(),  # noqa: B008  # frozen, and so nobody's to change
+    ) -> None:
         """Raises `WrongInput` for a URL that cannot be meant, `StoreUnavailable` where the server cannot be used."""
         given = _given(url, password)
         plainly = {name: value for name, value in given.query.items() if name not in _REACH}
@@ -81,7 +89,8 @@ class PostgresStore:
             pool_use_lifo=True,
             hide_parameters=True,
         )
-        _prepare(self._engine, _SESSION | {"synchronous_commit": "on" if durable else "off"})
+        _prepare(self._engine, _SESSION | {"synchronous_commit": "on" if durable else "off"}, silences)
+        self._silences = silences
         self._reader = self._engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -105,6 +114,7 @@ class PostgresStore:
         with translated(self._where), self._writer.connect() as conn:
             try:
                 conn.begin()
+                may_be_silent(conn, self._silences.writing)
                 conn.exec_driver_sql(BEGIN_WRITE_ALONE if alone else BEGIN_WRITE)
                 yield conn
             except BaseException:
@@ -272,9 +282,23 @@ def _where(url: URL) -> str:
     return f"{url.database} at {host}{f':{url.port}' if url.port else ''}"
 
 
-def _prepare(engine: Engine, session: dict[str, str]) -> None:
+def _prepare(engine: Engine, session: dict[str, str], silences: Silences) -> None:
+    @event.listens_for(engine, "do_connect")
+    def _reach(_dialect: object, _record: object, cargs: Sequence[Any], cparams: dict[str, Any]) -> Listening:
+        return Listening.connect(*cargs, **cparams)
+
+    @event.listens_for(engine, "checkout")
+    def _taken(dbapi: Listening, _record: object, _proxy: object) -> None:
+        dbapi.longest_s = silences.reading
+
+    @event.listens_for(engine, "checkin")
+    def _given_back(dbapi: Listening | None, _record: object) -> None:
+        if dbapi is not None:
+            dbapi.longest_s = silences.resting
+
     @event.listens_for(engine, "connect")
-    def _connect(dbapi: psycopg.Connection[Any], _record: object) -> None:
+    def _connect(dbapi: Listening, _record: object) -> None:
+        dbapi.longest_s = silences.resting
         dbapi.adapters.register_loader("numeric", _Sum)
         dbapi.autocommit = True
         names = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in session.items())
