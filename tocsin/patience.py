@@ -7,17 +7,19 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from tocsin.core.errors import StoreUnavailable, StreamFull, StreamUnavailable
+from tocsin.core.errors import StoreRefused, StoreUnavailable, StreamFull, StreamUnavailable
 
 T = TypeVar("T")
 RETRY: Final = timedelta(seconds=1)
+FOR_EVER: Final = timedelta.max
 
 
 class Patience:
     """Does work that may be done twice, until it succeeds. One thread, one instance.
 
     `longest` is how long an engine may be away at a stretch; zero: not at all. `say` is told when waiting begins and ends.
-    A stream that is full is not waited for: nobody else will empty it.
+    A stream that is full is not waited for: nobody else will empty it. Nor is a store that refuses us, where `refused` is False.
+    `look` is called before each new try; what it raises ends the waiting.
     """
 
     def __init__(
@@ -26,10 +28,14 @@ class Patience:
         say: Callable[[str], None] = lambda _line: None,
         *,
         retry: timedelta = RETRY,
+        refused: bool = True,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self._longest = longest
         self._say = say
         self._retry = retry
+        self._at_once = (StreamFull,) if refused else (StreamFull, StoreRefused)
+        self._look = look
 
     def __call__(self, work: Callable[[], T], before_again: Callable[[], None] = lambda: None) -> T:
         """What `work` returns; `before_again` is called before each new try. Raises what `work` raises, the two errors of an
@@ -39,7 +45,7 @@ class Patience:
         while True:
             try:
                 done = work()
-            except StreamFull:
+            except self._at_once:
                 raise
             except (StoreUnavailable, StreamUnavailable) as error:
                 now = time.monotonic()
@@ -50,6 +56,7 @@ class Patience:
                 if now - away_since >= self._longest.total_seconds():
                     raise
                 time.sleep(self._retry.total_seconds())
+                self._look()
                 before_again()
                 continue
             if away_since is not None:

@@ -64,7 +64,7 @@ def replay_files(
     document = read_document(monitors)
     given = load(config, overrides={"data": data, "store.url": store_url, "stream.url": stream_url}).settings
     embedded = given.store.url == given.stream.url == "sqlite"
-    patience = Patience(timedelta(0) if embedded else PATIENCE, _say)
+    patience = Patience(timedelta(0) if embedded else PATIENCE, _say, refused=False)
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-replay-")))
         # A replay's own folder can be made anew from its input, so the disk need not confirm each commit. A server that loses

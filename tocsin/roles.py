@@ -20,6 +20,7 @@ from pathlib import Path
 import structlog
 
 from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.patience import FOR_EVER, Patience
 from tocsin.store import mode
 from tocsin.wiring import Runtime
 
@@ -31,8 +32,28 @@ STOP_WITHIN_S = 8.0
 RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # a child that dies again at once is started ever more slowly
 STEADY_S = 60.0
 ORPHANS_END_WITHIN_S = STOP_WITHIN_S + 4
+ORPHANED = "the tocsin up that started this is gone"
 
 Worker = Callable[[threading.Event], None]
+
+
+def until_it_is_there(say: Callable[[str], None], parent: int | None = None) -> Patience:
+    """How a store's server is waited for when a process starts: for ever, but a server that refuses us is an error at once.
+
+    `say` is told once that it is waited for and why, and when it goes on. A process whose `parent` is gone meanwhile ends.
+    """
+
+    def look() -> None:
+        if parent is not None and os.getppid() != parent:
+            raise TocsinError(ORPHANED)
+
+    return Patience(FOR_EVER, say, refused=False, look=look)
+
+
+def claim_live(runtime: Runtime) -> None:
+    """Say that the store is live. Raises `WrongInput` where it is for something else."""
+    with runtime.store.write() as conn:
+        mode.claim_mode(conn, "live")
 
 
 def run_roles(
@@ -46,8 +67,7 @@ def run_roles(
     for role in roles:
         if role not in ROLES:
             raise WrongInput(f"unknown role {role!r}; known: {', '.join(ROLES)}")
-    with runtime.store.write() as conn:
-        mode.claim_mode(conn, "live")
+    runtime.patience(lambda: claim_live(runtime))
     failures: list[BaseException] = []
     workers = [(name, work) for role in roles for name, work in _workers(runtime, role)]
 
@@ -66,7 +86,7 @@ def run_roles(
     try:
         while not stop.wait(0.5):
             if parent is not None and os.getppid() != parent:
-                log.error("the tocsin up that started this is gone", roles=list(roles), was=parent)
+                log.error(ORPHANED, roles=list(roles), was=parent)
                 stop.set()
     except KeyboardInterrupt:
         stop.set()

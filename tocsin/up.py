@@ -15,9 +15,8 @@ from tocsin.commands.access import who_signs_in
 from tocsin.core.errors import StreamUnavailable, WrongInput
 from tocsin.links import make_signin_link, page_address, signin_path
 from tocsin.logs import set_up
-from tocsin.roles import Supervisor, only_one
+from tocsin.roles import Supervisor, claim_live, only_one, until_it_is_there
 from tocsin.settings import Api, Settings
-from tocsin.store import mode
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 from tocsin.wiring import Runtime, open_runtime
@@ -32,15 +31,14 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
         for part in (name, str(value))
     ]
     stop = threading.Event()
-    with open_runtime(config, data, store, stream) as runtime:
+    with open_runtime(config, data, store, stream, patience=until_it_is_there(_say)) as runtime:
         settings = runtime.settings
         set_up(settings.log_level)
         with only_one(settings.data) as hold:
             free_port_or_say(settings.api)
-            with runtime.store.write() as conn:
-                mode.claim_mode(conn, "live")
+            runtime.patience(lambda: claim_live(runtime))
             _look_for_stream(runtime)
-            greeting = _Greeting(settings, _greeting(runtime))
+            greeting = _Greeting(settings, runtime.patience(lambda: _greeting(runtime)))
             runtime.close()
             try:
                 Supervisor(options, hold).run(stop, greeting.once_it_answers)

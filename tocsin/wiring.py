@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tocsin.core.clock import Clock, SystemClock
+from tocsin.patience import Patience
 from tocsin.settings import Loaded, Settings, load, reveal
 from tocsin.store import Store, open_store
 from tocsin.store.offsets import stored
@@ -22,6 +23,8 @@ class Runtime:
         self.loaded = loaded
         self.store = store
         self.clock = clock
+        self.patience = Patience()
+        """For whoever begins a long run: with a store that is away. The embedded one is never waited for."""
         self.own_prefix: str | None = None
         """Before the names of topics of a stream that is this process's alone (a replay's); set before the stream is used."""
         self._durable = durable
@@ -72,22 +75,22 @@ def open_runtime(
     clock: Clock | None = None,
     durable: bool = True,
     port: int | None = None,
+    patience: Patience | None = None,
 ) -> Iterator[Runtime]:
     """Settings from file, environment and these overrides, and the engines they name; closed at the end of the block.
 
-    Raises `WrongInput` for wrong settings and `StoreUnavailable` where the store cannot be used.
+    `patience` is with a store's server that is away, here and later as the runtime's. Raises `WrongInput` for wrong settings and
+    `StoreUnavailable` where the store cannot be used.
     """
     loaded = load(
         config, overrides={"data": data, "store.url": store, "stream.url": stream, "api.port": port}
     )
     settings = loaded.settings
     password = reveal(settings.store.password) if settings.store.password else None
-    runtime = Runtime(
-        loaded,
-        open_store(settings.store.url, settings.data, durable=durable, password=password),
-        clock or SystemClock(),
-        durable=durable,
-    )
+    waits = patience if patience is not None and settings.store.url != "sqlite" else Patience()
+    opened = waits(lambda: open_store(settings.store.url, settings.data, durable=durable, password=password))
+    runtime = Runtime(loaded, opened, clock or SystemClock(), durable=durable)
+    runtime.patience = waits
     try:
         yield runtime
     finally:

@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.chaos.faults import LONG
+from tests.chaos.house import Engines, some_engines
 from tests.chaos.live import LAYOUT_LONG, LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
 from tests.chaos.report import Report
@@ -25,21 +26,26 @@ KINDS = ("live", "replay", "brokers", "scaling")
 
 
 def _run(kind: str, folder: Path, seed: int) -> Report:
+    with some_engines(3 if kind == "brokers" else 1) as engines:
+        return _run_on(engines, kind, folder, seed)
+
+
+def _run_on(engines: Engines, kind: str, folder: Path, seed: int) -> Report:
     if kind == "live":
         lasts = timedelta(seconds=180)
-        return run_live(folder, seed=seed, count=6000, lasts=lasts, layout=LAYOUT_LONG, faults=LONG)
+        return run_live(folder, engines, seed=seed, count=6000, lasts=lasts, layout=LAYOUT_LONG, faults=LONG)
     if kind == "replay":
-        return run_replays(folder, seed=seed, kills=6, hours=30)
+        return run_replays(folder, engines, seed=seed, kills=6, hours=30)
     if kind == "scaling":
-        return run_scaling(folder, seed=seed)
+        return run_scaling(folder, engines, seed=seed)
     return run_live(
         folder,
+        engines,
         seed=seed,
         count=2000,
         lasts=timedelta(seconds=45),
         layout=LAYOUT_SHORT,
         faults=["kill -9 leader"],
-        brokers=3,
     )
 
 

@@ -86,7 +86,7 @@ def _kill_leader(house: House, _chance: random.Random) -> str:
     """The broker that leads most partitions of the topic mentions, for good."""
     admin = KafkaAdminClient(bootstrap_servers=house.kafka.bootstrap.split(","))
     try:
-        (topic,) = admin.describe_topics(["mentions"])
+        (topic,) = admin.describe_topics([f"{house.prefix}mentions"])
     finally:
         admin.close()
     ((leader, led),) = Counter(one["leader_id"] for one in topic["partitions"]).most_common(1)

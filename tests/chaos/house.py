@@ -1,4 +1,4 @@
-"""Tocsin on real engines that can be hurt: brokers and a PostgreSQL of their own, a proxy before the store, processes by seat.
+"""Tocsin on real engines that can be hurt: brokers and a PostgreSQL, a proxy before the store, processes by seat.
 
 A seat is a machine with a Tocsin on it: a folder of its own, roles, and a process that is started again when it has ended, as
 whatever supervises it would.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -193,16 +194,43 @@ class House:
                     running.process.wait()
 
 
+@dataclass(frozen=True)
+class Engines:
+    """A Kafka and a PostgreSQL that may be hurt."""
+
+    kafka: Cluster
+    postgres: Postgres
+
+    def put_right(self) -> None:
+        """Whatever was done to them: they run and answer."""
+        if not self.postgres.running:
+            self.postgres.start()
+        for broker in self.kafka.brokers:
+            broker.thaw()
+            if not broker.running:
+                broker.start()
+            broker.wait()
+
+
+@contextmanager
+def some_engines(brokers: int = 1) -> Iterator[Engines]:
+    """Fresh ones, as long as the block lasts."""
+    with start_postgres({"fsync": "off"}) as postgres, start_kafka(brokers) as kafka:
+        yield Engines(kafka, postgres)
+
+
 @contextmanager
 def a_house(
-    folder: Path, brokers: int = 1, layout: Mapping[str, Sequence[str]] | None = None
+    folder: Path, engines: Engines, layout: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[House]:
-    """Real engines of their own, and seats as `layout` names them (not started yet). Everything ends with the block."""
+    """Seats on these engines as `layout` names them (not started yet), a database, topics and a proxy. With the block the
+    processes end, and the engines are put right.
+    """
     with ExitStack() as stack:
-        postgres = stack.enter_context(start_postgres({"fsync": "off"}))
-        kafka = stack.enter_context(start_kafka(brokers))
-        proxy = stack.enter_context(Proxy(postgres.port))
-        house = House(folder, kafka, postgres, proxy, postgres.database())
+        stack.callback(engines.put_right)
+        proxy = stack.enter_context(Proxy(engines.postgres.port))
+        prefix = f"house-{uuid.uuid4().hex[:8]}."
+        house = House(folder, engines.kafka, engines.postgres, proxy, engines.postgres.database(), prefix)
         stack.callback(house.end)
         for name, roles in (layout or {}).items():
             house.seat(name, *roles)

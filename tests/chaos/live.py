@@ -20,7 +20,7 @@ import psycopg
 
 from tests.alerts.peers import HttpPeer, http_peer
 from tests.chaos.faults import ACTS, Event, schedule
-from tests.chaos.house import House, a_house
+from tests.chaos.house import Engines, House, a_house
 from tests.chaos.known import PUSHED, Said, known_stream, line, undisturbed, watching
 from tests.chaos.report import Report
 from tests.story.live import Door, until
@@ -45,18 +45,18 @@ LAYOUT_LONG: Mapping[str, tuple[str, ...]] = {
 
 def run_live(
     folder: Path,
+    engines: Engines,
     *,
     seed: int,
     count: int,
     lasts: timedelta,
     layout: Mapping[str, Sequence[str]],
     faults: Sequence[str],
-    brokers: int = 1,
 ) -> Report:
     """One run. `count` is about how many mentions flow within `lasts`; `faults` are names of `ACTS`."""
     report = Report(seed)
     pushed = any("api" in roles for roles in layout.values())
-    with a_house(folder, brokers, layout) as house, http_peer() as hook:
+    with a_house(folder, engines, layout) as house, http_peer() as hook:
         files = folder / "sources"
         files.mkdir()
         setup = watching(hook.url, files)

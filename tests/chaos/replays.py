@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.chaos.faults import ACTS, ENDS
-from tests.chaos.house import HOOK_SECRET, House, a_house
+from tests.chaos.house import HOOK_SECRET, Engines, House, a_house
 from tests.chaos.known import line, recording, watching
 from tests.chaos.report import Report
 from tocsin.export import export
@@ -39,7 +39,9 @@ FAULTS = (
 """What happens to the engines between the kills; drawn from the seed."""
 
 
-def run_replays(folder: Path, *, seed: int, kills: int, hours: int = 30, calm: bool = True) -> Report:
+def run_replays(
+    folder: Path, engines: Engines, *, seed: int, kills: int, hours: int = 30, calm: bool = True
+) -> Report:
     """A replay of `hours` of talk that is killed `kills` times while something else goes wrong each time.
 
     `calm`: it is compared with an undisturbed one on the same engines, too.
@@ -53,7 +55,7 @@ def run_replays(folder: Path, *, seed: int, kills: int, hours: int = 30, calm: b
     monitors.write_text(json.dumps(setup), encoding="utf-8")  # JSON is YAML
     embedded = _Replay(folder / "embedded", monitors, recorded, {})
     report.counts["alerts printed, embedded"] = len(embedded.whole().splitlines())
-    with a_house(folder) as house:
+    with a_house(folder, engines) as house:
         wanted = {"the embedded one": embedded}
         if calm:
             wanted["the undisturbed one"] = _Replay(
@@ -80,7 +82,11 @@ def run_replays(folder: Path, *, seed: int, kills: int, hours: int = 30, calm: b
 
 
 def _on(house: House, store: str) -> Mapping[str, str]:
-    return {"TOCSIN_STREAM__URL": house.kafka.url, "TOCSIN_STORE__URL": store}
+    return {
+        "TOCSIN_STREAM__URL": house.kafka.url,
+        "TOCSIN_STREAM__TOPIC_PREFIX": house.prefix,
+        "TOCSIN_STORE__URL": store,
+    }
 
 
 def _hurt(hurt: _Replay, house: House, report: Report, chance: random.Random, kills: int) -> None:

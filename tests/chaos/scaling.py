@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.chaos.house import House, a_house
+from tests.chaos.house import Engines, House, a_house
 from tests.chaos.report import Report
 from tests.story.live import until
 from tocsin.core.mention import Mention
@@ -18,10 +18,10 @@ RECORD = 50  # mentions
 MEASURED_S = 12.0
 
 
-def run_scaling(folder: Path, *, seed: int, count: int = 60_000) -> Report:
+def run_scaling(folder: Path, engines: Engines, *, seed: int, count: int = 60_000) -> Report:
     """A backlog of `count` mentions, every one of which is matched, scored and stored; one processor reads it, then two."""
     report = Report(seed)
-    with a_house(folder, layout={"one": ("processors",)}) as house:
+    with a_house(folder, engines, {"one": ("processors",)}) as house:
         house.apply({"monitors": [{"name": name, "query": query} for name, query in _queries().items()]})
         start = datetime.now(UTC) - timedelta(minutes=30)
         mentions = list(

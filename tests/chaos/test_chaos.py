@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.faults import SHORT
+from tests.chaos.house import Engines
 from tests.chaos.live import LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
 
@@ -25,20 +26,26 @@ def seed() -> int:
 
 
 def test_whatever_dies_freezes_or_is_cut_the_same_is_stored_and_each_decision_rings_once(
-    tmp_path: Path, seed: int
+    tmp_path: Path, engines: Engines, seed: int
 ) -> None:
     print(f"TOCSIN_TEST_SEED={seed}")
     report = run_live(
-        tmp_path, seed=seed, count=1000, lasts=timedelta(seconds=15), layout=LAYOUT_SHORT, faults=SHORT
+        tmp_path,
+        engines,
+        seed=seed,
+        count=1000,
+        lasts=timedelta(seconds=15),
+        layout=LAYOUT_SHORT,
+        faults=SHORT,
     )
     print(report.text())
     assert report.wrong == []
 
 
 def test_a_replay_that_is_killed_while_its_engines_are_hurt_ends_as_if_nothing_had_happened(
-    tmp_path: Path, seed: int
+    tmp_path: Path, engines: Engines, seed: int
 ) -> None:
     print(f"TOCSIN_TEST_SEED={seed}")
-    report = run_replays(tmp_path, seed=seed, kills=2, hours=4, calm=False)
+    report = run_replays(tmp_path, engines, seed=seed, kills=2, hours=4, calm=False)
     print(report.text())
     assert report.wrong == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tocsin.core.errors import StoreUnavailable, StreamFull, StreamUnavailable, WrongInput
+from tocsin.core.errors import StoreRefused, StoreUnavailable, StreamFull, StreamUnavailable, WrongInput
 from tocsin.patience import Patience
 
 NOW = timedelta(0)
@@ -47,3 +47,9 @@ def test_what_waiting_would_not_mend_is_raised_at_once(error: Exception) -> None
     with pytest.raises(type(error)):
         Patience(HOUR, retry=NOW)(work)
     assert work.calls == 1
+
+
+def test_a_store_that_refuses_us_is_waited_for_only_where_that_may_pass() -> None:
+    assert Patience(HOUR, retry=NOW)(Flaky(StoreRefused("a wrong password"))) == "done"
+    with pytest.raises(StoreRefused):
+        Patience(HOUR, retry=NOW, refused=False)(Flaky(StoreRefused("a wrong password")))

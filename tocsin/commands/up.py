@@ -35,15 +35,18 @@ def register(app: typer.Typer) -> None:
             int | None, typer.Option("--parent", hidden=True, help="End when this process is gone.")
         ] = None,
     ) -> None:
-        """Run one role (or several in one process) until Ctrl-C."""
+        """Run one role (or several in one process) until Ctrl-C. A store or brokers that are away are waited for."""
         import threading
         from contextlib import nullcontext
 
+        import structlog
+
         from tocsin.logs import set_up
-        from tocsin.roles import run_roles, runs_here
+        from tocsin.roles import run_roles, runs_here, until_it_is_there
         from tocsin.wiring import open_runtime
 
-        with open_runtime(config, data, store, stream) as runtime:
+        patience = until_it_is_there(structlog.get_logger().warning, parent)
+        with open_runtime(config, data, store, stream, patience=patience) as runtime:
             settings = runtime.settings
             set_up(settings.log_level)
             embedded = "sqlite" in (settings.store.url, settings.stream.url)

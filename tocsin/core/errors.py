@@ -36,6 +36,10 @@ class StoreUnavailable(TocsinError):
     """The store cannot be reached or written just now (locked, away, disk full, read-only): nothing was half done."""
 
 
+class StoreRefused(StoreUnavailable):
+    """The store's server is there and does not take us as we come: password, role, rights, database. A person must mend it."""
+
+
 class OutcomeUnknown(StoreUnavailable):
     """The store was lost while it answered a COMMIT: all of the transaction was kept or nothing. Read before deciding."""
 

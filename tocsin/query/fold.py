@@ -26,6 +26,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 MOST_FOR_ONE = 18
 """The longest spelling of a single character in Unicode (U+FDFA)."""
@@ -77,7 +78,19 @@ _TO_BYTES = codecs.charmap_build("".join(map(chr, range(128))) + _EUROPEAN.ljust
 def fold(text: str) -> str:
     """The spelling in which `text` is compared. Any string is taken, also with lone surrogates or control
     characters."""
-    return text.lower() if text.isascii() else fold_wide(text)
+    if text.isascii():
+        return text.lower()
+    return _fold_again(text) if len(text) <= _LONGEST_REMEMBERED else fold_wide(text)
+
+
+_LONGEST_REMEMBERED = 1_000
+
+
+@lru_cache(maxsize=4096)
+def _fold_again(text: str) -> str:
+    """`fold_wide`, remembered for a while: the matcher, the understanding and the search fold the same text one after the
+    other, a batch apart. 8 MB at the very most."""
+    return fold_wide(text)
 
 
 def fold_wide(text: str) -> str:

@@ -22,13 +22,18 @@ def open_store(url: str, data: Path, *, durable: bool = True, password: str | No
     if url == "sqlite":
         from tocsin.store.sqlite import SqliteStore
 
-        store = SqliteStore(data / "store.db", durable=durable)
-        store.migrate()
-        return store
+        return _migrated(SqliteStore(data / "store.db", durable=durable))
     if url.startswith("postgresql://"):
         from tocsin.store.postgres import PostgresStore
 
-        made = PostgresStore(url, password=password, durable=durable)
-        made.migrate()
-        return made
+        return _migrated(PostgresStore(url, password=password, durable=durable))
     raise WrongInput(f"unknown store {url.split('://')[0]!r}; known: {KNOWN}")
+
+
+def _migrated(store: Store) -> Store:
+    try:
+        store.migrate()
+    except BaseException:  # whoever tries again must not gather open connections
+        store.close()
+        raise
+    return store

@@ -9,7 +9,7 @@ from typing import Final
 import psycopg
 from sqlalchemy import exc
 
-from tocsin.core.errors import OutcomeUnknown, StoreUnavailable
+from tocsin.core.errors import OutcomeUnknown, StoreRefused, StoreUnavailable
 
 ADVICE: Final = {
     "08": "the connection was lost",
@@ -37,9 +37,13 @@ ADVICE: Final = {
 BY_WORDS: Final = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
+    "no pg_hba.conf entry": "28000",
     "too many clients": "53300",
     '" does not exist': "3D000",
 }
+
+REFUSED: Final = ("28", "3D000", "42501")
+"""Of these, by SQLSTATE or its beginning, what only a person can mend."""
 
 COMMIT_REFUSED: Final = ("23", "40", "44", "53")
 """SQLSTATEs with which COMMIT says that nothing was kept. Whatever else ends it may have come after it had taken effect."""
@@ -70,7 +74,7 @@ def translated(where: str) -> Iterator[None]:
 
 
 def unavailable(where: str, error: psycopg.Error, *, lost: bool = False) -> StoreUnavailable | None:
-    """The error as `StoreUnavailable`; None where it is a mistake of ours."""
+    """The error as `StoreUnavailable`, `StoreRefused` where waiting helps nothing; None where it is a mistake of ours."""
     state = error.sqlstate or ""
     if not state:  # a connection that never was has no SQLSTATE: the server's words must do
         state = next((known for words, known in BY_WORDS.items() if words in str(error)), "")
@@ -79,7 +83,8 @@ def unavailable(where: str, error: psycopg.Error, *, lost: bool = False) -> Stor
     if advice is None and not (gone and not state):
         return None
     words = f"{_words(error)}; {advice}" if advice else _words(error)
-    return StoreUnavailable(f"the store {where} cannot be used just now: {words}")
+    kind = StoreRefused if state.startswith(REFUSED) else StoreUnavailable
+    return kind(f"the store {where} cannot be used just now: {words}")
 
 
 def after_commit(where: str, error: psycopg.Error) -> StoreUnavailable | None:
