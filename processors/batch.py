@@ -23,6 +23,7 @@ from processors.understand import Understander, Understood
 from processors.understand.language import mention_language
 from tocsin.core.clock import minute_of, minute_start
 from tocsin.core.mention import Mention, decode_mention, decode_mentions
+from tocsin.core.signal import NEGATIVITY, VOLUME
 from tocsin.core.sketch import sketch, union
 from tocsin.deadletters import record_dead_letter
 from tocsin.store import Store
@@ -472,12 +473,12 @@ def _authors_left(conn: Connection, key: tuple[str, int, int]) -> bytes:
 
 def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Contribution, int]]) -> int:
     """What changes a window that its judge has already closed: counted beside it, never worked into its reading."""
-    monitors = sorted({one.monitor_id for one, _ in signed})
+    judged = {
+        (monitor, kind) for monitor in {one.monitor_id for one, _ in signed} for kind in (VOLUME, NEGATIVITY)
+    }
     closed: dict[str, datetime] = {}
-    d = s.detector_state
-    for chunk in _chunks(monitors):
-        for row in conn.execute(select(d.c.monitor_id, d.c.next_window).where(d.c.monitor_id.in_(chunk))):
-            closed[row.monitor_id] = max(row.next_window, closed.get(row.monitor_id, row.next_window))
+    for (monitor, _), (end,) in store.fetch(conn, s.detector_state, judged, ["next_window"]).items():
+        closed[monitor] = max(end, closed.get(monitor, end))
     rows: dict[tuple[str, datetime, int], dict[str, Any]] = {}
     late = 0
     for one, sign in signed:

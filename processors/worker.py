@@ -94,7 +94,7 @@ class StreamProcessor:
         took = timedelta(seconds=time.perf_counter() - began)
         size = sum(len(record.value) for record in records)
         self._pace.note_poll(size, took)
-        self._brought_little = 0 < size < LEAST_BYTES
+        self._brought_little = 0 < size < LEAST_BYTES // 4
         return done
 
     def run(self, stop: threading.Event) -> None:
