@@ -8,9 +8,10 @@ from __future__ import annotations
 import heapq
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from tocsin.core.errors import BadMention
@@ -30,16 +31,24 @@ def heard_at(mention: Mention) -> datetime:
 
 
 def in_order_heard(
-    paths: Sequence[Path], *, source: str | None, zone: ZoneInfo | None, on_bad: OnBad
+    paths: Sequence[Path],
+    *,
+    source: str | None,
+    zone: ZoneInfo | None,
+    on_bad: OnBad,
+    run_mentions: int = RUN_MENTIONS,
 ) -> Iterator[Mention]:
-    """The mentions of these files, merged by the time they were heard. What is no mention goes to `on_bad` and is left out."""
-    with tempfile.TemporaryDirectory(prefix="tocsin-sort-") as folder:
-        runs: list[Path | list[tuple[_Place, Mention]]] = []
+    """The mentions of these files, merged by the time they were heard. What is no mention goes to `on_bad` and is left out.
+
+    The runs lie in the temporary folder in files without a name, so that nothing is left of them however this process ends.
+    """
+    with ExitStack() as spilled:
+        runs: list[IO[bytes] | list[tuple[_Place, Mention]]] = []
         run: list[tuple[_Place, Mention]] = []
         for place, mention in _placed(paths, source, zone, on_bad):
             run.append((place, mention))
-            if len(run) >= RUN_MENTIONS:
-                runs.append(_spill(run, Path(folder) / str(len(runs))))
+            if len(run) >= run_mentions:
+                runs.append(_spill(run, spilled.enter_context(tempfile.TemporaryFile())))
                 run = []
         run.sort(key=_place)
         runs.append(run)
@@ -59,27 +68,26 @@ def _placed(
             yield (heard_at(mention), number, line), mention
 
 
-def _spill(run: list[tuple[_Place, Mention]], path: Path) -> Path:
+def _spill(run: list[tuple[_Place, Mention]], file: IO[bytes]) -> IO[bytes]:
     run.sort(key=_place)
-    with path.open("wb") as file:
-        for start in range(0, len(run), 1000):
-            part = run[start : start + 1000]
-            for ((_, number, line), _mention), encoded in zip(
-                part, encode_mentions([mention for _, mention in part]).splitlines(), strict=True
-            ):
-                file.write(b"%d %d %s\n" % (number, line, encoded))
-    return path
+    for start in range(0, len(run), 1000):
+        part = run[start : start + 1000]
+        for ((_, number, line), _mention), encoded in zip(
+            part, encode_mentions([mention for _, mention in part]).splitlines(), strict=True
+        ):
+            file.write(b"%d %d %s\n" % (number, line, encoded))
+    file.seek(0)
+    return file
 
 
-def _read(run: Path | list[tuple[_Place, Mention]]) -> Iterator[tuple[_Place, Mention]]:
+def _read(run: IO[bytes] | list[tuple[_Place, Mention]]) -> Iterator[tuple[_Place, Mention]]:
     if isinstance(run, list):
         yield from run
         return
-    with run.open("rb") as file:
-        for row in file:
-            number, line, encoded = row.split(b" ", 2)
-            mention = decode_mention(encoded)
-            yield (heard_at(mention), int(number), int(line)), mention
+    for row in run:
+        number, line, encoded = row.split(b" ", 2)
+        mention = decode_mention(encoded)
+        yield (heard_at(mention), int(number), int(line)), mention
 
 
 def _place(one: tuple[_Place, Any]) -> _Place:
