@@ -261,7 +261,10 @@ def masked(key: str, value: Any) -> Any:
         extra = type(Settings.model_fields[section].default).model_fields[name].json_schema_extra
         if value and isinstance(extra, dict) and extra.get("secret"):
             return "(set)"
-    return re.sub(r"^(\w+://[^:/@]*):.*@", r"\1:(set)@", value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    value = re.sub(r"^(\w+://[^:/@]*):.*@", r"\1:(set)@", value)
+    return re.sub(r"([?&]\w*pass\w*=)[^&]*", r"\1(set)", value)
 
 
 def reveal(reference: str) -> str:

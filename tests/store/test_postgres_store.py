@@ -65,6 +65,27 @@ def test_its_password_is_shown_nowhere(postgres: Postgres, tmp_path: Path) -> No
     assert said[0].endswith(f":(set)@127.0.0.1:{postgres.port}/{make_url(url).database}")
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("tocsin@{at}/{db}?sslmode=prefer&sslpassword=made-up&connect_timeout=3", "tocsin@{at}/{db}"),
+        ("tocsin@/{db}?host={host}&port={port}", "tocsin@/{db}?host={host}&port={port}"),
+        ("/{db}?user=tocsin&host={at}&host={at}", "tocsin@/{db}?host={at},{at}"),
+        ("tocsin@/{db}?host={room}&port={port}", "tocsin@/{db}?host={room}&port={port}"),
+    ],
+)
+def test_its_url_is_shown_as_people_write_it(postgres: Postgres, given: str, shown: str) -> None:
+    url = make_url(postgres.database())
+    at = f"127.0.0.1:{postgres.port}"
+    words = {"at": at, "host": "127.0.0.1", "port": postgres.port, "db": url.database, "room": postgres.room}
+    store = PostgresStore(f"postgresql://{given.format(**words)}", password=url.password)
+    assert store.url == f"postgresql://{shown.format(**words)}"
+    store.close()
+    assert "made-up" not in str(masked("store.url", given))
+    with pytest.raises(WrongInput, match="tocsin backup"):
+        store.backup("monday.db")
+
+
 def test_the_password_may_stand_apart(postgres: Postgres, tmp_path: Path) -> None:
     url = make_url(postgres.database())
     bare = f"postgresql://tocsin@127.0.0.1:{postgres.port}/{url.database}"

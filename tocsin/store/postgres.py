@@ -58,7 +58,7 @@ BEGIN_WRITE_ALONE: Final = f"{BEGIN_WRITE}, pg_advisory_xact_lock({ALONE})"
 
 
 class PostgresStore:
-    """See `tocsin.store.port.Store`. `url` is for people: it has no password.
+    """See `tocsin.store.port.Store`. `url` is for people: it has neither a password nor options.
 
     `durable` waits for the disk at each commit; without it a crash of the server may lose the last commits, never half of one.
     """
@@ -75,10 +75,7 @@ class PostgresStore:
     ) -> None:
         """Raises `WrongInput` for a URL that cannot be meant, `StoreUnavailable` where the server cannot be used."""
         given = _given(url, password)
-        plainly = {name: value for name, value in given.query.items() if name not in _REACH}
-        self.url = URL.create(
-            "postgresql", given.username, None, given.host, given.port, given.database, plainly
-        ).render_as_string()
+        self.url = _plainly(given)
         self._where = _where(given)
         self._engine = create_engine(
             given,
@@ -206,7 +203,7 @@ class PostgresStore:
 
     def backup(self, path: str) -> None:
         raise WrongInput(
-            f"{path}: a PostgreSQL store is backed up with its own tools, such as pg_dump --format=custom: docs/operations.md"
+            f"{path}: PostgreSQL writes no such copy of itself; tocsin backup reads it row by row: docs/operations.md"
         )
 
     def close(self) -> None:
@@ -278,8 +275,23 @@ def _given(url: str, password: str | None) -> URL:
 
 
 def _where(url: URL) -> str:
-    host = url.host or url.query.get("host") or "its local socket"
-    return f"{url.database} at {host}{f':{url.port}' if url.port else ''}"
+    host = url.host or _option(url, "host") or "its local socket"
+    port = url.port or _option(url, "port")
+    return f"{url.database} at {host}{f':{port}' if port else ''}"
+
+
+def _plainly(url: URL) -> str:
+    """As people write it: who, where and which database; of what stands behind the ? only the place, if it stands there."""
+    user = url.username or _option(url, "user") or None
+    bare = URL.create("postgresql", user, None, url.host, url.port, url.database).render_as_string()
+    place = [f"{name}={found}" for name in ("host", "port") if (found := _option(url, name))]
+    return f"{bare}?{'&'.join(place)}" if place else bare
+
+
+def _option(url: URL, name: str) -> str:
+    """One option of libpq's; of several hosts their list."""
+    found = url.query.get(name, "")
+    return found if isinstance(found, str) else ",".join(found)
 
 
 def _prepare(engine: Engine, session: dict[str, str], silences: Silences) -> None:
