@@ -88,7 +88,10 @@ class Negativity:
     def judge(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
         base = _share(state.protected)
-        looks = [self._look(state, place, window, past, base) for place in range(len(self._spans))]
+        looks = [
+            self._look(state, place, scored, negative, base)
+            for place, (scored, negative) in enumerate(self._sums(past, window))
+        ]
         threshold = sensitivity.threshold
         recent = max(look.score for look in looks[: self._recent_spans])
         learning = self._learning(state, window)
@@ -126,6 +129,20 @@ class Negativity:
             },
         )
 
+    def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        """False only where `judge` would not be over, told from the counts alone: the lower end of the
+        interval is never above the share itself."""
+        if self._learning(state, window):
+            return False
+        past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
+        above = _share(state.protected) + MARGIN
+        return any(
+            scored >= AT_LEAST_SCORED
+            and negative >= sensitivity.at_least_mentions
+            and negative > above * scored
+            for scored, negative in self._sums(past, window)
+        )
+
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
         if not window.complete or (state.next is not None and window.start < state.next):
             return state
@@ -161,18 +178,17 @@ class Negativity:
     def accept(self, state: NegativityState) -> NegativityState:
         return msgspec.structs.replace(state, protected=state.adaptive, recent=())
 
-    def _look(
-        self,
-        state: NegativityState,
-        place: int,
-        window: WindowCounts,
-        past: tuple[tuple[int, int], ...],
-        base: float,
-    ) -> _Look:
+    def _sums(self, past: tuple[tuple[int, int], ...], window: WindowCounts) -> list[tuple[int, int]]:
+        """Scored and negative mentions over each span that ends with the window."""
+        negatives, scored = zip(*past, strict=True) if past else ((), ())
+        sums = []
+        for n in self._spans:
+            back = slice(-(n - 1), None) if n > 1 else slice(0, 0)
+            sums.append((window.scored + sum(scored[back]), window.negative + sum(negatives[back])))
+        return sums
+
+    def _look(self, state: NegativityState, place: int, scored: int, negative: int, base: float) -> _Look:
         n, spread = self._spans[place], state.spread[place]
-        span = past[-(n - 1) :] if n > 1 else ()
-        scored = window.scored + sum(p[1] for p in span)
-        negative = window.negative + sum(p[0] for p in span)
         spread *= 1.0 + max(0, scored - 1) * CORRELATION
         variance = spread + scored / (PRIOR_SCORED + state.protected[1])
         away = _arc((negative + 0.375) / (scored + 0.75)) - _arc(base) if scored else 0.0

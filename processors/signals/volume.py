@@ -93,6 +93,11 @@ class Volume:
         self._length = length
         self._hours = length.total_seconds() / 3600.0
         self._spans = spans_in_windows(length)
+        # Of each span: its windows, where those before the newest lie in the recent ones, its part of a dawn.
+        self._backs = tuple(
+            (n, slice(-(n - 1), None) if n > 1 else slice(0, 0), SUDDEN if n * length < HOUR else 1.0)
+            for n in self._spans
+        )
         self._rules = tuple(tail_rule(n * length) for n in self._spans)
         self._spreads = tuple(spread_rule(n * length) for n in self._spans)
         self._recent_spans = up_to_an_hour(self._spans, length)
@@ -138,6 +143,21 @@ class Volume:
                 "spans": [round(look.z, 4) for look in looks],
                 "reason": reason or "over",
             },
+        )
+
+    def may_be_over(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        """False only where `judge` would not be over, told from the counts alone: most open windows need no
+        more."""
+        if self._learning(state, window):
+            return False
+        past = self._past(state, window.start)
+        if window.count + sum(past.seen) < sensitivity.at_least_mentions:
+            return False
+        due = expect(state.baseline, window.start, window.length, self._zone)
+        least, ratio = sensitivity.at_least_mentions, sensitivity.at_least_ratio
+        return any(
+            observed >= least and observed >= ratio * expected
+            for observed, expected in (self._sums(past, back, window, due) for back in self._backs)
         )
 
     def learn(self, state: VolumeState, window: WindowCounts, reading: Reading) -> VolumeState:
@@ -190,17 +210,27 @@ class Volume:
 
     def _looks(self, state: VolumeState, window: WindowCounts, now: Expected) -> list[_Look]:
         past, looks = self._past(state, window.start), []
-        for n, spread, tail, rule in zip(self._spans, state.spread, state.tails, self._rules, strict=True):
-            back = slice(-(n - 1), None) if n > 1 else slice(0, 0)
-            observed = window.count + sum(past.seen[back])
-            sudden = SUDDEN if n * self._length < HOUR else 1.0
-            expected = now.protected + sum(past.due[back]) + sudden * (now.dawn + sum(past.dawn[back]))
+        for (n, back, sudden), spread, tail, rule in zip(
+            self._backs, state.spread, state.tails, self._rules, strict=True
+        ):
+            observed, expected = self._sums(past, (n, back, sudden), window, now)
             unknown = now.protected * now.doubt + sum(past.doubt[back])
             sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
             z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
             raw = rule.rarity(tail, z, LOOKS)
             looks.append(_Look(n, observed, expected, sigma, z, raw, UNION.rarity(state.union, raw)))
         return looks
+
+    @staticmethod
+    def _sums(
+        past: Recent, span: tuple[int, slice, float], window: WindowCounts, now: Expected
+    ) -> tuple[int, float]:
+        """Mentions seen and mentions due over one span that ends with the window."""
+        _, back, sudden = span
+        return (
+            window.count + sum(past.seen[back]),
+            now.protected + sum(past.due[back]) + sudden * (now.dawn + sum(past.dawn[back])),
+        )
 
     def _most(self, state: VolumeState) -> Callable[[float, float], float]:
         """What the protected baseline is taught of an hour at most: all up to the upper end of what was to be
