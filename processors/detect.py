@@ -9,11 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    any_,
+    bindparam,
+    cast,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from processors.claim import evidence, facts
 from processors.episode import ASIDE_KEPT, Episode, SignalState, after_close, count_over, set_aside
@@ -28,11 +41,13 @@ from tocsin.definitions import Monitor
 from tocsin.store import Store
 from tocsin.store import schema as s
 from tocsin.store.defined import Defined
+from tocsin.store.types import Text
 
 WINDOW = timedelta(minutes=5)
 WINDOW_MINUTES = 5
 KINDS = (VOLUME, NEGATIVITY)
-FEW_MONITORS = 100
+FEW_MONITORS = 300
+MOST_REMEMBERED = 2000  # monitors whose states a process keeps decoded: some tens of MB at most
 
 Counts = tuple[int, int, int, int]  # mentions, negative, scored, with a trigger
 Tallies = Mapping[str, Mapping[int, Counts]]  # monitor id -> minute -> counts
@@ -61,6 +76,8 @@ class _Monitor:
     aside: list[tuple[datetime, int]] = field(default_factory=list)
     changed: bool = False
     stored: bool = False  # whether there are rows of `detector_state` that stand for it
+    stored_aside: list[tuple[datetime, int]] = field(default_factory=list)  # as in these rows
+    next_tick: datetime | None = None  # as in these rows
 
     @property
     def id(self) -> str:
@@ -78,25 +95,61 @@ class Coverage:
         return not any(a < end and start < b for a, b in self.deaf)
 
 
+class Memory:
+    """States that this process committed, decoded. A state belongs to the `next_tick` that was written with it: whoever judges a
+    monitor claims it first, and each claim moves its next tick on, so where that is still the same, so is the state.
+    """
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._known: dict[str, _Monitor] = {}
+
+    def forget(self) -> None:
+        self._known = {}
+
+    def keep(self, detection: Detection) -> None:
+        """Remember what a turn left, once it is committed."""
+        for one in detection.monitors:
+            if one.stored and (len(self._known) < self._most or one.id in self._known):
+                one.aside = one.stored_aside
+                self._known[one.id] = one
+
+    def take(self, defined: Defined[Monitor], next_tick: datetime) -> _Monitor | None:
+        """The monitor as it was left, if nobody has judged it since. It is given away: what happens to a turn is not known
+        before it is committed."""
+        known = self._known.pop(defined.id, None)
+        if known is None or known.defined is not defined or known.next_tick != next_tick:
+            return None
+        return known
+
+
 class Detection:
     """Judges these monitors. `load`, any number of `tick`s, then `flush`, all in one transaction (or several, in that order)."""
 
     def __init__(self, monitors: Iterable[Defined[Monitor]], monitors_version: int = 0) -> None:
-        self._monitors = [_fresh(one) for one in monitors if one.value.enabled]
+        self.monitors = [_fresh(one) for one in monitors if one.value.enabled]
         self._version = monitors_version
         self._readings: list[dict[str, Any]] = []
         self._signals: list[dict[str, Any]] = []
 
+    def recall(self, memory: Memory, next_ticks: Mapping[str, datetime]) -> None:
+        """Take up what is remembered of monitors that are claimed with these next ticks; `load` takes up the others."""
+        for place, one in enumerate(self.monitors):
+            if one.id in next_ticks:
+                self.monitors[place] = memory.take(one.defined, next_ticks[one.id]) or one
+
     def load(self, conn: Connection) -> None:
         """Take up the stored states. A monitor whose series or detector has changed begins anew, learning."""
         d = s.detector_state
-        ids = [one.id for one in self._monitors]
+        ids = [one.id for one in self.monitors if not one.stored]
         rows = {
             (row.monitor_id, row.kind): row
             for start in range(0, len(ids), 500)
-            for row in conn.execute(select(d).where(d.c.monitor_id.in_(ids[start : start + 500])))
+            for row in conn.execute(
+                select(d).where(among(conn, d.c.monitor_id, ids[start : start + 500]))
+            ).all()
         }
-        for one in self._monitors:
+        for one in self.monitors:
             volume, negativity = rows.get((one.id, VOLUME)), rows.get((one.id, NEGATIVITY))
             if volume is None or negativity is None:
                 continue
@@ -110,26 +163,18 @@ class Detection:
             one.volume_state = msgspec.convert(kept.detector, VolumeState)
             one.negativity_state = msgspec.convert(share.detector, NegativityState)
             one.episodes = {VOLUME: kept.episode, NEGATIVITY: share.episode}
-            one.aside = kept.aside
+            one.aside = one.stored_aside = kept.aside
+            one.next_tick = volume.next_tick
             one.stored = True
 
     def tallies_from(self, conn: Connection) -> datetime | None:
         """Set monitors that were never judged to their first mention; the earliest time any of them needs tallies from."""
-        unborn = [one for one in self._monitors if one.next_window is None]
-        t = s.tallies
-        first: dict[str, int] = {}
-        for start in range(0, len(unborn), 500):
-            ids = [one.id for one in unborn[start : start + 500]]
-            found = conn.execute(
-                select(t.c.monitor_id, func.min(t.c.minute))
-                .where(t.c.monitor_id.in_(ids), t.c.count > 0)
-                .group_by(t.c.monitor_id)
-            )
-            first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
+        unborn = [one for one in self.monitors if one.next_window is None]
+        first = first_minutes(conn, [one.id for one in unborn])
         for one in unborn:
             if one.id in first:
                 one.next_window = minute_start(first[one.id] - first[one.id] % WINDOW_MINUTES)
-        return min((one.next_window for one in self._monitors if one.next_window is not None), default=None)
+        return min((one.next_window for one in self.monitors if one.next_window is not None), default=None)
 
     def tick(
         self,
@@ -145,7 +190,7 @@ class Detection:
         Needs tallies from the monitors' next windows to `open_until`.
         """
         before = len(self._signals)
-        for one in self._monitors:
+        for one in self.monitors:
             if one.next_window is None:
                 continue
             counts = tallies.get(one.id, {})
@@ -158,30 +203,34 @@ class Detection:
     def has_closing(self, closed_until: datetime) -> bool:
         """Whether any of these monitors has a window that ends by then and was not judged."""
         return any(
-            one.next_window is not None and one.next_window + WINDOW <= closed_until for one in self._monitors
+            one.next_window is not None and one.next_window + WINDOW <= closed_until for one in self.monitors
         )
 
     def wakes(self, minute: int, tallies: Tallies) -> bool:
         """Whether that minute brought any of these monitors a mention: else an open window cannot newly fire."""
-        return any(minute in tallies.get(one.id, {}) for one in self._monitors)
+        return any(minute in tallies.get(one.id, {}) for one in self.monitors)
 
     def flush(self, conn: Connection, store: Store, next_tick: datetime, *, everyone: bool = False) -> int:
         """Write what was judged; `everyone`: the next tick of monitors on which nothing happened, too. Returns the signals."""
-        born = [one for one in self._monitors if one.next_window is not None]
+        born = [one for one in self.monitors if one.next_window is not None]
         fresh = [one for one in born if one.changed or not one.stored]
         store.put(conn, s.detector_state, [row for one in fresh for row in _state_rows(one, next_tick)])
         if everyone:
             rest = [one.id for one in born if one.stored and not one.changed]
+            d = s.detector_state
             for start in range(0, len(rest), 500):
-                d = s.detector_state
                 conn.execute(
-                    update(d).where(d.c.monitor_id.in_(rest[start : start + 500])).values(next_tick=next_tick)
+                    update(d)
+                    .where(among(conn, d.c.monitor_id, rest[start : start + 500]))
+                    .values(next_tick=next_tick)
                 )
         store.insert_new(conn, s.readings, self._readings)
         store.insert_new(conn, s.signals, self._signals)
         written = len(self._signals)
         for one in fresh:
-            one.changed, one.stored = False, True
+            one.changed, one.stored, one.stored_aside = False, True, one.aside
+        for one in born if everyone else fresh:
+            one.next_tick = next_tick
         self._readings, self._signals = [], []
         return written
 
@@ -232,6 +281,8 @@ class Detection:
             few = window.count < one.sensitivity.at_least_mentions // 4
             if not window.complete or (few and not speaks):
                 continue
+            if not speaks and not self._may_be_over(one, window):
+                continue
             volume, share, window, copies = self._judged(conn, one, window, end)
             for reading in (volume, share):
                 episode = one.episodes[reading.kind]
@@ -243,6 +294,12 @@ class Detection:
                     self._signal(
                         conn, one, "over", reading, (volume, share), window, end, now, coverage, copies
                     )
+
+    def _may_be_over(self, one: _Monitor, window: WindowCounts) -> bool:
+        """Whether it is worth judging a window of which only what is over counts."""
+        return one.volume.may_be_over(
+            one.volume_state, window, one.sensitivity
+        ) or one.negativity.may_be_over(one.negativity_state, window, one.sensitivity)
 
     def _trigger_speaks(
         self, conn: Connection, one: _Monitor, counts: Mapping[int, Counts], start: datetime, end: datetime
@@ -326,6 +383,32 @@ class Detection:
             one.episodes[reading.kind] = Episode()
 
 
+def among(conn: Connection, column: Column[str], ids: Sequence[str]) -> ColumnElement[bool]:
+    """That the column is one of these: one statement for any number of them, where the engine has lists."""
+    if conn.dialect.name == "postgresql":
+        return column == any_(bindparam(None, list(ids), ARRAY(Text())))
+    return column.in_(ids)
+
+
+def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
+    """The minute of the first mention of each of these monitors that has any."""
+    t = s.tallies
+    first: dict[str, int] = {}
+    for start in range(0, len(monitors), 500):
+        found = conn.execute(
+            select(t.c.monitor_id, func.min(t.c.minute))
+            .where(among(conn, t.c.monitor_id, monitors[start : start + 500]), t.c.count > 0)
+            .group_by(t.c.monitor_id)
+        ).all()
+        first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
+    return first
+
+
+def total(value: ColumnElement[int]) -> ColumnElement[int]:
+    """The sum of whole numbers, as one: PostgreSQL would make a decimal number of it."""
+    return cast(func.sum(value), BigInteger)
+
+
 def load_tallies(
     conn: Connection, monitors: Sequence[str], start: datetime, end: datetime
 ) -> dict[str, dict[int, Counts]]:
@@ -336,26 +419,32 @@ def load_tallies(
         select(
             t.c.monitor_id,
             t.c.minute,
-            func.sum(t.c.count),
-            func.sum(t.c.negative),
-            func.sum(t.c.negative + t.c.neutral + t.c.positive),
-            func.sum(t.c.triggered),
+            total(t.c.count),
+            total(t.c.negative),
+            total(t.c.negative + t.c.neutral + t.c.positive),
+            total(t.c.triggered),
         )
         .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
         .group_by(t.c.monitor_id, t.c.minute)
     )
     if len(monitors) <= FEW_MONITORS:  # by key; for many, one pass over the minutes costs less
-        query = query.where(t.c.monitor_id.in_(monitors))
+        query = query.where(among(conn, t.c.monitor_id, monitors))
     wanted = set(monitors)
-    for monitor, minute, count, negative, scored, triggered in conn.execute(query):
+    for monitor, minute, count, negative, scored, triggered in conn.execute(query).all():
         if monitor in wanted and count:
-            tallies.setdefault(monitor, {})[minute] = (int(count), int(negative), int(scored), int(triggered))
+            tallies.setdefault(monitor, {})[minute] = (count, negative, scored, triggered)
     return tallies
+
+
+@lru_cache(maxsize=1024)
+def _detectors(zone: tzinfo) -> tuple[Volume, Negativity]:
+    """They remember nothing of a monitor, so those of one zone share them."""
+    return Volume(zone, WINDOW), Negativity(zone, WINDOW)
 
 
 def _fresh(defined: Defined[Monitor]) -> _Monitor:
     monitor = defined.value
-    volume, negativity = Volume(monitor.zone, WINDOW), Negativity(monitor.zone, WINDOW)
+    volume, negativity = _detectors(monitor.zone)
     return _Monitor(
         defined=defined,
         volume=volume,
@@ -417,7 +506,8 @@ def _state_rows(one: _Monitor, next_tick: datetime) -> list[dict[str, Any]]:
         (VOLUME, one.volume.version, one.volume_state),
         (NEGATIVITY, one.negativity.version, one.negativity_state),
     ):
-        kept = KindState(msgspec.to_builtins(state), one.episodes[kind], one.aside if kind == VOLUME else [])
+        aside = one.aside if kind == VOLUME else []
+        kept = {"detector": state, "episode": one.episodes[kind], "aside": aside}  # a `KindState`
         rows.append(
             {
                 "monitor_id": one.id,

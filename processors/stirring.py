@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from processors.detect import WINDOW, WINDOW_MINUTES, load_tallies
+from processors.detect import WINDOW, WINDOW_MINUTES, load_tallies, total
 from tocsin.core.clock import MINUTE, minute_of
 from tocsin.core.signal import VOLUME
 from tocsin.store import schema as s
@@ -41,14 +41,17 @@ class Stirring:
             self._window, self._minutes, self._said = window, {}, {}
         t = s.tallies
         rows = conn.execute(
-            select(t.c.monitor_id, t.c.minute, func.sum(t.c.count), func.sum(t.c.triggered))
+            select(t.c.monitor_id, t.c.minute, total(t.c.count), total(t.c.triggered))
             .where(t.c.minute >= max(window, minute - NEWEST_MINUTES + 1), t.c.minute <= minute)
             .group_by(t.c.monitor_id, t.c.minute)
-        )
+        ).all()
         touched = set()
         for monitor, at, count, triggered in rows:
-            self._minutes.setdefault(monitor, {})[at] = (int(count), int(triggered))
-            touched.add(monitor)
+            minutes = self._minutes.setdefault(monitor, {})
+            counts = (count, triggered)
+            if minutes.get(at) != counts:  # what has not changed since has stirred it, or does not
+                minutes[at] = counts
+                touched.add(monitor)
         stirred = {monitor for monitor in touched if self._stirs(monitor)}
         return frozenset(stirred)
 
@@ -73,7 +76,7 @@ class Stillness:
         d = s.detector_state
         open_from: dict[str, datetime] = {
             row.monitor_id: row.next_window
-            for row in conn.execute(select(d.c.monitor_id, d.c.next_window).where(d.c.kind == VOLUME))
+            for row in conn.execute(select(d.c.monitor_id, d.c.next_window).where(d.c.kind == VOLUME)).all()
         }
         if not open_from:
             return frozenset()

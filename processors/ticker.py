@@ -10,9 +10,9 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import Column, Connection, MetaData, Table, or_, select
 
-from processors.detect import Coverage, Detection, load_tallies
+from processors.detect import Coverage, Detection, Memory, among, load_tallies
 from processors.retention import drop_expired
 from processors.stirring import Stillness, Stirring
 from processors.watch import Watched, watched
@@ -33,6 +33,14 @@ log = structlog.get_logger()
 
 HOUSEKEEP_EVERY = timedelta(minutes=10)
 MONITORS_A_TURN = 64  # judged in one transaction, so that it ends within its 50 ms
+MONITORS_A_LONG_TURN = 200  # where nobody waits for that
+
+# What a claim needs to know. The states themselves are large, and mostly remembered.
+CLAIMED = Table(
+    s.detector_state.name,
+    MetaData(),
+    *(Column(name, s.detector_state.c[name].type) for name in ("monitor_id", "kind", "next_tick")),
+)
 
 
 class DetectionTicker:
@@ -47,7 +55,7 @@ class DetectionTicker:
         self._settings = settings
         self._clock = clock
         self._watched: Watched | None = None
-        self._stirring, self._stillness = Stirring(), Stillness()
+        self._stirring, self._stillness, self._memory = Stirring(), Stillness(), Memory()
         self._born: set[str] = set()  # monitors that are known to have their rows of `detector_state`
         self._barrier: int | None = None
         self._everyone_at: datetime | None = None
@@ -82,7 +90,9 @@ class DetectionTicker:
         self._take_barrier(now - grace, now)
         everyone = self._everyone_at is None or now - self._everyone_at >= tick
         with self._store.read() as conn:
-            self._watched = watched(conn, self._watched)
+            before, self._watched = self._watched, watched(conn, self._watched)
+            if self._watched is not before:
+                self._memory.forget()
             stirred = self._stirring.look(conn, now)
             if not everyone and not stirred:
                 return 0
@@ -94,8 +104,9 @@ class DetectionTicker:
             one for one in self._watched.monitors if one.id in stirred or (everyone and one.id not in still)
         ]
         signals = 0
-        for start in range(0, len(turn), MONITORS_A_TURN):
-            some = turn[start : start + MONITORS_A_TURN]
+        at_once = MONITORS_A_TURN if self._store.one_writer else MONITORS_A_LONG_TURN
+        for start in range(0, len(turn), at_once):
+            some = turn[start : start + at_once]
             signals += self._judge(some, stirred, now, mark.closed_until, mark.coverage)
         if everyone:  # now, not before: what was raised in between is looked at again
             self._everyone_at = now
@@ -124,41 +135,43 @@ class DetectionTicker:
         tick = timedelta(seconds=self._settings.detection.tick_s)
         look = timedelta(seconds=self._settings.detection.look_s)
         ids = [one.id for one in monitors]
-        d = s.detector_state
+        d = CLAIMED
         # There is nothing to claim of a monitor that was never judged: two tickers would judge its birth side by side.
         alone = not self._born.issuperset(ids)
         with self._store.write(alone=alone) as conn:
-            held = {
-                row.monitor_id for row in conn.execute(select(d.c.monitor_id).where(d.c.monitor_id.in_(ids)))
-            }
-            self._born |= held
             claimed = self._store.claim(
                 conn,
                 d,
                 # Of the two rows of a monitor one is claimed: two tickers must not hold one each.
-                d.c.monitor_id.in_(ids)
+                among(conn, d.c.monitor_id, ids)
                 & (d.c.kind == VOLUME)
                 & or_(
                     d.c.next_tick <= now,
                     # Stirred, and not just judged by another ticker: its next tick is set from when it was.
-                    d.c.monitor_id.in_([id for id in ids if id in stirred])
+                    among(conn, d.c.monitor_id, [id for id in ids if id in stirred])
                     & (d.c.next_tick <= now + tick - look),
                 ),
                 [d.c.monitor_id],
                 len(ids),
             )
-            due = {row.monitor_id for row in claimed}
+            due = {row.monitor_id: row.next_tick for row in claimed}
+            others = [id for id in ids if id not in due]
+            held = set(due) | (_held(conn, others) if others else set())
+            self._born |= held
             turn = [one for one in monitors if one.id in due or one.id not in held]
             if not turn:
                 return 0
             judging = Detection(turn, self._watched.version)
+            judging.recall(self._memory, due)
             judging.load(conn)
             start = judging.tallies_from(conn)
             if start is None:
                 return 0
             tallies = load_tallies(conn, [one.id for one in turn], start, now + MINUTE)
             judging.tick(conn, tallies, now, closed_until, now, coverage)
-            return judging.flush(conn, self._store, now + tick, everyone=True)
+            signals = judging.flush(conn, self._store, now + tick, everyone=True)
+        self._memory.keep(judging)
+        return signals
 
     def _housekeep(self, now: datetime) -> None:
         """Drop what is past its retention, a little at a time, until nothing of that is left for now."""
@@ -168,3 +181,9 @@ class DetectionTicker:
             done = drop_expired(conn, now, self._settings)
         if not done:
             self._housekept_at = now
+
+
+def _held(conn: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these monitors that were judged before."""
+    d = s.detector_state
+    return set(conn.execute(select(d.c.monitor_id).where(among(conn, d.c.monitor_id, ids))).scalars())

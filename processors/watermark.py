@@ -4,12 +4,11 @@ stream at that moment is stored. What holds that back for too long is closed inc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from processors.detect import Coverage
 from tocsin.core.clock import MINUTE, minute_of, minute_start
@@ -60,13 +59,13 @@ def watermark(
     newest = conn.execute(
         select(b.c.minute, b.c.ends, b.c.taken_at).where(*here).order_by(b.c.minute.desc()).limit(LOOKED_AT)
     ).all()
-    minutes = conn.execute(select(b.c.minute).where(*here).order_by(b.c.minute)).scalars().all()
+    first = conn.execute(select(func.min(b.c.minute)).where(*here)).scalar_one()
     passed = (row.minute for row in newest if all(at.get(int(p), 0) >= end for p, end in row.ends.items()))
-    closed = minute_start(next(passed, minutes[0] - 1 if minutes else 0))
+    closed = minute_start(next(passed, 0 if first is None else first - 1))
     waited = now - grace - longest_wait
-    deaf = _deaf(conn, minutes, now)
+    deaf = _deaf(conn, cluster, topic, now)
     missing = _missing(conn)
-    if minutes and closed < waited:  # the stream holds it back: go on without, and say so
+    if first is not None and closed < waited:  # the stream holds it back: go on without, and say so
         deaf.append((closed, waited))
         missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
         closed = waited
@@ -83,11 +82,17 @@ def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
     return sum(max(0, end - at.get(int(p), 0)) for p, end in ends.items())
 
 
-def _deaf(conn: Connection, minutes: Sequence[int], now: datetime) -> list[tuple[datetime, datetime]]:
+def _deaf(conn: Connection, cluster: str, topic: str, now: datetime) -> list[tuple[datetime, datetime]]:
     """Spans in which Tocsin was not running, or every source that is asked for mentions failed."""
-    spans = [
-        (minute_start(a), minute_start(b)) for a, b in pairwise(minutes) if (b - a) * MINUTE > DEAF_AFTER
-    ]
+    b = s.barriers
+    before = func.lag(b.c.minute).over(order_by=b.c.minute).label("before")
+    pairs = select(before, b.c.minute).where(b.c.cluster == cluster, b.c.topic == topic).subquery()
+    gaps = conn.execute(
+        select(pairs.c.before, pairs.c.minute)
+        .where(pairs.c.minute - pairs.c.before > DEAF_AFTER // MINUTE)
+        .order_by(pairs.c.minute)
+    ).all()
+    spans = [(minute_start(before), minute_start(minute)) for before, minute in gaps]
     asked = [one for one in listed(conn, SourceDef) if one.value.enabled and one.value.kind != "push"]
     if asked:
         st = s.source_state
