@@ -14,19 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    Connection,
-    any_,
-    bindparam,
-    cast,
-    func,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, select, update
 
 from processors.claim import evidence, facts
 from processors.episode import ASIDE_KEPT, Episode, SignalState, after_close, count_over, set_aside
@@ -34,6 +22,7 @@ from processors.evidence import Copies, copies_in, is_thin, look, triggers_speak
 from processors.signals.negativity import Negativity, NegativityState
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from processors.signals.volume import Volume, VolumeState, projected_tenfold
+from processors.tallied import among, first_minutes, total
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import NEGATIVITY, VOLUME, encode, fingerprint
@@ -41,7 +30,6 @@ from tocsin.definitions import Monitor
 from tocsin.store import Store
 from tocsin.store import schema as s
 from tocsin.store.defined import Defined
-from tocsin.store.types import Text
 
 WINDOW = timedelta(minutes=5)
 WINDOW_MINUTES = 5
@@ -104,9 +92,6 @@ class Memory:
         self._most = most
         self._known: dict[str, _Monitor] = {}
 
-    def forget(self) -> None:
-        self._known = {}
-
     def keep(self, detection: Detection) -> None:
         """Remember what a turn left, once it is committed."""
         for one in detection.monitors:
@@ -114,7 +99,7 @@ class Memory:
                 one.aside = one.stored_aside
                 self._known[one.id] = one
 
-    def take(self, defined: Defined[Monitor], next_tick: datetime) -> _Monitor | None:
+    def take(self, defined: Defined[Monitor], next_tick: datetime | None) -> _Monitor | None:
         """The monitor as it was left, if nobody has judged it since. It is given away: what happens to a turn is not known
         before it is committed."""
         known = self._known.pop(defined.id, None)
@@ -122,21 +107,30 @@ class Memory:
             return None
         return known
 
+    def forget(self) -> None:
+        self._known = {}
+
 
 class Detection:
-    """Judges these monitors. `load`, any number of `tick`s, then `flush`, all in one transaction (or several, in that order)."""
+    """Judges these monitors. `load`, any number of `tick`s, then `flush`, all in one transaction (or several, in that order).
 
-    def __init__(self, monitors: Iterable[Defined[Monitor]], monitors_version: int = 0) -> None:
-        self.monitors = [_fresh(one) for one in monitors if one.value.enabled]
+    `claimed` are the next ticks of the monitors that this transaction holds: what `memory` has of those need not be loaded.
+    """
+
+    def __init__(
+        self,
+        monitors: Iterable[Defined[Monitor]],
+        monitors_version: int = 0,
+        memory: Memory | None = None,
+        claimed: Mapping[str, datetime] | None = None,
+    ) -> None:
+        memory, claimed = memory or Memory(), claimed or {}
+        self.monitors = [
+            memory.take(one, claimed.get(one.id)) or _fresh(one) for one in monitors if one.value.enabled
+        ]
         self._version = monitors_version
         self._readings: list[dict[str, Any]] = []
         self._signals: list[dict[str, Any]] = []
-
-    def recall(self, memory: Memory, next_ticks: Mapping[str, datetime]) -> None:
-        """Take up what is remembered of monitors that are claimed with these next ticks; `load` takes up the others."""
-        for place, one in enumerate(self.monitors):
-            if one.id in next_ticks:
-                self.monitors[place] = memory.take(one.defined, next_ticks[one.id]) or one
 
     def load(self, conn: Connection) -> None:
         """Take up the stored states. A monitor whose series or detector has changed begins anew, learning."""
@@ -305,8 +299,11 @@ class Detection:
         self, conn: Connection, one: _Monitor, counts: Mapping[int, Counts], start: datetime, end: datetime
     ) -> bool:
         """Whether a trigger is said in [start, end) by enough people to need no spike: it is armed while the baseline learns."""
-        minutes = range(minute_of(start), minute_of(start) - (start - end) // MINUTE)
-        return any(counts[m][3] for m in minutes if m in counts) and triggers_speak(conn, one.id, end)
+        first = minute_of(start)
+        for minute in range(first, first - (start - end) // MINUTE):
+            if minute in counts and counts[minute][3]:
+                return triggers_speak(conn, one.id, end)
+        return False
 
     def _judged(
         self, conn: Connection, one: _Monitor, window: WindowCounts, until: datetime
@@ -383,32 +380,6 @@ class Detection:
             one.episodes[reading.kind] = Episode()
 
 
-def among(conn: Connection, column: Column[str], ids: Sequence[str]) -> ColumnElement[bool]:
-    """That the column is one of these: one statement for any number of them, where the engine has lists."""
-    if conn.dialect.name == "postgresql":
-        return column == any_(bindparam(None, list(ids), ARRAY(Text())))
-    return column.in_(ids)
-
-
-def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
-    """The minute of the first mention of each of these monitors that has any."""
-    t = s.tallies
-    first: dict[str, int] = {}
-    for start in range(0, len(monitors), 500):
-        found = conn.execute(
-            select(t.c.monitor_id, func.min(t.c.minute))
-            .where(among(conn, t.c.monitor_id, monitors[start : start + 500]), t.c.count > 0)
-            .group_by(t.c.monitor_id)
-        ).all()
-        first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
-    return first
-
-
-def total(value: ColumnElement[int]) -> ColumnElement[int]:
-    """The sum of whole numbers, as one: PostgreSQL would make a decimal number of it."""
-    return cast(func.sum(value), BigInteger)
-
-
 def load_tallies(
     conn: Connection, monitors: Sequence[str], start: datetime, end: datetime
 ) -> dict[str, dict[int, Counts]]:
@@ -457,17 +428,13 @@ def _fresh(defined: Defined[Monitor]) -> _Monitor:
 
 def _window(counts: Mapping[int, Counts], start: datetime, end: datetime, coverage: Coverage) -> WindowCounts:
     first = minute_of(start)
+    count = negative = scored = 0
     # Rounded up: the minute that is still filling counts with what it has, or a crisis waits for its end.
-    upto = first - (start - end) // MINUTE
-    minutes = [counts[m] for m in range(first, upto) if m in counts]
-    return WindowCounts(
-        start=start,
-        length=WINDOW,
-        count=sum(c[0] for c in minutes),
-        negative=sum(c[1] for c in minutes),
-        scored=sum(c[2] for c in minutes),
-        complete=coverage.complete(start, start + WINDOW),
-    )
+    for minute in range(first, first - (start - end) // MINUTE):
+        if minute in counts:
+            here = counts[minute]
+            count, negative, scored = count + here[0], negative + here[1], scored + here[2]
+    return WindowCounts(start, WINDOW, count, negative, scored, coverage.complete(start, start + WINDOW))
 
 
 def _reading_row(

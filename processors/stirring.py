@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from processors.detect import WINDOW, WINDOW_MINUTES, load_tallies, total
+from processors.detect import WINDOW, WINDOW_MINUTES, load_tallies
+from processors.tallied import total
 from tocsin.core.clock import MINUTE, minute_of
 from tocsin.core.signal import VOLUME
 from tocsin.store import schema as s

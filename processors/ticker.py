@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Column, Connection, MetaData, Table, or_, select
 
-from processors.detect import Coverage, Detection, Memory, among, load_tallies
+from processors.detect import Coverage, Detection, Memory, load_tallies
 from processors.retention import drop_expired
 from processors.stirring import Stillness, Stirring
+from processors.tallied import among
 from processors.watch import Watched, watched
 from processors.watermark import take_barrier, watermark
 from tocsin.core.clock import MINUTE, Clock, minute_of
@@ -161,8 +162,7 @@ class DetectionTicker:
             turn = [one for one in monitors if one.id in due or one.id not in held]
             if not turn:
                 return 0
-            judging = Detection(turn, self._watched.version)
-            judging.recall(self._memory, due)
+            judging = Detection(turn, self._watched.version, self._memory, due)
             judging.load(conn)
             start = judging.tallies_from(conn)
             if start is None:

@@ -1,0 +1,37 @@
+"""Statements over tallies that many monitors are asked about at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import BigInteger, Column, ColumnElement, Connection, any_, bindparam, cast, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from tocsin.store import schema as s
+from tocsin.store.types import Text
+
+
+def among(conn: Connection, column: Column[str], ids: Sequence[str]) -> ColumnElement[bool]:
+    """That the column is one of these: one statement for any number of them, where the engine has lists."""
+    if conn.dialect.name == "postgresql":
+        return column == any_(bindparam(None, list(ids), ARRAY(Text())))
+    return column.in_(ids)
+
+
+def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
+    """The minute of the first mention of each of these monitors that has any."""
+    t = s.tallies
+    first: dict[str, int] = {}
+    for start in range(0, len(monitors), 500):
+        found = conn.execute(
+            select(t.c.monitor_id, func.min(t.c.minute))
+            .where(among(conn, t.c.monitor_id, monitors[start : start + 500]), t.c.count > 0)
+            .group_by(t.c.monitor_id)
+        ).all()
+        first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
+    return first
+
+
+def total(value: ColumnElement[int]) -> ColumnElement[int]:
+    """The sum of whole numbers, as one: PostgreSQL would make a decimal number of it."""
+    return cast(func.sum(value), BigInteger)
