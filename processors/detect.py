@@ -66,10 +66,17 @@ class _Monitor:
     stored: bool = False  # whether there are rows of `detector_state` that stand for it
     stored_aside: list[tuple[datetime, int]] = field(default_factory=list)  # as in these rows
     next_tick: datetime | None = None  # as in these rows
+    _series: str | None = None
 
     @property
     def id(self) -> str:
         return self.defined.id
+
+    @property
+    def series(self) -> str:
+        if self._series is None:
+            self._series = self.defined.value.series
+        return self._series
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ class Detection:
             if volume is None or negativity is None:
                 continue
             one.next_window = volume.next_window
-            if volume.series != one.defined.value.series or volume.version != one.volume.version:
+            if volume.series != one.series or volume.version != one.volume.version:
                 continue
             kept, share = (
                 msgspec.convert(volume.state, KindState),
@@ -448,7 +455,7 @@ def _reading_row(
         "kind": reading.kind,
         "window_start": reading.start,
         "length_s": int(reading.length.total_seconds()),
-        "series": one.defined.value.series,
+        "series": one.series,
         "tick": now,
         "count": window.count,
         "negative": window.negative,
@@ -479,7 +486,7 @@ def _state_rows(one: _Monitor, next_tick: datetime) -> list[dict[str, Any]]:
             {
                 "monitor_id": one.id,
                 "kind": kind,
-                "series": one.defined.value.series,
+                "series": one.series,
                 "version": version,
                 "next_window": one.next_window,
                 "next_tick": next_tick,

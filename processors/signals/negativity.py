@@ -88,8 +88,9 @@ class Negativity:
     def judge(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
         base = _share(state.protected)
+        overall, arc = UNION.scale(state.union), _arc(base)
         looks = [
-            self._look(state, place, scored, negative, base)
+            self._look(state, place, scored, negative, arc, overall)
             for place, (scored, negative) in enumerate(self._sums(past, window))
         ]
         threshold = sensitivity.threshold
@@ -187,15 +188,24 @@ class Negativity:
             sums.append((window.scored + sum(scored[back]), window.negative + sum(negatives[back])))
         return sums
 
-    def _look(self, state: NegativityState, place: int, scored: int, negative: int, base: float) -> _Look:
+    def _look(
+        self,
+        state: NegativityState,
+        place: int,
+        scored: int,
+        negative: int,
+        arc: float,
+        overall: tuple[float, float],
+    ) -> _Look:
+        """One span; `arc` is the baseline share's, `overall` the scale of the union's tail."""
         n, spread = self._spans[place], state.spread[place]
         spread *= 1.0 + max(0, scored - 1) * CORRELATION
         variance = spread + scored / (PRIOR_SCORED + state.protected[1])
-        away = _arc((negative + 0.375) / (scored + 0.75)) - _arc(base) if scored else 0.0
+        away = _arc((negative + 0.375) / (scored + 0.75)) - arc if scored else 0.0
         z = math.sqrt(scored / variance) * away
         lower, upper = wilson(negative / spread, scored / spread)
         raw = self._rules[place].rarity(state.tails[place], z, LOOKS)
-        return _Look(n, scored, negative, z, raw, UNION.rarity(state.union, raw), lower, upper)
+        return _Look(n, scored, negative, z, raw, UNION.score(raw, overall), lower, upper)
 
     def _taught(self, looks: list[_Look], window: WindowCounts, base: float) -> float:
         """The negatives of this window that the protected baseline is taught: all, unless the last hour's

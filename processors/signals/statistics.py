@@ -14,6 +14,7 @@ from datetime import timedelta
 import msgspec
 
 NORMAL_95 = 1.959964
+_LOG_10 = math.log(10.0)
 
 
 def steady(count: float, kappa: float) -> float:
@@ -82,10 +83,21 @@ class TailRule:
     def rarity(self, tail: Tail, z: float, looks: float = 1.0) -> float:
         """The score of `z`: 3 where clusters as high, over `looks` ways of looking, come once a week, and
         1 more for each factor of ten; from the level downwards it falls in a straight line to 0 at z = 0."""
+        return self.score(z, self.scale(tail, looks))
+
+    def scale(self, tail: Tail, looks: float = 1.0) -> tuple[float, float]:
+        """What turns z into its rarity as long as the tail stays: the score at the level, and how far above
+        it z rises for each 1 more."""
         at_level = max(0.5, 3.0 - math.log10(looks * self.rate(tail)))
-        if z <= self.level:
-            return max(0.0, at_level * z / self.level)
-        return at_level + (z - self.level) / (self.mean_excess(tail) * math.log(10.0))
+        return at_level, self.mean_excess(tail) * _LOG_10
+
+    def score(self, z: float, scale: tuple[float, float]) -> float:
+        """The rarity of `z` on a tail's `scale`."""
+        at_level, per_point = scale
+        level = self.level
+        if z <= level:
+            return max(0.0, at_level * z / level)
+        return at_level + (z - level) / per_point
 
     def after(self, tail: Tail, z: float, hours: float) -> Tail:
         """The tail after one more window of so many hours whose statistic was `z`."""

@@ -210,6 +210,7 @@ class Volume:
 
     def _looks(self, state: VolumeState, window: WindowCounts, now: Expected) -> list[_Look]:
         past, looks = self._past(state, window.start), []
+        overall = UNION.scale(state.union)
         for (n, back, sudden), spread, tail, rule in zip(
             self._backs, state.spread, state.tails, self._rules, strict=True
         ):
@@ -218,7 +219,7 @@ class Volume:
             sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
             z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
             raw = rule.rarity(tail, z, LOOKS)
-            looks.append(_Look(n, observed, expected, sigma, z, raw, UNION.rarity(state.union, raw)))
+            looks.append(_Look(n, observed, expected, sigma, z, raw, UNION.score(raw, overall)))
         return looks
 
     @staticmethod
