@@ -115,3 +115,24 @@ def test_a_state_rebuilt_from_what_was_stored_equals_the_state_kept(crowds: list
             msgspec.json.encode(detector.learn(rebuilt, window, stored)), type=NegativityState
         )
     assert rebuilt == kept
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=20), st.integers(0, 3)
+)
+def test_what_is_over_is_seen_from_the_counts(
+    known: NegativityState, pairs: list[tuple[int, int]], missing: int
+) -> None:
+    detector, state = Negativity(), known
+    for window in later([(0, 0)] * missing + [(min(pair), max(pair)) for pair in pairs])[missing:]:
+        reading = detector.judge(state, window, PROMISE)
+        assert detector.may_be_over(state, window, PROMISE) or not reading.over
+        state = detector.learn(state, window, reading)
+
+
+def test_an_ordinary_share_is_told_from_the_counts(known: NegativityState) -> None:
+    detector = Negativity()
+    assert not detector.may_be_over(known, later([(3, 40)])[0], PROMISE)
+    assert detector.may_be_over(known, later([(90, 100)])[0], PROMISE)
+    assert not detector.may_be_over(detector.initial(), later([(90, 100)])[0], PROMISE)

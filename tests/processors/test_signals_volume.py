@@ -291,3 +291,19 @@ def test_a_window_that_was_learned_is_not_learned_again(known_brand: VolumeState
 
 def test_what_is_kept_is_small(known_brand: VolumeState) -> None:
     assert len(msgspec.json.encode(known_brand)) < 16_384
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_over_is_seen_from_the_counts(seed: int) -> None:
+    rng = random.Random(seed)
+    counts = [n * (10 if i > DAY and i % 200 < 6 else 1) for i, n in enumerate(background(seed, 4, 30))]
+    detector = Volume()
+    state, over, passed_over = detector.initial(), 0, 0
+    for window in windows(counts):
+        if rng.random() < 0.1:
+            continue  # a window that is missing
+        reading, may = detector.judge(state, window, PROMISE), detector.may_be_over(state, window, PROMISE)
+        assert may or not reading.over
+        over, passed_over = over + reading.over, passed_over + (not may)
+        state = detector.learn(state, window, reading)
+    assert over and passed_over > len(counts) / 10

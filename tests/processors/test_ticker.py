@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from processors.detect import Detection, Memory
 from processors.stirring import AT_LEAST, GROWTH, Stirring
 from processors.ticker import DetectionTicker
 from tocsin.core.clock import SimulatedClock, minute_of
@@ -163,3 +165,81 @@ def test_a_window_closes_though_nothing_is_said_any_more(store: SqliteStore, str
             .all()
         )
     assert closed == [datetime(2026, 3, 2, 9, 0, tzinfo=UTC), datetime(2026, 3, 2, 9, 0, tzinfo=UTC)]
+
+
+def everything(store: SqliteStore) -> list[list[tuple[object, ...]]]:
+    """What was judged, row by row."""
+    orders = {
+        s.readings: ("monitor_id", "kind", "window_start"),
+        s.detector_state: ("monitor_id", "kind"),
+        s.signals: ("id",),
+    }
+    with store.read() as conn:
+        return [
+            [tuple(row) for row in conn.execute(select(table).order_by(*(table.c[name] for name in order)))]
+            for table, order in orders.items()
+        ]
+
+
+def three_busy_hours(path: Path, tickers: int) -> list[list[tuple[object, ...]]]:
+    """The same three hours and burst, judged in turn by so many tickers; 0: by one that starts anew each time."""
+    store, stream = (
+        SqliteStore(path / "store.db", durable=False),
+        SqliteStream(path / "stream.db", durable=False),
+    )
+    store.migrate()
+    stream.ensure_topic(MENTIONS, 1)
+    loud, quiet = two_monitors(store)
+    clock, dice = SimulatedClock(NOW), random.Random(3)
+    several = [DetectionTicker(store, stream, Settings(), clock) for _ in range(tickers)]
+    for turn in range(130):
+        now = clock.advance(timedelta(seconds=90))
+        tallied(store, loud, now, dice.randrange(3) if turn < 110 else 60)
+        if turn % 2:
+            tallied(store, quiet, now, 1)
+        if turn == 90:
+            with store.write() as conn:
+                defined.save(conn, Monitor(name="quiet", query="quiet OR still"), now=now, actor="test")
+        ticker = several[turn % tickers] if several else DetectionTicker(store, stream, Settings(), clock)
+        ticker.once()
+    found = everything(store)
+    store.close()
+    stream.close()
+    return found
+
+
+def test_what_a_ticker_remembers_is_what_it_would_load(tmp_path: Path) -> None:
+    found = []
+    for tickers in (0, 1, 3):
+        (tmp_path / str(tickers)).mkdir()
+        found.append(three_busy_hours(tmp_path / str(tickers), tickers))
+    readings, _, signals = found[0]
+    assert len(readings) > 60 and signals
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+
+
+def test_a_turn_that_was_not_committed_is_not_remembered(store: SqliteStore) -> None:
+    two_monitors(store)
+    memory = Memory()
+    with store.write() as conn:
+        monitors = defined.listed(conn, Monitor)
+        born = Detection(monitors)
+        born.tallies_from(conn)
+        born.flush(conn, store, NOW)
+    memory.keep(born)
+    assert memory.take(monitors[0], NOW) is not None
+    assert memory.take(monitors[0], NOW) is None  # given away, and not kept since
+    assert memory.take(monitors[1], NOW + timedelta(seconds=15)) is None  # judged by somebody since
+
+
+def test_no_more_states_are_remembered_than_asked_for(store: SqliteStore) -> None:
+    two_monitors(store)
+    memory = Memory(most=1)
+    with store.write() as conn:
+        monitors = defined.listed(conn, Monitor)
+        born = Detection(monitors)
+        born.tallies_from(conn)
+        born.flush(conn, store, NOW)
+    memory.keep(born)
+    assert [memory.take(one, NOW) is not None for one in monitors] == [True, False]
