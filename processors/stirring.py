@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from processors.detect import WINDOW, WINDOW_MINUTES, load_tallies
 from processors.tallied import total
@@ -22,6 +22,15 @@ LOOKED_BACK = timedelta(hours=1)  # no window stays open for longer
 NEWEST_MINUTES = 2
 GROWTH = 2  # half as many again as at the last time, and
 AT_LEAST = 8  # so many mentions more: what is smaller and says no trigger can wait for the tick
+
+# Made once: the first is asked with every look.
+_t, _d = s.tallies, s.detector_state
+_NEWEST = (
+    select(_t.c.monitor_id, _t.c.minute, total(_t.c.count), total(_t.c.triggered))
+    .where(_t.c.minute >= bindparam("first"), _t.c.minute <= bindparam("last"))
+    .group_by(_t.c.monitor_id, _t.c.minute)
+)
+_OPEN_FROM = select(_d.c.monitor_id, _d.c.next_window).where(_d.c.kind == VOLUME)
 
 
 class Stirring:
@@ -40,11 +49,8 @@ class Stirring:
         window = minute - minute % WINDOW_MINUTES
         if window != self._window:
             self._window, self._minutes, self._said = window, {}, {}
-        t = s.tallies
         rows = conn.execute(
-            select(t.c.monitor_id, t.c.minute, total(t.c.count), total(t.c.triggered))
-            .where(t.c.minute >= max(window, minute - NEWEST_MINUTES + 1), t.c.minute <= minute)
-            .group_by(t.c.monitor_id, t.c.minute)
+            _NEWEST, {"first": max(window, minute - NEWEST_MINUTES + 1), "last": minute}
         ).all()
         touched = set()
         for monitor, at, count, triggered in rows:
@@ -74,10 +80,8 @@ class Stillness:
 
     def look(self, conn: Connection, now: datetime, closed_until: datetime) -> frozenset[str]:
         """The ids of monitors that have no window to close, and no other tallies since than at the last look."""
-        d = s.detector_state
         open_from: dict[str, datetime] = {
-            row.monitor_id: row.next_window
-            for row in conn.execute(select(d.c.monitor_id, d.c.next_window).where(d.c.kind == VOLUME)).all()
+            row.monitor_id: row.next_window for row in conn.execute(_OPEN_FROM).all()
         }
         if not open_from:
             return frozenset()

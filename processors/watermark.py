@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, or_, select
 
 from processors.detect import Coverage
 from tocsin.core.clock import MINUTE, minute_of, minute_start
@@ -21,7 +21,30 @@ from tocsin.store.offsets import stored
 DEAF_AFTER = timedelta(minutes=10)  # no barrier for so long: nobody was there to listen
 BACKLOG_AFTER = timedelta(seconds=10)  # what was in the stream then and is not stored yet is a backlog
 KEPT = timedelta(days=2)
-LOOKED_AT = 70  # barriers, the newest first: more than the longest wait, an hour, can hold back
+NEWEST, LOOKED_AT = 4, 70  # barriers, the newest first: more than the longest wait, an hour, can hold back
+
+# Made once: they are asked with every look in which anything is judged.
+_b, _h = s.barriers, s.health
+_HERE = (_b.c.cluster == bindparam("cluster"), _b.c.topic == bindparam("topic"))
+_BARRIERS = (
+    select(_b.c.minute, _b.c.ends, _b.c.taken_at)
+    .where(*_HERE)
+    .order_by(_b.c.minute.desc())
+    .limit(bindparam("limit", type_=BigInteger))
+)
+_pairs = (
+    select(func.lag(_b.c.minute).over(order_by=_b.c.minute).label("before"), _b.c.minute)
+    .where(*_HERE)
+    .subquery()
+)
+_GAPS = (  # the first minute, without one before it, and those that came after Tocsin was not running
+    select(_pairs.c.before, _pairs.c.minute)
+    .where(or_(_pairs.c.before.is_(None), _pairs.c.minute - _pairs.c.before > DEAF_AFTER // MINUTE))
+    .order_by(_pairs.c.minute)
+)
+_TROUBLED = select(_h.c.component, _h.c.state).where(
+    _h.c.component.like("source:%"), _h.c.state.in_(["blind", "failed", "degraded"])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +76,25 @@ def watermark(
     conn: Connection, cluster: str, topic: str, now: datetime, grace: timedelta, longest_wait: timedelta
 ) -> Watermark:
     """The newest minute whose barrier everything stored has passed; past `longest_wait` the clock alone decides."""
-    b = s.barriers
     at = stored(conn, cluster, topic)
-    here = (b.c.cluster == cluster, b.c.topic == topic)
-    newest = conn.execute(
-        select(b.c.minute, b.c.ends, b.c.taken_at).where(*here).order_by(b.c.minute.desc()).limit(LOOKED_AT)
-    ).all()
-    first = conn.execute(select(func.min(b.c.minute)).where(*here)).scalar_one()
-    passed = (row.minute for row in newest if all(at.get(int(p), 0) >= end for p, end in row.ends.items()))
-    closed = minute_start(next(passed, 0 if first is None else first - 1))
+    here = {"cluster": cluster, "topic": topic}
+    passed: int | None = None
+    for limit in (NEWEST, LOOKED_AT):  # mostly the newest few tell all
+        newest = conn.execute(_BARRIERS, {**here, "limit": limit}).all()
+        passed = next((row.minute for row in newest if not _unread(row.ends, at)), None)
+        if passed is not None and now - newest[-1].taken_at > BACKLOG_AFTER:
+            break
+    first, gaps = None, []
+    for before, minute in conn.execute(_GAPS, here).all():
+        if before is None:
+            first = minute
+        else:
+            gaps.append((minute_start(before), minute_start(minute)))
+    if passed is None:
+        passed = 0 if first is None else first - 1
+    closed = minute_start(passed)
     waited = now - grace - longest_wait
-    deaf = _deaf(conn, cluster, topic, now)
+    deaf = gaps + _unheard(conn, now)
     missing = _missing(conn)
     if first is not None and closed < waited:  # the stream holds it back: go on without, and say so
         deaf.append((closed, waited))
@@ -82,17 +113,9 @@ def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
     return sum(max(0, end - at.get(int(p), 0)) for p, end in ends.items())
 
 
-def _deaf(conn: Connection, cluster: str, topic: str, now: datetime) -> list[tuple[datetime, datetime]]:
-    """Spans in which Tocsin was not running, or every source that is asked for mentions failed."""
-    b = s.barriers
-    before = func.lag(b.c.minute).over(order_by=b.c.minute).label("before")
-    pairs = select(before, b.c.minute).where(b.c.cluster == cluster, b.c.topic == topic).subquery()
-    gaps = conn.execute(
-        select(pairs.c.before, pairs.c.minute)
-        .where(pairs.c.minute - pairs.c.before > DEAF_AFTER // MINUTE)
-        .order_by(pairs.c.minute)
-    ).all()
-    spans = [(minute_start(before), minute_start(minute)) for before, minute in gaps]
+def _unheard(conn: Connection, now: datetime) -> list[tuple[datetime, datetime]]:
+    """The span in which every source that is asked for mentions failed, if they do."""
+    spans = []
     asked = [one for one in listed(conn, SourceDef) if one.value.enabled and one.value.kind != "push"]
     if asked:
         st = s.source_state
@@ -110,10 +133,5 @@ def _deaf(conn: Connection, cluster: str, topic: str, now: datetime) -> list[tup
 
 def _missing(conn: Connection) -> list[str]:
     """Sources that fail or are blind now, in words."""
-    h = s.health
-    rows = conn.execute(
-        select(h.c.component, h.c.state).where(
-            h.c.component.like("source:%"), h.c.state.in_(["blind", "failed", "degraded"])
-        )
-    )
+    rows = conn.execute(_TROUBLED).all()
     return [f"{row.component.removeprefix('source:')} is {row.state}" for row in rows]
