@@ -131,18 +131,20 @@ class Negativity:
         )
 
     def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        """False only where `judge` would not be over, told from the counts alone: the lower end of the
-        interval is never above the share itself."""
+        """False only where `judge` would not be over: most spans of most open windows are told from their
+        counts alone, for the lower end of the interval is never above the share itself."""
         if self._learning(state, window):
             return False
         past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
-        above = _share(state.protected) + MARGIN
-        return any(
-            scored >= AT_LEAST_SCORED
-            and negative >= sensitivity.at_least_mentions
-            and negative > above * scored
-            for scored, negative in self._sums(past, window)
-        )
+        base, overall = _share(state.protected), UNION.scale(state.union)
+        for place, (scored, negative) in enumerate(self._sums(past, window)):
+            if scored < AT_LEAST_SCORED or negative < sensitivity.at_least_mentions:
+                continue
+            if negative > (base + MARGIN) * scored:
+                look = self._look(state, place, scored, negative, _arc(base), overall)
+                if look.score >= sensitivity.threshold and look.lower > base + MARGIN:
+                    return True
+        return False
 
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
         if not window.complete or (state.next is not None and window.start < state.next):

@@ -146,19 +146,28 @@ class Volume:
         )
 
     def may_be_over(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        """False only where `judge` would not be over, told from the counts alone: most open windows need no
-        more."""
+        """False only where `judge` would not be over: most spans of most open windows are told from their
+        counts alone."""
         if self._learning(state, window):
             return False
         past = self._past(state, window.start)
         if window.count + sum(past.seen) < sensitivity.at_least_mentions:
             return False
         due = expect(state.baseline, window.start, window.length, self._zone)
-        least, ratio = sensitivity.at_least_mentions, sensitivity.at_least_ratio
-        return any(
-            observed >= least and observed >= ratio * expected
-            for observed, expected in (self._sums(past, back, window, due) for back in self._backs)
+        least, ratio, threshold = (
+            sensitivity.at_least_mentions,
+            sensitivity.at_least_ratio,
+            sensitivity.threshold,
         )
+        overall: tuple[float, float] | None = None
+        for place, back in enumerate(self._backs):
+            observed, expected = self._sums(past, back, window, due)
+            if observed < least or observed < ratio * expected:
+                continue
+            overall = overall or UNION.scale(state.union)
+            if self._look(state, place, due, observed, expected, past, overall).score >= threshold:
+                return True
+        return False
 
     def learn(self, state: VolumeState, window: WindowCounts, reading: Reading) -> VolumeState:
         if not window.complete or (state.next is not None and window.start < state.next):
@@ -209,18 +218,29 @@ class Volume:
         return msgspec.structs.replace(state, baseline=accepted(state.baseline), recent=Recent())
 
     def _looks(self, state: VolumeState, window: WindowCounts, now: Expected) -> list[_Look]:
-        past, looks = self._past(state, window.start), []
-        overall = UNION.scale(state.union)
-        for (n, back, sudden), spread, tail, rule in zip(
-            self._backs, state.spread, state.tails, self._rules, strict=True
-        ):
-            observed, expected = self._sums(past, (n, back, sudden), window, now)
-            unknown = now.protected * now.doubt + sum(past.doubt[back])
-            sigma = math.sqrt(spread + unknown / (1.0 + KAPPA * expected))
-            z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
-            raw = rule.rarity(tail, z, LOOKS)
-            looks.append(_Look(n, observed, expected, sigma, z, raw, UNION.score(raw, overall)))
-        return looks
+        past, overall = self._past(state, window.start), UNION.scale(state.union)
+        return [
+            self._look(state, place, now, *self._sums(past, back, window, now), past, overall)
+            for place, back in enumerate(self._backs)
+        ]
+
+    def _look(
+        self,
+        state: VolumeState,
+        place: int,
+        now: Expected,
+        observed: int,
+        expected: float,
+        past: Recent,
+        overall: tuple[float, float],
+    ) -> _Look:
+        """One span; `overall` is the scale of the union's tail."""
+        n, back, _ = self._backs[place]
+        unknown = now.protected * now.doubt + sum(past.doubt[back])
+        sigma = math.sqrt(state.spread[place] + unknown / (1.0 + KAPPA * expected))
+        z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
+        raw = self._rules[place].rarity(state.tails[place], z, LOOKS)
+        return _Look(n, observed, expected, sigma, z, raw, UNION.score(raw, overall))
 
     @staticmethod
     def _sums(
