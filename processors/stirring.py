@@ -8,6 +8,7 @@ What only came late, for older minutes, waits for the regular tick.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
@@ -77,12 +78,14 @@ class Stillness:
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
+        self.judged: Set[str] = frozenset()  # the monitors that ever were, as of the last look
 
     def look(self, conn: Connection, now: datetime, closed_until: datetime) -> frozenset[str]:
         """The ids of monitors that have no window to close, and no other tallies since than at the last look."""
         open_from: dict[str, datetime] = {
             row.monitor_id: row.next_window for row in conn.execute(_OPEN_FROM).all()
         }
+        self.judged = open_from.keys()
         if not open_from:
             return frozenset()
         start = max(min(open_from.values()), now - LOOKED_BACK)

@@ -15,7 +15,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, or_, select
 from processors.detect import Coverage, Detection, Memory, load_tallies
 from processors.retention import drop_expired
 from processors.stirring import Stillness, Stirring
-from processors.tallied import among
+from processors.tallied import among, first_minutes
 from processors.watch import Watched, watched
 from processors.watermark import take_barrier, watermark
 from tocsin.core.clock import MINUTE, Clock, minute_of
@@ -100,7 +100,11 @@ class DetectionTicker:
             mark = watermark(
                 conn, self._stream.cluster, MENTIONS, now, grace, timedelta(seconds=detection.longest_wait_s)
             )
-            still = self._stillness.look(conn, now, mark.closed_until) if everyone else frozenset()
+            still: Set[str] = frozenset()
+            if everyone:
+                still = self._stillness.look(conn, now, mark.closed_until)
+                unborn = [one.id for one in self._watched.monitors if one.id not in self._stillness.judged]
+                still |= set(unborn).difference(first_minutes(conn, unborn))  # nothing was heard of these yet
         turn = [
             one for one in self._watched.monitors if one.id in stirred or (everyone and one.id not in still)
         ]

@@ -151,6 +151,24 @@ def test_a_tick_judges_what_has_changed_by_little_and_passes_over_what_has_not(
     assert judged_at(store) == {"loud": NOW + timedelta(seconds=48), "quiet": NOW + timedelta(seconds=16)}
 
 
+def test_a_monitor_of_which_nothing_was_heard_is_judged_from_its_first_mention(
+    store: SqliteStore, stream: SqliteStream
+) -> None:
+    two_monitors(store)
+    with store.write() as conn:
+        late = defined.save(conn, Monitor(name="late", query="late"), now=NOW, actor="test").id
+    clock = SimulatedClock(NOW)
+    ticker = DetectionTicker(store, stream, Settings(), clock)
+    ticker.once()
+    clock.advance(timedelta(seconds=16))
+    ticker.once()
+    assert set(judged_at(store)) == {"loud", "quiet"}
+    tallied(store, late, NOW, 1)
+    clock.advance(timedelta(seconds=16))
+    ticker.once()
+    assert judged_at(store)["late"] == NOW + timedelta(seconds=32)
+
+
 def test_a_window_closes_though_nothing_is_said_any_more(store: SqliteStore, stream: SqliteStream) -> None:
     two_monitors(store)
     clock = SimulatedClock(NOW)
