@@ -97,6 +97,11 @@ class Detector(Protocol[S]):
         """The verdict on `window`. Pure: the state stays as it is."""
         ...
 
+    def may_be_over(self, state: S, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        """False only where `judge` would not be over; much cheaper than that. Asked of open windows, of
+        which nothing else is kept."""
+        ...
+
     def learn(self, state: S, window: WindowCounts, reading: Reading) -> S:
         """The state after this closed window. Depends on its arguments alone."""
         ...
