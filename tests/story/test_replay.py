@@ -66,13 +66,16 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    recorded: tuple[Path, Path, list[Mention]], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[bytes, dict[str, bytes]]:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the undisturbed replay; nobody changes it."""
+    return tmp_path_factory.mktemp("undisturbed")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recorded: tuple[Path, Path, list[Mention]], kept: Path) -> tuple[bytes, dict[str, bytes]]:
     monitors, path, _ = recorded
-    data = tmp_path_factory.mktemp("undisturbed")
-    done = tocsin("replay", "--monitors", str(monitors), "--data", str(data), str(path))
-    return done.stdout, exports(data)
+    done = tocsin("replay", "--monitors", str(monitors), "--data", str(kept), str(path))
+    return done.stdout, exports(kept)
 
 
 def test_the_crisis_is_found_and_its_people_would_have_been_paged(
@@ -202,11 +205,9 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_closed_pipe_is_no_error(recorded: tuple[Path, Path, list[Mention]], tmp_path: Path) -> None:
-    monitors, path, _ = recorded
-    data = tmp_path / "d"
-    tocsin("replay", "--monitors", str(monitors), "--data", str(data), str(path))
-    script = f"{sys.executable} -m tocsin export mentions --data {data} | head -1; exit ${{PIPESTATUS[0]}}"
+@pytest.mark.usefixtures("undisturbed")
+def test_a_closed_pipe_is_no_error(kept: Path) -> None:
+    script = f"{sys.executable} -m tocsin export mentions --data {kept} | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60)
     assert done.returncode == 0
     assert done.stderr == b""
