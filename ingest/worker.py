@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from ingest.claims import Claims
 from ingest.report import report
 from ingest.source import Fetched, FetchFailed, Source
 from ingest.watched import Watched, stands, watch
+from tocsin.core.beside import beside
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.mention import Handed, MentionLine, encode_mentions
@@ -160,17 +161,8 @@ class IngestWorker:
             self._report(now)
 
     def _start(self, watched: Watched, cursor: Mapping[str, Any] | None, now: datetime) -> None:
-        future: Future[Fetched] = Future()
-        watched.fetching, watched.fetching_from = future, cursor
-
-        def work() -> None:
-            try:
-                future.set_result(self._fetch(watched, cursor, now))
-            except BaseException as error:  # noqa: BLE001  # it is raised again where the result is asked for
-                future.set_exception(error)
-
-        # A daemon: a fetch that waits on a slow server must not hold up the end of the process.
-        threading.Thread(target=work, name=f"ingest-{watched.name}"[:60], daemon=True).start()
+        watched.fetching_from = cursor
+        watched.fetching = beside(f"ingest-{watched.name}"[:60], lambda: self._fetch(watched, cursor, now))
 
     def _read_ahead(self, watched: Watched, fetched: Fetched, now: datetime) -> None:
         """A file that has more is read on while the stream confirms what was read, unless another source waits for its turn."""

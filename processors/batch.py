@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
@@ -32,6 +32,8 @@ from tocsin.store.words import words_of
 from tocsin.stream.port import Record
 
 Key = tuple[str, str]
+Said: TypeAlias = Mapping[tuple[Key, tuple[datetime, str]], Understood]
+"""What a version says, by its key and rank."""
 _MOST_SALTS = 4096
 _COUNTED = tuple(TallyDelta().counts)
 _CHUNK = 800  # values in one IN list: well under every engine's limit
@@ -130,22 +132,27 @@ def _read(batch: Batch, records: Sequence[Record], matcher: Matcher, in_sample: 
 
 
 class Writer:
-    """Stores batches of one topic. What is slow (scoring) happens before the transaction, in `understand`."""
+    """Stores batches of one topic. What is slow (scoring) happens before the transaction, in `score` or `understand`."""
 
     def __init__(self, store: Store, understander: Understander, sample_rate: float) -> None:
         self._store = store
         self._understander = understander
         self._sample_rate = sample_rate
 
-    def understand(self, batch: Batch) -> Prepared:
-        """Score what is new in this batch. Only the partitions' owner may call it: it reads what is there already."""
+    def score(self, versions: Iterable[Version]) -> Said:
+        """What those versions say that match anything. Reads nothing from the store."""
+        matched = [v for v in versions if v.monitors]
+        understood = self._understander.understand([v.mention for v in matched])
+        return {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)}
+
+    def understand(self, batch: Batch, said: Said | None = None) -> Prepared:
+        """Score what is new in this batch, unless `score` has `said` it. Only the partitions' owner may call it: it reads what is
+        there already."""
         keys = {version.key for version in batch.versions}
         with self._store.read() as conn:
             known = _known(self._store, conn, keys)
         fresh = [v for v in _distinct(batch.versions) if _is_news(v, known.get(v.key))]
-        matched = [v for v in fresh if v.monitors]
-        understood = self._understander.understand([v.mention for v in matched])
-        plan = _Plan(fresh, known, {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)})
+        plan = _Plan(fresh, known, self.score(fresh) if said is None else said)
         return Prepared(
             batch=batch,
             known=known,
@@ -223,7 +230,7 @@ class _Plan:
         self,
         fresh: Iterable[Version],
         known_by_key: Mapping[Key, _Known],
-        understood: Mapping[tuple[Key, tuple[datetime, str]], Understood],
+        understood: Said,
     ) -> None:
         self.new: list[Version] = []  # identities never seen before
         # To become the current version, with the created_at that stays; what it says is None where it matches nothing.

@@ -1,4 +1,5 @@
-"""Reading the stream live: one thread polls, processes and commits.
+"""Reading the stream live: one thread polls and processes. Where writers need not wait for each other another one commits, one
+batch behind: while the store writes a batch, the next is read, matched and scored.
 
 Refuse, do not sleep: when the store is away the reader keeps polling with everything paused, so that its membership lives, and
 reads the stored offsets again before it goes on.
@@ -10,9 +11,10 @@ import gc
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,6 +23,7 @@ from processors.batch import Batch, Outcome, Prepared, Writer, read_batches
 from processors.pace import LEAST_BYTES, Pace
 from processors.understand import Understander, default_scorers
 from processors.watch import Watched, watched
+from tocsin.core.beside import beside
 from tocsin.core.clock import Clock
 from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable, TocsinError
 from tocsin.deadletters import Fuse, FuseBlown, dead_letter_row, record_dead_letters
@@ -41,6 +44,16 @@ FAR_BEHIND = 1000  # records waiting from which on it is said
 TRIM_EVERY = timedelta(seconds=30)
 FUSE_RETRY = timedelta(seconds=3)  # how often a stopped reader looks whether a person lets it pass
 EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What a commit did: where the partitions stand now, and how long so many mentions took."""
+
+    outcome: Outcome
+    positions: dict[int, Position]
+    rows: int
+    held: timedelta
 
 
 class StreamProcessor:
@@ -69,6 +82,7 @@ class StreamProcessor:
         self._reporter = Reporter(store, "processors")
         self._totals = Outcome()
         self._pace = Pace(alone=store.one_writer)
+        self._flight: Future[_Stored] | None = None  # the commit that is under way
         self._fuse = Fuse()
         self._looked_at: datetime | None = None
         self._stop = threading.Event()
@@ -83,7 +97,15 @@ class StreamProcessor:
 
     def once(self, wait: timedelta = POLL) -> int:
         """One poll and what follows; the number of records that were stored. Raises when stream or store are away."""
+        done = self._turn(wait)
+        self._land()
+        return done
+
+    def _turn(self, wait: timedelta = POLL) -> int:
+        """As `once`, but the last commit may still be under way."""
         polled = self.consumer.poll(wait, self._pace.bytes)
+        if not polled.records or polled.lost or polled.gaps or polled.assigned != self._positions.keys():
+            self._land()  # before a partition changes hands
         # What was dropped lies before the records of this poll: of a partition that is read again nothing of it counts.
         counts = self._positions.keys() - {gap.partition for gap in polled.gaps}
         self._settle(polled)
@@ -104,9 +126,10 @@ class StreamProcessor:
         stopped: str | None = None
         while not stop.is_set():
             try:
-                if self.once():
+                if self._turn():
                     stopped = None
                 if self._brought_little:
+                    self._land()
                     stop.wait(GATHER_S)
                 if away:
                     log.info("processing again")
@@ -131,6 +154,7 @@ class StreamProcessor:
         self.close()
 
     def close(self) -> None:
+        self._drop()
         if self._consumer is not None:
             try:
                 self._consumer.close()
@@ -193,12 +217,11 @@ class StreamProcessor:
                 self._settings.retention.sample_rate,
                 lambda: self._pace.rows,
             ):
+                # What the batch before stored must be known before it is seen what is new in this one.
+                said = self._writer.score(batch.versions) if self._flight is not None else None
+                self._land()
                 self._heed_fuse(batch)
-                outcome, positions = self._commit(taken, self._writer.understand(batch))
-                self._positions |= positions
-                for name, count in asdict(outcome).items():
-                    setattr(self._totals, name, getattr(self._totals, name) + count)
-                self.on_batch(outcome)
+                self._commit(taken, self._writer.understand(batch, said))
                 if self._stop.is_set():
                     break  # what else the poll brought is read by whoever takes the partitions over
         finally:
@@ -247,32 +270,59 @@ class StreamProcessor:
         self._reporter.say(now, "failed", reason=reason, records_behind=self.lag())
         raise FuseBlown(reason)
 
-    def _commit(self, records: Iterable[Record], prepared: Prepared) -> tuple[Outcome, dict[int, Position]]:
+    def _commit(self, records: Sequence[Record], prepared: Prepared) -> None:
+        """Begin to store a batch; `_land` says how it went."""
         assert self._watched is not None
-        now = self._clock.now()
         ends = {record.partition: record.offset + 1 for record in records}
+        what = (
+            prepared,
+            ends,
+            {partition: self._positions[partition] for partition in ends},
+            self._watched.version,
+        )
+        if self._store.one_writer:
+            self._note(self._store_batch(*what))
+        else:
+            self._flight = beside("commit", lambda: self._store_batch(*what))
+
+    def _store_batch(
+        self, prepared: Prepared, ends: Mapping[int, int], before: Mapping[int, Position], version: int
+    ) -> _Stored:
+        """One transaction: the offsets from `before` to `ends`, which fences whoever lost a partition, then all that follows."""
+        now = self._clock.now()
         with self._store.write(alone=False) as conn:
             began = time.perf_counter()
             positions = {
-                partition: advance(
-                    conn,
-                    self._stream.cluster,
-                    MENTIONS,
-                    partition,
-                    self._positions[partition],
-                    end,
-                    self._watched.version,
-                    now,
-                )
-                for partition, end in sorted(ends.items())
+                p: advance(conn, self._stream.cluster, MENTIONS, p, before[p], end, version, now)
+                for p, end in sorted(ends.items())
             }
             outcome = self._writer.write(conn, prepared, now)
         held = timedelta(seconds=time.perf_counter() - began)
-        self._pace.note(len(prepared.batch.versions) + len(prepared.batch.sampled), held)
-        return outcome, positions
+        rows = len(prepared.batch.versions) + len(prepared.batch.sampled)
+        return _Stored(outcome, positions, rows, held)
+
+    def _land(self) -> None:
+        """Wait for the commit that is under way, if any, and go on from there. Raises what it raised."""
+        flight, self._flight = self._flight, None
+        if flight is not None:
+            self._note(flight.result())
+
+    def _note(self, stored: _Stored) -> None:
+        self._positions |= stored.positions
+        self._pace.note(stored.rows, stored.held)
+        for name, count in asdict(stored.outcome).items():
+            setattr(self._totals, name, getattr(self._totals, name) + count)
+        self.on_batch(stored.outcome)
+
+    def _drop(self) -> None:
+        """Wait for the commit that is under way, if any. Whether it was stored, the stored offsets say."""
+        flight, self._flight = self._flight, None
+        if flight is not None and (error := flight.exception()) is not None:
+            log.info("a batch was dropped", reason=str(error))
 
     def read_again(self) -> None:
         """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""
+        self._drop()
         self._positions = {}
 
     def _say_waiting(self, error: TocsinError) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from processors.batch import Outcome
 from processors.pace import FIRST_BYTES
 from processors.worker import StreamProcessor
+from tests.engines.postgres import Postgres
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import StoreUnavailable
 from tocsin.core.mention import Mention, encode_mentions
@@ -21,6 +24,7 @@ from tocsin.settings import Settings
 from tocsin.store import offsets
 from tocsin.store import schema as s
 from tocsin.store.defined import save
+from tocsin.store.postgres import PostgresStore
 from tocsin.store.sqlite import SqliteStore
 from tocsin.stream.port import MENTIONS
 from tocsin.stream.sqlite import SqliteStream
@@ -77,6 +81,65 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
     while at() < len(records):
         processor.once(timedelta(0))
         assert kept() == {f"{n}-{k}" for n in range(at()) for k in range(8)}
+    stream.close()
+    store.close()
+
+
+class OftenCut(PostgresStore):
+    """A store some of whose transactions are cut in the moment of their commit; knows which threads wrote."""
+
+    cut_at: frozenset[int] = frozenset()
+    wrote: list[str]
+
+    @contextmanager
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:
+        with super().write(alone=alone) as conn:
+            yield conn
+            self.wrote.append(threading.current_thread().name)
+            if len(self.wrote) in self.cut_at:
+                raise StoreUnavailable("the line was cut")
+
+
+def test_a_batch_is_stored_while_the_next_is_read_and_each_once_whatever_is_cut(
+    tmp_path: Path, postgres: Postgres
+) -> None:
+    store = OftenCut(postgres.database())
+    store.wrote = []
+    stream = SqliteStream(tmp_path / "s.db", durable=False)
+    store.migrate()
+    stream.ensure_topic(MENTIONS, 2)
+    with store.write() as conn:
+        save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")
+    text = "kvikkado " + "x" * 800
+
+    def record(n: int) -> tuple[int, bytes]:
+        # The last ten of the record before it in the partition come again: often in the batch before, on its way to the store.
+        ids = [*(f"{n - 2}-{k}" for k in range(90, 100) if n > 1), *(f"{n}-{k}" for k in range(100))]
+        return n % 2, encode_mentions([Mention("shop", id, text, NOON) for id in ids])
+
+    stream.append(MENTIONS, [record(n) for n in range(60)], NOON)
+    store.wrote.clear()
+    store.cut_at = frozenset({3, 4, 8})
+    stop = threading.Event()
+    processor = StreamProcessor(
+        store, stream, Settings.model_validate({"data": tmp_path}), SimulatedClock(NOON)
+    )
+    outcomes: list[Outcome] = []
+    processor.on_batch = outcomes.append
+    running = threading.Thread(target=processor.run, args=(stop,))
+    running.start()
+    deadline = time.monotonic() + 60
+    while processor.lag() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    stop.set()
+    running.join()
+    with store.read() as conn:
+        assert offsets.stored(conn, stream.cluster, MENTIONS) == {0: 30, 1: 30}
+        assert conn.execute(select(func.count()).select_from(s.mentions)).scalar_one() == 6000
+        assert conn.execute(select(func.sum(s.tallies.c.count))).scalar_one() == 6000
+    assert sum(one.stored for one in outcomes) <= 6000
+    assert store.wrote.count("commit") >= 6
+    assert len(store.wrote) > max(store.cut_at), "all of the cuts were met"
     stream.close()
     store.close()
 
