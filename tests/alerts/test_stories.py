@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from alerts import service
+from alerts.notifiers.record import RecordNotifier
+from alerts.outbox import deliver_due
 from tests.alerts.scene import ADA, Scene
 from tests.alerts.test_engine import CRISIS, ESCALATE, REVIEW
 from tocsin.core.errors import IllegalTransition
