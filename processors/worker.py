@@ -19,10 +19,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from processors.batch import Batch, Outcome, Prepared, Writer, read_batches
+from processors.batch import Batch, Outcome, read_batches
 from processors.pace import LEAST_BYTES, Pace
+from processors.plan import Prepared
 from processors.understand import Understander, default_scorers
 from processors.watch import Watched, watched
+from processors.writer import Writer
 from tocsin.core.beside import beside
 from tocsin.core.clock import Clock
 from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable, TocsinError

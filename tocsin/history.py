@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from processors.batch import Batch, Version, Writer
+from processors.batch import Batch, Version
 from processors.match import Matcher
 from processors.understand import Understander, default_scorers
 from processors.understand.language import mention_language
 from processors.watch import Watched, watched
+from processors.writer import Writer
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.deadletters import Fuse, record_dead_letter

@@ -15,7 +15,6 @@ LONGEST = 500
 LONGER = {
     "alerts/escalation.py": "everything that may be done with a case: one short function each, over one row",
     "api/routes/alerts.py": "one resource, a route for every transition, each with its words for OpenAPI",
-    "processors/batch.py": "one transaction: what it writes stands together, table by table",
     "processors/detect.py": "one tick, from loading the states to writing them",
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from processors.batch import Writer, read_batch
+from processors.batch import read_batch
 from processors.understand import Understander, default_scorers
 from processors.watch import watched
+from processors.writer import Writer
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import minute_of
 from tocsin.core.ids import partition_of

@@ -44,9 +44,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def keep(store: Store, mentions: list[Mention]) -> None:
-    from processors.batch import Writer, read_batch
+    from processors.batch import read_batch
     from processors.understand import Understander, default_scorers
     from processors.watch import watched
+    from processors.writer import Writer
 
     writer = Writer(store, Understander(default_scorers()), sample_rate=0.0)
     with store.read() as conn:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from processors.batch import Writer, read_batch
+from processors.batch import read_batch
 from processors.retention import PIECE, PSEUDONYM, drop_expired
 from processors.understand import Understander, default_scorers
 from processors.watch import watched
+from processors.writer import Writer
 from tests.stores import on_both_stores, store_at  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import Monitor
