@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 from typing import TypeAlias
 
@@ -17,7 +17,9 @@ import msgspec
 
 from processors.match import Matcher
 from processors.understand.language import mention_language
-from tocsin.core.mention import Mention, decode_mention, decode_mentions
+from tocsin.core.errors import BadMention
+from tocsin.core.mention import Mention, decode_mention, decode_mentions, encode_mentions
+from tocsin.reading import check_time
 from tocsin.stream.port import Record
 
 Key: TypeAlias = tuple[str, str]
@@ -42,12 +44,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A line of a record that is no mention."""
+    """A line of a record that is no mention, or none that can be kept."""
 
     record: Record
     position: int
     line: bytes
     message: str
+    reason: str = "not_a_mention"
 
 
 @dataclass(slots=True)
@@ -74,14 +77,28 @@ class Outcome:
     bad: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When what is stored may have been posted. Sources and pushes see to it; into a topic anybody may write, and one row of
+    the year 2099 or 1970 would make a day of its own that no retention expects."""
+
+    now: datetime
+    max_age: timedelta
+    max_ahead: timedelta
+
+
 def read_batches(
-    records: Iterable[Record], matcher: Matcher, sample_rate: float, most_rows: Callable[[], int]
+    records: Iterable[Record],
+    matcher: Matcher,
+    sample_rate: float,
+    most_rows: Callable[[], int],
+    times: Times | None = None,
 ) -> Iterator[tuple[list[Record], Batch]]:
     """The records in batches that end with the record in which `most_rows()` mentions to be stored are reached."""
     taken, batch, in_sample = list[Record](), Batch(), _Sample(sample_rate)
     for record in records:
         taken.append(record)
-        _read(batch, (record,), matcher, in_sample)
+        _read(batch, (record,), matcher, in_sample, times)
         if len(batch.versions) + len(batch.sampled) >= most_rows():
             yield taken, batch
             taken, batch = [], Batch()
@@ -96,7 +113,13 @@ def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) 
     return batch
 
 
-def _read(batch: Batch, records: Sequence[Record], matcher: Matcher, in_sample: _Sample) -> None:
+def _read(
+    batch: Batch,
+    records: Sequence[Record],
+    matcher: Matcher,
+    in_sample: _Sample,
+    times: Times | None = None,
+) -> None:
     batch.records += len(records)
     for record in records:
         mentions = _decoded(record, batch)
@@ -104,10 +127,25 @@ def _read(batch: Batch, records: Sequence[Record], matcher: Matcher, in_sample: 
         matched = matcher.hits(mentions, mention_language)
         edits = [place for place, mention in enumerate(mentions) if mention.edited_at is not None]
         for place in sorted(matched.keys() | edits):
-            batch.versions.append(Version(mentions[place], record.partition, matched.get(place, ())))
+            if times is None or _in_time(times, mentions[place], place, record, batch):
+                batch.versions.append(Version(mentions[place], record.partition, matched.get(place, ())))
         for place in in_sample.among(mentions):
-            if place not in matched and mentions[place].edited_at is None:
-                batch.sampled.append(mentions[place])
+            mention = mentions[place]
+            if place in matched or mention.edited_at is not None:
+                continue
+            if times is None or _in_time(times, mention, place, record, batch):
+                batch.sampled.append(mention)
+
+
+def _in_time(times: Times, mention: Mention, place: int, record: Record, batch: Batch) -> bool:
+    try:
+        check_time(mention, times.now, max_age=times.max_age, max_ahead=times.max_ahead)
+    except BadMention as error:
+        batch.mentions -= 1
+        line = encode_mentions([mention]).strip()
+        batch.bad.append(Bad(record, place, line, str(error), error.reason))
+        return False
+    return True
 
 
 def _decoded(record: Record, batch: Batch) -> list[Mention]:

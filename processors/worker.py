@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from processors.batch import Batch, Outcome, read_batches
+from processors.batch import Batch, Outcome, Times, read_batches
 from processors.pace import LEAST_BYTES, Pace
 from processors.plan import Prepared
 from processors.understand import Understander, default_scorers
@@ -45,6 +45,8 @@ RETRY = timedelta(seconds=1)
 FAR_BEHIND = 1000  # records waiting from which on it is said
 TRIM_EVERY = timedelta(seconds=30)
 FUSE_RETRY = timedelta(seconds=3)  # how often a stopped reader looks whether a person lets it pass
+# Beside what ingest allows: what waited in the stream has aged, and clocks of machines differ.
+OLDER_BY_NOW, CLOCKS_APART = timedelta(days=30), timedelta(hours=1)
 EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
 
 
@@ -69,7 +71,12 @@ class StreamProcessor:
         clock: Clock,
         member: str | None = None,
         group: str = GROUP,
+        *,
+        heeds_times: bool = False,
     ) -> None:
+        """`heeds_times`: what says that it was posted long ago or tomorrow becomes a dead letter, as it does where it comes in.
+        For live use; who plays back has a clock that stands elsewhere.
+        """
         self._store = store
         self._stream = stream
         self._clock = clock
@@ -77,6 +84,7 @@ class StreamProcessor:
         self._writer = Writer(store, Understander(default_scorers()), settings.retention.sample_rate)
         self._member = member or uuid.uuid4().hex
         self._group = group
+        self._heeds_times = heeds_times
         self._consumer: Consumer | None = None
         self._positions: dict[int, Position] = {}
         self._watched: Watched | None = None
@@ -218,6 +226,7 @@ class StreamProcessor:
                 self._watched.matcher,
                 self._settings.retention.sample_rate,
                 lambda: self._pace.rows,
+                self._times(),
             ):
                 # What the batch before stored must be known before it is seen what is new in this one.
                 said = self._writer.score(batch.versions) if self._flight is not None else None
@@ -229,6 +238,16 @@ class StreamProcessor:
         finally:
             gc.enable()
         return len(records)
+
+    def _times(self) -> Times | None:
+        if not self._heeds_times:
+            return None
+        ingest = self._settings.ingest
+        return Times(
+            self._clock.now(),
+            timedelta(days=ingest.max_age_days) + OLDER_BY_NOW,
+            timedelta(minutes=ingest.max_ahead_minutes) + CLOCKS_APART,
+        )
 
     def _heed_fuse(self, batch: Batch) -> None:
         """Raise `FuseBlown` before anything is stored where nearly everything is bad, unless a person lets it pass."""
@@ -256,7 +275,7 @@ class StreamProcessor:
             dead_letter_row(
                 now=now,
                 source=one.record.topic,
-                reason="not_a_mention",
+                reason=one.reason,
                 message=one.message,
                 payload=one.line,
                 topic=one.record.topic,

@@ -62,7 +62,7 @@ class Writer:
                 conn,
                 now=now,
                 source=bad.record.topic,
-                reason="not_a_mention",
+                reason=bad.reason,
                 message=bad.message,
                 payload=bad.line,
                 topic=bad.record.topic,

@@ -108,7 +108,7 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
         from processors.ticker import DetectionTicker
         from processors.worker import StreamProcessor
 
-        yield "processor", StreamProcessor(store, runtime.stream, settings, clock).run
+        yield "processor", StreamProcessor(store, runtime.stream, settings, clock, heeds_times=True).run
         yield "detection", DetectionTicker(store, runtime.stream, settings, clock).run
     elif role == "alerts":
         from alerts.relay import Relay

@@ -14,11 +14,13 @@ from sqlalchemy import func, select
 from processors.worker import EXAMPLES, StreamProcessor
 from tests.inside import inside
 from tocsin.core.clock import SimulatedClock
-from tocsin.core.mention import Mention, encode_mentions
+from tocsin.core.mention import Mention, decode_mention, encode_mentions
 from tocsin.deadletters import FuseBlown
+from tocsin.definitions import Monitor
 from tocsin.settings import Settings
 from tocsin.store import fuses, offsets
 from tocsin.store import schema as s
+from tocsin.store.defined import save
 from tocsin.store.sqlite import SqliteStore
 from tocsin.stream.port import MENTIONS
 from tocsin.stream.sqlite import SqliteStream
@@ -174,3 +176,35 @@ def test_the_running_processor_waits_for_the_word_and_goes_on_by_itself(line: Li
     thread.join(30)
     assert passed.is_set()
     assert line.at() == 2
+
+
+def test_what_a_stranger_dates_to_another_century_is_a_dead_letter_and_the_rest_is_stored(line: Line) -> None:
+    with line.store.write() as conn:
+        save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")
+    keeps_all = Settings.model_validate({"data": line.folder, "retention": {"sample_rate": 1.0}})
+    line.processor = StreamProcessor(line.store, line.stream, keeps_all, line.clock, heeds_times=True)
+    said = [
+        Mention("shop", "now", "kvikkado", NOON),
+        Mention("shop", "waited", "kvikkado", NOON - timedelta(days=100)),  # in the stream, for some days
+        Mention("shop", "1970", "kvikkado", datetime(1970, 1, 1, tzinfo=UTC)),
+        Mention("shop", "2099", "kvikkado", datetime(2099, 1, 1, tzinfo=UTC)),
+        Mention("shop", "edit", "kvikkado", NOON, edited_at=datetime(2099, 1, 1, tzinfo=UTC)),
+        Mention("shop", "else", "nothing of ours", datetime(2099, 1, 1, tzinfo=UTC)),
+    ]
+    line.append(encode_mentions(said))
+    line.turn()
+    with line.store.read() as conn:
+        kept = sorted(conn.execute(select(s.mentions.c.id)).scalars())
+        letters = conn.execute(
+            select(s.dead_letters.c.position, s.dead_letters.c.reason, s.dead_letters.c.payload)
+        ).all()
+        sampled = conn.execute(select(s.samples.c.id)).scalars().all()
+    assert kept == ["now", "waited"]
+    assert sorted((row.position, row.reason) for row in letters) == [
+        (2, "too_old"),
+        (3, "in_future"),
+        (4, "in_future"),
+        (5, "in_future"),
+    ]
+    assert {decode_mention(row.payload).id for row in letters} == {"1970", "2099", "edit", "else"}
+    assert sampled == []

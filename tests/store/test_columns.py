@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
@@ -49,6 +49,7 @@ def same(dialect: Dialect, kind: Any, values: Sequence[Any]) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_a_column_is_converted_as_its_values_one_by_one(dialect: Dialect, data: st.DataObject) -> None:
     kind, values = data.draw(st.sampled_from(KINDS))
