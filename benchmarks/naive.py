@@ -28,7 +28,7 @@ def work(
     from tocsin.synthetic import synthetic_queries
 
     brands = list(synthetic_queries(monitors))
-    vader, languages = SentimentIntensityAnalyzer(), _languages()
+    vader, languages = SentimentIntensityAnalyzer(), language_pipeline()
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder:
         db = sqlite3.connect(Path(folder) / "naive.db")
         db.execute("PRAGMA journal_mode=WAL")
@@ -49,17 +49,7 @@ def work(
                 found = [brand for brand in brands if brand in text]
                 if match_first and not found:
                     continue
-                row = (
-                    mention["source"],
-                    mention["id"],
-                    mention["created_at"],
-                    mention["author"]["id"],
-                    mention["author"].get("followers"),
-                    mention["text"],
-                    ",".join(found),
-                    str(languages.predict([mention["text"]])[0]),
-                    vader.polarity_scores(mention["text"])["compound"],
-                )
+                row = understood(mention, found, languages, vader)
                 db.execute("INSERT INTO mentions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
                 stored += 1
                 if commit_each or stored % COMMIT_EVERY == 0:
@@ -70,7 +60,22 @@ def work(
     return {"mentions": count, "stored": stored, "seconds": seconds, "cpu": cpu}
 
 
-def _languages() -> Any:
+def understood(mention: dict[str, Any], brands: Sequence[str], languages: Any, vader: Any) -> tuple[Any, ...]:
+    """The row of a mention: a call of each library a message."""
+    return (
+        mention["source"],
+        mention["id"],
+        mention["created_at"],
+        mention["author"]["id"],
+        mention["author"].get("followers"),
+        mention["text"],
+        ",".join(brands),
+        str(languages.predict([mention["text"]])[0]),
+        vader.polarity_scores(mention["text"])["compound"],
+    )
+
+
+def language_pipeline() -> Any:
     """Learnt on other made-up texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

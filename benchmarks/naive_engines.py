@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from benchmarks.naive import _languages
+from benchmarks.naive import language_pipeline, understood
 
 COMMIT_ROWS, COMMIT_S = 100, 1.0
 TABLE = (
@@ -52,7 +52,7 @@ def _consume(bootstrap: str, topic: str, store: str, monitors: int, most: int) -
     from tocsin.synthetic import synthetic_queries
 
     brands = list(synthetic_queries(monitors))
-    vader, languages = SentimentIntensityAnalyzer(), _languages()
+    vader, languages = SentimentIntensityAnalyzer(), language_pipeline()
     vader.polarity_scores("warm")
     languages.predict(["warm"])
     consumer = KafkaConsumer(
@@ -76,17 +76,7 @@ def _consume(bootstrap: str, topic: str, store: str, monitors: int, most: int) -
             if found:
                 db.execute(
                     "INSERT INTO naive VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                    (
-                        mention["source"],
-                        mention["id"],
-                        mention["created_at"],
-                        mention["author"]["id"],
-                        mention["author"].get("followers"),
-                        mention["text"],
-                        ",".join(found),
-                        str(languages.predict([mention["text"]])[0]),
-                        vader.polarity_scores(mention["text"])["compound"],
-                    ),
+                    understood(mention, found, languages, vader),
                 )
                 stored += 1
                 open_rows += 1

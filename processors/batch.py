@@ -7,11 +7,11 @@ version that comes later does not count.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -19,6 +19,7 @@ from processors.match import Matcher
 from processors.understand.language import mention_language
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention, decode_mention, decode_mentions, encode_mentions
+from tocsin.deadletters import dead_letter_row
 from tocsin.reading import check_time
 from tocsin.stream.port import Record
 
@@ -51,6 +52,20 @@ class Bad:
     line: bytes
     message: str
     reason: str = "not_a_mention"
+
+    def letter(self, now: datetime) -> Mapping[str, Any]:
+        """Its row among the dead letters."""
+        return dead_letter_row(
+            now=now,
+            source=self.record.topic,
+            reason=self.reason,
+            message=self.message,
+            payload=self.line,
+            topic=self.record.topic,
+            partition=self.record.partition,
+            offset=self.record.offset,
+            position=self.position,
+        )
 
 
 @dataclass(slots=True)

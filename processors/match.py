@@ -13,12 +13,13 @@ versions.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
 from typing import get_args
 
 from ahocorasick_rs import AhoCorasick, Implementation
 
+from tocsin.core.blocks import blocks
 from tocsin.core.mention import Mention
 from tocsin.query import Asked, Query, compile_query
 from tocsin.query.evaluate import (
@@ -36,10 +37,6 @@ from tocsin.query.tree import And, Node, Not, Or, pieces
 _ALL: tuple[Kind, ...] = get_args(Kind)
 _ADDRESSES: tuple[Kind, ...] = ("url",)
 _NOBODY: tuple[str, ...] = ()
-_BLOCK_CHARS = 1 << 14
-"""Mentions are looked through together up to this many characters: a block must stay in the processor's
-cache."""
-
 _FASTEST_TABLE = 32 << 20
 """Bytes that the automaton's table may take as a full table of states by bytes; past that, a compact one is
 used."""
@@ -203,7 +200,7 @@ class _Anchors:
         find = self._find
         if find is None:
             return
-        for first, last in _blocks(texts):
+        for first, last in blocks(texts):
             # No needle holds a line break, so none is met across two texts.
             block, pieces = fold_together(texts[first:last])
             hits = find(block, True)
@@ -232,19 +229,6 @@ class _Anchors:
                     verdict.keys.add(key)
                     verdict.sure.update(sure)
                     verdict.maybe.update(maybe)
-
-
-def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Ranges of `texts` that are looked through together, each of one text or of at most `_BLOCK_CHARS`
-    characters."""
-    first = size = 0
-    for number, text in enumerate(texts):
-        size += len(text) + 1
-        if size > _BLOCK_CHARS and number > first:
-            yield first, number
-            first, size = number, len(text) + 1
-    if first < len(texts):
-        yield first, len(texts)
 
 
 def _sufficient(root: Node) -> frozenset[Literal]:

@@ -28,7 +28,7 @@ from processors.writer import Writer
 from tocsin.core.beside import beside
 from tocsin.core.clock import Clock
 from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable, TocsinError
-from tocsin.deadletters import Fuse, FuseBlown, dead_letter_row, record_dead_letters
+from tocsin.deadletters import Fuse, FuseBlown, record_dead_letters
 from tocsin.settings import Settings
 from tocsin.store import Store, fuses
 from tocsin.store.health import EVERY, Reporter, State
@@ -271,20 +271,7 @@ class StreamProcessor:
             " version can read, and nothing from there on is stored; look at them with: tocsin dead-letters list;"
             " go on past them with: tocsin dead-letters fuse --go-on"
         )
-        letters = [
-            dead_letter_row(
-                now=now,
-                source=one.record.topic,
-                reason=one.reason,
-                message=one.message,
-                payload=one.line,
-                topic=one.record.topic,
-                partition=one.record.partition,
-                offset=one.record.offset,
-                position=one.position,
-            )
-            for one in batch.bad[:EXAMPLES]
-        ]
+        letters = [one.letter(now) for one in batch.bad[:EXAMPLES]]
         with self._store.write() as conn:
             record_dead_letters(conn, letters)
             fuses.blow(conn, cluster, MENTIONS, at, reason, now)

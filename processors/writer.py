@@ -16,7 +16,7 @@ from processors.understand import Understander
 from tocsin.core.clock import minute_of, minute_start
 from tocsin.core.signal import NEGATIVITY, VOLUME
 from tocsin.core.sketch import sketch, union
-from tocsin.deadletters import record_dead_letter
+from tocsin.deadletters import record_dead_letters
 from tocsin.store import Store
 from tocsin.store import schema as s
 
@@ -57,19 +57,7 @@ class Writer:
         _store_tallies(self._store, conn, summed(taken_back, prepared.deltas))
         late = _store_amendments(self._store, conn, taken_back + [(one, 1) for one in plan.contributions])
         self._store.insert_new(conn, s.samples, rows.samples, fresh=True)
-        for bad in prepared.batch.bad:
-            record_dead_letter(
-                conn,
-                now=now,
-                source=bad.record.topic,
-                reason=bad.reason,
-                message=bad.message,
-                payload=bad.line,
-                topic=bad.record.topic,
-                partition=bad.record.partition,
-                offset=bad.record.offset,
-                position=bad.position,
-            )
+        record_dead_letters(conn, [bad.letter(now) for bad in prepared.batch.bad])
         return Outcome(
             mentions=prepared.batch.mentions,
             matched=sum(1 for v in prepared.batch.versions if v.monitors),

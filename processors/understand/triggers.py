@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import tomllib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from tocsin.core.blocks import blocks
 from tocsin.query.fold import fold
 
 CATEGORIES = ("safety", "regulator", "violence", "data_breach", "executive")
@@ -25,8 +26,6 @@ MAX_CHARS = 10_000
 """What is read of a text."""
 GAP_CHARS = 40
 """How far apart the two parts of an `a ~ b` term may stand."""
-
-_BLOCK_CHARS = 1 << 14
 
 
 def trigger_categories(text: str) -> tuple[str, ...]:
@@ -42,7 +41,7 @@ def triggers_of_folded(folded: Sequence[str]) -> list[tuple[str, ...]]:
     find = _lexicon().parts.find_matches_as_indexes
     readable = list(map(_readable, folded))
     categories: list[tuple[str, ...]] = [()] * len(readable)
-    for first, last in _blocks(readable):
+    for first, last in blocks(readable):
         # No term holds a line break, so none is met across two texts.
         met = find("\n".join(readable[first:last]))
         if met:
@@ -72,18 +71,6 @@ def _categories(readable: str) -> tuple[str, ...]:
 def _readable(folded: str) -> str:
     """Hyphens and white space as one space, a space at either end: every term has neighbours."""
     return f" {' '.join(folded.replace('-', ' ').split())} "
-
-
-def _blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Ranges of `texts` that are looked through together, each of one text or of at most `_BLOCK_CHARS`."""
-    first = size = 0
-    for number, text in enumerate(texts):
-        size += len(text) + 1
-        if size > _BLOCK_CHARS and number > first:
-            yield first, number
-            first, size = number, len(text) + 1
-    if first < len(texts):
-        yield first, len(texts)
 
 
 def _follows(firsts: list[tuple[int, int]], seconds: list[tuple[int, int]]) -> bool:
