@@ -15,10 +15,10 @@ from tocsin.synthetic import synthetic_mentions, synthetic_queries
 
 MONITORS = 200
 RECORD = 50  # mentions
-MEASURED_S = 12.0
+MEASURED_S = 10.0
 
 
-def run_scaling(folder: Path, engines: Engines, *, seed: int, count: int = 60_000) -> Report:
+def run_scaling(folder: Path, engines: Engines, *, seed: int, count: int = 150_000) -> Report:
     """A backlog of `count` mentions, every one of which is matched, scored and stored; one processor reads it, then two."""
     report = Report(seed)
     with a_house(folder, engines, {"one": ("processors",)}) as house:
