@@ -9,6 +9,7 @@ that ends the run as a failure.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -31,6 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "engines(*names): starts real engines of its own: kafka, postgres (default: both)"
     )
+    # A shell starts what it runs in the background with Ctrl-C ignored, which the processes that tests start would inherit.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # kafka-python reads its own files in a way that newer Pythons call old: a hundred lines that nobody here can act on.
     config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning")
 

@@ -121,7 +121,8 @@ class Player:
         for mention in mentions:
             minute = minute_of(heard_at(mention))
             if self._resumed and minute < minute_of(self.clock.now()):
-                continue  # played before the interruption
+                last = minute  # played before the interruption, which may have come in the tail
+                continue
             waits = minute != minute_of(mention.created_at)
             if (
                 pending
