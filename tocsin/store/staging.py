@@ -99,8 +99,9 @@ class Staging:
         except psycopg.errors.UniqueViolation:
             _run(cursor, "ROLLBACK TO SAVEPOINT fresh")
             self._not_fresh = NOT_FRESH
+            return False
         _run(cursor, "RELEASE SAVEPOINT fresh")
-        return self._not_fresh == 0
+        return True
 
     def _values(self, rows: Rows) -> list[tuple[Any, ...]]:
         columns: list[Iterable[Any]] = []
