@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Actor:
     """`id` is a person's (or key's) id, `name` what the timeline shows, `role` one of
-    `tocsin.definitions.Role`.
+    `tocsin.definitions.models.Role`.
     """
 
     id: str

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from alerts import states
 from tocsin.core.errors import NotFound
 from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
-from tocsin.definitions import Policy
+from tocsin.definitions.models import Policy
 from tocsin.store import schema as s
 
 

@@ -18,18 +18,19 @@ import httpx
 import structlog
 from sqlalchemy import Connection, func, select
 
-from alerts import escalation_states, notices, states
+from alerts import states
 from alerts.directory import NOBODY
-from alerts.holding import waiting as waiting_notices
+from alerts.escalations import states as escalation_states
+from alerts.outbox import hold, queue
 from alerts.severity import BLIND
 from tocsin.core.clock import Clock
 from tocsin.core.errors import StoreUnavailable, TocsinError
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
+from tocsin.intake import fuse
 from tocsin.net import checked_client
 from tocsin.settings import Settings
 from tocsin.store import audit as chain
-from tocsin.store import fuses, holds
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -138,17 +139,17 @@ def pages_to_nobody(conn: Connection) -> list[Finding]:
 
 def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
     """Queued notices leave when due, attempting ones end; a held outbox is one finding, whatever waits in it."""
-    held = holds.held(conn)
+    held = hold.held(conn)
     if held is not None:
         text = (
-            f"no notice leaves since {held.since:%Y-%m-%d %H:%MZ} ({held.why}), {waiting_notices(conn)} wait:"
+            f"no notice leaves since {held.since:%Y-%m-%d %H:%MZ} ({held.why}), {hold.waiting(conn)} wait:"
             " let them go with tocsin notify release, or take them back with --discard"
         )
         return [Finding("outbox held", "outbox", text)]
     n = s.notices.c
     late = now - OVERDUE
-    waiting = (n.status == notices.QUEUED) & (n.due_at < late)
-    hanging = (n.status == notices.ATTEMPTING) & (n.attempting_at < late)
+    waiting = (n.status == queue.QUEUED) & (n.due_at < late)
+    hanging = (n.status == queue.ATTEMPTING) & (n.attempting_at < late)
     rows = conn.execute(
         select(n.id, n.person, n.channel, n.status).where(waiting | hanging).order_by(n.id).limit(50)
     )
@@ -186,7 +187,7 @@ def blown_fuses(conn: Connection) -> list[Finding]:
     """Where processors stopped before a stream that is nearly all bad."""
     return [
         Finding("fuse blown", f"{one.topic}/{one.partition}", f"since {one.at}: {one.reason}")
-        for one in fuses.standing(conn)
+        for one in fuse.standing(conn)
     ]
 
 

@@ -14,12 +14,21 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
-from tocsin.definitions import Channel, ExpectedEvent, Person, Policy, Role, Schedule, Silence, Step
+from tocsin.definitions.models import (
+    Channel,
+    ExpectedEvent,
+    Person,
+    Policy,
+    Role,
+    Schedule,
+    Silence,
+    Step,
+)
+from tocsin.definitions.repository import listed
 from tocsin.store import schema as s
-from tocsin.store.defined import listed
 
 _KEYS = tuple(f"generation:{kind}" for kind in ("person", "schedule", "policy", "silence", "expected_event"))
-"""Where `tocsin.store.defined` counts the changes of each kind."""
+"""Where `tocsin.definitions.repository` counts the changes of each kind."""
 
 OPERATOR_POLICY = "operator"
 

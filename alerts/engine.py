@@ -15,9 +15,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, update
 
-from alerts import due
+from alerts import on_clock
 from alerts.context import Context
-from alerts.judged import handle
+from alerts.on_signal import handle
 from tocsin.store import schema as s
 
 ALL = 1_000_000
@@ -52,18 +52,18 @@ def step(conn: Connection, now: datetime, *, context: Context, limit: int | None
     for row in rows:
         became[handle(conn, context, row, now)] += 1
         conn.execute(update(s.signals).where(c.id == row.id).values(handled_at=now))
-    done = due.run(conn, context, now, most)
+    done = on_clock.run(conn, context, now, most)
     full = len(rows) >= most or any(count >= most for count in done.values())
     return StepResult(dict(became), done, full)
 
 
 def anything_due(conn: Connection, now: datetime) -> bool:
     """Whether `step` would do anything at `now`. Needs no right to write."""
-    return due.anything(conn, now)
+    return on_clock.anything(conn, now)
 
 
 def next_due(conn: Connection) -> datetime | None:
     """The earliest moment at which `step` or the outbox has something to do; None: not before the next
     signal.
     """
-    return due.next_at(conn)
+    return on_clock.next_at(conn)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alerts.severity import CLOCKS
-from tocsin.definitions import Policy
+from tocsin.definitions.models import Policy
 
 ROUNDS: Final[dict[int, int]] = {1: 3, 2: 3, 3: 1, 4: 1}
 LATE: Final = timedelta(minutes=1)

@@ -7,17 +7,18 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from alerts import notices, record
+from alerts import record
 from alerts.actor import ENGINE
 from alerts.alert import Alert
 from alerts.context import Context
 from alerts.directory import NOBODY, Directory, MonitorFacts, Someone, monitor_facts
 from alerts.ladder import rung
 from alerts.message import alert_message
+from alerts.outbox import queue
 from alerts.severity import BLIND
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
-from tocsin.definitions import Person
+from tocsin.definitions.models import Person
 
 TOLD_FROM = 2
 """The mildest severity of which a policy's `heads_up` list is told."""
@@ -54,11 +55,11 @@ def page(
             why_now=why_now,
             todo=todo,
         )
-        queued = notices.queue(
+        queued = queue.queue(
             conn,
             alert_id=alert.id,
             one=one,
-            channels=notices.chosen_channels(one, alert.severity),
+            channels=queue.chosen_channels(one, alert.severity),
             kind=BLIND if alert.kind == BLIND and kind == "page" else kind,
             severity=alert.severity,
             step=alert.step,
@@ -68,7 +69,7 @@ def page(
         )
         detail = {
             "person": one.name,
-            "channels": [c.kind for c in notices.chosen_channels(one, alert.severity)],
+            "channels": [c.kind for c in queue.chosen_channels(one, alert.severity)],
         }
         record.entry(
             conn,

@@ -17,8 +17,10 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, and_, func, or_, select, type_coerce
 
-from alerts import escalation, escalation_states, states
+from alerts import states
 from alerts.alert import Alert, columns, from_row, get
+from alerts.escalations import escalation
+from alerts.escalations import states as escalation_states
 from alerts.message import top_posts
 from alerts.severity import CLOCKS, severity
 from tocsin.core.clock import from_micros, to_micros

@@ -14,16 +14,16 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, select
 
-from alerts import outbox
 from alerts.context import Context
 from alerts.directory import NOBODY
 from alerts.engine import anything_due, step
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.port import Notice, Notifier
 from alerts.notifiers.registry import notifiers as real_notifiers
+from alerts.outbox import deliver
+from tocsin.access.links import action_path, make_action_link, page_address
 from tocsin.core.clock import Clock
 from tocsin.core.errors import StoreUnavailable, TocsinError
-from tocsin.links import action_path, make_action_link, page_address
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -107,9 +107,9 @@ class AlertsWorker:
         now = self._clock.now()
         with self._store.read() as conn:
             wanted = kinds if kinds is not None else self._unknown_kinds(conn)
-            if not wanted or not outbox.due(conn, now, wanted):
+            if not wanted or not deliver.due(conn, now, wanted):
                 return False
-        sent = outbox.deliver_due(
+        sent = deliver.deliver_due(
             self._store,
             self._clock,
             self._notifiers,

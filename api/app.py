@@ -2,10 +2,10 @@
 
 The page (api/pages) joins by `add_pages(app)` of `api/pages/site.py`, which extends `app.router.routes` with its routes
 (and a Mount at /static), and sets `app.state.draw_problem` (see `api.problems`). Its rules are `PAGES` in
-`api/doors/rules.py`. In a handler: `house_of(request)`, `principal_of(request)`, `visitor_of(request)` on open routes,
-`form_of(request)` (api/house.py); every form of a signed-in person carries `principal.csrf` as the field `csrf`. Signing in:
-`sign_in`, `set_cookie`, `clear_cookie`, `sign_out`, `token_of` (api/doors/sessions.py), `look_at_signin_link`,
-`look_at_action_link`, `spend_action_link` (tocsin/links.py). Never `include_router`: the guard wants a flat list.
+`api/auth/rules.py`. In a handler: `house_of(request)`, `principal_of(request)`, `visitor_of(request)` on open routes,
+`form_of(request)` (api/state.py); every form of a signed-in person carries `principal.csrf` as the field `csrf`. Signing in:
+`sign_in`, `set_cookie`, `clear_cookie`, `sign_out`, `token_of` (api/auth/sessions.py), `look_at_signin_link`,
+`look_at_action_link`, `spend_action_link` (tocsin/access/links.py). Never `include_router`: the guard wants a flat list.
 """
 
 from __future__ import annotations
@@ -22,16 +22,15 @@ from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
-from api.doors.guard import stand_before
-from api.doors.keys import note_uses
-from api.doors.limits import RateLimiter
-from api.doors.rules import RULES, Rule
-from api.house import House, Runtime
+from api.auth.guard import stand_before
+from api.auth.keys import note_uses
+from api.auth.limits import RateLimiter
+from api.auth.rules import RULES, Rule
 from api.live import Hub
 from api.metrics import Metrics
 from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
 from api.pages.site import add_pages
-from api.pushing import Recent
+from api.push import Recent
 from api.routes import (
     alerts,
     dead_letters,
@@ -46,6 +45,7 @@ from api.routes import (
     preview,
     status,
 )
+from api.state import House, Runtime
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 from tocsin.version import __version__

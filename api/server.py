@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 
 from api.app import create_app
-from api.house import House, Runtime
+from api.state import House, Runtime
 from tocsin.core.errors import WrongInput
 from tocsin.settings import Api
 

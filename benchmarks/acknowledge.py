@@ -26,10 +26,10 @@ from benchmarks.table import Table
 from tocsin.core.clock import SystemClock
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import VOLUME, Evidence, Facts, encode, fingerprint
-from tocsin.definitions import Role
-from tocsin.store import Store
+from tocsin.definitions.models import Role
 from tocsin.store import schema as s
-from tocsin.store.sqlite import SqliteStore
+from tocsin.store.port import Store
+from tocsin.store.sqlite.engine import SqliteStore
 
 NAME = "acknowledge"
 MONITORS = 200
@@ -84,8 +84,8 @@ def _prepare(folder: Path, alerts: int, backlog: int) -> str:
     """Firing alerts, mentions in the stream, and a key for the API."""
     from alerts.context import Context
     from alerts.engine import step
-    from api.doors.keys import create_key
-    from tocsin.handover import HandOver
+    from api.auth.keys import create_key
+    from tocsin.intake.handover import HandOver
 
     with runtime(folder, MONITORS) as made:
         now = made.clock.now()
@@ -143,9 +143,9 @@ def work(who: str, folder: str, token: str = "", times: int = 0) -> dict[str, An
 
 
 def _people(folder: Path, token: str, times: int) -> dict[str, Any]:
+    from alerts.actions import acknowledge
     from alerts.actor import Actor
-    from alerts.service import acknowledge
-    from tocsin.wiring import open_runtime
+    from ops.runtime import open_runtime
 
     with open_runtime(data=folder, port=0) as made:
         store, actor, dice = made.store, Actor("person_ada", "ada", "community_manager"), random.Random(1)
@@ -223,8 +223,8 @@ class _Watched(SqliteStore):
 
 
 def _stream(folder: Path) -> dict[str, Any]:
+    from ops.runtime import open_runtime
     from processors.worker import StreamProcessor
-    from tocsin.wiring import open_runtime
 
     with open_runtime(data=folder) as made:
         store = _Watched(made.store.path)  # type: ignore[attr-defined]  # the embedded store, which has one

@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ops.replay.files import replay_files
 from tocsin.core.clock import iso
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.replay import replay_files
 
 WORD = "event"
 

@@ -27,10 +27,10 @@ from benchmarks.naive_engines import COMMIT_ROWS, TABLE
 from benchmarks.place import Engines, House, house
 from benchmarks.table import Table
 from tocsin.core.mention import Mention
-from tocsin.definitions import SourceDef
-from tocsin.handover import HandOver
+from tocsin.definitions.models import SourceDef
+from tocsin.definitions.repository import save
+from tocsin.intake.handover import HandOver
 from tocsin.store import schema as s
-from tocsin.store.defined import save
 
 NAME = "firehose"
 ENGINES = True

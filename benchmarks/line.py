@@ -78,7 +78,7 @@ def work(file: str, monitors: int) -> dict[str, Any]:
     from benchmarks.child import rss_mib
     from processors.worker import StreamProcessor
     from tocsin.core.mention import Mention
-    from tocsin.handover import HandOver
+    from tocsin.intake.handover import HandOver
     from tocsin.reading import iter_mentions
 
     def read(path: Path) -> Any:

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from benchmarks.synthetic import synthetic_mentions, synthetic_queries
+from ops.runtime import Runtime, open_runtime
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.definitions import Monitor
-from tocsin.store.defined import save
-from tocsin.synthetic import synthetic_mentions, synthetic_queries
-from tocsin.wiring import Runtime, open_runtime
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import save
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 PER_SECOND = 500.0

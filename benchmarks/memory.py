@@ -76,8 +76,8 @@ def _shuffled(mentions: Iterable[Mention]) -> Iterator[Mention]:
 
 def work(mentions: int, every: int, file: str | None = None) -> dict[str, Any]:
     """Play in this process: made mentions, or those of a file."""
-    from tocsin.player import Player
-    from tocsin.sorting import in_order_heard
+    from ops.replay.order import in_order_heard
+    from ops.replay.player import Player
 
     samples: list[tuple[int, float, int]] = []
     with (

@@ -25,7 +25,7 @@ def work(
     """At most `most` mentions of the file. `match_first`: score and insert only what names a brand."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-    from tocsin.synthetic import synthetic_queries
+    from benchmarks.synthetic import synthetic_queries
 
     brands = list(synthetic_queries(monitors))
     vader, languages = SentimentIntensityAnalyzer(), language_pipeline()
@@ -87,7 +87,7 @@ def language_pipeline() -> Any:
 
 def _learnt_from() -> tuple[Sequence[str], Sequence[str]]:
     from benchmarks.load import START
-    from tocsin.synthetic import synthetic_mentions
+    from benchmarks.synthetic import synthetic_mentions
 
     made = list(
         synthetic_mentions(2000, start=START, rate_per_second=1.0, match_share=0.0, monitors=1, seed=1)

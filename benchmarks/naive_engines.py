@@ -49,7 +49,7 @@ def _consume(bootstrap: str, topic: str, store: str, monitors: int, most: int) -
     from kafka import KafkaConsumer
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-    from tocsin.synthetic import synthetic_queries
+    from benchmarks.synthetic import synthetic_queries
 
     brands = list(synthetic_queries(monitors))
     vader, languages = SentimentIntensityAnalyzer(), language_pipeline()

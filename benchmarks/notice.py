@@ -24,13 +24,13 @@ from typing import BinaryIO
 
 from benchmarks.firehose import warm
 from benchmarks.place import Engines, House, house
+from benchmarks.synthetic import synthetic_mentions, synthetic_queries
 from benchmarks.table import Table
-from tocsin.apply import apply, plan
+from ops.replay.player import Player
+from ops.transfer.apply import apply, plan
 from tocsin.core.mention import Author, Mention, encode_mentions
-from tocsin.player import Player
-from tocsin.stream import open_stream
+from tocsin.stream.opening import open_stream
 from tocsin.stream.port import MENTIONS
-from tocsin.synthetic import synthetic_mentions, synthetic_queries
 
 NAME = "notice"
 ENGINES = True

@@ -22,16 +22,16 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from benchmarks.synthetic import synthetic_queries
+from ops.runtime import Runtime
 from tocsin.core.clock import SystemClock
-from tocsin.definitions import Monitor
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import save
 from tocsin.settings import load
-from tocsin.store import open_store
 from tocsin.store import schema as s
-from tocsin.store.defined import save
 from tocsin.store.offsets import stored
+from tocsin.store.opening import open_store
 from tocsin.stream.port import MENTIONS
-from tocsin.synthetic import synthetic_queries
-from tocsin.wiring import Runtime
 
 ROOT = Path(__file__).resolve().parent.parent
 START_WITHIN_S = 60.0

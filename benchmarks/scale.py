@@ -14,7 +14,7 @@ from benchmarks.firehose import MONITORS, warm
 from benchmarks.load import made_up
 from benchmarks.place import Engines, House, house
 from benchmarks.table import Table
-from tocsin.handover import HandOver
+from tocsin.intake.handover import HandOver
 from tocsin.store import schema as s
 
 NAME = "scale"

@@ -86,7 +86,7 @@ def _kinds(count: int) -> list[tuple[str, list[Mention]]]:
 
 
 def _of_kind(count: int, lang: str | None = None) -> list[Mention]:
-    from tocsin.synthetic import synthetic_mentions
+    from benchmarks.synthetic import synthetic_mentions
 
     made = synthetic_mentions(
         8 * count + 100, start=START, rate_per_second=500.0, match_share=1.0, monitors=1000, seed=7

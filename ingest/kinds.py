@@ -11,7 +11,7 @@ from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.file import FileSettings, FileSource
 from ingest.sources.push import PushSettings, PushSource
 from tocsin.core.errors import WrongInput
-from tocsin.definitions import SourceDef
+from tocsin.definitions.models import SourceDef
 from tocsin.settings import Ingest
 
 KINDS: dict[str, tuple[type[BaseModel], type[Any]]] = {

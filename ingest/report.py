@@ -10,11 +10,19 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from ingest.health import BLIND, DEGRADED, HEALTH_PREFIX, OK, Seen, component_of, judge
 from ingest.watched import Watched
 from tocsin.core.clock import iso
-from tocsin.store import Store
+from tocsin.health.sources import (
+    BLIND,
+    DEGRADED,
+    HEALTH_PREFIX,
+    OK,
+    Seen,
+    component_of,
+    judge,
+)
 from tocsin.store import schema as s
+from tocsin.store.port import Store
 
 
 def report(

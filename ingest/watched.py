@@ -14,11 +14,11 @@ from sqlalchemy import Connection, select
 from ingest.kinds import make_source
 from ingest.source import Fetched, Source
 from tocsin.core.errors import WrongInput
-from tocsin.deadletters import Fuse
-from tocsin.definitions import SourceDef
+from tocsin.definitions.models import SourceDef
+from tocsin.definitions.repository import Defined, listed
+from tocsin.intake.dead_letters import Fuse
 from tocsin.settings import Ingest
 from tocsin.store import schema as s
-from tocsin.store.defined import Defined, listed
 
 log = structlog.get_logger("ingest")
 

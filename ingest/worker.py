@@ -17,22 +17,22 @@ from typing import Any, Protocol
 
 import structlog
 
-from ingest.claims import Claims
+from ingest.leases import Claims
 from ingest.report import report
 from ingest.source import Fetched, FetchFailed, Source
 from ingest.watched import Watched, stands, watch
-from tocsin.core.beside import beside
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.mention import Handed, MentionLine, encode_mentions
-from tocsin.deadletters import FuseBlown, dead_letter_row, record_dead_letters
-from tocsin.handover import HandOver, note_received
+from tocsin.core.threads import beside
+from tocsin.definitions.repository import generation
+from tocsin.intake.dead_letters import FuseBlown, dead_letter_row, record_dead_letters
+from tocsin.intake.handover import HandOver, note_received
 from tocsin.reading import check_time
 from tocsin.settings import Settings
-from tocsin.store import Store
 from tocsin.store import schema as s
-from tocsin.store.defined import generation
-from tocsin.stream import Stream
+from tocsin.store.port import Store
+from tocsin.stream.port import Stream
 
 PAUSE = timedelta(milliseconds=200)  # between two looks at what is due
 # The first and the longest wait after failures in a row; each is twice the one before.
@@ -48,7 +48,7 @@ log = structlog.get_logger("ingest")
 
 
 class HandsOver(Protocol):
-    """What `tocsin.handover.HandOver` does."""
+    """What `tocsin.intake.handover.HandOver` does."""
 
     def hand_over(self, mentions: Sequence[Handed], now: datetime | None = None) -> None: ...
 

@@ -1,7 +1,8 @@
 """What is kept how long: samples a day, authors by name a month, mentions a season, tallies two years; each a setting.
 
 Each call does a bounded piece of work, so that it fits into a short transaction; call it until it says that nothing is left.
-Mentions go by whole UTC days, on PostgreSQL by dropping the day (`tocsin.store.days`). This is the one place that lets them go.
+Mentions go by whole UTC days, on PostgreSQL by dropping the day (`tocsin.store.postgres.partitions`). No other place deletes
+mentions.
 A pseudonym is a keyed hash: the same author keeps it, and nobody without the store's key can tell who it is.
 """
 
@@ -16,9 +17,9 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_
 
 from tocsin.core.clock import minute_of
 from tocsin.settings import Settings
-from tocsin.store import mode
+from tocsin.store import meta
 from tocsin.store import schema as s
-from tocsin.store.days import drop_day_before, start_of
+from tocsin.store.postgres.partitions import drop_day_before, start_of
 from tocsin.store.search import index_missing
 
 PIECE: Final = 500
@@ -103,8 +104,8 @@ def _pseudonymise(conn: Connection, before: datetime) -> int:
 
 
 def _key(conn: Connection) -> bytes:
-    present = mode.get(conn, KEY)
+    present = meta.get(conn, KEY)
     if present is None:
         present = secrets.token_hex(32)
-        mode.put(conn, KEY, present)
+        meta.put(conn, KEY, present)
     return bytes.fromhex(present)

@@ -12,23 +12,27 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Column, Connection, MetaData, Table, or_, select
 
-from processors.detect import Coverage, Detection, Memory, load_tallies
+from processors.detection.early_firing import Stillness, Stirring
+from processors.detection.judge import (
+    Coverage,
+    Detection,
+    Memory,
+    load_tallies,
+)
+from processors.detection.tallies import among, first_minutes
+from processors.detection.watermark import take_barrier, watermark
+from processors.monitors import Watched, watched
 from processors.retention import drop_expired
-from processors.stirring import Stillness, Stirring
-from processors.tallied import among, first_minutes
-from processors.watch import Watched, watched
-from processors.watermark import take_barrier, watermark
 from tocsin.core.clock import MINUTE, Clock, minute_of
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable
 from tocsin.core.signal import VOLUME
-from tocsin.definitions import Monitor
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined
+from tocsin.health.report import Reporter
 from tocsin.settings import Settings
-from tocsin.store import Store
 from tocsin.store import schema as s
-from tocsin.store.defined import Defined
-from tocsin.store.health import Reporter
-from tocsin.stream import Stream
-from tocsin.stream.port import MENTIONS
+from tocsin.store.port import Store
+from tocsin.stream.port import MENTIONS, Stream
 
 log = structlog.get_logger()
 

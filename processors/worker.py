@@ -19,22 +19,27 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from processors.batch import Batch, Outcome, Times, read_batches
-from processors.pace import LEAST_BYTES, Pace
-from processors.plan import Prepared
+from processors.monitors import Watched, watched
+from processors.storing.batch import (
+    Batch,
+    Outcome,
+    Times,
+    read_batches,
+)
+from processors.storing.batch_size import LEAST_BYTES, Pace
+from processors.storing.plan import Prepared
+from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
-from processors.watch import Watched, watched
-from processors.writer import Writer
-from tocsin.core.beside import beside
 from tocsin.core.clock import Clock
 from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable, TocsinError
-from tocsin.deadletters import Fuse, FuseBlown, record_dead_letters
+from tocsin.core.threads import beside
+from tocsin.health.report import EVERY, Reporter, State
+from tocsin.intake import fuse
+from tocsin.intake.dead_letters import Fuse, FuseBlown, record_dead_letters
 from tocsin.settings import Settings
-from tocsin.store import Store, fuses
-from tocsin.store.health import EVERY, Reporter, State
 from tocsin.store.offsets import Position, advance, record_gap, stored, take_over
-from tocsin.stream import Stream
-from tocsin.stream.port import MENTIONS, Consumer, Polled, Record
+from tocsin.store.port import Store
+from tocsin.stream.port import MENTIONS, Consumer, Polled, Record, Stream
 
 log = structlog.get_logger()
 
@@ -260,7 +265,7 @@ class StreamProcessor:
                 return  # what can be read is never held up
         cluster, now = self._stream.cluster, self._clock.now()
         with self._store.read() as conn:
-            passes = fuses.may_pass(conn, cluster, MENTIONS)
+            passes = fuse.may_pass(conn, cluster, MENTIONS)
         if all(one.record.offset < passes.get(one.record.partition, 0) for one in batch.bad):
             self._fuse = Fuse()
             return
@@ -274,7 +279,7 @@ class StreamProcessor:
         letters = [one.letter(now) for one in batch.bad[:EXAMPLES]]
         with self._store.write() as conn:
             record_dead_letters(conn, letters)
-            fuses.blow(conn, cluster, MENTIONS, at, reason, now)
+            fuse.blow(conn, cluster, MENTIONS, at, reason, now)
         self._reporter.say(now, "failed", reason=reason, records_behind=self.lag())
         raise FuseBlown(reason)
 

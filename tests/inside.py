@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from tocsin.launcher import build_app
+from ops.program import build_app
 
 
 def inside(*args: str | Path) -> int:

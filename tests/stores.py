@@ -16,10 +16,10 @@ from psycopg import sql
 from sqlalchemy import select
 
 from tests.engines.postgres import ROLE, Postgres
-from tocsin.store import Store
-from tocsin.store.postgres import PostgresStore
+from tocsin.store.port import Store
+from tocsin.store.postgres.engine import PostgresStore
 from tocsin.store.schema import metadata
-from tocsin.store.sqlite import SqliteStore
+from tocsin.store.sqlite.engine import SqliteStore
 
 BY_ENVIRONMENT = os.environ.get("TOCSIN_TEST_STORE") == "postgres"
 

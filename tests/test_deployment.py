@@ -24,13 +24,13 @@ from typing import Any
 import pytest
 import yaml
 
+from ops.run.roles import ROLES
 from tests.docs.pages import ROOT, files, text
 from tests.engines import free_port
 from tests.engines.guard import GUARD
 from tests.engines.jars import kafka_class_path
 from tests.engines.kafka import java
 from tests.engines.postgres import Postgres, start_postgres
-from tocsin.roles import ROLES
 from tocsin.settings import known_settings
 from tocsin.version import __version__
 

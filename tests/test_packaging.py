@@ -21,7 +21,7 @@ import pytest
 from tocsin.version import __version__
 
 ROOT = Path(__file__).parents[1]
-SERVICES = ("alerts", "api", "ingest", "processors")
+SERVICES = ("alerts", "api", "ingest", "ops", "processors")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ from tocsin.launcher import find_services
 find_services()
 from fastapi.testclient import TestClient
 from api.app import create_app
-from tocsin.wiring import open_runtime
+from ops.runtime import open_runtime
 with open_runtime() as runtime:
     page = TestClient(create_app(runtime), base_url="http://127.0.0.1")
     for path, language in (("/signin", "en"), ("/signin", "tr"), ("/static/tocsin.css", "en"), ("/static/tocsin.js", "en")):
@@ -175,8 +175,10 @@ def test_the_demos_story_is_in_the_wheel(installed: Path, tmp_path: Path) -> Non
     program = """
 from datetime import UTC, datetime
 from itertools import islice
-from tocsin.demo.monitors import demo_setup
-from tocsin.demo.scenario import demo_mentions
+from tocsin.launcher import find_services
+find_services()
+from ops.demo.monitors import demo_setup
+from ops.demo.scenario import demo_mentions
 print(len(demo_setup()["monitors"]) > 0, len(list(islice(demo_mentions(datetime(2026, 3, 1, tzinfo=UTC)), 50))))
 """
     assert run(installed, tmp_path, "python", "-c", program).stdout == "True 50\n"

@@ -1,145 +1,28 @@
-"""The command `tocsin`: finds the services, registers the commands, and turns errors into one line and an exit status."""
+"""The command `tocsin`: finds the services where a wheel has them, then starts the program on the roof.
+
+Nothing above this module can be imported before it has run, so it knows the program by name alone.
+"""
 
 from __future__ import annotations
 
-import importlib
-import os
-import signal
+import pkgutil
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:  # loaded when the command line is built, not before
-    import typer
 
 SERVICES = Path(__file__).parent / "_services"
-COMMANDS = (
-    "up",
-    "demo",
-    "doctor",
-    "backup",
-    "move",
-    "health",
-    "replay",
-    "export",
-    "score",
-    "detect",
-    "match",
-    "apply",
-    "access",
-    "sources",
-    "deadletters",
-    "alerts",
-    "settings",
-)
+PROGRAM = "ops.program:main"
 
 
 def main() -> None:
     """Run the command line; exits 0 done, 1 the work found a problem, 2 wrong use or input, 130 interrupted."""
     find_services()
-    signal.signal(signal.SIGTERM, _terminated)
-    try:
-        _run()
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader has seen enough. Python would complain once more when it flushes: give it somewhere to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    pkgutil.resolve_name(PROGRAM)()
 
 
 def find_services() -> None:
-    """Make the four folders importable where they live inside the package: in an installation from a wheel."""
+    """Make the folders of the services importable where they live inside the package: in an installation from a wheel."""
     if SERVICES.is_dir() and str(SERVICES) not in sys.path:
         sys.path.insert(0, str(SERVICES))
-
-
-def build_app() -> typer.Typer:
-    """The whole command line, not yet run: every command of `COMMANDS` and the options of all."""
-    import typer
-
-    app = typer.Typer(
-        name="tocsin",
-        help="Social listening that wakes one person, once, for a reason.",
-        epilog="Start with: tocsin demo",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        add_completion=False,
-    )
-    for name in COMMANDS:
-        importlib.import_module(f"tocsin.commands.{name}").register(app)
-    _global_options(app)
-    return app
-
-
-def _run() -> None:
-    import typer
-
-    from tocsin.core.errors import TocsinError
-
-    app = build_app()
-    try:
-        status = app(standalone_mode=False)
-        if isinstance(status, int) and status:  # how typer hands an Exit on
-            sys.exit(status)
-    except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # click turns a closed pipe into exit 1
-            raise ended.__context__ from None
-        raise
-    except TocsinError as error:
-        _say(str(error))
-        sys.exit(error.exit_code)
-    except typer.Abort:
-        sys.exit(130)
-    except typer.Exit as error:
-        sys.exit(error.exit_code)
-    except _usage_error() as error:
-        context = getattr(error, "ctx", None)
-        where = f" (see {context.command_path} --help)" if context else ""
-        _say(f"{error.format_message()}{where}")
-        sys.exit(2)
-
-
-def _usage_error() -> type[Any]:
-    """Typer's class of wrong use. Recent versions bring a click of their own, older ones use the package; both derive from it."""
-    import typer
-
-    base = typer.BadParameter.__base__
-    assert base is not None
-    return base
-
-
-def _global_options(app: typer.Typer) -> None:
-    import typer
-
-    from tocsin.version import __version__
-
-    def version(value: bool) -> None:
-        if value:
-            typer.echo(f"tocsin {__version__}")
-            raise typer.Exit
-
-    @app.callback()
-    def options(
-        _version: bool = typer.Option(
-            False, "--version", callback=version, is_eager=True, help="Print the version."
-        ),
-        log_level: str | None = typer.Option(None, "--log-level", help="debug, info, warning or error."),
-    ) -> None:
-        from tocsin.logs import set_up
-
-        set_up(log_level)
-        if log_level is not None:  # for the settings, and for the processes that this one starts
-            os.environ["TOCSIN_LOG_LEVEL"] = log_level.lower()
-
-
-def _say(message: str) -> None:
-    print(f"tocsin: {message}", file=sys.stderr)  # noqa: T201  # the one place that speaks for every command
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -9,7 +9,12 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from tocsin.core.signal import Facts
-from tocsin.definitions import ExpectedEvent, Person, Policy, Silence
+from tocsin.definitions.models import (
+    ExpectedEvent,
+    Person,
+    Policy,
+    Silence,
+)
 
 RINGS_ALWAYS: Final = 1
 RINGS_AT_NIGHT: Final = 2

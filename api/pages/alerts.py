@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 
 from alerts.states import STATUSES, possible
-from api.house import house_of
 from api.pages.card import card
 from api.pages.charts import Mark
-from api.pages.drawn import draw_day
+from api.pages.day_chart import draw_day
 from api.pages.flash import flash_of
-from api.pages.may import may_on
 from api.pages.models import alerts_page
+from api.pages.permission import may_on
 from api.pages.render import draw, look
+from api.state import house_of
 from tocsin.core.signal import VOLUME
 from tocsin.store import schema as s
 

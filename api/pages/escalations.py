@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from alerts.escalation import TEAMS
-from alerts.escalation_states import ENDED, possible
-from api.house import house_of
+from alerts.escalations.escalation import TEAMS
+from alerts.escalations.states import ENDED, possible
 from api.pages.flash import flash_of
-from api.pages.may import may_on
+from api.pages.permission import may_on
 from api.pages.queue import item, queue
 from api.pages.render import draw, look
-from tocsin.definitions import Role
+from api.state import house_of
+from tocsin.definitions.models import Role
 
 router = APIRouter(include_in_schema=False)
 

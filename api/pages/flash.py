@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from api.pages.words import Words
+from api.pages.formatting import Words
 
 DONE = {
     "acknowledge": "Acknowledged. It is yours now.",

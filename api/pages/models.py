@@ -26,9 +26,9 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from alerts.outbox import hold
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.signal import VOLUME, Evidence, Facts, evidence_from, facts_from
-from tocsin.store import holds
 from tocsin.store import schema as s
 
 DAY = timedelta(hours=24)
@@ -172,9 +172,9 @@ def banner(conn: Connection, now: datetime) -> Banner:
     silent; in a replay or demo nothing runs live, so nothing is said."""
     m = s.meta.c
     said = {
-        row.key: row.value for row in conn.execute(select(s.meta).where(m.key.in_(("mode", holds.OUTBOX))))
+        row.key: row.value for row in conn.execute(select(s.meta).where(m.key.in_(("mode", hold.OUTBOX))))
     }
-    mode, held = said.get("mode", "live"), holds.read(said.get(holds.OUTBOX))
+    mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
     h = s.health
     late = (h.c.component.in_(ROLES) & (h.c.at < now - SILENT_AFTER)) if mode == "live" else false()
     found = conn.execute(

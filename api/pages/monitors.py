@@ -12,18 +12,23 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from api.house import form_of, house_of, principal_of
 from api.pages.card import day_chart
-from api.pages.drawn import draw_day
-from api.pages.may import may
+from api.pages.day_chart import draw_day
 from api.pages.models import alerts_page, monitor_rows
+from api.pages.permission import may
 from api.pages.render import Look, draw, look
 from api.routes.preview import Preview, preview
+from api.state import form_of, house_of, principal_of
 from tocsin.core.errors import Conflict
-from tocsin.definitions import Monitor, Policy
+from tocsin.definitions.models import Monitor, Policy
+from tocsin.definitions.repository import (
+    Defined,
+    find,
+    listed,
+    save,
+)
 from tocsin.query import QueryError, explain, parse_query
 from tocsin.store import schema as s
-from tocsin.store.defined import Defined, find, listed, save
 
 router = APIRouter(include_in_schema=False)
 LISTS = ("languages", "tier1")

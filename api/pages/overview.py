@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.house import house_of
-from api.pages.may import may
 from api.pages.models import overview
+from api.pages.permission import may
 from api.pages.render import draw, look
+from api.state import house_of
 
 router = APIRouter(include_in_schema=False)
 

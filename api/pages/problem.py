@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 
-from api.house import house_of, visitor_of
+from api.pages.formatting import Words
+from api.pages.i18n import chosen, speech
 from api.pages.models import Banner
 from api.pages.render import Look, draw, look
-from api.pages.speech import chosen, speech
-from api.pages.words import Words
 from api.problems import Problem
+from api.state import house_of, visitor_of
 from tocsin.core.errors import TocsinError
 
 TITLES = {

@@ -1,7 +1,7 @@
 """Drawing a page: the template engine, and what every page is given.
 
 Autoescape is on and nothing switches it off: a mention's text is never markup. `_("...")` and `_n("one", "many", n)` speak the
-reader's language; `w` has times, numbers and words (`api.pages.words`).
+reader's language; `w` has times, numbers and words (`api.pages.formatting`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,19 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection, select
 
-from api.doors.principal import Principal
-from api.house import House, house_of, visitor_of
+from api.auth.principal import Principal
 from api.pages import charts
-from api.pages.may import may
+from api.pages.formatting import (
+    DISMISSALS,
+    SEVERITIES,
+    SHAPES,
+    Words,
+)
+from api.pages.i18n import chosen, speech
 from api.pages.models import Banner, banner
-from api.pages.speech import chosen, speech
-from api.pages.words import DISMISSALS, SEVERITIES, SHAPES, Words
-from tocsin.definitions import known_zone
+from api.pages.permission import may
+from api.state import House, house_of, visitor_of
+from tocsin.definitions.models import known_zone
 from tocsin.store import schema as s
 
 _HERE = Path(__file__).parent

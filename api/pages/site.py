@@ -7,7 +7,16 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api.pages import acts, alerts, doors, escalations, found, letters, monitors, overview
+from api.pages import (
+    actions,
+    alerts,
+    dead_letters,
+    escalations,
+    monitors,
+    overview,
+    search,
+    signin,
+)
 from api.pages.problem import draw_problem
 from api.pages.render import STATIC
 
@@ -26,16 +35,16 @@ class Lasting(StaticFiles):
 
 
 def add_pages(app: FastAPI) -> None:
-    """Give the app the page. Rules for every route: `PAGES` in `api.doors.rules`."""
+    """Give the app the page. Rules for every route: `PAGES` in `api.auth.rules`."""
     for router in (
         overview.router,
         alerts.router,
-        acts.router,
+        actions.router,
         escalations.router,
         monitors.router,
-        letters.router,
-        found.router,
-        doors.router,
+        dead_letters.router,
+        search.router,
+        signin.router,
     ):
         app.router.routes.extend(router.routes)
     app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))

@@ -9,19 +9,38 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, func, select, tuple_
 
-from alerts import service, views
+from alerts import actions as service
+from alerts import views
 from alerts.actor import Actor
 from alerts.alert import Alert, get
 from alerts.context import Context
-from api.caching import alerts_state, fresh_or_304, list_tag, stored_state, version_tag
-from api.doors.principal import Principal
-from api.house import InHouse, Who
-from api.paging import Cursor, Limit, Page, decode_cursor, page_of, wrong
+from api.auth.principal import Principal
+from api.etags import (
+    alerts_state,
+    fresh_or_304,
+    list_tag,
+    stored_state,
+    version_tag,
+)
+from api.lists import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    page_of,
+    wrong,
+)
+from api.preconditions import (
+    IfMatch,
+    OnlyOnce,
+    create_once,
+    wanted_version,
+)
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
-from api.writing import IfMatch, OnlyOnce, create_once, wanted_version
+from api.state import InHouse, Who
+from tocsin.access.links import page_address
 from tocsin.core.clock import minute_of
-from tocsin.links import page_address
 from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])

@@ -10,16 +10,22 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import LargeBinary, and_, func, or_, select
 
-from api.caching import fresh_or_304, version_tag
-from api.doors.principal import Principal
-from api.house import House, InHouse, Who
-from api.paging import Cursor, Limit, Page, decode_cursor, page_of
+from api.auth.principal import Principal
+from api.etags import fresh_or_304, version_tag
+from api.lists import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    page_of,
+)
+from api.preconditions import IfMatch, wanted_version
 from api.problems import PROBLEMS, Problem
-from api.writing import IfMatch, wanted_version
-from tocsin import redeliver
+from api.state import House, InHouse, Who
 from tocsin.core.clock import from_micros, to_micros
-from tocsin.deadletters import SHOWN_BYTES, DeadLetter, get_dead_letter
-from tocsin.handover import HandOver
+from tocsin.intake import redeliver
+from tocsin.intake.dead_letters import SHOWN_BYTES, DeadLetter, get_dead_letter
+from tocsin.intake.handover import HandOver
 from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])

@@ -1,6 +1,7 @@
 """Monitors, silences, expected events, sources, policies, people, schedules: read, make, change and end them.
 
-One builder makes the routes of each kind over `tocsin.store.defined`; the models of `tocsin.definitions` are what goes in.
+One builder makes the routes of each kind over `tocsin.definitions.repository`. The request bodies are the models of
+`tocsin.definitions.models`.
 """
 
 # No postponed annotations here: the routes' models are made at run time, and FastAPI reads them from the signatures.
@@ -11,15 +12,26 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 from sqlalchemy import Connection, select
 
-from api.caching import fresh_or_304, list_tag, version_tag
-from api.doors.principal import Principal
-from api.house import InHouse, Who
-from api.paging import Cursor, Limit, Page, decode_cursor, page_of
+from api.auth.principal import Principal
+from api.etags import fresh_or_304, list_tag, version_tag
+from api.lists import (
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    page_of,
+)
+from api.preconditions import (
+    IfMatch,
+    OnlyOnce,
+    create_once,
+    wanted_version,
+)
 from api.problems import PROBLEMS
-from api.writing import IfMatch, OnlyOnce, create_once, wanted_version
+from api.state import InHouse, Who
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict
-from tocsin.definitions import (
+from tocsin.definitions.models import (
     Definition,
     ExpectedEvent,
     Monitor,
@@ -30,9 +42,18 @@ from tocsin.definitions import (
     Silence,
     SourceDef,
 )
+from tocsin.definitions.repository import (
+    Defined,
+    delete,
+    find,
+    generation,
+    history,
+    kind_of,
+    listed,
+    save,
+)
 from tocsin.store import audit
 from tocsin.store import schema as s
-from tocsin.store.defined import Defined, delete, find, generation, history, kind_of, listed, save
 
 OURS = frozenset({"id", "version", "created_at", "updated_at"})
 Id = Annotated[str, Path(min_length=1, max_length=256, description="The id, or the name.")]

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from api.doors.rules import RULES
+from api.auth.rules import RULES
 
 router = APIRouter(include_in_schema=False)
 

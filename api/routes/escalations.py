@@ -9,19 +9,25 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from alerts import escalation as cases
 from alerts import views
 from alerts.context import Context
-from alerts.escalation import Escalation
-from api.caching import alerts_state, fresh_or_304, list_tag, slot, version_tag
-from api.doors.principal import Principal
-from api.house import InHouse, Who
-from api.paging import Cursor, Limit, Page
+from alerts.escalations import escalation as cases
+from alerts.escalations.escalation import Escalation
+from api.auth.principal import Principal
+from api.etags import (
+    alerts_state,
+    fresh_or_304,
+    list_tag,
+    slot,
+    version_tag,
+)
+from api.lists import Cursor, Limit, Page
+from api.preconditions import IfMatch, wanted_version
 from api.problems import PROBLEMS
 from api.routes.alerts import actor_of
-from api.writing import IfMatch, wanted_version
+from api.state import InHouse, Who
+from tocsin.access.links import page_address
 from tocsin.core.clock import MINUTE
-from tocsin.links import page_address
 
 router = APIRouter(prefix="/v1/escalations", tags=["escalations"])
 

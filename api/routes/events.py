@@ -16,8 +16,8 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Row, func, select
 from starlette.concurrency import run_in_threadpool
 
-from api.house import House, InHouse
 from api.problems import PROBLEMS, Problem
+from api.state import House, InHouse
 from tocsin.core.clock import iso
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s

@@ -12,15 +12,20 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, func, select
 
-from api.caching import fresh_or_304, list_tag, slot, stored_state
-from api.house import InHouse, Who
-from api.paging import checked_time, wrong
+from api.etags import (
+    fresh_or_304,
+    list_tag,
+    slot,
+    stored_state,
+)
+from api.lists import checked_time, wrong
 from api.problems import PROBLEMS
+from api.state import InHouse, Who
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.core.sketch import distinct, union
-from tocsin.definitions import Monitor, known_zone
+from tocsin.definitions.models import Monitor, known_zone
+from tocsin.definitions.repository import find
 from tocsin.store import schema as s
-from tocsin.store.defined import find
 
 router = APIRouter(prefix="/v1", tags=["figures"])
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
-from api.house import InHouse, visitor_of
 from api.metrics import CONTENT_TYPE, stream_lag
+from api.state import InHouse, visitor_of
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 

@@ -10,23 +10,36 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection, Row, select, tuple_
 from starlette.concurrency import run_in_threadpool
 
-from api.caching import fresh_or_304, list_tag, stored_state
-from api.doors.principal import Principal
-from api.doors.webhooks import verify_webhook
-from api.finding import Wanted, find_mentions, key_of
-from api.house import House, InHouse, Who
-from api.paging import Cursor, Limit, Page, checked_time, decode_cursor, page_of, wrong
+from api.auth.principal import Principal
+from api.auth.webhooks import verify_webhook
+from api.etags import fresh_or_304, list_tag, stored_state
+from api.lists import (
+    Cursor,
+    Limit,
+    Page,
+    checked_time,
+    decode_cursor,
+    page_of,
+    wrong,
+)
+from api.mention_search import Wanted, find_mentions, key_of
+from api.preconditions import Once, OnlyOnce
 from api.problems import PROBLEMS, Problem
-from api.pushing import UNPACKED_TIMES, items_of, push, unpacked
-from api.writing import Once, OnlyOnce
+from api.push import (
+    UNPACKED_TIMES,
+    items_of,
+    push,
+    unpacked,
+)
+from api.state import House, InHouse, Who
+from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
 from tocsin.core.ids import stable_id
-from tocsin.definitions import Monitor, Role, SourceDef
-from tocsin.links import new_token
+from tocsin.definitions.models import Monitor, Role, SourceDef
+from tocsin.definitions.repository import find
 from tocsin.settings import reveal
 from tocsin.store import schema as s
-from tocsin.store.defined import find
 from tocsin.store.search import LONGEST as LONGEST_SEARCH
 from tocsin.store.search import parse_search
 

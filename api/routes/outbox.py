@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts import holding
 from alerts.actor import Actor
-from api.house import InHouse, Who
+from alerts.outbox import hold
 from api.problems import PROBLEMS
+from api.state import InHouse, Who
 
 router = APIRouter(prefix="/v1/outbox", tags=["alerts"])
 
@@ -37,5 +37,5 @@ def release(house: InHouse, who: Who, how: Annotated[Release | None, Body()] = N
     """After a restore no notice leaves before this. 409 where nothing is held."""
     discard = how.discard if how is not None else False
     with house.store.write() as conn:
-        done = holding.release(conn, Actor(who.id, who.label, who.role.value), house.now(), discard=discard)
+        done = hold.release(conn, Actor(who.id, who.label, who.role.value), house.now(), discard=discard)
     return {"waiting": done.waiting, "cancelled": done.cancelled}

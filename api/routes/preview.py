@@ -12,9 +12,9 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, select
 
-from api.house import InHouse
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
+from api.state import InHouse
 from tocsin.core.mention import Author, Engagement, Mention
 from tocsin.query import Asked, compile_query, explain, parse_query
 from tocsin.query.evaluate import known_language, searched

@@ -9,14 +9,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, func, select
 
-from api.house import InHouse, Who
+from alerts.outbox import hold
 from api.metrics import stream_lag
+from api.state import InHouse, Who
 from tocsin.core.errors import TocsinError
-from tocsin.definitions import Role, SourceDef
-from tocsin.store import holds
-from tocsin.store import mode as purpose_of_store
+from tocsin.definitions.models import Role, SourceDef
+from tocsin.definitions.repository import Defined, listed
+from tocsin.store import meta as purpose_of_store
 from tocsin.store import schema as s
-from tocsin.store.defined import Defined, listed
 
 router = APIRouter(prefix="/v1", tags=["status"])
 
@@ -93,7 +93,7 @@ def status(house: InHouse) -> Any:
     now, why = house.now(), []
     with house.store.read() as conn:
         purpose = purpose_of_store.get(conn, "mode")
-        if holds.held(conn) is not None:
+        if hold.held(conn) is not None:
             why.append("the outbox is held: no notice leaves before an administrator releases it")
         sources = source_statuses(conn, now)
         told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from ingest.source import Bad, Context, Cursor, Fetched, FetchFailed
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Handed
-from tocsin.definitions import known_zone
+from tocsin.definitions.models import known_zone
 from tocsin.reading.files import Rows, open_regular
 from tocsin.reading.unpacked import Unpacked
 

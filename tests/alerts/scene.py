@@ -20,10 +20,16 @@ from tests.stores import store_at
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, TopMention, encode, facts_from, fingerprint
-from tocsin.definitions import Definition, Monitor, Person, Policy, Role
-from tocsin.store import Store
+from tocsin.definitions.models import (
+    Definition,
+    Monitor,
+    Person,
+    Policy,
+    Role,
+)
+from tocsin.definitions.repository import save
 from tocsin.store import schema as s
-from tocsin.store.defined import save
+from tocsin.store.port import Store
 
 START = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)  # a Wednesday
 WINDOW = timedelta(minutes=5)

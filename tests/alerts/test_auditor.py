@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, update
 
-from alerts import service
+from alerts import actions
 from alerts.auditor import Auditor, audit
 from tests.alerts.scene import ADA, POLICY, Scene
-from tocsin.definitions import Policy, SourceDef
+from tocsin.definitions.models import Policy, SourceDef
 from tocsin.settings import Alerting, Settings
 from tocsin.store import schema as s
 
@@ -41,7 +41,7 @@ def test_all_is_well_where_every_alert_has_a_next_step_or_an_owner(scene: Scene)
         conn.execute(update(s.notices).values(status="sent"))
     assert kinds(scene) == []
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
     assert kinds(scene) == []
 
 
@@ -106,7 +106,7 @@ def test_the_chain_is_verified_onwards_from_where_it_held(scene: Scene) -> None:
     assert watch.check() == []
     scene.wait(minutes=1)
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
         conn.execute(update(s.audit).where(s.audit.c.action == "alert.acknowledge").values(role="admin"))
     assert [finding.kind for finding in watch.check()] == ["audit chain broken"]
     assert [finding.kind for finding in watch.check()] == ["audit chain broken"], (

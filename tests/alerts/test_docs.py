@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from alerts.tables import TABLES, filled
-from tocsin.definitions import Policy
+from alerts.docs_tables import TABLES, filled
+from tocsin.definitions.models import Policy
 
 PAGE = Path("docs/alerting.md")
 

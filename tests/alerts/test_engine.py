@@ -11,13 +11,21 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from alerts import service
+from alerts import actions
 from alerts.engine import anything_due, next_due, step
 from tests.alerts.scene import ADA, BEN, PEOPLE, POLICY, START, Scene
 from tocsin.core.signal import NEGATIVITY
-from tocsin.definitions import Channel, ExpectedEvent, Person, Policy, Role, Schedule, Silence
+from tocsin.definitions.models import (
+    Channel,
+    ExpectedEvent,
+    Person,
+    Policy,
+    Role,
+    Schedule,
+    Silence,
+)
+from tocsin.definitions.repository import delete
 from tocsin.store import schema as s
-from tocsin.store.defined import delete
 
 REVIEW: dict[str, Any] = {"negative_over": True}
 ESCALATE: dict[str, Any] = {"negative_over": True, "networks": 2, "networks_heard": 2}
@@ -78,7 +86,7 @@ def test_the_ladder_is_climbed_three_times_with_the_fallback_list_and_then_stand
 def test_after_the_acknowledgement_nothing_more_is_sent(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
     assert scene.paged() == [("ada", "page", "cancelled")]
     scene.wait(minutes=50)
     assert scene.paged() == [("ada", "page", "cancelled")]
@@ -87,7 +95,7 @@ def test_after_the_acknowledgement_nothing_more_is_sent(scene: Scene) -> None:
 def test_an_acknowledgement_expires_and_the_pages_start_again(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
     scene.wait(minutes=60)
     assert scene.alert().status == "firing" and scene.alert().acknowledged_by is None
     assert scene.paged()[1:] == [("ada", "page", "queued")]
@@ -97,7 +105,7 @@ def test_an_acknowledgement_expires_and_the_pages_start_again(scene: Scene) -> N
 def test_a_snooze_ends_by_itself_and_breaks_when_the_severity_rises(scene: Scene) -> None:
     scene.over(**REVIEW)
     with scene.write() as conn:
-        service.snooze(conn, scene.alert().id, ADA, scene.now, scene.now + timedelta(hours=2))
+        actions.snooze(conn, scene.alert().id, ADA, scene.now, scene.now + timedelta(hours=2))
     scene.wait(minutes=10)
     scene.over(**REVIEW)
     assert scene.alert().status == "snoozed"
@@ -105,7 +113,7 @@ def test_a_snooze_ends_by_itself_and_breaks_when_the_severity_rises(scene: Scene
     assert (scene.alert().status, scene.alert().severity, scene.alert().snoozed_until) == ("firing", 2, None)
     assert scene.paged()[-1] == ("ada", "worsened", "queued")
     with scene.write() as conn:
-        service.snooze(conn, scene.alert().id, ADA, scene.now, scene.now + timedelta(minutes=30))
+        actions.snooze(conn, scene.alert().id, ADA, scene.now, scene.now + timedelta(minutes=30))
     scene.wait(minutes=30)
     assert scene.alert().status == "firing" and scene.paged()[-1] == ("ada", "page", "queued")
 
@@ -113,7 +121,7 @@ def test_a_snooze_ends_by_itself_and_breaks_when_the_severity_rises(scene: Scene
 def test_a_rise_of_severity_asks_again_whoever_had_it_in_hand(scene: Scene) -> None:
     scene.over(**REVIEW)
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, BEN, scene.now)
+        actions.acknowledge(conn, scene.alert().id, BEN, scene.now)
     scene.wait(minutes=5)
     scene.over(**CRISIS)
     alert = scene.alert()
@@ -127,7 +135,7 @@ def test_a_rise_of_severity_asks_again_whoever_had_it_in_hand(scene: Scene) -> N
 def test_a_dismissed_alert_stays_quiet_while_it_lasts_unless_it_worsens(scene: Scene) -> None:
     scene.over(**REVIEW)
     with scene.write() as conn:
-        service.dismiss(conn, scene.alert().id, ADA, scene.now, "noise")
+        actions.dismiss(conn, scene.alert().id, ADA, scene.now, "noise")
     scene.wait(minutes=5)
     scene.over(**REVIEW)
     assert (scene.alert().status, scene.alert().reason) == ("dismissed", "noise")
@@ -152,7 +160,7 @@ def test_a_crisis_after_half_an_hour_of_worsening(scene: Scene) -> None:
 def test_a_severity_that_a_person_lowered_is_not_raised_back_but_beyond(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        service.set_severity(conn, scene.context, scene.alert().id, ADA, scene.now, 3, "one angry forum")
+        actions.set_severity(conn, scene.context, scene.alert().id, ADA, scene.now, 3, "one angry forum")
     scene.wait(minutes=5)
     scene.over(**ESCALATE)
     assert scene.alert().severity == 3
@@ -171,7 +179,7 @@ def test_a_calmed_alert_pages_nobody_and_stays_until_somebody_has_looked(scene: 
     assert alert.calmed_unacknowledged and alert.is_open
     assert [person for person, _, _ in scene.paged()] == ["ada"]
     with scene.write() as conn:
-        service.acknowledge(conn, alert.id, ADA, scene.now)
+        actions.acknowledge(conn, alert.id, ADA, scene.now)
     scene.wait(minutes=1)
     assert scene.alert().status == "resolved"
 
@@ -181,7 +189,7 @@ def test_an_acknowledged_alert_resolves_after_two_calm_hours_and_its_acknowledge
 ) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
     scene.wait(minutes=5)
     scene.calm()
     scene.wait(minutes=119)
@@ -206,14 +214,14 @@ def test_a_story_that_comes_back_within_six_hours_is_reopened_and_later_is_a_new
     scene.over(**ESCALATE)
     first = scene.alert().id
     with scene.write() as conn:
-        service.resolve(conn, first, ADA, scene.now)
+        actions.resolve(conn, first, ADA, scene.now)
     scene.clock.advance(timedelta(hours=5))
     scene.over(windows_over=1)
     assert scene.alert().status == "resolved"
     scene.over(**ESCALATE, score=5.0)
     assert (scene.alert().id, scene.alert().status) == (first, "firing")
     with scene.write() as conn:
-        service.resolve(conn, first, ADA, scene.now)
+        actions.resolve(conn, first, ADA, scene.now)
     scene.clock.advance(timedelta(hours=7))
     scene.over(**ESCALATE)
     assert scene.alert().id != first
@@ -331,7 +339,7 @@ def test_a_schedule_pages_whose_turn_it_is(tmp_path: Path) -> None:
     scene.over(**ESCALATE)
     assert [person for person, _, _ in scene.paged()] == ["pia"]
     with scene.write() as conn:
-        service.resolve(conn, scene.alert().id, ADA, scene.now)
+        actions.resolve(conn, scene.alert().id, ADA, scene.now)
     scene.clock.advance(timedelta(hours=8))
     scene.over(**ESCALATE)
     assert [person for person, _, _ in scene.paged()][-1] == "ben"
@@ -411,8 +419,8 @@ def test_nothing_is_due_where_nothing_happens(scene: Scene) -> None:
 def test_every_transition_is_in_the_timeline_the_events_and_the_audit_chain(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, ADA, scene.now)
-        service.dismiss(conn, scene.alert().id, ADA, scene.now, "handled")
+        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        actions.dismiss(conn, scene.alert().id, ADA, scene.now, "handled")
     assert scene.timeline(scene.alert()) == ["open", "fire", "notice_page", "step", "acknowledge", "dismiss"]
     with scene.store.read() as conn:
         events = [row.kind for row in conn.execute(select(s.alert_events).order_by(s.alert_events.c.seq))]

@@ -10,19 +10,25 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from alerts import service
+from alerts import actions
 from alerts.directory import Someone
 from alerts.message import plain_message
-from alerts.notices import queue
 from alerts.notifiers.port import Notice, Outcome
 from alerts.notifiers.record import RecordNotifier
-from alerts.outbox import ATTEMPTS, MARGIN, RETRIES, deliver_due, due
-from alerts.trial import page_once
+from alerts.outbox.deliver import (
+    ATTEMPTS,
+    MARGIN,
+    RETRIES,
+    deliver_due,
+    due,
+)
+from alerts.outbox.queue import queue
+from alerts.outbox.test_notice import page_once
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, PEOPLE, Scene
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import NotFound
-from tocsin.definitions import Channel, Person
+from tocsin.definitions.models import Channel, Person
 from tocsin.store import schema as s
 
 SENT = Outcome("sent", "it rang")
@@ -141,7 +147,7 @@ def test_nothing_is_tried_again_after_somebody_has_answered(scene: Scene) -> Non
     scene.over(**ESCALATE)
     deliver(scene, phone)
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
     scene.clock.advance(timedelta(minutes=5))
     assert deliver(scene, phone) == 0
     assert scene.paged() == [("ada", "page", "cancelled")]
@@ -151,7 +157,7 @@ def test_an_answer_in_the_middle_of_an_attempt_ends_the_retries(scene: Scene) ->
     class Slow(Phone):
         def send(self, notice: Notice) -> Outcome:
             with scene.write() as conn:
-                service.acknowledge(conn, notice.alert_id, ADA, scene.now)
+                actions.acknowledge(conn, notice.alert_id, ADA, scene.now)
             return FAILED
 
     scene.over(**ESCALATE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alerts import escalation_states, states
+from alerts import states
+from alerts.escalations import states as escalation_states
 from tocsin.core.errors import IllegalTransition, WrongInput
 
 

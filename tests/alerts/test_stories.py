@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts import service
+from alerts import actions
 from alerts.notifiers.record import RecordNotifier
-from alerts.outbox import deliver_due
+from alerts.outbox.deliver import deliver_due
 from tests.alerts.scene import ADA, Scene
 from tests.alerts.test_engine import CRISIS, ESCALATE, REVIEW
 from tocsin.core.errors import IllegalTransition
@@ -58,7 +58,7 @@ def test_who_answered_the_negativity_alert_has_answered_the_story(scene: Scene) 
     scene.over(NEGATIVITY, **REVIEW)
     deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
     scene.wait(minutes=5)
     scene.over(**REVIEW)
     volume = scene.alert()
@@ -71,7 +71,7 @@ def test_a_volume_alert_that_is_worse_asks_anew(scene: Scene) -> None:
     scene.over(NEGATIVITY, **REVIEW)
     deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
     with scene.write() as conn:
-        service.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
+        actions.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
     scene.wait(minutes=5)
     scene.over(**ESCALATE)
     assert scene.alert().status == "firing"
@@ -82,7 +82,7 @@ def test_what_was_merged_goes_on_alone_when_the_other_has_ended(scene: Scene) ->
     scene.over(**REVIEW)
     scene.over(NEGATIVITY, **REVIEW)
     with scene.write() as conn:
-        service.resolve(conn, scene.alert().id, ADA, scene.now)
+        actions.resolve(conn, scene.alert().id, ADA, scene.now)
     scene.wait(minutes=5)
     scene.over(NEGATIVITY, **REVIEW)
     assert scene.alert(NEGATIVITY).status == "firing"
@@ -107,7 +107,7 @@ def test_an_alert_that_is_over_cannot_be_merged_into_a_live_one(scene: Scene) ->
     scene.over(NEGATIVITY, **ESCALATE)
     other = scene.alert(NEGATIVITY)
     with pytest.raises(IllegalTransition, match="is over"), scene.write() as conn:
-        service.merge(conn, over.id, ADA, scene.now, other.id)
+        actions.merge(conn, over.id, ADA, scene.now, other.id)
     assert scene.alert().status == "suppressed"
 
 

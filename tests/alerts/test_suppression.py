@@ -19,7 +19,7 @@ from alerts.suppression.silence import silence
 from alerts.suppression.situation import Situation
 from tests.alerts.scene import POLICY
 from tocsin.core.signal import NEGATIVITY, VOLUME, Facts
-from tocsin.definitions import ExpectedEvent, Person, Silence
+from tocsin.definitions.models import ExpectedEvent, Person, Silence
 
 NOON = datetime(2031, 3, 5, 12, 0, tzinfo=UTC)  # a Wednesday
 ISTANBUL = ZoneInfo("Europe/Istanbul")  # three hours ahead

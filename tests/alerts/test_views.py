@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, event
 
-from alerts import service, views
+from alerts import actions, views
 from alerts.message import alert_message, as_html
 from tests.alerts.scene import ADA, Scene, write_mention
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.signal import NEGATIVITY
-from tocsin.definitions import Monitor
+from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 
 
@@ -50,7 +50,7 @@ def test_a_list_is_read_to_its_end_through_cursors_each_alert_once_newest_first(
 def test_lists_are_filtered_and_unknown_filters_are_refused(scene: Scene) -> None:
     many(scene, 3)
     with scene.write() as conn:
-        service.dismiss(conn, scene.alert().id, ADA, scene.now, "noise")
+        actions.dismiss(conn, scene.alert().id, ADA, scene.now, "noise")
         assert len(views.list_alerts(conn, status=["open"]).items) == 2
         assert len(views.list_alerts(conn, status=["dismissed", "firing"]).items) == 3
         assert len(views.list_alerts(conn, monitor="Brand 1").items) == 1
@@ -109,7 +109,7 @@ def test_an_alert_says_why_and_what_may_be_done(scene: Scene) -> None:
             "share of negatives over its baseline",
         ]
         assert {"acknowledge", "dismiss", "escalate", "snooze"} <= set(view["actions"])
-        service.dismiss(conn, view["id"], ADA, scene.now, "wrong_brand")
+        actions.dismiss(conn, view["id"], ADA, scene.now, "wrong_brand")
         assert views.precision(conn) == [
             {
                 "monitor_id": scene.monitor,

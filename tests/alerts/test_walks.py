@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from alerts import escalation, service, states
+from alerts import actions, states
 from alerts.actor import Actor
 from alerts.auditor import audit
+from alerts.escalations import escalation
 from alerts.notifiers.port import Outcome
-from alerts.outbox import deliver_due
+from alerts.outbox.deliver import deliver_due
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, BEN, LEO, PIA, Scene
 from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, WrongInput
@@ -109,23 +110,23 @@ def _act(scene: Scene, move: str, kind: str, number: int) -> None:
     alert, now = mine[-1], scene.now
     with scene.write() as conn:
         if move == "acknowledge":
-            service.acknowledge(conn, alert.id, ADA, now)
+            actions.acknowledge(conn, alert.id, ADA, now)
         elif move == "snooze":
-            service.snooze(conn, alert.id, BEN, now, now + timedelta(minutes=30 * number))
+            actions.snooze(conn, alert.id, BEN, now, now + timedelta(minutes=30 * number))
         elif move == "dismiss":
-            service.dismiss(conn, alert.id, ADA, now, states.DISMISSAL_REASONS[number])
+            actions.dismiss(conn, alert.id, ADA, now, states.DISMISSAL_REASONS[number])
         elif move == "resolve":
-            service.resolve(conn, alert.id, ADA, now)
+            actions.resolve(conn, alert.id, ADA, now)
         elif move == "reopen":
-            service.reopen(conn, alert.id, ADA, now)
+            actions.reopen(conn, alert.id, ADA, now)
         elif move == "escalate":
-            service.escalate(
+            actions.escalate(
                 conn, scene.context, alert.id, BEN, now, ("pr", "legal", "both")[number % 3], "look"
             )
         elif move == "merge" and others:
-            service.merge(conn, alert.id, ADA, now, others[-1].id)
+            actions.merge(conn, alert.id, ADA, now, others[-1].id)
         elif move == "severity":
-            service.set_severity(conn, scene.context, alert.id, BEN, now, number, "I know more")
+            actions.set_severity(conn, scene.context, alert.id, BEN, now, number, "I know more")
 
 
 def _work_a_case(scene: Scene, move: str, actor: Actor) -> None:

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 
 from alerts.relay import Relay
 from alerts.worker import AlertsWorker
+from ops.commands import alerts as command
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import Scene
 from tests.stores import at_store
-from tocsin.commands import alerts as command
 from tocsin.core.clock import SystemClock
 from tocsin.core.errors import StoreUnavailable
 from tocsin.settings import Settings
@@ -161,7 +161,7 @@ def test_the_command_line_lists_shows_and_acknowledges(scene: Scene, tmp_path: P
 
 
 def test_a_test_page_from_the_command_line_says_how_it_ended(tmp_path: Path) -> None:
-    from tocsin.definitions import Channel, Person
+    from tocsin.definitions.models import Channel, Person
 
     channels = (Channel(kind="console"), Channel(kind="carrier-pigeon"))
     Scene(tmp_path, people=(Person(name="ada", channels=channels),)).store.close()

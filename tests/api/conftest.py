@@ -1,15 +1,3 @@
-from __future__ import annotations
+"""The API's tests share one made-up world."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.api.world import World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.close()
+from tests.api.world import world as world

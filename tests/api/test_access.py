@@ -10,9 +10,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from tocsin.commands.access import register
+from ops.commands.access import register
+from tocsin.access.links import page_address
 from tocsin.core.errors import TocsinError
-from tocsin.links import page_address
 from tocsin.settings import Api, Settings
 
 Run = Callable[..., str]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from alerts.outbox import hold
 from tests.api.world import World
 from tocsin.core.mention import Mention, decode_mentions
-from tocsin.deadletters import record_dead_letter
-from tocsin.definitions import Role
-from tocsin.store import holds
+from tocsin.definitions.models import Role
+from tocsin.intake.dead_letters import record_dead_letter
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
@@ -111,7 +111,7 @@ def test_an_admin_releases_a_held_outbox(world: World, discard: bool) -> None:
     admin, desk = world.key(Role.ADMIN), world.key(Role.COMMUNITY_MANAGER)
     assert admin.post("/v1/outbox/release").status_code == 409
     with world.scene.write() as conn:
-        holds.hold(conn, world.now, "restored")
+        hold.hold(conn, world.now, "restored")
     assert desk.post("/v1/outbox/release").status_code == 403
     status = desk.get("/v1/status").json()
     assert any("the outbox is held" in one for one in status["why"])
@@ -121,4 +121,4 @@ def test_an_admin_releases_a_held_outbox(world: World, discard: bool) -> None:
         "cancelled": 0,
     }
     with world.scene.store.read() as conn:
-        assert holds.held(conn) is None
+        assert hold.held(conn) is None

@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from api.doors.keys import create_key
+from api.auth.keys import create_key
 from api.metrics import NAMES
+from ops.transfer.apply import parse_document, plan
 from tests.api.world import HERE, Client, World
-from tocsin.apply import parse_document, plan
-from tocsin.definitions import Role
+from tocsin.definitions.models import Role
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 TEXT = PAGE.read_text(encoding="utf-8")

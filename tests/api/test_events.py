@@ -19,7 +19,7 @@ from api.server import listen, serve
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import WrongInput
-from tocsin.definitions import Role
+from tocsin.definitions.models import Role
 from tocsin.settings import Api, Settings
 from tocsin.store import schema as s
 

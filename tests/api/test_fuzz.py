@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase
 from starlette.types import Message, Receive, Scope, Send
 
 from tests.api.world import HERE, World
-from tocsin.definitions import Role
+from tocsin.definitions.models import Role
 
 EXAMPLES = 3  # of each operation; more by hand: a thousand found nothing else
 ENDLESS = "/v1/events"

@@ -17,9 +17,9 @@ from starlette.routing import Mount, Route
 from alerts import record
 from alerts.actor import ENGINE
 from alerts.alert import get
-from api.doors.rules import PAGES
-from tests.browser.house import House, house
+from api.auth.rules import PAGES
 from tests.browser.seed import NOW, POSTS
+from tests.browser.served import House, house
 from tocsin.core.errors import StoreUnavailable
 from tocsin.store import schema as s
 

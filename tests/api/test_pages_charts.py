@@ -24,8 +24,8 @@ from api.pages.charts import (
     ticks,
     time_ticks,
 )
-from api.pages.speech import speech
-from api.pages.words import Words
+from api.pages.formatting import Words
+from api.pages.i18n import speech
 
 NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
 STEP = timedelta(minutes=15)

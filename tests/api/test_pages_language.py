@@ -9,23 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from api.pages import flash, problem, words
-from api.pages.speech import LANGUAGES, chosen, plural_form, speech
+from api.pages import flash, formatting, problem
+from api.pages.i18n import (
+    LANGUAGES,
+    chosen,
+    plural_form,
+    speech,
+)
 
-FOLDER = Path(words.__file__).parent
+FOLDER = Path(formatting.__file__).parent
 OTHERS = tuple(code for code in LANGUAGES if code != "en")
 ONE = re.compile(r"""(?<![\w.])_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 MANY = re.compile(r"""(?<![\w.])_n\(\s*"([^"]*)",\s*"([^"]*)\"""")
 TABLES = (
-    words.SEVERITIES,
-    words.STATUSES,
-    words.KINDS,
-    words.LABELS,
-    words.ROLES,
-    words.DISMISSALS,
-    words.OUTCOMES,
-    words.TRIGGERS,
-    words.ACTIONS,
+    formatting.SEVERITIES,
+    formatting.STATUSES,
+    formatting.KINDS,
+    formatting.LABELS,
+    formatting.ROLES,
+    formatting.DISMISSALS,
+    formatting.OUTCOMES,
+    formatting.TRIGGERS,
+    formatting.ACTIONS,
     flash.DONE,
     problem.TITLES,
     problem.ADVICE,
@@ -34,7 +39,7 @@ TABLES = (
 
 def said() -> set[str]:
     """Every single string that the page can say."""
-    found: set[str] = set(words.MONTHS)
+    found: set[str] = set(formatting.MONTHS)
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.world import MINUTES, Client, World, mention
 from tests.stores import contents, on_both_stores, take_away  # noqa: F401  # every test here runs on both engines
-from tocsin.definitions import Monitor, Role
+from tocsin.definitions.models import Monitor, Role
 from tocsin.settings import Settings, StreamSettings
 from tocsin.store import schema as s
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
-from tocsin.definitions import Role
+from tocsin.definitions.models import Role
 
 MINUTE = timedelta(minutes=1)
 

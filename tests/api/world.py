@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, insert, select
 
 from api.app import create_app
-from api.doors.keys import create_key
-from api.doors.sessions import COOKIE, Session, open_session
+from api.auth.keys import create_key
+from api.auth.sessions import COOKIE, Session, open_session
 from api.routes.status import PARTS
 from tests.alerts.scene import Scene
 from tocsin.core.clock import Clock, minute_of
 from tocsin.core.sketch import hash64, signed64, sketch
-from tocsin.definitions import Role
+from tocsin.definitions.models import Role
 from tocsin.settings import Api, Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -224,3 +225,10 @@ def mention(id: str, at: datetime, text: str = "Lumo is down again", **fields: A
 
 
 MINUTES = timedelta(minutes=1)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    yield made
+    made.close()

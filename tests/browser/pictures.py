@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, NAMES
-from tests.browser.house import house, served
+from tests.browser.served import house, served
 
 LARGEST_BYTES = 300_000
 PHONE: ViewportSize = {"width": 360, "height": 740}

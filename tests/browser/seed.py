@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert
 
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import Evidence, Facts, TopMention, encode, fingerprint
-from tocsin.definitions import KINDS
+from tocsin.definitions.models import KINDS
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.store.words import words_of

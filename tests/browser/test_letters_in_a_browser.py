@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import select
 
-from tests.browser.house import House
+from alerts.outbox import hold
+from tests.browser.served import House
 from tests.browser.test_page_in_a_browser import (
     CONTRAST,
     LAPTOP,
@@ -18,8 +19,7 @@ from tests.browser.test_page_in_a_browser import (
     sign_in,
     tab,
 )
-from tocsin.deadletters import record_dead_letter
-from tocsin.store import holds
+from tocsin.intake.dead_letters import record_dead_letter
 from tocsin.store import schema as s
 
 HOSTILE = (
@@ -32,7 +32,7 @@ HOSTILE = (
 def letter(night: House) -> str:
     now = night.runtime.clock.now()
     with night.store.write() as conn:
-        holds.hold(conn, now, "restored")
+        hold.hold(conn, now, "restored")
         return record_dead_letter(
             conn,
             now=now,

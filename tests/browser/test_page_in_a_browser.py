@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from sqlalchemy import select
 
 from alerts.alert import get
-from tests.browser.house import House, house, served
 from tests.browser.pictures import LARGEST_BYTES, PICTURES, make_pictures
+from tests.browser.served import House, house, served
 from tocsin.store import schema as s
 
 PHONE: ViewportSize = {"width": 360, "height": 740}

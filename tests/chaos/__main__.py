@@ -15,10 +15,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.chaos.faults import LONG
-from tests.chaos.house import Engines, some_engines
 from tests.chaos.live import LAYOUT_LONG, LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
 from tests.chaos.report import Report
+from tests.chaos.running import Engines, some_engines
 from tests.chaos.scaling import run_scaling
 from tocsin.logs import set_up
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.house import Engines, some_engines
+from tests.chaos.running import Engines, some_engines
 
 
 @pytest.fixture(scope="package")

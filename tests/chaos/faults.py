@@ -11,7 +11,7 @@ from typing import Final
 
 from kafka import KafkaAdminClient
 
-from tests.chaos.house import House, Seat
+from tests.chaos.running import House, Seat
 
 Act = Callable[[House, random.Random], str]
 

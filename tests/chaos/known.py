@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from ops.runtime import open_runtime
+from ops.transfer.apply import apply, plan
+from ops.transfer.export import export
 from processors.worker import StreamProcessor
 from tests.story.live import talk
-from tocsin.apply import apply, plan
-from tocsin.export import export
-from tocsin.handover import HandOver
+from tocsin.intake.handover import HandOver
 from tocsin.reading import read_json_line
 from tocsin.stream.port import MENTIONS
-from tocsin.wiring import open_runtime
 
 BRANDS = ("ondrello", "trapuno", "kvikkado", "zilverbos", "morgunel", "pesterna")
 SOURCES = ("forum", "shop", "news")  # files; what is pushed comes through PUSHED

@@ -20,9 +20,9 @@ import psycopg
 
 from tests.alerts.peers import HttpPeer, http_peer
 from tests.chaos.faults import ACTS, Event, schedule
-from tests.chaos.house import Engines, House, a_house
 from tests.chaos.known import PUSHED, Said, known_stream, line, undisturbed, watching
 from tests.chaos.report import Report
+from tests.chaos.running import Engines, House, a_house
 from tests.story.live import Door, until
 
 SETTLES_WITHIN_S = 120.0

@@ -17,12 +17,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ops.runtime import open_runtime
+from ops.transfer.export import export
 from tests.chaos.faults import ACTS, ENDS
-from tests.chaos.house import HOOK_SECRET, Engines, House, a_house
 from tests.chaos.known import line, recording, watching
 from tests.chaos.report import Report
-from tocsin.export import export
-from tocsin.wiring import open_runtime
+from tests.chaos.running import (
+    HOOK_SECRET,
+    Engines,
+    House,
+    a_house,
+)
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
 KINDS = ("mentions", "tallies", "alerts", "notices")

@@ -6,12 +6,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.chaos.house import Engines, House, a_house
+from benchmarks.synthetic import synthetic_mentions, synthetic_queries
 from tests.chaos.report import Report
+from tests.chaos.running import Engines, House, a_house
 from tests.story.live import until
 from tocsin.core.mention import Mention
-from tocsin.handover import HandOver
-from tocsin.synthetic import synthetic_mentions, synthetic_queries
+from tocsin.intake.handover import HandOver
 
 MONITORS = 200
 RECORD = 50  # mentions

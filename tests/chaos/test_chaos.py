@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.faults import SHORT
-from tests.chaos.house import Engines
 from tests.chaos.live import LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
+from tests.chaos.running import Engines
 
 pytestmark = pytest.mark.engines
 

@@ -13,7 +13,7 @@ from tests.chaos.proxy import Proxy, Side
 from tests.engines.postgres import Postgres
 from tocsin.core.errors import OutcomeUnknown, StoreUnavailable
 from tocsin.store import schema as s
-from tocsin.store.postgres import PostgresStore
+from tocsin.store.postgres.engine import PostgresStore
 
 
 @pytest.fixture

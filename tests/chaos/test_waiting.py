@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.house import Engines, a_house
+from ops.run.roles import ROLES, until_it_is_there
+from ops.runtime import open_runtime
+from tests.chaos.running import Engines, a_house
 from tests.engines.postgres import Postgres
 from tests.story.live import until
 from tocsin.core.errors import StoreRefused, StoreUnavailable, TocsinError
-from tocsin.roles import ROLES, until_it_is_there
-from tocsin.wiring import open_runtime
 
 
 @pytest.mark.engines

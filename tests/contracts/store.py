@@ -14,10 +14,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tocsin.core.errors import Conflict, Fenced, NotFound
-from tocsin.definitions import Person, Role
-from tocsin.store import Store, defined, offsets
+from tocsin.definitions import repository
+from tocsin.definitions.models import Person, Role
+from tocsin.store import offsets
 from tocsin.store import schema as s
 from tocsin.store.offsets import Position
+from tocsin.store.port import Store
 from tocsin.stream.port import Gap
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -410,40 +412,42 @@ def test_offsets_of_another_stream_mean_nothing(make_store: MakeStore) -> None:
 def test_definitions_keep_their_id_and_every_version(make_store: MakeStore) -> None:
     store = make_store()
     with store.write() as conn:
-        first = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
-        same = defined.save(conn, Person(name="Ada"), now=NOW + timedelta(hours=1), actor="test")
-        renamed = defined.save(conn, Person(name="Ada B", role=Role.PR), now=NOW, actor="test", id=first.id)
+        first = repository.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        same = repository.save(conn, Person(name="Ada"), now=NOW + timedelta(hours=1), actor="test")
+        renamed = repository.save(
+            conn, Person(name="Ada B", role=Role.PR), now=NOW, actor="test", id=first.id
+        )
         assert (same.version, renamed.version, renamed.id) == (1, 2, first.id)
-        assert [version for version, *_ in defined.history(conn, "person", first.id)] == [1, 2]
-        assert defined.find(conn, Person, "Ada B").value.role is Role.PR
+        assert [version for version, *_ in repository.history(conn, "person", first.id)] == [1, 2]
+        assert repository.find(conn, Person, "Ada B").value.role is Role.PR
         with pytest.raises(NotFound, match="known: Ada B"):
-            defined.find(conn, Person, "Ada")
+            repository.find(conn, Person, "Ada")
 
 
 def test_a_stale_version_of_a_definition_is_a_conflict(make_store: MakeStore) -> None:
     store = make_store()
     with store.write() as conn:
-        one = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
-        defined.save(conn, Person(name="Ada", role=Role.PR), now=NOW, actor="test", expected_version=1)
+        one = repository.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        repository.save(conn, Person(name="Ada", role=Role.PR), now=NOW, actor="test", expected_version=1)
         with pytest.raises(Conflict, match="version 2"):
-            defined.save(conn, Person(name="Ada"), now=NOW, actor="test", id=one.id, expected_version=1)
+            repository.save(conn, Person(name="Ada"), now=NOW, actor="test", id=one.id, expected_version=1)
 
 
 def test_a_deleted_name_is_free_again_with_another_id(make_store: MakeStore) -> None:
     store = make_store()
     with store.write() as conn:
-        one = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
-        defined.delete(conn, Person, "Ada", now=NOW, actor="test")
-        two = defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        one = repository.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        repository.delete(conn, Person, "Ada", now=NOW, actor="test")
+        two = repository.save(conn, Person(name="Ada"), now=NOW, actor="test")
         assert one.id != two.id
-        assert [d.id for d in defined.listed(conn, Person)] == [two.id]
+        assert [d.id for d in repository.listed(conn, Person)] == [two.id]
 
 
 def test_a_generation_grows_with_every_change_of_its_kind(make_store: MakeStore) -> None:
     store = make_store()
     with store.write() as conn:
-        assert defined.generation(conn, "person") == 0
-        defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
-        defined.save(conn, Person(name="Ada"), now=NOW, actor="test")
-        assert defined.generation(conn, "person") == 1
-        assert defined.generation(conn, "monitor") == 0
+        assert repository.generation(conn, "person") == 0
+        repository.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        repository.save(conn, Person(name="Ada"), now=NOW, actor="test")
+        assert repository.generation(conn, "person") == 1
+        assert repository.generation(conn, "monitor") == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from itertools import chain
 from pathlib import Path
@@ -11,13 +10,13 @@ import pytest
 
 from tests.docs.pages import ROOT, files, marked, prose, text
 from tocsin.core.errors import WrongInput
-from tocsin.store import Store, open_store
+from tocsin.store.opening import open_store
+from tocsin.store.port import Store
 from tocsin.store.schema import metadata
-from tocsin.stream import Stream, open_stream
-from tocsin.stream.port import Consumer
+from tocsin.stream.opening import open_stream
+from tocsin.stream.port import Consumer, Stream
 
 PAGE = "docs/architecture.md"
-SERVICES = ("alerts", "api", "ingest", "processors")
 
 
 def tables_by_group() -> str:
@@ -38,25 +37,8 @@ def test_the_tables_of_the_store_are_those_of_the_schema() -> None:
     assert marked(PAGE, "tables") == tables_by_group()
 
 
-def imports_a_service(path: str) -> bool:
-    for node in ast.walk(ast.parse(text(path))):
-        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if any(name.split(".")[0] in SERVICES for name in names):
-            return True
-    return False
-
-
-def test_the_modules_of_the_kernel_that_import_services_are_the_listed_ones() -> None:
-    kernel = [path for path in files() if path.startswith("tocsin/") and path.endswith(".py")]
-    importing = [path for path in kernel if imports_a_service(path)]
-    assert marked(PAGE, "kernel modules that import services") == "".join(
-        f"- `{path}`\n" for path in importing
-    )
-
-
 def test_every_file_and_folder_that_the_page_names_is_there() -> None:
-    named = set(re.findall(r"`((?:tocsin|ingest|processors|alerts|api|tests)/[\w/.]*)`", prose(PAGE)))
+    named = set(re.findall(r"`((?:tocsin|ingest|processors|alerts|api|ops|tests)/[\w/.]*)`", prose(PAGE)))
     assert len(named) > 30
     # In the wheel alone.
     assert {name for name in named if not (ROOT / name).exists()} == {"tocsin/_services/"}
@@ -64,7 +46,7 @@ def test_every_file_and_folder_that_the_page_names_is_there() -> None:
 
 def test_every_file_in_the_drawn_line_is_there() -> None:
     (drawn,) = re.findall(r"```\n( files, feeds.*?)```", text(PAGE), re.DOTALL)
-    named = re.findall(r"\b((?:tocsin|ingest|processors|alerts|api)/[\w/]+\.py)\b", drawn)
+    named = re.findall(r"\b((?:tocsin|ingest|processors|alerts|api|ops)/[\w/]+\.py)\b", drawn)
     assert len(named) > 12
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
@@ -95,7 +77,7 @@ def test_the_engines_that_the_page_names_are_those_that_a_wrong_one_is_refused_w
         open_stream("pigeons://127.0.0.1:9092", tmp_path)
     with pytest.raises(WrongInput, match="known: sqlite, postgresql://"):
         open_store("oracle://127.0.0.1/tocsin", tmp_path)
-    for engine in ("`tocsin/store/sqlite.py`", "`tocsin/store/postgres.py`"):
+    for engine in ("`tocsin/store/sqlite/engine.py`", "`tocsin/store/postgres/engine.py`"):
         assert engine in text(PAGE)
 
 

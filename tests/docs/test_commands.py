@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer
 
+from ops.program import build_app
 from tests.docs.pages import blocks, pages, prose, text
-from tocsin.launcher import build_app
 from tocsin.settings import example_file, known_settings
 
 RUN_AS_TYPED = {"", "sh", "console", "bash"}

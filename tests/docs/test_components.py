@@ -8,13 +8,13 @@ import pytest
 
 from alerts.notifiers.registry import KINDS as NOTIFIERS
 from alerts.suppression.order import ORDER
-from api.doors.rules import API, AROUND, PAGES
+from api.auth.rules import API, AROUND, PAGES
 from api.metrics import NAMES
 from ingest.kinds import KINDS as SOURCES
-from processors.detect import KINDS as SIGNALS
+from ops.run.roles import ROLES
+from processors.detection.judge import KINDS as SIGNALS
 from processors.understand import default_scorers
 from tests.docs.pages import text
-from tocsin.roles import ROLES
 
 
 @pytest.mark.parametrize("kind", SOURCES)

@@ -12,7 +12,7 @@ import yaml
 
 from ingest.kinds import KINDS, make_source
 from tocsin.core.mention import Mention
-from tocsin.definitions import SourceDef
+from tocsin.definitions.models import SourceDef
 from tocsin.reading import REASONS, iter_mentions, read_json_line
 from tocsin.settings import Ingest, known_settings
 

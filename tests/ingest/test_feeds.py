@@ -11,7 +11,7 @@ import pytest
 from ingest.source import Context, Fetched, FetchFailed
 from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.feed_parsing import html_to_text, parse_apart, parse_feed
-from tests.ingest.conftest import NOON, Site
+from tests.ingest.house import NOON, Site
 from tocsin.core.mention import Author
 from tocsin.settings import Ingest
 

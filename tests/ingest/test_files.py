@@ -11,7 +11,7 @@ import pytest
 
 from ingest.source import Context, Cursor, FetchFailed
 from ingest.sources.file import MAX_ROWS, FileSettings, FileSource
-from tests.ingest.conftest import NOON, line
+from tests.ingest.house import NOON, line
 from tocsin.core.errors import WrongInput
 from tocsin.settings import Ingest
 

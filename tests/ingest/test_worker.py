@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ingest.health import component_of
 from ingest.kinds import KINDS, make_source
 from ingest.source import Context
-from tests.ingest.conftest import NOON, House, Site, line
+from tests.ingest.house import NOON, House, Site, line
 from tocsin.core.errors import StreamFull, WrongInput
 from tocsin.core.mention import Mention
-from tocsin.definitions import SourceDef
-from tocsin.handover import note_received
+from tocsin.definitions.models import SourceDef
+from tocsin.health.sources import component_of
+from tocsin.intake.handover import note_received
 from tocsin.settings import Ingest
 from tocsin.store import schema as s
-from tocsin.store.sqlite import SqliteStore
+from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.sqlite import SqliteStream
 
 MINUTE = timedelta(minutes=1)

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from processors.batch import read_batch
+from processors.monitors import watched
 from processors.retention import PIECE, PSEUDONYM, drop_expired
+from processors.storing.batch import read_batch
+from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
-from processors.watch import watched
-from processors.writer import Writer
 from tests.stores import on_both_stores, store_at  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.mention import Author, Mention, encode_mentions
-from tocsin.definitions import Monitor
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
 from tocsin.settings import Settings
-from tocsin.store import Store, defined
 from tocsin.store import schema as s
+from tocsin.store.port import Store
 from tocsin.store.search import matching, parse_search
 from tocsin.stream.port import Record
 
@@ -32,7 +33,7 @@ SETTINGS = Settings()
 def store(tmp_path: Path) -> Iterator[Store]:
     made = store_at(tmp_path / "store.db")
     with made.write() as conn:
-        defined.save(conn, Monitor(name="Brightwater", query="brightwater"), now=NOW, actor="test")
+        repository.save(conn, Monitor(name="Brightwater", query="brightwater"), now=NOW, actor="test")
     yield made
     made.close()
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from processors.detect import Detection, Memory
-from processors.stirring import AT_LEAST, GROWTH, Stirring
+from processors.detection.early_firing import AT_LEAST, GROWTH, Stirring
+from processors.detection.judge import Detection, Memory
 from processors.ticker import DetectionTicker
 from tocsin.core.clock import SimulatedClock, minute_of
-from tocsin.definitions import Monitor
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
 from tocsin.settings import Settings
-from tocsin.store import defined
 from tocsin.store import schema as s
-from tocsin.store.sqlite import SqliteStore
+from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS
 from tocsin.stream.sqlite import SqliteStream
 
@@ -107,7 +107,7 @@ def judged_at(store: SqliteStore) -> dict[str, datetime]:
     """When each monitor was judged last, by its name."""
     d, tick = s.detector_state, timedelta(seconds=Settings().detection.tick_s)
     with store.read() as conn:
-        names = {one.id: one.name for one in defined.listed(conn, Monitor)}
+        names = {one.id: one.name for one in repository.listed(conn, Monitor)}
         found = conn.execute(select(d.c.monitor_id, d.c.next_tick).where(d.c.kind == "volume"))
         return {names[id]: next_tick - tick for id, next_tick in found}
 
@@ -115,7 +115,7 @@ def judged_at(store: SqliteStore) -> dict[str, datetime]:
 def two_monitors(store: SqliteStore) -> tuple[str, str]:
     with store.write() as conn:
         one, two = (
-            defined.save(conn, Monitor(name=name, query=name), now=NOW, actor="test").id
+            repository.save(conn, Monitor(name=name, query=name), now=NOW, actor="test").id
             for name in ("loud", "quiet")
         )
     for id in (one, two):
@@ -156,7 +156,7 @@ def test_a_monitor_of_which_nothing_was_heard_is_judged_from_its_first_mention(
 ) -> None:
     two_monitors(store)
     with store.write() as conn:
-        late = defined.save(conn, Monitor(name="late", query="late"), now=NOW, actor="test").id
+        late = repository.save(conn, Monitor(name="late", query="late"), now=NOW, actor="test").id
     clock = SimulatedClock(NOW)
     ticker = DetectionTicker(store, stream, Settings(), clock)
     ticker.once()
@@ -217,7 +217,7 @@ def three_busy_hours(path: Path, tickers: int) -> list[list[tuple[object, ...]]]
             tallied(store, quiet, now, 1)
         if turn == 90:
             with store.write() as conn:
-                defined.save(conn, Monitor(name="quiet", query="quiet OR still"), now=now, actor="test")
+                repository.save(conn, Monitor(name="quiet", query="quiet OR still"), now=now, actor="test")
         ticker = several[turn % tickers] if several else DetectionTicker(store, stream, Settings(), clock)
         ticker.once()
     found = everything(store)
@@ -241,7 +241,7 @@ def test_a_turn_that_was_not_committed_is_not_remembered(store: SqliteStore) -> 
     two_monitors(store)
     memory = Memory()
     with store.write() as conn:
-        monitors = defined.listed(conn, Monitor)
+        monitors = repository.listed(conn, Monitor)
         born = Detection(monitors)
         born.tallies_from(conn)
         born.flush(conn, store, NOW)
@@ -255,7 +255,7 @@ def test_no_more_states_are_remembered_than_asked_for(store: SqliteStore) -> Non
     two_monitors(store)
     memory = Memory(most=1)
     with store.write() as conn:
-        monitors = defined.listed(conn, Monitor)
+        monitors = repository.listed(conn, Monitor)
         born = Detection(monitors)
         born.tallies_from(conn)
         born.flush(conn, store, NOW)

@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select
 
-from processors.batch import Outcome
-from processors.pace import FIRST_BYTES
+from processors.storing.batch import Outcome
+from processors.storing.batch_size import FIRST_BYTES
 from processors.worker import StreamProcessor
 from tests.engines.postgres import Postgres
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import StoreUnavailable
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.definitions import Monitor
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import save
 from tocsin.settings import Settings
 from tocsin.store import offsets
 from tocsin.store import schema as s
-from tocsin.store.defined import save
-from tocsin.store.postgres import PostgresStore
-from tocsin.store.sqlite import SqliteStore
+from tocsin.store.postgres.engine import PostgresStore
+from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS
 from tocsin.stream.sqlite import SqliteStream
 

@@ -19,12 +19,15 @@ from sqlalchemy import Connection, inspect, select
 
 from tests.engines.postgres import Postgres
 from tocsin.core.errors import WrongInput
-from tocsin.store import Store, migrating, mode, open_store
+from tocsin.store import meta
 from tocsin.store import schema as s
+from tocsin.store.migrations import upgrade
+from tocsin.store.opening import open_store
+from tocsin.store.port import Store
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-NEXT = migrating.SCHEMA + 1
+NEXT = upgrade.SCHEMA + 1
 Opened = Callable[..., Store]
 
 
@@ -53,9 +56,9 @@ def opened(url: str, tmp_path: Path) -> Iterator[Opened]:
 
 def test_the_schema_that_the_code_is_written_for_is_the_newest_step() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(migrating.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(upgrade.__file__).parent / "migrations"))
     migrations = ScriptDirectory.from_config(config)
-    assert migrations.get_heads() == [f"{migrating.SCHEMA:04d}"]
+    assert migrations.get_heads() == [f"{upgrade.SCHEMA:04d}"]
     for migration in migrations.walk_revisions():
         assert 1 <= migration.module.READS <= int(migration.revision)
 
@@ -202,36 +205,36 @@ def test_a_store_from_before_there_were_steps_comes_up_with_everything_in_it(tmp
     store = open_store("sqlite", tmp_path)
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
-        assert migrating.version(conn) == migrating.Version(migrating.SCHEMA, 1)
+        assert upgrade.version(conn) == upgrade.Version(upgrade.SCHEMA, 1)
         mention = conn.execute(select(s.mentions)).one()
         assert (mention.text, mention.hashtags, mention.created_at) == ("Su şişesi patladı", ["su"], NOW)
         assert conn.execute(select(s.matches.c.reach)).scalar_one() == 5
         assert conn.execute(select(s.seen.c.matched)).scalar_one() is True
         assert conn.execute(select(s.offsets.c.offset)).scalar_one() == 41
-        assert mode.get(conn, "pseudonym_key") == "00ff"
+        assert meta.get(conn, "pseudonym_key") == "00ff"
     store.close()
 
 
-@pytest.mark.parametrize("released", range(1, migrating.SCHEMA))
+@pytest.mark.parametrize("released", range(1, upgrade.SCHEMA))
 def test_every_earlier_schema_comes_up_to_this_one(url: str, tmp_path: Path, released: int) -> None:
     store = _unmigrated(url, tmp_path)
-    migrating.migrate(store, "the store", to=released)
+    upgrade.migrate(store, "the store", to=released)
     with store.write() as conn:
-        assert migrating.version(conn) == migrating.Version(released, 1)
-        mode.put(conn, "kept", "yes")
+        assert upgrade.version(conn) == upgrade.Version(released, 1)
+        meta.put(conn, "kept", "yes")
     store.migrate()
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
-        assert mode.get(conn, "kept") == "yes"
+        assert meta.get(conn, "kept") == "yes"
     store.close()
 
 
 def _unmigrated(url: str, data: Path) -> Store:
     if url == "sqlite":
-        from tocsin.store.sqlite import SqliteStore
+        from tocsin.store.sqlite.engine import SqliteStore
 
         return SqliteStore(data / "store.db", durable=False)
-    from tocsin.store.postgres import PostgresStore
+    from tocsin.store.postgres.engine import PostgresStore
 
     return PostgresStore(url)
 
@@ -239,7 +242,7 @@ def _unmigrated(url: str, data: Path) -> Store:
 def test_several_processes_may_start_a_new_store_at_once(url: str, tmp_path: Path) -> None:
     start = f"""
 import pathlib, sys
-from tocsin.store import open_store
+from tocsin.store.opening import open_store
 sys.stdin.read()  # all begin together
 open_store({url!r}, pathlib.Path({str(tmp_path)!r})).close()
 """
@@ -262,17 +265,17 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(url: str, tmp_path: Path) 
         tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))\n    raise RuntimeError('half way')"
     )
     with pytest.raises(RuntimeError, match="half way"):
-        migrating.migrate(store, "the store", to=NEXT, migrations=tmp_path / "migrations")
+        upgrade.migrate(store, "the store", to=NEXT, migrations=tmp_path / "migrations")
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
-        assert migrating.version(conn) == migrating.Version(migrating.SCHEMA, 1)
+        assert upgrade.version(conn) == upgrade.Version(upgrade.SCHEMA, 1)
     store.close()
 
 
 # -- this version and the next one side by side -------------------------------------------------------------
 
 
-def migration(folder: Path, body: str, reads: int = migrating.SCHEMA) -> Path:
+def migration(folder: Path, body: str, reads: int = upgrade.SCHEMA) -> Path:
     """A made-up next migration."""
     migrations = folder / "migrations"
     migrations.mkdir(exist_ok=True)
@@ -281,7 +284,7 @@ def migration(folder: Path, body: str, reads: int = migrating.SCHEMA) -> Path:
 from alembic import op
 import sqlalchemy as sa
 revision = "{NEXT:04d}"
-down_revision = "{migrating.SCHEMA:04d}"
+down_revision = "{upgrade.SCHEMA:04d}"
 READS = {reads}
 def upgrade():
     {body}
@@ -294,29 +297,29 @@ def test_a_store_of_a_later_schema_that_still_reads_ours_is_used_as_it_is(
     opened: Opened, tmp_path: Path
 ) -> None:
     migrations = migration(tmp_path, "op.add_column('meta', sa.Column('more', sa.Text))")
-    migrating.migrate(opened(), "the store", to=NEXT, migrations=migrations)
+    upgrade.migrate(opened(), "the store", to=NEXT, migrations=migrations)
     again = opened()
     with again.write() as conn:
-        mode.put(conn, "kept", "yes")
-        assert migrating.version(conn) == migrating.Version(NEXT, migrating.SCHEMA)
+        meta.put(conn, "kept", "yes")
+        assert upgrade.version(conn) == upgrade.Version(NEXT, upgrade.SCHEMA)
 
 
 def test_a_store_of_a_later_schema_that_reads_ours_no_more_is_refused_in_one_line(
     opened: Opened, tmp_path: Path
 ) -> None:
     migrations = migration(tmp_path, "op.drop_table('gaps')", reads=NEXT)
-    migrating.migrate(opened(), "the store", to=NEXT, migrations=migrations)
+    upgrade.migrate(opened(), "the store", to=NEXT, migrations=migrations)
     with pytest.raises(WrongInput) as refused:
         opened()
     assert re.search(
-        rf"has schema {NEXT}.*needs .* schema {NEXT}.* knows {migrating.SCHEMA}", str(refused.value)
+        rf"has schema {NEXT}.*needs .* schema {NEXT}.* knows {upgrade.SCHEMA}", str(refused.value)
     )
     assert "\n" not in str(refused.value)
 
 
 def test_a_schema_that_is_no_number_is_said(opened: Opened) -> None:
     with opened().write() as conn:
-        mode.put(conn, "schema", "many")
+        meta.put(conn, "schema", "many")
     with pytest.raises(WrongInput, match="'many': that is no number"):
         opened()
 

@@ -18,10 +18,10 @@ from tests.engines.postgres import Postgres, start_postgres
 from tests.stores import on_postgres, store_url
 from tocsin.core.errors import OutcomeUnknown, StoreUnavailable, WrongInput
 from tocsin.settings import masked
-from tocsin.store import open_store
 from tocsin.store import schema as s
-from tocsin.store.postgres import PostgresStore
-from tocsin.store.silence import Silences
+from tocsin.store.opening import open_store
+from tocsin.store.postgres.engine import PostgresStore
+from tocsin.store.postgres.timeouts import Silences
 
 
 @pytest.fixture

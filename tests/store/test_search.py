@@ -15,8 +15,9 @@ from sqlalchemy import delete, insert, select, update
 
 from tests.engines.postgres import Postgres
 from tocsin.core.errors import WrongInput
-from tocsin.store import Store, open_store
 from tocsin.store import schema as s
+from tocsin.store.opening import open_store
+from tocsin.store.port import Store
 from tocsin.store.search import Phrase, index_due, index_missing, matching, parse_search
 from tocsin.store.words import GAP, MOST_WORDS, cut, words_of
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
-from alerts.outbox import deliver_due
+from alerts.outbox.deliver import deliver_due
 from alerts.worker import AlertsWorker
 from api.app import create_app
 from processors.ticker import DetectionTicker
@@ -29,10 +29,11 @@ from tests.stores import on_both_stores, store_at  # noqa: F401  # every test he
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import OutcomeUnknown
 from tocsin.core.signal import VOLUME
-from tocsin.definitions import Monitor, Role
+from tocsin.definitions.models import Monitor, Role
 from tocsin.settings import Settings
-from tocsin.store import Store, audit
+from tocsin.store import audit
 from tocsin.store import schema as s
+from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS
 from tocsin.stream.sqlite import SqliteStream
 

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.store_values import *  # noqa: F403  # and these
 from tocsin.core.errors import StoreUnavailable, WrongInput
-from tocsin.store import open_store
 from tocsin.store import schema as s
-from tocsin.store.sqlite import SqliteStore
+from tocsin.store.opening import open_store
+from tocsin.store.sqlite.engine import SqliteStore
 
 
 @pytest.fixture

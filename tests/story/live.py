@@ -22,14 +22,14 @@ from typing import Any, TypeVar
 import httpx
 from sqlalchemy import select
 
-from api.doors.keys import create_key
-from tocsin.apply import apply, plan
-from tocsin.definitions import Role
-from tocsin.export import export
-from tocsin.player import Player
+from api.auth.keys import create_key
+from ops.replay.player import Player
+from ops.runtime import open_runtime
+from ops.transfer.apply import apply, plan
+from ops.transfer.export import export
+from tocsin.definitions.models import Role
 from tocsin.reading import read_json_line
 from tocsin.store import schema as s
-from tocsin.wiring import open_runtime
 
 T = TypeVar("T")
 PATIENCE = 40.0  # seconds; the machine may be busy, and what is waited for mostly takes one

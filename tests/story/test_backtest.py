@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from ops.replay.backtest import backtest
+from ops.replay.imports import import_files
+from ops.runtime import Runtime
+from ops.transfer.export import export
 from tests.story.test_replay import tocsin
-from tocsin.backtest import backtest
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import NotFound, WrongInput
-from tocsin.definitions import Monitor
-from tocsin.export import export
-from tocsin.history import import_files
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
+from tocsin.health.report import Reporter
 from tocsin.settings import load
-from tocsin.store import defined
-from tocsin.store.health import Reporter
-from tocsin.store.sqlite import SqliteStore
-from tocsin.wiring import Runtime
+from tocsin.store.sqlite.engine import SqliteStore
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOW = datetime(2026, 3, 6, tzinfo=UTC)
@@ -31,7 +31,7 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
     store = SqliteStore(tmp_path / "store.db", durable=False)
     store.migrate()
     with store.write() as conn:
-        defined.save(conn, Monitor(name="acme", query="acme"), now=NOW, actor="test")
+        repository.save(conn, Monitor(name="acme", query="acme"), now=NOW, actor="test")
     runtime = Runtime(load(environ={"TOCSIN_DATA": str(tmp_path)}), store, SimulatedClock(NOW))
     yield runtime
     runtime.close()

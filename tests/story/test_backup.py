@@ -16,19 +16,22 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
+from alerts.outbox import hold
+from ops.runtime import Runtime, open_runtime
+from ops.transfer import backup
+from ops.transfer.copy import carry, finish, prepare
+from ops.transfer.export import KINDS, export
 from processors.worker import StreamProcessor
 from tests.alerts.scene import Scene
 from tests.engines.postgres import Postgres
 from tests.inside import inside
-from tocsin import backup
-from tocsin.carry import carry, finish, prepare
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.export import KINDS, export
-from tocsin.store import Store, holds, offsets, open_store
+from tocsin.store import offsets
 from tocsin.store import schema as s
+from tocsin.store.opening import open_store
+from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS
-from tocsin.wiring import Runtime, open_runtime
 
 ESCALATE: dict[str, Any] = {"negative_over": True, "networks": 2, "networks_heard": 2}
 
@@ -110,7 +113,7 @@ def test_a_backup_is_restored_into_an_empty_folder_and_its_outbox_is_held(
     assert file.read_bytes() == before
     assert exported(restored) == exported(folder)
     with running(restored) as runtime, runtime.store.read() as conn:
-        assert holds.held(conn) is not None
+        assert hold.held(conn) is not None
         assert conn.execute(select(s.sessions.c.revoked_at)).scalar_one() is not None
     looked = tocsin("doctor", "--data", restored, status=1).stdout.decode()
     assert "no notice leaves since" in looked
@@ -197,7 +200,7 @@ def test_one_file_for_both_engines(folder: Path, tmp_path: Path, postgres: Postg
     tocsin("restore", tmp_path / "a.db", "--data", tmp_path / "elsewhere", "--store", url)
     assert exported(tmp_path / "elsewhere", url) == exported(folder)
     with running(tmp_path / "elsewhere", url) as runtime, runtime.store.read() as conn:
-        assert holds.held(conn) is not None
+        assert hold.held(conn) is not None
     tocsin("backup", tmp_path / "b.db", "--data", tmp_path / "elsewhere", "--store", url)
     assert stat.S_IMODE((tmp_path / "b.db").stat().st_mode) == 0o600
     inside("restore", tmp_path / "b.db", "--data", tmp_path / "back")

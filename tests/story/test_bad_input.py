@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
+from ops.run.roles import STOP_WITHIN_S
 from tests.story.live import LOOPBACK, Door, Running, Tocsin, a_tocsin, alive, post, until
-from tocsin.roles import STOP_WITHIN_S
 
 EMOJI = "\N{POUTING FACE}"
 BOMB = (

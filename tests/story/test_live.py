@@ -20,16 +20,16 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks import Webhook
 
+from ops.run.roles import STOP_WITHIN_S
+from ops.runtime import open_runtime
 from tests.alerts.peers import HttpPeer, http_peer
 from tests.story.live import LOOPBACK, Door, Tocsin, a_tocsin, alive, post, talk, until, with_a_past
-from tocsin.definitions import Monitor
-from tocsin.handover import HandOver
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import save
+from tocsin.intake.handover import HandOver
 from tocsin.reading import read_json_line
-from tocsin.roles import STOP_WITHIN_S
 from tocsin.store import schema as s
-from tocsin.store.defined import save
 from tocsin.stream.port import MENTIONS
-from tocsin.wiring import open_runtime
 
 SECRET = "whsec_" + "bWFkZSB1cCBmb3IgdGVzdHMgb25seQ=="
 FAST = {"detection__tick_s": 1, "ingest__allowed_private_networks": LOOPBACK, "alerting__console": "false"}

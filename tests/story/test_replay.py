@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from ops.demo.monitors import demo_setup
+from ops.demo.scenario import demo_mentions
+from ops.transfer.export import export
 from tests.engines.postgres import Postgres
 from tocsin.core.mention import Mention, encode_mentions
-from tocsin.demo.monitors import demo_setup
-from tocsin.demo.scenario import demo_mentions
-from tocsin.export import export
-from tocsin.store import open_store
+from tocsin.store.opening import open_store
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
 EXPORTS = ("mentions", "tallies", "alerts", "notices")

@@ -21,21 +21,21 @@ from sqlalchemy import select
 from processors.ticker import DetectionTicker
 from processors.worker import StreamProcessor
 from tests.alerts.peers import http_peer
-from tests.chaos.house import House, Seat
 from tests.chaos.known import FIRE, watching
 from tests.chaos.proxy import Proxy
+from tests.chaos.running import House, Seat
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
 from tests.story.live import Door, post, talk, until
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.mention import Mention
-from tocsin.definitions import Monitor
-from tocsin.handover import HandOver
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import save
+from tocsin.intake.handover import HandOver
 from tocsin.reading import read_json_line
 from tocsin.settings import Settings
-from tocsin.store import open_store
 from tocsin.store import schema as s
-from tocsin.store.defined import save
+from tocsin.store.opening import open_store
 from tocsin.stream.sqlite import SqliteStream
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

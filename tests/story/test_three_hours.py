@@ -7,9 +7,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from alerts import escalation, service
+from alerts import actions
 from alerts.auditor import audit
-from alerts.outbox import deliver_due
+from alerts.escalations import escalation
+from alerts.outbox.deliver import deliver_due
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import BEN, LEO, PIA, Scene, write_mention
 from tocsin.store.audit import verify
@@ -167,10 +168,10 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     until("10:31")
     alert = scene.alert()
     with scene.write() as conn:
-        assert service.acknowledge(conn, alert.id, BEN, scene.now).acknowledged_by == "ben"
+        assert actions.acknowledge(conn, alert.id, BEN, scene.now).acknowledged_by == "ben"
     until("10:40")
     with scene.write() as conn:
-        _, case = service.escalate(conn, scene.context, alert.id, BEN, scene.now, "both", "lamps may burn")
+        _, case = actions.escalate(conn, scene.context, alert.id, BEN, scene.now, "both", "lamps may burn")
     work()
 
     # PR claims and assesses; both review in parallel; the words are late, which pages and decides nothing
@@ -204,7 +205,7 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     work()
     until("13:00")
     with scene.write() as conn:
-        service.resolve(conn, alert.id, BEN, scene.now, "recall announced, talk is back to normal")
+        actions.resolve(conn, alert.id, BEN, scene.now, "recall announced, talk is back to normal")
     until("13:10")
 
     transcript = "\n".join(sent).replace(alert.id, "ALERT").replace(case.id, "CASE")

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from tocsin.logs import set_up
 from tocsin.settings import StreamSettings
-from tocsin.stream.kafka import KafkaStream
+from tocsin.stream.kafka.engine import KafkaStream
 
 
 def main(url: str, prefix: str, topic: str, group: str) -> None:

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from ops.runtime import open_runtime
 from processors.worker import StreamProcessor
 from tests.contracts.stream import read
 from tests.engines.kafka import Cluster, start_kafka
@@ -22,9 +23,8 @@ from tocsin.core.errors import StreamUnavailable
 from tocsin.settings import StreamSettings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
-from tocsin.stream.kafka import KafkaStream
+from tocsin.stream.kafka.engine import KafkaStream
 from tocsin.stream.port import MENTIONS, Record
-from tocsin.wiring import open_runtime
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 PATIENCE_S = 60.0

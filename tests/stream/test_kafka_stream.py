@@ -24,8 +24,8 @@ from tests.contracts.stream import NOW, read
 from tests.engines.kafka import Cluster
 from tocsin.core.errors import StreamFull, StreamUnavailable, WrongInput
 from tocsin.settings import StreamSettings
-from tocsin.stream import open_stream
-from tocsin.stream.kafka import KafkaStream
+from tocsin.stream.kafka.engine import KafkaStream
+from tocsin.stream.opening import open_stream
 from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS
 
 ROOT = Path(__file__).parents[2]

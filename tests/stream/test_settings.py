@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.runtime import open_runtime
 from tocsin.core.errors import StreamFull
 from tocsin.stream.port import MENTIONS
-from tocsin.wiring import open_runtime
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

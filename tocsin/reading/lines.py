@@ -3,7 +3,7 @@
 Most lines of a file need no mending: every field has its exact type and size and is spelled as we would spell it. Such a line
 is checked and passed on byte by byte (`as_it_is`); building the mention and writing it out again would only give an equal
 line, for three times the work. Whatever is not certain is None here and takes the way of `tocsin.reading.mention`.
-`tests/test_reading_lines.py` holds the two ways to equal mentions.
+`tests/reading/test_lines.py` holds the two ways to equal mentions.
 """
 
 from __future__ import annotations

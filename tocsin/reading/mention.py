@@ -4,7 +4,7 @@
 Two ways lead to the same mention. A line whose fields all have their exact types and sizes is decoded by
 msgspec straight into `_Plain` (the fast way); everything else is decoded into plain values and read field by
 field (the patient way), which also mends what can be mended: numbers as ids, NUL characters, lone surrogates,
-texts that are too long. `tests/test_reading.py` holds the two to equal results.
+texts that are too long. `tests/reading/test_mention.py` holds the two to equal results.
 """
 
 from __future__ import annotations

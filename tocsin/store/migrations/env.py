@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: our connection, in the transaction that `tocsin.store.migrating` has begun."""
+"""What Alembic runs to migrate: our connection, in the transaction that `tocsin.store.migrations.upgrade` has begun."""
 
 from alembic import context
 

@@ -1,4 +1,7 @@
-"""The schema of the first stores. On PostgreSQL `mentions` and `matches` are partitioned by day (`tocsin.store.days`)."""
+"""The schema of the first stores.
+
+On PostgreSQL `mentions` and `matches` are partitioned by day (`tocsin.store.postgres.partitions`).
+"""
 
 from pathlib import Path
 

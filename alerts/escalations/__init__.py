@@ -1,0 +1,1 @@
+"""The escalation queue: what PR and Legal work on."""

@@ -1,0 +1,1 @@
+"""The outbox: notices that wait, leave, or are held."""

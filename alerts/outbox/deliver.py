@@ -1,0 +1,407 @@
+"""The outbox: notices that are due leave, each attempt with a receipt, whatever dies in between.
+
+`attempting` is committed before a notifier is called, so after a crash we know that we do not know. Three
+outcomes:
+
+- sent: done.
+- failed: tried again after `RETRIES`, then failed for good: a line in the timeline, the person's next
+channel, and where
+  there is none the next step of the policy at once.
+- unknown: where the channel honours our id, tried again under the same id; elsewhere repeated once as a
+notice of its own,
+  marked, at SEV1 and SEV2 only; below that it ends as unknown.
+
+Several workers may run: a notice is claimed, and taken by a conditional update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+
+from alerts import record, states
+from alerts.actor import ENGINE
+from alerts.alert import Alert, from_row
+from alerts.directory import Someone
+from alerts.message import Message
+from alerts.notifiers.port import Notice, Notifier, Outcome
+from alerts.notifiers.record import RecordNotifier
+from alerts.outbox import hold, queue
+from alerts.outbox.queue import (
+    ATTEMPTING,
+    CANCELLED,
+    FAILED,
+    QUEUED,
+    SENT,
+    UNKNOWN,
+)
+from tocsin.core.clock import Clock
+from tocsin.core.errors import OutcomeUnknown
+from tocsin.core.retry import Patience
+from tocsin.definitions.models import Person
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+RETRIES: Final = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=45))
+"""How long after the first, second and third failed attempt the next one comes; after the fourth it has
+failed for good.
+"""
+
+ATTEMPTS: Final = len(RETRIES) + 1
+MARGIN: Final = timedelta(seconds=30)
+"""On top of a notifier's time limit: a notice that is attempting for longer belongs to a worker that died."""
+
+LONGEST: Final = timedelta(minutes=2)
+REPEATED_FROM: Final = 2
+MAX_DETAIL: Final = 500
+
+PersonalLink = Callable[[Connection, Notice, datetime], str]
+"""Makes the link that goes out instead of the plain one: bound to person and alert, spent once."""
+
+log = structlog.get_logger(__name__)
+_n = s.notices.c
+
+
+def deliver_due(
+    store: Store,
+    clock: Clock,
+    notifiers: Mapping[str, Notifier],
+    worker: str,
+    *,
+    kinds: Collection[str] | None = None,
+    only: Collection[str] | None = None,
+    parallel: int = 1,
+    limit: int = 32,
+    echo: Notifier | None = None,
+    personal_link: PersonalLink | None = None,
+) -> int:
+    """Send what is due, at most `limit` notices (of these channel `kinds`, `only` these ids); returns how
+    many were attempted.
+
+    While the outbox is held (`alerts.outbox.hold`) nothing leaves but what is asked for by id.
+
+    `parallel` is how many are sent at a time; 1: in order, in this thread. `echo` also gets a copy of every
+    notice, once.
+    """
+    now = clock.now()
+    with store.read() as conn:
+        held = hold.held(conn) is not None
+        left_behind = not held and conn.execute(select(_n.id).where(_left_behind(now)).limit(1)).first()
+    if held and only is None:
+        return 0
+    if left_behind:
+        with store.write() as conn:
+            _bury_the_dead(conn, store, notifiers, now, limit)
+    taken: list[Notice] = []
+    try:
+        with store.write(alone=False) as conn:  # whoever takes a notice claims it
+            if only is None and hold.held(conn) is not None:
+                return 0
+            taken = _take(conn, store, now, kinds, only, limit, personal_link)
+            left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
+    except OutcomeUnknown:  # taken or not? What is not sent now would later look as if it may have been
+        left = Patience(MARGIN)(lambda: _taken_now(store, taken, now))
+
+    def deliver(notice: Notice) -> None:
+        notifier = notifiers.get(notice.channel)
+        outcome = _send(notifier, notice)
+        # What has arrived changes nothing but the notice; anything else may be told in the timeline and cause another one.
+        honours_id = notifier.honours_id if notifier else False
+
+        def write_down() -> None:
+            with store.write(alone=outcome.status != SENT) as conn:
+                finish(conn, notice, outcome, clock.now(), honours_id=honours_id)
+
+        # What is known must not become unknown while the store is away. Twice is once: the second finds the attempt ended.
+        Patience(MARGIN)(write_down)
+        log.info(
+            "notice attempted",
+            notice_id=notice.id,
+            channel=notice.channel,
+            outcome=outcome.status,
+            worker=worker,
+        )
+        if echo is not None and notice.attempt == 1 and notice.channel != echo.kind:
+            echo.send(notice)
+
+    if parallel <= 1 or len(left) <= 1:
+        for notice in left:
+            deliver(notice)
+    else:
+        with ThreadPoolExecutor(min(parallel, len(left)), thread_name_prefix="deliver") as pool:
+            for done in [pool.submit(deliver, notice) for notice in left]:
+                done.result()
+    return len(taken)
+
+
+def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -> bool:
+    """Whether anything is due or was left by a worker that died: a cheap look without the writer's lock. Nothing is while
+    the outbox is held.
+    """
+    if hold.held(conn) is not None:
+        return False
+    waiting = select(_n.id).where(_n.status == QUEUED, _n.due_at <= now)
+    left = select(_n.id).where(_left_behind(now))
+    if kinds is not None:
+        waiting, left = waiting.where(_n.channel.in_(kinds)), left.where(_n.channel.in_(kinds))
+    return any(conn.execute(one.limit(1)).first() is not None for one in (waiting, left))
+
+
+def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *, honours_id: bool) -> str:
+    """Write down how an attempt ended and what follows from it; returns the notice's status.
+
+    Nothing is written when somebody else has ended this attempt since.
+    """
+    mine = (_n.id == notice.id, _n.status == ATTEMPTING, _n.attempts == notice.attempt)
+    row = conn.execute(select(s.notices).where(*mine).with_for_update()).one_or_none()
+    if row is None:
+        return "somebody else's"
+    detail = " ".join(outcome.detail.split())[:MAX_DETAIL]
+    conn.execute(
+        insert(s.receipts).values(
+            notice_id=notice.id, attempt=notice.attempt, at=now, outcome=outcome.status, detail=detail
+        )
+    )
+    again = _again(outcome, notice, honours_id)
+    alert = _alert(conn, notice.alert_id)
+    if again is not None and not _moot(notice, alert):
+        _set(conn, notice.id, status=QUEUED, due_at=now + again, attempting_at=None)
+        return QUEUED
+    if again is not None:
+        _set(conn, notice.id, status=CANCELLED, ended_at=now)
+        return CANCELLED
+    _set(conn, notice.id, status=outcome.status, ended_at=now)
+    if outcome.status == SENT or alert is None:
+        return outcome.status
+    what = {"person": notice.person, "channel": notice.channel, "notice": notice.id, "detail": detail}
+    record.entry(conn, alert, f"notice_{outcome.status}", ENGINE, now, detail=what)
+    if not _moot(notice, alert):
+        if outcome.status == FAILED:
+            _other_way(conn, row, alert, now)
+        elif notice.severity <= REPEATED_FROM and notice.repeat_of is None:
+            _repeat(conn, row, now)
+    return outcome.status
+
+
+def _again(outcome: Outcome, notice: Notice, honours_id: bool) -> timedelta | None:
+    """After how long this very notice is tried again; None: not any more."""
+    retry = (outcome.status == FAILED and not outcome.for_good) or (outcome.status == UNKNOWN and honours_id)
+    return RETRIES[notice.attempt - 1] if retry and notice.attempt < ATTEMPTS else None
+
+
+def _moot(notice: Notice, alert: Alert | None) -> bool:
+    """It asks for an answer that was given since."""
+    asks = notice.kind in queue.ASKING and notice.escalation_id is None
+    if not asks or alert is None or alert.status == states.FIRING:
+        return False
+    return not (alert.status == states.ESCALATED and notice.kind == "worsened")
+
+
+def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
+    one = _someone(conn, row)
+    body = dict(row.body) | {"text": f"Repeat: it is not known whether you got this.\n{row.body['text']}"}
+    channels = [channel for channel in one.channels if channel.kind == row.channel][:1]
+    queue.queue(
+        conn,
+        alert_id=row.alert_id,
+        escalation_id=row.escalation_id,
+        one=one,
+        channels=channels,
+        kind="repeat",
+        severity=row.severity,
+        step=row.step,
+        message=Message(row.subject, body),
+        now=now,
+        due_at=now,
+        repeat_of=row.id,
+    )
+
+
+def _other_way(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> None:
+    """The person's next channel; where there is none, the next step at once."""
+    one = _someone(conn, row)
+    used = _used(conn, row)
+    left = [channel for channel in one.channels if channel.kind not in used][:1]
+    if left:
+        queue.queue(
+            conn,
+            alert_id=row.alert_id,
+            escalation_id=row.escalation_id,
+            one=one,
+            channels=left,
+            kind=row.kind,
+            severity=row.severity,
+            step=row.step,
+            message=Message(row.subject, row.body),
+            now=now,
+            due_at=now,
+        )
+        return
+    waits = alert.status == states.FIRING and alert.next_step_at is not None and alert.next_step_at > now
+    if waits and row.escalation_id is None and row.kind in queue.ASKING and not _others(conn, row):
+        detail = {"because": f"{row.person} cannot be reached"}
+        record.change(conn, alert, "hurry", ENGINE, now, detail=detail, next_step_at=now)
+
+
+def _same_ask(row: Row[Any]) -> Sequence[Any]:
+    where = [_n.alert_id == row.alert_id, _n.step == row.step]
+    where.append(
+        _n.escalation_id.is_(None) if row.escalation_id is None else _n.escalation_id == row.escalation_id
+    )
+    return where
+
+
+def _used(conn: Connection, row: Row[Any]) -> set[str]:
+    found = conn.execute(
+        select(_n.channel).where(*_same_ask(row), _n.person_id == row.person_id, _n.kind == row.kind)
+    )
+    return {one.channel for one in found}
+
+
+def _others(conn: Connection, row: Row[Any]) -> bool:
+    """Whether somebody was or may yet be reached by the same step."""
+    hopeful = (QUEUED, ATTEMPTING, SENT)
+    return (
+        conn.execute(select(_n.id).where(*_same_ask(row), _n.status.in_(hopeful)).limit(1)).first()
+        is not None
+    )
+
+
+def _someone(conn: Connection, row: Row[Any]) -> Someone:
+    """The person of a notice as defined now; one that is no longer defined keeps the channel of the
+    notice.
+    """
+    d = s.definitions.c
+    found = conn.execute(select(d.definition).where(d.kind == "person", d.id == row.person_id)).one_or_none()
+    if found is None:
+        channel = {"kind": row.channel, **row.target}
+        person = Person.model_validate({"name": row.person, "channels": [channel]})
+        return Someone(row.person_id, person)
+    return Someone(row.person_id, Person.model_validate(found.definition, context={"stored": True}))
+
+
+def _take(
+    conn: Connection,
+    store: Store,
+    now: datetime,
+    kinds: Collection[str] | None,
+    only: Collection[str] | None,
+    limit: int,
+    personal_link: PersonalLink | None,
+) -> list[Notice]:
+    """Mark what is due as attempting, the worst first, and return it."""
+    where = (_n.status == QUEUED) & (_n.due_at <= now)
+    if kinds is not None:
+        where &= _n.channel.in_(kinds)
+    if only is not None:
+        where &= _n.id.in_(only)
+    taken = []
+    for row in store.claim(conn, s.notices, where, (_n.severity, _n.due_at, _n.id), limit):
+        changed = conn.execute(
+            update(s.notices)
+            .where(_n.id == row.id, _n.status == QUEUED)
+            .values(status=ATTEMPTING, attempting_at=now, attempts=row.attempts + 1)
+        )
+        if changed.rowcount == 1:
+            notice = _notice(row, row.attempts + 1)
+            taken.append(_personal(conn, notice, now, personal_link))
+    return taken
+
+
+def _taken_now(store: Store, notices: Sequence[Notice], now: datetime) -> list[Notice]:
+    """Those of these notices that stand as taken by us at `now`."""
+    attempts = {notice.id: notice.attempt for notice in notices}
+    with store.read() as conn:
+        rows = conn.execute(
+            select(_n.id, _n.attempts).where(
+                _n.id.in_(attempts), _n.status == ATTEMPTING, _n.attempting_at == now
+            )
+        )
+        ours = {row.id for row in rows if row.attempts == attempts[row.id]}
+    return [notice for notice in notices if notice.id in ours]
+
+
+def _left_behind(now: datetime) -> ColumnElement[bool]:
+    return (_n.status == ATTEMPTING) & (_n.attempting_at <= now - MARGIN)
+
+
+def _bury_the_dead(
+    conn: Connection, store: Store, notifiers: Mapping[str, Notifier], now: datetime, limit: int
+) -> None:
+    """What is attempting for longer than its notifier takes was left by a worker that died: unknown."""
+    for row in store.claim(conn, s.notices, _left_behind(now), (_n.attempting_at, _n.id), limit):
+        notifier = notifiers.get(row.channel)
+        longest = min(notifier.time_limit, LONGEST) if notifier else timedelta(0)
+        if row.attempting_at <= now - longest - MARGIN:
+            outcome = Outcome("unknown", "the worker died while it was sending")
+            finish(
+                conn,
+                _notice(row, row.attempts),
+                outcome,
+                now,
+                honours_id=bool(notifier and notifier.honours_id),
+            )
+
+
+def _recorded(conn: Connection, notifiers: Mapping[str, Notifier], notice: Notice, now: datetime) -> bool:
+    """A recorded notice reaches nobody, so it ends in the transaction that took it: a killed replay
+    repeats nothing.
+    """
+    notifier = notifiers.get(notice.channel)
+    if not isinstance(notifier, RecordNotifier):
+        return False
+    finish(conn, notice, notifier.send(notice), now, honours_id=True)
+    return True
+
+
+def _send(notifier: Notifier | None, notice: Notice) -> Outcome:
+    if notifier is None:
+        return Outcome("failed", f"there is no notifier {notice.channel!r} here", for_good=True)
+    try:
+        return notifier.send(notice)
+    except Exception as error:  # noqa: BLE001  # a notifier must not raise; if it does, what it did is not known
+        log.error("notifier broke", channel=notice.channel, notice_id=notice.id, error=type(error).__name__)
+        return Outcome("unknown", f"the notifier broke: {type(error).__name__}")
+
+
+def _notice(row: Row[Any], attempt: int) -> Notice:
+    return Notice(
+        id=row.id,
+        alert_id=row.alert_id,
+        escalation_id=row.escalation_id,
+        person_id=row.person_id,
+        person=row.person,
+        channel=row.channel,
+        target=row.target,
+        kind=row.kind,
+        severity=row.severity,
+        subject=row.subject,
+        text=row.body["text"],
+        html=row.body["html"],
+        facts=row.body["facts"],
+        created_at=row.created_at,
+        attempt=attempt,
+        repeat_of=row.repeat_of,
+    )
+
+
+def _personal(conn: Connection, notice: Notice, now: datetime, personal_link: PersonalLink | None) -> Notice:
+    if personal_link is None or notice.kind not in queue.ASKING or notice.escalation_id is not None:
+        return notice
+    plain, own = str(notice.facts["link"]), personal_link(conn, notice, now)
+    return replace(notice, text=notice.text.replace(plain, own), html=notice.html.replace(plain, own))
+
+
+def _alert(conn: Connection, alert_id: str) -> Alert | None:
+    row = conn.execute(select(s.alerts).where(s.alerts.c.id == alert_id)).one_or_none()
+    return from_row(row) if row is not None else None
+
+
+def _set(conn: Connection, notice_id: str, **values: Any) -> None:
+    conn.execute(update(s.notices).where(_n.id == notice_id).values(**values))

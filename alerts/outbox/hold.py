@@ -1,0 +1,88 @@
+"""The hold on the outbox: after a restore no waiting notice leaves before a person has looked. One row of `meta`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from alerts.actor import Actor
+from alerts.outbox import queue
+from tocsin.core.clock import iso
+from tocsin.core.errors import IllegalTransition
+from tocsin.store import audit, meta
+from tocsin.store import schema as s
+
+OUTBOX = "outbox:held"
+_n = s.notices.c
+_WAITING = _n.status.in_((queue.QUEUED, queue.ATTEMPTING))
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Since when, and why."""
+
+    since: datetime
+    why: str
+
+
+def held(conn: Connection) -> Held | None:
+    """The hold on the outbox, or None where notices leave as they are due."""
+    return read(meta.get(conn, OUTBOX))
+
+
+def read(value: str | None) -> Held | None:
+    """What the row says."""
+    if value is None:
+        return None
+    found = json.loads(value)
+    return Held(datetime.fromisoformat(found["since"]), found["why"])
+
+
+def hold(conn: Connection, now: datetime, why: str) -> None:
+    """Let no notice leave from now on. In the caller's write transaction."""
+    meta.put(conn, OUTBOX, json.dumps({"since": iso(now), "why": why}))
+
+
+def let_go(conn: Connection) -> bool:
+    """End the hold; False where there was none. In the caller's write transaction."""
+    return conn.execute(delete(s.meta).where(s.meta.c.key == OUTBOX)).rowcount == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """How many notices may leave now (those that are due, at once), or were taken back."""
+
+    waiting: int
+    cancelled: int
+
+
+def waiting(conn: Connection) -> int:
+    """Notices that have not ended yet."""
+    return int(conn.execute(select(func.count()).select_from(s.notices).where(_WAITING)).scalar_one())
+
+
+def release(conn: Connection, actor: Actor, now: datetime, *, discard: bool = False) -> Released:
+    """Let the outbox go. With `discard` what waits is taken back first, and only what is decided from now on leaves.
+
+    In the caller's write transaction. Raises `IllegalTransition` where nothing is held.
+    """
+    if not let_go(conn):
+        raise IllegalTransition("the outbox is not held: notices leave as they are due")
+    cancelled = 0
+    if discard:
+        ended = update(s.notices).where(_WAITING).values(status=queue.CANCELLED, ended_at=now)
+        cancelled = conn.execute(ended).rowcount
+    left = waiting(conn)
+    audit.append(
+        conn,
+        at=now,
+        actor=actor.name,
+        role=actor.role,
+        action="outbox.released",
+        object="outbox",
+        detail={"waiting": left, "cancelled": cancelled},
+    )
+    return Released(left, cancelled)

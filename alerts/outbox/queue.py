@@ -1,0 +1,147 @@
+"""Putting notices into the outbox, in the transaction of the decision; and taking them back when somebody
+has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from alerts.directory import Someone
+from alerts.message import Message
+from tocsin.core.ids import stable_id
+from tocsin.definitions.models import Channel
+from tocsin.store import schema as s
+
+QUEUED: Final = "queued"
+ATTEMPTING: Final = "attempting"
+SENT: Final = "sent"
+FAILED: Final = "failed"
+UNKNOWN: Final = "unknown"
+CANCELLED: Final = "cancelled"
+STATUSES: Final = (QUEUED, ATTEMPTING, SENT, FAILED, UNKNOWN, CANCELLED)
+
+KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", "blind")
+ASKING: Final = ("page", "repeat", "worsened", "blind")
+"""Kinds that ask for an answer: pointless, so cancelled, once there is one."""
+
+CRISIS: Final = 1
+
+
+def chosen_channels(one: Someone, severity: int) -> tuple[Channel, ...]:
+    """SEV1 rings on every channel the person has, the others on the first."""
+    return one.channels if severity <= CRISIS else one.channels[:1]
+
+
+def queue(
+    conn: Connection,
+    *,
+    alert_id: str,
+    one: Someone,
+    channels: Sequence[Channel],
+    kind: str,
+    severity: int,
+    step: int,
+    message: Message,
+    now: datetime,
+    due_at: datetime,
+    escalation_id: str | None = None,
+    repeat_of: str | None = None,
+) -> list[str]:
+    """One notice per channel, due at `due_at`; returns their ids.
+
+    An id is made of alert, escalation, step, person, channel and kind, and of how many of exactly these
+    there were before.
+    """
+    ids = []
+    for position, channel in enumerate(channels):
+        parts = (alert_id, escalation_id or "", step, one.id, channel.kind, kind)
+        place = one.channels.index(channel) if channel in one.channels else position
+        notice_id = stable_id(
+            "ntc", *parts, place, _before(conn, alert_id, escalation_id, step, one.id, channel, kind)
+        )
+        conn.execute(
+            insert(s.notices).values(
+                id=notice_id,
+                alert_id=alert_id,
+                escalation_id=escalation_id,
+                person_id=one.id,
+                person=one.name,
+                channel=channel.kind,
+                target={"to": one.person.email, **channel.target}
+                if channel.kind == "email"
+                else channel.target,
+                kind=kind,
+                severity=severity,
+                step=step,
+                subject=message.subject,
+                body=message.body,
+                status=QUEUED,
+                attempts=0,
+                created_at=now,
+                due_at=due_at,
+                repeat_of=repeat_of,
+            )
+        )
+        ids.append(notice_id)
+    return ids
+
+
+def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:
+    """Take back what still waits to ask about this alert: somebody has answered, or it has calmed. Returns
+    how many.
+    """
+    n = s.notices
+    return _cancel(conn, now, n.c.alert_id == alert_id, n.c.escalation_id.is_(None), n.c.kind.in_(ASKING))
+
+
+def cancel_waiting(conn: Connection, alert_id: str, now: datetime) -> int:
+    """Take back what would ask about this alert only later (quiet hours): it has calmed. Returns how many."""
+    n = s.notices
+    return _cancel(conn, now, n.c.alert_id == alert_id, n.c.kind.in_(ASKING), n.c.due_at > now)
+
+
+def cancel_for_escalation(conn: Connection, escalation_id: str, now: datetime) -> int:
+    """Take back what still waits to ask about this escalation. Returns how many."""
+    n = s.notices
+    return _cancel(conn, now, n.c.escalation_id == escalation_id, n.c.kind.in_((*ASKING, "overdue")))
+
+
+def _cancel(conn: Connection, now: datetime, *where: Any) -> int:
+    n = s.notices
+    return conn.execute(
+        update(n).where(*where, n.c.status == QUEUED).values(status=CANCELLED, ended_at=now)
+    ).rowcount
+
+
+def _before(
+    conn: Connection,
+    alert_id: str,
+    escalation_id: str | None,
+    step: int,
+    person_id: str,
+    channel: Channel,
+    kind: str,
+) -> int:
+    n = s.notices
+    same = (
+        n.c.escalation_id.is_(None) if escalation_id is None else n.c.escalation_id == escalation_id,
+        n.c.step == step,
+        n.c.person_id == person_id,
+        n.c.channel == channel.kind,
+        n.c.kind == kind,
+    )
+    return int(conn.execute(select(func.count()).where(n.c.alert_id == alert_id, *same)).scalar_one())
+
+
+def reached(conn: Connection, alert_id: str) -> bool:
+    """Whether a notice of this alert has left, or may have: what still waits is cancelled when its alert is absorbed."""
+    n = s.notices.c
+    left = (SENT, UNKNOWN, ATTEMPTING)
+    return (
+        conn.execute(select(n.id).where(n.alert_id == alert_id, n.status.in_(left)).limit(1)).first()
+        is not None
+    )

@@ -1,0 +1,81 @@
+"""A test page: one notice on each of a person's channels, through the real outbox and the real notifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from alerts.directory import Someone
+from alerts.message import plain_message
+from alerts.notifiers.port import Notifier
+from alerts.outbox import queue
+from alerts.outbox.deliver import deliver_due
+from tocsin.core.clock import Clock, iso
+from tocsin.definitions.models import Person
+from tocsin.definitions.repository import find
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    """How the test page on one channel ended: outcome as in `alerts.notifiers.port.Outcome`, with the
+    receipt's words.
+    """
+
+    channel: str
+    outcome: str
+    detail: str
+
+
+def page_once(
+    store: Store, clock: Clock, notifiers: Mapping[str, Notifier], name: str, base_url: str
+) -> list[Rang]:
+    """Page the person named `name` (or with this id) once on every channel and wait for the receipts.
+
+    A failed test is not tried again. Raises `NotFound` for nobody of that name.
+    """
+    now = clock.now()
+    with store.write() as conn:
+        defined = find(conn, Person, name)
+        one = Someone(defined.id, defined.value)
+        lines = [
+            f"For {one.name}, sent {iso(now)}.",
+            "Nothing has happened: somebody wanted to know whether this rings.",
+        ]
+        message = plain_message("TEST: this is how Tocsin pages you", lines, base_url, {"notice_kind": TEST})
+        ids = queue.queue(
+            conn,
+            alert_id=TEST,
+            one=one,
+            channels=one.channels,
+            kind=TEST,
+            severity=queue.CRISIS,
+            step=0,
+            message=message,
+            now=now,
+            due_at=now,
+        )
+    deliver_due(store, clock, notifiers, "notify test", only=ids, parallel=len(ids))
+    n, r = s.notices.c, s.receipts.c
+    with store.write() as conn:
+        conn.execute(
+            update(s.notices)
+            .where(n.id.in_(ids), n.status == queue.QUEUED)
+            .values(status=queue.CANCELLED, ended_at=clock.now())
+        )
+        found = conn.execute(
+            select(n.id, n.channel, r.outcome, r.detail)
+            .outerjoin_from(s.notices, s.receipts, r.notice_id == n.id)
+            .where(n.id.in_(ids))
+            .order_by(r.attempt)
+        ).all()
+    by_id = {
+        row.id: Rang(row.channel, row.outcome or "unknown", row.detail or "another worker has it")
+        for row in found
+    }
+    return [by_id[notice_id] for notice_id in ids]

@@ -1,0 +1,222 @@
+"""The guard that stands before every route: who are you, may you, is it really you, and not too often.
+
+It wraps the route itself (`stand_before`), so that nothing of a request is read or parsed before it is allowed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from copy import copy
+from urllib.parse import parse_qsl, urlsplit
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.auth.keys import PREFIX, key_behind
+from api.auth.principal import Principal
+from api.auth.rules import RULES, Rule
+from api.auth.sessions import person_behind, right_csrf, token_of
+from api.problems import Problem
+from api.state import House, house_of
+from tocsin.core.errors import StoreUnavailable
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+FORM = "application/x-www-form-urlencoded"
+MAX_FORM_BYTES = 256 * 1024
+MAX_FORM_FIELDS = 200
+
+
+class Guard:
+    """Lets through to `app` whom `rules` (by method) allows, and leaves the principal in the request's state."""
+
+    def __init__(self, app: ASGIApp, rules: Mapping[str, Rule]) -> None:
+        self.app = app
+        self.rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise Problem(403, "not-allowed", "only HTTP is spoken here")
+        request = Request(scope, receive)
+        house = house_of(request)
+        rule = self.rules.get("GET" if scope["method"] == "HEAD" else scope["method"])
+        if rule is None:
+            raise Problem(403, "no-rule", "nobody may do this: the route has no rule in api/auth/rules.py")
+        principal = await self._known(request, house, rule)
+        _not_too_often(house, principal, request)
+        scope["state"]["principal"] = principal
+        if scope["method"] not in SAFE:
+            receive = await _really_you(request, receive, principal, house, rule)
+        if not passes(rule, principal, request):
+            raise _refusal(rule, principal)
+        await self.app(scope, receive, send)
+
+    async def _known(self, request: Request, house: House, rule: Rule) -> Principal | None:
+        try:
+            return await run_in_threadpool(_identify, request, house)
+        except StoreUnavailable:
+            if rule.door == "open":
+                return None  # health must answer without a store
+            raise
+
+
+def stand_before(app: FastAPI, rules: Mapping[tuple[str, str], Rule] = RULES) -> None:
+    """Put a guard before every route of the app. Called once, when all routes are there."""
+    guarded: list[BaseRoute] = []
+    for route in app.router.routes:
+        assert isinstance(route, Route | Mount), f"unknown kind of route: {route!r}"
+        # A copy: routers are made once and shared by every app of the process, a guard is this app's own.
+        mine = copy(route)
+        found = {m: rules[m, mine.path] for m in methods_of(mine) if (m, mine.path) in rules}
+        mine.app = Guard(mine.app, found)
+        guarded.append(mine)
+    app.router.routes[:] = guarded
+
+
+def methods_of(route: BaseRoute) -> list[str]:
+    """The methods that need a rule: HEAD goes with GET, a mount serves GET."""
+    if isinstance(route, Mount):
+        return ["GET"]
+    assert isinstance(route, Route), f"unknown kind of route: {route!r}"
+    return sorted((route.methods or {"GET"}) - {"HEAD"})
+
+
+def passes(rule: Rule, principal: Principal | None, request: Request | None = None) -> bool:
+    """Whether the rule lets this principal (None: a stranger) through."""
+    if rule.door == "open":
+        return True
+    if principal is None:
+        return rule.door == "loopback" and request is not None and on_this_machine(request)
+    if principal.role not in rule.roles:
+        return False
+    return principal.scopes is None or rule.scope in principal.scopes
+
+
+def on_this_machine(request: Request) -> bool:
+    """Whether the asker sits on this very machine; what came through a proxy does not count."""
+    if "x-forwarded-for" in request.headers or "forwarded" in request.headers or request.client is None:
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+def own_origin(request: Request, public_url: str | None = None) -> bool:
+    """Whether a browser says that this request comes from our own page. Without any word of it, it is no browser's.
+
+    A proxy may have rewritten the Host, so the origin of `public_url` is ours too.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    if origin is None:
+        return True
+    if origin == "null":
+        return site == "same-origin"
+    given = urlsplit(origin)
+    public = urlsplit(public_url or "")
+    if public.netloc and (given.scheme, given.netloc.lower()) == (public.scheme, public.netloc.lower()):
+        return True
+    return given.netloc.lower() == request.headers.get("host", "").lower()
+
+
+def _identify(request: Request, house: House) -> Principal | None:
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    now = house.now()
+    if scheme.lower() == "bearer":
+        token = credential.strip()
+        if not token.startswith(PREFIX) or len(token) > 200:
+            return None
+        with house.store.read() as conn:
+            key = key_behind(conn, token)
+        if key is not None:
+            house.key_uses[key.id] = now
+        return key
+    session = token_of(request)
+    if session is None or len(session) > 200:
+        return None
+    with house.store.read() as conn:
+        return person_behind(conn, session, now)
+
+
+def _not_too_often(house: House, principal: Principal | None, request: Request) -> None:
+    address = request.client.host if request.client else "unknown"
+    wait = house.limiter.wait_for(f"{principal.kind}:{principal.id}" if principal else f"address:{address}")
+    if wait:
+        detail = (
+            f"more than {house.settings.api.requests_per_minute} requests a minute: try again in {wait} s"
+        )
+        raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
+
+
+async def _really_you(
+    request: Request, receive: Receive, principal: Principal | None, house: House, rule: Rule
+) -> Receive:
+    """Refuse what another site makes a browser send; read a form, and hand its bytes on as if they were unread."""
+    if principal is not None and principal.kind == "key":
+        return receive
+    if not own_origin(request, house.settings.api.public_url):
+        detail = "this came from another site's page; open Tocsin's own page and try again"
+        raise Problem(403, "other-origin", detail)
+    form: list[tuple[str, str]] = []
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
+        body = await _bounded(receive)
+        try:
+            form = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+        except ValueError:
+            raise Problem(
+                422, "wrong-input", f"a form is UTF-8 with at most {MAX_FORM_FIELDS} fields"
+            ) from None
+        receive = _again(body, receive)
+    lists: dict[str, list[str]] = {}
+    for name, value in form:
+        lists.setdefault(name, []).append(value)
+    request.scope["state"]["form"] = dict(form)
+    request.scope["state"]["form_lists"] = lists
+    if principal is not None and rule.door != "open":  # on an open route the link itself is the secret
+        given = request.headers.get("x-csrf-token") or dict(form).get("csrf")
+        if not right_csrf(principal, given):
+            raise Problem(403, "csrf", "the form is not from this session; load the page again and repeat it")
+    return receive
+
+
+async def _bounded(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "incomplete", "the request ended before its body did")
+        body += message.get("body", b"")
+        if len(body) > MAX_FORM_BYTES:
+            raise Problem(413, "too-large", f"a form may have {MAX_FORM_BYTES} bytes")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _again(body: bytes, rest: Receive) -> Receive:
+    told = False
+
+    async def receive() -> Message:
+        nonlocal told
+        if told:
+            return await rest()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _refusal(rule: Rule, principal: Principal | None) -> Problem:
+    if principal is None:
+        challenge = {"WWW-Authenticate": 'Bearer realm="tocsin"'}
+        detail = "sign in (tocsin signin prints a link), or send an API key as Authorization: Bearer tcs_..."
+        return Problem(401, "unknown-caller", detail, headers=challenge)
+    if principal.role not in rule.roles:
+        may = ", ".join(sorted(rule.roles))
+        return Problem(403, "not-allowed", f"the role {principal.role.value} may not do this; who may: {may}")
+    return Problem(403, "not-allowed", f"this key lacks the scope {rule.scope!r}")

@@ -1,0 +1,106 @@
+"""API keys: `tcs_` and 256 random bits, hashed at rest, with a role, perhaps scopes and the one source they push for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, or_, select, update
+
+from api.auth.principal import Principal
+from api.auth.rules import SCOPES
+from tocsin.access.links import hash_token, new_token
+from tocsin.core.errors import Conflict, NotFound, WrongInput
+from tocsin.core.ids import stable_id
+from tocsin.definitions.models import Role
+from tocsin.store import schema as s
+
+PREFIX = "tcs_"
+
+
+def create_key(
+    conn: Connection,
+    *,
+    name: str,
+    role: Role,
+    now: datetime,
+    scopes: Sequence[str] = (),
+    source: str | None = None,
+) -> tuple[str, str]:
+    """A new key; returns its id and the key itself, which cannot be shown again.
+
+    Without scopes it may do all that its role may; with a source and no scopes it may only push.
+    """
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown:
+        raise WrongInput(f"unknown scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
+    if not name or len(name) > 256 or any(ord(letter) < 32 for letter in name):
+        raise WrongInput("a key's name has 1 to 256 characters, none of them control characters")
+    if source is not None and not scopes:
+        scopes = ("push",)
+    k = s.api_keys
+    if conn.execute(select(k.c.id).where(k.c.name == name, k.c.revoked_at.is_(None))).first():
+        raise Conflict(f"there is a key named {name!r} already: revoke it first, or take another name")
+    token = PREFIX + new_token()
+    key_id = stable_id("key", hash_token(token))
+    conn.execute(
+        insert(k).values(
+            id=key_id,
+            token_hash=hash_token(token),
+            name=name,
+            role=role.value,
+            scopes=sorted(set(scopes)),
+            source=source,
+            created_at=now,
+        )
+    )
+    return key_id, token
+
+
+def key_behind(conn: Connection, token: str) -> Principal | None:
+    """Whom the key stands for; None when it is unknown or revoked."""
+    k = s.api_keys
+    row = conn.execute(
+        select(k).where(k.c.token_hash == hash_token(token), k.c.revoked_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    return Principal("key", row.id, row.name, Role(row.role), frozenset(row.scopes) or None, row.source)
+
+
+def list_keys(conn: Connection) -> list[Mapping[str, Any]]:
+    """Every key, the revoked ones too, oldest first; never the keys themselves."""
+    k = s.api_keys
+    columns = (
+        k.c.id,
+        k.c.name,
+        k.c.role,
+        k.c.scopes,
+        k.c.source,
+        k.c.created_at,
+        k.c.last_used_at,
+        k.c.revoked_at,
+    )
+    found = conn.execute(select(*columns).order_by(k.c.created_at, k.c.id))
+    return [dict(row._mapping) for row in found]
+
+
+def revoke_key(conn: Connection, name_or_id: str, now: datetime) -> str:
+    """End a key at once; returns its name. Raises `NotFound` with the names there are."""
+    k = s.api_keys
+    living = conn.execute(select(k.c.id, k.c.name).where(k.c.revoked_at.is_(None)).order_by(k.c.name)).all()
+    for row in living:
+        if name_or_id in (row.id, row.name):
+            conn.execute(update(k).where(k.c.id == row.id).values(revoked_at=now))
+            return str(row.name)
+    known = ", ".join(row.name for row in living[:20]) or "none"
+    raise NotFound(f"no key {name_or_id!r}; known: {known}")
+
+
+def note_uses(conn: Connection, uses: Mapping[str, datetime]) -> None:
+    """Store when keys were last used, never moving a time back."""
+    k = s.api_keys
+    for key_id, at in uses.items():
+        older = or_(k.c.last_used_at.is_(None), k.c.last_used_at < at)
+        conn.execute(update(k).where(k.c.id == key_id, older).values(last_used_at=at))

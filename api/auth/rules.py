@@ -1,0 +1,170 @@
+"""The one table of who may do what: (method, route template) -> `Rule`. `api.auth.guard` enforces it on every route.
+
+A route that is not in here is refused to everybody, and a test fails. Print it with `print_rules()`.
+
+The roles: a viewer reads; a community manager also acts on alerts, silences and monitors and pushes mentions; PR and Legal
+work escalations, and anybody who can be paged may acknowledge; an admin may do everything but read privileged notes, which
+are Legal's alone (`alerts.views` leaves them out for every other role).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tocsin.definitions.models import Role
+
+SCOPES = ("read", "write", "push", "metrics")  # what a key may be limited to
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`roles` may pass. A key with scopes also needs `scope`. `door` opens it to strangers: always, or on loopback only."""
+
+    roles: frozenset[Role] = frozenset()
+    scope: str = "read"
+    door: Literal["shut", "open", "loopback"] = "shut"
+
+
+V, CM, PR, LEGAL, ADMIN = Role.VIEWER, Role.COMMUNITY_MANAGER, Role.PR, Role.LEGAL, Role.ADMIN
+
+
+def _may(*roles: Role, scope: str = "write") -> Rule:
+    return Rule(frozenset({*roles, ADMIN}), scope)
+
+
+READ = _may(V, CM, PR, LEGAL, scope="read")
+PAGED = _may(CM, PR, LEGAL)  # anybody who can be woken can answer
+DESK = _may(CM)
+LETTERS = _may(CM, scope="read")
+PLAN = _may(CM, PR)
+ESCALATE = _may(CM, PR, LEGAL)
+CASE = _may(PR, LEGAL)
+ADMINS = _may()
+PUSH = _may(CM, scope="push")
+OPEN = Rule(door="open")
+METRICS = Rule(frozenset(Role), "metrics", "loopback")
+
+
+def _defined(path: str, edit: Rule) -> dict[tuple[str, str], Rule]:
+    return {
+        ("GET", f"/v1/{path}"): READ,
+        ("POST", f"/v1/{path}"): edit,
+        ("GET", f"/v1/{path}/{{id}}"): READ,
+        ("PUT", f"/v1/{path}/{{id}}"): edit,
+        ("DELETE", f"/v1/{path}/{{id}}"): edit,
+        ("GET", f"/v1/{path}/{{id}}/versions"): READ,
+    }
+
+
+API: dict[tuple[str, str], Rule] = {
+    ("GET", "/v1/me"): READ,
+    ("GET", "/v1/status"): READ,
+    ("GET", "/v1/mentions"): READ,
+    ("POST", "/v1/mentions"): PUSH,
+    ("POST", "/v1/mentions/hook/{source}"): OPEN,  # its signature is its key
+    ("GET", "/v1/batches/{id}"): _may(V, CM, PR, LEGAL, scope="push"),
+    ("GET", "/v1/tallies"): READ,
+    ("GET", "/v1/dead-letters"): LETTERS,
+    ("GET", "/v1/dead-letters/{id}"): LETTERS,
+    ("POST", "/v1/dead-letters/{id}/replay"): DESK,
+    **_defined("monitors", DESK),
+    ("POST", "/v1/monitors/preview"): _may(CM, PR, LEGAL, scope="read"),
+    ("GET", "/v1/monitors/{id}/readings"): READ,
+    **_defined("silences", DESK),
+    **_defined("expected-events", PLAN),
+    **_defined("sources", ADMINS),
+    **_defined("policies", ADMINS),
+    **_defined("people", ADMINS),
+    **_defined("schedules", ADMINS),
+    ("GET", "/v1/alerts"): READ,
+    ("GET", "/v1/alerts/{id}"): READ,
+    ("GET", "/v1/alerts/{id}/evidence"): READ,
+    ("GET", "/v1/alerts/{id}/timeline"): READ,
+    ("GET", "/v1/alerts/{id}/notices"): READ,
+    ("POST", "/v1/alerts/{id}/acknowledge"): PAGED,
+    ("POST", "/v1/alerts/{id}/snooze"): DESK,
+    ("POST", "/v1/alerts/{id}/dismiss"): DESK,
+    ("POST", "/v1/alerts/{id}/merge"): DESK,
+    ("POST", "/v1/alerts/{id}/escalate"): ESCALATE,
+    ("POST", "/v1/alerts/{id}/resolve"): DESK,
+    ("POST", "/v1/alerts/{id}/reopen"): DESK,
+    ("POST", "/v1/alerts/{id}/severity"): PAGED,
+    ("POST", "/v1/alerts/{id}/note"): PAGED,
+    ("GET", "/v1/escalations"): READ,
+    ("GET", "/v1/escalations/{id}"): READ,
+    ("POST", "/v1/escalations/{id}/claim"): CASE,
+    ("POST", "/v1/escalations/{id}/review"): CASE,
+    ("POST", "/v1/escalations/{id}/assess"): CASE,
+    ("POST", "/v1/escalations/{id}/decide"): CASE,
+    ("POST", "/v1/escalations/{id}/release"): CASE,
+    ("POST", "/v1/escalations/{id}/close"): CASE,
+    ("POST", "/v1/escalations/{id}/release-claim"): CASE,
+    ("POST", "/v1/escalations/{id}/reassign"): CASE,
+    ("POST", "/v1/escalations/{id}/ask"): CASE,
+    ("POST", "/v1/escalations/{id}/withdraw"): ESCALATE,
+    ("POST", "/v1/escalations/{id}/note"): ESCALATE,
+    ("POST", "/v1/outbox/release"): ADMINS,
+    ("GET", "/v1/events"): READ,
+}
+
+AROUND: dict[tuple[str, str], Rule] = {
+    ("GET", "/healthz"): OPEN,
+    ("GET", "/readyz"): OPEN,
+    ("GET", "/metrics"): METRICS,
+    ("GET", "/openapi.json"): READ,
+    ("GET", "/docs"): READ,
+}
+
+# The page (api/pages) keeps its own routes here.
+PAGES: dict[tuple[str, str], Rule] = {
+    ("GET", "/static"): OPEN,
+    ("GET", "/signin"): OPEN,
+    ("GET", "/signin/{token}"): OPEN,
+    ("POST", "/signin/{token}"): OPEN,
+    ("POST", "/signout"): READ,
+    ("GET", "/links/{token}"): OPEN,
+    ("POST", "/links/{token}"): OPEN,
+    ("GET", "/"): READ,
+    ("GET", "/alerts"): READ,
+    ("GET", "/alerts/{id}"): READ,
+    ("POST", "/alerts/{id}/acknowledge"): PAGED,
+    ("POST", "/alerts/{id}/snooze"): DESK,
+    ("POST", "/alerts/{id}/dismiss"): DESK,
+    ("POST", "/alerts/{id}/escalate"): ESCALATE,
+    ("POST", "/alerts/{id}/resolve"): DESK,
+    ("POST", "/alerts/{id}/reopen"): DESK,
+    ("POST", "/alerts/{id}/severity"): PAGED,
+    ("POST", "/alerts/{id}/note"): PAGED,
+    ("GET", "/mentions"): READ,
+    ("GET", "/escalations"): READ,
+    ("GET", "/escalations/{id}"): READ,
+    ("POST", "/escalations/{id}/claim"): CASE,
+    ("POST", "/escalations/{id}/review"): CASE,
+    ("POST", "/escalations/{id}/assess"): CASE,
+    ("POST", "/escalations/{id}/decide"): CASE,
+    ("POST", "/escalations/{id}/release"): CASE,
+    ("POST", "/escalations/{id}/close"): CASE,
+    ("POST", "/escalations/{id}/withdraw"): ESCALATE,
+    ("POST", "/escalations/{id}/note"): ESCALATE,
+    ("GET", "/dead-letters"): LETTERS,
+    ("GET", "/dead-letters/{id}"): LETTERS,
+    ("POST", "/dead-letters/{id}/replay"): DESK,
+    ("POST", "/outbox/release"): ADMINS,
+    ("GET", "/monitors"): READ,
+    ("GET", "/monitors/new"): DESK,
+    ("POST", "/monitors/new"): DESK,
+    ("GET", "/monitors/{id}"): READ,
+    ("GET", "/monitors/{id}/edit"): DESK,
+    ("POST", "/monitors/{id}"): DESK,
+}
+
+RULES: dict[tuple[str, str], Rule] = {**API, **AROUND, **PAGES}
+
+
+def print_rules() -> str:
+    """The table as text, a route a line."""
+    return "\n".join(
+        f"{method:6} {path:40} {rule.door if not rule.roles else ' '.join(sorted(rule.roles)):50} {rule.scope}"
+        for (method, path), rule in sorted(RULES.items(), key=lambda item: item[0][::-1])
+    )

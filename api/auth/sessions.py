@@ -1,0 +1,127 @@
+"""Sessions of people: a cookie that scripts cannot read, hashed at rest, with a CSRF token of its own."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, delete, insert, select, update
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.auth.principal import Principal
+from api.middleware import host_name
+from tocsin.access.links import hash_token, new_token, spend_signin_link
+from tocsin.definitions.models import Person
+from tocsin.settings import Api
+from tocsin.store import schema as s
+
+COOKIE = "tocsin_session"
+SECURE_COOKIE = "__Host-tocsin_session"  # browsers take this name only over https, from the host itself
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A fresh session; `token` goes into the cookie and is stored only hashed."""
+
+    token: str
+    csrf: str
+    person_id: str
+    expires_at: datetime
+
+
+def sign_in(conn: Connection, link_token: str, now: datetime, hours: int) -> Session:
+    """Spend a sign-in link and open a session. Raises `NotFound` or `LinkRefused` with what to do next."""
+    return open_session(conn, spend_signin_link(conn, link_token, now), now, hours)
+
+
+def open_session(conn: Connection, person_id: str, now: datetime, hours: int) -> Session:
+    """A session for this person that lasts so many hours."""
+    session = Session(new_token(), new_token(), person_id, now + timedelta(hours=hours))
+    conn.execute(delete(s.sessions).where(s.sessions.c.expires_at < now))
+    conn.execute(
+        insert(s.sessions).values(
+            token_hash=hash_token(session.token),
+            person_id=person_id,
+            csrf=session.csrf,
+            created_at=now,
+            expires_at=session.expires_at,
+        )
+    )
+    return session
+
+
+def person_behind(conn: Connection, token: str, now: datetime) -> Principal | None:
+    """Who the session's token stands for; None when it is unknown, over, signed out, or its person is no longer active."""
+    t, d = s.sessions, s.definitions
+    row = conn.execute(
+        select(t.c.csrf, d.c.id, d.c.definition)
+        .join(d, (d.c.kind == "person") & (d.c.id == t.c.person_id))
+        .where(
+            t.c.token_hash == hash_token(token),
+            t.c.expires_at > now,
+            t.c.revoked_at.is_(None),
+            d.c.deleted_at.is_(None),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    person = Person.model_validate(row.definition, context={"stored": True})
+    return Principal("person", row.id, person.name, person.role, csrf=row.csrf) if person.active else None
+
+
+def sign_out(conn: Connection, token: str, now: datetime) -> None:
+    """End the session, everywhere."""
+    conn.execute(
+        update(s.sessions).where(s.sessions.c.token_hash == hash_token(token)).values(revoked_at=now)
+    )
+
+
+def right_csrf(principal: Principal, given: str | None) -> bool:
+    """Whether this is the CSRF token of the principal's session; compared in constant time."""
+    mine = principal.csrf or ""
+    return bool(mine) and secrets.compare_digest(mine.encode(), (given or "").encode("utf-8", "replace"))
+
+
+def token_of(request: Request) -> str | None:
+    """The session's token from the cookies, if there is one. Over https only the cookie of https counts."""
+    try:
+        cookies = SimpleCookie(request.headers.get("cookie", "")[:8192])
+    except CookieError:
+        return None
+    names = (SECURE_COOKIE,) if _secure(request, None) else (SECURE_COOKIE, COOKIE)
+    return next((cookies[name].value for name in names if name in cookies), None)
+
+
+def set_cookie(response: Response, request: Request, session: Session, settings: Api, now: datetime) -> None:
+    """Give the browser its session. Lax, not Strict: a notice's link in a mail must find its reader signed in."""
+    secure = _secure(request, settings)
+    response.set_cookie(
+        SECURE_COOKIE if secure else COOKIE,
+        session.token,
+        max_age=int((session.expires_at - now).total_seconds()),
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def clear_cookie(response: Response) -> None:
+    """Take the session's cookies back."""
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+    response.delete_cookie(SECURE_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+
+
+def _secure(request: Request, settings: Api | None) -> bool:
+    if request.url.scheme == "https":
+        return True
+    public = urlsplit(settings.public_url) if settings and settings.public_url else None
+    return (
+        public is not None
+        and public.scheme == "https"
+        and host_name(public.netloc) == host_name(request.headers.get("host", ""))
+    )

@@ -1,0 +1,48 @@
+"""ETags: cheap to make (from versions and counters, not from the answer), checked before anything is rendered."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+
+from fastapi import Request, Response
+from sqlalchemy import Connection, func, select
+
+from api.auth.principal import Principal
+from api.problems import NotModified
+from tocsin.store import schema as s
+
+
+def list_tag(request: Request, who: Principal, *state: object) -> str:
+    """The ETag of what this request shows this role, as long as `state` is what it was."""
+    asked = (request.url.path, *sorted(request.query_params.multi_items()), who.role.value)
+    text = "\x1f".join(str(part) for part in (*asked, *state))
+    return f'"{hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()}"'
+
+
+def version_tag(version: int) -> str:
+    """The ETag of one thing with a version: what `If-Match` wants back."""
+    return f'"{version}"'
+
+
+def fresh_or_304(request: Request, response: Response, tag: str) -> None:
+    """Put the tag on the answer; where the client has it already, end here with 304."""
+    known = request.headers.get("if-none-match", "")
+    if known and any(one.strip().removeprefix("W/") in (tag, "*") for one in known.split(",")):
+        raise NotModified(tag)
+    response.headers["ETag"] = tag
+
+
+def stored_state(conn: Connection) -> int:
+    """A number that grows with every batch that was stored: mentions and tallies are as they were while it stands."""
+    return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
+
+
+def alerts_state(conn: Connection) -> int:
+    """A number that grows with every change of an alert or an escalation."""
+    return int(conn.execute(select(func.coalesce(func.max(s.alert_events.c.seq), 0))).scalar_one())
+
+
+def slot(now: datetime, every: timedelta) -> int:
+    """Which slot of time this is: for answers that change as time passes."""
+    return int(now.timestamp() // every.total_seconds())

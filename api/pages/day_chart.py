@@ -1,0 +1,48 @@
+"""The chart of a day, drawn for a phone and for a laptop, with the figures for the table beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from api.pages.charts import Frame, Mark, Point, count_chart
+from api.pages.formatting import Words
+from api.pages.models import SLOT
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Two drawings of the same points; the style sheet shows the one that fits."""
+
+    narrow: Markup
+    wide: Markup
+    points: Sequence[Point]
+
+
+def draw_day(points: Sequence[Point], words: Words, monitor: str, mark: Mark | None = None) -> Drawn:
+    """The day's chart of this monitor, with the judged window marked where there is one."""
+    known = [p for p in points if p.value is not None]
+    title = words.say("Mentions of {monitor} per 15 minutes over 24 hours", monitor=monitor)
+    if known:
+        peak = max(known, key=lambda p: p.value or 0.0)
+        description = words.say(
+            "{total} mentions in all; the most, {peak}, from {time}; {over} quarters of an hour were over the threshold.",
+            total=words.number(sum(p.value or 0.0 for p in known)),
+            peak=words.number(peak.value),
+            time=words.plain_time(peak.at),
+            over=sum(p.over for p in known),
+        )
+    else:
+        description = words.say("No readings yet")
+    narrow, wide = (
+        count_chart(
+            points,
+            SLOT,
+            Frame(title, description, width, height, words.zone, words.say("No readings yet"), "day"),
+            mark,
+        )
+        for width, height in ((328, 200), (760, 260))
+    )
+    return Drawn(narrow, wide, points)

@@ -1,0 +1,126 @@
+"""Dead letters on the page, and the button that releases a held outbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from alerts.actor import Actor
+from alerts.outbox import hold
+from api.pages.flash import flash_of
+from api.pages.permission import may
+from api.pages.render import draw, look
+from api.routes.dead_letters import hand_over_again
+from api.state import form_of, house_of, principal_of
+from tocsin.core.errors import IllegalTransition
+from tocsin.core.text import escaped
+from tocsin.intake.dead_letters import DeadLetter, get_dead_letter, list_dead_letters
+
+router = APIRouter(include_in_schema=False)
+
+AT_ONCE = 50
+BEGINS_CHARS = 120
+SHOWN_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter as a page shows it: nothing in it can steer the reader's screen."""
+
+    id: str
+    at: datetime
+    source: str
+    origin: str
+    reason: str
+    message: str
+    attempts: int
+    replayed_at: datetime | None
+    size: int
+    kept: int
+    begins: str
+    payload: str
+
+
+@router.get("/dead-letters")
+def every_letter(request: Request) -> Response:
+    """The newest first."""
+    asked = request.query_params
+    with house_of(request).store.read() as conn:
+        seen = look(request, conn)
+        page, cursor = list_dead_letters(
+            conn,
+            AT_ONCE,
+            (asked.get("cursor") or "")[:200] or None,
+            (asked.get("source") or "")[:256] or None,
+        )
+    more = urlencode({"cursor": cursor, **({"source": asked["source"]} if asked.get("source") else {})})
+    return draw(
+        seen,
+        "letters.html",
+        letters=[_shown(one) for one in page],
+        more=f"/dead-letters?{more}" if cursor else "",
+    )
+
+
+@router.get("/dead-letters/{id}")
+def one_letter(request: Request, id: str) -> Response:
+    """One of them with what was kept, and the form that hands it over again."""
+    with house_of(request).store.read() as conn:
+        seen = look(request, conn)
+        letter = get_dead_letter(conn, id[:64])
+    flash, bad = flash_of(request, seen.words)
+    return draw(
+        seen,
+        "letter.html",
+        d=_shown(letter),
+        whole=letter.whole,
+        flash=flash,
+        flash_bad=bad,
+        may_mend=may(seen.who, "/dead-letters/{id}/replay"),
+    )
+
+
+@router.post("/dead-letters/{id}/replay")
+def replay(request: Request, id: str) -> Response:
+    """Hand it over again, as it is or as it was mended in the form."""
+    mended = form_of(request).get("mended", "").strip()
+    outcome, _ = hand_over_again(
+        house_of(request), principal_of(request), id[:64], mended.encode("utf-8", "replace") or None
+    )
+    done = "replay" if outcome == "handed over" else "bad"
+    return RedirectResponse(f"/dead-letters/{id[:64]}?done={done}", 303)
+
+
+@router.post("/outbox/release")
+def release(request: Request) -> Response:
+    """Let a held outbox go; what waits leaves or is taken back."""
+    house, who = house_of(request), principal_of(request)
+    discard = form_of(request).get("what") == "discard"
+    try:
+        with house.store.write() as conn:
+            hold.release(conn, Actor(who.id, who.label, who.role.value), house.now(), discard=discard)
+    except IllegalTransition:
+        pass  # somebody was faster: it is released
+    return RedirectResponse("/", 303)
+
+
+def _shown(one: DeadLetter) -> Letter:
+    text = one.payload.decode("utf-8", "backslashreplace")
+    return Letter(
+        id=one.id,
+        at=one.at,
+        source=escaped(one.source),
+        origin=escaped(one.origin),
+        reason=escaped(one.reason),
+        message=escaped(one.message),
+        attempts=one.attempts,
+        replayed_at=one.replayed_at,
+        size=one.payload_size,
+        kept=len(one.payload),
+        begins=escaped(" ".join(text[: 4 * BEGINS_CHARS].split()))[:BEGINS_CHARS],
+        payload="\n".join(escaped(line) for line in text[:SHOWN_CHARS].split("\n")),
+    )

@@ -1,0 +1,20 @@
+"""Which buttons a reader is shown: the same table that the guard asks (`api.auth.rules`), so that none leads to a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from api.auth.guard import passes
+from api.auth.principal import Principal
+from api.auth.rules import RULES
+
+
+def may(who: Principal | None, path: str) -> bool:
+    """Whether this reader may POST to this route."""
+    rule = RULES.get(("POST", path))
+    return rule is not None and passes(rule, who)
+
+
+def may_on(who: Principal | None, prefix: str) -> Callable[[str], bool]:
+    """The same for the actions under a prefix such as `/alerts/{id}`."""
+    return lambda action: may(who, f"{prefix}/{action}")

@@ -1,0 +1,69 @@
+"""`/mentions`: what was said, searched by words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection, Row, select
+
+from api.lists import decode_cursor, page_of
+from api.mention_search import Wanted, find_mentions, key_of
+from api.pages.card import post_of
+from api.pages.formatting import LABELS
+from api.pages.render import draw, look
+from api.problems import Problem
+from api.state import house_of
+from tocsin.core.errors import WrongInput
+from tocsin.core.signal import TopMention
+from tocsin.store import schema as s
+from tocsin.store.search import LONGEST, parse_search
+
+router = APIRouter(include_in_schema=False)
+AT_ONCE: Final = 30
+
+
+@router.get("/mentions")
+def every_mention(request: Request) -> Response:
+    """The newest first, of those that say all that is asked for; filters that cannot be read count as not given."""
+    asked = request.query_params
+    typed = asked.get("q", "").strip()
+    label = asked.get("label") if asked.get("label") in LABELS else None
+    fault, found, more = "", list[Row[Any]](), None
+    with house_of(request).store.read() as conn:
+        seen = look(request, conn)
+        monitors = _monitors(conn)
+        monitor = next((row.id for row in monitors if row.id == asked.get("monitor")), None)
+        try:
+            wanted = Wanted(monitor, label=label, says=parse_search(typed) if typed else ())
+            rows = find_mentions(conn, wanted, decode_cursor(asked.get("cursor"), int, str, str), AT_ONCE + 1)
+            found, more = page_of(rows, AT_ONCE, key_of)
+        except (WrongInput, Problem) as error:
+            fault = str(error)
+    kept = {"q": typed, "monitor": monitor, "label": label, "cursor": more}
+    return draw(
+        seen,
+        "mentions.html",
+        status=422 if fault else 200,
+        posts=[post_of(row, TopMention(row.source, row.id, row.followers or 0, row.label)) for row in found],
+        more="/mentions?" + urlencode({name: value for name, value in kept.items() if value}) if more else "",
+        typed=typed[:LONGEST],
+        longest=LONGEST,
+        fault=fault,
+        monitor=monitor,
+        monitors=monitors,
+        label=label,
+        labels=LABELS,
+    )
+
+
+def _monitors(conn: Connection) -> Sequence[Any]:
+    d = s.definitions
+    return conn.execute(
+        select(d.c.id, d.c.name)
+        .where(d.c.kind == "monitor", d.c.deleted_at.is_(None))
+        .order_by(d.c.name)
+        .limit(1000)
+    ).all()

@@ -1,0 +1,119 @@
+"""The manners of writing: If-Match before a change, Idempotency-Key on a creation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from sqlalchemy import Connection, delete, insert, select
+
+from api.auth.principal import Principal
+from api.etags import version_tag
+from api.problems import Problem
+from tocsin.store import schema as s
+
+KEEP_ANSWERS = timedelta(hours=24)
+
+IfMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-Match", max_length=200, description="The ETag of what you change. Absent: 428; stale: 412."
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=256,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Repeat a creation with the same key within 24 hours and get the first answer again.",
+    ),
+]
+
+
+def wanted_version(if_match: str | None, current: int) -> int:
+    """The version that the client changes, which must be the current one. Raises 428 without, 412 for another."""
+    if if_match is None:
+        raise Problem(
+            428, "no-if-match", "read it first and send its ETag as If-Match, so that no change is lost"
+        )
+    tags = [tag.strip() for tag in if_match.split(",")]
+    if "*" not in tags and version_tag(current) not in tags:
+        detail = f"it changed since you read it: yours is {if_match}, now it is {version_tag(current)}"
+        raise Problem(412, "stale", detail, headers={"ETag": version_tag(current)})
+    return current
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The request's idempotency key with what it stands for; without a key everything is done anew."""
+
+    key: str | None
+    route: str
+    body_hash: str
+
+    def answer(self, conn: Connection, who: Principal) -> tuple[int, Any] | None:
+        """The first answer to this key: its status and body. Raises 422 where the key came with another body."""
+        if self.key is None:
+            return None
+        t = s.idempotency
+        row = conn.execute(
+            select(t).where(t.c.principal == _owner(who), t.c.route == self.route, t.c.key == self.key)
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.request_hash != self.body_hash:
+            raise Problem(
+                422, "key-reused", "this Idempotency-Key came with another body before; take a new one"
+            )
+        return row.status, row.body
+
+    def keep(self, conn: Connection, who: Principal, status: int, body: Any, now: datetime) -> None:
+        """Remember the answer for a day; in the transaction of what was created."""
+        if self.key is None:
+            return
+        t = s.idempotency
+        mine = t.c.principal == _owner(who), t.c.route == self.route, t.c.key == self.key
+        conn.execute(delete(t).where(t.c.at < now - KEEP_ANSWERS))
+        conn.execute(delete(t).where(*mine))
+        conn.execute(
+            insert(t).values(
+                principal=_owner(who),
+                route=self.route,
+                key=self.key,
+                at=now,
+                request_hash=self.body_hash,
+                status=status,
+                body=body,
+            )
+        )
+
+
+def _owner(who: Principal) -> str:
+    return f"{who.kind}:{who.id}"
+
+
+async def once_of(request: Request, key: IdempotencyKey = None) -> Once:
+    """The idempotency key of this request. The body counts as it was sent."""
+    digest = hashlib.sha256(await request.body()).hexdigest() if key else ""
+    return Once(key, f"{request.method} {request.url.path}"[:128], digest)
+
+
+OnlyOnce = Annotated[Once, Depends(once_of)]
+
+
+def create_once(
+    conn: Connection, once: Once, who: Principal, now: datetime, make: Callable[[], dict[str, Any]]
+) -> tuple[dict[str, Any], bool]:
+    """What `make` creates, or what it created the first time this key came; and whether it is a repeat."""
+    first = once.answer(conn, who)
+    if first is not None:
+        return first[1], True
+    made = make()
+    once.keep(conn, who, 201, made, now)
+    return made, False

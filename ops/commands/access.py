@@ -1,0 +1,230 @@
+"""Who may come in: `tocsin signin`, `tocsin key ...`, `tocsin user ...`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from ops.commands.common import Config, Data, StoreUrl
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import Connection
+
+    from tocsin.definitions.models import Person, Role
+    from tocsin.definitions.repository import Defined
+
+ACTOR = "command line"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("signin", epilog="Example: tocsin signin --person 'Ana Pop'")(signin)
+    keys = typer.Typer(no_args_is_help=True, help="API keys.")
+    keys.command("create", epilog="Example: tocsin key create --role viewer --name wallboard")(key_create)
+    keys.command("list", epilog="Example: tocsin key list")(key_list)
+    keys.command("revoke", epilog="Example: tocsin key revoke wallboard")(key_revoke)
+    app.add_typer(keys, name="key")
+    users = typer.Typer(no_args_is_help=True, help="People who sign in.")
+    users.command("create", epilog="Example: tocsin user create 'Ana Pop' --role pr")(user_create)
+    users.command("list", epilog="Example: tocsin user list")(user_list)
+    users.command("deactivate", epilog="Example: tocsin user deactivate 'Ana Pop'")(user_deactivate)
+    app.add_typer(users, name="user")
+
+
+def signin(
+    person: str | None = typer.Option(None, "--person", help="Name or id; needed when there are several."),
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Print a new sign-in link. It works once, within 15 minutes. Where nobody is defined yet, an admin is made."""
+    from ops.runtime import open_runtime
+    from tocsin.access.links import make_signin_link, page_address, signin_path
+
+    with open_runtime(config, data, store) as runtime:
+        now = runtime.clock.now()
+        with runtime.store.write() as conn:
+            one = who_signs_in(conn, person, now)
+            token = make_signin_link(conn, one.id, now)
+        typer.echo(
+            f"sign-in link for {one.name} ({one.value.role.value}), works once within 15 minutes:", err=True
+        )
+        print(page_address(runtime.settings) + signin_path(token))
+
+
+def who_signs_in(conn: Connection, person: str | None, now: datetime) -> Defined[Person]:
+    """The person of this name; without a name the only active one, or the only admin; a new admin where nobody is defined.
+
+    Raises `NotFound` and `WrongInput` with the names there are.
+    """
+    from tocsin.core.errors import WrongInput
+    from tocsin.definitions.models import Person, Role
+    from tocsin.definitions.repository import find, listed, save
+
+    if person is not None:
+        one = find(conn, Person, person)
+        if not one.value.active:
+            raise WrongInput(
+                f"{one.name} is not active; activate with: tocsin user create {one.name!r} --role {one.value.role.value}"
+            )
+        return one
+    everybody = listed(conn, Person)
+    if not everybody:
+        return save(conn, Person(name="admin", role=Role.ADMIN), now=now, actor=ACTOR)
+    active = [one for one in everybody if one.value.active]
+    admins = [one for one in active if one.value.role is Role.ADMIN]
+    for choice in (active, admins):
+        if len(choice) == 1:
+            return choice[0]
+    names = ", ".join(one.name for one in active[:20]) or "nobody is active"
+    raise WrongInput(f"who signs in? Choose with --person: {names}")
+
+
+def key_create(
+    role: str = typer.Option(..., "--role", help="viewer, community_manager, pr, legal or admin."),
+    name: str = typer.Option(..., "--name", help="What it is for."),
+    scope: list[str] = typer.Option(
+        [], "--scope", help="read, write, push, metrics; may be given again. Default: all."
+    ),
+    source: str | None = typer.Option(
+        None, "--source", help="A push key: what it pushes belongs to this source."
+    ),
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Make an API key and print it. It cannot be shown again."""
+    from api.auth.keys import create_key
+    from ops.runtime import open_runtime
+    from tocsin.store import audit
+
+    checked = known_role(role)
+    with open_runtime(config, data, store) as runtime:
+        now = runtime.clock.now()
+        with runtime.store.write() as conn:
+            key_id, token = create_key(conn, name=name, role=checked, now=now, scopes=scope, source=source)
+            detail = {"role": checked.value, "scopes": sorted(scope), "source": source}
+            audit.append(
+                conn, at=now, actor=ACTOR, role="admin", action="key.made", object=key_id, detail=detail
+            )
+    typer.echo(f"key {name} ({checked.value}); it is shown this once:", err=True)
+    print(token)
+
+
+def key_list(config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
+    """List the keys: name, role, scopes, source, made, last used, revoked."""
+    from api.auth.keys import list_keys
+    from ops.runtime import open_runtime
+    from tocsin.core.clock import iso
+
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        found = list_keys(conn)
+    print("\t".join(("id", "name", "role", "scopes", "source", "made", "last used", "revoked")))
+    for key in found:
+        times = [
+            iso(key[name]) if key[name] else "-" for name in ("created_at", "last_used_at", "revoked_at")
+        ]
+        scopes = ",".join(key["scopes"]) or "all"
+        print("\t".join((key["id"], key["name"], key["role"], scopes, key["source"] or "-", *times)))
+
+
+def key_revoke(
+    key: str = typer.Argument(..., help="Its name or id."),
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """End a key at once."""
+    from api.auth.keys import revoke_key
+    from ops.runtime import open_runtime
+    from tocsin.store import audit
+
+    with open_runtime(config, data, store) as runtime:
+        now = runtime.clock.now()
+        with runtime.store.write() as conn:
+            name = revoke_key(conn, key, now)
+            audit.append(conn, at=now, actor=ACTOR, role="admin", action="key.revoked", object=name)
+    print(f"revoked {name}")
+
+
+def user_create(
+    name: str = typer.Argument(..., help="The person's name."),
+    role: str = typer.Option("viewer", "--role", help="viewer, community_manager, pr, legal or admin."),
+    email: str | None = typer.Option(None, "--email", help="Where mail reaches them."),
+    timezone: str = typer.Option("UTC", "--timezone", help="Such as Europe/Istanbul."),
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Make a person, or give the one of this name this role and activate them."""
+    from pydantic import ValidationError
+
+    from ops.runtime import open_runtime
+    from tocsin.core.errors import WrongInput
+    from tocsin.definitions.models import Person
+    from tocsin.definitions.repository import listed, save
+
+    checked = known_role(role)
+    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
+        present = next((one.value for one in listed(conn, Person) if one.name == name), None)
+        given = {"name": name, "role": checked, "active": True}
+        given |= {"email": email} if email else {}
+        given |= {"timezone": timezone} if present is None or timezone != "UTC" else {}
+        try:
+            kept = present.model_dump() if present else {}
+            person = Person.model_validate(kept | given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise WrongInput(f"{first['loc'][0]} = {first['input']!r}: {first['msg']}") from None
+        save(conn, person, now=runtime.clock.now(), actor=ACTOR)
+    print(
+        f"{'changed' if present else 'made'} {name} ({checked.value}); sign in with: tocsin signin --person {name!r}"
+    )
+
+
+def user_list(config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
+    """List the people: name, role, zone, channels, active or not."""
+    from ops.runtime import open_runtime
+    from tocsin.definitions.models import Person
+    from tocsin.definitions.repository import listed
+
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        found = listed(conn, Person)
+    print("\t".join(("name", "role", "timezone", "channels", "state")))
+    for one in found:
+        person = one.value
+        channels = ",".join(channel.kind for channel in person.channels) or "-"
+        state = "active" if person.active else "inactive"
+        print("\t".join((person.name, person.role.value, person.timezone, channels, state)))
+
+
+def user_deactivate(
+    name: str = typer.Argument(..., help="Name or id."),
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Let a person in no more, and page them no more; their sessions end at once."""
+    from ops.runtime import open_runtime
+    from tocsin.definitions.models import Person
+    from tocsin.definitions.repository import find, save
+
+    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
+        one = find(conn, Person, name)
+        changed = one.value.model_copy(update={"active": False})
+        save(conn, changed, now=runtime.clock.now(), actor=ACTOR, id=one.id)
+    print(f"{one.name} is no longer active")
+
+
+def known_role(role: str) -> Role:
+    """The role of this name. Raises `WrongInput` with the choices."""
+    from tocsin.core.errors import WrongInput
+    from tocsin.definitions.models import Role
+
+    try:
+        return Role(role)
+    except ValueError:
+        raise WrongInput(f"unknown role {role!r}; known: {', '.join(Role)}") from None

@@ -1,0 +1,59 @@
+"""`tocsin up` and `tocsin run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ops.commands.common import (
+    Config,
+    Data,
+    StoreUrl,
+    StreamUrl,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add `up` and `run`."""
+
+    @app.command(epilog="Example: tocsin up --config tocsin.toml")
+    def up(
+        config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None
+    ) -> None:
+        """Run everything on one machine until Ctrl-C: ingest, processors, alerts, the page, the auditor."""
+        from ops.run.up import up as run
+
+        run(config, data, store, stream)
+
+    @app.command(epilog="Example: tocsin run ingest processors")
+    def run(
+        roles: Annotated[
+            list[str],
+            typer.Argument(help="ingest, processors, alerts, api or auditor; several share a process."),
+        ],
+        config: Config = None,
+        data: Data = None,
+        store: StoreUrl = None,
+        stream: StreamUrl = None,
+        parent: Annotated[
+            int | None, typer.Option("--parent", hidden=True, help="End when this process is gone.")
+        ] = None,
+    ) -> None:
+        """Run one role (or several in one process) until Ctrl-C. A store or brokers that are away are waited for."""
+        import threading
+        from contextlib import nullcontext
+
+        import structlog
+
+        from ops.run.roles import run_roles, runs_here, until_it_is_there
+        from ops.runtime import open_runtime
+        from tocsin.logs import set_up
+
+        patience = until_it_is_there(structlog.get_logger().warning, parent)
+        with open_runtime(config, data, store, stream, patience=patience) as runtime:
+            settings = runtime.settings
+            set_up(settings.log_level)
+            embedded = "sqlite" in (settings.store.url, settings.stream.url)
+            with runs_here(settings.data) if embedded else nullcontext():
+                run_roles(runtime, roles, threading.Event(), parent)

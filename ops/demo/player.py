@@ -1,0 +1,241 @@
+"""`tocsin demo`: the main job on one machine while one watches, then at the speed of the clock on the wall.
+
+The past of the made-up brand is played through the real pipeline on a simulated clock, fast; the crisis itself slowly enough to
+watch; then the live workers take over on the real clock, and people acknowledge and escalate on the page. It keeps its data in
+a folder of its own that is removed at the end (or in the engines that the command line names), and no notice leaves the machine.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
+from pathlib import Path
+
+from sqlalchemy import select
+
+from alerts.notifiers.console import ConsoleNotifier
+from alerts.worker import AlertsWorker
+from api.server import serve
+from ops.demo.monitors import demo_setup
+from ops.demo.scenario import (
+    BRAND,
+    demo_mentions,
+    live_mentions,
+    timeline,
+)
+from ops.replay.player import Player, alerts_told, in_words
+from ops.run.up import free_port_or_say
+from ops.runtime import Runtime, open_runtime
+from ops.transfer.apply import apply, plan
+from processors.ticker import DetectionTicker
+from processors.worker import StreamProcessor
+from tocsin.access.links import make_signin_link, page_address, signin_path
+from tocsin.core.clock import iso, minute_start
+from tocsin.core.mention import Mention
+from tocsin.definitions.models import Person
+from tocsin.definitions.repository import find
+from tocsin.intake.handover import HandOver
+from tocsin.store import meta
+from tocsin.store import schema as s
+from tocsin.stream.port import MENTIONS
+
+WHO = "Elif Karabulak"  # the community manager on call, as whom the demo's link signs in
+WATCHED_SPEED = 150  # how many times faster than real the crisis is played
+CRISIS_BEFORE = timedelta(
+    minutes=40
+)  # its first post, before the clock becomes real: the alert is fresh then
+SCORED = ("firing", "acknowledged", "escalated")
+
+
+class Demo:
+    """One run. `until_alert`: end when the brand's first alert has arrived instead of staying up."""
+
+    def __init__(self, runtime: Runtime, *, until_alert: bool) -> None:
+        self._runtime = runtime
+        self._clock = (
+            runtime.clock
+        )  # the page's and the live workers': the player has a simulated one of its own
+        self._until_alert = until_alert
+        self._stop = threading.Event()
+        self._failure: BaseException | None = None
+        self._shown = 0
+
+    def run(self) -> None:
+        """Play, then stay up until Ctrl-C. Raises what the page's server raised, if it did."""
+        end = self._clock.now().replace(microsecond=0)
+        with self._runtime.store.write() as conn:
+            meta.claim_mode(conn, "demo")
+            apply(conn, plan(conn, demo_setup()), end, "demo")
+        player = Player(
+            self._runtime.store, self._runtime.stream, self._runtime.settings, end - timedelta(days=14)
+        )
+        threads = [threading.Thread(target=self._serve, name="api", daemon=True)]
+        threads[0].start()
+        self._say_where()
+        try:
+            self._play(player, end)
+            if not self._until_alert:
+                self._go_live(player, end, threads)
+        finally:
+            self._stop.set()
+            player.close()
+            for thread in threads:
+                thread.join(timeout=8)
+        if self._failure is not None:
+            raise self._failure
+
+    def _play(self, player: Player, end: datetime) -> None:
+        times = timeline(end, crisis_before=CRISIS_BEFORE)
+        mentions = demo_mentions(end, crisis_before=CRISIS_BEFORE)
+        _say(f"playing two weeks of talk about {BRAND}, a bicycle maker that does not exist...")
+        started = time.monotonic()
+        quiet_until = minute_start(int(times.crisis_at.timestamp()) // 60)
+        held: list[Mention] = []
+
+        def before(mention: Mention) -> bool:
+            held[:] = [] if mention.created_at < quiet_until else [mention]
+            return not held
+
+        player.play(takewhile(before, mentions), lambda _totals: self._progress(player), tail=timedelta(0))
+        player.advance(quiet_until)
+        self._progress(player)
+        _say(
+            f"{player.totals.mentions:,} mentions matched, understood and judged in {time.monotonic() - started:.0f} s. "
+            f"Now a first customer reports a burning battery; watch the page."
+        )
+        self._play_watched(player, [*held, *mentions], quiet_until, end)
+
+    def _play_watched(self, player: Player, mentions: list[Mention], start: datetime, end: datetime) -> None:
+        """The crisis, minute by minute, `WATCHED_SPEED` times as fast as it would be."""
+        at, place = start, 0
+        while at < end and not self._failure:
+            at = min(at + timedelta(minutes=1), minute_start(int(end.timestamp()) // 60))
+            minute = []
+            while place < len(mentions) and mentions[place].created_at < at:
+                minute.append(mentions[place])
+                place += 1
+            began = time.monotonic()
+            player.play(minute, tail=timedelta(0))
+            player.advance(at)
+            self._progress(player)
+            if self._until_alert and self._arrived():
+                _say("the alert has arrived")
+                return
+            if at >= minute_start(int(end.timestamp()) // 60):
+                break
+            self._stop.wait(max(0.0, 60 / WATCHED_SPEED - (time.monotonic() - began)))
+        player.play(mentions[place:], tail=timedelta(0))
+
+    def _arrived(self) -> bool:
+        a = s.alerts
+        with self._runtime.store.read() as conn:
+            found = conn.execute(
+                select(a.c.id).where(a.c.monitor == BRAND, a.c.status.in_(SCORED), a.c.severity <= 2)
+            ).first()
+        return found is not None
+
+    def _go_live(self, player: Player, end: datetime, threads: list[threading.Thread]) -> None:
+        """Hand over to the live workers on the real clock."""
+        runtime = self._runtime
+        player.close()
+        store, stream, settings, clock = runtime.store, runtime.stream, runtime.settings, self._clock
+        works = {
+            "processor": StreamProcessor(store, stream, settings, clock).run,
+            "detection": DetectionTicker(store, stream, settings, clock).run,
+            "alerts": AlertsWorker(store, settings, clock, {"console": ConsoleNotifier()}).run,
+            "talk": lambda stop: self._talk(end, stop),
+        }
+        for name, work in works.items():
+            thread = threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
+            thread.start()
+            threads.append(thread)
+        _say(
+            "the clock is real from here: acknowledge, escalate to PR or Legal, look around. Ctrl-C ends the demo."
+        )
+        _say("for your own brand: pip install . && tocsin up")
+        while not self._stop.wait(1.0):
+            self._progress(player)
+
+    def _talk(self, end: datetime, stop: threading.Event) -> None:
+        """What people go on saying, when they say it."""
+        hand_over = HandOver(
+            self._runtime.stream,
+            partitions=self._runtime.stream.partitions(MENTIONS),
+            max_mentions=1,
+            clock=self._clock,
+        )
+        waiting: Iterator[Mention] = live_mentions(end, crisis_before=CRISIS_BEFORE)
+        for mention in waiting:
+            wait = (mention.created_at - self._clock.now()).total_seconds()
+            if wait > 0 and stop.wait(wait):
+                return
+            hand_over.hand_over([mention], self._clock.now())
+
+    def _serve(self) -> None:
+        try:
+            serve(self._runtime, self._stop)
+        except BaseException as error:  # noqa: BLE001  # raised again by run(), in the main thread
+            self._failure = error
+            self._stop.set()
+
+    def _say_where(self) -> None:
+        base = page_address(self._runtime.settings)
+        with self._runtime.store.write() as conn:
+            token = make_signin_link(conn, find(conn, Person, WHO).id, self._clock.now())
+        _say(f"the page: {base}/")
+        _say(f"sign in as {WHO}, on call: {base}{signin_path(token)}")
+
+    def _progress(self, player: Player) -> None:
+        """Say each alert that has opened since last time, and on a terminal where the clock stands."""
+        new = dict(islice(player.totals.told.items(), self._shown, None))
+        self._shown += len(new)
+        with self._runtime.store.read() as conn:
+            for at, alert in alerts_told(conn, new):
+                _say(f"ALERT {iso(at)}  {in_words(alert)}")
+        if sys.stderr.isatty():
+            clock = iso(player.clock.now())[:16]
+            print(f"\r{clock}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
+
+
+def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stream: str = "sqlite") -> None:
+    """The command; `port` 0 takes a free one. The engines are those named here, never those of the settings in force.
+
+    Raises `WrongInput` where the port is taken or the store holds anything but a demo.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
+    try:
+        with open_runtime(
+            data=folder,
+            store=store,
+            stream=stream,
+            durable=False,
+            port=_free_port() if port == 0 else port,
+        ) as runtime:
+            # On brokers that others use, a demo must never meet their mentions, nor they its.
+            runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
+            free_port_or_say(runtime.settings.api)
+            try:
+                Demo(runtime, until_alert=until_alert).run()
+            finally:
+                runtime.stream.drop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _say(message: str) -> None:
+    start = "\r" if sys.stderr.isatty() else ""
+    print(f"{start}DEMO  {message}", file=sys.stderr, flush=True)  # noqa: T201  # the watcher's terminal

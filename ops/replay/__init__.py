@@ -1,0 +1,1 @@
+"""The real pipeline on recorded mentions: replays, back-tests and imports."""

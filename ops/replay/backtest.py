@@ -1,0 +1,124 @@
+"""`tocsin backtest`: when would this monitor have fired on what is stored? The same code as a replay, on stored mentions.
+
+What is stored are the mentions that some monitor matched, and the sample of the rest; the answer says what it covers.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from ops.replay.player import (
+    Player,
+    Totals,
+    alerts_told,
+    in_words,
+)
+from ops.runtime import Runtime, open_runtime
+from tocsin.core.clock import iso
+from tocsin.core.errors import NotFound
+from tocsin.core.mention import Author, Engagement, Mention
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
+from tocsin.store import meta
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+ACTOR = "backtest"
+_AUTHOR = {
+    "id": "author_id",
+    "name": "author_name",
+    "handle": "author_handle",
+    "followers": "followers",
+    "verified": "verified",
+}
+_PLAIN = ("network", "url", "lang", "title", "country", "in_reply_to", "repost_of", "thread")
+
+
+def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tuple[Totals, str]:
+    """Play what is stored through a copy of this monitor alone; a line per alert to `out`. Returns totals and what was covered.
+
+    Raises `NotFound` for an unknown monitor and where nothing is stored yet. Nobody is notified, nothing here is changed.
+    """
+    with runtime.store.read() as conn:
+        one = repository.find(conn, Monitor, monitor).value
+        m = s.mentions
+        count, first, last = conn.execute(
+            select(func.count(), func.min(m.c.created_at), func.max(m.c.created_at))
+        ).one()
+    if not count:
+        raise NotFound("nothing is stored yet to test on: take recorded mentions in with tocsin import")
+    with (
+        tempfile.TemporaryDirectory(prefix="tocsin-backtest-") as folder,
+        open_runtime(data=Path(folder), store="sqlite", stream="sqlite", durable=False) as room,
+    ):
+        with room.store.write() as conn:
+            meta.claim_mode(conn, "replay")
+            repository.save(conn, one, now=first, actor=ACTOR)
+        player = Player(room.store, room.stream, room.settings, first)
+        player.play(_stored(runtime.store))
+        player.close()
+        with room.store.read() as conn:
+            for at, alert in alerts_told(conn, player.totals.told):
+                out(f"{iso(at)}  {in_words(alert)}")
+    return (
+        player.totals,
+        f"{count:,} stored mentions from {_day(first)} to {_day(last)}; what no monitor matched is not among them",
+    )
+
+
+def _stored(store: Store) -> Iterator[Mention]:
+    """Current versions by the time they were posted; in pages, so that no snapshot is held for long."""
+    at: tuple[datetime, str, str] | None = None
+    while True:
+        with store.read() as conn:
+            rows = _page(conn, at)
+        for row in rows:
+            yield _mention(row._mapping)
+        if not rows:
+            return
+        at = (rows[-1].created_at, rows[-1].source, rows[-1].id)
+
+
+def _page(conn: Connection, after: tuple[datetime, str, str] | None, size: int = 2000) -> Any:
+    m = s.mentions
+    query = select(*s.mention_columns).order_by(m.c.created_at, m.c.source, m.c.id).limit(size)
+    if after is not None:
+        at, source, id = after
+        query = query.where(
+            m.c.created_at >= at,
+            (m.c.created_at > at)
+            | ((m.c.created_at == at) & ((m.c.source > source) | ((m.c.source == source) & (m.c.id > id)))),
+        )
+    return conn.execute(query).all()
+
+
+def _mention(row: Any) -> Mention:
+    author = {name: row[column] for name, column in _AUTHOR.items() if row[column] is not None}
+    figures = {name: row[name] for name in Engagement.__struct_fields__ if row[name] is not None}
+    return Mention(
+        source=row["source"],
+        id=row["id"],
+        text=row["text"],
+        created_at=row[
+            "created_at"
+        ],  # an edit is judged as if it had always been so: its first text is another version
+        author=Author(**author) if "id" in author else None,
+        engagement=Engagement(**figures) if figures else None,
+        links=tuple(row["links"] or ()),
+        hashtags=tuple(row["hashtags"] or ()),
+        media=tuple(row["media"] or ()),
+        truncated=row["truncated"],
+        extra=msgspec.convert(row["extra"] or {}, dict[str, Any]),
+        **{name: row[name] for name in _PLAIN},
+    )
+
+
+def _day(at: datetime) -> str:
+    return at.date().isoformat()

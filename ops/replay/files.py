@@ -1,0 +1,234 @@
+"""`tocsin replay`: files in, the real pipeline on a simulated clock, alerts out."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from ops.replay.order import heard_at, in_order_heard
+from ops.replay.player import (
+    Player,
+    Totals,
+    alerts_told,
+    in_words,
+)
+from ops.runtime import Runtime, open_runtime
+from ops.transfer.apply import apply, plan, read_document
+from tocsin.core.clock import EPOCH, SimulatedClock, iso
+from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.mention import Mention
+from tocsin.core.retry import Patience
+from tocsin.definitions.models import known_zone
+from tocsin.intake.dead_letters import Fuse, record_dead_letter
+from tocsin.reading import check_time
+from tocsin.settings import load
+from tocsin.store import meta
+from tocsin.store.port import Store
+
+FUSE_WINDOW = 1000  # lines, most of them bad, after which a file is taken to be no file of mentions
+BAD_KEPT = 10_000  # dead letters kept of one replay; the rest is counted
+PATIENCE = timedelta(
+    minutes=10
+)  # for a broker or a database that is away; then the replay ends and can be started again
+
+
+def replay_files(
+    files: Sequence[Path],
+    monitors: Path,
+    *,
+    out: Callable[[str], None],
+    data: Path | None = None,
+    config: Path | None = None,
+    store_url: str | None = None,
+    stream_url: str | None = None,
+    source: str | None = None,
+    tz: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Play the files and hand a line per alert to `out`; return how many lines were no mentions.
+
+    With `data` everything is kept there (what the real engines keep, they keep), and the same call after an interruption goes on
+    where it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
+    `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `PATIENCE`.
+    """
+    zone = ZoneInfo(_zone(tz)) if tz else None
+    for path in files:
+        if not path.is_file():
+            raise WrongInput(f"no file {path}")
+    document = read_document(monitors)
+    given = load(config, overrides={"data": data, "store.url": store_url, "stream.url": stream_url}).settings
+    embedded = given.store.url == given.stream.url == "sqlite"
+    patience = Patience(timedelta(0) if embedded else PATIENCE, _say, refused=False)
+    with ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-replay-")))
+        # A replay's own folder can be made anew from its input, so the disk need not confirm each commit. A server that loses
+        # some while this goes on would tear store and stream apart.
+        opened = partial(
+            open_runtime,
+            config,
+            folder,
+            store_url,
+            stream_url,
+            clock=SimulatedClock(EPOCH),
+            durable=not embedded,
+        )
+        runtime = patience(lambda: stack.enter_context(opened()))
+        log = patience(lambda: _claim(runtime.store, files, monitors, document))
+        runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}replay-{log}."
+        reader = _Reader(runtime.store, files, source, zone, patience)
+        mentions = reader.mentions()
+        first = next(mentions, None)
+        if first is None:
+            _say(f"no mentions in {', '.join(str(path) for path in files)}")
+            return reader.bad
+        player = patience(
+            lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), patience)
+        )
+        stack.callback(player.close)
+        shown = _Printer(runtime, out, as_json, patience)
+        player.play(_chained(first, mentions), shown.progress)
+        shown.finish(player.totals)
+        player.close()
+        patience(runtime.stream.drop)
+        return reader.bad
+
+
+class _Reader:
+    """Mentions of the files in the order they were heard; what is none becomes a dead letter, and too many of those stop it."""
+
+    def __init__(
+        self,
+        store: Store,
+        files: Sequence[Path],
+        source: str | None,
+        zone: ZoneInfo | None,
+        patience: Patience,
+    ) -> None:
+        self.bad = 0
+        self._patience = patience
+        self._store = store
+        self._files = files
+        self._source = source
+        self._zone = zone
+        self._fuse = Fuse(window=FUSE_WINDOW)
+        self._started = datetime.now(tz=EPOCH.tzinfo)
+
+    def mentions(self) -> Iterator[Mention]:
+        for mention in in_order_heard(self._files, source=self._source, zone=self._zone, on_bad=self._refuse):
+            try:
+                check_time(mention, self._started, max_age=timedelta(days=365 * 200), max_ahead=timedelta(0))
+            except BadMention as error:
+                self._refuse(Path(mention.source), 0, msgspec.json.encode(mention), error)
+                continue
+            yield mention
+
+    def _refuse(self, path: Path, line: int, payload: bytes, error: BadMention) -> None:
+        self.bad += 1
+        self._fuse.note(0, 1)
+        if self.bad <= 10:
+            _say(f"{path}:{line}: {error}" if line else str(error))
+        if self.bad <= BAD_KEPT:
+            self._patience(lambda: self._keep(path, line, payload, error))
+
+    def _keep(self, path: Path, line: int, payload: bytes, error: BadMention) -> None:
+        with self._store.write() as conn:
+            record_dead_letter(
+                conn,
+                now=EPOCH,
+                source=self._source or path.name,
+                reason=error.reason,
+                message=str(error),
+                payload=payload,
+                position=line,
+            )
+
+
+class _Printer:
+    """Prints each alert once, as soon as it has opened."""
+
+    def __init__(
+        self, runtime: Runtime, out: Callable[[str], None], as_json: bool, patience: Patience
+    ) -> None:
+        self._patience = patience
+        self._runtime = runtime
+        self._out = out
+        self._as_json = as_json
+        self._printed = 0
+        self._terminal = sys.stderr.isatty()
+
+    def progress(self, totals: Totals) -> None:
+        new = dict(islice(totals.told.items(), self._printed, None))
+        self._printed += len(new)
+        for line in self._patience(lambda: self._lines(new)) if new else ():
+            self._out(line)
+        if self._terminal:
+            print(f"\r{totals.mentions:,} mentions, {len(totals.told)} alerts", end="", file=sys.stderr)  # noqa: T201  # progress
+
+    def _lines(self, new: Mapping[str, datetime]) -> list[str]:
+        with self._runtime.store.read() as conn:
+            return [
+                _as_json(at, alert) if self._as_json else f"{iso(at)}  {in_words(alert)}"
+                for at, alert in alerts_told(conn, new)
+            ]
+
+    def finish(self, totals: Totals) -> None:
+        self.progress(totals)
+        if self._terminal:
+            print(file=sys.stderr)  # noqa: T201  # ends the progress line
+        _say(
+            f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.told)} alerts"
+        )
+
+
+def _as_json(at: datetime, alert: dict[str, Any]) -> str:
+    kept = ("id", "monitor", "kind", "severity", "worst", "status", "reason", "score", "facts", "evidence")
+    return msgspec.json.encode({"at": iso(at)} | {key: alert[key] for key in kept}).decode()
+
+
+def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> str:
+    """Make the store this replay's own, or find that it is; the definitions are applied once. Returns the name of its own log:
+    on brokers that others use too, a replay must never meet their mentions.
+    """
+    digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic"))
+    for path in files:
+        digest.update(f"\x00{path.name}\x00{path.stat().st_size}".encode())
+    with store.write() as conn:
+        meta.claim_mode(conn, "replay")
+        present = meta.get(conn, "replay")
+        if present is None:
+            apply(conn, plan(conn, document), EPOCH, "replay")
+            meta.put(conn, "replay", digest.hexdigest())
+            meta.put(conn, "replay-log", uuid.uuid4().hex[:12])
+        elif present != digest.hexdigest():
+            raise WrongInput(
+                f"this store holds a replay of other files or other monitors than {monitors}: name another --data or --store"
+            )
+        return meta.get(conn, "replay-log") or "0"  # a replay of before it had one
+
+
+def _zone(tz: str) -> str:
+    try:
+        return known_zone(tz)
+    except ValueError as error:
+        raise WrongInput(f"--tz: {error}") from None
+
+
+def _chained(first: Mention, rest: Iterator[Mention]) -> Iterator[Mention]:
+    yield first
+    yield from rest
+
+
+def _say(message: str) -> None:
+    print(f"tocsin: {message}", file=sys.stderr)  # noqa: T201  # notes go to stderr, results to `out`

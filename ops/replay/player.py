@@ -1,0 +1,291 @@
+"""Recorded mentions played through the real pipeline on a simulated clock: replays, back-tests and the demo's past.
+
+Every mention goes the whole way: handed over to the stream, read from it, matched, understood, stored, tallied, judged, and what
+follows is decided and delivered. Only the clock is simulated. Nobody is ever notified: the `record` notifier alone is used.
+
+The result does not depend on how the work is cut, and a player that was killed goes on where it was: mentions are stored ahead
+of the clock, but each tick sees only what was posted before it; a mention that is heard later than it was posted (an edit) waits
+until the clock has come to that minute. An engine that is away is waited for as long as the player's patience lasts, and what a
+transaction whose reply was lost has done is read before anything is done again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from alerts import engine
+from alerts.context import Context
+from alerts.notifiers.record import RecordNotifier
+from alerts.outbox.deliver import deliver_due
+from alerts.severity import CLOCKS
+from ops.replay.order import heard_at
+from processors.detection.judge import Coverage, Detection, load_tallies
+from processors.monitors import Watched, watched
+from processors.storing.batch import Outcome
+from processors.worker import StreamProcessor
+from tocsin.core.clock import MINUTE, SimulatedClock, iso, minute_of, minute_start
+from tocsin.core.errors import Conflict
+from tocsin.core.mention import Mention
+from tocsin.core.retry import Patience
+from tocsin.core.signal import NEGATIVITY
+from tocsin.intake.handover import HandOver
+from tocsin.settings import Settings
+from tocsin.store import meta
+from tocsin.store import schema as s
+from tocsin.store.offsets import stored
+from tocsin.store.port import Store
+from tocsin.stream.port import MENTIONS, Stream
+
+CHUNK_MENTIONS = 4000
+CHUNK_MINUTES = 360
+POLL = timedelta(milliseconds=50)  # while nothing comes although there is more
+TAIL = timedelta(minutes=10)  # how far the clock goes on after the last mention: the last window closes
+TELLING = ("fire", "suppress", "merge")  # what makes an alert worth a line of a replay: candidates are not
+NOTHING_MISSING = Coverage()
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a player did so far."""
+
+    mentions: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    edits: int = 0
+    bad: int = 0
+    signals: int = 0
+    told: dict[str, datetime] = field(
+        default_factory=dict
+    )  # alerts by id, in their order, and when each would have fired
+
+
+class Player:
+    """Plays mentions that come in the order in which they were heard. One player at a time per store: a second one is refused
+    with `Conflict` as soon as both have moved the clock.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        stream: Stream,
+        settings: Settings,
+        start: datetime,
+        patience: Patience | None = None,
+    ) -> None:
+        with store.read() as conn:
+            stands_at = meta.simulated_clock(conn)
+            self._watched: Watched = watched(conn)
+        self.clock = SimulatedClock(stands_at or minute_start(minute_of(start)))
+        self.totals = Totals()
+        self._resumed = stands_at is not None
+        self._store = store
+        self._stream = stream
+        self._hand_over = HandOver(
+            stream,
+            partitions=stream.partitions(MENTIONS),
+            max_mentions=settings.stream.record_max_mentions,
+            clock=self.clock,
+        )
+        self._patience = patience or Patience()
+        # A group of its own: what a player that was killed has left in another one need not be waited for.
+        self._processor = StreamProcessor(
+            store, stream, settings, self.clock, member="player", group=f"player-{uuid.uuid4().hex}"
+        )
+        self._processor.on_batch = self._count
+        self._grace = timedelta(seconds=settings.detection.grace_s)
+        self._context = Context(store)
+        self._notifiers = RecordNotifier.for_every_channel()
+        self._told = 0  # the newest alert event that was looked at; a player that goes on tells its story from the beginning
+
+    def play(
+        self,
+        mentions: Iterable[Mention],
+        on_progress: Callable[[Totals], None] = lambda _totals: None,
+        *,
+        tail: timedelta = TAIL,
+    ) -> None:
+        """All of them, then `tail` more on the clock. May be called again with what follows.
+
+        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than the player's patience; a new
+        player goes on from there.
+        """
+        self._deliver()  # a player that was killed may have left notices
+        pending: list[Mention] = []
+        first = last = -1
+        for mention in mentions:
+            minute = minute_of(heard_at(mention))
+            if self._resumed and minute < minute_of(self.clock.now()):
+                last = minute  # played before the interruption, which may have come in the tail
+                continue
+            waits = minute != minute_of(mention.created_at)
+            if (
+                pending
+                and minute != last
+                and (waits or len(pending) >= CHUNK_MENTIONS or minute - first >= CHUNK_MINUTES)
+            ):
+                self._store_all(pending)
+                pending = []
+                self.advance(minute_start(minute))
+                on_progress(self.totals)
+            elif waits and minute_of(self.clock.now()) < minute:
+                self._store_all(pending)
+                pending = []
+                self.advance(minute_start(minute))
+            elif len(pending) >= CHUNK_MENTIONS:
+                self._store_all(pending)
+                pending = []
+            first = minute if not pending else first
+            last = minute
+            pending.append(mention)
+        self._store_all(pending)
+        if last >= 0:
+            self.advance(minute_start(last + 1) + tail)
+        on_progress(self.totals)
+
+    def advance(self, to: datetime) -> None:
+        """Tick through every minute up to `to` in which something can happen."""
+        unsure: list[bool] = []
+        while self.clock.now() < to:
+            self._patience(lambda: self._advance_once(to, bool(unsure)), lambda: unsure.append(True))
+            unsure.clear()
+            self._deliver()
+
+    def _advance_once(self, to: datetime, unsure: bool) -> None:
+        """One transaction of ticks. `unsure`: the one before may have been committed although its reply was lost."""
+        with self._store.write() as conn:
+            stands_at = meta.simulated_clock(conn)
+            if stands_at is not None and stands_at != self.clock.now():
+                if not unsure or stands_at < self.clock.now():
+                    raise Conflict(
+                        f"the clock of this replay stands at {iso(stands_at)}, not at {iso(self.clock.now())}: somebody else "
+                        "works on this store; when that has ended, start this one again"
+                    )
+                now, signals = stands_at, 0
+            else:
+                now, signals = self._ticks(conn, to)
+                meta.set_simulated_clock(conn, now)
+        self.clock.set(now)
+        self.totals.signals += signals
+
+    def close(self) -> None:
+        self._processor.close()
+
+    def _ticks(self, conn: Connection, to: datetime) -> tuple[datetime, int]:
+        """Tick until something was decided that must be delivered, or `to` is reached; in the caller's transaction.
+
+        Returns where the clock then stands and how many signals were made.
+        """
+        detection = Detection(self._watched.monitors, self._watched.version)
+        detection.load(conn)
+        start = detection.tallies_from(conn)
+        now = self.clock.now()
+        tallies = (
+            load_tallies(conn, [one.id for one in self._watched.monitors], start, to)
+            if start is not None
+            else {}
+        )
+        due = engine.next_due(conn)
+        made = 0
+        while now < to:
+            now += MINUTE
+            closed_until = now - self._grace
+            signals = 0
+            if detection.wakes(minute_of(now) - 1, tallies) or detection.has_closing(closed_until):
+                signals = detection.tick(conn, tallies, now, closed_until, now, NOTHING_MISSING)
+            if signals or (due is not None and due <= now):
+                made += detection.flush(conn, self._store, now)
+                if engine.step(conn, now, context=self._context).anything:
+                    break
+                due = engine.next_due(conn)
+        return now, made + detection.flush(conn, self._store, now)
+
+    def _store_all(self, mentions: list[Mention]) -> None:
+        """Hand over, and read until nothing is left: a tick must see everything that was posted before it."""
+        if mentions:
+            self._patience(lambda: self._hand_over.hand_over(mentions, self.clock.now()))
+        self._patience(self._read_all, self._processor.read_again)
+
+    def _read_all(self) -> None:
+        wait = timedelta(0)
+        while True:
+            stored_some = self._processor.once(wait)
+            if not stored_some and not self._processor.lag():
+                break
+            # A first poll brings partitions and no records yet.
+            wait = timedelta(0) if stored_some else POLL
+        with self._store.read() as conn:
+            read = stored(conn, self._stream.cluster, MENTIONS)
+        self._stream.trim(MENTIONS, read)  # however long the recording, the stream stays small
+
+    def _deliver(self) -> None:
+        """Record the notices that are due now, and take down which alerts have opened."""
+        while self._patience(lambda: deliver_due(self._store, self.clock, self._notifiers, "player")):
+            pass
+        self._patience(self._tell)
+
+    def _tell(self) -> None:
+        e = s.alert_events
+        with self._store.read() as conn:
+            for row in conn.execute(
+                select(e.c.seq, e.c.alert_id, e.c.kind, e.c.at).where(e.c.seq > self._told).order_by(e.c.seq)
+            ):
+                self._told = row.seq
+                if row.kind in TELLING:
+                    self.totals.told.setdefault(row.alert_id, row.at)
+
+    def _count(self, outcome: Outcome) -> None:
+        self.totals.mentions += outcome.mentions
+        self.totals.stored += outcome.stored
+        self.totals.duplicates += outcome.duplicates
+        self.totals.edits += outcome.edits
+        self.totals.bad += outcome.bad
+
+
+def alerts_told(conn: Connection, told: Mapping[str, datetime]) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """When each of these alerts would have fired, and the alert with the figures that it fired with (`worst`: the severity it
+    came to)."""
+    a, e, g, t = s.alerts, s.alert_events, s.signals, s.alert_timeline
+    for id, at in told.items():
+        alert = dict(conn.execute(select(a).where(a.c.id == id)).one()._mapping)
+        here = (e.c.alert_id == id, e.c.at == at, e.c.kind.in_(TELLING))
+        fired = conn.execute(select(e.c.data).where(*here).order_by(e.c.seq).limit(1)).scalar_one()
+        why = (t.c.alert_id == id, t.c.at == at, t.c.action.in_(TELLING))
+        reason = conn.execute(select(t.c.reason).where(*why).order_by(t.c.seq).limit(1)).scalar_one()
+        claim = conn.execute(
+            select(g.c.facts, g.c.evidence, g.c.score)
+            .where(g.c.fingerprint == alert["fingerprint"], g.c.tick <= at)
+            .order_by(g.c.tick.desc(), g.c.id)
+            .limit(1)
+        ).one()
+        yield (
+            at,
+            {
+                **alert,
+                **claim._mapping,
+                "severity": fired["severity"],
+                "status": fired["status"],
+                "reason": reason,
+                "worst": alert["severity"],
+            },
+        )
+
+
+def in_words(alert: Mapping[str, Any]) -> str:
+    """What an alert claims, on one line: severity, monitor, observed against expected, and what became of it."""
+    facts = alert["facts"]
+    if alert["kind"] == NEGATIVITY:
+        claim = f"{facts['observed']:.0%} negative, usually {facts['expected']:.0%}"
+    else:
+        share = facts.get("negative_share")
+        negative = f", {share:.0%} negative" if share is not None else ""
+        claim = f"{facts['observed']:g} observed, {facts['expected']:.3g} expected{negative}"
+    name = CLOCKS[alert["severity"]].name
+    why = f": {alert['reason']}" if alert["reason"] else ""
+    rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""
+    return f"SEV{alert['severity']} {name}{rose}  {alert['monitor']}  {claim}  [{alert['status']}{why}]"

@@ -1,0 +1,1 @@
+"""Running the roles: in one process, or as the processes that `tocsin up` keeps alive."""

@@ -1,0 +1,112 @@
+"""`tocsin up`: everything on one machine. Looks before it starts, prints the way in, keeps the processes alive."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from ops.commands.access import who_signs_in
+from ops.run.roles import (
+    Supervisor,
+    claim_live,
+    only_one,
+    until_it_is_there,
+)
+from ops.runtime import Runtime, open_runtime
+from tocsin.access.links import make_signin_link, page_address, signin_path
+from tocsin.core.errors import StreamUnavailable, WrongInput
+from tocsin.logs import set_up
+from tocsin.settings import Api, Settings
+from tocsin.store import schema as s
+from tocsin.stream.port import MENTIONS
+
+
+def up(config: Path | None, data: Path | None, store: str | None, stream: str | None) -> None:
+    """Run until Ctrl-C. Raises `WrongInput` where the port or the data folder is taken, or the settings are wrong."""
+    options = [
+        part
+        for name, value in (("--config", config), ("--data", data), ("--store", store), ("--stream", stream))
+        if value is not None
+        for part in (name, str(value))
+    ]
+    stop = threading.Event()
+    with open_runtime(config, data, store, stream, patience=until_it_is_there(_say)) as runtime:
+        settings = runtime.settings
+        set_up(settings.log_level)
+        with only_one(settings.data) as hold:
+            free_port_or_say(settings.api)
+            runtime.patience(lambda: claim_live(runtime))
+            _look_for_stream(runtime)
+            greeting = _Greeting(settings, runtime.patience(lambda: _greeting(runtime)))
+            runtime.close()
+            try:
+                Supervisor(options, hold).run(stop, greeting.once_it_answers)
+            except KeyboardInterrupt:
+                stop.set()
+                _say("stopped")
+
+
+def _look_for_stream(runtime: Runtime) -> None:
+    """An embedded stream that cannot be used ends it here; brokers that are away are waited for by every role."""
+    try:
+        runtime.stream.end_offsets(MENTIONS)
+    except StreamUnavailable as error:
+        if runtime.settings.stream.url == "sqlite":
+            raise
+        _say(f"{error}; it is waited for")
+
+
+def free_port_or_say(api: Api) -> None:
+    """Raises `WrongInput` where something else listens on the port already, or the address is not of this machine."""
+    if api.port == 0:
+        raise WrongInput("api.port = 0: links in notices need a port that stays; name one")
+    from api.server import listen
+
+    listen(api).close()
+
+
+class _Greeting:
+    """Said once, when the page answers: an address that refuses its first visitor makes a poor start."""
+
+    def __init__(self, settings: Settings, lines: Sequence[str]) -> None:
+        self._api = settings.api
+        self._lines = list(lines)
+
+    def once_it_answers(self) -> None:
+        if not self._lines:
+            return
+        with contextlib.suppress(OSError), socket.create_connection((self._api.host, self._api.port), 0.2):
+            for line in self._lines:
+                _say(line)
+            self._lines = []
+
+
+def _greeting(runtime: Runtime) -> list[str]:
+    """Where the page is and how to get in; with a sign-in link as long as nobody has ever signed in."""
+    lines = [f"the page: {page_address(runtime.settings)}/"]
+    with runtime.store.write() as conn:
+        nobody_yet = conn.execute(select(s.sessions.c.person_id).limit(1)).first() is None
+        link = _first_link(conn, runtime) if nobody_yet else None
+    lines.append(f"sign in within 15 minutes: {link}" if link else "a new sign-in link: tocsin signin")
+    if runtime.settings.api.public_url is None:
+        lines.append("links in notices work on this machine only, until api.public_url is set")
+    return [*lines, "what works and what does not: tocsin doctor. Ctrl-C ends it."]
+
+
+def _first_link(conn: Connection, runtime: Runtime) -> str | None:
+    now = runtime.clock.now()
+    try:
+        person = who_signs_in(conn, None, now)
+    except WrongInput:
+        return None  # there are several: they ask for theirs by name
+    return page_address(runtime.settings) + signin_path(make_signin_link(conn, person.id, now))
+
+
+def _say(message: str) -> None:
+    print(f"tocsin: {message}", file=sys.stderr, flush=True)  # noqa: T201  # the operator's terminal

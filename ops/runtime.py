@@ -1,0 +1,98 @@
+"""The composition root: settings become a stream, a store and a clock here, and nowhere else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tocsin.core.clock import Clock, SystemClock
+from tocsin.core.retry import Patience
+from tocsin.settings import Loaded, Settings, load, reveal
+from tocsin.store.offsets import stored
+from tocsin.store.opening import open_store
+from tocsin.store.port import Store
+from tocsin.stream.opening import open_stream
+from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS, Stream
+
+
+class Runtime:
+    """What every role and command works with. The stream is opened when it is first asked for: many commands need none."""
+
+    def __init__(self, loaded: Loaded, store: Store, clock: Clock, *, durable: bool = True) -> None:
+        self.loaded = loaded
+        self.store = store
+        self.clock = clock
+        self.patience = Patience()
+        """For whoever begins a long run: with a store that is away. The embedded one is never waited for."""
+        self.own_prefix: str | None = None
+        """Before the names of topics of a stream that is this process's alone (a replay's); set before the stream is used."""
+        self._durable = durable
+        self._stream: Stream | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
+
+    @property
+    def stream(self) -> Stream:
+        """The stream, which makes its topics. Raises `StreamUnavailable` where the embedded one cannot be used; Apache Kafka is
+        reached when it is first used.
+        """
+        with self._lock:
+            if self._stream is None:
+                settings = self.settings.stream
+                self._stream = open_stream(
+                    settings.url,
+                    self.settings.data,
+                    durable=self._durable,
+                    max_bytes=settings.max_bytes,
+                    settings=settings,
+                    prefix=self.own_prefix,
+                    topics={MENTIONS: settings.partitions, SIGNALS: 1, ALERT_EVENTS: 1},
+                    read_so_far=self._read_so_far,
+                )
+            return self._stream
+
+    def _read_so_far(self, cluster: str, topic: str) -> dict[int, int]:
+        with self.store.read() as conn:
+            return stored(conn, cluster, topic)
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+        self.store.close()
+
+
+@contextmanager
+def open_runtime(
+    config: Path | None = None,
+    data: Path | None = None,
+    store: str | None = None,
+    stream: str | None = None,
+    *,
+    clock: Clock | None = None,
+    durable: bool = True,
+    port: int | None = None,
+    patience: Patience | None = None,
+) -> Iterator[Runtime]:
+    """Settings from file, environment and these overrides, and the engines they name; closed at the end of the block.
+
+    `patience` is with a store's server that is away, here and later as the runtime's. Raises `WrongInput` for wrong settings and
+    `StoreUnavailable` where the store cannot be used.
+    """
+    loaded = load(
+        config, overrides={"data": data, "store.url": store, "stream.url": stream, "api.port": port}
+    )
+    settings = loaded.settings
+    password = reveal(settings.store.password) if settings.store.password else None
+    waits = patience if patience is not None and settings.store.url != "sqlite" else Patience()
+    opened = waits(lambda: open_store(settings.store.url, settings.data, durable=durable, password=password))
+    runtime = Runtime(loaded, opened, clock or SystemClock(), durable=durable)
+    runtime.patience = waits
+    try:
+        yield runtime
+    finally:
+        runtime.close()

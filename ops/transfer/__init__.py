@@ -1,0 +1,1 @@
+"""What leaves one installation and enters another: definitions, exports, moves and backups."""

@@ -1,0 +1,305 @@
+"""What people define, from one YAML file: monitors, sources, policies, people, schedules, silences, expected events.
+
+The file says what should be; `plan` compares it with what is, `apply` makes the difference. Definitions are known by their
+names. What the file does not name stays as it is. Applying the same file again changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from tocsin.core.clock import iso
+from tocsin.core.errors import WrongInput
+from tocsin.definitions.models import (
+    KINDS,
+    Definition,
+    Monitor,
+    Person,
+    Policy,
+    Schedule,
+)
+from tocsin.definitions.repository import (
+    Defined,
+    kind_of,
+    listed,
+    save,
+)
+from tocsin.store import audit
+
+MAX_BYTES = 2 * 1024 * 1024
+MAX_NODES = 200_000
+MAX_DEPTH = 20
+
+# In the order in which they are applied: what is referred to comes first.
+SECTIONS: dict[str, type[Definition]] = {
+    "people": KINDS["person"],
+    "schedules": KINDS["schedule"],
+    "policies": KINDS["policy"],
+    "sources": KINDS["source"],
+    "monitors": KINDS["monitor"],
+    "silences": KINDS["silence"],
+    "expected_events": KINDS["expected_event"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One definition that is to be made or changed. `fields` are those that differ: name -> (before, after)."""
+
+    what: Literal["make", "change"]
+    section: str
+    value: Definition
+    fields: Mapping[str, tuple[Any, Any]]
+    version: int | None  # of what is there now
+
+    def lines(self) -> list[str]:
+        """The change as lines of a printed difference."""
+        sign, kind = ("+" if self.what == "make" else "~"), kind_of(type(self.value)).replace("_", " ")
+        shown = [f"{sign} {kind} {self.value.name}"]
+        for name, (before, after) in self.fields.items():
+            if self.what == "change":
+                shown.append(f"    - {name}: {_short(before)}")
+            shown.append(f"    + {name}: {_short(after)}")
+        return shown
+
+
+def read_document(path: Path) -> Mapping[str, Any]:
+    """The file's content as plain values. Raises `WrongInput` with file and line for what is no such YAML."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise WrongInput(f"cannot read {path}: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise WrongInput(f"{path}: larger than {MAX_BYTES} bytes")
+    return parse_document(raw, str(path))
+
+
+def parse_document(raw: bytes, name: str = "the document") -> Mapping[str, Any]:
+    """Like `read_document`, from bytes; `name` is what messages call it. Aliases are refused: they can explode."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WrongInput(f"{name}: not UTF-8 at byte {error.start + 1}") from None
+    try:
+        _bounded(text, name)
+        document = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader that also refuses keys that come twice
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise WrongInput(f"{name}: {where}{error.problem or 'no YAML'}") from None
+    except yaml.YAMLError as error:
+        raise WrongInput(f"{name}: {str(error).splitlines()[0]}") from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise WrongInput(f"{name}: a value cannot be read: {error}") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise WrongInput(
+            f"{name}: the top is a {type(document).__name__}; it must have sections: {', '.join(SECTIONS)}"
+        )
+    return document
+
+
+def plan(conn: Connection, document: Mapping[str, Any], name: str = "the document") -> list[Change]:
+    """What must change so that everything in the document is so, in the order of applying. Reads only.
+
+    Raises `WrongInput` naming section, entry, field, value and choices; one bad entry spoils all, so nothing is half applied.
+    """
+    for section in document:
+        if section not in SECTIONS:
+            raise WrongInput(f"{name}: unknown section {_short(section)}{_closest(str(section), SECTIONS)}")
+    changes: list[Change] = []
+    values: dict[str, list[Definition]] = {}
+    for section, model in SECTIONS.items():
+        present = {one.name: one for one in listed(conn, model)}
+        values[section] = _entries(document.get(section), section, model, name)
+        for value in values[section]:
+            change = _change(section, value, present.get(value.name))
+            if change is not None:
+                changes.append(change)
+    _check_references(conn, values, name)
+    return changes
+
+
+def apply(conn: Connection, changes: Sequence[Change], now: datetime, actor: str) -> list[Defined[Any]]:
+    """Make the changes, all in the caller's transaction. Raises `Conflict` where something changed since the plan."""
+    done: list[Defined[Any]] = []
+    for change in changes:
+        saved = save(conn, change.value, now=now, actor=actor, expected_version=change.version)
+        what = f"{saved.kind}.{'made' if change.what == 'make' else 'changed'}"
+        audit.append(
+            conn,
+            at=now,
+            actor=actor,
+            role="admin",
+            action=what,
+            object=saved.id,
+            detail={"version": saved.version},
+        )
+        done.append(saved)
+    return done
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that comes twice, where YAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _value in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"{key.value!r} comes twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _bounded(text: str, name: str) -> None:
+    """Refuse aliases, and more or deeper nodes than any file of definitions has, before anything is built."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
+        line = event.start_mark.line + 1 if event.start_mark else 0
+        if isinstance(event, yaml.AliasEvent):
+            raise WrongInput(f"{name}: line {line}: aliases (*{event.anchor}) are not allowed; write it out")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH or count > MAX_NODES:
+            raise WrongInput(f"{name}: line {line}: nested too deeply, or too long")
+
+
+def _entries(given: Any, section: str, model: type[Definition], name: str) -> list[Definition]:
+    if given is None:
+        return []
+    if not isinstance(given, list):
+        raise WrongInput(f"{name}: {section} must be a list, each entry with a name")
+    found: dict[str, Definition] = {}
+    for index, entry in enumerate(given):
+        where = f"{name}: {section}[{index}]"
+        if not isinstance(entry, dict):
+            raise WrongInput(f"{where} must be a mapping with a name, not {_short(entry)}")
+        if isinstance(entry.get("name"), str):
+            where += f" {entry['name']!r}"
+        value = _checked(model, entry, where)
+        if value.name in found:
+            raise WrongInput(f"{where}: the name comes twice in {section}")
+        found[value.name] = value
+    return list(found.values())
+
+
+def _checked(model: type[Definition], entry: dict[Any, Any], where: str) -> Definition:
+    try:
+        return model.model_validate({str(key): _plain(value) for key, value in entry.items()})
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = list(model.model_fields) if len(first["loc"]) == 1 else []
+            raise WrongInput(f"{where}: unknown field {field!r}{_closest(field, known)}") from None
+        if first["type"] == "missing":
+            unknown = sorted(str(key) for key in entry if key not in model.model_fields)
+            hint = f" (unknown here: {unknown[0]!r})" if unknown else ""
+            raise WrongInput(f"{where}: {field} is missing{hint}") from None
+        message = str(first["msg"]).removeprefix("Value error, ")
+        raise WrongInput(f"{where}: {field} = {_short(first['input'])}: {message}") from None
+    except WrongInput as error:
+        raise WrongInput(f"{where}: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """YAML reads times and days by itself; a time needs an offset, so that it means the same everywhere."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            shown = value.isoformat()
+            raise WrongInput(f"the time {shown} needs an offset, such as {shown}+03:00")
+        return iso(value.astimezone(UTC))
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise WrongInput(f"{value} is no number to work with")
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise WrongInput(f"a {type(value).__name__} is not possible here")
+
+
+def _change(section: str, value: Definition, present: Defined[Any] | None) -> Change | None:
+    after = value.model_dump(mode="json")
+    if present is None:
+        given = value.model_dump(mode="json", exclude_defaults=True)
+        return Change("make", section, value, {k: (None, v) for k, v in given.items() if k != "name"}, None)
+    before = present.value.model_dump(mode="json")
+    fields = {k: (before.get(k), after.get(k)) for k in before | after if before.get(k) != after.get(k)}
+    return Change("change", section, value, fields, present.version) if fields else None
+
+
+def _check_references(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:
+    """Everybody and everything that is referred to exists, in the file or already."""
+    known = {
+        section: {one.name for one in listed(conn, model)} | {value.name for value in values[section]}
+        for section, model in SECTIONS.items()
+    }
+
+    def must_be(section: str, wanted: str, where: str) -> None:
+        if wanted not in known[section]:
+            raise WrongInput(
+                f"{name}: {where}: no such one in {section}: {wanted!r}{_closest(wanted, known[section])}"
+            )
+
+    for schedule in values["schedules"]:
+        assert isinstance(schedule, Schedule)
+        for person in [*schedule.rotation, *(turn.person for turn in schedule.overrides)]:
+            must_be("people", person, f"schedule {schedule.name!r}")
+    for policy in values["policies"]:
+        assert isinstance(policy, Policy)
+        for target in [t for step in policy.steps for t in step.targets] + [
+            t for ts in policy.teams.values() for t in ts
+        ]:
+            kind, colon, target_name = target.partition(":")
+            if not colon or kind not in ("person", "schedule"):
+                raise WrongInput(
+                    f"{name}: policy {policy.name!r}: target {target!r} must be person:NAME or schedule:NAME"
+                )
+            must_be("people" if kind == "person" else "schedules", target_name, f"policy {policy.name!r}")
+    for monitor in values["monitors"]:
+        assert isinstance(monitor, Monitor)
+        if monitor.policy != "default":  # the one policy that need not exist yet
+            must_be("policies", monitor.policy, f"monitor {monitor.name!r}")
+    for section in ("silences", "expected_events"):
+        for value in values[section]:
+            monitor_name = getattr(value, "monitor", None)
+            if monitor_name is not None:
+                must_be("monitors", monitor_name, f"{section} {value.name!r}")
+
+
+def _closest(value: str, known: Any) -> str:
+    names = sorted(known)
+    close = get_close_matches(value, names, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ";"
+    return f"{hint} known: {', '.join(names[:20]) or 'none yet'}"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def people_in(values: Sequence[Change]) -> list[Person]:
+    """The people among these changes."""
+    return [change.value for change in values if isinstance(change.value, Person)]

@@ -1,0 +1,188 @@
+"""A whole store carried into another, empty one, whatever the two engines: for `tocsin move`, `backup` and `restore`.
+
+Everything is read in one snapshot and written in batches of bounded size. As long as that goes on the target says in `meta`
+that it is half filled, and nothing runs on it; a carrying that was interrupted is begun anew, and clears away what is there.
+The tables are those of `tocsin.store.schema`, so a new one is carried without a line here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from sqlalchemy import Connection, Table, delete, func, select
+
+from ops.transfer.export import KINDS, export
+from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.store import meta
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+ROWS, WIDE_ROWS = 2000, 200  # of one batch; wide are those whose rows may be a hundred kilobytes long
+WIDE = frozenset({"mentions", "mention_versions", "samples", "dead_letters", "batches", "signals", "alerts"})
+OF_THE_STORE = frozenset({"schema", "schema_reads", meta.FILLING})  # what the target says of itself
+
+Told = Callable[[str, int], None]
+"""Hears a table's name and how many rows of it were carried so far."""
+
+
+class Different(TocsinError):
+    """Two stores that should be equal are not; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One kind of export, equal in both: how many lines, and SHA-256 over them in hex."""
+
+    kind: str
+    lines: int
+    sha256: str
+
+
+def prepare(target: Store, where_from: str) -> None:
+    """Make the target ready: empty, and marked as half filled. Raises `WrongInput` where it holds anything of its own.
+
+    What an interrupted carrying left is cleared away.
+    """
+    with target.write() as conn:
+        left = meta.get(conn, meta.FILLING)
+        if left is None:
+            full = next(_filled(conn), None)
+            if full is not None:
+                raise WrongInput(
+                    f"the store {target.url.partition('?')[0]} is not empty (its table {full} has rows): name an empty one"
+                )
+        meta.put(conn, meta.FILLING, where_from)
+    if left is not None:
+        for table in s.metadata.sorted_tables:
+            with target.write() as conn:
+                _take_your_time(conn)
+                keep = table.c.key.not_in(OF_THE_STORE) if table is s.meta else None
+                conn.execute(delete(table) if keep is None else delete(table).where(keep))
+
+
+def carry(source: Connection, target: Store, told: Told = lambda _table, _rows: None) -> dict[str, int]:
+    """Copy every row that this snapshot sees into the prepared target; returns the number of rows per table.
+
+    The target stays marked as half filled until `finish`. Raises `Different` where a table did not take every row.
+    """
+    _take_your_time(source)
+    counts = {}
+    for table in s.metadata.sorted_tables:
+        counts[table.name] = _table(source, target, table, told)
+    with target.write() as conn:
+        _go_on_counting(source, conn)
+    with target.read() as conn:
+        _take_your_time(conn)
+        for table in s.metadata.sorted_tables:
+            found = _count(conn, table) - (_own(conn) if table is s.meta else 0)
+            if found != counts[table.name]:
+                raise Different(f"{table.name}: {counts[table.name]} rows were carried, {found} are there")
+    return counts
+
+
+def finish(target: Store) -> None:
+    """Say that the target is whole."""
+    with target.write() as conn:
+        conn.execute(delete(s.meta).where(s.meta.c.key == meta.FILLING))
+
+
+def compare(one: Connection, other: Connection, kind: str) -> Compared:
+    """Whether this kind of `tocsin export` is equal byte for byte. Raises `Different` with the first line that is not."""
+    digest, count = hashlib.sha256(), 0
+    for count, (a, b) in enumerate(zip_longest(export(one, kind), export(other, kind)), 1):
+        if a is None or b is None:
+            side = "the old store ends" if a is None else "the new store ends"
+            raise Different(f"{kind}: {side} before line {count} of the other")
+        if a != b:
+            raise Different(f"{kind}: line {count} is another one in the new store")
+        digest.update(a)
+    return Compared(kind, count, digest.hexdigest())
+
+
+def compare_all(one: Connection, other: Connection) -> Iterator[Compared]:
+    """`compare` for every kind that can be exported."""
+    _take_your_time(one)
+    _take_your_time(other)
+    for kind in KINDS:
+        yield compare(one, other, kind)
+
+
+def _table(source: Connection, target: Store, table: Table, told: Told) -> int:
+    size = WIDE_ROWS if table.name in WIDE else ROWS
+    query = select(table).execution_options(yield_per=size)
+    if table is s.meta:
+        query = query.where(table.c.key.not_in(OF_THE_STORE))
+    if table.name == s.mentions.name:
+        query = query.order_by(table.c.created_at)  # a day after the other: how the real engine keeps them
+    count = 0
+    for partition in source.execute(query).mappings().partitions(size):
+        rows = [dict(row) for row in partition]
+        with target.write() as conn:
+            new = target.insert_new(conn, table, rows)
+        if new != len(rows):
+            raise Different(f"{table.name}: {len(rows) - new} rows were there already")
+        count += len(rows)
+        told(table.name, count)
+    return count
+
+
+def _go_on_counting(source: Connection, target: Connection) -> None:
+    """Numbers that the database gives go on after the last one that was ever given."""
+    column = s.alert_events.c.seq
+    last = max(_last_given(source), int(source.execute(select(func.max(column))).scalar() or 0))
+    if not last:
+        return
+    if target.dialect.name == "postgresql":
+        sequence = func.pg_get_serial_sequence(s.alert_events.name, column.name)
+        target.execute(select(func.setval(sequence, last)))
+        return
+    changed = target.exec_driver_sql(
+        "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, s.alert_events.name)
+    )
+    if not changed.rowcount:
+        target.exec_driver_sql("INSERT INTO sqlite_sequence VALUES (?, ?)", (s.alert_events.name, last))
+
+
+def _last_given(conn: Connection) -> int:
+    if conn.dialect.name == "postgresql":
+        name = conn.execute(select(func.pg_get_serial_sequence(s.alert_events.name, "seq"))).scalar_one()
+        found = conn.exec_driver_sql(f"SELECT last_value, is_called FROM {name}").one()  # noqa: S608  # the server's own name
+        return int(found.last_value) if found.is_called else 0
+    named = conn.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (s.alert_events.name,))
+    return int(named.scalar() or 0)
+
+
+def _take_your_time(conn: Connection) -> None:
+    """A long look at a server that else ends long looks; for this transaction only."""
+    if conn.dialect.name == "postgresql":
+        from tocsin.store.postgres.timeouts import may_be_silent
+
+        may_be_silent(conn, None)
+        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+            conn.exec_driver_sql(f"SET LOCAL {name} = 0")
+
+
+def _filled(conn: Connection) -> Iterator[str]:
+    for table in s.metadata.sorted_tables:
+        if table is s.meta:
+            if _count(conn, table) > _own(conn):
+                yield table.name
+        elif conn.execute(select(table).limit(1)).first() is not None:
+            yield table.name
+
+
+def _own(conn: Connection) -> int:
+    own = select(func.count()).select_from(s.meta).where(s.meta.c.key.in_(OF_THE_STORE))
+    return int(conn.execute(own).scalar_one())
+
+
+def _count(conn: Connection, table: Table) -> int:
+    return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def counted(rows: Mapping[str, int]) -> str:
+    """What was carried, in a line."""
+    return ", ".join(f"{name} {count}" for name, count in sorted(rows.items()) if count and name != "meta")

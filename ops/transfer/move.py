@@ -1,0 +1,232 @@
+"""An embedded installation carried over to the real engines: the store whole, of the stream what nobody has read yet.
+
+Nothing is deleted where it comes from; when all is verified, line by line of every export, the old store says where
+everything went and nothing runs on it any more. Interrupted, it is begun anew by the same command: what a half move left is
+cleared away, and records that were appended twice count once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from ops.transfer import copy
+from tocsin.core.clock import iso
+from tocsin.core.errors import StreamUnavailable, WrongInput
+from tocsin.settings import Settings
+from tocsin.store import audit, meta, offsets
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+from tocsin.store.sqlite.engine import SqliteStore
+from tocsin.stream.opening import open_stream
+from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS, Record, Stream
+from tocsin.stream.sqlite import SqliteStream
+
+POLL = timedelta(seconds=1)
+GROUP = "move"
+PUSHES = 10_000  # the newest ones, whose state is carried over to the new stream
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What of the old stream was carried: per partition where reading stood, its end, and where that is on the new one."""
+
+    read: Mapping[int, int]
+    ends: Mapping[int, int]
+    begins: Mapping[int, int]
+
+    @property
+    def count(self) -> int:
+        return sum(self.ends[p] - self.read[p] for p in self.ends)
+
+    def there(self, partition: int, offset: int) -> int:
+        """An offset of the old stream on the new one; what was read before it began stands at its beginning."""
+        if partition not in self.ends:
+            return 0
+        return self.begins[partition] + max(0, offset - self.read[partition])
+
+
+def move(
+    old: SqliteStore,
+    new: Store,
+    old_stream: SqliteStream | None,
+    new_stream: Stream | None,
+    *,
+    now: datetime,
+    where: str,
+    who: str,
+    say: Say,
+    told: copy.Told = lambda _table, _rows: None,
+) -> None:
+    """Carry, verify, mark. `new_stream` is None where the stream stays as it is; `where` says for people where everything is.
+
+    The caller sees to it that nothing runs on either side. Raises `WrongInput` where the target is not empty or its topic has
+    another number of partitions, `carry.Different` where the verification fails: then the target stays unusable.
+    """
+    with old.read() as conn:
+        _refuse_unfit(conn)
+    with new.read() as conn:
+        again = meta.get(conn, meta.FILLING) is not None
+    if old_stream is not None and new_stream is not None:
+        _refuse_other_log(old_stream, new_stream, again)
+    copy.prepare(new, str(old.path))
+    with old.read() as conn:
+        counts = copy.carry(conn, new, told)
+    say(f"carried: {copy.counted(counts) or 'nothing, the store is empty'}")
+    with old.read() as one, new.read() as other:
+        for compared in copy.compare_all(one, other):
+            say(f"equal: {compared.kind}, {compared.lines} lines, SHA-256 {compared.sha256}")
+    if old_stream is not None and new_stream is not None:
+        with old.read() as conn:
+            read = offsets.stored(conn, old_stream.cluster, MENTIONS)
+        unread = carry_stream(old_stream, new_stream, read, now)
+        with new.write() as conn:
+            _start_there(conn, old_stream.cluster, new_stream.cluster, unread, now)
+        say(f"records of the stream that were not read yet, carried: {unread.count}")
+        say(
+            "copies of signals and alert events stay on the old stream; the relay makes new ones on the new one"
+        )
+    with new.write() as conn:
+        audit.append(
+            conn,
+            at=now,
+            actor=who,
+            role="admin",
+            action="store.moved",
+            object=where[:256],
+            detail={"rows": sum(counts.values())},
+        )
+    copy.finish(new)
+    with old.write() as conn:
+        meta.put(conn, meta.MOVED, f"to {where} at {iso(now)}")
+
+
+def undo(old: SqliteStore) -> bool:
+    """Take the mark back that everything has moved; False where there is none."""
+    with old.write() as conn:
+        return conn.execute(delete(s.meta).where(s.meta.c.key == meta.MOVED)).rowcount == 1
+
+
+def carry_stream(old: SqliteStream, new: Stream, read: Mapping[int, int], now: datetime) -> Unread:
+    """Append to the new stream what of the topic mentions was not read on the old one, partition for partition, in order."""
+    ends = old.end_offsets(MENTIONS)
+    begins = new.end_offsets(MENTIONS)
+    at = {partition: read.get(partition, 0) for partition in ends}
+    unread = Unread(at, ends, {partition: begins.get(partition, 0) for partition in ends})
+    left = {partition for partition, end in ends.items() if at[partition] < end}
+    if not left:
+        return unread
+    consumer = old.consumer(MENTIONS, GROUP, GROUP)
+    try:
+        consumer.poll(timedelta(0))
+        for partition in left:
+            consumer.seek(partition, at[partition])
+        while left:
+            polled = consumer.poll(POLL)
+            if polled.gaps or not polled.assigned:
+                raise StreamUnavailable(f"the stream {old.path} does not have all that was not read yet")
+            records: Sequence[Record] = [one for one in polled.records if one.offset < ends[one.partition]]
+            new.append(MENTIONS, [(one.partition, one.value) for one in records], now)
+            left -= {one.partition for one in records if one.offset + 1 >= ends[one.partition]}
+    finally:
+        consumer.close()
+    return unread
+
+
+def _refuse_unfit(conn: Connection) -> None:
+    purpose = meta.get(conn, "mode")
+    if purpose not in (None, "live"):
+        raise WrongInput(f"this data is of a {purpose} run: only a live installation is moved")
+    moved = meta.get(conn, meta.MOVED)
+    if moved is not None:
+        raise WrongInput(f"this installation has moved: {moved}; to move it once more: tocsin move --undo")
+    if meta.get(conn, meta.FILLING) is not None:
+        raise WrongInput("this store is half filled itself: run the command that filled it again")
+
+
+def _refuse_other_log(old: SqliteStream, new: Stream, again: bool) -> None:
+    """The same mention must come to the same partition as before, or two processors could count in one place."""
+    wanted = old.partitions(MENTIONS)
+    found = new.ensure_topic(MENTIONS, wanted)
+    if found != wanted:
+        raise WrongInput(
+            f"the topic {MENTIONS} has {found} partitions at {new.url} and {wanted} here: remove that topic, and let this make it"
+        )
+    if not again and any(new.end_offsets(MENTIONS).values()):
+        raise WrongInput(
+            f"the topic {MENTIONS} at {new.url} is not empty: somebody uses it; give another stream.topic_prefix"
+        )
+
+
+def _start_there(conn: Connection, old: str, new: str, unread: Unread, now: datetime) -> None:
+    """Positions, barriers and pushes that speak of what was not read yet speak of the new stream from now on."""
+    o, b, pushed = s.offsets, s.barriers, s.batches
+    conn.execute(delete(o).where(o.c.cluster == new, o.c.topic == MENTIONS))
+    conn.execute(delete(b).where(b.c.cluster == new, b.c.topic == MENTIONS))
+    before: dict[int, Any] = {
+        row.partition: row for row in conn.execute(select(o).where(o.c.cluster == old, o.c.topic == MENTIONS))
+    }
+    for partition, begin in sorted(unread.begins.items()):
+        known = before.get(partition)
+        conn.execute(
+            insert(o).values(
+                cluster=new,
+                topic=MENTIONS,
+                partition=partition,
+                offset=begin,
+                epoch=1,
+                owner=None,
+                monitors_version=known.monitors_version if known is not None else 0,
+                updated_at=now,
+            )
+        )
+    for row in conn.execute(select(b).where(b.c.cluster == old, b.c.topic == MENTIONS)).all():
+        ends = {p: unread.there(int(p), end) for p, end in row.ends.items()}
+        conn.execute(insert(b).values({**row._mapping, "cluster": new, "ends": ends}))
+    newest = select(pushed.c.id, pushed.c["keys"]).order_by(pushed.c.at.desc()).limit(PUSHES)
+    for row in conn.execute(newest).all():
+        noted = row._mapping["keys"]
+        if noted.get("cluster") != old or all(
+            end <= unread.read.get(int(p), 0) for p, end in noted["ends"].items()
+        ):
+            continue
+        ends = {p: unread.there(int(p), end) for p, end in noted["ends"].items()}
+        conn.execute(
+            update(pushed).where(pushed.c.id == row.id).values(keys={**noted, "cluster": new, "ends": ends})
+        )
+
+
+def needs(folder: Path) -> tuple[Path, Path | None]:
+    """The embedded store of this folder, and its stream where there is one. Raises `WrongInput` where there is no store."""
+    store, stream = folder / "store.db", folder / "stream.db"
+    if not store.is_file():
+        raise WrongInput(
+            f"there is no store in {folder}: name the folder of an embedded installation with --data"
+        )
+    return store, stream if stream.is_file() else None
+
+
+def partitions(old: SqliteStream | None, default: int) -> int:
+    """How many the topic mentions has on the old stream; it is made there where it is not."""
+    return old.ensure_topic(MENTIONS, default) if old is not None else default
+
+
+def open_new_stream(settings: Settings, partitions: int) -> Stream:
+    """The stream of these settings, its topic mentions made with as many partitions as the old one has."""
+    chosen = settings.stream.model_copy(update={"partitions": partitions})
+    topics = {MENTIONS: partitions, SIGNALS: 1, ALERT_EVENTS: 1}
+    return open_stream(chosen.url, settings.data, settings=chosen, topics=topics)
+
+
+def shown(store_url: str, stream: Stream | None) -> str:
+    """Where everything went, for people: without accounts, passwords and options."""
+    urls = [store_url] if stream is None else [store_url, stream.url]
+    return ", ".join(re.sub(r"//[^/@]*@", "//", url.partition("?")[0]) for url in urls)

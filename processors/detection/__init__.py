@@ -1,0 +1,1 @@
+"""Judging monitors: from tallies to readings and signals."""

@@ -1,0 +1,255 @@
+"""What a person checks by hand: put together once a reading is over, from the matches of its window alone."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, select
+
+from processors.detection.terms import rising_terms
+from tocsin.core.clock import minute_of
+from tocsin.core.signal import TRIGGER_AUTHORS, TopMention, most_said
+from tocsin.definitions.models import Monitor
+from tocsin.store import schema as s
+
+COPIES_FROM = 5  # as many posts of one text, none of them a repost, are a copy-paste flood
+TOP = 5
+TRIGGER_SPAN = timedelta(hours=1)
+HEARD_SPAN = timedelta(days=14)
+YOUNG = timedelta(days=7)
+THIN = 100  # mentions before which a young monitor does not know what is normal
+TERM_TEXTS = 400  # texts read on either side when rising terms are sought
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Copy-paste copies in a span: `aside` is how many mentions they are beyond one of each text."""
+
+    aside: int
+    groups: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is in the window, counted. Copies are included; `copies` says how many they are."""
+
+    count: int
+    negative: int
+    neutral: int
+    positive: int
+    unscored: int
+    authors: int
+    reach: int
+    networks: dict[str, int]
+    languages: dict[str, int]
+    sources: dict[str, int]
+    networks_heard: int
+    influential: bool
+    tier1: bool
+    triggers: dict[str, int]
+    voices: int
+    terms: list[tuple[str, int]]
+    top: list[TopMention]
+    digest: str
+
+
+def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
+    """Whether enough people said one trigger in the hour up to `end` that it speaks for itself, spike or none."""
+    said = _triggers(conn, monitor_id, end)
+    return most_said(said, _voices(conn, monitor_id, end - TRIGGER_SPAN, end)) >= TRIGGER_AUTHORS
+
+
+def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:
+    """Posts in [start, end) that repeat one text without saying so: neither reposts nor quotes. One of each stays."""
+    m = s.matches
+    groups = conn.execute(
+        select(func.count().label("n"))
+        .where(_within(monitor_id, start, end), m.c.repost.is_(False), m.c.signature != 0)
+        .group_by(m.c.signature)
+        .having(func.count() >= COPIES_FROM)
+    ).all()
+    return Copies(aside=sum(n - 1 for (n,) in groups), groups=len(groups))
+
+
+def look(conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, end: datetime) -> Seen:
+    """Everything about the mentions of this monitor in [start, end) that an alert shows or severity asks."""
+    m = s.matches
+    within = _within(monitor_id, start, end)
+    counted = conn.execute(select(m.c.label, func.count()).where(within).group_by(m.c.label))
+    labels: dict[str, int] = {label: count for label, count in counted}  # noqa: C416  # rows, as pairs
+    reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(within)).scalar_one()
+    top = _top(conn, monitor_id, start, end)
+    return Seen(
+        count=sum(labels.values()),
+        negative=labels.get("negative", 0),
+        neutral=labels.get("neutral", 0),
+        positive=labels.get("positive", 0),
+        unscored=labels.get("unscored", 0),
+        authors=_voices(conn, monitor_id, start, end),
+        reach=int(reach),
+        networks=_by(conn, monitor_id, start, end, "network"),
+        languages=_by(conn, monitor_id, start, end, "lang"),
+        sources=_by(conn, monitor_id, start, end, "source"),
+        networks_heard=_networks_heard(conn, monitor_id, end),
+        influential=any(one.reach >= monitor.influential_followers for one in top),
+        tier1=bool(monitor.tier1) and _has_tier1(conn, monitor_id, start, end, monitor.tier1),
+        triggers=_triggers(conn, monitor_id, end),
+        voices=_voices(conn, monitor_id, end - TRIGGER_SPAN, end),
+        terms=_terms(conn, monitor_id, start, end),
+        top=top,
+        digest=_digest(conn, monitor_id, start, end),
+    )
+
+
+def is_thin(conn: Connection, monitor_id: str, since: datetime) -> bool:
+    """Whether the monitor was in its first week at `since`, and had heard fewer than `THIN` mentions before."""
+    t = s.tallies
+    mine = (t.c.monitor_id == monitor_id, t.c.count > 0)
+    if (
+        conn.execute(select(t.c.minute).where(*mine, t.c.minute < minute_of(since - YOUNG)).limit(1)).first()
+        is not None
+    ):
+        return False
+    heard = conn.execute(
+        select(func.coalesce(func.sum(t.c.count), 0)).where(*mine, t.c.minute < minute_of(since))
+    )
+    return int(heard.scalar_one()) < THIN
+
+
+def _voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
+    """Distinct authors in [start, end); a mention without an author counts as a voice of its own."""
+    m = s.matches
+    nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
+    named, anonymous = conn.execute(
+        select(func.count(m.c.author.distinct()), func.coalesce(nobody, 0)).where(
+            _within(monitor_id, start, end)
+        )
+    ).one()
+    return int(named + anonymous)
+
+
+def _within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:
+    m = s.matches
+    return and_(
+        m.c.monitor_id == monitor_id,
+        m.c.minute >= minute_of(start),
+        m.c.minute <= minute_of(end),
+        m.c.created_at >= start,
+        m.c.created_at < end,
+    )
+
+
+def _same() -> ColumnElement[bool]:
+    """That a match is of a mention. Their times are equal: by them PostgreSQL finds the day."""
+    m, t = s.mentions, s.matches
+    return and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at)
+
+
+def _by(conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str) -> dict[str, int]:
+    value = func.coalesce(
+        s.matches.c[column], "unknown"
+    )  # one object: PostgreSQL must see the same parameter twice
+    found = conn.execute(select(value, func.count()).where(_within(monitor_id, start, end)).group_by(value))
+    return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _top(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[TopMention]:
+    """The posts that matter: by reach, negatives first among equals; then by time, so that the first of a story leads."""
+    m = s.matches
+    rank = case((m.c.label == "negative", 0), else_=1)
+    found = conn.execute(
+        select(m.c.source, m.c.id, m.c.reach, m.c.label)
+        .where(_within(monitor_id, start, end), m.c.repost.is_(False))
+        .order_by(m.c.reach.desc(), rank, m.c.created_at, m.c.source, m.c.id)
+        .limit(TOP)
+    )
+    return [TopMention(row.source, row.id, row.reach, row.label) for row in found]
+
+
+def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
+    p = s.tally_parts
+    found = conn.execute(
+        select(func.count(p.c.value.distinct())).where(
+            p.c.monitor_id == monitor_id,
+            p.c.dimension == "network",
+            p.c.count > 0,
+            p.c.minute >= minute_of(end - HEARD_SPAN),
+            p.c.minute < minute_of(end),
+        )
+    )
+    return int(found.scalar_one())
+
+
+def _has_tier1(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: tuple[str, ...]
+) -> bool:
+    m, t = s.mentions, s.matches
+    wanted = {outlet.lower().removeprefix("@").removeprefix("www.") for outlet in outlets}
+    found = conn.execute(
+        select(m.c.url, m.c.author_handle)
+        .join(t, _same())
+        .where(_within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
+        .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
+    )
+    return any(
+        _outlet(row.url) in wanted or (row.author_handle or "").lower().removeprefix("@") in wanted
+        for row in found
+    )
+
+
+def _outlet(url: str | None) -> str:
+    try:
+        return (urlsplit(url or "").hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+def _triggers(conn: Connection, monitor_id: str, end: datetime) -> dict[str, int]:
+    """Distinct authors per trigger category in the hour up to `end`; who cannot be told apart counts once each."""
+    m = s.matches
+    found = conn.execute(
+        select(m.c.triggers, m.c.author, m.c.source, m.c.id).where(
+            _within(monitor_id, end - TRIGGER_SPAN, end), m.c.triggers != []
+        )
+    )
+    authors: dict[str, set[object]] = {}
+    for row in found:
+        for category in row.triggers:
+            authors.setdefault(category, set()).add(
+                row.author if row.author is not None else (row.source, row.id)
+            )
+    return {category: len(who) for category, who in sorted(authors.items())}
+
+
+def _terms(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[tuple[str, int]]:
+    now = _texts(conn, monitor_id, start, end)
+    before = _texts(conn, monitor_id, start - timedelta(days=2), start)
+    return rising_terms(now, before)
+
+
+def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[str]:
+    """Up to `TERM_TEXTS` texts, one per signature, chosen by the signature: a sample that does not depend on order."""
+    m, t = s.mentions, s.matches
+    found = conn.execute(
+        select(func.min(m.c.text))
+        .join(t, _same())
+        .where(_within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
+        .group_by(t.c.signature)
+        .order_by(t.c.signature)
+        .limit(TERM_TEXTS)
+    )
+    return [text for (text,) in found]
+
+
+def _digest(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> str:
+    m = s.matches
+    digest = hashlib.blake2b(digest_size=16)
+    found = conn.execute(
+        select(m.c.source, m.c.id).where(_within(monitor_id, start, end)).order_by(m.c.source, m.c.id)
+    )
+    for source, id in found:
+        digest.update(f"{source}\x1f{id}\x1e".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

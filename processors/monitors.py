@@ -1,0 +1,35 @@
+"""Which monitors there are, as compiled for matching: one immutable version at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from processors.match import Matcher
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined, generation, listed
+from tocsin.query import parse_query
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The monitors of one generation. A batch is matched with one of these, never with two."""
+
+    version: int
+    monitors: Sequence[Defined[Monitor]]
+    matcher: Matcher
+
+
+def watched(conn: Connection, present: Watched | None = None) -> Watched:
+    """The monitors as they are now; `present` itself where nothing has changed since."""
+    version = generation(conn, "monitor")
+    if present is not None and present.version == version:
+        return present
+    monitors = [one for one in listed(conn, Monitor) if one.value.enabled]
+    matcher = Matcher.build(
+        {one.id: parse_query(one.value.query) for one in monitors},
+        {one.id: frozenset(one.value.languages) for one in monitors if one.value.languages},
+    )
+    return Watched(version, monitors, matcher)

@@ -1,0 +1,1 @@
+"""From records to rows: one batch of them at a time."""

@@ -1,0 +1,207 @@
+"""One batch of records on its way in: decoded, matched, and what is to be stored of it picked out. No I/O.
+
+A version that matches nothing costs no row, unless it says that it is an edit: then it leaves its identity, so that an older
+version that comes later does not count.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any, TypeAlias
+
+import msgspec
+
+from processors.match import Matcher
+from processors.understand.language import mention_language
+from tocsin.core.errors import BadMention
+from tocsin.core.mention import Mention, decode_mention, decode_mentions, encode_mentions
+from tocsin.intake.dead_letters import dead_letter_row
+from tocsin.reading import check_time
+from tocsin.stream.port import Record
+
+Key: TypeAlias = tuple[str, str]
+"""(source, id): which mention."""
+Rank: TypeAlias = tuple[datetime, str]
+"""Which of its versions: `Mention.version_rank`."""
+_MOST_SALTS = 4096
+
+
+class Version:
+    """One version of a mention as it came: `monitors` are those it matches, none for an edit that matches nothing."""
+
+    __slots__ = ("key", "mention", "monitors", "partition", "rank")
+
+    def __init__(self, mention: Mention, partition: int, monitors: tuple[str, ...]) -> None:
+        self.mention = mention
+        self.partition = partition
+        self.monitors = monitors
+        self.key = mention.key
+        self.rank = mention.version_rank  # a hash over the text: taken once
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A line of a record that is no mention, or none that can be kept."""
+
+    record: Record
+    position: int
+    line: bytes
+    message: str
+    reason: str = "not_a_mention"
+
+    def letter(self, now: datetime) -> Mapping[str, Any]:
+        """Its row among the dead letters."""
+        return dead_letter_row(
+            now=now,
+            source=self.record.topic,
+            reason=self.reason,
+            message=self.message,
+            payload=self.line,
+            topic=self.record.topic,
+            partition=self.record.partition,
+            offset=self.record.offset,
+            position=self.position,
+        )
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a batch of records came to, before anything is stored."""
+
+    records: int = 0
+    mentions: int = 0
+    versions: list[Version] = field(default_factory=list)
+    bad: list[Bad] = field(default_factory=list)
+    sampled: list[Mention] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What storing a batch did, for counters and logs."""
+
+    mentions: int = 0
+    matched: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    edits: int = 0
+    late: int = 0
+    bad: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When what is stored may have been posted. Sources and pushes see to it; into a topic anybody may write, and one row of
+    the year 2099 or 1970 would make a day of its own that no retention expects."""
+
+    now: datetime
+    max_age: timedelta
+    max_ahead: timedelta
+
+
+def read_batches(
+    records: Iterable[Record],
+    matcher: Matcher,
+    sample_rate: float,
+    most_rows: Callable[[], int],
+    times: Times | None = None,
+) -> Iterator[tuple[list[Record], Batch]]:
+    """The records in batches that end with the record in which `most_rows()` mentions to be stored are reached."""
+    taken, batch, in_sample = list[Record](), Batch(), _Sample(sample_rate)
+    for record in records:
+        taken.append(record)
+        _read(batch, (record,), matcher, in_sample, times)
+        if len(batch.versions) + len(batch.sampled) >= most_rows():
+            yield taken, batch
+            taken, batch = [], Batch()
+    if taken:
+        yield taken, batch
+
+
+def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) -> Batch:
+    """Decode and match. Lines that are no mentions are set aside with their place; the rest goes on."""
+    batch = Batch()
+    _read(batch, records, matcher, _Sample(sample_rate))
+    return batch
+
+
+def _read(
+    batch: Batch,
+    records: Sequence[Record],
+    matcher: Matcher,
+    in_sample: _Sample,
+    times: Times | None = None,
+) -> None:
+    batch.records += len(records)
+    for record in records:
+        mentions = _decoded(record, batch)
+        batch.mentions += len(mentions)
+        matched = matcher.hits(mentions, mention_language)
+        edits = [place for place, mention in enumerate(mentions) if mention.edited_at is not None]
+        for place in sorted(matched.keys() | edits):
+            if times is None or _in_time(times, mentions[place], place, record, batch):
+                batch.versions.append(Version(mentions[place], record.partition, matched.get(place, ())))
+        for place in in_sample.among(mentions):
+            mention = mentions[place]
+            if place in matched or mention.edited_at is not None:
+                continue
+            if times is None or _in_time(times, mention, place, record, batch):
+                batch.sampled.append(mention)
+
+
+def _in_time(times: Times, mention: Mention, place: int, record: Record, batch: Batch) -> bool:
+    try:
+        check_time(mention, times.now, max_age=times.max_age, max_ahead=times.max_ahead)
+    except BadMention as error:
+        batch.mentions -= 1
+        line = encode_mentions([mention]).strip()
+        batch.bad.append(Bad(record, place, line, str(error), error.reason))
+        return False
+    return True
+
+
+def _decoded(record: Record, batch: Batch) -> list[Mention]:
+    try:
+        return decode_mentions(record.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        good: list[Mention] = []
+        for position, line in enumerate(record.value.splitlines()):
+            if not line.strip():
+                continue
+            try:
+                good.append(decode_mention(line))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                batch.bad.append(Bad(record, position, line, str(error)))
+        return good
+
+
+class _Sample:
+    """Which mentions that match nothing are kept for a while. It is asked about nearly every mention of a firehose."""
+
+    def __init__(self, rate: float) -> None:
+        self._below = ceil(rate * 2**32)
+        self._salts = _Salts()
+
+    def among(self, mentions: Sequence[Mention]) -> list[int]:
+        """The places of those that are in the sample, whether or not they match."""
+        if self._below <= 0:
+            return []
+        below, salts, crc32 = self._below, self._salts, zlib.crc32
+        return [
+            place
+            for place, mention in enumerate(mentions)
+            if crc32(mention.id.encode("utf-8", "surrogatepass"), salts[mention.source]) < below
+        ]
+
+
+class _Salts(dict[str, int]):
+    """By source what its hashes begin with, so that they do not follow the partition, which is a hash of the same two."""
+
+    def __missing__(self, source: str) -> int:
+        if len(self) > _MOST_SALTS:
+            self.clear()
+        salt = self[source] = zlib.crc32(source.encode("utf-8", "surrogatepass"))
+        return salt

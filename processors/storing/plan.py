@@ -1,0 +1,208 @@
+"""What a batch changes: which version of each mention is current after it, and the rows that follow. No I/O.
+
+Order does not matter. Of a mention's versions the one with the greatest `version_rank` is current, wherever in the stream it
+came; the other matched ones are kept in `mention_versions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from processors.storing.batch import (
+    Batch,
+    Key,
+    Rank,
+    Version,
+)
+from processors.storing.tally_delta import (
+    Contribution,
+    TallyDelta,
+    contributions,
+    summed,
+)
+from processors.understand import Understood
+from tocsin.core.mention import Mention
+from tocsin.store.words import words_of
+
+Said: TypeAlias = Mapping[tuple[Key, Rank], Understood]
+"""What versions say, by key and rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The current version of a mention as the store has it."""
+
+    created_at: datetime
+    rank: Rank
+    matched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of a batch that do not depend on what is stored: made before the transaction, to keep it short."""
+
+    seen: list[dict[str, Any]]
+    mentions: list[dict[str, Any]]
+    matches: list[dict[str, Any]]
+    samples: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch, understood, ready to be written."""
+
+    batch: Batch
+    known: Mapping[Key, Known]
+    fresh: Sequence[Version]
+    plan: Plan
+    rows: Rows
+    deltas: dict[tuple[str, int, int], TallyDelta]
+
+
+class Plan:
+    """Which version of each mention is current after the batch, and what that changes. No I/O."""
+
+    def __init__(
+        self,
+        fresh: Iterable[Version],
+        known_by_key: Mapping[Key, Known],
+        understood: Said,
+    ) -> None:
+        self.new: list[Version] = []  # identities never seen before
+        # To become the current version, with the created_at that stays; what it says is None where it matches nothing.
+        self.current: list[tuple[Version, datetime, Understood | None]] = []
+        self.older: list[Version] = []  # matched versions that are not the current one
+        # Identities whose stored current version gives way, and when they were posted.
+        self.replaced: dict[Key, datetime] = {}
+        self.contributions: list[Contribution] = []
+        by_key: dict[Key, list[Version]] = {}
+        for version in fresh:
+            by_key.setdefault(version.key, []).append(version)
+        for key, versions in by_key.items():
+            known = known_by_key.get(key)
+            winner = versions[0]
+            if len(versions) > 1:
+                winner = max(versions, key=lambda v: v.rank)
+                self.older += [v for v in versions if v is not winner and v.monitors]
+            created_at = known.created_at if known else min(v.mention.created_at for v in versions)
+            if known is not None and known.rank >= winner.rank:
+                if winner.monitors:
+                    self.older.append(winner)
+                continue
+            if known is None:
+                self.new.append(winner)
+            else:
+                self.replaced[key] = created_at
+            said = understood[key, winner.rank] if winner.monitors else None
+            self.current.append((winner, created_at, said))
+            if said is not None:
+                mention = winner.mention
+                if mention.created_at != created_at:
+                    mention = msgspec.structs.replace(mention, created_at=created_at)
+                self.contributions += contributions(mention, said, winner.monitors, winner.partition)
+
+
+def fresh_versions(versions: Iterable[Version], known: Mapping[Key, Known]) -> list[Version]:
+    """Those that tell something new, each once."""
+    return [v for v in _distinct(versions) if _is_news(v, known.get(v.key))]
+
+
+def prepare(
+    batch: Batch, known: Mapping[Key, Known], fresh: Sequence[Version], said: Said, sample_rate: float
+) -> Prepared:
+    """The plan of a batch and the rows that do not depend on what else is stored."""
+    plan = Plan(fresh, known, said)
+    return Prepared(
+        batch=batch,
+        known=known,
+        fresh=fresh,
+        plan=plan,
+        rows=Rows(
+            seen=[_seen_row(v, created_at) for v, created_at, _ in plan.current],
+            mentions=[_mention_row(v, at, what) for v, at, what in plan.current if what is not None],
+            matches=[msgspec.structs.asdict(one) for one in plan.contributions],
+            samples=[_sample_row(mention, sample_rate) for mention in batch.sampled],
+        ),
+        deltas=summed((one, 1) for one in plan.contributions),
+    )
+
+
+def _distinct(versions: Iterable[Version]) -> list[Version]:
+    return list({(v.key, v.rank): v for v in reversed(list(versions))}.values())[::-1]
+
+
+def _is_news(version: Version, known: Known | None) -> bool:
+    if known is None:
+        return True
+    if known.rank == version.rank:
+        return False
+    return bool(version.monitors) or version.rank > known.rank
+
+
+def _seen_row(version: Version, created_at: datetime) -> dict[str, Any]:
+    return {
+        "source": version.mention.source,
+        "id": version.mention.id,
+        "created_at": created_at,
+        "rank_at": version.rank[0],
+        "hash": version.rank[1],
+        "matched": bool(version.monitors),
+    }
+
+
+def _mention_row(version: Version, created_at: datetime, understood: Understood) -> dict[str, Any]:
+    mention = version.mention
+    author, engagement = mention.author, mention.engagement
+    return {
+        "source": mention.source,
+        "id": mention.id,
+        "created_at": created_at,
+        "edited_at": mention.edited_at,
+        "hash": version.rank[1],
+        "text": mention.text,
+        "title": mention.title,
+        "network": mention.network,
+        "url": mention.url,
+        "lang": understood.lang,
+        "country": mention.country,
+        "author_id": author.id if author else None,
+        "author_name": author.name if author else None,
+        "author_handle": author.handle if author else None,
+        "followers": author.followers if author else None,
+        "verified": author.verified if author else None,
+        "in_reply_to": mention.in_reply_to,
+        "repost_of": mention.repost_of,
+        "thread": mention.thread,
+        "likes": engagement.likes if engagement else None,
+        "reposts": engagement.reposts if engagement else None,
+        "replies": engagement.replies if engagement else None,
+        "views": engagement.views if engagement else None,
+        "links": mention.links or None,
+        "hashtags": mention.hashtags or None,
+        "media": mention.media or None,
+        "truncated": mention.truncated,
+        "extra": mention.extra or None,
+        "label": understood.label,
+        "score_e4": understood.score_e4,
+        "confidence_e4": understood.confidence_e4,
+        "model": understood.model,
+        "signature": understood.signature,
+        "repost": understood.repost,
+        "triggers": understood.triggers,
+        "words": words_of(mention.title, mention.text),
+    }
+
+
+def _sample_row(mention: Mention, rate: float) -> dict[str, Any]:
+    return {
+        "source": mention.source,
+        "id": mention.id,
+        "created_at": mention.created_at,
+        "rate": rate,
+        "mention": msgspec.to_builtins(mention),
+    }

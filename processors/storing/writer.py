@@ -1,0 +1,284 @@
+"""Everything derived from a batch, stored in one transaction with the offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
+
+from processors.storing.batch import (
+    Batch,
+    Key,
+    Outcome,
+    Version,
+)
+from processors.storing.plan import (
+    Known,
+    Plan,
+    Prepared,
+    Rows,
+    Said,
+    fresh_versions,
+    prepare,
+)
+from processors.storing.tally_delta import Contribution, TallyDelta, summed
+from processors.understand import Understander
+from tocsin.core.clock import minute_of, minute_start
+from tocsin.core.signal import NEGATIVITY, VOLUME
+from tocsin.core.sketch import sketch, union
+from tocsin.intake.dead_letters import record_dead_letters
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+_COUNTED = tuple(TallyDelta().counts)
+_CHUNK = 800  # values in one IN list: well under every engine's limit
+
+
+class Writer:
+    """Stores batches of one topic. What is slow (scoring) happens before the transaction, in `score` or `understand`."""
+
+    def __init__(self, store: Store, understander: Understander, sample_rate: float) -> None:
+        self._store = store
+        self._understander = understander
+        self._sample_rate = sample_rate
+
+    def score(self, versions: Iterable[Version]) -> Said:
+        """What those versions say that match anything. Reads nothing from the store."""
+        matched = [v for v in versions if v.monitors]
+        understood = self._understander.understand([v.mention for v in matched])
+        return {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)}
+
+    def understand(self, batch: Batch, said: Said | None = None) -> Prepared:
+        """Score what is new in this batch, unless `score` has `said` it. Only the partitions' owner may call it: it reads what is
+        there already."""
+        keys = {version.key for version in batch.versions}
+        with self._store.read() as conn:
+            known = _known(self._store, conn, keys)
+        fresh = fresh_versions(batch.versions, known)
+        return prepare(batch, known, fresh, self.score(fresh) if said is None else said, self._sample_rate)
+
+    def write(self, conn: Connection, prepared: Prepared, now: datetime) -> Outcome:
+        """Everything derived from the batch, inside the caller's transaction (which has advanced the offsets first). Once."""
+        plan, rows = prepared.plan, prepared.rows
+        taken_back = [(one, -1) for one in _contributions_of(conn, plan.replaced)]
+        _store_mentions(self._store, conn, plan, rows)
+        _raise_engagement(conn, prepared)
+        _store_matches(self._store, conn, plan, rows)
+        _store_tallies(self._store, conn, summed(taken_back, prepared.deltas))
+        late = _store_amendments(self._store, conn, taken_back + [(one, 1) for one in plan.contributions])
+        self._store.insert_new(conn, s.samples, rows.samples, fresh=True)
+        record_dead_letters(conn, [bad.letter(now) for bad in prepared.batch.bad])
+        return Outcome(
+            mentions=prepared.batch.mentions,
+            matched=sum(1 for v in prepared.batch.versions if v.monitors),
+            stored=len(plan.new),
+            duplicates=len(prepared.batch.versions) - len(prepared.fresh),
+            edits=len(prepared.fresh) - len(plan.new),
+            late=late,
+            bad=len(prepared.batch.bad),
+        )
+
+
+def _known(store: Store, conn: Connection, keys: set[Key]) -> dict[Key, Known]:
+    found = store.fetch(conn, s.seen, keys, ["created_at", "rank_at", "hash", "matched"])
+    return {
+        (source, id): Known(created_at, (rank_at, hash), matched)
+        for (source, id), (created_at, rank_at, hash, matched) in found.items()
+    }
+
+
+def _contributions_of(conn: Connection, keys: Mapping[Key, datetime]) -> list[Contribution]:
+    t = s.matches
+    found: list[Contribution] = []
+    for source, ids in _by_source(keys).items():
+        for chunk in _chunks(sorted(ids)):
+            rows = conn.execute(
+                select(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(keys.values()))
+            )
+            for row in rows:
+                found.append(Contribution(**{**row._mapping, "triggers": tuple(row.triggers)}))
+    return found
+
+
+def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: Rows) -> None:
+    demoted = _stored_versions(conn, plan.replaced)
+    for source, ids in _by_source(plan.replaced).items():
+        for chunk in _chunks(sorted(ids)):
+            m = s.mentions
+            conn.execute(
+                delete(m).where(m.c.source == source, m.c.id.in_(chunk), _times_of(plan.replaced.values()))
+            )
+    older = demoted + [
+        {
+            "source": v.mention.source,
+            "id": v.mention.id,
+            "rank_at": v.rank[0],
+            "hash": v.rank[1],
+            "text": v.mention.text,
+            "title": v.mention.title,
+        }
+        for v in plan.older
+    ]
+    store.insert_new(conn, s.mention_versions, older)
+    known = [row for row in rows.seen if (row["source"], row["id"]) in plan.replaced]
+    store.put(conn, s.seen, known)
+    # Nobody else stores of these partitions, so what was not there when they were read is not there now.
+    new = (
+        [row for row in rows.seen if (row["source"], row["id"]) not in plan.replaced] if known else rows.seen
+    )
+    store.put(conn, s.seen, new, fresh=True)
+    store.insert_new(conn, s.mentions, rows.mentions, fresh=True)
+
+
+def _stored_versions(conn: Connection, keys: Mapping[Key, datetime]) -> list[dict[str, Any]]:
+    """The stored current versions that give way, as rows of `mention_versions`."""
+    m, t, rows = s.mentions, s.seen, []
+    for source, ids in _by_source(keys).items():
+        for chunk in _chunks(sorted(ids)):
+            query = select(m.c.source, m.c.id, t.c.rank_at, m.c.hash, m.c.text, m.c.title).join(
+                t, and_(t.c.source == m.c.source, t.c.id == m.c.id)
+            )
+            rows += [
+                dict(row._mapping)
+                for row in conn.execute(
+                    query.where(m.c.source == source, m.c.id.in_(chunk), _times_of(keys.values()))
+                )
+            ]
+    return rows
+
+
+def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
+    """A repeat with larger figures: not an edit, the largest is kept."""
+    figures: dict[tuple[Key, str], dict[str, int]] = {}
+    for version in prepared.batch.versions:
+        if version.mention.engagement is None or version.key not in prepared.known:
+            continue
+        best = figures.setdefault((version.key, version.rank[1]), {})
+        for name, value in msgspec.structs.asdict(version.mention.engagement).items():
+            if value is not None:
+                best[name] = max(best.get(name, 0), value)
+    m = s.mentions
+    for ((source, id), hash), best in figures.items():
+        for name, value in best.items():
+            column = m.c[name]
+            conn.execute(
+                update(m)
+                .where(
+                    m.c.source == source,
+                    m.c.id == id,
+                    m.c.created_at == prepared.known[source, id].created_at,
+                    m.c.hash == hash,
+                    or_(column.is_(None), column < value),
+                )
+                .values({name: value})
+            )
+
+
+def _store_matches(store: Store, conn: Connection, plan: Plan, rows: Rows) -> None:
+    t = s.matches
+    for source, ids in _by_source(plan.replaced).items():
+        for chunk in _chunks(sorted(ids)):
+            conn.execute(
+                delete(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(plan.replaced.values()))
+            )
+    store.insert_new(conn, t, rows.matches, fresh=True)
+
+
+def _times_of(created: Collection[datetime]) -> ColumnElement[bool]:
+    """In which time mentions lie: without it PostgreSQL looks through every day that it keeps."""
+    return s.mentions.c.created_at.between(min(created), max(created))
+
+
+def _minutes_of(created: Collection[datetime]) -> ColumnElement[bool]:
+    """The same for their matches."""
+    return s.matches.c.minute.between(minute_of(min(created)), minute_of(max(created)))
+
+
+def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, int, int], TallyDelta]) -> None:
+    if not deltas:
+        return
+    t = s.tallies
+    stored = {key: authors for key, (authors,) in store.fetch(conn, t, deltas, ["authors"]).items()}
+    # No other worker has these partitions (their epochs say so): what was read is what is stored.
+    for fresh in (True, False):
+        rows, parts = [], []
+        for key, delta in deltas.items():
+            if (key in stored) is fresh:
+                continue
+            here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
+            if delta.shrunk:  # a union cannot forget: count anew who is left
+                authors = _authors_left(conn, key)
+            else:
+                authors = sketch(delta.authors)
+                if not fresh:
+                    authors = union(stored[key], authors)
+            rows.append({**here, **delta.counts, "authors": authors})
+            parts += _part_rows(here, delta)
+        store.add(conn, t, rows, _COUNTED, ["authors"], fresh=fresh)
+        store.add(conn, s.tally_parts, parts, ["count", "negative"], fresh=fresh)
+
+
+def _part_rows(here: Mapping[str, Any], delta: TallyDelta) -> list[dict[str, Any]]:
+    return [
+        {**here, "dimension": dimension, "value": value, "count": count, "negative": negative}
+        for (dimension, value), (count, negative) in delta.parts.items()
+    ]
+
+
+def _authors_left(conn: Connection, key: tuple[str, int, int]) -> bytes:
+    t = s.matches
+    found = conn.execute(
+        select(t.c.author).where(
+            t.c.monitor_id == key[0], t.c.minute == key[1], t.c.partition == key[2], t.c.author.is_not(None)
+        )
+    )
+    return sketch(author % 2**64 for (author,) in found)
+
+
+def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Contribution, int]]) -> int:
+    """What changes a window that its judge has already closed: counted beside it, never worked into its reading."""
+    judged = {
+        (monitor, kind) for monitor in {one.monitor_id for one, _ in signed} for kind in (VOLUME, NEGATIVITY)
+    }
+    closed: dict[str, datetime] = {}
+    for (monitor, _), (end,) in store.fetch(conn, s.detector_state, judged, ["next_window"]).items():
+        closed[monitor] = max(end, closed.get(monitor, end))
+    rows: dict[tuple[str, datetime, int], dict[str, Any]] = {}
+    late = 0
+    for one, sign in signed:
+        end = closed.get(one.monitor_id)
+        if end is None or one.created_at >= end:
+            continue
+        start = minute_start(one.minute - one.minute % 5)
+        amended = rows.setdefault(
+            (one.monitor_id, start, one.partition),
+            {
+                "monitor_id": one.monitor_id,
+                "window_start": start,
+                "partition": one.partition,
+                "count": 0,
+                "negative": 0,
+                "scored": 0,
+            },
+        )
+        amended["count"] += sign
+        amended["negative"] += sign * (one.label == "negative")
+        amended["scored"] += sign * (one.label != "unscored")
+        late += sign > 0
+    store.add(conn, s.amendments, list(rows.values()), ["count", "negative", "scored"])
+    return late
+
+
+def _by_source(keys: Iterable[Key]) -> dict[str, set[str]]:
+    grouped: dict[str, set[str]] = {}
+    for source, id in keys:
+        grouped.setdefault(source, set()).add(id)
+    return grouped
+
+
+def _chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

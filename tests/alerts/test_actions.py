@@ -1,0 +1,310 @@
+"""What people do with alerts and cases, and what they may not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts import actions, views
+from alerts.actor import Actor
+from alerts.escalations import escalation
+from alerts.escalations.escalation import Escalation
+from tests.alerts.scene import ADA, BEN, LEO, PEOPLE, PIA, POLICY, Scene
+from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, NotFound, WrongInput
+from tocsin.definitions.models import Person, Policy, Role
+
+ROOT = Actor("person_root", "root", "admin")
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    deputies = (Person(name="pat", role=Role.PR), Person(name="lou", role=Role.LEGAL))
+    teams = {"pr": ("person:pia", "person:pat"), "legal": ("person:leo",), "fallback": ("person:ben",)}
+    made = Scene(
+        tmp_path,
+        people=(*PEOPLE, *deputies),
+        policy=Policy.model_validate(POLICY.model_dump() | {"teams": teams}),
+    )
+    made.over(negative_over=True, networks=2, networks_heard=2)
+    return made
+
+
+def case(scene: Scene, team: str = "both", by: Actor = ADA) -> Escalation:
+    with scene.write() as conn:
+        return actions.escalate(conn, scene.context, scene.alert().id, by, scene.now, team, "lamps may burn")[
+            1
+        ]
+
+
+def test_the_second_who_acknowledges_learns_who_was_first(scene: Scene) -> None:
+    with scene.write() as conn:
+        first = actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        second = actions.acknowledge(conn, scene.alert().id, BEN, scene.now)
+    assert first.acknowledged_by == second.acknowledged_by == "ada"
+    assert first.version == second.version
+
+
+def test_a_stale_version_is_refused(scene: Scene) -> None:
+    alert = scene.alert()
+    with scene.write() as conn:
+        actions.acknowledge(conn, alert.id, ADA, scene.now)
+    with pytest.raises(Conflict, match="read it again"), scene.write() as conn:
+        actions.dismiss(conn, alert.id, BEN, scene.now, "noise", expected_version=alert.version)
+
+
+def test_unknown_alerts_reasons_and_times_are_refused_with_the_choices(scene: Scene) -> None:
+    alert = scene.alert().id
+    with scene.write() as conn:
+        with pytest.raises(NotFound, match="no alert 'al_x'"):
+            actions.acknowledge(conn, "al_x", ADA, scene.now)
+        with pytest.raises(WrongInput, match="choose one of"):
+            actions.dismiss(conn, alert, ADA, scene.now, "boring")
+        with pytest.raises(WrongInput, match="within 7 days"):
+            actions.snooze(conn, alert, ADA, scene.now, scene.now + timedelta(days=8))
+        with pytest.raises(WrongInput, match="later than now"):
+            actions.snooze(conn, alert, ADA, scene.now, scene.now)
+        with pytest.raises(WrongInput, match="needs a reason"):
+            actions.set_severity(conn, scene.context, alert, ADA, scene.now, 1, " ")
+        with pytest.raises(WrongInput, match="choose 1"):
+            actions.set_severity(conn, scene.context, alert, ADA, scene.now, 5, "more")
+        with pytest.raises(WrongInput, match="unknown team 'press'"):
+            actions.escalate(conn, scene.context, alert, ADA, scene.now, "press", "why not")
+        with pytest.raises(WrongInput, match="itself"):
+            actions.merge(conn, alert, ADA, scene.now, alert)
+        with pytest.raises(IllegalTransition, match="cannot reopen an alert that is firing"):
+            actions.reopen(conn, alert, ADA, scene.now)
+
+
+def test_a_person_who_raises_the_severity_pages_the_first_step_again(scene: Scene) -> None:
+    with scene.write() as conn:
+        raised = actions.set_severity(
+            conn, scene.context, scene.alert().id, BEN, scene.now, 1, "a child was hurt"
+        )
+    assert (raised.severity, raised.step) == (1, 1)
+    assert scene.paged() == [("ada", "page", "cancelled"), ("ada", "worsened", "queued")]
+    assert (
+        "ben raised it from SEV2" in scene.notices()[-1].body["text"]
+        or "ben raised it" in scene.notices()[0].body["text"]
+    )
+
+
+def test_a_reopened_alert_pages_from_the_first_step_and_a_newer_one_forbids_it(scene: Scene) -> None:
+    first = scene.alert().id
+    with scene.write() as conn:
+        actions.resolve(conn, first, ADA, scene.now, "over")
+        assert actions.reopen(conn, first, ADA, scene.now, "not over").status == "firing"
+    scene.step()
+    assert [kind for _, kind, _ in scene.paged()] == ["page", "page"]
+    with scene.write() as conn:
+        actions.resolve(conn, first, ADA, scene.now)
+    scene.clock.advance(timedelta(hours=7))
+    scene.over(negative_over=True)
+    with pytest.raises(Conflict, match="tells this story now"), scene.write() as conn:
+        actions.reopen(conn, first, ADA, scene.now)
+
+
+def test_a_note_stands_in_the_timeline_and_changes_nothing_else(scene: Scene) -> None:
+    before = scene.alert()
+    with scene.write() as conn:
+        actions.note(conn, before.id, ADA, scene.now, "called the shop\x00\x1b[2J")
+        line = views.timeline(conn, before.id)[-1]
+    assert (line["action"], line["reason"]) == ("note", "called the shop[2J")
+    assert scene.alert() == before
+
+
+def test_an_escalation_pages_the_first_of_each_team_and_has_clocks_by_severity(scene: Scene) -> None:
+    made = case(scene)
+    assert made.assessment_due_at == scene.now + timedelta(minutes=20)
+    assert made.statement_due_at == scene.now + timedelta(minutes=60)
+    assert made.deadline_at == made.assessment_due_at
+    assert [(p, k) for p, k, status in scene.paged() if status == "queued"] == [
+        ("leo", "page"),
+        ("pia", "page"),
+    ]
+
+
+def test_a_case_of_a_review_waits_for_the_end_of_quiet_hours_and_a_graver_one_rings(tmp_path: Path) -> None:
+    quiet = Person(name="pia", role=Role.PR, quiet_hours=("09:00", "11:00"))
+    scene = Scene(tmp_path, people=(PEOPLE[0], PEOPLE[1], quiet, PEOPLE[3]))
+    scene.over(negative_over=True)
+    case(scene, "pr")
+    waits = [one.due_at for one in scene.notices() if one.person == "pia"]
+    assert waits == [scene.now + timedelta(hours=1)]
+    grave = Scene(tmp_path / "grave", people=(PEOPLE[0], PEOPLE[1], quiet, PEOPLE[3]))
+    grave.over(negative_over=True, tenfold=True)
+    case(grave, "pr")
+    assert [one.due_at for one in grave.notices() if one.person == "pia"] == [grave.now]
+
+
+def test_a_second_case_for_the_same_team_is_refused_and_for_the_other_is_not(scene: Scene) -> None:
+    case(scene, "pr")
+    with pytest.raises(Conflict, match="is open for pr already"):
+        case(scene, "both")
+    assert case(scene, "legal").team == "legal"
+
+
+def test_a_missed_deadline_pages_the_deputy_once_per_deadline_and_decides_nothing(scene: Scene) -> None:
+    made = case(scene, "pr")
+    scene.wait(minutes=59)
+    overdue = [(person, kind) for person, kind, _ in scene.paged() if kind == "overdue"]
+    assert overdue == [("pat", "overdue")]
+    scene.wait(minutes=1)
+    later = sorted(person for person, kind, _ in scene.paged() if kind == "overdue")
+    assert later == ["ben", "pat", "pat"], "the fallback list joins at the second deadline"
+    scene.wait(hours=5)
+    assert len([1 for _, kind, _ in scene.paged() if kind == "overdue"]) == 3
+    with scene.store.read() as conn:
+        assert escalation.get(conn, made.id).status == "queued"
+
+
+def test_an_assessment_in_time_stops_its_clock_and_the_statement_runs_on(scene: Scene) -> None:
+    made = case(scene, "pr")
+    with scene.write() as conn:
+        escalation.claim(conn, made.id, PIA, scene.now)
+        done = escalation.assessed(conn, made.id, PIA, scene.now, "real")
+        again = escalation.assessed(conn, made.id, PIA, scene.now + timedelta(hours=1), "again")
+    assert done.deadline_at == done.statement_due_at
+    assert again.assessed_at == scene.now
+    scene.wait(minutes=30)
+    assert not [1 for _, kind, _ in scene.paged() if kind == "overdue"]
+
+
+def test_a_claim_takes_back_the_pages_that_still_wait(scene: Scene) -> None:
+    made = case(scene, "pr")
+    with scene.write() as conn:
+        assert escalation.claim(conn, made.id, PIA, scene.now).claimed_by == "pia"
+    assert ("pia", "page", "cancelled") in scene.paged()
+    with pytest.raises(IllegalTransition, match="cannot claim"), scene.write() as conn:
+        escalation.claim(conn, made.id, LEO, scene.now)
+
+
+def test_both_teams_review_in_parallel_and_it_is_cleared_when_each_has(scene: Scene) -> None:
+    made = case(scene)
+    with scene.write() as conn:
+        escalation.claim(conn, made.id, PIA, scene.now)
+        half = escalation.decide(conn, made.id, LEO, scene.now, "legal", "clear", "fine")
+        assert half.status == "in_review"
+        whole = escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "fine")
+    assert (whole.status, sorted(whole.decisions)) == ("cleared", ["legal", "pr"])
+
+
+def test_one_rejection_ends_it_and_the_alert_goes_back_to_its_owner(scene: Scene) -> None:
+    made = case(scene)
+    with scene.write() as conn:
+        escalation.claim(conn, made.id, PIA, scene.now)
+        ended = escalation.decide(conn, made.id, PIA, scene.now, "pr", "reject", "not ours")
+    assert (ended.status, ended.deadline_at) == ("rejected", None) and ended.closed_at is not None
+    assert (scene.alert().status, scene.alert().acknowledged_by) == ("acknowledged", "ada")
+    scene.wait(minutes=60)
+    assert scene.alert().status == "firing", "an owner who does nothing more is asked again"
+
+
+def test_who_escalated_is_never_the_only_one_to_clear(scene: Scene) -> None:
+    made = case(scene, "pr", by=PIA)
+    with scene.write() as conn:
+        escalation.claim(conn, made.id, PIA, scene.now)
+        escalation.review(conn, made.id, PIA, scene.now)
+    with pytest.raises(NotAllowed, match="somebody else must clear it too"), scene.write() as conn:
+        escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "fine by me")
+    pat = Actor("person_pat", "pat", "pr")
+    with scene.write() as conn:
+        assert escalation.decide(conn, made.id, pat, scene.now, "pr", "clear", "fine").status == "cleared"
+
+
+def test_an_admin_who_escalated_cannot_clear_for_both_teams_alone(scene: Scene) -> None:
+    made = case(scene, by=ROOT)
+    with scene.write() as conn:
+        escalation.claim(conn, made.id, ROOT, scene.now)
+        escalation.decide(conn, made.id, ROOT, scene.now, "pr", "clear", "fine")
+    with pytest.raises(NotAllowed), scene.write() as conn:
+        escalation.decide(conn, made.id, ROOT, scene.now, "legal", "clear", "fine")
+    with scene.write() as conn:
+        assert escalation.decide(conn, made.id, LEO, scene.now, "legal", "clear", "fine").status == "cleared"
+
+
+def test_only_the_team_that_is_asked_decides(scene: Scene) -> None:
+    made = case(scene, "pr")
+    with scene.write() as conn:
+        escalation.claim(conn, made.id, PIA, scene.now)
+        with pytest.raises(NotAllowed, match="leo has the role legal"):
+            escalation.decide(conn, made.id, LEO, scene.now, "pr", "clear", "fine")
+        with pytest.raises(WrongInput, match="'legal' is not asked"):
+            escalation.decide(conn, made.id, LEO, scene.now, "legal", "clear", "fine")
+        with pytest.raises(WrongInput, match="choose one of: clear, reject"):
+            escalation.decide(conn, made.id, PIA, scene.now, "pr", "maybe", "hm")
+        with pytest.raises(WrongInput, match="needs a reason"):
+            escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "")
+
+
+def test_privileged_notes_are_written_and_seen_by_legal_only(scene: Scene) -> None:
+    made = case(scene)
+    with scene.write() as conn:
+        escalation.note(conn, made.id, LEO, scene.now, "we may be liable", privileged=True)
+        with pytest.raises(NotAllowed, match="privileged notes are Legal's"):
+            escalation.note(conn, made.id, PIA, scene.now, "secret", privileged=True)
+        legal = views.get_escalation(conn, made.id, role="legal", now=scene.now)["entries"]
+        for role in ("pr", "admin", "viewer", "community_manager"):
+            others = views.get_escalation(conn, made.id, role=role, now=scene.now)["entries"]
+            assert "we may be liable" not in str(others)
+    assert "we may be liable" in str(legal)
+
+
+def test_somebody_who_is_asked_for_something_is_told(scene: Scene) -> None:
+    made = case(scene, "pr")
+    with scene.write() as conn:
+        escalation.request_info(conn, scene.context, made.id, PIA, scene.now, "ben", "which batch?")
+    told = scene.notices()[-1]
+    assert ("ben", "told", "queued") in scene.paged()
+    assert any("pia asks you: which batch?" in one.body["text"] for one in scene.notices()), told
+
+
+def test_a_case_can_be_handed_on_put_back_withdrawn_and_reviewed_again(scene: Scene) -> None:
+    made = case(scene, "pr")
+    with scene.write() as conn:
+        escalation.claim(conn, made.id, PIA, scene.now)
+        assert escalation.reassign(conn, made.id, PIA, scene.now, "pat").claimed_by == "pat"
+        assert escalation.release_claim(conn, made.id, PIA, scene.now).status == "queued"
+        escalation.claim(conn, made.id, PIA, scene.now)
+        escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "fine")
+        assert escalation.review(conn, made.id, PIA, scene.now).decisions == {}
+        assert escalation.withdraw(conn, made.id, PIA, scene.now, "a hoax").status == "withdrawn"
+        with pytest.raises(IllegalTransition, match="it has ended"):
+            escalation.assessed(conn, made.id, PIA, scene.now, "late")
+        with pytest.raises(NotFound, match="no person 'zed'"):
+            escalation.reassign(conn, made.id, PIA, scene.now, "zed")
+
+
+def test_an_alert_with_an_open_case_cannot_be_resolved(scene: Scene) -> None:
+    made = case(scene, "pr")
+    with pytest.raises(Conflict, match=made.id), scene.write() as conn:
+        actions.resolve(conn, scene.alert().id, ADA, scene.now)
+
+
+def test_a_rise_of_severity_tightens_the_clocks_of_open_cases(scene: Scene) -> None:
+    made = case(scene, "pr")
+    scene.wait(minutes=1)
+    scene.over(triggers={"safety": 3})
+    with scene.store.read() as conn:
+        now = escalation.get(conn, made.id)
+    assert now.severity == 1
+    assert now.assessment_due_at == scene.now + timedelta(minutes=15)
+    assert now.statement_due_at == scene.now + timedelta(minutes=30)
+    assert scene.alert().status == "escalated"
+    assert ("ada", "worsened", "queued") in scene.paged()
+
+
+def test_the_queue_is_ordered_by_deadline_and_pages_through_a_cursor(scene: Scene) -> None:
+    with scene.write() as conn:
+        alert = scene.alert()
+        late = escalation.create(conn, scene.context, alert, "pr", ADA, scene.now, "one")
+        early = escalation.create(
+            conn, scene.context, alert, "legal", ADA, scene.now - timedelta(minutes=5), "two"
+        )
+        escalation.claim(conn, late.id, PIA, scene.now)
+        first = views.list_escalations(conn, now=scene.now, limit=1)
+        second = views.list_escalations(conn, now=scene.now, limit=1, cursor=first.next_cursor)
+        assert [first.items[0]["id"], second.items[0]["id"]] == [early.id, late.id]
+        assert second.next_cursor is None and "decide" in second.items[0]["actions"]
+        assert [one["team"] for one in views.list_escalations(conn, now=scene.now, team="pr").items] == ["pr"]

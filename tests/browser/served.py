@@ -1,0 +1,121 @@
+"""A house to visit: the seeded store, the app over it, and uvicorn in a thread on a free loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+
+from api.app import create_app
+from ops.runtime import Runtime
+from tests.browser.seed import NOW, fill
+from tests.stores import store_at, store_url
+from tocsin.access.links import make_action_link, make_signin_link
+from tocsin.core.clock import SimulatedClock
+from tocsin.settings import Loaded, Settings
+from tocsin.store.port import Store
+from tocsin.store.sqlite.engine import SqliteStore
+
+
+@dataclass(slots=True)
+class House:
+    """The app with its store and clock; `address` is set while it is served."""
+
+    app: FastAPI
+    runtime: Runtime
+    store: Store
+    clock: SimulatedClock
+    loop: asyncio.Runner
+    address: str = ""
+
+    def signin_token(self, person: str = "p_ada") -> str:
+        with self.store.write() as conn:
+            return make_signin_link(conn, person, self.clock.now())
+
+    def action_token(self, alert: str = "al_crisis", person: str = "p_ada") -> str:
+        with self.store.write() as conn:
+            return make_action_link(
+                conn, alert_id=alert, person_id=person, action="acknowledge", now=self.clock.now()
+            )
+
+
+@contextlib.contextmanager
+def house(
+    folder: Path,
+    *,
+    monitors: int | None = None,
+    mode: str = "live",
+    quiet: bool = False,
+    empty: bool = False,
+    origin: str = "",
+) -> Iterator[House]:
+    """A house in this folder, at three in the night. `empty` has people and nothing else; `origin` is its public address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    store: Store
+    if store_url(folder / "store.db") == "sqlite":
+        (folder / "store.db").write_bytes(_filled(monitors, mode, quiet, empty))
+        store = SqliteStore(folder / "store.db", durable=False)
+    else:
+        store = store_at(folder / "store.db")
+        fill(store, monitors=monitors, mode=mode, quiet=quiet, empty=empty)
+    settings = Settings.model_validate(
+        {"data": folder, "api": {"public_url": origin or None, "requests_per_minute": 100_000}}
+    )
+    clock = SimulatedClock(NOW)
+    runtime = Runtime(Loaded(settings, {}), store, clock, durable=False)
+    loop = (
+        asyncio.Runner()
+    )  # begins when it is first used: where a browser is driven, a loop of its own runs already
+    try:
+        yield House(create_app(runtime), runtime, store, clock, loop)
+    finally:
+        loop.close()
+        runtime.close()
+
+
+@functools.cache
+def _filled(monitors: int | None, mode: str, quiet: bool, empty: bool) -> bytes:
+    """The seeded store as a file: filled once for all tests that ask for the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        store = SqliteStore(path, durable=False)
+        store.migrate()
+        fill(store, monitors=monitors, mode=mode, quiet=quiet, empty=empty)
+        copy = Path(folder) / "copy.db"
+        store.backup(str(copy))
+        store.close()
+        return copy.read_bytes()
+
+
+@contextlib.contextmanager
+def served(one: House) -> Iterator[House]:
+    """The house with its door open on loopback."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        config = uvicorn.Config(one.app, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        one.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for _ in range(200):
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(f"{one.address}/healthz").status_code == 200:
+                    break
+            time.sleep(0.05)
+        try:
+            yield one
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)

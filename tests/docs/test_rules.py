@@ -1,0 +1,113 @@
+"""The house rules that a machine can hold: licences, lengths, no traces of the machines that this was made on."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import PurePosixPath
+
+import pytest
+
+from tests.docs.pages import ROOT, files, text
+
+LONGEST = 500
+LONGER = {
+    "alerts/escalations/escalation.py": "everything that may be done with a case: one short function each, over one row",
+    "api/routes/alerts.py": "one resource, a route for every transition, each with its words for OpenAPI",
+    "processors/detection/judge.py": "one tick, from loading the states to writing them",
+    "tests/api/test_pages.py": "the page's tests, one file for one world",
+    "tests/api/test_resources.py": "every resource held to the same manners",
+    "tests/browser/seed.py": "a made-up store for the browser to look at",
+    "tests/reading/test_mention.py": "two readers held to equal results, case by case",
+    "ops/demo/scenario.py": "the demo's story, told once from beginning to end",
+    "tocsin/reading/mention.py": "a parser: a table of fields and how each is mended",
+    "tocsin/store/schema.py": "every table, in one place",
+}
+PROSE_OR_CODE = {".py", ".md", ".js", ".css", ".html", ".j2", ".toml", ".yaml", ".sh", ".cfg"}
+SERVICES = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
+
+
+def readable() -> list[str]:
+    """Every file that is text; what this file says of traces is left out."""
+    binary = {".png", ".gz", ".ico", ".db"}
+    here = "tests/docs/test_rules.py"
+    return [name for name in files() if PurePosixPath(name).suffix not in binary and name != here]
+
+
+def test_no_file_is_longer_than_a_thought_without_a_reason() -> None:
+    long = {
+        name
+        for name in readable()
+        if PurePosixPath(name).suffix in PROSE_OR_CODE and len(text(name).splitlines()) > LONGEST
+    }
+    assert long - LONGER.keys() == set()
+    assert LONGER.keys() - set(files()) == set()
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        r"(?<![\w.$~/\-])/(?:work|root)/\w",  # folders of somebody's machine
+        r"(?<![\w.$~\-])/home/\w",
+        r"(?<![\w.$~\-])/tmp/\w",
+        r"\b(?:extra-)?index-url\b|\btrusted-host\b",  # whose package registry
+        r"\b(?:artifactory|jfrog|devpi|nexus)\b",
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+        r"\b(?:ghp|gho|glpat|xox[bp])[-_][A-Za-z0-9]{16,}",
+    ],
+)
+def test_no_file_holds_a_trace_of_a_machine_a_registry_or_a_secret(trace: str) -> None:
+    assert [name for name in readable() if re.search(trace, text(name))] == []
+
+
+def test_the_licence_is_apaches_and_the_notice_names_what_asks_for_it() -> None:
+    assert "Apache License" in text("LICENSE")
+    notice = text("NOTICE")
+    assert "Copyright (c) 2016 C.J. Hutto" in notice
+    assert "Permission is hereby granted, free of charge" in notice
+    assert "Attribution-Share-Alike License" in re.sub(r"\s+", " ", notice)
+    assert "lid.176.ftz" in notice
+
+
+def test_the_changelog_has_the_version_that_the_code_states() -> None:
+    version = re.search(r'__version__ = "(.+)"', text("tocsin/version.py"))
+    assert version is not None
+    assert re.search(
+        rf"^## \[.*\].*{re.escape(version[1])}|^## \[{re.escape(version[1])}\]", text("CHANGELOG.md"), re.M
+    )
+
+
+def test_every_module_says_what_it_is() -> None:
+    modules = [name for name in files() if name.endswith(".py") and name.split("/")[0] in SERVICES]
+    silent = [
+        name
+        for name in modules
+        if not name.endswith("__init__.py") and not ast.get_docstring(ast.parse(text(name)))
+    ]
+    assert len(modules) > 150
+    assert silent == []
+
+
+def test_every_exception_to_a_rule_has_its_reason_beside_it() -> None:
+    bare = re.compile(r"#\s*(?:noqa(?::\s*[A-Z0-9, ]+)?|type:\s*ignore(?:\[[\w\-, ]+\])?)\s*$")
+    found = [
+        f"{name}:{number}"
+        for name in files()
+        if name.endswith(".py") and name.split("/")[0] in SERVICES
+        for number, line in enumerate(text(name).splitlines(), 1)
+        if bare.search(line)
+    ]
+    assert found == []
+
+
+def test_what_is_locked_satisfies_what_is_asked_for() -> None:
+    project = tomllib.loads(text("pyproject.toml"))["project"]
+    asked = [
+        *project["dependencies"],
+        *(one for extra in project["optional-dependencies"].values() for one in extra),
+    ]
+    names = {re.split(r"[<>=\[ ]", one)[0].lower().replace("_", "-") for one in asked} - {"tocsin"}
+    locked = {line.split("==")[0].lower().replace("_", "-") for line in text("requirements.lock").split()}
+    assert names - locked == set()
+    assert (ROOT / "Makefile").is_file()

@@ -1,0 +1,143 @@
+"""`tocsin score`: a line for a line, whatever comes in, and no waiting for the end."""
+
+from __future__ import annotations
+
+import io
+import json
+import select
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ops.commands.score import (
+    MAX_LINE_BYTES,
+    MOST_NOTES,
+    answer_lines,
+    register,
+)
+from processors.understand import Understander, default_scorers
+
+PROGRAM = """
+import typer
+from ops.commands.score import register
+app = typer.Typer()
+app.callback()(lambda: None)
+register(app)
+app()
+"""
+
+
+def _answers(given: bytes) -> tuple[list[dict[str, Any]], int]:
+    sink = io.BytesIO()
+    bad = answer_lines(Understander(default_scorers()), io.BytesIO(given), sink)
+    return [json.loads(line) for line in sink.getvalue().splitlines()], bad
+
+
+def test_each_line_is_answered_in_order() -> None:
+    answers, bad = _answers(
+        '{"text": "I love this so much"}\n'
+        '{"text": "worst service ever", "lang": "en"}\n'
+        '{"text": "Kargom hâlâ gelmedi, berbat bir hizmet"}\n'
+        '{"text": "top", "lang": "nl", "id": 7}\n'.encode()
+    )
+    assert bad == 0
+    assert [a["label"] for a in answers] == ["positive", "negative", "unscored", "unscored"]
+    assert [a["lang"] for a in answers] == ["en", "en", "tr", "nl"]
+    assert all(set(a) == {"label", "score", "confidence", "lang", "model"} for a in answers)
+    assert 0 < answers[0]["score"] <= 1 and -1 <= answers[1]["score"] < 0
+    assert answers[2]["model"] is None and answers[2]["score"] == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (b"", "not JSON"),
+        (b"not json", "not JSON"),
+        (b'{"text": "cut', "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[1, 2]", "a list"),
+        (b"3", "a number"),
+        (b"null", "null"),
+        (b'{"txt": "hello"}', "'text' is missing"),
+        (b'{"text": 5}', "'text' is a number"),
+        (b'{"text": null}', "'text' is null"),
+        (b'{"text": "hello", "lang": 5}', "'lang' is a number"),
+        (b'{"text": "' + b"x" * MAX_LINE_BYTES + b'"}', "longer than 16 MB"),
+    ],
+    ids=lambda value: repr(value[:20]),
+)
+def test_a_bad_line_is_answered_and_named_and_the_rest_goes_on(
+    line: bytes, error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers, bad = _answers(b'{"text": "all is great here"}\n' + line + b'\n{"text": "all is great here"}\n')
+    assert bad == 1
+    assert [a["label"] for a in answers] == ["positive", "unscored", "positive"]
+    assert error in answers[1]["error"]
+    assert capsys.readouterr().err.startswith("line 2: ")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"text": "this is great \\u0000 really great"}',
+        b'{"text": "this is great \x00 really great"}',
+        b'{"text": "this is great, caf\xe9 and all"}',
+        b'{"text": "this is really great \\ud800"}',
+        b'\xef\xbb\xbf{"text": "this is really great"}',
+        b'{"text": "this is really great"}\r',
+        '{"text": "this is really great 😀"}'.encode(),
+        b'{"text": "this is really great, ' + b"go on " * 800_000 + b'"}',
+    ],
+    ids=range(8),
+)
+def test_nul_wrong_encodings_and_long_texts_survive(line: bytes) -> None:
+    answers, bad = _answers(line + b"\n")
+    assert bad == 0
+    assert [a["label"] for a in answers] == ["positive"]
+
+
+def test_a_last_line_without_a_newline_is_answered_and_no_input_gives_no_output() -> None:
+    assert len(_answers(b'{"text": "fine"}\n{"text": "fine"}')[0]) == 2
+    assert _answers(b"") == ([], 0)
+
+
+def test_many_bad_lines_are_counted_rather_than_named_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    answers, bad = _answers(b"nonsense\n" * 500)
+    assert len(answers) == bad == 500
+    notes = capsys.readouterr().err.splitlines()
+    assert len(notes) == MOST_NOTES + 1
+    assert "500 of 500" in notes[-1]
+
+
+def test_the_exit_status_tells_of_bad_lines() -> None:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    register(app)
+    assert CliRunner().invoke(app, ["score"], input='{"text": "good"}\n').exit_code == 0
+    assert CliRunner().invoke(app, ["score"], input="bad\n").exit_code == 1
+    help_text = CliRunner().invoke(app, ["score", "--help"]).output
+    assert "tocsin score" in help_text and "echo" in help_text
+
+
+def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "score"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for text, label in (
+            ("what a wonderful day", "positive"),
+            ("I am furious, horrible people", "negative"),
+        ):
+            process.stdin.write(json.dumps({"text": text}).encode() + b"\n")
+            process.stdin.flush()
+            ready, _, _ = select.select([process.stdout], [], [], 60)
+            if not ready:
+                process.kill()
+            assert ready, "no answer while the input was open"
+            assert json.loads(process.stdout.readline())["label"] == label
+        process.stdin.close()
+        assert process.wait(60) == 0

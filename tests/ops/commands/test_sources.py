@@ -1,0 +1,73 @@
+"""`tocsin sources`: what a person sees of a source, made safe for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from ops.commands import sources
+from ops.commands.sources import terminal_safe
+from tests.ingest.house import House, line
+from tocsin.core.errors import NotFound
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture
+def command(house: House) -> Command:
+    app = typer.Typer()
+    sources.register(app)
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["sources", *arguments, "--data", str(house.folder)])
+
+    return run
+
+
+def test_the_newest_five_posts_are_shown_and_nothing_is_stored(house: House, command: Command) -> None:
+    posts = b"".join(
+        line(n, text=f"post {n}", at=f"2026-03-01T11:{n:02}:00Z", author="jan") for n in range(9)
+    )
+    path = house.folder / "a.jsonl"
+    path.write_bytes(posts + b"oops\n" + line("x", text="a\x1b[31m\u202eb\nc", at="2026-02-01T00:00:00Z"))
+    house.define("forum", "file", path=str(path))
+    result = command("test", "forum")
+    assert result.stdout.splitlines() == [f"2026-03-01 11:{n:02}:00Z  jan  post {n}" for n in (8, 7, 6, 5, 4)]
+    assert "cannot read 10: not JSON" in result.stderr
+    assert "10 posts read, 1 could not be" in result.stderr
+    assert result.exit_code == 0
+    assert house.worker().collect_once() == 10
+
+
+def test_a_source_that_cannot_be_read_ends_with_1(house: House, command: Command) -> None:
+    house.define("forum", "file", path=str(house.folder / "none.jsonl"))
+    house.define("shop", "push")
+    result = command("test", "forum")
+    assert (result.exit_code, "is not there (yet)" in result.stderr) == (1, True)
+    result = command("test", "shop")
+    assert (result.exit_code, "no posts to show" in result.stderr) == (1, True)
+    result = command("test", "fax")
+    assert isinstance(result.exception, NotFound)
+
+
+def test_every_source_is_listed_with_its_health(house: House, command: Command) -> None:
+    assert "no sources yet" in command("list").stderr
+    (house.folder / "a.jsonl").write_bytes(line(1))
+    house.define("forum", "file", path=str(house.folder / "a.jsonl"))
+    house.define("gone", "file", path=str(house.folder / "none"), enabled=False)
+    house.worker().collect_once()
+    house.define("new", "push")
+    rows = [row.split() for row in command("list").stdout.splitlines()]
+    assert rows[1][:3] == ["forum", "file", "ok"]
+    assert rows[1][3:] == ["2026-03-01", "11:59:00Z", "1", "0"]
+    assert rows[2][:3] == ["gone", "file", "off"]
+    assert rows[3][:3] == ["new", "push", "unknown"]
+
+
+def test_a_text_cannot_steer_the_terminal() -> None:
+    assert terminal_safe("a\x1b[31mb\x07\n\tc \u202ed\x9b", 50) == "a[31mb c d"
+    assert terminal_safe("👩\u200d🚒 yangın", 50) == "👩\u200d🚒 yangın"
+    assert terminal_safe("x" * 500, 10) == "x" * 9 + "…"

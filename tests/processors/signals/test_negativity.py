@@ -1,0 +1,145 @@
+"""Negativity: shares of made-up crowds, large and small."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from processors.signals.negativity import Negativity, NegativityState
+from processors.signals.types import Reading, WindowCounts, calm
+from tests.processors.signals.worlds import (
+    FIVE,
+    MONDAY,
+    PROMISE,
+    fold,
+    onsets,
+    shared,
+)
+
+WEEK = 7 * 288
+
+
+def crowd(seed: int, n: int, per_window: int, share: float) -> list[tuple[int, int]]:
+    """(negative, scored) pairs of independent people."""
+    rng = random.Random(seed)
+    return [(sum(rng.random() < share for _ in range(per_window)), per_window) for _ in range(n)]
+
+
+@pytest.fixture(scope="module")
+def known() -> NegativityState:
+    """A week of three scored mentions per window, a quarter of them negative."""
+    state: NegativityState = fold(Negativity(), shared(crowd(1, WEEK, 3, 0.25)))[0]
+    return state
+
+
+def later(pairs: list[tuple[int, int]]) -> list[WindowCounts]:
+    return shared(pairs, MONDAY + timedelta(days=7))
+
+
+def test_a_rise_of_the_share_is_over_within_the_hour(known: NegativityState) -> None:
+    _, readings = fold(Negativity(), later(crowd(2, 12, 3, 0.8)), known)
+    over = [r for r in readings if r.over]
+    assert over
+    assert 0.2 < over[-1].expected < 0.3
+    assert over[-1].expected + over[-1].detail["margin"] < over[-1].lower < over[-1].observed < over[-1].upper
+
+
+def test_more_mentions_with_the_usual_share_are_no_rise(known: NegativityState) -> None:
+    _, readings = fold(Negativity(), later(crowd(3, 72, 30, 0.25)), known)
+    assert onsets(readings) == []
+
+
+def test_an_ordinary_week_keeps_the_promise() -> None:
+    _, readings = fold(Negativity(), shared(crowd(4, 2 * WEEK, 3, 0.25)))
+    assert len(onsets(readings)) <= 2
+
+
+def test_two_angry_posts_prove_nothing(known: NegativityState) -> None:
+    quiet = [(0, 0)] * 72
+    _, readings = fold(Negativity(), later([*quiet, (2, 2), (3, 3)]), known)
+    assert not any(r.over for r in readings)
+    assert readings[-1].lower < readings[-1].observed == 1.0
+
+
+def test_nothing_scored_says_nothing(known: NegativityState) -> None:
+    _, readings = fold(Negativity(), later([(0, 0)] * 80), known)
+    last = readings[-1]
+    assert (last.score, last.observed, last.lower, last.upper, last.over) == (0.0, 0.0, 0.0, 1.0, False)
+
+
+def test_unscored_mentions_are_not_neutral(known: NegativityState) -> None:
+    at = MONDAY + timedelta(days=7)
+    with_unscored = [WindowCounts(at + i * FIVE, FIVE, count=100, negative=3, scored=3) for i in range(12)]
+    _, readings = fold(Negativity(), with_unscored, known)
+    assert readings[-1].observed == 1.0 or readings[-1].detail["scored"] > 36
+
+
+def test_the_rise_is_not_learned_while_it_happens(known: NegativityState) -> None:
+    state, readings = fold(Negativity(), later(crowd(5, 144, 6, 0.8)), known)
+    assert readings[-1].over
+    assert readings[-1].expected < 0.35
+    assert readings[-1].detail["adaptive_expected"] > 0.6
+    assert fold(Negativity(), [], Negativity().accept(state))[0].protected == state.adaptive
+
+
+def test_the_first_hours_are_learning() -> None:
+    _, readings = fold(Negativity(), shared(crowd(6, 24, 10, 0.9)))
+    assert {r.state for r in readings} == {"learning"}
+    assert not any(r.over for r in readings)
+
+
+def test_an_incomplete_window_neither_calms_nor_teaches(known: NegativityState) -> None:
+    blind = WindowCounts(MONDAY + timedelta(days=7), FIVE, 0, complete=False)
+    reading = Negativity().judge(known, blind, PROMISE)
+    assert not calm(reading)
+    assert Negativity().learn(known, blind, reading) == known
+
+
+pairs = st.lists(
+    st.integers(0, 400).flatmap(lambda scored: st.tuples(st.integers(0, scored), st.just(scored))),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(crowds=pairs)
+def test_a_state_rebuilt_from_what_was_stored_equals_the_state_kept(crowds: list[tuple[int, int]]) -> None:
+    detector = Negativity()
+    kept, readings = fold(detector, shared(crowds))
+    rebuilt = detector.initial()
+    for window, reading in zip(shared(crowds), readings, strict=True):
+        assert (
+            0.0 <= reading.lower <= reading.observed <= reading.upper <= 1.0 or reading.detail["scored"] == 0
+        )
+        stored = msgspec.json.decode(msgspec.json.encode(reading), type=Reading)
+        rebuilt = msgspec.json.decode(
+            msgspec.json.encode(detector.learn(rebuilt, window, stored)), type=NegativityState
+        )
+    assert rebuilt == kept
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=20), st.integers(0, 3)
+)
+def test_what_is_over_is_seen_from_the_counts(
+    known: NegativityState, pairs: list[tuple[int, int]], missing: int
+) -> None:
+    detector, state = Negativity(), known
+    for window in later([(0, 0)] * missing + [(min(pair), max(pair)) for pair in pairs])[missing:]:
+        reading = detector.judge(state, window, PROMISE)
+        assert detector.may_be_over(state, window, PROMISE) or not reading.over
+        state = detector.learn(state, window, reading)
+
+
+def test_an_ordinary_share_is_told_from_the_counts(known: NegativityState) -> None:
+    detector = Negativity()
+    assert not detector.may_be_over(known, later([(3, 40)])[0], PROMISE)
+    assert detector.may_be_over(known, later([(90, 100)])[0], PROMISE)
+    assert not detector.may_be_over(detector.initial(), later([(90, 100)])[0], PROMISE)

@@ -1,0 +1,1 @@
+"""Links that let people in, and links that do one thing once."""

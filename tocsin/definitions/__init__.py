@@ -1,0 +1,1 @@
+"""What people define: the models, and where they are kept with every version."""

@@ -1,0 +1,185 @@
+"""Reading and writing what people define, with every version kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, update
+
+from tocsin.core.errors import Conflict, NotFound
+from tocsin.core.ids import stable_id
+from tocsin.definitions.models import KINDS, Definition
+from tocsin.store import schema as s
+
+D = TypeVar("D", bound=Definition)
+
+
+@dataclass(frozen=True, slots=True)
+class Defined(Generic[D]):
+    """A definition as stored: `id` never changes, `version` counts from 1."""
+
+    kind: str
+    id: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    value: D
+
+    @property
+    def name(self) -> str:
+        return self.value.name
+
+
+def kind_of(model: type[Definition]) -> str:
+    """The kind under which this model is stored."""
+    return next(kind for kind, known in KINDS.items() if known is model)
+
+
+def listed(conn: Connection, model: type[D]) -> list[Defined[D]]:
+    """Every living definition of this kind, by name."""
+    return [_loaded(model, row) for row in conn.execute(_living(model))]
+
+
+def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
+    """The living definition with this id or name. Raises `NotFound` with the names there are."""
+    d = s.definitions
+    row = conn.execute(_living(model, or_(d.c.id == name_or_id, d.c.name == name_or_id))).first()
+    if row is not None:
+        return _loaded(model, row)
+    known = ", ".join(one.name for one in conn.execute(_living(model).limit(20))) or "none yet"
+    raise NotFound(f"no {kind_of(model)} {name_or_id!r}; known: {known}")
+
+
+def save(
+    conn: Connection,
+    value: D,
+    *,
+    now: datetime,
+    actor: str,
+    id: str | None = None,
+    expected_version: int | None = None,
+) -> Defined[D]:
+    """Create the definition, or replace the living one with this id (else this name). An equal value changes nothing.
+
+    Raises `Conflict` when the version is not the expected one, or the name belongs to another id; `NotFound` for an unknown id.
+    """
+    model = type(value)
+    kind, d = kind_of(model), s.definitions
+    row = conn.execute(_living(model, d.c.name == value.name)).first()
+    by_name = None if row is None else _loaded(model, row)
+    present = by_name if id is None else find(conn, model, id)
+    if by_name is not None and present is not None and by_name.id != present.id:
+        raise Conflict(f"the name {value.name!r} belongs to another {kind}")
+    body = value.model_dump(mode="json")
+    if present is None:
+        count = conn.execute(select(func.count()).select_from(d).where(d.c.kind == kind)).scalar_one()
+        new_id = stable_id(kind.replace("_", ""), value.name, count)
+        conn.execute(
+            insert(d).values(
+                kind=kind,
+                id=new_id,
+                name=value.name,
+                definition=body,
+                version=1,
+                created_at=now,
+                updated_at=now,
+            )
+        )
+        _keep_version(conn, kind, new_id, 1, body, now, actor)
+        _bump(conn, kind)
+        return Defined(kind, new_id, 1, now, now, value)
+    if expected_version is not None and expected_version != present.version:
+        raise Conflict(
+            f"{kind} {value.name!r} is at version {present.version}, you changed version {expected_version}: read it again"
+        )
+    if present.value == value:
+        return present
+    version = present.version + 1
+    conn.execute(
+        update(d)
+        .where(d.c.kind == kind, d.c.id == present.id)
+        .values(name=value.name, definition=body, version=version, updated_at=now)
+    )
+    _keep_version(conn, kind, present.id, version, body, now, actor)
+    _bump(conn, kind)
+    return Defined(kind, present.id, version, present.created_at, now, value)
+
+
+def delete(
+    conn: Connection,
+    model: type[D],
+    name_or_id: str,
+    *,
+    now: datetime,
+    actor: str,
+    expected_version: int | None = None,
+) -> None:
+    """End the definition; its versions stay. Raises `NotFound` and `Conflict` as `save` does."""
+    present = find(conn, model, name_or_id)
+    if expected_version is not None and expected_version != present.version:
+        raise Conflict(f"{present.kind} {present.name!r} is at version {present.version}: read it again")
+    d = s.definitions
+    conn.execute(
+        update(d)
+        .where(d.c.kind == present.kind, d.c.id == present.id)
+        .values(deleted_at=now, version=present.version + 1)
+    )
+    _keep_version(conn, present.kind, present.id, present.version + 1, {"deleted": True}, now, actor)
+    _bump(conn, present.kind)
+
+
+def generation(conn: Connection, kind: str) -> int:
+    """A number that grows with every change of this kind: readers look at it to learn whether theirs is stale."""
+    found = conn.execute(
+        select(s.meta.c.value).where(s.meta.c.key == f"generation:{kind}")
+    ).scalar_one_or_none()
+    return int(found or 0)
+
+
+def history(conn: Connection, kind: str, id: str) -> Iterator[tuple[int, datetime, str, dict[str, object]]]:
+    """Every version of it: number, time, actor, definition."""
+    v = s.definition_versions
+    for row in conn.execute(select(v).where(v.c.kind == kind, v.c.id == id).order_by(v.c.version)):
+        yield row.version, row.at, row.actor, row.definition
+
+
+def _living(model: type[Definition], *where: ColumnElement[bool]) -> Select[Any]:
+    d = s.definitions
+    return (
+        select(d)
+        .where(d.c.kind == kind_of(model), d.c.deleted_at.is_(None), *where)
+        .order_by(d.c.name, d.c.id)
+    )
+
+
+def _loaded(model: type[D], row: object) -> Defined[D]:
+    r = cast("Row[Any]", row)
+    return Defined(
+        r.kind,
+        r.id,
+        r.version,
+        r.created_at,
+        r.updated_at,
+        model.model_validate(r.definition, context={"stored": True}),
+    )
+
+
+def _keep_version(
+    conn: Connection, kind: str, id: str, version: int, body: object, now: datetime, actor: str
+) -> None:
+    conn.execute(
+        insert(s.definition_versions).values(
+            kind=kind, id=id, version=version, definition=body, at=now, actor=actor
+        )
+    )
+
+
+def _bump(conn: Connection, kind: str) -> None:
+    key, number = f"generation:{kind}", generation(conn, kind) + 1
+    if number == 1:
+        conn.execute(insert(s.meta).values(key=key, value="1"))
+    else:
+        conn.execute(update(s.meta).where(s.meta.c.key == key).values(value=str(number)))

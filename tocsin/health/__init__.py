@@ -1,0 +1,1 @@
+"""How Tocsin itself is: what its parts say, and what is heard."""

@@ -1,0 +1,93 @@
+"""The fuse of a topic: where nearly everything on the stream is bad, reading stops before it, and a person says how to go on.
+
+A blown fuse is one row of `meta` per topic and partition. It stands as long as the stored offset has not passed the place
+where it blew, so nobody has to take it down: a newer version that can read the records, or a person's word that what is
+there now may become dead letters, moves the offset and it is over.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from tocsin.core.clock import iso
+from tocsin.store import meta, offsets
+from tocsin.store import schema as s
+
+_PREFIX = "fuse."
+
+
+@dataclass(frozen=True, slots=True)
+class Blown:
+    """Reading `partition` of `topic` stopped at `offset`, which was not stored; bad lines before `pass_to` may pass."""
+
+    cluster: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    at: str
+    pass_to: int
+
+
+def blow(
+    conn: Connection, cluster: str, topic: str, at: Mapping[int, int], reason: str, now: datetime
+) -> None:
+    """Note that reading stopped before these offsets per partition. In the caller's write transaction."""
+    standing = {(one.cluster, one.topic, one.partition): one for one in _all(conn)}
+    for partition, offset in at.items():
+        before = standing.get((cluster, topic, partition))
+        if before is not None and before.offset == offset:
+            continue
+        _put(conn, Blown(cluster, topic, partition, offset, reason[:500], iso(now), 0))
+
+
+def standing(conn: Connection) -> list[Blown]:
+    """The fuses that are blown and not yet passed, by topic and partition."""
+    found = []
+    for one in _all(conn):
+        stored = offsets.stored(conn, one.cluster, one.topic).get(one.partition, 0)
+        if stored <= one.offset and one.pass_to <= one.offset:
+            found.append(one)
+    return found
+
+
+def let_pass(conn: Connection, ends: Mapping[int, int], cluster: str, topic: str) -> list[Blown]:
+    """Let what stands before these ends become dead letters, however much of it is bad; returns the fuses that this
+    concerns. In the caller's write transaction.
+    """
+    concerned = [one for one in standing(conn) if (one.cluster, one.topic) == (cluster, topic)]
+    for one in concerned:
+        _put(
+            conn,
+            Blown(
+                cluster,
+                topic,
+                one.partition,
+                one.offset,
+                one.reason,
+                one.at,
+                max(ends.get(one.partition, 0), one.offset + 1),
+            ),
+        )
+    return concerned
+
+
+def may_pass(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
+    """Per partition the offset up to which a person lets everything pass."""
+    return {one.partition: one.pass_to for one in _all(conn) if (one.cluster, one.topic) == (cluster, topic)}
+
+
+def _all(conn: Connection) -> list[Blown]:
+    m = s.meta
+    rows = conn.execute(select(m.c.value).where(m.c.key.like(f"{_PREFIX}%")).order_by(m.c.key))
+    return [Blown(**json.loads(row.value)) for row in rows]
+
+
+def _put(conn: Connection, one: Blown) -> None:
+    fields = {name: getattr(one, name) for name in Blown.__slots__}
+    meta.put(conn, f"{_PREFIX}{one.topic[:40]}.{one.partition}", json.dumps(fields, sort_keys=True))

@@ -1,0 +1,125 @@
+"""The schema's version: which one a store has, whether this code may use it, and the way up.
+
+Two numbers in `meta` say what a store is: `schema`, the last migration taken, and `schema_reads`, the oldest schema whose code
+still works with it. Code of schema N thus uses a store of schema M > N as long as that says so, and refuses it otherwise; a
+store of an older schema it brings up. The migrations are Alembic's, in `tocsin/store/migrations/versions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import Connection, inspect, select
+
+from tocsin.core.errors import WrongInput
+from tocsin.store import meta
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+SCHEMA: Final = 3
+"""The schema that this code is written for: the newest migration in `tocsin/store/migrations/versions`."""
+
+_SCRIPTS: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a store says of itself: its schema, and the oldest schema whose code works with it."""
+
+    schema: int
+    reads: int
+
+
+def migrate(store: Store, where: str, *, to: int = SCHEMA, migrations: Path | None = None) -> None:
+    """Bring the store up to schema `to`, in one transaction; several processes may do so at once, one does it.
+
+    `where` names the store in errors; `migrations` is a folder of further migrations. Raises `WrongInput` where the store is of a
+    later schema that this code cannot use, or where the database holds other tables of the same names.
+    """
+    with store.read() as conn:
+        if _is_fit(version(conn), where, to):
+            return
+    with store.write() as conn:  # nobody else decides meanwhile
+        present = version(conn)
+        if not _is_fit(present, where, to):
+            _upgrade(conn, present, where, to, migrations)
+
+
+def version(conn: Connection) -> Version | None:
+    """What the store says of itself; None for an empty database. Raises `WrongInput` where that is no number."""
+    if not inspect(conn).has_table(s.meta.name):
+        return None
+    rows = conn.execute(select(s.meta).where(s.meta.c.key.in_(("schema", "schema_reads"))))
+    said = {row.key: row.value for row in rows}
+    if "schema" not in said:
+        return None
+    try:
+        schema = int(said["schema"])
+        return Version(schema, int(said.get("schema_reads", schema)))
+    except ValueError:
+        raise WrongInput(f"the store says that its schema is {said['schema']!r}: that is no number") from None
+
+
+def _is_fit(present: Version | None, where: str, ours: int) -> bool:
+    """Whether this code can use the store as it is; False where it has to go up first."""
+    if present is None or present.schema < ours:
+        return False
+    if present.reads > ours:
+        raise WrongInput(
+            f"the store {where} has schema {present.schema}, which needs a Tocsin that knows schema {present.reads} or later;"
+            f" this one knows {ours}: install the newer version"
+        )
+    return True
+
+
+def _upgrade(conn: Connection, present: Version | None, where: str, to: int, migrations: Path | None) -> None:
+    # Imported where it is needed: most starts have nothing to migrate, and Alembic costs a fifth of a second.
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    config = _config(conn, migrations)
+    if conn.dialect.name == "postgresql":  # an index over all that is kept takes its time
+        from tocsin.store.postgres.timeouts import may_be_silent
+
+        may_be_silent(conn, None)
+        conn.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    if present is None:
+        _refuse_strangers(conn, where)
+    elif not inspect(conn).has_table("alembic_version"):
+        command.stamp(config, _revision(present.schema))  # a store from before there were migrations
+    command.upgrade(config, _revision(to))
+    last = ScriptDirectory.from_config(config).get_revision(_revision(to))
+    meta.put(conn, "schema", str(to))
+    meta.put(conn, "schema_reads", str(last.module.READS))
+
+
+def _config(conn: Connection, migrations: Path | None) -> Config:
+    from alembic.config import Config
+
+    folders = [_SCRIPTS / "versions", *([migrations] if migrations else [])]
+    config = Config(attributes={"connection": conn})
+    config.set_main_option("script_location", _escaped(_SCRIPTS))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", "\n".join(map(_escaped, folders)))
+    return config
+
+
+def _escaped(path: Path) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _revision(schema: int) -> str:
+    return f"{schema:04d}"
+
+
+def _refuse_strangers(conn: Connection, where: str) -> None:
+    there = sorted(set(inspect(conn).get_table_names()) & set(s.metadata.tables))
+    if there:
+        raise WrongInput(
+            f"{where} holds tables that are not Tocsin's ({', '.join(there[:3])}): give it an empty database"
+        )

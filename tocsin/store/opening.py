@@ -1,0 +1,36 @@
+"""Opening a store: from a URL to the engine that it names. A process loads the engine that it uses and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tocsin.core.errors import WrongInput
+from tocsin.store.port import Store
+
+KNOWN = "sqlite, postgresql://user@host:port/database"
+
+
+def open_store(url: str, data: Path, *, durable: bool = True, password: str | None = None) -> Store:
+    """The store at `url`, brought up to this version's schema: `sqlite` is `store.db` in the folder `data`.
+
+    `password` is for a server's role, where the URL has none. Raises `StoreUnavailable` where it cannot be used and `WrongInput`
+    where the URL names none of the engines.
+    """
+    if url == "sqlite":
+        from tocsin.store.sqlite.engine import SqliteStore
+
+        return _migrated(SqliteStore(data / "store.db", durable=durable))
+    if url.startswith("postgresql://"):
+        from tocsin.store.postgres.engine import PostgresStore
+
+        return _migrated(PostgresStore(url, password=password, durable=durable))
+    raise WrongInput(f"unknown store {url.split('://')[0]!r}; known: {KNOWN}")
+
+
+def _migrated(store: Store) -> Store:
+    try:
+        store.migrate()
+    except BaseException:  # whoever tries again must not gather open connections
+        store.close()
+        raise
+    return store

@@ -1,0 +1,249 @@
+"""The embedded store: one SQLite file in WAL mode. One writer at a time, readers never wait."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, create_engine, event, select
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+
+from tocsin.core.errors import StoreUnavailable, WrongInput
+from tocsin.store import search
+from tocsin.store.bulk import Bulk, Lookup
+from tocsin.store.migrations import upgrade
+from tocsin.store.port import Rows
+from tocsin.store.schema import mentions
+
+BUSY_TIMEOUT_MS = 10_000
+LOOK_FOR_LOCK_S = 0.001
+
+
+class SqliteStore:
+    """See `tocsin.store.port.Store`.
+
+    `durable` asks the disk to confirm each commit, so that an acknowledgement outlives a power cut; without it a commit
+    outlives any death of the process but perhaps not that of the machine, and stays consistent either way.
+    """
+
+    one_writer = True
+
+    def __init__(self, path: Path | str, *, durable: bool = True, check: bool = True) -> None:
+        self.path = Path(path)
+        self.url = f"sqlite:///{self.path}"
+        if check:
+            _refuse_unusable(self.path)
+        self._engine = create_engine(
+            self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=20, max_overflow=20
+        )
+        self._prepare(self._engine, "FULL" if durable else "NORMAL")
+        self._writer = self._engine.execution_options(tocsin_write=True)
+        self._bulks: dict[tuple[str, ...], Bulk] = {}
+        self._lookups: dict[tuple[str, ...], Lookup] = {}
+
+    @staticmethod
+    def _prepare(engine: Engine, synchronous: str) -> None:
+        @event.listens_for(engine, "connect")
+        def _connect(dbapi: sqlite3.Connection, _record: object) -> None:
+            dbapi.isolation_level = None  # we say BEGIN ourselves: the driver's own would start too late
+            cursor = dbapi.cursor()
+            for pragma in (
+                f"busy_timeout={BUSY_TIMEOUT_MS}",
+                "journal_mode=WAL",
+                f"synchronous={synchronous}",
+                "temp_store=MEMORY",
+                "cache_size=-32000",
+                "journal_size_limit=67108864",
+            ):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def _begin(conn: Connection) -> None:
+            if conn.get_execution_options().get("tocsin_write", False):
+                _begin_write(conn)
+            else:
+                conn.exec_driver_sql("BEGIN")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with _translated(self.path), self._engine.connect() as conn:
+            yield conn
+
+    @contextmanager
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:  # noqa: ARG002  # SQLite knows one writer at a time
+        with _translated(self.path), self._writer.begin() as conn:
+            yield conn
+
+    def insert_new(self, conn: Connection, table: Table, rows: Rows, *, fresh: bool = False) -> int:  # noqa: ARG002  # looking costs nothing here
+        if not rows:
+            return 0
+        new = self._many(
+            conn, ("new", table.name), table, rows, lambda: insert(table).on_conflict_do_nothing()
+        )
+        if table is mentions and "words" in rows[0]:
+            search.index_due(conn)
+        return new
+
+    def put(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str] | None = None,
+        *,
+        fresh: bool = False,  # noqa: ARG002  # looking costs nothing here
+    ) -> None:
+        if not rows:
+            return
+
+        def statement() -> Insert:
+            key = [column.name for column in table.primary_key]
+            names = [name for name in (columns or rows[0].keys()) if name not in key]
+            new = insert(table)
+            return new.on_conflict_do_update(
+                index_elements=key, set_={name: new.excluded[name] for name in names}
+            )
+
+        self._many(conn, ("put", table.name, *(columns or ())), table, rows, statement)
+
+    def add(
+        self,
+        conn: Connection,
+        table: Table,
+        rows: Rows,
+        columns: Sequence[str],
+        put: Sequence[str] = (),
+        *,
+        fresh: bool = False,  # noqa: ARG002  # looking costs nothing here
+    ) -> None:
+        if not rows:
+            return
+
+        def statement() -> Insert:
+            new = insert(table)
+            return new.on_conflict_do_update(
+                index_elements=[column.name for column in table.primary_key],
+                set_={name: table.c[name] + new.excluded[name] for name in columns}
+                | {name: new.excluded[name] for name in put},
+            )
+
+        self._many(conn, ("add", table.name, *columns, "", *put), table, rows, statement)
+
+    def fetch(
+        self, conn: Connection, table: Table, keys: Collection[tuple[Any, ...]], columns: Sequence[str]
+    ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        lookup = self._lookups.get((table.name, *columns))
+        if lookup is None:
+            lookup = self._lookups[table.name, *columns] = Lookup.of(conn.dialect, table, columns)
+        # SQLite scans the table for `(a, b) IN (VALUES ...)`; a look by key takes it three microseconds.
+        driver = conn.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        cursor, found = driver.cursor(), {}
+        for key in keys:
+            row = cursor.execute(lookup.sql, lookup.parameters(key)).fetchone()
+            if row is not None:
+                found[key] = lookup.values(row)
+        cursor.close()
+        return found
+
+    def _many(
+        self, conn: Connection, what: Sequence[str], table: Table, rows: Rows, statement: Callable[[], Insert]
+    ) -> int:
+        """Run an insert for many rows; its SQL is written once. Returns how many were written."""
+        names = tuple(rows[0])
+        key = (*what, "", *names)
+        bulk = self._bulks.get(key)
+        if bulk is None:
+            bulk = self._bulks[key] = Bulk.of(conn.dialect, table, names, statement())
+        # The driver adds up what each row did itself, not what triggers did because of it.
+        return int(conn.exec_driver_sql(bulk.sql, bulk.parameters(rows)).rowcount)
+
+    def claim(
+        self,
+        conn: Connection,
+        table: Table,
+        where: ColumnElement[bool],
+        order_by: Sequence[ColumnElement[Any]],
+        limit: int,
+    ) -> Sequence[Row[Any]]:
+        # BEGIN IMMEDIATE made this the only writer, so whatever it reads it holds.
+        return conn.execute(select(table).where(where).order_by(*order_by).limit(limit)).all()
+
+    def migrate(self) -> None:
+        upgrade.migrate(self, str(self.path))
+
+    def backup(self, path: str) -> None:
+        target = Path(path)
+        if target.exists():
+            raise WrongInput(f"backup file {target} is there already: name a new one")
+        with _translated(target), contextlib.closing(sqlite3.connect(self.path)) as source:
+            with contextlib.closing(sqlite3.connect(target)) as copy:
+                source.backup(copy)
+            target.chmod(0o600)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _begin_write(conn: Connection) -> None:
+    """Become the one writer. SQLite itself looks for the lock ever more seldom, up to every 100 ms; people wait for this one."""
+    driver = conn.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < deadline:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    raise
+                time.sleep(LOOK_FOR_LOCK_S)
+            else:
+                return
+        conn.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+
+
+def _refuse_unusable(path: Path) -> None:
+    """A folder that cannot be written, or a file that is no database, is told apart before anything else goes wrong."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = not path.exists()
+        with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as conn:
+            conn.execute("PRAGMA journal_mode=WAL")
+            conn.execute("BEGIN IMMEDIATE")
+            conn.execute("ROLLBACK")
+        if fresh:
+            path.chmod(0o600)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreUnavailable(
+            f"cannot use {path} as a store: {error}; check the folder's rights and space"
+        ) from error
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours: what passes by itself or with space is `StoreUnavailable`; a mistake of ours stays loud."""
+    try:
+        yield
+    except OperationalError as error:
+        if "no such table" in str(error) or "no such column" in str(error) or "syntax error" in str(error):
+            raise
+        raise StoreUnavailable(f"the store {path} cannot be used just now: {error.orig}") from error
+    except DatabaseError as error:
+        if isinstance(error.orig, sqlite3.IntegrityError):
+            raise
+        raise StoreUnavailable(f"the store {path} is damaged or no database: {error.orig}") from error
+    except DBAPIError as error:
+        raise StoreUnavailable(f"the store {path} failed: {error.orig}") from error
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"the store {path} failed: {error}") from error

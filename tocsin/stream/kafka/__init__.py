@@ -1,0 +1,1 @@
+"""The real stream, on Apache Kafka."""

@@ -1,0 +1,126 @@
+"""Whether a topic on Kafka has room: how much of what it keeps is unread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from tocsin.core.errors import StoreUnavailable, StreamFull
+from tocsin.stream.kafka.client import EARLIEST
+from tocsin.stream.port import MENTIONS
+
+if TYPE_CHECKING:
+    from tocsin.stream.kafka.engine import KafkaStream
+
+ROOM_EVERY_S = 5.0
+FULL_AGAIN_S = 1.0
+LIMITS_EVERY_S = 300.0
+
+ReadSoFar = Callable[[str, str], Mapping[int, int]]
+"""(cluster, topic) -> per partition the next offset that will be read."""
+
+log = structlog.get_logger("stream")
+
+
+class Room:
+    """Refuses appends while half of what a topic keeps is unread, so that nothing unread is ever dropped.
+
+    Looks every few seconds. A partition's unread bytes are its share of unread offsets times its size on disk; where retention is
+    by time, nothing unread may be older than half of it.
+    """
+
+    def __init__(self, stream: KafkaStream, read_so_far: ReadSoFar | None) -> None:
+        self._stream = stream
+        self._read_so_far = read_so_far
+        self._lock = threading.Lock()
+        self._look_at: dict[str, float] = {}
+        self._full: dict[str, str] = {}
+        self._limits: dict[str, tuple[float, _Limits]] = {}
+
+    def check(self, topic: str) -> None:
+        """Raises `StreamFull`."""
+        has_reader = self._read_so_far is not None and topic == MENTIONS
+        if not has_reader and not self._stream.trimmed(topic):
+            return
+        with self._lock:
+            if time.monotonic() >= self._look_at.get(topic, 0.0):
+                full = self._look(topic, has_reader)
+                self._look_at[topic] = time.monotonic() + (FULL_AGAIN_S if full else ROOM_EVERY_S)
+                self._full[topic] = full
+            if self._full[topic]:
+                raise StreamFull(f"{self._full[topic]} is unread: try again when processing caught up")
+
+    def _look(self, topic: str, has_reader: bool) -> str:
+        stream = self._stream
+        read = dict(stream.trimmed(topic))
+        if has_reader:
+            assert self._read_so_far is not None
+            try:
+                for partition, offset in self._read_so_far(stream.cluster, topic).items():
+                    read[partition] = max(offset, read.get(partition, 0))
+            except StoreUnavailable as error:
+                log.debug("how far was read is not known just now", reason=str(error))
+        limits = self._limits_of(topic)
+        first, end = stream.offsets(topic, EARLIEST), stream.end_offsets(topic)
+        unread = {p: end[p] - max(first[p], read.get(p, 0)) for p in end}
+        if not any(count > 0 for count in unread.values()):
+            return ""
+        if limits.bytes is not None:
+            sizes = stream.ask(lambda admin: _sizes(admin, stream.name_of(topic)))
+            for partition, count in unread.items():
+                kept = end[partition] - first[partition]
+                if kept > 0 and 2 * sizes.get(partition, 0) * count > limits.bytes * kept:
+                    return f"half of the {limits.bytes} bytes that partition {partition} of {topic} may keep"
+        if limits.age is not None and has_reader:
+            # The records' timestamps are the brokers' clocks: ours are compared, never a simulated one.
+            half = stream.offsets(topic, int((time.time() - limits.age.total_seconds() / 2) * 1000))
+            for partition, fresh in half.items():
+                oldest = end[partition] if fresh < 0 else fresh
+                if unread[partition] > 0 and max(first[partition], read.get(partition, 0)) < oldest:
+                    return f"what is older than half of the time that {topic} is kept"
+        return ""
+
+    def _limits_of(self, topic: str) -> _Limits:
+        """What Kafka's tools may have changed since: asked now and then."""
+        asked_at, limits = self._limits.get(topic, (0.0, None))
+        if limits is None or time.monotonic() - asked_at > LIMITS_EVERY_S:
+            limits = self._stream.ask(lambda admin: _limits(admin, self._stream.name_of(topic)))
+            self._limits[topic] = (time.monotonic(), limits)
+        return limits
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """What a topic keeps: bytes a partition and how long; None: no limit."""
+
+    bytes: int | None
+    age: timedelta | None
+
+
+def _limits(admin: KafkaAdminClient, name: str) -> _Limits:
+    wanted = {"retention.bytes": None, "retention.ms": None}
+    found = admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, name, wanted)], config_filter="all"
+    )["topic"][name]
+    kept, age = (int(found[key]["value"]) for key in wanted)
+    return _Limits(None if kept < 0 else kept, None if age < 0 else timedelta(milliseconds=age))
+
+
+def _sizes(admin: KafkaAdminClient, name: str) -> dict[int, int]:
+    """Bytes on disk of each partition: of its largest replica. Empty where this account may not know."""
+    sizes: dict[int, int] = {}
+    for broker in admin.describe_log_dirs([name]):
+        for folder in broker["log_dirs"]:
+            for topic in folder["topics"]:
+                for one in topic["partitions"]:
+                    index = one["partition_index"]
+                    sizes[index] = max(sizes.get(index, 0), one["partition_size"])
+    return sizes

@@ -1,0 +1,272 @@
+"""A member of a consumer group on Kafka that is told where to read and commits nothing.
+
+kafka-python calls listeners on its own thread, in the middle of a rebalance: they only note what changed and hold every assigned
+partition still, by a pause and a place of its own, so that the client never asks for committed offsets or falls back on a reset.
+The polling thread settles what was noted: who keeps a partition goes on where it was, who gained one waits for `seek`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import kafka
+import structlog
+from kafka import ConsumerRebalanceListener, TopicPartition, errors
+from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+from tocsin.core.clock import from_micros
+from tocsin.core.errors import StreamUnavailable
+from tocsin.stream.kafka.client import (
+    EARLIEST,
+    LATEST,
+    in_words,
+    make_client,
+    translated,
+)
+from tocsin.stream.port import Gap, Polled, Record
+
+if TYPE_CHECKING:
+    from tocsin.stream.kafka.engine import KafkaStream
+
+SESSION_TIMEOUT_MS = 10_000
+HEARTBEAT_MS = 1_000
+"""How soon the others of a group notice that somebody left or came."""
+
+POLL_INTERVAL_MS = 60_000
+FETCH_BYTES = 8 * 1024 * 1024
+PARTITION_FETCH_BYTES = 1024 * 1024
+RECORDS_A_TAKE = 32  # of 512 KB at most: what a poll may bring above `max_bytes` is bounded by it
+SLICE_MS = 100
+LEAST_WAIT_MS = 5
+SIGN_EVERY_S = 2.0
+LEAVE_WITHIN_MS = 3_000
+KNOW_WITHIN_S = 5.0
+METADATA_AGE_MS = 30_000
+
+log = structlog.get_logger("stream")
+
+
+class KafkaConsumer:
+    """See `tocsin.stream.port.Consumer`. Made by `KafkaStream.consumer`; `group` is the group's whole name."""
+
+    def __init__(
+        self, stream: KafkaStream, topic: str, group: str, member: str, config: Mapping[str, Any]
+    ) -> None:
+        self._stream = stream
+        self._topic = topic
+        self._name = stream.name_of(topic)
+        self._noted: deque[frozenset[int] | None] = deque()  # an assignment; None: membership was lost
+        self._assigned: frozenset[int] = frozenset()
+        self._next: dict[int, int] = {}
+        self._paused: set[int] = set()
+        self._identity: str | None = None
+        self._sign_at = time.monotonic()
+        with translated(stream.url):
+            self._client: kafka.KafkaConsumer = make_client(
+                kafka.KafkaConsumer,
+                **{**config, "client_id": f"tocsin-{member[:40]}"},
+                group_id=group,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                allow_auto_create_topics=False,
+                session_timeout_ms=SESSION_TIMEOUT_MS,
+                heartbeat_interval_ms=HEARTBEAT_MS,
+                max_poll_interval_ms=POLL_INTERVAL_MS,
+                partition_assignment_strategy=[RoundRobinPartitionAssignor],
+                fetch_max_bytes=FETCH_BYTES,
+                max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+                metadata_max_age_ms=METADATA_AGE_MS,
+                metrics_enabled=False,
+            )
+            self._client.subscribe([self._name], listener=_Notes(self._client, self._noted))
+            try:
+                self._know_the_topic()
+            except BaseException:
+                self._client.close(autocommit=False, timeout_ms=0)
+                raise
+
+    def poll(self, timeout: timedelta, max_bytes: int = 4 * 1024 * 1024) -> Polled:
+        deadline = time.monotonic() + timeout.total_seconds()
+        wait_ms = max(LEAST_WAIT_MS, min(SLICE_MS, timeout.total_seconds() * 1000))
+        taken: dict[int, list[Record]] = {}
+        gained: set[int] = set()
+        lost: set[int] = set()
+        gaps: list[Gap] = []
+        size = 0
+        while size < max_bytes:
+            try:
+                found, strayed = self._take(wait_ms)
+                if not self._noted:
+                    self._look_for_gaps(strayed, gaps)
+            except StreamUnavailable:
+                if taken or gaps:
+                    break  # what was taken is not given up: the trouble shows again at the next poll
+                raise
+            if self._noted:
+                # What was just found may be from before: it is read again from where each partition stands.
+                came, went = self._settle()
+                for partition in went:
+                    taken.pop(partition, None)
+                gained, lost = came, went
+                break
+            size += sum(len(record.value) for record in self._accept(found, taken))
+            if not found and (taken or gaps or time.monotonic() >= deadline):
+                break
+            left_ms = (deadline - time.monotonic()) * 1000
+            wait_ms = 0 if taken else max(LEAST_WAIT_MS, min(SLICE_MS, left_ms))
+        if taken or gained or lost or gaps:
+            self._sign_at = time.monotonic()
+        elif time.monotonic() - self._sign_at > SIGN_EVERY_S:
+            self._stream.ping()  # kafka-python waits in silence for brokers that are away
+            self._sign_at = time.monotonic()
+        records = [record for partition in taken.values() for record in partition]
+        return Polled(records, self._assigned, frozenset(gained), frozenset(lost), gaps)
+
+    def seek(self, partition: int, offset: int) -> None:
+        if partition in self._assigned:
+            self._next[partition] = offset
+            self._stand(partition)
+
+    def pause(self, partitions: frozenset[int]) -> None:
+        self._paused |= partitions & self._assigned
+        for partition in partitions & self._assigned:
+            with suppress(KeyError):  # taken away at this very moment: the next poll says so
+                self._client.pause(self._tp(partition))
+
+    def resume(self, partitions: frozenset[int]) -> None:
+        self._paused -= partitions
+        for partition in partitions & self._next.keys():
+            self._stand(partition)
+
+    def close(self) -> None:
+        self._assigned, self._next = frozenset(), {}
+        with translated(self._stream.url):
+            self._client.close(autocommit=False, timeout_ms=LEAVE_WITHIN_MS)
+
+    def _know_the_topic(self) -> None:
+        """Wait until the client knows the topic's partitions. It might join before (tried), and who then leads the group deals
+        out none, for as long as `metadata_max_age_ms`."""
+        until = time.monotonic() + KNOW_WITHIN_S
+        while not self._client.partitions_for_topic(self._name):
+            if time.monotonic() > until:
+                raise errors.KafkaTimeoutError(f"nothing is known of topic {self._name} yet")
+            time.sleep(0.05)
+
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._name, partition)
+
+    def _take(self, wait_ms: float) -> tuple[dict[TopicPartition, list[Any]], dict[int, int | None]]:
+        """What the client has, and the partitions whose place is not in the log (with where the log was cut, if known)."""
+        try:
+            return self._client.poll(timeout_ms=wait_ms, max_records=RECORDS_A_TAKE), {}
+        except errors.OffsetOutOfRangeError as error:
+            return {}, {tp.partition: None for tp in error.args[0]}
+        except errors.LogTruncationError as error:
+            cut = error.divergent_offsets
+            return {}, {tp.partition: at.offset if at is not None else None for tp, at in cut.items()}
+        except (errors.KafkaError, OSError, RuntimeError) as error:
+            raise StreamUnavailable(
+                f"the stream {self._stream.url} cannot be read just now: {in_words(error)}"
+            ) from error
+
+    def _accept(
+        self, found: Mapping[TopicPartition, Sequence[Any]], taken: dict[int, list[Record]]
+    ) -> list[Record]:
+        """Add what was found to `taken`, as far as it comes from where each partition stands."""
+        new: list[Record] = []
+        for tp, entries in found.items():
+            partition = tp.partition
+            at = self._next.get(partition)
+            if at is None or entries[0].offset < at:
+                if at is not None:
+                    self._stand(partition)
+                continue
+            records = [self._record(partition, entry) for entry in entries]
+            self._next[partition] = records[-1].offset + 1
+            taken.setdefault(partition, []).extend(records)
+            new += records
+        return new
+
+    def _record(self, partition: int, entry: Any) -> Record:
+        return Record(self._topic, partition, entry.offset, entry.value or b"", _received_at(entry))
+
+    def _look_for_gaps(self, strayed: Mapping[int, int | None], gaps: list[Gap]) -> None:
+        for partition, cut_at in strayed.items():
+            wanted = self._next.get(partition)
+            if wanted is None:
+                continue
+            first = self._stream.offsets(self._topic, EARLIEST, [partition])[partition]
+            end = self._stream.offsets(self._topic, LATEST, [partition])[partition]
+            if first <= wanted <= end and cut_at is None:
+                self._stand(partition)  # a leader that had not caught up yet
+                continue
+            available = cut_at if cut_at is not None else first if wanted < first else end
+            del self._next[partition]
+            with suppress(KeyError):
+                self._client.pause(self._tp(partition))
+            gaps.append(Gap(partition, wanted, available))
+
+    def _settle(self) -> tuple[set[int], set[int]]:
+        """Follow what the listener noted; returns what was gained and lost. A partition can be both: others may have had it."""
+        before = self._assigned
+        now = before
+        kept = set(before)
+        while self._noted:
+            noted = self._noted.popleft()
+            identity = self._client.group_metadata().member_id if noted else None
+            if noted is None or identity != self._identity:
+                kept.clear()
+            self._identity = identity if noted else self._identity
+            now = noted if noted is not None else frozenset()
+            kept &= now
+        self._assigned = now
+        self._next = {p: at for p, at in self._next.items() if p in kept}
+        self._paused &= kept
+        for partition in self._next:
+            self._stand(partition)
+        return set(now - kept), set(before - kept)
+
+    def _stand(self, partition: int) -> None:
+        """Make the client read from where this partition stands, if it may."""
+        tp = self._tp(partition)
+        with suppress(ValueError, KeyError):  # taken away at this very moment: the next poll says so
+            self._client.seek(tp, self._next[partition])
+            if partition in self._paused:
+                self._client.pause(tp)
+            else:
+                self._client.resume(tp)
+
+
+class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
+    """Runs on the client's thread: asks nothing, decides nothing, raises nothing."""
+
+    def __init__(self, client: kafka.KafkaConsumer, noted: deque[frozenset[int] | None]) -> None:
+        self._client = client
+        self._noted = noted
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        mine = list(assigned)
+        for tp in mine:
+            self._client.pause(tp)
+            self._client.seek(tp, 0)
+        self._noted.append(frozenset(tp.partition for tp in mine))
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Not yet lost: what follows says who has it. The client fetches nothing of it meanwhile."""
+
+    def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:  # noqa: ARG002  # all of them, always
+        self._noted.append(None)
+
+
+def _received_at(entry: Any) -> datetime:
+    """When it was received, as its appender says; the record's own time where that says nothing."""
+    for key, value in entry.headers:
+        if key == "at" and len(value) == 8:
+            with suppress(OverflowError, ValueError):
+                return from_micros(int.from_bytes(value, "big", signed=True))
+    return from_micros(max(0, entry.timestamp) * 1000)
