@@ -74,7 +74,7 @@ CLOCKS: Final[dict[int, Clocks]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class SeverityInput:
     """All that a severity is decided from."""
 
     facts: Facts
@@ -89,24 +89,24 @@ class Rule:
     level: int
     name: str
     on: int | None
-    holds: Callable[[Case], bool]
+    holds: Callable[[SeverityInput], bool]
 
 
-def _spike(case: Case) -> bool:
+def _spike(case: SeverityInput) -> bool:
     f = case.facts
     enough = f.kind == NEGATIVITY or f.ratio >= TWICE
     return f.kind != BLIND and not f.learning and enough and f.score >= case.clearly_over
 
 
-def _twofold(case: Case) -> bool:
+def _twofold(case: SeverityInput) -> bool:
     return case.facts.kind != NEGATIVITY or case.facts.ratio >= TWICE
 
 
-def _most_said(case: Case) -> int:
+def _most_said(case: SeverityInput) -> int:
     return most_said(case.facts.triggers, case.facts.voices)
 
 
-def _known(case: Case) -> bool:
+def _known(case: SeverityInput) -> bool:
     return not case.facts.thin
 
 
@@ -166,7 +166,7 @@ def severity(
     the score that keeps the monitor's promise (see `threshold`).
     """
     lasted = at - worsening_since if at and worsening_since else timedelta(0)
-    case = Case(facts, clearly_over, lasted)
+    case = SeverityInput(facts, clearly_over, lasted)
     level: int | None = None
     reasons: list[str] = []
     for rule in RULES:

@@ -25,12 +25,12 @@ from api import problems
 from api.auth.guard import stand_before
 from api.auth.keys import note_uses
 from api.auth.limits import RateLimiter
-from api.auth.rules import RULES, Rule
+from api.auth.rules import RULES, AccessRule
 from api.live import Hub
 from api.metrics import Metrics
 from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
 from api.pages.site import add_pages
-from api.push import Recent
+from api.push import RecentPushes
 from api.routes import (
     alerts,
     dead_letters,
@@ -45,7 +45,7 @@ from api.routes import (
     preview,
     status,
 )
-from api.state import House, Runtime
+from api.state import House, Services
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 from tocsin.version import __version__
@@ -69,7 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-def create_app(runtime: Runtime, rules: Mapping[tuple[str, str], Rule] = RULES) -> FastAPI:
+def create_app(runtime: Services, rules: Mapping[tuple[str, str], AccessRule] = RULES) -> FastAPI:
     """The whole service over this runtime. Every route has a rule in `rules`; one without is refused to everybody."""
     house = _furnish(runtime)
     app = FastAPI(
@@ -83,7 +83,7 @@ def create_app(runtime: Runtime, rules: Mapping[tuple[str, str], Rule] = RULES) 
         lifespan=_lifespan,
     )
     app.state.house = house
-    app.state.recent = Recent()
+    app.state.recent = RecentPushes()
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
     add_pages(app)
@@ -97,7 +97,7 @@ def create_app(runtime: Runtime, rules: Mapping[tuple[str, str], Rule] = RULES) 
     return app
 
 
-def _furnish(runtime: Runtime) -> House:
+def _furnish(runtime: Services) -> House:
     def newest() -> int:
         with runtime.store.read() as conn:
             return int(conn.execute(select(func.max(s.alert_events.c.seq))).scalar() or 0)

@@ -23,7 +23,7 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most."
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
 
 
-class Page(BaseModel, Generic[T]):
+class ListPage(BaseModel, Generic[T]):
     """One page of a list."""
 
     items: list[T]

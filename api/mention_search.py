@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, Table, and_, literal
 
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.store import schema as s
-from tocsin.store.search import Phrase, is_rare, matching, within
+from tocsin.store.search import SearchPhrase, is_rare, matching, within
 
 LONGEST: Final = timedelta(seconds=4)
 """How long a search may take: readers hold no snapshot for over five seconds."""
@@ -33,7 +33,7 @@ class Wanted:
     lang: str | None = None
     network: str | None = None
     source: str | None = None
-    says: Sequence[Phrase] = ()
+    says: Sequence[SearchPhrase] = ()
 
 
 def find_mentions(conn: Connection, wanted: Wanted, after: After | None, limit: int) -> Sequence[Row[Any]]:

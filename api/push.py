@@ -45,7 +45,7 @@ class Refused:
     raw: bytes
 
 
-class Recent:
+class RecentPushes:
     """The identities pushed last, in bounded memory: of these a second push is known to be a duplicate."""
 
     def __init__(self, most: int = RECENT) -> None:
@@ -139,7 +139,7 @@ def read_items(
 
 
 def push(
-    house: House, items: Sequence[bytes], *, source: str, fix_source: bool, batch: str, recent: Recent
+    house: House, items: Sequence[bytes], *, source: str, fix_source: bool, batch: str, recent: RecentPushes
 ) -> dict[str, Any]:
     """Hand everything over that is a mention; returns the answer's body. Raises `StreamFull`, `StreamUnavailable`,
     `StoreUnavailable`; then the pusher repeats the push, and nothing counts twice."""

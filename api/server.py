@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 
 from api.app import create_app
-from api.state import House, Runtime
+from api.state import House, Services
 from tocsin.core.errors import WrongInput
 from tocsin.settings import Api
 
@@ -25,7 +25,7 @@ MAX_AT_ONCE = 1000  # connections; beyond: 503
 MAX_HEADER_BYTES = 32 * 1024
 
 
-def serve(runtime: Runtime, stop: threading.Event, ready: Callable[[str], None] | None = None) -> None:
+def serve(runtime: Services, stop: threading.Event, ready: Callable[[str], None] | None = None) -> None:
     """Answer requests until `stop` is set. `ready` is told the address (with the port that was taken, if it was 0).
 
     Raises `WrongInput` when the address cannot be listened on. Installs no signal handlers: who calls decides when it ends.
@@ -81,7 +81,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(runtime: Runtime, settings: Api) -> uvicorn.Config:
+def _config(runtime: Services, settings: Api) -> uvicorn.Config:
     proxies = list(settings.trusted_proxies)
     return uvicorn.Config(
         create_app(runtime),

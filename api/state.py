@@ -18,7 +18,7 @@ from tocsin.store.port import Store
 from tocsin.stream.port import Stream
 
 
-class Runtime(Protocol):
+class Services(Protocol):
     """What the composition root (`ops.runtime`) hands over."""
 
     @property
@@ -38,7 +38,7 @@ class Runtime(Protocol):
 class House:
     """One app's belongings. `key_uses` is written to the store now and then, because a GET changes nothing."""
 
-    runtime: Runtime
+    runtime: Services
     limiter: RateLimiter
     metrics: Metrics
     hub: Hub

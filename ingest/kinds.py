@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ingest.source import Context, Source
+from ingest.source import Source, SourceContext
 from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.file import FileSettings, FileSource
 from ingest.sources.push import PushSettings, PushSource
@@ -43,5 +43,5 @@ def make_source(definition: SourceDef, ingest: Ingest) -> Source:
         else:
             what = f"{key} = {str(first['input'])[:80]!r}: {first['msg'].removeprefix('Value error, ')}"
         raise WrongInput(f"source {definition.name!r}: {what}") from None
-    source: Source = factory(Context(definition.name, ingest), settings)
+    source: Source = factory(SourceContext(definition.name, ingest), settings)
     return source

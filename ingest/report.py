@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from ingest.watched import Watched
+from ingest.watched import WatchedSource
 from tocsin.core.clock import iso
 from tocsin.health.sources import (
     BLIND,
@@ -27,7 +27,7 @@ from tocsin.store.port import Store
 
 def report(
     store: Store,
-    held: Iterable[Watched],
+    held: Iterable[WatchedSource],
     watched: Collection[str],
     now: datetime,
     *,
@@ -76,7 +76,7 @@ def report(
         store.put(conn, s.health, rows)
 
 
-def _seen(watched: Watched, state: Any) -> Seen:
+def _seen(watched: WatchedSource, state: Any) -> Seen:
     expected = watched.defined.value.expected_every_minutes
     return Seen(
         defined_at=watched.defined.created_at,

@@ -71,7 +71,7 @@ class FetchFailed(TocsinError):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class SourceContext:
     """What every factory is given besides the source's own settings."""
 
     name: str  # of the source: that of mentions which name none

@@ -24,7 +24,7 @@ log = structlog.get_logger("ingest")
 
 
 @dataclass(slots=True)
-class Watched:
+class WatchedSource:
     """One enabled source and what the loop knows of it."""
 
     defined: Defined[SourceDef]
@@ -46,13 +46,13 @@ class Watched:
 
 
 def watch(
-    conn: Connection, before: Mapping[str, Watched], ingest: Ingest, now: datetime
-) -> dict[str, Watched]:
+    conn: Connection, before: Mapping[str, WatchedSource], ingest: Ingest, now: datetime
+) -> dict[str, WatchedSource]:
     """The enabled sources by name. Those that nobody changed since `before` are the same objects; the others
     begin where the store says that they are.
     """
     states = {row.name: row for row in conn.execute(select(s.source_state))}
-    left, after = dict(before), dict[str, Watched]()
+    left, after = dict(before), dict[str, WatchedSource]()
     for one in listed(conn, SourceDef):
         if not one.value.enabled:
             continue
@@ -66,7 +66,7 @@ def watch(
         except WrongInput as wrong:
             source, error = None, str(wrong)
             log.warning("source cannot be used", source=one.name, error=error)
-        after[one.name] = Watched(
+        after[one.name] = WatchedSource(
             defined=one,
             source=source,
             error=error,
@@ -82,7 +82,7 @@ def watch(
     return after
 
 
-def stands(conn: Connection, taken: Sequence[Watched]) -> None:
+def stands(conn: Connection, taken: Sequence[WatchedSource]) -> None:
     """Where sources stand that another worker may have read until now: their cursor, their failures, their next appointment."""
     names = [one.name for one in taken]
     c = s.source_state.c

@@ -20,7 +20,7 @@ import structlog
 from ingest.leases import Claims
 from ingest.report import report
 from ingest.source import Fetched, FetchFailed, Source
-from ingest.watched import Watched, stands, watch
+from ingest.watched import WatchedSource, stands, watch
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.mention import Handed, MentionLine, encode_mentions
@@ -77,7 +77,7 @@ class IngestWorker:
             max_mentions=settings.stream.record_max_mentions,
             clock=clock,
         )
-        self._watched: dict[str, Watched] = {}
+        self._watched: dict[str, WatchedSource] = {}
         self._generation: int | None = None
         self._health_at: datetime | None = None
         self._turns = 0
@@ -160,11 +160,11 @@ class IngestWorker:
         if self._health_at is None or now - self._health_at >= HEALTH_EVERY:
             self._report(now)
 
-    def _start(self, watched: Watched, cursor: Mapping[str, Any] | None, now: datetime) -> None:
+    def _start(self, watched: WatchedSource, cursor: Mapping[str, Any] | None, now: datetime) -> None:
         watched.fetching_from = cursor
         watched.fetching = beside(f"ingest-{watched.name}"[:60], lambda: self._fetch(watched, cursor, now))
 
-    def _read_ahead(self, watched: Watched, fetched: Fetched, now: datetime) -> None:
+    def _read_ahead(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> None:
         """A file that has more is read on while the stream confirms what was read, unless another source waits for its turn."""
         source = watched.source
         if source is None or source.remote or not fetched.more or fetched.cursor is None:
@@ -189,7 +189,7 @@ class IngestWorker:
         else:
             stop.wait(PAUSE.total_seconds())
 
-    def _finish(self, watched: Watched, now: datetime) -> bool:
+    def _finish(self, watched: WatchedSource, now: datetime) -> bool:
         """Take in what a fetch brought; False where the stream takes nothing."""
         future, watched.fetching = watched.fetching, None
         assert future is not None
@@ -220,14 +220,14 @@ class IngestWorker:
             self._stream_failures, self._stream_trouble, self._health_at = 0, None, None
         return True
 
-    def _fetch(self, watched: Watched, cursor: Mapping[str, Any] | None, now: datetime) -> Fetched:
+    def _fetch(self, watched: WatchedSource, cursor: Mapping[str, Any] | None, now: datetime) -> Fetched:
         source = watched.source
         assert source is not None
         stored = cursor or {}
         same = stored.get("kind") == source.kind and stored.get("target") == source.target
         return source.fetch(stored["at"] if same else None, now)
 
-    def _take(self, watched: Watched, fetched: Fetched, now: datetime) -> int:
+    def _take(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> int:
         """Hand over what was fetched, then write down how far we are. Raises what the stream and the store
         raise.
         """
@@ -307,7 +307,7 @@ class IngestWorker:
             )
         return len(good)
 
-    def _failed(self, watched: Watched, error: TocsinError, now: datetime) -> None:
+    def _failed(self, watched: WatchedSource, error: TocsinError, now: datetime) -> None:
         """Write the failure down, and when it will be tried again: ever later, or when the source says."""
         watched.failures += 1
         first, longest = REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
@@ -329,7 +329,7 @@ class IngestWorker:
             self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])
         log.warning("source failed", source=watched.name, error=watched.last_error, failures=watched.failures)
 
-    def _is_due(self, watched: Watched, now: datetime) -> bool:
+    def _is_due(self, watched: WatchedSource, now: datetime) -> bool:
         mine = self._claims.holds(watched.name, now)
         return mine and watched.source is not None and watched.due_at <= now
 

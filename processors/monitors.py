@@ -14,7 +14,7 @@ from tocsin.query import parse_query
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class CompiledMonitors:
     """The monitors of one generation. A batch is matched with one of these, never with two."""
 
     version: int
@@ -22,7 +22,7 @@ class Watched:
     matcher: Matcher
 
 
-def watched(conn: Connection, present: Watched | None = None) -> Watched:
+def watched(conn: Connection, present: CompiledMonitors | None = None) -> CompiledMonitors:
     """The monitors as they are now; `present` itself where nothing has changed since."""
     version = generation(conn, "monitor")
     if present is not None and present.version == version:
@@ -32,4 +32,4 @@ def watched(conn: Connection, present: Watched | None = None) -> Watched:
         {one.id: parse_query(one.value.query) for one in monitors},
         {one.id: frozenset(one.value.languages) for one in monitors if one.value.languages},
     )
-    return Watched(version, monitors, matcher)
+    return CompiledMonitors(version, monitors, matcher)

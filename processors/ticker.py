@@ -21,7 +21,7 @@ from processors.detection.judge import (
 )
 from processors.detection.tallies import among, first_minutes
 from processors.detection.watermark import take_barrier, watermark
-from processors.monitors import Watched, watched
+from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
 from tocsin.core.clock import MINUTE, Clock, minute_of
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable
@@ -59,7 +59,7 @@ class DetectionTicker:
         self._stream = stream
         self._settings = settings
         self._clock = clock
-        self._watched: Watched | None = None
+        self._watched: CompiledMonitors | None = None
         self._stirring, self._stillness, self._memory = Stirring(), Stillness(), Memory()
         self._born: set[str] = set()  # monitors that are known to have their rows of `detector_state`
         self._barrier: int | None = None

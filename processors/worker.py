@@ -19,10 +19,10 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from processors.monitors import Watched, watched
+from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import (
     Batch,
-    Outcome,
+    BatchOutcome,
     Times,
     read_batches,
 )
@@ -59,7 +59,7 @@ EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
 class _Stored:
     """What a commit did: where the partitions stand now, and how long so many mentions took."""
 
-    outcome: Outcome
+    outcome: BatchOutcome
     positions: dict[int, Position]
     rows: int
     held: timedelta
@@ -92,17 +92,17 @@ class StreamProcessor:
         self._heeds_times = heeds_times
         self._consumer: Consumer | None = None
         self._positions: dict[int, Position] = {}
-        self._watched: Watched | None = None
+        self._watched: CompiledMonitors | None = None
         self._trimmed_at: datetime | None = None
         self._reporter = Reporter(store, "processors")
-        self._totals = Outcome()
+        self._totals = BatchOutcome()
         self._pace = Pace(alone=store.one_writer)
         self._flight: Future[_Stored] | None = None  # the commit that is under way
         self._fuse = Fuse()
         self._looked_at: datetime | None = None
         self._stop = threading.Event()
         self._brought_little = False
-        self.on_batch: Callable[[Outcome], None] = lambda _outcome: None
+        self.on_batch: Callable[[BatchOutcome], None] = lambda _outcome: None
 
     @property
     def consumer(self) -> Consumer:

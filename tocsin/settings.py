@@ -125,7 +125,7 @@ class Ingest(Section):
     )
 
 
-class Detection(Section):
+class DetectionSettings(Section):
     """How windows are judged."""
 
     window_s: Literal[300] = Field(300, description="Length of a window.")
@@ -191,7 +191,7 @@ class Settings(Section):
     stream: StreamSettings = StreamSettings()
     store: StoreSettings = StoreSettings()
     ingest: Ingest = Ingest()
-    detection: Detection = Detection()
+    detection: DetectionSettings = DetectionSettings()
     alerting: Alerting = Alerting()
     smtp: Smtp = Smtp()
     retention: Retention = Retention()

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth.keys import PREFIX, key_behind
 from api.auth.principal import Principal
-from api.auth.rules import RULES, Rule
+from api.auth.rules import RULES, AccessRule
 from api.auth.sessions import person_behind, right_csrf, token_of
 from api.problems import Problem
 from api.state import House, house_of
@@ -33,7 +33,7 @@ MAX_FORM_FIELDS = 200
 class Guard:
     """Lets through to `app` whom `rules` (by method) allows, and leaves the principal in the request's state."""
 
-    def __init__(self, app: ASGIApp, rules: Mapping[str, Rule]) -> None:
+    def __init__(self, app: ASGIApp, rules: Mapping[str, AccessRule]) -> None:
         self.app = app
         self.rules = rules
 
@@ -54,7 +54,7 @@ class Guard:
             raise _refusal(rule, principal)
         await self.app(scope, receive, send)
 
-    async def _known(self, request: Request, house: House, rule: Rule) -> Principal | None:
+    async def _known(self, request: Request, house: House, rule: AccessRule) -> Principal | None:
         try:
             return await run_in_threadpool(_identify, request, house)
         except StoreUnavailable:
@@ -63,7 +63,7 @@ class Guard:
             raise
 
 
-def stand_before(app: FastAPI, rules: Mapping[tuple[str, str], Rule] = RULES) -> None:
+def stand_before(app: FastAPI, rules: Mapping[tuple[str, str], AccessRule] = RULES) -> None:
     """Put a guard before every route of the app. Called once, when all routes are there."""
     guarded: list[BaseRoute] = []
     for route in app.router.routes:
@@ -84,7 +84,7 @@ def methods_of(route: BaseRoute) -> list[str]:
     return sorted((route.methods or {"GET"}) - {"HEAD"})
 
 
-def passes(rule: Rule, principal: Principal | None, request: Request | None = None) -> bool:
+def passes(rule: AccessRule, principal: Principal | None, request: Request | None = None) -> bool:
     """Whether the rule lets this principal (None: a stranger) through."""
     if rule.door == "open":
         return True
@@ -155,7 +155,7 @@ def _not_too_often(house: House, principal: Principal | None, request: Request) 
 
 
 async def _really_you(
-    request: Request, receive: Receive, principal: Principal | None, house: House, rule: Rule
+    request: Request, receive: Receive, principal: Principal | None, house: House, rule: AccessRule
 ) -> Receive:
     """Refuse what another site makes a browser send; read a form, and hand its bytes on as if they were unread."""
     if principal is not None and principal.kind == "key":
@@ -211,7 +211,7 @@ def _again(body: bytes, rest: Receive) -> Receive:
     return receive
 
 
-def _refusal(rule: Rule, principal: Principal | None) -> Problem:
+def _refusal(rule: AccessRule, principal: Principal | None) -> Problem:
     if principal is None:
         challenge = {"WWW-Authenticate": 'Bearer realm="tocsin"'}
         detail = "sign in (tocsin signin prints a link), or send an API key as Authorization: Bearer tcs_..."

@@ -1,4 +1,4 @@
-"""The one table of who may do what: (method, route template) -> `Rule`. `api.auth.guard` enforces it on every route.
+"""The one table of who may do what: (method, route template) -> `AccessRule`. `api.auth.guard` enforces it on every route.
 
 A route that is not in here is refused to everybody, and a test fails. Print it with `print_rules()`.
 
@@ -18,7 +18,7 @@ SCOPES = ("read", "write", "push", "metrics")  # what a key may be limited to
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AccessRule:
     """`roles` may pass. A key with scopes also needs `scope`. `door` opens it to strangers: always, or on loopback only."""
 
     roles: frozenset[Role] = frozenset()
@@ -29,8 +29,8 @@ class Rule:
 V, CM, PR, LEGAL, ADMIN = Role.VIEWER, Role.COMMUNITY_MANAGER, Role.PR, Role.LEGAL, Role.ADMIN
 
 
-def _may(*roles: Role, scope: str = "write") -> Rule:
-    return Rule(frozenset({*roles, ADMIN}), scope)
+def _may(*roles: Role, scope: str = "write") -> AccessRule:
+    return AccessRule(frozenset({*roles, ADMIN}), scope)
 
 
 READ = _may(V, CM, PR, LEGAL, scope="read")
@@ -42,11 +42,11 @@ ESCALATE = _may(CM, PR, LEGAL)
 CASE = _may(PR, LEGAL)
 ADMINS = _may()
 PUSH = _may(CM, scope="push")
-OPEN = Rule(door="open")
-METRICS = Rule(frozenset(Role), "metrics", "loopback")
+OPEN = AccessRule(door="open")
+METRICS = AccessRule(frozenset(Role), "metrics", "loopback")
 
 
-def _defined(path: str, edit: Rule) -> dict[tuple[str, str], Rule]:
+def _defined(path: str, edit: AccessRule) -> dict[tuple[str, str], AccessRule]:
     return {
         ("GET", f"/v1/{path}"): READ,
         ("POST", f"/v1/{path}"): edit,
@@ -57,7 +57,7 @@ def _defined(path: str, edit: Rule) -> dict[tuple[str, str], Rule]:
     }
 
 
-API: dict[tuple[str, str], Rule] = {
+API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/me"): READ,
     ("GET", "/v1/status"): READ,
     ("GET", "/v1/mentions"): READ,
@@ -108,7 +108,7 @@ API: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/events"): READ,
 }
 
-AROUND: dict[tuple[str, str], Rule] = {
+AROUND: dict[tuple[str, str], AccessRule] = {
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/metrics"): METRICS,
@@ -117,7 +117,7 @@ AROUND: dict[tuple[str, str], Rule] = {
 }
 
 # The page (api/pages) keeps its own routes here.
-PAGES: dict[tuple[str, str], Rule] = {
+PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/static"): OPEN,
     ("GET", "/signin"): OPEN,
     ("GET", "/signin/{token}"): OPEN,
@@ -159,7 +159,7 @@ PAGES: dict[tuple[str, str], Rule] = {
     ("POST", "/monitors/{id}"): DESK,
 }
 
-RULES: dict[tuple[str, str], Rule] = {**API, **AROUND, **PAGES}
+RULES: dict[tuple[str, str], AccessRule] = {**API, **AROUND, **PAGES}
 
 
 def print_rules() -> str:

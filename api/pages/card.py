@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, and_, or_, select
 
-from api.pages.charts import Point
+from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US, AlertRow, alert_row
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound
@@ -41,7 +41,7 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RecordLine:
     """One line of a record of what was done."""
 
     at: datetime
@@ -57,7 +57,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class NoticeLine:
     """Somebody who was told, and whether it arrived."""
 
     person: str
@@ -102,9 +102,9 @@ class Card:
 
     alert: AlertRow
     posts: tuple[Post, ...]
-    chart: tuple[Point, ...]
-    timeline: tuple[Entry, ...]
-    notices: tuple[Notice, ...]
+    chart: tuple[ChartPoint, ...]
+    timeline: tuple[RecordLine, ...]
+    notices: tuple[NoticeLine, ...]
     escalations: tuple[EscalationRow, ...]
 
     @property
@@ -157,7 +157,7 @@ def posts(conn: Connection, top: Sequence[TopMention]) -> tuple[Post, ...]:
     return tuple(post_of(found.get((t.source, t.id)), t) for t in top)
 
 
-def day_chart(conn: Connection, monitor_id: str, until: datetime) -> tuple[Point, ...]:
+def day_chart(conn: Connection, monitor_id: str, until: datetime) -> tuple[ChartPoint, ...]:
     """The 24 hours up to `until` in slots of 15 minutes: counted, expected, and the interval of the expected. A slot of which
     not every window is closed yet shows the closed ones, in all three figures.
 
@@ -251,21 +251,21 @@ def post_of(row: Row[Any] | None, top: TopMention) -> Post:
     )
 
 
-def _slot(at: datetime, rows: Sequence[Row[Any]]) -> Point:
+def _slot(at: datetime, rows: Sequence[Row[Any]]) -> ChartPoint:
     if not rows:
-        return Point(at, None)
+        return ChartPoint(at, None)
     # by its mapping: a row has a method of that name
     value, over = float(sum(r._mapping["count"] for r in rows)), any(bool(r.over) for r in rows)
     details = [r.detail for r in rows if isinstance(r.detail, dict)]
     due = [float(d["window_expected"]) for d in details if isinstance(d.get("window_expected"), int | float)]
     if len(due) < len(rows):
-        return Point(at, value, over=over)
+        return ChartPoint(at, value, over=over)
     expected = sum(due)
     sigmas = [found for found in (_sigma(r) for r in rows) if found is not None]
     if not sigmas:
-        return Point(at, value, expected, over=over)
+        return ChartPoint(at, value, expected, over=over)
     lower, upper = expected_range(expected, sum(sigmas) / len(sigmas))
-    return Point(at, value, expected, lower, upper, over)
+    return ChartPoint(at, value, expected, lower, upper, over)
 
 
 def _sigma(row: Row[Any]) -> float | None:
@@ -279,11 +279,11 @@ def _steady(count: float) -> float:
     return 2.0 / root * math.asinh(math.sqrt(_KAPPA * (max(0.0, count) + 0.375)))
 
 
-def _timeline(conn: Connection, alert_id: str) -> tuple[Entry, ...]:
+def _timeline(conn: Connection, alert_id: str) -> tuple[RecordLine, ...]:
     t = s.alert_timeline
     found = conn.execute(select(t).where(t.c.alert_id == alert_id).order_by(t.c.seq.desc()).limit(200))
     return tuple(
-        Entry(
+        RecordLine(
             r.at,
             r.actor,
             r.role,
@@ -298,7 +298,7 @@ def _timeline(conn: Connection, alert_id: str) -> tuple[Entry, ...]:
     )
 
 
-def _notices(conn: Connection, alert_id: str) -> tuple[Notice, ...]:
+def _notices(conn: Connection, alert_id: str) -> tuple[NoticeLine, ...]:
     n, r = s.notices, s.receipts
     found = conn.execute(
         select(n, r.c.detail.label("receipt"), r.c.at.label("received_at"))
@@ -308,7 +308,7 @@ def _notices(conn: Connection, alert_id: str) -> tuple[Notice, ...]:
         .limit(100)
     )
     return tuple(
-        Notice(x.person, x.channel, x.kind, x.status, x.ended_at or x.created_at, x.attempts, x.receipt)
+        NoticeLine(x.person, x.channel, x.kind, x.status, x.ended_at or x.created_at, x.attempts, x.receipt)
         for x in found
     )
 

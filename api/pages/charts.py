@@ -26,7 +26,7 @@ _TIME_STEPS = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class ChartPoint:
     """What was counted in [at, at + step), and what was expected there; None: unknown, which is not zero."""
 
     at: datetime
@@ -110,7 +110,9 @@ def short_number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def count_chart(points: Sequence[Point], step: timedelta, frame: Frame, mark: Mark | None = None) -> Markup:
+def count_chart(
+    points: Sequence[ChartPoint], step: timedelta, frame: Frame, mark: Mark | None = None
+) -> Markup:
     """Counts per step as columns, the expected as a line in its interval's band, and the judged window marked."""
     left, right, top, bottom = 40, 8, 18 if mark else 8, 22
     known = [p for p in points if finite(p.value) is not None or finite(p.expected) is not None]
@@ -272,7 +274,7 @@ def _empty(frame: Frame) -> Markup:
 
 
 def _columns(
-    points: Sequence[Point], step: timedelta, x: _AtScale, y: _ValueScale, floor: float
+    points: Sequence[ChartPoint], step: timedelta, x: _AtScale, y: _ValueScale, floor: float
 ) -> list[str]:
     shapes: dict[str, list[str]] = {"bar": [], "bar over": []}
     for point in points:
@@ -287,9 +289,9 @@ def _columns(
     return [f'<path class="{kind}" d="{"".join(paths)}"/>' for kind, paths in shapes.items() if paths]
 
 
-def _runs(points: Sequence[Point], names: tuple[str, ...]) -> list[list[Point]]:
+def _runs(points: Sequence[ChartPoint], names: tuple[str, ...]) -> list[list[ChartPoint]]:
     """Unbroken stretches in which all of these fields are known."""
-    runs: list[list[Point]] = [[]]
+    runs: list[list[ChartPoint]] = [[]]
     for point in points:
         if all(finite(getattr(point, name)) is not None for name in names):
             runs[-1].append(point)
@@ -298,7 +300,7 @@ def _runs(points: Sequence[Point], names: tuple[str, ...]) -> list[list[Point]]:
     return [run for run in runs if run]
 
 
-def _band(points: Sequence[Point], step: timedelta, x: _AtScale, y: _ValueScale) -> list[str]:
+def _band(points: Sequence[ChartPoint], step: timedelta, x: _AtScale, y: _ValueScale) -> list[str]:
     parts = []
     for run in _runs(points, ("lower", "upper")):
         there = "".join(f"L{_n(x(p.at))} {_n(y(p.upper))}L{_n(x(p.at + step))} {_n(y(p.upper))}" for p in run)
@@ -309,7 +311,7 @@ def _band(points: Sequence[Point], step: timedelta, x: _AtScale, y: _ValueScale)
     return parts
 
 
-def _expected_line(points: Sequence[Point], step: timedelta, x: _AtScale, y: _ValueScale) -> list[str]:
+def _expected_line(points: Sequence[ChartPoint], step: timedelta, x: _AtScale, y: _ValueScale) -> list[str]:
     parts = []
     for run in _runs(points, ("expected",)):
         line = "".join(f"L{_n(x(p.at + step / 2))} {_n(y(p.expected))}" for p in run)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from api.pages.charts import Frame, Mark, Point, count_chart
+from api.pages.charts import ChartPoint, Frame, Mark, count_chart
 from api.pages.formatting import Words
 from api.pages.models import SLOT
 
@@ -18,10 +18,10 @@ class Drawn:
 
     narrow: Markup
     wide: Markup
-    points: Sequence[Point]
+    points: Sequence[ChartPoint]
 
 
-def draw_day(points: Sequence[Point], words: Words, monitor: str, mark: Mark | None = None) -> Drawn:
+def draw_day(points: Sequence[ChartPoint], words: Words, monitor: str, mark: Mark | None = None) -> Drawn:
     """The day's chart of this monitor, with the judged window marked where there is one."""
     known = [p for p in points if p.value is not None]
     title = words.say("Mentions of {monitor} per 15 minutes over 24 hours", monitor=monitor)

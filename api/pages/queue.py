@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from api.pages.card import Card, Entry, EscalationRow, card, escalation_row
+from api.pages.card import Card, EscalationRow, RecordLine, card, escalation_row
 from tocsin.core.errors import NotFound
 from tocsin.store import schema as s
 
@@ -18,7 +18,7 @@ class Item:
 
     row: EscalationRow
     alert: Card
-    history: tuple[Entry, ...]
+    history: tuple[RecordLine, ...]
     hidden: int
     beside: tuple[EscalationRow, ...]
     seen: int  # the last line of the record, hidden ones included
@@ -49,7 +49,7 @@ def item(conn: Connection, id: str, now: datetime, *, privileged: bool) -> Item:
         select(n).where(n.c.escalation_id == row.id).order_by(n.c.seq.desc()).limit(300)
     ).all()
     shown = tuple(
-        Entry(
+        RecordLine(
             x.at,
             x.actor,
             x.role,

@@ -25,7 +25,7 @@ from api.etags import (
 from api.lists import (
     Cursor,
     Limit,
-    Page,
+    ListPage,
     decode_cursor,
     page_of,
     wrong,
@@ -225,7 +225,7 @@ def actor_of(who: Principal) -> Actor:
     return Actor(who.id, who.label, who.role.value)
 
 
-@router.get("", response_model=Page[AlertOut], summary="List alerts", responses={422: PROBLEMS[422]})
+@router.get("", response_model=ListPage[AlertOut], summary="List alerts", responses={422: PROBLEMS[422]})
 def list_alerts(
     request: Request,
     response: Response,
@@ -325,7 +325,7 @@ def _live(conn: Connection, monitor_id: str, since: datetime, until: datetime) -
 
 @router.get(
     "/{id}/timeline",
-    response_model=Page[TimelineEntry],
+    response_model=ListPage[TimelineEntry],
     summary="What happened to it",
     responses={404: PROBLEMS[404]},
 )

@@ -15,7 +15,7 @@ from api.etags import fresh_or_304, version_tag
 from api.lists import (
     Cursor,
     Limit,
-    Page,
+    ListPage,
     decode_cursor,
     page_of,
 )
@@ -78,7 +78,7 @@ class ReplayedOut(BaseModel):
 
 @router.get(
     "",
-    response_model=Page[DeadLetterOut],
+    response_model=ListPage[DeadLetterOut],
     summary="List dead letters",
     responses={422: PROBLEMS[422]},
 )

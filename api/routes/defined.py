@@ -17,7 +17,7 @@ from api.etags import fresh_or_304, list_tag, version_tag
 from api.lists import (
     Cursor,
     Limit,
-    Page,
+    ListPage,
     decode_cursor,
     page_of,
 )
@@ -59,7 +59,7 @@ OURS = frozenset({"id", "version", "created_at", "updated_at"})
 Id = Annotated[str, Path(min_length=1, max_length=256, description="The id, or the name.")]
 
 
-class Version(BaseModel):
+class DefinitionVersion(BaseModel):
     """One version that was; `definition` is `{"deleted": true}` for the end."""
 
     version: int
@@ -98,7 +98,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     """List, make, read, change, end, and the versions of one kind of definition."""
     router = APIRouter(prefix=f"/v1/{path}", tags=[path])
     kind, out = kind_of(model), _shown_model(model)
-    page = Page[out]  # type: ignore[valid-type]  # made at run time
+    page = ListPage[out]  # type: ignore[valid-type]  # made at run time
 
     @router.get("", response_model=page, summary=f"List {path}", operation_id=f"list_{kind}")
     def list_all(
@@ -195,7 +195,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
 
     @router.get(
         "/{id}/versions",
-        response_model=list[Version],
+        response_model=list[DefinitionVersion],
         summary=f"Every version of {one}",
         operation_id=f"versions_{kind}",
         responses=PROBLEMS,

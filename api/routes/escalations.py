@@ -21,7 +21,7 @@ from api.etags import (
     slot,
     version_tag,
 )
-from api.lists import Cursor, Limit, Page
+from api.lists import Cursor, Limit, ListPage
 from api.preconditions import IfMatch, wanted_version
 from api.problems import PROBLEMS
 from api.routes.alerts import actor_of
@@ -84,7 +84,7 @@ class Entry(BaseModel):
     detail: Any
 
 
-class Case(EscalationOut):
+class EscalationWithEntries(EscalationOut):
     entries: list[Entry]
 
 
@@ -114,7 +114,7 @@ class Decide(BaseModel):
     reason: str = Field(min_length=1, max_length=2000)
 
 
-class CaseNote(BaseModel):
+class EscalationNote(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     text: Long
@@ -129,7 +129,10 @@ class Ask(BaseModel):
 
 
 @router.get(
-    "", response_model=Page[EscalationOut], summary="The queue, by deadline", responses={422: PROBLEMS[422]}
+    "",
+    response_model=ListPage[EscalationOut],
+    summary="The queue, by deadline",
+    responses={422: PROBLEMS[422]},
 )
 def queue(
     request: Request,
@@ -156,7 +159,9 @@ def queue(
     return {"items": page.items, "next_cursor": page.next_cursor}
 
 
-@router.get("/{id}", response_model=Case, summary="Read a case", responses={404: PROBLEMS[404]})
+@router.get(
+    "/{id}", response_model=EscalationWithEntries, summary="Read a case", responses={404: PROBLEMS[404]}
+)
 def read_case(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
     """With everything that was decided and written. Its ETag is what `If-Match` wants."""
     with house.store.read() as conn:
@@ -305,7 +310,9 @@ def withdraw(
 
 
 @router.post("/{id}/note", response_model=EscalationOut, summary="Write a note", responses=PROBLEMS)
-def note(response: Response, house: InHouse, who: Who, id: Id, wanted: Annotated[CaseNote, Body()]) -> Any:
+def note(
+    response: Response, house: InHouse, who: Who, id: Id, wanted: Annotated[EscalationNote, Body()]
+) -> Any:
     """Adds to the case and changes nothing else, so it needs no If-Match."""
     with house.store.write() as conn:
         now = house.now()

@@ -16,7 +16,7 @@ from api.etags import fresh_or_304, list_tag, stored_state
 from api.lists import (
     Cursor,
     Limit,
-    Page,
+    ListPage,
     checked_time,
     decode_cursor,
     page_of,
@@ -65,7 +65,7 @@ class Pushed(BaseModel):
     batch: str = Field(description="Ask /v1/batches/{id} later what was new.")
 
 
-class Batch(BaseModel):
+class PushBatch(BaseModel):
     """What became of a push."""
 
     id: str
@@ -268,7 +268,7 @@ def _hook(house: House, request: Request, body: bytes, source: str) -> dict[str,
 
 
 @router.get(
-    "/batches/{id}", response_model=Batch, summary="What became of a push", responses={404: PROBLEMS[404]}
+    "/batches/{id}", response_model=PushBatch, summary="What became of a push", responses={404: PROBLEMS[404]}
 )
 def batch(house: InHouse, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
     """A push key sees its own source's batches only."""
@@ -310,7 +310,7 @@ def _matched(conn: Connection, keys: list[list[str]]) -> int:
 
 @router.get(
     "/mentions",
-    response_model=Page[MentionOut],
+    response_model=ListPage[MentionOut],
     summary="Find mentions",
     responses={404: PROBLEMS[404], 422: PROBLEMS[422]},
 )

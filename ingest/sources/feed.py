@@ -23,7 +23,7 @@ import httpx
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ingest.source import Bad, Context, Cursor, Fetched, FetchFailed
+from ingest.source import Bad, Cursor, Fetched, FetchFailed, SourceContext
 from ingest.sources.feed_parsing import Parsed, parse_apart
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
@@ -76,7 +76,10 @@ class FeedSource:
     remote = True
 
     def __init__(
-        self, context: Context, settings: FeedSettings, parse: Callable[[bytes, str], Parsed] = parse_apart
+        self,
+        context: SourceContext,
+        settings: FeedSettings,
+        parse: Callable[[bytes, str], Parsed] = parse_apart,
     ) -> None:
         self._parse = parse
         self._name = context.name

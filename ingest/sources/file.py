@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ingest.source import Bad, Context, Cursor, Fetched, FetchFailed
+from ingest.source import Bad, Cursor, Fetched, FetchFailed, SourceContext
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Handed
 from tocsin.definitions.models import known_zone
@@ -88,7 +88,7 @@ class FileSource:
     kind = "file"
     remote = False
 
-    def __init__(self, context: Context, settings: FileSettings) -> None:
+    def __init__(self, context: SourceContext, settings: FileSettings) -> None:
         self._name = context.name
         self._settings = settings
         self._path = settings.path

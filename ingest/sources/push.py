@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.source import Context, Cursor, Fetched
+from ingest.source import Cursor, Fetched, SourceContext
 
 
 class PushSettings(BaseModel):
@@ -27,7 +27,7 @@ class PushSource:
     remote = False
     target = ""
 
-    def __init__(self, context: Context, settings: PushSettings) -> None:
+    def __init__(self, context: SourceContext, settings: PushSettings) -> None:
         self.name = context.name
         self.settings = settings
 

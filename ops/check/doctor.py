@@ -35,7 +35,7 @@ ROLES = ("ingest", "processors", "detection", "alerts", "auditor")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Observation:
     """One thing that was looked at. `bad` needs a person; a `note` is worth knowing."""
 
     state: Literal["ok", "note", "bad"]
@@ -51,11 +51,13 @@ class Seen:
         return self.state == "bad"
 
 
-def findings(config: Path | None, data: Path | None, store: str | None, stream: str | None) -> Iterator[Seen]:
+def findings(
+    config: Path | None, data: Path | None, store: str | None, stream: str | None
+) -> Iterator[Observation]:
     """Everything, one after the other; a part that cannot be looked at is a finding of its own."""
     try:
         with open_runtime(config, data, store, stream) as runtime:
-            yield Seen("ok", f"store {runtime.store.url} can be read and written")
+            yield Observation("ok", f"store {runtime.store.url} can be read and written")
             yield from _server(runtime)
             yield from _disk(runtime.settings)
             yield from _stream(runtime)
@@ -66,12 +68,12 @@ def findings(config: Path | None, data: Path | None, store: str | None, stream: 
                 yield from _running(conn, now)
                 yield from _audited(conn, now, runtime.settings)
     except WrongInput as error:
-        yield Seen("bad", str(error))
+        yield Observation("bad", str(error))
     except TocsinError as error:
-        yield Seen("bad", str(error), "nothing else can be looked at before this is mended")
+        yield Observation("bad", str(error), "nothing else can be looked at before this is mended")
 
 
-def _server(runtime: Runtime) -> Iterator[Seen]:
+def _server(runtime: Runtime) -> Iterator[Observation]:
     """What a store's server is like, where it has one."""
     with runtime.store.read() as conn:
         if conn.dialect.name != "postgresql":
@@ -83,62 +85,64 @@ def _server(runtime: Runtime) -> Iterator[Seen]:
         ).one()
         apart = abs(row[1] - (asked + (runtime.clock.now() - asked) / 2))
     superuser, _, version, fsync = row
-    yield Seen("ok", f"the store's server is PostgreSQL {version}")
+    yield Observation("ok", f"the store's server is PostgreSQL {version}")
     if superuser:
-        yield Seen(
+        yield Observation(
             "bad",
             "the store's role is a superuser: whoever gets at Tocsin gets at the whole server",
             "make a role of its own: docs/operations.md",
         )
     if fsync != "on":
-        yield Seen(
+        yield Observation(
             "bad", "the store's server does not wait for its disk (fsync = off)", "set fsync = on there"
         )
     if apart > CLOCKS_APART:
-        yield Seen(
+        yield Observation(
             "bad",
             f"the clocks of this machine and of the store's server differ by {apart.total_seconds():.0f} s",
             "set both by a time server",
         )
 
 
-def _disk(settings: Settings) -> Iterator[Seen]:
+def _disk(settings: Settings) -> Iterator[Observation]:
     if settings.store.url != "sqlite" and settings.stream.url != "sqlite":
         return
     free = shutil.disk_usage(settings.data).free
     if free < LEAST_DISK:
-        yield Seen(
+        yield Observation(
             "bad",
             f"{free // 1024**2} MiB free in {settings.data}",
             "make room, or move the folder with --data",
         )
     else:
-        yield Seen("ok", f"{free // 1024**3} GiB free in {settings.data}")
+        yield Observation("ok", f"{free // 1024**3} GiB free in {settings.data}")
 
 
-def _stream(runtime: Runtime) -> Iterator[Seen]:
+def _stream(runtime: Runtime) -> Iterator[Observation]:
     try:
         ends = runtime.stream.end_offsets(MENTIONS)
         cluster = runtime.stream.cluster
     except StreamUnavailable as error:
-        yield Seen("bad", str(error), "start it, or check stream.url; sources and pushes wait meanwhile")
+        yield Observation(
+            "bad", str(error), "start it, or check stream.url; sources and pushes wait meanwhile"
+        )
         return
     with runtime.store.read() as conn:
         at = stored(conn, cluster, MENTIONS)
     behind = sum(max(0, end - at.get(partition, 0)) for partition, end in ends.items())
     if behind:
-        yield Seen(
+        yield Observation(
             "note",
             f"records that wait to be processed: {behind}",
             "normal while tocsin runs; else start: tocsin up",
         )
     else:
-        yield Seen("ok", f"stream {runtime.stream.url} can be read; nothing waits")
+        yield Observation("ok", f"stream {runtime.stream.url} can be read; nothing waits")
 
 
-def _settings(settings: Settings) -> Iterator[Seen]:
+def _settings(settings: Settings) -> Iterator[Observation]:
     if settings.api.public_url is None:
-        yield Seen(
+        yield Observation(
             "note",
             "links in notices work on this machine only",
             "set api.public_url to the address at which people reach the page",
@@ -147,95 +151,99 @@ def _settings(settings: Settings) -> Iterator[Seen]:
         try:
             reveal(settings.smtp.password)
         except WrongInput as error:
-            yield Seen("bad", f"smtp.password: {error}")
+            yield Observation("bad", f"smtp.password: {error}")
     if settings.alerting.heartbeat_url is None:
-        yield Seen(
+        yield Observation(
             "note",
             "nobody outside would notice if this machine died",
             "set alerting.heartbeat_url to a watcher that misses its ping",
         )
 
 
-def _definitions(conn: Connection, settings: Settings) -> Iterator[Seen]:
+def _definitions(conn: Connection, settings: Settings) -> Iterator[Observation]:
     monitors = [one.value for one in listed(conn, Monitor) if one.value.enabled]
     sources = [one.value for one in listed(conn, SourceDef) if one.value.enabled]
     people = [one.value for one in listed(conn, Person) if one.value.active]
     policies = {one.name for one in listed(conn, Policy)}
     if not monitors:
-        yield Seen(
+        yield Observation(
             "bad", "no monitor: nothing is watched", "make one on the page, or with: tocsin apply FILE"
         )
     else:
-        yield Seen("ok", f"monitors that are watched: {len(monitors)}")
+        yield Observation("ok", f"monitors that are watched: {len(monitors)}")
     if not sources:
-        yield Seen(
+        yield Observation(
             "note", "no source is asked for mentions", "add feeds or files, or push to POST /v1/mentions"
         )
     else:
-        yield Seen("ok", f"sources that are asked: {len(sources)}")
+        yield Observation("ok", f"sources that are asked: {len(sources)}")
     reachable = [one for one in people if one.channels]
     if not reachable:
-        yield Seen(
+        yield Observation(
             "bad",
             "nobody has a channel: a page would reach nobody",
             "give a person channels with: tocsin apply FILE",
         )
     else:
-        yield Seen("ok", f"people who can be paged: {len(reachable)} of {len(people)}")
+        yield Observation("ok", f"people who can be paged: {len(reachable)} of {len(people)}")
     kinds = {channel.kind for one in reachable for channel in one.channels}
     if "email" in kinds and settings.smtp.host is None:
-        yield Seen("bad", "somebody is to be reached by email, and no mail server is set", "set smtp.host")
+        yield Observation(
+            "bad", "somebody is to be reached by email, and no mail server is set", "set smtp.host"
+        )
     for name in sorted({one.policy for one in monitors} - policies):
-        yield Seen(
+        yield Observation(
             "note",
             f"policy {name!r} is not defined",
             "its monitors page every community manager, else the admins",
         )
 
 
-def _running(conn: Connection, now: datetime) -> Iterator[Seen]:
+def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
     half, moved = meta.get(conn, meta.FILLING), meta.get(conn, meta.MOVED)
     if half is not None:
-        yield Seen(
+        yield Observation(
             "bad", f"this store was half filled from {half}: nothing runs on it", "run that command again"
         )
         return
     if moved is not None:
-        yield Seen("note", f"this installation has moved: {moved}", "take it back with: tocsin move --undo")
+        yield Observation(
+            "note", f"this installation has moved: {moved}", "take it back with: tocsin move --undo"
+        )
         return
     if meta.get(conn, "mode") not in (None, "live"):
-        yield Seen("note", f"this data is of a {meta.get(conn, 'mode')} run: nothing runs on it live")
+        yield Observation("note", f"this data is of a {meta.get(conn, 'mode')} run: nothing runs on it live")
         return
     h = s.health
     seen = {row.component: row for row in conn.execute(select(h).where(h.c.component.in_(ROLES)))}
     for role in ROLES:
         row = seen.get(role)
         if row is None:
-            yield Seen("note", f"{role} has never run here", "start everything with: tocsin up")
+            yield Observation("note", f"{role} has never run here", "start everything with: tocsin up")
         elif now - row.at > FRESH:
-            yield Seen("bad", f"{role} was last heard of at {iso(row.at)}", "start it with: tocsin up")
+            yield Observation("bad", f"{role} was last heard of at {iso(row.at)}", "start it with: tocsin up")
         elif row.state != "ok":
-            yield Seen("bad", f"{role} is {row.state}", str(row.detail))
+            yield Observation("bad", f"{role} is {row.state}", str(row.detail))
         else:
-            yield Seen("ok", f"{role} runs")
+            yield Observation("ok", f"{role} runs")
     sources = conn.execute(
         select(h).where(h.c.component.like("source:%"), h.c.state != "ok").order_by(h.c.component)
     )
     for row in sources:
-        yield Seen("bad", f"{row.component.replace(':', ' ')} is {row.state}", str(row.detail))
+        yield Observation("bad", f"{row.component.replace(':', ' ')} is {row.state}", str(row.detail))
 
 
-def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Seen]:
+def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:
     looked = audit(conn, now, timedelta(minutes=settings.alerting.blind_after_minutes))
     found = [one for one in looked if one.kind != "role silent"]  # said above, with what to do
     for one in found:
-        yield Seen("bad", one.text)
+        yield Observation("bad", one.text)
     letters = conn.execute(
         select(func.count()).select_from(s.dead_letters).where(s.dead_letters.c.replayed_at.is_(None))
     ).scalar_one()
     if letters:
-        yield Seen("note", f"dead letters: {letters}", "look at them with: tocsin dead-letters list")
+        yield Observation("note", f"dead letters: {letters}", "look at them with: tocsin dead-letters list")
     if not found:
-        yield Seen(
+        yield Observation(
             "ok", "every open alert has a next step, every notice ended or is in time, the record is whole"
         )

@@ -30,7 +30,7 @@ ANSWER_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RoleReport:
     """What was found of one role, in plain words."""
 
     role: str
@@ -38,7 +38,7 @@ class Look:
     text: str
 
 
-def look(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Iterator[Look]:
+def look(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Iterator[RoleReport]:
     """One look per role, in their order. Raises `WrongInput` for a role that is none."""
     unknown = [role for role in roles if role not in ROLES]
     if unknown:
@@ -52,16 +52,18 @@ def look(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Ite
         for part in PARTS[role]:
             row = said.get(part)
             if row is None:
-                yield Look(role, False, f"{part} has never spoken")
+                yield RoleReport(role, False, f"{part} has never spoken")
             elif now - row.at > FRESH:
-                yield Look(role, False, f"{part} last spoke {_seconds(now - row.at)} s ago, as {row.state}")
+                yield RoleReport(
+                    role, False, f"{part} last spoke {_seconds(now - row.at)} s ago, as {row.state}"
+                )
             else:
-                yield Look(
+                yield RoleReport(
                     role, row.state != "failed", f"{part} spoke {_seconds(now - row.at)} s ago: {row.state}"
                 )
 
 
-def _door(api: Api) -> Look:
+def _door(api: Api) -> RoleReport:
     """Whether GET /readyz answers 200 on this machine."""
     host = "127.0.0.1" if api.host in EVERYWHERE else api.host
     door = http.client.HTTPConnection(host, api.port, timeout=ANSWER_WITHIN_S)
@@ -69,10 +71,10 @@ def _door(api: Api) -> Look:
         door.request("GET", "/readyz")
         answer = door.getresponse()
     except (OSError, http.client.HTTPException) as error:
-        return Look("api", False, f"api does not answer on {host}:{api.port}: {error}")
+        return RoleReport("api", False, f"api does not answer on {host}:{api.port}: {error}")
     finally:
         door.close()
-    return Look("api", answer.status == 200, f"api answers {answer.status} on {host}:{api.port}")
+    return RoleReport("api", answer.status == 200, f"api answers {answer.status} on {host}:{api.port}")
 
 
 def _seconds(span: timedelta) -> int:

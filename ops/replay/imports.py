@@ -19,8 +19,8 @@ from ops.replay.order import in_order_heard
 from ops.replay.player import Totals
 from ops.runtime import Runtime
 from processors.match import Matcher
-from processors.monitors import Watched, watched
-from processors.storing.batch import Batch, Version
+from processors.monitors import CompiledMonitors, watched
+from processors.storing.batch import Batch, MentionVersion
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
 from processors.understand.language import mention_language
@@ -72,7 +72,7 @@ def import_files(runtime: Runtime, files: Sequence[Path], *, source: str | None,
     zone = ZoneInfo(_zone(tz)) if tz else None
     mentions = filter(in_time, in_order_heard(files, source=source, zone=zone, on_bad=bad))
     writer = Writer(runtime.store, Understander(default_scorers()), 0.0)
-    present: Watched | None = None
+    present: CompiledMonitors | None = None
     while chunk := list(islice(mentions, CHUNK)):
         with runtime.store.read() as conn:
             present = watched(conn, present)
@@ -95,7 +95,7 @@ def _refuse_beside_live(runtime: Runtime) -> None:
 def _store(runtime: Runtime, writer: Writer, matcher: Matcher, chunk: list[Mention], totals: Totals) -> None:
     matched = matcher.match_many(chunk, mention_language)
     versions = [
-        Version(mention, PARTITION, monitors)
+        MentionVersion(mention, PARTITION, monitors)
         for mention, monitors in zip(chunk, matched, strict=True)
         if monitors or mention.edited_at is not None
     ]

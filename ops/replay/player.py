@@ -26,8 +26,8 @@ from alerts.outbox.deliver import deliver_due
 from alerts.severity import CLOCKS
 from ops.replay.order import heard_at
 from processors.detection.judge import Coverage, Detection, load_tallies
-from processors.monitors import Watched, watched
-from processors.storing.batch import Outcome
+from processors.monitors import CompiledMonitors, watched
+from processors.storing.batch import BatchOutcome
 from processors.worker import StreamProcessor
 from tocsin.core.clock import MINUTE, SimulatedClock, iso, minute_of, minute_start
 from tocsin.core.errors import Conflict
@@ -80,7 +80,7 @@ class Player:
     ) -> None:
         with store.read() as conn:
             stands_at = meta.simulated_clock(conn)
-            self._watched: Watched = watched(conn)
+            self._watched: CompiledMonitors = watched(conn)
         self.clock = SimulatedClock(stands_at or minute_start(minute_of(start)))
         self.totals = Totals()
         self._resumed = stands_at is not None
@@ -239,7 +239,7 @@ class Player:
                 if row.kind in TELLING:
                     self.totals.told.setdefault(row.alert_id, row.at)
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: BatchOutcome) -> None:
         self.totals.mentions += outcome.mentions
         self.totals.stored += outcome.stored
         self.totals.duplicates += outcome.duplicates

@@ -33,7 +33,7 @@ class Copies:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WindowContents:
     """What is in the window, counted. Copies are included; `copies` says how many they are."""
 
     count: int
@@ -74,7 +74,9 @@ def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime)
     return Copies(aside=sum(n - 1 for (n,) in groups), groups=len(groups))
 
 
-def look(conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, end: datetime) -> Seen:
+def look(
+    conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, end: datetime
+) -> WindowContents:
     """Everything about the mentions of this monitor in [start, end) that an alert shows or severity asks."""
     m = s.matches
     within = _within(monitor_id, start, end)
@@ -82,7 +84,7 @@ def look(conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, e
     labels: dict[str, int] = {label: count for label, count in counted}  # noqa: C416  # rows, as pairs
     reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(within)).scalar_one()
     top = _top(conn, monitor_id, start, end)
-    return Seen(
+    return WindowContents(
         count=sum(labels.values()),
         negative=labels.get("negative", 0),
         neutral=labels.get("neutral", 0),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from processors.detection.episode import Episode
-from processors.detection.evidence import Copies, Seen
+from processors.detection.evidence import Copies, WindowContents
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading, WindowCounts
 from tocsin.core.signal import Evidence, Facts
@@ -20,7 +20,7 @@ def facts(
     volume: Reading,
     share: Reading,
     window: WindowCounts,
-    seen: Seen,
+    seen: WindowContents,
     episode: Episode,
     tenfold: bool,
     thin: bool,
@@ -66,7 +66,7 @@ def evidence(
     share: Reading,
     start: datetime,
     end: datetime,
-    seen: Seen,
+    seen: WindowContents,
     episode: Episode,
     copies: Copies,
     missing: Sequence[str],

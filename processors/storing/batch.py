@@ -30,7 +30,7 @@ Rank: TypeAlias = tuple[datetime, str]
 _MOST_SALTS = 4096
 
 
-class Version:
+class MentionVersion:
     """One version of a mention as it came: `monitors` are those it matches, none for an edit that matches nothing."""
 
     __slots__ = ("key", "mention", "monitors", "partition", "rank")
@@ -44,7 +44,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
+class BadLine:
     """A line of a record that is no mention, or none that can be kept."""
 
     record: Record
@@ -74,13 +74,13 @@ class Batch:
 
     records: int = 0
     mentions: int = 0
-    versions: list[Version] = field(default_factory=list)
-    bad: list[Bad] = field(default_factory=list)
+    versions: list[MentionVersion] = field(default_factory=list)
+    bad: list[BadLine] = field(default_factory=list)
     sampled: list[Mention] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Outcome:
+class BatchOutcome:
     """What storing a batch did, for counters and logs."""
 
     mentions: int = 0
@@ -143,7 +143,9 @@ def _read(
         edits = [place for place, mention in enumerate(mentions) if mention.edited_at is not None]
         for place in sorted(matched.keys() | edits):
             if times is None or _in_time(times, mentions[place], place, record, batch):
-                batch.versions.append(Version(mentions[place], record.partition, matched.get(place, ())))
+                batch.versions.append(
+                    MentionVersion(mentions[place], record.partition, matched.get(place, ()))
+                )
         for place in in_sample.among(mentions):
             mention = mentions[place]
             if place in matched or mention.edited_at is not None:
@@ -158,7 +160,7 @@ def _in_time(times: Times, mention: Mention, place: int, record: Record, batch: 
     except BadMention as error:
         batch.mentions -= 1
         line = encode_mentions([mention]).strip()
-        batch.bad.append(Bad(record, place, line, str(error), error.reason))
+        batch.bad.append(BadLine(record, place, line, str(error), error.reason))
         return False
     return True
 
@@ -174,7 +176,7 @@ def _decoded(record: Record, batch: Batch) -> list[Mention]:
             try:
                 good.append(decode_mention(line))
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                batch.bad.append(Bad(record, position, line, str(error)))
+                batch.bad.append(BadLine(record, position, line, str(error)))
         return good
 
 

@@ -16,8 +16,8 @@ import msgspec
 from processors.storing.batch import (
     Batch,
     Key,
+    MentionVersion,
     Rank,
-    Version,
 )
 from processors.storing.tally_delta import (
     Contribution,
@@ -43,7 +43,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class BatchRows:
     """Rows of a batch that do not depend on what is stored: made before the transaction, to keep it short."""
 
     seen: list[dict[str, Any]]
@@ -58,9 +58,9 @@ class Prepared:
 
     batch: Batch
     known: Mapping[Key, Known]
-    fresh: Sequence[Version]
+    fresh: Sequence[MentionVersion]
     plan: Plan
-    rows: Rows
+    rows: BatchRows
     deltas: dict[tuple[str, int, int], TallyDelta]
 
 
@@ -69,18 +69,18 @@ class Plan:
 
     def __init__(
         self,
-        fresh: Iterable[Version],
+        fresh: Iterable[MentionVersion],
         known_by_key: Mapping[Key, Known],
         understood: Said,
     ) -> None:
-        self.new: list[Version] = []  # identities never seen before
+        self.new: list[MentionVersion] = []  # identities never seen before
         # To become the current version, with the created_at that stays; what it says is None where it matches nothing.
-        self.current: list[tuple[Version, datetime, Understood | None]] = []
-        self.older: list[Version] = []  # matched versions that are not the current one
+        self.current: list[tuple[MentionVersion, datetime, Understood | None]] = []
+        self.older: list[MentionVersion] = []  # matched versions that are not the current one
         # Identities whose stored current version gives way, and when they were posted.
         self.replaced: dict[Key, datetime] = {}
         self.contributions: list[Contribution] = []
-        by_key: dict[Key, list[Version]] = {}
+        by_key: dict[Key, list[MentionVersion]] = {}
         for version in fresh:
             by_key.setdefault(version.key, []).append(version)
         for key, versions in by_key.items():
@@ -107,13 +107,13 @@ class Plan:
                 self.contributions += contributions(mention, said, winner.monitors, winner.partition)
 
 
-def fresh_versions(versions: Iterable[Version], known: Mapping[Key, Known]) -> list[Version]:
+def fresh_versions(versions: Iterable[MentionVersion], known: Mapping[Key, Known]) -> list[MentionVersion]:
     """Those that tell something new, each once."""
     return [v for v in _distinct(versions) if _is_news(v, known.get(v.key))]
 
 
 def prepare(
-    batch: Batch, known: Mapping[Key, Known], fresh: Sequence[Version], said: Said, sample_rate: float
+    batch: Batch, known: Mapping[Key, Known], fresh: Sequence[MentionVersion], said: Said, sample_rate: float
 ) -> Prepared:
     """The plan of a batch and the rows that do not depend on what else is stored."""
     plan = Plan(fresh, known, said)
@@ -122,7 +122,7 @@ def prepare(
         known=known,
         fresh=fresh,
         plan=plan,
-        rows=Rows(
+        rows=BatchRows(
             seen=[_seen_row(v, created_at) for v, created_at, _ in plan.current],
             mentions=[_mention_row(v, at, what) for v, at, what in plan.current if what is not None],
             matches=[msgspec.structs.asdict(one) for one in plan.contributions],
@@ -132,11 +132,11 @@ def prepare(
     )
 
 
-def _distinct(versions: Iterable[Version]) -> list[Version]:
+def _distinct(versions: Iterable[MentionVersion]) -> list[MentionVersion]:
     return list({(v.key, v.rank): v for v in reversed(list(versions))}.values())[::-1]
 
 
-def _is_news(version: Version, known: Known | None) -> bool:
+def _is_news(version: MentionVersion, known: Known | None) -> bool:
     if known is None:
         return True
     if known.rank == version.rank:
@@ -144,7 +144,7 @@ def _is_news(version: Version, known: Known | None) -> bool:
     return bool(version.monitors) or version.rank > known.rank
 
 
-def _seen_row(version: Version, created_at: datetime) -> dict[str, Any]:
+def _seen_row(version: MentionVersion, created_at: datetime) -> dict[str, Any]:
     return {
         "source": version.mention.source,
         "id": version.mention.id,
@@ -155,7 +155,7 @@ def _seen_row(version: Version, created_at: datetime) -> dict[str, Any]:
     }
 
 
-def _mention_row(version: Version, created_at: datetime, understood: Understood) -> dict[str, Any]:
+def _mention_row(version: MentionVersion, created_at: datetime, understood: Understood) -> dict[str, Any]:
     mention = version.mention
     author, engagement = mention.author, mention.engagement
     return {

@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, upd
 
 from processors.storing.batch import (
     Batch,
+    BatchOutcome,
     Key,
-    Outcome,
-    Version,
+    MentionVersion,
 )
 from processors.storing.plan import (
+    BatchRows,
     Known,
     Plan,
     Prepared,
-    Rows,
     Said,
     fresh_versions,
     prepare,
@@ -45,7 +45,7 @@ class Writer:
         self._understander = understander
         self._sample_rate = sample_rate
 
-    def score(self, versions: Iterable[Version]) -> Said:
+    def score(self, versions: Iterable[MentionVersion]) -> Said:
         """What those versions say that match anything. Reads nothing from the store."""
         matched = [v for v in versions if v.monitors]
         understood = self._understander.understand([v.mention for v in matched])
@@ -60,7 +60,7 @@ class Writer:
         fresh = fresh_versions(batch.versions, known)
         return prepare(batch, known, fresh, self.score(fresh) if said is None else said, self._sample_rate)
 
-    def write(self, conn: Connection, prepared: Prepared, now: datetime) -> Outcome:
+    def write(self, conn: Connection, prepared: Prepared, now: datetime) -> BatchOutcome:
         """Everything derived from the batch, inside the caller's transaction (which has advanced the offsets first). Once."""
         plan, rows = prepared.plan, prepared.rows
         taken_back = [(one, -1) for one in _contributions_of(conn, plan.replaced)]
@@ -71,7 +71,7 @@ class Writer:
         late = _store_amendments(self._store, conn, taken_back + [(one, 1) for one in plan.contributions])
         self._store.insert_new(conn, s.samples, rows.samples, fresh=True)
         record_dead_letters(conn, [bad.letter(now) for bad in prepared.batch.bad])
-        return Outcome(
+        return BatchOutcome(
             mentions=prepared.batch.mentions,
             matched=sum(1 for v in prepared.batch.versions if v.monitors),
             stored=len(plan.new),
@@ -103,7 +103,7 @@ def _contributions_of(conn: Connection, keys: Mapping[Key, datetime]) -> list[Co
     return found
 
 
-def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: Rows) -> None:
+def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: BatchRows) -> None:
     demoted = _stored_versions(conn, plan.replaced)
     for source, ids in _by_source(plan.replaced).items():
         for chunk in _chunks(sorted(ids)):
@@ -177,7 +177,7 @@ def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
             )
 
 
-def _store_matches(store: Store, conn: Connection, plan: Plan, rows: Rows) -> None:
+def _store_matches(store: Store, conn: Connection, plan: Plan, rows: BatchRows) -> None:
     t = s.matches
     for source, ids in _by_source(plan.replaced).items():
         for chunk in _chunks(sorted(ids)):

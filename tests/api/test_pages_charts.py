@@ -13,9 +13,9 @@ from markupsafe import Markup
 
 from api.pages.card import expected_range, safe_url
 from api.pages.charts import (
+    ChartPoint,
     Frame,
     Mark,
-    Point,
     bar,
     count_chart,
     interval,
@@ -33,8 +33,8 @@ FRAME = Frame("Mentions of <b>", "a day & a night", zone=ZoneInfo("Europe/Istanb
 WORDS = Words(speech("en"), ZoneInfo("Europe/Istanbul"), NOW)
 
 
-def day(*values: float | None) -> list[Point]:
-    return [Point(NOW + i * STEP, v, 4.0, 1.0, 9.0, bool(v and v > 9)) for i, v in enumerate(values)]
+def day(*values: float | None) -> list[ChartPoint]:
+    return [ChartPoint(NOW + i * STEP, v, 4.0, 1.0, 9.0, bool(v and v > 9)) for i, v in enumerate(values)]
 
 
 def drawn(markup: Markup) -> ET.Element:
@@ -70,7 +70,7 @@ def test_any_figures_make_a_sound_drawing(values: tuple[float | None, ...]) -> N
 
 def test_no_figures_are_said_and_not_drawn_as_calm() -> None:
     for points in ([], day(None, None)):
-        blank = [Point(p.at, None) for p in points]
+        blank = [ChartPoint(p.at, None) for p in points]
         assert "No readings yet" in count_chart(blank, STEP, FRAME)
     assert "bar" not in sparkline([], "nothing") and "bar" not in sparkline([None, 0, math.nan], "nothing")
 

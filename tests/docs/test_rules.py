@@ -111,3 +111,13 @@ def test_what_is_locked_satisfies_what_is_asked_for() -> None:
     locked = {line.split("==")[0].lower().replace("_", "-") for line in text("requirements.lock").split()}
     assert names - locked == set()
     assert (ROOT / "Makefile").is_file()
+
+
+def test_no_public_class_name_stands_in_two_folders() -> None:
+    where: dict[str, set[str]] = {}
+    for name in files():
+        if name.endswith(".py") and name.split("/")[0] in SERVICES:
+            for node in ast.parse(text(name)).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    where.setdefault(node.name, set()).add(str(PurePosixPath(name).parent))
+    assert {name: folders for name, folders in where.items() if len(folders) > 1} == {}

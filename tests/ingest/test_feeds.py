@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingest.source import Context, Fetched, FetchFailed
+from ingest.source import Fetched, FetchFailed, SourceContext
 from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.feed_parsing import html_to_text, parse_apart, parse_feed
 from tests.ingest.house import NOON, Site
@@ -43,7 +43,7 @@ def source(site: Site, networks: tuple[str, ...] = ("127.0.0.0/8",), **settings:
         {"allowed_private_networks": networks, "fetch_timeout_s": 0.5, "feed_max_bytes": 100_000}
     )
     return FeedSource(
-        Context("forum", ingest), FeedSettings.model_validate({"url": site.url} | settings), parse_feed
+        SourceContext("forum", ingest), FeedSettings.model_validate({"url": site.url} | settings), parse_feed
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest.source import Context, Cursor, FetchFailed
+from ingest.source import Cursor, FetchFailed, SourceContext
 from ingest.sources.file import MAX_ROWS, FileSettings, FileSource
 from tests.ingest.house import NOON, line
 from tocsin.core.errors import WrongInput
@@ -21,7 +21,7 @@ class Reader:
 
     def __init__(self, path: Path, **settings: Any) -> None:
         self.settings = FileSettings(path=path, **settings)
-        self.source = FileSource(Context("shop", Ingest.model_validate({})), self.settings)
+        self.source = FileSource(SourceContext("shop", Ingest.model_validate({})), self.settings)
         self.cursor: Cursor | None = None
         self.bad: list[tuple[int, str]] = []
         self.warning: str | None = None
@@ -29,7 +29,7 @@ class Reader:
 
     def restart(self) -> None:
         self.source.close()
-        self.source = FileSource(Context("shop", Ingest.model_validate({})), self.settings)
+        self.source = FileSource(SourceContext("shop", Ingest.model_validate({})), self.settings)
 
     def read(self) -> list[str]:
         """Everything that there is now."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ingest.kinds import KINDS, make_source
-from ingest.source import Context
+from ingest.source import SourceContext
 from tests.ingest.house import NOON, House, Site, line
 from tocsin.core.errors import StreamFull, WrongInput
 from tocsin.core.mention import Mention
@@ -374,5 +374,6 @@ def test_every_kind_is_known_by_its_name() -> None:
     samples = {"feed": {"url": "https://a.example"}, "file": {"path": "a"}, "push": {}}
     for kind, (model, factory) in KINDS.items():
         assert (
-            factory(Context("x", Ingest.model_validate({})), model.model_validate(samples[kind])).kind == kind
+            factory(SourceContext("x", Ingest.model_validate({})), model.model_validate(samples[kind])).kind
+            == kind
         )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select
 
-from processors.storing.batch import Outcome
+from processors.storing.batch import BatchOutcome
 from processors.storing.batch_size import FIRST_BYTES
 from processors.worker import StreamProcessor
 from tests.engines.postgres import Postgres
@@ -124,7 +124,7 @@ def test_a_batch_is_stored_while_the_next_is_read_and_each_once_whatever_is_cut(
     processor = StreamProcessor(
         store, stream, Settings.model_validate({"data": tmp_path}), SimulatedClock(NOON)
     )
-    outcomes: list[Outcome] = []
+    outcomes: list[BatchOutcome] = []
     processor.on_batch = outcomes.append
     running = threading.Thread(target=processor.run, args=(stop,))
     running.start()

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Dialect
 
 from tocsin.store.columns import converter
 from tocsin.store.types import Json, String, Text, UtcTime
-from tocsin.store.words import GAP, Words
+from tocsin.store.words import GAP, WordsColumn
 
 DIALECTS = [psycopg.dialect(), sqlite.dialect()]
 anything = st.text(st.characters(exclude_categories=()), max_size=20)  # also NUL and lone surrogates
@@ -32,7 +32,7 @@ KINDS: Sequence[tuple[Any, st.SearchStrategy[Any]]] = [
     (String(8), anything),
     (UtcTime, times),
     (Json, json),
-    (Words, words),
+    (WordsColumn, words),
     (sa.Boolean, st.booleans()),
     (sa.BigInteger, st.integers(-(2**63), 2**63 - 1)),
     (sa.LargeBinary, st.binary(max_size=5)),

@@ -56,7 +56,7 @@ def opened(url: str, tmp_path: Path) -> Iterator[Opened]:
 
 def test_the_schema_that_the_code_is_written_for_is_the_newest_step() -> None:
     config = Config()
-    config.set_main_option("script_location", str(Path(upgrade.__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(Path(upgrade.__file__).parent))
     migrations = ScriptDirectory.from_config(config)
     assert migrations.get_heads() == [f"{upgrade.SCHEMA:04d}"]
     for migration in migrations.walk_revisions():
@@ -205,7 +205,7 @@ def test_a_store_from_before_there_were_steps_comes_up_with_everything_in_it(tmp
     store = open_store("sqlite", tmp_path)
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
-        assert upgrade.version(conn) == upgrade.Version(upgrade.SCHEMA, 1)
+        assert upgrade.version(conn) == upgrade.SchemaVersion(upgrade.SCHEMA, 1)
         mention = conn.execute(select(s.mentions)).one()
         assert (mention.text, mention.hashtags, mention.created_at) == ("Su şişesi patladı", ["su"], NOW)
         assert conn.execute(select(s.matches.c.reach)).scalar_one() == 5
@@ -220,7 +220,7 @@ def test_every_earlier_schema_comes_up_to_this_one(url: str, tmp_path: Path, rel
     store = _unmigrated(url, tmp_path)
     upgrade.migrate(store, "the store", to=released)
     with store.write() as conn:
-        assert upgrade.version(conn) == upgrade.Version(released, 1)
+        assert upgrade.version(conn) == upgrade.SchemaVersion(released, 1)
         meta.put(conn, "kept", "yes")
     store.migrate()
     with store.read() as conn:
@@ -268,7 +268,7 @@ def test_a_step_that_fails_leaves_the_store_as_it_was(url: str, tmp_path: Path) 
         upgrade.migrate(store, "the store", to=NEXT, migrations=tmp_path / "migrations")
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
-        assert upgrade.version(conn) == upgrade.Version(upgrade.SCHEMA, 1)
+        assert upgrade.version(conn) == upgrade.SchemaVersion(upgrade.SCHEMA, 1)
     store.close()
 
 
@@ -301,7 +301,7 @@ def test_a_store_of_a_later_schema_that_still_reads_ours_is_used_as_it_is(
     again = opened()
     with again.write() as conn:
         meta.put(conn, "kept", "yes")
-        assert upgrade.version(conn) == upgrade.Version(NEXT, upgrade.SCHEMA)
+        assert upgrade.version(conn) == upgrade.SchemaVersion(NEXT, upgrade.SCHEMA)
 
 
 def test_a_store_of_a_later_schema_that_reads_ours_no_more_is_refused_in_one_line(

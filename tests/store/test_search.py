@@ -18,7 +18,7 @@ from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
 from tocsin.store.opening import open_store
 from tocsin.store.port import Store
-from tocsin.store.search import Phrase, index_due, index_missing, matching, parse_search
+from tocsin.store.search import SearchPhrase, index_due, index_missing, matching, parse_search
 from tocsin.store.words import GAP, MOST_WORDS, cut, words_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -168,7 +168,7 @@ def test_what_is_typed_finds_the_same_on_every_engine(store: Store, typed: str) 
     assert found(store, typed) == FOUND[typed]
 
 
-def contains(words: list[str], phrase: Phrase) -> bool:
+def contains(words: list[str], phrase: SearchPhrase) -> bool:
     """What a phrase means, word by word."""
     *whole, last = phrase.words
     for at in range(len(words) - len(whole)):

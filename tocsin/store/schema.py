@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from tocsin.store.types import Float, Integer, Json, String, Text, UtcTime
-from tocsin.store.words import Words
+from tocsin.store.words import WordsColumn
 
 metadata = MetaData()
 
@@ -182,7 +182,9 @@ mentions = _table(
     Column("signature", BigInteger, nullable=False),  # equal for copies of one text
     Column("repost", Boolean, nullable=False),
     Column("triggers", Json, nullable=False),
-    Column("words", Words),  # what a search finds it by; null: an older version stored it, to be done later
+    Column(
+        "words", WordsColumn
+    ),  # what a search finds it by; null: an older version stored it, to be done later
     Index("mentions_by_time", "created_at"),
     Index("mentions_wordless", "created_at", sqlite_where=_NO_WORDS, postgresql_where=_NO_WORDS),
     day="created_at",

@@ -37,7 +37,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
-from tocsin.store.words import Words, cut, words_of
+from tocsin.store.words import WordsColumn, cut, words_of
 
 LONGEST: Final = 256  # characters of what is typed
 MOST_WORDS: Final = 32
@@ -49,14 +49,14 @@ _PART: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
 
 @dataclass(frozen=True, slots=True)
-class Phrase:
+class SearchPhrase:
     """Words that follow each other; of the last one any ending where it is a `beginning`."""
 
     words: tuple[str, ...]
     beginning: bool = False
 
 
-def parse_search(typed: str) -> tuple[Phrase, ...]:
+def parse_search(typed: str) -> tuple[SearchPhrase, ...]:
     """What to look for. Raises `WrongInput` where there is no word in it, or it is too long."""
     if len(typed) > LONGEST:
         raise WrongInput(f"a search has at most {LONGEST} characters, this one has {len(typed)}")
@@ -64,7 +64,7 @@ def parse_search(typed: str) -> tuple[Phrase, ...]:
     for quoted, bare in _PART.findall(typed):
         words = tuple(cut(quoted or bare))
         if words:
-            phrases.append(Phrase(words, beginning=_is_beginning(bare or quoted, words)))
+            phrases.append(SearchPhrase(words, beginning=_is_beginning(bare or quoted, words)))
     count = sum(len(phrase.words) for phrase in phrases)
     if not count:
         raise WrongInput(f"there is no word to look for in {typed!r}")
@@ -73,7 +73,7 @@ def parse_search(typed: str) -> tuple[Phrase, ...]:
     return tuple(phrases)
 
 
-def matching(dialect: str, phrases: Sequence[Phrase], *, rare: bool = True) -> ColumnElement[bool]:
+def matching(dialect: str, phrases: Sequence[SearchPhrase], *, rare: bool = True) -> ColumnElement[bool]:
     """That a row of `mentions` says all of this, for a WHERE. `rare`: few do (`is_rare`), so that it pays to begin with them."""
     if dialect == "postgresql":
         asked = literal(" & ".join(map(_tsquery, phrases)))
@@ -86,7 +86,7 @@ def matching(dialect: str, phrases: Sequence[Phrase], *, rare: bool = True) -> C
     return and_(*(func.instr(spaced, _spaced(phrase)) > 0 for phrase in phrases))
 
 
-def is_rare(conn: Connection, phrases: Sequence[Phrase]) -> bool:
+def is_rare(conn: Connection, phrases: Sequence[SearchPhrase]) -> bool:
     """Whether at most `RARE` mentions say all of this. Counts no further."""
     if conn.dialect.name == "postgresql":
         some = select(literal(1)).select_from(s.mentions).where(matching(conn.dialect.name, phrases))
@@ -125,7 +125,7 @@ def within(conn: Connection, longest: timedelta, advice: str) -> Iterator[None]:
 _INDEX: Final = table("mention_words", column("rowid"))
 
 
-def _found(phrases: Sequence[Phrase]) -> Select[Any]:
+def _found(phrases: Sequence[SearchPhrase]) -> Select[Any]:
     """SQLite's rows that say all of this."""
     asked = literal(" AND ".join(map(_fts5, phrases)))
     return select(_INDEX.c.rowid).where(literal_column("mention_words").bool_op("MATCH")(asked))
@@ -146,7 +146,7 @@ def index_missing(conn: Connection, limit: int = PIECE) -> int:
     if rows:
         same = (column == bindparam(f"the_{column.name}", type_=column.type) for column in key)
         conn.execute(
-            update(m).where(*same, _NO_WORDS).values(words=bindparam("their_words", type_=Words())),
+            update(m).where(*same, _NO_WORDS).values(words=bindparam("their_words", type_=WordsColumn())),
             [
                 {
                     "the_source": row.source,
@@ -184,14 +184,14 @@ def _is_single(word: str) -> bool:
     return len(cut(word * 2)) == 2
 
 
-def _spaced(phrase: Phrase) -> str:
+def _spaced(phrase: SearchPhrase) -> str:
     return f" {' '.join(phrase.words)}{'' if phrase.beginning else ' '}"
 
 
-def _fts5(phrase: Phrase) -> str:
+def _fts5(phrase: SearchPhrase) -> str:
     return f'"{" ".join(phrase.words)}"{" *" if phrase.beginning else ""}'
 
 
-def _tsquery(phrase: Phrase) -> str:
+def _tsquery(phrase: SearchPhrase) -> str:
     words = " <-> ".join(f"'{word}'" for word in phrase.words)
     return f"({words}{':*' if phrase.beginning else ''})"

@@ -62,7 +62,7 @@ def words_of(title: str | None, text: str) -> str:
     return " ".join(found)
 
 
-class Words(TypeDecorator[str]):
+class WordsColumn(TypeDecorator[str]):
     """Words with one space between, as `words_of` gives them; on PostgreSQL kept as what it takes for a `tsvector`."""
 
     impl = Text

@@ -28,7 +28,7 @@ _SCRIPTS: Final = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class SchemaVersion:
     """What a store says of itself: its schema, and the oldest schema whose code works with it."""
 
     schema: int
@@ -50,7 +50,7 @@ def migrate(store: Store, where: str, *, to: int = SCHEMA, migrations: Path | No
             _upgrade(conn, present, where, to, migrations)
 
 
-def version(conn: Connection) -> Version | None:
+def version(conn: Connection) -> SchemaVersion | None:
     """What the store says of itself; None for an empty database. Raises `WrongInput` where that is no number."""
     if not inspect(conn).has_table(s.meta.name):
         return None
@@ -60,12 +60,12 @@ def version(conn: Connection) -> Version | None:
         return None
     try:
         schema = int(said["schema"])
-        return Version(schema, int(said.get("schema_reads", schema)))
+        return SchemaVersion(schema, int(said.get("schema_reads", schema)))
     except ValueError:
         raise WrongInput(f"the store says that its schema is {said['schema']!r}: that is no number") from None
 
 
-def _is_fit(present: Version | None, where: str, ours: int) -> bool:
+def _is_fit(present: SchemaVersion | None, where: str, ours: int) -> bool:
     """Whether this code can use the store as it is; False where it has to go up first."""
     if present is None or present.schema < ours:
         return False
@@ -77,7 +77,9 @@ def _is_fit(present: Version | None, where: str, ours: int) -> bool:
     return True
 
 
-def _upgrade(conn: Connection, present: Version | None, where: str, to: int, migrations: Path | None) -> None:
+def _upgrade(
+    conn: Connection, present: SchemaVersion | None, where: str, to: int, migrations: Path | None
+) -> None:
     # Imported where it is needed: most starts have nothing to migrate, and Alembic costs a fifth of a second.
     from alembic import command
     from alembic.script import ScriptDirectory
