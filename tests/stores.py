@@ -6,9 +6,13 @@ TOCSIN_TEST_STORE=postgres every test that takes its store from here runs on Pos
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,9 +80,32 @@ def store_at(path: Path) -> Store:
     url = _databases.url(path)
     if url is not None:
         return PostgresStore(url, durable=False)
-    store = SqliteStore(path, durable=False)
+    return embedded_at(path)
+
+
+def embedded_at(path: Path) -> SqliteStore:
+    """The embedded store at this path, whatever the test runs on: a new one is a copy. The caller closes it."""
+    prepare(path)
+    return SqliteStore(path, durable=False)
+
+
+def prepare(path: Path) -> None:
+    """Put a migrated, empty embedded store at this path where there is none: a copy takes a tenth of the time of a migration."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copyfile(_template(), path)
+        path.chmod(0o600)
+
+
+@cache
+def _template() -> Path:
+    """A migrated, empty store, made once a process."""
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    store = SqliteStore(folder / "store.db", durable=False)
     store.migrate()
-    return store
+    store.close()
+    return store.path
 
 
 def store_url(path: Path) -> str:

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 from api.app import create_app
 from ops.runtime import Runtime
 from tests.browser.seed import NOW, fill
-from tests.stores import store_at, store_url
+from tests.stores import embedded_at, store_at, store_url
 from tocsin.access.links import make_action_link, make_signin_link
 from tocsin.core.clock import SimulatedClock
 from tocsin.settings import Loaded, Settings
@@ -89,8 +89,7 @@ def _filled(monitors: int | None, mode: str, quiet: bool, empty: bool) -> bytes:
     """The seeded store as a file: filled once for all tests that ask for the same."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
-        store = SqliteStore(path, durable=False)
-        store.migrate()
+        store = embedded_at(path)
         fill(store, monitors=monitors, mode=mode, quiet=quiet, empty=empty)
         copy = Path(folder) / "copy.db"
         store.backup(str(copy))

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ingest.worker import IngestWorker
+from tests.stores import embedded_at
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.mention import Mention, decode_mentions
 from tocsin.definitions.models import SourceDef
@@ -81,8 +82,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    store = SqliteStore(tmp_path / "store.db", durable=False)
-    store.migrate()
+    store = embedded_at(tmp_path / "store.db")
     stream = SqliteStream(tmp_path / "stream.db", durable=False)
     settings = Settings.model_validate(
         {

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from processors.worker import EXAMPLES, StreamProcessor
 from tests.inside import inside
+from tests.stores import embedded_at
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.mention import Mention, decode_mention, encode_mentions
 from tocsin.definitions.models import Monitor
@@ -22,7 +23,6 @@ from tocsin.intake.dead_letters import FuseBlown
 from tocsin.settings import Settings
 from tocsin.store import offsets
 from tocsin.store import schema as s
-from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS
 from tocsin.stream.sqlite import SqliteStream
 
@@ -35,8 +35,7 @@ class Line:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.store = SqliteStore(folder / "store.db", durable=False)
-        self.store.migrate()
+        self.store = embedded_at(folder / "store.db")
         self.stream = SqliteStream(folder / "stream.db", durable=False)
         self.stream.ensure_topic(MENTIONS, 1)
         self.settings = Settings.model_validate({"data": folder})

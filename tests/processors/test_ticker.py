@@ -13,6 +13,7 @@ from sqlalchemy import select
 from processors.detection.early_firing import AT_LEAST, GROWTH, Stirring
 from processors.detection.judge import Detection, Memory
 from processors.ticker import DetectionTicker
+from tests.stores import embedded_at
 from tocsin.core.clock import SimulatedClock, minute_of
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
@@ -27,8 +28,7 @@ NOW = datetime(2026, 3, 2, 9, 2, 10, tzinfo=UTC)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    made = SqliteStore(tmp_path / "store.db", durable=False)
-    made.migrate()
+    made = embedded_at(tmp_path / "store.db")
     yield made
     made.close()
 
@@ -201,11 +201,7 @@ def everything(store: SqliteStore) -> list[list[tuple[object, ...]]]:
 
 def three_busy_hours(path: Path, tickers: int) -> list[list[tuple[object, ...]]]:
     """The same three hours and burst, judged in turn by so many tickers; 0: by one that starts anew each time."""
-    store, stream = (
-        SqliteStore(path / "store.db", durable=False),
-        SqliteStream(path / "stream.db", durable=False),
-    )
-    store.migrate()
+    store, stream = embedded_at(path / "store.db"), SqliteStream(path / "stream.db", durable=False)
     stream.ensure_topic(MENTIONS, 1)
     loud, quiet = two_monitors(store)
     clock, dice = SimulatedClock(NOW), random.Random(3)

@@ -16,6 +16,7 @@ from processors.storing.batch import BatchOutcome
 from processors.storing.batch_size import FIRST_BYTES
 from processors.worker import StreamProcessor
 from tests.engines.postgres import Postgres
+from tests.stores import embedded_at, prepare
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import StoreUnavailable
 from tocsin.core.mention import Mention, encode_mentions
@@ -47,11 +48,9 @@ class CutStore(SqliteStore):
 
 
 def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Path) -> None:
-    store, stream = (
-        CutStore(tmp_path / "store.db", durable=False),
-        SqliteStream(tmp_path / "s.db", durable=False),
-    )
-    store.migrate()
+    prepare(tmp_path / "store.db")
+    store = CutStore(tmp_path / "store.db", durable=False)
+    stream = SqliteStream(tmp_path / "s.db", durable=False)
     stream.ensure_topic(MENTIONS, 1)
     with store.write() as conn:
         save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")
@@ -145,9 +144,8 @@ def test_a_batch_is_stored_while_the_next_is_read_and_each_once_whatever_is_cut(
 
 
 def test_told_to_stop_it_ends_with_the_transaction_that_is_open(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "store.db", durable=False)
+    store = embedded_at(tmp_path / "store.db")
     stream = SqliteStream(tmp_path / "s.db", durable=False)
-    store.migrate()
     stream.ensure_topic(MENTIONS, 1)
     with store.write() as conn:
         save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")

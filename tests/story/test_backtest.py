@@ -13,6 +13,7 @@ from ops.replay.backtest import backtest
 from ops.replay.imports import import_files
 from ops.runtime import Runtime
 from ops.transfer.export import export
+from tests.stores import embedded_at
 from tests.story.test_replay import tocsin
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import NotFound, WrongInput
@@ -20,7 +21,6 @@ from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.health.report import Reporter
 from tocsin.settings import load
-from tocsin.store.sqlite.engine import SqliteStore
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOW = datetime(2026, 3, 6, tzinfo=UTC)
@@ -28,8 +28,7 @@ NOW = datetime(2026, 3, 6, tzinfo=UTC)
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    store = SqliteStore(tmp_path / "store.db", durable=False)
-    store.migrate()
+    store = embedded_at(tmp_path / "store.db")
     with store.write() as conn:
         repository.save(conn, Monitor(name="acme", query="acme"), now=NOW, actor="test")
     runtime = Runtime(load(environ={"TOCSIN_DATA": str(tmp_path)}), store, SimulatedClock(NOW))

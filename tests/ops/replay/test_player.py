@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ops.replay.player import TAIL, Player
+from tests.stores import embedded_at
 from tocsin.core.mention import Mention
 from tocsin.settings import Settings
-from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS
 from tocsin.stream.sqlite import SqliteStream
 
@@ -16,8 +16,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def test_a_player_that_was_killed_behind_the_last_mention_plays_the_rest_of_its_tail(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "store.db", durable=False)
-    store.migrate()
+    store = embedded_at(tmp_path / "store.db")
     stream = SqliteStream(tmp_path / "stream.db", durable=False)
     stream.ensure_topic(MENTIONS, 1)
     settings = Settings.model_validate({"data": tmp_path})
