@@ -1,11 +1,11 @@
 """The app, put together in an order one can read. Nothing happens on import; `create_app` makes no connection either.
 
 The page (api/pages) joins by `add_pages(app)` of `api/pages/site.py`, which extends `app.router.routes` with its routes
-(and a Mount at /static), and sets `app.state.draw_problem` (see `api.problems`). Its rules are `PAGES` in
-`api/auth/rules.py`. In a handler: `house_of(request)`, `principal_of(request)`, `visitor_of(request)` on open routes,
+(and a Mount at /static), and sets `app.state.render_problem` (see `api.problems`). Its rules are `PAGES` in
+`api/auth/rules.py`. In a handler: `state_of(request)`, `principal_of(request)`, `visitor_of(request)` on open routes,
 `form_of(request)` (api/state.py); every form of a signed-in person carries `principal.csrf` as the field `csrf`. Signing in:
-`sign_in`, `set_cookie`, `clear_cookie`, `sign_out`, `token_of` (api/auth/sessions.py), `look_at_signin_link`,
-`look_at_action_link`, `spend_action_link` (tocsin/access/links.py). Never `include_router`: the guard wants a flat list.
+`sign_in`, `set_cookie`, `clear_cookie`, `sign_out`, `session_token` (api/auth/sessions.py), `find_signin_link`,
+`find_action_link`, `spend_action_link` (tocsin/access/links.py). Never `include_router`: the guard wants a flat list.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 
 from api import problems
-from api.auth.guard import stand_before
-from api.auth.keys import note_uses
+from api.auth.guard import install_guard
+from api.auth.keys import store_last_uses
 from api.auth.limits import RateLimiter
 from api.auth.rules import RULES, AccessRule
 from api.live import Hub
@@ -45,14 +45,14 @@ from api.routes import (
     preview,
     status,
 )
-from api.state import House, Services
+from api.state import AppState, Services
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 from tocsin.version import __version__
 
 log = structlog.get_logger(__name__)
 
-NOTE_USES_EVERY_S = 30.0
+STORE_LAST_USES_EVERY_S = 30.0
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,
     mentions.router,
@@ -71,7 +71,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 def create_app(runtime: Services, rules: Mapping[tuple[str, str], AccessRule] = RULES) -> FastAPI:
     """The whole service over this runtime. Every route has a rule in `rules`; one without is refused to everybody."""
-    house = _furnish(runtime)
+    state = _make_state(runtime)
     app = FastAPI(
         title="Tocsin",
         version=__version__,
@@ -82,56 +82,56 @@ def create_app(runtime: Services, rules: Mapping[tuple[str, str], AccessRule] = 
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    app.state.house = house
+    app.state.tocsin = state
     app.state.recent = RecentPushes()
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
     add_pages(app)
-    stand_before(app, rules)
+    install_guard(app, rules)
     problems.install(app)
     # The last one added is the first to see a request.
     app.add_middleware(TimeBound)
-    app.add_middleware(BodyLimit, most=house.settings.api.max_body_bytes)
-    app.add_middleware(HostCheck, settings=house.settings.api)
-    app.add_middleware(Outermost, metrics=house.metrics)
+    app.add_middleware(BodyLimit, most=state.settings.api.max_body_bytes)
+    app.add_middleware(HostCheck, settings=state.settings.api)
+    app.add_middleware(Outermost, metrics=state.metrics)
     return app
 
 
-def _furnish(runtime: Services) -> House:
+def _make_state(runtime: Services) -> AppState:
     def newest() -> int:
         with runtime.store.read() as conn:
             return int(conn.execute(select(func.max(s.alert_events.c.seq))).scalar() or 0)
 
     limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
-    return House(runtime, limiter, Metrics(), Hub(newest))
+    return AppState(runtime, limiter, Metrics(), Hub(newest))
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    house: House = app.state.house
-    task = asyncio.create_task(_note_uses_now_and_then(house))
+    state: AppState = app.state.tocsin
+    task = asyncio.create_task(_store_last_uses_now_and_then(state))
     try:
         yield
     finally:
-        house.hub.stop()
+        state.hub.stop()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-        await run_in_threadpool(_note_uses, house)
+        await run_in_threadpool(_store_last_uses, state)
 
 
-async def _note_uses_now_and_then(house: House) -> None:
+async def _store_last_uses_now_and_then(state: AppState) -> None:
     while True:
-        await asyncio.sleep(NOTE_USES_EVERY_S)
-        await run_in_threadpool(_note_uses, house)
+        await asyncio.sleep(STORE_LAST_USES_EVERY_S)
+        await run_in_threadpool(_store_last_uses, state)
 
 
-def _note_uses(house: House) -> None:
-    uses, house.key_uses = house.key_uses, {}
+def _store_last_uses(state: AppState) -> None:
+    uses, state.last_uses = state.last_uses, {}
     if not uses:
         return
     try:
-        with house.store.write() as conn:
-            note_uses(conn, uses)
+        with state.store.write() as conn:
+            store_last_uses(conn, uses)
     except TocsinError as error:
         log.warning("last uses of keys not stored", kind=type(error).__name__)

@@ -13,19 +13,19 @@ from api.problems import NotModified
 from tocsin.store import schema as s
 
 
-def list_tag(request: Request, who: Principal, *state: object) -> str:
+def list_etag(request: Request, who: Principal, *state: object) -> str:
     """The ETag of what this request shows this role, as long as `state` is what it was."""
     asked = (request.url.path, *sorted(request.query_params.multi_items()), who.role.value)
     text = "\x1f".join(str(part) for part in (*asked, *state))
     return f'"{hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()}"'
 
 
-def version_tag(version: int) -> str:
+def version_etag(version: int) -> str:
     """The ETag of one thing with a version: what `If-Match` wants back."""
     return f'"{version}"'
 
 
-def fresh_or_304(request: Request, response: Response, tag: str) -> None:
+def etag_or_304(request: Request, response: Response, tag: str) -> None:
     """Put the tag on the answer; where the client has it already, end here with 304."""
     known = request.headers.get("if-none-match", "")
     if known and any(one.strip().removeprefix("W/") in (tag, "*") for one in known.split(",")):
@@ -33,16 +33,16 @@ def fresh_or_304(request: Request, response: Response, tag: str) -> None:
     response.headers["ETag"] = tag
 
 
-def stored_state(conn: Connection) -> int:
+def mentions_revision(conn: Connection) -> int:
     """A number that grows with every batch that was stored: mentions and tallies are as they were while it stands."""
     return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
 
 
-def alerts_state(conn: Connection) -> int:
+def alerts_revision(conn: Connection) -> int:
     """A number that grows with every change of an alert or an escalation."""
     return int(conn.execute(select(func.coalesce(func.max(s.alert_events.c.seq), 0))).scalar_one())
 
 
 def slot(now: datetime, every: timedelta) -> int:
-    """Which slot of time this is: for answers that change as time passes."""
+    """Which slot of time this is: for answers that change as time allows."""
     return int(now.timestamp() // every.total_seconds())

@@ -13,7 +13,7 @@ from tocsin.core.errors import TocsinError
 log = structlog.get_logger(__name__)
 
 MAX_CLIENTS = 200
-LOOK_EVERY_S = 0.5
+POLL_EVERY_S = 0.5
 
 
 class Hub:
@@ -23,12 +23,12 @@ class Hub:
     """
 
     def __init__(
-        self, newest: Callable[[], int], every_s: float = LOOK_EVERY_S, most: int = MAX_CLIENTS
+        self, newest: Callable[[], int], every_s: float = POLL_EVERY_S, most: int = MAX_CLIENTS
     ) -> None:
         self._newest = newest
         self._every_s = every_s
         self._most = most
-        self._seen = 0
+        self._newest_seen = 0
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.clients = 0
@@ -45,13 +45,13 @@ class Hub:
     def leave(self) -> None:
         self.clients -= 1
 
-    async def beyond(self, seq: int, timeout_s: float) -> bool:
+    async def wait_for_newer(self, seq: int, timeout_s: float) -> bool:
         """Wait until there is something newer than `seq` (True), or time is up or the app is ending (False)."""
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._look())
+            self._task = asyncio.create_task(self._poll())
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
-        while not self.stopped and self._seen <= seq:
+        while not self.stopped and self._newest_seen <= seq:
             left = end - loop.time()
             if left <= 0:
                 return False
@@ -76,14 +76,14 @@ class Hub:
         woken, self._woken = self._woken, asyncio.Event()
         woken.set()
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while not self.stopped and self.clients > 0:
             try:
                 newest = await run_in_threadpool(self._newest)
             except TocsinError as error:
                 log.warning("events cannot be read", kind=type(error).__name__)
-                newest = self._seen
-            if newest != self._seen:
-                self._seen = newest
+                newest = self._newest_seen
+            if newest != self._newest_seen:
+                self._newest_seen = newest
                 self._wake()
             await asyncio.sleep(self._every_s)

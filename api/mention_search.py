@@ -16,14 +16,14 @@ from tocsin.store.search import SearchPhrase, is_rare, matching, within
 LONGEST: Final = timedelta(seconds=4)
 """How long a search may take: readers hold no snapshot for over five seconds."""
 
-LOT: Final = 500  # matches of a monitor that are looked at together
+CHUNK: Final = 500  # matches of a monitor that are looked at together
 
-After = tuple[int, str, str]
+SearchKey = tuple[int, str, str]
 """The last row of the page before: created_at in microseconds, source, id."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class MentionFilter:
     """All of this must hold; None or empty asks for nothing. Times are [since, until)."""
 
     monitor_id: str | None = None
@@ -33,33 +33,35 @@ class Wanted:
     lang: str | None = None
     network: str | None = None
     source: str | None = None
-    says: Sequence[SearchPhrase] = ()
+    phrases: Sequence[SearchPhrase] = ()
 
 
-def find_mentions(conn: Connection, wanted: Wanted, after: After | None, limit: int) -> Sequence[Row[Any]]:
+def search_mentions(
+    conn: Connection, criteria: MentionFilter, after: SearchKey | None, limit: int
+) -> Sequence[Row[Any]]:
     """Up to `limit` mentions (`schema.mention_columns`), the newest first, then by source and id.
 
     Raises `WrongInput` where that takes longer than `LONGEST`.
     """
     with within(conn, LONGEST, "narrow it by monitor, from or to"):
-        rare = bool(wanted.says) and is_rare(conn, wanted.says)
-        if wanted.monitor_id is None or rare:
-            return _among_all(conn, wanted, after, limit, rare=rare)
-        return _of_monitor(conn, wanted, after, limit)
+        rare = bool(criteria.phrases) and is_rare(conn, criteria.phrases)
+        if criteria.monitor_id is None or rare:
+            return _search_all(conn, criteria, after, limit, rare=rare)
+        return _search_monitor(conn, criteria, after, limit)
 
 
-def _among_all(
-    conn: Connection, wanted: Wanted, after: After | None, limit: int, *, rare: bool
+def _search_all(
+    conn: Connection, criteria: MentionFilter, after: SearchKey | None, limit: int, *, rare: bool
 ) -> Sequence[Row[Any]]:
     """From the words where they are rare, else from the newest mention on."""
     m, x = s.mentions, s.matches
-    statement = _filtered(select(*s.mention_columns), m, wanted, after)
-    if wanted.says:
-        statement = statement.where(matching(conn.dialect.name, wanted.says, rare=rare))
-    if wanted.monitor_id is not None:
+    statement = _filtered(select(*s.mention_columns), m, criteria, after)
+    if criteria.phrases:
+        statement = statement.where(matching(conn.dialect.name, criteria.phrases, rare=rare))
+    if criteria.monitor_id is not None:
         minute = m.c.created_at.cast(BigInteger) // literal_column("60000000", BigInteger)
         own = select(x.c.id).where(
-            x.c.monitor_id == wanted.monitor_id,
+            x.c.monitor_id == criteria.monitor_id,
             x.c.source == m.c.source,
             x.c.id == m.c.id,
             x.c.minute.between(minute - 1, minute),  # whichever way an engine rounds before 1970
@@ -74,17 +76,19 @@ def _among_all(
     return conn.execute(statement.order_by(m.c.created_at.desc(), m.c.source, m.c.id).limit(limit)).all()
 
 
-def _of_monitor(conn: Connection, wanted: Wanted, after: After | None, limit: int) -> Sequence[Row[Any]]:
-    """From the monitor's newest match on; where words are wanted, lot by lot until enough say them."""
+def _search_monitor(
+    conn: Connection, criteria: MentionFilter, after: SearchKey | None, limit: int
+) -> Sequence[Row[Any]]:
+    """From the monitor's newest match on; where words are criteria, chunk by chunk until enough say them."""
     x = s.matches
-    lot = LOT if wanted.says else limit
+    chunk = CHUNK if criteria.phrases else limit
     found: list[Row[Any]] = []
     while True:
-        own = select(x.c.source, x.c.id, x.c.created_at).where(x.c.monitor_id == wanted.monitor_id)
-        if wanted.since is not None:
-            own = own.where(x.c.minute >= minute_of(wanted.since))
-        if wanted.until is not None:
-            own = own.where(x.c.minute <= minute_of(wanted.until))
+        own = select(x.c.source, x.c.id, x.c.created_at).where(x.c.monitor_id == criteria.monitor_id)
+        if criteria.since is not None:
+            own = own.where(x.c.minute >= minute_of(criteria.since))
+        if criteria.until is not None:
+            own = own.where(x.c.minute <= minute_of(criteria.until))
         if after is not None:
             own = own.where(x.c.minute <= minute_of(from_micros(after[0])))
         order = (
@@ -93,15 +97,15 @@ def _of_monitor(conn: Connection, wanted: Wanted, after: After | None, limit: in
             x.c.source,
             x.c.id,
         )  # the index, then what it lacks
-        keys = conn.execute(_filtered(own, x, wanted, after).order_by(*order).limit(lot)).all()
-        found += _these(conn, keys, wanted)
-        if len(keys) < lot or len(found) >= limit:
+        keys = conn.execute(_filtered(own, x, criteria, after).order_by(*order).limit(chunk)).all()
+        found += _fetch(conn, keys, criteria)
+        if len(keys) < chunk or len(found) >= limit:
             return found[:limit]
-        after = key_of(keys[-1])
+        after = search_key(keys[-1])
 
 
-def _these(conn: Connection, keys: Sequence[Row[Any]], wanted: Wanted) -> Iterator[Row[Any]]:
-    """Of these mentions those that say what is wanted, in the order of the keys."""
+def _fetch(conn: Connection, keys: Sequence[Row[Any]], criteria: MentionFilter) -> Iterator[Row[Any]]:
+    """Of these mentions those that say what is criteria, in the order of the keys."""
     m = s.mentions
     by_source: dict[str, list[str]] = {}
     for key in keys:
@@ -113,21 +117,23 @@ def _these(conn: Connection, keys: Sequence[Row[Any]], wanted: Wanted) -> Iterat
             m.c.id.in_(ids),
             m.c.created_at.between(keys[-1].created_at, keys[0].created_at),  # in which days to look
         )
-        if wanted.says:
-            statement = statement.where(matching(conn.dialect.name, wanted.says, rare=False))
+        if criteria.phrases:
+            statement = statement.where(matching(conn.dialect.name, criteria.phrases, rare=False))
         rows.update({(row.source, row.id): row for row in conn.execute(statement)})
     return (rows[key.source, key.id] for key in keys if (key.source, key.id) in rows)
 
 
-def _filtered(statement: Select[Any], table: Table, wanted: Wanted, after: After | None) -> Select[Any]:
+def _filtered(
+    statement: Select[Any], table: Table, criteria: MentionFilter, after: SearchKey | None
+) -> Select[Any]:
     """What `mentions` and `matches` alike say of themselves, and where the page before ended."""
     c = table.c
-    if wanted.since is not None:
-        statement = statement.where(c.created_at >= wanted.since)
-    if wanted.until is not None:
-        statement = statement.where(c.created_at < wanted.until)
+    if criteria.since is not None:
+        statement = statement.where(c.created_at >= criteria.since)
+    if criteria.until is not None:
+        statement = statement.where(c.created_at < criteria.until)
     for column in (c.label, c.lang, c.network, c.source):
-        value = getattr(wanted, column.name)
+        value = getattr(criteria, column.name)
         if value:
             statement = statement.where(column == value)
     if after is not None:
@@ -137,6 +143,6 @@ def _filtered(statement: Select[Any], table: Table, wanted: Wanted, after: After
     return statement
 
 
-def key_of(row: Row[Any]) -> After:
+def search_key(row: Row[Any]) -> SearchKey:
     """Where the page after this row goes on."""
     return to_micros(row.created_at), row.source, row.id

@@ -12,11 +12,11 @@ from fastapi import Depends, Header, Request
 from sqlalchemy import Connection, delete, insert, select
 
 from api.auth.principal import Principal
-from api.etags import version_tag
+from api.etags import version_etag
 from api.problems import Problem
 from tocsin.store import schema as s
 
-KEEP_ANSWERS = timedelta(hours=24)
+KEEP_RESPONSES = timedelta(hours=24)
 
 IfMatch = Annotated[
     str | None,
@@ -36,28 +36,28 @@ IdempotencyKey = Annotated[
 ]
 
 
-def wanted_version(if_match: str | None, current: int) -> int:
+def checked_version(if_match: str | None, current: int) -> int:
     """The version that the client changes, which must be the current one. Raises 428 without, 412 for another."""
     if if_match is None:
         raise Problem(
             428, "no-if-match", "read it first and send its ETag as If-Match, so that no change is lost"
         )
     tags = [tag.strip() for tag in if_match.split(",")]
-    if "*" not in tags and version_tag(current) not in tags:
-        detail = f"it changed since you read it: yours is {if_match}, now it is {version_tag(current)}"
-        raise Problem(412, "stale", detail, headers={"ETag": version_tag(current)})
+    if "*" not in tags and version_etag(current) not in tags:
+        detail = f"it changed since you read it: yours is {if_match}, now it is {version_etag(current)}"
+        raise Problem(412, "stale", detail, headers={"ETag": version_etag(current)})
     return current
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class Idempotency:
     """The request's idempotency key with what it stands for; without a key everything is done anew."""
 
     key: str | None
     route: str
     body_hash: str
 
-    def answer(self, conn: Connection, who: Principal) -> tuple[int, Any] | None:
+    def first_response(self, conn: Connection, who: Principal) -> tuple[int, Any] | None:
         """The first answer to this key: its status and body. Raises 422 where the key came with another body."""
         if self.key is None:
             return None
@@ -73,13 +73,13 @@ class Once:
             )
         return row.status, row.body
 
-    def keep(self, conn: Connection, who: Principal, status: int, body: Any, now: datetime) -> None:
+    def store_response(self, conn: Connection, who: Principal, status: int, body: Any, now: datetime) -> None:
         """Remember the answer for a day; in the transaction of what was created."""
         if self.key is None:
             return
         t = s.idempotency
         mine = t.c.principal == _owner(who), t.c.route == self.route, t.c.key == self.key
-        conn.execute(delete(t).where(t.c.at < now - KEEP_ANSWERS))
+        conn.execute(delete(t).where(t.c.at < now - KEEP_RESPONSES))
         conn.execute(delete(t).where(*mine))
         conn.execute(
             insert(t).values(
@@ -98,22 +98,26 @@ def _owner(who: Principal) -> str:
     return f"{who.kind}:{who.id}"
 
 
-async def once_of(request: Request, key: IdempotencyKey = None) -> Once:
+async def idempotency_of(request: Request, key: IdempotencyKey = None) -> Idempotency:
     """The idempotency key of this request. The body counts as it was sent."""
     digest = hashlib.sha256(await request.body()).hexdigest() if key else ""
-    return Once(key, f"{request.method} {request.url.path}"[:128], digest)
+    return Idempotency(key, f"{request.method} {request.url.path}"[:128], digest)
 
 
-OnlyOnce = Annotated[Once, Depends(once_of)]
+Idempotent = Annotated[Idempotency, Depends(idempotency_of)]
 
 
 def create_once(
-    conn: Connection, once: Once, who: Principal, now: datetime, make: Callable[[], dict[str, Any]]
+    conn: Connection,
+    idempotency: Idempotency,
+    who: Principal,
+    now: datetime,
+    make: Callable[[], dict[str, Any]],
 ) -> tuple[dict[str, Any], bool]:
     """What `make` creates, or what it created the first time this key came; and whether it is a repeat."""
-    first = once.answer(conn, who)
+    first = idempotency.first_response(conn, who)
     if first is not None:
         return first[1], True
     made = make()
-    once.keep(conn, who, 201, made, now)
+    idempotency.store_response(conn, who, 201, made, now)
     return made, False

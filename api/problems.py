@@ -1,6 +1,6 @@
 """Every refusal as problem+json (RFC 9457): type, title, status, detail, and which field where. Never a traceback.
 
-A page may draw them in HTML instead: `app.state.draw_problem`, a function of (request, Problem), is asked for what lies
+A page may draw them in HTML instead: `app.state.render_problem`, a function of (request, Problem), is asked for what lies
 outside /v1 when the browser prefers HTML.
 """
 
@@ -191,7 +191,7 @@ def wants_html(request: Request) -> bool:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
-    draw: Callable[[Request, Problem], Response] | None = getattr(request.app.state, "draw_problem", None)
+    draw: Callable[[Request, Problem], Response] | None = getattr(request.app.state, "render_problem", None)
     if draw is not None and wants_html(request):
         return draw(request, problem)
     return problem.response(request.scope.get("state", {}).get("request_id"))

@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import Connection, select, tuple_
 
 from api.problems import FieldError, Problem
-from api.state import House
+from api.state import AppState
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.intake.dead_letters import dead_letter_row, record_dead_letters
@@ -139,11 +139,17 @@ def read_items(
 
 
 def push(
-    house: House, items: Sequence[bytes], *, source: str, fix_source: bool, batch: str, recent: RecentPushes
+    state: AppState,
+    items: Sequence[bytes],
+    *,
+    source: str,
+    fix_source: bool,
+    batch: str,
+    recent: RecentPushes,
 ) -> dict[str, Any]:
     """Hand everything over that is a mention; returns the answer's body. Raises `StreamFull`, `StreamUnavailable`,
     `StoreUnavailable`; then the pusher repeats the push, and nothing counts twice."""
-    now, limits = house.now(), house.settings.ingest
+    now, limits = state.now(), state.settings.ingest
     mentions, refused = read_items(
         items,
         source=source,
@@ -153,17 +159,17 @@ def push(
         max_ahead=timedelta(minutes=limits.max_ahead_minutes),
     )
     keys = [mention.key for mention in mentions]
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         known = recent.known(keys) | _seen(conn, keys)
-    settings = house.settings.stream
+    settings = state.settings.stream
     hand = HandOver(
-        house.stream,
+        state.stream,
         partitions=settings.partitions,
         max_mentions=settings.record_max_mentions,
-        clock=house.runtime.clock,
+        clock=state.runtime.clock,
     )
     hand.hand_over(mentions, now)
-    ends = house.stream.end_offsets(MENTIONS)
+    ends = state.stream.end_offsets(MENTIONS)
     recent.remember(keys)
     duplicates = len(keys) - len(set(keys)) + len(set(keys) & known)
     rejected = [{"index": one.index, "reason": one.reason, "message": one.message} for one in refused]
@@ -171,10 +177,10 @@ def push(
     noted = {
         "keys": [list(key) for key in dict.fromkeys(keys)],
         "duplicates": duplicates,
-        "cluster": house.stream.cluster,
+        "cluster": state.stream.cluster,
         "ends": {str(partition): end for partition, end in ends.items()},
     }
-    with house.store.write(alone=False) as conn:
+    with state.store.write(alone=False) as conn:
         row = {
             "id": batch,
             "at": now,
@@ -183,7 +189,7 @@ def push(
             "rejected": rejected,
             "keys": noted,
         }
-        house.store.put(conn, s.batches, [row])
+        state.store.put(conn, s.batches, [row])
         record_dead_letters(
             conn,
             [
@@ -199,7 +205,7 @@ def push(
             ],
         )
         _note_sources(conn, mentions, len(refused), source, now)
-    house.metrics.pushed(len(mentions), len(refused))
+    state.metrics.pushed(len(mentions), len(refused))
     return answer
 
 

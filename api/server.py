@@ -13,14 +13,14 @@ import structlog
 import uvicorn
 
 from api.app import create_app
-from api.state import House, Services
+from api.state import AppState, Services
 from tocsin.core.errors import WrongInput
 from tocsin.settings import Api
 
 log = structlog.get_logger(__name__)
 
 GRACE_S = 3
-LOOK_EVERY_S = 0.1
+POLL_EVERY_S = 0.1
 MAX_AT_ONCE = 1000  # connections; beyond: 503
 MAX_HEADER_BYTES = 32 * 1024
 
@@ -34,9 +34,9 @@ def serve(runtime: Services, stop: threading.Event, ready: Callable[[str], None]
     with contextlib.closing(listen(settings)) as listening:
         port = listening.getsockname()[1]
         server = _Server(_config(runtime, settings))
-        house: House = server.config.app.state.house  # type: ignore[union-attr]  # the app is ours, not a name of one
+        state: AppState = server.config.app.state.tocsin  # type: ignore[union-attr]  # the app is ours, not a name of one
         address = f"http://{_shown(settings.host)}:{port}"
-        asyncio.run(_until(server, listening, house, stop, lambda: ready(address) if ready else None))
+        asyncio.run(_until(server, listening, state, stop, lambda: ready(address) if ready else None))
 
 
 def listen(settings: Api) -> socket.socket:
@@ -104,7 +104,7 @@ def _config(runtime: Services, settings: Api) -> uvicorn.Config:
 async def _until(
     server: uvicorn.Server,
     listening: socket.socket,
-    house: House,
+    state: AppState,
     stop: threading.Event,
     ready: Callable[[], None],
 ) -> None:
@@ -113,12 +113,12 @@ async def _until(
     while not running.done():
         if server.started and not told:
             told = True
-            log.info("api listening", host=house.settings.api.host, port=listening.getsockname()[1])
+            log.info("api listening", host=state.settings.api.host, port=listening.getsockname()[1])
             ready()
         if stop.is_set():
-            house.hub.stop()  # or the streams of events would be waited for
+            state.hub.stop()  # or the streams of events would be waited for
             server.should_exit = True
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_EVERY_S)
     await running
 
 

@@ -35,14 +35,14 @@ class Services(Protocol):
 
 
 @dataclass(slots=True)
-class House:
-    """One app's belongings. `key_uses` is written to the store now and then, because a GET changes nothing."""
+class AppState:
+    """One app's belongings. `last_uses` is written to the store now and then, because a GET changes nothing."""
 
     runtime: Services
     limiter: RateLimiter
     metrics: Metrics
     hub: Hub
-    key_uses: dict[str, datetime] = field(default_factory=dict)
+    last_uses: dict[str, datetime] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -60,9 +60,9 @@ class House:
         return self.runtime.clock.now()
 
 
-def house_of(request: Request) -> House:
+def state_of(request: Request) -> AppState:
     """The app's belongings, from a request."""
-    return cast(House, request.app.state.house)
+    return cast(AppState, request.app.state.tocsin)
 
 
 def principal_of(request: Request) -> Principal:
@@ -85,6 +85,6 @@ def form_lists_of(request: Request) -> dict[str, list[str]]:
     return cast("dict[str, list[str]]", request.scope.get("state", {}).get("form_lists", {}))
 
 
-InHouse = Annotated[House, Depends(house_of)]
+State = Annotated[AppState, Depends(state_of)]
 Who = Annotated[Principal, Depends(principal_of)]
 Json = dict[str, Any]

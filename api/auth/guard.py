@@ -1,6 +1,6 @@
 """The guard that stands before every route: who are you, may you, is it really you, and not too often.
 
-It wraps the route itself (`stand_before`), so that nothing of a request is read or parsed before it is allowed.
+It wraps the route itself (`install_guard`), so that nothing of a request is read or parsed before it is allowed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth.keys import PREFIX, key_behind
+from api.auth.keys import PREFIX, principal_of_key
 from api.auth.principal import Principal
 from api.auth.rules import RULES, AccessRule
-from api.auth.sessions import person_behind, right_csrf, token_of
+from api.auth.sessions import csrf_matches, principal_of_session, session_token
 from api.problems import Problem
-from api.state import House, house_of
+from api.state import AppState, state_of
 from tocsin.core.errors import StoreUnavailable
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -41,29 +41,29 @@ class Guard:
         if scope["type"] != "http":
             raise Problem(403, "not-allowed", "only HTTP is spoken here")
         request = Request(scope, receive)
-        house = house_of(request)
+        state = state_of(request)
         rule = self.rules.get("GET" if scope["method"] == "HEAD" else scope["method"])
         if rule is None:
             raise Problem(403, "no-rule", "nobody may do this: the route has no rule in api/auth/rules.py")
-        principal = await self._known(request, house, rule)
-        _not_too_often(house, principal, request)
+        principal = await self._principal(request, state, rule)
+        _limit_rate(state, principal, request)
         scope["state"]["principal"] = principal
         if scope["method"] not in SAFE:
-            receive = await _really_you(request, receive, principal, house, rule)
-        if not passes(rule, principal, request):
+            receive = await _check_origin_and_form(request, receive, principal, state, rule)
+        if not allows(rule, principal, request):
             raise _refusal(rule, principal)
         await self.app(scope, receive, send)
 
-    async def _known(self, request: Request, house: House, rule: AccessRule) -> Principal | None:
+    async def _principal(self, request: Request, state: AppState, rule: AccessRule) -> Principal | None:
         try:
-            return await run_in_threadpool(_identify, request, house)
+            return await run_in_threadpool(_identify, request, state)
         except StoreUnavailable:
-            if rule.door == "open":
+            if rule.anonymous == "allowed":
                 return None  # health must answer without a store
             raise
 
 
-def stand_before(app: FastAPI, rules: Mapping[tuple[str, str], AccessRule] = RULES) -> None:
+def install_guard(app: FastAPI, rules: Mapping[tuple[str, str], AccessRule] = RULES) -> None:
     """Put a guard before every route of the app. Called once, when all routes are there."""
     guarded: list[BaseRoute] = []
     for route in app.router.routes:
@@ -84,18 +84,18 @@ def methods_of(route: BaseRoute) -> list[str]:
     return sorted((route.methods or {"GET"}) - {"HEAD"})
 
 
-def passes(rule: AccessRule, principal: Principal | None, request: Request | None = None) -> bool:
+def allows(rule: AccessRule, principal: Principal | None, request: Request | None = None) -> bool:
     """Whether the rule lets this principal (None: a stranger) through."""
-    if rule.door == "open":
+    if rule.anonymous == "allowed":
         return True
     if principal is None:
-        return rule.door == "loopback" and request is not None and on_this_machine(request)
+        return rule.anonymous == "loopback" and request is not None and from_loopback(request)
     if principal.role not in rule.roles:
         return False
     return principal.scopes is None or rule.scope in principal.scopes
 
 
-def on_this_machine(request: Request) -> bool:
+def from_loopback(request: Request) -> bool:
     """Whether the asker sits on this very machine; what came through a proxy does not count."""
     if "x-forwarded-for" in request.headers or "forwarded" in request.headers or request.client is None:
         return False
@@ -105,7 +105,7 @@ def on_this_machine(request: Request) -> bool:
         return False
 
 
-def own_origin(request: Request, public_url: str | None = None) -> bool:
+def is_same_origin(request: Request, public_url: str | None = None) -> bool:
     """Whether a browser says that this request comes from our own page. Without any word of it, it is no browser's.
 
     A proxy may have rewritten the Host, so the origin of `public_url` is ours too.
@@ -125,67 +125,69 @@ def own_origin(request: Request, public_url: str | None = None) -> bool:
     return given.netloc.lower() == request.headers.get("host", "").lower()
 
 
-def _identify(request: Request, house: House) -> Principal | None:
+def _identify(request: Request, state: AppState) -> Principal | None:
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    now = house.now()
+    now = state.now()
     if scheme.lower() == "bearer":
         token = credential.strip()
         if not token.startswith(PREFIX) or len(token) > 200:
             return None
-        with house.store.read() as conn:
-            key = key_behind(conn, token)
+        with state.store.read() as conn:
+            key = principal_of_key(conn, token)
         if key is not None:
-            house.key_uses[key.id] = now
+            state.last_uses[key.id] = now
         return key
-    session = token_of(request)
+    session = session_token(request)
     if session is None or len(session) > 200:
         return None
-    with house.store.read() as conn:
-        return person_behind(conn, session, now)
+    with state.store.read() as conn:
+        return principal_of_session(conn, session, now)
 
 
-def _not_too_often(house: House, principal: Principal | None, request: Request) -> None:
+def _limit_rate(state: AppState, principal: Principal | None, request: Request) -> None:
     address = request.client.host if request.client else "unknown"
-    wait = house.limiter.wait_for(f"{principal.kind}:{principal.id}" if principal else f"address:{address}")
+    wait = state.limiter.wait_for(f"{principal.kind}:{principal.id}" if principal else f"address:{address}")
     if wait:
         detail = (
-            f"more than {house.settings.api.requests_per_minute} requests a minute: try again in {wait} s"
+            f"more than {state.settings.api.requests_per_minute} requests a minute: try again in {wait} s"
         )
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
 
 
-async def _really_you(
-    request: Request, receive: Receive, principal: Principal | None, house: House, rule: AccessRule
+async def _check_origin_and_form(
+    request: Request, receive: Receive, principal: Principal | None, state: AppState, rule: AccessRule
 ) -> Receive:
     """Refuse what another site makes a browser send; read a form, and hand its bytes on as if they were unread."""
     if principal is not None and principal.kind == "key":
         return receive
-    if not own_origin(request, house.settings.api.public_url):
+    if not is_same_origin(request, state.settings.api.public_url):
         detail = "this came from another site's page; open Tocsin's own page and try again"
         raise Problem(403, "other-origin", detail)
     form: list[tuple[str, str]] = []
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
-        body = await _bounded(receive)
+        body = await _read_bounded(receive)
         try:
             form = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
         except ValueError:
             raise Problem(
                 422, "wrong-input", f"a form is UTF-8 with at most {MAX_FORM_FIELDS} fields"
             ) from None
-        receive = _again(body, receive)
+        receive = _replayed(body, receive)
     lists: dict[str, list[str]] = {}
     for name, value in form:
         lists.setdefault(name, []).append(value)
     request.scope["state"]["form"] = dict(form)
     request.scope["state"]["form_lists"] = lists
-    if principal is not None and rule.door != "open":  # on an open route the link itself is the secret
+    if (
+        principal is not None and rule.anonymous != "allowed"
+    ):  # on an open route the link itself is the secret
         given = request.headers.get("x-csrf-token") or dict(form).get("csrf")
-        if not right_csrf(principal, given):
+        if not csrf_matches(principal, given):
             raise Problem(403, "csrf", "the form is not from this session; load the page again and repeat it")
     return receive
 
 
-async def _bounded(receive: Receive) -> bytes:
+async def _read_bounded(receive: Receive) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
@@ -198,7 +200,7 @@ async def _bounded(receive: Receive) -> bytes:
             return bytes(body)
 
 
-def _again(body: bytes, rest: Receive) -> Receive:
+def _replayed(body: bytes, rest: Receive) -> Receive:
     told = False
 
     async def receive() -> Message:

@@ -58,7 +58,7 @@ def create_key(
     return key_id, token
 
 
-def key_behind(conn: Connection, token: str) -> Principal | None:
+def principal_of_key(conn: Connection, token: str) -> Principal | None:
     """Whom the key stands for; None when it is unknown or revoked."""
     k = s.api_keys
     row = conn.execute(
@@ -98,7 +98,7 @@ def revoke_key(conn: Connection, name_or_id: str, now: datetime) -> str:
     raise NotFound(f"no key {name_or_id!r}; known: {known}")
 
 
-def note_uses(conn: Connection, uses: Mapping[str, datetime]) -> None:
+def store_last_uses(conn: Connection, uses: Mapping[str, datetime]) -> None:
     """Store when keys were last used, never moving a time back."""
     k = s.api_keys
     for key_id, at in uses.items():

@@ -19,30 +19,31 @@ SCOPES = ("read", "write", "push", "metrics")  # what a key may be limited to
 
 @dataclass(frozen=True, slots=True)
 class AccessRule:
-    """`roles` may pass. A key with scopes also needs `scope`. `door` opens it to strangers: always, or on loopback only."""
+    """`roles` may pass. A key with scopes also needs `scope`. `anonymous` says whether a caller without
+    a key or a session may pass: never, always, or from this machine only."""
 
     roles: frozenset[Role] = frozenset()
     scope: str = "read"
-    door: Literal["shut", "open", "loopback"] = "shut"
+    anonymous: Literal["refused", "allowed", "loopback"] = "refused"
 
 
 V, CM, PR, LEGAL, ADMIN = Role.VIEWER, Role.COMMUNITY_MANAGER, Role.PR, Role.LEGAL, Role.ADMIN
 
 
-def _may(*roles: Role, scope: str = "write") -> AccessRule:
+def _allow(*roles: Role, scope: str = "write") -> AccessRule:
     return AccessRule(frozenset({*roles, ADMIN}), scope)
 
 
-READ = _may(V, CM, PR, LEGAL, scope="read")
-PAGED = _may(CM, PR, LEGAL)  # anybody who can be woken can answer
-DESK = _may(CM)
-LETTERS = _may(CM, scope="read")
-PLAN = _may(CM, PR)
-ESCALATE = _may(CM, PR, LEGAL)
-CASE = _may(PR, LEGAL)
-ADMINS = _may()
-PUSH = _may(CM, scope="push")
-OPEN = AccessRule(door="open")
+READ = _allow(V, CM, PR, LEGAL, scope="read")
+PAGED = _allow(CM, PR, LEGAL)  # anybody who can be woken can answer
+DESK = _allow(CM)
+READ_DEAD_LETTERS = _allow(CM, scope="read")
+PLAN = _allow(CM, PR)
+ESCALATE = _allow(CM, PR, LEGAL)
+ESCALATION = _allow(PR, LEGAL)
+ADMINS = _allow()
+PUSH = _allow(CM, scope="push")
+OPEN = AccessRule(anonymous="allowed")
 METRICS = AccessRule(frozenset(Role), "metrics", "loopback")
 
 
@@ -63,13 +64,13 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/mentions"): READ,
     ("POST", "/v1/mentions"): PUSH,
     ("POST", "/v1/mentions/hook/{source}"): OPEN,  # its signature is its key
-    ("GET", "/v1/batches/{id}"): _may(V, CM, PR, LEGAL, scope="push"),
+    ("GET", "/v1/batches/{id}"): _allow(V, CM, PR, LEGAL, scope="push"),
     ("GET", "/v1/tallies"): READ,
-    ("GET", "/v1/dead-letters"): LETTERS,
-    ("GET", "/v1/dead-letters/{id}"): LETTERS,
+    ("GET", "/v1/dead-letters"): READ_DEAD_LETTERS,
+    ("GET", "/v1/dead-letters/{id}"): READ_DEAD_LETTERS,
     ("POST", "/v1/dead-letters/{id}/replay"): DESK,
     **_defined("monitors", DESK),
-    ("POST", "/v1/monitors/preview"): _may(CM, PR, LEGAL, scope="read"),
+    ("POST", "/v1/monitors/preview"): _allow(CM, PR, LEGAL, scope="read"),
     ("GET", "/v1/monitors/{id}/readings"): READ,
     **_defined("silences", DESK),
     **_defined("expected-events", PLAN),
@@ -93,22 +94,22 @@ API: dict[tuple[str, str], AccessRule] = {
     ("POST", "/v1/alerts/{id}/note"): PAGED,
     ("GET", "/v1/escalations"): READ,
     ("GET", "/v1/escalations/{id}"): READ,
-    ("POST", "/v1/escalations/{id}/claim"): CASE,
-    ("POST", "/v1/escalations/{id}/review"): CASE,
-    ("POST", "/v1/escalations/{id}/assess"): CASE,
-    ("POST", "/v1/escalations/{id}/decide"): CASE,
-    ("POST", "/v1/escalations/{id}/release"): CASE,
-    ("POST", "/v1/escalations/{id}/close"): CASE,
-    ("POST", "/v1/escalations/{id}/release-claim"): CASE,
-    ("POST", "/v1/escalations/{id}/reassign"): CASE,
-    ("POST", "/v1/escalations/{id}/ask"): CASE,
+    ("POST", "/v1/escalations/{id}/claim"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/review"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/assess"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/decide"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/release"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/close"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/release-claim"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/reassign"): ESCALATION,
+    ("POST", "/v1/escalations/{id}/ask"): ESCALATION,
     ("POST", "/v1/escalations/{id}/withdraw"): ESCALATE,
     ("POST", "/v1/escalations/{id}/note"): ESCALATE,
     ("POST", "/v1/outbox/release"): ADMINS,
     ("GET", "/v1/events"): READ,
 }
 
-AROUND: dict[tuple[str, str], AccessRule] = {
+SERVICE: dict[tuple[str, str], AccessRule] = {
     ("GET", "/healthz"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/metrics"): METRICS,
@@ -139,16 +140,16 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/mentions"): READ,
     ("GET", "/escalations"): READ,
     ("GET", "/escalations/{id}"): READ,
-    ("POST", "/escalations/{id}/claim"): CASE,
-    ("POST", "/escalations/{id}/review"): CASE,
-    ("POST", "/escalations/{id}/assess"): CASE,
-    ("POST", "/escalations/{id}/decide"): CASE,
-    ("POST", "/escalations/{id}/release"): CASE,
-    ("POST", "/escalations/{id}/close"): CASE,
+    ("POST", "/escalations/{id}/claim"): ESCALATION,
+    ("POST", "/escalations/{id}/review"): ESCALATION,
+    ("POST", "/escalations/{id}/assess"): ESCALATION,
+    ("POST", "/escalations/{id}/decide"): ESCALATION,
+    ("POST", "/escalations/{id}/release"): ESCALATION,
+    ("POST", "/escalations/{id}/close"): ESCALATION,
     ("POST", "/escalations/{id}/withdraw"): ESCALATE,
     ("POST", "/escalations/{id}/note"): ESCALATE,
-    ("GET", "/dead-letters"): LETTERS,
-    ("GET", "/dead-letters/{id}"): LETTERS,
+    ("GET", "/dead-letters"): READ_DEAD_LETTERS,
+    ("GET", "/dead-letters/{id}"): READ_DEAD_LETTERS,
     ("POST", "/dead-letters/{id}/replay"): DESK,
     ("POST", "/outbox/release"): ADMINS,
     ("GET", "/monitors"): READ,
@@ -159,12 +160,12 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/monitors/{id}"): DESK,
 }
 
-RULES: dict[tuple[str, str], AccessRule] = {**API, **AROUND, **PAGES}
+RULES: dict[tuple[str, str], AccessRule] = {**API, **SERVICE, **PAGES}
 
 
 def print_rules() -> str:
     """The table as text, a route a line."""
     return "\n".join(
-        f"{method:6} {path:40} {rule.door if not rule.roles else ' '.join(sorted(rule.roles)):50} {rule.scope}"
+        f"{method:6} {path:40} {' '.join(sorted(rule.roles)) or 'everybody':50} {rule.scope}"
         for (method, path), rule in sorted(RULES.items(), key=lambda item: item[0][::-1])
     )

@@ -54,7 +54,7 @@ def open_session(conn: Connection, person_id: str, now: datetime, hours: int) ->
     return session
 
 
-def person_behind(conn: Connection, token: str, now: datetime) -> Principal | None:
+def principal_of_session(conn: Connection, token: str, now: datetime) -> Principal | None:
     """Who the session's token stands for; None when it is unknown, over, signed out, or its person is no longer active."""
     t, d = s.sessions, s.definitions
     row = conn.execute(
@@ -80,13 +80,13 @@ def sign_out(conn: Connection, token: str, now: datetime) -> None:
     )
 
 
-def right_csrf(principal: Principal, given: str | None) -> bool:
+def csrf_matches(principal: Principal, given: str | None) -> bool:
     """Whether this is the CSRF token of the principal's session; compared in constant time."""
     mine = principal.csrf or ""
     return bool(mine) and secrets.compare_digest(mine.encode(), (given or "").encode("utf-8", "replace"))
 
 
-def token_of(request: Request) -> str | None:
+def session_token(request: Request) -> str | None:
     """The session's token from the cookies, if there is one. Over https only the cookie of https counts."""
     try:
         cookies = SimpleCookie(request.headers.get("cookie", "")[:8192])

@@ -21,38 +21,38 @@ from alerts.alert import get
 from alerts.context import Context
 from alerts.escalations import escalation
 from alerts.states import ACKNOWLEDGED, ESCALATED
-from api.pages.render import look
+from api.pages.render import page_context
 from api.problems import Problem
 from api.state import (
-    House,
+    AppState,
     form_of,
-    house_of,
     principal_of,
+    state_of,
 )
 from tocsin.core.errors import IllegalTransition, WrongInput
 from tocsin.store import schema as s
 
 router = APIRouter(include_in_schema=False)
 Form = Mapping[str, str]
-Act = Callable[[Connection, House, str, Actor, datetime, Form], Any]
+FormAction = Callable[[Connection, AppState, str, Actor, datetime, Form], Any]
 
 ENGINE_ROLES = frozenset({"engine", "system"})
 WORSE = frozenset({"worsen", "raise", "overdue", "tighten"})
 LONGEST_SNOOZE_MIN = 7 * 24 * 60
 
 
-def _context(house: House) -> Context:
-    return Context(house.store, house.settings.api.public_url)
+def _context(state: AppState) -> Context:
+    return Context(state.store, state.settings.api.public_url)
 
 
-def _acknowledge(conn: Connection, _: House, id: str, actor: Actor, now: datetime, __: Form) -> str:
+def _acknowledge(conn: Connection, _: AppState, id: str, actor: Actor, now: datetime, __: Form) -> str:
     before = get(conn, id)
     actions.acknowledge(conn, id, actor, now)
     mine = before.acknowledged_by == actor.name
     return "already" if before.status in (ACKNOWLEDGED, ESCALATED) and not mine else "acknowledge"
 
 
-ALERT_ACTS: dict[str, Act] = {
+ALERT_ACTIONS: dict[str, FormAction] = {
     "acknowledge": _acknowledge,
     "snooze": lambda c, _, id, who, now, f: actions.snooze(
         c, id, who, now, now + timedelta(minutes=_minutes(f))
@@ -70,7 +70,7 @@ ALERT_ACTS: dict[str, Act] = {
     ),
     "note": lambda c, _, id, who, now, f: actions.note(c, id, who, now, f.get("text", "")),
 }
-CASE_ACTS: dict[str, Act] = {
+ESCALATION_ACTIONS: dict[str, FormAction] = {
     "claim": lambda c, _, id, who, now, __: escalation.claim(c, id, who, now),
     "review": lambda c, _, id, who, now, __: escalation.review(c, id, who, now),
     "assess": lambda c, _, id, who, now, f: escalation.assessed(c, id, who, now, _field(f, "text")),
@@ -86,70 +86,65 @@ CASE_ACTS: dict[str, Act] = {
 }
 
 
-def _serve(prefix: str, action: str, act: Act, record: Table, column: str) -> None:
-    def pressed(request: Request, id: str) -> Response:
-        house, principal, form = house_of(request), principal_of(request), form_of(request)
+def _add_route(prefix: str, action: str, apply: FormAction, log: Table, column: str) -> None:
+    def handle_form(request: Request, id: str) -> Response:
+        state, principal, form = state_of(request), principal_of(request), form_of(request)
         actor = Actor(principal.id, principal.label, principal.role.value)
-        id, now = id[:64], house.now()
+        id, now = id[:64], state.now()
         try:
-            with house.store.write() as conn:
+            with state.store.write() as conn:
                 if action != "acknowledge":
-                    _refuse_stale(request, conn, record, column, id, form)
-                done = act(conn, house, id, actor, now, form)
+                    _refuse_stale(request, conn, log, column, id, form)
+                done = apply(conn, state, id, actor, now, form)
         except IllegalTransition as error:
-            with house.store.read() as conn:
+            with state.store.read() as conn:
                 raise Problem(
-                    409, "illegal-transition", _who_was_faster(request, conn, record, column, id, str(error))
+                    409, "illegal-transition", _conflict_message(request, conn, log, column, id, str(error))
                 ) from None
         key = done if isinstance(done, str) else action
         return RedirectResponse(f"{prefix}/{id}?done={key}", 303)
 
-    pressed.__name__ = f"{action}_on{prefix.replace('/', '_')}"
-    router.add_api_route(f"{prefix}/{{id}}/{action}", pressed, methods=["POST"])
+    handle_form.__name__ = f"{action}_on{prefix.replace('/', '_')}"
+    router.add_api_route(f"{prefix}/{{id}}/{action}", handle_form, methods=["POST"])
 
 
-for _name, _act in ALERT_ACTS.items():
-    _serve("/alerts", _name, _act, s.alert_timeline, "alert_id")
-for _name, _act in CASE_ACTS.items():
-    _serve("/escalations", _name, _act, s.escalation_entries, "escalation_id")
+for _name, _action in ALERT_ACTIONS.items():
+    _add_route("/alerts", _name, _action, s.alert_timeline, "alert_id")
+for _name, _action in ESCALATION_ACTIONS.items():
+    _add_route("/escalations", _name, _action, s.escalation_entries, "escalation_id")
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def _refuse_stale(
-    request: Request, conn: Connection, record: Table, column: str, id: str, form: Form
-) -> None:
+def _refuse_stale(request: Request, conn: Connection, log: Table, column: str, id: str, form: Form) -> None:
     seen = form.get("seen", "")
     if not (seen.isascii() and seen.isdigit() and len(seen) < 10):
         return  # a form of ours always has it; who posts by hand takes the state as it is
     since = conn.execute(
-        select(record)
-        .where(record.c[column] == id, record.c.seq > int(seen))
-        .order_by(record.c.seq.desc())
-        .limit(50)
+        select(log).where(log.c[column] == id, log.c.seq > int(seen)).order_by(log.c.seq.desc()).limit(50)
     )
     for row in since:
         if row.role not in ENGINE_ROLES or row.from_status != row.to_status or row.action in WORSE:
-            raise Problem(412, "stale", _said(request, conn, row))
+            raise Problem(412, "stale", _last_change(request, conn, row))
 
 
-def _who_was_faster(
-    request: Request, conn: Connection, record: Table, column: str, id: str, message: str
+def _conflict_message(
+    request: Request, conn: Connection, log: Table, column: str, id: str, message: str
 ) -> str:
     row = conn.execute(
-        select(record).where(record.c[column] == id).order_by(record.c.seq.desc()).limit(1)
+        select(log).where(log.c[column] == id).order_by(log.c.seq.desc()).limit(1)
     ).one_or_none()
-    return message if row is None else f"{message}. {_said(request, conn, row)}"
+    return message if row is None else f"{message}. {_last_change(request, conn, row)}"
 
 
-def _said(request: Request, conn: Connection, row: Row[Any]) -> str:
-    words = look(request, conn).words
-    return words.say(
+def _last_change(request: Request, conn: Connection, row: Row[Any]) -> str:
+    fmt = page_context(request, conn).fmt
+    return fmt.translate(
         "Last change: {who}, {action}, at {time}.",
         who=row.actor,
-        action=words.term("action", row.action),
-        time=words.plain_time(row.at),
+        action=fmt.term("action", row.action),
+        time=fmt.time_text(row.at),
     )
 
 

@@ -10,12 +10,12 @@ from sqlalchemy import select
 from alerts.states import STATUSES, possible
 from api.pages.card import card
 from api.pages.charts import Mark
-from api.pages.day_chart import draw_day
+from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
 from api.pages.models import alerts_page
-from api.pages.permission import may_on
-from api.pages.render import draw, look
-from api.state import house_of
+from api.pages.permission import permitted_actions
+from api.pages.render import page_context, render
+from api.state import state_of
 from tocsin.core.signal import VOLUME
 from tocsin.store import schema as s
 
@@ -25,14 +25,14 @@ LISTED = tuple(status for status in STATUSES if status != "candidate")
 
 
 @router.get("/alerts")
-def every_alert(request: Request) -> Response:
+def alert_list(request: Request) -> Response:
     """The newest first; filters and the cursor come in the query, and what cannot be read there counts as not given."""
     asked = request.query_params
     status = asked.get("status") if asked.get("status") in ("live", *LISTED) else None
     severity = int(asked["severity"]) if asked.get("severity") in ("1", "2", "3", "4") else None
     monitor = asked.get("monitor", "")[:64] or None
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
         items, more = alerts_page(
             conn, status=status, severity=severity, monitor=monitor, cursor=asked.get("cursor"), limit=PAGE
         )
@@ -47,8 +47,8 @@ def every_alert(request: Request) -> Response:
     following = (
         "/alerts?" + urlencode({name: value for name, value in kept.items() if value}) if more else None
     )
-    return draw(
-        seen,
+    return render(
+        ctx,
         "alerts.html",
         items=items,
         more=following,
@@ -62,19 +62,19 @@ def every_alert(request: Request) -> Response:
 
 
 @router.get("/alerts/{id}")
-def one_alert(request: Request, id: str) -> Response:
+def alert_detail(request: Request, id: str) -> Response:
     """What, where, since when, why, the posts, the record, and the buttons that are possible now."""
-    house = house_of(request)
-    with house.store.read() as conn:
-        seen = look(request, conn)
-        about = card(conn, id, house.now())
+    state = state_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+        about = card(conn, id, state.now())
     a, mark = about.alert, None
     if a.evidence and a.kind == VOLUME:
-        mark = Mark(a.evidence.window_start, a.evidence.window_end, seen.words.say("judged"))
+        mark = Mark(a.evidence.window_start, a.evidence.window_end, ctx.fmt.translate("judged"))
     actions = set(possible(a.status))
-    flash, bad = flash_of(request, seen.words)
-    return draw(
-        seen,
+    flash, bad = flash_of(request, ctx.fmt)
+    return render(
+        ctx,
         "alert.html",
         card=about,
         can={
@@ -86,8 +86,8 @@ def one_alert(request: Request, id: str) -> Response:
             "reopen": "reopen" in actions,
             "severity": "raise" in actions,
         },
-        may=may_on(seen.who, "/alerts/{id}"),
-        drawn=draw_day(about.chart, seen.words, a.monitor, mark),
+        may=permitted_actions(ctx.who, "/alerts/{id}"),
+        day_chart=draw_day_chart(about.chart, ctx.fmt, a.monitor, mark),
         flash=flash,
         flash_bad=bad,
     )

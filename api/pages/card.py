@@ -128,7 +128,7 @@ def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False)
     return Card(
         alert=alert,
         posts=shown,
-        chart=day_chart(conn, alert.monitor_id, until),
+        chart=day_points(conn, alert.monitor_id, until),
         timeline=_timeline(conn, alert_id),
         notices=_notices(conn, alert_id),
         escalations=_escalations(conn, alert_id),
@@ -157,7 +157,7 @@ def posts(conn: Connection, top: Sequence[TopMention]) -> tuple[Post, ...]:
     return tuple(post_of(found.get((t.source, t.id)), t) for t in top)
 
 
-def day_chart(conn: Connection, monitor_id: str, until: datetime) -> tuple[ChartPoint, ...]:
+def day_points(conn: Connection, monitor_id: str, until: datetime) -> tuple[ChartPoint, ...]:
     """The 24 hours up to `until` in slots of 15 minutes: counted, expected, and the interval of the expected. A slot of which
     not every window is closed yet shows the closed ones, in all three figures.
 

@@ -48,7 +48,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The drawing: size in CSS pixels, the zone of its time labels, and its words."""
+    """The drawing: size in CSS pixels, the zone of its time labels, and its fmt."""
 
     title: str
     description: str
@@ -266,10 +266,10 @@ def _svg(frame: Frame, parts: Sequence[str]) -> Markup:
 
 def _empty(frame: Frame) -> Markup:
     middle = f'x="{frame.width // 2}" y="{frame.height // 2}" text-anchor="middle"'
-    words = f'<text class="empty" {middle}>{escape(frame.none_yet)}</text>'
+    fmt = f'<text class="empty" {middle}>{escape(frame.none_yet)}</text>'
     return _svg(
         frame,
-        [f'<rect class="track" x="0" y="0" width="{frame.width}" height="{frame.height}" rx="6"/>', words],
+        [f'<rect class="track" x="0" y="0" width="{frame.width}" height="{frame.height}" rx="6"/>', fmt],
     )
 
 

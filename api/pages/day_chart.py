@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from api.pages.charts import ChartPoint, Frame, Mark, count_chart
-from api.pages.formatting import Words
+from api.pages.formatting import Formatter
 from api.pages.models import SLOT
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class DayChart:
     """Two drawings of the same points; the style sheet shows the one that fits."""
 
     narrow: Markup
@@ -21,28 +21,30 @@ class Drawn:
     points: Sequence[ChartPoint]
 
 
-def draw_day(points: Sequence[ChartPoint], words: Words, monitor: str, mark: Mark | None = None) -> Drawn:
+def draw_day_chart(
+    points: Sequence[ChartPoint], fmt: Formatter, monitor: str, mark: Mark | None = None
+) -> DayChart:
     """The day's chart of this monitor, with the judged window marked where there is one."""
     known = [p for p in points if p.value is not None]
-    title = words.say("Mentions of {monitor} per 15 minutes over 24 hours", monitor=monitor)
+    title = fmt.translate("Mentions of {monitor} per 15 minutes over 24 hours", monitor=monitor)
     if known:
         peak = max(known, key=lambda p: p.value or 0.0)
-        description = words.say(
+        description = fmt.translate(
             "{total} mentions in all; the most, {peak}, from {time}; {over} quarters of an hour were over the threshold.",
-            total=words.number(sum(p.value or 0.0 for p in known)),
-            peak=words.number(peak.value),
-            time=words.plain_time(peak.at),
+            total=fmt.number(sum(p.value or 0.0 for p in known)),
+            peak=fmt.number(peak.value),
+            time=fmt.time_text(peak.at),
             over=sum(p.over for p in known),
         )
     else:
-        description = words.say("No readings yet")
+        description = fmt.translate("No readings yet")
     narrow, wide = (
         count_chart(
             points,
             SLOT,
-            Frame(title, description, width, height, words.zone, words.say("No readings yet"), "day"),
+            Frame(title, description, width, height, fmt.zone, fmt.translate("No readings yet"), "day"),
             mark,
         )
         for width, height in ((328, 200), (760, 260))
     )
-    return Drawn(narrow, wide, points)
+    return DayChart(narrow, wide, points)

@@ -12,10 +12,10 @@ from fastapi.responses import RedirectResponse
 from alerts.actor import Actor
 from alerts.outbox import hold
 from api.pages.flash import flash_of
-from api.pages.permission import may
-from api.pages.render import draw, look
+from api.pages.permission import permitted
+from api.pages.render import page_context, render
 from api.routes.dead_letters import hand_over_again
-from api.state import form_of, house_of, principal_of
+from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import IllegalTransition
 from tocsin.core.text import escaped
 from tocsin.intake.dead_letters import DeadLetter, get_dead_letter, list_dead_letters
@@ -28,7 +28,7 @@ SHOWN_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetterRow:
     """A dead letter as a page shows it: nothing in it can steer the reader's screen."""
 
     id: str
@@ -46,11 +46,11 @@ class Letter:
 
 
 @router.get("/dead-letters")
-def every_letter(request: Request) -> Response:
+def dead_letter_list(request: Request) -> Response:
     """The newest first."""
     asked = request.query_params
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
         page, cursor = list_dead_letters(
             conn,
             AT_ONCE,
@@ -58,29 +58,29 @@ def every_letter(request: Request) -> Response:
             (asked.get("source") or "")[:256] or None,
         )
     more = urlencode({"cursor": cursor, **({"source": asked["source"]} if asked.get("source") else {})})
-    return draw(
-        seen,
-        "letters.html",
+    return render(
+        ctx,
+        "dead_letters.html",
         letters=[_shown(one) for one in page],
         more=f"/dead-letters?{more}" if cursor else "",
     )
 
 
 @router.get("/dead-letters/{id}")
-def one_letter(request: Request, id: str) -> Response:
+def dead_letter_detail(request: Request, id: str) -> Response:
     """One of them with what was kept, and the form that hands it over again."""
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
         letter = get_dead_letter(conn, id[:64])
-    flash, bad = flash_of(request, seen.words)
-    return draw(
-        seen,
-        "letter.html",
+    flash, bad = flash_of(request, ctx.fmt)
+    return render(
+        ctx,
+        "dead_letter.html",
         d=_shown(letter),
         whole=letter.whole,
         flash=flash,
         flash_bad=bad,
-        may_mend=may(seen.who, "/dead-letters/{id}/replay"),
+        may_mend=permitted(ctx.who, "/dead-letters/{id}/replay"),
     )
 
 
@@ -89,7 +89,7 @@ def replay(request: Request, id: str) -> Response:
     """Hand it over again, as it is or as it was mended in the form."""
     mended = form_of(request).get("mended", "").strip()
     outcome, _ = hand_over_again(
-        house_of(request), principal_of(request), id[:64], mended.encode("utf-8", "replace") or None
+        state_of(request), principal_of(request), id[:64], mended.encode("utf-8", "replace") or None
     )
     done = "replay" if outcome == "handed over" else "bad"
     return RedirectResponse(f"/dead-letters/{id[:64]}?done={done}", 303)
@@ -98,19 +98,19 @@ def replay(request: Request, id: str) -> Response:
 @router.post("/outbox/release")
 def release(request: Request) -> Response:
     """Let a held outbox go; what waits leaves or is taken back."""
-    house, who = house_of(request), principal_of(request)
+    state, who = state_of(request), principal_of(request)
     discard = form_of(request).get("what") == "discard"
     try:
-        with house.store.write() as conn:
-            hold.release(conn, Actor(who.id, who.label, who.role.value), house.now(), discard=discard)
+        with state.store.write() as conn:
+            hold.release(conn, Actor(who.id, who.label, who.role.value), state.now(), discard=discard)
     except IllegalTransition:
         pass  # somebody was faster: it is released
     return RedirectResponse("/", 303)
 
 
-def _shown(one: DeadLetter) -> Letter:
+def _shown(one: DeadLetter) -> DeadLetterRow:
     text = one.payload.decode("utf-8", "backslashreplace")
-    return Letter(
+    return DeadLetterRow(
         id=one.id,
         at=one.at,
         source=escaped(one.source),

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request, Response
 from alerts.escalations.escalation import TEAMS
 from alerts.escalations.states import ENDED, possible
 from api.pages.flash import flash_of
-from api.pages.permission import may_on
+from api.pages.permission import permitted_actions
 from api.pages.queue import item, queue
-from api.pages.render import draw, look
-from api.state import house_of
+from api.pages.render import page_context, render
+from api.state import state_of
 from tocsin.definitions.models import Role
 
 router = APIRouter(include_in_schema=False)
@@ -22,32 +22,32 @@ def the_queue(request: Request) -> Response:
     team = request.query_params.get("team")
     team = team if team in ("pr", "legal") else None
     closed = request.query_params.get("closed") == "1"
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
         items = queue(conn, team=team, closed=closed)
-    return draw(
-        seen,
+    return render(
+        ctx,
         "queue.html",
         etag=True,
         items=items,
         team=team,
         closed=closed,
-        may=may_on(seen.who, "/escalations/{id}"),
+        may=permitted_actions(ctx.who, "/escalations/{id}"),
     )
 
 
 @router.get("/escalations/{id}")
 def one_item(request: Request, id: str) -> Response:
     """The clocks, the review by PR and Legal side by side, the alert behind it, the history."""
-    house = house_of(request)
-    with house.store.read() as conn:
-        seen = look(request, conn)
-        privileged = seen.who is not None and seen.who.role is Role.LEGAL
-        about = item(conn, id, house.now(), privileged=privileged)
+    state = state_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+        privileged = ctx.who is not None and ctx.who.role is Role.LEGAL
+        about = item(conn, id, state.now(), privileged=privileged)
     actions = set(possible(about.row.status))
-    flash, bad = flash_of(request, seen.words)
-    return draw(
-        seen,
+    flash, bad = flash_of(request, ctx.fmt)
+    return render(
+        ctx,
         "item.html",
         item=about,
         can={
@@ -59,8 +59,8 @@ def one_item(request: Request, id: str) -> Response:
             "withdraw": "withdraw" in actions,
             "assess": about.row.assessed_at is None and about.row.status not in ENDED,
         },
-        may=may_on(seen.who, "/escalations/{id}"),
-        asked=_asked(about.row.team, seen.who.role if seen.who else None),
+        may=permitted_actions(ctx.who, "/escalations/{id}"),
+        asked=_asked(about.row.team, ctx.who.role if ctx.who else None),
         flash=flash,
         flash_bad=bad,
     )

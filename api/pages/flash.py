@@ -1,10 +1,10 @@
-"""What was just done, said once at the top of the page that a form leads back to. The address carries a key, never words."""
+"""What was just done, said once at the top of the page that a form leads back to. The address carries a key, never fmt."""
 
 from __future__ import annotations
 
 from fastapi import Request
 
-from api.pages.formatting import Words
+from api.pages.formatting import Formatter
 
 DONE = {
     "acknowledge": "Acknowledged. It is yours now.",
@@ -28,7 +28,7 @@ DONE = {
 }
 
 
-def flash_of(request: Request, words: Words) -> tuple[str, bool]:
+def flash_of(request: Request, fmt: Formatter) -> tuple[str, bool]:
     """The words for the address's `done`, and whether they are bad news."""
     key = request.query_params.get("done", "")
-    return (words.say(DONE[key]) if key in DONE else ""), key in ("already", "bad")
+    return (fmt.translate(DONE[key]) if key in DONE else ""), key in ("already", "bad")

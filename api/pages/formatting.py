@@ -1,6 +1,6 @@
 """Times, spans, numbers and severities as a person reads them: in their zone and language, with the exact value behind.
 
-One `Words` is made per request. All times given to it are aware; UTC stands in the title of each `<time>`.
+One `Formatter` is made per request. All times given to it are aware; UTC stands in the title of each `<time>`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from api.pages.i18n import Speech
+from api.pages.i18n import Language
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SEVERITIES = {1: "crisis", 2: "escalate", 3: "review", 4: "watch"}
@@ -129,20 +129,20 @@ TRIGGERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Formatter:
     """How one reader is spoken to."""
 
-    speech: Speech
+    language: Language
     zone: ZoneInfo
     now: datetime
 
-    def say(self, text: str, **values: object) -> str:
-        return self.speech.say(text, **values)
+    def translate(self, text: str, **values: object) -> str:
+        return self.language.translate(text, **values)
 
     def term(self, table: str, key: object) -> str:
         """A word of one of our closed lists, translated; a key that the list lacks is shown as it is."""
         known = _TABLES[table].get(key)
-        return self.say(known) if known is not None else str(key).replace("_", " ")
+        return self.translate(known) if known is not None else str(key).replace("_", " ")
 
     # -- times -------------------------------------------------------------------------------------------------------------
 
@@ -150,14 +150,14 @@ class Words:
         """03:12 for today, 21 Nov 23:50 for another day (or wherever `day` asks for it)."""
         if at is None:
             return Markup("–")
-        return _stamp(at, self.plain_time(at, day=day))
+        return _stamp(at, self.time_text(at, day=day))
 
-    def plain_time(self, at: datetime, *, day: bool = False) -> str:
+    def time_text(self, at: datetime, *, day: bool = False) -> str:
         local, today = at.astimezone(self.zone), self.now.astimezone(self.zone)
         clock = f"{local:%H:%M}"
         if local.date() == today.date() and not day:
             return clock
-        date = f"{local.day} {self.say(MONTHS[local.month - 1])}"
+        date = f"{local.day} {self.translate(MONTHS[local.month - 1])}"
         if local.year != today.year:
             date += f" {local.year}"
         return f"{date} {clock}"
@@ -168,43 +168,49 @@ class Words:
             return Markup("–")
         span = self.now - at
         said = (
-            self.say("just now")
+            self.translate("just now")
             if span < timedelta(seconds=10)
-            else self.say("{span} ago", span=self.span(span))
+            else self.translate("{span} ago", span=self.duration(span))
         )
-        return _stamp(at, said, exact=self.plain_time(at, day=True))
+        return _stamp(at, said, exact=self.time_text(at, day=True))
 
-    def left(self, due: datetime | None) -> Markup:
+    def time_left(self, due: datetime | None) -> Markup:
         """12 min left, or overdue by 5 min: in words, so that colour is not needed to tell."""
         if due is None:
             return Markup("–")
         if due >= self.now:
             return _stamp(
                 due,
-                self.say("{span} left", span=self.span(due - self.now)),
-                exact=self.plain_time(due, day=True),
+                self.translate("{span} left", span=self.duration(due - self.now)),
+                exact=self.time_text(due, day=True),
             )
         return _stamp(
             due,
-            self.say("overdue by {span}", span=self.span(self.now - due)),
-            exact=self.plain_time(due, day=True),
+            self.translate("overdue by {span}", span=self.duration(self.now - due)),
+            exact=self.time_text(due, day=True),
         )
 
-    def span(self, span: timedelta | None) -> str:
+    def duration(self, span: timedelta | None) -> str:
         """The two largest units: 45 s, 12 min, 2 h 5 min, 3 d 4 h."""
         if span is None:
             return "–"
         seconds = max(0, int(span.total_seconds()))
         if seconds < 60:
-            return self.say("{n} s", n=seconds)
+            return self.translate("{n} s", n=seconds)
         minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
         if minutes < 60:
-            return self.say("{n} min", n=minutes)
+            return self.translate("{n} min", n=minutes)
         if hours < 24:
             rest = minutes % 60
-            return self.say("{h} h {m} min", h=hours, m=rest) if rest else self.say("{h} h", h=hours)
+            return (
+                self.translate("{h} h {m} min", h=hours, m=rest) if rest else self.translate("{h} h", h=hours)
+            )
         rest = hours % 24
-        return self.say("{d} d {h} h", d=days, h=rest) if rest and days < 7 else self.say("{d} d", d=days)
+        return (
+            self.translate("{d} d {h} h", d=days, h=rest)
+            if rest and days < 7
+            else self.translate("{d} d", d=days)
+        )
 
     # -- numbers -----------------------------------------------------------------------------------------------------------
 
@@ -213,17 +219,17 @@ class Words:
         if value is None or not math.isfinite(value):
             return "–"
         if value != round(value) and abs(value) < 10:
-            return self.speech.decimal(f"{value:.1f}")
-        return self.speech.decimal(f"{value:,.0f}")
+            return self.language.decimal(f"{value:.1f}")
+        return self.language.decimal(f"{value:,.0f}")
 
-    def reach(self, value: float | None) -> str:
+    def compact(self, value: float | None) -> str:
         """Followers, shortly: 950, 12k, 1.4M."""
         if value is None:
             return "–"
         for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
             if value >= limit:
                 scaled = value / limit
-                return self.speech.decimal(f"{scaled:.1f}" if scaled < 10 else f"{scaled:,.0f}") + suffix
+                return self.language.decimal(f"{scaled:.1f}" if scaled < 10 else f"{scaled:,.0f}") + suffix
         return f"{value:.0f}"
 
     def percent(self, share: float | None) -> str:
@@ -231,16 +237,16 @@ class Words:
         if share is None or not math.isfinite(share):
             return "–"
         number = f"{share * 100:.0f}"
-        return f"%{number}" if self.speech.code == "tr" else f"{number}%"
+        return f"%{number}" if self.language.code == "tr" else f"{number}%"
 
-    def times(self, ratio: float | None) -> str:
+    def ratio(self, ratio: float | None) -> str:
         """3.4x."""
         if ratio is None or not math.isfinite(ratio):
             return "–"
-        return (self.speech.decimal(f"{ratio:.1f}") if ratio < 10 else self.number(ratio)) + "×"
+        return (self.language.decimal(f"{ratio:.1f}") if ratio < 10 else self.number(ratio)) + "×"
 
-    def count(self, one: str, many: str, n: int) -> str:
-        return self.speech.count(one, many, n, self.number(n))
+    def plural(self, one: str, many: str, n: int) -> str:
+        return self.language.plural(one, many, n, self.number(n))
 
 
 _TABLES: dict[str, dict[object, str]] = {

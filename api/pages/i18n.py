@@ -19,13 +19,13 @@ _FOLDER = Path(__file__).parent / "locales"
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class Language:
     """One language of the page."""
 
     code: str = "en"
     catalogue: Mapping[str, str | list[str]] = field(default_factory=dict)
 
-    def say(self, text: str, **values: object) -> str:
+    def translate(self, text: str, **values: object) -> str:
         """The text in this language, with `{name}` filled in; markup where one of the values is, the rest then escaped."""
         found = self.catalogue.get(text, text)
         said = found if isinstance(found, str) else text
@@ -33,7 +33,7 @@ class Speech:
             return Markup(escape(said)).format(**values)  # noqa: S704  # every value in it is escaped or a number
         return said.format(**values) if values else said
 
-    def count(self, one: str, many: str, n: int, shown: str | None = None) -> str:
+    def plural(self, one: str, many: str, n: int, shown: str | None = None) -> str:
         """The form that goes with `n`, with `{n}` filled in (as `shown`, where it is to be written another way)."""
         forms = self.catalogue.get(many)
         if not isinstance(forms, list):
@@ -61,14 +61,14 @@ def plural_form(code: str, n: int) -> int:
 
 
 @cache
-def speech(code: str) -> Speech:
+def language(code: str) -> Language:
     """The language with this code; English for any that the page does not speak."""
     if code == "en" or code not in LANGUAGES:
-        return Speech()
-    return Speech(code, tomllib.loads((_FOLDER / f"{code}.toml").read_text("utf-8")))
+        return Language()
+    return Language(code, tomllib.loads((_FOLDER / f"{code}.toml").read_text("utf-8")))
 
 
-def chosen(person: str | None, accept: str | None) -> str:
+def choose_language(person: str | None, accept: str | None) -> str:
     """The person's own language, else the first of the browser's that the page speaks, else English."""
     if person and _base(person) in LANGUAGES:
         return _base(person)

@@ -12,13 +12,13 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from api.pages.card import day_chart
-from api.pages.day_chart import draw_day
+from api.pages.card import day_points
+from api.pages.day_chart import draw_day_chart
 from api.pages.models import alerts_page, monitor_rows
-from api.pages.permission import may
-from api.pages.render import Look, draw, look
+from api.pages.permission import permitted
+from api.pages.render import PageContext, page_context, render
 from api.routes.preview import Preview, preview
-from api.state import form_of, house_of, principal_of
+from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import Conflict
 from tocsin.definitions.models import Monitor, Policy
 from tocsin.definitions.repository import (
@@ -54,70 +54,70 @@ class Fault:
 
 
 @router.get("/monitors")
-def every_monitor(request: Request) -> Response:
+def monitor_list(request: Request) -> Response:
     """All of them, with their day."""
-    house = house_of(request)
+    state = state_of(request)
     a = s.alerts
-    with house.store.read() as conn:
-        seen = look(request, conn)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
         alerts: dict[str, list[int]] = defaultdict(list)
         for monitor, severity in conn.execute(
             select(a.c.monitor_id, a.c.severity).where(a.c.live.is_not(None), a.c.calmed_at.is_(None))
         ):
             alerts[monitor].append(severity)
-        rows = monitor_rows(conn, house.now(), alerts)
-    return draw(seen, "monitors.html", o={"monitors": rows}, may_define=may(seen.who, "/monitors/new"))
+        rows = monitor_rows(conn, state.now(), alerts)
+    return render(ctx, "monitors.html", o={"monitors": rows}, may_define=permitted(ctx.who, "/monitors/new"))
 
 
 @router.get("/monitors/new")
-def blank_form(request: Request) -> Response:
+def new_monitor_form(request: Request) -> Response:
     """The form, empty but for the defaults."""
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
         policies = _policies(conn)
-    zone = seen.words.zone.key
-    return _form(seen, {**BLANK, "timezone": zone}, policies, {})
+    zone = ctx.fmt.zone.key
+    return _form(ctx, {**BLANK, "timezone": zone}, policies, {})
 
 
 @router.post("/monitors/new")
-def make(request: Request) -> Response:
+def create_monitor(request: Request) -> Response:
     """A new monitor; what is wrong with it is shown at its field."""
     return _save(request, None)
 
 
 @router.get("/monitors/{id}")
-def one_monitor(request: Request, id: str) -> Response:
+def monitor_detail(request: Request, id: str) -> Response:
     """What it listens for, its day, its settings, its last alerts."""
-    house = house_of(request)
-    with house.store.read() as conn:
-        seen = look(request, conn)
+    state = state_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
         monitor = find(conn, Monitor, id[:256])
-        points = day_chart(conn, monitor.id, house.now())
+        points = day_points(conn, monitor.id, state.now())
         items, _ = alerts_page(conn, status=None, severity=None, monitor=monitor.id, cursor=None, limit=10)
-    return draw(
-        seen,
+    return render(
+        ctx,
         "monitor.html",
         m=monitor,
         explained=_explained(monitor),
-        drawn=draw_day(points, seen.words, monitor.name),
+        day_chart=draw_day_chart(points, ctx.fmt, monitor.name),
         items=items,
-        may_define=may(seen.who, "/monitors/new"),
-        flash=seen.words.say("Saved.") if request.query_params.get("done") == "saved" else "",
+        may_define=permitted(ctx.who, "/monitors/new"),
+        flash=ctx.fmt.translate("Saved.") if request.query_params.get("done") == "saved" else "",
     )
 
 
 @router.get("/monitors/{id}/edit")
-def filled_form(request: Request, id: str) -> Response:
+def edit_monitor_form(request: Request, id: str) -> Response:
     """The form with what is stored."""
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
         monitor = find(conn, Monitor, id[:256])
         policies = _policies(conn)
-    return _form(seen, _as_form(monitor.value), policies, {}, monitor)
+    return _form(ctx, _as_form(monitor.value), policies, {}, monitor)
 
 
 @router.post("/monitors/{id}")
-def change(request: Request, id: str) -> Response:
+def change_monitor(request: Request, id: str) -> Response:
     """Change it, if nobody else did since the form was read."""
     return _save(request, id[:256])
 
@@ -126,32 +126,32 @@ def change(request: Request, id: str) -> Response:
 
 
 def _save(request: Request, id: str | None) -> Response:
-    house, who, form = house_of(request), principal_of(request), form_of(request)
+    state, who, form = state_of(request), principal_of(request), form_of(request)
     value, faults = _checked(form)
-    with house.store.read() as conn:
-        seen = look(request, conn)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
         policies = _policies(conn)
         present = find(conn, Monitor, id) if id else None
     if value is not None and value.policy not in (policies or ["default"]):
-        faults = {"policy": Fault(seen.words.say("There is no policy of that name."))}
+        faults = {"policy": Fault(ctx.fmt.translate("There is no policy of that name."))}
     typed = {**BLANK, "enabled": "", **form}
     if form.get("try") and "query" not in faults:
         languages = tuple(one[:16] for one in typed["languages"].replace(",", " ").split()[:50])
-        tried = preview(house, Preview(query=typed["query"].strip(), languages=languages))
-        return _form(seen, typed, policies, faults, present, tried=tried)
+        tried = preview(state, Preview(query=typed["query"].strip(), languages=languages))
+        return _form(ctx, typed, policies, faults, present, tried=tried)
     if value is None or faults:
-        return _form(seen, typed, policies, faults, present, status=422)
+        return _form(ctx, typed, policies, faults, present, status=422)
     try:
-        with house.store.write() as conn:
+        with state.store.write() as conn:
             if present is None and any(one.name == value.name for one in listed(conn, Monitor)):
-                raise Conflict(seen.words.say("There is a monitor of that name already."))
+                raise Conflict(ctx.fmt.translate("There is a monitor of that name already."))
             version = _version(form)
             saved = save(
-                conn, value, now=house.now(), actor=who.label, id=id, expected_version=version if id else None
+                conn, value, now=state.now(), actor=who.label, id=id, expected_version=version if id else None
             )
     except Conflict as error:
         faults = {"": Fault(str(error))}
-        return _form(seen, typed, policies, faults, present, status=409)
+        return _form(ctx, typed, policies, faults, present, status=409)
     return RedirectResponse(f"/monitors/{saved.id}?done=saved", 303)
 
 
@@ -180,7 +180,7 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
 
 
 def _form(
-    seen: Look,
+    ctx: PageContext,
     form: Mapping[str, str],
     policies: list[str],
     faults: Mapping[str, Fault],
@@ -188,8 +188,8 @@ def _form(
     status: int = 200,
     tried: Mapping[str, Any] | None = None,
 ) -> Response:
-    return draw(
-        seen,
+    return render(
+        ctx,
         "monitor_form.html",
         status=status,
         form=form,

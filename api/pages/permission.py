@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from api.auth.guard import passes
+from api.auth.guard import allows
 from api.auth.principal import Principal
 from api.auth.rules import RULES
 
 
-def may(who: Principal | None, path: str) -> bool:
+def permitted(who: Principal | None, path: str) -> bool:
     """Whether this reader may POST to this route."""
     rule = RULES.get(("POST", path))
-    return rule is not None and passes(rule, who)
+    return rule is not None and allows(rule, who)
 
 
-def may_on(who: Principal | None, prefix: str) -> Callable[[str], bool]:
+def permitted_actions(who: Principal | None, prefix: str) -> Callable[[str], bool]:
     """The same for the actions under a prefix such as `/alerts/{id}`."""
-    return lambda action: may(who, f"{prefix}/{action}")
+    return lambda action: permitted(who, f"{prefix}/{action}")

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Request, Response
 
-from api.pages.formatting import Words
-from api.pages.i18n import chosen, speech
+from api.pages.formatting import Formatter
+from api.pages.i18n import choose_language, language
 from api.pages.models import Banner
-from api.pages.render import Look, draw, look
+from api.pages.render import PageContext, page_context, render
 from api.problems import Problem
-from api.state import house_of, visitor_of
+from api.state import state_of, visitor_of
 from tocsin.core.errors import TocsinError
 
 TITLES = {
@@ -38,19 +38,21 @@ ADVICE = {
 }
 
 
-def draw_problem(request: Request, problem: Problem) -> Response:
+def render_problem(request: Request, problem: Problem) -> Response:
     """The problem in the style of the page. It needs no store: it must be drawn also when that is what is away."""
-    seen = _seen(request)
+    ctx = _context(request)
     title = TITLES.get(problem.status, "That did not work")
-    back = _back(request) if request.method == "POST" and problem.status in (403, 409, 412, 422) else None
-    return draw(
-        seen,
+    back = (
+        _return_path(request) if request.method == "POST" and problem.status in (403, 409, 412, 422) else None
+    )
+    return render(
+        ctx,
         "problem.html",
         status=problem.status,
         headers=problem.headers,
-        title=seen.words.say(title),
+        title=ctx.fmt.translate(title),
         detail=problem.detail,
-        advice=seen.words.say(ADVICE[problem.status]) if problem.status in ADVICE else "",
+        advice=ctx.fmt.translate(ADVICE[problem.status]) if problem.status in ADVICE else "",
         faults=problem.errors,
         back=back,
         request_id=request.scope.get("state", {}).get("request_id"),
@@ -58,19 +60,21 @@ def draw_problem(request: Request, problem: Problem) -> Response:
     )
 
 
-def _seen(request: Request) -> Look:
-    house = house_of(request)
+def _context(request: Request) -> PageContext:
+    state = state_of(request)
     try:
-        with house.store.read() as conn:
-            return look(request, conn)
+        with state.store.read() as conn:
+            return page_context(request, conn)
     except TocsinError:
-        words = Words(
-            speech(chosen(None, request.headers.get("accept-language"))), ZoneInfo("UTC"), house.now()
+        fmt = Formatter(
+            language(choose_language(None, request.headers.get("accept-language"))),
+            ZoneInfo("UTC"),
+            state.now(),
         )
-        return Look(request, house, visitor_of(request), words, Banner())
+        return PageContext(request, state, visitor_of(request), fmt, Banner())
 
 
-def _back(request: Request) -> str | None:
+def _return_path(request: Request) -> str | None:
     """The page that the form was on, of our own: /alerts/ID/escalate came from /alerts/ID."""
     path = urlsplit(str(request.url)).path
     parts = path.split("/")

@@ -1,7 +1,7 @@
 """Drawing a page: the template engine, and what every page is given.
 
 Autoescape is on and nothing switches it off: a mention's text is never markup. `_("...")` and `_n("one", "many", n)` speak the
-reader's language; `w` has times, numbers and words (`api.pages.formatting`).
+reader's language; `fmt` writes times, numbers and words (`api.pages.formatting`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from api.pages.formatting import (
     DISMISSALS,
     SEVERITIES,
     SHAPES,
-    Words,
+    Formatter,
 )
-from api.pages.i18n import chosen, speech
+from api.pages.i18n import choose_language, language
 from api.pages.models import Banner, banner
-from api.pages.permission import may
-from api.state import House, house_of, visitor_of
+from api.pages.permission import permitted
+from api.state import AppState, state_of, visitor_of
 from tocsin.definitions.models import known_zone
 from tocsin.store import schema as s
 
@@ -39,29 +39,29 @@ STATIC = _HERE / "static"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PageContext:
     """One request as a page sees it."""
 
     request: Request
-    house: House
+    state: AppState
     who: Principal | None
-    words: Words
+    fmt: Formatter
     banner: Banner
 
 
-def look(request: Request, conn: Connection, reader: str | None = None) -> Look:
+def page_context(request: Request, conn: Connection, reader: str | None = None) -> PageContext:
     """Who reads, how they are spoken to, and what every page must say: three small queries. `reader` is the id of the
     person whom a link was sent to: they need not be signed in to be spoken to in their own language and zone."""
-    house, who = house_of(request), visitor_of(request)
-    now = house.now()
+    state, who = state_of(request), visitor_of(request)
+    now = state.now()
     definition = _person(conn, reader or (who.id if who is not None and who.kind == "person" else None))
     zone = ZoneInfo(_zone(definition.get("timezone")))
-    code = chosen(definition.get("language"), request.headers.get("accept-language"))
-    return Look(request, house, who, Words(speech(code), zone, now), banner(conn, now))
+    code = choose_language(definition.get("language"), request.headers.get("accept-language"))
+    return PageContext(request, state, who, Formatter(language(code), zone, now), banner(conn, now))
 
 
-def draw(
-    seen: Look,
+def render(
+    ctx: PageContext,
     template: str,
     *,
     status: int = 200,
@@ -70,33 +70,33 @@ def draw(
     **context: Any,
 ) -> Response:
     """The page as HTML. With `etag` it can answer 304 to who has it already."""
-    words = seen.words
+    fmt = ctx.fmt
     html = (
         environment()
         .get_template(template)
         .render(
-            _=words.say,
-            _n=words.count,
-            w=words,
-            who=seen.who,
-            csrf=(seen.who.csrf if seen.who else None) or "",
-            banner=seen.banner,
-            may_release=seen.banner.held_since is not None and may(seen.who, "/outbox/release"),
-            path=seen.request.url.path,
-            now=words.now,
+            _=fmt.translate,
+            _n=fmt.plural,
+            fmt=fmt,
+            who=ctx.who,
+            csrf=(ctx.who.csrf if ctx.who else None) or "",
+            banner=ctx.banner,
+            may_release=ctx.banner.held_since is not None and permitted(ctx.who, "/outbox/release"),
+            path=ctx.request.url.path,
+            now=fmt.now,
             charts=charts,
             severities=SEVERITIES,
             shapes=SHAPES,
             dismissals=DISMISSALS,
-            asset=asset,
-            local_only=seen.house.settings.api.public_url is None,
+            asset_url=asset_url,
+            local_only=ctx.state.settings.api.public_url is None,
             **context,
         )
     )
     if etag and status == 200:
         # without the form tokens' and times' sake: the same bytes for the same reader, the same tag
         tag = f'"{hashlib.blake2b(html.encode("utf-8", "replace"), digest_size=12).hexdigest()}"'
-        if tag in seen.request.headers.get("if-none-match", ""):
+        if tag in ctx.request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers={"ETag": tag})
         headers = {**(headers or {}), "ETag": tag}
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
@@ -115,7 +115,7 @@ def environment() -> Environment:
 
 
 @cache
-def asset(name: str) -> str:
+def asset_url(name: str) -> str:
     """The address of a static file, with its content's hash, so that it can be kept for ever."""
     digest = hashlib.blake2b((STATIC / name).read_bytes(), digest_size=6).hexdigest()
     return f"/static/{name}?v={digest}"

@@ -1,4 +1,4 @@
-"""`/mentions`: what was said, searched by words."""
+"""`/mentions`: what was said, searched by fmt."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, Row, select
 
 from api.lists import decode_cursor, page_of
-from api.mention_search import Wanted, find_mentions, key_of
+from api.mention_search import MentionFilter, search_key, search_mentions
 from api.pages.card import post_of
 from api.pages.formatting import LABELS
-from api.pages.render import draw, look
+from api.pages.render import page_context, render
 from api.problems import Problem
-from api.state import house_of
+from api.state import state_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.signal import TopMention
 from tocsin.store import schema as s
@@ -26,25 +26,27 @@ AT_ONCE: Final = 30
 
 
 @router.get("/mentions")
-def every_mention(request: Request) -> Response:
+def mention_list(request: Request) -> Response:
     """The newest first, of those that say all that is asked for; filters that cannot be read count as not given."""
     asked = request.query_params
     typed = asked.get("q", "").strip()
     label = asked.get("label") if asked.get("label") in LABELS else None
     fault, found, more = "", list[Row[Any]](), None
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
         monitors = _monitors(conn)
         monitor = next((row.id for row in monitors if row.id == asked.get("monitor")), None)
         try:
-            wanted = Wanted(monitor, label=label, says=parse_search(typed) if typed else ())
-            rows = find_mentions(conn, wanted, decode_cursor(asked.get("cursor"), int, str, str), AT_ONCE + 1)
-            found, more = page_of(rows, AT_ONCE, key_of)
+            criteria = MentionFilter(monitor, label=label, phrases=parse_search(typed) if typed else ())
+            rows = search_mentions(
+                conn, criteria, decode_cursor(asked.get("cursor"), int, str, str), AT_ONCE + 1
+            )
+            found, more = page_of(rows, AT_ONCE, search_key)
         except (WrongInput, Problem) as error:
             fault = str(error)
     kept = {"q": typed, "monitor": monitor, "label": label, "cursor": more}
-    return draw(
-        seen,
+    return render(
+        ctx,
         "mentions.html",
         status=422 if fault else 200,
         posts=[post_of(row, TopMention(row.source, row.id, row.followers or 0, row.label)) for row in found],

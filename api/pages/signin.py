@@ -12,18 +12,18 @@ from alerts.actions import acknowledge
 from alerts.actor import Actor
 from api.auth.sessions import (
     clear_cookie,
+    session_token,
     set_cookie,
     sign_in,
     sign_out,
-    token_of,
 )
 from api.pages.card import card
-from api.pages.render import draw, look
-from api.state import house_of
+from api.pages.render import page_context, render
+from api.state import state_of
 from tocsin.access.links import (
     LinkRefused,
-    look_at_action_link,
-    look_at_signin_link,
+    find_action_link,
+    find_signin_link,
     spend_action_link,
 )
 from tocsin.core.errors import IllegalTransition, NotAllowed, NotFound
@@ -34,53 +34,53 @@ Token = Annotated[str, Path(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9
 
 
 @router.get("/signin")
-def how_to_sign_in(request: Request) -> Response:
+def signin_help(request: Request) -> Response:
     """Where a link comes from."""
-    with house_of(request).store.read() as conn:
-        seen = look(request, conn)
-    return draw(seen, "signin.html", token=None, person=None, refused=None)
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
+    return render(ctx, "signin.html", token=None, person=None, refused=None)
 
 
 @router.get("/signin/{token}")
-def before_signing_in(request: Request, token: Token) -> Response:
+def signin_page(request: Request, token: Token) -> Response:
     """One button; mail scanners that follow the link spend nothing."""
-    house, person, refused = house_of(request), None, None
-    with house.store.read() as conn:
-        seen = look(request, conn)
+    state, person, refused = state_of(request), None, None
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
         try:
-            person, _ = _person(conn, look_at_signin_link(conn, token, house.now()))
+            person, _ = _person(conn, find_signin_link(conn, token, state.now()))
         except (NotFound, LinkRefused) as error:
             refused = str(error)
     status = 200 if refused is None else 410
-    return draw(
-        seen, "signin.html", status=status, token=None if refused else token, person=person, refused=refused
+    return render(
+        ctx, "signin.html", status=status, token=None if refused else token, person=person, refused=refused
     )
 
 
 @router.post("/signin/{token}")
-def signing_in(request: Request, token: Token) -> Response:
+def use_signin_link(request: Request, token: Token) -> Response:
     """Spend the link, open a session, and go to the overview."""
-    house = house_of(request)
-    now = house.now()
+    state = state_of(request)
+    now = state.now()
     try:
-        with house.store.write() as conn:
-            session = sign_in(conn, token, now, house.settings.api.session_hours)
+        with state.store.write() as conn:
+            session = sign_in(conn, token, now, state.settings.api.session_hours)
     except (NotFound, LinkRefused) as error:
-        with house.store.read() as conn:
-            seen = look(request, conn)
-        return draw(seen, "signin.html", status=410, token=None, person=None, refused=str(error))
+        with state.store.read() as conn:
+            ctx = page_context(request, conn)
+        return render(ctx, "signin.html", status=410, token=None, person=None, refused=str(error))
     answer = RedirectResponse("/", 303)
-    set_cookie(answer, request, session, house.settings.api, now)
+    set_cookie(answer, request, session, state.settings.api, now)
     return answer
 
 
 @router.post("/signout")
-def signing_out(request: Request) -> Response:
+def signout(request: Request) -> Response:
     """End the session, everywhere."""
-    house, token = house_of(request), token_of(request)
+    state, token = state_of(request), session_token(request)
     if token:
-        with house.store.write() as conn:
-            sign_out(conn, token, house.now())
+        with state.store.write() as conn:
+            sign_out(conn, token, state.now())
     answer = RedirectResponse("/signin", 303)
     clear_cookie(answer)
     return answer
@@ -89,33 +89,33 @@ def signing_out(request: Request) -> Response:
 @router.get("/links/{token}")
 def notice_link(request: Request, token: Token) -> Response:
     """The alert's card without signing in, and one button."""
-    house = house_of(request)
-    with house.store.read() as conn:
-        link = look_at_action_link(conn, token)
-        seen = look(request, conn, link.person_id)
-        about = card(conn, link.alert_id, house.now(), brief=True)
+    state = state_of(request)
+    with state.store.read() as conn:
+        link = find_action_link(conn, token)
+        ctx = page_context(request, conn, link.person_id)
+        about = card(conn, link.alert_id, state.now(), brief=True)
         person, _ = _person(conn, link.person_id)
-    say, refused = seen.words.say, None
+    translate, refused = ctx.fmt.translate, None
     usable = (
-        link.usable(house.now())
+        link.usable(state.now())
         and link.action == "acknowledge"
         and about.alert.status in ("firing", "snoozed")
     )
     if link.spent_at is not None:
-        refused = say("This link was used already. Sign in to do more.")
-    elif not link.usable(house.now()):
-        refused = say("This link has expired. Sign in to act on the alert.")
-    return draw(
-        seen, "link.html", card=about, token=token, person=person, usable=usable, refused=refused, done=None
+        refused = translate("This link was used already. Sign in to do more.")
+    elif not link.usable(state.now()):
+        refused = translate("This link has expired. Sign in to act on the alert.")
+    return render(
+        ctx, "link.html", card=about, token=token, person=person, usable=usable, refused=refused, done=None
     )
 
 
 @router.post("/links/{token}")
-def pressing_the_button(request: Request, token: Token) -> Response:
+def use_notice_link(request: Request, token: Token) -> Response:
     """Acknowledge as the person whom the notice went to, once."""
-    house, now, done, refused = house_of(request), house_of(request).now(), None, None
+    state, now, done, refused = state_of(request), state_of(request).now(), None, None
     try:
-        with house.store.write() as conn:
+        with state.store.write() as conn:
             link = spend_action_link(conn, token, now)
             person, role = _person(conn, link.person_id)
             if not person or link.action != "acknowledge":
@@ -124,15 +124,15 @@ def pressing_the_button(request: Request, token: Token) -> Response:
         done = "Acknowledged. It is yours now."
     except (LinkRefused, IllegalTransition, NotAllowed) as error:
         refused = str(error)
-    with house.store.read() as conn:
-        link = look_at_action_link(conn, token)
-        seen = look(request, conn, link.person_id)
+    with state.store.read() as conn:
+        link = find_action_link(conn, token)
+        ctx = page_context(request, conn, link.person_id)
         about = card(conn, link.alert_id, now, brief=True)
         person, _ = _person(conn, link.person_id)
     if done:
-        done = seen.words.say("Acknowledged. It is yours now.")
-    return draw(
-        seen,
+        done = ctx.fmt.translate("Acknowledged. It is yours now.")
+    return render(
+        ctx,
         "link.html",
         status=200 if done else 410,
         card=about,

@@ -17,7 +17,7 @@ from api.pages import (
     search,
     signin,
 )
-from api.pages.problem import draw_problem
+from api.pages.problem import render_problem
 from api.pages.render import STATIC
 
 
@@ -48,4 +48,4 @@ def add_pages(app: FastAPI) -> None:
     ):
         app.router.routes.extend(router.routes)
     app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))
-    app.state.draw_problem = draw_problem
+    app.state.render_problem = render_problem

@@ -16,11 +16,11 @@ from alerts.alert import Alert, get
 from alerts.context import Context
 from api.auth.principal import Principal
 from api.etags import (
-    alerts_state,
-    fresh_or_304,
-    list_tag,
-    stored_state,
-    version_tag,
+    alerts_revision,
+    etag_or_304,
+    list_etag,
+    mentions_revision,
+    version_etag,
 )
 from api.lists import (
     Cursor,
@@ -31,14 +31,14 @@ from api.lists import (
     wrong,
 )
 from api.preconditions import (
+    Idempotent,
     IfMatch,
-    OnlyOnce,
+    checked_version,
     create_once,
-    wanted_version,
 )
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
-from api.state import InHouse, Who
+from api.state import State, Who
 from tocsin.access.links import page_address
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
@@ -229,7 +229,7 @@ def actor_of(who: Principal) -> Actor:
 def list_alerts(
     request: Request,
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     status: Annotated[
         list[Status | Literal["open", "unanswered", "any"]] | None,
@@ -242,8 +242,8 @@ def list_alerts(
     cursor: Cursor = None,
 ) -> Any:
     """The newest first."""
-    with house.store.read() as conn:
-        fresh_or_304(request, response, list_tag(request, who, alerts_state(conn)))
+    with state.store.read() as conn:
+        etag_or_304(request, response, list_etag(request, who, alerts_revision(conn)))
         page = views.list_alerts(
             conn,
             status=status or (),
@@ -257,24 +257,24 @@ def list_alerts(
 
 
 @router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})
-def read_alert(request: Request, response: Response, house: InHouse, id: Id) -> Any:
+def read_alert(request: Request, response: Response, state: State, id: Id) -> Any:
     """Its ETag is what `If-Match` wants for a change."""
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         alert = get(conn, id)
-    fresh_or_304(request, response, version_tag(alert.version))
+    etag_or_304(request, response, version_etag(alert.version))
     return alert_out(alert)
 
 
 @router.get(
     "/{id}/evidence", response_model=EvidenceOut, summary="What it rests on", responses={404: PROBLEMS[404]}
 )
-def evidence(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
+def evidence(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
     """As it was judged, with the posts; and the figures as they are now. Its ETag is its own, not the alert's."""
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         alert = get(conn, id)
-        fresh_or_304(request, response, list_tag(request, who, alert.version, stored_state(conn)))
+        etag_or_304(request, response, list_etag(request, who, alert.version, mentions_revision(conn)))
         judged = alert.the_evidence
-        until = alert.resolved_at or max(house.now(), judged.window_end)
+        until = alert.resolved_at or max(state.now(), judged.window_end)
         return {
             "alert": alert.id,
             "version": alert.version,
@@ -332,7 +332,7 @@ def _live(conn: Connection, monitor_id: str, since: datetime, until: datetime) -
 def timeline(
     request: Request,
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     limit: Limit = 200,
@@ -340,8 +340,8 @@ def timeline(
 ) -> Any:
     """The oldest first."""
     after = decode_cursor(cursor, int)
-    with house.store.read() as conn:
-        fresh_or_304(request, response, list_tag(request, who, alerts_state(conn)))
+    with state.store.read() as conn:
+        etag_or_304(request, response, list_etag(request, who, alerts_revision(conn)))
         found = [one for one in views.timeline(conn, id) if after is None or one["seq"] > after[0]]
     rows, more = page_of(found, limit, lambda one: (one["seq"],))
     return {"items": rows, "next_cursor": more}
@@ -350,9 +350,9 @@ def timeline(
 @router.get(
     "/{id}/notices", response_model=list[NoticeOut], summary="Who was told", responses={404: PROBLEMS[404]}
 )
-def notices(house: InHouse, id: Id) -> Any:
+def notices(state: State, id: Id) -> Any:
     """The oldest first, with what came of each. Addresses are not shown."""
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         return views.notices(conn, id)
 
 
@@ -360,27 +360,27 @@ def notices(house: InHouse, id: Id) -> Any:
 
 
 @router.post("/{id}/acknowledge", response_model=AlertOut, summary="I have it", responses=PROBLEMS)
-def acknowledge(response: Response, house: InHouse, who: Who, id: Id) -> Any:
+def acknowledge(response: Response, state: State, who: Who, id: Id) -> Any:
     """Repeated, by whomever, it changes nothing and names who was first. Needs no If-Match."""
-    with house.store.write() as conn:
-        return _done(response, service.acknowledge(conn, id, actor_of(who), house.now()))
+    with state.store.write() as conn:
+        return _done(response, service.acknowledge(conn, id, actor_of(who), state.now()))
 
 
 @router.post("/{id}/snooze", response_model=AlertOut, summary="Quiet for a while", responses=PROBLEMS)
 def snooze(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Snooze, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """It breaks by itself when the severity rises."""
-    now = house.now()
+    now = state.now()
     if (wanted.until is None) == (wanted.minutes is None):
         raise wrong("until", "say either until or minutes")
     until = wanted.until or now + timedelta(minutes=wanted.minutes or 0)
-    with house.store.write() as conn:
+    with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(response, service.snooze(conn, id, actor_of(who), now, until, seen))
 
@@ -388,33 +388,33 @@ def snooze(
 @router.post("/{id}/dismiss", response_model=AlertOut, summary="Nothing to do", responses=PROBLEMS)
 def dismiss(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Dismiss, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """With a reason, which feeds each rule's precision figure."""
-    with house.store.write() as conn:
+    with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(
-            response, service.dismiss(conn, id, actor_of(who), house.now(), wanted.reason, wanted.note, seen)
+            response, service.dismiss(conn, id, actor_of(who), state.now(), wanted.reason, wanted.note, seen)
         )
 
 
 @router.post("/{id}/merge", response_model=AlertOut, summary="The same story as another", responses=PROBLEMS)
 def merge(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Merge, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """The other alert goes on telling it."""
-    with house.store.write() as conn:
+    with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, service.merge(conn, id, actor_of(who), house.now(), wanted.into, seen))
+        return _done(response, service.merge(conn, id, actor_of(who), state.now(), wanted.into, seen))
 
 
 @router.post(
@@ -426,31 +426,31 @@ def merge(
 )
 def escalate(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
-    once: OnlyOnce,
+    idempotency: Idempotent,
     id: Id,
     wanted: Annotated[Escalate, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """Makes a case in the escalation queue, with clocks by severity, and pages its team."""
-    now = house.now()
+    now = state.now()
 
-    with house.store.write() as conn:
+    with state.store.write() as conn:
 
         def hand_over() -> dict[str, Any]:
             seen = _seen(conn, id, if_match)
-            context = Context(house.store, page_address(house.settings))
+            context = Context(state.store, page_address(state.settings))
             alert, case = service.escalate(
                 conn, context, id, actor_of(who), now, wanted.team, wanted.reason, seen
             )
             shown = Escalated.model_validate({"alert": alert_out(alert), "escalation": case.id})
             return shown.model_dump(mode="json")
 
-        made, repeated = create_once(conn, once, who, now, hand_over)
+        made, repeated = create_once(conn, idempotency, who, now, hand_over)
     if repeated:
         response.headers["Idempotent-Replay"] = "true"
-    response.headers["ETag"] = version_tag(made["alert"]["version"])
+    response.headers["ETag"] = version_etag(made["alert"]["version"])
     response.headers["Location"] = f"/v1/escalations/{made['escalation']}"
     return made
 
@@ -458,31 +458,31 @@ def escalate(
 @router.post("/{id}/resolve", response_model=AlertOut, summary="It is over", responses=PROBLEMS)
 def resolve(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Because, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """Not while a case of it is open with PR or Legal."""
-    with house.store.write() as conn:
+    with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, service.resolve(conn, id, actor_of(who), house.now(), wanted.reason, seen))
+        return _done(response, service.resolve(conn, id, actor_of(who), state.now(), wanted.reason, seen))
 
 
 @router.post("/{id}/reopen", response_model=AlertOut, summary="It is not over after all", responses=PROBLEMS)
 def reopen(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Because, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """It fires again from the first step."""
-    with house.store.write() as conn:
+    with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, service.reopen(conn, id, actor_of(who), house.now(), wanted.reason, seen))
+        return _done(response, service.reopen(conn, id, actor_of(who), state.now(), wanted.reason, seen))
 
 
 @router.post(
@@ -490,33 +490,33 @@ def reopen(
 )
 def severity(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Severity, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """With a reason. People may do both; the engine only raises."""
-    with house.store.write() as conn:
+    with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        context = Context(house.store, page_address(house.settings))
+        context = Context(state.store, page_address(state.settings))
         changed = service.set_severity(
-            conn, context, id, actor_of(who), house.now(), wanted.severity, wanted.reason, seen
+            conn, context, id, actor_of(who), state.now(), wanted.severity, wanted.reason, seen
         )
         return _done(response, changed)
 
 
 @router.post("/{id}/note", response_model=AlertOut, summary="Write something down", responses=PROBLEMS)
-def note(response: Response, house: InHouse, who: Who, id: Id, wanted: Annotated[Note, Body()]) -> Any:
+def note(response: Response, state: State, who: Who, id: Id, wanted: Annotated[Note, Body()]) -> Any:
     """A line in the timeline; changes nothing else, so it needs no If-Match."""
-    with house.store.write() as conn:
-        return _done(response, service.note(conn, id, actor_of(who), house.now(), wanted.text))
+    with state.store.write() as conn:
+        return _done(response, service.note(conn, id, actor_of(who), state.now(), wanted.text))
 
 
 def _seen(conn: Connection, id: str, if_match: str | None) -> int:
-    return wanted_version(if_match, get(conn, id).version)
+    return checked_version(if_match, get(conn, id).version)
 
 
 def _done(response: Response, alert: Alert) -> dict[str, Any]:
-    response.headers["ETag"] = version_tag(alert.version)
+    response.headers["ETag"] = version_etag(alert.version)
     return alert_out(alert)

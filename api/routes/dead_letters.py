@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import LargeBinary, and_, func, or_, select
 
 from api.auth.principal import Principal
-from api.etags import fresh_or_304, version_tag
+from api.etags import etag_or_304, version_etag
 from api.lists import (
     Cursor,
     Limit,
@@ -19,9 +19,9 @@ from api.lists import (
     decode_cursor,
     page_of,
 )
-from api.preconditions import IfMatch, wanted_version
+from api.preconditions import IfMatch, checked_version
 from api.problems import PROBLEMS, Problem
-from api.state import House, InHouse, Who
+from api.state import AppState, State, Who
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.intake import redeliver
 from tocsin.intake.dead_letters import SHOWN_BYTES, DeadLetter, get_dead_letter
@@ -83,7 +83,7 @@ class ReplayedOut(BaseModel):
     responses={422: PROBLEMS[422]},
 )
 def list_dead_letters(
-    house: InHouse,
+    state: State,
     source: Annotated[str | None, Query(max_length=256)] = None,
     reason: Annotated[str | None, Query(max_length=64)] = None,
     waiting: Annotated[
@@ -107,7 +107,7 @@ def list_dead_letters(
     if after is not None:
         at = from_micros(after[0])
         statement = statement.where(or_(d.c.at < at, and_(d.c.at == at, d.c.id > after[1])))
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         found = conn.execute(statement.limit(limit + 1)).all()
     rows, more = page_of(found, limit, lambda row: (to_micros(row.at), row.id))
     return {
@@ -117,11 +117,11 @@ def list_dead_letters(
 
 
 @router.get("/{id}", response_model=WholeLetterOut, summary="One dead letter", responses={404: PROBLEMS[404]})
-def show(request: Request, response: Response, house: InHouse, id: Id) -> Any:
+def show(request: Request, response: Response, state: State, id: Id) -> Any:
     """With all that was kept of it."""
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         letter = get_dead_letter(conn, id)
-    fresh_or_304(request, response, version_tag(letter.attempts))
+    etag_or_304(request, response, version_etag(letter.attempts))
     return _out(letter)
 
 
@@ -133,7 +133,7 @@ def show(request: Request, response: Response, house: InHouse, id: Id) -> Any:
 )
 def replay(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     if_match: IfMatch = None,
@@ -141,38 +141,38 @@ def replay(
 ) -> Any:
     """As its source would hand it over now, or the mended mention in its place. The same letter twice counts once. What is
     bad again says why; 409 where it cannot be read again as it was kept."""
-    with house.store.read() as conn:
-        wanted_version(if_match, get_dead_letter(conn, id).attempts)
+    with state.store.read() as conn:
+        checked_version(if_match, get_dead_letter(conn, id).attempts)
     mention = mended.mention if mended is not None else None
     payload = msgspec.json.encode(mention) if mention is not None else None
-    outcome, letter = hand_over_again(house, who, id, payload)
-    response.headers["ETag"] = version_tag(letter.attempts)
+    outcome, letter = hand_over_again(state, who, id, payload)
+    response.headers["ETag"] = version_etag(letter.attempts)
     return {"outcome": outcome, "letter": _out(letter)}
 
 
 def hand_over_again(
-    house: House, who: Principal, id: str, mended: bytes | None
+    state: AppState, who: Principal, id: str, mended: bytes | None
 ) -> tuple[Literal["handed over", "bad again"], DeadLetter]:
     """What the route and the page's button do. Raises 409 where the letter cannot be read again as it was kept."""
-    settings = house.settings
+    settings = state.settings
     hand = HandOver(
-        house.stream,
+        state.stream,
         partitions=settings.stream.partitions,
         max_mentions=settings.stream.record_max_mentions,
-        clock=house.runtime.clock,
+        clock=state.runtime.clock,
     )
     (done,) = redeliver.replay(
-        house.store,
+        state.store,
         hand,
         settings.ingest,
         [id],
-        now=house.now(),
+        now=state.now(),
         who=redeliver.Who(who.label, who.role.value),
         mended=mended,
     )
     if done.outcome == "cannot":
         raise Problem(409, "cannot-replay", done.message)
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         return done.outcome, get_dead_letter(conn, id)
 
 

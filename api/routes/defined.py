@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
 from sqlalchemy import Connection, select
 
 from api.auth.principal import Principal
-from api.etags import fresh_or_304, list_tag, version_tag
+from api.etags import etag_or_304, list_etag, version_etag
 from api.lists import (
     Cursor,
     Limit,
@@ -22,13 +22,13 @@ from api.lists import (
     page_of,
 )
 from api.preconditions import (
+    Idempotent,
     IfMatch,
-    OnlyOnce,
+    checked_version,
     create_once,
-    wanted_version,
 )
 from api.problems import PROBLEMS
-from api.state import InHouse, Who
+from api.state import State, Who
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict
 from tocsin.definitions.models import (
@@ -104,14 +104,14 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     def list_all(
         request: Request,
         response: Response,
-        house: InHouse,
+        state: State,
         who: Who,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> Any:
         after = decode_cursor(cursor, str, str)
-        with house.store.read() as conn:
-            fresh_or_304(request, response, list_tag(request, who, generation(conn, kind)))
+        with state.store.read() as conn:
+            etag_or_304(request, response, list_etag(request, who, generation(conn, kind)))
             found = [d for d in listed(conn, model) if after is None or (d.name, d.id) > after]
         rows, more = page_of(found, limit, lambda d: (d.name, d.id))
         return {"items": [shown(d, who) for d in rows], "next_cursor": more}
@@ -126,12 +126,12 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     )
     def make(
         response: Response,
-        house: InHouse,
+        state: State,
         who: Who,
-        once: OnlyOnce,
+        idempotency: Idempotent,
         value: Annotated[model, BeforeValidator(_without_ours), Body()],  # type: ignore[valid-type]  # the kind's own model
     ) -> Any:
-        now, name = house.now(), cast(Definition, value).name
+        now, name = state.now(), cast(Definition, value).name
 
         def create() -> dict[str, Any]:
             if any(d.name == name for d in listed(conn, model)):
@@ -142,9 +142,9 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
             _audit(conn, who, "made", saved, now)
             return shown(saved, who)
 
-        with house.store.write() as conn:
-            made, repeated = create_once(conn, once, who, now, create)
-        response.headers["ETag"] = version_tag(made["version"])
+        with state.store.write() as conn:
+            made, repeated = create_once(conn, idempotency, who, now, create)
+        response.headers["ETag"] = version_etag(made["version"])
         response.headers["Location"] = f"/v1/{path}/{made['id']}"
         if repeated:
             response.headers["Idempotent-Replay"] = "true"
@@ -153,10 +153,10 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     @router.get(
         "/{id}", response_model=out, summary=f"Read {one}", operation_id=f"read_{kind}", responses=PROBLEMS
     )
-    def read(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
-        with house.store.read() as conn:
+    def read(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
+        with state.store.read() as conn:
             found = find(conn, model, id)
-        fresh_or_304(request, response, version_tag(found.version))
+        etag_or_304(request, response, version_etag(found.version))
         return shown(found, who)
 
     @router.put(
@@ -168,30 +168,30 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     )
     def change(
         response: Response,
-        house: InHouse,
+        state: State,
         who: Who,
         id: Id,
         value: Annotated[model, BeforeValidator(_without_ours), Body()],  # type: ignore[valid-type]  # the kind's own model
         if_match: IfMatch = None,
     ) -> Any:
-        with house.store.write() as conn:
+        with state.store.write() as conn:
             present = find(conn, model, id)
-            wanted_version(if_match, present.version)
-            saved = save(conn, value, now=house.now(), actor=who.label, id=present.id)
+            checked_version(if_match, present.version)
+            saved = save(conn, value, now=state.now(), actor=who.label, id=present.id)
             if saved.version != present.version:
-                _audit(conn, who, "changed", saved, house.now())
-        response.headers["ETag"] = version_tag(saved.version)
+                _audit(conn, who, "changed", saved, state.now())
+        response.headers["ETag"] = version_etag(saved.version)
         return shown(saved, who)
 
     @router.delete(
         "/{id}", status_code=204, summary=f"End {one}", operation_id=f"end_{kind}", responses=PROBLEMS
     )
-    def end(house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> None:
-        with house.store.write() as conn:
+    def end(state: State, who: Who, id: Id, if_match: IfMatch = None) -> None:
+        with state.store.write() as conn:
             present = find(conn, model, id)
-            wanted_version(if_match, present.version)
-            delete(conn, model, present.id, now=house.now(), actor=who.label)
-            _audit(conn, who, "ended", present, house.now())
+            checked_version(if_match, present.version)
+            delete(conn, model, present.id, now=state.now(), actor=who.label)
+            _audit(conn, who, "ended", present, state.now())
 
     @router.get(
         "/{id}/versions",
@@ -200,8 +200,8 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         operation_id=f"versions_{kind}",
         responses=PROBLEMS,
     )
-    def versions(house: InHouse, who: Who, id: Id) -> Any:
-        with house.store.read() as conn:
+    def versions(state: State, who: Who, id: Id) -> Any:
+        with state.store.read() as conn:
             known = id if _ever(conn, kind, id) else find(conn, model, id).id
             found = list(history(conn, kind, known))
         return [

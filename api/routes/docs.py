@@ -40,10 +40,16 @@ def docs(request: Request) -> HTMLResponse:
 
 def _operation(path: str, method: str, told: dict[str, Any]) -> str:
     rule = RULES.get((method.upper(), path))
-    who = "nobody" if rule is None else "anybody" if rule.door == "open" else ", ".join(sorted(rule.roles))
+    who = (
+        "nobody"
+        if rule is None
+        else "anybody"
+        if rule.anonymous == "allowed"
+        else ", ".join(sorted(rule.roles))
+    )
     scope = (
         ""
-        if rule is None or rule.door == "open"
+        if rule is None or rule.anonymous == "allowed"
         else f"; keys with scopes need <code>{escape(rule.scope)}</code>"
     )
     rows = "".join(

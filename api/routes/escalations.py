@@ -15,17 +15,17 @@ from alerts.escalations import escalation as cases
 from alerts.escalations.escalation import Escalation
 from api.auth.principal import Principal
 from api.etags import (
-    alerts_state,
-    fresh_or_304,
-    list_tag,
+    alerts_revision,
+    etag_or_304,
+    list_etag,
     slot,
-    version_tag,
+    version_etag,
 )
 from api.lists import Cursor, Limit, ListPage
-from api.preconditions import IfMatch, wanted_version
+from api.preconditions import IfMatch, checked_version
 from api.problems import PROBLEMS
 from api.routes.alerts import actor_of
-from api.state import InHouse, Who
+from api.state import State, Who
 from tocsin.access.links import page_address
 from tocsin.core.clock import MINUTE
 
@@ -137,7 +137,7 @@ class Ask(BaseModel):
 def queue(
     request: Request,
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     team: Annotated[
         Literal["pr", "legal"] | None, Query(description="Cases that this team has to clear.")
@@ -150,9 +150,9 @@ def queue(
     cursor: Cursor = None,
 ) -> Any:
     """The clock that runs out first comes first; then what no clock drives."""
-    now = house.now()
-    with house.store.read() as conn:
-        fresh_or_304(request, response, list_tag(request, who, alerts_state(conn), slot(now, MINUTE)))
+    now = state.now()
+    with state.store.read() as conn:
+        etag_or_304(request, response, list_etag(request, who, alerts_revision(conn), slot(now, MINUTE)))
         page = views.list_escalations(
             conn, status=status or (), team=team, now=now, limit=limit, cursor=cursor
         )
@@ -162,18 +162,18 @@ def queue(
 @router.get(
     "/{id}", response_model=EscalationWithEntries, summary="Read a case", responses={404: PROBLEMS[404]}
 )
-def read_case(request: Request, response: Response, house: InHouse, who: Who, id: Id) -> Any:
+def read_case(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
     """With everything that was decided and written. Its ETag is what `If-Match` wants."""
-    with house.store.read() as conn:
-        fresh_or_304(request, response, version_tag(cases.get(conn, id).version))
-        return views.get_escalation(conn, id, role=who.role.value, now=house.now())
+    with state.store.read() as conn:
+        etag_or_304(request, response, version_etag(cases.get(conn, id).version))
+        return views.get_escalation(conn, id, role=who.role.value, now=state.now())
 
 
 @router.post("/{id}/claim", response_model=EscalationOut, summary="Take it in hand", responses=PROBLEMS)
-def claim(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+def claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """What still waits to page about it is taken back."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, cases.claim(conn, id, actor_of(who), now, seen), now)
 
 
@@ -183,10 +183,10 @@ def claim(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatc
     summary="Give it back to the queue",
     responses=PROBLEMS,
 )
-def release_claim(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+def release_claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """Somebody else may claim it."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, cases.release_claim(conn, id, actor_of(who), now, seen), now)
 
 
@@ -195,38 +195,38 @@ def release_claim(response: Response, house: InHouse, who: Who, id: Id, if_match
 )
 def reassign(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Reassign, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """By name."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, cases.reassign(conn, id, actor_of(who), now, wanted.to, seen), now)
 
 
 @router.post("/{id}/review", response_model=EscalationOut, summary="Begin the review", responses=PROBLEMS)
-def review(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+def review(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """PR and Legal in parallel. Begun again, earlier decisions are void."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, cases.review(conn, id, actor_of(who), now, seen), now)
 
 
 @router.post("/{id}/assess", response_model=EscalationOut, summary="The first assessment", responses=PROBLEMS)
 def assess(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Say, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """Its clock stops. Done twice, the first time stands."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(
             conn, response, who, cases.assessed(conn, id, actor_of(who), now, wanted.text, seen), now
         )
@@ -235,15 +235,15 @@ def assess(
 @router.post("/{id}/decide", response_model=EscalationOut, summary="Clear or reject", responses=PROBLEMS)
 def decide(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Decide, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """For one's own team. Cleared when every team has cleared, rejected when one rejects."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         decided = cases.decide(
             conn, id, actor_of(who), now, wanted.team, wanted.decision, wanted.reason, expected_version=seen
         )
@@ -255,55 +255,55 @@ def decide(
 )
 def ask(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Ask, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """They are told; the clocks run on."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
-        context = Context(house.store, page_address(house.settings))
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
+        context = Context(state.store, page_address(state.settings))
         asked = cases.request_info(conn, context, id, actor_of(who), now, wanted.of, wanted.text, seen)
         return _done(conn, response, who, asked, now)
 
 
 @router.post("/{id}/release", response_model=EscalationOut, summary="The words are out", responses=PROBLEMS)
-def release(response: Response, house: InHouse, who: Who, id: Id, if_match: IfMatch = None) -> Any:
+def release(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """A person put them there; Tocsin posts nothing. The statement's clock stops."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, cases.release(conn, id, actor_of(who), now, seen), now)
 
 
 @router.post("/{id}/close", response_model=EscalationOut, summary="The case is done", responses=PROBLEMS)
 def close(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[MaySay, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """After its release."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, cases.close(conn, id, actor_of(who), now, wanted.text, seen), now)
 
 
 @router.post("/{id}/withdraw", response_model=EscalationOut, summary="It was not needed", responses=PROBLEMS)
 def withdraw(
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Id,
     wanted: Annotated[Say, Body()],
     if_match: IfMatch = None,
 ) -> Any:
     """Says why."""
-    with house.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), house.now()
+    with state.store.write() as conn:
+        seen, now = _seen(conn, id, if_match), state.now()
         return _done(
             conn, response, who, cases.withdraw(conn, id, actor_of(who), now, wanted.text, seen), now
         )
@@ -311,22 +311,22 @@ def withdraw(
 
 @router.post("/{id}/note", response_model=EscalationOut, summary="Write a note", responses=PROBLEMS)
 def note(
-    response: Response, house: InHouse, who: Who, id: Id, wanted: Annotated[EscalationNote, Body()]
+    response: Response, state: State, who: Who, id: Id, wanted: Annotated[EscalationNote, Body()]
 ) -> Any:
     """Adds to the case and changes nothing else, so it needs no If-Match."""
-    with house.store.write() as conn:
-        now = house.now()
+    with state.store.write() as conn:
+        now = state.now()
         return _done(
             conn, response, who, cases.note(conn, id, actor_of(who), now, wanted.text, wanted.privileged), now
         )
 
 
 def _seen(conn: Connection, id: str, if_match: str | None) -> int:
-    return wanted_version(if_match, cases.get(conn, id).version)
+    return checked_version(if_match, cases.get(conn, id).version)
 
 
 def _done(
     conn: Connection, response: Response, who: Principal, item: Escalation, now: datetime
 ) -> dict[str, Any]:
-    response.headers["ETag"] = version_tag(item.version)
+    response.headers["ETag"] = version_etag(item.version)
     return views.get_escalation(conn, item.id, role=who.role.value, now=now)

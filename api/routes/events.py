@@ -17,7 +17,7 @@ from sqlalchemy import Row, func, select
 from starlette.concurrency import run_in_threadpool
 
 from api.problems import PROBLEMS, Problem
-from api.state import House, InHouse
+from api.state import AppState, State
 from tocsin.core.clock import iso
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
@@ -37,48 +37,48 @@ SETTLE = timedelta(seconds=5)
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 503: PROBLEMS[503]},
 )
 async def events(
-    house: InHouse,
+    state: State,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
 ) -> StreamingResponse:
     """Without Last-Event-ID: from now on. Events carry ids and figures, never a post or a note's text."""
-    if house.hub.full:
+    if state.hub.full:
         raise Problem(
             503, "too-many-clients", "all places for event clients are taken", headers={"Retry-After": "30"}
         )
     return StreamingResponse(
-        _stream(house, last_event_id),
+        _stream(state, last_event_id),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(house: House, last: str | None) -> AsyncIterator[bytes]:
-    house.hub.enter()
+async def _stream(state: AppState, last: str | None) -> AsyncIterator[bytes]:
+    state.hub.enter()
     try:
-        seq, reset = await run_in_threadpool(_start, house, last)
+        seq, reset = await run_in_threadpool(_start, state, last)
         yield b"retry: 3000\n\n"
         if reset:
             yield f"id: {seq}\nevent: reset\ndata: {{}}\n\n".encode()
-        while not house.hub.stopped:
-            rows = await run_in_threadpool(_next, house, seq)
+        while not state.hub.stopped:
+            rows = await run_in_threadpool(_next, state, seq)
             for row in rows:
                 yield _event(row)
                 seq = row.seq
-            if not rows and not await house.hub.beyond(seq, PING_S):
-                if house.hub.stopped:
+            if not rows and not await state.hub.wait_for_newer(seq, PING_S):
+                if state.hub.stopped:
                     return
                 yield b": ping\n\n"
             elif not rows:
-                await house.hub.pause()
+                await state.hub.pause()
     except TocsinError:
         return  # the store is away: the client comes back with its last id
     finally:
-        house.hub.leave()
+        state.hub.leave()
 
 
-def _start(house: House, last: str | None) -> tuple[int, bool]:
+def _start(state: AppState, last: str | None) -> tuple[int, bool]:
     e = s.alert_events
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         first, newest = conn.execute(select(func.min(e.c.seq), func.max(e.c.seq))).one()
     newest = newest or 0
     if last is None:
@@ -87,9 +87,9 @@ def _start(house: House, last: str | None) -> tuple[int, bool]:
     return (int(last), False) if known else (newest, True)
 
 
-def _next(house: House, seq: int) -> Sequence[Row[Any]]:
-    e, now = s.alert_events, house.now()
-    with house.store.read() as conn:
+def _next(state: AppState, seq: int) -> Sequence[Row[Any]]:
+    e, now = s.alert_events, state.now()
+    with state.store.read() as conn:
         rows = conn.execute(select(e).where(e.c.seq > seq).order_by(e.c.seq).limit(BATCH)).all()
     told: list[Row[Any]] = []
     for row in rows:

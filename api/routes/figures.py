@@ -13,14 +13,14 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection, func, select
 
 from api.etags import (
-    fresh_or_304,
-    list_tag,
+    etag_or_304,
+    list_etag,
+    mentions_revision,
     slot,
-    stored_state,
 )
 from api.lists import checked_time, wrong
 from api.problems import PROBLEMS
-from api.state import InHouse, Who
+from api.state import State, Who
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.core.sketch import distinct, union
 from tocsin.definitions.models import Monitor, known_zone
@@ -110,7 +110,7 @@ To = Annotated[datetime | None, Query(description="Default: now.")]
 def tallies(
     request: Request,
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     monitor: MonitorRef,
     from_: From = None,
@@ -125,10 +125,10 @@ def tallies(
     ] = None,
 ) -> Any:
     """Sums over every partition. Steps begin at whole minutes, hours or days of the zone; at most 2,000 of them."""
-    now = house.now()
+    now = state.now()
     since, until = _span(from_, to, now)
-    with house.store.read() as conn:
-        fresh_or_304(request, response, list_tag(request, who, stored_state(conn), slot(now, MINUTE)))
+    with state.store.read() as conn:
+        etag_or_304(request, response, list_etag(request, who, mentions_revision(conn), slot(now, MINUTE)))
         found = find(conn, Monitor, monitor)
         zone = _zone(tz or found.value.timezone)
         starts = list(_starts(since, until, step, zone))
@@ -246,7 +246,7 @@ def _parts(
 def readings(
     request: Request,
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     id: Annotated[str, Path(max_length=256, description="Id or name of the monitor.")],
     kind: Annotated[Literal["volume", "negativity"], Query()] = "volume",
@@ -255,17 +255,17 @@ def readings(
     limit: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 500,
 ) -> Any:
     """The readings of one detector, window by window, with the interval it expected."""
-    now = house.now()
+    now = state.now()
     since, until = _span(from_, to, now)
     r = s.readings
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         found = find(conn, Monitor, id)
         mine = r.c.monitor_id == found.id, r.c.kind == kind
         newest = conn.execute(
             select(r.c.window_start, r.c.tick).where(*mine).order_by(r.c.window_start.desc()).limit(1)
         ).first()
         moving = slot(now, MINUTE) if to is None or from_ is None else 0
-        fresh_or_304(request, response, list_tag(request, who, *(newest or ("none",)), moving))
+        etag_or_304(request, response, list_etag(request, who, *(newest or ("none",)), moving))
         rows = conn.execute(
             select(r)
             .where(*mine, r.c.window_start >= since, r.c.window_start < until)

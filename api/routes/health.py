@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import select
 
 from api.metrics import CONTENT_TYPE, stream_lag
-from api.state import InHouse, visitor_of
+from api.state import State, visitor_of
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 
@@ -25,17 +25,17 @@ async def alive() -> dict[str, str]:
 @router.get(
     "/readyz", summary="Ready to work?", responses={503: {"description": "The store or the stream is away."}}
 )
-def ready(request: Request, house: InHouse) -> JSONResponse:
+def ready(request: Request, state: State) -> JSONResponse:
     """200 when store and stream can be reached, else 503. Why is told only to who is signed in."""
     checks: dict[str, Any] = {}
     try:
-        with house.store.read() as conn:
+        with state.store.read() as conn:
             conn.execute(select(s.meta.c.key).limit(1)).all()
         checks["store"] = "ok"
     except TocsinError as error:
         checks["store"] = str(error)
     try:
-        checks["stream_lag_records"] = stream_lag(house.store, house.stream)
+        checks["stream_lag_records"] = stream_lag(state.store, state.stream)
         checks["stream"] = "ok"
     except TocsinError as error:
         checks["stream"] = str(error)
@@ -47,7 +47,7 @@ def ready(request: Request, house: InHouse) -> JSONResponse:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
-def metrics(house: InHouse) -> Response:
+def metrics(state: State) -> Response:
     """Without a key from this very machine; from elsewhere with a key that has the scope `metrics`."""
-    text = house.metrics.text(house.store, house.stream, house.now(), house.hub.clients)
+    text = state.metrics.text(state.store, state.stream, state.now(), state.hub.clients)
     return Response(text, media_type=CONTENT_TYPE)

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth.principal import Principal
 from api.auth.webhooks import verify_webhook
-from api.etags import fresh_or_304, list_tag, stored_state
+from api.etags import etag_or_304, list_etag, mentions_revision
 from api.lists import (
     Cursor,
     Limit,
@@ -22,8 +22,8 @@ from api.lists import (
     page_of,
     wrong,
 )
-from api.mention_search import Wanted, find_mentions, key_of
-from api.preconditions import Once, OnlyOnce
+from api.mention_search import MentionFilter, search_key, search_mentions
+from api.preconditions import Idempotency, Idempotent
 from api.problems import PROBLEMS, Problem
 from api.push import (
     UNPACKED_TIMES,
@@ -31,7 +31,7 @@ from api.push import (
     push,
     unpacked,
 )
-from api.state import House, InHouse, Who
+from api.state import AppState, State, Who
 from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
@@ -156,9 +156,9 @@ _PUSH_PROBLEMS: dict[int | str, dict[str, Any]] = {
 async def push_mentions(
     request: Request,
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
-    once: OnlyOnce,
+    idempotency: Idempotent,
     source: Annotated[
         str | None,
         Query(
@@ -174,43 +174,45 @@ async def push_mentions(
     The same (source, id) again is stored once and counted once. A key that is bound to a source fixes it.
     """
     body = await request.body()
-    return await run_in_threadpool(_push, house, who, once, request, response, body, source)
+    return await run_in_threadpool(_push, state, who, idempotency, request, response, body, source)
 
 
 def _push(
-    house: House,
+    state: AppState,
     who: Principal,
-    once: Once,
+    idempotency: Idempotency,
     request: Request,
     response: Response,
     body: bytes,
     source: str | None,
 ) -> dict[str, Any]:
-    with house.store.read() as conn:
-        first = once.answer(conn, who)
+    with state.store.read() as conn:
+        first = idempotency.first_response(conn, who)
     if first is not None:
         response.headers["Idempotent-Replay"] = "true"
         return dict(first[1])
-    items = _items(house, request, body)
+    items = _items(state, request, body)
     batch = (
-        stable_id("batch", who.id, once.key, once.body_hash) if once.key else stable_id("batch", new_token())
+        stable_id("batch", who.id, idempotency.key, idempotency.body_hash)
+        if idempotency.key
+        else stable_id("batch", new_token())
     )
     answer = push(
-        house,
+        state,
         items,
         source=who.source or source or DEFAULT_SOURCE,
         fix_source=who.source is not None,
         batch=batch,
         recent=request.app.state.recent,
     )
-    if once.key:
-        with house.store.write() as conn:
-            once.keep(conn, who, 202, answer, house.now())
+    if idempotency.key:
+        with state.store.write() as conn:
+            idempotency.store_response(conn, who, 202, answer, state.now())
     return answer
 
 
-def _items(house: House, request: Request, body: bytes) -> list[bytes]:
-    most = house.settings.api.max_body_bytes * UNPACKED_TIMES
+def _items(state: AppState, request: Request, body: bytes) -> list[bytes]:
+    most = state.settings.api.max_body_bytes * UNPACKED_TIMES
     plain = unpacked(body, request.headers.get("content-encoding", ""), most)
     return items_of(plain, request.headers.get("content-type", ""))
 
@@ -223,20 +225,20 @@ def _items(house: House, request: Request, body: bytes) -> list[bytes]:
     openapi_extra=_BODY,
     responses=_PUSH_PROBLEMS,
 )
-async def hook(request: Request, house: InHouse, source: Annotated[str, Path(max_length=256)]) -> Any:
+async def hook(request: Request, state: State, source: Annotated[str, Path(max_length=256)]) -> Any:
     """Signed as Standard Webhooks says, with the secret that the source's setting `secret` names (env: or file:).
 
     The source must be defined, enabled, of kind `push`, and have such a secret. A webhook id that comes again is answered
     as the first time.
     """
     body = await request.body()
-    return await run_in_threadpool(_hook, house, request, body, source)
+    return await run_in_threadpool(_hook, state, request, body, source)
 
 
-def _hook(house: House, request: Request, body: bytes, source: str) -> dict[str, Any]:
-    now = house.now()
+def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[str, Any]:
+    now = state.now()
     try:
-        with house.store.read() as conn:
+        with state.store.read() as conn:
             defined = find(conn, SourceDef, source)
         secret = defined.value.settings.get("secret")
         if not (defined.value.enabled and isinstance(secret, str)):
@@ -249,30 +251,30 @@ def _hook(house: House, request: Request, body: bytes, source: str) -> dict[str,
         detail = "no webhook source takes this signature: check the address, the secret on both sides, and the clocks"
         raise Problem(401, "bad-signature", detail) from None
     who = Principal("key", f"hook:{defined.id}", defined.name, Role.COMMUNITY_MANAGER, source=defined.name)
-    once = Once(sent_id, "hook", stable_id("body", body.hex()))
-    with house.store.read() as conn:
-        first = once.answer(conn, who)
+    idempotency = Idempotency(sent_id, "hook", stable_id("body", body.hex()))
+    with state.store.read() as conn:
+        first = idempotency.first_response(conn, who)
     if first is not None:
         return dict(first[1])
     answer = push(
-        house,
-        _items(house, request, body),
+        state,
+        _items(state, request, body),
         source=defined.name,
         fix_source=True,
         batch=stable_id("batch", defined.id, sent_id),
         recent=request.app.state.recent,
     )
-    with house.store.write() as conn:
-        once.keep(conn, who, 202, answer, now)
+    with state.store.write() as conn:
+        idempotency.store_response(conn, who, 202, answer, now)
     return answer
 
 
 @router.get(
     "/batches/{id}", response_model=PushBatch, summary="What became of a push", responses={404: PROBLEMS[404]}
 )
-def batch(house: InHouse, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
+def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
     """A push key sees its own source's batches only."""
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         row = conn.execute(select(s.batches).where(s.batches.c.id == id)).one_or_none()
         if row is None or (who.source is not None and row.source != who.source):
             raise NotFound(f"no batch {id!r}")
@@ -317,7 +319,7 @@ def _matched(conn: Connection, keys: list[list[str]]) -> int:
 def list_mentions(
     request: Request,
     response: Response,
-    house: InHouse,
+    state: State,
     who: Who,
     monitor: Annotated[str | None, Query(max_length=256, description="Id or name.")] = None,
     from_: Annotated[datetime | None, Query(alias="from", description="Posted at or after.")] = None,
@@ -345,14 +347,16 @@ def list_mentions(
     except WrongInput as error:
         raise wrong("q", str(error)) from None
     after = decode_cursor(cursor, int, str, str)
-    with house.store.read() as conn:
-        fresh_or_304(
-            request, response, list_tag(request, who, stored_state(conn), minute_of(house.now()) if q else 0)
+    with state.store.read() as conn:
+        etag_or_304(
+            request,
+            response,
+            list_etag(request, who, mentions_revision(conn), minute_of(state.now()) if q else 0),
         )
         monitor_id = find(conn, Monitor, monitor).id if monitor else None
-        wanted = Wanted(monitor_id, since, until, label, lang, network, source, says)
-        found = find_mentions(conn, wanted, after, limit + 1)
-    rows, more = page_of(found, limit, key_of)
+        criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, says)
+        found = search_mentions(conn, criteria, after, limit + 1)
+    rows, more = page_of(found, limit, search_key)
     return {"items": [mention_out(row) for row in rows], "next_cursor": more}
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.actor import Actor
 from alerts.outbox import hold
 from api.problems import PROBLEMS
-from api.state import InHouse, Who
+from api.state import State, Who
 
 router = APIRouter(prefix="/v1/outbox", tags=["alerts"])
 
@@ -33,9 +33,9 @@ class ReleasedOut(BaseModel):
 @router.post(
     "/release", response_model=ReleasedOut, summary="Release a held outbox", responses={409: PROBLEMS[409]}
 )
-def release(house: InHouse, who: Who, how: Annotated[Release | None, Body()] = None) -> Any:
+def release(state: State, who: Who, how: Annotated[Release | None, Body()] = None) -> Any:
     """After a restore no notice leaves before this. 409 where nothing is held."""
     discard = how.discard if how is not None else False
-    with house.store.write() as conn:
-        done = hold.release(conn, Actor(who.id, who.label, who.role.value), house.now(), discard=discard)
+    with state.store.write() as conn:
+        done = hold.release(conn, Actor(who.id, who.label, who.role.value), state.now(), discard=discard)
     return {"waiting": done.waiting, "cancelled": done.cancelled}

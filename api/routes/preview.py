@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
-from api.state import InHouse
+from api.state import State
 from tocsin.core.mention import Author, Engagement, Mention
 from tocsin.query import Asked, compile_query, explain, parse_query
 from tocsin.query.evaluate import known_language, searched
@@ -64,11 +64,11 @@ class Previewed(BaseModel):
     responses={422: PROBLEMS[422]},
     operation_id="preview_monitor",
 )
-def preview(house: InHouse, wanted: Annotated[Preview, Body()]) -> Any:
+def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
     """Changes nothing. The answer says what it covers: stored mentions, and the sample of what nothing matched."""
     query = parse_query(wanted.query)
     test, languages = compile_query(query), {known_language(tag) for tag in wanted.languages}
-    since = house.now() - timedelta(hours=wanted.hours)
+    since = state.now() - timedelta(hours=wanted.hours)
     end = time.monotonic() + MAX_TIME_S
 
     def matches(mention: Mention) -> bool:
@@ -77,7 +77,7 @@ def preview(house: InHouse, wanted: Annotated[Preview, Body()]) -> Any:
             return False
         return test(Asked(mention, searched(mention)))
 
-    with house.store.read() as conn:
+    with state.store.read() as conn:
         stored = _Look(end)
         hits = [row for row in stored.at(_stored(conn, since)) if matches(_mention(row))]
         sampled = _Look(end)
@@ -86,7 +86,7 @@ def preview(house: InHouse, wanted: Annotated[Preview, Body()]) -> Any:
         ]
     scaled = len(hits) + sum(1 / row.rate for row in samples if row.rate > 0)
     oldest = min((one.since for one in (stored, sampled) if one.since is not None), default=None)
-    days = (house.now() - oldest) / timedelta(days=1) if oldest else 0.0
+    days = (state.now() - oldest) / timedelta(days=1) if oldest else 0.0
     return {
         "explanation": explain(query),
         "stored": stored.told(len(hits)),

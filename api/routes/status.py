@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from alerts.outbox import hold
 from api.metrics import stream_lag
-from api.state import InHouse, Who
+from api.state import State, Who
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.models import Role, SourceDef
 from tocsin.definitions.repository import Defined, listed
@@ -88,10 +88,10 @@ def me(who: Who) -> Any:
 
 
 @router.get("/status", response_model=Status, summary="How is Tocsin?")
-def status(house: InHouse) -> Any:
+def status(state: State) -> Any:
     """What it hears, what it is behind with, and what each part says of itself."""
-    now, why = house.now(), []
-    with house.store.read() as conn:
+    now, why = state.now(), []
+    with state.store.read() as conn:
         purpose = purpose_of_store.get(conn, "mode")
         if hold.held(conn) is not None:
             why.append("the outbox is held: no notice leaves before an administrator releases it")
@@ -105,11 +105,11 @@ def status(house: InHouse) -> Any:
             "dead_letters": _count(conn, s.dead_letters),
         }
     try:
-        lag = stream_lag(house.store, house.stream)
+        lag = stream_lag(state.store, state.stream)
     except TocsinError as error:
         lag = None
         why.append(str(error))
-    patience = timedelta(minutes=house.settings.alerting.blind_after_minutes)
+    patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
     blind = [
         one["name"]
         for one in sources

@@ -13,10 +13,10 @@ from starlette.routing import Mount, Route
 
 from api.auth.guard import (
     Guard,
+    allows,
+    from_loopback,
+    install_guard,
     methods_of,
-    on_this_machine,
-    passes,
-    stand_before,
 )
 from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
@@ -31,8 +31,8 @@ from api.auth.sessions import (
 from tests.api.world import HERE, Client, World
 from tocsin.access.links import (
     LinkRefused,
-    look_at_action_link,
-    look_at_signin_link,
+    find_action_link,
+    find_signin_link,
     make_action_link,
     make_signin_link,
     spend_action_link,
@@ -69,7 +69,7 @@ def test_every_route_stands_behind_the_guard(world: World) -> None:
 def test_every_route_refuses_a_stranger_unless_it_is_open(world: World) -> None:
     for method, path in walk(world):
         answer = world.stranger.request(method, concrete(path))
-        if RULES[method, path].door == "open":
+        if RULES[method, path].anonymous == "allowed":
             assert answer.status_code != 401 or "hook" in path, (method, path)
         else:
             assert answer.status_code == 401, (method, path, answer.status_code)
@@ -84,7 +84,7 @@ def test_every_role_gets_what_it_may_and_no_more(world: World, role: Role) -> No
             continue  # it does not end; tests/api/test_events.py has it
         answer = client.request(method, concrete(path))
         rule = RULES[method, path]
-        if rule.door == "open" or role in rule.roles:
+        if rule.anonymous == "allowed" or role in rule.roles:
             refused = answer.status_code == 403 and b"the role" in answer.content
             assert not refused and (answer.status_code != 401 or "hook" in path), (method, path, answer.text)
         else:
@@ -96,7 +96,7 @@ def test_a_key_with_scopes_passes_where_its_scope_is_asked_for(world: World) -> 
     for scope in SCOPES:
         key = Principal("key", "k", "k", Role.ADMIN, frozenset({scope}))
         for rule in RULES.values():
-            assert passes(rule, key) == (rule.door == "open" or rule.scope == scope)
+            assert allows(rule, key) == (rule.anonymous == "allowed" or rule.scope == scope)
     pusher = world.key(Role.ADMIN, "push")
     assert pusher.get("/v1/alerts").json()["detail"] == "this key lacks the scope 'read'"
     assert pusher.post("/v1/mentions", content="[]").status_code == 202
@@ -125,7 +125,7 @@ def test_a_new_route_without_a_rule_is_refused_to_everybody(world: World) -> Non
 
 def test_standing_before_an_app_leaves_no_route_open(world: World) -> None:
     world.app.router.routes[:] = [Route("/v1/new", lambda _request: PlainTextResponse("secret"))]
-    stand_before(world.app)
+    install_guard(world.app)
     assert world.stranger.get("/v1/new").status_code == 403
 
 
@@ -276,7 +276,7 @@ def test_a_sign_in_link_works_once_within_fifteen_minutes(world: World) -> None:
     ada = person(world, "ada")
     with world.scene.write() as conn:
         token = make_signin_link(conn, ada, world.now)
-        assert look_at_signin_link(conn, token, world.now) == ada
+        assert find_signin_link(conn, token, world.now) == ada
         assert sign_in(conn, token, world.now, 12).person_id == ada
         with pytest.raises(LinkRefused, match="used already"):
             sign_in(conn, token, world.now, 12)
@@ -290,10 +290,10 @@ def test_a_notices_link_is_bound_to_alert_person_and_action_and_spent_once(world
     with world.scene.write() as conn:
         token = make_action_link(conn, alert_id="al_1", person_id="p_1", action="acknowledge", now=world.now)
         for _ in range(3):
-            assert look_at_action_link(conn, token).usable(world.now)
+            assert find_action_link(conn, token).usable(world.now)
         spent = spend_action_link(conn, token, world.now)
         assert (spent.alert_id, spent.person_id, spent.action) == ("al_1", "p_1", "acknowledge")
-        assert not look_at_action_link(conn, token).usable(world.now)
+        assert not find_action_link(conn, token).usable(world.now)
         with pytest.raises(LinkRefused, match="used already"):
             spend_action_link(conn, token, world.now)
         other = make_action_link(conn, alert_id="al_1", person_id="p_1", action="acknowledge", now=world.now)
@@ -352,7 +352,7 @@ def test_metrics_need_a_key_unless_one_asks_from_this_very_machine(world: World)
 
 def test_who_sits_on_this_machine_is_told_by_the_address_alone() -> None:
     def asking(client: tuple[str, int] | None) -> bool:
-        return on_this_machine(Request({"type": "http", "headers": [], "client": client}))
+        return from_loopback(Request({"type": "http", "headers": [], "client": client}))
 
     assert asking(("127.0.0.1", 1)) and asking(("::1", 1))
     assert not asking(("192.0.2.1", 1)) and not asking(("localhost", 1)) and not asking(None)

@@ -19,7 +19,7 @@ from alerts.actor import ENGINE
 from alerts.alert import get
 from api.auth.rules import PAGES
 from tests.browser.seed import NOW, POSTS
-from tests.browser.served import House, house
+from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import StoreUnavailable
 from tocsin.store import schema as s
 
@@ -29,15 +29,15 @@ SEEN = re.compile(r'name="seen" value="(\d+)"')
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as one:
+def night(tmp_path: Path) -> Iterator[SeededApp]:
+    with seeded_app(tmp_path) as one:
         yield one
 
 
 class Visitor:
     """A browser without scripts: keeps its cookies, asks for HTML, and lets the test follow redirects."""
 
-    def __init__(self, one: House) -> None:
+    def __init__(self, one: SeededApp) -> None:
         transport = httpx.ASGITransport(one.app, raise_app_exceptions=False, client=("203.0.113.9", 4711))
         self._client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=HTML)
         self._run = one.loop.run
@@ -49,11 +49,11 @@ class Visitor:
         return self._run(self._client.post(path, data=data))
 
 
-def visitor(one: House) -> Visitor:
+def visitor(one: SeededApp) -> Visitor:
     return Visitor(one)
 
 
-def signed_in(one: House, person: str = "p_ada") -> Visitor:
+def signed_in(one: SeededApp, person: str = "p_ada") -> Visitor:
     client = visitor(one)
     answer = client.post(f"/signin/{one.signin_token(person)}", data={"csrf": ""})
     assert answer.status_code == 303
@@ -86,7 +86,7 @@ def words(html: str) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
 
-def everything(one: House) -> dict[str, list[tuple[object, ...]]]:
+def everything(one: SeededApp) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table that a look might have touched; sessions are made by signing in."""
     with one.store.read() as conn:
         return {
@@ -97,8 +97,8 @@ def everything(one: House) -> dict[str, list[tuple[object, ...]]]:
 
 
 @contextmanager
-def counted(one: House) -> Iterator[list[str]]:
-    """What is asked of this house's store, and of no other that a test before left open."""
+def counted(one: SeededApp) -> Iterator[list[str]]:
+    """What is asked of this app's store, and of no other that a test before left open."""
     statements: list[str] = []
 
     def note(conn: Connection, _cursor: object, statement: str, *_: object) -> None:
@@ -135,7 +135,7 @@ GETS = (
 )
 
 
-def test_every_page_is_drawn_without_inline_styles_or_scripts(night: House) -> None:
+def test_every_page_is_drawn_without_inline_styles_or_scripts(night: SeededApp) -> None:
     client = signed_in(night, "p_root")
     for path in GETS:
         shown = page(client, path)
@@ -144,15 +144,15 @@ def test_every_page_is_drawn_without_inline_styles_or_scripts(night: House) -> N
         assert re.search(r"\son[a-z]+=", shown) is None, path
 
 
-def test_looking_at_every_page_changes_nothing(night: House) -> None:
-    client, link, door = signed_in(night, "p_root"), night.action_token(), night.signin_token()
+def test_looking_at_every_page_changes_nothing(night: SeededApp) -> None:
+    client, link, signin = signed_in(night, "p_root"), night.action_token(), night.signin_token()
     before = everything(night)
-    for path in (*GETS, f"/links/{link}", f"/signin/{door}"):
+    for path in (*GETS, f"/links/{link}", f"/signin/{signin}"):
         page(client, path)
     assert everything(night) == before
 
 
-def test_every_route_of_the_page_has_a_rule_and_every_rule_a_route(night: House) -> None:
+def test_every_route_of_the_page_has_a_rule_and_every_rule_a_route(night: SeededApp) -> None:
     ours = {
         (method, route.path)
         for route in night.app.router.routes
@@ -163,13 +163,13 @@ def test_every_route_of_the_page_has_a_rule_and_every_rule_a_route(night: House)
     assert ours == set(PAGES)
 
 
-def test_a_stranger_is_told_how_to_sign_in(night: House) -> None:
+def test_a_stranger_is_told_how_to_sign_in(night: SeededApp) -> None:
     for path in ("/", "/alerts/al_crisis", "/monitors"):
         assert "tocsin signin" in page(visitor(night), path, 401)
     assert visitor(night).post("/alerts/al_crisis/acknowledge").status_code == 401
 
 
-def test_a_sign_in_link_is_spent_by_the_button_and_not_by_looking(night: House) -> None:
+def test_a_sign_in_link_is_spent_by_the_button_and_not_by_looking(night: SeededApp) -> None:
     client, token = visitor(night), night.signin_token()
     assert "signs you in as Ada Yılmaz" in words(page(client, f"/signin/{token}"))
     assert client.post(f"/signin/{token}", data={"csrf": ""}).status_code == 303
@@ -179,14 +179,14 @@ def test_a_sign_in_link_is_spent_by_the_button_and_not_by_looking(night: House) 
     assert "used already" in page(again, f"/signin/{token}", 410)
 
 
-def test_signing_out_ends_the_session(night: House) -> None:
+def test_signing_out_ends_the_session(night: SeededApp) -> None:
     client = signed_in(night)
     token = CSRF.search(page(client, "/"))
     assert token and client.post("/signout", data={"csrf": token[1]}).status_code == 303
     assert client.get("/").status_code == 401
 
 
-def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(night: House) -> None:
+def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(night: SeededApp) -> None:
     shown = words(page(signed_in(night), "/"))
     live = shown.index("Live alerts")
     assert (
@@ -203,7 +203,7 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
     assert "2 cases with PR or Legal 1 overdue" in shown
 
 
-def test_what_is_merged_or_dismissed_is_set_aside_and_not_gone(night: House) -> None:
+def test_what_is_merged_or_dismissed_is_set_aside_and_not_gone(night: SeededApp) -> None:
     with night.store.write() as conn:
         conn.execute(s.alerts.update().where(s.alerts.c.id == "al_ceo").values(status="merged"))
     shown = words(page(signed_in(night), "/"))
@@ -211,21 +211,21 @@ def test_what_is_merged_or_dismissed_is_set_aside_and_not_gone(night: House) -> 
 
 
 def test_blind_and_the_demo_are_said_on_every_page(tmp_path: Path) -> None:
-    with house(tmp_path, mode="demo") as one:
+    with seeded_app(tmp_path, mode="demo") as one:
         client = signed_in(one)
         for path in ("/", "/alerts", "/escalations", "/monitors"):
             shown = words(page(client, path))
             assert "DEMO" in shown and "BLIND orvane-forum : no answer for 2 hours" in shown
 
 
-def test_a_role_that_stopped_reporting_is_said_to_be_down(night: House) -> None:
+def test_a_role_that_stopped_reporting_is_said_to_be_down(night: SeededApp) -> None:
     client = signed_in(night)
     assert "DOWN" not in page(client, "/")
     night.clock.advance(timedelta(minutes=5))
     assert "DOWN ingest : no word since 05:12 ; start it again with: tocsin up" in words(page(client, "/"))
 
 
-def test_what_the_auditor_found_is_said_and_blind_sources_only_once(night: House) -> None:
+def test_what_the_auditor_found_is_said_and_blind_sources_only_once(night: SeededApp) -> None:
     blind = {"kind": "blind", "object": "source:orvane-forum", "text": "orvane-forum is not heard"}
     late = {"kind": "notice late", "object": "no_1", "text": "notice no_1 waits for 9 minutes"}
     client = signed_in(night)
@@ -242,7 +242,7 @@ def test_what_the_auditor_found_is_said_and_blind_sources_only_once(night: House
 
 
 def test_an_empty_house_tells_the_next_step(tmp_path: Path) -> None:
-    with house(tmp_path, empty=True) as one:
+    with seeded_app(tmp_path, empty=True) as one:
         shown = words(page(signed_in(one), "/"))
         assert "Nothing is watched yet." in shown and "New monitor" in shown
         assert "tocsin apply FILE" in shown
@@ -252,14 +252,14 @@ def test_an_empty_house_tells_the_next_step(tmp_path: Path) -> None:
 
 
 def test_calm_with_a_blind_source_is_not_called_calm(tmp_path: Path) -> None:
-    with house(tmp_path, quiet=True) as one:
+    with seeded_app(tmp_path, quiet=True) as one:
         assert "we do not see everything" in words(page(signed_in(one), "/"))
         with one.store.write() as conn:
             conn.execute(s.health.update().values(state="ok"))
         assert "All calm." in words(page(signed_in(one), "/"))
 
 
-def test_each_reader_sees_the_times_of_their_own_zone_with_utc_behind(night: House) -> None:
+def test_each_reader_sees_the_times_of_their_own_zone_with_utc_behind(night: SeededApp) -> None:
     for person, clock in (("p_ada", "04:40"), ("p_root", "02:40")):
         assert (
             f'<time datetime="2026-11-22T01:40:00Z" title="2026-11-22 01:40:00 UTC">{clock}</time>'
@@ -267,7 +267,7 @@ def test_each_reader_sees_the_times_of_their_own_zone_with_utc_behind(night: Hou
         )
 
 
-def test_an_alert_can_be_checked_by_hand(night: House) -> None:
+def test_an_alert_can_be_checked_by_hand(night: SeededApp) -> None:
     shown = words(page(signed_in(night), "/alerts/al_crisis"))
     for told in (
         "Observed 214",
@@ -290,27 +290,27 @@ def test_an_alert_can_be_checked_by_hand(night: House) -> None:
         assert told in shown or told == "no longer kept", told
 
 
-def test_a_post_is_text_and_never_markup(night: House) -> None:
+def test_a_post_is_text_and_never_markup(night: SeededApp) -> None:
     shown = page(signed_in(night), "/alerts/al_crisis")
     assert "&lt;b&gt;Not&lt;/b&gt; a drill" in shown and "<b>Not</b>" not in shown
     assert "javascript:" not in shown
     assert 'href="https://kuzeyhaber.example/orvane-mama" rel="noopener noreferrer nofollow"' in shown
 
 
-def test_hurtful_words_are_folded_until_asked_for(night: House) -> None:
+def test_hurtful_words_are_folded_until_asked_for(night: SeededApp) -> None:
     shown = page(signed_in(night), "/alerts/al_crisis")
     folded = re.findall(r'<details class="veil">.*?</details>', shown, re.S)
     assert len(folded) == 1 and "foc la birouri" in folded[0]
 
 
-def test_a_post_that_was_erased_is_said_to_be_gone(night: House) -> None:
+def test_a_post_that_was_erased_is_said_to_be_gone(night: SeededApp) -> None:
     with night.store.write() as conn:
         conn.execute(s.mentions.delete().where(s.mentions.c.id == "n1"))
     shown = page(signed_in(night), "/alerts/al_crisis")
     assert "no longer kept" in shown and str(POSTS[0]["text"])[:30] not in shown
 
 
-def test_acknowledging_takes_one_form_and_names_who_has_it(night: House) -> None:
+def test_acknowledging_takes_one_form_and_names_who_has_it(night: SeededApp) -> None:
     status, shown = press(signed_in(night), "/alerts/al_crisis", "acknowledge")
     assert status == 303 and "It is yours now" in shown and "Ada Yılmaz has it" in words(shown)
     assert ">Acknowledge<" not in shown
@@ -320,7 +320,7 @@ def test_acknowledging_takes_one_form_and_names_who_has_it(night: House) -> None
         assert get(conn, "al_crisis").acknowledged_by == "Ada Yılmaz"
 
 
-def test_the_second_of_two_who_acknowledge_learns_who_was_first(night: House) -> None:
+def test_the_second_of_two_who_acknowledge_learns_who_was_first(night: SeededApp) -> None:
     slow = signed_in(night, "p_root")
     form = page(slow, "/alerts/al_crisis")
     press(signed_in(night), "/alerts/al_crisis", "acknowledge")
@@ -330,7 +330,7 @@ def test_the_second_of_two_who_acknowledge_learns_who_was_first(night: House) ->
     assert status == 303 and "acknowledged it already" in shown and "Ada Yılmaz has it" in words(shown)
 
 
-def test_a_form_from_elsewhere_is_refused(night: House) -> None:
+def test_a_form_from_elsewhere_is_refused(night: SeededApp) -> None:
     client = signed_in(night)
     for data in ({}, {"csrf": "made-up"}):
         answer = client.post("/alerts/al_crisis/acknowledge", data=data)
@@ -339,7 +339,7 @@ def test_a_form_from_elsewhere_is_refused(night: House) -> None:
         assert get(conn, "al_crisis").status == "firing"
 
 
-def test_what_somebody_else_did_meanwhile_is_shown_and_not_overwritten(night: House) -> None:
+def test_what_somebody_else_did_meanwhile_is_shown_and_not_overwritten(night: SeededApp) -> None:
     slow = signed_in(night)
     form = page(slow, "/alerts/al_crisis")
     press(signed_in(night, "p_root"), "/alerts/al_crisis", "dismiss", reason="handled")
@@ -354,7 +354,7 @@ def test_what_somebody_else_did_meanwhile_is_shown_and_not_overwritten(night: Ho
         assert get(conn, "al_crisis").status == "dismissed"
 
 
-def test_figures_that_moved_do_not_get_in_the_way(night: House) -> None:
+def test_figures_that_moved_do_not_get_in_the_way(night: SeededApp) -> None:
     client = signed_in(night)
     form = page(client, "/alerts/al_crisis")
     with night.store.write() as conn:
@@ -378,7 +378,7 @@ def test_figures_that_moved_do_not_get_in_the_way(night: House) -> None:
     ],
 )
 def test_every_button_of_an_alert_does_what_it_says(
-    night: House, alert: str, action: str, fields: dict[str, str], status_after: str
+    night: SeededApp, alert: str, action: str, fields: dict[str, str], status_after: str
 ) -> None:
     status, shown = press(signed_in(night), f"/alerts/{alert}", action, **fields)
     assert status == 303, shown[-500:]
@@ -388,7 +388,7 @@ def test_every_button_of_an_alert_does_what_it_says(
         assert get(conn, alert).status == status_after
 
 
-def test_wrong_fields_are_refused_with_the_choices(night: House) -> None:
+def test_wrong_fields_are_refused_with_the_choices(night: SeededApp) -> None:
     client = signed_in(night)
     for action, fields, told in (
         ("dismiss", {"reason": "boring"}, "choose one of: noise"),
@@ -403,7 +403,7 @@ def test_wrong_fields_are_refused_with_the_choices(night: House) -> None:
         assert status == 422 and told in words(shown), (action, fields)
 
 
-def test_a_case_goes_from_the_alert_through_pr_and_legal(night: House) -> None:
+def test_a_case_goes_from_the_alert_through_pr_and_legal(night: SeededApp) -> None:
     ada, pim, ioana = signed_in(night), signed_in(night, "p_root"), signed_in(night, "p_ioana")
     status, shown = press(
         ada, "/alerts/al_crisis", "escalate", team="both", reason="Parents report the same batch."
@@ -426,13 +426,13 @@ def test_a_case_goes_from_the_alert_through_pr_and_legal(night: House) -> None:
     assert case[1] in page(ada, "/escalations?closed=1") and case[1] not in page(ada, "/escalations")
 
 
-def test_overdue_is_said_in_words(night: House) -> None:
+def test_overdue_is_said_in_words(night: SeededApp) -> None:
     shown = words(page(signed_in(night), "/escalations/es_pr"))
     assert "SEV2 escalate PR and Legal in review overdue" in shown
     assert "First assessment overdue by 16 min" in shown and "Holding statement 24 min left" in shown
 
 
-def test_privileged_notes_are_for_legal_alone(night: House) -> None:
+def test_privileged_notes_are_for_legal_alone(night: SeededApp) -> None:
     legal, pr, admin = (signed_in(night, p) for p in ("p_ioana", "p_pim", "p_root"))
     assert "severance clause" in page(legal, "/escalations/es_pr")
     for other in (pr, admin):
@@ -443,7 +443,7 @@ def test_privileged_notes_are_for_legal_alone(night: House) -> None:
     assert status == 403 and "Legal's" in unescape(shown)
 
 
-def test_a_viewer_reads_everything_and_is_shown_no_button(night: House) -> None:
+def test_a_viewer_reads_everything_and_is_shown_no_button(night: SeededApp) -> None:
     client = signed_in(night, "p_vic")
     for path in (
         "/",
@@ -461,7 +461,7 @@ def test_a_viewer_reads_everything_and_is_shown_no_button(night: House) -> None:
     assert client.get("/monitors/new").status_code == 403
 
 
-def test_the_link_of_a_notice_shows_the_card_and_acknowledges_once(night: House) -> None:
+def test_the_link_of_a_notice_shows_the_card_and_acknowledges_once(night: SeededApp) -> None:
     client, token = visitor(night), night.action_token()
     shown = words(page(client, f"/links/{token}"))
     assert "SEV1 crisis nobody has it Orvane baby food" in shown and "Acknowledge as Ada Yılmaz" in shown
@@ -474,12 +474,12 @@ def test_the_link_of_a_notice_shows_the_card_and_acknowledges_once(night: House)
     assert client.get("/links/" + "x" * 43).status_code == 404
 
 
-def test_the_reader_of_a_link_is_spoken_to_in_their_own_language_and_zone(night: House) -> None:
+def test_the_reader_of_a_link_is_spoken_to_in_their_own_language_and_zone(night: SeededApp) -> None:
     shown = words(page(visitor(night), f"/links/{night.action_token(person='p_ioana')}"))
     assert "Preiau ca Ioana Munteanu" in shown and "din 03:40" in shown
 
 
-def test_an_expired_link_still_shows_the_card_but_no_button(night: House) -> None:
+def test_an_expired_link_still_shows_the_card_but_no_button(night: SeededApp) -> None:
     token = night.action_token()
     night.clock.advance(timedelta(days=4))
     shown = words(page(visitor(night), f"/links/{token}"))
@@ -487,7 +487,7 @@ def test_an_expired_link_still_shows_the_card_but_no_button(night: House) -> Non
     assert visitor(night).post(f"/links/{token}").status_code == 410
 
 
-def test_a_wrong_query_is_pointed_at_and_nothing_typed_is_lost(night: House) -> None:
+def test_a_wrong_query_is_pointed_at_and_nothing_typed_is_lost(night: SeededApp) -> None:
     client = signed_in(night)
     token = CSRF.search(page(client, "/monitors/new"))
     assert token
@@ -513,7 +513,7 @@ def test_a_wrong_query_is_pointed_at_and_nothing_typed_is_lost(night: House) -> 
     assert send(client, "/monitors/new", form)[0] == 409
 
 
-def test_a_query_can_be_tried_before_it_is_saved(night: House) -> None:
+def test_a_query_can_be_tried_before_it_is_saved(night: SeededApp) -> None:
     client = signed_in(night)
     token = CSRF.search(page(client, "/monitors/new"))
     assert token
@@ -530,7 +530,7 @@ def test_a_query_can_be_tried_before_it_is_saved(night: House) -> None:
     assert send(client, "/monitors/new", {**form, "query": "NOT x"})[0] == 422
 
 
-def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: House) -> None:
+def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: SeededApp) -> None:
     def filled(client: Visitor, **change: str) -> dict[str, str]:
         shown = page(client, "/monitors/m_lidra/edit")
         fields = {
@@ -548,7 +548,7 @@ def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: House) -> N
     assert status == 409 and "read it again" in shown and "lidra OR lidrawater" in shown
 
 
-def test_the_overview_answers_304_to_who_has_it(night: House) -> None:
+def test_the_overview_answers_304_to_who_has_it(night: SeededApp) -> None:
     client = signed_in(night)
     tag = client.get("/").headers["etag"]
     assert client.get("/", headers={"if-none-match": tag}).status_code == 304
@@ -559,7 +559,7 @@ def test_the_overview_answers_304_to_who_has_it(night: House) -> None:
 def test_the_overview_asks_the_store_no_more_for_fifty_monitors_than_for_seven(tmp_path: Path) -> None:
     asked = []
     for name, more in (("few", 0), ("many", 50)):
-        with house(tmp_path / name, monitors=more) as one:
+        with seeded_app(tmp_path / name, monitors=more) as one:
             client = signed_in(one)
             with counted(one) as statements:
                 shown = page(client, "/")
@@ -568,7 +568,7 @@ def test_the_overview_asks_the_store_no_more_for_fifty_monitors_than_for_seven(t
     assert len(asked[0]) == len(asked[1]) <= 16, asked
 
 
-def test_the_list_of_alerts_pages_through_all_of_them_once(night: House) -> None:
+def test_the_list_of_alerts_pages_through_all_of_them_once(night: SeededApp) -> None:
     with night.store.write() as conn:
         row = dict(conn.execute(select(s.alerts).where(s.alerts.c.id == "al_old")).one()._mapping)
         conn.execute(
@@ -587,11 +587,11 @@ def test_the_list_of_alerts_pages_through_all_of_them_once(night: House) -> None
     "path",
     ["/alerts?cursor=%00&severity=9&status=x&monitor=%27", "/alerts?cursor=9~", "/escalations?team=%3Cb%3E"],
 )
-def test_filters_that_make_no_sense_count_as_not_given(night: House, path: str) -> None:
+def test_filters_that_make_no_sense_count_as_not_given(night: SeededApp, path: str) -> None:
     page(signed_in(night), path)
 
 
-def test_what_is_not_there_is_a_page_that_leads_back(night: House) -> None:
+def test_what_is_not_there_is_a_page_that_leads_back(night: SeededApp) -> None:
     client = signed_in(night)
     for path in ("/alerts/nope", "/escalations/nope", "/monitors/nope", "/nothing-here"):
         shown = page(client, path, 404)
@@ -599,7 +599,7 @@ def test_what_is_not_there_is_a_page_that_leads_back(night: House) -> None:
     assert client.get("/alerts/nope", headers={"accept": "application/json"}).json()["status"] == 404
 
 
-def test_a_store_that_is_away_is_still_told_on_a_page(night: House) -> None:
+def test_a_store_that_is_away_is_still_told_on_a_page(night: SeededApp) -> None:
     class Away:
         url = "sqlite:///gone"
 
@@ -615,7 +615,7 @@ def test_a_store_that_is_away_is_still_told_on_a_page(night: House) -> None:
     assert "Not just now" in shown and "Nothing was half done" in shown
 
 
-def test_an_alert_whose_evidence_another_version_wrote_is_still_shown(night: House) -> None:
+def test_an_alert_whose_evidence_another_version_wrote_is_still_shown(night: SeededApp) -> None:
     with night.store.write() as conn:
         conn.execute(
             s.alerts.update().where(s.alerts.c.id == "al_crisis").values(evidence={"x": 1}, facts={"y": 2})
@@ -624,13 +624,13 @@ def test_an_alert_whose_evidence_another_version_wrote_is_still_shown(night: Hou
     page(signed_in(night), "/")
 
 
-def test_a_blind_alert_says_what_is_not_seen(night: House) -> None:
+def test_a_blind_alert_says_what_is_not_seen(night: SeededApp) -> None:
     with night.store.write() as conn:
         conn.execute(s.alerts.update().where(s.alerts.c.id == "al_crisis").values(kind="blind"))
     assert "Not everything is seen. orvane-forum: no answer since 02:12" in words(page(signed_in(night), "/"))
 
 
-def test_static_files_may_be_kept_because_their_address_names_their_content(night: House) -> None:
+def test_static_files_may_be_kept_because_their_address_names_their_content(night: SeededApp) -> None:
     client = signed_in(night)
     sheet = re.search(r'href="(/static/tocsin.css\?v=\w+)"', page(client, "/"))
     assert sheet
@@ -642,7 +642,7 @@ def test_static_files_may_be_kept_because_their_address_names_their_content(nigh
 STRANGE = ("%00", "%F0%9F%92%A9", "'--", "a" * 3000, "%ED%A0%80", "..%2F..", "<script>")
 
 
-def test_no_address_and_no_form_however_strange_breaks_the_page(night: House) -> None:
+def test_no_address_and_no_form_however_strange_breaks_the_page(night: SeededApp) -> None:
     client = signed_in(night, "p_root")
     token = CSRF.search(page(client, "/"))
     assert token

@@ -24,13 +24,13 @@ from api.pages.charts import (
     ticks,
     time_ticks,
 )
-from api.pages.formatting import Words
-from api.pages.i18n import speech
+from api.pages.formatting import Formatter
+from api.pages.i18n import language
 
 NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
 STEP = timedelta(minutes=15)
 FRAME = Frame("Mentions of <b>", "a day & a night", zone=ZoneInfo("Europe/Istanbul"))
-WORDS = Words(speech("en"), ZoneInfo("Europe/Istanbul"), NOW)
+FMT = Formatter(language("en"), ZoneInfo("Europe/Istanbul"), NOW)
 
 
 def day(*values: float | None) -> list[ChartPoint]:
@@ -176,34 +176,34 @@ def test_the_interval_drawn_is_the_one_that_was_judged() -> None:
     ],
 )
 def test_spans_have_two_units_at_most(span: timedelta, shown: str) -> None:
-    assert WORDS.span(span) == shown
+    assert FMT.duration(span) == shown
 
 
 def test_a_time_of_another_day_says_its_day() -> None:
-    assert WORDS.plain_time(NOW) == "05:12"
-    assert WORDS.plain_time(NOW - timedelta(hours=6)) == "21 Nov 23:12"
-    assert WORDS.plain_time(NOW - timedelta(days=400)) == "18 Oct 2025 05:12"
-    assert WORDS.time(None) == "–" and WORDS.ago(None) == "–" and WORDS.left(None) == "–"
-    assert "just now" in WORDS.ago(NOW) and "overdue by 1 min" in WORDS.left(NOW - timedelta(minutes=1))
+    assert FMT.time_text(NOW) == "05:12"
+    assert FMT.time_text(NOW - timedelta(hours=6)) == "21 Nov 23:12"
+    assert FMT.time_text(NOW - timedelta(days=400)) == "18 Oct 2025 05:12"
+    assert FMT.time(None) == "–" and FMT.ago(None) == "–" and FMT.time_left(None) == "–"
+    assert "just now" in FMT.ago(NOW) and "overdue by 1 min" in FMT.time_left(NOW - timedelta(minutes=1))
 
 
 def test_numbers_are_written_the_readers_way() -> None:
-    turkish = Words(speech("tr"), ZoneInfo("UTC"), NOW)
-    dutch = Words(speech("nl"), ZoneInfo("UTC"), NOW)
-    assert [WORDS.number(v) for v in (1234, 6.13, 24.6, None, math.nan)] == ["1,234", "6.1", "25", "–", "–"]
-    assert (turkish.number(1234.0), turkish.percent(0.62), dutch.times(8.7), dutch.reach(1_240_000)) == (
+    turkish = Formatter(language("tr"), ZoneInfo("UTC"), NOW)
+    dutch = Formatter(language("nl"), ZoneInfo("UTC"), NOW)
+    assert [FMT.number(v) for v in (1234, 6.13, 24.6, None, math.nan)] == ["1,234", "6.1", "25", "–", "–"]
+    assert (turkish.number(1234.0), turkish.percent(0.62), dutch.ratio(8.7), dutch.compact(1_240_000)) == (
         "1.234",
         "%62",
         "8,7×",
         "1,2M",
     )
-    assert WORDS.percent(None) == "–" and WORDS.reach(None) == "–" and WORDS.times(math.inf) == "–"
+    assert FMT.percent(None) == "–" and FMT.compact(None) == "–" and FMT.ratio(math.inf) == "–"
 
 
 def test_a_value_that_is_markup_stays_so_and_the_rest_is_escaped() -> None:
-    assert WORDS.say("{who} has it", who="<b>") == "<b> has it"  # plain text: the template escapes it
-    assert WORDS.say("since {time}", time=Markup("<time>1</time>")) == Markup("since <time>1</time>")
-    assert "&lt;i&gt;" in WORDS.say("{who} since {time}", who="<i>", time=Markup("<time/>"))
+    assert FMT.translate("{who} has it", who="<b>") == "<b> has it"  # plain text: the template escapes it
+    assert FMT.translate("since {time}", time=Markup("<time>1</time>")) == Markup("since <time>1</time>")
+    assert "&lt;i&gt;" in FMT.translate("{who} since {time}", who="<i>", time=Markup("<time/>"))
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from api.pages import flash, formatting, problem
 from api.pages.i18n import (
     LANGUAGES,
-    chosen,
+    choose_language,
+    language,
     plural_form,
-    speech,
 )
 
 FOLDER = Path(formatting.__file__).parent
@@ -49,7 +49,7 @@ def said() -> set[str]:
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if (
                 isinstance(node, ast.Call)
-                and _named(node.func) == "say"
+                and _named(node.func) == "translate"
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):
@@ -76,18 +76,18 @@ def _places(text: str) -> set[str]:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_every_string_of_the_page_is_translated(code: str) -> None:
-    catalogue = speech(code).catalogue
+    catalogue = language(code).catalogue
     assert sorted((said() | counted()) - set(catalogue)) == []
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_no_translation_is_left_of_a_string_that_is_gone(code: str) -> None:
-    assert sorted(set(speech(code).catalogue) - said() - counted()) == []
+    assert sorted(set(language(code).catalogue) - said() - counted()) == []
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_translations_fill_in_the_same_places(code: str) -> None:
-    for english, translated in speech(code).catalogue.items():
+    for english, translated in language(code).catalogue.items():
         for form in [translated] if isinstance(translated, str) else translated:
             assert _places(form) == _places(english), (english, form)
             assert form.strip(), english
@@ -96,7 +96,7 @@ def test_translations_fill_in_the_same_places(code: str) -> None:
 @pytest.mark.parametrize(("code", "forms"), [("tr", 1), ("nl", 2), ("ro", 3)])
 def test_counted_strings_have_the_forms_of_their_language(code: str, forms: int) -> None:
     for many in counted():
-        found = speech(code).catalogue[many]
+        found = language(code).catalogue[many]
         assert isinstance(found, list) and len(found) == forms, many
 
 
@@ -112,9 +112,9 @@ def test_romanian_counts_as_romanians_do() -> None:
         1,
         2,
     ]
-    assert speech("ro").count("{n} alert", "{n} alerts", 21) == "21 de alerte"
-    assert speech("tr").count("{n} alert", "{n} alerts", 3) == "3 uyarı"
-    assert speech("en").count("{n} alert", "{n} alerts", 1) == "1 alert"
+    assert language("ro").plural("{n} alert", "{n} alerts", 21) == "21 de alerte"
+    assert language("tr").plural("{n} alert", "{n} alerts", 3) == "3 uyarı"
+    assert language("en").plural("{n} alert", "{n} alerts", 1) == "1 alert"
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_romanian_counts_as_romanians_do() -> None:
 def test_the_persons_own_language_comes_first_then_the_browsers(
     person: str | None, accept: str | None, expected: str
 ) -> None:
-    assert chosen(person, accept) == expected
+    assert choose_language(person, accept) == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.served import House, house, served
+from tests.browser.served import SeededApp, seeded_app, served
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
@@ -50,6 +50,6 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def night(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path) as one, served(one):
+def night(tmp_path: Path) -> Iterator[SeededApp]:
+    with seeded_app(tmp_path) as one, served(one):
         yield one

@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, NAMES
-from tests.browser.served import house, served
+from tests.browser.served import seeded_app, served
 
 LARGEST_BYTES = 300_000
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -31,7 +31,7 @@ def make_pictures(browser: Browser, folder: Path) -> list[Path]:
     """Draw every picture into the folder; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
-    with tempfile.TemporaryDirectory() as data, house(Path(data)) as one, served(one):
+    with tempfile.TemporaryDirectory() as data, seeded_app(Path(data)) as one, served(one):
         for name, (path, size, scheme) in PICTURES.items():
             context = browser.new_context(
                 viewport=size, base_url=one.address, color_scheme="dark" if scheme == "dark" else "light"

@@ -1,4 +1,4 @@
-"""A house to visit: the seeded store, the app over it, and uvicorn in a thread on a free loopback port."""
+"""An app to visit: the seeded store, the app over it, and uvicorn in a thread on a free loopback port."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tocsin.store.sqlite.engine import SqliteStore
 
 
 @dataclass(slots=True)
-class House:
+class SeededApp:
     """The app with its store and clock; `address` is set while it is served."""
 
     app: FastAPI
@@ -51,7 +51,7 @@ class House:
 
 
 @contextlib.contextmanager
-def house(
+def seeded_app(
     folder: Path,
     *,
     monitors: int | None = None,
@@ -59,8 +59,8 @@ def house(
     quiet: bool = False,
     empty: bool = False,
     origin: str = "",
-) -> Iterator[House]:
-    """A house in this folder, at three in the night. `empty` has people and nothing else; `origin` is its public address."""
+) -> Iterator[SeededApp]:
+    """A seeded app in this folder, at three in the night. `empty` has people and nothing else; `origin` is its public address."""
     folder.mkdir(parents=True, exist_ok=True)
     store: Store
     if store_url(folder / "store.db") == "sqlite":
@@ -78,7 +78,7 @@ def house(
         asyncio.Runner()
     )  # begins when it is first used: where a browser is driven, a loop of its own runs already
     try:
-        yield House(create_app(runtime), runtime, store, clock, loop)
+        yield SeededApp(create_app(runtime), runtime, store, clock, loop)
     finally:
         loop.close()
         runtime.close()
@@ -98,8 +98,8 @@ def _filled(monitors: int | None, mode: str, quiet: bool, empty: bool) -> bytes:
 
 
 @contextlib.contextmanager
-def served(one: House) -> Iterator[House]:
-    """The house with its door open on loopback."""
+def served(one: SeededApp) -> Iterator[SeededApp]:
+    """The app, served on loopback."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)

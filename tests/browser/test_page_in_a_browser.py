@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from alerts.alert import get
 from tests.browser.pictures import LARGEST_BYTES, PICTURES, make_pictures
-from tests.browser.served import House, house, served
+from tests.browser.served import SeededApp, seeded_app, served
 from tocsin.store import schema as s
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
@@ -43,7 +43,7 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("main button, main summar
 @contextmanager
 def tab(
     browser: Browser,
-    one: House,
+    one: SeededApp,
     size: ViewportSize = PHONE,
     *,
     scheme: Scheme = "light",
@@ -79,7 +79,7 @@ def tab(
     assert [c for c in complaints if refused is None or f"status of {refused} " not in c] == []
 
 
-def sign_in(page: Page, one: House, person: str = "p_ada") -> None:
+def sign_in(page: Page, one: SeededApp, person: str = "p_ada") -> None:
     page.goto(f"/signin/{one.signin_token(person)}")
     page.get_by_role("button").last.click()
     expect(page.get_by_role("heading", level=2).first).to_be_visible()
@@ -93,7 +93,7 @@ def keep(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
 def test_a_tired_person_signs_in_reads_and_acknowledges_without_scripts(
-    chromium: Browser, night: House, size: ViewportSize
+    chromium: Browser, night: SeededApp, size: ViewportSize
 ) -> None:
     with tab(chromium, night, size, scripts=False) as page:
         sign_in(page, night)
@@ -121,7 +121,7 @@ def test_a_tired_person_signs_in_reads_and_acknowledges_without_scripts(
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
 def test_every_page_fits_can_be_read_and_can_be_touched(
-    chromium: Browser, night: House, size: ViewportSize, scheme: Scheme
+    chromium: Browser, night: SeededApp, size: ViewportSize, scheme: Scheme
 ) -> None:
     shape = "phone" if size is PHONE else "laptop"
     with tab(chromium, night, size, scheme=scheme) as page:
@@ -138,7 +138,7 @@ def test_every_page_fits_can_be_read_and_can_be_touched(
 
 
 @pytest.mark.parametrize("person", ["p_vic", "p_pim", "p_ioana"])
-def test_no_language_breaks_the_phones_page(chromium: Browser, night: House, person: str) -> None:
+def test_no_language_breaks_the_phones_page(chromium: Browser, night: SeededApp, person: str) -> None:
     with tab(chromium, night) as page:
         sign_in(page, night, person)
         language = page.evaluate("document.documentElement.lang")
@@ -151,7 +151,7 @@ def test_no_language_breaks_the_phones_page(chromium: Browser, night: House, per
             keep(page, f"{name}-phone-{language}")
 
 
-def test_the_keyboard_alone_is_enough(chromium: Browser, night: House) -> None:
+def test_the_keyboard_alone_is_enough(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, LAPTOP) as page:
         sign_in(page, night)
         page.goto("/alerts/al_crisis")
@@ -169,7 +169,7 @@ def test_the_keyboard_alone_is_enough(chromium: Browser, night: House) -> None:
         expect(page.get_by_role("status").filter(has_text="It is yours now")).to_be_visible()
 
 
-def test_the_link_in_a_notice_is_one_tap_without_signing_in(chromium: Browser, night: House) -> None:
+def test_the_link_in_a_notice_is_one_tap_without_signing_in(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, scripts=False) as page:
         page.goto(f"/links/{night.action_token()}")
         keep(page, "link-phone-light")
@@ -177,7 +177,7 @@ def test_the_link_in_a_notice_is_one_tap_without_signing_in(chromium: Browser, n
         expect(page.get_by_text("It is yours now")).to_be_visible()
 
 
-def test_hurtful_words_are_shown_when_asked_for(chromium: Browser, night: House) -> None:
+def test_hurtful_words_are_shown_when_asked_for(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, scripts=False) as page:
         sign_in(page, night)
         page.goto("/alerts/al_crisis")
@@ -187,7 +187,7 @@ def test_hurtful_words_are_shown_when_asked_for(chromium: Browser, night: House)
         expect(threat).to_be_visible()
 
 
-def test_the_overview_renews_itself_when_something_happens(chromium: Browser, night: House) -> None:
+def test_the_overview_renews_itself_when_something_happens(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, LAPTOP) as page, tab(chromium, night) as other:
         with page.expect_request("**/v1/events"):
             sign_in(page, night)
@@ -200,7 +200,7 @@ def test_the_overview_renews_itself_when_something_happens(chromium: Browser, ni
 
 
 def test_somebody_elses_change_is_explained_on_a_page_that_leads_back(
-    chromium: Browser, night: House
+    chromium: Browser, night: SeededApp
 ) -> None:
     with (
         tab(chromium, night, LAPTOP, scripts=False, refused=412) as slow,
@@ -223,7 +223,7 @@ def test_somebody_elses_change_is_explained_on_a_page_that_leads_back(
         expect(slow.get_by_role("heading", level=1)).to_have_text("Orvane baby food")
 
 
-def test_a_wrong_query_is_pointed_at_where_it_is_wrong(chromium: Browser, night: House) -> None:
+def test_a_wrong_query_is_pointed_at_where_it_is_wrong(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, scripts=False, refused=422) as page:
         sign_in(page, night)
         page.goto("/monitors/new")
@@ -246,14 +246,14 @@ def test_a_wrong_query_is_pointed_at_where_it_is_wrong(chromium: Browser, night:
 
 
 def test_an_empty_house_can_be_begun_from_a_phone(chromium: Browser, tmp_path: Path) -> None:
-    with house(tmp_path, empty=True) as one, served(one), tab(chromium, one) as page:
+    with seeded_app(tmp_path, empty=True) as one, served(one), tab(chromium, one) as page:
         sign_in(page, one)
         keep(page, "empty-phone-light")
         page.get_by_role("link", name="New monitor").first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("New monitor")
 
 
-def test_paper_shows_the_alert_without_the_buttons(chromium: Browser, night: House) -> None:
+def test_paper_shows_the_alert_without_the_buttons(chromium: Browser, night: SeededApp) -> None:
     with tab(chromium, night, LAPTOP) as page:
         sign_in(page, night)
         page.goto("/alerts/al_crisis")

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.notifiers.registry import KINDS as NOTIFIERS
 from alerts.suppression.order import ORDER
-from api.auth.rules import API, AROUND, PAGES
+from api.auth.rules import API, PAGES, SERVICE
 from api.metrics import NAMES
 from ingest.kinds import KINDS as SOURCES
 from ops.run.roles import ROLES
@@ -52,7 +52,7 @@ def test_every_part_of_every_route_is_named(path: str) -> None:
     assert missing == []
 
 
-@pytest.mark.parametrize("path", sorted({path for _, path in AROUND}))
+@pytest.mark.parametrize("path", sorted({path for _, path in SERVICE}))
 def test_every_route_outside_v1_is_named(path: str) -> None:
     assert f"`{path}`" in text("docs/api.md")
 
@@ -76,4 +76,4 @@ def test_every_role_of_a_process_is_in_the_architecture(role: str) -> None:
 
 
 def test_the_registers_that_this_file_walks_are_not_empty() -> None:
-    assert all(map(len, (SOURCES, SIGNALS, NOTIFIERS, ORDER, API, AROUND, PAGES, NAMES, ROLES)))
+    assert all(map(len, (SOURCES, SIGNALS, NOTIFIERS, ORDER, API, SERVICE, PAGES, NAMES, ROLES)))

@@ -73,7 +73,7 @@ def make_signin_link(conn: Connection, person_id: str, now: datetime, ttl: timed
     return token
 
 
-def look_at_signin_link(conn: Connection, token: str, now: datetime) -> str:
+def find_signin_link(conn: Connection, token: str, now: datetime) -> str:
     """The id of the person who would be signed in. Raises `NotFound` or `LinkRefused`."""
     links = s.signin_links
     row = conn.execute(select(links).where(links.c.token_hash == hash_token(token))).one_or_none()
@@ -87,8 +87,8 @@ def look_at_signin_link(conn: Connection, token: str, now: datetime) -> str:
 
 
 def spend_signin_link(conn: Connection, token: str, now: datetime) -> str:
-    """Use the link up and return the person's id. Raises as `look_at_signin_link` does."""
-    person, links = look_at_signin_link(conn, token, now), s.signin_links
+    """Use the link up and return the person's id. Raises as `find_signin_link` does."""
+    person, links = find_signin_link(conn, token, now), s.signin_links
     unspent = links.c.token_hash == hash_token(token), links.c.spent_at.is_(None)
     if conn.execute(update(links).where(*unspent).values(spent_at=now)).rowcount != 1:
         raise LinkRefused("this sign-in link was used already; make a new one with: tocsin signin")
@@ -120,7 +120,7 @@ def make_action_link(
     return token
 
 
-def look_at_action_link(conn: Connection, token: str) -> ActionLink:
+def find_action_link(conn: Connection, token: str) -> ActionLink:
     """What the link is for, used and expired ones too (their card is still shown). Raises `NotFound`."""
     links = s.action_tokens
     row = conn.execute(select(links).where(links.c.token_hash == hash_token(token))).one_or_none()
@@ -134,7 +134,7 @@ def spend_action_link(conn: Connection, token: str, now: datetime) -> ActionLink
 
     Raises `NotFound`, or `LinkRefused` when it was used or has expired.
     """
-    link, links = look_at_action_link(conn, token), s.action_tokens
+    link, links = find_action_link(conn, token), s.action_tokens
     if link.spent_at is None and now >= link.expires_at:
         raise LinkRefused("this link has expired; sign in to act on the alert")
     unspent = links.c.token_hash == hash_token(token), links.c.spent_at.is_(None)

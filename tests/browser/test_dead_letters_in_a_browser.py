@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, ViewportSize, expect
 from sqlalchemy import select
 
 from alerts.outbox import hold
-from tests.browser.served import House
+from tests.browser.served import SeededApp
 from tests.browser.test_page_in_a_browser import (
     CONTRAST,
     LAPTOP,
@@ -29,7 +29,7 @@ HOSTILE = (
 
 
 @pytest.fixture
-def letter(night: House) -> str:
+def letter(night: SeededApp) -> str:
     now = night.runtime.clock.now()
     with night.store.write() as conn:
         hold.hold(conn, now, "restored")
@@ -46,7 +46,7 @@ def letter(night: House) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
 def test_letters_and_the_hold_fit_can_be_read_and_can_be_touched(
-    chromium: Browser, night: House, letter: str, size: ViewportSize, scheme: Literal["light", "dark"]
+    chromium: Browser, night: SeededApp, letter: str, size: ViewportSize, scheme: Literal["light", "dark"]
 ) -> None:
     shape = "phone" if size is PHONE else "laptop"
     with tab(chromium, night, size, scheme=scheme) as page:
@@ -62,7 +62,9 @@ def test_letters_and_the_hold_fit_can_be_read_and_can_be_touched(
 
 
 @pytest.mark.parametrize("person", ["p_vic", "p_pim", "p_ioana"])
-def test_the_hold_fits_in_every_language(chromium: Browser, night: House, letter: str, person: str) -> None:
+def test_the_hold_fits_in_every_language(
+    chromium: Browser, night: SeededApp, letter: str, person: str
+) -> None:
     with tab(chromium, night) as page:
         sign_in(page, night, person)
         page.goto("/")
@@ -71,7 +73,7 @@ def test_the_hold_fits_in_every_language(chromium: Browser, night: House, letter
 
 
 def test_a_letter_is_mended_and_the_outbox_released_by_hand(
-    chromium: Browser, night: House, letter: str
+    chromium: Browser, night: SeededApp, letter: str
 ) -> None:
     with tab(chromium, night, scripts=False) as page:
         sign_in(page, night, "p_root")
