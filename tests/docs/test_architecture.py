@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Collection
+from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from tocsin.stream.opening import open_stream
 from tocsin.stream.port import Consumer, Stream
 
 PAGE = "docs/architecture.md"
+STOREYS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 
 
 def tables_by_group() -> str:
@@ -85,3 +89,41 @@ def test_the_plugin_door_that_the_page_calls_missing_is_missing() -> None:
     missing = text(PAGE).split("## What is missing")[1]
     assert "`tocsin.plugin`" in missing
     assert "tocsin/plugin.py" not in files()
+
+
+def modules() -> dict[str, str]:
+    """Every module of ours by its dotted name, with its file."""
+    return {
+        path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): path
+        for path in files()
+        if path.endswith(".py") and path.split("/")[0] in STOREYS
+    }
+
+
+def imported(path: str, known: Collection[str]) -> set[str]:
+    """The modules of ours that a file imports anywhere: at its top, inside a function, for the type checker alone."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text(path))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            named = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= named & set(known) or {node.module}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found & set(known)
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    known = modules()
+    graph = {name: imported(path, known) - {name} for name, path in known.items()}
+    assert sum(map(len, graph.values())) > 500
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_the_ground_imports_nothing_above_it() -> None:
+    known = modules()
+    above = {
+        name: sorted(one for one in imported(path, known) if not one.startswith("tocsin"))
+        for name, path in known.items()
+        if name.startswith("tocsin")
+    }
+    assert {name: found for name, found in above.items() if found} == {}

@@ -230,7 +230,7 @@ def test_three_brokers_lose_the_leader_and_appends_and_polls_go_on() -> None:
         patiently(stream, [(p, b"first") for p in range(3)])
         consumer = stream.consumer(MENTIONS, "readers", "one")
         assert len(read_on(consumer, 3)) == 3
-        leaders = stream.ask(lambda admin: admin.describe_topics([MENTIONS]))[0]["partitions"]
+        leaders = stream.topics.ask(lambda admin: admin.describe_topics([MENTIONS]))[0]["partitions"]
         assert {len(one["replica_nodes"]) for one in leaders} == {3}
         leader = next(one["leader_id"] for one in leaders if one["partition_index"] == 0)
         brokers.brokers[leader - 1].kill()

@@ -131,13 +131,13 @@ def test_trimming_deletes_only_in_a_log_that_is_the_callers_alone(
     shared.ensure_topic("talk", 1)
     shared.append("talk", [(0, b"a"), (0, b"b")], NOW)
     shared.trim("talk", {0: 1})
-    assert shared.offsets("talk", -2) == {0: 0}
+    assert shared.topics.offsets("talk", -2) == {0: 0}
     own = open_stream(kafka.url, Path(), prefix=f"{prefix}own-")
     assert isinstance(own, KafkaStream)
     own.ensure_topic("talk", 1)
     own.append("talk", [(0, b"a"), (0, b"b")], NOW)
     own.trim("talk", {0: 1})
-    assert own.offsets("talk", -2) == {0: 1}
+    assert own.topics.offsets("talk", -2) == {0: 1}
     own.drop()
     shared.drop()
     assert f"{prefix}own-talk" not in admin.list_topics()

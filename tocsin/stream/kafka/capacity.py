@@ -1,4 +1,4 @@
-"""Whether a topic on Kafka has room: how much of what it keeps is unread."""
+"""Back-pressure: how much of what a topic on Kafka keeps is unread, and whether it takes more."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import structlog
 from kafka import KafkaAdminClient
@@ -15,13 +14,11 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from tocsin.core.errors import StoreUnavailable, StreamFull
 from tocsin.stream.kafka.client import EARLIEST
+from tocsin.stream.kafka.topics import Topics
 from tocsin.stream.port import MENTIONS
 
-if TYPE_CHECKING:
-    from tocsin.stream.kafka.engine import KafkaStream
-
-ROOM_EVERY_S = 5.0
-FULL_AGAIN_S = 1.0
+LOOK_EVERY_S = 5.0
+LOOK_AGAIN_WHEN_FULL_S = 1.0
 LIMITS_EVERY_S = 300.0
 
 ReadSoFar = Callable[[str, str], Mapping[int, int]]
@@ -30,15 +27,19 @@ ReadSoFar = Callable[[str, str], Mapping[int, int]]
 log = structlog.get_logger("stream")
 
 
-class Room:
-    """Refuses appends while half of what a topic keeps is unread, so that nothing unread is ever dropped.
+class Capacity:
+    """Back-pressure: refuses appends while half of what a topic keeps is unread, so that nothing unread is ever dropped.
 
     Looks every few seconds. A partition's unread bytes are its share of unread offsets times its size on disk; where retention is
     by time, nothing unread may be older than half of it.
     """
 
-    def __init__(self, stream: KafkaStream, read_so_far: ReadSoFar | None) -> None:
-        self._stream = stream
+    def __init__(
+        self, topics: Topics, trimmed: Mapping[str, Mapping[int, int]], read_so_far: ReadSoFar | None
+    ) -> None:
+        """`trimmed`: per topic how far this process was told that it was read; looked at anew each time."""
+        self._topics = topics
+        self._trimmed = trimmed
         self._read_so_far = read_so_far
         self._lock = threading.Lock()
         self._look_at: dict[str, float] = {}
@@ -48,40 +49,40 @@ class Room:
     def check(self, topic: str) -> None:
         """Raises `StreamFull`."""
         has_reader = self._read_so_far is not None and topic == MENTIONS
-        if not has_reader and not self._stream.trimmed(topic):
+        if not has_reader and not self._trimmed.get(topic):
             return
         with self._lock:
             if time.monotonic() >= self._look_at.get(topic, 0.0):
                 full = self._look(topic, has_reader)
-                self._look_at[topic] = time.monotonic() + (FULL_AGAIN_S if full else ROOM_EVERY_S)
+                self._look_at[topic] = time.monotonic() + (LOOK_AGAIN_WHEN_FULL_S if full else LOOK_EVERY_S)
                 self._full[topic] = full
             if self._full[topic]:
                 raise StreamFull(f"{self._full[topic]} is unread: try again when processing caught up")
 
     def _look(self, topic: str, has_reader: bool) -> str:
-        stream = self._stream
-        read = dict(stream.trimmed(topic))
+        topics = self._topics
+        read = dict(self._trimmed.get(topic, {}))
         if has_reader:
             assert self._read_so_far is not None
             try:
-                for partition, offset in self._read_so_far(stream.cluster, topic).items():
+                for partition, offset in self._read_so_far(topics.cluster, topic).items():
                     read[partition] = max(offset, read.get(partition, 0))
             except StoreUnavailable as error:
                 log.debug("how far was read is not known just now", reason=str(error))
         limits = self._limits_of(topic)
-        first, end = stream.offsets(topic, EARLIEST), stream.end_offsets(topic)
+        first, end = topics.offsets(topic, EARLIEST), topics.ends(topic)
         unread = {p: end[p] - max(first[p], read.get(p, 0)) for p in end}
         if not any(count > 0 for count in unread.values()):
             return ""
         if limits.bytes is not None:
-            sizes = stream.ask(lambda admin: _sizes(admin, stream.name_of(topic)))
+            sizes = topics.ask(lambda admin: _sizes(admin, topics.name_of(topic)))
             for partition, count in unread.items():
                 kept = end[partition] - first[partition]
                 if kept > 0 and 2 * sizes.get(partition, 0) * count > limits.bytes * kept:
                     return f"half of the {limits.bytes} bytes that partition {partition} of {topic} may keep"
         if limits.age is not None and has_reader:
             # The records' timestamps are the brokers' clocks: ours are compared, never a simulated one.
-            half = stream.offsets(topic, int((time.time() - limits.age.total_seconds() / 2) * 1000))
+            half = topics.offsets(topic, int((time.time() - limits.age.total_seconds() / 2) * 1000))
             for partition, fresh in half.items():
                 oldest = end[partition] if fresh < 0 else fresh
                 if unread[partition] > 0 and max(first[partition], read.get(partition, 0)) < oldest:
@@ -92,7 +93,7 @@ class Room:
         """What Kafka's tools may have changed since: asked now and then."""
         asked_at, limits = self._limits.get(topic, (0.0, None))
         if limits is None or time.monotonic() - asked_at > LIMITS_EVERY_S:
-            limits = self._stream.ask(lambda admin: _limits(admin, self._stream.name_of(topic)))
+            limits = self._topics.ask(lambda admin: _limits(admin, self._topics.name_of(topic)))
             self._limits[topic] = (time.monotonic(), limits)
         return limits
 

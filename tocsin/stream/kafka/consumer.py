@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import kafka
 import structlog
@@ -28,10 +28,8 @@ from tocsin.stream.kafka.client import (
     make_client,
     translated,
 )
+from tocsin.stream.kafka.topics import Topics
 from tocsin.stream.port import Gap, Polled, Record
-
-if TYPE_CHECKING:
-    from tocsin.stream.kafka.engine import KafkaStream
 
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 1_000
@@ -54,22 +52,20 @@ log = structlog.get_logger("stream")
 class KafkaConsumer:
     """See `tocsin.stream.port.Consumer`. Made by `KafkaStream.consumer`; `group` is the group's whole name."""
 
-    def __init__(
-        self, stream: KafkaStream, topic: str, group: str, member: str, config: Mapping[str, Any]
-    ) -> None:
-        self._stream = stream
+    def __init__(self, topics: Topics, topic: str, group: str, member: str) -> None:
+        self._topics = topics
         self._topic = topic
-        self._name = stream.name_of(topic)
+        self._name = topics.name_of(topic)
         self._noted: deque[frozenset[int] | None] = deque()  # an assignment; None: membership was lost
         self._assigned: frozenset[int] = frozenset()
         self._next: dict[int, int] = {}
         self._paused: set[int] = set()
         self._identity: str | None = None
         self._sign_at = time.monotonic()
-        with translated(stream.url):
+        with translated(topics.url):
             self._client: kafka.KafkaConsumer = make_client(
                 kafka.KafkaConsumer,
-                **{**config, "client_id": f"tocsin-{member[:40]}"},
+                **{**topics.config, "client_id": f"tocsin-{member[:40]}"},
                 group_id=group,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
@@ -122,7 +118,7 @@ class KafkaConsumer:
         if taken or gained or lost or gaps:
             self._sign_at = time.monotonic()
         elif time.monotonic() - self._sign_at > SIGN_EVERY_S:
-            self._stream.ping()  # kafka-python waits in silence for brokers that are away
+            self._topics.ping()  # kafka-python waits in silence for brokers that are away
             self._sign_at = time.monotonic()
         records = [record for partition in taken.values() for record in partition]
         return Polled(records, self._assigned, frozenset(gained), frozenset(lost), gaps)
@@ -145,7 +141,7 @@ class KafkaConsumer:
 
     def close(self) -> None:
         self._assigned, self._next = frozenset(), {}
-        with translated(self._stream.url):
+        with translated(self._topics.url):
             self._client.close(autocommit=False, timeout_ms=LEAVE_WITHIN_MS)
 
     def _know_the_topic(self) -> None:
@@ -171,7 +167,7 @@ class KafkaConsumer:
             return {}, {tp.partition: at.offset if at is not None else None for tp, at in cut.items()}
         except (errors.KafkaError, OSError, RuntimeError) as error:
             raise StreamUnavailable(
-                f"the stream {self._stream.url} cannot be read just now: {in_words(error)}"
+                f"the stream {self._topics.url} cannot be read just now: {in_words(error)}"
             ) from error
 
     def _accept(
@@ -200,8 +196,8 @@ class KafkaConsumer:
             wanted = self._next.get(partition)
             if wanted is None:
                 continue
-            first = self._stream.offsets(self._topic, EARLIEST, [partition])[partition]
-            end = self._stream.offsets(self._topic, LATEST, [partition])[partition]
+            first = self._topics.offsets(self._topic, EARLIEST, [partition])[partition]
+            end = self._topics.offsets(self._topic, LATEST, [partition])[partition]
             if first <= wanted <= end and cut_at is None:
                 self._stand(partition)  # a leader that had not caught up yet
                 continue

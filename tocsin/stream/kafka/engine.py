@@ -7,28 +7,22 @@ the record's own timestamp is the broker's, because Kafka drops records by it, a
 
 from __future__ import annotations
 
-import hashlib
 import threading
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition, errors
+from kafka import KafkaProducer, errors
 
 from tocsin.core.clock import to_micros
-from tocsin.core.errors import NotFound, StreamUnavailable, WrongInput
+from tocsin.core.errors import StreamUnavailable, WrongInput
 from tocsin.settings import StreamSettings
-from tocsin.stream.kafka.capacity import ReadSoFar, Room
+from tocsin.stream.kafka.capacity import Capacity, ReadSoFar
 from tocsin.stream.kafka.client import (
-    LATEST,
     MAX_BATCH_BYTES,
     REQUEST_MS,
-    checked_prefix,
-    client_settings,
     codec_of,
     in_words,
     make_client,
@@ -36,19 +30,15 @@ from tocsin.stream.kafka.client import (
     translated,
 )
 from tocsin.stream.kafka.consumer import KafkaConsumer
-from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS
+from tocsin.stream.kafka.topics import Topics
+from tocsin.stream.port import MAX_RECORD_BYTES
 
 APPEND_WITHIN_S = 12.0
 """After that an append has failed and nothing of it is tried again: longer than three brokers need for a new leader."""
 
 RECEIVED_AT = "at"
 BATCH_BYTES = 512 * 1024
-RETRY_WITHIN_S = 2.0
-CONNECT_AGAIN_S = 1.0
-REPLICAS = 3
-IDENTITY_CHARS = 64
 
-T = TypeVar("T")
 log = structlog.get_logger("stream")
 
 
@@ -71,48 +61,27 @@ class KafkaStream:
         read_so_far: ReadSoFar | None = None,
     ) -> None:
         self.url = url
-        self.prefix = checked_prefix(settings.topic_prefix if prefix is None else prefix)
-        self._settings = settings
-        self._config = client_settings(url, settings)
+        self.topics = Topics(url, settings, prefix, topics)
+        self.prefix = self.topics.prefix
         self._codec = codec_of(settings)
         self._own = own
-        self._topics = dict(topics or {})
-        self._room = Room(self, read_so_far)
+        self._trimmed: dict[str, dict[int, int]] = {}
+        self._capacity = Capacity(self.topics, self._trimmed, read_so_far)
         self._lock = threading.Lock()
         self._closed = False
-        self._admin: KafkaAdminClient | None = None
-        self._failed: tuple[float, StreamUnavailable] | None = None
         self._producer: _Producer | None = None
-        self._counts: dict[str, int] = {}
-        self._cluster: str | None = None
-        self._trimmed: dict[str, dict[int, int]] = {}
         quieten()
 
     @property
     def cluster(self) -> str:
         """Kafka's cluster, the topic mentions (one made anew is another log) and the prefix; at most 64 characters."""
-        if self._cluster is not None:
-            return self._cluster
-        cluster = str(self.ask(lambda admin: admin.describe_cluster())["cluster_id"])
-        found = self._described(MENTIONS)
-        topic = _short_id(found["topic_id"]) if found else ""
-        identity = _shortened(".".join(part for part in (cluster, topic, self.prefix) if part))
-        if found:
-            self._cluster = identity
-        return identity
+        return self.topics.cluster
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
-        if topic not in self._counts:
-            self.ask(lambda admin: self._make_topic(admin, topic, partitions))
-        return self.partitions(topic)
+        return self.topics.ensure(topic, partitions)
 
     def partitions(self, topic: str) -> int:
-        if topic not in self._counts:
-            found = self._described(topic)
-            if found is None:
-                raise NotFound(f"the stream {self.url} has no topic {self.name_of(topic)!r}")
-            self._counts[topic] = len(found["partitions"])
-        return self._counts[topic]
+        return self.topics.partitions(topic)
 
     def append(self, topic: str, records: Sequence[tuple[int, bytes]], at: datetime) -> None:
         if not records:
@@ -124,11 +93,11 @@ class KafkaStream:
         for partition, _ in records:
             if not 0 <= partition < count:
                 raise WrongInput(f"topic {topic} has partitions 0 to {count - 1}, not {partition}")
-        self._room.check(topic)
+        self._capacity.check(topic)
         micros = to_micros(at)
         headers = [(RECEIVED_AT, micros.to_bytes(8, "big", signed=True))]
         stamp = max(0, micros // 1000)  # Kafka knows no time before 1970
-        name = self.name_of(topic)
+        name = self.topics.name_of(topic)
         with translated(self.url), self._producing() as producer:
             sent = [
                 producer.send(name, value, headers=headers, partition=partition, timestamp_ms=stamp)
@@ -139,16 +108,7 @@ class KafkaStream:
                 one.get(0)
 
     def end_offsets(self, topic: str) -> dict[int, int]:
-        return self.offsets(topic, LATEST)
-
-    def offsets(self, topic: str, spec: int, partitions: Sequence[int] | None = None) -> dict[int, int]:
-        """Per partition the first offset (`EARLIEST`), the next (`LATEST`), or the first at or after `spec` (milliseconds since
-        1970), which is -1 where there is none."""
-        name = self.name_of(topic)
-        wanted = range(self.partitions(topic)) if partitions is None else partitions
-        specs = {TopicPartition(name, partition): spec for partition in wanted}
-        found = self.ask(lambda admin: admin.list_partition_offsets(specs, timeout_ms=REQUEST_MS))
-        return {tp.partition: at.offset for tp, at in sorted(found.items())}
+        return self.topics.ends(topic)
 
     def trim(self, topic: str, before: dict[int, int]) -> None:
         """Kafka drops by its own retention: this only says how far was read. An `own` log is deleted up to there."""
@@ -156,122 +116,28 @@ class KafkaStream:
         moved = {p: offset for p, offset in before.items() if offset > known.get(p, 0)}
         known |= moved
         if self._own and moved:
-            name = self.name_of(topic)
-            first = {TopicPartition(name, p): offset for p, offset in moved.items()}
-            self.ask(lambda admin: admin.delete_records(first, timeout_ms=REQUEST_MS))
+            self.topics.delete_before(topic, moved)
 
     def consumer(self, topic: str, group: str, member: str) -> KafkaConsumer:
         self.partitions(topic)
-        return KafkaConsumer(self, topic, self.prefix + group, member, self._config)
+        return KafkaConsumer(self.topics, topic, self.prefix + group, member)
 
     def drop(self) -> None:
         """Remove the topics of an `own` log, when nobody will read it again."""
-        if self._own and self._counts:
-            names = [self.name_of(topic) for topic in self._counts]
-            self.ask(lambda admin: admin.delete_topics(names, timeout_ms=REQUEST_MS, raise_errors=False))
-            self._counts, self._cluster = {}, None
+        if self._own:
+            self.topics.drop()
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            admin, self._admin = self._admin, None
             producer, self._producer = self._producer, None
         if producer is not None:
             producer.retire()
-        if admin is not None:
-            admin.close()
+        self.topics.close()
 
     def ping(self) -> None:
         """Raises `StreamUnavailable` where no broker answers."""
-        with translated(self.url):
-            self._connected().describe_topics([])
-
-    def name_of(self, topic: str) -> str:
-        """What Kafka calls this topic."""
-        return self.prefix + topic
-
-    def trimmed(self, topic: str) -> Mapping[int, int]:
-        """How far this process was told that the topic was read."""
-        return self._trimmed.get(topic, {})
-
-    def ask(self, question: Callable[[KafkaAdminClient], T]) -> T:
-        """Ask the brokers; what passes within moments (a leader that moves, a connection that broke) is tried again."""
-        until = time.monotonic() + RETRY_WITHIN_S
-        pause = 0.05
-        with translated(self.url):
-            while True:
-                try:
-                    return question(self._connected())
-                except errors.RetriableError:
-                    if time.monotonic() + pause > until:
-                        raise
-                    time.sleep(pause)
-                    pause *= 2
-
-    def _connected(self) -> KafkaAdminClient:
-        with self._lock:
-            if self._closed:
-                raise StreamUnavailable(f"the stream {self.url} was closed")
-            if self._admin is not None:
-                return self._admin
-            with self._connecting():
-                admin = make_client(KafkaAdminClient, **self._config)
-                try:
-                    for topic, partitions in self._topics.items():
-                        self._make_topic(admin, topic, partitions)
-                except BaseException:
-                    admin.close()
-                    raise
-            self._admin = admin
-            return admin
-
-    @contextmanager
-    def _connecting(self) -> Iterator[None]:
-        """Under the lock: whoever waited for it while somebody else found no broker need not look as long again."""
-        if self._failed is not None and time.monotonic() - self._failed[0] < CONNECT_AGAIN_S:
-            raise self._failed[1]
-        try:
-            with translated(self.url):
-                yield
-        except StreamUnavailable as error:
-            self._failed = (time.monotonic(), error)
-            raise
-
-    def _described(self, topic: str) -> Mapping[str, Any] | None:
-        return self.ask(lambda admin: _describe(admin, self.name_of(topic)))
-
-    def _make_topic(self, admin: KafkaAdminClient, topic: str, partitions: int) -> None:
-        """Make it unless it is there; that another process makes it at the same moment does no harm."""
-        name = self.name_of(topic)
-        found = _describe(admin, name)
-        if found is None:
-            # Brokers that are named and not there yet count: a Kafka that is just starting must not cost us copies.
-            brokers = max(len(admin.describe_cluster()["brokers"]), len(self._config["bootstrap_servers"]))
-            replicas = self._settings.replication or min(REPLICAS, brokers)
-            try:
-                admin.create_topics(
-                    {
-                        name: {
-                            "num_partitions": partitions,
-                            "replication_factor": replicas,
-                            "configs": topic_settings(self._settings, partitions, replicas),
-                        }
-                    },
-                    timeout_ms=REQUEST_MS,
-                )
-            except errors.TopicAlreadyExistsError:
-                pass
-            except errors.InvalidReplicationFactorError as error:
-                raise StreamUnavailable(
-                    f"the stream {self.url} has too few brokers just now for {replicas} copies of {name}:"
-                    " they are waited for; or set stream.replication"
-                ) from error
-            else:
-                log.info("a topic was made", topic=name, partitions=partitions, replicas=replicas)
-            admin.wait_for_topics([name], timeout_ms=REQUEST_MS)
-            found = _describe(admin, name)
-        if found is not None:
-            self._counts[topic] = len(found["partitions"])
+        self.topics.ping()
 
     @contextmanager
     def _producing(self) -> Iterator[KafkaProducer]:
@@ -280,8 +146,8 @@ class KafkaStream:
             if self._closed:
                 raise StreamUnavailable(f"the stream {self.url} was closed")
             if self._producer is None:
-                with self._connecting():
-                    self._producer = _Producer(self._config, self._codec)
+                with self.topics.connecting():
+                    self._producer = _Producer(self.topics.config, self._codec)
             producer = self._producer
             producer.users += 1
         failed = True
@@ -327,43 +193,3 @@ class _Producer:
             # failed (kafka-python 3.0.12).
             log.debug("a producer was left", reason=in_words(error))
             self.client._sender.force_close()
-
-
-def topic_settings(settings: StreamSettings, partitions: int, replicas: int) -> dict[str, str]:
-    """How a topic is made: segments small enough to be dropped in time, and never a leader that lost records."""
-    kept_ms = settings.retention_hours * 3_600_000
-    kept_bytes = max(MAX_BATCH_BYTES, settings.max_bytes // partitions)
-    return {
-        "cleanup.policy": "delete",
-        "compression.type": "producer",
-        "max.message.bytes": str(MAX_BATCH_BYTES),
-        "message.timestamp.type": "LogAppendTime",
-        "min.insync.replicas": str(max(1, replicas - 1)),
-        "retention.bytes": str(kept_bytes),
-        "retention.ms": str(kept_ms),
-        "segment.bytes": str(min(128 * 1024**2, max(MAX_BATCH_BYTES, kept_bytes // 8))),
-        "segment.ms": str(max(60_000, kept_ms // 8)),
-        "unclean.leader.election.enable": "false",
-    }
-
-
-def _describe(admin: KafkaAdminClient, name: str) -> Mapping[str, Any] | None:
-    (found,) = admin.describe_topics([name])
-    error = errors.for_code(found["error_code"])
-    if error is errors.UnknownTopicOrPartitionError:
-        return None
-    if error is not errors.NoError:
-        raise error(f"topic {name}")
-    described: Mapping[str, Any] = found
-    return described
-
-
-def _short_id(topic_id: Any) -> str:
-    return uuid.UUID(str(topic_id)).hex[:20]
-
-
-def _shortened(identity: str) -> str:
-    if len(identity) <= IDENTITY_CHARS:
-        return identity
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    return f"{identity[: IDENTITY_CHARS - 17]}~{digest}"
