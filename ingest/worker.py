@@ -24,7 +24,7 @@ from ingest.watched import WatchedSource, stands, watch
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.mention import Handed, MentionLine, encode_mentions
-from tocsin.core.threads import beside
+from tocsin.core.threads import in_thread
 from tocsin.definitions.repository import generation
 from tocsin.intake.dead_letters import FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.intake.handover import HandOver, note_received
@@ -162,7 +162,7 @@ class IngestWorker:
 
     def _start(self, watched: WatchedSource, cursor: Mapping[str, Any] | None, now: datetime) -> None:
         watched.fetching_from = cursor
-        watched.fetching = beside(f"ingest-{watched.name}"[:60], lambda: self._fetch(watched, cursor, now))
+        watched.fetching = in_thread(f"ingest-{watched.name}"[:60], lambda: self._fetch(watched, cursor, now))
 
     def _read_ahead(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> None:
         """A file that has more is read on while the stream confirms what was read, unless another source waits for its turn."""

@@ -1,4 +1,4 @@
-"""The composition root: settings become a stream, a store and a clock here, and nowhere else."""
+"""The composition root: makes stream, store and clock from the settings, here and nowhere else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tocsin.core.clock import Clock, SystemClock
-from tocsin.core.retry import Patience
+from tocsin.core.retry import Retry
 from tocsin.settings import Loaded, Settings, load, reveal
 from tocsin.store.offsets import stored
 from tocsin.store.opening import open_store
@@ -18,16 +18,16 @@ from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS, Stream
 
 
 class Runtime:
-    """What every role and command works with. The stream is opened when it is first asked for: many commands need none."""
+    """Settings, store, stream and clock of one process. The stream is opened on first use: many commands need none."""
 
     def __init__(self, loaded: Loaded, store: Store, clock: Clock, *, durable: bool = True) -> None:
         self.loaded = loaded
         self.store = store
         self.clock = clock
-        self.patience = Patience()
-        """For whoever begins a long run: with a store that is away. The embedded one is never waited for."""
+        self.retry = Retry()
+        """Retries while the store is away, for whoever begins a long run. The embedded store is never waited for."""
         self.own_prefix: str | None = None
-        """Before the names of topics of a stream that is this process's alone (a replay's); set before the stream is used."""
+        """Prefix of the topics of a stream that is this process's alone (a replay's). Set it before the stream is used."""
         self._durable = durable
         self._stream: Stream | None = None
         self._lock = threading.Lock()
@@ -38,8 +38,8 @@ class Runtime:
 
     @property
     def stream(self) -> Stream:
-        """The stream, which makes its topics. Raises `StreamUnavailable` where the embedded one cannot be used; Apache Kafka is
-        reached when it is first used.
+        """The stream, its topics made. Raises `StreamUnavailable` where the embedded one cannot be used; Apache Kafka is reached
+        on first use.
         """
         with self._lock:
             if self._stream is None:
@@ -76,22 +76,24 @@ def open_runtime(
     clock: Clock | None = None,
     durable: bool = True,
     port: int | None = None,
-    patience: Patience | None = None,
+    retry: Retry | None = None,
 ) -> Iterator[Runtime]:
     """Settings from file, environment and these overrides, and the engines they name; closed at the end of the block.
 
-    `patience` is with a store's server that is away, here and later as the runtime's. Raises `WrongInput` for wrong settings and
-    `StoreUnavailable` where the store cannot be used.
+    `retry` waits for a store's server that is away, here and later as `Runtime.retry`. Raises `WrongInput` for wrong settings
+    and `StoreUnavailable` where the store cannot be used.
     """
     loaded = load(
         config, overrides={"data": data, "store.url": store, "stream.url": stream, "api.port": port}
     )
     settings = loaded.settings
     password = reveal(settings.store.password) if settings.store.password else None
-    waits = patience if patience is not None and settings.store.url != "sqlite" else Patience()
-    opened = waits(lambda: open_store(settings.store.url, settings.data, durable=durable, password=password))
+    retrying = retry if retry is not None and settings.store.url != "sqlite" else Retry()
+    opened = retrying(
+        lambda: open_store(settings.store.url, settings.data, durable=durable, password=password)
+    )
     runtime = Runtime(loaded, opened, clock or SystemClock(), durable=durable)
-    runtime.patience = waits
+    runtime.retry = retrying
     try:
         yield runtime
     finally:

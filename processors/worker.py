@@ -32,7 +32,7 @@ from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
 from tocsin.core.clock import Clock
 from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable, TocsinError
-from tocsin.core.threads import beside
+from tocsin.core.threads import in_thread
 from tocsin.health.report import EVERY, Reporter, State
 from tocsin.intake import fuse
 from tocsin.intake.dead_letters import Fuse, FuseBlown, record_dead_letters
@@ -296,7 +296,7 @@ class StreamProcessor:
         if self._store.one_writer:
             self._note(self._store_batch(*what))
         else:
-            self._flight = beside("commit", lambda: self._store_batch(*what))
+            self._flight = in_thread("commit", lambda: self._store_batch(*what))
 
     def _store_batch(
         self, prepared: Prepared, ends: Mapping[int, int], before: Mapping[int, Position], version: int

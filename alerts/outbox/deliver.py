@@ -43,7 +43,7 @@ from alerts.outbox.queue import (
 )
 from tocsin.core.clock import Clock
 from tocsin.core.errors import OutcomeUnknown
-from tocsin.core.retry import Patience
+from tocsin.core.retry import Retry
 from tocsin.definitions.models import Person
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -106,7 +106,7 @@ def deliver_due(
             taken = _take(conn, store, now, kinds, only, limit, personal_link)
             left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
     except OutcomeUnknown:  # taken or not? What is not sent now would later look as if it may have been
-        left = Patience(MARGIN)(lambda: _taken_now(store, taken, now))
+        left = Retry(MARGIN)(lambda: _taken_now(store, taken, now))
 
     def deliver(notice: Notice) -> None:
         notifier = notifiers.get(notice.channel)
@@ -119,7 +119,7 @@ def deliver_due(
                 finish(conn, notice, outcome, clock.now(), honours_id=honours_id)
 
         # What is known must not become unknown while the store is away. Twice is once: the second finds the attempt ended.
-        Patience(MARGIN)(write_down)
+        Retry(MARGIN)(write_down)
         log.info(
             "notice attempted",
             notice_id=notice.id,

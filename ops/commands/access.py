@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from ops.commands.common import Config, Data, StoreUrl
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sqlalchemy import Connection
-
-    from tocsin.definitions.models import Person, Role
-    from tocsin.definitions.repository import Defined
 
 ACTOR = "command line"
 
@@ -43,44 +33,17 @@ def signin(
     """Print a new sign-in link. It works once, within 15 minutes. Where nobody is defined yet, an admin is made."""
     from ops.runtime import open_runtime
     from tocsin.access.links import make_signin_link, page_address, signin_path
+    from tocsin.access.signin import person_to_sign_in
 
     with open_runtime(config, data, store) as runtime:
         now = runtime.clock.now()
         with runtime.store.write() as conn:
-            one = who_signs_in(conn, person, now)
+            one = person_to_sign_in(conn, person, now)
             token = make_signin_link(conn, one.id, now)
         typer.echo(
             f"sign-in link for {one.name} ({one.value.role.value}), works once within 15 minutes:", err=True
         )
         print(page_address(runtime.settings) + signin_path(token))
-
-
-def who_signs_in(conn: Connection, person: str | None, now: datetime) -> Defined[Person]:
-    """The person of this name; without a name the only active one, or the only admin; a new admin where nobody is defined.
-
-    Raises `NotFound` and `WrongInput` with the names there are.
-    """
-    from tocsin.core.errors import WrongInput
-    from tocsin.definitions.models import Person, Role
-    from tocsin.definitions.repository import find, listed, save
-
-    if person is not None:
-        one = find(conn, Person, person)
-        if not one.value.active:
-            raise WrongInput(
-                f"{one.name} is not active; activate with: tocsin user create {one.name!r} --role {one.value.role.value}"
-            )
-        return one
-    everybody = listed(conn, Person)
-    if not everybody:
-        return save(conn, Person(name="admin", role=Role.ADMIN), now=now, actor=ACTOR)
-    active = [one for one in everybody if one.value.active]
-    admins = [one for one in active if one.value.role is Role.ADMIN]
-    for choice in (active, admins):
-        if len(choice) == 1:
-            return choice[0]
-    names = ", ".join(one.name for one in active[:20]) or "nobody is active"
-    raise WrongInput(f"who signs in? Choose with --person: {names}")
 
 
 def key_create(
@@ -99,9 +62,10 @@ def key_create(
     """Make an API key and print it. It cannot be shown again."""
     from api.auth.keys import create_key
     from ops.runtime import open_runtime
+    from tocsin.access.signin import role_named
     from tocsin.store import audit
 
-    checked = known_role(role)
+    checked = role_named(role)
     with open_runtime(config, data, store) as runtime:
         now = runtime.clock.now()
         with runtime.store.write() as conn:
@@ -163,11 +127,12 @@ def user_create(
     from pydantic import ValidationError
 
     from ops.runtime import open_runtime
+    from tocsin.access.signin import role_named
     from tocsin.core.errors import WrongInput
     from tocsin.definitions.models import Person
     from tocsin.definitions.repository import listed, save
 
-    checked = known_role(role)
+    checked = role_named(role)
     with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
         present = next((one.value for one in listed(conn, Person) if one.name == name), None)
         given = {"name": name, "role": checked, "active": True}
@@ -217,14 +182,3 @@ def user_deactivate(
         changed = one.value.model_copy(update={"active": False})
         save(conn, changed, now=runtime.clock.now(), actor=ACTOR, id=one.id)
     print(f"{one.name} is no longer active")
-
-
-def known_role(role: str) -> Role:
-    """The role of this name. Raises `WrongInput` with the choices."""
-    from tocsin.core.errors import WrongInput
-    from tocsin.definitions.models import Role
-
-    try:
-        return Role(role)
-    except ValueError:
-        raise WrongInput(f"unknown role {role!r}; known: {', '.join(Role)}") from None

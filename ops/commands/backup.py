@@ -59,7 +59,7 @@ def register(app: typer.Typer) -> None:
         from contextlib import nullcontext
 
         from ops.commands.common import progress
-        from ops.run.roles import nothing_runs
+        from ops.run.locks import own_folder
         from ops.runtime import open_runtime
         from ops.transfer import backup
         from tocsin.core.clock import SystemClock
@@ -73,7 +73,7 @@ def register(app: typer.Typer) -> None:
         if replace and not embedded:
             raise WrongInput("--replace is for the embedded store: give an empty database instead")
         aside = backup.set_aside(settings.data, now) if replace else nullcontext()
-        here = nothing_runs(settings.data) if embedded and not replace else nullcontext()
+        here = own_folder(settings.data) if embedded and not replace else nullcontext()
         with here, aside as kept, open_runtime(config, data, store, stream) as runtime, progress() as told:
             done = backup.restore(runtime, file, now, told)
         typer.echo(f"restored what was backed up at {done.made_at}", err=True)

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
         from contextlib import ExitStack, closing
 
         from ops.commands.common import progress
-        from ops.run.roles import nothing_runs
+        from ops.run.locks import own_folder
         from ops.runtime import open_runtime
         from ops.transfer import move
         from tocsin.core.errors import WrongInput
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
         ).settings
         store_path, stream_path = move.needs(settings.data)
         with ExitStack() as stack:
-            stack.enter_context(nothing_runs(settings.data))
+            stack.enter_context(own_folder(settings.data))
             old = stack.enter_context(closing(SqliteStore(store_path)))
             old.migrate()
             if undo:

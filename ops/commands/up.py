@@ -46,14 +46,15 @@ def register(app: typer.Typer) -> None:
 
         import structlog
 
-        from ops.run.roles import run_roles, runs_here, until_it_is_there
+        from ops.run.locks import share_folder
+        from ops.run.roles import retry_until_there, run_roles
         from ops.runtime import open_runtime
         from tocsin.logs import set_up
 
-        patience = until_it_is_there(structlog.get_logger().warning, parent)
-        with open_runtime(config, data, store, stream, patience=patience) as runtime:
+        retry = retry_until_there(structlog.get_logger().warning, parent)
+        with open_runtime(config, data, store, stream, retry=retry) as runtime:
             settings = runtime.settings
             set_up(settings.log_level)
             embedded = "sqlite" in (settings.store.url, settings.stream.url)
-            with runs_here(settings.data) if embedded else nullcontext():
+            with share_folder(settings.data) if embedded else nullcontext():
                 run_roles(runtime, roles, threading.Event(), parent)

@@ -32,7 +32,7 @@ from ops.demo.scenario import (
     timeline,
 )
 from ops.replay.player import Player, alerts_told, in_words
-from ops.run.up import free_port_or_say
+from ops.run.up import require_free_port
 from ops.runtime import Runtime, open_runtime
 from ops.transfer.apply import apply, plan
 from processors.ticker import DetectionTicker
@@ -221,7 +221,7 @@ def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stre
         ) as runtime:
             # On brokers that others use, a demo must never meet their mentions, nor they its.
             runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
-            free_port_or_say(runtime.settings.api)
+            require_free_port(runtime.settings.api)
             try:
                 Demo(runtime, until_alert=until_alert).run()
             finally:

@@ -29,7 +29,7 @@ from ops.transfer.apply import apply, plan, read_document
 from tocsin.core.clock import EPOCH, SimulatedClock, iso
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
-from tocsin.core.retry import Patience
+from tocsin.core.retry import Retry
 from tocsin.definitions.models import known_zone
 from tocsin.intake.dead_letters import Fuse, record_dead_letter
 from tocsin.reading import check_time
@@ -39,7 +39,7 @@ from tocsin.store.port import Store
 
 FUSE_WINDOW = 1000  # lines, most of them bad, after which a file is taken to be no file of mentions
 BAD_KEPT = 10_000  # dead letters kept of one replay; the rest is counted
-PATIENCE = timedelta(
+RETRY_FOR = timedelta(
     minutes=10
 )  # for a broker or a database that is away; then the replay ends and can be started again
 
@@ -61,7 +61,7 @@ def replay_files(
 
     With `data` everything is kept there (what the real engines keep, they keep), and the same call after an interruption goes on
     where it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
-    `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `PATIENCE`.
+    `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `RETRY_FOR`.
     """
     zone = ZoneInfo(_zone(tz)) if tz else None
     for path in files:
@@ -70,7 +70,7 @@ def replay_files(
     document = read_document(monitors)
     given = load(config, overrides={"data": data, "store.url": store_url, "stream.url": stream_url}).settings
     embedded = given.store.url == given.stream.url == "sqlite"
-    patience = Patience(timedelta(0) if embedded else PATIENCE, _say, refused=False)
+    retry = Retry(timedelta(0) if embedded else RETRY_FOR, _say, retry_refused=False)
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-replay-")))
         # A replay's own folder can be made anew from its input, so the disk need not confirm each commit. A server that loses
@@ -84,24 +84,24 @@ def replay_files(
             clock=SimulatedClock(EPOCH),
             durable=not embedded,
         )
-        runtime = patience(lambda: stack.enter_context(opened()))
-        log = patience(lambda: _claim(runtime.store, files, monitors, document))
+        runtime = retry(lambda: stack.enter_context(opened()))
+        log = retry(lambda: _claim(runtime.store, files, monitors, document))
         runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}replay-{log}."
-        reader = _Reader(runtime.store, files, source, zone, patience)
+        reader = _Reader(runtime.store, files, source, zone, retry)
         mentions = reader.mentions()
         first = next(mentions, None)
         if first is None:
             _say(f"no mentions in {', '.join(str(path) for path in files)}")
             return reader.bad
-        player = patience(
-            lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), patience)
+        player = retry(
+            lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), retry)
         )
         stack.callback(player.close)
-        shown = _Printer(runtime, out, as_json, patience)
+        shown = _Printer(runtime, out, as_json, retry)
         player.play(_chained(first, mentions), shown.progress)
         shown.finish(player.totals)
         player.close()
-        patience(runtime.stream.drop)
+        retry(runtime.stream.drop)
         return reader.bad
 
 
@@ -114,10 +114,10 @@ class _Reader:
         files: Sequence[Path],
         source: str | None,
         zone: ZoneInfo | None,
-        patience: Patience,
+        retry: Retry,
     ) -> None:
         self.bad = 0
-        self._patience = patience
+        self._retry = retry
         self._store = store
         self._files = files
         self._source = source
@@ -140,7 +140,7 @@ class _Reader:
         if self.bad <= 10:
             _say(f"{path}:{line}: {error}" if line else str(error))
         if self.bad <= BAD_KEPT:
-            self._patience(lambda: self._keep(path, line, payload, error))
+            self._retry(lambda: self._keep(path, line, payload, error))
 
     def _keep(self, path: Path, line: int, payload: bytes, error: BadMention) -> None:
         with self._store.write() as conn:
@@ -158,10 +158,8 @@ class _Reader:
 class _Printer:
     """Prints each alert once, as soon as it has opened."""
 
-    def __init__(
-        self, runtime: Runtime, out: Callable[[str], None], as_json: bool, patience: Patience
-    ) -> None:
-        self._patience = patience
+    def __init__(self, runtime: Runtime, out: Callable[[str], None], as_json: bool, retry: Retry) -> None:
+        self._retry = retry
         self._runtime = runtime
         self._out = out
         self._as_json = as_json
@@ -171,7 +169,7 @@ class _Printer:
     def progress(self, totals: Totals) -> None:
         new = dict(islice(totals.told.items(), self._printed, None))
         self._printed += len(new)
-        for line in self._patience(lambda: self._lines(new)) if new else ():
+        for line in self._retry(lambda: self._lines(new)) if new else ():
             self._out(line)
         if self._terminal:
             print(f"\r{totals.mentions:,} mentions, {len(totals.told)} alerts", end="", file=sys.stderr)  # noqa: T201  # progress

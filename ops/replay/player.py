@@ -5,7 +5,7 @@ follows is decided and delivered. Only the clock is simulated. Nobody is ever no
 
 The result does not depend on how the work is cut, and a player that was killed goes on where it was: mentions are stored ahead
 of the clock, but each tick sees only what was posted before it; a mention that is heard later than it was posted (an edit) waits
-until the clock has come to that minute. An engine that is away is waited for as long as the player's patience lasts, and what a
+until the clock has come to that minute. An engine that is away is waited for as long as the player's retry allows, and what a
 transaction whose reply was lost has done is read before anything is done again.
 """
 
@@ -32,7 +32,7 @@ from processors.worker import StreamProcessor
 from tocsin.core.clock import MINUTE, SimulatedClock, iso, minute_of, minute_start
 from tocsin.core.errors import Conflict
 from tocsin.core.mention import Mention
-from tocsin.core.retry import Patience
+from tocsin.core.retry import Retry
 from tocsin.core.signal import NEGATIVITY
 from tocsin.intake.handover import HandOver
 from tocsin.settings import Settings
@@ -76,7 +76,7 @@ class Player:
         stream: Stream,
         settings: Settings,
         start: datetime,
-        patience: Patience | None = None,
+        retry: Retry | None = None,
     ) -> None:
         with store.read() as conn:
             stands_at = meta.simulated_clock(conn)
@@ -92,7 +92,7 @@ class Player:
             max_mentions=settings.stream.record_max_mentions,
             clock=self.clock,
         )
-        self._patience = patience or Patience()
+        self._retry = retry or Retry()
         # A group of its own: what a player that was killed has left in another one need not be waited for.
         self._processor = StreamProcessor(
             store, stream, settings, self.clock, member="player", group=f"player-{uuid.uuid4().hex}"
@@ -112,7 +112,7 @@ class Player:
     ) -> None:
         """All of them, then `tail` more on the clock. May be called again with what follows.
 
-        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than the player's patience; a new
+        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than the player's retry allows; a new
         player goes on from there.
         """
         self._deliver()  # a player that was killed may have left notices
@@ -152,7 +152,7 @@ class Player:
         """Tick through every minute up to `to` in which something can happen."""
         unsure: list[bool] = []
         while self.clock.now() < to:
-            self._patience(lambda: self._advance_once(to, bool(unsure)), lambda: unsure.append(True))
+            self._retry(lambda: self._advance_once(to, bool(unsure)), lambda: unsure.append(True))
             unsure.clear()
             self._deliver()
 
@@ -208,8 +208,8 @@ class Player:
     def _store_all(self, mentions: list[Mention]) -> None:
         """Hand over, and read until nothing is left: a tick must see everything that was posted before it."""
         if mentions:
-            self._patience(lambda: self._hand_over.hand_over(mentions, self.clock.now()))
-        self._patience(self._read_all, self._processor.read_again)
+            self._retry(lambda: self._hand_over.hand_over(mentions, self.clock.now()))
+        self._retry(self._read_all, self._processor.read_again)
 
     def _read_all(self) -> None:
         wait = timedelta(0)
@@ -225,9 +225,9 @@ class Player:
 
     def _deliver(self) -> None:
         """Record the notices that are due now, and take down which alerts have opened."""
-        while self._patience(lambda: deliver_due(self._store, self.clock, self._notifiers, "player")):
+        while self._retry(lambda: deliver_due(self._store, self.clock, self._notifiers, "player")):
             pass
-        self._patience(self._tell)
+        self._retry(self._tell)
 
     def _tell(self) -> None:
         e = s.alert_events

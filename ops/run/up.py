@@ -1,4 +1,4 @@
-"""`tocsin up`: everything on one machine. Looks before it starts, prints the way in, keeps the processes alive."""
+"""`tocsin up`: everything on one machine. Checks port, folder and stream, prints a sign-in link, keeps the processes alive."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from ops.commands.access import who_signs_in
-from ops.run.roles import (
-    Supervisor,
-    claim_live,
-    only_one,
-    until_it_is_there,
-)
+from ops.run.locks import hold_folder
+from ops.run.roles import claim_live, retry_until_there
+from ops.run.supervisor import Supervisor
 from ops.runtime import Runtime, open_runtime
 from tocsin.access.links import make_signin_link, page_address, signin_path
+from tocsin.access.signin import person_to_sign_in
 from tocsin.core.errors import StreamUnavailable, WrongInput
 from tocsin.logs import set_up
 from tocsin.settings import Api, Settings
@@ -36,24 +33,24 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
         for part in (name, str(value))
     ]
     stop = threading.Event()
-    with open_runtime(config, data, store, stream, patience=until_it_is_there(_say)) as runtime:
+    with open_runtime(config, data, store, stream, retry=retry_until_there(_say)) as runtime:
         settings = runtime.settings
         set_up(settings.log_level)
-        with only_one(settings.data) as hold:
-            free_port_or_say(settings.api)
-            runtime.patience(lambda: claim_live(runtime))
-            _look_for_stream(runtime)
-            greeting = _Greeting(settings, runtime.patience(lambda: _greeting(runtime)))
+        with hold_folder(settings.data) as lock:
+            require_free_port(settings.api)
+            runtime.retry(lambda: claim_live(runtime))
+            _require_stream(runtime)
+            greeting = _Greeting(settings, runtime.retry(lambda: _greeting(runtime)))
             runtime.close()
             try:
-                Supervisor(options, hold).run(stop, greeting.once_it_answers)
+                Supervisor(options, lock).run(stop, greeting.once_it_answers)
             except KeyboardInterrupt:
                 stop.set()
                 _say("stopped")
 
 
-def _look_for_stream(runtime: Runtime) -> None:
-    """An embedded stream that cannot be used ends it here; brokers that are away are waited for by every role."""
+def _require_stream(runtime: Runtime) -> None:
+    """Raise `StreamUnavailable` for an embedded stream that cannot be used; every role waits for brokers that are away."""
     try:
         runtime.stream.end_offsets(MENTIONS)
     except StreamUnavailable as error:
@@ -62,7 +59,7 @@ def _look_for_stream(runtime: Runtime) -> None:
         _say(f"{error}; it is waited for")
 
 
-def free_port_or_say(api: Api) -> None:
+def require_free_port(api: Api) -> None:
     """Raises `WrongInput` where something else listens on the port already, or the address is not of this machine."""
     if api.port == 0:
         raise WrongInput("api.port = 0: links in notices need a port that stays; name one")
@@ -72,7 +69,7 @@ def free_port_or_say(api: Api) -> None:
 
 
 class _Greeting:
-    """Said once, when the page answers: an address that refuses its first visitor makes a poor start."""
+    """Lines that are printed once, when the page answers: an address that refuses its first visitor makes a poor start."""
 
     def __init__(self, settings: Settings, lines: Sequence[str]) -> None:
         self._api = settings.api
@@ -88,7 +85,7 @@ class _Greeting:
 
 
 def _greeting(runtime: Runtime) -> list[str]:
-    """Where the page is and how to get in; with a sign-in link as long as nobody has ever signed in."""
+    """The page's address and how to sign in; a sign-in link as long as nobody has ever signed in."""
     lines = [f"the page: {page_address(runtime.settings)}/"]
     with runtime.store.write() as conn:
         nobody_yet = conn.execute(select(s.sessions.c.person_id).limit(1)).first() is None
@@ -102,7 +99,7 @@ def _greeting(runtime: Runtime) -> list[str]:
 def _first_link(conn: Connection, runtime: Runtime) -> str | None:
     now = runtime.clock.now()
     try:
-        person = who_signs_in(conn, None, now)
+        person = person_to_sign_in(conn, None, now)
     except WrongInput:
         return None  # there are several: they ask for theirs by name
     return page_address(runtime.settings) + signin_path(make_signin_link(conn, person.id, now))

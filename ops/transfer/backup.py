@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select, update
 
 from alerts.outbox import hold
-from ops.run.roles import nothing_runs
+from ops.run.locks import own_folder
 from ops.runtime import Runtime
 from ops.transfer import copy as carry
 from tocsin.core.clock import iso
@@ -99,7 +99,7 @@ def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
 
     Yields where it is kept, None where there was none. Raises `WrongInput` while anything runs on the folder.
     """
-    with nothing_runs(folder):
+    with own_folder(folder):
         store = folder / "store.db"
         if not store.exists():
             yield None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.run.roles import ROLES, until_it_is_there
+from ops.run.roles import ROLES, retry_until_there
 from ops.runtime import open_runtime
 from tests.chaos.running import Engines, a_house
 from tests.engines.postgres import Postgres
@@ -46,7 +46,7 @@ def test_a_server_that_refuses_us_is_not_waited_for(postgres: Postgres, tmp_path
     for wrong in (f"{user}x@{place}", f"{url}_not_there", f"postgresql://tocsin@{place}"):
         with (
             pytest.raises(StoreRefused, match=r"store\.password|make the database"),
-            open_runtime(data=tmp_path, store=wrong, patience=until_it_is_there(said.append)),
+            open_runtime(data=tmp_path, store=wrong, retry=retry_until_there(said.append)),
         ):
             pass
     assert said == []
@@ -56,15 +56,15 @@ def test_waiting_ends_with_the_process_that_started_it_and_an_embedded_store_is_
     tmp_path: Path,
 ) -> None:
     said: list[str] = []
-    waits = until_it_is_there(said.append, parent=1)  # not the one that started us
+    retry = retry_until_there(said.append, parent=1)  # not the one that started us
     away = "postgresql://tocsin@127.0.0.1:1/d"
-    with pytest.raises(TocsinError, match="is gone"), open_runtime(data=tmp_path, store=away, patience=waits):
+    with pytest.raises(TocsinError, match="is gone"), open_runtime(data=tmp_path, store=away, retry=retry):
         pass
     assert len(said) == 1 and "d at 127.0.0.1:1" in said[0]
     (tmp_path / "file").touch()
     with (
         pytest.raises(StoreUnavailable),
-        open_runtime(data=tmp_path / "file", store="sqlite", patience=waits),
+        open_runtime(data=tmp_path / "file", store="sqlite", retry=retry),
     ):
         pass
     assert len(said) == 1

@@ -1,4 +1,4 @@
-"""Patience: an engine that is away is waited for, said once, and given up after the longest wait with its own error."""
+"""Retry: an engine that is away is waited for, said once, and given up after the longest wait with its own error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tocsin.core.errors import StoreRefused, StoreUnavailable, StreamFull, StreamUnavailable, WrongInput
-from tocsin.core.retry import Patience
+from tocsin.core.retry import Retry
 
 NOW = timedelta(0)
 HOUR = timedelta(hours=1)
@@ -31,25 +31,25 @@ def test_it_waits_for_engines_that_are_away_and_says_so_once() -> None:
     said: list[str] = []
     again: list[int] = []
     work = Flaky(StoreUnavailable("the store is away"), StreamUnavailable("so is the stream"))
-    assert Patience(HOUR, said.append, retry=NOW)(work, lambda: again.append(work.calls)) == "done"
+    assert Retry(HOUR, said.append, every=NOW)(work, lambda: again.append(work.calls)) == "done"
     assert (work.calls, again) == (3, [1, 2])
     assert said == ["waiting: the store is away", "going on after 0 s"]
 
 
 def test_after_the_longest_wait_it_raises_what_the_engine_said() -> None:
     with pytest.raises(StreamUnavailable, match="away for good"):
-        Patience(NOW, retry=NOW)(Flaky(StreamUnavailable("away for good")))
+        Retry(NOW, every=NOW)(Flaky(StreamUnavailable("away for good")))
 
 
 @pytest.mark.parametrize("error", [StreamFull("half is unread"), WrongInput("no such file")])
 def test_what_waiting_would_not_mend_is_raised_at_once(error: Exception) -> None:
     work = Flaky(error)
     with pytest.raises(type(error)):
-        Patience(HOUR, retry=NOW)(work)
+        Retry(HOUR, every=NOW)(work)
     assert work.calls == 1
 
 
 def test_a_store_that_refuses_us_is_waited_for_only_where_that_may_pass() -> None:
-    assert Patience(HOUR, retry=NOW)(Flaky(StoreRefused("a wrong password"))) == "done"
+    assert Retry(HOUR, every=NOW)(Flaky(StoreRefused("a wrong password"))) == "done"
     with pytest.raises(StoreRefused):
-        Patience(HOUR, retry=NOW, refused=False)(Flaky(StoreRefused("a wrong password")))
+        Retry(HOUR, every=NOW, retry_refused=False)(Flaky(StoreRefused("a wrong password")))

@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.run.roles import STOP_WITHIN_S
+from ops.run.locks import STOP_WITHIN_S
 from tests.story.live import LOOPBACK, Door, Running, Tocsin, a_tocsin, alive, post, until
 
 EMOJI = "\N{POUTING FACE}"

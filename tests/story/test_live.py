@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks import Webhook
 
-from ops.run.roles import STOP_WITHIN_S
+from ops.run.locks import STOP_WITHIN_S
 from ops.runtime import open_runtime
 from tests.alerts.peers import HttpPeer, http_peer
 from tests.story.live import LOOPBACK, Door, Tocsin, a_tocsin, alive, post, talk, until, with_a_past

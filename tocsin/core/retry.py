@@ -1,4 +1,4 @@
-"""Waiting for an engine that is away: said once, tried again, given up with its own error when it takes too long."""
+"""Retry while an engine is away: work is tried again until it succeeds or the engine has been away for too long."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final, TypeVar
 from tocsin.core.errors import StoreRefused, StoreUnavailable, StreamFull, StreamUnavailable
 
 T = TypeVar("T")
-RETRY: Final = timedelta(seconds=1)
+EVERY: Final = timedelta(seconds=1)
 FOR_EVER: Final = timedelta.max
 
 
-class Patience:
-    """Does work that may be done twice, until it succeeds. One thread, one instance.
+class Retry:
+    """Calls work that may be done twice until it succeeds. One instance serves one thread.
 
-    `longest` is how long an engine may be away at a stretch; zero: not at all. `say` is told when waiting begins and ends.
-    A stream that is full is not waited for: nobody else will empty it. Nor is a store that refuses us, where `refused` is False.
-    `look` is called before each new try; what it raises ends the waiting.
+    `longest` is how long an engine may be away at a stretch; with zero the first failure is final. `say` hears when waiting
+    begins and when it ends. Two failures are final at once: a full stream, because nobody else will empty it, and a store that
+    refuses us where `retry_refused` is False. `check` runs before each new try; what it raises ends the waiting.
     """
 
     def __init__(
@@ -27,25 +27,26 @@ class Patience:
         longest: timedelta = timedelta(0),
         say: Callable[[str], None] = lambda _line: None,
         *,
-        retry: timedelta = RETRY,
-        refused: bool = True,
-        look: Callable[[], None] = lambda: None,
+        every: timedelta = EVERY,
+        retry_refused: bool = True,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
         self._longest = longest
         self._say = say
-        self._retry = retry
-        self._at_once = (StreamFull,) if refused else (StreamFull, StoreRefused)
-        self._look = look
+        self._every = every
+        self._final = (StreamFull,) if retry_refused else (StreamFull, StoreRefused)
+        self._check = check
 
     def __call__(self, work: Callable[[], T], before_again: Callable[[], None] = lambda: None) -> T:
-        """What `work` returns; `before_again` is called before each new try. Raises what `work` raises, the two errors of an
-        engine that is away only after `longest`.
+        """Return what `work` returns. `before_again` runs before each new try.
+
+        Raises whatever `work` raises; `StoreUnavailable` and `StreamUnavailable` only after `longest`.
         """
         away_since: float | None = None
         while True:
             try:
                 done = work()
-            except self._at_once:
+            except self._final:
                 raise
             except (StoreUnavailable, StreamUnavailable) as error:
                 now = time.monotonic()
@@ -55,8 +56,8 @@ class Patience:
                         self._say(f"waiting: {error}")
                 if now - away_since >= self._longest.total_seconds():
                     raise
-                time.sleep(self._retry.total_seconds())
-                self._look()
+                time.sleep(self._every.total_seconds())
+                self._check()
                 before_again()
                 continue
             if away_since is not None:

@@ -1,4 +1,4 @@
-"""Doing one thing beside another in a thread that holds up nobody's end."""
+"""One piece of work in a thread of its own, which never holds up the end of the process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def beside(name: str, work: Callable[[], T]) -> Future[T]:
-    """Do `work` in a daemon thread: what waits for a slow server there must not hold up the end of the process, as the threads
-    of an executor would. The future has its result, or raises what it raised.
+def in_thread(name: str, work: Callable[[], T]) -> Future[T]:
+    """Run `work` in a daemon thread of this name. The future has its result, or raises what it raised.
+
+    The threads of an executor would be waited for when the process ends, and `work` may wait for a slow server.
     """
     future: Future[T] = Future()
 

@@ -1,0 +1,89 @@
+"""Locks on a data folder: one `tocsin up`, and no role while the folder is moved or restored.
+
+They are `flock` on two files, `up.lock` and `run.lock`. The lock belongs to the open file and not to the process, so it ends
+with the last process that shares it: a role that outlives a killed `tocsin up` still holds the folder. The library filelock
+gives neither such a shared hold nor a shared lock that a process can leave by dying.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tocsin.core.errors import WrongInput
+
+STOP_WITHIN_S = 8.0
+"""How long a role may take to stop."""
+
+ORPHANS_END_WITHIN_S = STOP_WITHIN_S + 4
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[int]:
+    """Hold the data folder for one `tocsin up`; yields the open lock file, for child processes to share.
+
+    Raises `WrongInput` where another `tocsin up` holds it. The roles of a killed one end by themselves: they are waited for.
+    """
+    with _open(folder, "up.lock") as lock:
+        deadline = time.monotonic() + ORPHANS_END_WITHIN_S
+        while not _taken(lock, fcntl.LOCK_EX):
+            holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
+            if _alive(holder) or time.monotonic() > deadline:
+                raise WrongInput(
+                    f"another tocsin up (process {holder or '?'}) already runs on {folder}: stop it first, or name another --data"
+                )
+            time.sleep(0.1)
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        yield lock
+
+
+@contextmanager
+def share_folder(folder: Path) -> Iterator[None]:
+    """Mark the data folder as used by a role. Raises `WrongInput` while it is moved or restored."""
+    with _open(folder, "run.lock") as lock:
+        if not _taken(lock, fcntl.LOCK_SH):
+            raise WrongInput(f"tocsin move or restore is at work on {folder}: wait for it to end")
+        yield
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Hold the data folder against every role. Raises `WrongInput` while a `tocsin up` or `tocsin run` is on it."""
+    with hold_folder(folder), _open(folder, "run.lock") as lock:
+        if not _taken(lock, fcntl.LOCK_EX):
+            raise WrongInput(f"a tocsin run is at work on {folder}: stop it first")
+        yield
+
+
+@contextmanager
+def _open(folder: Path, name: str) -> Iterator[int]:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _taken(lock: int, how: int) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        # Somebody else's, or not written yet: it counts as alive, so nobody waits for it to end.
+        return True
+    return True
