@@ -57,7 +57,7 @@ def _search_all(
     m, x = s.mentions, s.matches
     statement = _filtered(select(*s.mention_columns), m, criteria, after)
     if criteria.phrases:
-        statement = statement.where(matching(conn.dialect.name, criteria.phrases, rare=rare))
+        statement = statement.where(matching(conn, criteria.phrases, rare=rare))
     if criteria.monitor_id is not None:
         minute = m.c.created_at.cast(BigInteger) // literal_column("60000000", BigInteger)
         own = select(x.c.id).where(
@@ -118,7 +118,7 @@ def _fetch(conn: Connection, keys: Sequence[Row[Any]], criteria: MentionFilter) 
             m.c.created_at.between(keys[-1].created_at, keys[0].created_at),  # in which days to look
         )
         if criteria.phrases:
-            statement = statement.where(matching(conn.dialect.name, criteria.phrases, rare=False))
+            statement = statement.where(matching(conn, criteria.phrases, rare=False))
         rows.update({(row.source, row.id): row for row in conn.execute(statement)})
     return (rows[key.source, key.id] for key in keys if (key.source, key.id) in rows)
 

@@ -1,8 +1,7 @@
 """What is kept how long: samples a day, authors by name a month, mentions a season, tallies two years; each a setting.
 
 Each call does a bounded piece of work, so that it fits into a short transaction; call it until it says that nothing is left.
-Mentions go by whole UTC days, on PostgreSQL by dropping the day (`tocsin.store.postgres.partitions`). No other place deletes
-mentions.
+Mentions go by whole UTC days (`tocsin.store.expiry`). No other place deletes mentions.
 A pseudonym is a keyed hash: the same author keeps it, and nobody without the store's key can tell who it is.
 """
 
@@ -10,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, tuple_, update
@@ -19,7 +18,7 @@ from tocsin.core.clock import minute_of
 from tocsin.settings import Settings
 from tocsin.store import meta
 from tocsin.store import schema as s
-from tocsin.store.postgres.partitions import drop_day_before, start_of
+from tocsin.store.expiry import drop_mentions
 from tocsin.store.search import index_missing
 
 PIECE: Final = 500
@@ -38,11 +37,9 @@ def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
     """
     kept = settings.retention
     mentions_from = now - timedelta(days=kept.mentions_days)
-    first_day = start_of(mentions_from.astimezone(UTC).date())
-    if conn.dialect.name == "postgresql":
-        dropped = drop_day_before(conn, first_day)
-        if dropped is not None:
-            return max(dropped, 1)
+    dropped = drop_mentions(conn, mentions_from, PIECE)
+    if dropped.day:
+        return max(dropped.mentions, 1)
     tallies_from = minute_of(now - timedelta(days=kept.tallies_days))
     identities_from = (
         now - timedelta(days=max(kept.mentions_days, settings.ingest.max_age_days)) - IDENTITY_MARGIN
@@ -50,7 +47,7 @@ def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
     return sum(
         (
             _drop(conn, s.samples, s.samples.c.created_at < now - timedelta(hours=kept.sample_hours)),
-            0 if conn.dialect.name == "postgresql" else _drop_mentions(conn, first_day),
+            dropped.mentions,
             _drop(conn, s.seen, s.seen.c.created_at < identities_from),
             _drop(conn, s.dead_letters, s.dead_letters.c.at < mentions_from),
             _drop(conn, s.batches, s.batches.c.at < mentions_from),
@@ -68,17 +65,6 @@ def _drop(conn: Connection, table: Table, expired: ColumnElement[bool]) -> int:
     doomed = [tuple(row) for row in conn.execute(select(*key).where(expired).limit(PIECE))]
     if doomed:
         conn.execute(delete(table).where(tuple_(*key).in_(doomed)))
-    return len(doomed)
-
-
-def _drop_mentions(conn: Connection, before: datetime) -> int:
-    m = s.mentions
-    doomed = [
-        tuple(row)
-        for row in conn.execute(select(m.c.source, m.c.id).where(m.c.created_at < before).limit(PIECE))
-    ]
-    for table in (s.mentions, s.matches, s.mention_versions) if doomed else ():
-        conn.execute(delete(table).where(tuple_(table.c.source, table.c.id).in_(doomed)))
     return len(doomed)
 
 

@@ -19,7 +19,7 @@ from processors.detection.judge import (
     Memory,
     load_tallies,
 )
-from processors.detection.tallies import among, first_minutes
+from processors.detection.tallies import first_minutes
 from processors.detection.watermark import take_barrier, watermark
 from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
@@ -32,6 +32,7 @@ from tocsin.health.report import Reporter
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.statements import among
 from tocsin.stream.port import MENTIONS, Stream
 
 log = structlog.get_logger()

@@ -26,6 +26,7 @@ from tocsin.settings import Settings, reveal
 from tocsin.store import meta
 from tocsin.store import schema as s
 from tocsin.store.offsets import stored
+from tocsin.store.server import server_facts
 from tocsin.stream.port import MENTIONS
 
 LEAST_DISK = 1024**3
@@ -76,23 +77,19 @@ def findings(
 def _server(runtime: Runtime) -> Iterator[Observation]:
     """What a store's server is like, where it has one."""
     with runtime.store.read() as conn:
-        if conn.dialect.name != "postgresql":
-            return
         asked = runtime.clock.now()
-        row = conn.exec_driver_sql(
-            "SELECT rolsuper, clock_timestamp(), current_setting('server_version'), current_setting('fsync')"
-            " FROM pg_roles WHERE rolname = current_user"
-        ).one()
-        apart = abs(row[1] - (asked + (runtime.clock.now() - asked) / 2))
-    superuser, _, version, fsync = row
-    yield Observation("ok", f"the store's server is PostgreSQL {version}")
-    if superuser:
+        server = server_facts(conn)
+        if server is None:
+            return
+        apart = abs(server.clock - (asked + (runtime.clock.now() - asked) / 2))
+    yield Observation("ok", f"the store's server is {server.name}")
+    if server.superuser:
         yield Observation(
             "bad",
             "the store's role is a superuser: whoever gets at Tocsin gets at the whole server",
             "make a role of its own: docs/operations.md",
         )
-    if fsync != "on":
+    if not server.waits_for_disk:
         yield Observation(
             "bad", "the store's server does not wait for its disk (fsync = off)", "set fsync = on there"
         )

@@ -19,6 +19,8 @@ from tocsin.core.errors import TocsinError, WrongInput
 from tocsin.store import meta
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.sequences import go_on_after, last_given
+from tocsin.store.unhurried import take_your_time
 
 ROWS, WIDE_ROWS = 2000, 200  # of one batch; wide are those whose rows may be a hundred kilobytes long
 WIDE = frozenset({"mentions", "mention_versions", "samples", "dead_letters", "batches", "signals", "alerts"})
@@ -58,7 +60,7 @@ def prepare(target: Store, where_from: str) -> None:
     if left is not None:
         for table in s.metadata.sorted_tables:
             with target.write() as conn:
-                _take_your_time(conn)
+                take_your_time(conn)
                 keep = table.c.key.not_in(OF_THE_STORE) if table is s.meta else None
                 conn.execute(delete(table) if keep is None else delete(table).where(keep))
 
@@ -68,14 +70,14 @@ def carry(source: Connection, target: Store, told: Told = lambda _table, _rows: 
 
     The target stays marked as half filled until `finish`. Raises `Different` where a table did not take every row.
     """
-    _take_your_time(source)
+    take_your_time(source)
     counts = {}
     for table in s.metadata.sorted_tables:
         counts[table.name] = _table(source, target, table, told)
     with target.write() as conn:
-        _go_on_counting(source, conn)
+        go_on_after(conn, last_given(source))
     with target.read() as conn:
-        _take_your_time(conn)
+        take_your_time(conn)
         for table in s.metadata.sorted_tables:
             found = _count(conn, table) - (_own(conn) if table is s.meta else 0)
             if found != counts[table.name]:
@@ -104,8 +106,8 @@ def compare(one: Connection, other: Connection, kind: str) -> Compared:
 
 def compare_all(one: Connection, other: Connection) -> Iterator[Compared]:
     """`compare` for every kind that can be exported."""
-    _take_your_time(one)
-    _take_your_time(other)
+    take_your_time(one)
+    take_your_time(other)
     for kind in KINDS:
         yield compare(one, other, kind)
 
@@ -127,42 +129,6 @@ def _table(source: Connection, target: Store, table: Table, told: Told) -> int:
         count += len(rows)
         told(table.name, count)
     return count
-
-
-def _go_on_counting(source: Connection, target: Connection) -> None:
-    """Numbers that the database gives go on after the last one that was ever given."""
-    column = s.alert_events.c.seq
-    last = max(_last_given(source), int(source.execute(select(func.max(column))).scalar() or 0))
-    if not last:
-        return
-    if target.dialect.name == "postgresql":
-        sequence = func.pg_get_serial_sequence(s.alert_events.name, column.name)
-        target.execute(select(func.setval(sequence, last)))
-        return
-    changed = target.exec_driver_sql(
-        "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (last, s.alert_events.name)
-    )
-    if not changed.rowcount:
-        target.exec_driver_sql("INSERT INTO sqlite_sequence VALUES (?, ?)", (s.alert_events.name, last))
-
-
-def _last_given(conn: Connection) -> int:
-    if conn.dialect.name == "postgresql":
-        name = conn.execute(select(func.pg_get_serial_sequence(s.alert_events.name, "seq"))).scalar_one()
-        found = conn.exec_driver_sql(f"SELECT last_value, is_called FROM {name}").one()  # noqa: S608  # the server's own name
-        return int(found.last_value) if found.is_called else 0
-    named = conn.exec_driver_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (s.alert_events.name,))
-    return int(named.scalar() or 0)
-
-
-def _take_your_time(conn: Connection) -> None:
-    """A long look at a server that else ends long looks; for this transaction only."""
-    if conn.dialect.name == "postgresql":
-        from tocsin.store.postgres.timeouts import may_be_silent
-
-        may_be_silent(conn, None)
-        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
-            conn.exec_driver_sql(f"SET LOCAL {name} = 0")
 
 
 def _filled(conn: Connection) -> Iterator[str]:

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, select
 
 from processors.detection.judge import WINDOW, WINDOW_MINUTES, load_tallies
-from processors.detection.tallies import total
 from tocsin.core.clock import MINUTE, minute_of
 from tocsin.core.signal import VOLUME
 from tocsin.store import schema as s
+from tocsin.store.statements import total
 
 LOOKED_BACK = timedelta(hours=1)  # no window stays open for longer
 NEWEST_MINUTES = 2

@@ -32,7 +32,7 @@ from processors.detection.evidence import (
     triggers_speak,
 )
 from processors.detection.facts import evidence, facts
-from processors.detection.tallies import among, first_minutes, total
+from processors.detection.tallies import first_minutes
 from processors.signals.negativity import Negativity, NegativityState
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from processors.signals.volume import Volume, VolumeState, projected_tenfold
@@ -43,6 +43,7 @@ from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.statements import among, total
 
 WINDOW = timedelta(minutes=5)
 WINDOW_MINUTES = 5

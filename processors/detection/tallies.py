@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Connection, any_, bindparam, cast, func, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, func, select
 
 from tocsin.store import schema as s
-from tocsin.store.types import Text
-
-
-def among(conn: Connection, column: Column[str], ids: Sequence[str]) -> ColumnElement[bool]:
-    """That the column is one of these: one statement for any number of them, where the engine has lists."""
-    if conn.dialect.name == "postgresql":
-        return column == any_(bindparam(None, list(ids), ARRAY(Text())))
-    return column.in_(ids)
+from tocsin.store.statements import among
 
 
 def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
@@ -30,8 +22,3 @@ def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
         ).all()
         first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
     return first
-
-
-def total(value: ColumnElement[int]) -> ColumnElement[int]:
-    """The sum of whole numbers, as one: PostgreSQL would make a decimal number of it."""
-    return cast(func.sum(value), BigInteger)

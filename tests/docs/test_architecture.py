@@ -127,3 +127,16 @@ def test_the_ground_imports_nothing_above_it() -> None:
         if name.startswith("tocsin")
     }
     assert {name: found for name, found in above.items() if found} == {}
+
+
+def test_no_dialect_is_spoken_outside_the_store() -> None:
+    """What the engines put differently stands in `tocsin/store`: nobody else asks which one it is."""
+    asking = [
+        path
+        for path in modules().values()
+        if not path.startswith("tocsin/store/")
+        and re.search(
+            r"\.dialect\b|sqlalchemy\.dialects|tocsin\.store\.(?:postgres|sqlite)\.(?!engine)", text(path)
+        )
+    ]
+    assert asking == []

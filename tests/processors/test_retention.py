@@ -78,7 +78,7 @@ NOON_OF_THE_FIRST_DAY_KEPT = NOW - timedelta(days=90)
 
 def found(store: Store, typed: str) -> set[str]:
     with store.read() as conn:
-        says = matching(conn.dialect.name, parse_search(typed))
+        says = matching(conn, parse_search(typed))
         return set(conn.execute(select(s.mentions.c.id).where(says)).scalars())
 
 

@@ -156,7 +156,7 @@ def found(store: Store, typed: str, source: str = "forum") -> set[str]:
     with store.read() as conn:
         answers = []
         for rare in (True, False):  # either way to find them gives the same
-            says = matching(conn.dialect.name, parse_search(typed), rare=rare)
+            says = matching(conn, parse_search(typed), rare=rare)
             ids = select(s.mentions.c.id).where(says, s.mentions.c.source == source)
             answers.append(set(conn.execute(ids).scalars()))
     assert answers[0] == answers[1]

@@ -73,9 +73,9 @@ def parse_search(typed: str) -> tuple[SearchPhrase, ...]:
     return tuple(phrases)
 
 
-def matching(dialect: str, phrases: Sequence[SearchPhrase], *, rare: bool = True) -> ColumnElement[bool]:
+def matching(conn: Connection, phrases: Sequence[SearchPhrase], *, rare: bool = True) -> ColumnElement[bool]:
     """That a row of `mentions` says all of this, for a WHERE. `rare`: few do (`is_rare`), so that it pays to begin with them."""
-    if dialect == "postgresql":
+    if conn.dialect.name == "postgresql":
         asked = literal(" & ".join(map(_tsquery, phrases)))
         return func.words_of_mention(s.mentions.c.words, type_=TSVECTOR).bool_op("@@")(cast(asked, TSQUERY))
     if rare:
@@ -89,7 +89,7 @@ def matching(dialect: str, phrases: Sequence[SearchPhrase], *, rare: bool = True
 def is_rare(conn: Connection, phrases: Sequence[SearchPhrase]) -> bool:
     """Whether at most `RARE` mentions say all of this. Counts no further."""
     if conn.dialect.name == "postgresql":
-        some = select(literal(1)).select_from(s.mentions).where(matching(conn.dialect.name, phrases))
+        some = select(literal(1)).select_from(s.mentions).where(matching(conn, phrases))
     else:
         some = _found(phrases)
     counted = some.limit(RARE + 1).subquery()

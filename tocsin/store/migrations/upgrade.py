@@ -17,6 +17,7 @@ from tocsin.core.errors import WrongInput
 from tocsin.store import meta
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.unhurried import take_your_time
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -85,11 +86,7 @@ def _upgrade(
     from alembic.script import ScriptDirectory
 
     config = _config(conn, migrations)
-    if conn.dialect.name == "postgresql":  # an index over all that is kept takes its time
-        from tocsin.store.postgres.timeouts import may_be_silent
-
-        may_be_silent(conn, None)
-        conn.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    take_your_time(conn)  # an index over all that is kept is not made in a minute
     if present is None:
         _refuse_strangers(conn, where)
     elif not inspect(conn).has_table("alembic_version"):

@@ -1,0 +1,38 @@
+"""How mentions leave the store: whole UTC days where they lie in days of their own (PostgreSQL), else row by row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, delete, select, tuple_
+
+from tocsin.store import schema as s
+from tocsin.store.postgres.partitions import drop_day_before, start_of
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many mentions went. `day`: a whole day of them, which locks the tables until the transaction ends."""
+
+    mentions: int
+    day: bool = False
+
+
+def drop_mentions(conn: Connection, before: datetime, most: int) -> Dropped:
+    """Drop mentions of UTC days that end by `before`, with their versions and matches: one day, or at most `most` rows.
+
+    A day that somebody reads just now stays for a later call.
+    """
+    first_day = start_of(before.astimezone(UTC).date())
+    if conn.dialect.name == "postgresql":
+        count = drop_day_before(conn, first_day)
+        return Dropped(count or 0, day=count is not None)
+    m = s.mentions
+    doomed = [
+        tuple(row)
+        for row in conn.execute(select(m.c.source, m.c.id).where(m.c.created_at < first_day).limit(most))
+    ]
+    for table in (s.mentions, s.matches, s.mention_versions) if doomed else ():
+        conn.execute(delete(table).where(tuple_(table.c.source, table.c.id).in_(doomed)))
+    return Dropped(len(doomed))
