@@ -1,0 +1,50 @@
+"""The registry of signals: what is known of a kind, and a kind that is there for a while."""
+
+from __future__ import annotations
+
+import pytest
+
+from tocsin.core.signal import NEGATIVITY, VOLUME
+from tocsin.core.signal_kinds import BLIND, SIGNALS, SignalKind
+
+SARCASM = SignalKind(
+    kind="sarcasm", means="more sarcastic than usual", unit="share", detector="nowhere:Sarcasm"
+)
+
+
+def test_the_kinds_stand_in_the_order_in_which_they_are_judged() -> None:
+    assert [one.kind for one in SIGNALS] == [VOLUME, NEGATIVITY, BLIND]
+    assert [one.kind for one in SIGNALS.judged] == [VOLUME, NEGATIVITY]
+
+
+def test_the_first_kind_has_a_reading_for_every_window() -> None:
+    assert SIGNALS.lead.judges_empty
+
+
+def test_negativity_is_told_by_the_volume_alert() -> None:
+    assert SIGNALS.of(NEGATIVITY).absorbed_by == VOLUME
+    assert [one.kind for one in SIGNALS.absorbed_into(VOLUME)] == [NEGATIVITY]
+
+
+def test_a_kind_is_registered_for_as_long_as_the_block_runs() -> None:
+    with SIGNALS.registered(SARCASM):
+        assert SIGNALS.of("sarcasm").is_share
+        assert SARCASM in SIGNALS.judged
+    assert "sarcasm" not in [one.kind for one in SIGNALS]
+    assert SARCASM not in SIGNALS.judged
+
+
+def test_a_name_that_is_taken_is_refused_with_those_that_are() -> None:
+    taken = SignalKind(kind=VOLUME, means="again")
+    with (
+        pytest.raises(
+            ValueError, match=r"there is a signal 'volume' already; known: volume, negativity, blind"
+        ),
+        SIGNALS.registered(taken),
+    ):
+        pass
+
+
+def test_a_stored_kind_that_nobody_registers_any_more_is_a_plain_one() -> None:
+    gone = SIGNALS.of("brand_safety")
+    assert (gone.means, gone.unit, gone.detector, gone.unheard) == ("brand safety", "mentions", None, False)
