@@ -18,9 +18,10 @@ from alerts.directory import monitor_facts
 from alerts.ladder import first_due, next_due, rung
 from alerts.outbox import queue
 from alerts.paging import page_rung, situation, tell_heads_up, waiting
-from alerts.severity import Decision, severity, threshold, worsening
+from alerts.severity import Decision, severity, worsening
 from alerts.suppression.order import BEFORE_FIRING, first
 from tocsin.core.ids import stable_id
+from tocsin.core.promise import threshold
 from tocsin.core.signal import NEGATIVITY, VOLUME, facts_from
 from tocsin.core.signal import fingerprint as fingerprint_of
 from tocsin.store import schema as s

@@ -21,16 +21,15 @@ minutes;
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from tocsin.core.promise import CLEARLY_OVER
 from tocsin.core.signal import NEGATIVITY, TRIGGER_AUTHORS, Facts, most_said
 
 BLIND: Final = "blind"
-CLEARLY_OVER: Final = 3.0
 AT_ONCE: Final = 6.0
 TWICE: Final = 2.0
 WORSENING: Final = timedelta(minutes=30)
@@ -163,7 +162,7 @@ def severity(
     """How bad it is now: the worst level whose rules hold, and never better than `previous`.
 
     `worsening_since` and `at` say how long it has been getting worse (see `worsening`); `clearly_over` is
-    the score that keeps the monitor's promise (see `threshold`).
+    the score that keeps the monitor's promise (see `tocsin.core.promise`).
     """
     lasted = at - worsening_since if at and worsening_since else timedelta(0)
     case = SeverityInput(facts, clearly_over, lasted)
@@ -176,13 +175,6 @@ def severity(
     if previous is not None and (level is None or previous < level):
         level = previous
     return Decision(level, tuple(reasons))
-
-
-def threshold(false_alerts_per_week: float) -> float:
-    """The score that keeps a monitor's promise: 3 is expected once a week, each further 1 is ten times
-    rarer.
-    """
-    return CLEARLY_OVER - math.log10(min(1000.0, max(0.001, false_alerts_per_week)))
 
 
 def worsening(since: datetime | None, score: float, peak: float, at: datetime) -> datetime | None:

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, Row, and_, or_, select
 from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US, AlertRow, alert_row
 from tocsin.core.clock import from_micros, to_micros
+from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.errors import NotFound
 from tocsin.core.signal import VOLUME, TopMention
 from tocsin.store import schema as s
 
-_KAPPA = 0.03  # of processors.signals.volume: docs/detection.md has the formula
 _TEXT_SHOWN = 1200
 
 
@@ -161,7 +161,7 @@ def day_points(conn: Connection, monitor_id: str, until: datetime) -> tuple[Char
     """The 24 hours up to `until` in slots of 15 minutes: counted, expected, and the interval of the expected. A slot of which
     not every window is closed yet shows the closed ones, in all three figures.
 
-    The interval of a slot follows the detector's formula (`expected_range`) with the spread that its readings were judged by.
+    The interval of a slot follows the detector's formula (`tocsin.core.counts`) with the spread that its readings were judged by.
     """
     r = s.readings
     last = (to_micros(until) - 1) // SLOT_US
@@ -176,18 +176,6 @@ def day_points(conn: Connection, monitor_id: str, until: datetime) -> tuple[Char
     for row in conn.execute(query):
         rows.setdefault(to_micros(row.window_start) // SLOT_US, []).append(row)
     return tuple(_slot(from_micros(n * SLOT_US), rows.get(n, [])) for n in range(first, last + 1))
-
-
-def expected_range(expected: float, sigma: float) -> tuple[float, float]:
-    """The 95 % interval of a count with this expectation: Anscombe's scale for a variance of mean + kappa * mean^2, as in
-    docs/detection.md; `sigma` is the spread on that scale."""
-    root = math.sqrt(_KAPPA)
-    middle = _steady(expected)
-
-    def back(value: float) -> float:
-        return max(0.0, math.sinh(max(0.0, value) * root / 2.0) ** 2 / _KAPPA - 0.375)
-
-    return back(middle - 1.959964 * sigma), back(middle + 1.959964 * sigma)
 
 
 def safe_url(url: str | None) -> str | None:
@@ -264,19 +252,14 @@ def _slot(at: datetime, rows: Sequence[Row[Any]]) -> ChartPoint:
     sigmas = [found for found in (_sigma(r) for r in rows) if found is not None]
     if not sigmas:
         return ChartPoint(at, value, expected, over=over)
-    lower, upper = expected_range(expected, sum(sigmas) / len(sigmas))
+    lower, upper = interval_95(expected, sum(sigmas) / len(sigmas))
     return ChartPoint(at, value, expected, lower, upper, over)
 
 
 def _sigma(row: Row[Any]) -> float | None:
     """The spread that the reading was judged by, read back from its interval."""
-    found = (_steady(row.upper) - _steady(row.expected)) / 1.959964
+    found = (steady(row.upper) - steady(row.expected)) / NORMAL_95
     return found if math.isfinite(found) and found > 0 else None
-
-
-def _steady(count: float) -> float:
-    root = math.sqrt(_KAPPA)
-    return 2.0 / root * math.asinh(math.sqrt(_KAPPA * (max(0.0, count) + 0.375)))
 
 
 def _timeline(conn: Connection, alert_id: str) -> tuple[RecordLine, ...]:

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from processors.signals.negativity import Negativity
-from processors.signals.types import CLEARLY_OVER, Reading, Sensitivity, WindowCounts, calm
+from processors.signals.types import Reading, Sensitivity, WindowCounts, calm
 from processors.signals.volume import Volume
 from tocsin.core.errors import WrongInput
+from tocsin.core.promise import CLEARLY_OVER
 
 HEADERS = (["timestamp", "value"], ["timestamp", "value", "negative"])
 CALM_FOR = timedelta(hours=2)

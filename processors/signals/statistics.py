@@ -1,8 +1,7 @@
 """The few formulas that the detectors share. Standard library only, floats in, floats out.
 
-Sources: Anscombe (1948), The transformation of Poisson, binomial and negative-binomial data; Wilson (1927),
-Probable inference; Coles (2001), An Introduction to Statistical Modeling of Extreme Values, chapters 4 and 5
-(peaks over a threshold, declustering by runs).
+Sources: Wilson (1927), Probable inference; Coles (2001), An Introduction to Statistical Modeling of Extreme Values,
+chapters 4 and 5 (peaks over a threshold, declustering by runs).
 """
 
 from __future__ import annotations
@@ -13,21 +12,9 @@ from datetime import timedelta
 
 import msgspec
 
-NORMAL_95 = 1.959964
+from tocsin.core.counts import NORMAL_95
+
 _LOG_10 = math.log(10.0)
-
-
-def steady(count: float, kappa: float) -> float:
-    """Anscombe's transform of a count whose variance is proportional to mean + kappa * mean**2: spread
-    about 1 at every mean."""
-    root = math.sqrt(kappa)
-    return 2.0 / root * math.asinh(math.sqrt(kappa * (max(0.0, count) + 0.375)))
-
-
-def unsteady(value: float, kappa: float) -> float:
-    """The count whose transform is `value`; 0 for what lies below every count."""
-    root = math.sqrt(kappa)
-    return max(0.0, math.sinh(max(0.0, value) * root / 2.0) ** 2 / kappa - 0.375)
 
 
 def wilson(part: float, of: float, z: float = NORMAL_95) -> tuple[float, float]:

@@ -7,14 +7,12 @@ pairs depends on that list alone, so a state rebuilt from the store equals the o
 
 from __future__ import annotations
 
-import math
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
-CLEARLY_OVER = 3.0
-"""The score at which a reading is so rare that its like is expected once a week for this monitor."""
+from tocsin.core.promise import CLEARLY_OVER, threshold
 
 
 class WindowCounts(msgspec.Struct, frozen=True):
@@ -46,8 +44,8 @@ class Sensitivity(msgspec.Struct, frozen=True):
 
     @property
     def threshold(self) -> float:
-        """The score that keeps the promise: 3 for one a week, 2.7 for two, 4 for one in ten weeks."""
-        return CLEARLY_OVER - math.log10(min(1000.0, max(0.001, self.false_alerts_per_week)))
+        """The score that keeps the promise."""
+        return threshold(self.false_alerts_per_week)
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -116,6 +114,6 @@ def calm(reading: Reading) -> bool:
     """Whether this closed window lets an open alert calm down: complete, not over, and its last hour at
     most half as high as what raises an alert. Never True of an incomplete window: no data is not calm."""
     recent = reading.detail.get("hour_score", reading.score)
-    threshold = reading.detail.get("threshold", CLEARLY_OVER)
+    needed = reading.detail.get("threshold", CLEARLY_OVER)
     complete = bool(reading.detail.get("complete", True))
-    return complete and not reading.over and bool(recent <= threshold / 2)
+    return complete and not reading.over and bool(recent <= needed / 2)

@@ -23,18 +23,15 @@ import msgspec
 from processors.signals.baseline import Baseline, Expected, absorb, accepted, expect
 from processors.signals.spans import HOUR, spans_in_windows, up_to_an_hour
 from processors.signals.statistics import (
-    NORMAL_95,
     UNION,
     Tail,
     spread_rule,
-    steady,
     tail_rule,
     tidy,
-    unsteady,
 )
 from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.core.counts import KAPPA, interval_95, steady, unsteady
 
-KAPPA = 0.03  # variance of the unexplained rate over its square; the spread multiplies it
 PRIOR_SPREAD = 1.5
 LOOKS = 2.0  # what four overlapping spans are worth at first; the union's own tail corrects it
 LEARNING = timedelta(hours=2)
@@ -115,7 +112,7 @@ class Volume:
         passed = [look for look in looks if _why_not(look, recent, threshold, sensitivity) is None]
         shown = max(passed or looks, key=lambda look: look.score)
         reason = "learning" if learning else _why_not(shown, recent, threshold, sensitivity)
-        middle, reach = steady(shown.expected, KAPPA), NORMAL_95 * shown.sigma
+        lower, upper = interval_95(shown.expected, shown.sigma)
         return Reading(
             kind=self.kind,
             start=window.start,
@@ -123,8 +120,8 @@ class Volume:
             score=round(shown.score, 4),
             observed=float(shown.observed),
             expected=round(shown.expected, 4),
-            lower=round(unsteady(middle - reach, KAPPA), 4),
-            upper=round(unsteady(middle + reach, KAPPA), 4),
+            lower=round(lower, 4),
+            upper=round(upper, 4),
             over=reason is None,
             state="learning" if learning else "warm",
             detail={
@@ -238,7 +235,7 @@ class Volume:
         n, back, _ = self._backs[place]
         unknown = now.protected * now.doubt + sum(past.doubt[back])
         sigma = math.sqrt(state.spread[place] + unknown / (1.0 + KAPPA * expected))
-        z = (steady(observed, KAPPA) - steady(expected, KAPPA)) / sigma
+        z = (steady(observed) - steady(expected)) / sigma
         raw = self._rules[place].rarity(state.tails[place], z, LOOKS)
         return _Look(n, observed, expected, sigma, z, raw, UNION.score(raw, overall))
 
@@ -259,7 +256,7 @@ class Volume:
         sigma = math.sqrt(state.spread[self._recent_spans - 1])
 
         def most(seen: float, due: float) -> float:
-            upper = unsteady(steady(due, KAPPA) + NORMAL_95 * sigma, KAPPA)
+            _, upper = interval_95(due, sigma)
             return seen if seen <= max(upper, RELENT * due) else RELENT * due
 
         return most
@@ -318,6 +315,6 @@ def projected_tenfold(state: VolumeState, window: WindowCounts, reading: Reading
     if now >= 10.0 * max(due_now, 1.0):
         return True
     sigma = math.sqrt(state.spread[up_to_an_hour(spans_in_windows(window.length), window.length) - 1])
-    least = unsteady(steady(now, KAPPA) - 1.645 * sigma, KAPPA) / max(due_now, 1.0)
+    least = unsteady(steady(now) - 1.645 * sigma) / max(due_now, 1.0)
     growth = least - before / max(due_before, 1.0)
     return least + 6.0 * max(0.0, growth) >= 10.0

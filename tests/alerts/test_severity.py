@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from alerts.severity import BLIND, CLOCKS, RULES, severity, threshold, worsening
+from alerts.severity import BLIND, CLOCKS, RULES, severity, worsening
+from tocsin.core.promise import threshold
 from tocsin.core.signal import NEGATIVITY, VOLUME, Facts
 
 NOW = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from markupsafe import Markup
 
-from api.pages.card import expected_range, safe_url
+from api.pages.card import safe_url
 from api.pages.charts import (
     ChartPoint,
     Frame,
@@ -26,6 +26,7 @@ from api.pages.charts import (
 )
 from api.pages.formatting import Formatter
 from api.pages.i18n import language
+from tocsin.core.counts import KAPPA, NORMAL_95, interval_95, steady, unsteady
 
 NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
 STEP = timedelta(minutes=15)
@@ -152,12 +153,9 @@ def test_axis_numbers_are_short(value: float, shown: str) -> None:
 
 
 def test_the_interval_drawn_is_the_one_that_was_judged() -> None:
-    from processors.signals.statistics import NORMAL_95, steady, unsteady
-    from processors.signals.volume import KAPPA
-
     for expected in (0.3, 4.0, 60.0, 4000.0):
         for sigma in (1.0, 1.7):
-            lower, upper = expected_range(expected, sigma)
+            lower, upper = interval_95(expected, sigma)
             middle = steady(expected, KAPPA)
             assert lower == pytest.approx(unsteady(middle - NORMAL_95 * sigma, KAPPA), rel=1e-6)
             assert upper == pytest.approx(unsteady(middle + NORMAL_95 * sigma, KAPPA), rel=1e-6)

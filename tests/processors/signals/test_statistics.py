@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.signals.spans import moved, spans_in_windows, up_to_an_hour
-from processors.signals.statistics import SpreadRule, Tail, TailRule, steady, tail_rule, unsteady, wilson
+from processors.signals.statistics import SpreadRule, Tail, TailRule, tail_rule, wilson
 from processors.signals.types import Sensitivity
 from tests.processors.signals.worlds import MONDAY, noisy
+from tocsin.core.counts import steady, unsteady
 
 
 @given(count=st.floats(0, 1e7), kappa=st.floats(0.001, 1))

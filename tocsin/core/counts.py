@@ -1,0 +1,33 @@
+"""The scale on which counts of mentions vary alike, whatever their size: the volume is judged and its interval drawn on it.
+
+Source: Anscombe (1948), The transformation of Poisson, binomial and negative-binomial data. docs/detection.md has the formula.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+# The variance of the unexplained rate over its square; the spread of a monitor multiplies it.
+KAPPA: Final = 0.03
+NORMAL_95: Final = 1.959964
+
+
+def steady(count: float, kappa: float = KAPPA) -> float:
+    """Anscombe's transform of a count whose variance is proportional to mean + kappa * mean**2. Its spread is about 1 at every
+    mean.
+    """
+    root = math.sqrt(kappa)
+    return 2.0 / root * math.asinh(math.sqrt(kappa * (max(0.0, count) + 0.375)))
+
+
+def unsteady(value: float, kappa: float = KAPPA) -> float:
+    """The count whose transform is `value`; 0 for what lies below every count."""
+    root = math.sqrt(kappa)
+    return max(0.0, math.sinh(max(0.0, value) * root / 2.0) ** 2 / kappa - 0.375)
+
+
+def interval_95(expected: float, sigma: float) -> tuple[float, float]:
+    """The 95 % interval of a count with this expectation; `sigma` is the spread on the steady scale."""
+    middle, reach = steady(expected), NORMAL_95 * sigma
+    return unsteady(middle - reach), unsteady(middle + reach)
