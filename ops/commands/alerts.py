@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.commands.common import Config, Data, StoreUrl
+from ops.commands.common import Config, Data, StoreUrl, user_here
 
 
 def register(app: typer.Typer) -> None:
@@ -16,131 +16,132 @@ def register(app: typer.Typer) -> None:
     notify = typer.Typer(help="Try how people are reached; release a held outbox.", no_args_is_help=True)
     app.add_typer(alerts, name="alerts", epilog="Example: tocsin alerts list")
     app.add_typer(notify, name="notify", epilog="Example: tocsin notify test ada")
+    alerts.command("list", epilog="Example: tocsin alerts list --status open --json")(list_alerts)
+    alerts.command("show", epilog="Example: tocsin alerts show al_0123456789abcdef0123")(show_alert)
+    alerts.command("ack", epilog="Example: tocsin alerts ack al_0123456789abcdef0123 --as ada")(acknowledge)
+    notify.command("test", epilog="Example: tocsin notify test ada")(page_person)
+    notify.command("release", epilog="Example: tocsin notify release --discard")(release_outbox)
 
-    @alerts.command("list", epilog="Example: tocsin alerts list --status open --json")
-    def list_(
-        status: Annotated[
-            list[str] | None, typer.Option("--status", help="A status, or open, unanswered, any. Repeatable.")
-        ] = None,
-        monitor: Annotated[str | None, typer.Option("--monitor", help="A monitor's name or id.")] = None,
-        limit: Annotated[int, typer.Option("--limit", help="How many, newest first.")] = 50,
-        as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-        data: Data = None,
-        store: StoreUrl = None,
-        config: Config = None,
-    ) -> None:
-        """List alerts, newest first; those that are open unless told otherwise."""
-        from alerts import views
-        from ops.runtime import open_runtime
 
-        with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-            page = views.list_alerts(conn, status=status or ["open"], monitor=monitor, limit=limit)
-        for one in page.items:
-            print(_json(one) if as_json else _line(one))
-        if not page.items and not as_json:
-            print("no alerts", file=sys.stderr)
+def list_alerts(
+    status: Annotated[
+        list[str] | None, typer.Option("--status", help="A status, or open, unanswered, any. Repeatable.")
+    ] = None,
+    monitor: Annotated[str | None, typer.Option("--monitor", help="A monitor's name or id.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="How many, newest first.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
+    """List alerts, newest first; those that are open unless told otherwise."""
+    from alerts import views
+    from ops.runtime import open_runtime
 
-    @alerts.command(epilog="Example: tocsin alerts show al_0123456789abcdef0123")
-    def show(
-        alert_id: str,
-        as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-        data: Data = None,
-        store: StoreUrl = None,
-        config: Config = None,
-    ) -> None:
-        """Show one alert: its figures, what happened, and who was told how."""
-        from alerts import views
-        from ops.runtime import open_runtime
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        page = views.list_alerts(conn, status=status or ["open"], monitor=monitor, limit=limit)
+    for one in page.items:
+        print(_json(one) if as_json else _line(one))
+    if not page.items and not as_json:
+        print("no alerts", file=sys.stderr)
 
-        with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-            alert = views.get_alert(conn, alert_id)
-            evidence = views.evidence(conn, alert_id)
-            timeline = views.timeline(conn, alert_id)
-            notices = views.notices(conn, alert_id)
-        if as_json:
-            print(_json({"alert": alert, "evidence": evidence, "timeline": timeline, "notices": notices}))
-            return
-        print(_line(alert))
-        print(f"observed {evidence['observed']:g}, expected {evidence['expected']:g}", end=" ")
-        print(f"({evidence['lower']:g} to {evidence['upper']:g}); why: {'; '.join(alert['reasons'])}")
-        for post in evidence["top"]:
-            print(f"  [reach {post['reach']}] {_plain(post['text'])}")
-        for entry in timeline:
-            reason = f": {_plain(entry['reason'])}" if entry["reason"] else ""
-            print(f"{entry['at']:%Y-%m-%d %H:%M:%SZ} {entry['actor']} {entry['action']}{reason}")
-        for notice in notices:
-            print(
-                f"{notice['created_at']:%Y-%m-%d %H:%M:%SZ} {notice['kind']} to {notice['person']} by",
-                end=" ",
-            )
-            print(f"{notice['channel']}: {notice['status']}")
 
-    @alerts.command(epilog="Example: tocsin alerts ack al_0123456789abcdef0123 --as ada")
-    def ack(
-        alert_id: str,
-        person: Annotated[
-            str | None, typer.Option("--as", help="The person who has it; default: who you are here.")
-        ] = None,
-        data: Data = None,
-        store: StoreUrl = None,
-        config: Config = None,
-    ) -> None:
-        """Acknowledge an alert: somebody has it, nothing more is sent that asks for an answer."""
-        import getpass
+def show_alert(
+    alert_id: str,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
+    """Show one alert: its figures, what happened, and who was told how."""
+    from alerts import views
+    from ops.runtime import open_runtime
 
-        from alerts import actions
-        from alerts.actor import Actor
-        from ops.runtime import open_runtime
-        from tocsin.definitions.models import Person, Role
-        from tocsin.definitions.repository import find
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        alert = views.get_alert(conn, alert_id)
+        evidence = views.evidence(conn, alert_id)
+        timeline = views.timeline(conn, alert_id)
+        notices = views.notices(conn, alert_id)
+    if as_json:
+        print(_json({"alert": alert, "evidence": evidence, "timeline": timeline, "notices": notices}))
+        return
+    print(_line(alert))
+    print(f"observed {evidence['observed']:g}, expected {evidence['expected']:g}", end=" ")
+    print(f"({evidence['lower']:g} to {evidence['upper']:g}); why: {'; '.join(alert['reasons'])}")
+    for post in evidence["top"]:
+        print(f"  [reach {post['reach']}] {_plain(post['text'])}")
+    for entry in timeline:
+        reason = f": {_plain(entry['reason'])}" if entry["reason"] else ""
+        print(f"{entry['at']:%Y-%m-%d %H:%M:%SZ} {entry['actor']} {entry['action']}{reason}")
+    for notice in notices:
+        print(
+            f"{notice['created_at']:%Y-%m-%d %H:%M:%SZ} {notice['kind']} to {notice['person']} by",
+            end=" ",
+        )
+        print(f"{notice['channel']}: {notice['status']}")
 
-        with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
-            if person is None:
-                actor = Actor("command-line", f"{getpass.getuser()} (command line)", Role.ADMIN)
-            else:
-                one = find(conn, Person, person)
-                actor = Actor(one.id, one.name, one.value.role)
-            alert = actions.acknowledge(conn, alert_id, actor, runtime.clock.now())
-        print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
 
-    @notify.command("test", epilog="Example: tocsin notify test ada")
-    def test(person: str, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
-        """Page PERSON once on every channel, through the real outbox, and say how each attempt ended."""
-        from alerts.notifiers.registry import notifiers
-        from alerts.outbox.test_notice import page_once
-        from ops.runtime import open_runtime
-        from tocsin.access.links import page_address
+def acknowledge(
+    alert_id: str,
+    person: Annotated[
+        str | None, typer.Option("--as", help="The person who has it; default: who you are here.")
+    ] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
+    """Acknowledge an alert: somebody has it, nothing more is sent that asks for an answer."""
+    from alerts import actions
+    from alerts.actor import Actor
+    from ops.runtime import open_runtime
+    from tocsin.definitions.models import Person, Role
+    from tocsin.definitions.repository import find
 
-        with open_runtime(config, data, store) as runtime:
-            made, base = notifiers(runtime.settings), page_address(runtime.settings)
-            rang = page_once(runtime.store, runtime.clock, made, person, base)
-        for one in rang:
-            print(f"{one.channel}: {one.outcome} ({one.detail})")
-        if any(one.outcome != "sent" for one in rang):
-            raise typer.Exit(1)
+    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
+        if person is None:
+            actor = Actor("command-line", user_here(), Role.ADMIN)
+        else:
+            one = find(conn, Person, person)
+            actor = Actor(one.id, one.name, one.value.role)
+        alert = actions.acknowledge(conn, alert_id, actor, runtime.clock.now())
+    print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
 
-    @notify.command("release", epilog="Example: tocsin notify release --discard")
-    def release(
-        discard: Annotated[
-            bool,
-            typer.Option("--discard", help="Take back what waits; only what is decided from now on leaves."),
-        ] = False,
-        data: Data = None,
-        store: StoreUrl = None,
-        config: Config = None,
-    ) -> None:
-        """Let the notices of a restored store go: what is due leaves at once. Exit 1 where nothing is held."""
-        import getpass
 
-        from alerts.actor import Actor
-        from alerts.outbox import hold
-        from ops.runtime import open_runtime
-        from tocsin.definitions.models import Role
+def page_person(person: str, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
+    """Page PERSON once on every channel, through the real outbox, and say how each attempt ended."""
+    from alerts.notifiers.registry import notifiers
+    from alerts.outbox.test_notice import page_once
+    from ops.runtime import open_runtime
+    from tocsin.access.links import page_address
 
-        with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
-            actor = Actor("command-line", f"{getpass.getuser()} (command line)", Role.ADMIN)
-            done = hold.release(conn, actor, runtime.clock.now(), discard=discard)
-        print(f"the outbox is released: {done.waiting} notices wait, {done.cancelled} taken back")
+    with open_runtime(config, data, store) as runtime:
+        made, base = notifiers(runtime.settings), page_address(runtime.settings)
+        rang = page_once(runtime.store, runtime.clock, made, person, base)
+    for one in rang:
+        print(f"{one.channel}: {one.outcome} ({one.detail})")
+    if any(one.outcome != "sent" for one in rang):
+        raise typer.Exit(1)
+
+
+def release_outbox(
+    discard: Annotated[
+        bool,
+        typer.Option("--discard", help="Take back what waits; only what is decided from now on leaves."),
+    ] = False,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
+    """Let the notices of a restored store go: what is due leaves at once. Exit 1 where nothing is held."""
+    from alerts.actor import Actor
+    from alerts.outbox import hold
+    from ops.runtime import open_runtime
+    from tocsin.definitions.models import Role
+
+    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
+        actor = Actor("command-line", user_here(), Role.ADMIN)
+        done = hold.release(conn, actor, runtime.clock.now(), discard=discard)
+    print(f"the outbox is released: {done.waiting} notices wait, {done.cancelled} taken back")
 
 
 def _line(alert: dict[str, Any]) -> str:

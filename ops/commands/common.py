@@ -1,10 +1,8 @@
-"""Options that many commands share, and opening what they name."""
+"""What many commands share: options, and who is at the keyboard."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import getpass
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -22,19 +20,6 @@ StreamUrl: TypeAlias = Annotated[
 ]
 
 
-@contextmanager
-def progress() -> Iterator[Callable[[str, int], None]]:
-    """What long work on tables calls with a table and its rows so far: one line that changes on a terminal, silence in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda _table, _rows: None
-        return
-
-    def tell(table: str, rows: int) -> None:
-        sys.stderr.write(f"\r\x1b[K{table}: {rows:,}")
-        sys.stderr.flush()
-
-    try:
-        yield tell
-    finally:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+def user_here() -> str:
+    """Who sits at the command line, as the audit names them."""
+    return f"{getpass.getuser()} (command line)"

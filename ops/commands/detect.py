@@ -22,32 +22,35 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
+    app.command(
+        "detect", epilog="Example: tocsin detect --false-alerts-per-week 2 < counts.csv > scores.csv"
+    )(detect)
 
-    @app.command(epilog="Example: tocsin detect --false-alerts-per-week 2 < counts.csv > scores.csv")
-    def detect(
-        false_alerts_per_week: Annotated[
-            float,
-            typer.Option(min=0.001, max=1000.0, help="The promise: at most so many false alerts a week."),
-        ] = 1.0,
-        tz: Annotated[
-            str,
-            typer.Option(help="Zone of times without an offset, and what day and night mean."),
-        ] = "UTC",
-    ) -> None:
-        """Judge a series of mention counts: CSV `timestamp,value[,negative]` in,
-        `timestamp,score,is_alert` out."""
-        import sys
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-        from processors.signals.series import judge_lines
-        from processors.signals.types import Sensitivity
-        from tocsin.core.errors import WrongInput
+def detect(
+    false_alerts_per_week: Annotated[
+        float,
+        typer.Option(min=0.001, max=1000.0, help="The promise: at most so many false alerts a week."),
+    ] = 1.0,
+    tz: Annotated[
+        str,
+        typer.Option(help="Zone of times without an offset, and what day and night mean."),
+    ] = "UTC",
+) -> None:
+    """Judge a series of mention counts: CSV `timestamp,value[,negative]` in,
+    `timestamp,score,is_alert` out."""
+    import sys
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-        try:
-            zone = ZoneInfo(tz)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise WrongInput(f"--tz {tz!r} is no time zone; give a name such as Europe/Istanbul") from error
-        promise = Sensitivity(false_alerts_per_week=false_alerts_per_week)
-        for line in judge_lines(sys.stdin.buffer, promise, zone):
-            sys.stdout.write(line)
-            sys.stdout.flush()
+    from processors.signals.series import judge_lines
+    from processors.signals.types import Sensitivity
+    from tocsin.core.errors import WrongInput
+
+    try:
+        zone = ZoneInfo(tz)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise WrongInput(f"--tz {tz!r} is no time zone; give a name such as Europe/Istanbul") from error
+    promise = Sensitivity(false_alerts_per_week=false_alerts_per_week)
+    for line in judge_lines(sys.stdin.buffer, promise, zone):
+        sys.stdout.write(line)
+        sys.stdout.flush()

@@ -14,19 +14,20 @@ from ops.commands.common import (
 
 def register(app: typer.Typer) -> None:
     """Add `doctor`."""
+    app.command("doctor", epilog="Example: tocsin doctor")(doctor)
 
-    @app.command(epilog="Example: tocsin doctor")
-    def doctor(
-        config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None
-    ) -> None:
-        """Say in plain words what works and what does not. Exit 1 if something needs a person."""
-        from ops.check.doctor import findings
 
-        bad = False
-        for one in findings(config, data, store, stream):
-            typer.echo(f"{one.mark}  {one.text}")
-            if one.advice:
-                typer.echo(f"      {one.advice}")
-            bad = bad or one.needs_a_person
-        if bad:
-            raise typer.Exit(1)
+def doctor(
+    config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None
+) -> None:
+    """Say in plain words what works and what does not. Exit 1 if something needs a person."""
+    from ops.check.doctor import findings
+
+    bad = False
+    for one in findings(config, data, store, stream):
+        typer.echo(f"{one.mark}  {one.text}")
+        if one.advice:
+            typer.echo(f"      {one.advice}")
+        bad = bad or one.needs_a_person
+    if bad:
+        raise typer.Exit(1)

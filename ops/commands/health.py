@@ -11,23 +11,24 @@ from ops.commands.common import Config, Data, StoreUrl
 
 def register(app: typer.Typer) -> None:
     """Add `health`."""
+    app.command("health", epilog="Example: tocsin health processors")(health)
 
-    @app.command(epilog="Example: tocsin health processors")
-    def health(
-        roles: Annotated[
-            list[str], typer.Argument(help="ingest, processors, alerts, api or auditor; several if wanted.")
-        ],
-        config: Config = None,
-        data: Data = None,
-        store: StoreUrl = None,
-    ) -> None:
-        """Say whether roles are at work, for whoever supervises them. Exit 1 if one is not; more is told by doctor."""
-        from ops.check.probe import look
-        from ops.runtime import open_runtime
 
-        with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-            looks = list(look(conn, runtime.settings.api, roles, runtime.clock.now()))
-        for one in looks:
-            typer.echo(f"{'ok  ' if one.well else 'BAD '}  {one.text}")
-        if not all(one.well for one in looks):
-            raise typer.Exit(1)
+def health(
+    roles: Annotated[
+        list[str], typer.Argument(help="ingest, processors, alerts, api or auditor; several if wanted.")
+    ],
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Say whether roles are at work, for whoever supervises them. Exit 1 if one is not; more is told by doctor."""
+    from ops.check.probe import look
+    from ops.runtime import open_runtime
+
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        looks = list(look(conn, runtime.settings.api, roles, runtime.clock.now()))
+    for one in looks:
+        typer.echo(f"{'ok  ' if one.well else 'BAD '}  {one.text}")
+    if not all(one.well for one in looks):
+        raise typer.Exit(1)

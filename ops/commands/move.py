@@ -6,88 +6,92 @@ from typing import Annotated
 
 import typer
 
-from ops.commands.common import Config, Data
+from ops.commands.common import Config, Data, user_here
+from ops.progress import progress_line
 
 EXAMPLE = "Example: tocsin move --to-store postgresql://tocsin@db.example/tocsin --to-stream kafka://kafka.example:9092"
 
 
 def register(app: typer.Typer) -> None:
     """Add `move`."""
+    app.command("move", epilog=EXAMPLE)(move)
 
-    @app.command(epilog=EXAMPLE)
-    def move(
-        to_store: Annotated[
-            str | None,
-            typer.Option(
-                "--to-store",
-                help="postgresql://user@host:port/database, empty; default: store.url of --config.",
-            ),
-        ] = None,
-        to_stream: Annotated[
-            str | None,
-            typer.Option(
-                "--to-stream", help="kafka://host:port; default: stream.url of --config. sqlite: it stays."
-            ),
-        ] = None,
-        undo: Annotated[
-            bool, typer.Option("--undo", help="Take back that this folder has moved: it may be run on again.")
-        ] = False,
-        data: Data = None,
-        config: Config = None,
-    ) -> None:
-        """Carry the embedded installation of a data folder to PostgreSQL and Apache Kafka, and verify it by export.
 
-        Nothing may run on it meanwhile, and nothing of it is deleted. Passwords come from the settings (store.password,
-        stream.sasl_password). Interrupted, run it again. Exit 1 where the new store is not equal: then it cannot be used.
-        """
-        import getpass
-        from contextlib import ExitStack, closing
+def move(
+    to_store: Annotated[
+        str | None,
+        typer.Option(
+            "--to-store",
+            help="postgresql://user@host:port/database, empty; default: store.url of --config.",
+        ),
+    ] = None,
+    to_stream: Annotated[
+        str | None,
+        typer.Option(
+            "--to-stream", help="kafka://host:port; default: stream.url of --config. sqlite: it stays."
+        ),
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back that this folder has moved: it may be run on again.")
+    ] = False,
+    data: Data = None,
+    config: Config = None,
+) -> None:
+    """Carry the embedded installation of a data folder to PostgreSQL and Apache Kafka, and verify it by export.
 
-        from ops.commands.common import progress
-        from ops.run.locks import own_folder
-        from ops.runtime import open_runtime
-        from ops.transfer import move
-        from tocsin.core.errors import WrongInput
-        from tocsin.settings import load
-        from tocsin.store.sqlite.engine import SqliteStore
-        from tocsin.stream.sqlite import SqliteStream
+    Nothing may run on it meanwhile, and nothing of it is deleted. Passwords come from the settings (store.password,
+    stream.sasl_password). Interrupted, run it again. Exit 1 where the new store is not equal: then it cannot be used.
+    """
+    from contextlib import ExitStack, closing
 
-        settings = load(
-            config, overrides={"data": data, "store.url": to_store, "stream.url": to_stream}
-        ).settings
-        store_path, stream_path = move.needs(settings.data)
-        with ExitStack() as stack:
-            stack.enter_context(own_folder(settings.data))
-            old = stack.enter_context(closing(SqliteStore(store_path)))
-            old.migrate()
-            if undo:
-                if not move.undo(old):
-                    raise WrongInput(f"{settings.data} has not moved: there is nothing to take back")
-                typer.echo(f"{settings.data} may be run on again; what it was moved to must not", err=True)
-                return
-            if settings.store.url == "sqlite":
-                raise WrongInput("say where to: --to-store postgresql://user@host:port/database")
-            stays = settings.stream.url == "sqlite"
-            stream = None
-            if not stays and stream_path is not None:
-                stream = stack.enter_context(closing(SqliteStream(stream_path)))
-            partitions = move.partitions(stream, settings.stream.partitions)
-            runtime = stack.enter_context(open_runtime(config, data, to_store))
-            new_stream = None
-            if not stays:
-                new_stream = stack.enter_context(closing(move.open_new_stream(settings, partitions)))
-            where = move.shown(runtime.store.url, new_stream)
-            move.move(
-                old,
-                runtime.store,
-                stream,
-                new_stream,
-                now=runtime.clock.now(),
-                where=where,
-                who=f"{getpass.getuser()} (command line)",
-                say=typer.echo,
-                told=stack.enter_context(progress()),
-            )
-        typer.echo(f"moved to {where}; nothing was deleted in {settings.data}", err=True)
-        if stays:
-            typer.echo(f"the stream stays in {settings.data}: go on with the same --data", err=True)
+    from ops.run.locks import own_folder
+    from ops.runtime import open_runtime
+    from ops.transfer import move
+    from tocsin.core.errors import WrongInput
+    from tocsin.settings import load
+    from tocsin.store.sqlite.engine import SqliteStore
+    from tocsin.stream.sqlite import SqliteStream
+
+    settings = load(config, overrides={"data": data, "store.url": to_store, "stream.url": to_stream}).settings
+    store_path, stream_path = move.needs(settings.data)
+    with ExitStack() as stack:
+        stack.enter_context(own_folder(settings.data))
+        old = stack.enter_context(closing(SqliteStore(store_path)))
+        old.migrate()
+        if undo:
+            if not move.undo(old):
+                raise WrongInput(f"{settings.data} has not moved: there is nothing to take back")
+            typer.echo(f"{settings.data} may be run on again; what it was moved to must not", err=True)
+            return
+        if settings.store.url == "sqlite":
+            raise WrongInput("say where to: --to-store postgresql://user@host:port/database")
+        stays = settings.stream.url == "sqlite"
+        stream = None
+        if not stays and stream_path is not None:
+            stream = stack.enter_context(closing(SqliteStream(stream_path)))
+        partitions = move.partitions(stream, settings.stream.partitions)
+        runtime = stack.enter_context(open_runtime(config, data, to_store))
+        new_stream = None
+        if not stays:
+            new_stream = stack.enter_context(closing(move.open_new_stream(settings, partitions)))
+        where = move.shown(runtime.store.url, new_stream)
+        line = stack.enter_context(progress_line())
+
+        def say(text: str) -> None:
+            line.clear()
+            typer.echo(text)
+
+        move.move(
+            old,
+            runtime.store,
+            stream,
+            new_stream,
+            now=runtime.clock.now(),
+            where=where,
+            who=user_here(),
+            say=say,
+            told=line.rows,
+        )
+    typer.echo(f"moved to {where}; nothing was deleted in {settings.data}", err=True)
+    if stays:
+        typer.echo(f"the stream stays in {settings.data}: go on with the same --data", err=True)

@@ -17,56 +17,58 @@ from ops.commands.common import (
 
 def register(app: typer.Typer) -> None:
     """Add `replay` and `backtest`."""
+    app.command("replay", epilog="Example: tocsin replay --monitors monitors.yaml mentions.jsonl.gz")(replay)
+    app.command("backtest", epilog="Example: tocsin backtest acme")(backtest)
 
-    @app.command(epilog="Example: tocsin replay --monitors monitors.yaml mentions.jsonl.gz")
-    def replay(
-        files: Annotated[list[Path], typer.Argument(help="Recorded mentions: JSONL or CSV, also gzip.")],
-        monitors: Annotated[
-            Path, typer.Option("--monitors", help="YAML file with the monitors (see tocsin apply).")
-        ],
-        data: Data = None,
-        json_lines: Annotated[bool, typer.Option("--json", help="One JSON object per alert.")] = False,
-        source: Annotated[
-            str | None,
-            typer.Option("--source", help="Source of mentions that name none (default: the file's name)."),
-        ] = None,
-        tz: Annotated[str | None, typer.Option("--tz", help="Time zone of times without an offset.")] = None,
-        config: Config = None,
-        store: StoreUrl = None,
-        stream: StreamUrl = None,
-    ) -> None:
-        """Play recorded mentions and print each alert with the event time at which it would have fired. Notifies nobody.
 
-        With --data everything is kept there, and an interrupted replay goes on where it was.
-        """
-        from ops.replay.files import replay_files
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Recorded mentions: JSONL or CSV, also gzip.")],
+    monitors: Annotated[
+        Path, typer.Option("--monitors", help="YAML file with the monitors (see tocsin apply).")
+    ],
+    data: Data = None,
+    json_lines: Annotated[bool, typer.Option("--json", help="One JSON object per alert.")] = False,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="Source of mentions that name none (default: the file's name)."),
+    ] = None,
+    tz: Annotated[str | None, typer.Option("--tz", help="Time zone of times without an offset.")] = None,
+    config: Config = None,
+    store: StoreUrl = None,
+    stream: StreamUrl = None,
+) -> None:
+    """Play recorded mentions and print each alert with the event time at which it would have fired. Notifies nobody.
 
-        problems = replay_files(
-            files,
-            monitors,
-            data=data,
-            config=config,
-            store_url=store,
-            stream_url=stream,
-            source=source,
-            tz=tz,
-            as_json=json_lines,
-            out=typer.echo,
-        )
-        if problems:
-            raise typer.Exit(1)
+    With --data everything is kept there, and an interrupted replay goes on where it was.
+    """
+    from ops.replay.files import replay_files
 
-    @app.command(epilog="Example: tocsin backtest acme")
-    def backtest(
-        monitor: Annotated[str, typer.Argument(help="Name or id of the monitor.")],
-        data: Data = None,
-        config: Config = None,
-        store: StoreUrl = None,
-    ) -> None:
-        """Print when a monitor would have fired on the mentions that are stored. Notifies nobody, changes nothing."""
-        from ops.replay.backtest import backtest as run
-        from ops.runtime import open_runtime
+    problems = replay_files(
+        files,
+        monitors,
+        data=data,
+        config=config,
+        store_url=store,
+        stream_url=stream,
+        source=source,
+        tz=tz,
+        as_json=json_lines,
+        out=typer.echo,
+    )
+    if problems:
+        raise typer.Exit(1)
 
-        with open_runtime(config, data, store) as runtime:
-            totals, covered = run(runtime, monitor, typer.echo)
-        typer.echo(f"{len(totals.told)} alerts over {covered}", err=True)
+
+def backtest(
+    monitor: Annotated[str, typer.Argument(help="Name or id of the monitor.")],
+    data: Data = None,
+    config: Config = None,
+    store: StoreUrl = None,
+) -> None:
+    """Print when a monitor would have fired on the mentions that are stored. Notifies nobody, changes nothing."""
+    from ops.replay.backtest import backtest as run
+    from ops.runtime import open_runtime
+
+    with open_runtime(config, data, store) as runtime:
+        totals, covered = run(runtime, monitor, typer.echo)
+    typer.echo(f"{len(totals.told)} alerts over {covered}", err=True)

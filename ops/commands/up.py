@@ -16,45 +16,45 @@ from ops.commands.common import (
 
 def register(app: typer.Typer) -> None:
     """Add `up` and `run`."""
+    app.command("up", epilog="Example: tocsin up --config tocsin.toml")(up)
+    app.command("run", epilog="Example: tocsin run ingest processors")(run)
 
-    @app.command(epilog="Example: tocsin up --config tocsin.toml")
-    def up(
-        config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None
-    ) -> None:
-        """Run everything on one machine until Ctrl-C: ingest, processors, alerts, the page, the auditor."""
-        from ops.run.up import up as run
 
-        run(config, data, store, stream)
+def up(config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None) -> None:
+    """Run everything on one machine until Ctrl-C: ingest, processors, alerts, the page, the auditor."""
+    from ops.run.up import up as run
 
-    @app.command(epilog="Example: tocsin run ingest processors")
-    def run(
-        roles: Annotated[
-            list[str],
-            typer.Argument(help="ingest, processors, alerts, api or auditor; several share a process."),
-        ],
-        config: Config = None,
-        data: Data = None,
-        store: StoreUrl = None,
-        stream: StreamUrl = None,
-        parent: Annotated[
-            int | None, typer.Option("--parent", hidden=True, help="End when this process is gone.")
-        ] = None,
-    ) -> None:
-        """Run one role (or several in one process) until Ctrl-C. A store or brokers that are away are waited for."""
-        import threading
-        from contextlib import nullcontext
+    run(config, data, store, stream)
 
-        import structlog
 
-        from ops.run.locks import share_folder
-        from ops.run.roles import retry_until_there, run_roles
-        from ops.runtime import open_runtime
-        from tocsin.logs import set_up
+def run(
+    roles: Annotated[
+        list[str],
+        typer.Argument(help="ingest, processors, alerts, api or auditor; several share a process."),
+    ],
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    stream: StreamUrl = None,
+    parent: Annotated[
+        int | None, typer.Option("--parent", hidden=True, help="End when this process is gone.")
+    ] = None,
+) -> None:
+    """Run one role (or several in one process) until Ctrl-C. A store or brokers that are away are waited for."""
+    import threading
+    from contextlib import nullcontext
 
-        retry = retry_until_there(structlog.get_logger().warning, parent)
-        with open_runtime(config, data, store, stream, retry=retry) as runtime:
-            settings = runtime.settings
-            set_up(settings.log_level)
-            embedded = "sqlite" in (settings.store.url, settings.stream.url)
-            with share_folder(settings.data) if embedded else nullcontext():
-                run_roles(runtime, roles, threading.Event(), parent)
+    import structlog
+
+    from ops.run.locks import share_folder
+    from ops.run.roles import retry_until_there, run_roles
+    from ops.runtime import open_runtime
+    from tocsin.logs import set_up
+
+    retry = retry_until_there(structlog.get_logger().warning, parent)
+    with open_runtime(config, data, store, stream, retry=retry) as runtime:
+        settings = runtime.settings
+        set_up(settings.log_level)
+        embedded = "sqlite" in (settings.store.url, settings.stream.url)
+        with share_folder(settings.data) if embedded else nullcontext():
+            run_roles(runtime, roles, threading.Event(), parent)

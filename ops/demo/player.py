@@ -31,6 +31,7 @@ from ops.demo.scenario import (
     live_mentions,
     timeline,
 )
+from ops.progress import ProgressLine
 from ops.replay.player import Player, alerts_told, in_words
 from ops.run.up import require_free_port
 from ops.runtime import Runtime, open_runtime
@@ -200,9 +201,7 @@ class Demo:
         with self._runtime.store.read() as conn:
             for at, alert in alerts_told(conn, new):
                 _say(f"ALERT {iso(at)}  {in_words(alert)}")
-        if sys.stderr.isatty():
-            clock = iso(player.clock.now())[:16]
-            print(f"\r{clock}  {player.totals.mentions:,} mentions ", end="", file=sys.stderr)  # noqa: T201  # progress
+        ProgressLine().update(f"{iso(player.clock.now())[:16]}  {player.totals.mentions:,} mentions ")
 
 
 def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stream: str = "sqlite") -> None:
@@ -237,5 +236,5 @@ def _free_port() -> int:
 
 
 def _say(message: str) -> None:
-    start = "\r" if sys.stderr.isatty() else ""
-    print(f"{start}DEMO  {message}", file=sys.stderr, flush=True)  # noqa: T201  # the watcher's terminal
+    ProgressLine().clear()
+    print(f"DEMO  {message}", file=sys.stderr, flush=True)  # noqa: T201  # the watcher's terminal

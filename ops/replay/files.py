@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from ops.progress import ProgressLine
 from ops.replay.order import heard_at, in_order_heard
 from ops.replay.player import (
     Player,
@@ -164,15 +165,17 @@ class _Printer:
         self._out = out
         self._as_json = as_json
         self._printed = 0
-        self._terminal = sys.stderr.isatty()
+        self._line = ProgressLine()
 
     def progress(self, totals: Totals) -> None:
         new = dict(islice(totals.told.items(), self._printed, None))
         self._printed += len(new)
-        for line in self._retry(lambda: self._lines(new)) if new else ():
-            self._out(line)
-        if self._terminal:
-            print(f"\r{totals.mentions:,} mentions, {len(totals.told)} alerts", end="", file=sys.stderr)  # noqa: T201  # progress
+        if new:
+            lines = self._retry(lambda: self._lines(new))
+            self._line.clear()
+            for line in lines:
+                self._out(line)
+        self._line.update(f"{totals.mentions:,} mentions, {len(totals.told)} alerts")
 
     def _lines(self, new: Mapping[str, datetime]) -> list[str]:
         with self._runtime.store.read() as conn:
@@ -183,8 +186,7 @@ class _Printer:
 
     def finish(self, totals: Totals) -> None:
         self.progress(totals)
-        if self._terminal:
-            print(file=sys.stderr)  # noqa: T201  # ends the progress line
+        self._line.clear()
         _say(
             f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.told)} alerts"
         )

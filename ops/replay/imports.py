@@ -7,7 +7,7 @@ partition number that no stream has.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -36,8 +36,18 @@ CHUNK = 2000
 STILL_RUNNING = timedelta(seconds=15)  # since a processor last reported: it does every ten
 
 
-def import_files(runtime: Runtime, files: Sequence[Path], *, source: str | None, tz: str | None) -> Totals:
-    """Import the files; what is known already is counted and changes nothing. Raises `WrongInput` for a missing file."""
+def import_files(
+    runtime: Runtime,
+    files: Sequence[Path],
+    *,
+    source: str | None,
+    tz: str | None,
+    on_progress: Callable[[Totals], None] = lambda _totals: None,
+) -> Totals:
+    """Import the files; `on_progress` hears the totals now and then. Known mentions are counted and change nothing.
+
+    Raises `WrongInput` for a missing file.
+    """
     for path in files:
         if not path.is_file():
             raise WrongInput(f"no file {path}")
@@ -78,6 +88,7 @@ def import_files(runtime: Runtime, files: Sequence[Path], *, source: str | None,
             present = watched(conn, present)
         _store(runtime, writer, present.matcher, chunk, totals)
         fuse.note(len(chunk), 0)
+        on_progress(totals)
     return totals
 
 

@@ -17,6 +17,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ops.commands import match as command
+from ops.lines import match as lines
 from processors.match import Matcher
 from tocsin.core.errors import WrongInput
 from tocsin.query import QueryError, parse_query
@@ -93,7 +94,7 @@ def test_a_flood_of_bad_lines_is_counted_not_printed() -> None:
     found = run("match", "tocsin", stdin=b"?\n" * 5000 + line("tocsin"))
     assert found.exit_code == 1
     assert found.stdout_bytes == line("tocsin")
-    assert len(found.stderr.splitlines()) == command.MOST_NOTES + 1
+    assert len(found.stderr.splitlines()) == lines.MOST_NOTES + 1
     assert found.stderr.splitlines()[-1].startswith("5000 lines could not be read")
 
 
@@ -108,7 +109,7 @@ def test_damaged_gzip_is_named_and_what_came_before_was_matched(tmp_path: Path) 
 
 
 def test_an_overlong_line_is_refused_without_being_kept_and_a_5_mb_text_is_cut_and_matched() -> None:
-    long = line("x" * (command.MAX_LINE_BYTES + 10))
+    long = line("x" * (lines.MAX_LINE_BYTES + 10))
     large = line("tocsin " + "é" * 2_500_000)
     beyond = line("é" * 2_500_000 + " tocsin")
     found = run("match", "tocsin", stdin=long + large + beyond + line("tocsin"))
@@ -183,9 +184,9 @@ def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
     sink_reader, sink_writer = os.pipe()
     matcher = Matcher.build({"query": parse_query("tocsin")})
     with os.fdopen(reader, "rb") as stream, os.fdopen(sink_writer, "wb") as sink:
-        out, notes = command._Lines(sink), command._Notes(io.StringIO())
+        out, notes = lines._Lines(sink), lines._Notes(io.StringIO())
         work = threading.Thread(
-            target=command.match_stream, args=(matcher, stream, "pipe", "pipe", out, notes, None)
+            target=lines.match_stream, args=(matcher, stream, "pipe", "pipe", out, notes, None)
         )
         work.start()
         os.write(writer, line("nothing") + line("tocsin 1") + line("tocsin 2")[:9])

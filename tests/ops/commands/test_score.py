@@ -13,11 +13,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ops.commands.score import (
+from ops.commands.score import register
+from ops.lines.score import (
     MAX_LINE_BYTES,
     MOST_NOTES,
     answer_lines,
-    register,
 )
 from processors.understand import Understander, default_scorers
 
@@ -33,7 +33,7 @@ app()
 
 def _answers(given: bytes) -> tuple[list[dict[str, Any]], int]:
     sink = io.BytesIO()
-    bad = answer_lines(Understander(default_scorers()), io.BytesIO(given), sink)
+    bad = answer_lines(Understander(default_scorers()), io.BytesIO(given), sink, sys.stderr)
     return [json.loads(line) for line in sink.getvalue().splitlines()], bad
 
 

@@ -9,9 +9,9 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ops.commands import sources
-from ops.commands.sources import terminal_safe
 from tests.ingest.house import House, line
 from tocsin.core.errors import NotFound
+from tocsin.core.text import one_line
 
 Command = Callable[..., Result]
 
@@ -68,6 +68,6 @@ def test_every_source_is_listed_with_its_health(house: House, command: Command) 
 
 
 def test_a_text_cannot_steer_the_terminal() -> None:
-    assert terminal_safe("a\x1b[31mb\x07\n\tc \u202ed\x9b", 50) == "a[31mb c d"
-    assert terminal_safe("👩\u200d🚒 yangın", 50) == "👩\u200d🚒 yangın"
-    assert terminal_safe("x" * 500, 10) == "x" * 9 + "…"
+    assert one_line("a\x1b[31mb\x07\n\tc \u202ed\x9b", 50) == "a[31mb c d"
+    assert one_line("👩\u200d🚒 yangın", 50) == "👩\u200d🚒 yangın"
+    assert one_line("x" * 500, 10) == "x" * 9 + "…"

@@ -1,0 +1,123 @@
+"""Sources for whoever sits at a terminal: a table of all, and the newest posts of one without storing anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from ingest.source import Source
+from ops.runtime import Runtime
+from tocsin.core.mention import Author, Handed, Mention, whole
+from tocsin.core.text import one_line
+from tocsin.definitions.models import SourceDef
+from tocsin.definitions.repository import Defined, listed
+from tocsin.health.sources import component_of
+from tocsin.store import schema as s
+
+SHOWN: Final = 5
+LONGEST_TEST_S: Final = 30.0
+HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "WHY")
+
+Say = Callable[[str], None]
+
+
+def table(conn: Connection) -> list[tuple[str, ...]]:
+    """A row per defined source, as in `HEADER`: its health, its last mention and what came through it."""
+    states = {row.name: row for row in conn.execute(select(s.source_state))}
+    health = {row.component: row for row in conn.execute(select(s.health))}
+    return [
+        _row(one, states.get(one.name), health.get(component_of(one.name))) for one in listed(conn, SourceDef)
+    ]
+
+
+def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """The rows as lines whose columns stand below each other."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> list[Mention]:
+    """The newest posts that this source has now; of a source that others push to, those that are stored.
+
+    `say` hears what could not be read and whether that was all. Raises what the source raises where it cannot be read.
+    """
+    if source.kind == "push":
+        return _pushed(runtime, name, say)
+    return _fetched(source, runtime.clock.now(), say)
+
+
+def in_a_line(mention: Mention) -> str:
+    """A post as one line that cannot steer a terminal."""
+    author = mention.author
+    who = (author.handle or author.name or author.id) if author else "-"
+    return f"{_time(mention.created_at)}  {one_line(who, 24)}  {one_line(mention.full_text, 100)}"
+
+
+def _row(one: Defined[SourceDef], state: Any, health: Any) -> tuple[str, ...]:
+    if not one.value.enabled:
+        shown, why = "off", ""
+    elif health is None:
+        shown, why = "unknown", "ingest has not looked at it yet"
+    else:
+        shown, why = health.state, "" if health.state == "ok" else str(health.detail.get("reason", ""))
+    return (
+        one_line(one.name, 40),
+        one_line(one.value.kind, 16),
+        shown,
+        _time(state.last_event_at if state else None),
+        str(state.received if state else 0),
+        str(state.rejected if state else 0),
+        one_line(why, 200),
+    )
+
+
+def _posted(mention: Handed) -> datetime:
+    return mention.created_at
+
+
+def _fetched(source: Source, now: datetime, say: Say) -> list[Mention]:
+    newest: list[Mention] = []
+    cursor, count, bad, more = None, 0, 0, True
+    ends = time.monotonic() + LONGEST_TEST_S
+    while more and time.monotonic() < ends:
+        fetched = source.fetch(cursor, now)
+        cursor, more = fetched.cursor, fetched.more
+        count += len(fetched.mentions)
+        newest = [*newest, *map(whole, sorted(fetched.mentions, key=_posted, reverse=True)[:SHOWN])]
+        newest = sorted(newest, key=_posted, reverse=True)[:SHOWN]
+        for one in fetched.bad[: max(0, 3 - bad)]:
+            say(f"cannot read {one.position}: {one_line(str(one.error), 200)}")
+        bad += len(fetched.bad)
+        if fetched.warning:
+            say(f"warning: {one_line(fetched.warning, 300)}")
+    say(f"{count} posts read, {bad} could not be{', and there are more' if more else ''}")
+    return newest
+
+
+def _pushed(runtime: Runtime, name: str, say: Say) -> list[Mention]:
+    say("others push to this source (POST /v1/mentions); its newest stored posts are these:")
+    m = s.mentions
+    with runtime.store.read() as conn:
+        found = conn.execute(
+            select(m).where(m.c.source == name).order_by(m.c.created_at.desc()).limit(SHOWN)
+        ).all()
+    return [
+        Mention(
+            row.source,
+            row.id,
+            row.text,
+            row.created_at,
+            title=row.title,
+            author=Author(row.author_id, row.author_name, row.author_handle) if row.author_id else None,
+        )
+        for row in found
+    ]
+
+
+def _time(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%SZ") if at else "-"

@@ -1,0 +1,292 @@
+"""Lines of mentions that match a query, byte for byte as they came.
+
+It asks less of a line than ingest does: only a `text`. A line that cannot be read is named on stderr and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final, TextIO
+
+import msgspec
+
+from processors.match import Matcher
+from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.mention import MAX_TEXT_BYTES, Author, Mention
+from tocsin.query.evaluate import DetectLanguage
+from tocsin.reading import read_mention, source_name
+
+READ_BYTES: Final = 256 * 1024
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+MOST_NOTES: Final = 100
+
+_STDIN = "stdin"
+_GZIP = b"\x1f\x8b"
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_FIELDS = ("text", "title", "source", "network", "url", "lang", "author", "links", "hashtags")
+
+
+def match_files(
+    matcher: Matcher,
+    names: Sequence[str],
+    sink: BinaryIO,
+    notes: TextIO,
+    detect: DetectLanguage | None = None,
+) -> int:
+    """Write the matching lines of the files `names` (`-` is stdin) to `sink`; how many lines or files were
+    bad.
+
+    Raises WrongInput for a file that cannot be opened, before anything is read.
+    """
+    for name in names:
+        if name != "-":
+            _opened(name).close()
+    count = _Notes(notes)
+    out = _Lines(sink)
+    for name in names:
+        if name == "-":
+            if sys.stdin.isatty():
+                print('reading lines such as {"text": "..."} from the keyboard; Ctrl-D ends', file=notes)
+            match_stream(matcher, sys.stdin.buffer, _STDIN, _STDIN, out, count, detect)
+        else:
+            with _opened(name) as stream:
+                match_stream(matcher, stream, name, source_name(Path(name).name), out, count, detect)
+    count.finish()
+    return count.bad
+
+
+def match_stream(
+    matcher: Matcher,
+    stream: BinaryIO,
+    name: str,
+    source: str,
+    out: _Lines,
+    notes: _Notes,
+    detect: DetectLanguage | None,
+) -> None:
+    """One file: `name` is what notes call it, `source` the source of mentions that name none."""
+    number = 0
+    try:
+        for lines in _pieces(stream):
+            kept: list[bytes] = []
+            mentions: list[Mention] = []
+            for line in lines:
+                number += 1
+                if line is not None and not line.strip():
+                    continue
+                try:
+                    mentions.append(_mention(line, source))
+                except BadMention as error:
+                    notes.bad_line(f"{name}:{number}: {error}")
+                else:
+                    kept.append(line or b"")
+            found = matcher.match_many(mentions, detect)
+            out.write([line for line, ids in zip(kept, found, strict=True) if ids])
+    except (OSError, zlib.error, EOFError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        reason = (
+            "the gzip data are damaged or end early" if not isinstance(error, OSError) else error.strerror
+        )
+        notes.bad_line(f"{name}:{number + 1}: {reason}; what came before was read")
+
+
+class _Lines:
+    """Lines as they came. A last line without its line break keeps it so, unless another follows."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._open = False
+
+    def write(self, lines: list[bytes]) -> None:
+        """Write `lines` and flush: what was found is not kept waiting for what is still to come."""
+        if lines:
+            self._sink.write((b"\n" if self._open else b"") + b"".join(lines))
+            self._open = not lines[-1].endswith(b"\n")
+            self._sink.flush()
+
+
+class _Notes:
+    """What was wrong, line by line, up to a bound: a file of another kind must not flood the screen."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+        self.bad = 0
+
+    def bad_line(self, note: str) -> None:
+        self.bad += 1
+        if self.bad <= MOST_NOTES:
+            print(note, file=self._to)
+
+    def finish(self) -> None:
+        if self.bad > MOST_NOTES:
+            print(
+                f"{self.bad} lines could not be read; the first {MOST_NOTES} are named above", file=self._to
+            )
+
+
+class _Author(msgspec.Struct):
+    id: str | None = None
+    name: str | None = None
+    handle: str | None = None
+    followers: int | None = None
+
+
+class _Line(msgspec.Struct):
+    """What a query can ask about, where it has its exact type; anything else is left to `tocsin.reading`."""
+
+    text: str
+    title: str | None = None
+    source: str | None = None
+    network: str | None = None
+    url: str | None = None
+    lang: str | None = None
+    author: _Author | str | None = None
+    links: list[str] | None = None
+    hashtags: list[str] | None = None
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def _mention(line: bytes | None, source: str) -> Mention:
+    """The line as a mention, as far as queries read it. Raises BadMention."""
+    if line is None:
+        raise BadMention("too_large", f"the line is longer than {MAX_LINE_BYTES // 1024 // 1024} MB")
+    try:
+        plain = _decode(line.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _patiently(line, source)
+    if len(plain.text) > MAX_TEXT_BYTES // 4:
+        return _patiently(line, source)
+    author = plain.author
+    author_read = Author(author) if isinstance(author, str) else None
+    if isinstance(author, _Author):
+        author_read = Author(author.id or "", author.name, author.handle, author.followers)
+    return Mention(
+        source=plain.source or source,
+        id="",
+        text=plain.text,
+        created_at=_NO_TIME,
+        network=plain.network,
+        url=plain.url,
+        lang=plain.lang,
+        title=plain.title,
+        author=author_read,
+        links=tuple(plain.links or ()),
+        hashtags=tuple(plain.hashtags or ()),
+    )
+
+
+def _patiently(line: bytes, source: str) -> Mention:
+    """The same by the reader that ingest uses: it mends what can be mended and names what cannot."""
+    try:
+        value = json.loads(line.decode("utf-8-sig"), strict=False)
+    except UnicodeDecodeError as error:
+        raise BadMention(
+            "encoding", f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
+        ) from None
+    except RecursionError:
+        raise BadMention("too_deep", "the JSON is nested too deeply") from None
+    except ValueError as error:
+        raise BadMention("malformed", f"not JSON: {error}"[:200]) from None
+    if not isinstance(value, dict):
+        raise BadMention("not_object", 'not an object such as {"text": "..."}')
+    asked = {name: value[name] for name in _FIELDS if name in value}
+    return read_mention({**asked, "id": "-", "created_at": _NO_TIME}, source=source)
+
+
+def _pieces(stream: BinaryIO) -> Iterator[list[bytes | None]]:
+    """The lines that are there, with their line breaks, read by read; one over `MAX_LINE_BYTES` is None and
+    is not kept."""
+    kept: list[bytes] = []
+    size = 0
+    for chunk in _plain(stream):
+        lines: list[bytes | None] = []
+        for piece in _split(chunk):
+            size += len(piece)
+            if size <= MAX_LINE_BYTES:
+                kept.append(piece)
+            else:
+                kept.clear()
+            if piece.endswith(b"\n"):
+                lines.append(b"".join(kept) if size <= MAX_LINE_BYTES else None)
+                kept.clear()
+                size = 0
+        yield lines
+    if size:
+        yield [b"".join(kept) if size <= MAX_LINE_BYTES else None]
+
+
+def _split(chunk: bytes) -> list[bytes]:
+    """The lines of `chunk` with their breaks; a line feed alone ends one, as it does in JSON lines."""
+    *whole, rest = chunk.split(b"\n")
+    return [line + b"\n" for line in whole] + ([rest] if rest else [])
+
+
+def _plain(stream: BinaryIO) -> Iterator[bytes]:
+    """The bytes of `stream` as they arrive, out of gzip where they begin like it. Raises zlib.error and
+    EOFError."""
+    chunks = _chunks(stream)
+    first = next(chunks, b"")
+    while len(first) < len(_GZIP) and first == _GZIP[: len(first)]:
+        more = next(chunks, b"")
+        if not more:
+            break
+        first += more
+    if first.startswith(_GZIP):
+        yield from _gunzipped(first, chunks)
+    elif first:
+        yield first
+        yield from chunks
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read1(READ_BYTES):  # type: ignore[attr-defined]  # BinaryIO lacks it; what is opened here has it
+        yield chunk
+
+
+def _gunzipped(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
+    """One or many gzip members, in pieces of bounded size however well they were packed."""
+    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    fed = False
+    data = first
+    while True:
+        while data:
+            fed = True
+            piece = member.decompress(data, READ_BYTES)
+            if piece:
+                yield piece
+            data = member.unconsumed_tail
+            if member.eof:
+                data = member.unused_data.lstrip(b"\0")
+                member, fed = zlib.decompressobj(zlib.MAX_WBITS | 16), bool(data)
+            elif not piece and not data:
+                break
+        following = next(more, None)
+        if following is None:
+            break
+        data = following if fed else following.lstrip(b"\0")
+    if fed:
+        raise EOFError
+
+
+def _opened(name: str) -> BinaryIO:
+    try:
+        return Path(name).open("rb")
+    except OSError as error:
+        raise WrongInput(f"cannot read {name!r}: {error.strerror}") from None
+
+
+def language_detector() -> DetectLanguage | None:
+    """The pipeline's guess at a language; None where its model is not installed."""
+    try:
+        from processors.understand.language import detect_language
+    except ImportError:
+        return None
+    return lambda mention: detect_language(mention.full_text)[0]

@@ -1,0 +1,112 @@
+"""Sentiments of texts, JSON lines in, JSON lines out.
+
+Line n of the output answers line n of the input, always: a line that cannot be read is answered too, with `unscored` and an
+`error`. Answers leave as soon as the input that is there has been read, so that another program can hold a conversation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Final, TextIO
+
+from processors.understand import Understander
+from tocsin.core.mention import MAX_TEXT_BYTES
+
+READ_BYTES: Final = 256 * 1024
+MAX_LINE_BYTES: Final = 16 * 1024 * 1024
+MOST_NOTES: Final = 20
+
+
+def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, notes: TextIO) -> int:
+    """Answer each line of `source` on `sink`, flushed piece by piece, and say on `notes` what was unreadable; how many were."""
+    number = 0
+    bad = 0
+    for lines in _pieces(source):
+        requests = [_request(line) for line in lines]
+        scored = iter(
+            understander.sentiments(
+                [text for text, _, error in requests if error is None],
+                [lang for _, lang, error in requests if error is None],
+            )
+        )
+        answers = []
+        for _, _, error in requests:
+            number += 1
+            if error is None:
+                lang, sentiment = next(scored)
+                answer = {
+                    "label": sentiment.label,
+                    "score": sentiment.score,
+                    "confidence": sentiment.confidence,
+                    "lang": lang,
+                    "model": sentiment.model,
+                }
+            else:
+                bad += 1
+                if bad <= MOST_NOTES:
+                    print(f"line {number}: {error}", file=notes)
+                answer = {
+                    "label": "unscored",
+                    "score": 0.0,
+                    "confidence": 0.0,
+                    "lang": None,
+                    "model": None,
+                    "error": error,
+                }
+            answers.append(json.dumps(answer))
+        sink.write(("\n".join(answers) + "\n").encode("ascii"))
+        sink.flush()
+    if bad > MOST_NOTES:
+        print(
+            f"{bad} of {number} lines could not be read; the first {MOST_NOTES} are named above",
+            file=notes,
+        )
+    return bad
+
+
+def _request(line: bytes | None) -> tuple[str, str | None, str | None]:
+    """(text, lang, error) of a line; None is one too long to keep. Bytes that are no UTF-8 become U+FFFD."""
+    if line is None:
+        return "", None, f"longer than {MAX_LINE_BYTES // 1024 // 1024} MB"
+    try:
+        value: Any = json.loads(line.decode("utf-8-sig", "replace"), strict=False)
+    except (ValueError, RecursionError):
+        return "", None, 'not JSON; expected an object such as {"text": "..."}'
+    if not isinstance(value, dict):
+        return "", None, f'{_kind(value)} where an object such as {{"text": "..."}} was expected'
+    if "text" not in value:
+        return "", None, "field 'text' is missing"
+    text, lang = value["text"], value.get("lang")
+    if not isinstance(text, str):
+        return "", None, f"field 'text' is {_kind(text)}; expected a string"
+    if lang is not None and not isinstance(lang, str):
+        return "", None, f"field 'lang' is {_kind(lang)}; expected a string such as \"en\", or nothing"
+    if len(text) > MAX_TEXT_BYTES // 4:
+        text = text[:MAX_TEXT_BYTES].encode("utf-8", "replace")[:MAX_TEXT_BYTES].decode("utf-8", "ignore")
+    return text, lang, None
+
+
+def _kind(value: object) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
+
+
+def _pieces(source: BinaryIO) -> Iterator[list[bytes | None]]:
+    """The lines that are there, read by read; one over `MAX_LINE_BYTES` comes as None and is not kept."""
+    kept: list[bytes] = []
+    kept_bytes = 0
+    too_long = False
+    while chunk := source.read1(READ_BYTES):  # type: ignore[attr-defined]  # BinaryIO lacks it; stdin.buffer and BytesIO have it
+        first, *rest = chunk.split(b"\n")
+        kept.append(first)
+        kept_bytes += len(first)
+        if kept_bytes > MAX_LINE_BYTES:
+            kept, too_long = [], True
+        if not rest:
+            continue
+        whole: list[bytes | None] = [None if too_long else b"".join(kept), *rest[:-1]]
+        kept, kept_bytes, too_long = [rest[-1]], len(rest[-1]), False
+        yield whole
+    if too_long or kept_bytes:
+        yield [None if too_long else b"".join(kept)]
