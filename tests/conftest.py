@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from tests import stores
+from tests import kinds, stores, workers
 from tests.engines import EnginesUnavailable
 from tests.engines.kafka import Cluster, kafka_at_hand, start_kafka
 from tests.engines.postgres import Postgres, postgres_at_hand, start_postgres
@@ -29,9 +30,10 @@ OMISSION = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "engines(*names): starts real engines of its own: kafka, postgres (default: both)"
-    )
+    config.pluginmanager.register(kinds.Kinds(), "tocsin-kinds")
+    config.pluginmanager.register(LeftOut(), "tocsin-left-out")
+    if not workers.is_worker(config):
+        config.pluginmanager.register(Controller(), "tocsin-controller")
     # A shell starts what it runs in the background with Ctrl-C ignored, which the processes that tests start would inherit.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,38 +41,77 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning")
 
 
-@pytest.hookimpl(trylast=True)  # after what the command line deselects
+@pytest.hookimpl(tryfirst=True)  # before `-m` looks at the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what cannot be run here. Nothing is looked for unless a test needs it."""
-    needs = {item: _engines_of(item) for item in items}
-    missing = {
-        name: reason for name in sorted(frozenset().union(*needs.values())) if (reason := _why_not(name))
-    }
-    if not missing or config.option.collectonly:
-        return
-    left_out = [item for item in items if needs[item] & missing.keys()]
-    why = "; ".join(missing.values())
-    if os.environ.get("TOCSIN_REQUIRE_ENGINES") == "1":
-        pytest.exit(
-            f"the real engines are demanded (TOCSIN_REQUIRE_ENGINES=1) and cannot be had: {why}", returncode=1
+    for item in items:
+        if needs := _engines_of(item):
+            item.add_marker(pytest.mark.engines(*sorted(needs)))
+    kinds.add_marks(items)
+    if faults := kinds.faults(items) + workers.faults(items):
+        _end(config, "; ".join(faults))
+    if workers.is_worker(config):
+        workers.in_order(items)
+
+
+class LeftOut:
+    """What cannot be run here is left out. An engine is looked for only where a test needs it."""
+
+    @pytest.hookimpl(trylast=True)  # after what the command line deselects
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        needs = {item: _engines_of(item) for item in items}
+        missing = {
+            name: reason for name in sorted(frozenset().union(*needs.values())) if (reason := _why_not(name))
+        }
+        if not missing or config.option.collectonly:
+            return
+        left_out = [item for item in items if needs[item] & missing.keys()]
+        why = "; ".join(missing.values())
+        if os.environ.get("TOCSIN_REQUIRE_ENGINES") == "1":
+            _end(config, f"the real engines are demanded (TOCSIN_REQUIRE_ENGINES=1) and cannot be had: {why}")
+            return
+        for item in left_out:
+            item.add_marker(pytest.mark.skip(reason=f"LEFT OUT: {why}"))
+        config.stash[OMISSION] = (
+            f"SMALLER SUITE, {SMALLER[frozenset(missing)]}: {len(left_out)} of {len(items)} tests LEFT OUT: {why}"
         )
-    for item in left_out:
-        item.add_marker(pytest.mark.skip(reason=f"LEFT OUT: {why}"))
-    config.stash[OMISSION] = (
-        f"SMALLER SUITE, {SMALLER[frozenset(missing)]}: {len(left_out)} of {len(items)} tests LEFT OUT: {why}"
-    )
+        if workers.is_worker(config):
+            workers.tell(config, omission=config.stash[OMISSION])
+
+    def pytest_report_collectionfinish(self, config: pytest.Config) -> str | list[str]:
+        """The first line of a run."""
+        return config.stash.get(OMISSION, [])
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """The last line of a run."""
+        if omission := config.stash.get(OMISSION, ""):
+            _print(config, omission)
 
 
-def pytest_report_collectionfinish(config: pytest.Config) -> str | list[str]:
-    """The first line of a run."""
-    return config.stash.get(OMISSION, [])
+class Controller(workers.Controller):
+    """Of a run on several workers: says what they have left out, first and last."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any) -> None:
+        said = self.heard(node)
+        if "end" in said:
+            pytest.exit(said["end"], returncode=1)
+        if "omission" in said and OMISSION not in node.config.stash:
+            node.config.stash[OMISSION] = said["omission"]
+            _print(node.config, said["omission"])
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """The last line of a run."""
+def _end(config: pytest.Config, why: str) -> None:
+    """The run fails before its first test."""
+    if workers.is_worker(config):
+        workers.tell(config, end=why)
+    else:
+        pytest.exit(why, returncode=1)
+
+
+def _print(config: pytest.Config, line: str) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is not None and (omission := config.stash.get(OMISSION, "")):
-        reporter.write_line(omission)
+    if reporter is not None:
+        reporter.write_line(line)
 
 
 def _engines_of(item: pytest.Item) -> frozenset[str]:

@@ -96,6 +96,7 @@ def test_only_the_page_is_published_and_on_loopback_alone() -> None:
     assert SERVICES["postgres"]["networks"] == SERVICES["kafka"]["networks"] == ["inside"]
 
 
+@pytest.mark.live
 def test_no_secret_stands_in_the_file() -> None:
     for name, one in SERVICES.items():
         mounted = set(one.get("secrets", []))
@@ -119,6 +120,7 @@ def test_every_setting_that_is_given_exists() -> None:
     assert given - known == set()
 
 
+@pytest.mark.live
 def test_the_secrets_are_made_once_and_closed_to_others(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     _make_secrets(folder)
@@ -147,6 +149,7 @@ def test_the_image_has_two_stages_one_base_and_no_root() -> None:
     assert 'ENTRYPOINT ["tocsin"]' in final
 
 
+@pytest.mark.packaging
 def test_what_is_copied_into_the_image_makes_the_whole_wheel(tmp_path: Path) -> None:
     """Built from nothing but what the Dockerfile copies and .dockerignore lets through."""
     sources = [
@@ -171,6 +174,7 @@ def test_what_is_copied_into_the_image_makes_the_whole_wheel(tmp_path: Path) -> 
     assert len(brought) == len(packages) > 200
 
 
+@pytest.mark.live
 def test_the_single_container_comes_up_and_is_found_healthy(tmp_path: Path) -> None:
     service = SERVICES["tocsin"]
     given = _environment(service, {"TOCSIN_DATA": str(tmp_path / "data"), **_door()})

@@ -179,6 +179,8 @@ from tocsin.launcher import find_services
 find_services()
 from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions
+
+pytestmark = pytest.mark.packaging
 print(len(demo_setup()["monitors"]) > 0, len(list(islice(demo_mentions(datetime(2026, 3, 1, tzinfo=UTC)), 50))))
 """
     assert run(installed, tmp_path, "python", "-c", program).stdout == "True 50\n"

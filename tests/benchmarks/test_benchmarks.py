@@ -28,6 +28,8 @@ from benchmarks.table import Table, machine
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
 
+pytestmark = pytest.mark.live
+
 
 def test_the_line_and_the_naive_loop_are_measured_over_the_same_mentions() -> None:
     table = line.run(mentions=300, matched=200, naive=100, monitors=20, loops=line.LOOPS[:1])

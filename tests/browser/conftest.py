@@ -20,13 +20,6 @@ ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
 MISSING = "LEFT OUT: the browser tests need a Chromium on the machine (Debian: apt-get install chromium)"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test in this folder is a browser test."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out, also where skips are not listed."""
     left_out = [r for r in terminalreporter.stats.get("skipped", []) if MISSING in str(r.longrepr)]

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.live
+
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_KAFKA = "tests/engines/test_engines.py::test_the_broker_is_apache_kafka"
 NEEDS_NOTHING = "tests/engines/test_omission.py::test_this_test_needs_no_engine"
@@ -28,6 +32,19 @@ def test_where_the_engines_are_demanded_their_absence_is_a_failure(tmp_path: Pat
     run = _pytest(tmp_path, NEEDS_KAFKA, NEEDS_NOTHING, TOCSIN_REQUIRE_ENGINES="1")
     assert run.returncode == 1
     assert "demanded (TOCSIN_REQUIRE_ENGINES=1) and cannot be had: org.apache.kafka:" in run.stdout
+
+
+def test_several_workers_say_it_first_and_last_too(tmp_path: Path) -> None:
+    run = _pytest(tmp_path, "-n2", NEEDS_KAFKA, NEEDS_NOTHING)
+    lines = run.stdout.strip().splitlines()
+    assert run.returncode == 0, run.stdout + run.stderr
+    first = next(line for line in lines if "nodes..." not in line and line.strip())
+    assert first == lines[-1]
+    assert first.startswith("SMALLER SUITE, all but Apache Kafka: 1 of 2 tests LEFT OUT:")
+    assert "1 passed, 1 skipped" in lines[-2]
+    demanded = _pytest(tmp_path, "-n2", NEEDS_KAFKA, TOCSIN_REQUIRE_ENGINES="1")
+    assert demanded.returncode == 1
+    assert "demanded (TOCSIN_REQUIRE_ENGINES=1) and cannot be had" in demanded.stdout
 
 
 def test_nothing_is_fetched_for_tests_that_need_no_engine(tmp_path: Path) -> None:

@@ -174,6 +174,7 @@ def test_what_is_no_feed_is_said_plainly(site: Site, body: bytes) -> None:
     assert "feed" in str(failure(site)) or "broken XML" in str(failure(site))
 
 
+@pytest.mark.live
 def test_a_feed_is_read_in_a_process_of_its_own() -> None:
     entries = parse_feed((RSS % "").encode(), "text/xml").entries
     assert parse_apart((RSS % "").encode(), "text/xml").entries == entries

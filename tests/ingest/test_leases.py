@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import update
 
 from ingest.leases import LEASE, LOOK_EVERY, Claims
@@ -16,6 +17,7 @@ from tocsin.store import schema as s
 SOON = LOOK_EVERY + timedelta(milliseconds=1)
 
 
+@pytest.mark.live
 def test_a_source_is_fetched_by_one_of_two_workers(house: House, site: Site) -> None:
     site.body = b'<rss version="2.0"><channel><title>Keukens</title></channel></rss>'
     house.define("a-feed", "feed", url=site.url, interval_s=10)
@@ -77,6 +79,7 @@ def test_a_worker_that_slept_through_its_lease_moves_no_cursor(house: House) -> 
     assert asleep.collect_once() == 0
 
 
+@pytest.mark.live
 def test_a_process_of_this_machine_that_is_gone_need_not_be_waited_for(house: House) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

@@ -115,6 +115,7 @@ def test_a_row_of_csv_is_read_under_the_header_of_its_file(house: House) -> None
     assert (one.outcome, "no header" in one.message) == ("cannot", True)
 
 
+@pytest.mark.live
 def test_an_entry_of_a_feed_is_kept_as_json_and_can_be_mended(house: House, site: Site) -> None:
     entry = "<item><guid>e1</guid><title>Nieuwe ketel</title><pubDate>Sun, 01 Mar 2037 11:00:00 GMT</pubDate></item>"
     site.body = f"<rss version='2.0'><channel><title>t</title>{entry}</channel></rss>".encode()

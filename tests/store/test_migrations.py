@@ -239,6 +239,7 @@ def _unmigrated(url: str, data: Path) -> Store:
     return PostgresStore(url)
 
 
+@pytest.mark.live
 def test_several_processes_may_start_a_new_store_at_once(url: str, tmp_path: Path) -> None:
     start = f"""
 import pathlib, sys

@@ -174,6 +174,7 @@ def test_a_statement_of_ours_that_is_wrong_stays_loud(make_store: Callable[[], P
         conn.exec_driver_sql("SELECT nothing FROM nowhere")
 
 
+@pytest.mark.engines("postgres")
 def test_a_server_that_goes_and_comes_is_used_again(tmp_path: Path) -> None:
     with start_postgres({"fsync": "off"}) as server:
         store = open_store(server.database(), tmp_path)
@@ -186,6 +187,7 @@ def test_a_server_that_goes_and_comes_is_used_again(tmp_path: Path) -> None:
         store.close()
 
 
+@pytest.mark.engines("postgres")
 def test_a_server_that_is_frozen_is_away_and_used_again_when_it_thaws() -> None:
     quick = Silences(resting=1.0, reading=1.5, writing=1.6)
     with start_postgres({"fsync": "off"}) as server:

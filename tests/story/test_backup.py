@@ -100,6 +100,7 @@ def gaps(runtime: Runtime) -> list[tuple[int, int]]:
         return [(row.from_offset, row.to_offset) for row in conn.execute(select(s.gaps))]
 
 
+@pytest.mark.live
 def test_a_backup_is_restored_into_an_empty_folder_and_its_outbox_is_held(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -287,6 +288,7 @@ def test_half_a_copy_is_no_backup(backed_up: Path, folder: Path) -> None:
         backup.restore(runtime, backed_up, runtime.clock.now())
 
 
+@pytest.mark.live
 def test_nothing_is_restored_onto_what_runs(backed_up: Path, folder: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tocsin", "run", "auditor", "--data", str(folder)],

@@ -21,6 +21,8 @@ import pytest
 from ops.run.locks import STOP_WITHIN_S
 from tests.story.live import LOOPBACK, Door, Running, Tocsin, a_tocsin, alive, post, until
 
+pytestmark = pytest.mark.live
+
 EMOJI = "\N{POUTING FACE}"
 BOMB = (
     '<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a0 "ha">'

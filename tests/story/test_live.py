@@ -31,6 +31,8 @@ from tocsin.reading import read_json_line
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
+pytestmark = pytest.mark.live
+
 SECRET = "whsec_" + "bWFkZSB1cCBmb3IgdGVzdHMgb25seQ=="
 FAST = {"detection__tick_s": 1, "ingest__allowed_private_networks": LOOPBACK, "alerting__console": "false"}
 

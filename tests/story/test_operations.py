@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.docs.pages import ROOT, blocks
+
+pytestmark = pytest.mark.live
 
 
 def test_the_commands_of_the_operators_page_do_what_they_say(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ from tests.engines.postgres import Postgres
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.store.opening import open_store
 
+pytestmark = pytest.mark.live
+
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
 EXPORTS = ("mentions", "tallies", "alerts", "notices")
 

@@ -198,6 +198,7 @@ def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
     os.close(sink_reader)
 
 
+@pytest.mark.live
 def test_naming_the_commands_does_not_load_what_they_need() -> None:
     code = (
         "import sys, ops.commands.match; print({'lark', 'ahocorasick_rs', 'processors'} & set(sys.modules))"

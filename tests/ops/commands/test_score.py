@@ -123,6 +123,7 @@ def test_the_exit_status_tells_of_bad_lines() -> None:
     assert "tocsin score" in help_text and "echo" in help_text
 
 
+@pytest.mark.live
 def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "score"], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -170,6 +170,7 @@ def test_any_text_gets_an_answer_that_is_its_own(texts: list[str]) -> None:
         assert lang is None or len(lang) == 2
 
 
+@pytest.mark.live
 def test_nothing_is_read_on_import_and_nothing_is_fetched_or_written_afterwards() -> None:
     program = """
 import os, sys

@@ -1,0 +1,98 @@
+"""What kind of test each is, and what its kind may do.
+
+A test without a mark is a *unit* test: it starts no process, uses no engine and no browser, and ends within five seconds. `make
+quick` runs the unit tests. A mark names every other kind; `engines` and `browser` follow from what a test asks for and where it
+stands, so nobody has to write them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+
+KINDS: Final = ("engines", "browser", "live", "packaging", "chaos", "slow")
+"""The marks, explained in pyproject.toml. A test with none of them gets the mark `unit`."""
+
+UNIT_WITHIN_S: Final = 5.0
+
+FOLDERS: Final = {"tests/browser/": "browser", "tests/chaos/": "chaos"}
+"""How a path begins, and the mark that all tests there have."""
+
+STARTS: Final = frozenset(
+    {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
+)
+"""The audit events with which Python announces a new process."""
+
+
+def own_seconds(wall: float, processor: float) -> float:
+    """How long a test took of its own: a machine with more to do than cores stretches the wall clock by as much."""
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
+    return max(processor, wall / busy)
+
+
+class Kinds:
+    """The plugin: marks tests, and holds unit tests to what they may do."""
+
+    def __init__(self) -> None:
+        self._started: list[str] | None = None
+        """The processes that the running unit test has started; None while another kind runs."""
+        sys.addaudithook(self._audit)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        self._started = [] if is_unit(item) else None
+        try:
+            return (yield)
+        finally:
+            self._started = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        if not is_unit(item):
+            return (yield)
+        wall, processor = time.monotonic(), time.process_time()
+        result = yield
+        took = own_seconds(time.monotonic() - wall, time.process_time() - processor)
+        if self._started:
+            pytest.fail(
+                f"a test without a mark starts no process, and this one started {self._started[0]}: mark it"
+                " `live` (or what else it is: tests/kinds.py)"
+            )
+        if took > UNIT_WITHIN_S:
+            pytest.fail(
+                f"a test without a mark ends within {UNIT_WITHIN_S:.0f} s, and this one took {took:.1f} s:"
+                " make it quicker, or mark it `slow` with the reason"
+            )
+        return result
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self._started is not None and event in STARTS:
+            self._started.append(f"{event} {arguments[:2]!r}"[:200])
+
+
+def is_unit(item: pytest.Item) -> bool:
+    return item.get_closest_marker("unit") is not None
+
+
+def add_marks(items: list[pytest.Item]) -> None:
+    """Add the marks of folders, and `unit` to what has none."""
+    for item in items:
+        for begin, kind in FOLDERS.items():
+            if item.nodeid.startswith(begin):
+                item.add_marker(kind)
+        if not any(item.get_closest_marker(kind) for kind in KINDS):
+            item.add_marker(pytest.mark.unit)
+
+
+def faults(items: list[pytest.Item]) -> list[str]:
+    """Marks that are not as they must be."""
+    return [
+        f"{item.nodeid}: say why it is slow: pytest.mark.slow('the reason')"
+        for item in items
+        if any(not mark.args for mark in item.iter_markers("slow"))
+    ]

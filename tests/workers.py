@@ -1,0 +1,90 @@
+"""A run on several workers (`pytest -n 2`): who runs what, and what the workers tell the one that prints.
+
+One worker runs all tests of a file, and all files of a room: what they share, a broker or a browser, is made once. The long ones
+come first, so that the workers end together.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+ROOMS: Final = {
+    "tests/chaos/": "chaos",
+    "tests/browser/": "browser",
+    "tests/benchmarks/test_benchmarks.py": "kafka",
+    "tests/engines/test_engines.py": "kafka",
+    "tests/story/test_moves.py": "kafka",
+    "tests/story/test_scaling_out.py": "kafka",
+    "tests/stream/test_kafka_stream.py": "kafka",
+}
+"""How a path begins, and the room of its tests. Whatever uses the run's broker stands in the room `kafka`."""
+
+FIRST: Final = ("kafka", "chaos")
+"""The rooms and files that begin, the longest first. The others come as they were collected."""
+
+
+def room(path: str) -> str:
+    """The room of a file; most files have one of their own."""
+    return next((name for begin, name in ROOMS.items() if path.startswith(begin)), path)
+
+
+def in_order(items: list[pytest.Item]) -> None:
+    """What takes long comes first."""
+    rank = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: rank.get(room(_path(item.nodeid)), len(rank)))
+
+
+def faults(items: list[pytest.Item]) -> list[str]:
+    """Files that use the run's broker and do not stand in its room: there would be two."""
+    using = {_path(item.nodeid) for item in items if "kafka" in getattr(item, "fixturenames", ())}
+    return [
+        f"{path} uses the run's broker: add it to ROOMS in tests/workers.py"
+        for path in sorted(using)
+        if room(path) != "kafka"
+    ]
+
+
+def is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def tell(config: pytest.Config, **said: str) -> None:
+    """From a worker to the one that prints: before its first test."""
+    workerinput: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]  # xdist puts it there
+    Path(workerinput["said"]).write_text(json.dumps(said), encoding="utf-8")
+
+
+class Controller:
+    """The hooks of the process that hands out the tests and prints."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="tocsin-tests-")
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput["said"] = str(Path(self._folder.name) / node.gateway.id)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
+        from xdist.scheduler import LoadScopeScheduling
+
+        class ByRoom(LoadScopeScheduling):
+            def _split_scope(self, nodeid: str) -> str:
+                return room(_path(nodeid))
+
+        config.option.loadscopereorder = False  # our order stands
+        return ByRoom(config, log)
+
+    def heard(self, node: Any) -> dict[str, str]:
+        """What this worker has told."""
+        path = Path(node.workerinput["said"])
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _path(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
