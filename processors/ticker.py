@@ -13,19 +13,15 @@ import structlog
 from sqlalchemy import Column, Connection, MetaData, Table, or_, select
 
 from processors.detection.early_firing import Stillness, Stirring
-from processors.detection.judge import (
-    Coverage,
-    Detection,
-    Memory,
-    load_tallies,
-)
-from processors.detection.tallies import first_minutes
-from processors.detection.watermark import take_barrier, watermark
+from processors.detection.judge import Detection
+from processors.detection.states import Memory
+from processors.detection.tallies import first_minutes, load_tallies
+from processors.detection.watermark import Coverage, take_barrier, watermark
 from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
 from tocsin.core.clock import MINUTE, Clock, minute_of
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable
-from tocsin.core.signal import VOLUME
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.health.report import Reporter
@@ -152,9 +148,9 @@ class DetectionTicker:
             claimed = self._store.claim(
                 conn,
                 d,
-                # Of the two rows of a monitor one is claimed: two tickers must not hold one each.
+                # Of the rows of a monitor one is claimed: two tickers must not hold one each.
                 among(conn, d.c.monitor_id, ids)
-                & (d.c.kind == VOLUME)
+                & (d.c.kind == SIGNALS.lead.kind)
                 & or_(
                     d.c.next_tick <= now,
                     # Stirred, and not just judged by another ticker: its next tick is set from when it was.
@@ -179,7 +175,7 @@ class DetectionTicker:
             tallies = load_tallies(conn, [one.id for one in turn], start, now + MINUTE)
             judging.tick(conn, tallies, now, closed_until, now, coverage)
             signals = judging.flush(conn, self._store, now + tick, everyone=True)
-        self._memory.keep(judging)
+        self._memory.keep(judging.monitors)
         return signals
 
     def _housekeep(self, now: datetime) -> None:

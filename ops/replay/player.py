@@ -25,7 +25,9 @@ from alerts.notifiers.record import RecordNotifier
 from alerts.outbox.deliver import deliver_due
 from alerts.severity import CLOCKS
 from ops.replay.order import heard_at
-from processors.detection.judge import Coverage, Detection, load_tallies
+from processors.detection.judge import Detection
+from processors.detection.tallies import load_tallies
+from processors.detection.watermark import Coverage
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import BatchOutcome
 from processors.worker import StreamProcessor
@@ -33,7 +35,7 @@ from tocsin.core.clock import MINUTE, SimulatedClock, iso, minute_of, minute_sta
 from tocsin.core.errors import Conflict
 from tocsin.core.mention import Mention
 from tocsin.core.retry import Retry
-from tocsin.core.signal import NEGATIVITY
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.intake.handover import HandOver
 from tocsin.settings import Settings
 from tocsin.store import meta
@@ -279,8 +281,9 @@ def alerts_told(conn: Connection, told: Mapping[str, datetime]) -> Iterator[tupl
 def in_words(alert: Mapping[str, Any]) -> str:
     """What an alert claims, on one line: severity, monitor, observed against expected, and what became of it."""
     facts = alert["facts"]
-    if alert["kind"] == NEGATIVITY:
-        claim = f"{facts['observed']:.0%} negative, usually {facts['expected']:.0%}"
+    kind = SIGNALS.of(alert["kind"])
+    if kind.is_share:
+        claim = f"{facts['observed']:.0%} {kind.counted}, usually {facts['expected']:.0%}"
     else:
         share = facts.get("negative_share")
         negative = f", {share:.0%} negative" if share is not None else ""

@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 
-from processors.detection.judge import WINDOW, WINDOW_MINUTES, load_tallies
+from processors.detection.tallies import load_tallies
+from processors.detection.windows import WINDOW_MINUTES
+from processors.signals.registry import WINDOW
 from tocsin.core.clock import MINUTE, minute_of
-from tocsin.core.signal import VOLUME
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.store import schema as s
 from tocsin.store.statements import total
 
@@ -31,7 +33,7 @@ _NEWEST = (
     .where(_t.c.minute >= bindparam("first"), _t.c.minute <= bindparam("last"))
     .group_by(_t.c.monitor_id, _t.c.minute)
 )
-_OPEN_FROM = select(_d.c.monitor_id, _d.c.next_window).where(_d.c.kind == VOLUME)
+_OPEN_FROM = select(_d.c.monitor_id, _d.c.next_window).where(_d.c.kind == bindparam("lead"))
 
 
 class Stirring:
@@ -83,7 +85,8 @@ class Stillness:
     def look(self, conn: Connection, now: datetime, closed_until: datetime) -> frozenset[str]:
         """The ids of monitors that have no window to close, and no other tallies since than at the last look."""
         open_from: dict[str, datetime] = {
-            row.monitor_id: row.next_window for row in conn.execute(_OPEN_FROM).all()
+            row.monitor_id: row.next_window
+            for row in conn.execute(_OPEN_FROM, {"lead": SIGNALS.lead.kind}).all()
         }
         self.judged = open_from.keys()
         if not open_from:

@@ -4,102 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from processors.detection.episode import Episode
-from processors.detection.evidence import Copies, WindowContents
+from processors.detection.evidence import WindowContents
+from processors.detection.judgement import Judgement
+from processors.detection.states import Standing
 from processors.signals.statistics import wilson
-from processors.signals.types import Reading, WindowCounts
+from processors.signals.types import Reading
 from tocsin.core.signal import Evidence, Facts
 
-LEAST_SCORED = 10  # scored mentions below which a share says nothing
 LEVEL = 0.95  # of every interval
 
 
-def facts(
-    reading: Reading,
-    volume: Reading,
-    share: Reading,
-    window: WindowCounts,
-    seen: WindowContents,
-    episode: Episode,
-    tenfold: bool,
-    thin: bool,
-) -> Facts:
-    """`reading` is the one that speaks; `volume` and `share` are both of this window."""
-    scored = seen.negative + seen.neutral + seen.positive
-    lower = wilson(seen.negative, scored)[0] if scored else None
+def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowContents, thin: bool) -> Facts:
+    """`reading` is the one that speaks, that of `standing`; what the other readings of the window tell goes in with it."""
+    share, lower, _ = _negatives(seen)
+    told = _told(standing, reading, judged)
     return Facts(
         kind=reading.kind,
         score=reading.score,
         observed=reading.observed,
         expected=reading.expected,
-        ratio=_ratio(reading, volume),
-        windows_over=episode.windows_over,
+        ratio=told.get("ratio", 1.0),
+        windows_over=standing.episode.windows_over,
         learning=reading.state == "learning",
-        complete=window.complete,
-        negative_share=round(seen.negative / scored, 4) if scored else None,
-        negative_lower=round(lower, 4) if lower is not None else None,
-        negative_baseline=round(share.expected, 4),
-        negative_over=share.over or (share.detail["scored"] >= LEAST_SCORED and share.lower > share.expected),
+        complete=judged.window.complete,
+        negative_share=share,
+        negative_lower=lower,
+        negative_baseline=told.get("negative_baseline"),
+        negative_over=told.get("negative_over", False),
         influential=seen.influential,
         networks=len([n for n in seen.networks if n != "unknown"]),
         networks_heard=seen.networks_heard,
         tier1=seen.tier1,
-        tenfold=tenfold,
+        tenfold=told.get("tenfold", False),
         triggers=seen.triggers,
         voices=seen.voices,
         thin=thin,
     )
 
 
-def _ratio(reading: Reading, volume: Reading) -> float:
-    """How many times the expected volume. Beside a share it counts only where the volume itself is half-way to an alert: three
-    posts where one was due are three times as many, and nothing.
-    """
-    ratio = float(volume.detail["ratio"])
-    leans = volume.score >= float(volume.detail["threshold"]) / 2
-    return ratio if reading is volume or leans else min(ratio, 1.0)
+def _told(standing: Standing, reading: Reading, judged: Judgement) -> dict[str, Any]:
+    """What every reading of the window adds to the facts; the one that speaks has the last word."""
+    told: dict[str, Any] = {}
+    for other, theirs in judged:
+        if other is not standing:
+            told |= other.tells(judged.window, theirs, speaks=False)
+    if not standing.kind.signal.is_share:
+        told["ratio"] = reading.observed / max(reading.expected, 1e-9)
+    return told | standing.tells(judged.window, reading, speaks=True)
 
 
 def evidence(
+    stated: Facts,
     reading: Reading,
-    share: Reading,
-    start: datetime,
-    end: datetime,
+    judged: Judgement,
     seen: WindowContents,
-    episode: Episode,
-    copies: Copies,
+    start: datetime,
+    since: datetime,
     missing: Sequence[str],
     rule: str,
     monitors_version: int,
 ) -> Evidence:
-    """`rule` is the detector and its version; `missing` what was not seen, in words."""
-    scored = seen.negative + seen.neutral + seen.positive
-    lower, upper = wilson(seen.negative, scored) if scored else (None, None)
+    """What `stated` rests on, in [start, judged.until). `rule` is the detector and its version; `missing` what was not seen, in
+    words; `since` when the episode began.
+    """
+    share, lower, upper = _negatives(seen)
     return Evidence(
         rule=rule,
         baseline=reading.baseline,
-        since=episode.since or reading.start,
+        since=since,
         window_start=start,
-        window_end=end,
+        window_end=judged.until,
         observed=reading.observed,
         expected=reading.expected,
         lower=reading.lower,
         upper=reading.upper,
         level=LEVEL,
         count=seen.count,
-        copies=copies.aside,
-        copy_groups=copies.groups,
+        copies=judged.copies.aside,
+        copy_groups=judged.copies.groups,
         authors=seen.authors,
         reach=seen.reach,
         negative=seen.negative,
         neutral=seen.neutral,
         positive=seen.positive,
         unscored=seen.unscored,
-        negative_share=round(seen.negative / scored, 4) if scored else None,
-        negative_lower=round(lower, 4) if lower is not None else None,
-        negative_upper=round(upper, 4) if upper is not None else None,
-        negative_baseline=round(share.expected, 4),
+        negative_share=share,
+        negative_lower=lower,
+        negative_upper=upper,
+        negative_baseline=stated.negative_baseline,
         networks=seen.networks,
         languages=seen.languages,
         sources=seen.sources,
@@ -110,3 +104,12 @@ def evidence(
         monitors_version=monitors_version,
         input_digest=seen.digest,
     )
+
+
+def _negatives(seen: WindowContents) -> tuple[float | None, float | None, float | None]:
+    """The share of negatives and its interval; None in all where nothing was scored."""
+    scored = seen.negative + seen.neutral + seen.positive
+    if not scored:
+        return None, None, None
+    lower, upper = wilson(seen.negative, scored)
+    return round(seen.negative / scored, 4), round(lower, 4), round(upper, 4)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
+from processors.detection.windows import Counts
+from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
-from tocsin.store.statements import among
+from tocsin.store.statements import among, total
+
+FEW_MONITORS = 300
 
 
 def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
@@ -22,3 +27,30 @@ def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
         ).all()
         first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
     return first
+
+
+def load_tallies(
+    conn: Connection, monitors: Sequence[str], start: datetime, end: datetime
+) -> dict[str, dict[int, Counts]]:
+    """Counts per monitor and minute in [start, end), summed over partitions."""
+    t = s.tallies
+    tallies: dict[str, dict[int, Counts]] = {}
+    query = (
+        select(
+            t.c.monitor_id,
+            t.c.minute,
+            total(t.c.count),
+            total(t.c.negative),
+            total(t.c.negative + t.c.neutral + t.c.positive),
+            total(t.c.triggered),
+        )
+        .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
+        .group_by(t.c.monitor_id, t.c.minute)
+    )
+    if len(monitors) <= FEW_MONITORS:  # by key; for many, one pass over the minutes costs less
+        query = query.where(among(conn, t.c.monitor_id, monitors))
+    wanted = set(monitors)
+    for monitor, minute, count, negative, scored, triggered in conn.execute(query).all():
+        if monitor in wanted and count:
+            tallies.setdefault(monitor, {})[minute] = (count, negative, scored, triggered)
+    return tallies

@@ -4,13 +4,12 @@ stream at that moment is stored. What holds that back for too long is closed inc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, or_, select
 
-from processors.detection.judge import Coverage
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
@@ -45,6 +44,17 @@ _GAPS = (  # the first minute, without one before it, and those that came after 
 _TROUBLED = select(_h.c.component, _h.c.state).where(
     _h.c.component.like("source:%"), _h.c.state.in_(["blind", "failed", "degraded"])
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What is known of what was heard. `deaf` are spans in which nothing could be; `missing` is told with each signal."""
+
+    deaf: Sequence[tuple[datetime, datetime]] = ()
+    missing: Sequence[str] = ()
+
+    def complete(self, start: datetime, end: datetime) -> bool:
+        return not any(a < end and start < b for a, b in self.deaf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 import msgspec
 
@@ -180,6 +181,19 @@ class Negativity:
 
     def accept(self, state: NegativityState) -> NegativityState:
         return msgspec.structs.replace(state, protected=state.adaptive, recent=())
+
+    # Arguments of the port that a share does not need.
+    def tells(
+        self,
+        state: NegativityState,  # noqa: ARG002  # see above
+        window: WindowCounts,  # noqa: ARG002  # see above
+        reading: Reading,
+        *,
+        speaks: bool,  # noqa: ARG002  # see above
+    ) -> dict[str, Any]:
+        """What share is usual, and whether this one is above it: over, or enough were scored and the interval lies above."""
+        above = reading.detail["scored"] >= AT_LEAST_SCORED and reading.lower > reading.expected
+        return {"negative_baseline": round(reading.expected, 4), "negative_over": reading.over or above}
 
     def _sums(self, past: tuple[tuple[int, int], ...], window: WindowCounts) -> list[tuple[int, int]]:
         """Scored and negative mentions over each span that ends with the window."""

@@ -109,6 +109,11 @@ class Detector(Protocol[S]):
         adaptive one."""
         ...
 
+    def tells(self, state: S, window: WindowCounts, reading: Reading, *, speaks: bool) -> dict[str, Any]:
+        """What its reading of a window adds to the facts of a signal made in it, by the names of `Facts`. `speaks`: the
+        signal is its own. `state` is the one that `window` was judged with. Asked only where a signal is made."""
+        ...
+
 
 def calm(reading: Reading) -> bool:
     """Whether this closed window lets an open alert calm down: complete, not over, and its last hour at

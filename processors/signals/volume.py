@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 import msgspec
 
@@ -214,6 +215,18 @@ class Volume:
     def accept(self, state: VolumeState) -> VolumeState:
         return msgspec.structs.replace(state, baseline=accepted(state.baseline), recent=Recent())
 
+    def tells(
+        self, state: VolumeState, window: WindowCounts, reading: Reading, *, speaks: bool
+    ) -> dict[str, Any]:
+        """How many times the expected volume, and whether it is on course for ten times that. Beside another signal
+        it counts only where the volume itself is half-way to an alert: three posts where one was due are three times as
+        many, and nothing."""
+        ratio = float(reading.detail["ratio"])
+        if speaks:
+            return {"ratio": ratio, "tenfold": self._on_course(state, window, reading)}
+        leans = reading.score >= float(reading.detail["threshold"]) / 2
+        return {"ratio": ratio if leans else min(ratio, 1.0)}
+
     def _looks(self, state: VolumeState, window: WindowCounts, now: Expected) -> list[_Look]:
         past, overall = self._past(state, window.start), UNION.scale(state.union)
         return [
@@ -261,6 +274,32 @@ class Volume:
 
         return most
 
+    def _on_course(self, state: VolumeState, window: WindowCounts, reading: Reading) -> bool:
+        """Whether the volume is on course for ten times what is due, within six hours of the end of `window`.
+
+        `state` is the one that `window` was judged with and `reading` the verdict.
+
+        A straight line through the last hour and the hour before it, as multiples of what was due in each, is
+        drawn on for six hours. It starts from the lower end of a one-sided 95 % interval of the last hour, so a
+        small brand's three mentions are not on course for anything. Needs eight mentions in the last hour and
+        twice what is due; ten times already counts as on course.
+        """
+        n = max(1, round(HOUR / window.length))
+        seen, due = (
+            (*state.recent.seen, window.count),
+            (*state.recent.due, float(reading.detail["window_expected"])),
+        )
+        now, due_now = sum(seen[-n:]), sum(due[-n:])
+        before, due_before = sum(seen[-2 * n : -n]), sum(due[-2 * n : -n])
+        if now < 8 or now < 2.0 * due_now:
+            return False
+        if now >= 10.0 * max(due_now, 1.0):
+            return True
+        sigma = math.sqrt(state.spread[up_to_an_hour(spans_in_windows(window.length), window.length) - 1])
+        least = unsteady(steady(now) - 1.645 * sigma) / max(due_now, 1.0)
+        growth = least - before / max(due_before, 1.0)
+        return least + 6.0 * max(0.0, growth) >= 10.0
+
     def _past(self, state: VolumeState, start: datetime) -> Recent:
         """The recent windows as seen from `start`: what is missing in between is unknown."""
         if state.next is None or start <= state.next:
@@ -291,30 +330,3 @@ def _why_not(look: _Look, recent: float, threshold: float, sensitivity: Sensitiv
     if recent < threshold / 2:
         return "no longer so"
     return None
-
-
-def projected_tenfold(state: VolumeState, window: WindowCounts, reading: Reading) -> bool:
-    """Whether the volume is on course for ten times what is due, within six hours of the end of `window`.
-
-    `state` is the one that `window` was judged with and `reading` the verdict.
-
-    A straight line through the last hour and the hour before it, as multiples of what was due in each, is
-    drawn on for six hours. It starts from the lower end of a one-sided 95 % interval of the last hour, so a
-    small brand's three mentions are not on course for anything. Needs eight mentions in the last hour and
-    twice what is due; ten times already counts as on course.
-    """
-    n = max(1, round(HOUR / window.length))
-    seen, due = (
-        (*state.recent.seen, window.count),
-        (*state.recent.due, float(reading.detail["window_expected"])),
-    )
-    now, due_now = sum(seen[-n:]), sum(due[-n:])
-    before, due_before = sum(seen[-2 * n : -n]), sum(due[-2 * n : -n])
-    if now < 8 or now < 2.0 * due_now:
-        return False
-    if now >= 10.0 * max(due_now, 1.0):
-        return True
-    sigma = math.sqrt(state.spread[up_to_an_hour(spans_in_windows(window.length), window.length) - 1])
-    least = unsteady(steady(now) - 1.645 * sigma) / max(due_now, 1.0)
-    growth = least - before / max(due_before, 1.0)
-    return least + 6.0 * max(0.0, growth) >= 10.0

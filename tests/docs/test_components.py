@@ -12,9 +12,9 @@ from api.auth.rules import API, PAGES, SERVICE
 from api.metrics import NAMES
 from ingest.kinds import KINDS as SOURCES
 from ops.run.roles import ROLES
-from processors.detection.judge import KINDS as SIGNALS
 from processors.understand import default_scorers
 from tests.docs.pages import text
+from tocsin.core.signal_kinds import SIGNALS
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -22,7 +22,7 @@ def test_every_kind_of_source_has_its_section(kind: str) -> None:
     assert f"\n### {kind}\n" in text("docs/sources.md")
 
 
-@pytest.mark.parametrize("kind", SIGNALS)
+@pytest.mark.parametrize("kind", [one.kind for one in SIGNALS.judged])
 def test_every_signal_has_its_section(kind: str) -> None:
     assert f"\n## {kind.capitalize()}\n" in text("docs/detection.md")
 
@@ -76,4 +76,4 @@ def test_every_role_of_a_process_is_in_the_architecture(role: str) -> None:
 
 
 def test_the_registers_that_this_file_walks_are_not_empty() -> None:
-    assert all(map(len, (SOURCES, SIGNALS, NOTIFIERS, ORDER, API, SERVICE, PAGES, NAMES, ROLES)))
+    assert all(map(len, (SOURCES, SIGNALS.judged, NOTIFIERS, ORDER, API, SERVICE, PAGES, NAMES, ROLES)))

@@ -15,7 +15,6 @@ LONGEST = 500
 LONGER = {
     "alerts/escalations/escalation.py": "everything that may be done with a case: one short function each, over one row",
     "api/routes/alerts.py": "one resource, a route for every transition, each with its words for OpenAPI",
-    "processors/detection/judge.py": "one tick, from loading the states to writing them",
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",
     "tests/browser/seed.py": "a made-up store for the browser to look at",

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from processors.detection.early_firing import AT_LEAST, GROWTH, Stirring
-from processors.detection.judge import Detection, Memory
+from processors.detection.judge import Detection
+from processors.detection.states import Memory
 from processors.ticker import DetectionTicker
 from tests.stores import embedded_at
 from tocsin.core.clock import SimulatedClock, minute_of
@@ -241,7 +242,7 @@ def test_a_turn_that_was_not_committed_is_not_remembered(store: SqliteStore) -> 
         born = Detection(monitors)
         born.tallies_from(conn)
         born.flush(conn, store, NOW)
-    memory.keep(born)
+    memory.keep(born.monitors)
     assert memory.take(monitors[0], NOW) is not None
     assert memory.take(monitors[0], NOW) is None  # given away, and not kept since
     assert memory.take(monitors[1], NOW + timedelta(seconds=15)) is None  # judged by somebody since
@@ -255,5 +256,5 @@ def test_no_more_states_are_remembered_than_asked_for(store: SqliteStore) -> Non
         born = Detection(monitors)
         born.tallies_from(conn)
         born.flush(conn, store, NOW)
-    memory.keep(born)
+    memory.keep(born.monitors)
     assert [memory.take(one, NOW) is not None for one in monitors] == [True, False]

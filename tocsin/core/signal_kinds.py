@@ -33,11 +33,11 @@ class SignalKind:
     detector: str | None = None
     # The kind whose alert tells this story too: an alert of this kind is merged into a live one of that.
     absorbed_by: str | None = None
-    # What the page says in a list, translated there: of mentions {observed} and {expected}, of a share {share} and {usual}.
-    claim: str = "{observed} observed, {expected} expected"
-    # Which fields of the facts these two are.
+    # What is counted, or what the share is of.
+    counted: str = "mentions"
+    # Which fields of the facts are observed and expected, as the page's lists show them.
     figures: tuple[str, str] = ("observed", "expected")
-    # What the subject of a notice says.
+    # What the subject of a notice says, where observed against expected is not it.
     headline: Callable[[Evidence], str] | None = None
     # An empty window says something: it has a reading, and teaches. Of a share it says nothing.
     judges_empty: bool = False
@@ -53,6 +53,23 @@ class SignalKind:
     @property
     def is_share(self) -> bool:
         return self.unit == "share"
+
+    @property
+    def claim(self) -> str:
+        """What the page says in a list, for it to translate: of mentions {observed} and {expected}, of a share {share} and
+        {usual}.
+        """
+        if self.is_share:
+            return f"{{share}} {self.counted}, {{usual}} is usual"
+        return f"{{observed}} {self.counted}, {{expected}} expected"
+
+    def headline_of(self, evidence: Evidence) -> str:
+        """What the subject of a notice says."""
+        if self.headline is not None:
+            return self.headline(evidence)
+        if self.is_share:
+            return f"{evidence.observed:.0%} {self.counted}"
+        return f"{evidence.observed / max(evidence.expected, 1e-9):.1f}x the expected {self.counted}"
 
 
 class SignalKinds:
@@ -116,7 +133,6 @@ SIGNALS: Final = SignalKinds(
             kind=VOLUME,
             means="more talk than expected",
             detector="processors.signals.volume:Volume",
-            claim="{observed} mentions, {expected} expected",
             headline=_times_the_talk,
             judges_empty=True,
             sets_copies_aside=True,
@@ -129,7 +145,7 @@ SIGNALS: Final = SignalKinds(
             unit="share",
             detector="processors.signals.negativity:Negativity",
             absorbed_by=VOLUME,
-            claim="{share} negative, {usual} is usual",
+            counted="negative",
             figures=("negative_share", "negative_baseline"),
             headline=_share_of_negatives,
         ),

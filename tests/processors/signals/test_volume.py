@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.signals.types import Reading, Sensitivity, WindowCounts, calm
-from processors.signals.volume import Volume, VolumeState, projected_tenfold
+from processors.signals.volume import Volume, VolumeState
 from tests.processors.signals.worlds import (
     DAY,
     FIVE,
@@ -216,7 +216,7 @@ def test_on_course_for_tenfold_needs_growth_and_more_than_a_few(known_brand: Vol
             state = Volume().learn(state, window, reading)
         assert window is not None
         assert reading is not None
-        return projected_tenfold(before, window, reading)
+        return bool(Volume().tells(before, window, reading, speaks=True)["tenfold"])
 
     assert course([1.0] * 12 + [4.0] * 12)
     assert course([12.0] * 24)

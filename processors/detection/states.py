@@ -1,0 +1,168 @@
+"""What detection remembers of a monitor: its row of `detector_state` for each kind of signal, decoded while it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row
+
+from processors.detection.episode import Episode
+from processors.signals.registry import JudgedKind, detectors
+from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined
+
+MOST_REMEMBERED = 2000  # monitors whose states a process keeps decoded: some tens of MB at most
+
+Aside = list[tuple[datetime, int]]  # copies set aside per window
+
+
+class KindState(msgspec.Struct):
+    """One row of `detector_state`, as kept in its column `state`."""
+
+    detector: dict[str, Any]
+    episode: Episode
+    aside: Aside = []  # only a kind that sets copies aside has any
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where one monitor stands with one kind of signal."""
+
+    kind: JudgedKind
+    state: Any  # of the detector
+    episode: Episode = field(default_factory=Episode)
+    aside: Aside = field(default_factory=list)
+    stored_aside: Aside = field(default_factory=list)  # as in its row
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
+
+    def judge(self, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
+        return self.kind.detector.judge(self.state, window, sensitivity)
+
+    def may_be_over(self, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        return self.kind.detector.may_be_over(self.state, window, sensitivity)
+
+    def tells(self, window: WindowCounts, reading: Reading, *, speaks: bool) -> dict[str, Any]:
+        return self.kind.detector.tells(self.state, window, reading, speaks=speaks)
+
+    def learn(self, window: WindowCounts, reading: Reading) -> None:
+        self.state = self.kind.detector.learn(self.state, window, reading)
+
+    def heeds(self, window: WindowCounts) -> bool:
+        """Whether this window says anything to it: it has a reading then, and teaches."""
+        return bool(self.kind.signal.judges_empty or window.scored or window.count)
+
+    def takes_up(self, series: str, row: Row[Any] | None) -> bool:
+        """Take up the stored state. False where there is none, or one of another series or detector: it begins anew, learning."""
+        if row is None or row.series != series or row.version != self.kind.detector.version:
+            return False
+        kept = msgspec.convert(row.state, KindState)
+        self.state = msgspec.convert(kept.detector, type(self.state))
+        self.episode = kept.episode
+        self.aside = self.stored_aside = kept.aside
+        return True
+
+
+@dataclass(slots=True)
+class JudgedMonitor:
+    """One monitor while it is being judged."""
+
+    defined: Defined[Monitor]
+    standings: tuple[Standing, ...]  # in the order in which they are judged; the first stands for the monitor
+    sensitivity: Sensitivity
+    next_window: datetime | None = None
+    changed: bool = False
+    stored: bool = False  # whether there are rows of `detector_state` that stand for it
+    next_tick: datetime | None = None  # as in these rows
+    _series: str | None = None
+
+    @property
+    def id(self) -> str:
+        return self.defined.id
+
+    @property
+    def series(self) -> str:
+        if self._series is None:
+            self._series = self.defined.value.series
+        return self._series
+
+    def take_up(self, rows: Mapping[tuple[str, str], Row[Any]]) -> None:
+        """Take up the rows of this monitor, by id and kind. One that has none for its first kind was never judged."""
+        lead = rows.get((self.id, self.standings[0].name))
+        if lead is None:
+            return
+        self.next_window = lead.next_window
+        taken = [one.takes_up(self.series, rows.get((self.id, one.name))) for one in self.standings]
+        if all(taken):
+            self.next_tick, self.stored = lead.next_tick, True
+
+    def was_stored(self) -> None:
+        """What it is now stands in its rows."""
+        self.changed, self.stored = False, True
+        for one in self.standings:
+            one.stored_aside = one.aside
+
+    def rows(self, next_tick: datetime) -> list[dict[str, Any]]:
+        """Its rows of `detector_state`."""
+        return [
+            {
+                "monitor_id": self.id,
+                "kind": one.name,
+                "series": self.series,
+                "version": one.kind.detector.version,
+                "next_window": self.next_window,
+                "next_tick": next_tick,
+                # A `KindState`.
+                "state": msgspec.to_builtins(
+                    {"detector": one.state, "episode": one.episode, "aside": one.aside}
+                ),
+            }
+            for one in self.standings
+        ]
+
+
+def fresh(defined: Defined[Monitor]) -> JudgedMonitor:
+    """A monitor of which nothing is known."""
+    monitor = defined.value
+    return JudgedMonitor(
+        defined=defined,
+        standings=tuple(Standing(kind, kind.detector.initial()) for kind in detectors(monitor.zone)),
+        sensitivity=Sensitivity(false_alerts_per_week=monitor.false_alerts_per_week),
+    )
+
+
+class Memory:
+    """States that this process committed, decoded. A state belongs to the `next_tick` that was written with it: whoever judges a
+    monitor claims it first, and each claim moves its next tick on, so where that is still the same, so is the state.
+    """
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._known: dict[str, JudgedMonitor] = {}
+
+    def keep(self, monitors: Iterable[JudgedMonitor]) -> None:
+        """Remember what judging these left, once it is committed."""
+        for one in monitors:
+            if one.stored and (len(self._known) < self._most or one.id in self._known):
+                for standing in one.standings:
+                    standing.aside = standing.stored_aside
+                self._known[one.id] = one
+
+    def take(self, defined: Defined[Monitor], next_tick: datetime | None) -> JudgedMonitor | None:
+        """The monitor as it was left, if nobody has judged it since. It is given away: whether what is done with it now will be
+        committed is not known yet.
+        """
+        known = self._known.pop(defined.id, None)
+        if known is None or known.defined is not defined or known.next_tick != next_tick:
+            return None
+        return known
+
+    def forget(self) -> None:
+        self._known = {}

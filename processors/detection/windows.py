@@ -1,0 +1,38 @@
+"""Windows of five minutes, cut from a monitor's tallies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from processors.detection.watermark import Coverage
+from processors.signals.registry import WINDOW
+from processors.signals.types import WindowCounts
+from tocsin.core.clock import MINUTE, minute_of
+
+WINDOW_MINUTES = 5
+
+Counts = tuple[int, int, int, int]  # mentions, negative, scored, with a trigger
+MinuteCounts = Mapping[int, Counts]  # minute -> counts
+Tallies = Mapping[str, MinuteCounts]  # monitor id -> its minutes
+
+
+def window_of(counts: MinuteCounts, start: datetime, end: datetime, coverage: Coverage) -> WindowCounts:
+    """The window that begins at `start`, with what was said in it before `end`."""
+    count = negative = scored = 0
+    for here in _in(counts, start, end):
+        count, negative, scored = count + here[0], negative + here[1], scored + here[2]
+    return WindowCounts(start, WINDOW, count, negative, scored, coverage.complete(start, start + WINDOW))
+
+
+def has_trigger(counts: MinuteCounts, start: datetime, end: datetime) -> bool:
+    """Whether any mention in [start, end) says a trigger."""
+    return any(here[3] for here in _in(counts, start, end))
+
+
+def _in(counts: MinuteCounts, start: datetime, end: datetime) -> Iterator[Counts]:
+    first = minute_of(start)
+    # Rounded up: the minute that is still filling counts with what it has, or a crisis waits for its end.
+    for minute in range(first, first - (start - end) // MINUTE):
+        if minute in counts:
+            yield counts[minute]

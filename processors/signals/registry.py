@@ -1,0 +1,48 @@
+"""The detectors of the registered signals: what `tocsin/core/signal_kinds.py` names is resolved here, once for each zone."""
+
+from __future__ import annotations
+
+import pkgutil
+from dataclasses import dataclass
+from datetime import timedelta, tzinfo
+from functools import lru_cache
+from typing import Any
+
+from processors.signals.types import Detector
+from tocsin.core.signal_kinds import SIGNALS, SignalKind
+
+WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedKind:
+    """A kind of signal with the detector that judges it. It remembers nothing of a monitor: those of one zone share it."""
+
+    signal: SignalKind
+    detector: Detector[Any]
+
+    @property
+    def name(self) -> str:
+        return self.signal.kind
+
+
+def detectors(zone: tzinfo) -> tuple[JudgedKind, ...]:
+    """Every registered detector for monitors of that zone, in the order in which they judge. Raises `ValueError` for an entry
+    whose detector is not there or calls itself otherwise.
+    """
+    return _detectors(zone, SIGNALS.judged)
+
+
+@lru_cache(maxsize=1024)
+def _detectors(zone: tzinfo, kinds: tuple[SignalKind, ...]) -> tuple[JudgedKind, ...]:
+    return tuple(JudgedKind(one, _made(one, zone)) for one in kinds)
+
+
+def _made(signal: SignalKind, zone: tzinfo) -> Detector[Any]:
+    try:
+        made: Detector[Any] = pkgutil.resolve_name(str(signal.detector))(zone, WINDOW)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"signal {signal.kind!r}: no detector {signal.detector!r}: {error}") from error
+    if made.kind != signal.kind:
+        raise ValueError(f"signal {signal.kind!r}: {signal.detector} is the detector of {made.kind!r}")
+    return made
