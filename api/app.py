@@ -29,6 +29,7 @@ from api.auth.rules import RULES, AccessRule
 from api.live import Hub
 from api.metrics import Metrics
 from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
+from api.pages.i18n import Languages
 from api.pages.site import add_pages
 from api.push import RecentPushes
 from api.routes import (
@@ -69,9 +70,14 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-def create_app(runtime: Services, rules: Mapping[tuple[str, str], AccessRule] = RULES) -> FastAPI:
-    """The whole service over this runtime. Every route has a rule in `rules`; one without is refused to everybody."""
-    state = _make_state(runtime)
+def create_app(
+    runtime: Services, rules: Mapping[tuple[str, str], AccessRule] = RULES, languages: Languages | None = None
+) -> FastAPI:
+    """The whole service over this runtime. Every route has a rule in `rules`; one without is refused to everybody.
+
+    `languages` are those of the page; by default, all that have a catalogue.
+    """
+    state = _make_state(runtime, languages or Languages())
     app = FastAPI(
         title="Tocsin",
         version=__version__,
@@ -97,13 +103,13 @@ def create_app(runtime: Services, rules: Mapping[tuple[str, str], AccessRule] = 
     return app
 
 
-def _make_state(runtime: Services) -> AppState:
+def _make_state(runtime: Services, languages: Languages) -> AppState:
     def newest() -> int:
         with runtime.store.read() as conn:
             return int(conn.execute(select(func.max(s.alert_events.c.seq))).scalar() or 0)
 
     limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
-    return AppState(runtime, limiter, Metrics(), Hub(newest))
+    return AppState(runtime, limiter, Metrics(), Hub(newest), languages)
 
 
 @asynccontextmanager

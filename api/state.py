@@ -12,6 +12,7 @@ from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
 from api.live import Hub
 from api.metrics import Metrics
+from api.pages.i18n import Languages
 from tocsin.core.clock import Clock
 from tocsin.settings import Settings
 from tocsin.store.port import Store
@@ -42,6 +43,7 @@ class AppState:
     limiter: RateLimiter
     metrics: Metrics
     hub: Hub
+    languages: Languages
     last_uses: dict[str, datetime] = field(default_factory=dict)
 
     @property

@@ -48,10 +48,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The drawing: size in CSS pixels, the zone of its time labels, and its fmt."""
+    """The drawing: its words, how `number` writes a count, size in CSS pixels, and the zone of its time labels."""
 
     title: str
     description: str
+    number: Callable[[float], str]
     width: int = 720
     height: int = 240
     zone: tzinfo = UTC
@@ -101,33 +102,26 @@ def time_ticks(start: datetime, end: datetime, zone: tzinfo, wanted: int = 6) ->
     return found
 
 
-def short_number(value: float) -> str:
-    """For axes: 950, 1.2k, 34k, 5.6M, 1e+21."""
-    for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= limit:
-            scaled = value / limit
-            return f"{scaled:.3g}{suffix}" if scaled < 1e6 else f"{value:.0e}"
-    return f"{value:.4g}"
-
-
 def count_chart(
     points: Sequence[ChartPoint], step: timedelta, frame: Frame, mark: Mark | None = None
 ) -> Markup:
     """Counts per step as columns, the expected as a line in its interval's band, and the judged window marked."""
-    left, right, top, bottom = 40, 8, 18 if mark else 8, 22
+    right, top, bottom = 8, 18 if mark else 8, 22
     known = [p for p in points if finite(p.value) is not None or finite(p.expected) is not None]
     if not known:
         return _empty(frame)
     start, end = points[0].at, points[-1].at + step
     if mark:
         start, end = min(start, mark.start), max(end, mark.end)
-    plot_w, plot_h = max(1, frame.width - left - right), max(1, frame.height - top - bottom)
     highest = max(
         max((finite(p.value) or 0.0 for p in known), default=0.0),
         max((finite(p.upper) or finite(p.expected) or 0.0 for p in known), default=0.0),
     )
     scale = ticks(highest)
     ceiling = scale[-1]
+    labels = [frame.number(value) for value in scale]
+    left = max(40, 12 + 7 * max(map(len, labels)))
+    plot_w, plot_h = max(1, frame.width - left - right), max(1, frame.height - top - bottom)
 
     def x(at: datetime) -> float:
         return left + plot_w * ((at - start) / (end - start))
@@ -136,12 +130,12 @@ def count_chart(
         return top + plot_h * (1 - min(1.0, max(0.0, (value or 0.0) / ceiling)))
 
     parts: list[str] = []
-    for value in scale:
+    for value, label in zip(scale, labels, strict=True):
         parts.append(
             f'<line class="rule" x1="{left}" x2="{frame.width - right}" y1="{_n(y(value))}" y2="{_n(y(value))}"/>'
         )
         parts.append(
-            f'<text class="tick" x="{left - 6}" y="{_n(y(value) + 4)}" text-anchor="end">{short_number(value)}</text>'
+            f'<text class="tick" x="{left - 6}" y="{_n(y(value) + 4)}" text-anchor="end">{escape(label)}</text>'
         )
     if mark:
         parts += _mark(mark, x, top, plot_h, left, frame.width - right)
@@ -151,14 +145,14 @@ def count_chart(
     wanted = max(2, plot_w // 90)
     for at in time_ticks(start, end, frame.zone, wanted):
         local = at.astimezone(frame.zone)
-        label = f"{local:%H:%M}" if (end - start) <= timedelta(days=2) else f"{local:%d.%m.}"
+        clock = f"{local:%H:%M}" if (end - start) <= timedelta(days=2) else f"{local:%d.%m.}"
         px = x(at)
         anchor = "start" if px < left + 16 else "end" if px > frame.width - right - 16 else "middle"
         parts.append(
             f'<line class="rule" x1="{_n(px)}" x2="{_n(px)}" y1="{top + plot_h}" y2="{top + plot_h + 4}"/>'
         )
         parts.append(
-            f'<text class="tick" x="{_n(px)}" y="{frame.height - 4}" text-anchor="{anchor}">{label}</text>'
+            f'<text class="tick" x="{_n(px)}" y="{frame.height - 4}" text-anchor="{anchor}">{clock}</text>'
         )
     parts.append(
         f'<line class="axis" x1="{left}" x2="{frame.width - right}" y1="{top + plot_h}" y2="{top + plot_h}"/>'

@@ -42,7 +42,16 @@ def draw_day_chart(
         count_chart(
             points,
             SLOT,
-            Frame(title, description, width, height, fmt.zone, fmt.translate("No readings yet"), "day"),
+            Frame(
+                title,
+                description,
+                fmt.axis,
+                width,
+                height,
+                fmt.zone,
+                fmt.translate("No readings yet"),
+                "day",
+            ),
             mark,
         )
         for width, height in ((328, 200), (760, 260))

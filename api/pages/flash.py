@@ -1,4 +1,4 @@
-"""What was just done, said once at the top of the page that a form leads back to. The address carries a key, never fmt."""
+"""What was just done, said once at the top of the page that a form leads back to. The address carries a key, never words."""
 
 from __future__ import annotations
 

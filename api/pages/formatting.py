@@ -1,131 +1,37 @@
 """Times, spans, numbers and severities as a person reads them: in their zone and language, with the exact value behind.
 
-One `Formatter` is made per request. All times given to it are aware; UTC stands in the title of each `<time>`.
+One `Formatter` is made per request. All times given to it are aware; UTC stands in the title of each `<time>`. How a language
+writes numbers, dates and units is CLDR's to say (Babel). Ours to say: hours count to 24, and what is left out.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from babel import Locale
+from babel.dates import DateTimePattern, match_skeleton
+from babel.numbers import format_compact_decimal, format_decimal, format_percent, format_scientific
+from babel.units import format_unit
 from markupsafe import Markup, escape
 
 from api.pages.i18n import Language
+from api.pages.terms import TERMS
 
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-SEVERITIES = {1: "crisis", 2: "escalate", 3: "review", 4: "watch"}
-SHAPES = {1: "◆", 2: "▲", 3: "●", 4: "○"}  # told apart without colour
-STATUSES = {
-    "candidate": "candidate",
-    "firing": "firing",
-    "acknowledged": "acknowledged",
-    "dismissed": "dismissed",
-    "snoozed": "snoozed",
-    "merged": "merged",
-    "escalated": "escalated",
-    "resolved": "resolved",
-    "reopened": "reopened",
-    "suppressed": "suppressed",
-    "queued": "queued",
-    "claimed": "claimed",
-    "in_review": "in review",
-    "cleared": "cleared",
-    "released": "released",
-    "closed": "closed",
-    "rejected": "rejected",
-    "withdrawn": "withdrawn",
-}
-KINDS = {
-    "volume": "more talk than expected",
-    "negativity": "more negative than usual",
-    "trigger": "a trigger word",
-    "blind": "not seeing",
-    "canary": "the canary was lost",
-}
-LABELS = {"negative": "negative", "neutral": "neutral", "positive": "positive", "unscored": "unscored"}
-ROLES = {
-    "viewer": "viewer",
-    "community_manager": "community manager",
-    "pr": "PR",
-    "legal": "Legal",
-    "admin": "administrator",
-    "engine": "Tocsin",
-}
-DISMISSALS = {
-    "noise": "noise",
-    "duplicate": "duplicate of another alert",
-    "expected_event": "expected event",
-    "wrong_brand": "another brand of that name",
-    "inauthentic": "inauthentic: bots or a campaign",
-    "handled": "already handled",
-}
-OUTCOMES = {
-    "queued": "waiting to be sent",
-    "attempting": "being sent",
-    "sent": "sent",
-    "failed": "failed",
-    "unknown": "unknown: it may have arrived",
-    "cancelled": "cancelled",
-    "held": "held",
-}
-ACTIONS = {  # what is on record of alerts and escalations
-    "open": "opened",
-    "fire": "fired",
-    "update": "figures updated",
-    "worsen": "got worse",
-    "suppress": "suppressed",
-    "merge": "merged",
-    "part": "set apart again",
-    "calm": "calmed",
-    "recur": "came back",
-    "step": "next person paged",
-    "hold": "waits for morning",
-    "expire": "acknowledgement expired",
-    "wake": "snooze ended",
-    "raise": "severity raised",
-    "lower": "severity lowered",
-    "supersede": "a newer alert tells it",
-    "acknowledge": "acknowledged",
-    "snooze": "snoozed",
-    "dismiss": "dismissed",
-    "escalate": "escalated",
-    "stand_down": "no longer with PR or Legal",
-    "resolve": "resolved",
-    "reopen": "reopened",
-    "note": "note",
-    "create": "escalated",
-    "claim": "claimed",
-    "release_claim": "put back into the queue",
-    "reassign": "handed over",
-    "review": "review begun",
-    "assessed": "first assessment",
-    "clear_part": "cleared for one team",
-    "clear": "cleared",
-    "reject": "rejected",
-    "request_info": "asked for information",
-    "release": "released",
-    "close": "closed",
-    "withdraw": "withdrawn",
-    "overdue": "deadline passed",
-    "tighten": "deadlines moved closer",
-    "notice_page": "paged",
-    "notice_repeat": "paged again",
-    "notice_worsened": "told that it got worse",
-    "notice_told": "told",
-    "notice_sent": "notice sent",
-    "notice_failed": "notice failed",
-    "notice_unknown": "notice: it may have arrived",
-}
-TRIGGERS = {
-    "safety": "safety",
-    "regulator": "regulator",
-    "violence": "violence",
-    "data_breach": "data breach",
-    "data-breach": "data breach",
-    "executive": "executive",
-}
+UNKNOWN: Final = "–"
+NO_TIME: Final = Markup("–")
+CLOCK: Final = (
+    "Hm"  # skeletons of CLDR: what is to be seen of a time, in whatever order and with whatever signs
+)
+DAY: Final = "MMMd"
+DAY_AND_YEAR: Final = "yMMMd"
+BEYOND_NAMES: Final = 1e15  # no language has a short word for it
+REMEMBERED: Final = 4096  # numbers and spans as written lately: a page writes the same few again and again
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +45,12 @@ class Formatter:
     def translate(self, text: str, **values: object) -> str:
         return self.language.translate(text, **values)
 
+    def plural(self, one: str, many: str, n: int) -> str:
+        return self.language.plural(one, many, n, self.number(n))
+
     def term(self, table: str, key: object) -> str:
         """A word of one of our closed lists, translated; a key that the list lacks is shown as it is."""
-        known = _TABLES[table].get(key)
+        known = TERMS[table].get(key)
         return self.translate(known) if known is not None else str(key).replace("_", " ")
 
     # -- times -------------------------------------------------------------------------------------------------------------
@@ -149,23 +58,22 @@ class Formatter:
     def time(self, at: datetime | None, *, day: bool = False) -> Markup:
         """03:12 for today, 21 Nov 23:50 for another day (or wherever `day` asks for it)."""
         if at is None:
-            return Markup("–")
+            return NO_TIME
         return _stamp(at, self.time_text(at, day=day))
 
     def time_text(self, at: datetime, *, day: bool = False) -> str:
+        """The same without markup."""
         local, today = at.astimezone(self.zone), self.now.astimezone(self.zone)
-        clock = f"{local:%H:%M}"
+        clock = self._written(local, CLOCK)
         if local.date() == today.date() and not day:
             return clock
-        date = f"{local.day} {self.translate(MONTHS[local.month - 1])}"
-        if local.year != today.year:
-            date += f" {local.year}"
+        date = self._written(local, DAY if local.year == today.year else DAY_AND_YEAR)
         return f"{date} {clock}"
 
     def ago(self, at: datetime | None) -> Markup:
-        """4 min ago; the script keeps it fresh."""
+        """4 mins ago; the script keeps it fresh."""
         if at is None:
-            return Markup("–")
+            return NO_TIME
         span = self.now - at
         said = (
             self.translate("just now")
@@ -175,91 +83,95 @@ class Formatter:
         return _stamp(at, said, exact=self.time_text(at, day=True))
 
     def time_left(self, due: datetime | None) -> Markup:
-        """12 min left, or overdue by 5 min: in words, so that colour is not needed to tell."""
+        """12 mins left, or overdue by 5 mins: in words, so that colour is not needed to tell."""
         if due is None:
-            return Markup("–")
-        if due >= self.now:
-            return _stamp(
-                due,
-                self.translate("{span} left", span=self.duration(due - self.now)),
-                exact=self.time_text(due, day=True),
-            )
-        return _stamp(
-            due,
-            self.translate("overdue by {span}", span=self.duration(self.now - due)),
-            exact=self.time_text(due, day=True),
+            return NO_TIME
+        said = (
+            self.translate("{span} left", span=self.duration(due - self.now))
+            if due >= self.now
+            else self.translate("overdue by {span}", span=self.duration(self.now - due))
         )
+        return _stamp(due, said, exact=self.time_text(due, day=True))
 
     def duration(self, span: timedelta | None) -> str:
-        """The two largest units: 45 s, 12 min, 2 h 5 min, 3 d 4 h."""
+        """The two largest units: 45 secs, 12 mins, 2 hrs 5 mins, 3 days 4 hrs; from a week on, days alone."""
         if span is None:
-            return "–"
-        seconds = max(0, int(span.total_seconds()))
-        if seconds < 60:
-            return self.translate("{n} s", n=seconds)
-        minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
-        if minutes < 60:
-            return self.translate("{n} min", n=minutes)
-        if hours < 24:
-            rest = minutes % 60
-            return (
-                self.translate("{h} h {m} min", h=hours, m=rest) if rest else self.translate("{h} h", h=hours)
-            )
-        rest = hours % 24
-        return (
-            self.translate("{d} d {h} h", d=days, h=rest)
-            if rest and days < 7
-            else self.translate("{d} d", d=days)
-        )
+            return UNKNOWN
+        return _duration(max(0, int(span.total_seconds())), self.language.locale)
+
+    def minutes(self, minutes: int) -> str:
+        """A span of so many minutes."""
+        return self.duration(timedelta(minutes=minutes))
+
+    def _written(self, at: datetime, skeleton: str) -> str:
+        locale = self.language.locale
+        return _pattern(skeleton, locale).apply(at, locale)
 
     # -- numbers -----------------------------------------------------------------------------------------------------------
 
     def number(self, value: float | None) -> str:
         """1,234; one decimal under ten where it has one."""
         if value is None or not math.isfinite(value):
-            return "–"
-        if value != round(value) and abs(value) < 10:
-            return self.language.decimal(f"{value:.1f}")
-        return self.language.decimal(f"{value:,.0f}")
+            return UNKNOWN
+        return _number(round(value, 1 if abs(value) < 10 else 0), self.language.locale)
 
     def compact(self, value: float | None) -> str:
-        """Followers, shortly: 950, 12k, 1.4M."""
-        if value is None:
-            return "–"
-        for limit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-            if value >= limit:
-                scaled = value / limit
-                return self.language.decimal(f"{scaled:.1f}" if scaled < 10 else f"{scaled:,.0f}") + suffix
-        return f"{value:.0f}"
+        """Followers, shortly: 950, 1.4K, 12K, 1.4M."""
+        if value is None or not math.isfinite(value):
+            return UNKNOWN
+        return _compact(value, self.language.locale)
+
+    def axis(self, value: float) -> str:
+        """For the axis of a chart: 950, 1.25K, 12.5K."""
+        locale = self.language.locale
+        if abs(value) >= BEYOND_NAMES:
+            return format_scientific(value, locale=locale)
+        return format_compact_decimal(value, locale=locale, fraction_digits=2)
 
     def percent(self, share: float | None) -> str:
-        """42% (in Turkish %42); a dash where nothing is known."""
+        """42% (in Turkish %42, in Romanian 42 %); a dash where nothing is known."""
         if share is None or not math.isfinite(share):
-            return "–"
-        number = f"{share * 100:.0f}"
-        return f"%{number}" if self.language.code == "tr" else f"{number}%"
+            return UNKNOWN
+        return format_percent(share, locale=self.language.locale)
 
     def ratio(self, ratio: float | None) -> str:
-        """3.4x."""
-        if ratio is None or not math.isfinite(ratio):
-            return "–"
-        return (self.language.decimal(f"{ratio:.1f}") if ratio < 10 else self.number(ratio)) + "×"
-
-    def plural(self, one: str, many: str, n: int) -> str:
-        return self.language.plural(one, many, n, self.number(n))
+        """3.4×: how many times as much."""
+        return UNKNOWN if ratio is None or not math.isfinite(ratio) else f"{self.number(ratio)}×"
 
 
-_TABLES: dict[str, dict[object, str]] = {
-    "severity": dict(SEVERITIES.items()),
-    "status": dict(STATUSES.items()),
-    "kind": dict(KINDS.items()),
-    "label": dict(LABELS.items()),
-    "role": dict(ROLES.items()),
-    "dismissal": dict(DISMISSALS.items()),
-    "outcome": dict(OUTCOMES.items()),
-    "trigger": dict(TRIGGERS.items()),
-    "action": dict(ACTIONS.items()),
-}
+@lru_cache
+def _pattern(skeleton: str, locale: Locale) -> DateTimePattern:
+    known: Mapping[str, DateTimePattern] = locale.datetime_skeletons
+    name = skeleton if skeleton in known else match_skeleton(skeleton, known)
+    return known[name or CLOCK]
+
+
+@lru_cache(REMEMBERED)
+def _number(value: float, locale: Locale) -> str:
+    return format_decimal(value, locale=locale)
+
+
+@lru_cache(REMEMBERED)
+def _compact(value: float, locale: Locale) -> str:
+    whole_digits = len(str(int(abs(value))))
+    under_ten = whole_digits > 3 and whole_digits % 3 == 1  # thousands, millions or billions
+    return format_compact_decimal(value, locale=locale, fraction_digits=1 if under_ten else 0)
+
+
+@lru_cache(REMEMBERED)
+def _duration(seconds: int, locale: Locale) -> str:
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 1:
+        parts = [(seconds, "second")]
+    elif hours < 1:
+        parts = [(minutes, "minute")]
+    elif days < 1:
+        parts = [(hours, "hour"), (minutes % 60, "minute")]
+    else:
+        parts = [(days, "day"), (hours % 24 if days < 7 else 0, "hour")]
+    first, *rest = parts
+    shown = [first, *(part for part in rest if part[0])]
+    return " ".join(format_unit(n, f"duration-{unit}", "short", locale=locale) for n, unit in shown)
 
 
 def utc_text(at: datetime) -> str:

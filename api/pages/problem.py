@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 from fastapi import Request, Response
 
 from api.pages.formatting import Formatter
-from api.pages.i18n import choose_language, language
 from api.pages.models import Banner
 from api.pages.render import PageContext, page_context, render
 from api.problems import Problem
@@ -67,7 +66,7 @@ def _context(request: Request) -> PageContext:
             return page_context(request, conn)
     except TocsinError:
         fmt = Formatter(
-            language(choose_language(None, request.headers.get("accept-language"))),
+            state.languages.choose(None, request.headers.get("accept-language")),
             ZoneInfo("UTC"),
             state.now(),
         )

@@ -21,15 +21,10 @@ from sqlalchemy import Connection, select
 
 from api.auth.principal import Principal
 from api.pages import charts
-from api.pages.formatting import (
-    DISMISSALS,
-    SEVERITIES,
-    SHAPES,
-    Formatter,
-)
-from api.pages.i18n import choose_language, language
+from api.pages.formatting import Formatter
 from api.pages.models import Banner, banner
 from api.pages.permission import permitted
+from api.pages.terms import DISMISSALS, SEVERITIES, SHAPES
 from api.state import AppState, state_of, visitor_of
 from tocsin.definitions.models import known_zone
 from tocsin.store import schema as s
@@ -56,8 +51,8 @@ def page_context(request: Request, conn: Connection, reader: str | None = None) 
     now = state.now()
     definition = _person(conn, reader or (who.id if who is not None and who.kind == "person" else None))
     zone = ZoneInfo(_zone(definition.get("timezone")))
-    code = choose_language(definition.get("language"), request.headers.get("accept-language"))
-    return PageContext(request, state, who, Formatter(language(code), zone, now), banner(conn, now))
+    language = state.languages.choose(definition.get("language"), request.headers.get("accept-language"))
+    return PageContext(request, state, who, Formatter(language, zone, now), banner(conn, now))
 
 
 def render(

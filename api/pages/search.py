@@ -1,4 +1,4 @@
-"""`/mentions`: what was said, searched by fmt."""
+"""`/mentions`: what was said, searched by words."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Row, select
 from api.lists import decode_cursor, page_of
 from api.mention_search import MentionFilter, search_key, search_mentions
 from api.pages.card import post_of
-from api.pages.formatting import LABELS
 from api.pages.render import page_context, render
+from api.pages.terms import LABELS
 from api.problems import Problem
 from api.state import state_of
 from tocsin.core.errors import WrongInput

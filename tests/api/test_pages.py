@@ -195,8 +195,8 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
     assert (
         "SEV1 crisis nobody has it Orvane baby food 214 mentions, 12 expected · 17× · 62% negative" in shown
     )
-    assert "since 04:40 · 32 min ago · next person: 3 min left" in shown
-    assert "Ada Yılmaz has it" in shown and "answer again: 20 min left" in shown
+    assert "since 04:40 · 32 mins ago · next person: 3 mins left" in shown
+    assert "Ada Yılmaz has it" in shown and "answer again: 20 mins left" in shown
     assert "Calmed, unacknowledged 1" in shown and "expected event: winter flavour launch" in shown
     assert "orvane-forum feed failing" in shown and "HTTP 503" in shown and "store-reviews feed off" in shown
     assert "Orvane Romania" in shown and "learning" in shown and "no mention yet" in shown
@@ -412,7 +412,7 @@ def test_a_case_goes_from_the_alert_through_pr_and_legal(night: SeededApp) -> No
     case = re.search(r'href="(/escalations/[^"]+)"', shown)
     assert case
     queue = words(page(ada, "/escalations"))
-    assert queue.index("overdue by 16 min") < queue.index("Parents report the same batch."), (
+    assert queue.index("overdue by 16 mins") < queue.index("Parents report the same batch."), (
         "ordered by deadline"
     )
     assert press(ioana, case[1], "claim")[0] == 303
@@ -429,7 +429,7 @@ def test_a_case_goes_from_the_alert_through_pr_and_legal(night: SeededApp) -> No
 def test_overdue_is_said_in_words(night: SeededApp) -> None:
     shown = words(page(signed_in(night), "/escalations/es_pr"))
     assert "SEV2 escalate PR and Legal in review overdue" in shown
-    assert "First assessment overdue by 16 min" in shown and "Holding statement 24 min left" in shown
+    assert "First assessment overdue by 16 mins" in shown and "Holding statement 24 mins left" in shown
 
 
 def test_privileged_notes_are_for_legal_alone(night: SeededApp) -> None:

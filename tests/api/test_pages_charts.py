@@ -19,19 +19,19 @@ from api.pages.charts import (
     bar,
     count_chart,
     interval,
-    short_number,
     sparkline,
     ticks,
     time_ticks,
 )
 from api.pages.formatting import Formatter
-from api.pages.i18n import language
+from api.pages.i18n import Languages
 from tocsin.core.counts import KAPPA, NORMAL_95, interval_95, steady, unsteady
 
 NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
 STEP = timedelta(minutes=15)
-FRAME = Frame("Mentions of <b>", "a day & a night", zone=ZoneInfo("Europe/Istanbul"))
-FMT = Formatter(language("en"), ZoneInfo("Europe/Istanbul"), NOW)
+LANGUAGES = Languages()
+FMT = Formatter(LANGUAGES["en"], ZoneInfo("Europe/Istanbul"), NOW)
+FRAME = Frame("Mentions of <b>", "a day & a night", FMT.axis, zone=FMT.zone)
 
 
 def day(*values: float | None) -> list[ChartPoint]:
@@ -146,10 +146,10 @@ def test_time_labels_stay_whole_when_the_clocks_change() -> None:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(0, "0"), (950, "950"), (1200, "1.2k"), (34_000, "34k"), (5.6e6, "5.6M"), (1e21, "1e+21")],
+    [(0, "0"), (950, "950"), (1250, "1.25K"), (34_000, "34K"), (5.6e6, "5.6M"), (1e21, "1E21")],
 )
 def test_axis_numbers_are_short(value: float, shown: str) -> None:
-    assert short_number(value) == shown
+    assert FMT.axis(value) == shown
 
 
 def test_the_interval_drawn_is_the_one_that_was_judged() -> None:
@@ -164,13 +164,13 @@ def test_the_interval_drawn_is_the_one_that_was_judged() -> None:
 @pytest.mark.parametrize(
     ("span", "shown"),
     [
-        (timedelta(seconds=-5), "0 s"),
-        (timedelta(seconds=45), "45 s"),
-        (timedelta(minutes=12, seconds=59), "12 min"),
-        (timedelta(hours=2, minutes=5), "2 h 5 min"),
-        (timedelta(hours=3), "3 h"),
-        (timedelta(days=3, hours=4), "3 d 4 h"),
-        (timedelta(days=40, hours=4), "40 d"),
+        (timedelta(seconds=-5), "0 secs"),
+        (timedelta(seconds=45), "45 secs"),
+        (timedelta(minutes=12, seconds=59), "12 mins"),
+        (timedelta(hours=2, minutes=5), "2 hrs 5 mins"),
+        (timedelta(hours=3), "3 hrs"),
+        (timedelta(days=3, hours=4), "3 days 4 hrs"),
+        (timedelta(days=40, hours=4), "40 days"),
     ],
 )
 def test_spans_have_two_units_at_most(span: timedelta, shown: str) -> None:
@@ -186,14 +186,14 @@ def test_a_time_of_another_day_says_its_day() -> None:
 
 
 def test_numbers_are_written_the_readers_way() -> None:
-    turkish = Formatter(language("tr"), ZoneInfo("UTC"), NOW)
-    dutch = Formatter(language("nl"), ZoneInfo("UTC"), NOW)
+    turkish = Formatter(LANGUAGES["tr"], ZoneInfo("UTC"), NOW)
+    dutch = Formatter(LANGUAGES["nl"], ZoneInfo("UTC"), NOW)
     assert [FMT.number(v) for v in (1234, 6.13, 24.6, None, math.nan)] == ["1,234", "6.1", "25", "–", "–"]
     assert (turkish.number(1234.0), turkish.percent(0.62), dutch.ratio(8.7), dutch.compact(1_240_000)) == (
         "1.234",
         "%62",
         "8,7×",
-        "1,2M",
+        "1,2\xa0mln.",
     )
     assert FMT.percent(None) == "–" and FMT.compact(None) == "–" and FMT.ratio(math.inf) == "–"
 

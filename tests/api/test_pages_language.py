@@ -4,33 +4,38 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import string
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select, update
 
-from api.pages import flash, formatting, problem
-from api.pages.i18n import (
-    LANGUAGES,
-    choose_language,
-    language,
-    plural_form,
-)
+from api.pages import flash, problem, terms
+from api.pages.formatting import Formatter
+from api.pages.i18n import CATALOGUES, Languages, plural_forms
+from tests.api.test_pages import page, signed_in
+from tests.browser.served import SeededApp, seeded_app
+from tocsin.store import schema as s
 
-FOLDER = Path(formatting.__file__).parent
-OTHERS = tuple(code for code in LANGUAGES if code != "en")
+FOLDER = Path(terms.__file__).parent
+LANGUAGES = Languages()
+NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
+OTHERS = tuple(code for code in LANGUAGES.codes if code != "en")
 ONE = re.compile(r"""(?<![\w.])_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 MANY = re.compile(r"""(?<![\w.])_n\(\s*"([^"]*)",\s*"([^"]*)\"""")
 TABLES = (
-    formatting.SEVERITIES,
-    formatting.STATUSES,
-    formatting.KINDS,
-    formatting.LABELS,
-    formatting.ROLES,
-    formatting.DISMISSALS,
-    formatting.OUTCOMES,
-    formatting.TRIGGERS,
-    formatting.ACTIONS,
+    terms.SEVERITIES,
+    terms.STATUSES,
+    terms.KINDS,
+    terms.LABELS,
+    terms.ROLES,
+    terms.DISMISSALS,
+    terms.OUTCOMES,
+    terms.TRIGGERS,
+    terms.ACTIONS,
     flash.DONE,
     problem.TITLES,
     problem.ADVICE,
@@ -39,7 +44,7 @@ TABLES = (
 
 def said() -> set[str]:
     """Every single string that the page can say."""
-    found: set[str] = set(formatting.MONTHS)
+    found = set[str]()
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):
@@ -76,45 +81,43 @@ def _places(text: str) -> set[str]:
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_every_string_of_the_page_is_translated(code: str) -> None:
-    catalogue = language(code).catalogue
+    catalogue = LANGUAGES[code].catalogue
     assert sorted((said() | counted()) - set(catalogue)) == []
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_no_translation_is_left_of_a_string_that_is_gone(code: str) -> None:
-    assert sorted(set(language(code).catalogue) - said() - counted()) == []
+    assert sorted(set(LANGUAGES[code].catalogue) - said() - counted()) == []
 
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_translations_fill_in_the_same_places(code: str) -> None:
-    for english, translated in language(code).catalogue.items():
+    for english, translated in LANGUAGES[code].catalogue.items():
         for form in [translated] if isinstance(translated, str) else translated:
             assert _places(form) == _places(english), (english, form)
             assert form.strip(), english
 
 
-@pytest.mark.parametrize(("code", "forms"), [("tr", 1), ("nl", 2), ("ro", 3)])
-def test_counted_strings_have_the_forms_of_their_language(code: str, forms: int) -> None:
+@pytest.mark.parametrize("code", OTHERS)
+def test_counted_strings_have_the_forms_of_their_language_or_one_for_all(code: str) -> None:
+    language = LANGUAGES[code]
     for many in counted():
-        found = language(code).catalogue[many]
-        assert isinstance(found, list) and len(found) == forms, many
+        found = language.catalogue[many]
+        assert isinstance(found, list) and len(found) in (1, len(plural_forms(language.locale))), many
 
 
 def test_romanian_counts_as_romanians_do() -> None:
-    assert [plural_form("ro", n) for n in (1, 0, 2, 19, 20, 100, 101, 119, 120)] == [
-        0,
-        1,
-        1,
-        1,
-        2,
-        2,
-        1,
-        1,
-        2,
-    ]
-    assert language("ro").plural("{n} alert", "{n} alerts", 21) == "21 de alerte"
-    assert language("tr").plural("{n} alert", "{n} alerts", 3) == "3 uyarı"
-    assert language("en").plural("{n} alert", "{n} alerts", 1) == "1 alert"
+    locale = LANGUAGES["ro"].locale
+    assert plural_forms(locale) == ("one", "few", "other")
+    forms = {n: locale.plural_form(n) for n in (1, 0, 2, 19, 20, 100, 101, 119, 120)}
+    assert [n for n, form in forms.items() if form == "few"] == [0, 2, 19, 101, 119]
+    assert [n for n, form in forms.items() if form == "other"] == [20, 100, 120]
+    assert [_alerts("ro", n) for n in (1, 2, 21)] == ["1 alertă", "2 alerte", "21 de alerte"]
+    assert (_alerts("tr", 3), _alerts("en", 1), _alerts("en", 0)) == ("3 uyarı", "1 alert", "0 alerts")
+
+
+def _alerts(code: str, n: int) -> str:
+    return LANGUAGES[code].plural("{n} alert", "{n} alerts", n, str(n))
 
 
 @pytest.mark.parametrize(
@@ -132,4 +135,56 @@ def test_romanian_counts_as_romanians_do() -> None:
 def test_the_persons_own_language_comes_first_then_the_browsers(
     person: str | None, accept: str | None, expected: str
 ) -> None:
-    assert choose_language(person, accept) == expected
+    assert LANGUAGES.choose(person, accept).code == expected
+
+
+GERMAN = """
+"Alerts" = "Warnungen"
+"{span} ago" = "vor {span}"
+"{n} alert" = "{n} Warnung"
+"{n} alerts" = ["{n} Warnung", "{n} Warnungen"]
+"reach {n}" = "Reichweite {n}"
+"since {time}" = "seit {time}"
+"""
+
+
+@pytest.fixture
+def with_german(tmp_path: Path) -> Languages:
+    """The page's languages and one more, of which there is a catalogue and nothing else."""
+    folder = tmp_path / "locales"
+    shutil.copytree(CATALOGUES, folder)
+    (folder / "de.toml").write_text(GERMAN, encoding="utf-8")
+    return Languages(folder)
+
+
+def test_a_catalogue_is_all_that_a_further_language_needs(with_german: Languages) -> None:
+    assert with_german.codes == ("en", "de", "nl", "ro", "tr")
+    german = Formatter(with_german.choose(None, "de-AT,en;q=0.5"), ZoneInfo("Europe/Berlin"), NOW)
+    assert german.plural("{n} alert", "{n} alerts", 1) == "1 Warnung"
+    assert german.plural("{n} alert", "{n} alerts", 1200) == "1.200 Warnungen"
+    assert german.number(1234.5) == "1.234" and german.number(3.25) == "3,2"
+    assert german.percent(0.42) == "42\xa0%" and german.compact(1_240_000) == "1,2\xa0Mio."
+    assert german.time_text(NOW - timedelta(days=40)) == "13. Okt. 04:12"
+    assert german.time_text(NOW - timedelta(days=400)) == "18. Okt. 2025 04:12"
+    assert german.duration(timedelta(hours=2, minutes=5)) == "2 Std. 5 Min."
+    assert german.translate("Sign out") == "Sign out"  # what the catalogue lacks stays English
+
+
+def test_the_page_is_drawn_in_a_language_that_only_has_a_catalogue(
+    tmp_path: Path, with_german: Languages
+) -> None:
+    with seeded_app(tmp_path / "data", languages=with_german) as one:
+        _speaks(one, "p_ada", "de")
+        german = signed_in(one, "p_ada")
+        front, card = page(german, "/"), page(german, "/alerts/al_crisis")
+    assert '<html lang="de">' in front and "Warnungen</a>" in front
+    assert re.search(r"\d Warnung(en)?</span>", front)
+    assert re.search(r"vor \d+ Min\.</time>", card)
+    assert re.search(r"Reichweite \d", card) and re.search(r"\d+,\d×|\d\xa0%", card)
+
+
+def _speaks(one: SeededApp, person: str, code: str) -> None:
+    d = s.definitions
+    with one.store.write() as conn:
+        there = conn.execute(select(d.c.definition).where(d.c.id == person)).scalar_one()
+        conn.execute(update(d).where(d.c.id == person).values(definition={**there, "language": code}))

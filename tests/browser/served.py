@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.pages.i18n import Languages
 from ops.runtime import Runtime
 from tests.browser.seed import NOW, fill
 from tests.stores import embedded_at, store_at, store_url
@@ -59,6 +60,7 @@ def seeded_app(
     quiet: bool = False,
     empty: bool = False,
     origin: str = "",
+    languages: Languages | None = None,
 ) -> Iterator[SeededApp]:
     """A seeded app in this folder, at three in the night. `empty` has people and nothing else; `origin` is its public address."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,7 @@ def seeded_app(
         asyncio.Runner()
     )  # begins when it is first used: where a browser is driven, a loop of its own runs already
     try:
-        yield SeededApp(create_app(runtime), runtime, store, clock, loop)
+        yield SeededApp(create_app(runtime, languages=languages), runtime, store, clock, loop)
     finally:
         loop.close()
         runtime.close()

@@ -1,0 +1,130 @@
+"""The closed lists of words that the page shows, in English: the keys are those of the code, the values are translated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+SEVERITIES = {1: "crisis", 2: "escalate", 3: "review", 4: "watch"}
+SHAPES = {1: "◆", 2: "▲", 3: "●", 4: "○"}  # told apart without colour
+STATUSES = {
+    "candidate": "candidate",
+    "firing": "firing",
+    "acknowledged": "acknowledged",
+    "dismissed": "dismissed",
+    "snoozed": "snoozed",
+    "merged": "merged",
+    "escalated": "escalated",
+    "resolved": "resolved",
+    "reopened": "reopened",
+    "suppressed": "suppressed",
+    "queued": "queued",
+    "claimed": "claimed",
+    "in_review": "in review",
+    "cleared": "cleared",
+    "released": "released",
+    "closed": "closed",
+    "rejected": "rejected",
+    "withdrawn": "withdrawn",
+}
+KINDS = {
+    "volume": "more talk than expected",
+    "negativity": "more negative than usual",
+    "trigger": "a trigger word",
+    "blind": "not seeing",
+    "canary": "the canary was lost",
+}
+LABELS = {"negative": "negative", "neutral": "neutral", "positive": "positive", "unscored": "unscored"}
+ROLES = {
+    "viewer": "viewer",
+    "community_manager": "community manager",
+    "pr": "PR",
+    "legal": "Legal",
+    "admin": "administrator",
+    "engine": "Tocsin",
+}
+DISMISSALS = {
+    "noise": "noise",
+    "duplicate": "duplicate of another alert",
+    "expected_event": "expected event",
+    "wrong_brand": "another brand of that name",
+    "inauthentic": "inauthentic: bots or a campaign",
+    "handled": "already handled",
+}
+OUTCOMES = {
+    "queued": "waiting to be sent",
+    "attempting": "being sent",
+    "sent": "sent",
+    "failed": "failed",
+    "unknown": "unknown: it may have arrived",
+    "cancelled": "cancelled",
+    "held": "held",
+}
+ACTIONS = {  # what is on record of alerts and escalations
+    "open": "opened",
+    "fire": "fired",
+    "update": "figures updated",
+    "worsen": "got worse",
+    "suppress": "suppressed",
+    "merge": "merged",
+    "part": "set apart again",
+    "calm": "calmed",
+    "recur": "came back",
+    "step": "next person paged",
+    "hold": "waits for morning",
+    "expire": "acknowledgement expired",
+    "wake": "snooze ended",
+    "raise": "severity raised",
+    "lower": "severity lowered",
+    "supersede": "a newer alert tells it",
+    "acknowledge": "acknowledged",
+    "snooze": "snoozed",
+    "dismiss": "dismissed",
+    "escalate": "escalated",
+    "stand_down": "no longer with PR or Legal",
+    "resolve": "resolved",
+    "reopen": "reopened",
+    "note": "note",
+    "create": "escalated",
+    "claim": "claimed",
+    "release_claim": "put back into the queue",
+    "reassign": "handed over",
+    "review": "review begun",
+    "assessed": "first assessment",
+    "clear_part": "cleared for one team",
+    "clear": "cleared",
+    "reject": "rejected",
+    "request_info": "asked for information",
+    "release": "released",
+    "close": "closed",
+    "withdraw": "withdrawn",
+    "overdue": "deadline passed",
+    "tighten": "deadlines moved closer",
+    "notice_page": "paged",
+    "notice_repeat": "paged again",
+    "notice_worsened": "told that it got worse",
+    "notice_told": "told",
+    "notice_sent": "notice sent",
+    "notice_failed": "notice failed",
+    "notice_unknown": "notice: it may have arrived",
+}
+TRIGGERS = {
+    "safety": "safety",
+    "regulator": "regulator",
+    "violence": "violence",
+    "data_breach": "data breach",
+    "data-breach": "data breach",
+    "executive": "executive",
+}
+
+TERMS: Final[Mapping[str, Mapping[object, str]]] = {
+    "severity": dict(SEVERITIES.items()),
+    "status": dict(STATUSES.items()),
+    "kind": dict(KINDS.items()),
+    "label": dict(LABELS.items()),
+    "role": dict(ROLES.items()),
+    "dismissal": dict(DISMISSALS.items()),
+    "outcome": dict(OUTCOMES.items()),
+    "trigger": dict(TRIGGERS.items()),
+    "action": dict(ACTIONS.items()),
+}
