@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := .stamps
 PORT ?= 8085
+WORKERS ?= 2
 ENGINES ?= embedded
 ifeq ($(filter embedded real,$(ENGINES)),)
 $(error unknown ENGINES=$(ENGINES); known: embedded, real)
 endif
+unexport PYTHONDONTWRITEBYTECODE  # what is compiled once is kept: the processes of a run start in half the time
 
-.PHONY: help demo engines test chaos lint types imports check bench lock clean
+.PHONY: help demo engines quick test chaos format lint types imports check bench lock clean
 
 help:  ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,11 +51,17 @@ endif
 engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback until Ctrl-C
 	@$(BIN)/python -m tests.engines
 
-test: $(STAMPS)/dev  ## the whole test suite
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, within a minute
+	@$(BIN)/python -m pytest -n $(WORKERS) -m unit $(TEST_ARGS)
+
+test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=4: on four; TEST_ARGS="tests/api -x")
+	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 chaos: $(STAMPS)/dev  ## the long chaos runs on real engines, some twenty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
+
+format: $(STAMPS)/dev  ## format the code, and fix what ruff can fix
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
 lint: $(STAMPS)/dev  ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

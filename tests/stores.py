@@ -10,7 +10,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -83,6 +83,24 @@ def store_at(path: Path) -> Store:
     return embedded_at(path)
 
 
+def filled_at(path: Path, key: str, fill: Callable[[Store], None]) -> Store:
+    """The store at this path, filled by `fill`. Where it is new and embedded it is a copy of the first that had this key."""
+    if _databases.server is not None or path.exists():
+        store = store_at(path)
+        fill(store)
+        return store
+    if key not in _filled:
+        made = embedded_at(_folder() / f"filled-{len(_filled)}.db")
+        fill(made)
+        made.close()
+        _filled[key] = made.path
+    _copy(_filled[key], path)
+    return SqliteStore(path, durable=False)
+
+
+_filled: dict[str, Path] = {}
+
+
 def embedded_at(path: Path) -> SqliteStore:
     """The embedded store at this path, whatever the test runs on: a new one is a copy. The caller closes it."""
     prepare(path)
@@ -92,20 +110,30 @@ def embedded_at(path: Path) -> SqliteStore:
 def prepare(path: Path) -> None:
     """Put a migrated, empty embedded store at this path where there is none: a copy takes a tenth of the time of a migration."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        shutil.copyfile(_template(), path)
-        path.chmod(0o600)
+        _copy(_template(), path)
+
+
+def _copy(made: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    shutil.copyfile(made, path)
+    path.chmod(0o600)
 
 
 @cache
 def _template() -> Path:
     """A migrated, empty store, made once a process."""
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    store = SqliteStore(folder / "store.db", durable=False)
+    store = SqliteStore(_folder() / "store.db", durable=False)
     store.migrate()
     store.close()
     return store.path
+
+
+@cache
+def _folder() -> Path:
+    """What is copied lies here until the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="tocsin-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def store_url(path: Path) -> str:

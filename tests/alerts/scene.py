@@ -4,7 +4,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from alerts.actor import Actor
 from alerts.alert import Alert, from_row
 from alerts.context import Context
 from alerts.engine import StepResult, anything_due, step
-from tests.stores import store_at
+from tests.stores import filled_at
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, TopMention, encode, facts_from, fingerprint
@@ -27,7 +27,7 @@ from tocsin.definitions.models import (
     Policy,
     Role,
 )
-from tocsin.definitions.repository import save
+from tocsin.definitions.repository import find, save
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -70,14 +70,14 @@ class Scene:
         people: tuple[Person, ...] = PEOPLE,
         policy: Policy | None = POLICY,
     ) -> None:
-        self.store = store_at(folder / "store.db")
         self.clock = SimulatedClock(start)
+        defined = (Monitor(name="Lumo", query="lumo"), *people, *([policy] if policy else []))
+        self.store = filled_at(
+            folder / "store.db", f"{start} {defined}", lambda store: _define(store, defined, start)
+        )
         self.context = Context(self.store, public_url="https://tocsin.example")
-        self.monitor = self.define(Monitor(name="Lumo", query="lumo"))
-        for person in people:
-            self.define(person)
-        if policy is not None:
-            self.define(policy)
+        with self.store.read() as conn:
+            self.monitor = find(conn, Monitor, "Lumo").id
 
     @property
     def now(self) -> datetime:
@@ -147,6 +147,12 @@ class Scene:
                 row.action
                 for row in conn.execute(select(t).where(t.c.alert_id == alert.id).order_by(t.c.seq))
             ]
+
+
+def _define(store: Store, values: Sequence[Definition], now: datetime) -> None:
+    with store.write() as conn:
+        for value in values:
+            save(conn, value, now=now, actor="test")
 
 
 def write_signal(

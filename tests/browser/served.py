@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -21,12 +20,11 @@ from api.app import create_app
 from api.pages.i18n import Languages
 from ops.runtime import Runtime
 from tests.browser.seed import NOW, fill
-from tests.stores import embedded_at, store_at, store_url
+from tests.stores import filled_at
 from tocsin.access.links import make_action_link, make_signin_link
 from tocsin.core.clock import SimulatedClock
 from tocsin.settings import Loaded, Settings
 from tocsin.store.port import Store
-from tocsin.store.sqlite.engine import SqliteStore
 
 
 @dataclass(slots=True)
@@ -63,14 +61,8 @@ def seeded_app(
     languages: Languages | None = None,
 ) -> Iterator[SeededApp]:
     """A seeded app in this folder, at three in the night. `empty` has people and nothing else; `origin` is its public address."""
-    folder.mkdir(parents=True, exist_ok=True)
-    store: Store
-    if store_url(folder / "store.db") == "sqlite":
-        (folder / "store.db").write_bytes(_filled(monitors, mode, quiet, empty))
-        store = SqliteStore(folder / "store.db", durable=False)
-    else:
-        store = store_at(folder / "store.db")
-        fill(store, monitors=monitors, mode=mode, quiet=quiet, empty=empty)
+    seed: dict[str, Any] = {"monitors": monitors, "mode": mode, "quiet": quiet, "empty": empty}
+    store = filled_at(folder / "store.db", f"seeded {seed}", lambda store: fill(store, **seed))
     settings = Settings.model_validate(
         {"data": folder, "api": {"public_url": origin or None, "requests_per_minute": 100_000}}
     )
@@ -84,19 +76,6 @@ def seeded_app(
     finally:
         loop.close()
         runtime.close()
-
-
-@functools.cache
-def _filled(monitors: int | None, mode: str, quiet: bool, empty: bool) -> bytes:
-    """The seeded store as a file: filled once for all tests that ask for the same."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "store.db"
-        store = embedded_at(path)
-        fill(store, monitors=monitors, mode=mode, quiet=quiet, empty=empty)
-        copy = Path(folder) / "copy.db"
-        store.backup(str(copy))
-        store.close()
-        return copy.read_bytes()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import tomllib
 from pathlib import PurePosixPath
 
@@ -32,6 +33,13 @@ def readable() -> list[str]:
     binary = {".png", ".gz", ".ico", ".db"}
     here = "tests/docs/test_rules.py"
     return [name for name in files() if PurePosixPath(name).suffix not in binary and name != here]
+
+
+@pytest.mark.live
+def test_the_files_that_are_looked_at_are_those_that_git_knows() -> None:
+    """`files` reads .gitignore itself, so that these tests need no git; git has the last word."""
+    listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
+    assert set(files()) == {name for name in listed.splitlines() if (ROOT / name).is_file()}
 
 
 def test_no_file_is_longer_than_a_thought_without_a_reason() -> None:
