@@ -22,11 +22,11 @@ from alerts import states
 from alerts.directory import NOBODY
 from alerts.escalations import states as escalation_states
 from alerts.outbox import hold, queue
-from alerts.severity import BLIND
 from tocsin.core.clock import Clock
 from tocsin.core.errors import StoreUnavailable, TocsinError
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
+from tocsin.core.signal_kinds import BLIND
 from tocsin.intake import fuse
 from tocsin.net import checked_client
 from tocsin.settings import Settings

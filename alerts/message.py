@@ -19,9 +19,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from sqlalchemy import Connection, and_, or_, select
 
 from alerts.alert import Alert
-from alerts.severity import BLIND, CLOCKS
+from alerts.severity import CLOCKS
 from tocsin.core.clock import iso
-from tocsin.core.signal import NEGATIVITY, Evidence, TopMention
+from tocsin.core.signal import Evidence, TopMention
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.store import schema as s
 
 EXCERPT = 90
@@ -53,7 +54,9 @@ def alert_message(
     besides.
     """
     evidence = alert.the_evidence
-    headline = _cut(f"SEV{alert.severity} {alert.monitor}: {_claim(alert, evidence)}", 110)
+    headline = _cut(
+        f"SEV{alert.severity} {alert.monitor}: {SIGNALS.of(alert.kind).headline_of(evidence)}", 110
+    )
     subject = f"DRILL {headline}" if alert.drill else headline
     top = top_posts(conn, evidence.top[:TOP])
     values = {
@@ -62,7 +65,7 @@ def alert_message(
         "why_now": why_now,
         "since": _clock(evidence.since, zone),
         "zone": zone,
-        "blind": alert.kind == BLIND,
+        "unheard": SIGNALS.of(alert.kind).unheard,
         "observed": _figure(alert, evidence.observed),
         "window": _span(evidence.window_end - evidence.window_start),
         "expected": _figure(alert, evidence.expected),
@@ -149,18 +152,8 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
     return posts
 
 
-def _claim(alert: Alert, evidence: Evidence) -> str:
-    if alert.kind == BLIND:
-        return "not heard"
-    if alert.kind == NEGATIVITY:
-        share = evidence.negative_share
-        return f"{share:.0%} negative" if share is not None else "turning negative"
-    ratio = evidence.observed / evidence.expected if evidence.expected > 0 else 0.0
-    return f"{ratio:.1f}x the expected talk" if ratio >= 1 else "talk is unusual"
-
-
 def _figure(alert: Alert, value: float) -> str:
-    return f"{value:.0%}" if alert.kind == NEGATIVITY else _number(value)
+    return f"{value:.0%}" if SIGNALS.of(alert.kind).is_share else _number(value)
 
 
 def _number(value: float) -> str:

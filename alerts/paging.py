@@ -15,9 +15,9 @@ from alerts.directory import NOBODY, Directory, MonitorFacts, Someone, monitor_f
 from alerts.ladder import rung
 from alerts.message import alert_message
 from alerts.outbox import queue
-from alerts.severity import BLIND
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.definitions.models import Person
 
 TOLD_FROM = 2
@@ -60,7 +60,7 @@ def page(
             alert_id=alert.id,
             one=one,
             channels=queue.chosen_channels(one, alert.severity),
-            kind=BLIND if alert.kind == BLIND and kind == "page" else kind,
+            kind=queue.BLIND if SIGNALS.of(alert.kind).unheard and kind == "page" else kind,
             severity=alert.severity,
             step=alert.step,
             message=message,

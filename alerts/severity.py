@@ -13,10 +13,10 @@ SEV2 needs an
 - a monitor in its first week that had heard fewer than a hundred mentions before does not know what is normal
 (`thin`): it may
   have begun to listen just now. It is a SEV4 that says so, unless a trigger, a well-known author or a first-rank outlet speaks;
-- a rise of negativity without a volume of twice the expected is SEV3 at most, triggers aside;
+- a share that rises, as negativity does, without a volume of twice the expected is SEV3 at most, triggers aside;
 - a worsening is a run of readings none of which falls under nine tenths of the peak, still growing after 30
 minutes;
-- a source that is not heard (kind `blind`) is SEV3, and rings at night: what it hides may be worse.
+- a signal that a source is not heard (`unheard`) is SEV3, and rings at night: what it hides may be worse.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tocsin.core.promise import CLEARLY_OVER
-from tocsin.core.signal import NEGATIVITY, TRIGGER_AUTHORS, Facts, most_said
+from tocsin.core.signal import TRIGGER_AUTHORS, Facts, most_said
+from tocsin.core.signal_kinds import SIGNALS, SignalKind
 
-BLIND: Final = "blind"
 AT_ONCE: Final = 6.0
 TWICE: Final = 2.0
 WORSENING: Final = timedelta(minutes=30)
@@ -80,6 +80,10 @@ class SeverityInput:
     clearly_over: float = CLEARLY_OVER
     worsening_for: timedelta = timedelta(0)
 
+    @property
+    def signal(self) -> SignalKind:
+        return SIGNALS.of(self.facts.kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -93,12 +97,12 @@ class Rule:
 
 def _spike(case: SeverityInput) -> bool:
     f = case.facts
-    enough = f.kind == NEGATIVITY or f.ratio >= TWICE
-    return f.kind != BLIND and not f.learning and enough and f.score >= case.clearly_over
+    enough = case.signal.is_share or f.ratio >= TWICE
+    return not case.signal.unheard and not f.learning and enough and f.score >= case.clearly_over
 
 
 def _twofold(case: SeverityInput) -> bool:
-    return case.facts.kind != NEGATIVITY or case.facts.ratio >= TWICE
+    return not case.signal.is_share or case.facts.ratio >= TWICE
 
 
 def _most_said(case: SeverityInput) -> int:
@@ -114,7 +118,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(4, "far over expected at once", None, lambda c: _spike(c) and c.facts.score >= AT_ONCE),
     Rule(4, "a trigger was said", None, lambda c: _most_said(c) >= 1),
     Rule(4, "little was heard before: this may be normal", 4, lambda c: c.facts.thin),
-    Rule(3, "a source is not heard", None, lambda c: c.facts.kind == BLIND),
+    Rule(3, "a source is not heard", None, lambda c: c.signal.unheard),
     Rule(
         3,
         "share of negatives over its baseline",

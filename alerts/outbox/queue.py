@@ -24,8 +24,9 @@ UNKNOWN: Final = "unknown"
 CANCELLED: Final = "cancelled"
 STATUSES: Final = (QUEUED, ATTEMPTING, SENT, FAILED, UNKNOWN, CANCELLED)
 
-KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", "blind")
-ASKING: Final = ("page", "repeat", "worsened", "blind")
+BLIND: Final = "blind"  # the page of an alert that a source is not heard
+KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", BLIND)
+ASKING: Final = ("page", "repeat", "worsened", BLIND)
 """Kinds that ask for an answer: pointless, so cancelled, once there is one."""
 
 CRISIS: Final = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from alerts.severity import BLIND
 from alerts.suppression.situation import RINGS_AT_NIGHT, Situation, Verdict
+from tocsin.core.signal_kinds import SIGNALS
 
 
 def quiet_hours(at: Situation) -> Verdict | None:
@@ -15,7 +15,7 @@ def quiet_hours(at: Situation) -> Verdict | None:
         at.person is None
         or at.person.quiet_hours is None
         or at.severity <= RINGS_AT_NIGHT
-        or at.kind == BLIND
+        or SIGNALS.of(at.kind).unheard
     ):
         return None
     begins, ends = (time.fromisoformat(text) for text in at.person.quiet_hours)

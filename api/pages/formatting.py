@@ -22,6 +22,8 @@ from markupsafe import Markup, escape
 
 from api.pages.i18n import Language
 from api.pages.terms import TERMS
+from tocsin.core.signal import Facts
+from tocsin.core.signal_kinds import SIGNALS
 
 UNKNOWN: Final = "–"
 NO_TIME: Final = Markup("–")
@@ -52,6 +54,25 @@ class Formatter:
         """A word of one of our closed lists, translated; a key that the list lacks is shown as it is."""
         known = TERMS[table].get(key)
         return self.translate(known) if known is not None else str(key).replace("_", " ")
+
+    def means(self, kind: str) -> str:
+        """What a kind of signal is called."""
+        return self.translate(SIGNALS.of(kind).means)
+
+    def figure(self, value: float | None, kind: str) -> str:
+        """An observed or expected value of a signal of that kind, in its unit."""
+        return self.percent(value) if SIGNALS.of(kind).is_share else self.number(value)
+
+    def claim(self, facts: Facts) -> str:
+        """What a signal claims, on one line: observed against expected."""
+        signal = SIGNALS.of(facts.kind)
+        observed, expected = (self.figure(getattr(facts, name), facts.kind) for name in signal.figures)
+        named = (
+            {"share": observed, "usual": expected}
+            if signal.is_share
+            else {"observed": observed, "expected": expected}
+        )
+        return self.translate(signal.claim, **named)
 
     # -- times -------------------------------------------------------------------------------------------------------------
 

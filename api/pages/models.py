@@ -28,7 +28,8 @@ from sqlalchemy import (
 
 from alerts.outbox import hold
 from tocsin.core.clock import from_micros, minute_of, to_micros
-from tocsin.core.signal import VOLUME, Evidence, Facts, evidence_from, facts_from
+from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
+from tocsin.core.signal_kinds import BLIND, SIGNALS, SignalKind
 from tocsin.store import schema as s
 
 DAY = timedelta(hours=24)
@@ -67,6 +68,11 @@ class AlertRow:
     version: int
     facts: Facts | None
     evidence: Evidence | None
+
+    @property
+    def signal(self) -> SignalKind:
+        """What is known of its kind."""
+        return SIGNALS.of(self.kind)
 
     @property
     def since(self) -> datetime:
@@ -274,7 +280,7 @@ def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, 
             func.sum(r.c.scored).label("scored"),
             func.max(cast(r.c.over, Integer)).label("over"),
         )
-        .where(r.c.monitor_id.in_(ids), r.c.kind == VOLUME, r.c.window_start >= start)
+        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNALS.lead.kind, r.c.window_start >= start)
         .group_by(r.c.monitor_id, slot)
     )
     slots = last_slot - first_slot + 1
@@ -393,14 +399,14 @@ def _latest_readings(conn: Connection, ids: Sequence[str], now: datetime) -> dic
     r = s.readings
     newest = (
         select(r.c.monitor_id, func.max(r.c.window_start).label("at"))
-        .where(r.c.monitor_id.in_(ids), r.c.kind == VOLUME, r.c.window_start >= now - DAY)
+        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNALS.lead.kind, r.c.window_start >= now - DAY)
         .group_by(r.c.monitor_id)
         .subquery()
     )
     found = conn.execute(
         select(r.c.monitor_id, r.c.state, r.c.observed, r.c.expected)
         .join(newest, (newest.c.monitor_id == r.c.monitor_id) & (newest.c.at == r.c.window_start))
-        .where(r.c.kind == VOLUME)
+        .where(r.c.kind == SIGNALS.lead.kind)
     )
     latest: dict[str, Any] = {}
     for row in found:
@@ -465,7 +471,7 @@ def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
         told = [
             str(f.get("text", ""))
             for f in detail.get("findings", ())
-            if isinstance(f, dict) and f.get("kind") != "blind"
+            if isinstance(f, dict) and f.get("kind") != BLIND
         ]
         return (
             Trouble(row.component, row.state, row.at, "; ".join(told[:3])) if told else None

@@ -27,13 +27,6 @@ STATUSES = {
     "rejected": "rejected",
     "withdrawn": "withdrawn",
 }
-KINDS = {
-    "volume": "more talk than expected",
-    "negativity": "more negative than usual",
-    "trigger": "a trigger word",
-    "blind": "not seeing",
-    "canary": "the canary was lost",
-}
 LABELS = {"negative": "negative", "neutral": "neutral", "positive": "positive", "unscored": "unscored"}
 ROLES = {
     "viewer": "viewer",
@@ -120,7 +113,6 @@ TRIGGERS = {
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "severity": dict(SEVERITIES.items()),
     "status": dict(STATUSES.items()),
-    "kind": dict(KINDS.items()),
     "label": dict(LABELS.items()),
     "role": dict(ROLES.items()),
     "dismissal": dict(DISMISSALS.items()),

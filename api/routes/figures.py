@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import Connection, func, select
 
 from api.etags import (
@@ -22,6 +22,7 @@ from api.lists import checked_time, wrong
 from api.problems import PROBLEMS
 from api.state import State, Who
 from tocsin.core.clock import MINUTE, minute_of, minute_start
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.core.sketch import distinct, union
 from tocsin.definitions.models import Monitor, known_zone
 from tocsin.definitions.repository import find
@@ -36,6 +37,22 @@ AUTHORS_SPAN = timedelta(hours=6)
 _GRAIN = {"minute": 1, "5m": 5, "hour": 15, "day": 15}
 _LENGTH = {"minute": MINUTE, "5m": 5 * MINUTE, "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _COUNTS = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
+
+
+def _judged(kind: str) -> str:
+    known = [one.kind for one in SIGNALS.judged]
+    if kind not in known:
+        raise ValueError(f"no signal has readings of this kind; known: {', '.join(known)}")
+    return kind
+
+
+Kind = Annotated[
+    str,
+    Query(
+        description="The kind of signal.", json_schema_extra={"enum": [one.kind for one in SIGNALS.judged]}
+    ),
+    AfterValidator(_judged),
+]
 
 
 class Point(BaseModel):
@@ -249,7 +266,7 @@ def readings(
     state: State,
     who: Who,
     id: Annotated[str, Path(max_length=256, description="Id or name of the monitor.")],
-    kind: Annotated[Literal["volume", "negativity"], Query()] = "volume",
+    kind: Kind = SIGNALS.lead.kind,
     from_: From = None,
     to: To = None,
     limit: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 500,

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from alerts.severity import BLIND, CLOCKS, RULES, severity, worsening
+from alerts.severity import CLOCKS, RULES, severity, worsening
 from tocsin.core.promise import threshold
 from tocsin.core.signal import NEGATIVITY, VOLUME, Facts
+from tocsin.core.signal_kinds import BLIND
 
 NOW = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)
 

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.severity import BLIND
 from alerts.suppression.expected_event import expected_event
 from alerts.suppression.inhibition import inhibition
 from alerts.suppression.night import next_morning, next_working_hour, night
@@ -19,6 +18,7 @@ from alerts.suppression.silence import silence
 from alerts.suppression.situation import Situation
 from tests.alerts.scene import POLICY
 from tocsin.core.signal import NEGATIVITY, VOLUME, Facts
+from tocsin.core.signal_kinds import BLIND
 from tocsin.definitions.models import ExpectedEvent, Person, Silence
 
 NOON = datetime(2031, 3, 5, 12, 0, tzinfo=UTC)  # a Wednesday

@@ -18,6 +18,7 @@ from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from tests.api.test_pages import page, signed_in
 from tests.browser.served import SeededApp, seeded_app
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.store import schema as s
 
 FOLDER = Path(terms.__file__).parent
@@ -29,7 +30,6 @@ MANY = re.compile(r"""(?<![\w.])_n\(\s*"([^"]*)",\s*"([^"]*)\"""")
 TABLES = (
     terms.SEVERITIES,
     terms.STATUSES,
-    terms.KINDS,
     terms.LABELS,
     terms.ROLES,
     terms.DISMISSALS,
@@ -44,7 +44,7 @@ TABLES = (
 
 def said() -> set[str]:
     """Every single string that the page can say."""
-    found = set[str]()
+    found = {words for signal in SIGNALS for words in (signal.means, signal.claim)}
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):
