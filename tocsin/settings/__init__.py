@@ -1,0 +1,40 @@
+"""Settings: one typed TOML file, each setting also as an environment variable.
+
+`--config FILE` or `TOCSIN_CONFIG` names the file; every setting is also `TOCSIN_SECTION__NAME`. The environment wins over the
+file. Secrets are given as `env:NAME` or `file:PATH` and read when used. Unknown keys are refused.
+"""
+
+from tocsin.settings.loading import Loaded, load
+from tocsin.settings.secrets import reveal
+from tocsin.settings.sections import (
+    Alerting,
+    Api,
+    DetectionSettings,
+    Ingest,
+    Retention,
+    Section,
+    Settings,
+    Smtp,
+    StoreSettings,
+    StreamSettings,
+)
+from tocsin.settings.shown import example_file, known_settings, masked
+
+__all__ = [
+    "Alerting",
+    "Api",
+    "DetectionSettings",
+    "Ingest",
+    "Loaded",
+    "Retention",
+    "Section",
+    "Settings",
+    "Smtp",
+    "StoreSettings",
+    "StreamSettings",
+    "example_file",
+    "known_settings",
+    "load",
+    "masked",
+    "reveal",
+]

@@ -1,0 +1,157 @@
+"""Where settings come from: defaults, then the file, then the environment, then the command line. The only reader of these.
+
+pydantic-settings reads the environment and lays the layers over each other. Ours is what it does not have: where each value came
+from, a refusal of variables that name no setting, and errors of one line that name the place.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from tocsin.core.errors import WrongInput
+from tocsin.settings.sections import SECTIONS, Settings
+from tocsin.settings.shown import known_settings
+
+PREFIX: Final = "TOCSIN_"
+BETWEEN: Final = "__"  # section and name in a variable
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings in force, and for each (as `section.name`) where it came from: file, environment or command line."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """Defaults, then the file, then the environment, then `overrides` (keys as `section.name`; None is no override).
+
+    Raises `WrongInput` naming the file or variable, the setting, the value and what would be right.
+    """
+    env = os.environ if environ is None else environ
+    path = config or (Path(env["TOCSIN_CONFIG"]) if env.get("TOCSIN_CONFIG") else None)
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    variables, file = _Environment(env), InitSettingsSource(_Readable, _read(path) if path else {})
+    origins = dict.fromkeys(_keys(file()), f"file {path}")
+    origins |= {key: f"environment {_variable(key)}" for key in _keys(variables())}
+    origins |= dict.fromkeys(given, "command line")
+    _refuse_unknown(env)
+    try:
+        layered = _layered(variables, file)(**_nested(given))
+    except ValidationError as error:
+        raise _refusal(error, origins) from None
+    return Loaded(Settings.model_validate(dict(layered)), origins)
+
+
+class _Readable(BaseSettings, Settings):
+    """`Settings` as pydantic-settings reads them: `TOCSIN_NAME`, and `TOCSIN_SECTION__NAME`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter=BETWEEN, env_nested_max_split=1, extra="forbid", frozen=True
+    )
+
+
+class _Environment(EnvSettingsSource):
+    """The variables of `environ`. One that is named like a whole section, such as `TOCSIN_API`, is somebody else's."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(_Readable)
+        self.env_vars = {name.lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Nothing for a section; else what the library makes of it."""
+        return {} if field_name in SECTIONS else super().decode_complex_value(field_name, field, value)
+
+
+def _layered(*below: PydanticBaseSettingsSource) -> type[BaseSettings]:
+    """`Settings` whose values are those it is called with, then those of these sources, the first one winning."""
+
+    class Layered(_Readable):
+        @classmethod
+        def settings_customise_sources(  # the library's hook
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del settings_cls, env_settings, dotenv_settings, file_secret_settings
+            return init_settings, *below
+
+    return Layered
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The file's tree. The library's reader would take a file that is not there, or a pipe, for an empty one."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongInput(f"cannot read the settings file {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongInput(f"{path}: {error}") from None
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    """A variable of a section that there is not: the library would overlook it."""
+    for variable in environ:
+        section, between, name = variable.removeprefix(PREFIX).lower().partition(BETWEEN)
+        if variable.startswith(PREFIX) and between and section not in SECTIONS:
+            raise WrongInput(f"environment {variable}: {_unknown(f'{section}.{name}')}")
+
+
+def _refusal(error: ValidationError, origins: Mapping[str, str]) -> WrongInput:
+    """The first fault, in a line."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+    inside = (origin for known, origin in origins.items() if known.startswith(f"{key}."))
+    where = origins.get(key) or next(inside, "settings")
+    if first["type"] == "extra_forbidden":
+        return WrongInput(f"{where}: {_unknown(key)}")
+    return WrongInput(f"{where}: {key} = {first['input']!r}: {first['msg']}")
+
+
+def _unknown(key: str) -> str:
+    section = key.partition(".")[0] if "." in key else None
+    known = [one for one in known_settings() if one.startswith(f"{section}.")] or Settings.model_fields
+    return f"unknown setting {key!r}; known here: {', '.join(sorted(known))}"
+
+
+def _keys(tree: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in value)
+        else:
+            yield name
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        section, _, name = key.rpartition(".")
+        (tree.setdefault(section, {}) if section else tree)[name] = value
+    return tree
+
+
+def _variable(key: str) -> str:
+    return PREFIX + key.replace(".", BETWEEN).upper()

@@ -1,0 +1,23 @@
+"""Secrets: settings hold references to them, which are read when used."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tocsin.core.errors import WrongInput
+
+
+def reveal(reference: str) -> str:
+    """The secret behind `env:NAME` or `file:PATH`. Raises `WrongInput` that names the reference, never the secret."""
+    kind, _, rest = reference.partition(":")
+    if kind == "env":
+        if rest not in os.environ:
+            raise WrongInput(f"the environment has no {rest}, which {reference!r} names")
+        return os.environ[rest]
+    if kind == "file":
+        try:
+            return Path(rest).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise WrongInput(f"cannot read the secret that {reference!r} names: {error.strerror}") from None
+    raise WrongInput("a secret must be given as env:NAME or file:PATH, not in plain text")

@@ -1,0 +1,198 @@
+"""What can be set: sections of typed values with defaults, each with its meaning. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import NoDecode
+
+
+def _split(value: Any) -> Any:
+    """Names that come as one text, as from the environment, stand between commas."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Api(Section):
+    """The HTTP service and the page."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Loopback by default: no door is open by itself."
+    )
+    port: int = Field(8085, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(None, description="How people reach the page; notices link to it.")
+    allowed_hosts: Names = Field((), description="Host names answered besides loopback and public_url's.")
+    trusted_proxies: Names = Field((), description="Addresses whose X-Forwarded-For and -Proto are believed.")
+    max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body accepted.")
+    session_hours: int = Field(12, ge=1, le=24 * 30, description="How long a sign-in lasts.")
+    requests_per_minute: int = Field(
+        1200, ge=1, description="Per key or address; beyond: 429 with Retry-After."
+    )
+
+
+class StreamSettings(Section):
+    """Where mentions flow."""
+
+    url: str = Field("sqlite", description="The engine: sqlite, or kafka://host:port[,host:port].")
+    partitions: int = Field(
+        8, ge=1, le=1000, description="Partitions of the topic mentions, when it is made."
+    )
+    record_max_mentions: int = Field(
+        100, ge=1, description="Mentions in one record; 1 for outside consumers."
+    )
+    max_bytes: int = Field(
+        4 * 1024**3,
+        ge=1024 * 1024,
+        description="What the stream may keep of a topic on disk (Kafka: when the topic is made; each replica).",
+    )
+    topic_prefix: str = Field(
+        "", description="Kafka: goes before the names of topics and groups, for several Tocsins on one Kafka."
+    )
+    retention_hours: int = Field(
+        168, ge=1, le=24 * 366, description="Kafka: how long a topic keeps records, when it is made."
+    )
+    replication: int = Field(
+        0,
+        ge=0,
+        le=9,
+        description="Kafka: copies of a topic, when it is made; 0: three, or as many as there are or url names.",
+    )
+    compression: Literal["none", "gzip", "lz4", "snappy", "zstd"] = Field(
+        "lz4", description="Kafka: how records are compressed."
+    )
+    security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="Kafka: how the connection is protected; SASL signs in, SSL is TLS."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="Kafka: how to sign in."
+    )
+    sasl_username: str | None = Field(None, description="Kafka: account.")
+    sasl_password: str | None = Field(
+        None, description="Kafka: env:NAME or file:PATH.", json_schema_extra={"secret": True}
+    )
+    tls_ca_file: Path | None = Field(
+        None, description="Kafka: certificates of who is trusted (PEM); unset: the system's."
+    )
+    tls_cert_file: Path | None = Field(
+        None, description="Kafka: our own certificate (PEM), where brokers ask."
+    )
+    tls_key_file: Path | None = Field(None, description="Kafka: its key (PEM).")
+    tls_key_password: str | None = Field(
+        None,
+        description="Kafka: env:NAME or file:PATH, where the key has one.",
+        json_schema_extra={"secret": True},
+    )
+
+
+class StoreSettings(Section):
+    """Where everything is kept."""
+
+    url: str = Field("sqlite", description="The engine: sqlite, or postgresql://user@host:port/database.")
+    password: str | None = Field(
+        None,
+        description="PostgreSQL: the role's, as env:NAME or file:PATH.",
+        json_schema_extra={"secret": True},
+    )
+
+
+class Ingest(Section):
+    """How sources are read."""
+
+    max_age_days: int = Field(90, ge=1, description="Older mentions are refused and counted.")
+    max_ahead_minutes: int = Field(
+        10, ge=0, description="Mentions dated further ahead of receipt are dead letters."
+    )
+    feed_max_bytes: int = Field(5 * 1024 * 1024, ge=1024, description="Largest feed that is read.")
+    fetch_timeout_s: float = Field(20.0, gt=0, le=300, description="Longest wait for a source to answer.")
+    feed_interval_s: int = Field(300, ge=10, description="How often a feed is asked.")
+    allowed_private_networks: Names = Field(
+        (), description="Private addresses (CIDR) that feeds and webhooks may reach."
+    )
+
+
+class DetectionSettings(Section):
+    """How windows are judged."""
+
+    window_s: Literal[300] = Field(300, description="Length of a window.")
+    grace_s: int = Field(
+        30, ge=0, le=3600, description="How long a window waits for late mentions after its end."
+    )
+    tick_s: int = Field(15, ge=1, le=300, description="How often every open window is judged.")
+    look_s: float = Field(
+        1.0, ge=0.1, le=60, description="How often to look for monitors that should not wait for that."
+    )
+    longest_wait_s: int = Field(
+        600, ge=30, le=3600, description="A window that the stream holds back longer closes incomplete."
+    )
+
+
+class Alerting(Section):
+    """How alerts behave."""
+
+    blind_after_minutes: int = Field(
+        15, ge=1, description="A source that is silent or failing this long pages as BLIND."
+    )
+    heartbeat_url: str | None = Field(
+        None, description="Pinged after each passing audit; an outside watcher misses it."
+    )
+    console: bool = Field(True, description="Also print every page on the console.")
+
+
+class Smtp(Section):
+    """Outgoing mail."""
+
+    host: str | None = Field(None, description="Mail server; unset: the e-mail notifier is off.")
+    port: int = Field(587, ge=1, le=65535, description="Its port.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is protected."
+    )
+    username: str | None = Field(None, description="Account, where the server wants one.")
+    password: str | None = Field(
+        None, description="env:NAME or file:PATH.", json_schema_extra={"secret": True}
+    )
+    sender: str = Field("tocsin@localhost", description="From.")
+    timeout_s: float = Field(15.0, gt=0, le=120, description="Longest wait; then the outcome is unknown.")
+
+
+class Retention(Section):
+    """How long what is kept."""
+
+    sample_hours: int = Field(24, ge=0, description="The sample of unmatched mentions.")
+    authors_days: int = Field(30, ge=1, description="Then authors are pseudonymised.")
+    mentions_days: int = Field(90, ge=1, description="Matched mentions, to the end of their UTC day.")
+    tallies_days: int = Field(761, ge=1, description="Tallies (25 months).")
+    sample_rate: float = Field(0.01, ge=0, le=1, description="Share of unmatched mentions that is sampled.")
+
+
+class Settings(Section):
+    """Everything that is set rather than defined."""
+
+    data: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("tocsin", appauthor=False)),
+        description="Folder of the embedded engines.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+    api: Api = Api()
+    stream: StreamSettings = StreamSettings()
+    store: StoreSettings = StoreSettings()
+    ingest: Ingest = Ingest()
+    detection: DetectionSettings = DetectionSettings()
+    alerting: Alerting = Alerting()
+    smtp: Smtp = Smtp()
+    retention: Retention = Retention()
+
+
+SECTIONS: Final = tuple(
+    name for name, field in Settings.model_fields.items() if isinstance(field.default, Section)
+)
