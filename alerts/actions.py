@@ -1,189 +1,107 @@
 """What people do with an alert.
 
-Every function takes the transaction, the alert's id, who does it, the time, and the version that was seen
-(None: any), and returns the alert as it is afterwards. They raise `NotFound`, `Conflict` (it changed since
-you looked), `IllegalTransition` (the state machine has no such arrow; says what is possible) and
-`WrongInput`. Whoever does anything to a firing alert has thereby answered: nothing more is sent that asks
-for an answer.
+Every function takes the turn (who, when, in which transaction), the alert's id, and the version that was seen (None: any), and
+returns the `Change` that `alerts.apply.act` brings about. They raise `NotFound`, `Conflict` (the alert changed since somebody
+looked) and `WrongInput`; applying raises `IllegalTransition` where the state machine has no such arrow and says what is possible.
+Whoever does anything to a firing alert has thereby answered: nothing more is sent that asks for an answer.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from alerts import record, states
-from alerts.actor import Actor
+from alerts import states
 from alerts.alert import Alert, get, live
-from alerts.context import Context
-from alerts.escalations import escalation
+from alerts.change import BeginEscalation, Change, Move, Page, Step, TakeBack, Tighten, WriteNote, bounded
 from alerts.escalations import states as escalation_states
+from alerts.escalations.actions import check_team
+from alerts.escalations.escalation import of_alert
 from alerts.ladder import next_due
 from alerts.on_signal import reopened_values
-from alerts.outbox import queue
-from alerts.paging import page_rung
+from alerts.turn import Turn
 from tocsin.core.errors import Conflict, IllegalTransition, WrongInput
 
 LONGEST_SNOOZE = timedelta(days=7)
 
 
-def acknowledge(conn: Connection, alert_id: str, actor: Actor, now: datetime) -> Alert:
+def acknowledge(turn: Turn, alert_id: str) -> Change:
     """Somebody has it. Repeated, by whomever, it changes nothing: `acknowledged_by` names who was first.
 
     It asks for no version: the second of two people must learn who has it, not an error.
     """
-    alert = get(conn, alert_id)
+    alert = get(turn.conn, alert_id)
     if alert.status in (states.ACKNOWLEDGED, states.ESCALATED):
-        return alert
-    return _answered(
-        conn,
-        alert,
-        "acknowledge",
-        actor,
-        now,
-        acknowledged_at=now,
-        acknowledged_by=actor.name,
-        snoozed_until=None,
-        ack_expires_at=now + timedelta(minutes=alert.the_policy.acknowledge_expires_minutes),
-    )
+        return Change("already", alert)
+    expires = turn.now + timedelta(minutes=alert.the_policy.acknowledge_expires_minutes)
+    values = {
+        "acknowledged_at": turn.now,
+        "acknowledged_by": turn.actor.name,
+        "snoozed_until": None,
+        "ack_expires_at": expires,
+    }
+    return _answered(alert, "acknowledge", values)
 
 
-def snooze(
-    conn: Connection,
-    alert_id: str,
-    actor: Actor,
-    now: datetime,
-    until: datetime,
-    expected_version: int | None = None,
-) -> Alert:
+def snooze(turn: Turn, alert_id: str, until: datetime, expected_version: int | None = None) -> Change:
     """Quiet until `until`, at most a week; breaks by itself when the severity rises."""
-    alert = _seen(conn, alert_id, expected_version)
-    if not now < until <= now + LONGEST_SNOOZE:
+    alert = _seen(turn.conn, alert_id, expected_version)
+    if not turn.now < until <= turn.now + LONGEST_SNOOZE:
         raise WrongInput(
             f"a snooze ends later than now and within {LONGEST_SNOOZE.days} days, not at {until.isoformat()}"
         )
     detail = {"until": until.isoformat()}
-    return _answered(
-        conn, alert, "snooze", actor, now, detail=detail, snoozed_until=until, **_by(alert, actor, now)
-    )
+    return _answered(alert, "snooze", {"snoozed_until": until, **_by(turn, alert)}, detail=detail)
 
 
 def dismiss(
-    conn: Connection,
-    alert_id: str,
-    actor: Actor,
-    now: datetime,
-    reason: str,
-    note: str = "",
-    expected_version: int | None = None,
-) -> Alert:
-    """Nothing to do, for one of `states.DISMISSAL_REASONS`. It stays dismissed while it lasts, unless it
-    worsens.
-    """
-    alert = _seen(conn, alert_id, expected_version)
+    turn: Turn, alert_id: str, reason: str, note: str = "", expected_version: int | None = None
+) -> Change:
+    """Nothing to do, for one of `states.DISMISSAL_REASONS`. It stays dismissed while it lasts, unless it worsens."""
+    alert = _seen(turn.conn, alert_id, expected_version)
     why = states.check_dismissal(reason)
-    detail = {"note": record.bounded(note)} if note else None
-    return _answered(
-        conn,
-        alert,
-        "dismiss",
-        actor,
-        now,
-        reason=why,
-        detail=detail,
-        snoozed_until=None,
-        **_by(alert, actor, now),
-    )
+    detail = {"note": bounded(note)} if note else None
+    return _answered(alert, "dismiss", {"snoozed_until": None, **_by(turn, alert)}, why, detail)
 
 
-def resolve(
-    conn: Connection,
-    alert_id: str,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    expected_version: int | None = None,
-) -> Alert:
-    """It is over. Raises `Conflict` while a case of it is still open with PR or Legal."""
-    alert = _seen(conn, alert_id, expected_version)
-    _refuse_open_cases(conn, alert)
-    return _answered(
-        conn,
-        alert,
-        "resolve",
-        actor,
-        now,
-        reason=reason or None,
-        live=None,
-        resolved_at=now,
-        snoozed_until=None,
-        **_by(alert, actor, now),
-    )
+def resolve(turn: Turn, alert_id: str, reason: str = "", expected_version: int | None = None) -> Change:
+    """It is over. Raises `Conflict` while an escalation of it is still open with PR or Legal."""
+    alert = _seen(turn.conn, alert_id, expected_version)
+    _refuse_open_escalations(turn.conn, alert)
+    values = {"live": None, "resolved_at": turn.now, "snoozed_until": None, **_by(turn, alert)}
+    return _answered(alert, "resolve", values, reason or None)
 
 
-def reopen(
-    conn: Connection,
-    alert_id: str,
-    actor: Actor,
-    now: datetime,
-    reason: str = "",
-    expected_version: int | None = None,
-) -> Alert:
-    """It is not over after all: it fires again from the first step. Raises `Conflict` where a newer alert
-    tells the story.
-    """
-    alert = _seen(conn, alert_id, expected_version)
-    newer = live(conn, alert.fingerprint)
+def reopen(turn: Turn, alert_id: str, reason: str = "", expected_version: int | None = None) -> Change:
+    """It is not over after all: it fires again from the first step. Raises `Conflict` where a newer alert tells the story."""
+    alert = _seen(turn.conn, alert_id, expected_version)
+    newer = live(turn.conn, alert.fingerprint)
     if newer is not None and newer.id != alert.id:
         raise Conflict(f"{newer.id} tells this story now; work that one")
-    values = reopened_values(alert, alert.severity, now)
-    return record.change(conn, alert, "reopen", actor, now, reason=reason or None, **values)
+    values = reopened_values(alert, alert.severity, turn.now)
+    return Change("reopened", alert, (Move(alert, "reopen", values, reason or None),))
 
 
 def escalate(
-    conn: Connection,
-    context: Context,
-    alert_id: str,
-    actor: Actor,
-    now: datetime,
-    team: str,
-    reason: str,
-    expected_version: int | None = None,
-) -> tuple[Alert, escalation.Escalation]:
-    """Hand it to PR, Legal or both (`team` pr | legal | both): a case in the queue, with clocks by
-    severity, and a page.
-    """
-    alert = _seen(conn, alert_id, expected_version)
+    turn: Turn, alert_id: str, team: str, reason: str, expected_version: int | None = None
+) -> Change:
+    """Hand it to PR, Legal or both (`team` pr | legal | both): an escalation with clocks by severity, and a page."""
+    alert = _seen(turn.conn, alert_id, expected_version)
     if not reason.strip():
         raise WrongInput("an escalation needs a reason: what should PR or Legal know?")
-    escalation.check_team(conn, alert, team)
-    handed = _answered(
-        conn,
-        alert,
-        "escalate",
-        actor,
-        now,
-        reason=reason,
-        detail={"team": team},
-        snoozed_until=None,
-        **_by(alert, actor, now),
-    )
-    return handed, escalation.create(conn, context, handed, team, actor, now, reason)
+    check_team(turn.conn, alert, team)
+    values = {"snoozed_until": None, **_by(turn, alert)}
+    handed = _answered(alert, "escalate", values, reason, {"team": team})
+    return Change("escalated", alert, (*handed.steps, BeginEscalation(alert, team, reason)))
 
 
-def merge(
-    conn: Connection,
-    alert_id: str,
-    actor: Actor,
-    now: datetime,
-    into: str,
-    expected_version: int | None = None,
-) -> Alert:
+def merge(turn: Turn, alert_id: str, into: str, expected_version: int | None = None) -> Change:
     """The same story as the open alert `into`, which goes on telling it."""
-    alert = _seen(conn, alert_id, expected_version)
-    other = get(conn, into)
+    alert = _seen(turn.conn, alert_id, expected_version)
+    other = get(turn.conn, into)
     if other.id == alert.id:
         raise WrongInput("an alert cannot be merged into itself")
     if not alert.is_open:
@@ -192,68 +110,58 @@ def merge(
         raise IllegalTransition(
             f"{other.id} is {other.status}: merge into an alert that is open and tells its own story"
         )
-    return _answered(
-        conn,
-        alert,
-        "merge",
-        actor,
-        now,
-        reason=f"merged by {actor.name}",
-        merged_into=other.id,
-        snoozed_until=None,
-        **_by(alert, actor, now),
-    )
+    values = {"merged_into": other.id, "snoozed_until": None, **_by(turn, alert)}
+    return _answered(alert, "merge", values, f"merged by {turn.actor.name}")
 
 
-def note(conn: Connection, alert_id: str, actor: Actor, now: datetime, text: str) -> Alert:
+def note(turn: Turn, alert_id: str, text: str) -> Change:
     """Write something down in the timeline; changes nothing else."""
-    alert = get(conn, alert_id)
+    alert = get(turn.conn, alert_id)
     if not text.strip():
         raise WrongInput("a note needs words")
-    seq = record.entry(conn, alert, "note", actor, now, reason=text)
-    record.event(conn, alert.id, "note", now, {"id": alert.id, "seq": seq}, seq)
-    return alert
+    return Change("noted", alert, (WriteNote(alert, text),))
 
 
 def set_severity(
-    conn: Connection,
-    context: Context,
-    alert_id: str,
-    actor: Actor,
-    now: datetime,
-    severity: int,
-    reason: str,
-    expected_version: int | None = None,
-) -> Alert:
-    """Raise or lower the severity, with a reason. A rise asks the first step again unless somebody has it in
-    hand.
+    turn: Turn, alert_id: str, severity: int, reason: str, expected_version: int | None = None
+) -> Change:
+    """Raise or lower the severity, with a reason. A rise asks the first step again unless somebody has it in hand.
 
-    The engine does not undo a lowering: it raises again only beyond the severity that the person lowered
-    from.
+    The engine does not undo a lowering: it raises again only beyond the severity that the person lowered from.
     """
-    alert = _seen(conn, alert_id, expected_version)
+    alert = _seen(turn.conn, alert_id, expected_version)
     if severity not in (1, 2, 3, 4):
         raise WrongInput(f"severity {severity!r}: choose 1 (crisis), 2 (escalate), 3 (review) or 4 (watch)")
     if not reason.strip():
         raise WrongInput("a change of severity needs a reason")
     if severity == alert.severity:
-        return alert
-    action = "raise" if severity < alert.severity else "lower"
+        return Change("unchanged", alert)
+    if severity > alert.severity:
+        return Change(
+            "lowered", alert, (_severity_moved(alert, "lower", severity, reason, {"worsened_at": None}),)
+        )
+    return Change("raised", alert, tuple(_raised(turn, alert, severity, reason)))
+
+
+def _raised(turn: Turn, alert: Alert, severity: int, reason: str) -> list[Step]:
+    values: dict[str, Any] = {"worsened_at": turn.now}
+    if alert.status not in (states.FIRING, states.SNOOZED):
+        steps: list[Step] = [_severity_moved(alert, "raise", severity, reason, values)]
+        return [*steps, Tighten(alert)] if alert.status == states.ESCALATED else steps
+    values |= {"step": 0, "next_step_at": None, "snoozed_until": None}
+    why = f"{turn.actor.name} raised it from SEV{alert.severity}"
+    due = next_due(alert.the_policy, severity, 0, turn.now, turn.now)
+    return [
+        TakeBack(alert),
+        _severity_moved(alert, "raise", severity, reason, values),
+        Page(alert, "worsened", (reason,), why),
+        Move(alert, "step", {"step": 1, "next_step_at": due}),
+    ]
+
+
+def _severity_moved(alert: Alert, action: str, severity: int, reason: str, values: Mapping[str, Any]) -> Move:
     detail = {"from": alert.severity, "to": severity}
-    values: dict[str, Any] = {"severity": severity, "worsened_at": now if action == "raise" else None}
-    pages = action == "raise" and alert.status in (states.FIRING, states.SNOOZED)
-    if pages:
-        queue.cancel_asking(conn, alert.id, now)
-        values |= {"step": 0, "next_step_at": None, "snoozed_until": None}
-    changed = record.change(conn, alert, action, actor, now, reason=reason, detail=detail, **values)
-    if pages:
-        why = f"{actor.name} raised it from SEV{alert.severity}"
-        page_rung(conn, context, changed, "worsened", now, (reason,), why_now=why)
-        due = next_due(changed.the_policy, severity, 0, now, now)
-        changed = record.change(conn, changed, "step", actor, now, step=1, next_step_at=due)
-    if action == "raise" and changed.status == states.ESCALATED:
-        escalation.tighten(conn, changed, now)
-    return changed
+    return Move(alert, action, {"severity": severity, **values}, reason, detail)
 
 
 def _seen(conn: Connection, alert_id: str, expected_version: int | None) -> Alert:
@@ -266,27 +174,25 @@ def _seen(conn: Connection, alert_id: str, expected_version: int | None) -> Aler
 
 
 def _answered(
-    conn: Connection, alert: Alert, action: str, actor: Actor, now: datetime, **values: Any
-) -> Alert:
-    """The change, with everything that still waits to ask for an answer taken back in the same
-    transaction.
-    """
-    settled = {"ack_expires_at": None, "next_step_at": None}
-    changed = record.change(conn, alert, action, actor, now, **{**settled, **values})
-    queue.cancel_asking(conn, alert.id, now)
-    return changed
+    alert: Alert,
+    action: str,
+    values: Mapping[str, Any],
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Change:
+    """The move, with everything that still waits to ask for an answer taken back."""
+    settled = {"ack_expires_at": None, "next_step_at": None, **values}
+    return Change(action, alert, (Move(alert, action, settled, reason, detail), TakeBack(alert)))
 
 
-def _by(alert: Alert, actor: Actor, now: datetime) -> dict[str, Any]:
+def _by(turn: Turn, alert: Alert) -> dict[str, Any]:
     """Who answered, unless somebody had before."""
     if alert.acknowledged_at is not None:
         return {}
-    return {"acknowledged_at": now, "acknowledged_by": actor.name}
+    return {"acknowledged_at": turn.now, "acknowledged_by": turn.actor.name}
 
 
-def _refuse_open_cases(conn: Connection, alert: Alert) -> None:
-    still = [
-        one.id for one in escalation.of_alert(conn, alert.id) if one.status not in escalation_states.ENDED
-    ]
+def _refuse_open_escalations(conn: Connection, alert: Alert) -> None:
+    still = [one.id for one in of_alert(conn, alert.id) if one.status not in escalation_states.ENDED]
     if still:
         raise Conflict(f"{', '.join(still)} is still open: close, reject or withdraw it first")

@@ -15,9 +15,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, update
 
-from alerts import on_clock
-from alerts.context import Context
-from alerts.on_signal import handle
+from alerts import on_clock, on_signal
+from alerts.apply import apply
+from alerts.turn import Turn
 from tocsin.store import schema as s
 
 ALL = 1_000_000
@@ -38,21 +38,22 @@ class StepResult:
         return bool(self.signals or self.due)
 
 
-def step(conn: Connection, now: datetime, *, context: Context, limit: int | None = None) -> StepResult:
-    """Handle signals in the order (tick, monitor, kind), then whatever is due at `now`.
+def step(turn: Turn, limit: int | None = None) -> StepResult:
+    """Handle signals in the order (tick, monitor, kind), then whatever is due at the turn's time.
 
     `limit` bounds how many of each are taken, so that a live transaction ends soon; a replay leaves it out.
     """
     most = limit or ALL
     became: Counter[str] = Counter()
     c = s.signals.c
-    rows = context.store.claim(
+    conn = turn.conn
+    rows = turn.store.claim(
         conn, s.signals, c.handled_at.is_(None), (c.tick, c.monitor_id, c.kind, c.id), most
     )
     for row in rows:
-        became[handle(conn, context, row, now)] += 1
-        conn.execute(update(s.signals).where(c.id == row.id).values(handled_at=now))
-    done = on_clock.run(conn, context, now, most)
+        became[apply(turn, on_signal.decide(turn, row)).became] += 1
+        conn.execute(update(s.signals).where(c.id == row.id).values(handled_at=turn.now))
+    done = on_clock.run(turn, most)
     full = len(rows) >= most or any(count >= most for count in done.values())
     return StepResult(dict(became), done, full)
 

@@ -11,17 +11,18 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from alerts import record, states
-from alerts.actor import ENGINE
+from alerts import states
 from alerts.alert import Alert, from_row
-from alerts.context import Context
-from alerts.escalations import escalation
+from alerts.apply import apply
+from alerts.change import Change, Move, Page
+from alerts.escalations import clocks
 from alerts.ladder import next_due as next_rung_due
 from alerts.ladder import rung
 from alerts.on_signal import UNANSWERED
 from alerts.outbox import queue
-from alerts.paging import page_rung, waiting
+from alerts.paging import waiting
 from alerts.severity import severity
+from alerts.turn import Turn
 from tocsin.store import schema as s
 
 REST: Final[dict[str, timedelta]] = {
@@ -39,77 +40,57 @@ _LIVE = _a.live > ""  # not "is not null": this form lets the engine use the ind
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One thing that time brings about: which rows, when, and what then."""
+    """One thing that time brings about: which rows, when, and what it changes."""
 
     name: str
     where: Callable[[datetime], ColumnElement[bool]]
     at: ColumnElement[Any]
     condition: ColumnElement[bool]
-    act: Callable[[Connection, Context, Alert, datetime], object]
+    decide: Callable[[Turn, Alert], Change]
     later: timedelta = timedelta(0)  # after the time in `at`
 
 
-def _expire(conn: Connection, _context: Context, alert: Alert, now: datetime) -> None:
-    record.change(
-        conn,
-        alert,
-        "expire",
-        ENGINE,
-        now,
-        detail={"acknowledged_by": alert.acknowledged_by},
-        **UNANSWERED,
-        step=0,
-        next_step_at=now,
-    )
+def _expire(turn: Turn, alert: Alert) -> Change:
+    values = {**UNANSWERED, "step": 0, "next_step_at": turn.now}
+    detail = {"acknowledged_by": alert.acknowledged_by}
+    return Change("expired", alert, (Move(alert, "expire", values, detail=detail),))
 
 
-def _wake(conn: Connection, context: Context, alert: Alert, now: datetime) -> None:
+def _wake(turn: Turn, alert: Alert) -> Change:
     if alert.calmed_at is not None:
-        _resolve(conn, context, alert, now)
-        return
-    record.change(conn, alert, "wake", ENGINE, now, **UNANSWERED, step=0, next_step_at=now)
+        return _resolve(turn, alert)
+    values = {**UNANSWERED, "step": 0, "next_step_at": turn.now}
+    return Change("woken", alert, (Move(alert, "wake", values),))
 
 
-def _resolve(conn: Connection, _context: Context, alert: Alert, now: datetime) -> None:
-    record.change(
-        conn,
-        alert,
-        "resolve",
-        ENGINE,
-        now,
-        detail={"calm_since": alert.calmed_at.isoformat() if alert.calmed_at else None},
-        live=None,
-        resolved_at=now,
-        ack_expires_at=None,
-        snoozed_until=None,
-        next_step_at=None,
-    )
+def _resolve(turn: Turn, alert: Alert) -> Change:
+    detail = {"calm_since": alert.calmed_at.isoformat() if alert.calmed_at else None}
+    values = {
+        "live": None,
+        "resolved_at": turn.now,
+        "ack_expires_at": None,
+        "snoozed_until": None,
+        "next_step_at": None,
+    }
+    return Change("resolved", alert, (Move(alert, "resolve", values, detail=detail),))
 
 
-def _step(conn: Connection, context: Context, alert: Alert, now: datetime) -> None:
-    verdict = waiting(conn, context, alert, now)
-    if verdict is not None and verdict.until is not None and verdict.until > now:
-        detail = {"waits": verdict.reason, "until": verdict.until.isoformat()}
-        record.change(conn, alert, "hold", ENGINE, now, detail=detail, next_step_at=verdict.until)
-        return
-    due = alert.next_step_at or now
+def _step(turn: Turn, alert: Alert) -> Change:
+    """The next rung is taken, or waits, or there is none left."""
+    verdict = waiting(turn, alert)
+    if verdict is not None and verdict.until is not None and verdict.until > turn.now:
+        detail: dict[str, Any] = {"waits": verdict.reason, "until": verdict.until.isoformat()}
+        hold = Move(alert, "hold", {"next_step_at": verdict.until}, detail=detail)
+        return Change("held", alert, (hold,))
     policy = alert.the_policy
     if rung(policy, alert.severity, alert.step) is None:
-        record.change(conn, alert, "exhaust", ENGINE, now, next_step_at=None, detail={"steps": alert.step})
-        return
-    reasons = severity(alert.the_facts).reasons
+        exhaust = Move(alert, "exhaust", {"next_step_at": None}, detail={"steps": alert.step})
+        return Change("exhausted", alert, (exhaust,))
     why = f"Nobody has answered yet: step {alert.step + 1}" if alert.step else ""
-    page_rung(conn, context, alert, "page", now, reasons, why_now=why)
-    record.change(
-        conn,
-        alert,
-        "step",
-        ENGINE,
-        now,
-        detail={"step": alert.step + 1},
-        step=alert.step + 1,
-        next_step_at=next_rung_due(policy, alert.severity, alert.step, due, now),
-    )
+    page = Page(alert, "page", severity(alert.the_facts).reasons, why)
+    due = next_rung_due(policy, alert.severity, alert.step, alert.next_step_at or turn.now, turn.now)
+    values = {"step": alert.step + 1, "next_step_at": due}
+    return Change("paged", alert, (page, Move(alert, "step", values, detail={"step": alert.step + 1})))
 
 
 def _condition(
@@ -122,10 +103,10 @@ def _due(
     name: str,
     at: ColumnElement[Any],
     condition: ColumnElement[bool],
-    act: Callable[[Connection, Context, Alert, datetime], object],
+    decide: Callable[[Turn, Alert], Change],
     later: timedelta = timedelta(0),
 ) -> Due:
-    return Due(name, _condition(at, condition, later), at, condition, act, later)
+    return Due(name, _condition(at, condition, later), at, condition, decide, later)
 
 
 TABLE: Final[tuple[Due, ...]] = (
@@ -145,16 +126,16 @@ TABLE: Final[tuple[Due, ...]] = (
 """Asked in this order at every step of the engine."""
 
 
-def run(conn: Connection, context: Context, now: datetime, limit: int) -> dict[str, int]:
-    """Do everything that is due at `now`, at most `limit` of each; returns how many of each were done."""
+def run(turn: Turn, limit: int) -> dict[str, int]:
+    """Do everything that is due at the turn's time, at most `limit` of each; returns how many of each were done."""
     done: dict[str, int] = {}
     for due in TABLE:
-        rows = context.store.claim(conn, s.alerts, due.where(now), (due.at, _a.id), limit)
+        rows = turn.store.claim(turn.conn, s.alerts, due.where(turn.now), (due.at, _a.id), limit)
         for row in rows:
-            due.act(conn, context, from_row(row), now)
+            apply(turn, due.decide(turn, from_row(row)))
         if rows:
             done[due.name] = len(rows)
-    overdue = escalation.page_overdue(conn, context, now, limit)
+    overdue = clocks.page_overdue(turn, limit)
     if overdue:
         done["escalation overdue"] = overdue
     return done
@@ -167,7 +148,7 @@ def anything(conn: Connection, now: datetime) -> bool:
     checks: Sequence[Any] = (
         select(s.signals.c.id).where(s.signals.c.handled_at.is_(None)),
         select(_a.id).where(or_(*(due.where(now) for due in TABLE))),
-        select(s.escalations.c.id).where(escalation.overdue(now)),
+        select(s.escalations.c.id).where(clocks.overdue(now)),
     )
     return any(conn.execute(check.limit(1)).first() is not None for check in checks)
 
@@ -182,7 +163,7 @@ def next_at(conn: Connection) -> datetime | None:
         conn.execute(
             select(func.min(s.notices.c.due_at)).where(s.notices.c.status == queue.QUEUED)
         ).scalar_one(),
-        escalation.next_overdue(conn),
+        clocks.next_overdue(conn),
     ]
     for due in TABLE:
         first = conn.execute(select(func.min(due.at)).where(_LIVE, due.condition)).scalar_one()

@@ -1,29 +1,32 @@
-"""What a signal does to its alert: open, update, worsen, calm, reopen, merge. One live alert per
-fingerprint.
+"""What a signal does to its alert: open, update, worsen, calm, reopen, merge. One live alert per fingerprint.
+
+Everything here decides: it reads the store and returns a `Change`, which `alerts.apply` brings about.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, select
 
-from alerts import record, states
-from alerts.actor import ENGINE
+from alerts import states
 from alerts.alert import Alert, get, lately_resolved, live
-from alerts.context import Context
+from alerts.change import NOTHING, Change, HeadsUp, Move, Open, Page, Step, TakeBack, Tighten, Waiting
 from alerts.directory import monitor_facts
 from alerts.ladder import first_due, next_due, rung
 from alerts.outbox import queue
-from alerts.paging import page_rung, situation, tell_heads_up, waiting
+from alerts.paging import situation, waiting
 from alerts.severity import Decision, severity, worsening
 from alerts.suppression.order import BEFORE_FIRING, first
+from alerts.turn import Turn
 from tocsin.core.ids import stable_id
 from tocsin.core.promise import threshold
-from tocsin.core.signal import NEGATIVITY, VOLUME, facts_from
+from tocsin.core.signal import facts_from
 from tocsin.core.signal import fingerprint as fingerprint_of
+from tocsin.core.signal_kinds import SIGNALS
 from tocsin.store import schema as s
 
 REOPEN_WITHIN: Final = timedelta(hours=6)
@@ -49,30 +52,28 @@ UNANSWERED: Final[dict[str, Any]] = {
 }
 
 
-def handle(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
-    """Apply one signal row; returns in one word what became of it."""
-    alert = live(conn, signal.fingerprint)
+def decide(turn: Turn, signal: Row[Any]) -> Change:
+    """What one signal row does to its alert."""
+    alert = live(turn.conn, signal.fingerprint)
     if signal.state == SET_ASIDE:
         told = alert is not None and alert.calmed_at is None
-        return "nothing" if told else _set_aside(conn, context, signal, now)
+        return NOTHING if told else _set_aside(turn, signal)
     if signal.state == "calm":
-        return _calm(conn, alert, signal, now) if alert else "nothing"
-    if alert and alert.calmed_unacknowledged and alert.calmed_at and now - alert.calmed_at > REOPEN_WITHIN:
-        _supersede(conn, alert, now)
-        return _open(conn, context, signal, now)
+        return _calm(turn, alert, signal) if alert else NOTHING
     if alert is None:
-        return _begin(conn, context, signal, now)
+        return _begin(turn, signal)
+    if alert.calmed_unacknowledged and alert.calmed_at and turn.now - alert.calmed_at > REOPEN_WITHIN:
+        opened = _open(turn, signal)
+        return replace(opened, steps=(*_supersede(turn, alert), *opened.steps))
     if alert.status in (states.CANDIDATE, states.SUPPRESSED):
-        return _try_to_fire(conn, context, alert, signal, now)
+        return _try_to_fire(turn, alert, signal)
     if alert.status == states.MERGED:
-        return _merged(conn, context, alert, signal, now)
-    return _goes_on(conn, context, alert, signal, now)
+        return _merged(turn, alert, signal)
+    return _goes_on(turn, alert, signal)
 
 
 def judge(conn: Connection, alert: Alert, signal: Row[Any]) -> Decision:
-    """The severity after this signal: never milder than the alert's, and not back above what a person has
-    lowered.
-    """
+    """The severity after this signal: never milder than the alert's, and not back above what a person has lowered."""
     facts = facts_from(signal.facts)
     fresh = alert.status == states.CANDIDATE
     over = threshold(monitor_facts(conn, alert.monitor_id).false_alerts_per_week)
@@ -87,32 +88,33 @@ def judge(conn: Connection, alert: Alert, signal: Row[Any]) -> Decision:
     return decision
 
 
-def _begin(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
-    before = lately_resolved(conn, signal.fingerprint, now, REOPEN_WITHIN)
-    if before is not None:
-        if severity(facts_from(signal.facts), clearly_over=_clearly_over(conn, signal)).severity is None:
-            return "nothing"
-        return _reopen(conn, context, before, signal, now)
-    return _open(conn, context, signal, now)
+def _begin(turn: Turn, signal: Row[Any]) -> Change:
+    before = lately_resolved(turn.conn, signal.fingerprint, turn.now, REOPEN_WITHIN)
+    if before is None:
+        return _open(turn, signal)
+    if severity(facts_from(signal.facts), clearly_over=_clearly_over(turn.conn, signal)).severity is None:
+        return NOTHING
+    return _reopen(turn, before, signal)
 
 
-def _open(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
-    alert = _candidate(conn, context, signal, now)
-    return _try_to_fire(conn, context, record.opened(conn, alert, ENGINE, now), signal, now, new=True)
+def _open(turn: Turn, signal: Row[Any]) -> Change:
+    alert = _candidate(turn, signal)
+    tried = _try_to_fire(turn, alert, signal, new=True)
+    return Change(tried.became, alert, (Open(alert), *tried.steps))
 
 
-def _set_aside(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> str:
+def _set_aside(turn: Turn, signal: Row[Any]) -> Change:
     """Copies of one text alone made it: it wakes nobody, and can be seen and counted."""
     # It holds no fingerprint: an older alert that has calmed may still hold it, and must not hide this.
-    alert = record.opened(conn, replace(_candidate(conn, context, signal, now), live=None), ENGINE, now)
-    record.change(conn, alert, "suppress", ENGINE, now, reason=COPIES, resolved_at=now)
-    return "suppressed"
+    alert = replace(_candidate(turn, signal), live=None)
+    suppressed = Move(alert, "suppress", {"resolved_at": turn.now}, reason=COPIES)
+    return Change("suppressed", alert, (Open(alert), suppressed))
 
 
-def _candidate(conn: Connection, context: Context, signal: Row[Any], now: datetime) -> Alert:
+def _candidate(turn: Turn, signal: Row[Any]) -> Alert:
     """A new alert, before anything is decided about it."""
-    monitor = monitor_facts(conn, signal.monitor_id)
-    policy = context.directory(conn).policy(monitor.policy)
+    monitor = monitor_facts(turn.conn, signal.monitor_id)
+    policy = turn.directory.policy(monitor.policy)
     return Alert(
         id=stable_id("al", signal.fingerprint, signal.tick.isoformat()),
         fingerprint=signal.fingerprint,
@@ -123,8 +125,8 @@ def _candidate(conn: Connection, context: Context, signal: Row[Any], now: dateti
         status=states.CANDIDATE,
         severity=MILDEST,
         reason=None,
-        opened_at=now,
-        updated_at=now,
+        opened_at=turn.now,
+        updated_at=turn.now,
         last_signal_at=signal.tick,
         worsened_at=None,
         calmed_at=None,
@@ -146,220 +148,186 @@ def _candidate(conn: Connection, context: Context, signal: Row[Any], now: dateti
     )
 
 
-def _try_to_fire(
-    conn: Connection, context: Context, alert: Alert, signal: Row[Any], now: datetime, new: bool = False
-) -> str:
-    decision = judge(conn, alert, signal)
+def _try_to_fire(turn: Turn, alert: Alert, signal: Row[Any], new: bool = False) -> Change:
+    """A candidate, or an alert that was kept back, fires unless something keeps it back."""
+    decision = judge(turn.conn, alert, signal)
     figures = _figures(alert, signal)
     if decision.severity is None or (alert.status == states.SUPPRESSED and not decision.reasons):
-        if not new:
-            record.change(conn, alert, "update", ENGINE, now, **figures)
-        return "candidate"
-    monitor = monitor_facts(conn, alert.monitor_id)
-    rival = _rival(conn, alert)
-    judged = record.change(conn, alert, "update", ENGINE, now, **figures, severity=decision.severity)
-    at = situation(judged, context.directory(conn), monitor, now, rival=rival.id if rival else None)
+        return Change("candidate", alert, () if new else (Move(alert, "update", figures),))
+    update = Move(alert, "update", {**figures, "severity": decision.severity})
+    judged = update.outcome(turn.now)
+    rival = _rival(turn.conn, alert)
+    monitor = monitor_facts(turn.conn, alert.monitor_id)
+    at = situation(judged, turn.directory, monitor, turn.now, rival=rival.id if rival else None)
     verdict = first(BEFORE_FIRING, at)
     if verdict is None:
-        _fire(conn, context, judged, signal, now, decision)
-        return "fired"
+        return Change("fired", alert, (update, *_fire(turn, judged, signal, decision)))
     if verdict.action == "merge" and rival is not None:
-        merged = record.change(
-            conn, judged, "merge", ENGINE, now, reason=verdict.reason, merged_into=rival.id
-        )
-        _share(conn, context, merged, rival, decision, now)
-        return "merged"
-    if judged.reason != verdict.reason or judged.status != states.SUPPRESSED:
-        record.change(conn, judged, "suppress", ENGINE, now, reason=verdict.reason)
-    return "suppressed"
+        merge = Move(judged, "merge", {"merged_into": rival.id}, reason=verdict.reason)
+        shared = _share(turn, merge.outcome(turn.now), rival, decision)
+        return Change("merged", alert, (update, merge, *shared))
+    if judged.reason == verdict.reason and judged.status == states.SUPPRESSED:
+        return Change("suppressed", alert, (update,))
+    return Change("suppressed", alert, (update, Move(judged, "suppress", reason=verdict.reason)))
 
 
-def _fire(
-    conn: Connection, context: Context, alert: Alert, signal: Row[Any], now: datetime, decision: Decision
-) -> Alert:
-    """The alert fires. A negativity alert of the same story that is as bad has asked people already: the ladder goes on where
-    that one stands, and who answered it has answered.
+def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> list[Step]:
+    """The alert fires. Where an alert that it absorbs is as bad, that one has asked people already: the ladder goes on where it
+    stands, and who answered it has answered.
     """
-    told = _told_before(conn, alert)
-    due = first_due(alert.the_policy, alert.severity, now)
-    begun = signal.tick if alert.severity <= 2 else alert.worsened_at
-    fired = record.change(
-        conn,
+    told = _told_before(turn.conn, alert)
+    fire = Move(
         alert,
         "fire",
-        ENGINE,
-        now,
+        {
+            "next_step_at": told.next_step_at
+            if told and told.step
+            else first_due(alert.the_policy, alert.severity, turn.now),
+            "step": told.step if told else 0,
+            "worsened_at": signal.tick if alert.severity <= 2 else alert.worsened_at,
+        },
         reason="; ".join(decision.reasons),
-        next_step_at=told.next_step_at if told and told.step else due,
-        step=told.step if told else 0,
-        worsened_at=begun,
     )
+    fired = fire.outcome(turn.now)
+    steps: list[Step] = [fire]
     if told is None:
-        tell_heads_up(conn, context, fired, now, decision.reasons)
-    if told is not None and told.status in ANSWERED:
-        answer = {name: getattr(told, name) for name in UNANSWERED}
-        action = ANSWERED[told.status]
+        steps.append(HeadsUp(fired, decision.reasons))
+    elif told.status in ANSWERED:
+        answer = {name: getattr(told, name) for name in UNANSWERED} | {"next_step_at": None}
         why = f"{told.acknowledged_by or 'somebody'} had answered {told.id}"
-        fired = record.change(conn, fired, action, ENGINE, now, reason=why, **answer, next_step_at=None)
-    if alert.kind == VOLUME:
-        _absorb(conn, fired, now)
-    return fired
+        steps.append(Move(fired, ANSWERED[told.status], answer, reason=why))
+    return steps + _absorb(turn.conn, fired)
+
+
+def _absorbable(conn: Connection, alert: Alert) -> list[Alert]:
+    """The live alerts of the same monitor whose story this one tells as well."""
+    kinds = SIGNALS.absorbed_into(alert.kind)
+    found = (live(conn, fingerprint_of(alert.monitor_id, one.kind)) for one in kinds)
+    return [other for other in found if other is not None]
 
 
 def _told_before(conn: Connection, alert: Alert) -> Alert | None:
-    """The negativity alert that this volume alert is about to absorb, if it has fired and was as bad."""
-    if alert.kind != VOLUME:
-        return None
-    other = live(conn, fingerprint_of(alert.monitor_id, NEGATIVITY))
-    if other is None or other.status not in (states.FIRING, *ANSWERED) or other.calmed_at is not None:
-        return None
-    if other.severity > alert.severity:
-        return None
-    return other if other.status in ANSWERED or queue.reached(conn, other.id) else None
+    """The alert that this one is about to absorb, if it has fired, lasts, was as bad, and people know of it."""
+    for other in _absorbable(conn, alert):
+        fired = other.status in (states.FIRING, *ANSWERED) and other.calmed_at is None
+        if not fired or other.severity > alert.severity:
+            continue
+        if other.status in ANSWERED or queue.reached(conn, other.id):
+            return other
+    return None
 
 
-def _goes_on(conn: Connection, context: Context, alert: Alert, signal: Row[Any], now: datetime) -> str:
-    decision = judge(conn, alert, signal)
+def _absorb(conn: Connection, alert: Alert) -> list[Step]:
+    """The alert takes those whose story it tells into itself, visibly."""
+    steps: list[Step] = []
+    for other in _absorbable(conn, alert):
+        if other.status in ABSORBED:
+            values = {
+                "merged_into": alert.id,
+                "next_step_at": None,
+                "ack_expires_at": None,
+                "snoozed_until": None,
+            }
+            why = f"the {alert.kind} alert of the same monitor tells this story"
+            steps += [TakeBack(other), Move(other, "merge", values, reason=why)]
+    return steps
+
+
+def _goes_on(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
+    decision = judge(turn.conn, alert, signal)
     if decision.severity is not None and decision.severity < alert.severity:
-        worsen(conn, context, alert, decision, now, **_figures(alert, signal, worsened=True))
-        return "worsened"
+        risen = worsen(turn, alert, decision, figures=_figures(alert, signal, worsened=True))
+        return Change("worsened", alert, tuple(risen))
     figures = _figures(alert, signal)
     if alert.calmed_at is None:
-        record.change(conn, alert, "update", ENGINE, now, **figures)
-        return "updated"
-    record.change(conn, alert, "recur", ENGINE, now, **figures, **_resumed(alert, now))
-    return "recurred"
+        return Change("updated", alert, (Move(alert, "update", figures),))
+    return Change("recurred", alert, (Move(alert, "recur", {**figures, **_resumed(alert, turn.now)}),))
 
 
 def worsen(
-    conn: Connection,
-    context: Context,
-    alert: Alert,
-    decision: Decision,
-    now: datetime,
-    why: str = "",
-    **figures: Any,
-) -> Alert:
-    """The severity rises: whoever has it in hand is asked again, snoozes and dismissals break, the ladder
-    begins anew.
-    """
-    from alerts.escalations.escalation import tighten  # here, for escalations write alerts too
-
-    rise = f"rose from SEV{alert.severity} to SEV{decision.severity}"
-    queue.cancel_asking(conn, alert.id, now)
-    values: dict[str, Any] = {**figures, "severity": decision.severity, "calmed_at": None, "step": 0}
+    turn: Turn, alert: Alert, decision: Decision, why: str = "", figures: Mapping[str, Any] | None = None
+) -> list[Step]:
+    """The severity rises: whoever has it in hand is asked again, snoozes and dismissals break, the ladder begins anew."""
+    assert decision.severity is not None
     escalated = alert.status == states.ESCALATED
+    values: dict[str, Any] = {
+        **(figures or {}),
+        "severity": decision.severity,
+        "calmed_at": None,
+        "step": 0,
+    }
     if not escalated:
-        values |= {**UNANSWERED, "next_step_at": now}
-    reason = "; ".join((why, *decision.reasons) if why else decision.reasons)
-    risen = record.change(
-        conn,
+        values |= {**UNANSWERED, "next_step_at": turn.now}
+    reasons = decision.reasons
+    worse = Move(
         alert,
         "worsen",
-        ENGINE,
-        now,
-        reason=reason,
+        values,
+        reason="; ".join((why, *reasons) if why else reasons),
         detail={"from": alert.severity, "to": decision.severity},
-        **values,
     )
-    verdict = waiting(conn, context, risen, now)
-    if verdict is None:
-        page_rung(conn, context, risen, "worsened", now, decision.reasons, why_now=f"Worse: {rise}")
-        due = next_due(risen.the_policy, risen.severity, 0, now, now)
+    risen = worse.outcome(turn.now)
+    steps: list[Step] = [TakeBack(alert), worse]
+    if waiting(turn, risen) is None:
+        rise = f"Worse: rose from SEV{alert.severity} to SEV{decision.severity}"
+        steps.append(Page(risen, "worsened", reasons, rise))
         if not escalated:
-            risen = record.change(conn, risen, "step", ENGINE, now, step=1, next_step_at=due)
-    tell_heads_up(conn, context, risen, now, decision.reasons)
+            due = next_due(risen.the_policy, risen.severity, 0, turn.now, turn.now)
+            steps.append(Move(risen, "step", {"step": 1, "next_step_at": due}))
+    steps.append(HeadsUp(risen, reasons))
     if escalated:
-        tighten(conn, risen, now)
-    return risen
+        steps.append(Tighten(risen))
+    return steps
 
 
-def _merged(conn: Connection, context: Context, alert: Alert, signal: Row[Any], now: datetime) -> str:
-    decision = judge(conn, alert, signal)
-    parent = get(conn, alert.merged_into or "")
+def _merged(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
+    """A merged alert goes on: it parts from one that has ended, and may raise one that lasts."""
+    decision = judge(turn.conn, alert, signal)
+    parent = get(turn.conn, alert.merged_into or "")
     level = decision.severity or alert.severity
+    figures = {**_figures(alert, signal), "calmed_at": None}
     if not parent.is_open and decision.reasons:
-        figures = _figures(alert, signal)
-        parted = record.change(
-            conn,
-            alert,
-            "part",
-            ENGINE,
-            now,
-            reason=f"{parent.id} has ended, this goes on",
-            severity=level,
-            merged_into=None,
-            calmed_at=None,
-            step=0,
-            next_step_at=first_due(alert.the_policy, level, now),
+        values = {
             **figures,
-        )
-        tell_heads_up(conn, context, parted, now, decision.reasons)
-        return "fired"
-    if level < alert.severity:
-        changed = record.change(
-            conn, alert, "worsen", ENGINE, now, severity=level, calmed_at=None, **_figures(alert, signal)
-        )
-    else:
-        changed = record.change(conn, alert, "update", ENGINE, now, calmed_at=None, **_figures(alert, signal))
-    _share(conn, context, changed, parent, decision, now)
-    return "updated"
+            "severity": level,
+            "merged_into": None,
+            "step": 0,
+            "next_step_at": first_due(alert.the_policy, level, turn.now),
+        }
+        part = Move(alert, "part", values, reason=f"{parent.id} has ended, this goes on")
+        return Change("fired", alert, (part, HeadsUp(part.outcome(turn.now), decision.reasons)))
+    worse = level < alert.severity
+    moved = Move(alert, "worsen", {**figures, "severity": level}) if worse else Move(alert, "update", figures)
+    shared = _share(turn, moved.outcome(turn.now), parent, decision)
+    return Change("updated", alert, (moved, *shared))
 
 
-def _share(
-    conn: Connection, context: Context, merged: Alert, parent: Alert, decision: Decision, now: datetime
-) -> None:
+def _share(turn: Turn, merged: Alert, parent: Alert, decision: Decision) -> list[Step]:
     """What is merged may raise what it was merged into."""
-    if parent.is_open and merged.severity < parent.severity and parent.status != states.MERGED:
-        lowered_from = _lowered_from(conn, parent)
-        if lowered_from is None or merged.severity < lowered_from:
-            worse = Decision(merged.severity, decision.reasons)
-            worsen(conn, context, parent, worse, now, why=f"the merged {merged.kind} alert rose")
-
-
-def _absorb(conn: Connection, alert: Alert, now: datetime) -> None:
-    """A volume alert takes the open negativity alert of its monitor into itself, visibly."""
-    other = live(conn, fingerprint_of(alert.monitor_id, NEGATIVITY))
-    if other is None or other.status not in ABSORBED:
-        return
-    queue.cancel_asking(conn, other.id, now)
-    record.change(
-        conn,
-        other,
-        "merge",
-        ENGINE,
-        now,
-        reason="the volume alert of the same monitor tells this story",
-        merged_into=alert.id,
-        next_step_at=None,
-        ack_expires_at=None,
-        snoozed_until=None,
-    )
+    if not parent.is_open or merged.severity >= parent.severity or parent.status == states.MERGED:
+        return []
+    lowered_from = _lowered_from(turn.conn, parent)
+    if lowered_from is not None and merged.severity >= lowered_from:
+        return []
+    worse = Decision(merged.severity, decision.reasons)
+    return worsen(turn, parent, worse, why=f"the merged {merged.kind} alert rose")
 
 
 def _rival(conn: Connection, alert: Alert) -> Alert | None:
-    """The live volume alert of the monitor, as seen from its negativity alert."""
-    if alert.kind != NEGATIVITY:
+    """The live alert of the same monitor that tells this one's story as well."""
+    absorber = SIGNALS.of(alert.kind).absorbed_by
+    if absorber is None:
         return None
-    other = live(conn, fingerprint_of(alert.monitor_id, VOLUME))
+    other = live(conn, fingerprint_of(alert.monitor_id, absorber))
     return other if other and other.status in TELLS_ALREADY else None
 
 
-def _reopen(conn: Connection, context: Context, before: Alert, signal: Row[Any], now: datetime) -> str:
-    decision = judge(conn, before, signal)
+def _reopen(turn: Turn, before: Alert, signal: Row[Any]) -> Change:
+    decision = judge(turn.conn, before, signal)
     level = decision.severity or before.severity
-    reopened = record.change(
-        conn,
-        before,
-        "reopen",
-        ENGINE,
-        now,
-        reason="; ".join(decision.reasons),
-        **_figures(before, signal),
-        **reopened_values(before, level, now),
-    )
-    tell_heads_up(conn, context, reopened, now, decision.reasons)
-    return "reopened"
+    values = {**_figures(before, signal), **reopened_values(before, level, turn.now)}
+    reopen = Move(before, "reopen", values, reason="; ".join(decision.reasons))
+    return Change("reopened", before, (reopen, HeadsUp(reopen.outcome(turn.now), decision.reasons)))
 
 
 def reopened_values(alert: Alert, level: int, now: datetime) -> dict[str, Any]:
@@ -376,38 +344,27 @@ def reopened_values(alert: Alert, level: int, now: datetime) -> dict[str, Any]:
     }
 
 
-def _supersede(conn: Connection, alert: Alert, now: datetime) -> None:
-    queue.cancel_asking(conn, alert.id, now)  # what was due and not sent yet: the new alert asks
-    record.change(
-        conn,
-        alert,
-        "supersede",
-        ENGINE,
-        now,
-        reason="calmed, never acknowledged; a new alert tells the new story",
-        live=None,
-        resolved_at=now,
-        next_step_at=None,
-    )
+def _supersede(turn: Turn, alert: Alert) -> tuple[Step, ...]:
+    """The calmed alert ends. What was due and not sent yet is taken back: the new alert asks."""
+    why = "calmed, never acknowledged; a new alert tells the new story"
+    values = {"live": None, "resolved_at": turn.now, "next_step_at": None}
+    return TakeBack(alert), Move(alert, "supersede", values, reason=why)
 
 
-def _calm(conn: Connection, alert: Alert, signal: Row[Any], now: datetime) -> str:
+def _calm(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
     seen = {"score": signal.score, "last_signal_at": signal.tick, "worsened_at": None}
     if alert.status in (states.CANDIDATE, states.SUPPRESSED):
         why = alert.reason if alert.status == states.SUPPRESSED else "calmed before it fired"
-        record.change(conn, alert, "calm", ENGINE, now, reason=why, live=None, resolved_at=now, **seen)
-        return "calmed"
+        over = {"live": None, "resolved_at": turn.now, **seen}
+        return Change("calmed", alert, (Move(alert, "calm", over, reason=why),))
     if alert.calmed_at is not None:
-        return "nothing"
-    queue.cancel_waiting(conn, alert.id, now)
-    record.change(conn, alert, "calm", ENGINE, now, calmed_at=now, next_step_at=None, **seen)
-    return "calmed"
+        return NOTHING
+    calmed = Move(alert, "calm", {"calmed_at": turn.now, "next_step_at": None, **seen})
+    return Change("calmed", alert, (TakeBack(alert, Waiting.LATER), calmed))
 
 
 def _resumed(alert: Alert, now: datetime) -> dict[str, Any]:
-    """What goes on when a calmed alert is over again: the ladder where it stood, the acknowledgement's
-    time.
-    """
+    """What goes on when a calmed alert is over again: the ladder where it stood, the acknowledgement's time."""
     values: dict[str, Any] = {"calmed_at": None}
     policy = alert.the_policy
     if alert.status == states.FIRING:
@@ -421,9 +378,7 @@ def _resumed(alert: Alert, now: datetime) -> dict[str, Any]:
 
 
 def _figures(alert: Alert, signal: Row[Any], worsened: bool = False) -> dict[str, Any]:
-    """The columns that every signal moves. A rise of severity begins the count of how long it has been
-    worsening.
-    """
+    """The columns that every signal moves. A rise of severity begins the count of how long it has been worsening."""
     return {
         "score": signal.score,
         "peak_score": max(alert.peak_score, signal.score),

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from alerts import record
 from alerts.actor import ENGINE
 from alerts.alert import Alert
-from alerts.context import Context
 from alerts.directory import NOBODY, Directory, MonitorFacts, Someone, monitor_facts
 from alerts.ladder import rung
 from alerts.message import alert_message
 from alerts.outbox import queue
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
+from alerts.turn import Turn
 from tocsin.core.signal_kinds import SIGNALS
 from tocsin.definitions.models import Person
 
@@ -25,12 +23,10 @@ TOLD_FROM = 2
 
 
 def page(
-    conn: Connection,
-    context: Context,
+    turn: Turn,
     alert: Alert,
     people: Sequence[Someone],
     kind: str,
-    now: datetime,
     *,
     reasons: Sequence[str] = (),
     why_now: str = "",
@@ -39,7 +35,7 @@ def page(
     """Queue a notice for each of these people, at once or when their quiet hours end; returns the notices'
     ids.
     """
-    directory = context.directory(conn)
+    conn, now, directory = turn.conn, turn.now, turn.directory
     monitor = monitor_facts(conn, alert.monitor_id)
     ids: list[str] = []
     for one in people:
@@ -51,7 +47,7 @@ def page(
             zone=one.person.timezone if one is not NOBODY else monitor.zone.key,
             now=now,
             reasons=reasons,
-            link=f"{context.base_url}/alerts/{alert.id}",
+            link=f"{turn.base_url}/alerts/{alert.id}",
             why_now=why_now,
             todo=todo,
         )
@@ -84,44 +80,27 @@ def page(
     return ids
 
 
-def page_rung(
-    conn: Connection,
-    context: Context,
-    alert: Alert,
-    kind: str,
-    now: datetime,
-    reasons: Sequence[str],
-    why_now: str = "",
-) -> list[str]:
+def page_rung(turn: Turn, alert: Alert, kind: str, reasons: Sequence[str], why_now: str = "") -> list[str]:
     """Page whoever stands on the alert's present rung."""
     found = rung(alert.the_policy, alert.severity, alert.step)
-    people = context.directory(conn).reach(found.targets if found else (), now)
-    return page(conn, context, alert, people, kind, now, reasons=reasons, why_now=why_now)
+    people = turn.directory.reach(found.targets if found else (), turn.now)
+    return page(turn, alert, people, kind, reasons=reasons, why_now=why_now)
 
 
-def tell_heads_up(
-    conn: Connection, context: Context, alert: Alert, now: datetime, reasons: Sequence[str]
-) -> None:
+def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:
     """Tell those whom the policy wants told of SEV1 and SEV2; nothing is asked of them."""
     targets = alert.the_policy.heads_up
     if alert.severity <= TOLD_FROM and targets:
-        people = [one for target in targets for one in context.directory(conn).resolve(target, now)]
-        page(
-            conn,
-            context,
-            alert,
-            people,
-            "told",
-            now,
-            reasons=reasons,
-            todo="For your information: others are asked to act.",
-        )
+        directory = turn.directory
+        people = [one for target in targets for one in directory.resolve(target, turn.now)]
+        todo = "For your information: others are asked to act."
+        page(turn, alert, people, "told", reasons=reasons, todo=todo)
 
 
-def waiting(conn: Connection, context: Context, alert: Alert, now: datetime) -> Verdict | None:
+def waiting(turn: Turn, alert: Alert) -> Verdict | None:
     """Why a step that is due now has to wait, if it has to."""
-    monitor = monitor_facts(conn, alert.monitor_id)
-    return first(BEFORE_A_STEP, situation(alert, context.directory(conn), monitor, now))
+    monitor = monitor_facts(turn.conn, alert.monitor_id)
+    return first(BEFORE_A_STEP, situation(alert, turn.directory, monitor, turn.now))
 
 
 def situation(

@@ -6,22 +6,20 @@ Every change raises `version`, so whoever looked before finds out. Ids of events
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from alerts import states
 from alerts.actor import Actor
 from alerts.alert import Alert, columns
+from alerts.change import Move, bounded
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict
 from tocsin.core.ids import stable_id
 from tocsin.store import audit
 from tocsin.store import schema as s
 
-MAX_REASON = 2000
 HIDDEN = frozenset({"update"})
 """Actions that move figures only: the row and an event, no line in the timeline and none in the audit
 chain.
@@ -35,27 +33,12 @@ def opened(conn: Connection, alert: Alert, actor: Actor, now: datetime, reason: 
     return alert
 
 
-def change(
-    conn: Connection,
-    alert: Alert,
-    action: str,
-    actor: Actor,
-    now: datetime,
-    *,
-    reason: str | None = None,
-    detail: Mapping[str, Any] | None = None,
-    **values: Any,
-) -> Alert:
-    """Take the arrow `action` from the alert's status and write all that goes with it; return the alert as
-    it is now.
+def move(conn: Connection, step: Move, alert: Alert, actor: Actor, now: datetime) -> Alert:
+    """Take the step on `alert`, as it was read or left in this transaction; return the alert as it is now.
 
-    `values` are columns that change besides. Raises `IllegalTransition` when there is no such arrow, and
-    `Conflict` when the alert changed since it was read.
+    Raises `IllegalTransition` when the state machine has no such arrow, and `Conflict` when the alert changed since it was read.
     """
-    status = states.after(alert.status, action)
-    reason = bounded(reason)
-    kept = reason if reason is not None else alert.reason
-    changed = replace(alert, **values, reason=kept, status=status, version=alert.version + 1, updated_at=now)
+    changed = step.outcome(now, alert)
     written = conn.execute(
         update(s.alerts)
         .where(s.alerts.c.id == alert.id, s.alerts.c.version == alert.version)
@@ -63,8 +46,14 @@ def change(
     )
     if written.rowcount != 1:
         raise Conflict(f"the alert {alert.id} changed since you looked: read it again")
-    _tell(conn, changed, actor, now, action, alert.status, reason, detail)
+    _tell(conn, changed, actor, now, step.action, alert.status, bounded(step.reason), step.detail)
     return changed
+
+
+def note(conn: Connection, alert: Alert, actor: Actor, now: datetime, text: str) -> None:
+    """A note of somebody's in the timeline, with its event."""
+    seq = entry(conn, alert, "note", actor, now, reason=text)
+    event(conn, alert.id, "note", now, {"id": alert.id, "seq": seq}, seq)
 
 
 def entry(
@@ -101,13 +90,6 @@ def event(
             data=dict(data),
         )
     )
-
-
-def bounded(text: str | None) -> str | None:
-    """What people typed, without control characters and at most `MAX_REASON` characters long."""
-    if text is None:
-        return None
-    return "".join(c for c in text if c == "\n" or c >= " ")[:MAX_REASON]
 
 
 def _difference(before: Alert, after: Alert) -> dict[str, Any]:

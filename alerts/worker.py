@@ -14,13 +14,13 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, select
 
-from alerts.context import Context
 from alerts.directory import NOBODY
 from alerts.engine import anything_due, step
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.port import Notice, Notifier
 from alerts.notifiers.registry import notifiers as real_notifiers
 from alerts.outbox import deliver
+from alerts.turn import Turns
 from tocsin.access.links import action_path, make_action_link, page_address
 from tocsin.core.clock import Clock
 from tocsin.core.errors import StoreUnavailable, TocsinError
@@ -58,7 +58,7 @@ class AlertsWorker:
         self._echo = ConsoleNotifier() if settings.alerting.console and notifiers is None else None
         self._away_s = away.total_seconds()
         self._base = page_address(settings)
-        self._context = Context(store, self._base)
+        self._turns = Turns(store, self._base)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._health_at: datetime | None = None
         self._trouble: str | None = None
@@ -90,7 +90,7 @@ class AlertsWorker:
         more = False
         if wanted:
             with self._store.write() as conn:
-                result = step(conn, now, context=self._context, limit=BATCH)
+                result = step(self._turns.begin(conn, now), limit=BATCH)
             more = result.more
             log.info(
                 "alerts decided",

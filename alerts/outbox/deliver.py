@@ -28,6 +28,7 @@ from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 from alerts import record, states
 from alerts.actor import ENGINE
 from alerts.alert import Alert, from_row
+from alerts.change import Move
 from alerts.directory import Someone
 from alerts.message import Message
 from alerts.notifiers.port import Notice, Notifier, Outcome
@@ -246,7 +247,8 @@ def _other_way(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> 
     waits = alert.status == states.FIRING and alert.next_step_at is not None and alert.next_step_at > now
     if waits and row.escalation_id is None and row.kind in queue.ASKING and not _others(conn, row):
         detail = {"because": f"{row.person} cannot be reached"}
-        record.change(conn, alert, "hurry", ENGINE, now, detail=detail, next_step_at=now)
+        hurry = Move(alert, "hurry", {"next_step_at": now}, detail=detail)
+        record.move(conn, hurry, alert, ENGINE, now)
 
 
 def _same_ask(row: Row[Any]) -> Sequence[Any]:

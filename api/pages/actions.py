@@ -8,7 +8,7 @@ state or severity changed, nothing is written and the page says who did what; fi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -16,86 +16,73 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection, Row, Table, select
 
 from alerts import actions
-from alerts.actor import Actor
 from alerts.alert import get
-from alerts.context import Context
-from alerts.escalations import escalation
+from alerts.apply import act
+from alerts.escalations import actions as escalations
 from alerts.states import ACKNOWLEDGED, ESCALATED
+from alerts.turn import Turn
 from api.pages.render import page_context
 from api.problems import Problem
 from api.state import (
-    AppState,
     form_of,
     principal_of,
     state_of,
 )
+from api.turns import turn_of
 from tocsin.core.errors import IllegalTransition, WrongInput
 from tocsin.store import schema as s
 
 router = APIRouter(include_in_schema=False)
 Form = Mapping[str, str]
-FormAction = Callable[[Connection, AppState, str, Actor, datetime, Form], Any]
+FormAction = Callable[[Turn, str, Form], Any]
 
 ENGINE_ROLES = frozenset({"engine", "system"})
 WORSE = frozenset({"worsen", "raise", "overdue", "tighten"})
 LONGEST_SNOOZE_MIN = 7 * 24 * 60
 
 
-def _context(state: AppState) -> Context:
-    return Context(state.store, state.settings.api.public_url)
-
-
-def _acknowledge(conn: Connection, _: AppState, id: str, actor: Actor, now: datetime, __: Form) -> str:
-    before = get(conn, id)
-    actions.acknowledge(conn, id, actor, now)
-    mine = before.acknowledged_by == actor.name
+def _acknowledge(turn: Turn, id: str, _: Form) -> str:
+    before = get(turn.conn, id)
+    act(turn, actions.acknowledge, id)
+    mine = before.acknowledged_by == turn.actor.name
     return "already" if before.status in (ACKNOWLEDGED, ESCALATED) and not mine else "acknowledge"
 
 
 ALERT_ACTIONS: dict[str, FormAction] = {
     "acknowledge": _acknowledge,
-    "snooze": lambda c, _, id, who, now, f: actions.snooze(
-        c, id, who, now, now + timedelta(minutes=_minutes(f))
-    ),
-    "dismiss": lambda c, _, id, who, now, f: actions.dismiss(
-        c, id, who, now, _field(f, "reason"), f.get("note", "")
-    ),
-    "escalate": lambda c, h, id, who, now, f: actions.escalate(
-        c, _context(h), id, who, now, _field(f, "team"), f.get("reason", "")
-    ),
-    "resolve": lambda c, _, id, who, now, f: actions.resolve(c, id, who, now, f.get("reason", "")),
-    "reopen": lambda c, _, id, who, now, f: actions.reopen(c, id, who, now, f.get("reason", "")),
-    "severity": lambda c, h, id, who, now, f: actions.set_severity(
-        c, _context(h), id, who, now, _severity(f), f.get("reason", "")
-    ),
-    "note": lambda c, _, id, who, now, f: actions.note(c, id, who, now, f.get("text", "")),
+    "snooze": lambda t, id, f: act(t, actions.snooze, id, t.now + timedelta(minutes=_minutes(f))),
+    "dismiss": lambda t, id, f: act(t, actions.dismiss, id, _field(f, "reason"), f.get("note", "")),
+    "escalate": lambda t, id, f: act(t, actions.escalate, id, _field(f, "team"), f.get("reason", "")),
+    "resolve": lambda t, id, f: act(t, actions.resolve, id, f.get("reason", "")),
+    "reopen": lambda t, id, f: act(t, actions.reopen, id, f.get("reason", "")),
+    "severity": lambda t, id, f: act(t, actions.set_severity, id, _severity(f), f.get("reason", "")),
+    "note": lambda t, id, f: act(t, actions.note, id, f.get("text", "")),
 }
 ESCALATION_ACTIONS: dict[str, FormAction] = {
-    "claim": lambda c, _, id, who, now, __: escalation.claim(c, id, who, now),
-    "review": lambda c, _, id, who, now, __: escalation.review(c, id, who, now),
-    "assess": lambda c, _, id, who, now, f: escalation.assessed(c, id, who, now, _field(f, "text")),
-    "decide": lambda c, _, id, who, now, f: escalation.decide(
-        c, id, who, now, _field(f, "team"), _field(f, "decision"), f.get("reason", "")
+    "claim": lambda t, id, _: escalations.claim(t, id),
+    "review": lambda t, id, _: escalations.review(t, id),
+    "assess": lambda t, id, f: escalations.assessed(t, id, _field(f, "text")),
+    "decide": lambda t, id, f: escalations.decide(
+        t, id, _field(f, "team"), _field(f, "decision"), f.get("reason", "")
     ),
-    "release": lambda c, _, id, who, now, f: _released(c, id, who, now, f.get("reason", "")),
-    "close": lambda c, _, id, who, now, f: escalation.close(c, id, who, now, f.get("reason", "")),
-    "withdraw": lambda c, _, id, who, now, f: escalation.withdraw(c, id, who, now, f.get("reason", "")),
-    "note": lambda c, _, id, who, now, f: escalation.note(
-        c, id, who, now, _field(f, "text"), privileged=f.get("privileged") == "1"
+    "release": lambda t, id, f: _released(t, id, f.get("reason", "")),
+    "close": lambda t, id, f: escalations.close(t, id, f.get("reason", "")),
+    "withdraw": lambda t, id, f: escalations.withdraw(t, id, f.get("reason", "")),
+    "note": lambda t, id, f: escalations.note(
+        t, id, _field(f, "text"), privileged=f.get("privileged") == "1"
     ),
 }
 
 
-def _add_route(prefix: str, action: str, apply: FormAction, log: Table, column: str) -> None:
+def _add_route(prefix: str, action: str, do: FormAction, log: Table, column: str) -> None:
     def handle_form(request: Request, id: str) -> Response:
         state, principal, form = state_of(request), principal_of(request), form_of(request)
-        actor = Actor(principal.id, principal.label, principal.role.value)
-        id, now = id[:64], state.now()
+        id = id[:64]
         try:
             with state.store.write() as conn:
                 if action != "acknowledge":
                     _refuse_stale(request, conn, log, column, id, form)
-                done = apply(conn, state, id, actor, now, form)
+                done = do(turn_of(state, conn, principal), id, form)
         except IllegalTransition as error:
             with state.store.read() as conn:
                 raise Problem(
@@ -148,10 +135,10 @@ def _last_change(request: Request, conn: Connection, row: Row[Any]) -> str:
     )
 
 
-def _released(conn: Connection, id: str, who: Actor, now: datetime, text: str) -> None:
-    escalation.release(conn, id, who, now)
+def _released(turn: Turn, id: str, text: str) -> None:
+    escalations.release(turn, id)
     if text.strip():
-        escalation.note(conn, id, who, now, text)
+        escalations.note(turn, id, text)
 
 
 def _field(form: Form, name: str) -> str:

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts.actor import Actor
 from alerts.outbox import hold
 from api.pages.flash import flash_of
 from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.routes.dead_letters import hand_over_again
 from api.state import form_of, principal_of, state_of
+from api.turns import actor_of
 from tocsin.core.errors import IllegalTransition
 from tocsin.core.text import escaped
 from tocsin.intake.dead_letters import DeadLetter, get_dead_letter, list_dead_letters
@@ -102,7 +102,7 @@ def release(request: Request) -> Response:
     discard = form_of(request).get("what") == "discard"
     try:
         with state.store.write() as conn:
-            hold.release(conn, Actor(who.id, who.label, who.role.value), state.now(), discard=discard)
+            hold.release(conn, actor_of(who), state.now(), discard=discard)
     except IllegalTransition:
         pass  # somebody was faster: it is released
     return RedirectResponse("/", 303)

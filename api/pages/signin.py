@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from alerts.actions import acknowledge
 from alerts.actor import Actor
+from alerts.apply import act
 from api.auth.sessions import (
     clear_cookie,
     session_token,
@@ -20,6 +21,7 @@ from api.auth.sessions import (
 from api.pages.card import card
 from api.pages.render import page_context, render
 from api.state import state_of
+from api.turns import turn_of
 from tocsin.access.links import (
     LinkRefused,
     find_action_link,
@@ -120,7 +122,7 @@ def use_notice_link(request: Request, token: Token) -> Response:
             person, role = _person(conn, link.person_id)
             if not person or link.action != "acknowledge":
                 raise NotAllowed("this link's person is no longer active; sign in to act on the alert")
-            acknowledge(conn, link.alert_id, Actor(link.person_id, person, role), now)
+            act(turn_of(state, conn, Actor(link.person_id, person, role)), acknowledge, link.alert_id)
         done = "Acknowledged. It is yours now."
     except (LinkRefused, IllegalTransition, NotAllowed) as error:
         refused = str(error)

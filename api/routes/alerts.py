@@ -9,12 +9,9 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, func, select, tuple_
 
-from alerts import actions as service
-from alerts import views
-from alerts.actor import Actor
+from alerts import actions, views
 from alerts.alert import Alert, get
-from alerts.context import Context
-from api.auth.principal import Principal
+from alerts.apply import act, apply
 from api.etags import (
     alerts_revision,
     etag_or_304,
@@ -39,7 +36,7 @@ from api.preconditions import (
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
 from api.state import State, Who
-from tocsin.access.links import page_address
+from api.turns import turn_of
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
 
@@ -220,11 +217,6 @@ def alert_out(alert: Alert) -> dict[str, Any]:
     return views.alert_view(alert)
 
 
-def actor_of(who: Principal) -> Actor:
-    """The principal as timelines name it."""
-    return Actor(who.id, who.label, who.role.value)
-
-
 @router.get("", response_model=ListPage[AlertOut], summary="List alerts", responses={422: PROBLEMS[422]})
 def list_alerts(
     request: Request,
@@ -363,7 +355,7 @@ def notices(state: State, id: Id) -> Any:
 def acknowledge(response: Response, state: State, who: Who, id: Id) -> Any:
     """Repeated, by whomever, it changes nothing and names who was first. Needs no If-Match."""
     with state.store.write() as conn:
-        return _done(response, service.acknowledge(conn, id, actor_of(who), state.now()))
+        return _done(response, act(turn_of(state, conn, who), actions.acknowledge, id))
 
 
 @router.post("/{id}/snooze", response_model=AlertOut, summary="Quiet for a while", responses=PROBLEMS)
@@ -382,7 +374,7 @@ def snooze(
     until = wanted.until or now + timedelta(minutes=wanted.minutes or 0)
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, service.snooze(conn, id, actor_of(who), now, until, seen))
+        return _done(response, act(turn_of(state, conn, who), actions.snooze, id, until, seen))
 
 
 @router.post("/{id}/dismiss", response_model=AlertOut, summary="Nothing to do", responses=PROBLEMS)
@@ -398,7 +390,7 @@ def dismiss(
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(
-            response, service.dismiss(conn, id, actor_of(who), state.now(), wanted.reason, wanted.note, seen)
+            response, act(turn_of(state, conn, who), actions.dismiss, id, wanted.reason, wanted.note, seen)
         )
 
 
@@ -414,7 +406,7 @@ def merge(
     """The other alert goes on telling it."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, service.merge(conn, id, actor_of(who), state.now(), wanted.into, seen))
+        return _done(response, act(turn_of(state, conn, who), actions.merge, id, wanted.into, seen))
 
 
 @router.post(
@@ -440,11 +432,12 @@ def escalate(
 
         def hand_over() -> dict[str, Any]:
             seen = _seen(conn, id, if_match)
-            context = Context(state.store, page_address(state.settings))
-            alert, case = service.escalate(
-                conn, context, id, actor_of(who), now, wanted.team, wanted.reason, seen
+            turn = turn_of(state, conn, who)
+            done = apply(turn, actions.escalate(turn, id, wanted.team, wanted.reason, seen))
+            assert done.alert is not None and done.escalation is not None
+            shown = Escalated.model_validate(
+                {"alert": alert_out(done.alert), "escalation": done.escalation.id}
             )
-            shown = Escalated.model_validate({"alert": alert_out(alert), "escalation": case.id})
             return shown.model_dump(mode="json")
 
         made, repeated = create_once(conn, idempotency, who, now, hand_over)
@@ -467,7 +460,7 @@ def resolve(
     """Not while a case of it is open with PR or Legal."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, service.resolve(conn, id, actor_of(who), state.now(), wanted.reason, seen))
+        return _done(response, act(turn_of(state, conn, who), actions.resolve, id, wanted.reason, seen))
 
 
 @router.post("/{id}/reopen", response_model=AlertOut, summary="It is not over after all", responses=PROBLEMS)
@@ -482,7 +475,7 @@ def reopen(
     """It fires again from the first step."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, service.reopen(conn, id, actor_of(who), state.now(), wanted.reason, seen))
+        return _done(response, act(turn_of(state, conn, who), actions.reopen, id, wanted.reason, seen))
 
 
 @router.post(
@@ -499,9 +492,8 @@ def severity(
     """With a reason. People may do both; the engine only raises."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        context = Context(state.store, page_address(state.settings))
-        changed = service.set_severity(
-            conn, context, id, actor_of(who), state.now(), wanted.severity, wanted.reason, seen
+        changed = act(
+            turn_of(state, conn, who), actions.set_severity, id, wanted.severity, wanted.reason, seen
         )
         return _done(response, changed)
 
@@ -510,7 +502,7 @@ def severity(
 def note(response: Response, state: State, who: Who, id: Id, wanted: Annotated[Note, Body()]) -> Any:
     """A line in the timeline; changes nothing else, so it needs no If-Match."""
     with state.store.write() as conn:
-        return _done(response, service.note(conn, id, actor_of(who), state.now(), wanted.text))
+        return _done(response, act(turn_of(state, conn, who), actions.note, id, wanted.text))
 
 
 def _seen(conn: Connection, id: str, if_match: str | None) -> int:

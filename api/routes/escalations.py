@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
 from alerts import views
-from alerts.context import Context
-from alerts.escalations import escalation as cases
-from alerts.escalations.escalation import Escalation
+from alerts.escalations import actions
+from alerts.escalations.escalation import Escalation, get
 from api.auth.principal import Principal
 from api.etags import (
     alerts_revision,
@@ -24,9 +23,8 @@ from api.etags import (
 from api.lists import Cursor, Limit, ListPage
 from api.preconditions import IfMatch, checked_version
 from api.problems import PROBLEMS
-from api.routes.alerts import actor_of
 from api.state import State, Who
-from tocsin.access.links import page_address
+from api.turns import turn_of
 from tocsin.core.clock import MINUTE
 
 router = APIRouter(prefix="/v1/escalations", tags=["escalations"])
@@ -165,7 +163,7 @@ def queue(
 def read_case(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
     """With everything that was decided and written. Its ETag is what `If-Match` wants."""
     with state.store.read() as conn:
-        etag_or_304(request, response, version_etag(cases.get(conn, id).version))
+        etag_or_304(request, response, version_etag(get(conn, id).version))
         return views.get_escalation(conn, id, role=who.role.value, now=state.now())
 
 
@@ -174,7 +172,7 @@ def claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch 
     """What still waits to page about it is taken back."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, cases.claim(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, actions.claim(turn_of(state, conn, who), id, seen), now)
 
 
 @router.post(
@@ -187,7 +185,7 @@ def release_claim(response: Response, state: State, who: Who, id: Id, if_match: 
     """Somebody else may claim it."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, cases.release_claim(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, actions.release_claim(turn_of(state, conn, who), id, seen), now)
 
 
 @router.post(
@@ -204,7 +202,9 @@ def reassign(
     """By name."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, cases.reassign(conn, id, actor_of(who), now, wanted.to, seen), now)
+        return _done(
+            conn, response, who, actions.reassign(turn_of(state, conn, who), id, wanted.to, seen), now
+        )
 
 
 @router.post("/{id}/review", response_model=EscalationOut, summary="Begin the review", responses=PROBLEMS)
@@ -212,7 +212,7 @@ def review(response: Response, state: State, who: Who, id: Id, if_match: IfMatch
     """PR and Legal in parallel. Begun again, earlier decisions are void."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, cases.review(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, actions.review(turn_of(state, conn, who), id, seen), now)
 
 
 @router.post("/{id}/assess", response_model=EscalationOut, summary="The first assessment", responses=PROBLEMS)
@@ -228,7 +228,7 @@ def assess(
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(
-            conn, response, who, cases.assessed(conn, id, actor_of(who), now, wanted.text, seen), now
+            conn, response, who, actions.assessed(turn_of(state, conn, who), id, wanted.text, seen), now
         )
 
 
@@ -244,8 +244,8 @@ def decide(
     """For one's own team. Cleared when every team has cleared, rejected when one rejects."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        decided = cases.decide(
-            conn, id, actor_of(who), now, wanted.team, wanted.decision, wanted.reason, expected_version=seen
+        decided = actions.decide(
+            turn_of(state, conn, who), id, wanted.team, wanted.decision, wanted.reason, expected_version=seen
         )
         return _done(conn, response, who, decided, now)
 
@@ -264,8 +264,7 @@ def ask(
     """They are told; the clocks run on."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        context = Context(state.store, page_address(state.settings))
-        asked = cases.request_info(conn, context, id, actor_of(who), now, wanted.of, wanted.text, seen)
+        asked = actions.request_info(turn_of(state, conn, who), id, wanted.of, wanted.text, seen)
         return _done(conn, response, who, asked, now)
 
 
@@ -274,7 +273,7 @@ def release(response: Response, state: State, who: Who, id: Id, if_match: IfMatc
     """A person put them there; Tocsin posts nothing. The statement's clock stops."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, cases.release(conn, id, actor_of(who), now, seen), now)
+        return _done(conn, response, who, actions.release(turn_of(state, conn, who), id, seen), now)
 
 
 @router.post("/{id}/close", response_model=EscalationOut, summary="The case is done", responses=PROBLEMS)
@@ -289,7 +288,9 @@ def close(
     """After its release."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, cases.close(conn, id, actor_of(who), now, wanted.text, seen), now)
+        return _done(
+            conn, response, who, actions.close(turn_of(state, conn, who), id, wanted.text, seen), now
+        )
 
 
 @router.post("/{id}/withdraw", response_model=EscalationOut, summary="It was not needed", responses=PROBLEMS)
@@ -305,7 +306,7 @@ def withdraw(
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(
-            conn, response, who, cases.withdraw(conn, id, actor_of(who), now, wanted.text, seen), now
+            conn, response, who, actions.withdraw(turn_of(state, conn, who), id, wanted.text, seen), now
         )
 
 
@@ -317,12 +318,16 @@ def note(
     with state.store.write() as conn:
         now = state.now()
         return _done(
-            conn, response, who, cases.note(conn, id, actor_of(who), now, wanted.text, wanted.privileged), now
+            conn,
+            response,
+            who,
+            actions.note(turn_of(state, conn, who), id, wanted.text, wanted.privileged),
+            now,
         )
 
 
 def _seen(conn: Connection, id: str, if_match: str | None) -> int:
-    return checked_version(if_match, cases.get(conn, id).version)
+    return checked_version(if_match, get(conn, id).version)
 
 
 def _done(

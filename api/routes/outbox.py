@@ -7,10 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.actor import Actor
 from alerts.outbox import hold
 from api.problems import PROBLEMS
 from api.state import State, Who
+from api.turns import actor_of
 
 router = APIRouter(prefix="/v1/outbox", tags=["alerts"])
 
@@ -37,5 +37,5 @@ def release(state: State, who: Who, how: Annotated[Release | None, Body()] = Non
     """After a restore no notice leaves before this. 409 where nothing is held."""
     discard = how.discard if how is not None else False
     with state.store.write() as conn:
-        done = hold.release(conn, Actor(who.id, who.label, who.role.value), state.now(), discard=discard)
+        done = hold.release(conn, actor_of(who), state.now(), discard=discard)
     return {"waiting": done.waiting, "cancelled": done.cancelled}

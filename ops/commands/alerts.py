@@ -93,7 +93,10 @@ def acknowledge(
     """Acknowledge an alert: somebody has it, nothing more is sent that asks for an answer."""
     from alerts import actions
     from alerts.actor import Actor
+    from alerts.apply import act
+    from alerts.turn import Turns
     from ops.runtime import open_runtime
+    from tocsin.access.links import page_address
     from tocsin.definitions.models import Person, Role
     from tocsin.definitions.repository import find
 
@@ -103,7 +106,8 @@ def acknowledge(
         else:
             one = find(conn, Person, person)
             actor = Actor(one.id, one.name, one.value.role)
-        alert = actions.acknowledge(conn, alert_id, actor, runtime.clock.now())
+        turns = Turns(runtime.store, page_address(runtime.settings))
+        alert = act(turns.begin(conn, runtime.clock.now(), actor), actions.acknowledge, alert_id)
     print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
 
 

@@ -20,10 +20,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from alerts import engine
-from alerts.context import Context
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox.deliver import deliver_due
 from alerts.severity import CLOCKS
+from alerts.turn import Turns
 from ops.replay.order import heard_at
 from processors.detection.judge import Detection
 from processors.detection.tallies import load_tallies
@@ -43,6 +43,9 @@ from tocsin.store import schema as s
 from tocsin.store.offsets import stored
 from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Stream
+
+LINKS_BEGIN = "http://127.0.0.1:8085"
+"""Whatever the settings say: equal recordings give equal notices, and nobody follows the links of a replay."""
 
 CHUNK_MENTIONS = 4000
 CHUNK_MINUTES = 360
@@ -101,7 +104,7 @@ class Player:
         )
         self._processor.on_batch = self._count
         self._grace = timedelta(seconds=settings.detection.grace_s)
-        self._context = Context(store)
+        self._turns = Turns(store, LINKS_BEGIN)
         self._notifiers = RecordNotifier.for_every_channel()
         self._told = 0  # the newest alert event that was looked at; a player that goes on tells its story from the beginning
 
@@ -202,7 +205,7 @@ class Player:
                 signals = detection.tick(conn, tallies, now, closed_until, now, NOTHING_MISSING)
             if signals or (due is not None and due <= now):
                 made += detection.flush(conn, self._store, now)
-                if engine.step(conn, now, context=self._context).anything:
+                if engine.step(self._turns.begin(conn, now)).anything:
                     break
                 due = engine.next_due(conn)
         return now, made + detection.flush(conn, self._store, now)

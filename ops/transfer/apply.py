@@ -53,7 +53,7 @@ SECTIONS: dict[str, type[Definition]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DefinitionChange:
     """One definition that is to be made or changed. `fields` are those that differ: name -> (before, after)."""
 
     what: Literal["make", "change"]
@@ -111,7 +111,7 @@ def parse_document(raw: bytes, name: str = "the document") -> Mapping[str, Any]:
     return document
 
 
-def plan(conn: Connection, document: Mapping[str, Any], name: str = "the document") -> list[Change]:
+def plan(conn: Connection, document: Mapping[str, Any], name: str = "the document") -> list[DefinitionChange]:
     """What must change so that everything in the document is so, in the order of applying. Reads only.
 
     Raises `WrongInput` naming section, entry, field, value and choices; one bad entry spoils all, so nothing is half applied.
@@ -119,7 +119,7 @@ def plan(conn: Connection, document: Mapping[str, Any], name: str = "the documen
     for section in document:
         if section not in SECTIONS:
             raise WrongInput(f"{name}: unknown section {_short(section)}{_closest(str(section), SECTIONS)}")
-    changes: list[Change] = []
+    changes: list[DefinitionChange] = []
     values: dict[str, list[Definition]] = {}
     for section, model in SECTIONS.items():
         present = {one.name: one for one in listed(conn, model)}
@@ -132,7 +132,9 @@ def plan(conn: Connection, document: Mapping[str, Any], name: str = "the documen
     return changes
 
 
-def apply(conn: Connection, changes: Sequence[Change], now: datetime, actor: str) -> list[Defined[Any]]:
+def apply(
+    conn: Connection, changes: Sequence[DefinitionChange], now: datetime, actor: str
+) -> list[Defined[Any]]:
     """Make the changes, all in the caller's transaction. Raises `Conflict` where something changed since the plan."""
     done: list[Defined[Any]] = []
     for change in changes:
@@ -239,14 +241,16 @@ def _plain(value: Any) -> Any:
     raise WrongInput(f"a {type(value).__name__} is not possible here")
 
 
-def _change(section: str, value: Definition, present: Defined[Any] | None) -> Change | None:
+def _change(section: str, value: Definition, present: Defined[Any] | None) -> DefinitionChange | None:
     after = value.model_dump(mode="json")
     if present is None:
         given = value.model_dump(mode="json", exclude_defaults=True)
-        return Change("make", section, value, {k: (None, v) for k, v in given.items() if k != "name"}, None)
+        return DefinitionChange(
+            "make", section, value, {k: (None, v) for k, v in given.items() if k != "name"}, None
+        )
     before = present.value.model_dump(mode="json")
     fields = {k: (before.get(k), after.get(k)) for k in before | after if before.get(k) != after.get(k)}
-    return Change("change", section, value, fields, present.version) if fields else None
+    return DefinitionChange("change", section, value, fields, present.version) if fields else None
 
 
 def _check_references(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:
@@ -300,6 +304,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def people_in(values: Sequence[Change]) -> list[Person]:
+def people_in(values: Sequence[DefinitionChange]) -> list[Person]:
     """The people among these changes."""
     return [change.value for change in values if isinstance(change.value, Person)]

@@ -12,10 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
-from alerts.actor import Actor
+from alerts import actions
+from alerts.actor import ENGINE, Actor
 from alerts.alert import Alert, from_row
-from alerts.context import Context
+from alerts.apply import apply
 from alerts.engine import StepResult, anything_due, step
+from alerts.escalations.escalation import Escalation
+from alerts.turn import Turn, Turns
 from tests.stores import filled_at
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.ids import stable_id
@@ -75,13 +78,24 @@ class Scene:
         self.store = filled_at(
             folder / "store.db", f"{start} {defined}", lambda store: _define(store, defined, start)
         )
-        self.context = Context(self.store, public_url="https://tocsin.example")
+        self.turns = Turns(self.store, "https://tocsin.example")
         with self.store.read() as conn:
             self.monitor = find(conn, Monitor, "Lumo").id
 
     @property
     def now(self) -> datetime:
         return self.clock.now()
+
+    def turn(self, conn: Connection, by: Actor = ENGINE, at: datetime | None = None) -> Turn:
+        """A turn of `by` at the clock's time, or at `at`."""
+        return self.turns.begin(conn, at or self.now, by)
+
+    def escalate(self, conn: Connection, by: Actor, alert_id: str, team: str, reason: str) -> Escalation:
+        """Hand an alert to PR or Legal."""
+        turn = self.turn(conn, by)
+        begun = apply(turn, actions.escalate(turn, alert_id, team, reason)).escalation
+        assert begun is not None
+        return begun
 
     def define(self, value: Definition) -> str:
         with self.store.write() as conn:
@@ -104,7 +118,7 @@ class Scene:
 
     def step(self) -> StepResult:
         with self.store.write() as conn:
-            return step(conn, self.now, context=self.context)
+            return step(self.turn(conn))
 
     def wait(self, **duration: float) -> None:
         """Move on by whole minutes, the engine working at each."""

@@ -9,6 +9,8 @@ import pytest
 
 from alerts import actions, views
 from alerts.actor import Actor
+from alerts.apply import act
+from alerts.escalations import actions as escalation_actions
 from alerts.escalations import escalation
 from alerts.escalations.escalation import Escalation
 from tests.alerts.scene import ADA, BEN, LEO, PEOPLE, PIA, POLICY, Scene
@@ -33,15 +35,13 @@ def scene(tmp_path: Path) -> Scene:
 
 def case(scene: Scene, team: str = "both", by: Actor = ADA) -> Escalation:
     with scene.write() as conn:
-        return actions.escalate(conn, scene.context, scene.alert().id, by, scene.now, team, "lamps may burn")[
-            1
-        ]
+        return scene.escalate(conn, by, scene.alert().id, team, "lamps may burn")
 
 
 def test_the_second_who_acknowledges_learns_who_was_first(scene: Scene) -> None:
     with scene.write() as conn:
-        first = actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
-        second = actions.acknowledge(conn, scene.alert().id, BEN, scene.now)
+        first = act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
+        second = act(scene.turn(conn, BEN), actions.acknowledge, scene.alert().id)
     assert first.acknowledged_by == second.acknowledged_by == "ada"
     assert first.version == second.version
 
@@ -49,39 +49,37 @@ def test_the_second_who_acknowledges_learns_who_was_first(scene: Scene) -> None:
 def test_a_stale_version_is_refused(scene: Scene) -> None:
     alert = scene.alert()
     with scene.write() as conn:
-        actions.acknowledge(conn, alert.id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, alert.id)
     with pytest.raises(Conflict, match="read it again"), scene.write() as conn:
-        actions.dismiss(conn, alert.id, BEN, scene.now, "noise", expected_version=alert.version)
+        act(scene.turn(conn, BEN), actions.dismiss, alert.id, "noise", expected_version=alert.version)
 
 
 def test_unknown_alerts_reasons_and_times_are_refused_with_the_choices(scene: Scene) -> None:
     alert = scene.alert().id
     with scene.write() as conn:
         with pytest.raises(NotFound, match="no alert 'al_x'"):
-            actions.acknowledge(conn, "al_x", ADA, scene.now)
+            act(scene.turn(conn, ADA), actions.acknowledge, "al_x")
         with pytest.raises(WrongInput, match="choose one of"):
-            actions.dismiss(conn, alert, ADA, scene.now, "boring")
+            act(scene.turn(conn, ADA), actions.dismiss, alert, "boring")
         with pytest.raises(WrongInput, match="within 7 days"):
-            actions.snooze(conn, alert, ADA, scene.now, scene.now + timedelta(days=8))
+            act(scene.turn(conn, ADA), actions.snooze, alert, scene.now + timedelta(days=8))
         with pytest.raises(WrongInput, match="later than now"):
-            actions.snooze(conn, alert, ADA, scene.now, scene.now)
+            act(scene.turn(conn, ADA), actions.snooze, alert, scene.now)
         with pytest.raises(WrongInput, match="needs a reason"):
-            actions.set_severity(conn, scene.context, alert, ADA, scene.now, 1, " ")
+            act(scene.turn(conn, ADA), actions.set_severity, alert, 1, " ")
         with pytest.raises(WrongInput, match="choose 1"):
-            actions.set_severity(conn, scene.context, alert, ADA, scene.now, 5, "more")
+            act(scene.turn(conn, ADA), actions.set_severity, alert, 5, "more")
         with pytest.raises(WrongInput, match="unknown team 'press'"):
-            actions.escalate(conn, scene.context, alert, ADA, scene.now, "press", "why not")
+            scene.escalate(conn, ADA, alert, "press", "why not")
         with pytest.raises(WrongInput, match="itself"):
-            actions.merge(conn, alert, ADA, scene.now, alert)
+            act(scene.turn(conn, ADA), actions.merge, alert, alert)
         with pytest.raises(IllegalTransition, match="cannot reopen an alert that is firing"):
-            actions.reopen(conn, alert, ADA, scene.now)
+            act(scene.turn(conn, ADA), actions.reopen, alert)
 
 
 def test_a_person_who_raises_the_severity_pages_the_first_step_again(scene: Scene) -> None:
     with scene.write() as conn:
-        raised = actions.set_severity(
-            conn, scene.context, scene.alert().id, BEN, scene.now, 1, "a child was hurt"
-        )
+        raised = act(scene.turn(conn, BEN), actions.set_severity, scene.alert().id, 1, "a child was hurt")
     assert (raised.severity, raised.step) == (1, 1)
     assert scene.paged() == [("ada", "page", "cancelled"), ("ada", "worsened", "queued")]
     assert (
@@ -93,22 +91,22 @@ def test_a_person_who_raises_the_severity_pages_the_first_step_again(scene: Scen
 def test_a_reopened_alert_pages_from_the_first_step_and_a_newer_one_forbids_it(scene: Scene) -> None:
     first = scene.alert().id
     with scene.write() as conn:
-        actions.resolve(conn, first, ADA, scene.now, "over")
-        assert actions.reopen(conn, first, ADA, scene.now, "not over").status == "firing"
+        act(scene.turn(conn, ADA), actions.resolve, first, "over")
+        assert act(scene.turn(conn, ADA), actions.reopen, first, "not over").status == "firing"
     scene.step()
     assert [kind for _, kind, _ in scene.paged()] == ["page", "page"]
     with scene.write() as conn:
-        actions.resolve(conn, first, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.resolve, first)
     scene.clock.advance(timedelta(hours=7))
     scene.over(negative_over=True)
     with pytest.raises(Conflict, match="tells this story now"), scene.write() as conn:
-        actions.reopen(conn, first, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.reopen, first)
 
 
 def test_a_note_stands_in_the_timeline_and_changes_nothing_else(scene: Scene) -> None:
     before = scene.alert()
     with scene.write() as conn:
-        actions.note(conn, before.id, ADA, scene.now, "called the shop\x00\x1b[2J")
+        act(scene.turn(conn, ADA), actions.note, before.id, "called the shop\x00\x1b[2J")
         line = views.timeline(conn, before.id)[-1]
     assert (line["action"], line["reason"]) == ("note", "called the shop[2J")
     assert scene.alert() == before
@@ -162,9 +160,11 @@ def test_a_missed_deadline_pages_the_deputy_once_per_deadline_and_decides_nothin
 def test_an_assessment_in_time_stops_its_clock_and_the_statement_runs_on(scene: Scene) -> None:
     made = case(scene, "pr")
     with scene.write() as conn:
-        escalation.claim(conn, made.id, PIA, scene.now)
-        done = escalation.assessed(conn, made.id, PIA, scene.now, "real")
-        again = escalation.assessed(conn, made.id, PIA, scene.now + timedelta(hours=1), "again")
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
+        done = escalation_actions.assessed(scene.turn(conn, PIA), made.id, "real")
+        again = escalation_actions.assessed(
+            scene.turn(conn, PIA, scene.now + timedelta(hours=1)), made.id, "again"
+        )
     assert done.deadline_at == done.statement_due_at
     assert again.assessed_at == scene.now
     scene.wait(minutes=30)
@@ -174,27 +174,27 @@ def test_an_assessment_in_time_stops_its_clock_and_the_statement_runs_on(scene: 
 def test_a_claim_takes_back_the_pages_that_still_wait(scene: Scene) -> None:
     made = case(scene, "pr")
     with scene.write() as conn:
-        assert escalation.claim(conn, made.id, PIA, scene.now).claimed_by == "pia"
+        assert escalation_actions.claim(scene.turn(conn, PIA), made.id).claimed_by == "pia"
     assert ("pia", "page", "cancelled") in scene.paged()
     with pytest.raises(IllegalTransition, match="cannot claim"), scene.write() as conn:
-        escalation.claim(conn, made.id, LEO, scene.now)
+        escalation_actions.claim(scene.turn(conn, LEO), made.id)
 
 
 def test_both_teams_review_in_parallel_and_it_is_cleared_when_each_has(scene: Scene) -> None:
     made = case(scene)
     with scene.write() as conn:
-        escalation.claim(conn, made.id, PIA, scene.now)
-        half = escalation.decide(conn, made.id, LEO, scene.now, "legal", "clear", "fine")
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
+        half = escalation_actions.decide(scene.turn(conn, LEO), made.id, "legal", "clear", "fine")
         assert half.status == "in_review"
-        whole = escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "fine")
+        whole = escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "clear", "fine")
     assert (whole.status, sorted(whole.decisions)) == ("cleared", ["legal", "pr"])
 
 
 def test_one_rejection_ends_it_and_the_alert_goes_back_to_its_owner(scene: Scene) -> None:
     made = case(scene)
     with scene.write() as conn:
-        escalation.claim(conn, made.id, PIA, scene.now)
-        ended = escalation.decide(conn, made.id, PIA, scene.now, "pr", "reject", "not ours")
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
+        ended = escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "reject", "not ours")
     assert (ended.status, ended.deadline_at) == ("rejected", None) and ended.closed_at is not None
     assert (scene.alert().status, scene.alert().acknowledged_by) == ("acknowledged", "ada")
     scene.wait(minutes=60)
@@ -204,46 +204,52 @@ def test_one_rejection_ends_it_and_the_alert_goes_back_to_its_owner(scene: Scene
 def test_who_escalated_is_never_the_only_one_to_clear(scene: Scene) -> None:
     made = case(scene, "pr", by=PIA)
     with scene.write() as conn:
-        escalation.claim(conn, made.id, PIA, scene.now)
-        escalation.review(conn, made.id, PIA, scene.now)
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
+        escalation_actions.review(scene.turn(conn, PIA), made.id)
     with pytest.raises(NotAllowed, match="somebody else must clear it too"), scene.write() as conn:
-        escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "fine by me")
+        escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "clear", "fine by me")
     pat = Actor("person_pat", "pat", "pr")
     with scene.write() as conn:
-        assert escalation.decide(conn, made.id, pat, scene.now, "pr", "clear", "fine").status == "cleared"
+        assert (
+            escalation_actions.decide(scene.turn(conn, pat), made.id, "pr", "clear", "fine").status
+            == "cleared"
+        )
 
 
 def test_an_admin_who_escalated_cannot_clear_for_both_teams_alone(scene: Scene) -> None:
     made = case(scene, by=ROOT)
     with scene.write() as conn:
-        escalation.claim(conn, made.id, ROOT, scene.now)
-        escalation.decide(conn, made.id, ROOT, scene.now, "pr", "clear", "fine")
+        escalation_actions.claim(scene.turn(conn, ROOT), made.id)
+        escalation_actions.decide(scene.turn(conn, ROOT), made.id, "pr", "clear", "fine")
     with pytest.raises(NotAllowed), scene.write() as conn:
-        escalation.decide(conn, made.id, ROOT, scene.now, "legal", "clear", "fine")
+        escalation_actions.decide(scene.turn(conn, ROOT), made.id, "legal", "clear", "fine")
     with scene.write() as conn:
-        assert escalation.decide(conn, made.id, LEO, scene.now, "legal", "clear", "fine").status == "cleared"
+        assert (
+            escalation_actions.decide(scene.turn(conn, LEO), made.id, "legal", "clear", "fine").status
+            == "cleared"
+        )
 
 
 def test_only_the_team_that_is_asked_decides(scene: Scene) -> None:
     made = case(scene, "pr")
     with scene.write() as conn:
-        escalation.claim(conn, made.id, PIA, scene.now)
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
         with pytest.raises(NotAllowed, match="leo has the role legal"):
-            escalation.decide(conn, made.id, LEO, scene.now, "pr", "clear", "fine")
+            escalation_actions.decide(scene.turn(conn, LEO), made.id, "pr", "clear", "fine")
         with pytest.raises(WrongInput, match="'legal' is not asked"):
-            escalation.decide(conn, made.id, LEO, scene.now, "legal", "clear", "fine")
+            escalation_actions.decide(scene.turn(conn, LEO), made.id, "legal", "clear", "fine")
         with pytest.raises(WrongInput, match="choose one of: clear, reject"):
-            escalation.decide(conn, made.id, PIA, scene.now, "pr", "maybe", "hm")
+            escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "maybe", "hm")
         with pytest.raises(WrongInput, match="needs a reason"):
-            escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "")
+            escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "clear", "")
 
 
 def test_privileged_notes_are_written_and_seen_by_legal_only(scene: Scene) -> None:
     made = case(scene)
     with scene.write() as conn:
-        escalation.note(conn, made.id, LEO, scene.now, "we may be liable", privileged=True)
+        escalation_actions.note(scene.turn(conn, LEO), made.id, "we may be liable", privileged=True)
         with pytest.raises(NotAllowed, match="privileged notes are Legal's"):
-            escalation.note(conn, made.id, PIA, scene.now, "secret", privileged=True)
+            escalation_actions.note(scene.turn(conn, PIA), made.id, "secret", privileged=True)
         legal = views.get_escalation(conn, made.id, role="legal", now=scene.now)["entries"]
         for role in ("pr", "admin", "viewer", "community_manager"):
             others = views.get_escalation(conn, made.id, role=role, now=scene.now)["entries"]
@@ -254,7 +260,7 @@ def test_privileged_notes_are_written_and_seen_by_legal_only(scene: Scene) -> No
 def test_somebody_who_is_asked_for_something_is_told(scene: Scene) -> None:
     made = case(scene, "pr")
     with scene.write() as conn:
-        escalation.request_info(conn, scene.context, made.id, PIA, scene.now, "ben", "which batch?")
+        escalation_actions.request_info(scene.turn(conn, PIA), made.id, "ben", "which batch?")
     told = scene.notices()[-1]
     assert ("ben", "told", "queued") in scene.paged()
     assert any("pia asks you: which batch?" in one.body["text"] for one in scene.notices()), told
@@ -263,23 +269,23 @@ def test_somebody_who_is_asked_for_something_is_told(scene: Scene) -> None:
 def test_a_case_can_be_handed_on_put_back_withdrawn_and_reviewed_again(scene: Scene) -> None:
     made = case(scene, "pr")
     with scene.write() as conn:
-        escalation.claim(conn, made.id, PIA, scene.now)
-        assert escalation.reassign(conn, made.id, PIA, scene.now, "pat").claimed_by == "pat"
-        assert escalation.release_claim(conn, made.id, PIA, scene.now).status == "queued"
-        escalation.claim(conn, made.id, PIA, scene.now)
-        escalation.decide(conn, made.id, PIA, scene.now, "pr", "clear", "fine")
-        assert escalation.review(conn, made.id, PIA, scene.now).decisions == {}
-        assert escalation.withdraw(conn, made.id, PIA, scene.now, "a hoax").status == "withdrawn"
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
+        assert escalation_actions.reassign(scene.turn(conn, PIA), made.id, "pat").claimed_by == "pat"
+        assert escalation_actions.release_claim(scene.turn(conn, PIA), made.id).status == "queued"
+        escalation_actions.claim(scene.turn(conn, PIA), made.id)
+        escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "clear", "fine")
+        assert escalation_actions.review(scene.turn(conn, PIA), made.id).decisions == {}
+        assert escalation_actions.withdraw(scene.turn(conn, PIA), made.id, "a hoax").status == "withdrawn"
         with pytest.raises(IllegalTransition, match="it has ended"):
-            escalation.assessed(conn, made.id, PIA, scene.now, "late")
+            escalation_actions.assessed(scene.turn(conn, PIA), made.id, "late")
         with pytest.raises(NotFound, match="no person 'zed'"):
-            escalation.reassign(conn, made.id, PIA, scene.now, "zed")
+            escalation_actions.reassign(scene.turn(conn, PIA), made.id, "zed")
 
 
 def test_an_alert_with_an_open_case_cannot_be_resolved(scene: Scene) -> None:
     made = case(scene, "pr")
     with pytest.raises(Conflict, match=made.id), scene.write() as conn:
-        actions.resolve(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.resolve, scene.alert().id)
 
 
 def test_a_rise_of_severity_tightens_the_clocks_of_open_cases(scene: Scene) -> None:
@@ -298,11 +304,11 @@ def test_a_rise_of_severity_tightens_the_clocks_of_open_cases(scene: Scene) -> N
 def test_the_queue_is_ordered_by_deadline_and_pages_through_a_cursor(scene: Scene) -> None:
     with scene.write() as conn:
         alert = scene.alert()
-        late = escalation.create(conn, scene.context, alert, "pr", ADA, scene.now, "one")
-        early = escalation.create(
-            conn, scene.context, alert, "legal", ADA, scene.now - timedelta(minutes=5), "two"
+        late = escalation_actions.create(scene.turn(conn, ADA), alert, "pr", "one")
+        early = escalation_actions.create(
+            scene.turn(conn, ADA, scene.now - timedelta(minutes=5)), alert, "legal", "two"
         )
-        escalation.claim(conn, late.id, PIA, scene.now)
+        escalation_actions.claim(scene.turn(conn, PIA), late.id)
         first = views.list_escalations(conn, now=scene.now, limit=1)
         second = views.list_escalations(conn, now=scene.now, limit=1, cursor=first.next_cursor)
         assert [first.items[0]["id"], second.items[0]["id"]] == [early.id, late.id]

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from alerts import actions
+from alerts.apply import act
 from alerts.auditor import Auditor, audit
 from tests.alerts.scene import ADA, POLICY, Scene
 from tocsin.definitions.models import Policy, SourceDef
@@ -41,7 +42,7 @@ def test_all_is_well_where_every_alert_has_a_next_step_or_an_owner(scene: Scene)
         conn.execute(update(s.notices).values(status="sent"))
     assert kinds(scene) == []
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
     assert kinds(scene) == []
 
 
@@ -106,7 +107,7 @@ def test_the_chain_is_verified_onwards_from_where_it_held(scene: Scene) -> None:
     assert watch.check() == []
     scene.wait(minutes=1)
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
         conn.execute(update(s.audit).where(s.audit.c.action == "alert.acknowledge").values(role="admin"))
     assert [finding.kind for finding in watch.check()] == ["audit chain broken"]
     assert [finding.kind for finding in watch.check()] == ["audit chain broken"], (

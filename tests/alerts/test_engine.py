@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from alerts import actions
+from alerts.apply import act
 from alerts.engine import anything_due, next_due, step
 from tests.alerts.scene import ADA, BEN, PEOPLE, POLICY, START, Scene
 from tocsin.core.signal import NEGATIVITY
@@ -86,7 +87,7 @@ def test_the_ladder_is_climbed_three_times_with_the_fallback_list_and_then_stand
 def test_after_the_acknowledgement_nothing_more_is_sent(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
     assert scene.paged() == [("ada", "page", "cancelled")]
     scene.wait(minutes=50)
     assert scene.paged() == [("ada", "page", "cancelled")]
@@ -95,7 +96,7 @@ def test_after_the_acknowledgement_nothing_more_is_sent(scene: Scene) -> None:
 def test_an_acknowledgement_expires_and_the_pages_start_again(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
     scene.wait(minutes=60)
     assert scene.alert().status == "firing" and scene.alert().acknowledged_by is None
     assert scene.paged()[1:] == [("ada", "page", "queued")]
@@ -105,7 +106,7 @@ def test_an_acknowledgement_expires_and_the_pages_start_again(scene: Scene) -> N
 def test_a_snooze_ends_by_itself_and_breaks_when_the_severity_rises(scene: Scene) -> None:
     scene.over(**REVIEW)
     with scene.write() as conn:
-        actions.snooze(conn, scene.alert().id, ADA, scene.now, scene.now + timedelta(hours=2))
+        act(scene.turn(conn, ADA), actions.snooze, scene.alert().id, scene.now + timedelta(hours=2))
     scene.wait(minutes=10)
     scene.over(**REVIEW)
     assert scene.alert().status == "snoozed"
@@ -113,7 +114,7 @@ def test_a_snooze_ends_by_itself_and_breaks_when_the_severity_rises(scene: Scene
     assert (scene.alert().status, scene.alert().severity, scene.alert().snoozed_until) == ("firing", 2, None)
     assert scene.paged()[-1] == ("ada", "worsened", "queued")
     with scene.write() as conn:
-        actions.snooze(conn, scene.alert().id, ADA, scene.now, scene.now + timedelta(minutes=30))
+        act(scene.turn(conn, ADA), actions.snooze, scene.alert().id, scene.now + timedelta(minutes=30))
     scene.wait(minutes=30)
     assert scene.alert().status == "firing" and scene.paged()[-1] == ("ada", "page", "queued")
 
@@ -121,7 +122,7 @@ def test_a_snooze_ends_by_itself_and_breaks_when_the_severity_rises(scene: Scene
 def test_a_rise_of_severity_asks_again_whoever_had_it_in_hand(scene: Scene) -> None:
     scene.over(**REVIEW)
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, BEN, scene.now)
+        act(scene.turn(conn, BEN), actions.acknowledge, scene.alert().id)
     scene.wait(minutes=5)
     scene.over(**CRISIS)
     alert = scene.alert()
@@ -135,7 +136,7 @@ def test_a_rise_of_severity_asks_again_whoever_had_it_in_hand(scene: Scene) -> N
 def test_a_dismissed_alert_stays_quiet_while_it_lasts_unless_it_worsens(scene: Scene) -> None:
     scene.over(**REVIEW)
     with scene.write() as conn:
-        actions.dismiss(conn, scene.alert().id, ADA, scene.now, "noise")
+        act(scene.turn(conn, ADA), actions.dismiss, scene.alert().id, "noise")
     scene.wait(minutes=5)
     scene.over(**REVIEW)
     assert (scene.alert().status, scene.alert().reason) == ("dismissed", "noise")
@@ -160,7 +161,7 @@ def test_a_crisis_after_half_an_hour_of_worsening(scene: Scene) -> None:
 def test_a_severity_that_a_person_lowered_is_not_raised_back_but_beyond(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        actions.set_severity(conn, scene.context, scene.alert().id, ADA, scene.now, 3, "one angry forum")
+        act(scene.turn(conn, ADA), actions.set_severity, scene.alert().id, 3, "one angry forum")
     scene.wait(minutes=5)
     scene.over(**ESCALATE)
     assert scene.alert().severity == 3
@@ -179,7 +180,7 @@ def test_a_calmed_alert_pages_nobody_and_stays_until_somebody_has_looked(scene: 
     assert alert.calmed_unacknowledged and alert.is_open
     assert [person for person, _, _ in scene.paged()] == ["ada"]
     with scene.write() as conn:
-        actions.acknowledge(conn, alert.id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, alert.id)
     scene.wait(minutes=1)
     assert scene.alert().status == "resolved"
 
@@ -189,7 +190,7 @@ def test_an_acknowledged_alert_resolves_after_two_calm_hours_and_its_acknowledge
 ) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
     scene.wait(minutes=5)
     scene.calm()
     scene.wait(minutes=119)
@@ -214,14 +215,14 @@ def test_a_story_that_comes_back_within_six_hours_is_reopened_and_later_is_a_new
     scene.over(**ESCALATE)
     first = scene.alert().id
     with scene.write() as conn:
-        actions.resolve(conn, first, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.resolve, first)
     scene.clock.advance(timedelta(hours=5))
     scene.over(windows_over=1)
     assert scene.alert().status == "resolved"
     scene.over(**ESCALATE, score=5.0)
     assert (scene.alert().id, scene.alert().status) == (first, "firing")
     with scene.write() as conn:
-        actions.resolve(conn, first, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.resolve, first)
     scene.clock.advance(timedelta(hours=7))
     scene.over(**ESCALATE)
     assert scene.alert().id != first
@@ -339,7 +340,7 @@ def test_a_schedule_pages_whose_turn_it_is(tmp_path: Path) -> None:
     scene.over(**ESCALATE)
     assert [person for person, _, _ in scene.paged()] == ["pia"]
     with scene.write() as conn:
-        actions.resolve(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.resolve, scene.alert().id)
     scene.clock.advance(timedelta(hours=8))
     scene.over(**ESCALATE)
     assert [person for person, _, _ in scene.paged()][-1] == "ben"
@@ -413,14 +414,14 @@ def test_nothing_is_due_where_nothing_happens(scene: Scene) -> None:
     with scene.store.read() as conn:
         assert next_due(conn) is None and not anything_due(conn, scene.now)
     with scene.write() as conn:
-        assert not step(conn, scene.now, context=scene.context).anything
+        assert not step(scene.turn(conn)).anything
 
 
 def test_every_transition_is_in_the_timeline_the_events_and_the_audit_chain(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
-        actions.dismiss(conn, scene.alert().id, ADA, scene.now, "handled")
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
+        act(scene.turn(conn, ADA), actions.dismiss, scene.alert().id, "handled")
     assert scene.timeline(scene.alert()) == ["open", "fire", "notice_page", "step", "acknowledge", "dismiss"]
     with scene.store.read() as conn:
         events = [row.kind for row in conn.execute(select(s.alert_events).order_by(s.alert_events.c.seq))]

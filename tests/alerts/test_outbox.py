@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from alerts import actions
+from alerts.apply import act
 from alerts.directory import Someone
 from alerts.message import plain_message
 from alerts.notifiers.port import Notice, Outcome
@@ -147,7 +148,7 @@ def test_nothing_is_tried_again_after_somebody_has_answered(scene: Scene) -> Non
     scene.over(**ESCALATE)
     deliver(scene, phone)
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
     scene.clock.advance(timedelta(minutes=5))
     assert deliver(scene, phone) == 0
     assert scene.paged() == [("ada", "page", "cancelled")]
@@ -157,7 +158,7 @@ def test_an_answer_in_the_middle_of_an_attempt_ends_the_retries(scene: Scene) ->
     class Slow(Phone):
         def send(self, notice: Notice) -> Outcome:
             with scene.write() as conn:
-                actions.acknowledge(conn, notice.alert_id, ADA, scene.now)
+                act(scene.turn(conn, ADA), actions.acknowledge, notice.alert_id)
             return FAILED
 
     scene.over(**ESCALATE)

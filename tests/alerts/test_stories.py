@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alerts import actions
+from alerts.apply import act
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox.deliver import deliver_due
 from tests.alerts.scene import ADA, Scene
@@ -58,7 +59,7 @@ def test_who_answered_the_negativity_alert_has_answered_the_story(scene: Scene) 
     scene.over(NEGATIVITY, **REVIEW)
     deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert(NEGATIVITY).id)
     scene.wait(minutes=5)
     scene.over(**REVIEW)
     volume = scene.alert()
@@ -71,7 +72,7 @@ def test_a_volume_alert_that_is_worse_asks_anew(scene: Scene) -> None:
     scene.over(NEGATIVITY, **REVIEW)
     deliver_due(scene.store, scene.clock, RecordNotifier.for_every_channel(), "test")
     with scene.write() as conn:
-        actions.acknowledge(conn, scene.alert(NEGATIVITY).id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert(NEGATIVITY).id)
     scene.wait(minutes=5)
     scene.over(**ESCALATE)
     assert scene.alert().status == "firing"
@@ -82,7 +83,7 @@ def test_what_was_merged_goes_on_alone_when_the_other_has_ended(scene: Scene) ->
     scene.over(**REVIEW)
     scene.over(NEGATIVITY, **REVIEW)
     with scene.write() as conn:
-        actions.resolve(conn, scene.alert().id, ADA, scene.now)
+        act(scene.turn(conn, ADA), actions.resolve, scene.alert().id)
     scene.wait(minutes=5)
     scene.over(NEGATIVITY, **REVIEW)
     assert scene.alert(NEGATIVITY).status == "firing"
@@ -107,7 +108,7 @@ def test_an_alert_that_is_over_cannot_be_merged_into_a_live_one(scene: Scene) ->
     scene.over(NEGATIVITY, **ESCALATE)
     other = scene.alert(NEGATIVITY)
     with pytest.raises(IllegalTransition, match="is over"), scene.write() as conn:
-        actions.merge(conn, over.id, ADA, scene.now, other.id)
+        act(scene.turn(conn, ADA), actions.merge, over.id, other.id)
     assert scene.alert().status == "suppressed"
 
 

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete, event
 
 from alerts import actions, views
+from alerts.apply import act
 from alerts.message import alert_message, as_html
 from tests.alerts.scene import ADA, Scene, write_mention
 from tocsin.core.errors import NotFound, WrongInput
@@ -50,7 +51,7 @@ def test_a_list_is_read_to_its_end_through_cursors_each_alert_once_newest_first(
 def test_lists_are_filtered_and_unknown_filters_are_refused(scene: Scene) -> None:
     many(scene, 3)
     with scene.write() as conn:
-        actions.dismiss(conn, scene.alert().id, ADA, scene.now, "noise")
+        act(scene.turn(conn, ADA), actions.dismiss, scene.alert().id, "noise")
         assert len(views.list_alerts(conn, status=["open"]).items) == 2
         assert len(views.list_alerts(conn, status=["dismissed", "firing"]).items) == 3
         assert len(views.list_alerts(conn, monitor="Brand 1").items) == 1
@@ -109,7 +110,7 @@ def test_an_alert_says_why_and_what_may_be_done(scene: Scene) -> None:
             "share of negatives over its baseline",
         ]
         assert {"acknowledge", "dismiss", "escalate", "snooze"} <= set(view["actions"])
-        actions.dismiss(conn, view["id"], ADA, scene.now, "wrong_brand")
+        act(scene.turn(conn, ADA), actions.dismiss, view["id"], "wrong_brand")
         assert views.precision(conn) == [
             {
                 "monitor_id": scene.monitor,

@@ -9,13 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
 from alerts import actions, states
 from alerts.actor import Actor
+from alerts.apply import act
 from alerts.auditor import audit
+from alerts.escalations import actions as escalation_actions
 from alerts.escalations import escalation
 from alerts.notifiers.port import Outcome
 from alerts.outbox.deliver import deliver_due
@@ -60,6 +63,7 @@ moves = st.one_of(
 )
 
 
+@pytest.mark.slow("twelve walks of up to twenty moves, each on a store of its own")
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(moves, min_size=5, max_size=20))
 def test_whatever_happens_in_whatever_order(walk: list[tuple[str, str, int]]) -> None:
@@ -110,23 +114,21 @@ def _act(scene: Scene, move: str, kind: str, number: int) -> None:
     alert, now = mine[-1], scene.now
     with scene.write() as conn:
         if move == "acknowledge":
-            actions.acknowledge(conn, alert.id, ADA, now)
+            act(scene.turn(conn, ADA, now), actions.acknowledge, alert.id)
         elif move == "snooze":
-            actions.snooze(conn, alert.id, BEN, now, now + timedelta(minutes=30 * number))
+            act(scene.turn(conn, BEN, now), actions.snooze, alert.id, now + timedelta(minutes=30 * number))
         elif move == "dismiss":
-            actions.dismiss(conn, alert.id, ADA, now, states.DISMISSAL_REASONS[number])
+            act(scene.turn(conn, ADA, now), actions.dismiss, alert.id, states.DISMISSAL_REASONS[number])
         elif move == "resolve":
-            actions.resolve(conn, alert.id, ADA, now)
+            act(scene.turn(conn, ADA, now), actions.resolve, alert.id)
         elif move == "reopen":
-            actions.reopen(conn, alert.id, ADA, now)
+            act(scene.turn(conn, ADA, now), actions.reopen, alert.id)
         elif move == "escalate":
-            actions.escalate(
-                conn, scene.context, alert.id, BEN, now, ("pr", "legal", "both")[number % 3], "look"
-            )
+            scene.escalate(conn, BEN, alert.id, ("pr", "legal", "both")[number % 3], "look")
         elif move == "merge" and others:
-            actions.merge(conn, alert.id, ADA, now, others[-1].id)
+            act(scene.turn(conn, ADA, now), actions.merge, alert.id, others[-1].id)
         elif move == "severity":
-            actions.set_severity(conn, scene.context, alert.id, BEN, now, number, "I know more")
+            act(scene.turn(conn, BEN, now), actions.set_severity, alert.id, number, "I know more")
 
 
 def _work_a_case(scene: Scene, move: str, actor: Actor) -> None:
@@ -136,11 +138,11 @@ def _work_a_case(scene: Scene, move: str, actor: Actor) -> None:
             return
         case = cases[-1].id
         if move in ("clear", "reject"):
-            escalation.decide(conn, case, actor, scene.now, actor.role, move, "so I decide")
+            escalation_actions.decide(scene.turn(conn, actor), case, actor.role, move, "so I decide")
         elif move == "withdraw":
-            escalation.withdraw(conn, case, actor, scene.now, "not needed")
+            escalation_actions.withdraw(scene.turn(conn, actor), case, "not needed")
         else:
-            getattr(escalation, move)(conn, case, actor, scene.now)
+            getattr(escalation_actions, move)(scene.turn(conn, actor), case)
 
 
 def _holds(scene: Scene) -> None:

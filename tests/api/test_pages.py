@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from alerts import record
 from alerts.actor import ENGINE
 from alerts.alert import get
+from alerts.change import Move
 from api.auth.rules import PAGES
 from tests.browser.seed import NOW, POSTS
 from tests.browser.served import SeededApp, seeded_app
@@ -358,7 +359,8 @@ def test_figures_that_moved_do_not_get_in_the_way(night: SeededApp) -> None:
     client = signed_in(night)
     form = page(client, "/alerts/al_crisis")
     with night.store.write() as conn:
-        record.change(conn, get(conn, "al_crisis"), "update", ENGINE, NOW, score=6.2)
+        alert = get(conn, "al_crisis")
+        record.move(conn, Move(alert, "update", {"score": 6.2}), alert, ENGINE, NOW)
     token, seen = CSRF.search(form), SEEN.search(form)
     assert token and seen
     status, shown = send(

@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from alerts import actions
+from alerts.apply import act
 from alerts.auditor import audit
-from alerts.escalations import escalation
+from alerts.escalations import actions as escalation_actions
 from alerts.outbox.deliver import deliver_due
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import BEN, LEO, PIA, Scene, write_mention
@@ -75,7 +76,7 @@ https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to leo
 SEV2 Lumo: 5.6x the expected talk
-Overdue: holding statement of the case at PR and Legal
+Overdue: holding statement of the escalation to PR and Legal
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -89,7 +90,7 @@ https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to pia
 SEV2 Lumo: 5.6x the expected talk
-Overdue: holding statement of the case at PR and Legal
+Overdue: holding statement of the escalation to PR and Legal
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -168,36 +169,38 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     until("10:31")
     alert = scene.alert()
     with scene.write() as conn:
-        assert actions.acknowledge(conn, alert.id, BEN, scene.now).acknowledged_by == "ben"
+        assert act(scene.turn(conn, BEN), actions.acknowledge, alert.id).acknowledged_by == "ben"
     until("10:40")
     with scene.write() as conn:
-        _, case = actions.escalate(conn, scene.context, alert.id, BEN, scene.now, "both", "lamps may burn")
+        case = scene.escalate(conn, BEN, alert.id, "both", "lamps may burn")
     work()
 
     # PR claims and assesses; both review in parallel; the words are late, which pages and decides nothing
     until("10:45")
     with scene.write() as conn:
-        escalation.claim(conn, case.id, PIA, scene.now)
+        escalation_actions.claim(scene.turn(conn, PIA), case.id)
     until("10:55")
     with scene.write() as conn:
-        escalation.assessed(conn, case.id, PIA, scene.now, "real, three lamps so far")
-        escalation.review(conn, case.id, PIA, scene.now)
-        escalation.note(conn, case.id, LEO, scene.now, "product liability: careful", privileged=True)
+        escalation_actions.assessed(scene.turn(conn, PIA), case.id, "real, three lamps so far")
+        escalation_actions.review(scene.turn(conn, PIA), case.id)
+        escalation_actions.note(scene.turn(conn, LEO), case.id, "product liability: careful", privileged=True)
     until("11:20")
     with scene.write() as conn:
-        escalation.decide(conn, case.id, PIA, scene.now, "pr", "clear", "plain and sorry")
+        escalation_actions.decide(scene.turn(conn, PIA), case.id, "pr", "clear", "plain and sorry")
     until("11:42")
     with scene.write() as conn:
         assert (
-            escalation.decide(conn, case.id, LEO, scene.now, "legal", "clear", "admits nothing").status
+            escalation_actions.decide(
+                scene.turn(conn, LEO), case.id, "legal", "clear", "admits nothing"
+            ).status
             == "cleared"
         )
     until("11:45")
     with scene.write() as conn:
-        escalation.release(conn, case.id, PIA, scene.now)
+        escalation_actions.release(scene.turn(conn, PIA), case.id)
     until("11:50")
     with scene.write() as conn:
-        escalation.close(conn, case.id, PIA, scene.now)
+        escalation_actions.close(scene.turn(conn, PIA), case.id)
 
     # 12:40 it calms; 13:00 ben resolves
     until("12:40")
@@ -205,7 +208,7 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     work()
     until("13:00")
     with scene.write() as conn:
-        actions.resolve(conn, alert.id, BEN, scene.now, "recall announced, talk is back to normal")
+        act(scene.turn(conn, BEN), actions.resolve, alert.id, "recall announced, talk is back to normal")
     until("13:10")
 
     transcript = "\n".join(sent).replace(alert.id, "ALERT").replace(case.id, "CASE")

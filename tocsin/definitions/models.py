@@ -148,7 +148,7 @@ class Policy(Definition):
         return self
 
 
-class Turn(BaseModel):
+class Override(BaseModel):
     """Who is on call from when to when."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -164,7 +164,7 @@ class Schedule(Definition):
     rotation: tuple[str, ...] = Field(min_length=1)  # people's names
     starts_at: AwareDatetime
     turn_hours: int = Field(default=168, ge=1, le=24 * 90)
-    overrides: tuple[Turn, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
 
 class SourceDef(Definition):

@@ -1,0 +1,129 @@
+"""A change: what was decided about alerts, as values that can be printed and compared. `alerts.apply` brings it about.
+
+A decision reads and writes nothing. The steps of its change are taken in order, in the transaction in which they were decided.
+Each step names the alert as the decision saw it: where an earlier step of the same change has moved that alert on, the step is
+taken on the alert as it is then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from alerts import states
+from alerts.alert import Alert
+
+MAX_REASON = 2000
+
+
+class Waiting(Enum):
+    """Which notices that are still in the outbox are taken back."""
+
+    ASKING = "all that ask for an answer"
+    LATER = "those that would ask only later"
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A new alert, with the first line of its timeline."""
+
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The alert takes the arrow `action` of its state machine; `values` are columns that change besides."""
+
+    alert: Alert
+    action: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    detail: Mapping[str, Any] | None = None
+
+    def outcome(self, now: datetime, alert: Alert | None = None) -> Alert:
+        """The alert after this step, taken at `now`. Raises `IllegalTransition` when there is no such arrow."""
+        before = alert or self.alert
+        reason = bounded(self.reason)
+        return replace(
+            before,
+            **self.values,
+            reason=reason if reason is not None else before.reason,
+            status=states.after(before.status, self.action),
+            version=before.version + 1,
+            updated_at=now,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Notices of the alert that have not left are cancelled."""
+
+    alert: Alert
+    which: Waiting = Waiting.ASKING
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Whoever stands on the alert's present rung is asked. `kind` is the notices': page or worsened."""
+
+    alert: Alert
+    kind: str
+    reasons: Sequence[str]
+    why_now: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadsUp:
+    """Those whom the policy wants told are told; nothing is asked of them."""
+
+    alert: Alert
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tighten:
+    """The open escalations of the alert take the stricter clocks of its severity."""
+
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class BeginEscalation:
+    """An escalation begins for `team` (pr, legal or both), and its team is paged."""
+
+    alert: Alert
+    team: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WriteNote:
+    """A line in the timeline that changes nothing else."""
+
+    alert: Alert
+    text: str
+
+
+Step = Open | Move | TakeBack | Page | HeadsUp | Tighten | BeginEscalation | WriteNote
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`became` says in one word what becomes of it; `alert` is the one that it is about, if there is one."""
+
+    became: str
+    alert: Alert | None = None
+    steps: tuple[Step, ...] = ()
+
+
+NOTHING = Change("nothing")
+
+
+def bounded(text: str | None) -> str | None:
+    """What people typed, without control characters and at most `MAX_REASON` characters long."""
+    if text is None:
+        return None
+    return "".join(c for c in text if c == "\n" or c >= " ")[:MAX_REASON]

@@ -1,0 +1,253 @@
+"""What people do with an escalation.
+
+Every function takes the turn (who, when, in which transaction), the escalation's id and the version that was seen (None: any).
+It returns the escalation as it is afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import Connection, func, select
+
+from alerts.alert import Alert
+from alerts.alert import get as get_alert
+from alerts.change import bounded
+from alerts.escalations.escalation import LEGAL, TEAMS, Escalation, get, of_alert
+from alerts.escalations.paging import page
+from alerts.escalations.record import begun, change, flag
+from alerts.escalations.states import CLAIMED, ENDED, QUEUED, after
+from alerts.outbox import queue
+from alerts.severity import CLOCKS
+from alerts.turn import Turn
+from tocsin.core.clock import iso
+from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
+from tocsin.core.ids import stable_id
+from tocsin.store import schema as s
+
+DECISIONS: Final = ("clear", "reject")
+ADMIN: Final = "admin"
+_e = s.escalations.c
+
+
+def create(turn: Turn, alert: Alert, team: str, reason: str) -> Escalation:
+    """Begin an escalation for `team` (pr, legal or both) and page its first choice. Raises `Conflict` where one is open."""
+    conn, now = turn.conn, turn.now
+    check_team(conn, alert, team)
+    clocks = CLOCKS[alert.severity]
+    count = conn.execute(select(func.count()).where(_e.alert_id == alert.id)).scalar_one()
+    escalation = Escalation(
+        id=stable_id("esc", alert.id, team, count),
+        alert_id=alert.id,
+        team=team,
+        status=QUEUED,
+        severity=alert.severity,
+        reason=bounded(reason) or "",
+        created_at=now,
+        created_by=turn.actor.name,
+        claimed_by=None,
+        claimed_at=None,
+        assessment_due_at=now + clocks.assessment,
+        assessed_at=None,
+        statement_due_at=now + clocks.statement if clocks.statement else None,
+        deadline_at=now + clocks.assessment,
+        overdue_at=None,
+        decisions={},
+        closed_at=None,
+        version=1,
+    )
+    begun(turn, escalation, reason)
+    directory = turn.directory
+    people = {
+        one.id: one for name in escalation.teams for one in directory.team(alert.the_policy, name, now)[:1]
+    }
+    todo = f"Escalated to {escalation.for_whom} by {turn.actor.name}: {_first_line(reason)}"
+    page(turn, alert, escalation, list(people.values()), "page", todo)
+    return escalation
+
+
+def check_team(conn: Connection, alert: Alert, team: str) -> None:
+    """Raises `WrongInput` for an unknown team, `Conflict` where an escalation of this alert is open for it already."""
+    if team not in TEAMS:
+        raise WrongInput(f"unknown team {team!r}; choose one of: {', '.join(TEAMS)}")
+    for escalation in of_alert(conn, alert.id):
+        if escalation.status not in ENDED and set(escalation.teams) & set(TEAMS[team]):
+            raise Conflict(f"{escalation.id} is open for {escalation.team} already; work that one")
+
+
+def claim(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
+    """Take it in hand. What waits to page about it is taken back."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
+    return change(turn, escalation, "claim", claimed_by=turn.actor.name, claimed_at=turn.now)
+
+
+def release_claim(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
+    """Put it back into the queue."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    return change(turn, escalation, "release_claim", claimed_by=None, claimed_at=None)
+
+
+def reassign(
+    turn: Turn,
+    escalation_id: str,
+    to: str,
+    expected_version: int | None = None,
+) -> Escalation:
+    """Give it to the person named `to`."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    d = s.definitions
+    known = turn.conn.execute(
+        select(d.c.id).where(d.c.kind == "person", d.c.name == to, d.c.deleted_at.is_(None))
+    ).first()
+    if known is None:
+        raise NotFound(f"no person {to!r} to give {escalation.id} to")
+    return change(turn, escalation, "reassign", text=f"to {to}", claimed_by=to, claimed_at=turn.now)
+
+
+def review(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
+    """Begin (or, when something new came up, begin again) the review; earlier decisions are void."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    return change(turn, escalation, "review", decisions={})
+
+
+def assessed(
+    turn: Turn,
+    escalation_id: str,
+    text: str,
+    expected_version: int | None = None,
+) -> Escalation:
+    """The first assessment is done; its clock stops. Done twice, the first time stands."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    _refuse_ended(escalation, "assess")
+    if escalation.assessed_at is not None:
+        return escalation
+    return flag(turn, escalation, "assessed", text=text, assessed_at=turn.now)
+
+
+def decide(
+    turn: Turn,
+    escalation_id: str,
+    team: str,
+    decision: str,
+    reason: str,
+    expected_version: int | None = None,
+) -> Escalation:
+    """Clear or reject for `team`; the escalation is cleared when every team has cleared, rejected when one rejects.
+
+    Deciding on a claimed escalation begins its review. Raises `NotAllowed` when the actor is not of that team, or
+    would be the only one to clear what they escalated themselves; `WrongInput` for an unknown decision or a
+    team that is not asked.
+    """
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    if decision not in DECISIONS:
+        raise WrongInput(f"unknown decision {decision!r}; choose one of: {', '.join(DECISIONS)}")
+    if team not in escalation.teams:
+        raise WrongInput(f"{team!r} is not asked in {escalation.id}; asked: {', '.join(escalation.teams)}")
+    if turn.actor.role not in (team, ADMIN):
+        raise NotAllowed(f"{turn.actor.name} has the role {turn.actor.role}; {team} decides for {team}")
+    if not reason.strip():
+        raise WrongInput("a decision needs a reason")
+    if escalation.status == CLAIMED:
+        escalation = change(turn, escalation, "review", decisions={})
+    made = {
+        "decision": decision,
+        "by": turn.actor.name,
+        "by_id": turn.actor.id,
+        "at": iso(turn.now),
+        "reason": bounded(reason),
+    }
+    decisions = {**escalation.decisions, team: made}
+    detail = {"team": team, "decision": decision}
+    if decision == "reject":
+        queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
+        return change(
+            turn, escalation, "reject", text=reason, detail=detail, decisions=decisions, closed_at=turn.now
+        )
+    cleared = all(decisions.get(name, {}).get("decision") == "clear" for name in escalation.teams)
+    if cleared and {one["by"] for one in decisions.values()} == {escalation.created_by}:
+        raise NotAllowed(f"{turn.actor.name} escalated {escalation.id}: somebody else must clear it too")
+    action = "clear" if cleared else "clear_part"
+    return change(turn, escalation, action, text=reason, detail=detail, decisions=decisions)
+
+
+def note(
+    turn: Turn,
+    escalation_id: str,
+    text: str,
+    privileged: bool = False,
+    expected_version: int | None = None,
+) -> Escalation:
+    """Write a note; a privileged one, which only Legal may write, is visible to Legal only."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    if privileged and turn.actor.role != LEGAL:
+        raise NotAllowed(f"{turn.actor.name} has the role {turn.actor.role}; privileged notes are Legal's")
+    return flag(turn, escalation, "note", text=text, privileged=privileged)
+
+
+def request_info(
+    turn: Turn,
+    escalation_id: str,
+    of: str,
+    text: str,
+    expected_version: int | None = None,
+) -> Escalation:
+    """Ask the person named `of` for something; they are told. The clocks run on."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    _refuse_ended(escalation, "ask about")
+    one = turn.directory.people.get(of)
+    if one is None:
+        raise NotFound(f"no person {of!r} to ask about {escalation.id}")
+    asked = flag(turn, escalation, "request_info", text=text, detail={"of": of})
+    alert = get_alert(turn.conn, escalation.alert_id)
+    page(turn, alert, asked, [one], "told", f"{turn.actor.name} asks you: {_first_line(text)}")
+    return asked
+
+
+def release(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
+    """The words are out (a person put them there); the statement's clock stops."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    return change(turn, escalation, "release")
+
+
+def close(
+    turn: Turn,
+    escalation_id: str,
+    text: str = "",
+    expected_version: int | None = None,
+) -> Escalation:
+    """The escalation is done."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    return change(turn, escalation, "close", text=text or None, closed_at=turn.now)
+
+
+def withdraw(
+    turn: Turn,
+    escalation_id: str,
+    reason: str,
+    expected_version: int | None = None,
+) -> Escalation:
+    """It was not needed after all; says why."""
+    escalation = _seen(turn.conn, escalation_id, expected_version)
+    if not reason.strip():
+        raise WrongInput("withdrawing needs a reason")
+    queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
+    return change(turn, escalation, "withdraw", text=reason, closed_at=turn.now)
+
+
+def _seen(conn: Connection, escalation_id: str, expected_version: int | None) -> Escalation:
+    escalation = get(conn, escalation_id)
+    if expected_version is not None and expected_version != escalation.version:
+        raise Conflict(
+            f"the escalation {escalation.id} is at version {escalation.version}, you saw {expected_version}: read it again"
+        )
+    return escalation
+
+
+def _refuse_ended(escalation: Escalation, what: str) -> None:
+    if escalation.status in ENDED:
+        after(escalation.status, what)
+
+
+def _first_line(text: str) -> str:
+    return (text.strip().splitlines() or [""])[0][:120]

@@ -1,0 +1,107 @@
+"""The clocks of escalations: which have run out, whom that pages, and how they tighten when the severity rises.
+
+A deadline that has passed makes an escalation overdue and pages the deputy, once per deadline; it never decides anything.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from alerts.actor import ENGINE
+from alerts.alert import Alert
+from alerts.alert import get as get_alert
+from alerts.directory import Directory, Someone
+from alerts.escalations.escalation import BEFORE_RELEASE, Escalation, from_row, of_alert
+from alerts.escalations.paging import page
+from alerts.escalations.record import flag
+from alerts.severity import CLOCKS
+from alerts.turn import Turn
+from tocsin.store import schema as s
+
+_e = s.escalations.c
+_CLOCKS: Final[tuple[tuple[ColumnElement[Any], ColumnElement[bool]], ...]] = (
+    (
+        _e.assessment_due_at,
+        and_(_e.assessed_at.is_(None), or_(_e.overdue_at.is_(None), _e.overdue_at < _e.assessment_due_at)),
+    ),
+    (_e.statement_due_at, or_(_e.overdue_at.is_(None), _e.overdue_at < _e.statement_due_at)),
+)
+
+
+def overdue(now: datetime) -> ColumnElement[bool]:
+    """Escalations with a clock that ran out and whose deputy was not yet paged for it."""
+    return and_(
+        _e.closed_at.is_(None),
+        _e.status.in_(BEFORE_RELEASE),
+        or_(*(and_(at <= now, not_yet) for at, not_yet in _CLOCKS)),
+    )
+
+
+def next_overdue(conn: Connection) -> datetime | None:
+    """When the next clock runs out that nobody was paged for."""
+    moments = [
+        conn.execute(
+            select(func.min(at)).where(_e.closed_at.is_(None), _e.status.in_(BEFORE_RELEASE), not_yet)
+        ).scalar_one()
+        for at, not_yet in _CLOCKS
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def page_overdue(turn: Turn, limit: int) -> int:
+    """Page the deputy (and, when that was done before, the fallback list) of each escalation whose clock ran out."""
+    rows = turn.store.claim(turn.conn, s.escalations, overdue(turn.now), (_e.deadline_at, _e.id), limit)
+    for row in rows:
+        escalation = from_row(row)
+        alert = get_alert(turn.conn, escalation.alert_id)
+        over = ", ".join(name for name, at in escalation.clocks().items() if at <= turn.now)
+        people = _deputies(turn.directory, alert, escalation, turn.now)
+        flagged = flag(turn.by(ENGINE), escalation, "overdue", text=over, overdue_at=turn.now)
+        page(
+            turn,
+            alert,
+            flagged,
+            people,
+            "overdue",
+            f"Overdue: {over} of the escalation to {escalation.for_whom}",
+        )
+    return len(rows)
+
+
+def tighten(turn: Turn, alert: Alert) -> None:
+    """The alert's severity rose: its open escalations take the stricter clocks from now on."""
+    clocks, now = CLOCKS[alert.severity], turn.now
+    for one in of_alert(turn.conn, alert.id):
+        if one.status not in BEFORE_RELEASE:
+            continue
+        assessment = min(one.assessment_due_at or now + clocks.assessment, now + clocks.assessment)
+        statement = one.statement_due_at
+        if clocks.statement is not None:
+            statement = min(statement or now + clocks.statement, now + clocks.statement)
+        flag(
+            turn.by(ENGINE),
+            one,
+            "tighten",
+            text=f"SEV{one.severity} to SEV{alert.severity}",
+            severity=alert.severity,
+            assessment_due_at=assessment,
+            statement_due_at=statement,
+        )
+
+
+def _deputies(directory: Directory, alert: Alert, escalation: Escalation, now: datetime) -> list[Someone]:
+    policy = alert.the_policy
+    people: dict[str, Someone] = {}
+    for name in escalation.teams:
+        team = directory.team(policy, name, now)
+        for one in team[1:2] or directory.team(policy, "fallback", now)[:1] or team[:1]:
+            people[one.id] = one
+    holder = directory.people.get(escalation.claimed_by or "")
+    if holder is not None:
+        people[holder.id] = holder
+    if escalation.overdue_at is not None:
+        people |= {one.id: one for one in directory.team(policy, "fallback", now)}
+    return list(people.values())

@@ -1,0 +1,56 @@
+"""Telling people about an escalation: who, on which channels, in which words. Writes notices; sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from alerts.alert import Alert
+from alerts.directory import NOBODY, Someone, monitor_facts
+from alerts.escalations.escalation import Escalation
+from alerts.message import alert_message
+from alerts.outbox import queue
+from alerts.paging import situation
+from alerts.suppression.order import BEFORE_A_PERSON, first
+from alerts.turn import Turn
+
+
+def page(
+    turn: Turn, alert: Alert, escalation: Escalation, people: Sequence[Someone], kind: str, todo: str
+) -> None:
+    """Queue a notice for each of these people, at once or when their quiet hours end; for nobody, one that says so."""
+    conn, now, directory = turn.conn, turn.now, turn.directory
+    monitor = monitor_facts(conn, alert.monitor_id)
+    for one in people or [NOBODY]:
+        at = situation(alert, directory, monitor, now, severity=escalation.severity, person=one.person)
+        verdict = first(BEFORE_A_PERSON, at)
+        message = alert_message(
+            conn,
+            alert,
+            kind=kind,
+            zone=one.person.timezone if one is not NOBODY else monitor.zone.key,
+            now=now,
+            reasons=(),
+            why_now=todo,
+            todo=_clocks_line(escalation, one, monitor.zone.key),
+            link=f"{turn.base_url}/escalations/{escalation.id}",
+        )
+        queue.queue(
+            conn,
+            alert_id=alert.id,
+            escalation_id=escalation.id,
+            one=one,
+            channels=queue.chosen_channels(one, escalation.severity),
+            kind=kind,
+            severity=escalation.severity,
+            step=0,
+            message=message,
+            now=now,
+            due_at=verdict.until if verdict and verdict.until else now,
+        )
+
+
+def _clocks_line(escalation: Escalation, one: Someone, zone: str) -> str:
+    where = ZoneInfo(one.person.timezone if one is not NOBODY else zone)
+    due = [f"{name} by {at.astimezone(where):%H:%M}" for name, at in escalation.clocks().items()]
+    return f"Due: {', '.join(due)}" if due else "No clock runs."

@@ -1,0 +1,62 @@
+"""A turn: one transaction in which something is decided about alerts, and everything that a decision may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from alerts.actor import ENGINE, Actor
+from alerts.directory import Directory
+from tocsin.store.port import Store
+
+
+@dataclass(slots=True)
+class Turns:
+    """Makes turns on one store, and keeps the directory warm between them. One per worker, replay or request; not shared
+    between threads.
+    """
+
+    store: Store
+    base_url: str
+    """Where links begin, without a slash at the end: `tocsin.access.links.page_address`."""
+
+    _directory: Directory = field(default_factory=Directory)
+
+    def begin(self, conn: Connection, now: datetime, actor: Actor = ENGINE) -> Turn:
+        """A turn in the caller's transaction, at `now`, by `actor`."""
+        return Turn(conn, now, actor, self)
+
+    def directory(self, conn: Connection) -> Directory:
+        """People and policies as they are in this transaction."""
+        self._directory = self._directory.fresh(conn)
+        return self._directory
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The transaction, the time, and who decides: a person, or the engine."""
+
+    conn: Connection
+    now: datetime
+    actor: Actor
+    _turns: Turns
+
+    @property
+    def store(self) -> Store:
+        return self._turns.store
+
+    @property
+    def base_url(self) -> str:
+        """Where links begin, without a slash at the end."""
+        return self._turns.base_url
+
+    @property
+    def directory(self) -> Directory:
+        """People and policies as they are in this transaction."""
+        return self._turns.directory(self.conn)
+
+    def by(self, actor: Actor) -> Turn:
+        """The same turn with another hand."""
+        return Turn(self.conn, self.now, actor, self._turns)
