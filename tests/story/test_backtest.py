@@ -46,7 +46,7 @@ def test_history_is_taken_in_once_and_alerts_nobody(runtime: Runtime) -> None:
         assert sum(1 for _ in export(conn, "mentions")) == 745
 
 
-@pytest.mark.live
+@pytest.mark.slow("plays and replays four days of talk")
 def test_a_backtest_finds_what_a_replay_of_the_same_finds_and_changes_nothing(
     runtime: Runtime, tmp_path: Path
 ) -> None:

@@ -24,7 +24,7 @@ from ops.transfer.export import KINDS, export
 from processors.worker import StreamProcessor
 from tests.alerts.scene import Scene
 from tests.engines.postgres import Postgres
-from tests.inside import inside
+from tests.inside import command, inside
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.store import offsets
@@ -38,9 +38,7 @@ ESCALATE: dict[str, Any] = {"negative_over": True, "networks": 2, "networks_hear
 
 def tocsin(*args: str | Path, status: int = 0) -> subprocess.CompletedProcess[bytes]:
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "tocsin", *map(str, args)], capture_output=True, env=inherited, timeout=90
-    )
+    done = command(*args, environment=inherited)
     assert done.returncode == status, done.stderr.decode()[-2000:]
     return done
 
@@ -100,7 +98,6 @@ def gaps(runtime: Runtime) -> list[tuple[int, int]]:
         return [(row.from_offset, row.to_offset) for row in conn.execute(select(s.gaps))]
 
 
-@pytest.mark.live
 def test_a_backup_is_restored_into_an_empty_folder_and_its_outbox_is_held(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -300,10 +297,7 @@ def test_nothing_is_restored_onto_what_runs(backed_up: Path, folder: Path) -> No
         refused = b""
         while b"tocsin run is at work" not in refused:  # the file is there a moment before its lock
             assert process.poll() is None
-            done = subprocess.run(
-                [sys.executable, "-m", "tocsin", "restore", backed_up, "--data", folder, "--replace"],
-                capture_output=True,
-            )
+            done = command("restore", backed_up, "--data", folder, "--replace")
             refused = done.stderr
             assert done.returncode == 2
     finally:

@@ -19,24 +19,21 @@ from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions
 from ops.transfer.export import export
 from tests.engines.postgres import Postgres
+from tests.inside import command
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.store.opening import open_store
 
-pytestmark = pytest.mark.live
+pytestmark = pytest.mark.slow("each plays days of talk")
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
+KILLS = 4  # more of them, while engines are hurt, too: `make chaos`
 EXPORTS = ("mentions", "tallies", "alerts", "notices")
 
 
 def tocsin(
     *args: str, env: dict[str, str] | None = None, check: bool = True
 ) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tocsin", *args],
-        capture_output=True,
-        env=os.environ | (env or {}),
-        timeout=240,
-    )
+    done = command(*args, environment=os.environ | (env or {}))
     assert not check or done.returncode == 0, done.stderr.decode()
     return done
 
@@ -56,11 +53,12 @@ def edited(mention: Mention) -> Mention:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Mention]]:
-    """Monitors with people and a policy, and a week's mentions that end in a crisis; some are edited later."""
+    """Monitors with people and a policy, and four days' mentions that end in a crisis; some are edited later."""
     folder = tmp_path_factory.mktemp("recorded")
     monitors = folder / "monitors.yaml"
     monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")  # JSON is YAML
-    mentions = list(demo_mentions(END, days=7))
+    begin = END - timedelta(days=4)
+    mentions = [one for one in demo_mentions(END, days=7) if one.created_at >= begin]
     mentions += [edited(m) for m in mentions[100::400]]
     path = folder / "talk.jsonl"
     path.write_bytes(encode_mentions(mentions))
@@ -101,6 +99,7 @@ def test_the_crisis_is_found_and_its_people_would_have_been_paged(
     }
 
 
+@pytest.mark.live
 def test_killed_at_random_moments_it_goes_on_and_ends_the_same(
     recorded: tuple[Path, Path, list[Mention]], undisturbed: tuple[bytes, dict[str, bytes]], tmp_path: Path
 ) -> None:
@@ -108,21 +107,13 @@ def test_killed_at_random_moments_it_goes_on_and_ends_the_same(
     seed = int(os.environ.get("TOCSIN_TEST_SEED") or random.SystemRandom().randrange(10**6))
     print(f"kill schedule: TOCSIN_TEST_SEED={seed}")
     moments = random.Random(seed)
-    command = [
-        sys.executable,
-        "-m",
-        "tocsin",
-        "replay",
-        "--monitors",
-        str(monitors),
-        "--data",
-        str(tmp_path / "data"),
-        str(path),
-    ]
+    replay = ("replay", "--monitors", str(monitors), "--data", str(tmp_path / "data"), str(path))
     killed = 0
-    for _ in range(6):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        time.sleep(moments.uniform(0.8, 4.0))
+    for _ in range(KILLS):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tocsin", *replay], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        time.sleep(moments.uniform(0.8, 3.0))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             killed += 1
@@ -130,7 +121,7 @@ def test_killed_at_random_moments_it_goes_on_and_ends_the_same(
         assert process.stderr is not None
         process.stderr.close()
     assert killed, "no kill came in time: shorten the schedule"
-    printed = tocsin(*command[3:]).stdout
+    printed = tocsin(*replay).stdout
     assert (printed, exports(tmp_path / "data")) == undisturbed
 
 
@@ -207,6 +198,7 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.live
 @pytest.mark.usefixtures("undisturbed")
 def test_a_closed_pipe_is_no_error(kept: Path) -> None:
     script = f"{sys.executable} -m tocsin export mentions --data {kept} | head -1; exit ${{PIPESTATUS[0]}}"
@@ -220,7 +212,7 @@ def test_postgresql_keeps_the_same_byte_for_byte(
 ) -> None:
     monitors, _, mentions = recorded
     path = tmp_path / "talk.jsonl"
-    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(days=1)]))
+    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(hours=9)]))
     told = []
     for name, url in (("embedded", "sqlite"), ("real", postgres.database())):
         env, at = {"TOCSIN_STORE__URL": url}, tmp_path / name
