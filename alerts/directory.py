@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from alerts.notifiers.registry import BY_ADDRESS, LAST_RESORT
 from tocsin.definitions.models import (
     Channel,
     ExpectedEvent,
@@ -52,8 +53,8 @@ class Someone:
         if self.person.channels:
             return self.person.channels
         if self.person.email:
-            return (Channel.model_validate({"kind": "email", "to": self.person.email}),)
-        return (Channel(kind="console"),)
+            return (Channel.model_validate({"kind": BY_ADDRESS, "to": self.person.email}),)
+        return (Channel(kind=LAST_RESORT),)
 
 
 NOBODY = Someone(

@@ -1,24 +1,23 @@
-"""The table of source kinds. A new kind is one file and one line here."""
+"""The connectors of the registered kinds of sources: what `tocsin/definitions/source_kinds.py` names is resolved here."""
 
 from __future__ import annotations
 
+import pkgutil
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from ingest.source import Source, SourceContext
-from ingest.sources.feed import FeedSettings, FeedSource
-from ingest.sources.file import FileSettings, FileSource
-from ingest.sources.push import PushSettings, PushSource
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import SourceDef
+from tocsin.definitions.source_kinds import SOURCE_KINDS
 from tocsin.settings import Ingest
 
 KINDS: dict[str, tuple[type[BaseModel], type[Any]]] = {
-    "feed": (FeedSettings, FeedSource),
-    "file": (FileSettings, FileSource),
-    "push": (PushSettings, PushSource),
+    kind: (pkgutil.resolve_name(one.settings), pkgutil.resolve_name(one.connector))
+    for kind, one in SOURCE_KINDS.items()
 }
+"""The model of the settings, and the connector, of each kind."""
 
 
 def make_source(definition: SourceDef, ingest: Ingest) -> Source:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from alerts.notifiers.apprise import AppriseNotifier
@@ -14,14 +15,28 @@ from tocsin.settings import Settings
 
 Make = Callable[[Settings], Notifier]
 
-KINDS: Final[dict[str, Make]] = {
-    "apprise": lambda _settings: AppriseNotifier(),
-    "console": lambda _settings: ConsoleNotifier(),
-    "email": lambda settings: EmailNotifier(settings.smtp),
-    "webhook": lambda settings: WebhookNotifier(settings.ingest.allowed_private_networks),
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierKind:
+    """How one is made, and what others must know of its kind."""
+
+    make: Make
+    # A person's e-mail address is its target, unless the channel names another.
+    by_address: bool = False
+    # It needs no target: it is left for a person who has listed no channel and has no address.
+    last_resort: bool = False
+
+
+KINDS: Final[dict[str, NotifierKind]] = {
+    "apprise": NotifierKind(make=lambda _settings: AppriseNotifier()),
+    "console": NotifierKind(make=lambda _settings: ConsoleNotifier(), last_resort=True),
+    "email": NotifierKind(make=lambda settings: EmailNotifier(settings.smtp), by_address=True),
+    "webhook": NotifierKind(make=lambda settings: WebhookNotifier(settings.ingest.allowed_private_networks)),
 }
+BY_ADDRESS: Final = next(kind for kind, one in KINDS.items() if one.by_address)
+LAST_RESORT: Final = next(kind for kind, one in KINDS.items() if one.last_resort)
 
 
 def notifiers(settings: Settings) -> dict[str, Notifier]:
     """One of each kind, for real use."""
-    return {kind: make(settings) for kind, make in KINDS.items()}
+    return {kind: one.make(settings) for kind, one in KINDS.items()}

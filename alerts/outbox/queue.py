@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from alerts.directory import Someone
 from alerts.message import Message
+from alerts.notifiers.registry import KINDS as KINDS_OF_NOTIFIERS
 from tocsin.core.ids import stable_id
 from tocsin.definitions.models import Channel
 from tocsin.store import schema as s
@@ -72,9 +73,7 @@ def queue(
                 person_id=one.id,
                 person=one.name,
                 channel=channel.kind,
-                target={"to": one.person.email, **channel.target}
-                if channel.kind == "email"
-                else channel.target,
+                target=_target(one, channel),
                 kind=kind,
                 severity=severity,
                 step=step,
@@ -89,6 +88,13 @@ def queue(
         )
         ids.append(notice_id)
     return ids
+
+
+def _target(one: Someone, channel: Channel) -> dict[str, Any]:
+    """Where the notice goes: what the channel says, and the person's own address where it takes one and names none."""
+    known = KINDS_OF_NOTIFIERS.get(channel.kind)
+    own = {"to": one.person.email} if known is not None and known.by_address else {}
+    return {**own, **channel.target}
 
 
 def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:

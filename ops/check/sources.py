@@ -15,6 +15,7 @@ from tocsin.core.mention import Author, Handed, Mention, whole
 from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
+from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.sources import component_of
 from tocsin.store import schema as s
 
@@ -46,7 +47,7 @@ def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> list[
 
     `say` hears what could not be read and whether that was all. Raises what the source raises where it cannot be read.
     """
-    if source.kind == "push":
+    if not source_kind(source.kind).asked:
         return _pushed(runtime, name, say)
     return _fetched(source, runtime.clock.now(), say)
 

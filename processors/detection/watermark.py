@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, or_, sel
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
+from tocsin.definitions.source_kinds import source_kind
 from tocsin.store import schema as s
 from tocsin.store.bulk import insert_once
 from tocsin.store.offsets import stored
@@ -126,7 +127,9 @@ def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
 def _unheard(conn: Connection, now: datetime) -> list[tuple[datetime, datetime]]:
     """The span in which every source that is asked for mentions failed, if they do."""
     spans = []
-    asked = [one for one in listed(conn, SourceDef) if one.value.enabled and one.value.kind != "push"]
+    asked = [
+        one for one in listed(conn, SourceDef) if one.value.enabled and source_kind(one.value.kind).asked
+    ]
     if asked:
         st = s.source_state
         names = [one.name for one in asked]

@@ -19,6 +19,7 @@ from tocsin.core.errors import BadMention, NotFound, TocsinError, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import find
+from tocsin.definitions.source_kinds import source_kind
 from tocsin.intake.dead_letters import (
     MAX_MESSAGE_CHARS,
     DeadLetter,
@@ -196,7 +197,7 @@ def _read(conn: Connection, letter: DeadLetter, mended: bytes | None) -> Mention
             " give the whole mention, as JSON, with --with FILE"
         )
     payload = letter.payload.strip()
-    if letter.topic is None and defined is not None and defined.kind == "file" and payload[:1] != b"{":
+    if letter.topic is None and _reads_files(defined) and payload[:1] != b"{":
         return _csv_row(conn, letter, zone)
     return read_json_line(payload, source=source, zone=zone, fix_source=fixed)
 
@@ -232,7 +233,7 @@ def _csv_row(conn: Connection, letter: DeadLetter, zone: ZoneInfo | None) -> Men
 
 def _is_fixed(conn: Connection, source: str, defined: SourceDef | None) -> bool:
     """Whether what came through this source belongs to it whatever it says itself: feeds, signed webhooks, push keys."""
-    if defined is not None and (defined.kind == "feed" or defined.settings.get("secret")):
+    if defined is not None and (source_kind(defined.kind).fixes_source or defined.settings.get("secret")):
         return True
     k = s.api_keys.c
     return conn.execute(select(k.id).where(k.source == source).limit(1)).first() is not None
@@ -245,8 +246,12 @@ def _definition(conn: Connection, name: str) -> SourceDef | None:
         return None
 
 
+def _reads_files(defined: SourceDef | None) -> bool:
+    return defined is not None and source_kind(defined.kind).reads_files
+
+
 def _zone(defined: SourceDef | None) -> ZoneInfo | None:
-    name = defined.settings.get("timezone") if defined is not None and defined.kind == "file" else None
+    name = defined.settings.get("timezone") if defined is not None and _reads_files(defined) else None
     return ZoneInfo(name) if isinstance(name, str) else None
 
 
