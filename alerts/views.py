@@ -7,9 +7,6 @@ many there are.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,6 +21,7 @@ from alerts.escalations import states as escalation_states
 from alerts.message import top_posts
 from alerts.severity import CLOCKS, severity
 from tocsin.core.clock import from_micros, to_micros
+from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
 
@@ -61,7 +59,7 @@ def list_alerts(
 ) -> Page:
     """Alerts, newest first. `status` takes statuses and the names in `GROUPS`; `monitor` an id or a name.
 
-    Raises `WrongInput` for an unknown status or a cursor that is not ours.
+    Raises `WrongInput` for an unknown status, `BadCursor` for a cursor of another list.
     """
     a = s.alerts
     where: list[ColumnElement[bool]] = []
@@ -74,8 +72,9 @@ def list_alerts(
         where.append(or_(a.c.monitor_id == monitor, a.c.monitor == monitor))
     if kind is not None:
         where.append(a.c.kind == kind)
-    if cursor is not None:
-        at, last = _open_cursor(cursor)
+    after = decode_cursor(cursor, datetime, str)
+    if after is not None:
+        at, last = after
         where.append(or_(a.c.opened_at < at, and_(a.c.opened_at == at, a.c.id < last)))
     statement = select(a).where(*where).order_by(a.c.opened_at.desc(), a.c.id.desc())
     rows = conn.execute(statement.limit(_bounded(limit) + 1)).all()
@@ -167,8 +166,9 @@ def list_escalations(
         where.append(e.c.closed_at.is_(None))
     if team is not None:
         where.append(e.c.team.in_((team, "both")))
-    if cursor is not None:
-        at, last = _open_cursor(cursor)
+    after = decode_cursor(cursor, datetime, str)
+    if after is not None:
+        at, last = after
         micros = to_micros(at)
         where.append(or_(deadline > micros, and_(deadline == micros, e.c.id > last)))
     statement = (
@@ -265,9 +265,8 @@ def _escalation_view(
 
 
 def _page(rows: Sequence[Row[Any]], limit: int, view: Any, key: Any) -> Page:
-    shown = rows[: _bounded(limit)]
-    more = len(rows) > len(shown)
-    return Page([view(row) for row in shown], _cursor(*key(shown[-1])) if more else None)
+    shown, more = page_of(rows, limit, key)
+    return Page([view(row) for row in shown], more)
 
 
 def _bounded(limit: int) -> int:
@@ -285,16 +284,3 @@ def _statuses(
             raise WrongInput(f"unknown status {one!r}; known: {', '.join((*groups, *known))}")
         wanted += groups.get(one, (one,))
     return tuple(dict.fromkeys(wanted))
-
-
-def _cursor(at: datetime, last: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([to_micros(at), last]).encode()).decode().rstrip("=")
-
-
-def _open_cursor(cursor: str) -> tuple[datetime, str]:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        micros, last = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        return from_micros(int(micros)), str(last)
-    except (ValueError, TypeError, OverflowError, binascii.Error, UnicodeError):
-        raise WrongInput(f"the cursor {cursor[:40]!r} is not one of ours: begin without") from None

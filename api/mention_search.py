@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Row, Select, Table, and_, literal_column, or_, select
 
-from tocsin.core.clock import from_micros, minute_of, to_micros
+from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
 from tocsin.store.search import SearchPhrase, is_rare, matching, within
 
@@ -18,8 +18,11 @@ LONGEST: Final = timedelta(seconds=4)
 
 CHUNK: Final = 500  # matches of a monitor that are looked at together
 
-SearchKey = tuple[int, str, str]
-"""The last row of the page before: created_at in microseconds, source, id."""
+SearchKey = tuple[datetime, str, str]
+"""The last row of the page before: created_at, source, id."""
+
+SEARCH_KEY: Final = (datetime, str, str)
+"""Its kinds, for `tocsin.core.cursor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def _search_monitor(
         if criteria.until is not None:
             own = own.where(x.c.minute <= minute_of(criteria.until))
         if after is not None:
-            own = own.where(x.c.minute <= minute_of(from_micros(after[0])))
+            own = own.where(x.c.minute <= minute_of(after[0]))
         order = (
             x.c.minute.desc(),
             x.c.created_at.desc(),
@@ -137,7 +140,7 @@ def _filtered(
         if value:
             statement = statement.where(column == value)
     if after is not None:
-        at, source, id = from_micros(after[0]), after[1], after[2]
+        at, source, id = after
         later = and_(c.created_at == at, or_(c.source > source, and_(c.source == source, c.id > id)))
         statement = statement.where(c.created_at <= at, or_(c.created_at < at, later))
     return statement
@@ -145,4 +148,4 @@ def _filtered(
 
 def search_key(row: Row[Any]) -> SearchKey:
     """Where the page after this row goes on."""
-    return to_micros(row.created_at), row.source, row.id
+    return row.created_at, row.source, row.id

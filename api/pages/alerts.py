@@ -26,7 +26,7 @@ LISTED = tuple(status for status in STATUSES if status != "candidate")
 
 @router.get("/alerts")
 def alert_list(request: Request) -> Response:
-    """The newest first; filters and the cursor come in the query, and what cannot be read there counts as not given."""
+    """The newest first. A filter that cannot be read counts as not given; a bad cursor is 422."""
     asked = request.query_params
     status = asked.get("status") if asked.get("status") in ("live", *LISTED) else None
     severity = int(asked["severity"]) if asked.get("severity") in ("1", "2", "3", "4") else None

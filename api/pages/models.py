@@ -28,6 +28,7 @@ from sqlalchemy import (
 
 from alerts.outbox import hold
 from tocsin.core.clock import from_micros, minute_of, to_micros
+from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
 from tocsin.core.signal_kinds import BLIND, SIGNALS, SignalKind
 from tocsin.store import schema as s
@@ -342,7 +343,7 @@ def alerts_page(
     cursor: str | None,
     limit: int,
 ) -> tuple[list[AlertRow], str | None]:
-    """Alerts, the newest first, and the cursor of the next page (None: there is none). An unreadable cursor begins anew."""
+    """Alerts, the newest first, and the cursor of the next page (None: there is none). Raises `BadCursor`."""
     a = s.alerts
     query = select(a).order_by(a.c.opened_at.desc(), a.c.id.desc()).limit(limit + 1)
     if status == "live":
@@ -353,13 +354,12 @@ def alerts_page(
         query = query.where(a.c.severity == severity)
     if monitor:
         query = query.where(a.c.monitor_id == monitor)
-    at, _, id = (cursor or "").partition("~")
-    if at.isascii() and at.isdigit() and len(at) < 18 and id:
-        before = _slot_start(0) + timedelta(microseconds=int(at))
-        query = query.where((a.c.opened_at < before) | ((a.c.opened_at == before) & (a.c.id < id)))
-    found = conn.execute(query).all()
-    more = f"{to_micros(found[limit - 1].opened_at)}~{found[limit - 1].id}" if len(found) > limit else None
-    return [alert_row(row) for row in found[:limit]], more
+    after = decode_cursor(cursor, datetime, str)
+    if after is not None:
+        at, id = after
+        query = query.where((a.c.opened_at < at) | ((a.c.opened_at == at) & (a.c.id < id)))
+    rows, more = page_of(conn.execute(query).all(), limit, lambda row: (row.opened_at, row.id))
+    return [alert_row(row) for row in rows], more
 
 
 def _defined(conn: Connection, kind: str) -> Sequence[Any]:

@@ -9,13 +9,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection, Row, select
 
-from api.lists import decode_cursor, page_of
-from api.mention_search import MentionFilter, search_key, search_mentions
+from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from api.pages.card import post_of
 from api.pages.render import page_context, render
 from api.pages.terms import LABELS
-from api.problems import Problem
 from api.state import state_of
+from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.signal import TopMention
 from tocsin.store import schema as s
@@ -39,10 +38,10 @@ def mention_list(request: Request) -> Response:
         try:
             criteria = MentionFilter(monitor, label=label, phrases=parse_search(typed) if typed else ())
             rows = search_mentions(
-                conn, criteria, decode_cursor(asked.get("cursor"), int, str, str), AT_ONCE + 1
+                conn, criteria, decode_cursor(asked.get("cursor"), *SEARCH_KEY), AT_ONCE + 1
             )
             found, more = page_of(rows, AT_ONCE, search_key)
-        except (WrongInput, Problem) as error:
+        except WrongInput as error:
             fault = str(error)
     kept = {"q": typed, "monitor": monitor, "label": label, "cursor": more}
     return render(

@@ -23,8 +23,6 @@ from api.lists import (
     Cursor,
     Limit,
     ListPage,
-    decode_cursor,
-    page_of,
     wrong,
 )
 from api.preconditions import (
@@ -38,6 +36,7 @@ from api.routes.mentions import MentionOut, mention_out
 from api.state import State, Who
 from api.turns import turn_of
 from tocsin.core.clock import minute_of
+from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])

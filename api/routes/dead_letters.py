@@ -8,25 +8,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import LargeBinary, and_, func, or_, select
 
 from api.auth.principal import Principal
 from api.etags import etag_or_304, version_etag
-from api.lists import (
-    Cursor,
-    Limit,
-    ListPage,
-    decode_cursor,
-    page_of,
-)
+from api.lists import Cursor, Limit, ListPage
 from api.preconditions import IfMatch, checked_version
 from api.problems import PROBLEMS, Problem
 from api.state import AppState, State, Who
-from tocsin.core.clock import from_micros, to_micros
-from tocsin.intake import redeliver
-from tocsin.intake.dead_letters import SHOWN_BYTES, DeadLetter, get_dead_letter
+from tocsin.intake import dead_letters, redeliver
+from tocsin.intake.dead_letters import DeadLetter, get_dead_letter
 from tocsin.intake.handover import HandOver
-from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 
@@ -93,27 +84,9 @@ def list_dead_letters(
     cursor: Cursor = None,
 ) -> Any:
     """The newest first."""
-    d = s.dead_letters
-    head = func.substr(d.c.payload, 1, SHOWN_BYTES, type_=LargeBinary).label("payload")
-    statement = select(*(head if column.name == "payload" else column for column in d.c))
-    statement = statement.order_by(d.c.at.desc(), d.c.id)
-    if source is not None:
-        statement = statement.where(d.c.source == source)
-    if reason is not None:
-        statement = statement.where(d.c.reason == reason)
-    if waiting is not None:
-        statement = statement.where(d.c.replayed_at.is_(None) if waiting else d.c.replayed_at.is_not(None))
-    after = decode_cursor(cursor, int, str)
-    if after is not None:
-        at = from_micros(after[0])
-        statement = statement.where(or_(d.c.at < at, and_(d.c.at == at, d.c.id > after[1])))
     with state.store.read() as conn:
-        found = conn.execute(statement.limit(limit + 1)).all()
-    rows, more = page_of(found, limit, lambda row: (to_micros(row.at), row.id))
-    return {
-        "items": [dict(row._mapping) | {"payload": _text(row.payload)} for row in rows],
-        "next_cursor": more,
-    }
+        found, more = dead_letters.list_dead_letters(conn, limit, cursor, source, reason, waiting)
+    return {"items": [_out(letter) for letter in found], "next_cursor": more}
 
 
 @router.get("/{id}", response_model=WholeLetterOut, summary="One dead letter", responses={404: PROBLEMS[404]})

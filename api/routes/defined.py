@@ -18,8 +18,6 @@ from api.lists import (
     Cursor,
     Limit,
     ListPage,
-    decode_cursor,
-    page_of,
 )
 from api.preconditions import (
     Idempotent,
@@ -30,6 +28,7 @@ from api.preconditions import (
 from api.problems import PROBLEMS
 from api.state import State, Who
 from tocsin.core.clock import iso
+from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import Conflict
 from tocsin.definitions.models import (
     Definition,

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from msgspec.structs import asdict
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, Row, select, tuple_
 from starlette.concurrency import run_in_threadpool
@@ -18,11 +19,9 @@ from api.lists import (
     Limit,
     ListPage,
     checked_time,
-    decode_cursor,
-    page_of,
     wrong,
 )
-from api.mention_search import MentionFilter, search_key, search_mentions
+from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from api.preconditions import Idempotency, Idempotent
 from api.problems import PROBLEMS, Problem
 from api.push import (
@@ -34,12 +33,15 @@ from api.push import (
 from api.state import AppState, State, Who
 from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
+from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
 from tocsin.core.ids import stable_id
+from tocsin.core.mention import Mention
 from tocsin.definitions.models import Monitor, Role, SourceDef
 from tocsin.definitions.repository import find
 from tocsin.settings import reveal
 from tocsin.store import schema as s
+from tocsin.store.mentions import stored_mention
 from tocsin.store.search import LONGEST as LONGEST_SEARCH
 from tocsin.store.search import parse_search
 
@@ -346,7 +348,7 @@ def list_mentions(
         says = parse_search(q) if q else ()
     except WrongInput as error:
         raise wrong("q", str(error)) from None
-    after = decode_cursor(cursor, int, str, str)
+    after = decode_cursor(cursor, *SEARCH_KEY)
     with state.store.read() as conn:
         etag_or_304(
             request,
@@ -362,23 +364,11 @@ def list_mentions(
 
 def mention_out(row: Row[Any]) -> dict[str, Any]:
     """A stored mention as the API shows it."""
-    engagement = {name: getattr(row, name) for name in ("likes", "reposts", "replies", "views")}
+    mention = stored_mention(row)
     return {
-        **{name: getattr(row, name) for name in _PLAIN},
-        "author": None
-        if row.author_id is None
-        else {
-            "id": row.author_id,
-            "name": row.author_name,
-            "handle": row.author_handle,
-            "followers": row.followers,
-            "verified": row.verified,
-        },
-        "engagement": engagement if any(value is not None for value in engagement.values()) else None,
-        "links": row.links or [],
-        "hashtags": row.hashtags or [],
-        "media": row.media or [],
-        "extra": row.extra or {},
+        **{name: getattr(mention, name) for name in Mention.__struct_fields__},
+        "author": mention.author and asdict(mention.author),
+        "engagement": mention.engagement and asdict(mention.engagement),
         "sentiment": {
             "label": row.label,
             "score": row.score_e4 / 10_000,
@@ -387,21 +377,3 @@ def mention_out(row: Row[Any]) -> dict[str, Any]:
         },
         "triggers": list(row.triggers or []),
     }
-
-
-_PLAIN = (
-    "source",
-    "id",
-    "text",
-    "title",
-    "created_at",
-    "edited_at",
-    "network",
-    "url",
-    "lang",
-    "country",
-    "in_reply_to",
-    "repost_of",
-    "thread",
-    "truncated",
-)

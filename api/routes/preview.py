@@ -15,10 +15,11 @@ from sqlalchemy import Connection, select
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
 from api.state import State
-from tocsin.core.mention import Author, Engagement, Mention
+from tocsin.core.mention import Mention
 from tocsin.query import Asked, compile_query, explain, parse_query
 from tocsin.query.evaluate import known_language, searched
 from tocsin.store import schema as s
+from tocsin.store.mentions import stored_mention
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
 
@@ -79,7 +80,7 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
 
     with state.store.read() as conn:
         stored = _Look(end)
-        hits = [row for row in stored.at(_stored(conn, since)) if matches(_mention(row))]
+        hits = [row for row in stored.at(_stored(conn, since)) if matches(stored_mention(row))]
         sampled = _Look(end)
         samples = [
             row for row in sampled.at(_sampled(conn, since)) if matches(msgspec.convert(row.mention, Mention))
@@ -136,24 +137,3 @@ def _sampled(conn: Connection, since: datetime) -> Iterator[Any]:
         select(t).where(t.c.created_at >= since).order_by(t.c.created_at.desc()).limit(MAX_LOOKED_AT + 1)
     )
     yield from conn.execution_options(stream_results=True).execute(statement)
-
-
-def _mention(row: Any) -> Mention:
-    author = None
-    if row.author_id is not None:
-        author = Author(row.author_id, row.author_name, row.author_handle, row.followers, row.verified)
-    return Mention(
-        row.source,
-        row.id,
-        row.text,
-        row.created_at,
-        network=row.network,
-        url=row.url,
-        lang=row.lang,
-        title=row.title,
-        country=row.country,
-        author=author,
-        engagement=Engagement(row.likes, row.reposts, row.replies, row.views),
-        links=tuple(row.links or ()),
-        hashtags=tuple(row.hashtags or ()),
-    )

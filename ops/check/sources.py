@@ -11,13 +11,14 @@ from sqlalchemy import Connection, select
 
 from ingest.source import Source
 from ops.runtime import Runtime
-from tocsin.core.mention import Author, Handed, Mention, whole
+from tocsin.core.mention import Handed, Mention, whole
 from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.sources import component_of
 from tocsin.store import schema as s
+from tocsin.store.mentions import stored_mention
 
 SHOWN: Final = 5
 LONGEST_TEST_S: Final = 30.0
@@ -105,19 +106,9 @@ def _pushed(runtime: Runtime, name: str, say: Say) -> list[Mention]:
     m = s.mentions
     with runtime.store.read() as conn:
         found = conn.execute(
-            select(m).where(m.c.source == name).order_by(m.c.created_at.desc()).limit(SHOWN)
+            select(*s.mention_columns).where(m.c.source == name).order_by(m.c.created_at.desc()).limit(SHOWN)
         ).all()
-    return [
-        Mention(
-            row.source,
-            row.id,
-            row.text,
-            row.created_at,
-            title=row.title,
-            author=Author(row.author_id, row.author_name, row.author_handle) if row.author_id else None,
-        )
-        for row in found
-    ]
+    return [stored_mention(row) for row in found]
 
 
 def _time(at: datetime | None) -> str:

@@ -23,22 +23,15 @@ from ops.replay.player import (
 from ops.runtime import Runtime, open_runtime
 from tocsin.core.clock import iso
 from tocsin.core.errors import NotFound
-from tocsin.core.mention import Author, Engagement, Mention
+from tocsin.core.mention import Mention
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.store import meta
 from tocsin.store import schema as s
+from tocsin.store.mentions import stored_mention
 from tocsin.store.port import Store
 
 ACTOR = "backtest"
-_AUTHOR = {
-    "id": "author_id",
-    "name": "author_name",
-    "handle": "author_handle",
-    "followers": "followers",
-    "verified": "verified",
-}
-_PLAIN = ("network", "url", "lang", "title", "country", "in_reply_to", "repost_of", "thread")
 
 
 def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tuple[Totals, str]:
@@ -80,7 +73,7 @@ def _stored(store: Store) -> Iterator[Mention]:
         with store.read() as conn:
             rows = _page(conn, at)
         for row in rows:
-            yield _mention(row._mapping)
+            yield _as_posted(stored_mention(row))
         if not rows:
             return
         at = (rows[-1].created_at, rows[-1].source, rows[-1].id)
@@ -99,25 +92,9 @@ def _page(conn: Connection, after: tuple[datetime, str, str] | None, size: int =
     return conn.execute(query).all()
 
 
-def _mention(row: Any) -> Mention:
-    author = {name: row[column] for name, column in _AUTHOR.items() if row[column] is not None}
-    figures = {name: row[name] for name in Engagement.__struct_fields__ if row[name] is not None}
-    return Mention(
-        source=row["source"],
-        id=row["id"],
-        text=row["text"],
-        created_at=row[
-            "created_at"
-        ],  # an edit is judged as if it had always been so: its first text is another version
-        author=Author(**author) if "id" in author else None,
-        engagement=Engagement(**figures) if figures else None,
-        links=tuple(row["links"] or ()),
-        hashtags=tuple(row["hashtags"] or ()),
-        media=tuple(row["media"] or ()),
-        truncated=row["truncated"],
-        extra=msgspec.convert(row["extra"] or {}, dict[str, Any]),
-        **{name: row[name] for name in _PLAIN},
-    )
+def _as_posted(mention: Mention) -> Mention:
+    """An edit is judged as if the text had always been so: its first text is another version."""
+    return msgspec.structs.replace(mention, edited_at=None)
 
 
 def _day(at: datetime) -> str:

@@ -27,6 +27,7 @@ from processors.storing.tally_delta import (
 )
 from processors.understand import Understood
 from tocsin.core.mention import Mention
+from tocsin.store.mentions import mention_columns
 from tocsin.store.words import words_of
 
 Said: TypeAlias = Mapping[tuple[Key, Rank], Understood]
@@ -157,36 +158,11 @@ def _seen_row(version: MentionVersion, created_at: datetime) -> dict[str, Any]:
 
 def _mention_row(version: MentionVersion, created_at: datetime, understood: Understood) -> dict[str, Any]:
     mention = version.mention
-    author, engagement = mention.author, mention.engagement
     return {
-        "source": mention.source,
-        "id": mention.id,
+        **mention_columns(mention),
         "created_at": created_at,
-        "edited_at": mention.edited_at,
         "hash": version.rank[1],
-        "text": mention.text,
-        "title": mention.title,
-        "network": mention.network,
-        "url": mention.url,
         "lang": understood.lang,
-        "country": mention.country,
-        "author_id": author.id if author else None,
-        "author_name": author.name if author else None,
-        "author_handle": author.handle if author else None,
-        "followers": author.followers if author else None,
-        "verified": author.verified if author else None,
-        "in_reply_to": mention.in_reply_to,
-        "repost_of": mention.repost_of,
-        "thread": mention.thread,
-        "likes": engagement.likes if engagement else None,
-        "reposts": engagement.reposts if engagement else None,
-        "replies": engagement.replies if engagement else None,
-        "views": engagement.views if engagement else None,
-        "links": mention.links or None,
-        "hashtags": mention.hashtags or None,
-        "media": mention.media or None,
-        "truncated": mention.truncated,
-        "extra": mention.extra or None,
         "label": understood.label,
         "score_e4": understood.score_e4,
         "confidence_e4": understood.confidence_e4,

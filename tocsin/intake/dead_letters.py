@@ -17,8 +17,8 @@ from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Select, func, select
 
-from tocsin.core.clock import from_micros, to_micros
-from tocsin.core.errors import NotFound, TocsinError, WrongInput
+from tocsin.core.cursor import decode_cursor, page_of
+from tocsin.core.errors import NotFound, TocsinError
 from tocsin.core.ids import stable_id
 from tocsin.store.bulk import insert_once
 from tocsin.store.schema import dead_letters
@@ -154,8 +154,9 @@ def list_dead_letters(
     reason: str | None = None,
     waiting: bool | None = None,
 ) -> tuple[list[DeadLetter], str | None]:
-    """The newest first, at most `limit`, and the cursor of the next page (None at the end). `waiting`: those that were not
-    replayed yet (False: only those that were). Of payloads the beginning. `WrongInput` for a bad cursor.
+    """The newest first, at most `limit`, and the cursor of the next page (None at the end).
+
+    `waiting` True brings those not handed over again yet, False the others. Of payloads the beginning. Raises `BadCursor`.
     """
     d = dead_letters
     limit = max(1, min(limit, MAX_LIST))
@@ -163,12 +164,12 @@ def list_dead_letters(
         select(*(_head() if column.name == "payload" else column for column in d.c)), source, reason, waiting
     )
     query = query.order_by(d.c.at.desc(), d.c.id.desc()).limit(limit + 1)
-    if cursor is not None:
-        at, id = _position(cursor)
+    after = decode_cursor(cursor, datetime, str)
+    if after is not None:
+        at, id = after
         query = query.where((d.c.at < at) | ((d.c.at == at) & (d.c.id < id)))
     found = [DeadLetter(**row._mapping) for row in conn.execute(query)]
-    page = found[:limit]
-    return page, f"{to_micros(page[-1].at)}.{page[-1].id}" if len(found) > limit else None
+    return page_of(found, limit, lambda letter: (letter.at, letter.id))
 
 
 def waiting_ids(
@@ -207,14 +208,6 @@ def get_dead_letter(conn: Connection, id: str) -> DeadLetter:
     if found is None:
         raise NotFound(f"no dead letter {id[:64]!r}; list them with: tocsin dead-letters list")
     return DeadLetter(**found._mapping)
-
-
-def _position(cursor: str) -> tuple[datetime, str]:
-    micros, _, id = cursor.partition(".")
-    try:
-        return from_micros(int(micros)), id
-    except (ValueError, OverflowError):
-        raise WrongInput(f"cursor {cursor[:64]!r} is none of ours: begin without one") from None
 
 
 class FuseBlown(TocsinError):

@@ -1,0 +1,54 @@
+"""Lists in pages: a cursor that is not one of the list is refused by every list, in the API and on the page alike."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.api.world import World
+from tocsin.definitions.models import Role
+
+LISTS = (
+    "/v1/alerts",
+    "/v1/alerts/{id}/timeline",
+    "/v1/dead-letters",
+    "/v1/escalations",
+    "/v1/expected-events",
+    "/v1/mentions",
+    "/v1/monitors",
+    "/v1/people",
+    "/v1/policies",
+    "/v1/schedules",
+    "/v1/silences",
+    "/v1/sources",
+)
+PAGES = ("/alerts", "/dead-letters", "/mentions")
+# Not base64, not JSON, no list, too few parts, parts of another list, too many.
+BAD = ("x", "!!!!", "%00", "9~", "W10", "W251bGxd", "bnVsbA", "W3sieCI6MX1d", "WzEsMiwzLDRd")
+
+
+def test_these_are_the_lists_of_the_api(world: World) -> None:
+    paths = world.app.openapi()["paths"]
+    asked = {
+        path: [one["name"] for one in doors.get("get", {}).get("parameters", ())]
+        for path, doors in paths.items()
+    }
+    assert sorted(path for path, names in asked.items() if "cursor" in names) == list(LISTS)
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_bad_cursor_is_refused_by_the_api(world: World, path: str) -> None:
+    key = world.key(Role.ADMIN)
+    for cursor in BAD:
+        answer = key.get(f"{path.format(id='x')}?cursor={cursor}")
+        assert answer.status_code == 422, cursor
+        (error,) = answer.json()["errors"]
+        assert error["field"] == "cursor" and "leave it out to begin anew" in error["message"]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_bad_cursor_is_told_on_the_page(world: World, path: str) -> None:
+    client, _ = world.session("ada")
+    for cursor in BAD:
+        answer = client.get(f"{path}?cursor={cursor}", headers={"accept": "text/html"})
+        assert answer.status_code == 422, cursor
+        assert "not a cursor of this list" in answer.text

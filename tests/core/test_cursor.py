@@ -1,0 +1,65 @@
+"""Cursors: a key comes back as it was, and whatever is not a cursor of the list is refused with one sentence."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.core.cursor import BadCursor, decode_cursor, encode_cursor, page_of
+
+AT = datetime(2026, 11, 22, 9, 30, 0, 123456, tzinfo=UTC)
+TIMES = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis wants them naive
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=256)
+
+
+@given(TIMES, TEXTS, st.integers(-(2**62) + 1, 2**62 - 1))
+def test_a_key_comes_back_as_it_was(at: datetime, text: str, number: int) -> None:
+    assert decode_cursor(encode_cursor(at, text, number), datetime, str, int) == (at, text, number)
+
+
+def test_without_a_cursor_a_list_begins_anew() -> None:
+    assert decode_cursor(None, datetime, str) is None
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        "!!!!",
+        "\u00e4",
+        "bnVsbA",  # null
+        "W10",  # []
+        encode_cursor(AT),
+        encode_cursor(AT, "a", "b"),
+        encode_cursor("a", AT),
+        encode_cursor(2**61, "a"),  # no time that a calendar has
+        encode_cursor(2**80, "a"),
+        encode_cursor(AT, "a\0b"),  # what PostgreSQL does not take
+        "WzEsIlx1ZDgwMCJd",  # [1,"\ud800"]
+        "WzEuNSwiYSJd",  # [1.5,"a"]
+        "W3RydWUsImEiXQ",  # [true,"a"]
+    ],
+)
+def test_what_is_not_a_cursor_of_this_list_is_refused(cursor: str) -> None:
+    with pytest.raises(BadCursor, match="leave it out to begin anew") as error:
+        decode_cursor(cursor, datetime, str)
+    assert error.value.field == "cursor"
+
+
+@given(st.text(max_size=60))
+def test_nothing_that_somebody_types_is_another_error(cursor: str) -> None:
+    with suppress(BadCursor):
+        decode_cursor(cursor, datetime, str)
+
+
+def test_one_row_too_many_says_that_there_are_more() -> None:
+    rows = [AT - timedelta(minutes=index) for index in range(3)]
+    assert page_of(rows, 3, lambda at: (at,)) == (rows, None)
+    shown, more = page_of(rows, 2, lambda at: (at,))
+    assert shown == rows[:2]
+    assert decode_cursor(more, datetime) == (rows[1],)
