@@ -72,7 +72,7 @@ class Babel:
         return state.windows >= 3 and window.count >= sensitivity.at_least_mentions
 
     def learn(self, state: BabelState, window: WindowCounts, reading: Reading) -> BabelState:
-        return BabelState(state.windows + 1)
+        return BabelState(state.windows + 1) if window.complete else state
 
     def accept(self, state: BabelState) -> BabelState:
         return state

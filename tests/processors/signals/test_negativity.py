@@ -5,13 +5,10 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
-import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from processors.signals.negativity import Negativity, NegativityState
-from processors.signals.types import Reading, WindowCounts, calm
+from processors.signals.types import WindowCounts
 from tests.processors.signals.worlds import (
     FIVE,
     MONDAY,
@@ -91,51 +88,6 @@ def test_the_first_hours_are_learning() -> None:
     _, readings = fold(Negativity(), shared(crowd(6, 24, 10, 0.9)))
     assert {r.state for r in readings} == {"learning"}
     assert not any(r.over for r in readings)
-
-
-def test_an_incomplete_window_neither_calms_nor_teaches(known: NegativityState) -> None:
-    blind = WindowCounts(MONDAY + timedelta(days=7), FIVE, 0, complete=False)
-    reading = Negativity().judge(known, blind, PROMISE)
-    assert not calm(reading)
-    assert Negativity().learn(known, blind, reading) == known
-
-
-pairs = st.lists(
-    st.integers(0, 400).flatmap(lambda scored: st.tuples(st.integers(0, scored), st.just(scored))),
-    min_size=1,
-    max_size=60,
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(crowds=pairs)
-def test_a_state_rebuilt_from_what_was_stored_equals_the_state_kept(crowds: list[tuple[int, int]]) -> None:
-    detector = Negativity()
-    kept, readings = fold(detector, shared(crowds))
-    rebuilt = detector.initial()
-    for window, reading in zip(shared(crowds), readings, strict=True):
-        assert (
-            0.0 <= reading.lower <= reading.observed <= reading.upper <= 1.0 or reading.detail["scored"] == 0
-        )
-        stored = msgspec.json.decode(msgspec.json.encode(reading), type=Reading)
-        rebuilt = msgspec.json.decode(
-            msgspec.json.encode(detector.learn(rebuilt, window, stored)), type=NegativityState
-        )
-    assert rebuilt == kept
-
-
-@settings(max_examples=200, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 60)), min_size=1, max_size=20), st.integers(0, 3)
-)
-def test_what_is_over_is_seen_from_the_counts(
-    known: NegativityState, pairs: list[tuple[int, int]], missing: int
-) -> None:
-    detector, state = Negativity(), known
-    for window in later([(0, 0)] * missing + [(min(pair), max(pair)) for pair in pairs])[missing:]:
-        reading = detector.judge(state, window, PROMISE)
-        assert detector.may_be_over(state, window, PROMISE) or not reading.over
-        state = detector.learn(state, window, reading)
 
 
 def test_an_ordinary_share_is_told_from_the_counts(known: NegativityState) -> None:

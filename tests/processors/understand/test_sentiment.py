@@ -1,4 +1,4 @@
-"""Sentiment: the promises of every scorer, and VADER held against the plain library."""
+"""Sentiment: every registered scorer keeps the promises of its port, and VADER is held against the plain library."""
 
 from __future__ import annotations
 
@@ -10,56 +10,15 @@ from vaderSentiment import vaderSentiment as plain
 from processors.understand import default_scorers
 from processors.understand.sentiment import UNSCORED, Scorer
 from processors.understand.vader import MAX_CHARS, MAX_EMOJI, VaderScorer, compound, readable
+from tests.contracts.scorers import *  # noqa: F403  # the contract's tests are collected here
 
 ANALYZER = plain.SentimentIntensityAnalyzer()
-HOSTILE = [
-    "",
-    " ",
-    "\x00",
-    "good\x00bad",
-    "\ud800 great",
-    "😀" * 800,
-    "😡 " * 5_000,
-    "!" * 100_000,
-    "good " * 1_000_000,
-    "but " * 2_000,
-    "<3 " * 2_000,
-    "&lt;" * 5_000,
-    "http://" * 10_000,
-    "A" * 5_000_000,
-    "\n" * 50_000,
-]
 
 
-@pytest.fixture(params=default_scorers(), ids=lambda scorer: type(scorer).__name__)
+@pytest.fixture(scope="module", params=default_scorers(), ids=lambda scorer: type(scorer).__name__)
 def scorer(request: pytest.FixtureRequest) -> Scorer:
     found: Scorer = request.param
     return found
-
-
-def test_a_scorer_names_its_languages_and_its_model(scorer: Scorer) -> None:
-    assert scorer.languages
-    assert all(len(lang) == 2 and lang.islower() for lang in scorer.languages)
-    assert any(sign.isdigit() for sign in scorer.model), (
-        "a model without a version cannot be told from the next one"
-    )
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_scorer_takes_any_string(scorer: Scorer, text: str) -> None:
-    (sentiment,) = scorer.score([text])
-    assert sentiment.label in ("negative", "neutral", "positive")
-    assert -10_000 <= sentiment.score_e4 <= 10_000
-    assert 0 < sentiment.confidence_e4 <= 10_000
-    assert sentiment.model == scorer.model
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.text(max_size=80) | st.sampled_from(["great!", "so bad", "awful 😡", "ok"]), max_size=6))
-def test_a_score_does_not_depend_on_the_batch(texts: list[str]) -> None:
-    for scorer in default_scorers():
-        assert scorer.score(texts) == [scorer.score([text])[0] for text in texts]
-        assert scorer.score(texts[::-1]) == scorer.score(texts)[::-1]
 
 
 def test_unscored_is_not_neutral() -> None:
