@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Protocol, cast
+from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
@@ -82,11 +82,5 @@ def form_of(request: Request) -> dict[str, str]:
     return cast("dict[str, str]", request.scope.get("state", {}).get("form", {}))
 
 
-def form_lists_of(request: Request) -> dict[str, list[str]]:
-    """Like `form_of`, with every value of each field in order."""
-    return cast("dict[str, list[str]]", request.scope.get("state", {}).get("form_lists", {}))
-
-
 State = Annotated[AppState, Depends(state_of)]
 Who = Annotated[Principal, Depends(principal_of)]
-Json = dict[str, Any]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tocsin.core.errors import WrongInput
-from tocsin.net import TooLarge, check_target, check_url, checked_client, refusal
+from tocsin.net import TooLarge, check_url, checked_client, parse_networks, refusal
 
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -90,16 +90,24 @@ def test_a_public_address_is_taken(address: str) -> None:
 
 
 def test_a_listed_network_is_taken_and_its_neighbour_is_not() -> None:
-    assert check_target("http://10.1.2.3/x", ["10.1.0.0/16"]) == ("10.1.2.3",)
-    with pytest.raises(WrongInput, match=r"10\.2\.2\.3, a private address"):
-        check_target("http://10.2.2.3/x", ["10.1.0.0/16"])
+    listed = parse_networks(["10.1.0.0/16"])
+    assert (refusal("10.1.2.3", listed), refusal("10.2.2.3", listed)) == (None, "private")
+    with (
+        checked_client(["10.1.0.0/16"]) as client,
+        pytest.raises(WrongInput, match=r"10\.2\.2\.3, a private address"),
+    ):
+        client.get("http://10.2.2.3/x")
     with pytest.raises(WrongInput, match="'ten' is no network"):
-        check_target("http://10.2.2.3/x", ["ten"])
+        checked_client(["ten"])
 
 
 def test_a_name_with_one_private_address_among_public_ones_is_refused() -> None:
-    with pytest.raises(WrongInput, match="loopback"):
-        check_target("https://feed.example/", resolve=lambda host, port: ["93.184.216.34", "127.0.0.1"])
+    resolved = ["93.184.216.34", "127.0.0.1"]
+    with (
+        checked_client(resolve=lambda host, port: resolved) as client,
+        pytest.raises(WrongInput, match="loopback"),
+    ):
+        client.get("https://feed.example/")
 
 
 @pytest.mark.parametrize(

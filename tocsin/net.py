@@ -61,23 +61,6 @@ def check_url(url: str) -> str:
     return url
 
 
-def check_target(
-    url: str, allowed_networks: Sequence[str] = (), resolve: Resolve | None = None
-) -> tuple[str, ...]:
-    """The addresses behind `url`, all of them checked; raises `WrongInput` when one of them may not be
-    reached.
-
-    For a friendly answer when a target is defined. What protects is `checked_client`, which checks as it
-    connects.
-    """
-    parts = urlsplit(check_url(url))
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        return _checked_addresses(host, port, parse_networks(allowed_networks), resolve or _resolve)
-    except OSError as error:
-        raise WrongInput(f"the host {host!r} cannot be found: {error}") from None
-
-
 def checked_client(
     allowed_private_networks: Sequence[str] = (),
     timeout: timedelta = timedelta(seconds=20),

@@ -173,11 +173,7 @@ async def _check_origin_and_form(
                 422, "wrong-input", f"a form is UTF-8 with at most {MAX_FORM_FIELDS} fields"
             ) from None
         receive = _replayed(body, receive)
-    lists: dict[str, list[str]] = {}
-    for name, value in form:
-        lists.setdefault(name, []).append(value)
     request.scope["state"]["form"] = dict(form)
-    request.scope["state"]["form_lists"] = lists
     if (
         principal is not None and rule.anonymous != "allowed"
     ):  # on an open route the link itself is the secret

@@ -1,6 +1,6 @@
 """The one table of who may do what: (method, route template) -> `AccessRule`. `api.auth.guard` enforces it on every route.
 
-A route that is not in here is refused to everybody, and a test fails. Print it with `print_rules()`.
+A route that is not in here is refused to everybody, and a test fails.
 
 The roles: a viewer reads; a community manager also acts on alerts, silences and monitors and pushes mentions; PR and Legal
 work escalations, and anybody who can be paged may acknowledge; an admin may do everything but read privileged notes, which
@@ -161,11 +161,3 @@ PAGES: dict[tuple[str, str], AccessRule] = {
 }
 
 RULES: dict[tuple[str, str], AccessRule] = {**API, **SERVICE, **PAGES}
-
-
-def print_rules() -> str:
-    """The table as text, a route a line."""
-    return "\n".join(
-        f"{method:6} {path:40} {' '.join(sorted(rule.roles)) or 'everybody':50} {rule.scope}"
-        for (method, path), rule in sorted(RULES.items(), key=lambda item: item[0][::-1])
-    )

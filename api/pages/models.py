@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -171,7 +171,6 @@ class Overview:
     sources: tuple[SourceRow, ...]
     open_escalations: int = 0
     overdue_escalations: int = 0
-    people_can_be_paged: bool = field(default=True)
 
 
 def banner(conn: Connection, now: datetime) -> Banner:

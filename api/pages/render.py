@@ -7,7 +7,6 @@ reader's language; `fmt` writes times, numbers and words (`api.pages.formatting`
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -131,6 +130,3 @@ def _zone(name: object) -> str:
         return known_zone(str(name or "UTC"))
     except ValueError:
         return "UTC"
-
-
-Allowed = Callable[[str], bool]

@@ -13,8 +13,3 @@ def demo_setup() -> dict[str, list[dict[str, Any]]]:
     text = resources.files("ops.demo").joinpath("monitors.yaml").read_text(encoding="utf-8")
     setup: dict[str, list[dict[str, Any]]] = yaml.safe_load(text)
     return setup
-
-
-def demo_monitors() -> list[dict[str, Any]]:
-    """The demo's monitors: name, query, languages, timezone, policy, false_alerts_per_week."""
-    return demo_setup()["monitors"]

@@ -34,7 +34,6 @@ from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Author, Engagement, Mention
 
 BRAND = "Ondrello"
-COMPETITORS = ("Kvikkado", "Trapuno")
 CAMPAIGN_TAG = "#RideOndrello"
 CRISIS_BEFORE_END = timedelta(minutes=75)
 

@@ -24,7 +24,6 @@ from tocsin.definitions.models import (
     KINDS,
     Definition,
     Monitor,
-    Person,
     Policy,
     Schedule,
 )
@@ -302,8 +301,3 @@ def _closest(value: str, known: Any) -> str:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 120 else f"{text[:117]}..."
-
-
-def people_in(values: Sequence[DefinitionChange]) -> list[Person]:
-    """The people among these changes."""
-    return [change.value for change in values if isinstance(change.value, Person)]

@@ -20,7 +20,7 @@ from api.auth.guard import (
 )
 from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
-from api.auth.rules import RULES, SCOPES, print_rules
+from api.auth.rules import RULES, SCOPES
 from api.auth.sessions import (
     COOKIE,
     SECURE_COOKIE,
@@ -127,12 +127,6 @@ def test_standing_before_an_app_leaves_no_route_open(world: World) -> None:
     world.app.router.routes[:] = [Route("/v1/new", lambda _request: PlainTextResponse("secret"))]
     install_guard(world.app)
     assert world.stranger.get("/v1/new").status_code == 403
-
-
-def test_the_table_can_be_printed() -> None:
-    printed = print_rules()
-    assert "POST   /v1/alerts/{id}/acknowledge" in printed
-    assert len(printed.splitlines()) == len(RULES)
 
 
 # -- keys -----------------------------------------------------------------------------------------------------------

@@ -22,9 +22,3 @@ def partition_of(source: str, id: str, partitions: int) -> int:
 def source_crc(source: str) -> int:
     """What `partition_of` begins with: the same for all mentions of a source."""
     return zlib.crc32(f"{source}\x00".encode("utf-8", "surrogatepass"))
-
-
-def sample_hash(source: str, id: str) -> float:
-    """A number in [0, 1) fixed by the identity: samples are chosen by it, so that they do not depend on order."""
-    digest = hashlib.blake2b(f"{source}\x00{id}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64

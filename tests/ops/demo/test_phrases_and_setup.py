@@ -8,7 +8,7 @@ import re
 import pytest
 
 from ops.demo.cast import person
-from ops.demo.monitors import demo_monitors, demo_setup
+from ops.demo.monitors import demo_setup
 from ops.demo.phrases import Phrases, parse_sections, phrases
 
 GIVEN = {"brand": "Ondrello", "model": "Cargo", "at": "@ondrello", "tag": "#RideOndrello"}
@@ -95,5 +95,5 @@ def test_monitors_people_and_policies_fit_each_other() -> None:
         assert {target for step in policy["steps"] for target in step["targets"]} <= people
         assert {target for team in policy["teams"].values() for target in team} <= people
         assert set(policy["teams"]) == {"pr", "legal", "fallback"}
-    assert {m["policy"] for m in demo_monitors()} <= {policy["name"] for policy in setup["policies"]}
-    assert [m["name"] for m in demo_monitors()] == ["Ondrello", "Kvikkado", "Trapuno"]
+    assert {m["policy"] for m in setup["monitors"]} <= {policy["name"] for policy in setup["policies"]}
+    assert [m["name"] for m in setup["monitors"]] == ["Ondrello", "Kvikkado", "Trapuno"]

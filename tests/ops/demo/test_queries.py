@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from benchmarks.synthetic import synthetic_mentions, synthetic_queries
-from ops.demo.monitors import demo_monitors
+from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions
 from tocsin.core.mention import Mention
 from tocsin.query import Asked, compile_query, parse_query
@@ -22,7 +22,7 @@ def _matched(queries: dict[str, str], mentions: list[Mention]) -> list[list[str]
 
 
 def test_the_demos_monitors_hear_their_brands_and_not_the_holiday_home() -> None:
-    queries = {monitor["name"]: monitor["query"] for monitor in demo_monitors()}
+    queries = {monitor["name"]: monitor["query"] for monitor in demo_setup()["monitors"]}
     mentions = list(demo_mentions(END, days=7))
     for mention, names in zip(mentions, _matched(queries, mentions), strict=True):
         text = mention.full_text.lower()

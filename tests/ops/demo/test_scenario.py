@@ -13,7 +13,6 @@ from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from ops.demo.scenario import (
     BRAND,
-    COMPETITORS,
     demo_mentions,
     expected_per_hour,
     live_mentions,
@@ -22,6 +21,7 @@ from ops.demo.scenario import (
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention, decode_mentions, encode_mentions
 
+COMPETITORS = ("Kvikkado", "Trapuno")
 AFTERNOON = datetime(2026, 11, 18, 13, 20, tzinfo=UTC)
 NIGHT = datetime(2026, 6, 7, 2, 40, tzinfo=UTC)
 LANGUAGES = ("en", "tr", "nl", "ro", "de", "fr")
