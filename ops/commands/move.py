@@ -53,7 +53,7 @@ def move(
     from tocsin.stream.sqlite import SqliteStream
 
     settings = load(config, overrides={"data": data, "store.url": to_store, "stream.url": to_stream}).settings
-    store_path, stream_path = move.needs(settings.data)
+    store_path, stream_path = move.find_engines(settings.data)
     with ExitStack() as stack:
         stack.enter_context(own_folder(settings.data))
         old = stack.enter_context(closing(SqliteStore(store_path)))
@@ -74,7 +74,7 @@ def move(
         new_stream = None
         if not stays:
             new_stream = stack.enter_context(closing(move.open_new_stream(settings, partitions)))
-        where = move.shown(runtime.store.url, new_stream)
+        where = move.address_text(runtime.store.url, new_stream)
         line = stack.enter_context(progress_line())
 
         def say(text: str) -> None:
@@ -90,7 +90,7 @@ def move(
             where=where,
             who=user_here(),
             say=say,
-            told=line.rows,
+            on_rows=line.rows,
         )
     typer.echo(f"moved to {where}; nothing was deleted in {settings.data}", err=True)
     if stays:

@@ -1,4 +1,4 @@
-"""Backups: one file, the same for both engines: an embedded store with everything in it, taken while everything runs.
+"""Backups: one file, an embedded store with everything in it, whichever engine it was taken from, while everything runs.
 
 A restored store holds its outbox until a person releases it, ends every sign-in, and knows what the stream had that the
 backup had not: where that is no longer there it is a gap, which raises BLIND.
@@ -23,7 +23,7 @@ from sqlalchemy import Connection, delete, select, update
 from alerts.outbox import hold
 from ops.run.locks import own_folder
 from ops.runtime import Runtime
-from ops.transfer import copy as carry
+from ops.transfer import copy
 from tocsin.core.clock import iso
 from tocsin.core.errors import StoreUnavailable, TocsinError, WrongInput
 from tocsin.store import audit, meta, offsets
@@ -37,20 +37,21 @@ ABOUT = "backup"  # the key of `meta` under which a backup says what it is
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored: when the backup was made, how many notices wait, and how many records are not there any more."""
+    """The outcome of a restore: when the backup was made, how many notices wait, how many records are lost."""
 
     made_at: str
     waiting: int
     lost: int
 
 
-def make_backup(runtime: Runtime, path: Path, told: carry.Told = lambda _table, _rows: None) -> None:
-    """Write a consistent copy of the store into a new file, readable by its owner only. Raises `WrongInput` where there is
-    a file of that name; nothing of half a backup is left behind.
+def make_backup(runtime: Runtime, path: Path, on_rows: copy.OnRows = lambda _table, _rows: None) -> None:
+    """Write a consistent copy of the store into a new file, readable by its owner only. Half a backup is never left behind.
+
+    Raises `WrongInput` where there is a file of that name.
     """
     if path.exists():
         raise WrongInput(f"backup file {path} is there already: name a new one")
-    _writable(path)
+    _require_writable(path)
     part = path.with_name(f".{path.name}.part")
     mask = os.umask(0o077)  # nobody else may read it at any moment
     try:
@@ -58,46 +59,46 @@ def make_backup(runtime: Runtime, path: Path, told: carry.Told = lambda _table, 
             part.unlink()
         if isinstance(runtime.store, SqliteStore):
             runtime.store.backup(str(part))
-            _say_what_it_is(part, runtime)
         else:
-            _carried(runtime, part, told)
+            _copy_rows(runtime, part, on_rows)
+        _label(part, runtime)
         part.chmod(0o600)
-        _name(part, path)
+        _publish(part, path)
     except (OSError, sqlite3.Error) as error:
         raise StoreUnavailable(f"cannot write {path}: {error}; nothing of it is left") from error
     finally:
         os.umask(mask)
-        for left in (part, *_beside(part)):
+        for left in (part, *_sidecars(part)):
             left.unlink(missing_ok=True)
 
 
 def restore(
-    runtime: Runtime, path: Path, now: datetime, told: carry.Told = lambda _table, _rows: None
+    runtime: Runtime, path: Path, now: datetime, on_rows: copy.OnRows = lambda _table, _rows: None
 ) -> Restored:
-    """Carry a backup into the empty store of this runtime, and hold its outbox.
+    """Copy a backup into the empty store of this runtime, and hold its outbox. After an interruption, run it again.
 
-    Raises `WrongInput` where the file is no backup, or the store is not empty. Interrupted, it is begun anew by running it again.
+    Raises `WrongInput` where the file is no backup, or the store is not empty.
     """
     target = runtime.store
     room = runtime.settings.data if isinstance(target, SqliteStore) else None
     with _opened(path, room) as source:
-        carry.prepare(target, str(path))
+        copy.prepare(target, str(path))
         with source.read() as conn:
             about = json.loads(meta.get(conn, ABOUT) or "{}")
-            carry.carry(conn, target, told)
+            copy.copy_store(conn, target, on_rows)
     cluster = _cluster(runtime)
     with target.write() as conn:
-        lost = _lost(conn, cluster, about, now)
-        waiting = _settle(conn, path, now)
-    carry.finish(target)
+        lost = _record_gaps(conn, cluster, about, now)
+        waiting = _make_safe(conn, path, now)
+    copy.finish(target)
     return Restored(about.get("at", "unknown"), waiting, lost)
 
 
 @contextmanager
 def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
-    """The embedded store of this folder moved aside for the time being: for good when all goes well, else it comes back.
+    """Move the embedded store of this folder aside; an error in the block moves it back.
 
-    Yields where it is kept, None where there was none. Raises `WrongInput` while anything runs on the folder.
+    Yields where the store is kept, None where there was none. Raises `WrongInput` while anything runs on the folder.
     """
     with own_folder(folder):
         store = folder / "store.db"
@@ -112,33 +113,35 @@ def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
                 f"{store} cannot be set aside: {error}; put it away yourself, with what is beside it"
             ) from error
         aside = folder / f"store.before-{now:%Y%m%dT%H%M%S%f}.db"
-        for left in _beside(store):
+        for left in _sidecars(store):
             left.unlink(missing_ok=True)
         store.rename(aside)
         try:
             yield aside
         except BaseException:
-            for half in (store, *_beside(store)):
+            for half in (store, *_sidecars(store)):
                 half.unlink(missing_ok=True)
             aside.rename(store)
             raise
 
 
-def _carried(runtime: Runtime, part: Path, told: carry.Told) -> None:
-    copy = SqliteStore(part, durable=False)
+def _copy_rows(runtime: Runtime, part: Path, on_rows: copy.OnRows) -> None:
+    target = SqliteStore(part, durable=False)
     try:
-        copy.migrate()
-        carry.prepare(copy, "a store that is being backed up")
+        target.migrate()
+        copy.prepare(target, "a store that is being backed up")
         with runtime.store.read() as conn:
-            carry.carry(conn, copy, told)
-        carry.finish(copy)
+            copy.copy_store(conn, target, on_rows)
+        copy.finish(target)
     finally:
-        copy.close()
-    _say_what_it_is(part, runtime)
+        target.close()
 
 
-def _say_what_it_is(part: Path, runtime: Runtime) -> None:
-    """The stream's ends are read after the copy was made: whatever it has not, it can have had no cursor for."""
+def _label(part: Path, runtime: Runtime) -> None:
+    """Write into the backup when and of what it was made.
+
+    The stream's ends are read after the copy was made, so the backup holds no position beyond them.
+    """
     about = {"at": iso(runtime.clock.now()), "version": __version__} | _ends(runtime)
     with contextlib.closing(sqlite3.connect(part)) as db:
         db.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
@@ -157,28 +160,29 @@ def _ends(runtime: Runtime) -> dict[str, object]:
     try:
         ends = runtime.stream.end_offsets(MENTIONS)
     except TocsinError:
-        return {}  # a stream that is away keeps nobody from a backup
+        # A stream that is away keeps nobody from a backup.
+        return {}
     return {"cluster": runtime.stream.cluster, "ends": {str(p): end for p, end in ends.items()}}
 
 
 @contextmanager
 def _opened(path: Path, room: Path | None) -> Iterator[SqliteStore]:
-    """The backup, as a copy that is brought up to this version's schema: the file itself stays as it is. The copy lies in
-    the folder `room` (None: where temporary files lie) for the time being.
+    """A copy of the backup, migrated to this version's schema; the file itself stays as it is. The copy lies in the folder `room`
+    (None: where temporary files lie) until the block ends.
     """
     if not path.is_file():
         raise WrongInput(f"{path} is no file: give one that tocsin backup made")
     with tempfile.TemporaryDirectory(prefix=".tocsin-restore-", dir=room) as folder:
-        copy = Path(folder) / "store.db"
+        unpacked = Path(folder) / "store.db"
         _refuse_damaged(path)
         try:
-            shutil.copyfile(path, copy)
-            copy.chmod(0o600)
+            shutil.copyfile(path, unpacked)
+            unpacked.chmod(0o600)
         except OSError as error:
             raise StoreUnavailable(
                 f"{path} cannot be unpacked into {folder}: {error.strerror}; make room, or set TMPDIR"
             ) from error
-        store = SqliteStore(copy, durable=False)
+        store = SqliteStore(unpacked, durable=False)
         try:
             store.migrate()
             yield store
@@ -211,8 +215,8 @@ def _refuse_damaged(path: Path) -> None:
         raise WrongInput(f"{path} is damaged: {found[:200]}")
 
 
-def _settle(conn: Connection, path: Path, now: datetime) -> int:
-    """What a restored store must not take for granted; returns how many notices wait."""
+def _make_safe(conn: Connection, path: Path, now: datetime) -> int:
+    """Hold the outbox, end sessions and links, and note the restore; return how many notices wait."""
     conn.execute(delete(s.meta).where(s.meta.c.key.in_((meta.MOVED, ABOUT))))
     hold.hold(conn, now, f"restored from {path.name}"[:200])
     conn.execute(update(s.sessions).where(s.sessions.c.revoked_at.is_(None)).values(revoked_at=now))
@@ -239,11 +243,11 @@ def _cluster(runtime: Runtime) -> str | None:
         return None
 
 
-def _lost(conn: Connection, here: str | None, about: dict[str, object], now: datetime) -> int:
-    """Records that were handed over but not stored when the backup was made, and that the stream `here` does not have: gaps.
+def _record_gaps(conn: Connection, here: str | None, about: dict[str, object], now: datetime) -> int:
+    """Record gaps for what was handed over but not stored when the backup was made; return how many records are lost.
 
-    On the same stream reading goes on where the backup stood, and whoever reads finds what is no longer there. One that is
-    away is taken for the same.
+    On the same stream nothing is lost here: reading goes on where the backup stood and finds what is no longer there. A stream
+    that is away is taken for the same one.
     """
     cluster, ends = about.get("cluster"), about.get("ends")
     if here in (None, cluster) or not isinstance(cluster, str) or not isinstance(ends, dict):
@@ -257,7 +261,7 @@ def _lost(conn: Connection, here: str | None, about: dict[str, object], now: dat
     return lost
 
 
-def _name(part: Path, path: Path) -> None:
+def _publish(part: Path, path: Path) -> None:
     """Give the finished file its name once the disk has it, never over one that came meanwhile."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
@@ -271,11 +275,11 @@ def _name(part: Path, path: Path) -> None:
         part.rename(path)
 
 
-def _writable(path: Path) -> None:
+def _require_writable(path: Path) -> None:
     folder = path.resolve().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise WrongInput(f"cannot write {path}: {folder} is no folder that can be written")
 
 
-def _beside(database: Path) -> tuple[Path, ...]:
+def _sidecars(database: Path) -> tuple[Path, ...]:
     return tuple(database.with_name(database.name + end) for end in ("-wal", "-shm", "-journal"))

@@ -1,8 +1,8 @@
-"""A whole store carried into another, empty one, whatever the two engines: for `tocsin move`, `backup` and `restore`.
+"""Copies of a whole store into an empty one of either engine: for `tocsin move`, `backup` and `restore`.
 
-Everything is read in one snapshot and written in batches of bounded size. As long as that goes on the target says in `meta`
-that it is half filled, and nothing runs on it; a carrying that was interrupted is begun anew, and clears away what is there.
-The tables are those of `tocsin.store.schema`, so a new one is carried without a line here.
+One snapshot is read, and written in batches of bounded size. Until the copy is finished, the target says in `meta` that it is
+half filled, and nothing runs on it. A copy that was interrupted starts again and clears away what is there. The tables are those
+of `tocsin.store.schema`, so a new table needs no line here.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ ROWS, WIDE_ROWS = 2000, 200  # of one batch; wide are those whose rows may be a 
 WIDE = frozenset({"mentions", "mention_versions", "samples", "dead_letters", "batches", "signals", "alerts"})
 OF_THE_STORE = frozenset({"schema", "schema_reads", meta.FILLING})  # what the target says of itself
 
-Told = Callable[[str, int], None]
-"""Hears a table's name and how many rows of it were carried so far."""
+OnRows = Callable[[str, int], None]
+"""Hears a table's name and how many of its rows are copied so far."""
 
 
 class Different(TocsinError):
@@ -44,9 +44,9 @@ class Compared:
 
 
 def prepare(target: Store, where_from: str) -> None:
-    """Make the target ready: empty, and marked as half filled. Raises `WrongInput` where it holds anything of its own.
+    """Mark the target as half filled, and clear away what an interrupted copy left in it.
 
-    What an interrupted carrying left is cleared away.
+    Raises `WrongInput` where it holds anything of its own.
     """
     with target.write() as conn:
         left = meta.get(conn, meta.FILLING)
@@ -65,15 +65,17 @@ def prepare(target: Store, where_from: str) -> None:
                 conn.execute(delete(table) if keep is None else delete(table).where(keep))
 
 
-def carry(source: Connection, target: Store, told: Told = lambda _table, _rows: None) -> dict[str, int]:
-    """Copy every row that this snapshot sees into the prepared target; returns the number of rows per table.
+def copy_store(
+    source: Connection, target: Store, on_rows: OnRows = lambda _table, _rows: None
+) -> dict[str, int]:
+    """Copy every row that this snapshot sees into the prepared target; return the number of rows per table.
 
     The target stays marked as half filled until `finish`. Raises `Different` where a table did not take every row.
     """
     take_your_time(source)
     counts = {}
     for table in s.metadata.sorted_tables:
-        counts[table.name] = _table(source, target, table, told)
+        counts[table.name] = _copy_table(source, target, table, on_rows)
     with target.write() as conn:
         go_on_after(conn, last_given(source))
     with target.read() as conn:
@@ -81,18 +83,18 @@ def carry(source: Connection, target: Store, told: Told = lambda _table, _rows: 
         for table in s.metadata.sorted_tables:
             found = _count(conn, table) - (_own(conn) if table is s.meta else 0)
             if found != counts[table.name]:
-                raise Different(f"{table.name}: {counts[table.name]} rows were carried, {found} are there")
+                raise Different(f"{table.name}: {counts[table.name]} rows were copied, {found} are there")
     return counts
 
 
 def finish(target: Store) -> None:
-    """Say that the target is whole."""
+    """Mark the target as whole."""
     with target.write() as conn:
         conn.execute(delete(s.meta).where(s.meta.c.key == meta.FILLING))
 
 
 def compare(one: Connection, other: Connection, kind: str) -> Compared:
-    """Whether this kind of `tocsin export` is equal byte for byte. Raises `Different` with the first line that is not."""
+    """Compare one kind of `tocsin export` byte for byte. Raises `Different` with the first line that is not equal."""
     digest, count = hashlib.sha256(), 0
     for count, (a, b) in enumerate(zip_longest(export(one, kind), export(other, kind)), 1):
         if a is None or b is None:
@@ -105,20 +107,20 @@ def compare(one: Connection, other: Connection, kind: str) -> Compared:
 
 
 def compare_all(one: Connection, other: Connection) -> Iterator[Compared]:
-    """`compare` for every kind that can be exported."""
+    """Compare every kind that can be exported."""
     take_your_time(one)
     take_your_time(other)
     for kind in KINDS:
         yield compare(one, other, kind)
 
 
-def _table(source: Connection, target: Store, table: Table, told: Told) -> int:
+def _copy_table(source: Connection, target: Store, table: Table, on_rows: OnRows) -> int:
     size = WIDE_ROWS if table.name in WIDE else ROWS
     query = select(table).execution_options(yield_per=size)
     if table is s.meta:
         query = query.where(table.c.key.not_in(OF_THE_STORE))
     if table.name == s.mentions.name:
-        query = query.order_by(table.c.created_at)  # a day after the other: how the real engine keeps them
+        query = query.order_by(table.c.created_at)  # one day after the other, as PostgreSQL keeps them
     count = 0
     for partition in source.execute(query).mappings().partitions(size):
         rows = [dict(row) for row in partition]
@@ -127,7 +129,7 @@ def _table(source: Connection, target: Store, table: Table, told: Told) -> int:
         if new != len(rows):
             raise Different(f"{table.name}: {len(rows) - new} rows were there already")
         count += len(rows)
-        told(table.name, count)
+        on_rows(table.name, count)
     return count
 
 
@@ -149,6 +151,6 @@ def _count(conn: Connection, table: Table) -> int:
     return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def counted(rows: Mapping[str, int]) -> str:
-    """What was carried, in a line."""
+def in_a_line(rows: Mapping[str, int]) -> str:
+    """The numbers of copied rows, in a line."""
     return ", ".join(f"{name} {count}" for name, count in sorted(rows.items()) if count and name != "meta")

@@ -1,8 +1,8 @@
-"""An embedded installation carried over to the real engines: the store whole, of the stream what nobody has read yet.
+"""Moves of an embedded installation to the real engines: the whole store, and the records of the stream that are not read yet.
 
-Nothing is deleted where it comes from; when all is verified, line by line of every export, the old store says where
-everything went and nothing runs on it any more. Interrupted, it is begun anew by the same command: what a half move left is
-cleared away, and records that were appended twice count once.
+The source stays as it is. When every line of every export is verified, the old store is marked with where everything went, and
+nothing runs on it any more. After an interruption the same command starts again: it clears away what a half move left, and
+records that were appended twice count once.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from tocsin.stream.sqlite import SqliteStream
 
 POLL = timedelta(seconds=1)
 GROUP = "move"
-PUSHES = 10_000  # the newest ones, whose state is carried over to the new stream
+PUSHES = 10_000  # the newest ones, whose state is told of the new stream
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """What of the old stream was carried: per partition where reading stood, its end, and where that is on the new one."""
+    """The records that moved: per partition where reading stood, the end, and where the first one is on the new stream."""
 
     read: Mapping[int, int]
     ends: Mapping[int, int]
@@ -64,32 +64,32 @@ def move(
     where: str,
     who: str,
     say: Say,
-    told: copy.Told = lambda _table, _rows: None,
+    on_rows: copy.OnRows = lambda _table, _rows: None,
 ) -> None:
-    """Carry, verify, mark. `new_stream` is None where the stream stays as it is; `where` says for people where everything is.
+    """Copy, verify, mark. `new_stream` is None where the stream stays as it is; `where` tells people where everything is.
 
-    The caller sees to it that nothing runs on either side. Raises `WrongInput` where the target is not empty or its topic has
-    another number of partitions, `carry.Different` where the verification fails: then the target stays unusable.
+    The caller makes sure that nothing runs on either side. Raises `WrongInput` where the target is not empty or its topic has
+    another number of partitions, `copy.Different` where the verification fails: then the target stays unusable.
     """
     with old.read() as conn:
-        _refuse_unfit(conn)
+        _check_source(conn)
     with new.read() as conn:
         again = meta.get(conn, meta.FILLING) is not None
     if old_stream is not None and new_stream is not None:
-        _refuse_other_log(old_stream, new_stream, again)
+        _check_topic(old_stream, new_stream, again)
     copy.prepare(new, str(old.path))
     with old.read() as conn:
-        counts = copy.carry(conn, new, told)
-    say(f"carried: {copy.counted(counts) or 'nothing, the store is empty'}")
+        counts = copy.copy_store(conn, new, on_rows)
+    say(f"carried: {copy.in_a_line(counts) or 'nothing, the store is empty'}")
     with old.read() as one, new.read() as other:
         for compared in copy.compare_all(one, other):
             say(f"equal: {compared.kind}, {compared.lines} lines, SHA-256 {compared.sha256}")
     if old_stream is not None and new_stream is not None:
         with old.read() as conn:
             read = offsets.stored(conn, old_stream.cluster, MENTIONS)
-        unread = carry_stream(old_stream, new_stream, read, now)
+        unread = move_unread(old_stream, new_stream, read, now)
         with new.write() as conn:
-            _start_there(conn, old_stream.cluster, new_stream.cluster, unread, now)
+            _point_to_new_stream(conn, old_stream.cluster, new_stream.cluster, unread, now)
         say(f"records of the stream that were not read yet, carried: {unread.count}")
         say(
             "copies of signals and alert events stay on the old stream; the relay makes new ones on the new one"
@@ -110,13 +110,13 @@ def move(
 
 
 def undo(old: SqliteStore) -> bool:
-    """Take the mark back that everything has moved; False where there is none."""
+    """Remove the mark that everything has moved; False where there is none."""
     with old.write() as conn:
         return conn.execute(delete(s.meta).where(s.meta.c.key == meta.MOVED)).rowcount == 1
 
 
-def carry_stream(old: SqliteStream, new: Stream, read: Mapping[int, int], now: datetime) -> Unread:
-    """Append to the new stream what of the topic mentions was not read on the old one, partition for partition, in order."""
+def move_unread(old: SqliteStream, new: Stream, read: Mapping[int, int], now: datetime) -> Unread:
+    """Append the unread records of the topic mentions to the new stream, partition for partition, in order."""
     ends = old.end_offsets(MENTIONS)
     begins = new.end_offsets(MENTIONS)
     at = {partition: read.get(partition, 0) for partition in ends}
@@ -141,7 +141,7 @@ def carry_stream(old: SqliteStream, new: Stream, read: Mapping[int, int], now: d
     return unread
 
 
-def _refuse_unfit(conn: Connection) -> None:
+def _check_source(conn: Connection) -> None:
     purpose = meta.get(conn, "mode")
     if purpose not in (None, "live"):
         raise WrongInput(f"this data is of a {purpose} run: only a live installation is moved")
@@ -152,8 +152,10 @@ def _refuse_unfit(conn: Connection) -> None:
         raise WrongInput("this store is half filled itself: run the command that filled it again")
 
 
-def _refuse_other_log(old: SqliteStream, new: Stream, again: bool) -> None:
-    """The same mention must come to the same partition as before, or two processors could count in one place."""
+def _check_topic(old: SqliteStream, new: Stream, again: bool) -> None:
+    """Raises `WrongInput` for another number of partitions: the same mention must keep its partition, or two processors could
+    count in one place. Also for a topic that somebody uses.
+    """
     wanted = old.partitions(MENTIONS)
     found = new.ensure_topic(MENTIONS, wanted)
     if found != wanted:
@@ -166,8 +168,8 @@ def _refuse_other_log(old: SqliteStream, new: Stream, again: bool) -> None:
         )
 
 
-def _start_there(conn: Connection, old: str, new: str, unread: Unread, now: datetime) -> None:
-    """Positions, barriers and pushes that speak of what was not read yet speak of the new stream from now on."""
+def _point_to_new_stream(conn: Connection, old: str, new: str, unread: Unread, now: datetime) -> None:
+    """Rewrite positions, barriers and pushes that name unread records, so that they name the new stream."""
     o, b, pushed = s.offsets, s.barriers, s.batches
     conn.execute(delete(o).where(o.c.cluster == new, o.c.topic == MENTIONS))
     conn.execute(delete(b).where(b.c.cluster == new, b.c.topic == MENTIONS))
@@ -204,7 +206,7 @@ def _start_there(conn: Connection, old: str, new: str, unread: Unread, now: date
         )
 
 
-def needs(folder: Path) -> tuple[Path, Path | None]:
+def find_engines(folder: Path) -> tuple[Path, Path | None]:
     """The embedded store of this folder, and its stream where there is one. Raises `WrongInput` where there is no store."""
     store, stream = folder / "store.db", folder / "stream.db"
     if not store.is_file():
@@ -215,18 +217,18 @@ def needs(folder: Path) -> tuple[Path, Path | None]:
 
 
 def partitions(old: SqliteStream | None, default: int) -> int:
-    """How many the topic mentions has on the old stream; it is made there where it is not."""
+    """The partitions of the topic mentions on the old stream; the topic is made there where it is missing."""
     return old.ensure_topic(MENTIONS, default) if old is not None else default
 
 
 def open_new_stream(settings: Settings, partitions: int) -> Stream:
-    """The stream of these settings, its topic mentions made with as many partitions as the old one has."""
+    """The stream of these settings, with as many partitions of the topic mentions as the old one has."""
     chosen = settings.stream.model_copy(update={"partitions": partitions})
     topics = {MENTIONS: partitions, SIGNALS: 1, ALERT_EVENTS: 1}
     return open_stream(chosen.url, settings.data, settings=chosen, topics=topics)
 
 
-def shown(store_url: str, stream: Stream | None) -> str:
-    """Where everything went, for people: without accounts, passwords and options."""
+def address_text(store_url: str, stream: Stream | None) -> str:
+    """The new addresses for people: without accounts, passwords and options."""
     urls = [store_url] if stream is None else [store_url, stream.url]
     return ", ".join(re.sub(r"//[^/@]*@", "//", url.partition("?")[0]) for url in urls)

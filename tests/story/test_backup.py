@@ -19,7 +19,7 @@ from sqlalchemy import insert, select
 from alerts.outbox import hold
 from ops.runtime import Runtime, open_runtime
 from ops.transfer import backup
-from ops.transfer.copy import carry, finish, prepare
+from ops.transfer.copy import copy_store, finish, prepare
 from ops.transfer.export import KINDS, export
 from processors.worker import StreamProcessor
 from tests.alerts.scene import Scene
@@ -215,7 +215,7 @@ def test_a_backup_of_the_real_engine_is_of_one_moment(
     with running(folder) as runtime:
         prepare(real, "a test")
         with runtime.store.read() as conn:
-            carry(conn, real)
+            copy_store(conn, real)
         finish(real)
         before = exports(real)
         wrote: list[str] = []

@@ -1,4 +1,4 @@
-"""A whole store carried into another one: every table, every value, byte for byte, and numbers go on where they stopped."""
+"""A whole store copied into another one: every table, every value, byte for byte, and numbers go on where they stopped."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     return {table.name: rows(table) for table in s.metadata.sorted_tables}
 
 
-def carried(source: Store, target: Store) -> dict[str, int]:
+def copied(source: Store, target: Store) -> dict[str, int]:
     copy.prepare(target, "a test")
     with source.read() as conn:
-        counts = copy.carry(conn, target)
+        counts = copy.copy_store(conn, target)
     copy.finish(target)
     return counts
 
@@ -110,7 +110,7 @@ def next_number(store: Store) -> int:
 def test_every_table_arrives_whole_and_numbers_go_on(make: Make) -> None:
     source, target = make(), make()
     fill(source)
-    counts = carried(source, target)
+    counts = copied(source, target)
     assert set(counts) == set(s.metadata.tables)
     assert all(count >= ROWS for count in counts.values())
     assert everything(target) == everything(source)
@@ -120,12 +120,12 @@ def test_every_table_arrives_whole_and_numbers_go_on(make: Make) -> None:
 def test_to_the_real_engine_and_back_nothing_is_different(make: Any, postgres: Postgres) -> None:
     first, real, back = make(), make(postgres.database()), make()
     fill(first)
-    carried(first, real)
+    copied(first, real)
     assert everything(real) == everything(first)
     with first.read() as one, real.read() as other:
         kinds = [compared.kind for compared in copy.compare_all(one, other)]
     assert kinds == list(KINDS)
-    carried(real, back)
+    copied(real, back)
     assert everything(back) == everything(first)
     assert next_number(real) == next_number(back) == next_number(first) == ROWS + 2
 
@@ -155,11 +155,11 @@ def test_what_was_interrupted_cannot_be_used_and_is_begun_anew(
             raise KeyboardInterrupt
 
     with source.read() as conn, pytest.raises(KeyboardInterrupt):
-        copy.carry(conn, target, die)
+        copy.copy_store(conn, target, die)
     with target.write() as conn, pytest.raises(WrongInput, match=r"half filled from old\.db"):
         meta.claim_mode(conn, "live")
     assert everything(target) != everything(source)
-    carried(source, target)
+    copied(source, target)
     assert everything(target) == everything(source)
     with target.write() as conn:
         meta.claim_mode(conn, "live")
@@ -177,7 +177,7 @@ def test_what_is_written_meanwhile_is_not_in_the_copy(make: Make) -> None:
 
     copy.prepare(target, "a test")
     with source.read() as conn:
-        copy.carry(conn, target, write)
+        copy.copy_store(conn, target, write)
     assert wrote
     after = everything(target)
     assert after == before
@@ -186,7 +186,7 @@ def test_what_is_written_meanwhile_is_not_in_the_copy(make: Make) -> None:
 def test_a_line_that_differs_is_named(make: Make) -> None:
     source, target = make(), make()
     fill(source)
-    carried(source, target)
+    copied(source, target)
     with target.write() as conn:
         conn.execute(s.notices.update().where(s.notices.c.step > 0).values(subject="another"))
     with source.read() as one, target.read() as other:
