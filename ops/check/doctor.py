@@ -1,4 +1,4 @@
-"""What works and what does not, in plain words: the same looks that the auditor takes, and some that only help a person."""
+"""`tocsin doctor`: what works and what does not, in plain words. The auditor's checks, and more that help a person."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROLES = ("ingest", "processors", "detection", "alerts", "auditor")
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One thing that was looked at. `bad` needs a person; a `note` is worth knowing."""
+    """The outcome of one check. `bad` needs a person; a `note` is worth knowing."""
 
     state: Literal["ok", "note", "bad"]
     text: str
@@ -52,10 +52,10 @@ class Observation:
         return self.state == "bad"
 
 
-def findings(
+def observations(
     config: Path | None, data: Path | None, store: str | None, stream: str | None
 ) -> Iterator[Observation]:
-    """Everything, one after the other; a part that cannot be looked at is a finding of its own."""
+    """Every check, one after the other. A part that cannot be checked is an observation of its own."""
     try:
         with open_runtime(config, data, store, stream) as runtime:
             yield Observation("ok", f"store {runtime.store.url} can be read and written")

@@ -1,7 +1,7 @@
-"""Is a role at work? One look for whoever supervises it: a container engine, a service manager, a watcher.
+"""`tocsin health`: whether roles are at work, for a container engine, a service manager or another supervisor.
 
-Roles without a port are judged by what they last said in the store; `api` by its own door. A role that only lags or fails in part
-is at work: what to do about it stands in `tocsin doctor` and on the page, and starting it again would not help.
+The role `api` is asked over HTTP; the others are judged by their last report in the store. A role that only lags or fails in part
+is at work: starting it again would not help, and `tocsin doctor` and the page say what would.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ ANSWER_WITHIN_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class RoleReport:
-    """What was found of one role, in plain words."""
+    """Whether one role is at work, in plain words."""
 
     role: str
     well: bool
     text: str
 
 
-def look(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Iterator[RoleReport]:
-    """One look per role, in their order. Raises `WrongInput` for a role that is none."""
+def check_roles(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Iterator[RoleReport]:
+    """A report per part of each role, in their order. Raises `WrongInput` for an unknown role."""
     unknown = [role for role in roles if role not in ROLES]
     if unknown:
         raise WrongInput(f"unknown role {unknown[0]!r}; known: {', '.join(ROLES)}")
@@ -47,7 +47,7 @@ def look(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Ite
     said = {row.component: row for row in conn.execute(select(h.c.component, h.c.at, h.c.state))}
     for role in roles:
         if role == "api":
-            yield _door(api)
+            yield _check_api(api)
             continue
         for part in PARTS[role]:
             row = said.get(part)
@@ -63,17 +63,17 @@ def look(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Ite
                 )
 
 
-def _door(api: Api) -> RoleReport:
-    """Whether GET /readyz answers 200 on this machine."""
+def _check_api(api: Api) -> RoleReport:
+    """The report on `GET /readyz` of this machine."""
     host = "127.0.0.1" if api.host in EVERYWHERE else api.host
-    door = http.client.HTTPConnection(host, api.port, timeout=ANSWER_WITHIN_S)
+    connection = http.client.HTTPConnection(host, api.port, timeout=ANSWER_WITHIN_S)
     try:
-        door.request("GET", "/readyz")
-        answer = door.getresponse()
+        connection.request("GET", "/readyz")
+        answer = connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         return RoleReport("api", False, f"api does not answer on {host}:{api.port}: {error}")
     finally:
-        door.close()
+        connection.close()
     return RoleReport("api", answer.status == 200, f"api answers {answer.status} on {host}:{api.port}")
 
 

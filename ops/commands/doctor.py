@@ -21,10 +21,10 @@ def doctor(
     config: Config = None, data: Data = None, store: StoreUrl = None, stream: StreamUrl = None
 ) -> None:
     """Say in plain words what works and what does not. Exit 1 if something needs a person."""
-    from ops.check.doctor import findings
+    from ops.check.doctor import observations
 
     bad = False
-    for one in findings(config, data, store, stream):
+    for one in observations(config, data, store, stream):
         typer.echo(f"{one.mark}  {one.text}")
         if one.advice:
             typer.echo(f"      {one.advice}")

@@ -23,12 +23,12 @@ def health(
     store: StoreUrl = None,
 ) -> None:
     """Say whether roles are at work, for whoever supervises them. Exit 1 if one is not; more is told by doctor."""
-    from ops.check.probe import look
+    from ops.check.probe import check_roles
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-        looks = list(look(conn, runtime.settings.api, roles, runtime.clock.now()))
-    for one in looks:
+        reports = list(check_roles(conn, runtime.settings.api, roles, runtime.clock.now()))
+    for one in reports:
         typer.echo(f"{'ok  ' if one.well else 'BAD '}  {one.text}")
-    if not all(one.well for one in looks):
+    if not all(one.well for one in reports):
         raise typer.Exit(1)

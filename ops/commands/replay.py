@@ -71,4 +71,4 @@ def backtest(
 
     with open_runtime(config, data, store) as runtime:
         totals, covered = run(runtime, monitor, typer.echo)
-    typer.echo(f"{len(totals.told)} alerts over {covered}", err=True)
+    typer.echo(f"{len(totals.fired)} alerts over {covered}", err=True)

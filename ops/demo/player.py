@@ -32,7 +32,8 @@ from ops.demo.scenario import (
     timeline,
 )
 from ops.progress import ProgressLine
-from ops.replay.player import Player, alerts_told, in_words
+from ops.replay.fired import fired_alerts, in_a_line
+from ops.replay.player import Player
 from ops.run.up import require_free_port
 from ops.runtime import Runtime, open_runtime
 from ops.transfer.apply import apply, plan
@@ -196,11 +197,11 @@ class Demo:
 
     def _progress(self, player: Player) -> None:
         """Say each alert that has opened since last time, and on a terminal where the clock stands."""
-        new = dict(islice(player.totals.told.items(), self._shown, None))
+        new = dict(islice(player.totals.fired.items(), self._shown, None))
         self._shown += len(new)
         with self._runtime.store.read() as conn:
-            for at, alert in alerts_told(conn, new):
-                _say(f"ALERT {iso(at)}  {in_words(alert)}")
+            for at, alert in fired_alerts(conn, new):
+                _say(f"ALERT {iso(at)}  {in_a_line(alert)}")
         ProgressLine().update(f"{iso(player.clock.now())[:16]}  {player.totals.mentions:,} mentions ")
 
 

@@ -1,6 +1,6 @@
-"""`tocsin backtest`: when would this monitor have fired on what is stored? The same code as a replay, on stored mentions.
+"""`tocsin backtest`: a monitor played over the stored mentions, by the same code as a replay.
 
-What is stored are the mentions that some monitor matched, and the sample of the rest; the answer says what it covers.
+The store holds the mentions that some monitor matched, and a sample of the rest; the answer says what it covers.
 """
 
 from __future__ import annotations
@@ -14,12 +14,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, func, select
 
-from ops.replay.player import (
-    Player,
-    Totals,
-    alerts_told,
-    in_words,
-)
+from ops.replay.fired import fired_alerts, in_a_line
+from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
 from tocsin.core.clock import iso
 from tocsin.core.errors import NotFound
@@ -35,9 +31,10 @@ ACTOR = "backtest"
 
 
 def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tuple[Totals, str]:
-    """Play what is stored through a copy of this monitor alone; a line per alert to `out`. Returns totals and what was covered.
+    """Play the stored mentions through a copy of this monitor alone and hand a line per alert to `out`.
 
-    Raises `NotFound` for an unknown monitor and where nothing is stored yet. Nobody is notified, nothing here is changed.
+    Returns the totals and what was covered. Nobody is notified, and this store is not changed. Raises `NotFound` for an unknown
+    monitor and where nothing is stored yet.
     """
     with runtime.store.read() as conn:
         one = repository.find(conn, Monitor, monitor).value
@@ -58,8 +55,8 @@ def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tupl
         player.play(_stored(runtime.store))
         player.close()
         with room.store.read() as conn:
-            for at, alert in alerts_told(conn, player.totals.told):
-                out(f"{iso(at)}  {in_words(alert)}")
+            for at, alert in fired_alerts(conn, player.totals.fired):
+                out(f"{iso(at)}  {in_a_line(alert)}")
     return (
         player.totals,
         f"{count:,} stored mentions from {_day(first)} to {_day(last)}; what no monitor matched is not among them",
@@ -67,7 +64,7 @@ def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tupl
 
 
 def _stored(store: Store) -> Iterator[Mention]:
-    """Current versions by the time they were posted; in pages, so that no snapshot is held for long."""
+    """The current versions by the time they were posted, in pages, so that no snapshot is held for long."""
     at: tuple[datetime, str, str] | None = None
     while True:
         with store.read() as conn:

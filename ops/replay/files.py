@@ -1,4 +1,4 @@
-"""`tocsin replay`: files in, the real pipeline on a simulated clock, alerts out."""
+"""`tocsin replay`: recorded mentions from files, played through the real pipeline on a simulated clock; alerts are printed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from ops.progress import ProgressLine
+from ops.replay.fired import fired_alerts, in_a_line
 from ops.replay.order import heard_at, in_order_heard
-from ops.replay.player import (
-    Player,
-    Totals,
-    alerts_told,
-    in_words,
-)
+from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
 from ops.transfer.apply import apply, plan, read_document
 from tocsin.core.clock import EPOCH, SimulatedClock, iso
@@ -40,9 +36,8 @@ from tocsin.store.port import Store
 
 FUSE_WINDOW = 1000  # lines, most of them bad, after which a file is taken to be no file of mentions
 BAD_KEPT = 10_000  # dead letters kept of one replay; the rest is counted
-RETRY_FOR = timedelta(
-    minutes=10
-)  # for a broker or a database that is away; then the replay ends and can be started again
+RETRY_FOR = timedelta(minutes=10)
+"""How long an engine may be away; then the replay ends and can be started again."""
 
 
 def replay_files(
@@ -60,8 +55,8 @@ def replay_files(
 ) -> int:
     """Play the files and hand a line per alert to `out`; return how many lines were no mentions.
 
-    With `data` everything is kept there (what the real engines keep, they keep), and the same call after an interruption goes on
-    where it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
+    With `data` everything is kept in that folder, or in the real engines, and the same call after an interruption goes on where
+    it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
     `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `RETRY_FOR`.
     """
     zone = ZoneInfo(_zone(tz)) if tz else None
@@ -107,7 +102,7 @@ def replay_files(
 
 
 class _Reader:
-    """Mentions of the files in the order they were heard; what is none becomes a dead letter, and too many of those stop it."""
+    """Mentions of the files in the order they were heard. A line that is no mention becomes a dead letter; too many stop it."""
 
     def __init__(
         self,
@@ -168,27 +163,27 @@ class _Printer:
         self._line = ProgressLine()
 
     def progress(self, totals: Totals) -> None:
-        new = dict(islice(totals.told.items(), self._printed, None))
+        new = dict(islice(totals.fired.items(), self._printed, None))
         self._printed += len(new)
         if new:
             lines = self._retry(lambda: self._lines(new))
             self._line.clear()
             for line in lines:
                 self._out(line)
-        self._line.update(f"{totals.mentions:,} mentions, {len(totals.told)} alerts")
+        self._line.update(f"{totals.mentions:,} mentions, {len(totals.fired)} alerts")
 
     def _lines(self, new: Mapping[str, datetime]) -> list[str]:
         with self._runtime.store.read() as conn:
             return [
-                _as_json(at, alert) if self._as_json else f"{iso(at)}  {in_words(alert)}"
-                for at, alert in alerts_told(conn, new)
+                _as_json(at, alert) if self._as_json else f"{iso(at)}  {in_a_line(alert)}"
+                for at, alert in fired_alerts(conn, new)
             ]
 
     def finish(self, totals: Totals) -> None:
         self.progress(totals)
         self._line.clear()
         _say(
-            f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.told)} alerts"
+            f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.fired)} alerts"
         )
 
 
@@ -198,8 +193,10 @@ def _as_json(at: datetime, alert: dict[str, Any]) -> str:
 
 
 def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> str:
-    """Make the store this replay's own, or find that it is; the definitions are applied once. Returns the name of its own log:
-    on brokers that others use too, a replay must never meet their mentions.
+    """Claim the store for this replay and apply the definitions, once; return the name of the replay's own log.
+
+    On brokers that others use too, a replay must never meet their mentions. Raises `WrongInput` where the store holds another
+    replay.
     """
     digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic"))
     for path in files:

@@ -1,6 +1,6 @@
-"""`tocsin import`: recorded mentions taken into history. Matched, understood and tallied as if heard; nobody is alerted.
+"""`tocsin import`: recorded mentions stored as history. They are matched, understood and tallied; nobody is alerted.
 
-They do not go through the stream, which is for what is heard now: a batch is stored as a batch of the stream is, under a
+An import does not use the stream, which carries what is heard now. Its batches are stored like those of the stream, under a
 partition number that no stream has.
 """
 
@@ -93,7 +93,7 @@ def import_files(
 
 
 def _refuse_beside_live(runtime: Runtime) -> None:
-    """An import is not fenced against a processor that stores the same mention at the same moment: one at a time."""
+    """Raises `WrongInput` while processors run: an import is not fenced against one that stores the same mention."""
     h = s.health
     with runtime.store.read() as conn:
         seen = conn.execute(select(h.c.at).where(h.c.component == "processors")).scalar_one_or_none()

@@ -1,4 +1,4 @@
-"""Recorded mentions in the order in which they were heard, in flat memory: files are sorted in runs on disk and merged.
+"""An external sort: recorded mentions in the order in which they were heard, in bounded memory. Runs on disk are merged.
 
 A mention is heard when it is posted, an edit when it is edited; ties go by file and line, so the order depends on nothing else.
 """
@@ -24,7 +24,7 @@ _Place: TypeAlias = tuple[datetime, int, int]  # heard at, number of the file, n
 
 
 def heard_at(mention: Mention) -> datetime:
-    """When this version could first be heard."""
+    """The time at which this version could first be heard: its edit, else its post."""
     if mention.edited_at is not None and mention.edited_at > mention.created_at:
         return mention.edited_at
     return mention.created_at
@@ -38,9 +38,9 @@ def in_order_heard(
     on_bad: OnBad,
     run_mentions: int = RUN_MENTIONS,
 ) -> Iterator[Mention]:
-    """The mentions of these files, merged by the time they were heard. What is no mention goes to `on_bad` and is left out.
+    """The mentions of these files, merged by the time they were heard. A line that is no mention goes to `on_bad`.
 
-    The runs lie in the temporary folder in files without a name, so that nothing is left of them however this process ends.
+    The runs lie in the temporary folder in files without a name: nothing is left of them however this process ends.
     """
     with ExitStack() as spilled:
         runs: list[IO[bytes] | list[tuple[_Place, Mention]]] = []

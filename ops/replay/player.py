@@ -1,29 +1,28 @@
 """Recorded mentions played through the real pipeline on a simulated clock: replays, back-tests and the demo's past.
 
-Every mention goes the whole way: handed over to the stream, read from it, matched, understood, stored, tallied, judged, and what
-follows is decided and delivered. Only the clock is simulated. Nobody is ever notified: the `record` notifier alone is used.
+Every mention takes the whole way: it is handed over to the stream, read from it, matched, understood, stored, tallied and judged;
+alerts are decided and notices delivered. Only the clock is simulated. The only notifier is `record`, so nobody is ever notified.
 
-The result does not depend on how the work is cut, and a player that was killed goes on where it was: mentions are stored ahead
-of the clock, but each tick sees only what was posted before it; a mention that is heard later than it was posted (an edit) waits
-until the clock has come to that minute. An engine that is away is waited for as long as the player's retry allows, and what a
-transaction whose reply was lost has done is read before anything is done again.
+The result does not depend on how the work is cut into chunks. Mentions are stored ahead of the clock, but each tick sees only
+what was posted before it; an edit waits until the clock has reached the minute in which it was heard. A player that was killed
+goes on where it was. While an engine is away the player's `Retry` waits for it; after a lost reply, the player reads what the
+transaction did before it does anything again.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, select
 
 from alerts import engine
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox.deliver import deliver_due
-from alerts.severity import CLOCKS
 from alerts.turn import Turns
+from ops.replay.fired import FIRING
 from ops.replay.order import heard_at
 from processors.detection.judge import Detection
 from processors.detection.tallies import load_tallies
@@ -35,7 +34,6 @@ from tocsin.core.clock import MINUTE, SimulatedClock, iso, minute_of, minute_sta
 from tocsin.core.errors import Conflict
 from tocsin.core.mention import Mention
 from tocsin.core.retry import Retry
-from tocsin.core.signal_kinds import SIGNALS
 from tocsin.intake.handover import HandOver
 from tocsin.settings import Settings
 from tocsin.store import meta
@@ -51,7 +49,6 @@ CHUNK_MENTIONS = 4000
 CHUNK_MINUTES = 360
 POLL = timedelta(milliseconds=50)  # while nothing comes although there is more
 TAIL = timedelta(minutes=10)  # how far the clock goes on after the last mention: the last window closes
-TELLING = ("fire", "suppress", "merge")  # what makes an alert worth a line of a replay: candidates are not
 NOTHING_MISSING = Coverage()
 
 
@@ -65,14 +62,14 @@ class Totals:
     edits: int = 0
     bad: int = 0
     signals: int = 0
-    told: dict[str, datetime] = field(
-        default_factory=dict
-    )  # alerts by id, in their order, and when each would have fired
+    fired: dict[str, datetime] = field(default_factory=dict)
+    """When each alert would have fired, by id, in that order."""
 
 
 class Player:
-    """Plays mentions that come in the order in which they were heard. One player at a time per store: a second one is refused
-    with `Conflict` as soon as both have moved the clock.
+    """Plays mentions in the order in which they were heard.
+
+    One player at a time per store: a second one gets `Conflict` as soon as both have moved the clock.
     """
 
     def __init__(
@@ -106,7 +103,8 @@ class Player:
         self._grace = timedelta(seconds=settings.detection.grace_s)
         self._turns = Turns(store, LINKS_BEGIN)
         self._notifiers = RecordNotifier.for_every_channel()
-        self._told = 0  # the newest alert event that was looked at; a player that goes on tells its story from the beginning
+        # A player that goes on where another was tells its story from the beginning.
+        self._newest_event = 0
 
     def play(
         self,
@@ -115,10 +113,10 @@ class Player:
         *,
         tail: timedelta = TAIL,
     ) -> None:
-        """All of them, then `tail` more on the clock. May be called again with what follows.
+        """Play all of them, then move the clock on by `tail`. May be called again with the mentions that follow.
 
-        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than the player's retry allows; a new
-        player goes on from there.
+        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than `Retry` allows; a new player goes
+        on from there.
         """
         self._deliver()  # a player that was killed may have left notices
         pending: list[Mention] = []
@@ -162,7 +160,7 @@ class Player:
             self._deliver()
 
     def _advance_once(self, to: datetime, unsure: bool) -> None:
-        """One transaction of ticks. `unsure`: the one before may have been committed although its reply was lost."""
+        """One transaction of ticks. `unsure` means that the one before may have been committed although its reply was lost."""
         with self._store.write() as conn:
             stands_at = meta.simulated_clock(conn)
             if stands_at is not None and stands_at != self.clock.now():
@@ -182,9 +180,9 @@ class Player:
         self._processor.close()
 
     def _ticks(self, conn: Connection, to: datetime) -> tuple[datetime, int]:
-        """Tick until something was decided that must be delivered, or `to` is reached; in the caller's transaction.
+        """Tick in the caller's transaction until a decision must be delivered, or `to` is reached.
 
-        Returns where the clock then stands and how many signals were made.
+        Returns the time at which the clock then stands, and how many signals were made.
         """
         detection = Detection(self._watched.monitors, self._watched.version)
         detection.load(conn)
@@ -211,7 +209,7 @@ class Player:
         return now, made + detection.flush(conn, self._store, now)
 
     def _store_all(self, mentions: list[Mention]) -> None:
-        """Hand over, and read until nothing is left: a tick must see everything that was posted before it."""
+        """Hand over and read until nothing is left: a tick must see everything that was posted before it."""
         if mentions:
             self._retry(lambda: self._hand_over.hand_over(mentions, self.clock.now()))
         self._retry(self._read_all, self._processor.read_again)
@@ -229,20 +227,22 @@ class Player:
         self._stream.trim(MENTIONS, read)  # however long the recording, the stream stays small
 
     def _deliver(self) -> None:
-        """Record the notices that are due now, and take down which alerts have opened."""
+        """Record the notices that are due now, and note the alerts that have opened."""
         while self._retry(lambda: deliver_due(self._store, self.clock, self._notifiers, "player")):
             pass
-        self._retry(self._tell)
+        self._retry(self._note_fired)
 
-    def _tell(self) -> None:
+    def _note_fired(self) -> None:
         e = s.alert_events
         with self._store.read() as conn:
             for row in conn.execute(
-                select(e.c.seq, e.c.alert_id, e.c.kind, e.c.at).where(e.c.seq > self._told).order_by(e.c.seq)
+                select(e.c.seq, e.c.alert_id, e.c.kind, e.c.at)
+                .where(e.c.seq > self._newest_event)
+                .order_by(e.c.seq)
             ):
-                self._told = row.seq
-                if row.kind in TELLING:
-                    self.totals.told.setdefault(row.alert_id, row.at)
+                self._newest_event = row.seq
+                if row.kind in FIRING:
+                    self.totals.fired.setdefault(row.alert_id, row.at)
 
     def _count(self, outcome: BatchOutcome) -> None:
         self.totals.mentions += outcome.mentions
@@ -250,48 +250,3 @@ class Player:
         self.totals.duplicates += outcome.duplicates
         self.totals.edits += outcome.edits
         self.totals.bad += outcome.bad
-
-
-def alerts_told(conn: Connection, told: Mapping[str, datetime]) -> Iterator[tuple[datetime, dict[str, Any]]]:
-    """When each of these alerts would have fired, and the alert with the figures that it fired with (`worst`: the severity it
-    came to)."""
-    a, e, g, t = s.alerts, s.alert_events, s.signals, s.alert_timeline
-    for id, at in told.items():
-        alert = dict(conn.execute(select(a).where(a.c.id == id)).one()._mapping)
-        here = (e.c.alert_id == id, e.c.at == at, e.c.kind.in_(TELLING))
-        fired = conn.execute(select(e.c.data).where(*here).order_by(e.c.seq).limit(1)).scalar_one()
-        why = (t.c.alert_id == id, t.c.at == at, t.c.action.in_(TELLING))
-        reason = conn.execute(select(t.c.reason).where(*why).order_by(t.c.seq).limit(1)).scalar_one()
-        claim = conn.execute(
-            select(g.c.facts, g.c.evidence, g.c.score)
-            .where(g.c.fingerprint == alert["fingerprint"], g.c.tick <= at)
-            .order_by(g.c.tick.desc(), g.c.id)
-            .limit(1)
-        ).one()
-        yield (
-            at,
-            {
-                **alert,
-                **claim._mapping,
-                "severity": fired["severity"],
-                "status": fired["status"],
-                "reason": reason,
-                "worst": alert["severity"],
-            },
-        )
-
-
-def in_words(alert: Mapping[str, Any]) -> str:
-    """What an alert claims, on one line: severity, monitor, observed against expected, and what became of it."""
-    facts = alert["facts"]
-    kind = SIGNALS.of(alert["kind"])
-    if kind.is_share:
-        claim = f"{facts['observed']:.0%} {kind.counted}, usually {facts['expected']:.0%}"
-    else:
-        share = facts.get("negative_share")
-        negative = f", {share:.0%} negative" if share is not None else ""
-        claim = f"{facts['observed']:g} observed, {facts['expected']:.3g} expected{negative}"
-    name = CLOCKS[alert["severity"]].name
-    why = f": {alert['reason']}" if alert["reason"] else ""
-    rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""
-    return f"SEV{alert['severity']} {name}{rose}  {alert['monitor']}  {claim}  [{alert['status']}{why}]"

@@ -59,7 +59,7 @@ def test_a_backtest_finds_what_a_replay_of_the_same_finds_and_changes_nothing(
         assert [
             b"".join(export(conn, kind)) for kind in ("mentions", "tallies", "alerts", "notices")
         ] == before
-    assert len(totals.told) == len(printed) >= 1
+    assert len(totals.fired) == len(printed) >= 1
     assert "745 stored mentions from 2026-03-02 to 2026-03-05" in covered
     monitors = tmp_path / "monitors.yaml"
     monitors.write_text("monitors:\n  - {name: acme, query: acme}\n")
