@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+
+import msgspec
+import structlog
 
 from tocsin.core.errors import BadMention, TocsinError
 from tocsin.core.mention import Handed
@@ -18,7 +21,11 @@ from tocsin.core.mention import Handed
 if TYPE_CHECKING:  # the process that only parses feeds need not load it
     from tocsin.settings import Ingest
 
+log = structlog.get_logger()
+
 Cursor = Mapping[str, Any]  # JSON values
+C = TypeVar("C", bound=msgspec.Struct)
+Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,10 @@ class Fetched:
 
 
 class Source(Protocol):
-    """A configured source. Used by one thread at a time; `fetch` ends within the fetch timeout and holds
-    bounded memory.
+    """A configured source. Used by one thread at a time; `fetch` ends within the fetch timeout and holds bounded memory.
+
+    What others must know of a kind stands in `tocsin/definitions/source_kinds.py`. `tests/contracts/sources.py` holds every
+    kind to this.
     """
 
     kind: str
@@ -56,10 +65,13 @@ class Source(Protocol):
     remote: bool  # it waits on a network: the worker gives it a thread
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        """What came since `cursor` (None: from the beginning). Raises `FetchFailed` and `WrongInput`."""
+        """What came since `cursor` (None: from the beginning). A cursor that it cannot read counts as none. Raises
+        `FetchFailed` and `WrongInput`, nothing else."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what it holds. It may be closed twice, and asked again afterwards."""
+        ...
 
 
 class FetchFailed(TocsinError):
@@ -68,6 +80,19 @@ class FetchFailed(TocsinError):
     def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+def read_cursor(cursor: Cursor | None, form: type[C]) -> C:
+    """The cursor in the source's own form; all defaults where there is none. One that cannot be read (another version's, or
+    mended by hand) counts as none: what is brought twice counts once, what is skipped is lost.
+    """
+    if cursor is None:
+        return form()
+    try:
+        return msgspec.convert(dict(cursor), form)
+    except msgspec.ValidationError as error:
+        log.warning("a cursor cannot be read: the source is read from its beginning", reason=str(error)[:200])
+        return form()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import httpx
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ingest.source import Bad, Cursor, Fetched, FetchFailed, SourceContext
+from ingest.source import Bad, Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
@@ -89,7 +89,7 @@ class FeedSource:
         self.interval = timedelta(seconds=settings.interval_s or context.ingest.feed_interval_s)
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        at = _Cursor() if cursor is None else msgspec.convert(dict(cursor), _Cursor)
+        at = read_cursor(cursor, _Cursor)
         answer = self._ask(at, now)
         if answer is None:
             return Fetched(cursor=cursor)

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Annotated, BinaryIO, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ingest.source import Bad, Cursor, Fetched, FetchFailed, SourceContext
+from ingest.source import Bad, Cursor, Fetched, FetchFailed, Natural, SourceContext, read_cursor
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Handed
 from tocsin.definitions.models import known_zone
@@ -57,14 +57,14 @@ class FileSettings(BaseModel):
 class _Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far we are. `offset` counts unpacked bytes."""
 
-    inode: int = 0
-    head_bytes: int = 0
+    inode: Natural = 0
+    head_bytes: Annotated[int, msgspec.Meta(ge=0, le=FINGERPRINT_BYTES)] = 0
     head_hash: str = ""
-    offset: int = 0
-    line: int = 0
+    offset: Natural = 0
+    line: Natural = 0
     format: Literal["jsonl", "csv"] | None = None
     header: tuple[str, ...] | None = None
-    delimiter: str | None = None
+    delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] | None = None
     packed_size: int = (
         0  # of a gzip file that was read to its end; nothing more comes until it has another size
     )
@@ -104,7 +104,7 @@ class FileSource:
             raise FetchFailed(f"cannot read {self._path}: {error.strerror}") from None
 
     def _fetch(self, cursor: Cursor | None) -> Fetched:
-        at = _Cursor() if cursor is None else msgspec.convert(dict(cursor), _Cursor)
+        at = read_cursor(cursor, _Cursor)
         if not self._path.exists():
             old = self._renamed(at)
             if old is None:

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ingest.kinds import KINDS, make_source
-from ingest.source import SourceContext
+from ingest.kinds import make_source
 from tests.ingest.house import NOON, House, Site, line
 from tocsin.core.errors import StreamFull, WrongInput
 from tocsin.core.mention import Mention
@@ -368,12 +367,3 @@ def test_a_wrong_definition_names_the_setting_and_the_choices(settings: dict[str
     with pytest.raises(WrongInput) as caught:
         make_source(SourceDef.model_validate({"name": "x"} | settings), Ingest.model_validate({}))
     assert says in str(caught.value)
-
-
-def test_every_kind_is_known_by_its_name() -> None:
-    samples = {"feed": {"url": "https://a.example"}, "file": {"path": "a"}, "push": {}}
-    for kind, (model, factory) in KINDS.items():
-        assert (
-            factory(SourceContext("x", Ingest.model_validate({})), model.model_validate(samples[kind])).kind
-            == kind
-        )
