@@ -22,7 +22,7 @@ from alerts.alert import Alert
 from alerts.severity import CLOCKS
 from tocsin.core.clock import iso
 from tocsin.core.signal import Evidence, TopMention
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 EXCERPT = 90
@@ -55,7 +55,7 @@ def alert_message(
     """
     evidence = alert.the_evidence
     headline = _cut(
-        f"SEV{alert.severity} {alert.monitor}: {SIGNALS.of(alert.kind).headline_of(evidence)}", 110
+        f"SEV{alert.severity} {alert.monitor}: {SIGNAL_KINDS.of(alert.kind).headline_of(evidence)}", 110
     )
     subject = f"DRILL {headline}" if alert.drill else headline
     top = top_posts(conn, evidence.top[:TOP])
@@ -65,7 +65,7 @@ def alert_message(
         "why_now": why_now,
         "since": _clock(evidence.since, zone),
         "zone": zone,
-        "unheard": SIGNALS.of(alert.kind).unheard,
+        "unheard": SIGNAL_KINDS.of(alert.kind).unheard,
         "observed": _figure(alert, evidence.observed),
         "window": _span(evidence.window_end - evidence.window_start),
         "expected": _figure(alert, evidence.expected),
@@ -153,7 +153,7 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
 
 
 def _figure(alert: Alert, value: float) -> str:
-    return f"{value:.0%}" if SIGNALS.of(alert.kind).is_share else _number(value)
+    return f"{value:.0%}" if SIGNAL_KINDS.of(alert.kind).is_share else _number(value)
 
 
 def _number(value: float) -> str:

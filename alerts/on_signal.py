@@ -26,7 +26,7 @@ from tocsin.core.ids import stable_id
 from tocsin.core.promise import threshold
 from tocsin.core.signal import facts_from
 from tocsin.core.signal import fingerprint as fingerprint_of
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 REOPEN_WITHIN: Final = timedelta(hours=6)
@@ -201,7 +201,7 @@ def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> lis
 
 def _absorbable(conn: Connection, alert: Alert) -> list[Alert]:
     """The live alerts of the same monitor whose story this one tells as well."""
-    kinds = SIGNALS.absorbed_into(alert.kind)
+    kinds = SIGNAL_KINDS.absorbed_into(alert.kind)
     found = (live(conn, fingerprint_of(alert.monitor_id, one.kind)) for one in kinds)
     return [other for other in found if other is not None]
 
@@ -315,7 +315,7 @@ def _share(turn: Turn, merged: Alert, parent: Alert, decision: Decision) -> list
 
 def _rival(conn: Connection, alert: Alert) -> Alert | None:
     """The live alert of the same monitor that tells this one's story as well."""
-    absorber = SIGNALS.of(alert.kind).absorbed_by
+    absorber = SIGNAL_KINDS.of(alert.kind).absorbed_by
     if absorber is None:
         return None
     other = live(conn, fingerprint_of(alert.monitor_id, absorber))

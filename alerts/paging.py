@@ -15,7 +15,7 @@ from alerts.outbox import queue
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
 from alerts.turn import Turn
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Person
 
 TOLD_FROM = 2
@@ -56,7 +56,7 @@ def page(
             alert_id=alert.id,
             one=one,
             channels=queue.chosen_channels(one, alert.severity),
-            kind=queue.BLIND if SIGNALS.of(alert.kind).unheard and kind == "page" else kind,
+            kind=queue.BLIND if SIGNAL_KINDS.of(alert.kind).unheard and kind == "page" else kind,
             severity=alert.severity,
             step=alert.step,
             message=message,

@@ -28,7 +28,7 @@ from typing import Final
 
 from tocsin.core.promise import CLEARLY_OVER
 from tocsin.core.signal import TRIGGER_AUTHORS, Facts, most_said
-from tocsin.core.signal_kinds import SIGNALS, SignalKind
+from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 
 AT_ONCE: Final = 6.0
 TWICE: Final = 2.0
@@ -82,7 +82,7 @@ class SeverityInput:
 
     @property
     def signal(self) -> SignalKind:
-        return SIGNALS.of(self.facts.kind)
+        return SIGNAL_KINDS.of(self.facts.kind)
 
 
 @dataclass(frozen=True, slots=True)

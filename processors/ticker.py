@@ -21,7 +21,7 @@ from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
 from tocsin.core.clock import MINUTE, Clock, minute_of
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.health.report import Reporter
@@ -150,7 +150,7 @@ class DetectionTicker:
                 d,
                 # Of the rows of a monitor one is claimed: two tickers must not hold one each.
                 among(conn, d.c.monitor_id, ids)
-                & (d.c.kind == SIGNALS.lead.kind)
+                & (d.c.kind == SIGNAL_KINDS.lead.kind)
                 & or_(
                     d.c.next_tick <= now,
                     # Stirred, and not just judged by another ticker: its next tick is set from when it was.

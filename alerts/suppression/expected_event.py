@@ -5,14 +5,14 @@ fire anyhow.
 from __future__ import annotations
 
 from alerts.suppression.situation import Situation, Verdict
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 
 def expected_event(at: Situation) -> Verdict | None:
     """Suppressed while an expected event covers now and nothing but the volume is unusual; the reason
     names the event.
     """
-    if not SIGNALS.of(at.kind).explained_by_events or at.facts.negative_over or at.facts.triggers:
+    if not SIGNAL_KINDS.of(at.kind).explained_by_events or at.facts.negative_over or at.facts.triggers:
         return None
     for one in at.events:
         if one.starts_at <= at.now < one.ends_at:

@@ -11,7 +11,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.suppression.situation import RINGS_ALWAYS, Situation, Verdict
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 WORK_BEGINS, WORK_ENDS = time(9), time(18)
 NIGHT_BEGINS, NIGHT_ENDS = time(22), time(8)
@@ -22,7 +22,7 @@ def night(at: Situation) -> Verdict | None:
     """Waits until the next working hour (SEV4) or morning (the rest), unless the policy lets this severity
     ring.
     """
-    if at.severity <= max(RINGS_ALWAYS, at.policy.night_rings_from) or SIGNALS.of(at.kind).unheard:
+    if at.severity <= max(RINGS_ALWAYS, at.policy.night_rings_from) or SIGNAL_KINDS.of(at.kind).unheard:
         return None
     if at.severity == WATCH:
         until = next_working_hour(at.now, at.zone)

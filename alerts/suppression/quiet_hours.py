@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.suppression.situation import RINGS_AT_NIGHT, Situation, Verdict
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 
 def quiet_hours(at: Situation) -> Verdict | None:
@@ -15,7 +15,7 @@ def quiet_hours(at: Situation) -> Verdict | None:
         at.person is None
         or at.person.quiet_hours is None
         or at.severity <= RINGS_AT_NIGHT
-        or SIGNALS.of(at.kind).unheard
+        or SIGNAL_KINDS.of(at.kind).unheard
     ):
         return None
     begins, ends = (time.fromisoformat(text) for text in at.person.quiet_hours)

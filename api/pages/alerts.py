@@ -16,7 +16,7 @@ from api.pages.models import alerts_page
 from api.pages.permission import permitted_actions
 from api.pages.render import page_context, render
 from api.state import state_of
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 router = APIRouter(include_in_schema=False)
@@ -69,7 +69,7 @@ def alert_detail(request: Request, id: str) -> Response:
         ctx = page_context(request, conn)
         about = card(conn, id, state.now())
     a, mark = about.alert, None
-    if a.evidence and a.kind == SIGNALS.lead.kind:
+    if a.evidence and a.kind == SIGNAL_KINDS.lead.kind:
         mark = Mark(a.evidence.window_start, a.evidence.window_end, ctx.fmt.translate("judged"))
     actions = set(possible(a.status))
     flash, bad = flash_of(request, ctx.fmt)

@@ -17,7 +17,7 @@ from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.errors import NotFound
 from tocsin.core.signal import TopMention
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 _TEXT_SHOWN = 1200
@@ -170,7 +170,7 @@ def day_points(conn: Connection, monitor_id: str, until: datetime) -> tuple[Char
     rows: dict[int, list[Row[Any]]] = {}
     query = select(r).where(
         r.c.monitor_id == monitor_id,
-        r.c.kind == SIGNALS.lead.kind,
+        r.c.kind == SIGNAL_KINDS.lead.kind,
         r.c.window_start >= from_micros(first * SLOT_US),
         r.c.window_start < from_micros((last + 1) * SLOT_US),
     )

@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from api.pages.i18n import Language
 from api.pages.terms import TERMS
 from tocsin.core.signal import Facts
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 UNKNOWN: Final = "–"
 NO_TIME: Final = Markup("–")
@@ -57,15 +57,15 @@ class Formatter:
 
     def means(self, kind: str) -> str:
         """What a kind of signal is called."""
-        return self.translate(SIGNALS.of(kind).means)
+        return self.translate(SIGNAL_KINDS.of(kind).means)
 
     def figure(self, value: float | None, kind: str) -> str:
         """An observed or expected value of a signal of that kind, in its unit."""
-        return self.percent(value) if SIGNALS.of(kind).is_share else self.number(value)
+        return self.percent(value) if SIGNAL_KINDS.of(kind).is_share else self.number(value)
 
     def claim(self, facts: Facts) -> str:
         """What a signal claims, on one line: observed against expected."""
-        signal = SIGNALS.of(facts.kind)
+        signal = SIGNAL_KINDS.of(facts.kind)
         observed, expected = (self.figure(getattr(facts, name), facts.kind) for name in signal.figures)
         named = (
             {"share": observed, "usual": expected}

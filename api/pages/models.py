@@ -30,7 +30,7 @@ from alerts.outbox import hold
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
-from tocsin.core.signal_kinds import BLIND, SIGNALS, SignalKind
+from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS, SignalKind
 from tocsin.store import schema as s
 
 DAY = timedelta(hours=24)
@@ -73,7 +73,7 @@ class AlertRow:
     @property
     def signal(self) -> SignalKind:
         """What is known of its kind."""
-        return SIGNALS.of(self.kind)
+        return SIGNAL_KINDS.of(self.kind)
 
     @property
     def since(self) -> datetime:
@@ -280,7 +280,7 @@ def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, 
             func.sum(r.c.scored).label("scored"),
             func.max(cast(r.c.over, Integer)).label("over"),
         )
-        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNALS.lead.kind, r.c.window_start >= start)
+        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNAL_KINDS.lead.kind, r.c.window_start >= start)
         .group_by(r.c.monitor_id, slot)
     )
     slots = last_slot - first_slot + 1
@@ -398,14 +398,14 @@ def _latest_readings(conn: Connection, ids: Sequence[str], now: datetime) -> dic
     r = s.readings
     newest = (
         select(r.c.monitor_id, func.max(r.c.window_start).label("at"))
-        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNALS.lead.kind, r.c.window_start >= now - DAY)
+        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNAL_KINDS.lead.kind, r.c.window_start >= now - DAY)
         .group_by(r.c.monitor_id)
         .subquery()
     )
     found = conn.execute(
         select(r.c.monitor_id, r.c.state, r.c.observed, r.c.expected)
         .join(newest, (newest.c.monitor_id == r.c.monitor_id) & (newest.c.at == r.c.window_start))
-        .where(r.c.kind == SIGNALS.lead.kind)
+        .where(r.c.kind == SIGNAL_KINDS.lead.kind)
     )
     latest: dict[str, Any] = {}
     for row in found:

@@ -22,7 +22,7 @@ from api.lists import checked_time, wrong
 from api.problems import PROBLEMS
 from api.state import State, Who
 from tocsin.core.clock import MINUTE, minute_of, minute_start
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.sketch import distinct, union
 from tocsin.definitions.models import Monitor, known_zone
 from tocsin.definitions.repository import find
@@ -40,7 +40,7 @@ _COUNTS = ("count", "negative", "neutral", "positive", "unscored", "reach", "rep
 
 
 def _judged(kind: str) -> str:
-    known = [one.kind for one in SIGNALS.judged]
+    known = [one.kind for one in SIGNAL_KINDS.judged]
     if kind not in known:
         raise ValueError(f"no signal has readings of this kind; known: {', '.join(known)}")
     return kind
@@ -49,7 +49,8 @@ def _judged(kind: str) -> str:
 Kind = Annotated[
     str,
     Query(
-        description="The kind of signal.", json_schema_extra={"enum": [one.kind for one in SIGNALS.judged]}
+        description="The kind of signal.",
+        json_schema_extra={"enum": [one.kind for one in SIGNAL_KINDS.judged]},
     ),
     AfterValidator(_judged),
 ]
@@ -266,7 +267,7 @@ def readings(
     state: State,
     who: Who,
     id: Annotated[str, Path(max_length=256, description="Id or name of the monitor.")],
-    kind: Kind = SIGNALS.lead.kind,
+    kind: Kind = SIGNAL_KINDS.lead.kind,
     from_: From = None,
     to: To = None,
     limit: Annotated[int, Query(ge=1, le=MAX_POINTS)] = 500,

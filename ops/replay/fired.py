@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from alerts.severity import CLOCKS
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 FIRING: Final = ("fire", "suppress", "merge")
@@ -52,7 +52,7 @@ def fired_alerts(
 def in_a_line(alert: Mapping[str, Any]) -> str:
     """An alert on one line: severity, monitor, observed against expected, and what became of it."""
     facts = alert["facts"]
-    kind = SIGNALS.of(alert["kind"])
+    kind = SIGNAL_KINDS.of(alert["kind"])
     if kind.is_share:
         claim = f"{facts['observed']:.0%} {kind.counted}, usually {facts['expected']:.0%}"
     else:

@@ -17,7 +17,7 @@ from processors.detection.tallies import load_tallies
 from processors.detection.windows import WINDOW_MINUTES
 from processors.signals.registry import WINDOW
 from tocsin.core.clock import MINUTE, minute_of
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 from tocsin.store.statements import total
 
@@ -86,7 +86,7 @@ class Stillness:
         """The ids of monitors that have no window to close, and no other tallies since than at the last look."""
         open_from: dict[str, datetime] = {
             row.monitor_id: row.next_window
-            for row in conn.execute(_OPEN_FROM, {"lead": SIGNALS.lead.kind}).all()
+            for row in conn.execute(_OPEN_FROM, {"lead": SIGNAL_KINDS.lead.kind}).all()
         }
         self.judged = open_from.keys()
         if not open_from:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from processors.signals.types import Detector
-from tocsin.core.signal_kinds import SIGNALS, SignalKind
+from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 
 WINDOW = timedelta(minutes=5)
 
@@ -30,7 +30,7 @@ def detectors(zone: tzinfo) -> tuple[JudgedKind, ...]:
     """Every registered detector for monitors of that zone, in the order in which they judge. Raises `ValueError` for an entry
     whose detector is not there or calls itself otherwise.
     """
-    return _detectors(zone, SIGNALS.judged)
+    return _detectors(zone, SIGNAL_KINDS.judged)
 
 
 @lru_cache(maxsize=1024)

@@ -27,7 +27,7 @@ from processors.storing.plan import (
 from processors.storing.tally_delta import Contribution, TallyDelta, summed
 from processors.understand import Understander
 from tocsin.core.clock import minute_of, minute_start
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.sketch import sketch, union
 from tocsin.intake.dead_letters import record_dead_letters
 from tocsin.store import schema as s
@@ -240,7 +240,7 @@ def _authors_left(conn: Connection, key: tuple[str, int, int]) -> bytes:
 
 def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Contribution, int]]) -> int:
     """What changes a window that its judge has already closed: counted beside it, never worked into its reading."""
-    judged = {(one.monitor_id, SIGNALS.lead.kind) for one, _ in signed}
+    judged = {(one.monitor_id, SIGNAL_KINDS.lead.kind) for one, _ in signed}
     closed: dict[str, datetime] = {
         monitor: end
         for (monitor, _), (end,) in store.fetch(conn, s.detector_state, judged, ["next_window"]).items()

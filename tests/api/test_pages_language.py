@@ -18,7 +18,7 @@ from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from tests.api.test_pages import page, signed_in
 from tests.browser.served import SeededApp, seeded_app
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 FOLDER = Path(terms.__file__).parent
@@ -44,7 +44,7 @@ TABLES = (
 
 def said() -> set[str]:
     """Every single string that the page can say."""
-    found = {words for signal in SIGNALS for words in (signal.means, signal.claim)}
+    found = {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)}
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):

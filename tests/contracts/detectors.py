@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from processors.signals.types import Detector, Reading, Sensitivity, WindowCounts, calm
 from tests.processors.signals.worlds import FIVE, MONDAY, PROMISE, fold
 from tocsin.core.signal import Facts
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 Talk = tuple[
     int, int, int, bool, int
@@ -180,7 +180,7 @@ def test_a_reading_is_finite_and_holds_together(
         assert 0.0 <= one.score < 1e6
         assert all(math.isfinite(value) for value in (one.observed, one.expected, one.lower, one.upper))
         assert 0.0 <= one.lower <= one.upper
-        if SIGNALS.of(one.kind).is_share:
+        if SIGNAL_KINDS.of(one.kind).is_share:
             assert 0.0 <= one.observed <= 1.0
             assert one.lower <= one.observed <= one.upper <= 1.0 or not one.observed
         assert one.detail["span_s"] >= window.length.total_seconds()

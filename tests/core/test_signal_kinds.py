@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tocsin.core.signal import NEGATIVITY, VOLUME
-from tocsin.core.signal_kinds import BLIND, SIGNALS, SignalKind
+from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS, SignalKind
 
 SARCASM = SignalKind(
     kind="sarcasm", means="more sarcastic than usual", unit="share", detector="nowhere:Sarcasm"
@@ -13,25 +13,25 @@ SARCASM = SignalKind(
 
 
 def test_the_kinds_stand_in_the_order_in_which_they_are_judged() -> None:
-    assert [one.kind for one in SIGNALS] == [VOLUME, NEGATIVITY, BLIND]
-    assert [one.kind for one in SIGNALS.judged] == [VOLUME, NEGATIVITY]
+    assert [one.kind for one in SIGNAL_KINDS] == [VOLUME, NEGATIVITY, BLIND]
+    assert [one.kind for one in SIGNAL_KINDS.judged] == [VOLUME, NEGATIVITY]
 
 
 def test_the_first_kind_has_a_reading_for_every_window() -> None:
-    assert SIGNALS.lead.judges_empty
+    assert SIGNAL_KINDS.lead.judges_empty
 
 
 def test_negativity_is_told_by_the_volume_alert() -> None:
-    assert SIGNALS.of(NEGATIVITY).absorbed_by == VOLUME
-    assert [one.kind for one in SIGNALS.absorbed_into(VOLUME)] == [NEGATIVITY]
+    assert SIGNAL_KINDS.of(NEGATIVITY).absorbed_by == VOLUME
+    assert [one.kind for one in SIGNAL_KINDS.absorbed_into(VOLUME)] == [NEGATIVITY]
 
 
 def test_a_kind_is_registered_for_as_long_as_the_block_runs() -> None:
-    with SIGNALS.registered(SARCASM):
-        assert SIGNALS.of("sarcasm").is_share
-        assert SARCASM in SIGNALS.judged
-    assert "sarcasm" not in [one.kind for one in SIGNALS]
-    assert SARCASM not in SIGNALS.judged
+    with SIGNAL_KINDS.registered(SARCASM):
+        assert SIGNAL_KINDS.of("sarcasm").is_share
+        assert SARCASM in SIGNAL_KINDS.judged
+    assert "sarcasm" not in [one.kind for one in SIGNAL_KINDS]
+    assert SARCASM not in SIGNAL_KINDS.judged
 
 
 def test_a_name_that_is_taken_is_refused_with_those_that_are() -> None:
@@ -40,11 +40,11 @@ def test_a_name_that_is_taken_is_refused_with_those_that_are() -> None:
         pytest.raises(
             ValueError, match=r"there is a signal 'volume' already; known: volume, negativity, blind"
         ),
-        SIGNALS.registered(taken),
+        SIGNAL_KINDS.registered(taken),
     ):
         pass
 
 
 def test_a_stored_kind_that_nobody_registers_any_more_is_a_plain_one() -> None:
-    gone = SIGNALS.of("brand_safety")
+    gone = SIGNAL_KINDS.of("brand_safety")
     assert (gone.means, gone.unit, gone.detector, gone.unheard) == ("brand safety", "mentions", None, False)

@@ -14,7 +14,7 @@ from ingest.kinds import KINDS as SOURCES
 from ops.run.roles import ROLES
 from processors.understand import default_scorers
 from tests.docs.pages import text
-from tocsin.core.signal_kinds import SIGNALS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -22,7 +22,7 @@ def test_every_kind_of_source_has_its_section(kind: str) -> None:
     assert f"\n### {kind}\n" in text("docs/sources.md")
 
 
-@pytest.mark.parametrize("kind", [one.kind for one in SIGNALS.judged])
+@pytest.mark.parametrize("kind", [one.kind for one in SIGNAL_KINDS.judged])
 def test_every_signal_has_its_section(kind: str) -> None:
     assert f"\n## {kind.capitalize()}\n" in text("docs/detection.md")
 
@@ -76,4 +76,4 @@ def test_every_role_of_a_process_is_in_the_architecture(role: str) -> None:
 
 
 def test_the_registers_that_this_file_walks_are_not_empty() -> None:
-    assert all(map(len, (SOURCES, SIGNALS.judged, NOTIFIERS, ORDER, API, SERVICE, PAGES, NAMES, ROLES)))
+    assert all(map(len, (SOURCES, SIGNAL_KINDS.judged, NOTIFIERS, ORDER, API, SERVICE, PAGES, NAMES, ROLES)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from processors.detection.judge import Detection
 from processors.detection.tallies import load_tallies
 from processors.detection.watermark import Coverage
 from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tests.alerts.scene import Scene
 from tests.api.world import World
 from tocsin.core.clock import MINUTE
-from tocsin.core.signal_kinds import SIGNALS, SignalKind
+from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor, Role
 from tocsin.store import schema as s
@@ -85,7 +87,7 @@ class Babel:
 
 @pytest.fixture
 def babel() -> Iterator[None]:
-    with SIGNALS.registered(BABEL):
+    with SIGNAL_KINDS.registered(BABEL):
         yield
 
 
@@ -167,6 +169,19 @@ def test_the_api_tells_of_it(world: World) -> None:
     assert readings["items"][-1]["observed"] == 0.75
 
 
+def test_an_alert_whose_story_another_kind_tells_is_merged_into_that_one(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    try:
+        with SIGNAL_KINDS.registered(replace(BABEL, absorbed_by="volume")):
+            scene.over("volume")
+            scene.over("babel")
+            told, merged = scene.alert("volume"), scene.alert("babel")
+            assert (merged.status, merged.merged_into) == ("merged", told.id)
+            assert merged.reason == "the volume alert of the same monitor tells this story"
+    finally:
+        scene.store.close()
+
+
 def test_a_kind_that_nobody_registered_has_no_readings(world: World) -> None:
     key = world.key(Role.VIEWER)
     answer = key.get(f"/v1/monitors/{world.scene.monitor}/readings", params={"kind": "rumour"})
@@ -180,7 +195,7 @@ def test_a_monitor_that_was_judged_before_learns_a_new_signal_and_keeps_what_it_
         start = made.now
         made.store_mention("a", "Lumo works", start, "neutral")
         judge(made, start, start + timedelta(minutes=10))
-        with SIGNALS.registered(BABEL):
+        with SIGNAL_KINDS.registered(BABEL):
             made.store_mention("b", "Lumo works", start + timedelta(minutes=11), "neutral")
             judge(made, start + timedelta(minutes=10), start + timedelta(minutes=15))
         with made.scene.store.read() as conn:

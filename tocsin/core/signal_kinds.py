@@ -1,6 +1,6 @@
 """The kinds of signals, and what everybody must know of each: judge, alerts, messages, page and API ask here, never by name.
 
-A new signal is one file with its detector and one entry in `SIGNALS`. A trait that an entry leaves out has the plain answer.
+A new signal is one file with its detector and one entry in `SIGNAL_KINDS`. A trait that an entry leaves out has the plain answer.
 The detector stands as the name of its class, for only processors know detectors.
 """
 
@@ -127,7 +127,7 @@ def _share_of_negatives(evidence: Evidence) -> str:
     return f"{share:.0%} negative" if share is not None else "turning negative"
 
 
-SIGNALS: Final = SignalKinds(
+SIGNAL_KINDS: Final = SignalKinds(
     (
         SignalKind(
             kind=VOLUME,

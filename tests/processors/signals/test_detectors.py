@@ -10,7 +10,7 @@ import pytest
 from processors.signals.registry import WINDOW, detectors
 from processors.signals.types import Detector
 from tests.contracts.detectors import *  # noqa: F403  # the contract
-from tocsin.core.signal_kinds import SIGNALS, SignalKind
+from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 
 
 @pytest.fixture(scope="module", params=detectors(UTC), ids=lambda judged: judged.name)
@@ -33,5 +33,5 @@ def test_windows_have_five_minutes() -> None:
 )
 def test_an_entry_without_its_detector_is_refused(named: str, said: str) -> None:
     wrong = SignalKind(kind="rumour", means="a rumour", detector=named)
-    with SIGNALS.registered(wrong), pytest.raises(ValueError, match=f"signal 'rumour': .*{said}"):
+    with SIGNAL_KINDS.registered(wrong), pytest.raises(ValueError, match=f"signal 'rumour': .*{said}"):
         detectors(UTC)
