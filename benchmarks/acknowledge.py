@@ -82,8 +82,8 @@ def _at(ordered: Sequence[float], share: float) -> float:
 
 def _prepare(folder: Path, alerts: int, backlog: int) -> str:
     """Firing alerts, mentions in the stream, and a key for the API."""
-    from alerts.context import Context
     from alerts.engine import step
+    from alerts.turn import Turns
     from api.auth.keys import create_key
     from tocsin.intake.handover import HandOver
 
@@ -92,7 +92,7 @@ def _prepare(folder: Path, alerts: int, backlog: int) -> str:
         with made.store.write() as conn:
             for number in range(alerts):
                 _signal(conn, f"of-{number:06}", now)
-            step(conn, now, context=Context(made.store))
+            step(Turns(made.store, "http://127.0.0.1").begin(conn, now))
             _, token = create_key(conn, name="benchmark", role=Role.COMMUNITY_MANAGER, now=now)
         hand_over = HandOver(
             made.stream,
@@ -145,10 +145,13 @@ def work(who: str, folder: str, token: str = "", times: int = 0) -> dict[str, An
 def _people(folder: Path, token: str, times: int) -> dict[str, Any]:
     from alerts.actions import acknowledge
     from alerts.actor import Actor
+    from alerts.apply import act
+    from alerts.turn import Turns
     from ops.runtime import open_runtime
 
     with open_runtime(data=folder, port=0) as made:
         store, actor, dice = made.store, Actor("person_ada", "ada", "community_manager"), random.Random(1)
+        turns = Turns(store, "http://127.0.0.1")
         a = s.alerts
         with store.read() as conn:
             waiting = list(
@@ -159,7 +162,7 @@ def _people(folder: Path, token: str, times: int) -> dict[str, Any]:
 
         def at_once(id: str) -> None:
             with store.write() as conn:
-                acknowledge(conn, id, actor, made.clock.now())
+                act(turns.begin(conn, made.clock.now(), actor), acknowledge, id)
 
         taken = {"transaction": _timed(at_once, waiting[:times], dice)}
         with _served(made) as ask:

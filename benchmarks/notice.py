@@ -39,7 +39,7 @@ PER_SECOND = 2000
 STORM = 10
 STEP_S = 0.05
 PAST_POSTS, PAST = 300, timedelta(hours=5)
-STORMED = "brand0500"
+STORMED = "brand0005"
 SECRET = "whsec_" + "bWFkZSB1cCBmb3IgYmVuY2htYXJrcw=="
 GOAL_S, STORM_GOAL_S = 5.0, 60.0
 

@@ -54,6 +54,14 @@ class Engines:
     kafka: Any
     postgres: Any
 
+    def settings(self) -> dict[str, str]:
+        """What a fresh house is told of them: a database of its own."""
+        return {"stream__url": self.kafka.url, "store__url": self.postgres.database()}
+
+    def house(self, folder: Path, environ: Mapping[str, str], runtime: Runtime) -> House:
+        """A house in which each role is a process."""
+        return House(self, folder, environ, runtime)
+
     def cpu_s(self) -> dict[str, float]:
         """Seconds of processor time that each engine has used so far."""
         kafka = sum(_cpu_s(pid) for pid in _pids(self.kafka.brokers))
@@ -175,9 +183,8 @@ def house(engines: Engines, **settings: Any) -> Iterator[House]:
         given = {
             "data": temporary,
             "log_level": "warning",
-            "stream__url": engines.kafka.url,
             "stream__topic_prefix": f"bench{os.getpid()}-{next(_names)}.",
-            "store__url": engines.postgres.database(),
+            **engines.settings(),
             "alerting__console": False,
             **settings,
         }
@@ -187,7 +194,7 @@ def house(engines: Engines, **settings: Any) -> Iterator[House]:
         }
         loaded = load(environ=environ)
         store = open_store(loaded.settings.store.url, Path(temporary))
-        made = House(engines, Path(temporary), environ, Runtime(loaded, store, SystemClock()))
+        made = engines.house(Path(temporary), environ, Runtime(loaded, store, SystemClock()))
         try:
             yield made
         finally:

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import pytest
 
+from tests.examples import WIDE
+
 KINDS: Final = ("engines", "browser", "live", "packaging", "chaos", "slow")
 """The marks, explained in pyproject.toml. A test with none of them gets the mark `unit`."""
 
@@ -63,7 +65,7 @@ class Kinds:
                 f"a test without a mark starts no process, and this one started {self._started[0]}: mark it"
                 " `live` (or what else it is: tests/kinds.py)"
             )
-        if took > UNIT_WITHIN_S:
+        if took > UNIT_WITHIN_S and not WIDE:
             pytest.fail(
                 f"a test without a mark ends within {UNIT_WITHIN_S:.0f} s, and this one took {took:.1f} s:"
                 " make it quicker, or mark it `slow` with the reason"

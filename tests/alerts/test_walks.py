@@ -24,6 +24,7 @@ from alerts.notifiers.port import Outcome
 from alerts.outbox.deliver import deliver_due
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, BEN, LEO, PIA, Scene
+from tests.examples import examples
 from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, WrongInput
 from tocsin.core.signal import NEGATIVITY, VOLUME
 from tocsin.store import schema as s
@@ -64,7 +65,7 @@ moves = st.one_of(
 
 
 @pytest.mark.slow("twelve walks of up to twenty moves, each on a store of its own")
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(moves, min_size=5, max_size=20))
 def test_whatever_happens_in_whatever_order(walk: list[tuple[str, str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -1,10 +1,12 @@
-"""Every benchmark runs, in a size that says nothing about speed, and prints its table."""
+"""Every benchmark runs, in a size that says nothing about speed, and prints its table.
+
+Two are run as `make bench` runs them, with processes of their own, on each kind of engines; the others in this process.
+"""
 
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,16 +23,22 @@ from benchmarks import (
     scale,
     understanding,
 )
-from benchmarks.__main__ import BENCHMARKS
+from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.load import made_up, write_file
 from benchmarks.place import Engines
 from benchmarks.table import Table, machine
+from tests.benchmarks.here import EnginesHere
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
 
-pytestmark = pytest.mark.live
+
+@pytest.fixture
+def here() -> Iterator[None]:
+    with child.in_this_process():
+        yield
 
 
+@pytest.mark.usefixtures("here")
 def test_the_line_and_the_naive_loop_are_measured_over_the_same_mentions() -> None:
     table = line.run(mentions=300, matched=200, naive=100, monitors=20, loops=line.LOOPS[:1])
     shown = {(row[0], row[1]): row for row in table.rows}
@@ -53,6 +61,7 @@ def test_the_naive_loops_store_what_they_say(tmp_path: Path) -> None:
     assert 10 < stored[1] < 60
 
 
+@pytest.mark.live
 def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
     table = acknowledge.run(acknowledgements=3, backlog=600)
     assert [(row[0], row[1], row[2]) for row in table.rows] == [
@@ -64,6 +73,7 @@ def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
     assert re.search(r"stored [\d,]+ mentions/s in [\d,]+ transactions", str(table))
 
 
+@pytest.mark.usefixtures("here")
 def test_memory_is_sampled_along_a_replay_and_of_a_file_out_of_order() -> None:
     table = memory.run(mentions=600)
     assert [row[0] for row in table.rows] == [0, *range(30, 601, 30)]
@@ -73,6 +83,7 @@ def test_memory_is_sampled_along_a_replay_and_of_a_file_out_of_order() -> None:
     assert stored[1] == stored[2] != "0"
 
 
+@pytest.mark.usefixtures("here")
 def test_understanding_is_measured_by_part_and_kind_beside_the_plain_libraries() -> None:
     table = understanding.run(mentions=40)
     assert [row[0] for row in table.rows][:6] == [
@@ -109,16 +120,17 @@ def test_real_roles_and_the_naive_pipeline_store_the_same_mentions_on_the_real_e
     assert "the naive loop commits every 100 rows" in str(table)
 
 
-def test_notices_are_timed_from_the_post_and_a_storm_rings(where: Engines) -> None:
-    table = notice.run(600, where=where, asked=2, storm_s=3.0, per_second=100, monitors=600)
+def test_notices_are_timed_from_the_post_and_a_storm_rings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_HOOK_SECRET", notice.SECRET)
+    table = notice.run(250, where=EnginesHere(), asked=2, storm_s=1.0, per_second=100, monitors=20)
     assert [(row[0], row[2]) for row in table.rows] == [
         ("three people say it is on fire", 2),
-        ("a storm about one brand, 3 s", 1),
+        ("a storm about one brand, 1 s", 1),
     ]
 
 
-def test_a_second_processor_takes_its_share_of_a_backlog(where: Engines) -> None:
-    table = scale.run(3000, where=where, measure_s=0.5, monitors=20)
+def test_a_second_processor_takes_its_share_of_a_backlog() -> None:
+    table = scale.run(1000, where=EnginesHere(), measure_s=0.2, monitors=20)
     assert [row[0] for row in table.rows] == [1, 2]
     assert "The second had its partitions" in str(table)
 
@@ -129,17 +141,20 @@ def test_matching_is_measured_against_different_numbers_of_monitors() -> None:
     assert "20 monitors cost" in str(table)
 
 
+@pytest.mark.live
 def test_a_child_that_fails_is_no_figure() -> None:
     with pytest.raises(RuntimeError, match=r"benchmarks\.line ended with 1"):
         child.measured("benchmarks.line", file="no such file", monitors=1)
 
 
-def test_an_unknown_benchmark_is_refused_with_those_that_there_are() -> None:
-    asked = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "speed"], capture_output=True, text=True, check=False
-    )
-    assert asked.returncode == 2
-    assert f"unknown benchmark 'speed'; known: {', '.join(BENCHMARKS)}" in asked.stderr
+def test_an_unknown_benchmark_is_refused_with_those_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmarks", "speed"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"unknown benchmark 'speed'; known: {', '.join(BENCHMARKS)}" in capsys.readouterr().err
 
 
 def test_a_table_lines_up_words_to_the_left_and_numbers_to_the_right() -> None:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand.sentiment import Scorer
+from tests.examples import examples
 
 HOSTILE = [
     "",
@@ -52,21 +53,21 @@ def test_a_scorer_takes_any_string(scorer: Scorer, text: str) -> None:
     assert sentiment.model == scorer.model
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(texts=texts)
 def test_a_score_does_not_depend_on_the_batch(scorer: Scorer, texts: list[str]) -> None:
     assert scorer.score(texts) == [scorer.score([text])[0] for text in texts]
     assert scorer.score(texts[::-1]) == scorer.score(texts)[::-1]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(texts=texts)
 def test_the_same_text_has_the_same_score_in_another_process(scorer: Scorer, texts: list[str]) -> None:
     """A scorer made anew stands for one of another process: nothing that was scored before may matter."""
     assert type(scorer)().score(texts) == scorer.score(texts)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(texts=texts)
 def test_the_label_says_what_the_score_says(scorer: Scorer, texts: list[str]) -> None:
     for one in scorer.score(texts):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tocsin.core.sketch import K, distinct, hash64, signed64, sketch, union
 
 _HASHES = st.sets(st.integers(0, 2**64 - 1), max_size=2 * K)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(_HASHES, _HASHES)
 def test_a_union_of_sketches_is_the_sketch_of_the_union(one: set[int], other: set[int]) -> None:
     merged = union(sketch(one), sketch(other))

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.match import Matcher
+from tests.examples import examples
 from tests.query.naive import naively
 from tests.query.strategies import WHEN, mentions, nodes
 from tocsin.core.mention import Mention
@@ -43,7 +44,7 @@ def parsed(node: object) -> Query | None:
 queries = st.lists(nodes.map(parsed).filter(lambda query: query is not None), min_size=1, max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(queries, st.lists(mentions, max_size=6), st.sampled_from([None, "en", "tr"]))
 def test_the_matcher_agrees_with_the_naive_evaluator(
     asked: list[Query], heard: list[Mention], language: str | None

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tocsin.query.fold import MOST_FOR_ONE, fold, fold_together
 
 
@@ -111,7 +112,7 @@ def test_a_long_hostile_text_folds_piece_by_piece(piece: str) -> None:
     assert fold(f"x{piece}\n" * 10_000) == fold(f"x{piece}\n") * 10_000
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(
         st.text(max_size=12) | st.text(st.sampled_from("aİ?ßçḉ☕\ufe0f\n&#1;ﷺ가각"), max_size=8), max_size=6

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.query.strategies import nodes
 from tocsin.core.errors import WrongInput
 from tocsin.query import QueryError, parse_query
@@ -252,7 +253,7 @@ def test_thousands_of_terms_are_no_deeper_than_two() -> None:
     assert len(query.root.parts) == len(query.anchors) == 900
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(nodes)
 def test_what_is_printed_is_read_back_as_the_same_query(node: object) -> None:
     try:
@@ -264,7 +265,7 @@ def test_what_is_printed_is_read_back_as_the_same_query(node: object) -> None:
     assert parse_query(str(query)) == query
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text(st.characters() | st.sampled_from('"()*-#@:<>&| ANDORNOT\n„”'), max_size=60))
 def test_any_text_is_a_query_or_a_query_error(typed: str) -> None:
     try:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.reading.test_mention import NOON, mention_like, obj
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import (
@@ -148,7 +149,7 @@ def test_of_a_name_given_twice_both_ways_take_the_last() -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(mention_like, st.booleans(), st.sampled_from([None, "shop"]), st.sampled_from([None, (",", ":")]))
 def test_what_goes_on_as_it_is_is_what_patience_reads(
     value: dict[str, Any], ascii_only: bool, source: str | None, separators: tuple[str, str] | None
@@ -178,7 +179,7 @@ _nearly = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(_nearly, st.booleans())
 def test_nearly_plain_lines_too(value: dict[str, Any], ascii_only: bool) -> None:
     try:

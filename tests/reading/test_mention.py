@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import MAX_TEXT_BYTES, Author, Engagement, Mention, decode_mention, encode_mentions
 from tocsin.reading import REASONS, check_time, iter_mentions, read_json_line, read_mention, source_name
@@ -348,7 +349,7 @@ mention_like = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(mention_like | anything, st.sampled_from([None, "shop"]), st.sampled_from([None, ISTANBUL]))
 def test_whatever_comes_in_out_comes_a_mention_or_a_bad_mention(
     value: Any, source: str | None, zone: ZoneInfo | None
@@ -364,7 +365,7 @@ def test_whatever_comes_in_out_comes_a_mention_or_a_bad_mention(
         assert len(msgspec.json.encode(mention.extra)) <= 16 * 1024
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(mention_like, st.booleans())
 def test_both_ways_agree_on_any_json(value: dict[str, Any], ascii_only: bool) -> None:
     try:
@@ -382,7 +383,7 @@ def test_both_ways_agree_on_any_json(value: dict[str, Any], ascii_only: bool) ->
     assert outcomes[0] == outcomes[1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.binary(max_size=200))
 def test_whatever_bytes_come_in_only_a_bad_mention_comes_out(line: bytes) -> None:
     try:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
 from tests.engines.postgres import Postgres
+from tests.examples import examples
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
 from tocsin.store.opening import open_store
@@ -184,7 +185,9 @@ PLAIN = r"""su ŞU İ ı bottle bot* " ' \ * #su @x 水 水道 😡 - ( ) : & | 
 PIECES = st.sampled_from([*PLAIN.split(), "\0", "\ud800"])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(texts=st.lists(PIECES, max_size=8).map("".join), typed=st.lists(PIECES, max_size=6).map(" ".join))
 def test_whatever_is_typed_at_whatever_text_does_what_the_words_say(
     store: Store, texts: str, typed: str

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from ops.commands import detect
 from processors.signals.series import judge_lines
 from processors.signals.types import Sensitivity
+from tests.examples import examples
 from tests.processors.signals.worlds import (
     FIVE,
     MONDAY,
@@ -153,7 +154,7 @@ def test_wrong_input_is_one_line_that_names_its_place(lines: list[bytes], messag
     assert wrong.value.exit_code == 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(lines=st.lists(st.binary(max_size=60), max_size=6))
 def test_no_input_ends_in_anything_but_an_answer_or_a_refusal(lines: list[bytes]) -> None:
     try:

@@ -19,6 +19,7 @@ from processors.monitors import watched
 from processors.storing.batch import read_batch
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
+from tests.examples import examples
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import minute_of
 from tocsin.core.ids import partition_of
@@ -174,9 +175,12 @@ versions = st.builds(
 )
 
 
+@pytest.mark.hypothesis
 def test_order_repeats_and_cuts_do_not_matter(tmp_path: Path, on_both_stores: str) -> None:  # noqa: F811  # the fixture
     @settings(
-        max_examples=40 if on_both_stores == "sqlite" else 12,  # a database takes longer to make than a file
+        max_examples=examples(
+            16 if on_both_stores == "sqlite" else 6
+        ),  # a database takes longer to make than a file
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

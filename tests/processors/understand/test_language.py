@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand.language import detect_language, detect_languages, language_code
+from tests.examples import examples
 
 POSTS = {
     "en": [
@@ -159,7 +160,7 @@ def test_a_tag_from_a_network_is_read_or_refused(tag: str | None, code: str | No
     assert language_code(tag) == code
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.text(max_size=300), max_size=4))
 def test_any_text_gets_an_answer_that_is_its_own(texts: list[str]) -> None:
     together = detect_languages(texts)

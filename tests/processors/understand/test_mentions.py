@@ -12,6 +12,7 @@ from processors.understand import Understander, default_scorers
 from processors.understand.sentiment import Sentiment
 from processors.understand.signature import text_signature
 from processors.understand.triggers import trigger_categories
+from tests.examples import examples
 from tocsin.core.mention import Mention
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -143,7 +144,7 @@ _TEXTS = st.text(max_size=60) | st.sampled_from(
 _MENTIONS = st.builds(_mention, _TEXTS, lang=st.sampled_from([None, None, "en", "tr", "xx", ""]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(_MENTIONS, max_size=6), st.randoms(use_true_random=False))
 def test_what_is_understood_does_not_depend_on_the_batch(mentions: list[Mention], random: object) -> None:
     understander = Understander(default_scorers())

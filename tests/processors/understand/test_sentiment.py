@@ -11,6 +11,7 @@ from processors.understand import default_scorers
 from processors.understand.sentiment import UNSCORED, Scorer
 from processors.understand.vader import MAX_CHARS, MAX_EMOJI, VaderScorer, compound, readable
 from tests.contracts.scorers import *  # noqa: F403  # the contract's tests are collected here
+from tests.examples import examples
 
 ANALYZER = plain.SentimentIntensityAnalyzer()
 
@@ -109,7 +110,7 @@ def _posts(draw: st.DrawFn) -> str:
     return glue.join(word.upper() if place in shouted else word for place, word in enumerate(words))
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(_posts())
 def test_our_compound_is_that_of_the_plain_library(post: str) -> None:
     assert compound(post) == ANALYZER.polarity_scores(post)["compound"]
@@ -121,7 +122,7 @@ def test_lexicon_words_score_alone_and_negated_as_in_the_plain_library(word: str
         assert compound(post) == ANALYZER.polarity_scores(post)["compound"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text() | st.text(alphabet="no so!?'.:)(-DP<3 \n\tİıſ😀😡©™kindobuth&;/w"))
 def test_any_text_scores_as_in_the_plain_library(text: str) -> None:
     assert compound(text) == ANALYZER.polarity_scores(text)["compound"]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand.signature import NO_SIGNATURE, is_repost, simhash, text_signature
+from tests.examples import examples
 from tocsin.core.mention import Mention
 
 POST = "Brightwater is pouring waste into the river, share before they delete this"
@@ -83,7 +84,7 @@ def test_a_text_without_spaces_is_long_enough_by_its_signs() -> None:
     assert text_signature(text) == text_signature(f"{text} https://short.example/1")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text())
 def test_a_signature_fits_a_signed_bigint_whatever_the_text(text: str) -> None:
     assert 0 <= text_signature(text) < 2**63
@@ -98,7 +99,7 @@ def test_hostile_texts_have_a_signature_too(text: str) -> None:
     assert 0 <= text_signature(text) < 2**63
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.sampled_from(

@@ -1,0 +1,75 @@
+"""A house of the benchmarks without engines or processes: SQLite, and each role a thread. To try the code; good for no figure."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.place import Engines, House, Used
+from ops.run.roles import run_roles
+from ops.runtime import Runtime
+from tocsin.core.clock import SystemClock
+from tocsin.settings import load
+from tocsin.store.opening import open_store
+
+
+@dataclass(slots=True)
+class RoleHere:
+    """What `tocsin run ...` does, in a thread."""
+
+    name: str
+    thread: threading.Thread
+    stop: threading.Event
+    failed: list[BaseException] = field(default_factory=list)
+
+    def mark(self) -> None:
+        """Nothing is counted here."""
+
+    def used(self) -> Used:
+        if self.failed:
+            raise self.failed[0]
+        return Used(0.0, 0.0)
+
+    def end(self, within_s: float = 15.0) -> None:
+        self.stop.set()
+        self.thread.join(within_s)
+        assert not self.thread.is_alive()
+
+
+class HouseHere(House):
+    def start(self, *roles: str) -> RoleHere:  # type: ignore[override]  # it is used as the other one is
+        role = RoleHere("+".join(roles), threading.Thread(), threading.Event())
+
+        def work() -> None:
+            loaded = load(environ=self.environ)
+            store = open_store(loaded.settings.store.url, loaded.settings.data)
+            runtime = Runtime(loaded, store, SystemClock())
+            try:
+                run_roles(runtime, roles, role.stop)
+            except BaseException as error:  # noqa: BLE001  # said by `used`, in the thread that waits
+                role.failed.append(error)
+            finally:
+                runtime.close()
+
+        role.thread = threading.Thread(target=work, daemon=True)
+        role.thread.start()
+        self.roles.append(role)  # type: ignore[arg-type]  # see above
+        return role
+
+
+class EnginesHere(Engines):
+    """The embedded ones."""
+
+    def __init__(self) -> None:
+        super().__init__(kafka=None, postgres=None)
+
+    def settings(self) -> dict[str, str]:
+        return {}
+
+    def house(self, folder: Path, environ: Mapping[str, str], runtime: Runtime) -> House:
+        return HouseHere(self, folder, environ, runtime)
+
+    def cpu_s(self) -> dict[str, float]:
+        return {"kafka": 0.0, "postgres": 0.0}
