@@ -1,11 +1,8 @@
-"""The app, put together in an order one can read. Nothing happens on import; `create_app` makes no connection either.
+"""The app: routes, guard, problems and middleware in one place. Nothing happens on import; `create_app` opens no connection.
 
-The page (api/pages) joins by `add_pages(app)` of `api/pages/site.py`, which extends `app.router.routes` with its routes
-(and a Mount at /static), and sets `app.state.render_problem` (see `api.problems`). Its rules are `PAGES` in
-`api/auth/rules.py`. In a handler: `state_of(request)`, `principal_of(request)`, `visitor_of(request)` on open routes,
-`form_of(request)` (api/state.py); every form of a signed-in person carries `principal.csrf` as the field `csrf`. Signing in:
-`sign_in`, `set_cookie`, `clear_cookie`, `sign_out`, `session_token` (api/auth/sessions.py), `find_signin_link`,
-`find_action_link`, `spend_action_link` (tocsin/access/links.py). Never `include_router`: the guard wants a flat list.
+Routers are joined into one flat list of routes, because the guard wraps each route; `include_router` would hide them from it. The
+page joins by `add_pages`. A handler asks `api.state` for what it needs: `state_of`, `principal_of`, `visitor_of` on open routes,
+`form_of`. Every form of a signed-in person carries `principal.csrf` as the field `csrf`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ETags: cheap to make (from versions and counters, not from the answer), checked before anything is rendered."""
+"""ETags made from versions and counters, not from the answer, and checked before anything is rendered."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tocsin.store import schema as s
 
 
 def list_etag(request: Request, who: Principal, *state: object) -> str:
-    """The ETag of what this request shows this role, as long as `state` is what it was."""
+    """The ETag of what this request shows this role; another `state` gives another tag."""
     asked = (request.url.path, *sorted(request.query_params.multi_items()), who.role.value)
     text = "\x1f".join(str(part) for part in (*asked, *state))
     return f'"{hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=10).hexdigest()}"'
 
 
 def version_etag(version: int) -> str:
-    """The ETag of one thing with a version: what `If-Match` wants back."""
+    """The ETag of something with a version, as `If-Match` wants it back."""
     return f'"{version}"'
 
 
 def etag_or_304(request: Request, response: Response, tag: str) -> None:
-    """Put the tag on the answer; where the client has it already, end here with 304."""
+    """Put the tag on the answer. Raises `NotModified` where the client has it already."""
     known = request.headers.get("if-none-match", "")
     if known and any(one.strip().removeprefix("W/") in (tag, "*") for one in known.split(",")):
         raise NotModified(tag)
@@ -34,7 +34,7 @@ def etag_or_304(request: Request, response: Response, tag: str) -> None:
 
 
 def mentions_revision(conn: Connection) -> int:
-    """A number that grows with every batch that was stored: mentions and tallies are as they were while it stands."""
+    """A number that grows with every stored batch. While it stays, mentions and tallies stay."""
     return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
 
 
@@ -44,5 +44,5 @@ def alerts_revision(conn: Connection) -> int:
 
 
 def slot(now: datetime, every: timedelta) -> int:
-    """Which slot of time this is: for answers that change as time allows."""
+    """The number of the current slot of time, for answers that change as time passes."""
     return int(now.timestamp() // every.total_seconds())

@@ -1,4 +1,4 @@
-"""One look a second at the newest alert event, for however many clients wait for the next one."""
+"""One poll of the newest alert event for all clients that wait for the next one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ POLL_EVERY_S = 0.5
 
 
 class Hub:
-    """Wakes those who wait when there is something newer. `newest` reads the number of the newest event (0: none yet).
+    """Wakes waiting clients when there is a newer event. `newest` reads the number of the newest one (0: none yet).
 
-    It looks only while somebody waits. `stop` lets everybody go at once; used from the loop's own thread.
+    It polls only while somebody waits. `stop` releases everybody at once. Used from the event loop's own thread only.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Hub:
         self.clients -= 1
 
     async def wait_for_newer(self, seq: int, timeout_s: float) -> bool:
-        """Wait until there is something newer than `seq` (True), or time is up or the app is ending (False)."""
+        """Wait for an event newer than `seq`: True when there is one, False when time is up or the app is ending."""
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._poll())
         loop = asyncio.get_running_loop()
@@ -62,11 +62,11 @@ class Hub:
         return not self.stopped
 
     async def pause(self) -> None:
-        """A short breath, where there is something newer that cannot be told yet."""
+        """Wait for one poll, where there is a newer event that cannot be told yet."""
         await asyncio.sleep(self._every_s)
 
     def stop(self) -> None:
-        """Let everybody go, for good."""
+        """Release everybody, for good."""
         self.stopped = True
         self._wake()
         if self._task is not None:

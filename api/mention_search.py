@@ -1,4 +1,4 @@
-"""Finding mentions: what may be asked for, and one page of what is found, the newest first. The API and the page share it."""
+"""Search of stored mentions by filters and words, one page at a time, the newest first. The API and the page share it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEARCH_KEY: Final = (datetime, str, str)
 
 @dataclass(frozen=True, slots=True)
 class MentionFilter:
-    """All of this must hold; None or empty asks for nothing. Times are [since, until)."""
+    """What a mention must be; None or empty asks for nothing. The span is [since, until)."""
 
     monitor_id: str | None = None
     since: datetime | None = None
@@ -56,7 +56,7 @@ def search_mentions(
 def _search_all(
     conn: Connection, criteria: MentionFilter, after: SearchKey | None, limit: int, *, rare: bool
 ) -> Sequence[Row[Any]]:
-    """From the words where they are rare, else from the newest mention on."""
+    """Start from the words where they are rare, else from the newest mention."""
     m, x = s.mentions, s.matches
     statement = _filtered(select(*s.mention_columns), m, criteria, after)
     if criteria.phrases:
@@ -82,7 +82,7 @@ def _search_all(
 def _search_monitor(
     conn: Connection, criteria: MentionFilter, after: SearchKey | None, limit: int
 ) -> Sequence[Row[Any]]:
-    """From the monitor's newest match on; where words are criteria, chunk by chunk until enough say them."""
+    """Start from the monitor's newest match. Where words are asked for, go on in chunks until enough mentions say them."""
     x = s.matches
     chunk = CHUNK if criteria.phrases else limit
     found: list[Row[Any]] = []
@@ -108,7 +108,7 @@ def _search_monitor(
 
 
 def _fetch(conn: Connection, keys: Sequence[Row[Any]], criteria: MentionFilter) -> Iterator[Row[Any]]:
-    """Of these mentions those that say what is criteria, in the order of the keys."""
+    """Those of these mentions that say the words asked for, in the order of the keys."""
     m = s.mentions
     by_source: dict[str, list[str]] = {}
     for key in keys:
@@ -129,7 +129,7 @@ def _fetch(conn: Connection, keys: Sequence[Row[Any]], criteria: MentionFilter) 
 def _filtered(
     statement: Select[Any], table: Table, criteria: MentionFilter, after: SearchKey | None
 ) -> Select[Any]:
-    """What `mentions` and `matches` alike say of themselves, and where the page before ended."""
+    """Add the conditions on columns that `mentions` and `matches` both have, and the end of the page before."""
     c = table.c
     if criteria.since is not None:
         statement = statement.where(c.created_at >= criteria.since)
@@ -147,5 +147,5 @@ def _filtered(
 
 
 def search_key(row: Row[Any]) -> SearchKey:
-    """Where the page after this row goes on."""
+    """The cursor's key of this row."""
     return row.created_at, row.source, row.id

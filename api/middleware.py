@@ -1,4 +1,4 @@
-"""What stands before every route, as plain ASGI: ids and headers, the Host's name, the body's size, the time it may take.
+"""Middleware as plain ASGI: request ids and headers, the Host's name, the size of a body, the time of a request.
 
 Host names are checked against a list because loopback is not enough: a page anywhere can point its own name at 127.0.0.1
 (DNS rebinding) and then talk to us as if it were ours.
@@ -42,7 +42,7 @@ HEADERS = {
 
 
 class Outermost:
-    """Gives requests an id, answers their headers, counts them, and makes a silent 500 of what nobody caught."""
+    """Gives each request an id, sets the headers of its answer, counts it, and answers 500 to an error that nobody caught."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -164,7 +164,7 @@ class BodyLimit:
 
 
 class TimeBound:
-    """A request that takes longer than `seconds` is 503; streams of events are meant to last and are let go."""
+    """A request that takes longer than `seconds` is 503. Event streams are meant to last and have no limit."""
 
     def __init__(self, app: ASGIApp, seconds: float = REQUEST_TIME_S) -> None:
         self.app = app
@@ -201,7 +201,7 @@ class TimeBound:
 
 
 def allowed_hosts(settings: Api) -> frozenset[str]:
-    """Every name we answer to. The listening address counts when it is one certain address."""
+    """All names that this service answers to, with the address it listens on when that is a single one."""
     names = set(LOOPBACK_NAMES) | {host_name(name) for name in settings.allowed_hosts}
     if settings.public_url:
         names.add(host_name(urlsplit(settings.public_url).netloc))

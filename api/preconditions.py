@@ -1,4 +1,4 @@
-"""The manners of writing: If-Match before a change, Idempotency-Key on a creation."""
+"""Preconditions of writes: If-Match before a change, Idempotency-Key on a creation."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ IdempotencyKey = Annotated[
 
 
 def checked_version(if_match: str | None, current: int) -> int:
-    """The version that the client changes, which must be the current one. Raises 428 without, 412 for another."""
+    """The version that `If-Match` names, which must be the current one. Raises 428 without it, 412 for another."""
     if if_match is None:
         raise Problem(
             428, "no-if-match", "read it first and send its ETag as If-Match, so that no change is lost"
@@ -51,14 +51,14 @@ def checked_version(if_match: str | None, current: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Idempotency:
-    """The request's idempotency key with what it stands for; without a key everything is done anew."""
+    """The request's idempotency key with its route and a hash of its body. Without a key nothing is remembered."""
 
     key: str | None
     route: str
     body_hash: str
 
     def first_response(self, conn: Connection, who: Principal) -> tuple[int, Any] | None:
-        """The first answer to this key: its status and body. Raises 422 where the key came with another body."""
+        """Status and body of the first answer to this key, if there is one. Raises 422 where it came with another body."""
         if self.key is None:
             return None
         t = s.idempotency
@@ -74,7 +74,7 @@ class Idempotency:
         return row.status, row.body
 
     def store_response(self, conn: Connection, who: Principal, status: int, body: Any, now: datetime) -> None:
-        """Remember the answer for a day; in the transaction of what was created."""
+        """Keep the answer for a day, in the transaction of what was created."""
         if self.key is None:
             return
         t = s.idempotency
@@ -99,7 +99,7 @@ def _owner(who: Principal) -> str:
 
 
 async def idempotency_of(request: Request, key: IdempotencyKey = None) -> Idempotency:
-    """The idempotency key of this request. The body counts as it was sent."""
+    """The idempotency key of this request, over the body as it was sent."""
     digest = hashlib.sha256(await request.body()).hexdigest() if key else ""
     return Idempotency(key, f"{request.method} {request.url.path}"[:128], digest)
 
@@ -114,7 +114,7 @@ def create_once(
     now: datetime,
     make: Callable[[], dict[str, Any]],
 ) -> tuple[dict[str, Any], bool]:
-    """What `make` creates, or what it created the first time this key came; and whether it is a repeat."""
+    """What `make` creates, or what it created when this key came first; and whether this is a repeat."""
     first = idempotency.first_response(conn, who)
     if first is not None:
         return first[1], True

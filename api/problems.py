@@ -1,7 +1,6 @@
 """Every refusal as problem+json (RFC 9457): type, title, status, detail, and which field where. Never a traceback.
 
-A page may draw them in HTML instead: `app.state.render_problem`, a function of (request, Problem), is asked for what lies
-outside /v1 when the browser prefers HTML.
+Outside /v1, where the browser prefers HTML, `app.state.render_problem`, a function of (request, Problem), answers instead.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ class Problem(Exception):  # the RFC's word
 
 
 class NotModified(Exception):  # not an error: an answer
-    """What the client has is still true: 304."""
+    """The client's copy is still true: 304."""
 
     def __init__(self, tag: str) -> None:
         super().__init__(tag)
@@ -124,7 +123,7 @@ FROM_ERRORS: tuple[tuple[type[e.TocsinError], int, str], ...] = (
 
 
 def from_error(error: e.TocsinError) -> Problem:
-    """Our own errors as problems; where they know a field or a position, it is told."""
+    """One of our own errors as a problem, with the field or the position where the error knows it."""
     for kind, status, slug in FROM_ERRORS:
         if isinstance(error, kind):
             headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
@@ -135,7 +134,7 @@ def from_error(error: e.TocsinError) -> Problem:
 
 
 def from_validation(error: RequestValidationError | ValidationError, prefix: Sequence[str] = ()) -> Problem:
-    """What does not fit the schema, field by field; what was sent is not repeated (it may be large or private)."""
+    """A validation error as a problem, field by field. The values are not repeated: they may be large or private."""
     found = (
         [_field_error(one, prefix) for one in error.errors(include_url=False, include_input=False)[:50]]
         if isinstance(error, ValidationError)
@@ -151,7 +150,7 @@ def from_validation(error: RequestValidationError | ValidationError, prefix: Seq
 
 
 def install(app: FastAPI) -> None:
-    """Have every error of this app answered as a problem."""
+    """Make the app answer every error as a problem."""
 
     async def problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -186,7 +185,7 @@ def install(app: FastAPI) -> None:
 
 
 def wants_html(request: Request) -> bool:
-    """Whether a person with a browser is looking: outside /v1, and HTML is asked for."""
+    """Whether a browser asks for HTML, outside /v1."""
     return not request.url.path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
 
 

@@ -1,6 +1,6 @@
-"""What is pushed over HTTP: bytes become mentions and refusals, mentions go to the stream, refusals become dead letters.
+"""Pushes over HTTP: a body becomes mentions and refusals; mentions go to the stream, refusals become dead letters.
 
-The mentions are durable on the stream before the answer leaves; what is noted about the batch comes after, so a push that is
+The mentions are durable on the stream before the answer leaves, and the notes on the batch are written after them. A push that is
 repeated after a failure counts nothing twice.
 """
 
@@ -46,7 +46,7 @@ class Refused:
 
 
 class RecentPushes:
-    """The identities pushed last, in bounded memory: of these a second push is known to be a duplicate."""
+    """The identities that were pushed last, in bounded memory: a second push of one is known to be a duplicate."""
 
     def __init__(self, most: int = RECENT) -> None:
         self._most = most
@@ -66,7 +66,7 @@ class RecentPushes:
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes:
-    """The body without its compression, of at most `most` bytes. Gzip is known by its magic bytes, whatever was said.
+    """The body unpacked, of at most `most` bytes. Gzip is recognised by its magic bytes, whatever the header says.
 
     Raises 413 for a body that would grow beyond (a bomb is never unpacked whole), 415 for another encoding, 422 for
     damaged gzip.
@@ -147,8 +147,10 @@ def push(
     batch: str,
     recent: RecentPushes,
 ) -> dict[str, Any]:
-    """Hand everything over that is a mention; returns the answer's body. Raises `StreamFull`, `StreamUnavailable`,
-    `StoreUnavailable`; then the pusher repeats the push, and nothing counts twice."""
+    """Hand over every item that is a mention; return the answer's body.
+
+    Raises `StreamFull`, `StreamUnavailable` and `StoreUnavailable`; the pusher then repeats the push, and nothing counts twice.
+    """
     now, limits = state.now(), state.settings.ingest
     mentions, refused = read_items(
         items,

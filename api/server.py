@@ -1,4 +1,4 @@
-"""The HTTP service as a running thing: one listening socket, and an end within three seconds, clients of events included."""
+"""The running HTTP service: one listening socket, and an end within three seconds, event streams included."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MAX_HEADER_BYTES = 32 * 1024
 def serve(runtime: Services, stop: threading.Event, ready: Callable[[str], None] | None = None) -> None:
     """Answer requests until `stop` is set. `ready` is told the address (with the port that was taken, if it was 0).
 
-    Raises `WrongInput` when the address cannot be listened on. Installs no signal handlers: who calls decides when it ends.
+    Raises `WrongInput` when the address cannot be listened on. Installs no signal handlers: the caller decides when it ends.
     """
     settings = runtime.settings.api
     with contextlib.closing(listen(settings)) as listening:
@@ -74,7 +74,7 @@ def _why_not(settings: Api, error: OSError) -> str:
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs it."""
+    """A uvicorn server that installs no signal handlers."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

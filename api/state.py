@@ -1,4 +1,4 @@
-"""What every request can reach: the runtime and the few things that live as long as the app."""
+"""The state of the app, which every request can reach: the runtime, and what lives as long as the app."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tocsin.stream.port import Stream
 
 
 class Services(Protocol):
-    """What the composition root (`ops.runtime`) hands over."""
+    """What the app asks of its composition root (`ops.runtime`)."""
 
     @property
     def settings(self) -> Settings: ...
@@ -37,7 +37,7 @@ class Services(Protocol):
 
 @dataclass(slots=True)
 class AppState:
-    """One app's belongings. `last_uses` is written to the store now and then, because a GET changes nothing."""
+    """The state of one app. `last_uses` is written to the store now and then, because a GET changes nothing."""
 
     runtime: Services
     limiter: RateLimiter
@@ -63,22 +63,22 @@ class AppState:
 
 
 def state_of(request: Request) -> AppState:
-    """The app's belongings, from a request."""
+    """The app's state, from a request."""
     return cast(AppState, request.app.state.tocsin)
 
 
 def principal_of(request: Request) -> Principal:
-    """Who asks. The guard has put it there; on an open route it is None and this raises KeyError: a mistake of ours."""
+    """The caller, as the guard found it. Only for routes that are not open: there it is always known."""
     return cast(Principal, request.scope["state"]["principal"])
 
 
 def visitor_of(request: Request) -> Principal | None:
-    """Who asks, or None for a stranger on an open route."""
+    """The caller, or None for a stranger on an open route."""
     return cast("Principal | None", request.scope.get("state", {}).get("principal"))
 
 
 def form_of(request: Request) -> dict[str, str]:
-    """The fields of a posted form, read and bounded by the guard; the last value of a repeated field; else empty."""
+    """The fields of a posted form, read and bounded by the guard. A repeated field has its last value; no form is empty."""
     return cast("dict[str, str]", request.scope.get("state", {}).get("form", {}))
 
 

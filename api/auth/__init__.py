@@ -1,1 +1,1 @@
-"""Who may come in, and what they may do: sign-in, sessions, keys, and the one table of rules."""
+"""Authentication and authorisation: sessions, API keys, webhook signatures, and the one table of rules."""

@@ -1,6 +1,6 @@
-"""The guard that stands before every route: who are you, may you, is it really you, and not too often.
+"""The guard before every route: it identifies the caller, limits the rate, checks origin and CSRF token, and asks the rules.
 
-It wraps the route itself (`install_guard`), so that nothing of a request is read or parsed before it is allowed.
+It wraps the route itself (`install_guard`), so nothing of a request is read or parsed before it is allowed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_FORM_FIELDS = 200
 
 
 class Guard:
-    """Lets through to `app` whom `rules` (by method) allows, and leaves the principal in the request's state."""
+    """Passes a request on to `app` if `rules` (by method) allows its caller, and puts the principal into the request's state."""
 
     def __init__(self, app: ASGIApp, rules: Mapping[str, AccessRule]) -> None:
         self.app = app
@@ -96,7 +96,7 @@ def allows(rule: AccessRule, principal: Principal | None, request: Request | Non
 
 
 def from_loopback(request: Request) -> bool:
-    """Whether the asker sits on this very machine; what came through a proxy does not count."""
+    """Whether the request comes from this machine; one that came through a proxy does not."""
     if "x-forwarded-for" in request.headers or "forwarded" in request.headers or request.client is None:
         return False
     try:
@@ -106,7 +106,7 @@ def from_loopback(request: Request) -> bool:
 
 
 def is_same_origin(request: Request, public_url: str | None = None) -> bool:
-    """Whether a browser says that this request comes from our own page. Without any word of it, it is no browser's.
+    """Whether a browser says that this request comes from our own page. A request that says nothing is not a browser's.
 
     A proxy may have rewritten the Host, so the origin of `public_url` is ours too.
     """
@@ -157,7 +157,7 @@ def _limit_rate(state: AppState, principal: Principal | None, request: Request) 
 async def _check_origin_and_form(
     request: Request, receive: Receive, principal: Principal | None, state: AppState, rule: AccessRule
 ) -> Receive:
-    """Refuse what another site makes a browser send; read a form, and hand its bytes on as if they were unread."""
+    """Refuse what another site makes a browser send. A form is read, kept in the request's state, and can be read again."""
     if principal is not None and principal.kind == "key":
         return receive
     if not is_same_origin(request, state.settings.api.public_url):

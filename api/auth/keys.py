@@ -1,4 +1,4 @@
-"""API keys: `tcs_` and 256 random bits, hashed at rest, with a role, perhaps scopes and the one source they push for."""
+"""API keys: `tcs_` and 256 random bits, hashed at rest, each with a role and perhaps scopes or the one source it pushes for."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def create_key(
     scopes: Sequence[str] = (),
     source: str | None = None,
 ) -> tuple[str, str]:
-    """A new key; returns its id and the key itself, which cannot be shown again.
+    """Store a new key; return its id and the key itself, which cannot be shown again.
 
-    Without scopes it may do all that its role may; with a source and no scopes it may only push.
+    Without scopes the key may do all that its role may; with a source and no scopes it may only push. Raises `WrongInput` for an
+    unknown scope or a bad name, and `Conflict` for a name in use.
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
@@ -59,7 +60,7 @@ def create_key(
 
 
 def principal_of_key(conn: Connection, token: str) -> Principal | None:
-    """Whom the key stands for; None when it is unknown or revoked."""
+    """The principal of this key; None when the key is unknown or revoked."""
     k = s.api_keys
     row = conn.execute(
         select(k).where(k.c.token_hash == hash_token(token), k.c.revoked_at.is_(None))
@@ -70,7 +71,7 @@ def principal_of_key(conn: Connection, token: str) -> Principal | None:
 
 
 def list_keys(conn: Connection) -> list[Mapping[str, Any]]:
-    """Every key, the revoked ones too, oldest first; never the keys themselves."""
+    """All keys, revoked ones too, the oldest first. The secret is not among the fields."""
     k = s.api_keys
     columns = (
         k.c.id,
@@ -99,7 +100,7 @@ def revoke_key(conn: Connection, name_or_id: str, now: datetime) -> str:
 
 
 def store_last_uses(conn: Connection, uses: Mapping[str, datetime]) -> None:
-    """Store when keys were last used, never moving a time back."""
+    """Store the time of the last use of each key. A time never moves back."""
     k = s.api_keys
     for key_id, at in uses.items():
         older = or_(k.c.last_used_at.is_(None), k.c.last_used_at < at)

@@ -1,4 +1,4 @@
-"""So many requests a minute for each key, person or address: a token bucket each, in bounded memory."""
+"""Rate limits: a token bucket per key, person or address, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class RateLimiter:
-    """`per_minute` requests, the whole of it at once if saved up. Remembers the `most` who came last.
+    """Allows `per_minute` requests, all of them at once if they were saved up. Remembers the `most` callers who came last.
 
     `ticks` is a monotonic clock in seconds.
     """
@@ -23,7 +23,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait_for(self, who: str) -> int:
-        """0: go on (and one request is taken). Otherwise the whole seconds until the next one is free."""
+        """Take one request and return 0; where none is left, return the whole seconds until the next one."""
         with self._lock:
             now = self._ticks()
             left, at = self._buckets.pop(who, (self._capacity, now))

@@ -1,4 +1,4 @@
-"""Who asks: a person with a session, or a key."""
+"""The caller of a request: a person with a session, or a key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tocsin.definitions.models import Role
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Somebody known. `scopes` limits a key further (None: everything its role may); `source` fixes what a push key pushes."""
+    """A known caller. `scopes` limits a key further (None: everything its role may); a push key pushes for its `source` only."""
 
     kind: Literal["person", "key"]
     id: str
@@ -22,5 +22,5 @@ class Principal:
 
     @property
     def label(self) -> str:
-        """How the audit and timelines name it; people and keys cannot be taken for each other."""
+        """The name in the audit and in timelines, in which a key cannot be taken for a person."""
         return self.name if self.kind == "person" else f"key {self.name}"

@@ -1,6 +1,6 @@
-"""The one table of who may do what: (method, route template) -> `AccessRule`. `api.auth.guard` enforces it on every route.
+"""The one table of access: (method, route template) -> `AccessRule`. `api.auth.guard` enforces it on every route.
 
-A route that is not in here is refused to everybody, and a test fails.
+A route without a rule is refused to everybody, and a test fails.
 
 The roles: a viewer reads; a community manager also acts on alerts, silences and monitors and pushes mentions; PR and Legal
 work escalations, and anybody who can be paged may acknowledge; an admin may do everything but read privileged notes, which

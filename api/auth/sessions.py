@@ -39,7 +39,7 @@ def sign_in(conn: Connection, link_token: str, now: datetime, hours: int) -> Ses
 
 
 def open_session(conn: Connection, person_id: str, now: datetime, hours: int) -> Session:
-    """A session for this person that lasts so many hours."""
+    """Open a session of so many hours for this person."""
     session = Session(new_token(), new_token(), person_id, now + timedelta(hours=hours))
     conn.execute(delete(s.sessions).where(s.sessions.c.expires_at < now))
     conn.execute(
@@ -55,7 +55,7 @@ def open_session(conn: Connection, person_id: str, now: datetime, hours: int) ->
 
 
 def principal_of_session(conn: Connection, token: str, now: datetime) -> Principal | None:
-    """Who the session's token stands for; None when it is unknown, over, signed out, or its person is no longer active."""
+    """The principal of this session; None when it is unknown, over or signed out, or its person is no longer active."""
     t, d = s.sessions, s.definitions
     row = conn.execute(
         select(t.c.csrf, d.c.id, d.c.definition)
@@ -74,7 +74,7 @@ def principal_of_session(conn: Connection, token: str, now: datetime) -> Princip
 
 
 def sign_out(conn: Connection, token: str, now: datetime) -> None:
-    """End the session, everywhere."""
+    """End the session in every browser that has its cookie."""
     conn.execute(
         update(s.sessions).where(s.sessions.c.token_hash == hash_token(token)).values(revoked_at=now)
     )
@@ -111,7 +111,7 @@ def set_cookie(response: Response, request: Request, session: Session, settings:
 
 
 def clear_cookie(response: Response) -> None:
-    """Take the session's cookies back."""
+    """Delete the session's cookies."""
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
     response.delete_cookie(SECURE_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
 

@@ -1,4 +1,4 @@
-"""Who sent this webhook: Standard Webhooks signatures (HMAC-SHA256 over id, time and body), on our clock."""
+"""Signatures of incoming webhooks, as Standard Webhooks has them: HMAC-SHA256 over id, time and body."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What the buttons do: each a POST that calls the very function the API calls, then leads back to the page.
+"""The buttons: each is a POST that calls the same function as the API, then leads back to the page.
 
-A form carries `seen`, the number of the last line of the record that its reader saw. When a person did something since, or the
-state or severity changed, nothing is written and the page says who did what; figures that merely moved do not get in the way.
-`acknowledge` asks for nothing: the second of two people learns who has it.
+A form carries `seen`, the number of the last line of the record that its reader saw. Where a person did something since, or the
+status or severity changed, nothing is written and the page says who did what. Figures that merely moved do not matter.
+`acknowledge` does not look at `seen`: the second of two people learns who has it.
 """
 
 from __future__ import annotations

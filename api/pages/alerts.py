@@ -1,4 +1,4 @@
-"""Alerts: the list, and one alert with everything that makes it believed and everything that can be done with it."""
+"""Alerts: the list, and the page of one alert with its evidence, its record and its buttons."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LISTED = tuple(status for status in STATUSES if status != "candidate")
 
 @router.get("/alerts")
 def alert_list(request: Request) -> Response:
-    """The newest first. A filter that cannot be read counts as not given; a bad cursor is 422."""
+    """A page of the list, the newest first. A filter that cannot be read is ignored; a bad cursor is 422."""
     asked = request.query_params
     status = asked.get("status") if asked.get("status") in ("live", *LISTED) else None
     severity = int(asked["severity"]) if asked.get("severity") in ("1", "2", "3", "4") else None
@@ -63,7 +63,7 @@ def alert_list(request: Request) -> Response:
 
 @router.get("/alerts/{id}")
 def alert_detail(request: Request, id: str) -> Response:
-    """What, where, since when, why, the posts, the record, and the buttons that are possible now."""
+    """The page of one alert: what, where, since when, why, the posts, the record, and the buttons that are possible now."""
     state = state_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)

@@ -1,4 +1,4 @@
-"""What the page of one alert shows: the evidence as judged, the posts behind it, the day's chart, the record."""
+"""The content of an alert's page: the evidence as judged, the posts behind it, the day's chart, the record."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class RecordLine:
-    """One line of a record of what was done."""
+    """A line of the record of what was done."""
 
     at: datetime
     actor: str
@@ -59,7 +59,7 @@ class RecordLine:
 
 @dataclass(frozen=True, slots=True)
 class NoticeLine:
-    """Somebody who was told, and whether it arrived."""
+    """A notice to somebody, and whether it arrived."""
 
     person: str
     channel: str
@@ -137,7 +137,7 @@ def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False)
 
 
 def posts(conn: Connection, top: Sequence[TopMention]) -> tuple[Post, ...]:
-    """The posts themselves, in the order given: two short queries. What was erased is said, not hidden."""
+    """The posts, in the order given: two short queries. An erased post is named as such, not left out."""
     if not top:
         return ()
     m, known = s.mentions, s.seen

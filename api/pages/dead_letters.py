@@ -47,7 +47,7 @@ class DeadLetterRow:
 
 @router.get("/dead-letters")
 def dead_letter_list(request: Request) -> Response:
-    """The newest first. A bad cursor is 422."""
+    """A page of the list, the newest first. A bad cursor is 422."""
     asked = request.query_params
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
@@ -68,7 +68,7 @@ def dead_letter_list(request: Request) -> Response:
 
 @router.get("/dead-letters/{id}")
 def dead_letter_detail(request: Request, id: str) -> Response:
-    """One of them with what was kept, and the form that hands it over again."""
+    """The page of one dead letter: what was kept, and the form that hands it over again."""
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         letter = get_dead_letter(conn, id[:64])
@@ -86,7 +86,7 @@ def dead_letter_detail(request: Request, id: str) -> Response:
 
 @router.post("/dead-letters/{id}/replay")
 def replay(request: Request, id: str) -> Response:
-    """Hand it over again, as it is or as it was mended in the form."""
+    """Hand the dead letter over again, as it is or as it was mended in the form."""
     mended = form_of(request).get("mended", "").strip()
     outcome, _ = hand_over_again(
         state_of(request), principal_of(request), id[:64], mended.encode("utf-8", "replace") or None
@@ -97,7 +97,7 @@ def replay(request: Request, id: str) -> Response:
 
 @router.post("/outbox/release")
 def release(request: Request) -> Response:
-    """Let a held outbox go; what waits leaves or is taken back."""
+    """Release a held outbox; what waits leaves or is cancelled."""
     state, who = state_of(request), principal_of(request)
     discard = form_of(request).get("what") == "discard"
     try:

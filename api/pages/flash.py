@@ -1,4 +1,4 @@
-"""What was just done, said once at the top of the page that a form leads back to. The address carries a key, never words."""
+"""The message at the top of the page that a form leads back to. The address carries its key, never its words."""
 
 from __future__ import annotations
 
@@ -29,6 +29,6 @@ DONE = {
 
 
 def flash_of(request: Request, fmt: Formatter) -> tuple[str, bool]:
-    """The words for the address's `done`, and whether they are bad news."""
+    """The message for the address's `done`, and whether it is bad news."""
     key = request.query_params.get("done", "")
     return (fmt.translate(DONE[key]) if key in DONE else ""), key in ("already", "bad")

@@ -1,7 +1,7 @@
-"""Times, spans, numbers and severities as a person reads them: in their zone and language, with the exact value behind.
+"""Times, spans and numbers as a person reads them, in their zone and language.
 
-One `Formatter` is made per request. All times given to it are aware; UTC stands in the title of each `<time>`. How a language
-writes numbers, dates and units is CLDR's to say (Babel). Ours to say: hours count to 24, and what is left out.
+One `Formatter` is made per request. All times given to it are aware; UTC stands in the title of each `<time>`. CLDR, by Babel,
+decides how a language writes numbers, dates and units; this module decides what is left out, and that hours count to 24.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REMEMBERED: Final = 4096  # numbers and spans as written lately: a page writes t
 
 @dataclass(frozen=True, slots=True)
 class Formatter:
-    """How one reader is spoken to."""
+    """Words, times and numbers for one reader."""
 
     language: Language
     zone: ZoneInfo
@@ -83,7 +83,7 @@ class Formatter:
         return _stamp(at, self.time_text(at, day=day))
 
     def time_text(self, at: datetime, *, day: bool = False) -> str:
-        """The same without markup."""
+        """The text of `time`, without markup."""
         local, today = at.astimezone(self.zone), self.now.astimezone(self.zone)
         clock = self._written(local, CLOCK)
         if local.date() == today.date() and not day:

@@ -1,4 +1,4 @@
-"""What the overview shows, read from the store in a handful of queries whatever the number of monitors.
+"""The content of the overview, read from the store in a handful of queries whatever the number of monitors.
 
 All times are aware and UTC; shares are 0..1 or None where nothing was scored. Counts of the last day come from the stored
 readings (one row per monitor and window), those of the last hour from the tallies.
@@ -121,7 +121,7 @@ class MonitorRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source and whether it is heard. `state` is ok, waiting, silent, failing or off."""
+    """A source in a list. `state` is ok, waiting, silent, failing or off."""
 
     name: str
     kind: str
@@ -138,7 +138,7 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A part that says of itself that it is not well."""
+    """A part that reports that it is not well."""
 
     component: str
     state: str

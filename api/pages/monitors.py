@@ -47,7 +47,7 @@ BLANK = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with one field; `pointer` shows the place in the text."""
+    """A fault of one field; `pointer` shows the place in the text."""
 
     message: str
     pointer: str = ""
@@ -55,7 +55,7 @@ class Fault:
 
 @router.get("/monitors")
 def monitor_list(request: Request) -> Response:
-    """All of them, with their day."""
+    """The list of all monitors, each with its day."""
     state = state_of(request)
     a = s.alerts
     with state.store.read() as conn:
@@ -71,7 +71,7 @@ def monitor_list(request: Request) -> Response:
 
 @router.get("/monitors/new")
 def new_monitor_form(request: Request) -> Response:
-    """The form, empty but for the defaults."""
+    """An empty form with the defaults."""
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         policies = _policies(conn)
@@ -81,13 +81,13 @@ def new_monitor_form(request: Request) -> Response:
 
 @router.post("/monitors/new")
 def create_monitor(request: Request) -> Response:
-    """A new monitor; what is wrong with it is shown at its field."""
+    """Store a new monitor; a fault is shown at its field."""
     return _save(request, None)
 
 
 @router.get("/monitors/{id}")
 def monitor_detail(request: Request, id: str) -> Response:
-    """What it listens for, its day, its settings, its last alerts."""
+    """The page of one monitor: its query, its day, its settings, its last alerts."""
     state = state_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
@@ -108,7 +108,7 @@ def monitor_detail(request: Request, id: str) -> Response:
 
 @router.get("/monitors/{id}/edit")
 def edit_monitor_form(request: Request, id: str) -> Response:
-    """The form with what is stored."""
+    """The form, filled with the stored monitor."""
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         monitor = find(conn, Monitor, id[:256])
@@ -118,7 +118,7 @@ def edit_monitor_form(request: Request, id: str) -> Response:
 
 @router.post("/monitors/{id}")
 def change_monitor(request: Request, id: str) -> Response:
-    """Change it, if nobody else did since the form was read."""
+    """Change the monitor, if nobody else did since the form was read."""
     return _save(request, id[:256])
 
 

@@ -1,4 +1,4 @@
-"""`/`: what is going on, worst first."""
+"""`/`: the overview, the worst first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def overview_page(request: Request) -> Response:
-    """The overview, with an ETag: the script asks for it again and again."""
+    """The overview. It has an ETag, because the script asks for it again and again."""
     state = state_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)

@@ -1,4 +1,4 @@
-"""Which buttons a reader is shown: the same table that the guard asks (`api.auth.rules`), so that none leads to a refusal."""
+"""Which buttons a reader is shown. The guard asks the same rules (`api.auth.rules`), so no button leads to a refusal."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def permitted(who: Principal | None, path: str) -> bool:
 
 
 def permitted_actions(who: Principal | None, prefix: str) -> Callable[[str], bool]:
-    """The same for the actions under a prefix such as `/alerts/{id}`."""
+    """`permitted` for the actions under a prefix such as `/alerts/{id}`."""
     return lambda action: permitted(who, f"{prefix}/{action}")

@@ -1,4 +1,4 @@
-"""A refusal as a page: what happened, and the next move."""
+"""Problems as pages: what happened, and what to do next."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ADVICE = {
 
 
 def render_problem(request: Request, problem: Problem) -> Response:
-    """The problem in the style of the page. It needs no store: it must be drawn also when that is what is away."""
+    """The problem as HTML. It needs no store, because the store may be what is away."""
     ctx = _context(request)
     title = TITLES.get(problem.status, "That did not work")
     back = (
@@ -74,7 +74,7 @@ def _context(request: Request) -> PageContext:
 
 
 def _return_path(request: Request) -> str | None:
-    """The page that the form was on, of our own: /alerts/ID/escalate came from /alerts/ID."""
+    """The page that the form was on: /alerts/ID/escalate came from /alerts/ID."""
     path = urlsplit(str(request.url)).path
     parts = path.split("/")
     return "/".join(parts[:3]) if len(parts) == 4 and parts[1] in ("alerts", "escalations") else None

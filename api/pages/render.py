@@ -1,4 +1,4 @@
-"""Drawing a page: the template engine, and what every page is given.
+"""Rendering: the template engine, and what every template is given.
 
 Autoescape is on and nothing switches it off: a mention's text is never markup. `_("...")` and `_n("one", "many", n)` speak the
 reader's language; `fmt` writes times, numbers and words (`api.pages.formatting`).
@@ -34,7 +34,7 @@ STATIC = _HERE / "static"
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """One request as a page sees it."""
+    """What a page knows of its request."""
 
     request: Request
     state: AppState
@@ -44,8 +44,10 @@ class PageContext:
 
 
 def page_context(request: Request, conn: Connection, reader: str | None = None) -> PageContext:
-    """Who reads, how they are spoken to, and what every page must say: three small queries. `reader` is the id of the
-    person whom a link was sent to: they need not be signed in to be spoken to in their own language and zone."""
+    """The reader, their language and zone, and the banner: three small queries.
+
+    `reader` is the id of the person whom a link was sent to: also without signing in they read their own language and zone.
+    """
     state, who = state_of(request), visitor_of(request)
     now = state.now()
     definition = _person(conn, reader or (who.id if who is not None and who.kind == "person" else None))
@@ -63,7 +65,7 @@ def render(
     headers: dict[str, str] | None = None,
     **context: Any,
 ) -> Response:
-    """The page as HTML. With `etag` it can answer 304 to who has it already."""
+    """The page as HTML. With `etag`, a client that has it already gets 304."""
     fmt = ctx.fmt
     html = (
         environment()

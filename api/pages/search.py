@@ -1,4 +1,4 @@
-"""`/mentions`: what was said, searched by words."""
+"""`/mentions`: stored mentions, searched by words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AT_ONCE: Final = 30
 
 @router.get("/mentions")
 def mention_list(request: Request) -> Response:
-    """The newest first, of those that say all that is asked for; filters that cannot be read count as not given."""
+    """A page of the mentions that say all that is asked for, the newest first. A filter that cannot be read is ignored."""
     asked = request.query_params
     typed = asked.get("q", "").strip()
     label = asked.get("label") if asked.get("label") in LABELS else None

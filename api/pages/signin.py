@@ -1,4 +1,4 @@
-"""Signing in by a link, signing out, and the one button behind a notice's link. Looking spends nothing; the POST does."""
+"""Signing in by a link, signing out, and the button behind a notice's link. A GET spends nothing, the POST spends the link."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Token = Annotated[str, Path(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9
 
 @router.get("/signin")
 def signin_help(request: Request) -> Response:
-    """Where a link comes from."""
+    """The page that says where a sign-in link comes from."""
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
     return render(ctx, "signin.html", token=None, person=None, refused=None)
@@ -45,7 +45,7 @@ def signin_help(request: Request) -> Response:
 
 @router.get("/signin/{token}")
 def signin_page(request: Request, token: Token) -> Response:
-    """One button; mail scanners that follow the link spend nothing."""
+    """A page with one button: mail scanners that follow the link spend nothing."""
     state, person, refused = state_of(request), None, None
     with state.store.read() as conn:
         ctx = page_context(request, conn)

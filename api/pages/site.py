@@ -1,4 +1,4 @@
-"""The page, added to the app: its routes, its static files, and its way of drawing a refusal."""
+"""The page joins the app: its routes, its static files, and its rendering of problems."""
 
 from __future__ import annotations
 
