@@ -23,10 +23,14 @@ from alerts.directory import NOBODY
 from alerts.escalations import states as escalation_states
 from alerts.outbox import hold, queue
 from tocsin.core.clock import Clock
-from tocsin.core.errors import StoreUnavailable, TocsinError
+from tocsin.core.errors import TocsinError
 from tocsin.core.ids import stable_id
+from tocsin.core.loop import WorkerLoop
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
 from tocsin.core.signal_kinds import BLIND
+from tocsin.health.report import Reporter, State
+from tocsin.health.roles import GONE_AFTER
+from tocsin.health.sources import COMPONENT_PREFIX, ago, source_reports
 from tocsin.intake import fuse
 from tocsin.net import checked_client
 from tocsin.settings import Settings
@@ -37,9 +41,6 @@ from tocsin.store.port import Store
 EVERY: Final = timedelta(seconds=60)
 OVERDUE: Final = timedelta(minutes=2)
 """What should have been done this long ago and was not is a finding."""
-ROLE_SILENT: Final = timedelta(minutes=2)
-SILENCE_FACTOR: Final = 3  # of a source's expected_every_minutes
-SOURCE_PREFIX: Final = "source:"
 THE_STREAM: Final = "the stream between"
 """What the alert about lost records is about: no source has this name."""
 GAP_SHOWN: Final = timedelta(hours=1)
@@ -73,16 +74,12 @@ def audit(
     checked: Checked = Checked(),  # a frozen value: from the chain's beginning
 ) -> list[Finding]:
     """Everything that does not hold at `now`; empty: all is well."""
-    return [
-        *alerts_without_next_step(conn, now),
-        *pages_to_nobody(conn),
-        *notices_out_of_time(conn, now),
-        *cases_without_deadline(conn),
-        *silent_roles(conn, now),
-        *blown_fuses(conn),
-        *blind_sources(conn, now, blind_after),
-        *chain_findings(conn, checked)[0],
-    ]
+    return [*_checked(conn, now, blind_after), *chain_findings(conn, checked)[0]]
+
+
+def _checked(conn: Connection, now: datetime, blind_after: timedelta) -> list[Finding]:
+    """What every check but the one of the chain finds, in the order of `CHECKS`."""
+    return [finding for check in CHECKS for finding in check(conn, now, blind_after)]
 
 
 def alerts_without_next_step(conn: Connection, now: datetime) -> list[Finding]:
@@ -159,14 +156,17 @@ def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
     ]
 
 
-def cases_without_deadline(conn: Connection) -> list[Finding]:
-    """A case that is not cleared or released yet has a clock (until its assessment at least)."""
+def escalations_without_deadline(conn: Connection) -> list[Finding]:
+    """An escalation that is not cleared or released yet has a clock (until its assessment at least)."""
     e = s.escalations.c
     running = e.status.in_((escalation_states.QUEUED, escalation_states.CLAIMED))
     rows = conn.execute(
         select(e.id, e.team).where(running, e.deadline_at.is_(None), e.assessed_at.is_(None)).order_by(e.id)
     )
-    return [Finding("case without deadline", row.id, f"the case at {row.team} has no clock") for row in rows]
+    return [
+        Finding("escalation without deadline", row.id, f"the escalation to {row.team} has no clock")
+        for row in rows
+    ]
 
 
 def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
@@ -174,11 +174,13 @@ def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
     h = s.health.c
     rows = conn.execute(
         select(h.component, h.at)
-        .where(h.at < now - ROLE_SILENT, h.component.not_like(f"{SOURCE_PREFIX}%"), h.component != "auditor")
+        .where(
+            h.at < now - GONE_AFTER, h.component.not_like(f"{COMPONENT_PREFIX}%"), h.component != "auditor"
+        )
         .order_by(h.component)
     )
     return [
-        Finding("role silent", row.component, f"{row.component} last reported {_ago(now - row.at)} ago")
+        Finding("role silent", row.component, f"{row.component} last reported {ago(now - row.at)} ago")
         for row in rows
     ]
 
@@ -203,18 +205,11 @@ def blind_sources(conn: Connection, now: datetime, blind_after: timedelta) -> li
 
 
 def source_troubles(conn: Connection, now: datetime, blind_after: timedelta) -> dict[str, str | None]:
-    """Per enabled source why it is blind, or None where it is heard; and the same of the stream between, once it lost records."""
-    d = s.definitions.c
-    defined = conn.execute(
-        select(d.name, d.definition, d.created_at)
-        .where(d.kind == "source", d.deleted_at.is_(None))
-        .order_by(d.name)
-    ).all()
-    state = {row.name: row for row in conn.execute(select(s.source_state))}
+    """Per enabled source why it is blind, or None where it is not; and the same of the stream between, once it lost records."""
     troubles = {
-        row.name: _trouble(row, state.get(row.name), now, blind_after)
-        for row in defined
-        if row.definition.get("enabled", True)
+        one.name: one.verdict.reason if one.verdict.blind else None
+        for one in source_reports(conn, now, blind_after)
+        if one.facts.enabled and one.kind is not None
     }
     return troubles | _lost(conn, now)
 
@@ -230,23 +225,8 @@ def _lost(conn: Connection, now: datetime) -> dict[str, str | None]:
         return {THE_STREAM: None}
     count = sum(abs(row.to_offset - row.from_offset) for row in late)
     return {
-        THE_STREAM: f"{count} records were gone before they were read, noticed {_ago(now - late[-1].at)} ago"
+        THE_STREAM: f"{count} records were gone before they were read, noticed {ago(now - late[-1].at)} ago"
     }
-
-
-def _trouble(defined: Any, state: Any, now: datetime, blind_after: timedelta) -> str | None:
-    failures = state.failures if state else 0
-    since = (state.last_success_at if state else None) or defined.created_at
-    if failures and now - since >= blind_after:
-        return f"fails for {_ago(now - since)}: {(state.last_error or 'unknown')[:200]}"
-    every = defined.definition.get("expected_every_minutes")
-    if every:
-        heard = (state.last_event_at if state else None) or defined.created_at
-        heard = max(heard, defined.created_at)
-        longest = max(SILENCE_FACTOR * timedelta(minutes=int(every)), blind_after)
-        if now - heard >= longest:
-            return f"silent for {_ago(now - heard)}, expected every {every} min"
-    return None
 
 
 def chain_findings(conn: Connection, checked: Checked, limit: int = 5000) -> tuple[list[Finding], Checked]:
@@ -270,7 +250,7 @@ def signal_blindness(conn: Connection, store: Store, now: datetime, blind_after:
     a, sig = s.alerts.c, s.signals.c
     written = 0
     for name, reason in source_troubles(conn, now, blind_after).items():
-        monitor_id = f"{SOURCE_PREFIX}{name}"
+        monitor_id = f"{COMPONENT_PREFIX}{name}"
         mark = fingerprint(monitor_id, BLIND)
         alert = conn.execute(select(a.calmed_at, a.facts).where(a.live == mark)).one_or_none()
         waiting = conn.execute(
@@ -303,7 +283,7 @@ def _blind_signal(monitor_id: str, mark: str, state: str, reason: str, now: date
         upper=0.0,
         level=0.95,
         count=0,
-        missing=[f"{monitor_id.removeprefix(SOURCE_PREFIX)}: {reason}"],
+        missing=[f"{monitor_id.removeprefix(COMPONENT_PREFIX)}: {reason}"],
     )
     return {
         "id": stable_id("sig", monitor_id, BLIND, now.isoformat(), state),
@@ -324,6 +304,20 @@ Ping = Callable[[str], str | None]
 """Sends the heartbeat; None: it arrived, else why not."""
 
 
+Check = Callable[[Connection, datetime, timedelta], list[Finding]]
+
+CHECKS: Final[tuple[Check, ...]] = (
+    lambda conn, now, _: alerts_without_next_step(conn, now),
+    lambda conn, _now, _: pages_to_nobody(conn),
+    lambda conn, now, _: notices_out_of_time(conn, now),
+    lambda conn, _now, _: escalations_without_deadline(conn),
+    lambda conn, now, _: silent_roles(conn, now),
+    lambda conn, _now, _: blown_fuses(conn),
+    blind_sources,
+)
+"""Everything that is looked at, in this order: (transaction, now, `blind_after`) to findings."""
+
+
 class Auditor:
     """Audits once a minute until told to stop, writes what it found as the health of `auditor`, and pings
     the heartbeat.
@@ -334,38 +328,31 @@ class Auditor:
         self._ping = ping or _pinger(settings)
         self._blind_after = timedelta(minutes=settings.alerting.blind_after_minutes)
         self._checked = Checked()
+        self._reporter = Reporter(store, "auditor")
+        self._loop = WorkerLoop("auditor", away=EVERY, recover=self._recover)
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. A store that is away is no passing check: no heartbeat goes out."""
-        while not stop.is_set():
-            try:
-                self.check()
-            except StoreUnavailable as error:
-                log.warning("the auditor cannot read the store", error=str(error))
-            except TocsinError as error:
-                log.error("the auditor could not finish", error=str(error))
-            stop.wait(EVERY.total_seconds())
+        """Until `stop` is set. A store that is away, or an error, is no passing check: no heartbeat goes out."""
+        self._loop.run(stop, self._round)
+
+    def _round(self) -> float:
+        self.check()
+        return EVERY.total_seconds()
+
+    def _recover(self, error: Exception) -> None:
+        self._reporter.say_trouble(self._clock.now(), self._loop, error)
 
     def check(self) -> list[Finding]:
         """One audit; returns the findings. Blindness becomes signals, the result the health of `auditor`."""
         now = self._clock.now()
         with self._store.read() as conn:
             found, checked = chain_findings(conn, self._checked)
-            findings = [
-                *alerts_without_next_step(conn, now),
-                *pages_to_nobody(conn),
-                *notices_out_of_time(conn, now),
-                *cases_without_deadline(conn),
-                *silent_roles(conn, now),
-                *blown_fuses(conn),
-                *blind_sources(conn, now, self._blind_after),
-                *found,
-            ]
+            findings = [*_checked(conn, now, self._blind_after), *found]
             entries = conn.execute(select(func.count()).select_from(s.audit)).scalar_one()
         self._checked = checked
         with self._store.write() as conn:
             signal_blindness(conn, self._store, now, self._blind_after)
-            self._store.put(conn, s.health, [_health(findings, entries, now)])
+            self._reporter.write(conn, now, *_health(findings, entries))
         for finding in findings:
             log.warning("audit finding", kind=finding.kind, object=finding.object)
         url = self._settings.alerting.heartbeat_url
@@ -376,13 +363,13 @@ class Auditor:
         return findings
 
 
-def _health(findings: Sequence[Finding], entries: int, now: datetime) -> dict[str, Any]:
-    state = "ok"
+def _health(findings: Sequence[Finding], entries: int) -> tuple[State, dict[str, Any]]:
+    state: State = "ok"
     if findings:
         state = "blind" if all(one.kind == BLIND for one in findings) else "degraded"
     shown = [{"kind": one.kind, "object": one.object, "text": one.text} for one in findings[:50]]
     detail = {"findings": shown, "count": len(findings), "audit_entries": entries}
-    return {"component": "auditor", "at": now, "state": state, "detail": detail}
+    return state, detail
 
 
 def _pinger(settings: Settings) -> Ping:
@@ -396,8 +383,3 @@ def _pinger(settings: Settings) -> Ping:
         return None if status < 400 else f"answered {status}"
 
     return ping
-
-
-def _ago(span: timedelta) -> str:
-    minutes = int(span / timedelta(minutes=1))
-    return f"{minutes} min" if minutes < 180 else f"{minutes // 60} h"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,8 @@ import structlog
 from sqlalchemy import Column, ColumnElement, Row, Table, select, update
 
 from tocsin.core.clock import Clock, iso
-from tocsin.core.errors import StoreUnavailable, StreamUnavailable
+from tocsin.core.loop import WorkerLoop
+from tocsin.health.report import Reporter
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.stream.port import ALERT_EVENTS, MAX_RECORD_BYTES, SIGNALS, Stream
@@ -35,22 +37,20 @@ class Relay:
 
     def __init__(self, store: Store, stream: Stream, clock: Clock, kept: int = KEPT) -> None:
         self._store, self._stream, self._clock, self._kept = store, stream, clock, kept
+        self._reporter = Reporter(store, "relay")
+        self._loop = WorkerLoop("relay", away=timedelta(seconds=AWAY_S), recover=self._recover)
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; waits while the store or the stream is away."""
-        away = False
-        while not stop.is_set():
-            try:
-                sent = self.publish()
-                away = False
-            except (StoreUnavailable, StreamUnavailable) as error:
-                if not away:
-                    log.warning("copies of alerts wait", error=str(error))
-                away = True
-                stop.wait(AWAY_S)
-                continue
-            if not sent:
-                stop.wait(PAUSE_S)
+        self._loop.run(stop, self._round)
+
+    def _round(self) -> float:
+        sent = self.publish()
+        self._reporter.say(self._clock.now(), "ok", unexpected_errors=self._loop.unexpected)
+        return 0.0 if sent else PAUSE_S
+
+    def _recover(self, error: Exception) -> None:
+        self._reporter.say_trouble(self._clock.now(), self._loop, error)
 
     def publish(self) -> int:
         """Publish what waits, at most `BATCH` of each; returns how many records were appended."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -23,7 +23,8 @@ from alerts.outbox import deliver
 from alerts.turn import Turns
 from tocsin.access.links import action_path, make_action_link, page_address
 from tocsin.core.clock import Clock
-from tocsin.core.errors import StoreUnavailable, TocsinError
+from tocsin.core.loop import WorkerLoop
+from tocsin.health.report import Reporter
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -33,7 +34,6 @@ AWAY: Final = timedelta(seconds=2)
 BATCH: Final = (
     4  # decisions in one transaction: it holds the writer's lock, and an acknowledgement waits for that
 )
-HEALTH_EVERY: Final = timedelta(seconds=15)
 
 log = structlog.get_logger(__name__)
 
@@ -56,12 +56,13 @@ class AlertsWorker:
         self._store, self._settings, self._clock = store, settings, clock
         self._notifiers = notifiers if notifiers is not None else real_notifiers(settings)
         self._echo = ConsoleNotifier() if settings.alerting.console and notifiers is None else None
-        self._away_s = away.total_seconds()
+        self._away = away
         self._base = page_address(settings)
         self._turns = Turns(store, self._base)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
-        self._health_at: datetime | None = None
-        self._trouble: str | None = None
+        self._reporter = Reporter(store, "alerts")
+        self._loop = WorkerLoop("alerts", away=away, recover=self._recover)
+        self._deliveries: list[WorkerLoop] = []
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; ends within a notifier's time limit."""
@@ -77,8 +78,7 @@ class AlertsWorker:
         )
         for thread in threads:
             thread.start()
-        while not stop.is_set():
-            self._guarded(stop, self.work)
+        self._loop.run(stop, lambda: 0.0 if self.work() else PAUSE_S)
         for thread in threads:
             thread.join(5.0)
 
@@ -122,26 +122,9 @@ class AlertsWorker:
         return sent > 0
 
     def _deliver(self, stop: threading.Event, kinds: tuple[str, ...] | None) -> None:
-        while not stop.is_set():
-            self._guarded(stop, lambda: self.deliver(kinds))
-
-    def _guarded(self, stop: threading.Event, work: Callable[[], bool]) -> None:
-        """One round; what goes wrong is logged, shown in the health, and tried again."""
-        try:
-            if not work():
-                stop.wait(PAUSE_S)
-        except StoreUnavailable as error:
-            if self._trouble is None:
-                log.warning("the store is away, alerts wait", error=str(error))
-            self._trouble, self._health_at = str(error), None
-            stop.wait(self._away_s)
-        except TocsinError as error:  # a conflict with another worker or a person: look again
-            log.info("alerts look again", error=str(error))
-            stop.wait(PAUSE_S)
-        except Exception as error:
-            log.exception("alerts met an error", error=type(error).__name__)
-            self._trouble, self._health_at = f"{type(error).__name__}: {error}"[:300], None
-            stop.wait(self._away_s)
+        loop = WorkerLoop(f"deliver-{kinds[0] if kinds else 'other'}", away=self._away)
+        self._deliveries.append(loop)
+        loop.run(stop, lambda: 0.0 if self.deliver(kinds) else PAUSE_S)
 
     def _unknown_kinds(self, conn: Connection) -> tuple[str, ...]:
         n = s.notices.c
@@ -159,16 +142,17 @@ class AlertsWorker:
         return self._base + action_path(token)
 
     def _report(self, now: datetime) -> None:
-        if self._health_at is not None and now - self._health_at < HEALTH_EVERY:
-            return
-        state = "degraded" if self._trouble else "ok"
-        detail = {
-            "reason": self._trouble or "as expected",
-            "worker": self._name,
-            "notifiers": sorted(self._notifiers),
-        }
-        with self._store.write(alone=False) as conn:
-            self._store.put(
-                conn, s.health, [{"component": "alerts", "at": now, "state": state, "detail": detail}]
-            )
-        self._health_at, self._trouble = now, None
+        """How the engine and the deliveries are; what keeps a delivery from working is the engine's trouble too."""
+        loops = (self._loop, *self._deliveries)
+        trouble = next((loop.trouble for loop in loops if loop.trouble is not None), None)
+        self._reporter.say(
+            now,
+            "degraded" if trouble else "ok",
+            reason=trouble or "as expected",
+            worker=self._name,
+            notifiers=sorted(self._notifiers),
+            unexpected_errors=sum(loop.unexpected for loop in loops),
+        )
+
+    def _recover(self, error: Exception) -> None:
+        self._reporter.say_trouble(self._clock.now(), self._loop, error, worker=self._name)

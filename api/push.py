@@ -164,12 +164,7 @@ def push(
     with state.store.read() as conn:
         known = recent.known(keys) | _seen(conn, keys)
     settings = state.settings.stream
-    hand = HandOver(
-        state.stream,
-        partitions=settings.partitions,
-        max_mentions=settings.record_max_mentions,
-        clock=state.runtime.clock,
-    )
+    hand = HandOver.to(state.stream, settings, state.runtime.clock)
     hand.hand_over(mentions, now)
     ends = state.stream.end_offsets(MENTIONS)
     recent.remember(keys)

@@ -88,12 +88,7 @@ def work(file: str, monitors: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory(prefix="tocsin-bench-") as folder,
         runtime(Path(folder), monitors) as made,
     ):
-        hand_over = HandOver(
-            made.stream,
-            partitions=made.settings.stream.partitions,
-            max_mentions=made.settings.stream.record_max_mentions,
-            clock=made.clock,
-        )
+        hand_over = HandOver.to(made.stream, made.settings.stream, made.clock)
         processor = StreamProcessor(made.store, made.stream, made.settings, made.clock)
         stored = 0
 

@@ -27,7 +27,7 @@ _PREFIX: Final = "source:"
 _l = s.leases.c
 
 
-class Claims:
+class Leases:
     """The leases of one worker, by source. Used by one thread."""
 
     def __init__(self, store: Store, owner: str | None = None) -> None:

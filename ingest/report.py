@@ -1,10 +1,9 @@
-"""What the worker says of its sources and of itself: rows of the table health, which the auditor and the page
-read.
-"""
+"""What the worker says of its sources and of itself: rows of the table `health`, which the auditor and the page read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,15 +11,7 @@ from sqlalchemy import delete, select
 
 from ingest.watched import WatchedSource
 from tocsin.core.clock import iso
-from tocsin.health.sources import (
-    BLIND,
-    DEGRADED,
-    HEALTH_PREFIX,
-    OK,
-    Seen,
-    component_of,
-    judge,
-)
+from tocsin.health.sources import COMPONENT_PREFIX, NEVER_HEARD, component_of, facts_of, judge
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -33,6 +24,7 @@ def report(
     *,
     blind_after: timedelta,
     trouble: str | None,
+    unexpected: int = 0,
 ) -> None:
     """Write the health of each source that is `held` and of `ingest` itself (`trouble`: what it suffers from).
 
@@ -43,46 +35,48 @@ def report(
     with store.write(alone=False) as conn:
         states = {row.name: row for row in conn.execute(select(s.source_state))}
         for one in held:
-            seen = _seen(one, states.get(one.name))
-            state, why = judge(seen, now, blind_after=blind_after)
-            if one.error is not None:
-                state, why = (
-                    (BLIND if now - one.defined.updated_at > blind_after else DEGRADED),
-                    one.error,
-                )
-            detail: dict[str, Any] = {
-                "reason": why,
-                "last_event_at": iso(seen.last_event_at) if seen.last_event_at else None,
-                "last_success_at": iso(seen.last_success_at) if seen.last_success_at else None,
-                "failures": seen.failures,
-                "next_fetch_at": iso(one.due_at),
-            }
-            rows.append({"component": component_of(one.name), "at": now, "state": state, "detail": detail})
+            rows.append(_row(one, states.get(one.name), now, blind_after))
         if not rows and watched and trouble is None:
             return
         h, components = s.health.c, sorted(component_of(name) for name in watched)
-        ours = h.component.startswith(HEALTH_PREFIX, autoescape=True)
+        ours = h.component.startswith(COMPONENT_PREFIX, autoescape=True)
         conn.execute(delete(s.health).where(ours, h.component.not_in(components)))
-        states_now = {
-            row.component: row.state for row in conn.execute(select(h.component, h.state).where(ours))
+        said = {row.component: row.state for row in conn.execute(select(h.component, h.state).where(ours))}
+        said |= {row["component"]: row["state"] for row in rows}
+        detail = {
+            "reason": trouble or "as expected",
+            "sources": len(components),
+            "troubled": sorted(
+                name.removeprefix(COMPONENT_PREFIX) for name, state in said.items() if state != "ok"
+            ),
+            "unexpected_errors": unexpected,
         }
-        states_now |= {row["component"]: row["state"] for row in rows}
-        troubled = sorted(
-            name.removeprefix(HEALTH_PREFIX) for name, state in states_now.items() if state != OK
-        )
-        detail = {"reason": trouble or "as expected", "sources": len(components), "troubled": troubled}
-        state = DEGRADED if trouble else OK
+        state = "degraded" if trouble else "ok"
         rows.append({"component": "ingest", "at": now, "state": state, "detail": detail})
         store.put(conn, s.health, rows)
 
 
-def _seen(watched: WatchedSource, state: Any) -> Seen:
-    expected = watched.defined.value.expected_every_minutes
-    return Seen(
-        defined_at=watched.defined.created_at,
-        expected_every=None if expected is None else timedelta(minutes=expected),
-        last_event_at=None if state is None else state.last_event_at,
-        last_success_at=None if state is None else state.last_success_at,
-        last_error=watched.last_error,
-        failures=watched.failures,
+def _row(one: WatchedSource, state: Any, now: datetime, blind_after: timedelta) -> dict[str, Any]:
+    """What one source is like. The worker knows its failures sooner than the store does."""
+    definition = one.defined.value.model_dump(mode="json")
+    facts = replace(
+        facts_of(definition, one.defined.created_at, state),
+        last_error=one.last_error,
+        failures=one.failures,
     )
+    if one.error is not None:  # it cannot be used as somebody has defined it
+        facts = replace(facts, failures=1, last_error=one.error, last_success_at=one.defined.updated_at)
+    verdict = judge(facts, now, blind_after)
+    if one.error is not None:
+        verdict = replace(verdict, reason=one.error)
+    detail: dict[str, Any] = {
+        "reason": verdict.reason,
+        "heard": verdict.state != NEVER_HEARD,
+        "last_event_at": iso(facts.last_event_at) if facts.last_event_at else None,
+        "last_success_at": iso(state.last_success_at)
+        if state is not None and state.last_success_at
+        else None,
+        "failures": one.failures,
+        "next_fetch_at": iso(one.due_at),
+    }
+    return {"component": component_of(one.name), "at": now, "state": verdict.level, "detail": detail}

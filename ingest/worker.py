@@ -12,24 +12,26 @@ import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 
-from ingest.leases import Claims
+from ingest.leases import Leases
 from ingest.report import report
-from ingest.source import Fetched, FetchFailed, Source
+from ingest.source import Bad, Fetched, FetchFailed, Source
 from ingest.watched import WatchedSource, stands, watch
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
+from tocsin.core.loop import WorkerLoop
 from tocsin.core.mention import Handed, MentionLine, encode_mentions
 from tocsin.core.threads import in_thread
 from tocsin.definitions.repository import generation
 from tocsin.intake.dead_letters import FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.intake.handover import HandOver, note_received
 from tocsin.reading import check_time
-from tocsin.settings import Settings
+from tocsin.settings import Ingest, Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.stream.port import Stream
@@ -68,15 +70,10 @@ class IngestWorker:
         owner: str | None = None,
     ) -> None:
         self._store = store
-        self._claims = Claims(store, owner)
+        self._leases = Leases(store, owner)
         self._settings = settings
         self._clock = clock
-        self._hand_over = hand_over or HandOver(
-            stream,
-            partitions=settings.stream.partitions,
-            max_mentions=settings.stream.record_max_mentions,
-            clock=clock,
-        )
+        self._hand_over = hand_over or HandOver.to(stream, settings.stream, clock)
         self._watched: dict[str, WatchedSource] = {}
         self._generation: int | None = None
         self._health_at: datetime | None = None
@@ -84,31 +81,26 @@ class IngestWorker:
         self._stream_failures = 0
         self._stream_waits_until: datetime | None = None
         self._stream_trouble: str | None = None
-        self._trouble: str | None = None
+        self._loop = WorkerLoop("ingest", away=STREAM_RETRIES[0], recover=self._recover)
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop`: everything due, again and again. Raises nothing; what goes wrong is logged and shown
-        as health.
-        """
-        while not stop.is_set():
-            try:
-                self._turn()
-                self._trouble = None
-            except TocsinError as error:
-                self._trouble = str(error)
-                log.warning("ingest waits", error=str(error))
-                stop.wait(STREAM_RETRIES[0].total_seconds())
-            except Exception:
-                # One loop serves all sources: it must outlive a mistake of ours, and say so.
-                self._trouble = "an unexpected error; see the log"
-                log.exception("ingest failed")
-                stop.wait(STREAM_RETRIES[2].total_seconds())
-            self._wait(stop)
+        """Until `stop`: everything due, again and again. Raises nothing; what goes wrong is logged and shown as health."""
+        self._loop.run(stop, lambda: self._round(stop))
         try:
-            self._claims.release()
+            self._leases.release()
         except TocsinError as error:
             log.warning("sources not given back, they pass on by themselves", error=str(error))
         self.close()
+
+    def _round(self, stop: threading.Event) -> float:
+        self._turn()
+        self._wait(stop)
+        return 0.0
+
+    def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
+        """Say soon what is wrong."""
+        self._health_at = None
+        self._report(self._clock.now())
 
     def collect_once(self, now: datetime | None = None) -> int:
         """Ask every source that is due, one after the other, until none has more; return how many mentions
@@ -228,84 +220,73 @@ class IngestWorker:
         return source.fetch(stored["at"] if same else None, now)
 
     def _take(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> int:
-        """Hand over what was fetched, then write down how far we are. Raises what the stream and the store
-        raise.
-        """
-        source = watched.source
-        assert source is not None
-        ingest = self._settings.ingest
-        max_age, max_ahead = timedelta(days=ingest.max_age_days), timedelta(minutes=ingest.max_ahead_minutes)
-        good: list[Handed] = []
-        letters = [
-            dead_letter_row(
-                now=now,
-                source=watched.name,
-                reason=bad.error.reason,
-                message=str(bad.error),
-                payload=bad.payload,
-                position=bad.position,
-            )
-            for bad in fetched.bad
-        ]
-        refused: Counter[str] = Counter()
-        oldest, latest = now - max_age, now + max_ahead
-        for mention in fetched.mentions:
-            edited_at = mention.edited_at
-            if oldest <= mention.created_at <= latest and (edited_at is None or edited_at <= latest):
-                good.append(mention)  # as nearly all; `check_time` says what is wrong with the others
-                continue
-            try:
-                check_time(mention, now, max_age=max_age, max_ahead=max_ahead)
-            except BadMention as error:
-                refused[error.reason] += 1
-                if error.reason != "too_old":  # an archive would fill the store: refused and counted
-                    letters.append(_letter_of(mention, error, watched.name, now))
-            else:
-                good.append(mention)
+        """Hand over what was fetched, then write down how far we are. Raises what the stream and the store raise."""
+        checked = _check(fetched, watched.name, self._settings.ingest, now)
         try:
-            unread = len(fetched.bad) + refused.total() - refused["too_old"]
-            watched.fuse.note(len(fetched.mentions) + len(fetched.bad) - unread, unread)
+            watched.fuse.note(len(fetched.mentions) + len(fetched.bad) - checked.unread, checked.unread)
         except FuseBlown as error:
             with self._store.write(alone=False) as conn:
-                record_dead_letters(conn, letters[:EXAMPLES])
+                record_dead_letters(conn, checked.letters[:EXAMPLES])
             self._failed(watched, error, now)
             return 0
-        self._hand_over.hand_over(good, now)
-        cursor = _cursor_after(source, fetched)
-        due_at = now if fetched.more else now + max(source.interval, fetched.retry_after or timedelta(0))
-        news = bool(fetched.mentions or letters or watched.failures or cursor != watched.cursor)
-        news |= fetched.warning != watched.last_error
-        if news or watched.written_at is None or now - watched.written_at >= STATE_EVERY:
-            rejected = len(fetched.bad) + refused.total()
-            with self._store.write(alone=False) as conn:
-                if not self._claims.keep(conn, watched.name, now):
-                    log.info("a source passed on", source=watched.name)
-                    return 0  # the one who has it now hands over the same from the same cursor
-                if fetched.answered:
-                    note_received(conn, watched.name, now=now, mentions=good, rejected=rejected)
-                    warned = {"last_error_at": now} if fetched.warning else {}
-                    row: dict[str, Any] = {
-                        "name": watched.name,
-                        "cursor": cursor,
-                        "next_fetch_at": due_at,
-                        "last_error": fetched.warning,
-                    } | warned
-                    self._store.put(
-                        conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"]
-                    )
-                record_dead_letters(conn, letters)
-            watched.written_at = now
-        watched.cursor, watched.due_at = cursor, due_at
-        watched.failures, watched.last_error = 0, fetched.warning
-        if good or letters or refused:
+        self._hand_over.hand_over(checked.good, now)
+        if not self._write_down(watched, fetched, checked, now):
+            return 0
+        if checked.good or checked.letters or checked.refused:
             log.info(
                 "source read",
                 source=watched.name,
-                mentions=len(good),
-                dead_letters=len(letters),
-                too_old=refused["too_old"],
+                mentions=len(checked.good),
+                dead_letters=len(checked.letters),
+                too_old=checked.refused["too_old"],
             )
-        return len(good)
+        return len(checked.good)
+
+    def _write_down(self, watched: WatchedSource, fetched: Fetched, checked: _Checked, now: datetime) -> bool:
+        """Store how far the source was read, and note it; False where another worker has the source now."""
+        source = watched.source
+        assert source is not None
+        cursor = _cursor_after(source, fetched)
+        due_at = now if fetched.more else now + max(source.interval, fetched.retry_after or timedelta(0))
+        if self._is_worth_writing(watched, fetched, checked, cursor, now):
+            row: dict[str, Any] = {
+                "name": watched.name,
+                "cursor": cursor,
+                "next_fetch_at": due_at,
+                "last_error": fetched.warning,
+            }
+            if fetched.warning:
+                row["last_error_at"] = now
+            with self._store.write(alone=False) as conn:
+                if not self._leases.keep(conn, watched.name, now):
+                    log.info("a source passed on", source=watched.name)
+                    return False  # the one who has it now hands over the same from the same cursor
+                if fetched.answered:
+                    note_received(
+                        conn, watched.name, now=now, mentions=checked.good, rejected=checked.rejected
+                    )
+                    columns = [name for name in row if name != "name"]
+                    self._store.put(conn, s.source_state, [_FRESH | row], columns=columns)
+                record_dead_letters(conn, checked.letters)
+            watched.written_at = now
+        watched.cursor, watched.due_at = cursor, due_at
+        watched.failures, watched.last_error = 0, fetched.warning
+        return True
+
+    def _is_worth_writing(
+        self,
+        watched: WatchedSource,
+        fetched: Fetched,
+        checked: _Checked,
+        cursor: Mapping[str, Any] | None,
+        now: datetime,
+    ) -> bool:
+        """Whether there is news; "nothing new" is written down every `STATE_EVERY`."""
+        if fetched.mentions or checked.letters or watched.failures or cursor != watched.cursor:
+            return True
+        if fetched.warning != watched.last_error or watched.written_at is None:
+            return True
+        return now - watched.written_at >= STATE_EVERY
 
     def _failed(self, watched: WatchedSource, error: TocsinError, now: datetime) -> None:
         """Write the failure down, and when it will be tried again: ever later, or when the source says."""
@@ -324,13 +305,13 @@ class IngestWorker:
             "next_fetch_at": watched.due_at,
         }
         with self._store.write(alone=False) as conn:
-            if not self._claims.keep(conn, watched.name, now):
+            if not self._leases.keep(conn, watched.name, now):
                 return
             self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])
         log.warning("source failed", source=watched.name, error=watched.last_error, failures=watched.failures)
 
     def _is_due(self, watched: WatchedSource, now: datetime) -> bool:
-        mine = self._claims.holds(watched.name, now)
+        mine = self._leases.holds(watched.name, now)
         return mine and watched.source is not None and watched.due_at <= now
 
     def _refresh(self, now: datetime) -> None:
@@ -340,17 +321,67 @@ class IngestWorker:
             if current != self._generation:
                 self._watched = watch(conn, self._watched, self._settings.ingest, now)
         self._generation = current
-        taken = self._claims.look(self._watched, now)
+        taken = self._leases.look(self._watched, now)
         if taken:
             with self._store.read() as conn:
                 stands(conn, [self._watched[name] for name in sorted(taken)])
 
     def _report(self, now: datetime) -> None:
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
-        trouble = self._stream_trouble or self._trouble
-        held = [one for one in self._watched.values() if self._claims.holds(one.name, now)]
-        report(self._store, held, self._watched, now, blind_after=blind_after, trouble=trouble)
+        trouble = self._stream_trouble or self._loop.trouble
+        held = [one for one in self._watched.values() if self._leases.holds(one.name, now)]
+        report(
+            self._store,
+            held,
+            self._watched,
+            now,
+            blind_after=blind_after,
+            trouble=trouble,
+            unexpected=self._loop.unexpected,
+        )
         self._health_at = now
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What a fetch brought, by what becomes of it: handed over, a dead letter, or refused and counted by reason."""
+
+    good: list[Handed]
+    letters: list[Mapping[str, Any]]
+    refused: Counter[str]
+    bad: int
+
+    @property
+    def unread(self) -> int:
+        """What could not be read or dated. What is merely old says nothing of the source's state."""
+        return self.bad + self.refused.total() - self.refused["too_old"]
+
+    @property
+    def rejected(self) -> int:
+        return self.bad + self.refused.total()
+
+
+def _check(fetched: Fetched, source: str, ingest: Ingest, now: datetime) -> _Checked:
+    """Which mentions have times that may be."""
+    max_age, max_ahead = timedelta(days=ingest.max_age_days), timedelta(minutes=ingest.max_ahead_minutes)
+    oldest, latest = now - max_age, now + max_ahead
+    checked = _Checked(
+        [], [_letter_of_bad(bad, source, now) for bad in fetched.bad], Counter(), len(fetched.bad)
+    )
+    for mention in fetched.mentions:
+        edited_at = mention.edited_at
+        if oldest <= mention.created_at <= latest and (edited_at is None or edited_at <= latest):
+            checked.good.append(mention)  # as nearly all; `check_time` says what is wrong with the others
+            continue
+        try:
+            check_time(mention, now, max_age=max_age, max_ahead=max_ahead)
+        except BadMention as error:
+            checked.refused[error.reason] += 1
+            if error.reason != "too_old":  # an archive would fill the store: refused and counted
+                checked.letters.append(_letter_of(mention, error, source, now))
+        else:
+            checked.good.append(mention)
+    return checked
 
 
 _FRESH: dict[str, Any] = {"failures": 0, "received": 0, "rejected": 0}
@@ -370,4 +401,15 @@ def _letter_of(mention: Handed, error: BadMention, source: str, now: datetime) -
         reason=error.reason,
         message=str(error),
         payload=mention.line if isinstance(mention, MentionLine) else encode_mentions([mention]),
+    )
+
+
+def _letter_of_bad(bad: Bad, source: str, now: datetime) -> Mapping[str, Any]:
+    return dead_letter_row(
+        now=now,
+        source=source,
+        reason=bad.error.reason,
+        message=str(bad.error),
+        payload=bad.payload,
+        position=bad.position,
     )

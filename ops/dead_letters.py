@@ -80,12 +80,7 @@ def replay(
 ) -> None:
     """Hand over again those with these ids, else all that wait (of this source and reason); `told` hears the outcomes."""
     settings, now = runtime.settings, runtime.clock.now()
-    hand = HandOver(
-        runtime.stream,
-        partitions=settings.stream.partitions,
-        max_mentions=settings.stream.record_max_mentions,
-        clock=runtime.clock,
-    )
+    hand = HandOver.to(runtime.stream, settings.stream, runtime.clock)
     who = redeliver.Who(actor, ROLE)
     if ids:
         told(redeliver.replay(runtime.store, hand, settings.ingest, ids, now=now, who=who, mended=mended))

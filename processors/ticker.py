@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence, Set
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,7 +19,8 @@ from processors.detection.watermark import Coverage, take_barrier, watermark
 from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
 from tocsin.core.clock import MINUTE, Clock, minute_of
-from tocsin.core.errors import StoreUnavailable, StreamUnavailable
+from tocsin.core.errors import WrongInput
+from tocsin.core.loop import WorkerLoop
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
@@ -63,26 +63,28 @@ class DetectionTicker:
         self._everyone_at: datetime | None = None
         self._housekept_at: datetime | None = None
         self._reporter = Reporter(store, "detection")
+        self._loop = WorkerLoop(
+            "detection",
+            away=timedelta(seconds=settings.detection.look_s),
+            recover=self._recover,
+            final=(WrongInput,),
+        )
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set; whatever is away is waited for."""
-        away = False
-        while not stop.is_set():
-            try:
-                signals = self.once()
-                away = False
-                self._reporter.say(self._clock.now(), "ok", signals=signals)
-            except (StoreUnavailable, StreamUnavailable) as error:
-                if not away:
-                    log.warning("detection waits", reason=str(error))
-                away = True
-                with suppress(StoreUnavailable):
-                    self._reporter.say(self._clock.now(), "degraded", waits=str(error))
-                self._stirring, self._stillness = (
-                    Stirring(),
-                    Stillness(),
-                )  # what they said was perhaps not judged
-            stop.wait(self._settings.detection.look_s)
+        self._loop.run(stop, self._round)
+
+    def _round(self) -> float:
+        """One look and what is said of it; for how long to pause."""
+        signals = self.once()
+        self._reporter.say(self._clock.now(), "ok", signals=signals, unexpected_errors=self._loop.unexpected)
+        return self._settings.detection.look_s
+
+    def _recover(self, error: Exception) -> None:
+        """What was looked at was perhaps not judged: look at everything anew."""
+        self._stirring, self._stillness = Stirring(), Stillness()
+        self._memory.forget()
+        self._reporter.say_trouble(self._clock.now(), self._loop, error)
 
     def once(self) -> int:
         """One look: a barrier where a minute has ended, every monitor that is due or stirred; the number of signals made."""

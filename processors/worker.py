@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -31,7 +30,8 @@ from processors.storing.plan import Prepared
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
 from tocsin.core.clock import Clock
-from tocsin.core.errors import Fenced, StoreUnavailable, StreamUnavailable, TocsinError
+from tocsin.core.errors import Fenced, StreamUnavailable, TocsinError, WrongInput
+from tocsin.core.loop import WorkerLoop
 from tocsin.core.threads import in_thread
 from tocsin.health.report import EVERY, Reporter, State
 from tocsin.intake import fuse
@@ -95,6 +95,8 @@ class StreamProcessor:
         self._watched: CompiledMonitors | None = None
         self._trimmed_at: datetime | None = None
         self._reporter = Reporter(store, "processors")
+        self._loop = WorkerLoop("processors", away=RETRY, recover=self._recover, final=(WrongInput,))
+        self._stopped: str | None = None  # why the fuse stands before us
         self._totals = BatchOutcome()
         self._pace = Pace(alone=store.one_writer)
         self._flight: Future[_Stored] | None = None  # the commit that is under way
@@ -137,36 +139,37 @@ class StreamProcessor:
     def run(self, stop: threading.Event) -> None:
         """Until `stop` is set. Nothing is lost whatever happens in between: positions move with what was stored."""
         self._stop = stop
-        away = False
-        stopped: str | None = None
-        while not stop.is_set():
-            try:
-                if self._turn():
-                    stopped = None
-                if self._brought_little:
-                    self._land()
-                    stop.wait(GATHER_S)
-                if away:
-                    log.info("processing again")
-                away = False
-                self._look_around()
-            except (StoreUnavailable, StreamUnavailable) as error:
-                if not away:
-                    log.warning("processing waits", reason=str(error))
-                away = True
-                self.read_again()
-                self._say_waiting(error)
-                stop.wait(RETRY.total_seconds())
-            except Fenced as error:
-                log.info("a batch was dropped", reason=str(error))
-                self.read_again()
-            except FuseBlown as error:
-                if stopped != str(error):
-                    log.error("processing has stopped", reason=str(error))
-                stopped = str(error)
-                self.read_again()
-                stop.wait(FUSE_RETRY.total_seconds())
+        self._loop.run(stop, self._round)
         self.close()
+
+    def _round(self) -> float:
+        """One turn of the loop; for how long to pause."""
+        try:
+            if self._turn():
+                self._stopped = None
+            if self._brought_little:
+                self._land()
+            self._look_around()
+        except Fenced as error:
+            log.info("a batch was dropped", reason=str(error))
+            self.read_again()
+            return 0.0
+        except FuseBlown as error:
+            if self._stopped != str(error):
+                log.error("processing has stopped", reason=str(error))
+            self._stopped = str(error)
+            self.read_again()
+            return FUSE_RETRY.total_seconds()
+        return GATHER_S if self._brought_little else 0.0
+
+    def _recover(self, error: Exception) -> None:
+        """Go back to what is stored. After an error that nobody expected the membership is given up too, and made anew."""
+        self._looked_at = None  # said anew as soon as it goes on
+        if isinstance(error, TocsinError):
+            self.read_again()
+        else:
+            self.close()
+        self._reporter.say_trouble(self._clock.now(), self._loop, error)
 
     def close(self) -> None:
         self._drop()
@@ -338,11 +341,6 @@ class StreamProcessor:
         self._drop()
         self._positions = {}
 
-    def _say_waiting(self, error: TocsinError) -> None:
-        with suppress(StoreUnavailable):
-            self._reporter.say(self._clock.now(), "degraded", waits=str(error))
-        self._looked_at = None  # said anew as soon as it goes on
-
     def _look_around(self) -> None:
         """Now and then: say how far behind we are, and let go of what everybody has read."""
         now = self._clock.now()
@@ -354,7 +352,14 @@ class StreamProcessor:
         reason = (
             {} if state == "ok" else {"reason": f"{lag:,} records wait to be read: what is shown lags behind"}
         )
-        self._reporter.say(now, state, records_behind=lag, **reason, **asdict(self._totals))
+        self._reporter.say(
+            now,
+            state,
+            records_behind=lag,
+            **reason,
+            unexpected_errors=self._loop.unexpected,
+            **asdict(self._totals),
+        )
         if self._trimmed_at is not None and now - self._trimmed_at < TRIM_EVERY:
             return
         self._trimmed_at = now

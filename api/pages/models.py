@@ -31,15 +31,25 @@ from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS, SignalKind
+from tocsin.health.roles import GONE_AFTER, PARTS, is_gone
+from tocsin.health.sources import (
+    FAILING,
+    NEVER_HEARD,
+    OFF,
+    OK,
+    PUSHED,
+    SILENT,
+    SourceReport,
+    source_reports,
+)
 from tocsin.store import schema as s
 
 DAY = timedelta(hours=24)
 SLOT = timedelta(minutes=15)  # of the sparklines: three windows
 SLOT_US = 15 * 60 * 1_000_000
 _Slot = tuple[int, int, int, bool]  # mentions, negatives, scored, over
-ROLES = ("ingest", "processors", "alerts", "auditor")
+WORST_FIRST = (FAILING, SILENT, NEVER_HEARD, OK, OFF)
 SET_ASIDE = frozenset({"suppressed", "merged", "dismissed"})
-SILENT_AFTER = timedelta(minutes=2)
 ASIDE_FOR = timedelta(hours=72)
 
 
@@ -121,7 +131,7 @@ class MonitorRow:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source in a list. `state` is ok, waiting, silent, failing or off."""
+    """A source and whether it is heard, as `tocsin.health.sources` judges it."""
 
     name: str
     kind: str
@@ -172,6 +182,11 @@ class Overview:
     open_escalations: int = 0
     overdue_escalations: int = 0
 
+    @property
+    def unheard(self) -> bool:
+        """Whether a source is not heard: then nothing is called calm."""
+        return any(one.state not in (OK, OFF) for one in self.sources)
+
 
 def banner(conn: Connection, now: datetime) -> Banner:
     """Two queries, made for every page. A role that has not reported for two minutes is as good as dead and is said to be
@@ -182,7 +197,7 @@ def banner(conn: Connection, now: datetime) -> Banner:
     }
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
     h = s.health
-    late = (h.c.component.in_(ROLES) & (h.c.at < now - SILENT_AFTER)) if mode == "live" else false()
+    late = (h.c.component.in_(PARTS) & (h.c.at < now - GONE_AFTER)) if mode == "live" else false()
     found = conn.execute(
         select(h).where((h.c.state != "ok") | late).order_by(h.c.state, h.c.component).limit(20)
     )
@@ -190,7 +205,7 @@ def banner(conn: Connection, now: datetime) -> Banner:
     return Banner(mode, tuple(t for t in troubles if t is not None), held.since if held else None)
 
 
-def overview(conn: Connection, now: datetime) -> Overview:
+def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overview:
     """Everything on `/` but the banner."""
     a, e = s.alerts, s.escalations
     unresolved = [alert_row(r) for r in conn.execute(select(a).where(a.c.live.is_not(None)).limit(500))]
@@ -221,7 +236,7 @@ def overview(conn: Connection, now: datetime) -> Overview:
         merged=tuple(r for r in unresolved if r.status in ("merged", "dismissed")),
         suppressed=(*(r for r in unresolved if r.status == "suppressed"), *aside),
         monitors=monitor_rows(conn, now, per_monitor),
-        sources=source_rows(conn, now),
+        sources=source_rows(conn, now, blind_after),
         open_escalations=queue[0],
         overdue_escalations=queue[1],
     )
@@ -291,18 +306,10 @@ def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, 
     return {id: _day(there) for id, there in days.items()}
 
 
-def source_rows(conn: Connection, now: datetime) -> tuple[SourceRow, ...]:
-    """Every source that is defined or has ever brought something: two queries."""
-    states = {r.name: r for r in conn.execute(select(s.source_state).limit(1000))}
-    rows = []
-    for d in _defined(conn, "source"):
-        minutes = d.definition.get("expected_every_minutes")
-        every = timedelta(minutes=minutes) if minutes else None
-        kind, enabled = str(d.definition.get("kind", "")), bool(d.definition.get("enabled", True))
-        rows.append(_source(d.name, kind, enabled, every, states.pop(d.name, None), now))
-    rows += [_source(name, "pushed", True, None, row, now) for name, row in states.items()]
-    order = {"failing": 0, "silent": 1, "waiting": 2, "ok": 3, "off": 4}
-    return tuple(sorted(rows, key=lambda r: (order[r.state], r.name.casefold())))
+def source_rows(conn: Connection, now: datetime, blind_after: timedelta) -> tuple[SourceRow, ...]:
+    """Every source that is defined or has ever brought something, what needs a person first: two queries."""
+    rows = [_source(one, now) for one in source_reports(conn, now, blind_after)]
+    return tuple(sorted(rows, key=lambda r: (WORST_FIRST.index(r.state), r.name.casefold())))
 
 
 def alert_row(row: Row[Any]) -> AlertRow:
@@ -423,33 +430,20 @@ def _last_hour(conn: Connection, now: datetime) -> dict[str, int]:
     return {monitor: int(n) for monitor, n in found}
 
 
-def _source(
-    name: str, kind: str, enabled: bool, every: timedelta | None, row: Row[Any] | None, now: datetime
-) -> SourceRow:
-    last_event = row.last_event_at if row is not None else None
-    lag = max(timedelta(), now - last_event) if last_event else None
-    if not enabled:
-        state = "off"
-    elif row is not None and row.failures > 0:
-        state = "failing"
-    elif every is not None and lag is not None and lag > 3 * every:
-        state = "silent"
-    elif last_event is None and (row is None or row.last_success_at is None):
-        state = "waiting"
-    else:
-        state = "ok"
+def _source(one: SourceReport, now: datetime) -> SourceRow:
+    facts, row = one.facts, one.row
     return SourceRow(
-        name=name,
-        kind=kind,
-        state=state,
-        last_event_at=last_event,
-        last_success_at=row.last_success_at if row is not None else None,
+        name=one.name,
+        kind=one.kind if one.kind is not None else PUSHED,
+        state=one.verdict.state,
+        last_event_at=facts.last_event_at,
+        last_success_at=facts.last_success_at,
         next_fetch_at=row.next_fetch_at if row is not None else None,
-        lag=lag,
+        lag=max(timedelta(), now - facts.last_event_at) if facts.last_event_at else None,
         received=int(row.received) if row is not None else 0,
         rejected=int(row.rejected) if row is not None else 0,
-        error=row.last_error if row is not None and row.failures else None,
-        expected_every=every,
+        error=facts.last_error if facts.failures else None,
+        expected_every=facts.expected_every,
     )
 
 
@@ -464,7 +458,7 @@ def _read(reader: Any, value: object) -> Any:
 
 def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
     detail = row.detail if isinstance(row.detail, dict) else {}
-    if live and row.component in ROLES and row.at < now - SILENT_AFTER:
+    if live and row.component in PARTS and is_gone(row.at, now):
         return Trouble(row.component, "silent", row.at, "")
     if row.component == "auditor":
         told = [

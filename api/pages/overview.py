@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Request, Response
 
 from api.pages.models import overview
@@ -18,7 +20,7 @@ def overview_page(request: Request) -> Response:
     state = state_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
-        shown = overview(conn, state.now())
+        shown = overview(conn, state.now(), timedelta(minutes=state.settings.alerting.blind_after_minutes))
     return render(
         ctx,
         "overview.html",

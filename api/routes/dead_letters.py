@@ -128,12 +128,7 @@ def hand_over_again(
 ) -> tuple[Literal["handed over", "bad again"], DeadLetter]:
     """What the route and the page's button do. Raises 409 where the letter cannot be read again as it was kept."""
     settings = state.settings
-    hand = HandOver(
-        state.stream,
-        partitions=settings.stream.partitions,
-        max_mentions=settings.stream.record_max_mentions,
-        clock=state.runtime.clock,
-    )
+    hand = HandOver.to(state.stream, settings.stream, state.runtime.clock)
     (done,) = redeliver.replay(
         state.store,
         hand,

@@ -13,18 +13,21 @@ from alerts.outbox import hold
 from api.metrics import stream_lag
 from api.state import State, Who
 from tocsin.core.errors import TocsinError
-from tocsin.definitions.models import Role, SourceDef
-from tocsin.definitions.repository import Defined, listed
+from tocsin.definitions.models import Role
+from tocsin.health.roles import PARTS, SENSES, is_gone
+from tocsin.health.sources import (
+    COMPONENT_PREFIX,
+    NEVER_HEARD,
+    OFF,
+    OK,
+    SourceReport,
+    source_reports,
+)
+from tocsin.health.sources import State as SourceState
 from tocsin.store import meta as purpose_of_store
 from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1", tags=["status"])
-
-SILENT_TIMES = 3  # a source silent for so many times its expected interval is blind
-# Without these nothing is heard or judged; without the others it is, but nobody is told or nobody checks.
-SENSES = ("ingest", "processors", "detection")
-PARTS = (*SENSES, "alerts", "auditor")
-STALE = timedelta(minutes=2)  # a part that has not spoken for longer counts as gone
 
 
 class Me(BaseModel):
@@ -40,7 +43,7 @@ class SourceStatus(BaseModel):
     name: str
     kind: str | None = Field(description="null: pushed without a definition.")
     enabled: bool
-    state: Literal["ok", "silent", "failing", "off", "never heard"]
+    state: SourceState
     last_event_at: datetime | None
     lag_s: float | None
     expected_every_minutes: int | None
@@ -95,10 +98,11 @@ def status(state: State) -> Any:
         purpose = purpose_of_store.get(conn, "mode")
         if hold.held(conn) is not None:
             why.append("the outbox is held: no notice leaves before an administrator releases it")
-        sources = source_statuses(conn, now)
+        patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
+        reports = source_reports(conn, now, patience)
         told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
         # A source's own row says what is judged of it here, from the same figures, at the time of asking.
-        parts = [_part(row, now) for row in told if not row.component.startswith("source:")]
+        parts = [_part(row, now) for row in told if not row.component.startswith(COMPONENT_PREFIX)]
         counts = {
             "alerts_open": _count(conn, s.alerts, s.alerts.c.live.is_not(None)),
             "escalations_open": _count(conn, s.escalations, s.escalations.c.closed_at.is_(None)),
@@ -109,19 +113,8 @@ def status(state: State) -> Any:
     except TocsinError as error:
         lag = None
         why.append(str(error))
-    patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
-    blind = [
-        one["name"]
-        for one in sources
-        if one["state"] == "silent"
-        or (
-            one["state"] == "failing"
-            and (one["last_success_at"] is None or now - one["last_success_at"] > patience)
-        )
-    ]
-    why += [
-        f"source {one['name']} is {one['state']}" for one in sources if one["state"] in ("silent", "failing")
-    ]
+    blind = [one.name for one in reports if one.verdict.blind]
+    why += [_trouble(one) for one in reports if one.verdict.state not in (OK, OFF)]
     states = {one["component"]: one["state"] for one in parts}
     if purpose in (None, "live"):  # a replay or the demo has no parts that run for ever
         why += [f"{name} has never run here" for name in PARTS if name not in states]
@@ -134,65 +127,37 @@ def status(state: State) -> Any:
         "purpose": purpose,
         "now": now,
         "stream_lag_records": lag,
-        "sources": sources,
+        "sources": [_source(one, now) for one in reports],
         "parts": parts,
         **counts,
     }
 
 
-def source_statuses(conn: Connection, now: datetime) -> list[dict[str, Any]]:
-    """Every source that is defined or was heard, by name, with how it is."""
-    defined = {one.name: one for one in listed(conn, SourceDef)}
-    known = {
-        row.name: row
-        for row in conn.execute(select(s.source_state).order_by(s.source_state.c.name).limit(1000))
-    }
-    return [
-        _source(name, defined.get(name), known.get(name), now)
-        for name in sorted(defined.keys() | known.keys())
-    ]
+def _trouble(one: SourceReport) -> str:
+    return f"source {one.name} {'was' if one.verdict.state == NEVER_HEARD else 'is'} {one.verdict.state}"
 
 
-def _source(name: str, stored: Defined[SourceDef] | None, row: Any, now: datetime) -> dict[str, Any]:
-    defined = stored.value if stored else None
-    lag = (now - row.last_event_at).total_seconds() if row is not None and row.last_event_at else None
-    every = defined.expected_every_minutes if defined else None
-    if defined is not None and not defined.enabled:
-        state = "off"
-    elif row is not None and row.failures > 0:
-        state = "failing"
-    elif (
-        every is not None
-        and stored is not None
-        and _silence(stored, row, now) > SILENT_TIMES * timedelta(minutes=every)
-    ):
-        state = "silent"
-    else:
-        state = "ok" if row is not None else "never heard"
+def _source(one: SourceReport, now: datetime) -> dict[str, Any]:
+    facts, row = one.facts, one.row
+    every = facts.expected_every
     return {
-        "name": name,
-        "kind": defined.kind if defined else None,
-        "enabled": defined.enabled if defined else True,
-        "state": state,
-        "last_event_at": row.last_event_at if row is not None else None,
-        "lag_s": lag,
-        "expected_every_minutes": every,
-        "last_success_at": row.last_success_at if row is not None else None,
-        "last_error": row.last_error if row is not None and row.failures else None,
-        "failures": row.failures if row is not None else 0,
+        "name": one.name,
+        "kind": one.kind,
+        "enabled": facts.enabled,
+        "state": one.verdict.state,
+        "last_event_at": facts.last_event_at,
+        "lag_s": (now - facts.last_event_at).total_seconds() if facts.last_event_at else None,
+        "expected_every_minutes": round(every / timedelta(minutes=1)) if every is not None else None,
+        "last_success_at": facts.last_success_at,
+        "last_error": facts.last_error if facts.failures else None,
+        "failures": facts.failures,
         "received": row.received if row is not None else 0,
         "rejected": row.rejected if row is not None else 0,
     }
 
 
-def _silence(stored: Defined[SourceDef], row: Any, now: datetime) -> timedelta:
-    """Since its newest mention, or since it was defined where none came yet."""
-    last = row.last_event_at if row is not None else None
-    return now - max(last or stored.created_at, stored.created_at)
-
-
 def _part(row: Any, now: datetime) -> dict[str, Any]:
-    state = row.state if now - row.at <= STALE else "gone"
+    state = "gone" if is_gone(row.at, now) else row.state
     return {"component": row.component, "at": row.at, "state": state, "detail": row.detail}
 
 

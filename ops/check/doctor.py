@@ -22,6 +22,8 @@ from tocsin.definitions.models import (
     SourceDef,
 )
 from tocsin.definitions.repository import listed
+from tocsin.health.roles import PARTS, is_gone
+from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.settings import Settings, reveal
 from tocsin.store import meta
 from tocsin.store import schema as s
@@ -30,9 +32,7 @@ from tocsin.store.server import server_facts
 from tocsin.stream.port import MENTIONS
 
 LEAST_DISK = 1024**3
-FRESH = timedelta(minutes=2)
 CLOCKS_APART = timedelta(seconds=5)
-ROLES = ("ingest", "processors", "detection", "alerts", "auditor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,19 +212,19 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
         yield Observation("note", f"this data is of a {meta.get(conn, 'mode')} run: nothing runs on it live")
         return
     h = s.health
-    seen = {row.component: row for row in conn.execute(select(h).where(h.c.component.in_(ROLES)))}
-    for role in ROLES:
+    seen = {row.component: row for row in conn.execute(select(h).where(h.c.component.in_(PARTS)))}
+    for role in PARTS:
         row = seen.get(role)
         if row is None:
             yield Observation("note", f"{role} has never run here", "start everything with: tocsin up")
-        elif now - row.at > FRESH:
+        elif is_gone(row.at, now):
             yield Observation("bad", f"{role} was last heard of at {iso(row.at)}", "start it with: tocsin up")
         elif row.state != "ok":
             yield Observation("bad", f"{role} is {row.state}", str(row.detail))
         else:
             yield Observation("ok", f"{role} runs")
     sources = conn.execute(
-        select(h).where(h.c.component.like("source:%"), h.c.state != "ok").order_by(h.c.component)
+        select(h).where(h.c.component.like(f"{COMPONENT_PREFIX}%"), h.c.state != "ok").order_by(h.c.component)
     )
     for row in sources:
         yield Observation("bad", f"{row.component.replace(':', ' ')} is {row.state}", str(row.detail))

@@ -7,24 +7,17 @@ is at work: starting it again would not help, and `tocsin doctor` and the page s
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
 from tocsin.core.errors import WrongInput
+from tocsin.health.roles import PARTS_OF, ROLES, is_gone
 from tocsin.settings import Api
 from tocsin.store import schema as s
 
-FRESH = timedelta(minutes=2)
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "ingest": ("ingest",),
-    "processors": ("processors", "detection"),
-    "alerts": ("alerts",),
-    "auditor": ("auditor",),
-}
-ROLES = (*PARTS, "api")
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # addresses that stand for all of a machine's; nothing is bound here
 ANSWER_WITHIN_S = 5.0
 
@@ -49,11 +42,11 @@ def check_roles(conn: Connection, api: Api, roles: Sequence[str], now: datetime)
         if role == "api":
             yield _check_api(api)
             continue
-        for part in PARTS[role]:
+        for part in PARTS_OF[role]:
             row = said.get(part)
             if row is None:
                 yield RoleReport(role, False, f"{part} has never spoken")
-            elif now - row.at > FRESH:
+            elif is_gone(row.at, now):
                 yield RoleReport(
                     role, False, f"{part} last spoke {_seconds(now - row.at)} s ago, as {row.state}"
                 )

@@ -13,11 +13,11 @@ from ops.run.locks import STOP_WITHIN_S
 from ops.runtime import Runtime
 from tocsin.core.errors import TocsinError, WrongInput
 from tocsin.core.retry import FOR_EVER, Retry
+from tocsin.health.roles import ROLES
 from tocsin.store import meta
 
 log = structlog.get_logger()
 
-ROLES = ("ingest", "processors", "alerts", "api", "auditor")
 ORPHANED = "the tocsin up that started this is gone"
 
 Worker = Callable[[threading.Event], None]

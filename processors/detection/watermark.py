@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, or_, select
 
@@ -14,6 +15,7 @@ from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
+from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.store import schema as s
 from tocsin.store.bulk import insert_once
 from tocsin.store.offsets import stored
@@ -42,8 +44,8 @@ _GAPS = (  # the first minute, without one before it, and those that came after 
     .where(or_(_pairs.c.before.is_(None), _pairs.c.minute - _pairs.c.before > DEAF_AFTER // MINUTE))
     .order_by(_pairs.c.minute)
 )
-_TROUBLED = select(_h.c.component, _h.c.state).where(
-    _h.c.component.like("source:%"), _h.c.state.in_(["blind", "failed", "degraded"])
+_TROUBLED = select(_h.c.component, _h.c.state, _h.c.detail).where(
+    _h.c.component.like(f"{COMPONENT_PREFIX}%"), _h.c.state.in_(["blind", "failed", "degraded"])
 )
 
 
@@ -145,6 +147,11 @@ def _unheard(conn: Connection, now: datetime) -> list[tuple[datetime, datetime]]
 
 
 def _missing(conn: Connection) -> list[str]:
-    """Sources that fail or are blind now, in words."""
-    rows = conn.execute(_TROUBLED).all()
-    return [f"{row.component.removeprefix('source:')} is {row.state}" for row in rows]
+    """Sources that fail, are blind or were never heard, in words."""
+    return [_in_words(row) for row in conn.execute(_TROUBLED).all()]
+
+
+def _in_words(row: Any) -> str:
+    name = row.component.removeprefix(COMPONENT_PREFIX)
+    heard = row.detail.get("heard", True) if isinstance(row.detail, dict) else True
+    return f"{name} is {row.state}" if heard or row.state == "blind" else f"{name} was never heard"

@@ -162,7 +162,7 @@ def test_a_source_that_is_silent_for_three_times_as_long_as_it_may_be_is_blind(s
     scene.define(SourceDef(name="forum", kind="jsonl", expected_every_minutes=10))
     scene.define(SourceDef(name="quiet", kind="jsonl"))
     scene.define(SourceDef(name="off", kind="jsonl", enabled=False, expected_every_minutes=1))
-    scene.clock.advance(timedelta(minutes=29))
+    scene.clock.advance(timedelta(minutes=30))
     assert kinds(scene) == []
     scene.clock.advance(timedelta(minutes=1))
     assert kinds(scene) == ["blind"]

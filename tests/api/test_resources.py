@@ -503,10 +503,12 @@ def test_a_source_that_never_spoke_is_silent_after_three_times_its_interval(worl
         json={"name": "press", "kind": "feed", "url": "https://x.example", "expected_every_minutes": 5},
     )
     world.every_part_runs()
-    assert admin.get("/v1/status").json()["mode"] == "ok"
+    new = admin.get("/v1/status").json()
+    assert (new["mode"], new["why"]) == ("degraded", ["source press was never heard"])
     world.scene.clock.advance(timedelta(minutes=16))
     world.every_part_runs()
-    assert admin.get("/v1/status").json()["why"] == ["source press is silent"]
+    later = admin.get("/v1/status").json()
+    assert (later["mode"], later["why"]) == ("blind", ["source press is silent"])
 
 
 def test_status_is_never_calm_while_nothing_listens(world: World) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from ingest.leases import LEASE, LOOK_EVERY, Claims
+from ingest.leases import LEASE, LOOK_EVERY, Leases
 from tests.ingest.house import NOON, House, Site, line
 from tocsin.store import schema as s
 
@@ -48,7 +48,7 @@ def test_a_dead_workers_source_passes_on_when_its_lease_has_run_out_and_goes_on_
 
 def test_a_worker_that_ends_gives_its_sources_back(house: House) -> None:
     house.define("forum", "file", path=str(house.folder / "a.jsonl"))
-    one, two = Claims(house.store, "one"), Claims(house.store, "two")
+    one, two = Leases(house.store, "one"), Leases(house.store, "two")
     assert one.look({"forum"}, NOON) == {"forum"}
     assert two.look({"forum"}, NOON) == frozenset()
     one.release()
@@ -83,7 +83,7 @@ def test_a_worker_that_slept_through_its_lease_moves_no_cursor(house: House) -> 
 def test_a_process_of_this_machine_that_is_gone_need_not_be_waited_for(house: House) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    mine = Claims(house.store)
+    mine = Leases(house.store)
     assert mine.look({"forum", "shop"}, NOON) == {"forum", "shop"}
     owner = house.row(s.leases, name="source:forum").owner
     of_the_dead = owner.replace(f"|{os.getpid()}|", f"|{ended.pid}|")
@@ -97,7 +97,7 @@ def test_a_process_of_this_machine_that_is_gone_need_not_be_waited_for(house: Ho
 
 
 def test_what_is_no_longer_wanted_is_given_back(house: House) -> None:
-    one, two = Claims(house.store, "one"), Claims(house.store, "two")
+    one, two = Leases(house.store, "one"), Leases(house.store, "two")
     one.look({"forum", "shop"}, NOON)
     one.look({"forum"}, NOON + SOON)
     assert two.look({"forum", "shop"}, NOON + SOON) == {"shop"}

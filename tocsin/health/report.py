@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from sqlalchemy import Connection
+
+from tocsin.core.errors import StoreUnavailable, StreamUnavailable, TocsinError
+from tocsin.core.loop import WorkerLoop
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -22,11 +26,25 @@ class Reporter:
         self._component = component
         self._last: tuple[datetime, State] | None = None
 
+    def is_due(self, now: datetime, state: State) -> bool:
+        """Whether it is time to report, or the state has changed."""
+        return self._last is None or self._last[1] != state or now - self._last[0] >= EVERY
+
     def say(self, now: datetime, state: State, **detail: Any) -> None:
-        """Report, if it is time or the state has changed. Raises `StoreUnavailable` when it cannot."""
-        if self._last is not None and self._last[1] == state and now - self._last[0] < EVERY:
-            return
-        row: Mapping[str, Any] = {"component": self._component, "at": now, "state": state, "detail": detail}
-        with self._store.write(alone=False) as conn:
-            self._store.put(conn, s.health, [row])
+        """Report, if it is due. Raises `StoreUnavailable` when it cannot."""
+        if self.is_due(now, state):
+            with self._store.write(alone=False) as conn:
+                self.write(conn, now, state, detail)
+
+    def say_trouble(self, now: datetime, loop: WorkerLoop, error: Exception, **detail: Any) -> None:
+        """Report what keeps a worker from working: away, or an error that nobody expected. Says nothing of a conflict."""
+        if isinstance(error, (StoreUnavailable, StreamUnavailable)):
+            self.say(now, "degraded", reason=loop.trouble, unexpected_errors=loop.unexpected, **detail)
+        elif not isinstance(error, TocsinError):
+            self.say(now, "failed", reason=loop.trouble, unexpected_errors=loop.unexpected, **detail)
+
+    def write(self, conn: Connection, now: datetime, state: State, detail: Mapping[str, Any]) -> None:
+        """Report in the caller's transaction, due or not."""
+        row = {"component": self._component, "at": now, "state": state, "detail": dict(detail)}
+        self._store.put(conn, s.health, [row])
         self._last = (now, state)

@@ -1,54 +1,170 @@
-"""What a source's state says of it. Missing data is BLIND, never calm."""
+"""Whether a source is heard: one rule for ingest, auditor, API, page and command. Missing data is never calm.
+
+| state | when | blind when |
+|---|---|---|
+| off | somebody switched it off | never |
+| failing | its last attempts failed | they have failed for `blind_after` |
+| silent | nothing came for three times as long as it may take | that is also as long as `blind_after` |
+| never heard | nothing has come yet | never: silence and failure say so in time |
+| ok | else | never |
+
+The first line that holds is the state. A source that fails and is silent too is failing, and blind as soon as either says so.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, Row, select
 
 from tocsin.core.ids import stable_id
+from tocsin.store import schema as s
 
-OK, DEGRADED, BLIND = "ok", "degraded", "blind"
-HEALTH_PREFIX = "source:"
-MAX_COMPONENT_CHARS = 128
-SILENCE_FACTOR = 3  # of `expected_every_minutes`
+OK: Final = "ok"
+OFF: Final = "off"
+FAILING: Final = "failing"
+SILENT: Final = "silent"
+NEVER_HEARD: Final = "never heard"
+State = Literal["ok", "silent", "failing", "off", "never heard"]
+Level = Literal["ok", "degraded", "blind"]
+
+SILENCE_FACTOR: Final = 3
+"""A source is silent after so many times the interval that is expected of it."""
+
+COMPONENT_PREFIX: Final = "source:"
+MAX_COMPONENT_CHARS: Final = 128
+LONGEST_EXPECTED: Final = timedelta(days=3650)
+MOST_SHOWN: Final = 1000
+PUSHED: Final = "pushed"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is known of a source, from `source_state` and its definition."""
+class SourceFacts:
+    """What is known of a source, from its definition and from `source_state`."""
 
-    defined_at: datetime
-    expected_every: timedelta | None
+    enabled: bool = True
+    defined_at: datetime | None = None
+    """None: mentions were pushed under a name that nobody defined."""
+
+    expected_every: timedelta | None = None
     last_event_at: datetime | None = None
     last_success_at: datetime | None = None
     last_error: str | None = None
     failures: int = 0
 
 
-def judge(seen: Seen, now: datetime, *, blind_after: timedelta) -> tuple[str, str]:
-    """The state (ok | degraded | blind) and the reason in words.
+@dataclass(frozen=True, slots=True)
+class SourceVerdict:
+    """The state of a source, whether we are blind for it, and why in words."""
 
-    Blind: it fails for `blind_after`, or has been silent for three times as long as it may be. Silence counts
-    from the newest mention, or from when the source was defined where none came yet.
+    state: State
+    blind: bool
+    reason: str
+
+    @property
+    def level(self) -> Level:
+        """As the table `health` has it. Whatever is not heard is at least degraded; so is one that warns."""
+        if self.blind:
+            return "blind"
+        return "ok" if self.state in (OK, OFF) and self.reason == AS_EXPECTED else "degraded"
+
+
+AS_EXPECTED: Final = "as expected"
+
+
+def judge(source: SourceFacts, now: datetime, blind_after: timedelta) -> SourceVerdict:
+    """Whether the source is heard at `now`; `blind_after` is the setting `alerting.blind_after_minutes`."""
+    if not source.enabled:
+        return SourceVerdict(OFF, False, AS_EXPECTED)
+    silence, silent, silence_is_blind = _silence(source, now, blind_after)
+    if source.failures:
+        since = source.last_success_at or source.defined_at
+        failing = now - since if since is not None else timedelta(0)
+        reason = f"fails for {ago(failing)}: {(source.last_error or 'unknown')[:200]}"
+        return SourceVerdict(FAILING, failing >= blind_after or silence_is_blind, reason)
+    if silent:
+        assert source.expected_every is not None
+        reason = f"silent for {ago(silence)}, expected every {ago(source.expected_every)}"
+        return SourceVerdict(SILENT, silence_is_blind, reason)
+    if source.last_event_at is None:
+        return SourceVerdict(NEVER_HEARD, False, "nothing has come yet")
+    return SourceVerdict(OK, False, source.last_error or AS_EXPECTED)
+
+
+def _silence(source: SourceFacts, now: datetime, blind_after: timedelta) -> tuple[timedelta, bool, bool]:
+    """How long nothing has come, whether that is too long, and whether that makes us blind.
+
+    Silence counts from the newest mention, or from when the source was defined where none came since.
     """
-    if seen.expected_every is not None:
-        silence = now - max(seen.last_event_at or seen.defined_at, seen.defined_at)
-        if silence > SILENCE_FACTOR * seen.expected_every:
-            return BLIND, f"silent for {_minutes(silence)}, expected every {_minutes(seen.expected_every)}"
-    if seen.failures:
-        failing = now - (seen.last_success_at or seen.defined_at)
-        state = BLIND if failing > blind_after else DEGRADED
-        return state, f"{seen.failures} failures in a row: {seen.last_error or 'unknown'}"
-    if seen.last_error:
-        return DEGRADED, seen.last_error
-    return OK, "as expected"
+    if source.expected_every is None or source.defined_at is None:
+        return timedelta(0), False, False
+    silence = now - max(source.last_event_at or source.defined_at, source.defined_at)
+    longest = SILENCE_FACTOR * min(source.expected_every, LONGEST_EXPECTED)
+    return silence, silence > longest, silence > longest and silence >= blind_after
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """One source that is defined or was ever heard. `row` is its row of `source_state`, None where it has none."""
+
+    name: str
+    kind: str | None
+    """None: pushed without a definition."""
+
+    facts: SourceFacts
+    verdict: SourceVerdict
+    row: Row[Any] | None
+
+
+def source_reports(conn: Connection, now: datetime, blind_after: timedelta) -> list[SourceReport]:
+    """Every source that is defined or was heard, by name, with how it is: two queries."""
+    d, st = s.definitions.c, s.source_state
+    defined = {
+        row.name: row
+        for row in conn.execute(
+            select(d.name, d.definition, d.created_at).where(d.kind == "source", d.deleted_at.is_(None))
+        )
+    }
+    known = {row.name: row for row in conn.execute(select(st).order_by(st.c.name).limit(MOST_SHOWN))}
+    reports = []
+    for name in sorted(defined.keys() | known.keys()):
+        there, row = defined.get(name), known.get(name)
+        definition = there.definition if there is not None else {}
+        facts = facts_of(definition, there.created_at if there is not None else None, row)
+        kind = str(definition.get("kind", "")) if there is not None else None
+        reports.append(SourceReport(name, kind, facts, judge(facts, now, blind_after), row))
+    return reports
+
+
+def facts_of(definition: Mapping[str, Any], defined_at: datetime | None, row: Any) -> SourceFacts:
+    """From a source's definition as stored, and its row of `source_state` (None: it has none)."""
+    return SourceFacts(
+        enabled=bool(definition.get("enabled", True)),
+        defined_at=defined_at,
+        expected_every=_minutes(definition.get("expected_every_minutes")),
+        last_event_at=row.last_event_at if row is not None else None,
+        last_success_at=row.last_success_at if row is not None else None,
+        last_error=row.last_error if row is not None else None,
+        failures=row.failures if row is not None else 0,
+    )
+
+
+def _minutes(value: Any) -> timedelta | None:
+    if not isinstance(value, int | float) or value <= 0:
+        return None
+    return timedelta(minutes=min(value, LONGEST_EXPECTED / timedelta(minutes=1)))
 
 
 def component_of(source: str) -> str:
     """The source's row in `health`: `source:NAME`, a very long name cut and told apart by a hash."""
-    whole = HEALTH_PREFIX + source
+    whole = COMPONENT_PREFIX + source
     return whole if len(whole) <= MAX_COMPONENT_CHARS else f"{whole[:100]}~{stable_id('s', source)}"
 
 
-def _minutes(span: timedelta) -> str:
-    return f"{int(span / timedelta(minutes=1))} min"
+def ago(span: timedelta) -> str:
+    """A span in minutes, or hours where it is long."""
+    minutes = int(span / timedelta(minutes=1))
+    return f"{minutes} min" if minutes < 180 else f"{minutes // 60} h"

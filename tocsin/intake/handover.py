@@ -20,6 +20,7 @@ from tocsin.core.clock import Clock
 from tocsin.core.errors import WrongInput
 from tocsin.core.ids import source_crc
 from tocsin.core.mention import Handed, Mention, MentionLine, encode_mentions
+from tocsin.settings import StreamSettings
 from tocsin.store.bulk import insert_once
 from tocsin.store.schema import source_state
 from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS, Stream
@@ -36,6 +37,16 @@ class HandOver:
         self._partitions: int | None = None  # the topic is made when something is handed over, not before
         self._max_mentions = max_mentions
         self._clock = clock
+
+    @classmethod
+    def to(cls, stream: Stream, settings: StreamSettings, clock: Clock) -> HandOver:
+        """As the settings `[stream]` say: how many partitions the topic gets when it is made, and what a record may carry."""
+        return cls(
+            stream,
+            partitions=settings.partitions,
+            max_mentions=settings.record_max_mentions,
+            clock=clock,
+        )
 
     def hand_over(self, mentions: Sequence[Handed], now: datetime | None = None) -> None:
         """Append the mentions; on return every one is durable. `now` is when they were received (default: the

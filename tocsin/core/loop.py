@@ -1,0 +1,115 @@
+"""The loop of a worker: one round after the other until it is told to stop, with one policy for everything that goes wrong.
+
+| a round raises | what follows |
+|---|---|
+| `StoreUnavailable`, `StreamUnavailable` | said once; tried again every `away`; said again when it goes on |
+| another error of ours | somebody was faster: looked at again, after a short pause |
+| an error nobody expected | counted, logged, shown in health; tried again after 1, 2, 5, 10, 30 s, then each minute |
+| one of `final` | raised: this worker cannot go on, and its process says why |
+
+So a worker never dies in silence and never spins. `recover` brings the worker back to where a new round may begin.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from tocsin.core.errors import StoreUnavailable, StreamUnavailable, TocsinError
+
+UNEXPECTED_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+"""Seconds before the next round after so many unexpected errors in a row; the last again and again."""
+
+LOOK_AGAIN_S: Final = 0.2
+AWAY: Final = timedelta(seconds=1)
+SHOWN_CHARS: Final = 300
+
+log = structlog.get_logger("loop")
+
+
+class WorkerLoop:
+    """Runs the rounds of one worker, in one thread. `trouble` says in words what keeps it from working; None: nothing."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        away: timedelta = AWAY,
+        recover: Callable[[Exception], None] = lambda _error: None,
+        final: tuple[type[Exception], ...] = (),
+    ) -> None:
+        """`recover` hears of every error before the next round; an error of its own is logged and changes nothing."""
+        self.name = name
+        self.trouble: str | None = None
+        self.unexpected = 0
+        """Errors nobody expected, since the worker began."""
+
+        self._away_s = away.total_seconds()
+        self._recover = recover
+        self._final = final
+        self._is_away = False
+        self._in_a_row = 0
+
+    def run(self, stop: threading.Event, work: Callable[[], float]) -> None:
+        """Call `work` until `stop` is set. It returns for how many seconds to pause; 0: not at all. Raises what is `final`."""
+        while not stop.is_set():
+            pause = self.round(work)
+            if pause:
+                stop.wait(pause)
+
+    def round(self, work: Callable[[], float]) -> float:
+        """One round; returns for how many seconds to wait before the next. Raises what is `final`."""
+        try:
+            pause = work()
+        except self._final:
+            raise
+        except (StoreUnavailable, StreamUnavailable) as error:
+            return self._waits(error)
+        except TocsinError as error:
+            log.info("a worker looks again", worker=self.name, reason=str(error))
+            self._recovered(error)
+            return LOOK_AGAIN_S
+        except Exception as error:  # noqa: BLE001  # it must outlive a mistake of ours, and say so
+            return self._unexpected(error)
+        self._goes_on()
+        return pause
+
+    def _waits(self, error: Exception) -> float:
+        self.trouble = str(error)[:SHOWN_CHARS]
+        if not self._is_away:
+            log.warning("a worker waits", worker=self.name, reason=self.trouble)
+        self._is_away = True
+        self._recovered(error)
+        return self._away_s
+
+    def _unexpected(self, error: Exception) -> float:
+        wait = UNEXPECTED_WAITS_S[min(self._in_a_row, len(UNEXPECTED_WAITS_S) - 1)]
+        self.unexpected += 1
+        self._in_a_row += 1
+        self.trouble = f"{type(error).__name__}: {error}"[:SHOWN_CHARS]
+        log.exception(
+            "a worker met an error that nobody expected",
+            worker=self.name,
+            error=type(error).__name__,
+            in_a_row=self._in_a_row,
+            again_after_s=wait,
+        )
+        self._recovered(error)
+        return wait
+
+    def _goes_on(self) -> None:
+        if self._is_away:
+            log.info("a worker goes on", worker=self.name)
+        self._is_away, self._in_a_row, self.trouble = False, 0, None
+
+    def _recovered(self, error: Exception) -> None:
+        try:
+            self._recover(error)
+        except TocsinError as also:
+            log.debug("a worker could not recover yet", worker=self.name, reason=str(also))
+        except Exception as also:  # the next round shows whether it matters
+            log.exception("a worker could not recover", worker=self.name, error=type(also).__name__)
