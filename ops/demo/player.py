@@ -25,12 +25,9 @@ from alerts.notifiers.console import ConsoleNotifier
 from alerts.worker import AlertsWorker
 from api.server import serve
 from ops.demo.monitors import demo_setup
-from ops.demo.scenario import (
-    BRAND,
-    demo_mentions,
-    live_mentions,
-    timeline,
-)
+from ops.demo.scenario import demo_mentions, live_mentions
+from ops.demo.timeline import timeline
+from ops.demo.world import BRAND
 from ops.progress import ProgressLine
 from ops.replay.fired import fired_alerts, in_a_line
 from ops.replay.player import Player

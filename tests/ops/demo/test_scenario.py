@@ -11,13 +11,9 @@ from itertools import islice, takewhile
 import pytest
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from ops.demo.scenario import (
-    BRAND,
-    demo_mentions,
-    expected_per_hour,
-    live_mentions,
-    timeline,
-)
+from ops.demo.scenario import demo_mentions, live_mentions
+from ops.demo.timeline import timeline
+from ops.demo.world import BRAND, expected_per_hour
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention, decode_mentions, encode_mentions
 
