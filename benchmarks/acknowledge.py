@@ -25,7 +25,8 @@ from benchmarks.load import made_up, runtime
 from benchmarks.table import Table
 from tocsin.core.clock import SystemClock
 from tocsin.core.ids import stable_id
-from tocsin.core.signal import VOLUME, Evidence, Facts, encode, fingerprint
+from tocsin.core.signal import Evidence, Facts, encode, fingerprint
+from tocsin.core.signal_kinds import VOLUME
 from tocsin.definitions.models import Role
 from tocsin.store import schema as s
 from tocsin.store.port import Store

@@ -22,7 +22,8 @@ from alerts.turn import Turn, Turns
 from tests.stores import filled_at
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.ids import stable_id
-from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence, TopMention, encode, facts_from, fingerprint
+from tocsin.core.signal import Evidence, TopMention, encode, facts_from, fingerprint
+from tocsin.core.signal_kinds import NEGATIVITY, VOLUME
 from tocsin.definitions.models import (
     Definition,
     Monitor,

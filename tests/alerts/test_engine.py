@@ -15,7 +15,7 @@ from alerts import actions
 from alerts.apply import act
 from alerts.engine import anything_due, next_due, step
 from tests.alerts.scene import ADA, BEN, PEOPLE, POLICY, START, Scene
-from tocsin.core.signal import NEGATIVITY
+from tocsin.core.signal_kinds import NEGATIVITY
 from tocsin.definitions.models import (
     Channel,
     ExpectedEvent,

@@ -9,8 +9,8 @@ import pytest
 
 from alerts.severity import CLOCKS, RULES, severity, worsening
 from tocsin.core.promise import threshold
-from tocsin.core.signal import NEGATIVITY, VOLUME, Facts
-from tocsin.core.signal_kinds import BLIND
+from tocsin.core.signal import Facts
+from tocsin.core.signal_kinds import BLIND, NEGATIVITY, VOLUME
 
 NOW = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)
 

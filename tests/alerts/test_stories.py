@@ -14,7 +14,7 @@ from alerts.outbox.deliver import deliver_due
 from tests.alerts.scene import ADA, Scene
 from tests.alerts.test_engine import CRISIS, ESCALATE, REVIEW
 from tocsin.core.errors import IllegalTransition
-from tocsin.core.signal import NEGATIVITY
+from tocsin.core.signal_kinds import NEGATIVITY
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from alerts.suppression.quiet_hours import quiet_hours
 from alerts.suppression.silence import silence
 from alerts.suppression.situation import Situation
 from tests.alerts.scene import POLICY
-from tocsin.core.signal import NEGATIVITY, VOLUME, Facts
-from tocsin.core.signal_kinds import BLIND
+from tocsin.core.signal import Facts
+from tocsin.core.signal_kinds import BLIND, NEGATIVITY, VOLUME
 from tocsin.definitions.models import ExpectedEvent, Person, Silence
 
 NOON = datetime(2031, 3, 5, 12, 0, tzinfo=UTC)  # a Wednesday

@@ -15,7 +15,7 @@ from alerts.apply import act
 from alerts.message import alert_message, as_html
 from tests.alerts.scene import ADA, Scene, write_mention
 from tocsin.core.errors import NotFound, WrongInput
-from tocsin.core.signal import NEGATIVITY
+from tocsin.core.signal_kinds import NEGATIVITY
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 

@@ -26,7 +26,7 @@ from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, BEN, LEO, PIA, Scene
 from tests.examples import examples
 from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, WrongInput
-from tocsin.core.signal import NEGATIVITY, VOLUME
+from tocsin.core.signal_kinds import NEGATIVITY, VOLUME
 from tocsin.store import schema as s
 from tocsin.store.audit import verify
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.core.signal import NEGATIVITY, VOLUME
-from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS, SignalKind
+from tocsin.core.signal_kinds import BLIND, NEGATIVITY, SIGNAL_KINDS, VOLUME, SignalKind
 
 SARCASM = SignalKind(
     kind="sarcasm", means="more sarcastic than usual", unit="share", detector="nowhere:Sarcasm"

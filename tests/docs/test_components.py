@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
@@ -13,7 +14,7 @@ from api.metrics import NAMES
 from ingest.kinds import KINDS as SOURCES
 from ops.run.roles import ROLES
 from processors.understand import default_scorers
-from tests.docs.pages import text
+from tests.docs.pages import files, text
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 
@@ -77,3 +78,30 @@ def test_every_role_of_a_process_is_in_the_architecture(role: str) -> None:
 
 def test_the_registers_that_this_file_walks_are_not_empty() -> None:
     assert all(map(len, (SOURCES, SIGNAL_KINDS.judged, NOTIFIERS, ORDER, API, SERVICE, PAGES, NAMES, ROLES)))
+
+
+def _asked_by_name(module: str) -> list[str]:
+    """Where a module compares a `kind` with the name of a registered signal, source or notifier."""
+    names = {one.kind for one in SIGNAL_KINDS} | set(SOURCES) | set(NOTIFIERS)
+    found = []
+    for node in ast.walk(ast.parse(text(module))):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            of_a_kind = any(re.search(r"\bkind\b", ast.unparse(side)) for side in sides)
+            constants = [
+                one.value for side in sides for one in ast.walk(side) if isinstance(one, ast.Constant)
+            ]
+            if of_a_kind and names.intersection(value for value in constants if isinstance(value, str)):
+                found.append(f"{module}:{node.lineno}: {ast.unparse(node)}")
+        elif isinstance(node, ast.Name) and node.id in ("VOLUME", "NEGATIVITY"):
+            found.append(f"{module}:{node.lineno}: {node.id}")
+    return found
+
+
+def test_no_code_asks_for_a_signal_a_source_or_a_notifier_by_its_name() -> None:
+    """Their entries say by traits what others must know: a new one is one file and one line."""
+    own = ("tocsin/", "ingest/", "processors/", "alerts/", "api/", "ops/")
+    code = [name for name in files() if name.endswith(".py") and name.startswith(own)]
+    assert [
+        line for name in code if name != "tocsin/core/signal_kinds.py" for line in _asked_by_name(name)
+    ] == []

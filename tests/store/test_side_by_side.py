@@ -28,7 +28,7 @@ from tests.contracts.store import in_threads
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import OutcomeUnknown
-from tocsin.core.signal import VOLUME
+from tocsin.core.signal_kinds import VOLUME
 from tocsin.definitions.models import Monitor, Role
 from tocsin.settings import Settings
 from tocsin.store import audit

@@ -14,10 +14,6 @@ import msgspec
 
 from tocsin.core.ids import stable_id
 
-VOLUME = "volume"
-NEGATIVITY = "negativity"
-
-
 TRIGGER_AUTHORS = 3  # people who say a trigger from whom on it speaks for itself, spike or none
 TRIGGER_SHARE = (
     0.02  # of the voices of its hour: among a thousand happy people somebody always says "lawsuit"

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tocsin.core.signal import NEGATIVITY, VOLUME, Evidence
+from tocsin.core.signal import Evidence
 
+VOLUME: Final = "volume"
+NEGATIVITY: Final = "negativity"
 BLIND: Final = "blind"
 
 Unit = Literal["mentions", "share"]

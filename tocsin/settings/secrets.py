@@ -10,12 +10,12 @@ from tocsin.core.errors import WrongInput
 
 def reveal(reference: str) -> str:
     """The secret behind `env:NAME` or `file:PATH`. Raises `WrongInput` that names the reference, never the secret."""
-    kind, _, rest = reference.partition(":")
-    if kind == "env":
+    scheme, _, rest = reference.partition(":")
+    if scheme == "env":
         if rest not in os.environ:
             raise WrongInput(f"the environment has no {rest}, which {reference!r} names")
         return os.environ[rest]
-    if kind == "file":
+    if scheme == "file":
         try:
             return Path(rest).read_text(encoding="utf-8").strip()
         except OSError as error:
