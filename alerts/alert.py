@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, select
 
 from alerts import states
 from tocsin.core.errors import NotFound
 from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
+from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 from tocsin.definitions.models import Policy
 from tocsin.store import schema as s
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +66,46 @@ class Alert:
         return evidence_from(self.evidence)
 
     @property
+    def readable_facts(self) -> Facts | None:
+        """The facts, or None where another version of the code wrote what this one cannot read."""
+        return _readable(facts_from, self.facts)
+
+    @property
+    def readable_evidence(self) -> Evidence | None:
+        """The evidence, or None as for `readable_facts`."""
+        return _readable(evidence_from, self.evidence)
+
+    @property
+    def signal(self) -> SignalKind:
+        """What is known of its kind."""
+        return SIGNAL_KINDS.of(self.kind)
+
+    @property
+    def since(self) -> datetime:
+        """When the talk began to be unusual, as far as that is known."""
+        evidence = self.readable_evidence
+        return evidence.since if evidence else self.opened_at
+
+    @property
+    def needs_answer(self) -> bool:
+        """Nobody has it: it asks for an answer."""
+        return self.status == states.FIRING
+
+    @property
     def calmed_unacknowledged(self) -> bool:
-        """It is over, and nobody has looked at it."""
-        return self.status == states.FIRING and self.calmed_at is not None
+        """It is over, and nobody has it. A snoozed or escalated alert that has calmed is not one: somebody decided that."""
+        return self.needs_answer and self.calmed_at is not None
 
     @property
     def is_open(self) -> bool:
         return self.live is not None
+
+
+def _readable(reader: Callable[[object], T], value: object) -> T | None:
+    try:
+        return reader(value)
+    except ValueError:  # msgspec.ValidationError is one
+        return None
 
 
 def columns(alert: Alert) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def alert_states() -> str:
 
 
 def escalation_machine() -> str:
-    """The same for cases."""
+    """The same for escalations."""
     return _machine(escalation_states.STATUSES, escalation_states.TRANSITIONS)
 
 

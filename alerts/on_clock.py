@@ -148,7 +148,7 @@ def anything(conn: Connection, now: datetime) -> bool:
     checks: Sequence[Any] = (
         select(s.signals.c.id).where(s.signals.c.handled_at.is_(None)),
         select(_a.id).where(or_(*(due.where(now) for due in TABLE))),
-        select(s.escalations.c.id).where(clocks.overdue(now)),
+        select(s.escalations.c.id).where(clocks.to_page(now)),
     )
     return any(conn.execute(check.limit(1)).first() is not None for check in checks)
 

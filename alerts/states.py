@@ -116,6 +116,12 @@ TRANSITIONS: Final[dict[tuple[str, str], str]] = {
 }
 
 
+PEOPLE: Final = frozenset(
+    {"acknowledge", "snooze", "dismiss", "merge", "escalate", "resolve", "reopen", "raise", "lower"}
+)
+"""The actions that people take, and API and page offer."""
+
+
 def after(status: str, action: str) -> str:
     """The status that `action` leads to. Raises `IllegalTransition` saying what is possible instead."""
     try:
@@ -130,6 +136,11 @@ def after(status: str, action: str) -> str:
 def possible(status: str) -> tuple[str, ...]:
     """The actions that the table knows from here."""
     return tuple(action for (known, action) in TRANSITIONS if known == status)
+
+
+def for_people(status: str) -> tuple[str, ...]:
+    """The actions that people may take from here; the others are the engine's."""
+    return tuple(action for action in possible(status) if action in PEOPLE)
 
 
 def check_dismissal(reason: str) -> str:

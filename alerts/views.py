@@ -1,26 +1,22 @@
-"""Reading side: what the API and the page show. Plain values (JSON types and aware datetimes), one query a
-list.
+"""Reading alerts: what the API, the pages and the commands show of them. Escalations are read in
+`alerts/escalations/views.py`.
 
-Lists take `limit` (1 to 500) and an opaque `cursor`, and return a `Page`; the cost does not grow with how
-many there are.
+Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow with how many alerts there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Row, and_, func, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
-from alerts.escalations import escalation
-from alerts.escalations import states as escalation_states
 from alerts.message import top_posts
 from alerts.severity import CLOCKS, severity
-from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -37,17 +33,59 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
     "any": states.STATUSES,
 }
 """Names for several statuses at once, accepted wherever a status is."""
+SUPPRESSED_FOR: Final = timedelta(hours=72)
+"""So long a suppressed alert that is over still stands among the suppressed ones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """`items` in order; `next_cursor` None: that was all."""
+class Listing:
+    """`items` in order, as JSON; `next_cursor` None: that was all."""
 
     items: list[dict[str, Any]]
     next_cursor: str | None
 
 
-def list_alerts(
+@dataclass(frozen=True, slots=True)
+class StandingAlerts:
+    """The alerts that are not over, by what they ask of people, and those that were suppressed lately."""
+
+    live: tuple[Alert, ...]
+    """What nobody has first, then the most severe, then the oldest."""
+    calmed: tuple[Alert, ...]
+    """Calmed, unacknowledged."""
+    merged: tuple[Alert, ...]
+    """Merged or dismissed, and not over yet."""
+    suppressed: tuple[Alert, ...]
+
+
+def standing(conn: Connection, now: datetime) -> StandingAlerts:
+    """Two queries, whatever the number of alerts. Shows 500 that are not over and 50 suppressed ones at most."""
+    a = s.alerts
+    going_on = select(a).where(a.c.live.is_not(None)).order_by(a.c.severity, a.c.opened_at, a.c.id)
+    lately = (
+        select(a)
+        .where(a.c.live.is_(None), a.c.opened_at >= now - SUPPRESSED_FOR, a.c.status == states.SUPPRESSED)
+        .order_by(a.c.opened_at.desc(), a.c.id)
+    )
+    return sorted_by_need(
+        [from_row(row) for row in conn.execute(going_on.limit(MOST))],
+        [from_row(row) for row in conn.execute(lately.limit(50))],
+    )
+
+
+def sorted_by_need(going_on: Sequence[Alert], suppressed_lately: Sequence[Alert]) -> StandingAlerts:
+    """Which alert stands where. A candidate is not shown: it is no alert for people yet."""
+    shown = [one for one in going_on if one.status in GROUPS["open"]]
+    live = [one for one in shown if not one.calmed_unacknowledged]
+    return StandingAlerts(
+        live=tuple(sorted(live, key=lambda one: (not one.needs_answer, one.severity, one.opened_at))),
+        calmed=tuple(one for one in shown if one.calmed_unacknowledged),
+        merged=tuple(one for one in going_on if one.status in (states.MERGED, states.DISMISSED)),
+        suppressed=(*(one for one in going_on if one.status == states.SUPPRESSED), *suppressed_lately),
+    )
+
+
+def find_alerts(
     conn: Connection,
     *,
     status: Sequence[str] = (),
@@ -56,14 +94,15 @@ def list_alerts(
     kind: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
-) -> Page:
-    """Alerts, newest first. `status` takes statuses and the names in `GROUPS`; `monitor` an id or a name.
+) -> tuple[list[Alert], str | None]:
+    """Alerts, newest first, and the cursor of the next page. `status` takes statuses and the names in `GROUPS`;
+    `monitor` an id or a name.
 
     Raises `WrongInput` for an unknown status, `BadCursor` for a cursor of another list.
     """
     a = s.alerts
     where: list[ColumnElement[bool]] = []
-    wanted = _statuses(status, states.STATUSES, GROUPS)
+    wanted = known_statuses(status, states.STATUSES, GROUPS)
     if wanted:
         where.append(a.c.status.in_(wanted))
     if severity:
@@ -77,28 +116,46 @@ def list_alerts(
         at, last = after
         where.append(or_(a.c.opened_at < at, and_(a.c.opened_at == at, a.c.id < last)))
     statement = select(a).where(*where).order_by(a.c.opened_at.desc(), a.c.id.desc())
-    rows = conn.execute(statement.limit(_bounded(limit) + 1)).all()
-    return _page(rows, limit, lambda row: alert_view(from_row(row)), lambda row: (row.opened_at, row.id))
+    rows = conn.execute(statement.limit(bounded(limit) + 1)).all()
+    shown, more = page_of(rows, limit, lambda row: (row.opened_at, row.id))
+    return [from_row(row) for row in shown], more
+
+
+def list_alerts(
+    conn: Connection,
+    *,
+    status: Sequence[str] = (),
+    severity: Sequence[int] = (),
+    monitor: str | None = None,
+    kind: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Listing:
+    """The same as JSON."""
+    found, more = find_alerts(
+        conn, status=status, severity=severity, monitor=monitor, kind=kind, limit=limit, cursor=cursor
+    )
+    return Listing([alert_view(one) for one in found], more)
 
 
 def get_alert(conn: Connection, alert_id: str) -> dict[str, Any]:
-    """One alert, with what may be done with it. Raises `NotFound`."""
+    """One alert as JSON. Raises `NotFound`."""
     return alert_view(get(conn, alert_id))
 
 
 def alert_view(alert: Alert) -> dict[str, Any]:
-    """An alert as people see it: every column, why its severity is what it is, its clocks, what may be
-    done.
+    """An alert as JSON: every column, why its severity is what it is, its clocks, what may be done.
+
+    There are no reasons where this version cannot read the facts.
     """
-    values = columns(alert)
-    clocks = CLOCKS[alert.severity]
-    return values | {
-        "reasons": list(severity(alert.the_facts).reasons),
+    clocks, facts = CLOCKS[alert.severity], alert.readable_facts
+    return columns(alert) | {
+        "reasons": list(severity(facts).reasons) if facts else [],
         "calmed_unacknowledged": alert.calmed_unacknowledged,
         "open": alert.is_open,
         "severity_name": clocks.name,
         "acknowledge_by": alert.opened_at + clocks.acknowledge if clocks.acknowledge else None,
-        "actions": [one for one in states.possible(alert.status) if one in _PEOPLE_MAY],
+        "actions": list(states.for_people(alert.status)),
     }
 
 
@@ -122,7 +179,7 @@ def evidence(conn: Connection, alert_id: str) -> dict[str, Any]:
         "version": alert.version,
         "facts": dict(alert.facts),
         **dict(alert.evidence),
-        "top": top_posts(conn, alert.the_evidence.top),
+        "top": top_posts(conn, read.top) if (read := alert.readable_evidence) else [],
     }
 
 
@@ -141,143 +198,17 @@ def notices(conn: Connection, alert_id: str) -> list[dict[str, Any]]:
     return [one | {"receipts": receipts.get(one["id"], [])} for one in shown]
 
 
-def list_escalations(
-    conn: Connection,
-    *,
-    status: Sequence[str] = (),
-    team: str | None = None,
-    now: datetime,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> Page:
-    """The queue, by deadline: what runs out first stands first, then what no clock drives. `status` empty:
-    all open ones.
-
-    `team` pr or legal also shows what both are asked in. Raises `WrongInput` as `list_alerts` does.
-    """
-    e, a = s.escalations, s.alerts
-    deadline = func.coalesce(type_coerce(e.c.deadline_at, BigInteger), _NEVER)
-    where: list[ColumnElement[bool]] = []
-    if status:
-        where.append(
-            e.c.status.in_(_statuses(status, escalation_states.STATUSES, {"any": escalation_states.STATUSES}))
-        )
-    else:
-        where.append(e.c.closed_at.is_(None))
-    if team is not None:
-        where.append(e.c.team.in_((team, "both")))
-    after = decode_cursor(cursor, datetime, str)
-    if after is not None:
-        at, last = after
-        micros = to_micros(at)
-        where.append(or_(deadline > micros, and_(deadline == micros, e.c.id > last)))
-    statement = (
-        select(e, a.c.monitor, a.c.kind, a.c.status.label("alert_status"))
-        .join(a, a.c.id == e.c.alert_id)
-        .where(*where)
-        .order_by(deadline, e.c.id)
-    )
-    rows = conn.execute(statement.limit(_bounded(limit) + 1)).all()
-    return _page(
-        rows,
-        limit,
-        lambda row: _escalation_view(escalation.from_row(row), now, row.monitor, row.kind, row.alert_status),
-        lambda row: (row.deadline_at or from_micros(_NEVER), row.id),
-    )
-
-
-def get_escalation(conn: Connection, item_id: str, *, role: str, now: datetime) -> dict[str, Any]:
-    """One case with its entries; privileged notes only for Legal. Raises `NotFound`."""
-    item = escalation.get(conn, item_id)
-    alert = get(conn, item.alert_id)
-    entries = [dict(row._mapping) for row in escalation.entries(conn, item.id, role)]
-    return _escalation_view(item, now, alert.monitor, alert.kind, alert.status) | {"entries": entries}
-
-
-def counts(conn: Connection) -> dict[str, int]:
-    """How many alerts stand in each status: suppressed ones are countable too."""
-    a = s.alerts
-    found = {
-        row.status: row.n
-        for row in conn.execute(select(a.c.status, func.count().label("n")).group_by(a.c.status))
-    }
-    return {status: found.get(status, 0) for status in states.STATUSES}
-
-
-def precision(conn: Connection) -> list[dict[str, Any]]:
-    """Per rule (monitor and kind) how many alerts fired, and how many of these were dismissed for which
-    reason.
-    """
-    t, a = s.alert_timeline, s.alerts
-    rows = conn.execute(
-        select(
-            a.c.monitor_id,
-            a.c.monitor,
-            a.c.kind,
-            t.c.action,
-            t.c.reason,
-            func.count(func.distinct(a.c.id)).label("n"),
-        )
-        .join(a, a.c.id == t.c.alert_id)
-        .where(t.c.action.in_(("fire", "dismiss")))
-        .group_by(a.c.monitor_id, a.c.monitor, a.c.kind, t.c.action, t.c.reason)
-    )
-    rules: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in rows:
-        new = {
-            "monitor_id": row.monitor_id,
-            "monitor": row.monitor,
-            "kind": row.kind,
-            "fired": 0,
-            "dismissed": {},
-        }
-        rule = rules.setdefault((row.monitor_id, row.kind), new)
-        if row.action == "fire":
-            rule["fired"] += row.n
-        else:
-            rule["dismissed"][row.reason] = row.n
-    return [rules[key] for key in sorted(rules)]
-
-
-_PEOPLE_MAY: Final = frozenset(
-    {"acknowledge", "snooze", "dismiss", "merge", "escalate", "resolve", "reopen", "raise", "lower"}
-)
-_NEVER: Final = to_micros(datetime(9000, 1, 1, tzinfo=UTC))
-
-
-def _escalation_view(
-    item: escalation.Escalation, now: datetime, monitor: str, kind: str, alert_status: str
-) -> dict[str, Any]:
-    actions = [
-        one for one in escalation_states.possible(item.status) if one not in ("clear", "clear_part", "reject")
-    ]
-    if item.status in (escalation_states.CLAIMED, escalation_states.IN_REVIEW):
-        actions.append("decide")
-    return asdict(item) | {
-        "monitor": monitor,
-        "alert_kind": kind,
-        "alert_status": alert_status,
-        "teams": list(item.teams),
-        "clocks": item.clocks(),
-        "overdue": item.overdue(now),
-        "actions": actions,
-    }
-
-
-def _page(rows: Sequence[Row[Any]], limit: int, view: Any, key: Any) -> Page:
-    shown, more = page_of(rows, limit, key)
-    return Page([view(row) for row in shown], more)
-
-
-def _bounded(limit: int) -> int:
+def bounded(limit: int) -> int:
+    """`limit` if it is one that lists take. Raises `WrongInput`."""
     if not 1 <= limit <= MOST:
         raise WrongInput(f"limit {limit}: between 1 and {MOST}")
     return limit
 
 
-def _statuses(
+def known_statuses(
     asked: Sequence[str], known: Sequence[str], groups: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
+    """The statuses asked for, those of a group included, each once. Raises `WrongInput` with the choices."""
     wanted: list[str] = []
     for one in asked:
         if one not in groups and one not in known:

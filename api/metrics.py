@@ -15,6 +15,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
+from alerts.escalations.escalation import is_overdue
 from tocsin.core.errors import TocsinError
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -164,9 +165,7 @@ def _escalations(conn: Connection, now: datetime) -> Iterable[Metric]:
     unclosed = e.c.closed_at.is_(None)
     for team, count in conn.execute(select(e.c.team, func.count()).where(unclosed).group_by(e.c.team)):
         family.add_metric([team], count)
-    late = conn.execute(
-        select(func.count()).select_from(e).where(unclosed, e.c.deadline_at < now)
-    ).scalar_one()
+    late = conn.execute(select(func.count()).select_from(e).where(is_overdue(now))).scalar_one()
     return family, _one("tocsin_escalations_overdue", late)
 
 

@@ -31,7 +31,7 @@ _CLOCKS: Final[tuple[tuple[ColumnElement[Any], ColumnElement[bool]], ...]] = (
 )
 
 
-def overdue(now: datetime) -> ColumnElement[bool]:
+def to_page(now: datetime) -> ColumnElement[bool]:
     """Escalations with a clock that ran out and whose deputy was not yet paged for it."""
     return and_(
         _e.closed_at.is_(None),
@@ -53,7 +53,7 @@ def next_overdue(conn: Connection) -> datetime | None:
 
 def page_overdue(turn: Turn, limit: int) -> int:
     """Page the deputy (and, when that was done before, the fallback list) of each escalation whose clock ran out."""
-    rows = turn.store.claim(turn.conn, s.escalations, overdue(turn.now), (_e.deadline_at, _e.id), limit)
+    rows = turn.store.claim(turn.conn, s.escalations, to_page(turn.now), (_e.deadline_at, _e.id), limit)
     for row in rows:
         escalation = from_row(row)
         alert = get_alert(turn.conn, escalation.alert_id)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, case, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
-from alerts.escalations.states import CLAIMED, CLEARED, IN_REVIEW, QUEUED
+from alerts.escalations.states import CLAIMED, CLEARED, ENDED, IN_REVIEW, QUEUED, possible
 from tocsin.core.errors import NotFound
 from tocsin.store import schema as s
 
 TEAMS: Final[dict[str, tuple[str, ...]]] = {"pr": ("pr",), "legal": ("legal",), "both": ("pr", "legal")}
+TEAM_NAMES: Final = {"pr": "PR", "legal": "Legal", "both": "PR and Legal"}
+DECIDING: Final = frozenset({"clear", "clear_part", "reject"})
+"""Arrows that people take through one action, `decide`."""
 BEFORE_RELEASE: Final = (QUEUED, CLAIMED, IN_REVIEW, CLEARED)
 LEGAL: Final = "legal"
 
@@ -49,7 +52,15 @@ class Escalation:
     @property
     def for_whom(self) -> str:
         """The team as people call it."""
-        return {"pr": "PR", "legal": "Legal", "both": "PR and Legal"}[self.team]
+        return TEAM_NAMES[self.team]
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """What people may do with it now, notes and questions aside, which are always possible."""
+        arrows = tuple(one for one in possible(self.status) if one not in DECIDING)
+        decide = ("decide",) if self.status in (CLAIMED, IN_REVIEW) else ()
+        assess = ("assess",) if self.assessed_at is None and self.status not in ENDED else ()
+        return (*arrows, *decide, *assess)
 
     def clocks(self) -> dict[str, datetime]:
         """The clocks that still run: assessment until it is done, statement until it is released."""
@@ -91,15 +102,6 @@ def of_alert(conn: Connection, alert_id: str) -> list[Escalation]:
     return [from_row(row) for row in found]
 
 
-def entries(conn: Connection, escalation_id: str, role: str) -> Sequence[Row[Any]]:
-    """What happened to it, oldest first. Privileged notes only for Legal."""
-    x = s.escalation_entries
-    statement = select(x).where(x.c.escalation_id == escalation_id).order_by(x.c.seq)
-    if role != LEGAL:
-        statement = statement.where(x.c.privileged.is_(False))
-    return conn.execute(statement).all()
-
-
-def by_deadline() -> Sequence[ColumnElement[Any]]:
-    """The queue's order: the clock that runs out first, then what no clock drives, each by age."""
-    return (case((_e.deadline_at.is_(None), 1), else_=0), _e.deadline_at, _e.created_at, _e.id)
+def is_overdue(now: datetime) -> ColumnElement[bool]:
+    """The rows that `Escalation.overdue` holds for: `deadline_at` is the clock that runs out first."""
+    return and_(_e.closed_at.is_(None), _e.deadline_at <= now)

@@ -1,6 +1,6 @@
-"""The escalation item's state machine: one table, every arrow of it.
+"""The escalation's state machine: one table, every arrow of it.
 
-PR and Legal review in parallel: an item for both stays `in_review` (action `clear_part`) until each has
+PR and Legal review in parallel: an escalation for both stays `in_review` (action `clear_part`) until each has
 cleared. Rejected and withdrawn are exits. First assessment, information asked for and reassignment are
 entries and times, not states.
 """

@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import select
 
-from alerts.states import STATUSES, possible
+from alerts.states import STATUSES, for_people
+from alerts.views import find_alerts
 from api.pages.card import card
 from api.pages.charts import Mark
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
-from api.pages.models import alerts_page
 from api.pages.permission import permitted_actions
 from api.pages.render import page_context, render
 from api.state import state_of
@@ -21,6 +21,8 @@ from tocsin.store import schema as s
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50
+GROUP = {"live": "open"}
+"""What the page calls the group of statuses that API and command line call open."""
 LISTED = tuple(status for status in STATUSES if status != "candidate")
 
 
@@ -33,8 +35,13 @@ def alert_list(request: Request) -> Response:
     monitor = asked.get("monitor", "")[:64] or None
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
-        items, more = alerts_page(
-            conn, status=status, severity=severity, monitor=monitor, cursor=asked.get("cursor"), limit=PAGE
+        found, more = find_alerts(
+            conn,
+            status=(GROUP.get(status, status),) if status else (),
+            severity=(severity,) if severity else (),
+            monitor=monitor,
+            cursor=asked.get("cursor"),
+            limit=PAGE,
         )
         d = s.definitions
         monitors = conn.execute(
@@ -50,7 +57,7 @@ def alert_list(request: Request) -> Response:
     return render(
         ctx,
         "alerts.html",
-        items=items,
+        alerts=found,
         more=following,
         wanted=status,
         severity=severity,
@@ -69,9 +76,9 @@ def alert_detail(request: Request, id: str) -> Response:
         ctx = page_context(request, conn)
         about = card(conn, id, state.now())
     a, mark = about.alert, None
-    if a.evidence and a.kind == SIGNAL_KINDS.lead.kind:
-        mark = Mark(a.evidence.window_start, a.evidence.window_end, ctx.fmt.translate("judged"))
-    actions = set(possible(a.status))
+    actions, evidence = for_people(a.status), a.readable_evidence
+    if evidence and a.kind == SIGNAL_KINDS.lead.kind:
+        mark = Mark(evidence.window_start, evidence.window_end, ctx.fmt.translate("judged"))
     flash, bad = flash_of(request, ctx.fmt)
     return render(
         ctx,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, Row, and_, or_, select
 
+from alerts import views
+from alerts.alert import Alert, get
+from alerts.escalations.escalation import Escalation, of_alert
 from api.pages.charts import ChartPoint
-from api.pages.models import DAY, SLOT, SLOT_US, AlertRow, alert_row
+from api.pages.models import DAY, SLOT, SLOT_US
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
-from tocsin.core.errors import NotFound
 from tocsin.core.signal import TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
@@ -71,42 +73,15 @@ class NoticeLine:
 
 
 @dataclass(frozen=True, slots=True)
-class EscalationRow:
-    """An escalation item in a list."""
-
-    id: str
-    alert_id: str
-    team: str
-    status: str
-    severity: int
-    reason: str
-    created_at: datetime
-    created_by: str
-    claimed_by: str | None
-    deadline_at: datetime | None
-    assessment_due_at: datetime | None
-    assessed_at: datetime | None
-    statement_due_at: datetime | None
-    decisions: dict[str, Any]
-    closed_at: datetime | None
-    version: int
-    monitor: str = ""
-    alert_severity: int | None = None
-
-    def overdue(self, now: datetime) -> bool:
-        return self.closed_at is None and self.deadline_at is not None and self.deadline_at < now
-
-
-@dataclass(frozen=True, slots=True)
 class Card:
     """Everything on the page of one alert."""
 
-    alert: AlertRow
+    alert: Alert
     posts: tuple[Post, ...]
     chart: tuple[ChartPoint, ...]
     timeline: tuple[RecordLine, ...]
     notices: tuple[NoticeLine, ...]
-    escalations: tuple[EscalationRow, ...]
+    escalations: tuple[Escalation, ...]
 
     @property
     def seen(self) -> int:
@@ -116,23 +91,19 @@ class Card:
 
 def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False) -> Card:
     """The alert with this id; `brief` leaves out the chart and the record. Raises `NotFound`."""
-    a = s.alerts
-    row = conn.execute(select(a).where(a.c.id == alert_id[:64])).one_or_none()
-    if row is None:
-        raise NotFound(f"no alert {alert_id[:64]!r}")
-    alert = alert_row(row)
-    top = tuple(alert.evidence.top[:5]) if alert.evidence else ()
-    shown = posts(conn, top)
+    alert = get(conn, alert_id[:64])
+    evidence = alert.readable_evidence
+    shown = posts(conn, evidence.top[:5] if evidence else ())
     if brief:
         return Card(alert, shown, (), (), (), ())
-    until = now if alert.live else min(now, row.last_signal_at + timedelta(hours=1))
+    until = now if alert.is_open else min(now, alert.last_signal_at + timedelta(hours=1))
     return Card(
         alert=alert,
         posts=shown,
         chart=day_points(conn, alert.monitor_id, until),
-        timeline=_timeline(conn, alert_id),
-        notices=_notices(conn, alert_id),
-        escalations=_escalations(conn, alert_id),
+        timeline=tuple(record_line(one) for one in reversed(views.timeline(conn, alert.id)[-200:])),
+        notices=tuple(_notice_line(one) for one in reversed(views.notices(conn, alert.id)[-100:])),
+        escalations=tuple(of_alert(conn, alert.id)),
     )
 
 
@@ -190,27 +161,19 @@ def safe_url(url: str | None) -> str | None:
     return url if parts.scheme in ("http", "https") and parts.hostname else None
 
 
-def escalation_row(row: Row[Any], monitor: str = "", alert_severity: int | None = None) -> EscalationRow:
-    """The stored row."""
-    return EscalationRow(
-        id=row.id,
-        alert_id=row.alert_id,
-        team=row.team,
-        status=row.status,
-        severity=row.severity,
-        reason=row.reason,
-        created_at=row.created_at,
-        created_by=row.created_by,
-        claimed_by=row.claimed_by,
-        deadline_at=row.deadline_at,
-        assessment_due_at=row.assessment_due_at,
-        assessed_at=row.assessed_at,
-        statement_due_at=row.statement_due_at,
-        decisions=dict(row.decisions or {}),
-        closed_at=row.closed_at,
-        version=row.version,
-        monitor=monitor,
-        alert_severity=alert_severity,
+def record_line(line: Mapping[str, Any]) -> RecordLine:
+    """A line of an alert's timeline, or an entry of an escalation's history."""
+    return RecordLine(
+        at=line["at"],
+        actor=line["actor"],
+        role=line["role"],
+        action=line["action"],
+        from_status=line["from_status"],
+        to_status=line["to_status"],
+        text=line["text"] if "text" in line else line["reason"],
+        detail=dict(line["detail"] or {}),
+        privileged=bool(line.get("privileged")),
+        seq=line["seq"],
     )
 
 
@@ -263,41 +226,14 @@ def _sigma(row: Row[Any]) -> float | None:
     return found if math.isfinite(found) and found > 0 else None
 
 
-def _timeline(conn: Connection, alert_id: str) -> tuple[RecordLine, ...]:
-    t = s.alert_timeline
-    found = conn.execute(select(t).where(t.c.alert_id == alert_id).order_by(t.c.seq.desc()).limit(200))
-    return tuple(
-        RecordLine(
-            r.at,
-            r.actor,
-            r.role,
-            r.action,
-            r.from_status,
-            r.to_status,
-            r.reason,
-            dict(r.detail or {}),
-            seq=r.seq,
-        )
-        for r in found
+def _notice_line(notice: Mapping[str, Any]) -> NoticeLine:
+    receipts = notice["receipts"]
+    return NoticeLine(
+        person=notice["person"],
+        channel=notice["channel"],
+        kind=notice["kind"],
+        status=notice["status"],
+        at=notice["ended_at"] or notice["created_at"],
+        attempts=notice["attempts"],
+        receipt=receipts[-1]["detail"] if receipts else None,
     )
-
-
-def _notices(conn: Connection, alert_id: str) -> tuple[NoticeLine, ...]:
-    n, r = s.notices, s.receipts
-    found = conn.execute(
-        select(n, r.c.detail.label("receipt"), r.c.at.label("received_at"))
-        .join(r, (r.c.notice_id == n.c.id) & (r.c.attempt == n.c.attempts), isouter=True)
-        .where(n.c.alert_id == alert_id)
-        .order_by(n.c.created_at.desc(), n.c.id)
-        .limit(100)
-    )
-    return tuple(
-        NoticeLine(x.person, x.channel, x.kind, x.status, x.ended_at or x.created_at, x.attempts, x.receipt)
-        for x in found
-    )
-
-
-def _escalations(conn: Connection, alert_id: str) -> tuple[EscalationRow, ...]:
-    e = s.escalations
-    found = conn.execute(select(e).where(e.c.alert_id == alert_id).order_by(e.c.created_at, e.c.id).limit(20))
-    return tuple(escalation_row(r) for r in found)

@@ -1,73 +1,101 @@
-"""The escalation queue, ordered by deadline, and one item of it."""
+"""The escalation queue, ordered by deadline, and one escalation with its clocks, review and history."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from dataclasses import dataclass
+from datetime import datetime
 
-from alerts.escalations.escalation import TEAMS
-from alerts.escalations.states import ENDED, possible
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
+
+from alerts.escalations.escalation import TEAMS, Escalation, get, of_alert
+from alerts.escalations.views import ended_escalations, find_escalations, history
+from api.pages.card import Card, RecordLine, card, record_line
 from api.pages.flash import flash_of
 from api.pages.permission import permitted_actions
-from api.pages.queue import item, queue
 from api.pages.render import page_context, render
 from api.state import state_of
 from tocsin.definitions.models import Role
 
 router = APIRouter(include_in_schema=False)
+AT_ONCE = 200
+LINES = 300
+"""So many lines of the history are shown, the newest ones."""
+OFFERED = ("claim", "review", "decide", "release", "close", "withdraw", "assess")
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationPage:
+    """Everything on the page of one escalation. `hidden` privileged notes are left out for this reader."""
+
+    escalation: Escalation
+    alert: Card
+    history: tuple[RecordLine, ...]
+    hidden: int
+    beside: tuple[Escalation, ...]
+    seen: int  # the last line of the record, hidden ones included
 
 
 @router.get("/escalations")
-def the_queue(request: Request) -> Response:
-    """What runs out first comes first."""
+def queue_page(request: Request) -> Response:
+    """What runs out first comes first; of those that have ended, what ended last."""
     team = request.query_params.get("team")
     team = team if team in ("pr", "legal") else None
-    closed = request.query_params.get("closed") == "1"
+    ended = request.query_params.get("closed") == "1"
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
-        items = queue(conn, team=team, closed=closed)
+        if ended:
+            rows = ended_escalations(conn, team, AT_ONCE)
+        else:
+            rows, _ = find_escalations(conn, team=team, limit=AT_ONCE)
     return render(
         ctx,
         "queue.html",
         etag=True,
-        items=items,
+        rows=rows,
         team=team,
-        closed=closed,
+        closed=ended,
         may=permitted_actions(ctx.who, "/escalations/{id}"),
     )
 
 
 @router.get("/escalations/{id}")
-def one_item(request: Request, id: str) -> Response:
+def escalation_page(request: Request, id: str) -> Response:
     """The clocks, the review by PR and Legal side by side, the alert behind it, the history."""
     state = state_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
-        privileged = ctx.who is not None and ctx.who.role is Role.LEGAL
-        about = item(conn, id, state.now(), privileged=privileged)
-    actions = set(possible(about.row.status))
+        role = ctx.who.role if ctx.who else None
+        shown = read_page(conn, id, state.now(), role)
     flash, bad = flash_of(request, ctx.fmt)
     return render(
         ctx,
-        "item.html",
-        item=about,
-        can={
-            "claim": "claim" in actions,
-            "review": "review" in actions,
-            "decide": about.row.status in ("claimed", "in_review"),
-            "release": "release" in actions,
-            "close": "close" in actions,
-            "withdraw": "withdraw" in actions,
-            "assess": about.row.assessed_at is None and about.row.status not in ENDED,
-        },
+        "escalation.html",
+        page=shown,
+        can={action: action in shown.escalation.actions for action in OFFERED},
         may=permitted_actions(ctx.who, "/escalations/{id}"),
-        asked=_asked(about.row.team, ctx.who.role if ctx.who else None),
+        asked=_asked(shown.escalation.team, role),
         flash=flash,
         flash_bad=bad,
     )
 
 
+def read_page(conn: Connection, id: str, now: datetime, role: Role | None) -> EscalationPage:
+    """The escalation with this id, as a reader of this role may see it. Raises `NotFound`."""
+    escalation = get(conn, id[:64])
+    told = history(conn, escalation.id, role.value if role else None)
+    return EscalationPage(
+        escalation=escalation,
+        alert=card(conn, escalation.alert_id, now, brief=True),
+        history=tuple(record_line(one) for one in reversed(told.entries[-LINES:])),
+        hidden=told.hidden,
+        beside=tuple(one for one in of_alert(conn, escalation.alert_id) if one.id != escalation.id),
+        seen=told.last,
+    )
+
+
 def _asked(team: str, role: Role | None) -> tuple[str, ...]:
-    """For which of the teams that the item asks this reader may decide."""
+    """For which of the teams that the escalation asks this reader may decide."""
     asked = TEAMS.get(team, ())
     return (
         asked

@@ -7,7 +7,7 @@ readings (one row per monitor and window), those of the last hour from the talli
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,11 +26,12 @@ from sqlalchemy import (
     type_coerce,
 )
 
+from alerts.alert import Alert
+from alerts.escalations.views import count_open
 from alerts.outbox import hold
+from alerts.views import StandingAlerts, standing
 from tocsin.core.clock import from_micros, minute_of, to_micros
-from tocsin.core.cursor import decode_cursor, page_of
-from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
-from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS, SignalKind
+from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.health.roles import GONE_AFTER, PARTS, is_gone
 from tocsin.health.sources import (
     FAILING,
@@ -49,53 +50,6 @@ SLOT = timedelta(minutes=15)  # of the sparklines: three windows
 SLOT_US = 15 * 60 * 1_000_000
 _Slot = tuple[int, int, int, bool]  # mentions, negatives, scored, over
 WORST_FIRST = (FAILING, SILENT, NEVER_HEARD, OK, OFF)
-SET_ASIDE = frozenset({"suppressed", "merged", "dismissed"})
-ASIDE_FOR = timedelta(hours=72)
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    """An alert in a list. `facts` and `evidence` are None where what is stored cannot be read by this version."""
-
-    id: str
-    monitor_id: str
-    monitor: str
-    kind: str
-    status: str
-    severity: int
-    reason: str | None
-    opened_at: datetime
-    updated_at: datetime
-    calmed_at: datetime | None
-    acknowledged_at: datetime | None
-    acknowledged_by: str | None
-    ack_expires_at: datetime | None
-    snoozed_until: datetime | None
-    resolved_at: datetime | None
-    next_step_at: datetime | None
-    score: float
-    drill: bool
-    live: bool
-    version: int
-    facts: Facts | None
-    evidence: Evidence | None
-
-    @property
-    def signal(self) -> SignalKind:
-        """What is known of its kind."""
-        return SIGNAL_KINDS.of(self.kind)
-
-    @property
-    def since(self) -> datetime:
-        return self.evidence.since if self.evidence else self.opened_at
-
-    @property
-    def calmed_unacknowledged(self) -> bool:
-        return self.live and self.calmed_at is not None and self.acknowledged_at is None
-
-    @property
-    def needs_answer(self) -> bool:
-        return self.live and self.status == "firing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,10 +127,7 @@ class Banner:
 class Overview:
     """The whole overview."""
 
-    live: tuple[AlertRow, ...]
-    calmed: tuple[AlertRow, ...]
-    merged: tuple[AlertRow, ...]  # and dismissed ones that are not over yet
-    suppressed: tuple[AlertRow, ...]
+    alerts: StandingAlerts
     monitors: tuple[MonitorRow, ...]
     sources: tuple[SourceRow, ...]
     open_escalations: int = 0
@@ -207,46 +158,23 @@ def banner(conn: Connection, now: datetime) -> Banner:
 
 def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overview:
     """Everything on `/` but the banner."""
-    a, e = s.alerts, s.escalations
-    unresolved = [alert_row(r) for r in conn.execute(select(a).where(a.c.live.is_not(None)).limit(500))]
-    aside = [
-        alert_row(r)
-        for r in conn.execute(
-            select(a)
-            .where(a.c.live.is_(None), a.c.opened_at >= now - ASIDE_FOR, a.c.status == "suppressed")
-            .order_by(a.c.opened_at.desc())
-            .limit(50)
-        )
-    ]
-    shown = [r for r in unresolved if r.status not in SET_ASIDE and r.status != "candidate"]
-    calmed = tuple(r for r in shown if r.calmed_unacknowledged)
-    live = sorted(
-        (r for r in shown if not r.calmed_unacknowledged),
-        key=lambda r: (not r.needs_answer, r.severity, r.opened_at),
-    )
-    queue = conn.execute(
-        select(func.count(), func.count(e.c.id).filter(e.c.deadline_at < now)).where(e.c.closed_at.is_(None))
-    ).one()
-    per_monitor: dict[str, list[int]] = defaultdict(list)
-    for row in live:
-        per_monitor[row.monitor_id].append(row.severity)
+    alerts = standing(conn, now)
+    unended, overdue = count_open(conn, now)
     return Overview(
-        live=tuple(live),
-        calmed=calmed,
-        merged=tuple(r for r in unresolved if r.status in ("merged", "dismissed")),
-        suppressed=(*(r for r in unresolved if r.status == "suppressed"), *aside),
-        monitors=monitor_rows(conn, now, per_monitor),
+        alerts=alerts,
+        monitors=monitor_rows(conn, now, alerts.live),
         sources=source_rows(conn, now, blind_after),
-        open_escalations=queue[0],
-        overdue_escalations=queue[1],
+        open_escalations=unended,
+        overdue_escalations=overdue,
     )
 
 
-def monitor_rows(
-    conn: Connection, now: datetime, alerts: Mapping[str, Sequence[int]]
-) -> tuple[MonitorRow, ...]:
-    """Every monitor with its day, those with the worst live alert first: four queries in all. `alerts` has the severities of
-    each monitor's live alerts."""
+def monitor_rows(conn: Connection, now: datetime, live: Sequence[Alert]) -> tuple[MonitorRow, ...]:
+    """Every monitor with its day, those with the worst live alert first: four queries in all. `live` are the live alerts of
+    all of them (`alerts.views.StandingAlerts`)."""
+    alerts: dict[str, list[int]] = defaultdict(list)
+    for one in live:
+        alerts[one.monitor_id].append(one.severity)
     monitors = _defined(conn, "monitor")
     ids = [m.id for m in monitors]
     days = last_days(conn, ids, now)
@@ -310,62 +238,6 @@ def source_rows(conn: Connection, now: datetime, blind_after: timedelta) -> tupl
     """Every source that is defined or has ever brought something, what needs a person first: two queries."""
     rows = [_source(one, now) for one in source_reports(conn, now, blind_after)]
     return tuple(sorted(rows, key=lambda r: (WORST_FIRST.index(r.state), r.name.casefold())))
-
-
-def alert_row(row: Row[Any]) -> AlertRow:
-    """The stored row, with its facts and evidence read."""
-    return AlertRow(
-        id=row.id,
-        monitor_id=row.monitor_id,
-        monitor=row.monitor,
-        kind=row.kind,
-        status=row.status,
-        severity=row.severity,
-        reason=row.reason,
-        opened_at=row.opened_at,
-        updated_at=row.updated_at,
-        calmed_at=row.calmed_at,
-        acknowledged_at=row.acknowledged_at,
-        acknowledged_by=row.acknowledged_by,
-        ack_expires_at=row.ack_expires_at,
-        snoozed_until=row.snoozed_until,
-        resolved_at=row.resolved_at,
-        next_step_at=row.next_step_at,
-        score=row.score,
-        drill=bool(row.drill),
-        live=row.live is not None,
-        version=row.version,
-        facts=_read(facts_from, row.facts),
-        evidence=_read(evidence_from, row.evidence),
-    )
-
-
-def alerts_page(
-    conn: Connection,
-    *,
-    status: str | None,
-    severity: int | None,
-    monitor: str | None,
-    cursor: str | None,
-    limit: int,
-) -> tuple[list[AlertRow], str | None]:
-    """Alerts, the newest first, and the cursor of the next page (None: there is none). Raises `BadCursor`."""
-    a = s.alerts
-    query = select(a).order_by(a.c.opened_at.desc(), a.c.id.desc()).limit(limit + 1)
-    if status == "live":
-        query = query.where(a.c.live.is_not(None))
-    elif status:
-        query = query.where(a.c.status == status)
-    if severity:
-        query = query.where(a.c.severity == severity)
-    if monitor:
-        query = query.where(a.c.monitor_id == monitor)
-    after = decode_cursor(cursor, datetime, str)
-    if after is not None:
-        at, id = after
-        query = query.where((a.c.opened_at < at) | ((a.c.opened_at == at) & (a.c.id < id)))
-    rows, more = page_of(conn.execute(query).all(), limit, lambda row: (row.opened_at, row.id))
-    return [alert_row(row) for row in rows], more
 
 
 def _defined(conn: Connection, kind: str) -> Sequence[Any]:
@@ -445,15 +317,6 @@ def _source(one: SourceReport, now: datetime) -> SourceRow:
         error=facts.last_error if facts.failures else None,
         expected_every=facts.expected_every,
     )
-
-
-def _read(reader: Any, value: object) -> Any:
-    try:
-        return reader(value)
-    except (
-        ValueError
-    ):  # msgspec.ValidationError is one: written by another version; the alert itself must still be shown
-        return None
 
 
 def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:

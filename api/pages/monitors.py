@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from alerts.views import find_alerts, standing
 from api.pages.card import day_points
 from api.pages.day_chart import draw_day_chart
-from api.pages.models import alerts_page, monitor_rows
+from api.pages.models import monitor_rows
 from api.pages.permission import permitted
 from api.pages.render import PageContext, page_context, render
 from api.routes.preview import Preview, preview
@@ -28,7 +28,6 @@ from tocsin.definitions.repository import (
     save,
 )
 from tocsin.query import QueryError, explain, parse_query
-from tocsin.store import schema as s
 
 router = APIRouter(include_in_schema=False)
 LISTS = ("languages", "tier1")
@@ -57,15 +56,9 @@ class Fault:
 def monitor_list(request: Request) -> Response:
     """The list of all monitors, each with its day."""
     state = state_of(request)
-    a = s.alerts
     with state.store.read() as conn:
         ctx = page_context(request, conn)
-        alerts: dict[str, list[int]] = defaultdict(list)
-        for monitor, severity in conn.execute(
-            select(a.c.monitor_id, a.c.severity).where(a.c.live.is_not(None), a.c.calmed_at.is_(None))
-        ):
-            alerts[monitor].append(severity)
-        rows = monitor_rows(conn, state.now(), alerts)
+        rows = monitor_rows(conn, state.now(), standing(conn, state.now()).live)
     return render(ctx, "monitors.html", o={"monitors": rows}, may_define=permitted(ctx.who, "/monitors/new"))
 
 
@@ -93,14 +86,14 @@ def monitor_detail(request: Request, id: str) -> Response:
         ctx = page_context(request, conn)
         monitor = find(conn, Monitor, id[:256])
         points = day_points(conn, monitor.id, state.now())
-        items, _ = alerts_page(conn, status=None, severity=None, monitor=monitor.id, cursor=None, limit=10)
+        latest, _ = find_alerts(conn, monitor=monitor.id, limit=10)
     return render(
         ctx,
         "monitor.html",
         m=monitor,
         explained=_explained(monitor),
         day_chart=draw_day_chart(points, ctx.fmt, monitor.name),
-        items=items,
+        alerts=latest,
         may_define=permitted(ctx.who, "/monitors/new"),
         flash=ctx.fmt.translate("Saved.") if request.query_params.get("done") == "saved" else "",
     )

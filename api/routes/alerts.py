@@ -208,7 +208,7 @@ class Note(BaseModel):
 
 class Escalated(BaseModel):
     alert: AlertOut
-    escalation: str = Field(description="The id of the new case: /v1/escalations/{id}.")
+    escalation: str = Field(description="The id of the new escalation: /v1/escalations/{id}.")
 
 
 def alert_out(alert: Alert) -> dict[str, Any]:
@@ -264,15 +264,15 @@ def evidence(request: Request, response: Response, state: State, who: Who, id: I
     with state.store.read() as conn:
         alert = get(conn, id)
         etag_or_304(request, response, list_etag(request, who, alert.version, mentions_revision(conn)))
-        judged = alert.the_evidence
-        until = alert.resolved_at or max(state.now(), judged.window_end)
+        judged = alert.readable_evidence
+        until = alert.resolved_at or max(state.now(), judged.window_end if judged else alert.last_signal_at)
         return {
             "alert": alert.id,
             "version": alert.version,
             "facts": alert.facts,
             "judged": alert.evidence,
-            "top": _top(conn, [(one.source, one.id) for one in judged.top[:20]]),
-            "live": _live(conn, alert.monitor_id, judged.since, max(until, judged.since)),
+            "top": _top(conn, [(one.source, one.id) for one in (judged.top[:20] if judged else ())]),
+            "live": _live(conn, alert.monitor_id, alert.since, max(until, alert.since)),
         }
 
 
@@ -424,7 +424,7 @@ def escalate(
     wanted: Annotated[Escalate, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """Makes a case in the escalation queue, with clocks by severity, and pages its team."""
+    """Puts an escalation into the queue, with clocks by severity, and pages its team."""
     now = state.now()
 
     with state.store.write() as conn:
@@ -456,7 +456,7 @@ def resolve(
     wanted: Annotated[Because, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """Not while a case of it is open with PR or Legal."""
+    """Not while an escalation of it is open with PR or Legal."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(response, act(turn_of(state, conn, who), actions.resolve, id, wanted.reason, seen))

@@ -1,4 +1,4 @@
-"""The escalation queue, ordered by deadline, and a route for everything PR and Legal do with a case."""
+"""The escalation queue, ordered by deadline, and a route for everything PR and Legal do with an escalation."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from alerts import views
-from alerts.escalations import actions
+from alerts.escalations import actions, views
 from alerts.escalations.escalation import Escalation, get
 from api.auth.principal import Principal
 from api.etags import (
@@ -35,7 +34,7 @@ Status = Literal["queued", "claimed", "in_review", "cleared", "released", "close
 
 
 class EscalationOut(BaseModel):
-    """One case in the queue."""
+    """One escalation in the queue."""
 
     id: str
     alert_id: str
@@ -138,7 +137,7 @@ def queue(
     state: State,
     who: Who,
     team: Annotated[
-        Literal["pr", "legal"] | None, Query(description="Cases that this team has to clear.")
+        Literal["pr", "legal"] | None, Query(description="Escalations that this team has to clear.")
     ] = None,
     status: Annotated[
         list[Status | Literal["any"]] | None,
@@ -158,9 +157,12 @@ def queue(
 
 
 @router.get(
-    "/{id}", response_model=EscalationWithEntries, summary="Read a case", responses={404: PROBLEMS[404]}
+    "/{id}",
+    response_model=EscalationWithEntries,
+    summary="Read an escalation",
+    responses={404: PROBLEMS[404]},
 )
-def read_case(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
+def read_escalation(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
     """With everything that was decided and written. Its ETag is what `If-Match` wants."""
     with state.store.read() as conn:
         etag_or_304(request, response, version_etag(get(conn, id).version))
@@ -276,7 +278,9 @@ def release(response: Response, state: State, who: Who, id: Id, if_match: IfMatc
         return _done(conn, response, who, actions.release(turn_of(state, conn, who), id, seen), now)
 
 
-@router.post("/{id}/close", response_model=EscalationOut, summary="The case is done", responses=PROBLEMS)
+@router.post(
+    "/{id}/close", response_model=EscalationOut, summary="The escalation is done", responses=PROBLEMS
+)
 def close(
     response: Response,
     state: State,
@@ -314,7 +318,7 @@ def withdraw(
 def note(
     response: Response, state: State, who: Who, id: Id, wanted: Annotated[EscalationNote, Body()]
 ) -> Any:
-    """Adds to the case and changes nothing else, so it needs no If-Match."""
+    """Adds to the history and changes nothing else, so it needs no If-Match."""
     with state.store.write() as conn:
         now = state.now()
         return _done(
@@ -331,7 +335,7 @@ def _seen(conn: Connection, id: str, if_match: str | None) -> int:
 
 
 def _done(
-    conn: Connection, response: Response, who: Principal, item: Escalation, now: datetime
+    conn: Connection, response: Response, who: Principal, escalation: Escalation, now: datetime
 ) -> dict[str, Any]:
-    response.headers["ETag"] = version_etag(item.version)
-    return views.get_escalation(conn, item.id, role=who.role.value, now=now)
+    response.headers["ETag"] = version_etag(escalation.version)
+    return views.get_escalation(conn, escalation.id, role=who.role.value, now=now)

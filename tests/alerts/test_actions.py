@@ -1,4 +1,4 @@
-"""What people do with alerts and cases, and what they may not."""
+"""What people do with alerts and escalations, and what they may not."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from alerts.actor import Actor
 from alerts.apply import act
 from alerts.escalations import actions as escalation_actions
 from alerts.escalations import escalation
+from alerts.escalations import views as escalation_views
 from alerts.escalations.escalation import Escalation
 from tests.alerts.scene import ADA, BEN, LEO, PEOPLE, PIA, POLICY, Scene
 from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, NotFound, WrongInput
@@ -33,7 +34,7 @@ def scene(tmp_path: Path) -> Scene:
     return made
 
 
-def case(scene: Scene, team: str = "both", by: Actor = ADA) -> Escalation:
+def begun(scene: Scene, team: str = "both", by: Actor = ADA) -> Escalation:
     with scene.write() as conn:
         return scene.escalate(conn, by, scene.alert().id, team, "lamps may burn")
 
@@ -113,7 +114,7 @@ def test_a_note_stands_in_the_timeline_and_changes_nothing_else(scene: Scene) ->
 
 
 def test_an_escalation_pages_the_first_of_each_team_and_has_clocks_by_severity(scene: Scene) -> None:
-    made = case(scene)
+    made = begun(scene)
     assert made.assessment_due_at == scene.now + timedelta(minutes=20)
     assert made.statement_due_at == scene.now + timedelta(minutes=60)
     assert made.deadline_at == made.assessment_due_at
@@ -127,24 +128,24 @@ def test_a_case_of_a_review_waits_for_the_end_of_quiet_hours_and_a_graver_one_ri
     quiet = Person(name="pia", role=Role.PR, quiet_hours=("09:00", "11:00"))
     scene = Scene(tmp_path, people=(PEOPLE[0], PEOPLE[1], quiet, PEOPLE[3]))
     scene.over(negative_over=True)
-    case(scene, "pr")
+    begun(scene, "pr")
     waits = [one.due_at for one in scene.notices() if one.person == "pia"]
     assert waits == [scene.now + timedelta(hours=1)]
     grave = Scene(tmp_path / "grave", people=(PEOPLE[0], PEOPLE[1], quiet, PEOPLE[3]))
     grave.over(negative_over=True, tenfold=True)
-    case(grave, "pr")
+    begun(grave, "pr")
     assert [one.due_at for one in grave.notices() if one.person == "pia"] == [grave.now]
 
 
 def test_a_second_case_for_the_same_team_is_refused_and_for_the_other_is_not(scene: Scene) -> None:
-    case(scene, "pr")
+    begun(scene, "pr")
     with pytest.raises(Conflict, match="is open for pr already"):
-        case(scene, "both")
-    assert case(scene, "legal").team == "legal"
+        begun(scene, "both")
+    assert begun(scene, "legal").team == "legal"
 
 
 def test_a_missed_deadline_pages_the_deputy_once_per_deadline_and_decides_nothing(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     scene.wait(minutes=59)
     overdue = [(person, kind) for person, kind, _ in scene.paged() if kind == "overdue"]
     assert overdue == [("pat", "overdue")]
@@ -158,7 +159,7 @@ def test_a_missed_deadline_pages_the_deputy_once_per_deadline_and_decides_nothin
 
 
 def test_an_assessment_in_time_stops_its_clock_and_the_statement_runs_on(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, PIA), made.id)
         done = escalation_actions.assessed(scene.turn(conn, PIA), made.id, "real")
@@ -172,7 +173,7 @@ def test_an_assessment_in_time_stops_its_clock_and_the_statement_runs_on(scene: 
 
 
 def test_a_claim_takes_back_the_pages_that_still_wait(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     with scene.write() as conn:
         assert escalation_actions.claim(scene.turn(conn, PIA), made.id).claimed_by == "pia"
     assert ("pia", "page", "cancelled") in scene.paged()
@@ -181,7 +182,7 @@ def test_a_claim_takes_back_the_pages_that_still_wait(scene: Scene) -> None:
 
 
 def test_both_teams_review_in_parallel_and_it_is_cleared_when_each_has(scene: Scene) -> None:
-    made = case(scene)
+    made = begun(scene)
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, PIA), made.id)
         half = escalation_actions.decide(scene.turn(conn, LEO), made.id, "legal", "clear", "fine")
@@ -191,7 +192,7 @@ def test_both_teams_review_in_parallel_and_it_is_cleared_when_each_has(scene: Sc
 
 
 def test_one_rejection_ends_it_and_the_alert_goes_back_to_its_owner(scene: Scene) -> None:
-    made = case(scene)
+    made = begun(scene)
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, PIA), made.id)
         ended = escalation_actions.decide(scene.turn(conn, PIA), made.id, "pr", "reject", "not ours")
@@ -202,7 +203,7 @@ def test_one_rejection_ends_it_and_the_alert_goes_back_to_its_owner(scene: Scene
 
 
 def test_who_escalated_is_never_the_only_one_to_clear(scene: Scene) -> None:
-    made = case(scene, "pr", by=PIA)
+    made = begun(scene, "pr", by=PIA)
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, PIA), made.id)
         escalation_actions.review(scene.turn(conn, PIA), made.id)
@@ -217,7 +218,7 @@ def test_who_escalated_is_never_the_only_one_to_clear(scene: Scene) -> None:
 
 
 def test_an_admin_who_escalated_cannot_clear_for_both_teams_alone(scene: Scene) -> None:
-    made = case(scene, by=ROOT)
+    made = begun(scene, by=ROOT)
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, ROOT), made.id)
         escalation_actions.decide(scene.turn(conn, ROOT), made.id, "pr", "clear", "fine")
@@ -231,7 +232,7 @@ def test_an_admin_who_escalated_cannot_clear_for_both_teams_alone(scene: Scene) 
 
 
 def test_only_the_team_that_is_asked_decides(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, PIA), made.id)
         with pytest.raises(NotAllowed, match="leo has the role legal"):
@@ -245,20 +246,20 @@ def test_only_the_team_that_is_asked_decides(scene: Scene) -> None:
 
 
 def test_privileged_notes_are_written_and_seen_by_legal_only(scene: Scene) -> None:
-    made = case(scene)
+    made = begun(scene)
     with scene.write() as conn:
         escalation_actions.note(scene.turn(conn, LEO), made.id, "we may be liable", privileged=True)
         with pytest.raises(NotAllowed, match="privileged notes are Legal's"):
             escalation_actions.note(scene.turn(conn, PIA), made.id, "secret", privileged=True)
-        legal = views.get_escalation(conn, made.id, role="legal", now=scene.now)["entries"]
+        legal = escalation_views.get_escalation(conn, made.id, role="legal", now=scene.now)["entries"]
         for role in ("pr", "admin", "viewer", "community_manager"):
-            others = views.get_escalation(conn, made.id, role=role, now=scene.now)["entries"]
+            others = escalation_views.get_escalation(conn, made.id, role=role, now=scene.now)["entries"]
             assert "we may be liable" not in str(others)
     assert "we may be liable" in str(legal)
 
 
 def test_somebody_who_is_asked_for_something_is_told(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     with scene.write() as conn:
         escalation_actions.request_info(scene.turn(conn, PIA), made.id, "ben", "which batch?")
     told = scene.notices()[-1]
@@ -267,7 +268,7 @@ def test_somebody_who_is_asked_for_something_is_told(scene: Scene) -> None:
 
 
 def test_a_case_can_be_handed_on_put_back_withdrawn_and_reviewed_again(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, PIA), made.id)
         assert escalation_actions.reassign(scene.turn(conn, PIA), made.id, "pat").claimed_by == "pat"
@@ -283,13 +284,13 @@ def test_a_case_can_be_handed_on_put_back_withdrawn_and_reviewed_again(scene: Sc
 
 
 def test_an_alert_with_an_open_case_cannot_be_resolved(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     with pytest.raises(Conflict, match=made.id), scene.write() as conn:
         act(scene.turn(conn, ADA), actions.resolve, scene.alert().id)
 
 
 def test_a_rise_of_severity_tightens_the_clocks_of_open_cases(scene: Scene) -> None:
-    made = case(scene, "pr")
+    made = begun(scene, "pr")
     scene.wait(minutes=1)
     scene.over(triggers={"safety": 3})
     with scene.store.read() as conn:
@@ -309,8 +310,10 @@ def test_the_queue_is_ordered_by_deadline_and_pages_through_a_cursor(scene: Scen
             scene.turn(conn, ADA, scene.now - timedelta(minutes=5)), alert, "legal", "two"
         )
         escalation_actions.claim(scene.turn(conn, PIA), late.id)
-        first = views.list_escalations(conn, now=scene.now, limit=1)
-        second = views.list_escalations(conn, now=scene.now, limit=1, cursor=first.next_cursor)
+        first = escalation_views.list_escalations(conn, now=scene.now, limit=1)
+        second = escalation_views.list_escalations(conn, now=scene.now, limit=1, cursor=first.next_cursor)
         assert [first.items[0]["id"], second.items[0]["id"]] == [early.id, late.id]
         assert second.next_cursor is None and "decide" in second.items[0]["actions"]
-        assert [one["team"] for one in views.list_escalations(conn, now=scene.now, team="pr").items] == ["pr"]
+        assert [
+            one["team"] for one in escalation_views.list_escalations(conn, now=scene.now, team="pr").items
+        ] == ["pr"]

@@ -1,16 +1,16 @@
-"""What is read of alerts: lists with cursors, evidence with texts as they are now, what each rule is
-worth.
-"""
+"""What is read of alerts: lists with cursors, what stands where, evidence with texts as they are now."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, event
+from sqlalchemy import delete, event, update
 
 from alerts import actions, views
+from alerts.alert import Alert
 from alerts.apply import act
 from alerts.message import alert_message, as_html
 from tests.alerts.scene import ADA, Scene, write_mention
@@ -57,7 +57,6 @@ def test_lists_are_filtered_and_unknown_filters_are_refused(scene: Scene) -> Non
         assert len(views.list_alerts(conn, monitor="Brand 1").items) == 1
         assert views.list_alerts(conn, kind=NEGATIVITY).items == []
         assert views.list_alerts(conn, severity=[1, 2]).items == []
-        assert views.counts(conn)["dismissed"] == 1
         for wrong in (
             {"status": ["loud"]},
             {"cursor": "!!"},
@@ -110,16 +109,62 @@ def test_an_alert_says_why_and_what_may_be_done(scene: Scene) -> None:
             "share of negatives over its baseline",
         ]
         assert {"acknowledge", "dismiss", "escalate", "snooze"} <= set(view["actions"])
-        act(scene.turn(conn, ADA), actions.dismiss, view["id"], "wrong_brand")
-        assert views.precision(conn) == [
-            {
-                "monitor_id": scene.monitor,
-                "monitor": "Lumo",
-                "kind": "volume",
-                "fired": 1,
-                "dismissed": {"wrong_brand": 1},
-            }
-        ]
+
+
+def test_calmed_unacknowledged_is_what_nobody_has_and_is_over_in_the_api_and_on_the_page(
+    scene: Scene,
+) -> None:
+    """An alert that somebody snoozed or escalated was decided on: it stays with the live ones when it calms."""
+    many(scene, 3)
+    nobody, snoozed, escalated = scene.alerts()
+    with scene.write() as conn:
+        act(scene.turn(conn, ADA), actions.snooze, snoozed.id, scene.now + timedelta(hours=2))
+        scene.escalate(conn, ADA, escalated.id, "pr", "look at it")
+    for one in (nobody, snoozed, escalated):
+        scene.monitor = one.monitor_id
+        scene.calm()
+    with scene.store.read() as conn:
+        shown = {one["id"]: one["calmed_unacknowledged"] for one in views.list_alerts(conn).items}
+        stands = views.standing(conn, scene.now)
+    assert shown == {nobody.id: True, snoozed.id: False, escalated.id: False}
+    assert [one.id for one in stands.calmed] == [nobody.id]
+    assert {one.id for one in stands.live} == {snoozed.id, escalated.id}
+
+
+def test_what_nobody_has_stands_first_then_the_most_severe_then_the_oldest(scene: Scene) -> None:
+    scene.over(negative_over=True)
+    alert, minute = scene.alert(), timedelta(minutes=1)
+
+    def one(id: str, status: str, severity: int, minutes: int, **changed: object) -> Alert:
+        opened = alert.opened_at + minutes * minute
+        return replace(alert, id=id, status=status, severity=severity, opened_at=opened, **changed)
+
+    going_on = [
+        one("owned", "acknowledged", 1, 0),
+        one("grave", "firing", 2, 3),
+        one("young", "firing", 3, 2),
+        one("old", "firing", 3, 1),
+        one("over", "firing", 1, 0, calmed_at=alert.opened_at),
+        one("told elsewhere", "merged", 1, 0),
+        one("not yet", "candidate", 4, 0),
+        one("kept back", "suppressed", 3, 0),
+    ]
+    stands = views.sorted_by_need(going_on, [one("kept back before", "suppressed", 3, -9)])
+    assert [one.id for one in stands.live] == ["grave", "old", "young", "owned"]
+    assert [one.id for one in stands.calmed] == ["over"]
+    assert [one.id for one in stands.merged] == ["told elsewhere"]
+    assert [one.id for one in stands.suppressed] == ["kept back", "kept back before"]
+
+
+def test_an_alert_whose_facts_another_version_wrote_is_shown_without_its_reasons(scene: Scene) -> None:
+    scene.over(negative_over=True)
+    with scene.write() as conn:
+        conn.execute(update(s.alerts).values(facts={"not": "ours"}, evidence={"not": "ours"}))
+        (shown,) = views.list_alerts(conn).items
+        assert shown["reasons"] == [] and shown["facts"] == {"not": "ours"}
+        assert views.evidence(conn, shown["id"])["top"] == []
+    alert = scene.alert()
+    assert alert.readable_facts is None and alert.since == alert.opened_at
 
 
 def test_notices_are_shown_with_their_receipts_and_without_targets(scene: Scene) -> None:
@@ -156,8 +201,6 @@ def test_html_cannot_be_left_through_the_link() -> None:
 
 def test_a_drill_says_so_first(scene: Scene) -> None:
     scene.over(negative_over=True)
-    from dataclasses import replace
-
     with scene.store.read() as conn:
         message = alert_message(
             conn,

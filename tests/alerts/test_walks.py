@@ -102,7 +102,7 @@ def _take(scene: Scene, move: str, kind: str, number: int) -> None:
     elif move == "deliver":
         deliver_due(scene.store, scene.clock, OneForAll(Phone([OUTCOMES[number]])), "walk")
     elif move in ("claim", "clear", "reject", "release", "close", "withdraw"):
-        _work_a_case(scene, move, PIA if number else LEO)
+        _work_an_escalation(scene, move, PIA if number else LEO)
     else:
         _act(scene, move, kind, number)
 
@@ -132,18 +132,18 @@ def _act(scene: Scene, move: str, kind: str, number: int) -> None:
             act(scene.turn(conn, BEN, now), actions.set_severity, alert.id, number, "I know more")
 
 
-def _work_a_case(scene: Scene, move: str, actor: Actor) -> None:
+def _work_an_escalation(scene: Scene, move: str, actor: Actor) -> None:
     with scene.write() as conn:
-        cases = conn.execute(select(s.escalations.c.id).order_by(s.escalations.c.created_at)).all()
-        if not cases:
+        escalations = conn.execute(select(s.escalations.c.id).order_by(s.escalations.c.created_at)).all()
+        if not escalations:
             return
-        case = cases[-1].id
+        one = escalations[-1].id
         if move in ("clear", "reject"):
-            escalation_actions.decide(scene.turn(conn, actor), case, actor.role, move, "so I decide")
+            escalation_actions.decide(scene.turn(conn, actor), one, actor.role, move, "so I decide")
         elif move == "withdraw":
-            escalation_actions.withdraw(scene.turn(conn, actor), case, "not needed")
+            escalation_actions.withdraw(scene.turn(conn, actor), one, "not needed")
         else:
-            getattr(escalation_actions, move)(scene.turn(conn, actor), case)
+            getattr(escalation_actions, move)(scene.turn(conn, actor), one)
 
 
 def _holds(scene: Scene) -> None:
@@ -173,5 +173,5 @@ def _holds(scene: Scene) -> None:
     with scene.store.read() as conn:
         assert verify(conn).broken_at is None
         for row in conn.execute(select(s.escalations)):
-            case = escalation.from_row(row)
-            assert (case.deadline_at is None) == (not case.clocks())
+            one = escalation.from_row(row)
+            assert (one.deadline_at is None) == (not one.clocks())

@@ -201,7 +201,7 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
     assert "Calmed, unacknowledged 1" in shown and "expected event: winter flavour launch" in shown
     assert "orvane-forum feed failing" in shown and "HTTP 503" in shown and "store-reviews feed off" in shown
     assert "Orvane Romania" in shown and "learning" in shown and "no mention yet" in shown
-    assert "2 cases with PR or Legal 1 overdue" in shown
+    assert "2 escalations with PR or Legal 1 overdue" in shown
 
 
 def test_what_is_merged_or_dismissed_is_set_aside_and_not_gone(night: SeededApp) -> None:
