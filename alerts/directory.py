@@ -6,13 +6,13 @@ definition raises.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from alerts.notifiers.registry import BY_ADDRESS, LAST_RESORT
 from tocsin.definitions.models import (
@@ -25,8 +25,8 @@ from tocsin.definitions.models import (
     Silence,
     Step,
 )
-from tocsin.definitions.repository import listed
-from tocsin.store import schema as s
+from tocsin.definitions.repository import listed, stored_definition
+from tocsin.store import meta
 
 _KEYS = tuple(f"generation:{kind}" for kind in ("person", "schedule", "policy", "silence", "expected_event"))
 """Where `tocsin.definitions.repository` counts the changes of each kind."""
@@ -150,10 +150,7 @@ def read(conn: Connection, stamp: tuple[tuple[str, str], ...] | None = None) -> 
 
 def _stamp(conn: Connection) -> tuple[tuple[str, str], ...]:
     """The generation numbers of what a directory holds, in one query."""
-    key, value = s.meta.c.key, s.meta.c.value
-    return tuple(
-        (row.key, row.value) for row in conn.execute(select(key, value).where(key.in_(_KEYS)).order_by(key))
-    )
+    return tuple(meta.several(conn, _KEYS).items())
 
 
 def on_call(schedule: Schedule, now: datetime) -> str:
@@ -169,11 +166,8 @@ def monitor_facts(conn: Connection, monitor_id: str) -> MonitorFacts:
     """Of the monitor with this id, also when it was deleted since; an unknown one gets the defaults and
     its id as name.
     """
-    d = s.definitions
-    row = conn.execute(
-        select(d.c.name, d.c.definition).where(d.c.kind == "monitor", d.c.id == monitor_id)
-    ).one_or_none()
-    body: dict[str, Any] = row.definition if row is not None else {"policy": OPERATOR_POLICY}
+    row = stored_definition(conn, "monitor", monitor_id)
+    body: Mapping[str, Any] = row.body if row is not None else {"policy": OPERATOR_POLICY}
     return MonitorFacts(
         row.name if row is not None else monitor_id,
         ZoneInfo(body.get("timezone", "UTC")),

@@ -16,14 +16,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection
 
 from alerts.alert import Alert
 from alerts.severity import CLOCKS
 from tocsin.core.clock import iso
 from tocsin.core.signal import Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
-from tocsin.store import schema as s
+from tocsin.store.mentions import stored_rows
 
 EXCERPT = 90
 LINE = 160
@@ -129,9 +129,7 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
     """
     if not top:
         return []
-    m = s.mentions
-    wanted = or_(*(and_(m.c.source == one.source, m.c.id == one.id) for one in top))
-    found = {(row.source, row.id): row for row in conn.execute(select(m).where(wanted))}
+    found = stored_rows(conn, [(one.source, one.id) for one in top])
     posts = []
     for one in top:
         row = found.get((one.source, one.id))

@@ -15,9 +15,9 @@ from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import APIRouter, FastAPI
-from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 
+from alerts.events import newest_event
 from api import problems
 from api.auth.guard import install_guard
 from api.auth.keys import store_last_uses
@@ -45,7 +45,6 @@ from api.routes import (
 )
 from api.state import AppState, Services
 from tocsin.core.errors import TocsinError
-from tocsin.store import schema as s
 from tocsin.version import __version__
 
 log = structlog.get_logger(__name__)
@@ -103,7 +102,7 @@ def create_app(
 def _make_state(runtime: Services, languages: Languages) -> AppState:
     def newest() -> int:
         with runtime.store.read() as conn:
-            return int(conn.execute(select(func.max(s.alert_events.c.seq))).scalar() or 0)
+            return newest_event(conn)
 
     limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
     return AppState(runtime, limiter, Metrics(), Hub(newest), languages)

@@ -6,11 +6,12 @@ import hashlib
 from datetime import datetime, timedelta
 
 from fastapi import Request, Response
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
+from alerts.events import newest_event
 from api.auth.principal import Principal
 from api.problems import NotModified
-from tocsin.store import schema as s
+from tocsin.store import offsets
 
 
 def list_etag(request: Request, who: Principal, *state: object) -> str:
@@ -35,12 +36,12 @@ def etag_or_304(request: Request, response: Response, tag: str) -> None:
 
 def mentions_revision(conn: Connection) -> int:
     """A number that grows with every stored batch. While it stays, mentions and tallies stay."""
-    return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
+    return offsets.total(conn)
 
 
 def alerts_revision(conn: Connection) -> int:
     """A number that grows with every change of an alert or an escalation."""
-    return int(conn.execute(select(func.coalesce(func.max(s.alert_events.c.seq), 0))).scalar_one())
+    return newest_event(conn)
 
 
 def slot(now: datetime, every: timedelta) -> int:

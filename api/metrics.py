@@ -17,6 +17,8 @@ from sqlalchemy import Connection, func, select
 
 from alerts.escalations.escalation import is_overdue
 from tocsin.core.errors import TocsinError
+from tocsin.intake.dead_letters import count_dead_letters
+from tocsin.store import offsets
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Stream
@@ -107,12 +109,8 @@ class _Stored(Collector):
 def stream_lag(store: Store, stream: Stream) -> int:
     """Records on the topic mentions whose offsets are not stored yet. Raises `StoreUnavailable`, `StreamUnavailable`."""
     ends = stream.end_offsets(MENTIONS)
-    o = s.offsets
     with store.read() as conn:
-        found = conn.execute(
-            select(o.c.partition, o.c.offset).where(o.c.cluster == stream.cluster, o.c.topic == MENTIONS)
-        )
-        stored = {row.partition: row.offset for row in found}
+        stored = offsets.stored(conn, stream.cluster, MENTIONS)
     return sum(max(0, end - stored.get(partition, 0)) for partition, end in ends.items())
 
 
@@ -170,11 +168,7 @@ def _escalations(conn: Connection, now: datetime) -> Iterable[Metric]:
 
 
 def _dead_letters(conn: Connection, _now: datetime) -> Iterable[Metric]:
-    return (
-        _one(
-            "tocsin_dead_letters", conn.execute(select(func.count()).select_from(s.dead_letters)).scalar_one()
-        ),
-    )
+    return (_one("tocsin_dead_letters", count_dead_letters(conn)),)
 
 
 _FAMILIES = (_sources, _alerts, _notices, _escalations, _dead_letters)

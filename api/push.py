@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import Connection
 
 from api.problems import FieldError, Problem
 from api.state import AppState
@@ -25,6 +25,7 @@ from tocsin.intake.dead_letters import dead_letter_row, record_dead_letters
 from tocsin.intake.handover import HandOver, line_of, note_received
 from tocsin.reading import check_time, read_json_line
 from tocsin.store import schema as s
+from tocsin.store.mentions import seen
 from tocsin.stream.port import MENTIONS
 
 MAX_ITEMS = 10_000
@@ -162,7 +163,7 @@ def push(
     )
     keys = [mention.key for mention in mentions]
     with state.store.read() as conn:
-        known = recent.known(keys) | _seen(conn, keys)
+        known = recent.known(keys) | seen(conn, keys).keys()
     settings = state.settings.stream
     hand = HandOver.to(state.stream, settings, state.runtime.clock)
     hand.hand_over(mentions, now)
@@ -204,17 +205,6 @@ def push(
         _note_sources(conn, mentions, len(refused), source, now)
     state.metrics.pushed(len(mentions), len(refused))
     return answer
-
-
-def _seen(conn: Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    found: set[tuple[str, str]] = set()
-    t = s.seen
-    unique = list(dict.fromkeys(keys))
-    for start in range(0, len(unique), 400):
-        chunk = unique[start : start + 400]
-        rows = conn.execute(select(t.c.source, t.c.id).where(tuple_(t.c.source, t.c.id).in_(chunk)))
-        found.update((row.source, row.id) for row in rows)
-    return found
 
 
 def _note_sources(

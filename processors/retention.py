@@ -12,13 +12,14 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from tocsin.core.clock import minute_of
+from tocsin.intake.dead_letters import drop_dead_letters
 from tocsin.settings import Settings
 from tocsin.store import meta
 from tocsin.store import schema as s
-from tocsin.store.expiry import drop_mentions
+from tocsin.store.expiry import drop_mentions, drop_some
 from tocsin.store.search import index_missing
 
 PIECE: Final = 500
@@ -46,26 +47,22 @@ def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
     )
     return sum(
         (
-            _drop(conn, s.samples, s.samples.c.created_at < now - timedelta(hours=kept.sample_hours)),
+            drop_some(
+                conn, s.samples, s.samples.c.created_at < now - timedelta(hours=kept.sample_hours), PIECE
+            ),
             dropped.mentions,
-            _drop(conn, s.seen, s.seen.c.created_at < identities_from),
-            _drop(conn, s.dead_letters, s.dead_letters.c.at < mentions_from),
-            _drop(conn, s.batches, s.batches.c.at < mentions_from),
-            _drop(conn, s.tallies, s.tallies.c.minute < tallies_from),
-            _drop(conn, s.tally_parts, s.tally_parts.c.minute < tallies_from),
-            _drop(conn, s.readings, s.readings.c.window_start < now - timedelta(days=kept.tallies_days)),
+            drop_some(conn, s.seen, s.seen.c.created_at < identities_from, PIECE),
+            drop_dead_letters(conn, mentions_from, PIECE),
+            drop_some(conn, s.batches, s.batches.c.at < mentions_from, PIECE),
+            drop_some(conn, s.tallies, s.tallies.c.minute < tallies_from, PIECE),
+            drop_some(conn, s.tally_parts, s.tally_parts.c.minute < tallies_from, PIECE),
+            drop_some(
+                conn, s.readings, s.readings.c.window_start < now - timedelta(days=kept.tallies_days), PIECE
+            ),
             _pseudonymise(conn, now - timedelta(days=kept.authors_days)),
             index_missing(conn, PIECE),
         )
     )
-
-
-def _drop(conn: Connection, table: Table, expired: ColumnElement[bool]) -> int:
-    key = tuple(table.primary_key.columns)
-    doomed = [tuple(row) for row in conn.execute(select(*key).where(expired).limit(PIECE))]
-    if doomed:
-        conn.execute(delete(table).where(tuple_(*key).in_(doomed)))
-    return len(doomed)
 
 
 def _pseudonymise(conn: Connection, before: datetime) -> int:

@@ -23,6 +23,7 @@ from alerts.turn import Turn
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
 from tocsin.core.ids import stable_id
+from tocsin.definitions.repository import names
 from tocsin.store import schema as s
 
 DECISIONS: Final = ("clear", "reject")
@@ -96,11 +97,7 @@ def reassign(
 ) -> Escalation:
     """Give it to the person named `to`."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
-    d = s.definitions
-    known = turn.conn.execute(
-        select(d.c.id).where(d.c.kind == "person", d.c.name == to, d.c.deleted_at.is_(None))
-    ).first()
-    if known is None:
+    if to not in names(turn.conn, "person").values():
         raise NotFound(f"no person {to!r} to give {escalation.id} to")
     return change(turn, escalation, "reassign", text=f"to {to}", claimed_by=to, claimed_at=turn.now)
 

@@ -46,6 +46,7 @@ from tocsin.core.clock import Clock
 from tocsin.core.errors import OutcomeUnknown
 from tocsin.core.retry import Retry
 from tocsin.definitions.models import Person
+from tocsin.definitions.repository import stored_definition
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -279,13 +280,12 @@ def _someone(conn: Connection, row: Row[Any]) -> Someone:
     """The person of a notice as defined now; one that is no longer defined keeps the channel of the
     notice.
     """
-    d = s.definitions.c
-    found = conn.execute(select(d.definition).where(d.kind == "person", d.id == row.person_id)).one_or_none()
+    found = stored_definition(conn, "person", row.person_id)
     if found is None:
         channel = {"kind": row.channel, **row.target}
         person = Person.model_validate({"name": row.person, "channels": [channel]})
         return Someone(row.person_id, person)
-    return Someone(row.person_id, Person.model_validate(found.definition, context={"stored": True}))
+    return Someone(row.person_id, Person.model_validate(found.body, context={"stored": True}))
 
 
 def _take(

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, func, select, update
 
 from alerts.actor import Actor
 from alerts.outbox import queue
@@ -48,7 +48,7 @@ def hold(conn: Connection, now: datetime, why: str) -> None:
 
 def let_go(conn: Connection) -> bool:
     """End the hold; False where there was none. In the caller's write transaction."""
-    return conn.execute(delete(s.meta).where(s.meta.c.key == OUTBOX)).rowcount == 1
+    return meta.forget(conn, OUTBOX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,16 @@ def sign_out(conn: Connection, token: str, now: datetime) -> None:
     )
 
 
+def sign_everybody_out(conn: Connection, now: datetime) -> None:
+    """End every session: what a restore must not take for granted."""
+    conn.execute(update(s.sessions).where(s.sessions.c.revoked_at.is_(None)).values(revoked_at=now))
+
+
+def ever_signed_in(conn: Connection) -> bool:
+    """Whether anybody has a session, or had one not long ago."""
+    return conn.execute(select(s.sessions.c.person_id).limit(1)).first() is not None
+
+
 def csrf_matches(principal: Principal, given: str | None) -> bool:
     """Whether this is the CSRF token of the principal's session; compared in constant time."""
     mine = principal.csrf or ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import select
 
 from alerts.states import STATUSES, for_people
 from alerts.views import find_alerts
@@ -17,12 +16,13 @@ from api.pages.permission import permitted_actions
 from api.pages.render import page_context, render
 from api.state import state_of
 from tocsin.core.signal_kinds import SIGNAL_KINDS
-from tocsin.store import schema as s
+from tocsin.definitions.repository import names
 
 router = APIRouter(include_in_schema=False)
 PAGE = 50
 GROUP = {"live": "open"}
 """What the page calls the group of statuses that API and command line call open."""
+MONITORS = 1000  # to choose from
 LISTED = tuple(status for status in STATUSES if status != "candidate")
 
 
@@ -43,13 +43,7 @@ def alert_list(request: Request) -> Response:
             cursor=asked.get("cursor"),
             limit=PAGE,
         )
-        d = s.definitions
-        monitors = conn.execute(
-            select(d.c.id, d.c.name)
-            .where(d.c.kind == "monitor", d.c.deleted_at.is_(None))
-            .order_by(d.c.name)
-            .limit(1000)
-        ).all()
+        monitors = names(conn, "monitor", most=MONITORS)
     kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": more}
     following = (
         "/alerts?" + urlencode({name: value for name, value in kept.items() if value}) if more else None
@@ -62,7 +56,7 @@ def alert_list(request: Request) -> Response:
         wanted=status,
         severity=severity,
         monitor=monitor,
-        monitors=monitors,
+        monitors=monitors.items(),
         statuses=LISTED,
         may_acknowledge=False,
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import Connection, Row, select
 
 from alerts import views
 from alerts.alert import Alert, get
@@ -21,6 +21,7 @@ from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.signal import TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
+from tocsin.store.mentions import stored_rows
 
 _TEXT_SHOWN = 1200
 
@@ -111,21 +112,7 @@ def posts(conn: Connection, top: Sequence[TopMention]) -> tuple[Post, ...]:
     """The posts, in the order given: two short queries. An erased post is named as such, not left out."""
     if not top:
         return ()
-    m, known = s.mentions, s.seen
-    times = conn.execute(
-        select(known.c.created_at).where(
-            or_(*(and_(known.c.source == t.source, known.c.id == t.id) for t in top))
-        )
-    )
-    found = {
-        (r.source, r.id): r
-        for r in conn.execute(
-            select(*s.mention_columns).where(
-                m.c.created_at.in_(list(times.scalars())),  # in which days to look, where days are kept apart
-                or_(*(and_(m.c.source == t.source, m.c.id == t.id) for t in top)),
-            )
-        )
-    }
+    found = stored_rows(conn, [(one.source, one.id) for one in top])
     return tuple(post_of(found.get((t.source, t.id)), t) for t in top)
 
 

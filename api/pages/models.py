@@ -32,6 +32,7 @@ from alerts.outbox import hold
 from alerts.views import StandingAlerts, standing
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
+from tocsin.definitions.repository import stored_definitions
 from tocsin.health.roles import GONE_AFTER, PARTS, is_gone
 from tocsin.health.sources import (
     FAILING,
@@ -43,6 +44,7 @@ from tocsin.health.sources import (
     SourceReport,
     source_reports,
 )
+from tocsin.store import meta
 from tocsin.store import schema as s
 
 DAY = timedelta(hours=24)
@@ -142,10 +144,7 @@ class Overview:
 def banner(conn: Connection, now: datetime) -> Banner:
     """Two queries, made for every page. A role that has not reported for two minutes is as good as dead and is said to be
     silent; in a replay or demo nothing runs live, so nothing is said."""
-    m = s.meta.c
-    said = {
-        row.key: row.value for row in conn.execute(select(s.meta).where(m.key.in_(("mode", hold.OUTBOX))))
-    }
+    said = meta.several(conn, ("mode", hold.OUTBOX))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
     h = s.health
     late = (h.c.component.in_(PARTS) & (h.c.at < now - GONE_AFTER)) if mode == "live" else false()
@@ -175,7 +174,7 @@ def monitor_rows(conn: Connection, now: datetime, live: Sequence[Alert]) -> tupl
     alerts: dict[str, list[int]] = defaultdict(list)
     for one in live:
         alerts[one.monitor_id].append(one.severity)
-    monitors = _defined(conn, "monitor")
+    monitors = stored_definitions(conn, "monitor")
     ids = [m.id for m in monitors]
     days = last_days(conn, ids, now)
     latest = _latest_readings(conn, ids, now)
@@ -184,18 +183,14 @@ def monitor_rows(conn: Connection, now: datetime, live: Sequence[Alert]) -> tupl
     for m in monitors:
         reading = latest.get(m.id)
         state = (
-            "off"
-            if not m.definition.get("enabled", True)
-            else reading.state
-            if reading is not None
-            else "waiting"
+            "off" if not m.body.get("enabled", True) else reading.state if reading is not None else "waiting"
         )
         rows.append(
             MonitorRow(
                 id=m.id,
                 name=m.name,
-                query=m.definition.get("query", ""),
-                policy=m.definition.get("policy", ""),
+                query=m.body.get("query", ""),
+                policy=m.body.get("policy", ""),
                 state=state,
                 day=days[m.id],
                 last_hour=hour.get(m.id, 0),
@@ -238,16 +233,6 @@ def source_rows(conn: Connection, now: datetime, blind_after: timedelta) -> tupl
     """Every source that is defined or has ever brought something, what needs a person first: two queries."""
     rows = [_source(one, now) for one in source_reports(conn, now, blind_after)]
     return tuple(sorted(rows, key=lambda r: (WORST_FIRST.index(r.state), r.name.casefold())))
-
-
-def _defined(conn: Connection, kind: str) -> Sequence[Any]:
-    """The living definitions as stored. They were checked when they were saved; parsing every query again at each look
-    would cost more than all the rest of the page."""
-    d = s.definitions
-    columns = select(d.c.id, d.c.name, d.c.definition)
-    return conn.execute(
-        columns.where(d.c.kind == kind, d.c.deleted_at.is_(None)).order_by(d.c.name, d.c.id)
-    ).all()
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------

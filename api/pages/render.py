@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from api.auth.principal import Principal
 from api.pages import charts
@@ -26,7 +26,7 @@ from api.pages.permission import permitted
 from api.pages.terms import DISMISSALS, SEVERITIES, SHAPES
 from api.state import AppState, state_of, visitor_of
 from tocsin.definitions.models import known_zone
-from tocsin.store import schema as s
+from tocsin.definitions.repository import stored_definition
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -120,11 +120,8 @@ def asset_url(name: str) -> str:
 def _person(conn: Connection, id: str | None) -> dict[str, Any]:
     if id is None:
         return {}
-    d = s.definitions
-    found = conn.execute(
-        select(d.c.definition).where(d.c.kind == "person", d.c.id == id)
-    ).scalar_one_or_none()
-    return found if isinstance(found, dict) else {}
+    found = stored_definition(conn, "person", id)
+    return dict(found.body) if found is not None else {}
 
 
 def _zone(name: object) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Row
 
 from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from api.pages.card import post_of
@@ -17,11 +16,12 @@ from api.state import state_of
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.signal import TopMention
-from tocsin.store import schema as s
+from tocsin.definitions.repository import names
 from tocsin.store.search import LONGEST, parse_search
 
 router = APIRouter(include_in_schema=False)
 AT_ONCE: Final = 30
+MONITORS: Final = 1000  # to choose from
 
 
 @router.get("/mentions")
@@ -33,8 +33,8 @@ def mention_list(request: Request) -> Response:
     fault, found, more = "", list[Row[Any]](), None
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
-        monitors = _monitors(conn)
-        monitor = next((row.id for row in monitors if row.id == asked.get("monitor")), None)
+        monitors = names(conn, "monitor", most=MONITORS)
+        monitor = asked.get("monitor") if asked.get("monitor") in monitors else None
         try:
             criteria = MentionFilter(monitor, label=label, phrases=parse_search(typed) if typed else ())
             rows = search_mentions(
@@ -54,17 +54,7 @@ def mention_list(request: Request) -> Response:
         longest=LONGEST,
         fault=fault,
         monitor=monitor,
-        monitors=monitors,
+        monitors=monitors.items(),
         label=label,
         labels=LABELS,
     )
-
-
-def _monitors(conn: Connection) -> Sequence[Any]:
-    d = s.definitions
-    return conn.execute(
-        select(d.c.id, d.c.name)
-        .where(d.c.kind == "monitor", d.c.deleted_at.is_(None))
-        .order_by(d.c.name)
-        .limit(1000)
-    ).all()

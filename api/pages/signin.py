@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from alerts.actions import acknowledge
 from alerts.actor import Actor
@@ -29,7 +29,7 @@ from tocsin.access.links import (
     spend_action_link,
 )
 from tocsin.core.errors import IllegalTransition, NotAllowed, NotFound
-from tocsin.store import schema as s
+from tocsin.definitions.repository import stored_definition
 
 router = APIRouter(include_in_schema=False)
 Token = Annotated[str, Path(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -148,10 +148,7 @@ def use_notice_link(request: Request, token: Token) -> Response:
 
 def _person(conn: Connection, id: str) -> tuple[str, str]:
     """Name and role of an active person; empty where there is none."""
-    d = s.definitions
-    row = conn.execute(
-        select(d.c.name, d.c.definition).where(d.c.kind == "person", d.c.id == id, d.c.deleted_at.is_(None))
-    ).one_or_none()
-    if row is None or not row.definition.get("active", True):
+    found = stored_definition(conn, "person", id)
+    if found is None or found.ended or not found.body.get("active", True):
         return "", ""
-    return row.name, str(row.definition.get("role", "viewer"))
+    return found.name, str(found.body.get("role", "viewer"))

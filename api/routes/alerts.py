@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, func, select
 
 from alerts import actions, views
 from alerts.alert import Alert, get
@@ -38,6 +38,7 @@ from api.turns import turn_of
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.store import schema as s
+from tocsin.store.mentions import stored_rows
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -277,10 +278,8 @@ def evidence(request: Request, response: Response, state: State, who: Who, id: I
 
 
 def _top(conn: Connection, keys: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    m = s.mentions
-    rows = conn.execute(select(m).where(tuple_(m.c.source, m.c.id).in_(keys))).all() if keys else []
-    found = {(row.source, row.id): mention_out(row) for row in rows}
-    return [found[key] for key in keys if key in found]
+    found = stored_rows(conn, keys)
+    return [mention_out(found[key]) for key in keys if key in found]
 
 
 def _live(conn: Connection, monitor_id: str, since: datetime, until: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Body, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from api.auth.principal import Principal
 from api.etags import etag_or_304, list_etag, version_etag
@@ -44,6 +44,7 @@ from tocsin.definitions.models import (
 from tocsin.definitions.repository import (
     Defined,
     delete,
+    ever_defined,
     find,
     generation,
     history,
@@ -52,7 +53,6 @@ from tocsin.definitions.repository import (
     save,
 )
 from tocsin.store import audit
-from tocsin.store import schema as s
 
 OURS = frozenset({"id", "version", "created_at", "updated_at"})
 Id = Annotated[str, Path(min_length=1, max_length=256, description="The id, or the name.")]
@@ -201,7 +201,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     )
     def versions(state: State, who: Who, id: Id) -> Any:
         with state.store.read() as conn:
-            known = id if _ever(conn, kind, id) else find(conn, model, id).id
+            known = id if ever_defined(conn, kind, id) else find(conn, model, id).id
             found = list(history(conn, kind, known))
         return [
             {"version": v, "at": at, "actor": actor, "definition": _hidden(kind, known, body, who)}
@@ -228,11 +228,6 @@ def _audit(conn: Connection, who: Principal, what: str, one: Defined[Any], now: 
         object=one.id,
         detail={"version": one.version},
     )
-
-
-def _ever(conn: Connection, kind: str, id: str) -> bool:
-    v = s.definition_versions
-    return conn.execute(select(v.c.id).where(v.c.kind == kind, v.c.id == id).limit(1)).first() is not None
 
 
 def _hidden(kind: str, id: str, body: dict[str, Any], who: Principal) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Header
 from fastapi.responses import StreamingResponse
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
+from alerts.events import events_after, first_and_newest
 from api.problems import PROBLEMS, Problem
 from api.state import AppState, State
 from tocsin.core.clock import iso
 from tocsin.core.errors import TocsinError
-from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -77,10 +77,8 @@ async def _stream(state: AppState, last: str | None) -> AsyncIterator[bytes]:
 
 
 def _start(state: AppState, last: str | None) -> tuple[int, bool]:
-    e = s.alert_events
     with state.store.read() as conn:
-        first, newest = conn.execute(select(func.min(e.c.seq), func.max(e.c.seq))).one()
-    newest = newest or 0
+        first, newest = first_and_newest(conn)
     if last is None:
         return newest, False
     known = last.isascii() and last.isdigit() and (first or 1) - 1 <= int(last) <= newest
@@ -88,9 +86,9 @@ def _start(state: AppState, last: str | None) -> tuple[int, bool]:
 
 
 def _next(state: AppState, seq: int) -> Sequence[Row[Any]]:
-    e, now = s.alert_events, state.now()
+    now = state.now()
     with state.store.read() as conn:
-        rows = conn.execute(select(e).where(e.c.seq > seq).order_by(e.c.seq).limit(BATCH)).all()
+        rows = events_after(conn, seq, BATCH)
     told: list[Row[Any]] = []
     for row in rows:
         if row.seq != seq + 1 and abs(now - row.at) < SETTLE:

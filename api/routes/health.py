@@ -6,12 +6,11 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from sqlalchemy import select
 
 from api.metrics import CONTENT_TYPE, stream_lag
 from api.state import State, visitor_of
 from tocsin.core.errors import TocsinError
-from tocsin.store import schema as s
+from tocsin.store import meta
 
 router = APIRouter(tags=["health"])
 
@@ -30,7 +29,7 @@ def ready(request: Request, state: State) -> JSONResponse:
     checks: dict[str, Any] = {}
     try:
         with state.store.read() as conn:
-            conn.execute(select(s.meta.c.key).limit(1)).all()
+            meta.get(conn, "mode")
         checks["store"] = "ok"
     except TocsinError as error:
         checks["store"] = str(error)

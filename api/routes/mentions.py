@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec.structs import asdict
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, Row, select, tuple_
+from sqlalchemy import Connection, Row, select
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.principal import Principal
@@ -40,10 +40,12 @@ from tocsin.core.mention import Mention
 from tocsin.definitions.models import Monitor, Role, SourceDef
 from tocsin.definitions.repository import find
 from tocsin.settings import reveal
+from tocsin.store import offsets
 from tocsin.store import schema as s
-from tocsin.store.mentions import stored_mention
+from tocsin.store.mentions import seen, stored_mention
 from tocsin.store.search import LONGEST as LONGEST_SEARCH
 from tocsin.store.search import parse_search
+from tocsin.stream.port import MENTIONS
 
 router = APIRouter(prefix="/v1", tags=["mentions"])
 
@@ -295,21 +297,12 @@ def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> An
 
 
 def _stored(conn: Connection, noted: dict[str, Any]) -> bool:
-    o = s.offsets
-    found = conn.execute(
-        select(o.c.partition, o.c.offset).where(o.c.cluster == noted["cluster"], o.c.topic == "mentions")
-    )
-    read = {str(row.partition): row.offset for row in found}
-    return all(read.get(partition, 0) >= end for partition, end in noted["ends"].items())
+    read = offsets.stored(conn, noted["cluster"], MENTIONS)
+    return all(read.get(int(partition), 0) >= end for partition, end in noted["ends"].items())
 
 
 def _matched(conn: Connection, keys: list[list[str]]) -> int:
-    t, count = s.seen, 0
-    for start in range(0, len(keys), 400):
-        chunk = [(source, id) for source, id in keys[start : start + 400]]
-        found = conn.execute(select(t.c.id).where(tuple_(t.c.source, t.c.id).in_(chunk), t.c.matched))
-        count += len(found.all())
-    return count
+    return sum(seen(conn, [(source, id) for source, id in keys]).values())
 
 
 @router.get(

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Connection, select
 
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
@@ -18,8 +17,7 @@ from api.state import State
 from tocsin.core.mention import Mention
 from tocsin.query import Asked, compile_query, explain, parse_query
 from tocsin.query.evaluate import known_language, searched
-from tocsin.store import schema as s
-from tocsin.store.mentions import stored_mention
+from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
 
@@ -80,11 +78,14 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
 
     with state.store.read() as conn:
         stored = _Look(end)
-        hits = [row for row in stored.at(_stored(conn, since)) if matches(stored_mention(row))]
-        sampled = _Look(end)
-        samples = [
-            row for row in sampled.at(_sampled(conn, since)) if matches(msgspec.convert(row.mention, Mention))
+        hits = [
+            row
+            for row in stored.at(newest_rows(conn, MAX_LOOKED_AT + 1, since=since))
+            if matches(stored_mention(row))
         ]
+        sampled = _Look(end)
+        drawn = sampled.at(sampled_rows(conn, MAX_LOOKED_AT + 1, since=since))
+        samples = [row for row in drawn if matches(msgspec.convert(row.mention, Mention))]
     scaled = len(hits) + sum(1 / row.rate for row in samples if row.rate > 0)
     oldest = min((one.since for one in (stored, sampled) if one.since is not None), default=None)
     days = (state.now() - oldest) / timedelta(days=1) if oldest else 0.0
@@ -118,22 +119,3 @@ class _Look:
 
     def told(self, matched: int) -> dict[str, Any]:
         return {"looked_at": self.count, "matched": matched, "since": self.since, "complete": self.complete}
-
-
-def _stored(conn: Connection, since: datetime) -> Iterator[Any]:
-    m = s.mentions
-    statement = (
-        select(*s.mention_columns)
-        .where(m.c.created_at >= since)
-        .order_by(m.c.created_at.desc())
-        .limit(MAX_LOOKED_AT + 1)
-    )
-    yield from conn.execution_options(stream_results=True).execute(statement)
-
-
-def _sampled(conn: Connection, since: datetime) -> Iterator[Any]:
-    t = s.samples
-    statement = (
-        select(t).where(t.c.created_at >= since).order_by(t.c.created_at.desc()).limit(MAX_LOOKED_AT + 1)
-    )
-    yield from conn.execution_options(stream_results=True).execute(statement)

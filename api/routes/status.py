@@ -24,6 +24,7 @@ from tocsin.health.sources import (
     source_reports,
 )
 from tocsin.health.sources import State as SourceState
+from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.store import meta as purpose_of_store
 from tocsin.store import schema as s
 
@@ -106,7 +107,7 @@ def status(state: State) -> Any:
         counts = {
             "alerts_open": _count(conn, s.alerts, s.alerts.c.live.is_not(None)),
             "escalations_open": _count(conn, s.escalations, s.escalations.c.closed_at.is_(None)),
-            "dead_letters": _count(conn, s.dead_letters),
+            "dead_letters": count_dead_letters(conn),
         }
     try:
         lag = stream_lag(state.store, state.stream)

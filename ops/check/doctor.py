@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from alerts.auditor import audit
 from ops.runtime import Runtime, open_runtime
@@ -24,6 +24,7 @@ from tocsin.definitions.models import (
 from tocsin.definitions.repository import listed
 from tocsin.health.roles import PARTS, is_gone
 from tocsin.health.sources import COMPONENT_PREFIX
+from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.settings import Settings, reveal
 from tocsin.store import meta
 from tocsin.store import schema as s
@@ -235,9 +236,7 @@ def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Ob
     found = [one for one in looked if one.kind != "role silent"]  # said above, with what to do
     for one in found:
         yield Observation("bad", one.text)
-    letters = conn.execute(
-        select(func.count()).select_from(s.dead_letters).where(s.dead_letters.c.replayed_at.is_(None))
-    ).scalar_one()
+    letters = count_dead_letters(conn, waiting=True)
     if letters:
         yield Observation("note", f"dead letters: {letters}", "look at them with: tocsin dead-letters list")
     if not found:

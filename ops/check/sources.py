@@ -18,7 +18,7 @@ from tocsin.definitions.repository import Defined, listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.sources import component_of
 from tocsin.store import schema as s
-from tocsin.store.mentions import stored_mention
+from tocsin.store.mentions import newest_rows, stored_mention
 
 SHOWN: Final = 5
 LONGEST_TEST_S: Final = 30.0
@@ -103,12 +103,8 @@ def _fetched(source: Source, now: datetime, say: Say) -> list[Mention]:
 
 def _pushed(runtime: Runtime, name: str, say: Say) -> list[Mention]:
     say("others push to this source (POST /v1/mentions); its newest stored posts are these:")
-    m = s.mentions
     with runtime.store.read() as conn:
-        found = conn.execute(
-            select(*s.mention_columns).where(m.c.source == name).order_by(m.c.created_at.desc()).limit(SHOWN)
-        ).all()
-    return [stored_mention(row) for row in found]
+        return [stored_mention(row) for row in newest_rows(conn, SHOWN, source=name)]
 
 
 def _time(at: datetime | None) -> str:

@@ -6,13 +6,11 @@ The store holds the mentions that some monitor matched, and a sample of the rest
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
 
 from ops.replay.fired import fired_alerts, in_a_line
 from ops.replay.player import Player, Totals
@@ -23,9 +21,7 @@ from tocsin.core.mention import Mention
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.store import meta
-from tocsin.store import schema as s
-from tocsin.store.mentions import stored_mention
-from tocsin.store.port import Store
+from tocsin.store.mentions import count_and_span, oldest_first
 
 ACTOR = "backtest"
 
@@ -38,11 +34,8 @@ def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tupl
     """
     with runtime.store.read() as conn:
         one = repository.find(conn, Monitor, monitor).value
-        m = s.mentions
-        count, first, last = conn.execute(
-            select(func.count(), func.min(m.c.created_at), func.max(m.c.created_at))
-        ).one()
-    if not count:
+        count, first, last = count_and_span(conn)
+    if first is None or last is None:
         raise NotFound("nothing is stored yet to test on: take recorded mentions in with tocsin import")
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-backtest-") as folder,
@@ -52,7 +45,7 @@ def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tupl
             meta.claim_mode(conn, "replay")
             repository.save(conn, one, now=first, actor=ACTOR)
         player = Player(room.store, room.stream, room.settings, first)
-        player.play(_stored(runtime.store))
+        player.play(map(_as_posted, oldest_first(runtime.store)))
         player.close()
         with room.store.read() as conn:
             for at, alert in fired_alerts(conn, player.totals.fired):
@@ -61,32 +54,6 @@ def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tupl
         player.totals,
         f"{count:,} stored mentions from {_day(first)} to {_day(last)}; what no monitor matched is not among them",
     )
-
-
-def _stored(store: Store) -> Iterator[Mention]:
-    """The current versions by the time they were posted, in pages, so that no snapshot is held for long."""
-    at: tuple[datetime, str, str] | None = None
-    while True:
-        with store.read() as conn:
-            rows = _page(conn, at)
-        for row in rows:
-            yield _as_posted(stored_mention(row))
-        if not rows:
-            return
-        at = (rows[-1].created_at, rows[-1].source, rows[-1].id)
-
-
-def _page(conn: Connection, after: tuple[datetime, str, str] | None, size: int = 2000) -> Any:
-    m = s.mentions
-    query = select(*s.mention_columns).order_by(m.c.created_at, m.c.source, m.c.id).limit(size)
-    if after is not None:
-        at, source, id = after
-        query = query.where(
-            m.c.created_at >= at,
-            (m.c.created_at > at)
-            | ((m.c.created_at == at) & ((m.c.source > source) | ((m.c.source == source) & (m.c.id > id)))),
-        )
-    return conn.execute(query).all()
 
 
 def _as_posted(mention: Mention) -> Mention:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from alerts import engine
+from alerts.events import events_after
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox.deliver import deliver_due
 from alerts.turn import Turns
@@ -37,7 +38,6 @@ from tocsin.core.retry import Retry
 from tocsin.intake.handover import HandOver
 from tocsin.settings import Settings
 from tocsin.store import meta
-from tocsin.store import schema as s
 from tocsin.store.offsets import stored
 from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Stream
@@ -233,13 +233,8 @@ class Player:
         self._retry(self._note_fired)
 
     def _note_fired(self) -> None:
-        e = s.alert_events
         with self._store.read() as conn:
-            for row in conn.execute(
-                select(e.c.seq, e.c.alert_id, e.c.kind, e.c.at)
-                .where(e.c.seq > self._newest_event)
-                .order_by(e.c.seq)
-            ):
+            for row in events_after(conn, self._newest_event):
                 self._newest_event = row.seq
                 if row.kind in FIRING:
                     self.totals.fired.setdefault(row.alert_id, row.at)

@@ -9,8 +9,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from api.auth.sessions import ever_signed_in
 from ops.run.locks import hold_folder
 from ops.run.roles import claim_live, retry_until_there
 from ops.run.supervisor import Supervisor
@@ -20,7 +21,6 @@ from tocsin.access.signin import person_to_sign_in
 from tocsin.core.errors import StreamUnavailable, WrongInput
 from tocsin.logs import set_up
 from tocsin.settings import Api, Settings
-from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
 
@@ -88,8 +88,7 @@ def _greeting(runtime: Runtime) -> list[str]:
     """The page's address and how to sign in; a sign-in link as long as nobody has ever signed in."""
     lines = [f"the page: {page_address(runtime.settings)}/"]
     with runtime.store.write() as conn:
-        nobody_yet = conn.execute(select(s.sessions.c.person_id).limit(1)).first() is None
-        link = _first_link(conn, runtime) if nobody_yet else None
+        link = None if ever_signed_in(conn) else _first_link(conn, runtime)
     lines.append(f"sign in within 15 minutes: {link}" if link else "a new sign-in link: tocsin signin")
     if runtime.settings.api.public_url is None:
         lines.append("links in notices work on this machine only, until api.public_url is set")

@@ -18,16 +18,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection
 
 from alerts.outbox import hold
+from api.auth.sessions import sign_everybody_out
 from ops.run.locks import own_folder
 from ops.runtime import Runtime
 from ops.transfer import copy
+from tocsin.access.links import spend_every_link
 from tocsin.core.clock import iso
 from tocsin.core.errors import StoreUnavailable, TocsinError, WrongInput
 from tocsin.store import audit, meta, offsets
-from tocsin.store import schema as s
 from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS, Gap
 from tocsin.version import __version__
@@ -217,13 +218,11 @@ def _refuse_damaged(path: Path) -> None:
 
 def _make_safe(conn: Connection, path: Path, now: datetime) -> int:
     """Hold the outbox, end sessions and links, and note the restore; return how many notices wait."""
-    conn.execute(delete(s.meta).where(s.meta.c.key.in_((meta.MOVED, ABOUT))))
+    meta.forget(conn, meta.MOVED, ABOUT)
     hold.hold(conn, now, f"restored from {path.name}"[:200])
-    conn.execute(update(s.sessions).where(s.sessions.c.revoked_at.is_(None)).values(revoked_at=now))
-    for table in (s.signin_links, s.action_tokens):
-        conn.execute(update(table).where(table.c.spent_at.is_(None)).values(spent_at=now))
-    n = s.notices.c
-    waiting = conn.execute(select(n.id).where(n.status.in_(("queued", "attempting")))).all()
+    sign_everybody_out(conn, now)
+    spend_every_link(conn, now)
+    waiting = hold.waiting(conn)
     audit.append(
         conn,
         at=now,
@@ -231,9 +230,9 @@ def _make_safe(conn: Connection, path: Path, now: datetime) -> int:
         role="admin",
         action="store.restored",
         object=path.name[:256],
-        detail={"notices_waiting": len(waiting)},
+        detail={"notices_waiting": waiting},
     )
-    return len(waiting)
+    return waiting
 
 
 def _cluster(runtime: Runtime) -> str | None:

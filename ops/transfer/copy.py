@@ -90,7 +90,7 @@ def copy_store(
 def finish(target: Store) -> None:
     """Mark the target as whole."""
     with target.write() as conn:
-        conn.execute(delete(s.meta).where(s.meta.c.key == meta.FILLING))
+        meta.forget(conn, meta.FILLING)
 
 
 def compare(one: Connection, other: Connection, kind: str) -> Compared:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, and_, func, select
 from tocsin.core.clock import iso, minute_start
 from tocsin.core.errors import WrongInput
 from tocsin.core.sketch import distinct, union
+from tocsin.definitions import repository
 from tocsin.store import schema as s
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -38,14 +39,9 @@ def export(conn: Connection, kind: str) -> Iterator[bytes]:
         )
 
 
-def _names(conn: Connection) -> dict[str, str]:
-    d = s.definitions
-    return {id: name for id, name in conn.execute(select(d.c.id, d.c.name).where(d.c.kind == "monitor"))}  # noqa: C416  # rows, as pairs
-
-
 def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
     m, t = s.mentions, s.matches
-    names = _names(conn)
+    names = repository.names(conn, "monitor", ended=True)
     query = (
         select(*s.mention_columns, t.c.monitor_id)
         .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at))
@@ -75,7 +71,7 @@ def _finished(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tallies(conn: Connection) -> Iterator[dict[str, Any]]:
-    names = _names(conn)
+    names = repository.names(conn, "monitor", ended=True)
     for monitor_id, name in sorted(names.items(), key=lambda pair: pair[1]):
         yield from _tallies_of(conn, monitor_id, name)
 

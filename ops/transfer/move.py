@@ -112,7 +112,7 @@ def move(
 def undo(old: SqliteStore) -> bool:
     """Remove the mark that everything has moved; False where there is none."""
     with old.write() as conn:
-        return conn.execute(delete(s.meta).where(s.meta.c.key == meta.MOVED)).rowcount == 1
+        return meta.forget(conn, meta.MOVED)
 
 
 def move_unread(old: SqliteStream, new: Stream, read: Mapping[int, int], now: datetime) -> Unread:

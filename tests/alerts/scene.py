@@ -218,7 +218,7 @@ def write_signal(
 def write_mention(
     store: Store, conn: Connection, id: str, text: str, now: datetime, network: str = "forum"
 ) -> TopMention:
-    """A stored mention, and how evidence names it."""
+    """A mention as the processors store it, with its identity, and how evidence names it."""
     row = {
         "source": "made-up",
         "id": id,
@@ -235,4 +235,6 @@ def write_mention(
         "triggers": [],
     }
     store.insert_new(conn, s.mentions, [row])
+    identity = {name: row[name] for name in ("source", "id", "created_at", "hash")}
+    store.insert_new(conn, s.seen, [identity | {"rank_at": now, "matched": True}])
     return TopMention("made-up", id, 1200, "negative")

@@ -129,6 +129,12 @@ def find_action_link(conn: Connection, token: str) -> ActionLink:
     return ActionLink(row.alert_id, row.person_id, row.action, row.expires_at, row.spent_at)
 
 
+def spend_every_link(conn: Connection, now: datetime) -> None:
+    """Use up all sign-in and action links that were not: what a restore must not take for granted."""
+    for links in (s.signin_links, s.action_tokens):
+        conn.execute(update(links).where(links.c.spent_at.is_(None)).values(spent_at=now))
+
+
 def spend_action_link(conn: Connection, token: str, now: datetime) -> ActionLink:
     """Use the link up and return what it is for; the caller does it in the same transaction.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.ids import stable_id
 from tocsin.definitions.models import KINDS, Definition
+from tocsin.store import meta
 from tocsin.store import schema as s
 
 D = TypeVar("D", bound=Definition)
@@ -33,6 +34,17 @@ class Defined(Generic[D]):
         return self.value.name
 
 
+@dataclass(frozen=True, slots=True)
+class StoredDefinition:
+    """A definition as its row has it. It was checked when it was saved, and is not parsed again."""
+
+    id: str
+    name: str
+    body: Mapping[str, Any]
+    created_at: datetime
+    ended: bool
+
+
 def kind_of(model: type[Definition]) -> str:
     """The kind under which this model is stored."""
     return next(kind for kind, known in KINDS.items() if known is model)
@@ -51,6 +63,34 @@ def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
         return _loaded(model, row)
     known = ", ".join(one.name for one in conn.execute(_living(model).limit(20))) or "none yet"
     raise NotFound(f"no {kind_of(model)} {name_or_id!r}; known: {known}")
+
+
+def stored_definitions(conn: Connection, kind: str) -> list[StoredDefinition]:
+    """Every living definition of this kind as it is stored, by name. Parsing all of them costs more than most pages."""
+    d = s.definitions
+    rows = conn.execute(_rows.where(d.c.kind == kind, d.c.deleted_at.is_(None)).order_by(d.c.name, d.c.id))
+    return [_stored(row) for row in rows]
+
+
+def stored_definition(conn: Connection, kind: str, id: str) -> StoredDefinition | None:
+    """The definition with this id as it is stored, ended or not; None where there never was one."""
+    d = s.definitions
+    row = conn.execute(_rows.where(d.c.kind == kind, d.c.id == id)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def names(conn: Connection, kind: str, *, ended: bool = False, most: int | None = None) -> dict[str, str]:
+    """The names of this kind's living definitions by id, at most `most`, in the names' order; `ended` adds those that ended."""
+    d = s.definitions
+    query = select(d.c.id, d.c.name).where(d.c.kind == kind).order_by(d.c.name, d.c.id).limit(most)
+    rows = conn.execute(query if ended else query.where(d.c.deleted_at.is_(None)))
+    return {row.id: row.name for row in rows}
+
+
+def ever_defined(conn: Connection, kind: str, id: str) -> bool:
+    """Whether there is, or once was, a definition with this id."""
+    v = s.definition_versions
+    return conn.execute(select(v.c.id).where(v.c.kind == kind, v.c.id == id).limit(1)).first() is not None
 
 
 def save(
@@ -133,10 +173,7 @@ def delete(
 
 def generation(conn: Connection, kind: str) -> int:
     """A number that grows with every change of this kind: readers look at it to learn whether theirs is stale."""
-    found = conn.execute(
-        select(s.meta.c.value).where(s.meta.c.key == f"generation:{kind}")
-    ).scalar_one_or_none()
-    return int(found or 0)
+    return int(meta.get(conn, f"generation:{kind}") or 0)
 
 
 def history(conn: Connection, kind: str, id: str) -> Iterator[tuple[int, datetime, str, dict[str, object]]]:
@@ -144,6 +181,14 @@ def history(conn: Connection, kind: str, id: str) -> Iterator[tuple[int, datetim
     v = s.definition_versions
     for row in conn.execute(select(v).where(v.c.kind == kind, v.c.id == id).order_by(v.c.version)):
         yield row.version, row.at, row.actor, row.definition
+
+
+_d = s.definitions.c
+_rows: Select[Any] = select(_d.id, _d.name, _d.definition, _d.created_at, _d.deleted_at)
+
+
+def _stored(row: Row[Any]) -> StoredDefinition:
+    return StoredDefinition(row.id, row.name, row.definition, row.created_at, row.deleted_at is not None)
 
 
 def _living(model: type[Definition], *where: ColumnElement[bool]) -> Select[Any]:
@@ -178,8 +223,4 @@ def _keep_version(
 
 
 def _bump(conn: Connection, kind: str) -> None:
-    key, number = f"generation:{kind}", generation(conn, kind) + 1
-    if number == 1:
-        conn.execute(insert(s.meta).values(key=key, value="1"))
-    else:
-        conn.execute(update(s.meta).where(s.meta.c.key == key).values(value=str(number)))
+    meta.put(conn, f"generation:{kind}", str(generation(conn, kind) + 1))

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Select, func, select
+from sqlalchemy import Connection, LargeBinary, Select, func, select, update
 
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.core.ids import stable_id
 from tocsin.store.bulk import insert_once
+from tocsin.store.expiry import drop_some
 from tocsin.store.schema import dead_letters
 
 MAX_PAYLOAD_BYTES = 128 * 1024  # the longest text that is taken, written out as JSON, fits
@@ -96,7 +97,7 @@ def dead_letter_row(
         "position": position,
         "source": source[:256],
         "reason": reason[:64],
-        "message": message.replace("\0", "\ufffd")[:MAX_MESSAGE_CHARS],
+        "message": _kept(message),
         "attempts": attempts,
         "at": now,
         "payload": payload[:MAX_PAYLOAD_BYTES],
@@ -170,6 +171,43 @@ def list_dead_letters(
         query = query.where((d.c.at < at) | ((d.c.at == at) & (d.c.id < id)))
     found = [DeadLetter(**row._mapping) for row in conn.execute(query)]
     return page_of(found, limit, lambda letter: (letter.at, letter.id))
+
+
+def count_dead_letters(conn: Connection, waiting: bool | None = None) -> int:
+    """How many there are; `waiting` as in `list_dead_letters`."""
+    query = _chosen(select(func.count()).select_from(dead_letters), None, None, waiting)
+    return int(conn.execute(query).scalar_one())
+
+
+def drop_dead_letters(conn: Connection, before: datetime, most: int) -> int:
+    """Drop up to `most` letters that are older than `before`; return how many were."""
+    return drop_some(conn, dead_letters, dead_letters.c.at < before, most)
+
+
+def present_ids(conn: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of these ids that there is a letter with."""
+    d, found = dead_letters.c, set[str]()
+    for start in range(0, len(ids), 400):
+        found |= set(conn.execute(select(d.id).where(d.id.in_(ids[start : start + 400]))).scalars())
+    return found
+
+
+def note_replay(conn: Connection, id: str, now: datetime) -> None:
+    """The letter was handed over again."""
+    d = dead_letters.c
+    conn.execute(update(dead_letters).where(d.id == id).values(attempts=d.attempts + 1, replayed_at=now))
+
+
+def note_bad_again(conn: Connection, id: str, reason: str, message: str) -> None:
+    """The letter was tried again and is bad for this reason now."""
+    d = dead_letters.c
+    values = {"reason": reason[:64], "message": _kept(message)}
+    conn.execute(update(dead_letters).where(d.id == id).values(attempts=d.attempts + 1, **values))
+
+
+def _kept(message: str) -> str:
+    """A message without what PostgreSQL does not store, and not longer than is kept."""
+    return message.replace("\0", "\ufffd")[:MAX_MESSAGE_CHARS]
 
 
 def waiting_ids(

@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from tocsin.core.clock import iso
 from tocsin.store import meta, offsets
-from tocsin.store import schema as s
 
 _PREFIX = "fuse."
 
@@ -83,9 +82,7 @@ def may_pass(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
 
 
 def _all(conn: Connection) -> list[Blown]:
-    m = s.meta
-    rows = conn.execute(select(m.c.value).where(m.c.key.like(f"{_PREFIX}%")).order_by(m.c.key))
-    return [Blown(**json.loads(row.value)) for row in rows]
+    return [Blown(**json.loads(value)) for value in meta.starting_with(conn, _PREFIX)]
 
 
 def _put(conn: Connection, one: Blown) -> None:

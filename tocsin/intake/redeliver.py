@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import Connection, select
 
 from tocsin.core.errors import BadMention, NotFound, TocsinError, WrongInput
 from tocsin.core.mention import Mention
@@ -21,9 +21,11 @@ from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import find
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.intake.dead_letters import (
-    MAX_MESSAGE_CHARS,
     DeadLetter,
     get_dead_letter,
+    note_bad_again,
+    note_replay,
+    present_ids,
     waiting_ids,
 )
 from tocsin.intake.handover import HandOver, line_of
@@ -35,7 +37,6 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 AT_ONCE = 50  # letters of one hand-over: a few megabytes at most
-_d = s.dead_letters.c
 
 
 class CannotReplay(TocsinError):
@@ -174,12 +175,10 @@ def _some(
 
 
 def _note(conn: Connection, one: Replayed, now: datetime) -> None:
-    mine = update(s.dead_letters).where(_d.id == one.id)
     if one.outcome == "handed over":
-        conn.execute(mine.values(attempts=_d.attempts + 1, replayed_at=now))
+        note_replay(conn, one.id, now)
     elif one.outcome == "bad again":
-        message = one.message.replace("\0", "\ufffd")[:MAX_MESSAGE_CHARS]
-        conn.execute(mine.values(attempts=_d.attempts + 1, reason=one.reason[:64], message=message))
+        note_bad_again(conn, one.id, one.reason, one.message)
 
 
 def _read(conn: Connection, letter: DeadLetter, mended: bytes | None) -> Mention:
@@ -262,10 +261,7 @@ def _refuse_recordings(conn: Connection) -> None:
 
 
 def _refuse_unknown(conn: Connection, ids: Sequence[str]) -> None:
-    known: set[str] = set()
-    for start in range(0, len(ids), 400):
-        some = or_(*(_d.id == id for id in ids[start : start + 400]))
-        known |= set(conn.execute(select(_d.id).where(some)).scalars())
+    known = present_ids(conn, ids)
     missing = [id for id in ids if id not in known]
     if missing:
         raise NotFound(f"no dead letter {missing[0][:64]!r}; list them with: tocsin dead-letters list")

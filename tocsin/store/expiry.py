@@ -1,11 +1,11 @@
-"""How mentions leave the store: whole UTC days where they lie in days of their own (PostgreSQL), else row by row."""
+"""How rows leave the store in bounded pieces; mentions as whole UTC days where they lie in days of their own (PostgreSQL)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, tuple_
 
 from tocsin.store import schema as s
 from tocsin.store.postgres.partitions import drop_day_before, start_of
@@ -36,3 +36,12 @@ def drop_mentions(conn: Connection, before: datetime, most: int) -> Dropped:
     for table in (s.mentions, s.matches, s.mention_versions) if doomed else ():
         conn.execute(delete(table).where(tuple_(table.c.source, table.c.id).in_(doomed)))
     return Dropped(len(doomed))
+
+
+def drop_some(conn: Connection, table: Table, expired: ColumnElement[bool], most: int) -> int:
+    """Drop up to `most` rows of which `expired` is true; return how many were."""
+    key = tuple(table.primary_key.columns)
+    doomed = [tuple(row) for row in conn.execute(select(*key).where(expired).limit(most))]
+    if doomed:
+        conn.execute(delete(table).where(tuple_(*key).in_(doomed)))
+    return len(doomed)

@@ -1,4 +1,4 @@
-"""A mention as a row of `mentions` and back.
+"""A mention as a row of `mentions` and back, and the plain ways of reading stored mentions.
 
 Every field of `Mention` is a column of its own name; those of its author and its engagement are columns too, named in `AUTHOR`
 and `ENGAGEMENT`. A new plain field needs no line here.
@@ -6,12 +6,16 @@ and `ENGAGEMENT`. A new plain field needs no line here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Result, Row, and_, func, or_, select, tuple_
 
 from tocsin.core.mention import Author, Engagement, Mention
+from tocsin.store import schema as s
+from tocsin.store.port import Store
 
 AUTHOR: Final = {
     "id": "author_id",
@@ -41,6 +45,13 @@ _NO_AUTHOR: Final = dict.fromkeys(AUTHOR.values())
 _NO_ENGAGEMENT: Final = dict.fromkeys(ENGAGEMENT)
 
 
+KEYS_AT_ONCE: Final = 400
+"""So many keys are asked for in one statement."""
+
+Key = tuple[str, str]
+"""Source and id."""
+
+
 def mention_columns(mention: Mention) -> dict[str, Any]:
     """The columns that hold what the mention itself says, by name."""
     author, engagement = mention.author, mention.engagement
@@ -64,3 +75,78 @@ def stored_mention(row: Row[Any]) -> Mention:
         engagement=Engagement(*figures) if any(figure is not None for figure in figures) else None,
         extra=row.extra or {},
     )
+
+
+def stored_rows(conn: Connection, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
+    """The rows of these mentions (`schema.mention_columns`) by key; those that are no longer kept are absent.
+
+    Their times are looked up first: they say in which days to look, where days are kept apart.
+    """
+    m, found = s.mentions.c, dict[Key, Row[Any]]()
+    for some in _pieces(keys):
+        known = s.seen.c
+        times = select(known.created_at).where(tuple_(known.source, known.id).in_(some)).distinct()
+        days = list(conn.execute(times).scalars())
+        rows = select(*s.mention_columns).where(m.created_at.in_(days), tuple_(m.source, m.id).in_(some))
+        found |= {(row.source, row.id): row for row in conn.execute(rows)}
+    return found
+
+
+def seen(conn: Connection, keys: Iterable[Key]) -> dict[Key, bool]:
+    """Those of these mentions that were ever stored, and whether some monitor matches them."""
+    known, found = s.seen.c, dict[Key, bool]()
+    for some in _pieces(keys):
+        rows = select(known.source, known.id, known.matched).where(tuple_(known.source, known.id).in_(some))
+        found |= {(row.source, row.id): row.matched for row in conn.execute(rows)}
+    return found
+
+
+def newest_rows(
+    conn: Connection, limit: int, *, since: datetime | None = None, source: str | None = None
+) -> Result[Any]:
+    """Up to `limit` rows (`schema.mention_columns`), the newest first: those since a time, those of a source."""
+    m = s.mentions.c
+    query = select(*s.mention_columns).order_by(m.created_at.desc()).limit(limit)
+    if since is not None:
+        query = query.where(m.created_at >= since)
+    if source is not None:
+        query = query.where(m.source == source)
+    return conn.execution_options(stream_results=True).execute(query)
+
+
+def sampled_rows(conn: Connection, limit: int, *, since: datetime) -> Result[Any]:
+    """Up to `limit` rows of `samples` since a time, the newest first: what was kept of the mentions that match nothing."""
+    t = s.samples
+    query = select(t).where(t.c.created_at >= since).order_by(t.c.created_at.desc()).limit(limit)
+    return conn.execution_options(stream_results=True).execute(query)
+
+
+def count_and_span(conn: Connection) -> tuple[int, datetime | None, datetime | None]:
+    """How many are stored, and when the first and the last of them were posted."""
+    m = s.mentions.c
+    count, first, last = conn.execute(
+        select(func.count(), func.min(m.created_at), func.max(m.created_at))
+    ).one()
+    return count, first, last
+
+
+def oldest_first(store: Store, at_once: int = 2000) -> Iterator[Mention]:
+    """Every current version by the time it was posted; in pages, so that no snapshot is held for long."""
+    m = s.mentions.c
+    query = select(*s.mention_columns).order_by(m.created_at, m.source, m.id).limit(at_once)
+    page = query
+    while True:
+        with store.read() as conn:
+            rows = conn.execute(page).all()
+        yield from map(stored_mention, rows)
+        if not rows:
+            return
+        at, source, id = rows[-1].created_at, rows[-1].source, rows[-1].id
+        later = and_(m.created_at == at, or_(m.source > source, and_(m.source == source, m.id > id)))
+        page = query.where(m.created_at >= at, or_(m.created_at > at, later))
+
+
+def _pieces(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    unique = list(dict.fromkeys(keys))
+    for start in range(0, len(unique), KEYS_AT_ONCE):
+        yield unique[start : start + KEYS_AT_ONCE]

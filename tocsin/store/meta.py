@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -26,6 +27,25 @@ def put(conn: Connection, key: str, value: str) -> None:
     """Set a value of `meta`, whoever else does."""
     if not insert_once(conn, s.meta, {"key": key, "value": value}):
         conn.execute(update(s.meta).where(s.meta.c.key == key).values(value=value))
+
+
+def several(conn: Connection, keys: Collection[str]) -> dict[str, str]:
+    """The values under those of these keys that there are, by key and in the keys' order."""
+    m = s.meta.c
+    rows = conn.execute(select(m.key, m.value).where(m.key.in_(keys)).order_by(m.key))
+    return {row.key: row.value for row in rows}
+
+
+def starting_with(conn: Connection, prefix: str) -> list[str]:
+    """The values under every key that begins so, in the keys' order."""
+    m = s.meta.c
+    query = select(m.value).where(m.key.startswith(prefix, autoescape=True)).order_by(m.key)
+    return list(conn.execute(query).scalars())
+
+
+def forget(conn: Connection, *keys: str) -> bool:
+    """Remove these keys; whether any of them was there."""
+    return conn.execute(delete(s.meta).where(s.meta.c.key.in_(keys))).rowcount > 0
 
 
 def claim_mode(conn: Connection, mode: Mode) -> None:

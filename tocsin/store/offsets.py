@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 
 from tocsin.core.errors import Fenced
 from tocsin.core.ids import stable_id
@@ -88,6 +88,11 @@ def stored(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
     o = s.offsets
     found = conn.execute(select(o.c.partition, o.c.offset).where(o.c.cluster == cluster, o.c.topic == topic))
     return {row.partition: row.offset for row in found}
+
+
+def total(conn: Connection) -> int:
+    """All positions together: a number that grows with every batch that was stored."""
+    return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
 
 
 def record_gap(conn: Connection, cluster: str, topic: str, gap: Gap, now: datetime) -> None:

@@ -1,0 +1,167 @@
+"""Every table has an owner, the one package that speaks of it; everybody else asks the owner. What does not yet is a debt.
+
+`tocsin/store` holds the tables and may speak of all. A debt is a mention of a table (`s.alerts`, `dead_letters`) in a file
+outside the table's owner. The list may only shrink: a debt that was paid must leave it, and none may be added or grow.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from functools import cache
+
+import pytest
+
+from tests.docs.pages import files, text
+from tocsin.store.schema import metadata
+
+STOREYS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
+
+OWNERS = {
+    "action_tokens": "tocsin.access",
+    "alert_events": "alerts",
+    "alert_timeline": "alerts",
+    "alerts": "alerts",
+    "amendments": "processors",
+    "api_keys": "api",
+    "audit": "tocsin.store",
+    "barriers": "processors",
+    "batches": "api",
+    "dead_letters": "tocsin.intake",
+    "definition_versions": "tocsin.definitions",
+    "definitions": "tocsin.definitions",
+    "detector_state": "processors",
+    "escalation_entries": "alerts",
+    "escalations": "alerts",
+    "gaps": "tocsin.store",
+    "health": "tocsin.health",
+    "idempotency": "api",
+    "leases": "ingest",
+    "matches": "processors",
+    "mention_versions": "processors",
+    "mentions": "processors",
+    "meta": "tocsin.store",
+    "notices": "alerts",
+    "offsets": "tocsin.store",
+    "readings": "processors",
+    "receipts": "alerts",
+    "samples": "processors",
+    "seen": "processors",
+    "sessions": "api",
+    "signals": "processors",
+    "signin_links": "tocsin.access",
+    "source_state": "ingest",
+    "tallies": "processors",
+    "tally_parts": "processors",
+}
+
+# Per file the tables that it speaks of without owning them, and how often.
+DEBTS: dict[str, dict[str, int]] = {
+    "alerts/auditor.py": {"audit": 1, "gaps": 1, "health": 1, "signals": 2},
+    "alerts/engine.py": {"signals": 3},
+    "alerts/on_clock.py": {"signals": 4},
+    "alerts/relay.py": {"signals": 4},
+    "api/auth/sessions.py": {"definitions": 1},
+    "api/mention_search.py": {"matches": 2, "mentions": 4},
+    "api/metrics.py": {"alerts": 1, "escalations": 1, "notices": 2, "source_state": 1},
+    "api/pages/actions.py": {"alert_timeline": 1, "escalation_entries": 1},
+    "api/pages/card.py": {"readings": 1},
+    "api/pages/models.py": {"health": 1, "readings": 2, "tallies": 1},
+    "api/routes/alerts.py": {"tallies": 1, "tally_parts": 1},
+    "api/routes/figures.py": {"readings": 1, "tallies": 2, "tally_parts": 1},
+    "api/routes/status.py": {"alerts": 2, "escalations": 2, "health": 2},
+    "ingest/report.py": {"health": 3},
+    "ops/check/doctor.py": {"health": 1},
+    "ops/check/probe.py": {"health": 1},
+    "ops/check/sources.py": {"health": 1, "source_state": 1},
+    "ops/demo/player.py": {"alerts": 1},
+    "ops/replay/fired.py": {"alert_events": 1, "alert_timeline": 1, "alerts": 1, "signals": 1},
+    "ops/replay/imports.py": {"health": 1},
+    "ops/transfer/copy.py": {"mentions": 1, "meta": 6},
+    "ops/transfer/export.py": {
+        "alert_timeline": 1,
+        "alerts": 1,
+        "audit": 1,
+        "dead_letters": 1,
+        "matches": 1,
+        "mentions": 2,
+        "notices": 1,
+        "tallies": 1,
+        "tally_parts": 1,
+    },
+    "ops/transfer/move.py": {"barriers": 1, "batches": 1, "offsets": 1},
+    "processors/detection/watermark.py": {"health": 1, "source_state": 1},
+    "processors/retention.py": {"batches": 2},
+    "tocsin/health/sources.py": {"definitions": 1, "source_state": 1},
+    "tocsin/intake/handover.py": {"source_state": 1},
+    "tocsin/intake/redeliver.py": {"api_keys": 1, "source_state": 1},
+}
+
+
+def owned(path: str, table: str) -> bool:
+    """Whether the file is of the table's owner, or of the store itself."""
+    module = path.removesuffix(".py").replace("/", ".")
+    return any(module.startswith(f"{package}.") for package in ("tocsin.store", OWNERS[table]))
+
+
+@cache
+def spoken_of(path: str) -> Counter[str]:
+    """How often the file speaks of each table: as `s.TABLE` of the schema, or by the table's name imported from it."""
+    tree = ast.parse(text(path))
+    schemas: set[str] = set()
+    tables: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "tocsin.store":
+            schemas |= {alias.asname or alias.name for alias in node.names if alias.name == "schema"}
+        if isinstance(node, ast.ImportFrom) and node.module == "tocsin.store.schema":
+            tables |= {alias.asname or alias.name: alias.name for alias in node.names}
+    found: Counter[str] = Counter()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in schemas:
+            found[node.attr.replace("mention_columns", "mentions")] += 1
+        elif isinstance(node, ast.Name) and node.id in tables:
+            found[tables[node.id]] += 1
+    return Counter({name: count for name, count in found.items() if name in metadata.tables})
+
+
+def debts() -> dict[str, dict[str, int]]:
+    """The debts there are, by file and table."""
+    found = {}
+    for path in sorted(files()):
+        if path.endswith(".py") and path.split("/")[0] in STOREYS:
+            foreign = {name: count for name, count in spoken_of(path).items() if not owned(path, name)}
+            if foreign:
+                found[path] = dict(sorted(foreign.items()))
+    return found
+
+
+def test_every_table_has_an_owner() -> None:
+    assert sorted(OWNERS) == sorted(metadata.tables)
+
+
+@pytest.mark.parametrize("table", sorted(OWNERS))
+def test_the_owner_speaks_of_its_table(table: str) -> None:
+    """An owner in name alone would make every honest statement a debt."""
+    folder = OWNERS[table].replace(".", "/") + "/"
+    if folder != "tocsin/store/":
+        assert any(
+            spoken_of(path)[table] for path in files() if path.startswith(folder) and path.endswith(".py")
+        )
+
+
+def test_no_debt_was_added_and_what_was_paid_left_the_list() -> None:
+    found = debts()
+    grown = {
+        f"{path}: {table}": f"{DEBTS.get(path, {}).get(table, 0)} -> {count}"
+        for path, tables in found.items()
+        for table, count in tables.items()
+        if count > DEBTS.get(path, {}).get(table, 0)
+    }
+    assert grown == {}, "ask the owner of the table (OWNERS) instead, or give it a function for this"
+    paid = {
+        f"{path}: {table}": f"{count} -> {found.get(path, {}).get(table, 0)}"
+        for path, tables in DEBTS.items()
+        for table, count in tables.items()
+        if count > found.get(path, {}).get(table, 0)
+    }
+    assert paid == {}, "well done: write the smaller number into DEBTS"
