@@ -12,7 +12,6 @@ from typing import Any
 import typer
 
 from tocsin.core.errors import TocsinError
-from tocsin.logs import set_up
 from tocsin.version import __version__
 
 COMMANDS = (
@@ -109,6 +108,8 @@ def _global_options(app: typer.Typer) -> None:
         ),
         log_level: str | None = typer.Option(None, "--log-level", help="debug, info, warning or error."),
     ) -> None:
+        from tocsin.logs import set_up  # structlog loads much, and --version and --help log nothing
+
         set_up(log_level)
         if log_level is not None:  # for the settings, and for the processes that this one starts
             os.environ["TOCSIN_LOG_LEVEL"] = log_level.lower()
