@@ -174,9 +174,8 @@ async def _check_origin_and_form(
             ) from None
         receive = _replayed(body, receive)
     request.scope["state"]["form"] = dict(form)
-    if (
-        principal is not None and rule.anonymous != "allowed"
-    ):  # on an open route the link itself is the secret
+    # On an open route the link itself is the secret.
+    if principal is not None and rule.anonymous != "allowed":
         given = request.headers.get("x-csrf-token") or dict(form).get("csrf")
         if not csrf_matches(principal, given):
             raise Problem(403, "csrf", "the form is not from this session; load the page again and repeat it")

@@ -27,9 +27,8 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 UNKNOWN: Final = "–"
 NO_TIME: Final = Markup("–")
-CLOCK: Final = (
-    "Hm"  # skeletons of CLDR: what is to be seen of a time, in whatever order and with whatever signs
-)
+# Skeletons of CLDR: what is to be seen of a time, in whatever order and with whatever signs.
+CLOCK: Final = "Hm"
 DAY: Final = "MMMd"
 DAY_AND_YEAR: Final = "yMMMd"
 BEYOND_NAMES: Final = 1e15  # no language has a short word for it

@@ -15,9 +15,8 @@ import msgspec
 from tocsin.core.ids import stable_id
 
 TRIGGER_AUTHORS = 3  # people who say a trigger from whom on it speaks for itself, spike or none
-TRIGGER_SHARE = (
-    0.02  # of the voices of its hour: among a thousand happy people somebody always says "lawsuit"
-)
+TRIGGER_SHARE = 0.02
+"""Of the voices of its hour: among a thousand happy people somebody always says "lawsuit"."""
 
 
 def most_said(triggers: Mapping[str, int], voices: int) -> int:
@@ -48,9 +47,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tenfold: bool = False  # on course for ten times the expected within six hours
     triggers: dict[str, int] = {}  # category -> distinct authors in the hour up to the window's end
     voices: int = 0  # distinct authors in that hour
-    thin: bool = (
-        False  # the monitor is young and had heard little before this began: what is normal is not known yet
-    )
+    # The monitor is young and had heard little before this began: what is normal is not known yet.
+    thin: bool = False
 
 
 class TopMention(msgspec.Struct, frozen=True):
@@ -96,9 +94,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     triggers: dict[str, int] = {}
     missing: list[str] = []  # what is not seen: silent or failing sources, partitions behind
     monitors_version: int = 0
-    input_digest: str = (
-        ""  # over the sorted ids of the window's mentions: the same replay gives the same digest
-    )
+    # Over the sorted ids of the window's mentions: the same replay gives the same digest.
+    input_digest: str = ""
 
 
 def fingerprint(monitor_id: str, kind: str) -> str:

@@ -104,9 +104,8 @@ class Person(Definition):
     timezone: str = "UTC"
     language: str = "en"
     channels: tuple[Channel, ...] = ()
-    quiet_hours: tuple[str, str] | None = (
-        None  # ("22:00", "07:00") in the person's zone; SEV1 and SEV2 ring anyhow
-    )
+    # ("22:00", "07:00") in the person's zone; SEV1 and SEV2 ring anyhow.
+    quiet_hours: tuple[str, str] | None = None
     active: bool = True
 
     @field_validator("timezone")

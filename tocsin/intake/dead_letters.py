@@ -48,9 +48,8 @@ class DeadLetter:
     position: int
     payload: bytes  # the first `MAX_PAYLOAD_BYTES`; in lists the first `SHOWN_BYTES`
     payload_size: int  # of the whole, in bytes
-    payload_hash: (
-        str  # SHA-256 of the whole, in hex; of the first bytes where only those were kept by the reader
-    )
+    # SHA-256 of the whole, in hex; of the first bytes where only those were kept by the reader.
+    payload_hash: str
     replayed_at: datetime | None
 
     @property

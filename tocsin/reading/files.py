@@ -158,9 +158,8 @@ class Rows:
         self._growing = growing
         self.end = offset
         self.line = line
-        self.open_quote: int | None = (
-            None  # the line of a growing CSV where the row begins whose quote is not closed yet
-        )
+        # The line of a growing CSV where the row begins whose quote is not closed yet.
+        self.open_quote: int | None = None
 
     @property
     def broken(self) -> BadMention | None:
