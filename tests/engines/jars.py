@@ -18,6 +18,7 @@ import platformdirs
 
 from tests.engines import EnginesUnavailable
 
+RELEASE = "kafka-4.3.1"
 COORDINATES = "org.apache.kafka:kafka_2.13:4.3.1"
 JARS = 45  # a resolve can come back with fewer and no error: then it is asked again
 TRIES = 3
@@ -38,7 +39,7 @@ def kafka_class_path() -> str:
     Raises `EnginesUnavailable` where the jars are neither kept nor to be had.
     """
     cache = cache_folder()
-    folder = cache / "kafka-4.3.1"
+    folder = cache / RELEASE
     if len(_jars(folder)) < JARS:
         try:
             cache.mkdir(parents=True, exist_ok=True)

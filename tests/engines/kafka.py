@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.engines import EnginesUnavailable, free_port
 from tests.engines.classes import kept_classes
 from tests.engines.guard import GUARD
-from tests.engines.jars import cache_folder, kafka_class_path
+from tests.engines.jars import RELEASE, cache_folder, kafka_class_path
 
 START_WITHIN_S = 180.0
 OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC")
@@ -151,8 +151,7 @@ def _cluster(
     ports = [(free_port(), free_port()) for _ in range(nodes)]
     voters = ",".join(f"{node + 1}@127.0.0.1:{control}" for node, (_, control) in enumerate(ports))
     brokers = []
-    # A fresh one, for offsets are kept by it. Its first bits are none: one that began with a dash would be taken for an option.
-    cluster = base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
+    cluster = identity()  # a fresh one, for offsets are kept by it
     for node, (port, control) in enumerate(ports, start=1):
         folder = room / f"node{node}"
         folder.mkdir()
@@ -193,16 +192,27 @@ def _cluster(
 
 
 def _format(broker: Broker, program: Sequence[str], cluster: str) -> None:
+    """Make its storage, with Kafka's own tool the first time on a machine.
+
+    What the tool makes is the same each time but for the identities in `meta.properties`, so it is kept beside the jars: the tool
+    takes as long as the start of a broker.
+    """
+    kept = cache_folder() / f"{RELEASE}-formatted" / "bootstrap.checkpoint"
+    if kept.exists():
+        log = broker.folder / "log"
+        log.mkdir()
+        shutil.copy(kept, log)
+        identities = {
+            "version": "1",
+            "cluster.id": cluster,
+            "node.id": broker.node,
+            "directory.id": identity(),
+        }
+        (log / "meta.properties").write_text("".join(f"{k}={v}\n" for k, v in identities.items()))
+        return
+    arguments = ("format", "-t", cluster, "-c", str(broker.folder / "server.properties"))
     done = subprocess.run(
-        [
-            *program,
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            cluster,
-            "-c",
-            str(broker.folder / "server.properties"),
-        ],
+        [*program, "kafka.tools.StorageTool", *arguments],
         capture_output=True,
         text=True,
         timeout=START_WITHIN_S,
@@ -210,6 +220,18 @@ def _format(broker: Broker, program: Sequence[str], cluster: str) -> None:
     )
     if done.returncode:
         raise EnginesUnavailable(f"Kafka's storage cannot be made: {done.stderr.strip()[-300:]}")
+    made = sorted(path.name for path in (broker.folder / "log").iterdir())
+    if made == ["bootstrap.checkpoint", "meta.properties"]:  # and nothing else that would have to be kept
+        with contextlib.suppress(OSError):  # a folder that cannot be written: it is made each time
+            kept.parent.mkdir(exist_ok=True)
+            new = kept.with_name(secrets.token_hex(8))
+            shutil.copy(broker.folder / "log" / kept.name, new)
+            new.rename(kept)
+
+
+def identity() -> str:
+    """A fresh one as Kafka writes them. Its first bits are none: one that began with a dash would be taken for an option."""
+    return base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
 
 
 def kafka_at_hand() -> None:
