@@ -19,6 +19,7 @@ import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from tests.engines.guard import GUARD
 from tests.engines.jars import kafka_class_path
 from tests.engines.kafka import java
 from tests.engines.postgres import Postgres, start_postgres
+from tests.inside import command
 from tocsin.settings import known_settings
 from tocsin.version import __version__
 
@@ -41,8 +43,9 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: one for name, one in SERVICES.items() if one["image"].startswith("tocsin:")}
 WITH_ENGINES = {name: one for name, one in OURS.items() if "single" not in one["profiles"]}
 SECRETS = "/run/secrets/"
+FIRST = str(ROOT / "examples/first.yaml")
 HEALTHY_WITHIN_S = 180
-LOOK_AGAIN_S = 2  # a check is a process of its own: too many of them hold up what they wait for
+LOOK_AGAIN_S = 1.0
 ENDS_WITHIN_S = 20
 
 
@@ -203,7 +206,7 @@ def test_the_roles_come_up_on_the_engines_as_the_file_sets_them_up(tmp_path: Pat
             for name, one in WITH_ENGINES.items()
             if "roles" in one["profiles"]
         }
-        assert "never spoken" in _health(SERVICES["auditor"], given["auditor"]).stdout
+        assert b"never spoken" in _health(SERVICES["auditor"], given["auditor"]).stdout
         _move_what_the_single_container_had(tmp_path / "embedded", given["ingest"])
         for name in given:
             running.enter_context(_running(SERVICES[name], given[name]))
@@ -216,22 +219,16 @@ def test_the_roles_come_up_on_the_engines_as_the_file_sets_them_up(tmp_path: Pat
 def _move_what_the_single_container_had(volume: Path, role: Mapping[str, str]) -> None:
     """As docs/deployment.md says it: a role's own container carries the other's volume over."""
     single = _environment(SERVICES["tocsin"], {"TOCSIN_DATA": str(volume)})
-    _tocsin(single, "apply", "examples/first.yaml")
+    _tocsin(single, "apply", FIRST)
     _tocsin(role, "move", "--data", str(volume))
-    assert "nothing to change" in _tocsin(role, "apply", "examples/first.yaml").stdout
+    assert "nothing to change" in _tocsin(role, "apply", FIRST)
 
 
-def _tocsin(given: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "tocsin", *arguments],
-        env=given,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
+def _tocsin(given: Mapping[str, str], *arguments: str) -> str:
+    """What the command prints in a container with this environment."""
+    done = command(*arguments, environment=given)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    return done.stdout.decode()
 
 
 def _make_secrets(folder: Path) -> None:
@@ -283,17 +280,11 @@ def _running(service: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[N
         process.wait()
 
 
-def _health(service: Mapping[str, Any], given: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def _health(service: Mapping[str, Any], given: Mapping[str, str]) -> CompletedProcess[bytes]:
+    """The service's check, in its environment."""
     kind, program, *arguments = service["healthcheck"]["test"]
     assert (kind, program) == ("CMD", "tocsin")
-    return subprocess.run(
-        [sys.executable, "-m", "tocsin", *arguments],
-        env=given,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    return command(*arguments, environment=given)
 
 
 def _until_healthy(service: Mapping[str, Any], given: Mapping[str, str]) -> None:

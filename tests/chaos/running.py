@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from api.auth.keys import create_key
 from ops.runtime import Runtime, open_runtime
@@ -29,6 +29,8 @@ from tests.engines.postgres import Postgres, start_postgres
 from tests.story.live import LOOPBACK, Door, Running, Tocsin
 from tocsin.definitions.models import Role
 from tocsin.store import schema as s
+from tocsin.store.opening import open_store
+from tocsin.store.port import Store
 
 AGAIN_AFTER_S = 1.0
 ENDED_BY_SIGNAL = 130
@@ -69,6 +71,7 @@ class House:
     prefix: str = ""  # of its topics and groups
     seats: dict[str, Seat] = field(default_factory=dict)
     by_itself: list[str] = field(default_factory=list)  # processes that ended although nobody hurt them
+    _store: Store | None = None
 
     @property
     def through(self) -> str:
@@ -123,6 +126,14 @@ class House:
         with open_runtime(config, desk, store=self.direct, stream=self.kafka.url) as runtime:
             yield runtime
 
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A look at the store past the proxy, by connections that are kept: it is looked at many times a second."""
+        if self._store is None:
+            self._store = open_store(self.direct, self.folder)
+        with self._store.read() as conn:
+            yield conn
+
     def apply(self, document: Mapping[str, Any]) -> None:
         with self.runtime() as runtime, runtime.store.write() as conn:
             apply(conn, plan(conn, document), runtime.clock.now(), "test")
@@ -134,14 +145,14 @@ class House:
         return [Door(seat.tocsin.url, token) for seat in seats]
 
     def export(self, kind: str) -> list[bytes]:
-        with self.runtime() as runtime, runtime.store.read() as conn:
+        with self.reading() as conn:
             return list(export(conn, kind))
 
     def lines(self, kind: str) -> list[dict[str, Any]]:
         return [json.loads(one) for one in self.export(kind)]
 
     def count(self, *tables: str) -> dict[str, int]:
-        with self.runtime() as runtime, runtime.store.read() as conn:
+        with self.reading() as conn:
             return {
                 name: conn.execute(select(func.count()).select_from(getattr(s, name))).scalar_one()
                 for name in tables
@@ -150,20 +161,20 @@ class House:
     def owners(self) -> Counter[str]:
         """How many partitions each processor has, by its name in the store."""
         o = s.offsets.c
-        with self.runtime() as runtime, runtime.store.read() as conn:
+        with self.reading() as conn:
             return Counter(conn.execute(select(o.owner).where(o.topic == "mentions")).scalars())
 
     def offsets(self) -> dict[int, tuple[int, str]]:
         """Per partition the next offset and its owner."""
         o = s.offsets.c
-        with self.runtime() as runtime, runtime.store.read() as conn:
+        with self.reading() as conn:
             rows = conn.execute(select(o.partition, o.offset, o.owner).where(o.topic == "mentions"))
             return {row.partition: (row.offset, row.owner) for row in rows}
 
     def notices_left(self) -> int:
         """Notices that have not ended."""
         n = s.notices.c
-        with self.runtime() as runtime, runtime.store.read() as conn:
+        with self.reading() as conn:
             return conn.execute(
                 select(func.count()).where(n.status.in_(("queued", "attempting")))
             ).scalar_one()
@@ -178,6 +189,8 @@ class House:
 
     def end(self) -> None:
         """End every process that was started; nothing is left."""
+        if self._store is not None:
+            self._store.close()
         for seat in self.seats.values():
             seat.wanted = False
             for running in seat.tocsin.started:
