@@ -223,6 +223,7 @@ def three_busy_hours(path: Path, tickers: int) -> list[list[tuple[object, ...]]]
     return found
 
 
+@pytest.mark.slow("three busy hours, three times over")
 def test_what_a_ticker_remembers_is_what_it_would_load(tmp_path: Path) -> None:
     found = []
     for tickers in (0, 1, 3):
