@@ -1,6 +1,6 @@
 """The auditor: a process outside the engine that proves, every minute, that nobody is forgotten.
 
-Each open alert has a next step or an owner; each notice has ended or is within its time; each case has a
+Each open alert has a next step or an owner; each notice has ended or is within its time; each escalation has a
 deadline; every role has reported lately; every source is heard; the audit chain holds. Only after a passing
 check the outside heartbeat goes out, so whoever watches that learns of anything, the auditor's own death
 included.

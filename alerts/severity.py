@@ -95,22 +95,22 @@ class Rule:
     holds: Callable[[SeverityInput], bool]
 
 
-def _spike(case: SeverityInput) -> bool:
-    f = case.facts
-    enough = case.signal.is_share or f.ratio >= TWICE
-    return not case.signal.unheard and not f.learning and enough and f.score >= case.clearly_over
+def _spike(given: SeverityInput) -> bool:
+    f = given.facts
+    enough = given.signal.is_share or f.ratio >= TWICE
+    return not given.signal.unheard and not f.learning and enough and f.score >= given.clearly_over
 
 
-def _twofold(case: SeverityInput) -> bool:
-    return not case.signal.is_share or case.facts.ratio >= TWICE
+def _twofold(given: SeverityInput) -> bool:
+    return not given.signal.is_share or given.facts.ratio >= TWICE
 
 
-def _most_said(case: SeverityInput) -> int:
-    return most_said(case.facts.triggers, case.facts.voices)
+def _most_said(given: SeverityInput) -> int:
+    return most_said(given.facts.triggers, given.facts.voices)
 
 
-def _known(case: SeverityInput) -> bool:
-    return not case.facts.thin
+def _known(given: SeverityInput) -> bool:
+    return not given.facts.thin
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -169,11 +169,11 @@ def severity(
     the score that keeps the monitor's promise (see `tocsin.core.promise`).
     """
     lasted = at - worsening_since if at and worsening_since else timedelta(0)
-    case = SeverityInput(facts, clearly_over, lasted)
+    given = SeverityInput(facts, clearly_over, lasted)
     level: int | None = None
     reasons: list[str] = []
     for rule in RULES:
-        if (rule.on is None or (level is not None and level <= rule.on)) and rule.holds(case):
+        if (rule.on is None or (level is not None and level <= rule.on)) and rule.holds(given):
             level = rule.level if level is None else min(level, rule.level)
             reasons.append(rule.name)
     if previous is not None and (level is None or previous < level):

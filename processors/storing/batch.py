@@ -121,13 +121,6 @@ def read_batches(
         yield taken, batch
 
 
-def read_batch(records: Sequence[Record], matcher: Matcher, sample_rate: float) -> Batch:
-    """Decode and match. Lines that are no mentions are set aside with their place; the rest goes on."""
-    batch = Batch()
-    _read(batch, records, matcher, _Sample(sample_rate))
-    return batch
-
-
 def _read(
     batch: Batch,
     records: Sequence[Record],

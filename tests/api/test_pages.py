@@ -414,27 +414,27 @@ def test_wrong_fields_are_refused_with_the_choices(night: SeededApp) -> None:
         assert status == 422 and told in words(shown), (action, fields)
 
 
-def test_a_case_goes_from_the_alert_through_pr_and_legal(night: SeededApp) -> None:
+def test_an_escalation_goes_from_the_alert_through_pr_and_legal(night: SeededApp) -> None:
     ada, pim, ioana = signed_in(night), signed_in(night, "p_root"), signed_in(night, "p_ioana")
     status, shown = press(
         ada, "/alerts/al_crisis", "escalate", team="both", reason="Parents report the same batch."
     )
     assert status == 303 and "in their queue" in shown
-    case = re.search(r'href="(/escalations/[^"]+)"', shown)
-    assert case
+    found = re.search(r'href="(/escalations/[^"]+)"', shown)
+    assert found
     queue = words(page(ada, "/escalations"))
     assert queue.index("overdue by 16 mins") < queue.index("Parents report the same batch."), (
         "ordered by deadline"
     )
-    assert press(ioana, case[1], "claim")[0] == 303
-    assert press(ioana, case[1], "assess", text="Batch L2291, two provinces.")[0] == 303
-    assert press(ioana, case[1], "decide", team="legal", decision="clear", reason="Facts only.")[0] == 303
-    status, shown = press(pim, case[1], "decide", team="pr", decision="clear", reason="Tone is right.")
+    assert press(ioana, found[1], "claim")[0] == 303
+    assert press(ioana, found[1], "assess", text="Batch L2291, two provinces.")[0] == 303
+    assert press(ioana, found[1], "decide", team="legal", decision="clear", reason="Facts only.")[0] == 303
+    status, shown = press(pim, found[1], "decide", team="pr", decision="clear", reason="Tone is right.")
     assert status == 303 and "cleared" in words(shown)
-    assert press(pim, case[1], "release", reason="On the site at 05:30.")[0] == 303
-    status, shown = press(pim, case[1], "close", reason="Done.")
+    assert press(pim, found[1], "release", reason="On the site at 05:30.")[0] == 303
+    status, shown = press(pim, found[1], "close", reason="Done.")
     assert status == 303 and "On the site at 05:30." in shown
-    assert case[1] in page(ada, "/escalations?closed=1") and case[1] not in page(ada, "/escalations")
+    assert found[1] in page(ada, "/escalations?closed=1") and found[1] not in page(ada, "/escalations")
 
 
 def test_overdue_is_said_in_words(night: SeededApp) -> None:

@@ -294,7 +294,7 @@ def test_a_preview_tells_what_a_query_would_hear_and_changes_nothing(world: Worl
     assert world.rows() == {**before, "api_keys": before["api_keys"] + 1}
 
 
-# -- alerts and cases ----------------------------------------------------------------------------------------
+# -- alerts and escalations ----------------------------------------------------------------------------------------
 
 
 def test_acknowledging_twice_names_who_was_first(world: World) -> None:
@@ -342,12 +342,12 @@ def test_an_alert_is_carried_to_pr_and_legal_and_released(world: World) -> None:
     assert handed.status_code == 201, handed.text
     again = desk.post(f"{path}/escalate", json=body, headers={"If-Match": '"1"'} | once)
     assert again.json() == handed.json()
-    case = f"/v1/escalations/{handed.json()['escalation']}"
+    escalation = f"/v1/escalations/{handed.json()['escalation']}"
     pia, pia_session = world.session("pia")
     leo, leo_session = world.session("leo")
     pia.headers["X-CSRF-Token"], leo.headers["X-CSRF-Token"] = pia_session.csrf, leo_session.csrf
     assert [one["id"] for one in pia.get("/v1/escalations?team=pr").json()["items"]] == [
-        case.rpartition("/")[2]
+        escalation.rpartition("/")[2]
     ]
     for client, action, sent in (
         (pia, "claim", None),
@@ -358,7 +358,7 @@ def test_an_alert_is_carried_to_pr_and_legal_and_released(world: World) -> None:
         (pia, "release", None),
         (pia, "close", {}),
     ):
-        answer = client.post(f"{case}/{action}", json=sent, headers=client.etag(case))
+        answer = client.post(f"{escalation}/{action}", json=sent, headers=client.etag(escalation))
         assert answer.status_code == 200, (action, answer.text)
     assert answer.json()["status"] == "closed"
     assert pia.get("/v1/escalations").json()["items"] == []
@@ -369,20 +369,26 @@ def test_privileged_notes_are_legals_alone(world: World) -> None:
     world.scene.over()
     admin = world.key(Role.ADMIN)
     path = f"/v1/alerts/{world.scene.alert().id}"
-    case = (
+    escalation = (
         "/v1/escalations/"
         + admin.post(
             f"{path}/escalate", json={"team": "legal", "reason": "r"}, headers=admin.etag(path)
         ).json()["escalation"]
     )
     legal = world.key(Role.LEGAL)
-    assert admin.post(f"{case}/note", json={"text": "s3cret advice", "privileged": True}).status_code == 403
-    assert legal.post(f"{case}/note", json={"text": "s3cret advice", "privileged": True}).status_code == 200
-    assert "s3cret advice" in legal.get(case).text
+    assert (
+        admin.post(f"{escalation}/note", json={"text": "s3cret advice", "privileged": True}).status_code
+        == 403
+    )
+    assert (
+        legal.post(f"{escalation}/note", json={"text": "s3cret advice", "privileged": True}).status_code
+        == 200
+    )
+    assert "s3cret advice" in legal.get(escalation).text
     for role in set(Role) - {Role.LEGAL}:
         reader = world.key(role)
         for seen in (
-            case,
+            escalation,
             "/v1/escalations",
             path,
             f"{path}/timeline",

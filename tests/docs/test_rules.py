@@ -14,7 +14,6 @@ from tests.docs.pages import ROOT, files, text
 
 LONGEST = 500
 LONGER = {
-    "alerts/escalations/escalation.py": "everything that may be done with a case: one short function each, over one row",
     "api/routes/alerts.py": "one resource, a route for every transition, each with its words for OpenAPI",
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",

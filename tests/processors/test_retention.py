@@ -12,9 +12,9 @@ from sqlalchemy import func, select, update
 
 from processors.monitors import watched
 from processors.retention import PIECE, PSEUDONYM, drop_expired
-from processors.storing.batch import read_batch
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
+from tests.processors.batches import read_batch
 from tests.stores import on_both_stores, store_at  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository

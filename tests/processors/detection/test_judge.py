@@ -50,9 +50,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def keep(store: Store, mentions: list[Mention]) -> None:
     from processors.monitors import watched
-    from processors.storing.batch import read_batch
     from processors.storing.writer import Writer
     from processors.understand import Understander, default_scorers
+    from tests.processors.batches import read_batch
 
     writer = Writer(store, Understander(default_scorers()), sample_rate=0.0)
     with store.read() as conn:

@@ -16,10 +16,10 @@ from sqlalchemy import func, select
 
 from ops.transfer.export import export
 from processors.monitors import watched
-from processors.storing.batch import read_batch
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
 from tests.examples import examples
+from tests.processors.batches import read_batch
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import minute_of
 from tocsin.core.ids import partition_of
