@@ -25,7 +25,7 @@ from processors.storing.batch import (
     Times,
     read_batches,
 )
-from processors.storing.batch_size import LEAST_BYTES, Pace
+from processors.storing.batch_size import LEAST_BYTES, BatchSize
 from processors.storing.plan import Prepared
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
@@ -98,7 +98,7 @@ class StreamProcessor:
         self._loop = WorkerLoop("processors", away=RETRY, recover=self._recover, final=(WrongInput,))
         self._stopped: str | None = None  # why the fuse stands before us
         self._totals = BatchOutcome()
-        self._pace = Pace(alone=store.one_writer)
+        self._batch_size = BatchSize(alone=store.one_writer)
         self._flight: Future[_Stored] | None = None  # the commit that is under way
         self._fuse = Fuse()
         self._looked_at: datetime | None = None
@@ -120,7 +120,7 @@ class StreamProcessor:
 
     def _turn(self, wait: timedelta = POLL) -> int:
         """As `once`, but the last commit may still be under way."""
-        polled = self.consumer.poll(wait, self._pace.bytes)
+        polled = self.consumer.poll(wait, self._batch_size.bytes)
         if not polled.records or polled.lost or polled.gaps or polled.assigned != self._positions.keys():
             self._land()  # before a partition changes hands
         # What was dropped lies before the records of this poll: of a partition that is read again nothing of it counts.
@@ -132,7 +132,7 @@ class StreamProcessor:
         done = self._store_records(records)
         took = timedelta(seconds=time.perf_counter() - began)
         size = sum(len(record.value) for record in records)
-        self._pace.note_poll(size, took)
+        self._batch_size.note_poll(size, took)
         self._brought_little = 0 < size < LEAST_BYTES // 4
         return done
 
@@ -233,7 +233,7 @@ class StreamProcessor:
                 records,
                 self._watched.matcher,
                 self._settings.retention.sample_rate,
-                lambda: self._pace.rows,
+                lambda: self._batch_size.rows,
                 self._times(),
             ):
                 # What the batch before stored must be known before it is seen what is new in this one.
@@ -325,7 +325,7 @@ class StreamProcessor:
 
     def _note(self, stored: _Stored) -> None:
         self._positions |= stored.positions
-        self._pace.note(stored.rows, stored.held)
+        self._batch_size.note(stored.rows, stored.held)
         for name, count in asdict(stored.outcome).items():
             setattr(self._totals, name, getattr(self._totals, name) + count)
         self.on_batch(stored.outcome)

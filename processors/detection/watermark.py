@@ -17,8 +17,8 @@ from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.store import schema as s
-from tocsin.store.bulk import insert_once
 from tocsin.store.offsets import stored
+from tocsin.store.statements import insert_once
 
 DEAF_AFTER = timedelta(minutes=10)  # no barrier for so long: nobody was there to listen
 BACKLOG_AFTER = timedelta(seconds=10)  # what was in the stream then and is not stored yet is a backlog

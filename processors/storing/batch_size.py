@@ -19,7 +19,7 @@ _TOO_FEW = 20  # such a transaction says nothing about the cost of a row
 _AT_LEAST = timedelta(microseconds=100)
 
 
-class Pace:
+class BatchSize:
     """`rows` is after how many mentions to be stored a transaction ends, `bytes` how much a poll brings.
 
     `alone`: whether a transaction keeps every other writer waiting.
@@ -31,7 +31,7 @@ class Pace:
         self.bytes = FIRST_BYTES
 
     def note(self, rows: int, held: timedelta) -> None:
-        """A transaction with so many mentions took so long. The pace follows half of the way."""
+        """A transaction with so many mentions took so long. The size follows half of the way."""
         if rows >= _TOO_FEW:
             fitting = rows * self._held / max(held, _AT_LEAST)
             self.rows = round(min(self._most, max(FEWEST, (self.rows + fitting) / 2)))

@@ -20,9 +20,9 @@ from processors.storing.batch import (
     Rank,
 )
 from processors.storing.tally_delta import (
-    Contribution,
+    MatchRow,
     TallyDelta,
-    contributions,
+    match_rows,
     summed,
 )
 from processors.understand import Understood
@@ -80,7 +80,7 @@ class Plan:
         self.older: list[MentionVersion] = []  # matched versions that are not the current one
         # Identities whose stored current version gives way, and when they were posted.
         self.replaced: dict[Key, datetime] = {}
-        self.contributions: list[Contribution] = []
+        self.matches: list[MatchRow] = []
         by_key: dict[Key, list[MentionVersion]] = {}
         for version in fresh:
             by_key.setdefault(version.key, []).append(version)
@@ -105,7 +105,7 @@ class Plan:
                 mention = winner.mention
                 if mention.created_at != created_at:
                     mention = msgspec.structs.replace(mention, created_at=created_at)
-                self.contributions += contributions(mention, said, winner.monitors, winner.partition)
+                self.matches += match_rows(mention, said, winner.monitors, winner.partition)
 
 
 def fresh_versions(versions: Iterable[MentionVersion], known: Mapping[Key, Known]) -> list[MentionVersion]:
@@ -126,10 +126,10 @@ def prepare(
         rows=BatchRows(
             seen=[_seen_row(v, created_at) for v, created_at, _ in plan.current],
             mentions=[_mention_row(v, at, what) for v, at, what in plan.current if what is not None],
-            matches=[msgspec.structs.asdict(one) for one in plan.contributions],
+            matches=[msgspec.structs.asdict(one) for one in plan.matches],
             samples=[_sample_row(mention, sample_rate) for mention in batch.sampled],
         ),
-        deltas=summed((one, 1) for one in plan.contributions),
+        deltas=summed((one, 1) for one in plan.matches),
     )
 
 

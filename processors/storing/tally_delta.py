@@ -15,7 +15,7 @@ from tocsin.core.sketch import hash64, signed64
 UNKNOWN = "unknown"  # the value of a dimension that the network did not tell
 
 
-class Contribution(msgspec.Struct, frozen=True):
+class MatchRow(msgspec.Struct, frozen=True):
     """One row of `matches`: a mention as far as a monitor's judge needs it."""
 
     monitor_id: str
@@ -54,7 +54,7 @@ class TallyDelta:
         self.parts: dict[tuple[str, str], list[int]] = {}
         self.shrunk = False  # something was taken back, so the authors must be counted anew
 
-    def add(self, one: Contribution, sign: int) -> None:
+    def add(self, one: MatchRow, sign: int) -> None:
         counts, parts = self.counts, self.parts
         counts["count"] += sign
         counts[one.label] += sign
@@ -82,9 +82,9 @@ class TallyDelta:
                 part[1] += negative
 
 
-def contributions(
+def match_rows(
     mention: Mention, understood: Understood, monitors: Iterable[str], partition: int
-) -> list[Contribution]:
+) -> list[MatchRow]:
     """The mention's rows of `matches`, one per monitor."""
     author = mention.author
     author_hash = signed64(hash64(f"{mention.network or mention.source}\x00{author.id}")) if author else None
@@ -92,7 +92,7 @@ def contributions(
     created_at = mention.created_at
     minute = minute_of(created_at)
     return [
-        Contribution(  # by position: this is made for every mention and monitor, and names cost as much again
+        MatchRow(  # by position: this is made for every mention and monitor, and names cost as much again
             monitor,
             mention.source,
             mention.id,
@@ -113,9 +113,9 @@ def contributions(
 
 
 def summed(
-    signed: Iterable[tuple[Contribution, int]], onto: dict[tuple[str, int, int], TallyDelta] | None = None
+    signed: Iterable[tuple[MatchRow, int]], onto: dict[tuple[str, int, int], TallyDelta] | None = None
 ) -> dict[tuple[str, int, int], TallyDelta]:
-    """Deltas by (monitor, minute, partition); `+1` adds a contribution, `-1` takes it back after an edit.
+    """Deltas by (monitor, minute, partition); `+1` adds a row, `-1` takes it back after an edit.
 
     With `onto` they are added to those, which are returned.
     """

@@ -24,7 +24,7 @@ from processors.storing.plan import (
     fresh_versions,
     prepare,
 )
-from processors.storing.tally_delta import Contribution, TallyDelta, summed
+from processors.storing.tally_delta import MatchRow, TallyDelta, summed
 from processors.understand import Understander
 from tocsin.core.clock import minute_of, minute_start
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -63,12 +63,12 @@ class Writer:
     def write(self, conn: Connection, prepared: Prepared, now: datetime) -> BatchOutcome:
         """Everything derived from the batch, inside the caller's transaction (which has advanced the offsets first). Once."""
         plan, rows = prepared.plan, prepared.rows
-        taken_back = [(one, -1) for one in _contributions_of(conn, plan.replaced)]
+        taken_back = [(one, -1) for one in _stored_matches(conn, plan.replaced)]
         _store_mentions(self._store, conn, plan, rows)
         _raise_engagement(conn, prepared)
         _store_matches(self._store, conn, plan, rows)
         _store_tallies(self._store, conn, summed(taken_back, prepared.deltas))
-        late = _store_amendments(self._store, conn, taken_back + [(one, 1) for one in plan.contributions])
+        late = _store_amendments(self._store, conn, taken_back + [(one, 1) for one in plan.matches])
         self._store.insert_new(conn, s.samples, rows.samples, fresh=True)
         record_dead_letters(conn, [bad.letter(now) for bad in prepared.batch.bad])
         return BatchOutcome(
@@ -90,16 +90,16 @@ def _known(store: Store, conn: Connection, keys: set[Key]) -> dict[Key, Known]:
     }
 
 
-def _contributions_of(conn: Connection, keys: Mapping[Key, datetime]) -> list[Contribution]:
+def _stored_matches(conn: Connection, keys: Mapping[Key, datetime]) -> list[MatchRow]:
     t = s.matches
-    found: list[Contribution] = []
+    found: list[MatchRow] = []
     for source, ids in _by_source(keys).items():
         for chunk in _chunks(sorted(ids)):
             rows = conn.execute(
                 select(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(keys.values()))
             )
             for row in rows:
-                found.append(Contribution(**{**row._mapping, "triggers": tuple(row.triggers)}))
+                found.append(MatchRow(**{**row._mapping, "triggers": tuple(row.triggers)}))
     return found
 
 
@@ -238,7 +238,7 @@ def _authors_left(conn: Connection, key: tuple[str, int, int]) -> bytes:
     return sketch(author % 2**64 for (author,) in found)
 
 
-def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Contribution, int]]) -> int:
+def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[MatchRow, int]]) -> int:
     """What changes a window that its judge has already closed: counted beside it, never worked into its reading."""
     judged = {(one.monitor_id, SIGNAL_KINDS.lead.kind) for one, _ in signed}
     closed: dict[str, datetime] = {

@@ -140,3 +140,19 @@ def test_no_dialect_is_spoken_outside_the_store() -> None:
         )
     ]
     assert asking == []
+
+
+def test_a_field_of_a_mention_is_named_in_few_places() -> None:
+    """The model, the table, the readers and the API's answer; rows, exports, previews and backtests follow the model."""
+    naming = sorted(
+        path
+        for path in modules().values()
+        if not path.startswith("ops/demo/") and re.search(r"\bin_reply_to\b", text(path))
+    )
+    assert naming == [
+        "api/routes/mentions.py",
+        "tocsin/core/mention.py",
+        "tocsin/reading/lines.py",
+        "tocsin/reading/mention.py",
+        "tocsin/store/schema.py",
+    ]

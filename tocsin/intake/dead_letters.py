@@ -20,9 +20,9 @@ from sqlalchemy import Connection, LargeBinary, Select, func, select, update
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.core.ids import stable_id
-from tocsin.store.bulk import insert_once
 from tocsin.store.expiry import drop_some
 from tocsin.store.schema import dead_letters
+from tocsin.store.statements import insert_once
 
 MAX_PAYLOAD_BYTES = 128 * 1024  # the longest text that is taken, written out as JSON, fits
 SHOWN_BYTES = 2048  # of a payload, in lists

@@ -21,8 +21,8 @@ from tocsin.core.errors import WrongInput
 from tocsin.core.ids import source_crc
 from tocsin.core.mention import Handed, Mention, MentionLine, encode_mentions
 from tocsin.settings import StreamSettings
-from tocsin.store.bulk import insert_once
 from tocsin.store.schema import source_state
+from tocsin.store.statements import insert_once
 from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS, Stream
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
-from tocsin.store.bulk import insert_once
+from tocsin.store.statements import insert_once
 
 Mode = Literal["live", "replay", "demo"]
 FILLING = "filling"  # the key of `meta` that says: only a part of what belongs here is here yet, and from where it comes

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, update
 from tocsin.core.errors import Fenced
 from tocsin.core.ids import stable_id
 from tocsin.store import schema as s
-from tocsin.store.bulk import insert_once
+from tocsin.store.statements import insert_once
 from tocsin.stream.port import Gap
 
 

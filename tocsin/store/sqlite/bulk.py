@@ -1,4 +1,4 @@
-"""Many rows at once, as SQL text and tuples that a driver takes and gives as they are.
+"""Many rows at once into SQLite, as SQL text and tuples that its driver takes and gives as they are.
 
 SQLAlchemy's own way makes a dictionary of parameters per row and builds a statement per call, which costs several times what
 SQLite takes to store or find the row.
@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, Table, bindparam, select
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
@@ -105,9 +104,3 @@ class Lookup:
 
 def _bind(dialect: Dialect, column: Column[Any]) -> Convert | None:
     return column.type.dialect_impl(dialect).bind_processor(dialect)
-
-
-def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
-    """Insert the row unless its key is there already, whoever else does the same at this moment; returns whether it was new."""
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    return conn.execute(insert(table).values(**row).on_conflict_do_nothing()).rowcount > 0
