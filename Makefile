@@ -57,7 +57,7 @@ quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of th
 test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=4: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
-chaos: $(STAMPS)/dev  ## the long chaos runs on real engines, some twenty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")
+chaos: $(STAMPS)/dev  ## the long chaos runs on real engines and wide random walks, some forty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")
 	@$(BIN)/python -m tests.chaos $(CHAOS_ARGS)
 
 format: $(STAMPS)/dev  ## format the code, and fix what ruff can fix

@@ -1,4 +1,4 @@
-"""The long chaos runs: `make chaos`, or `python -m tests.chaos live --runs 3 --seed 7`.
+"""The long runs: chaos, and random walks that are tried wide. `make chaos`, or `python -m tests.chaos live --runs 3 --seed 7`.
 
 Reports go to stdout; exit status 1 when one of them is wrong.
 """
@@ -6,8 +6,10 @@ Reports go to stdout; exit status 1 when one of them is wrong.
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,6 +25,7 @@ from tests.chaos.scaling import run_scaling
 from tocsin.logs import set_up
 
 KINDS = ("live", "replay", "brokers", "scaling")
+WALKS = "walks"
 
 
 def _run(kind: str, folder: Path, seed: int) -> Report:
@@ -49,24 +52,37 @@ def _run_on(engines: Engines, kind: str, folder: Path, seed: int) -> Report:
     )
 
 
+def _walks(seed: int) -> int:
+    """Every property of the suite with very many examples; the exit status."""
+    given = ("-n", "2", "-m", "hypothesis", f"--hypothesis-seed={seed}")
+    wide = os.environ | {"TOCSIN_TEST_WIDE": "1"}
+    return subprocess.run([sys.executable, "-m", "pytest", *given], env=wide, check=False).returncode
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument(
-        "kinds", nargs="*", default=KINDS, help=f"which runs: {', '.join(KINDS)} (default: all)"
+        "kinds",
+        nargs="*",
+        default=(*KINDS, WALKS),
+        help=f"which runs: {', '.join((*KINDS, WALKS))} (default: all)",
     )
     parser.add_argument("--runs", type=int, default=1, help="how many of each (default: 1)")
     parser.add_argument(
         "--seed", type=int, help="the seed of the first; the others count on (default: random)"
     )
     given = parser.parse_args()
-    if unknown := set(given.kinds) - set(KINDS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(KINDS)}")
+    if unknown := set(given.kinds) - {*KINDS, WALKS}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join((*KINDS, WALKS))}")
     first = given.seed if given.seed is not None else random.SystemRandom().randrange(10**6)
     set_up("error")
     wrong = 0
     for turn in range(given.runs):
         for kind in given.kinds:
             began = time.monotonic()
+            if kind == WALKS:
+                wrong += bool(_walks(first + turn))
+                continue
             folder = Path(tempfile.mkdtemp(prefix="tocsin-chaos-"))
             report = _run(kind, folder, first + turn)
             if report.wrong:

@@ -24,6 +24,7 @@ from ops.runtime import Runtime, open_runtime
 from ops.transfer.apply import apply, plan
 from ops.transfer.export import export
 from tests.chaos.proxy import Proxy
+from tests.engines.guard import GUARD
 from tests.engines.kafka import Cluster, start_kafka
 from tests.engines.postgres import Postgres, start_postgres
 from tests.story.live import LOOPBACK, Door, Running, Tocsin
@@ -205,6 +206,7 @@ class House:
                 except Exception:  # noqa: BLE001  # whatever holds it up, it must be gone
                     running.process.kill()
                     running.process.wait()
+                GUARD.forget(running.process.pid)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from ops.replay.player import Player
 from ops.runtime import open_runtime
 from ops.transfer.apply import apply, plan
 from ops.transfer.export import export
+from tests.engines.guard import GUARD
 from tocsin.definitions.models import Role
 from tocsin.reading import read_json_line
 from tocsin.store import schema as s
@@ -84,6 +85,8 @@ class Running:
             self.process.kill()
             self.process.wait()
             raise
+        finally:
+            GUARD.forget(self.process.pid)
 
 
 @dataclass
@@ -158,7 +161,9 @@ class Tocsin:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=self._env(),
+                start_new_session=True,
             )
+        GUARD.watch(process.pid, signal.SIGTERM)  # a run that is cut off leaves nothing behind
         self.started.append(Running(args[0], process, log))
         return self.started[-1]
 
