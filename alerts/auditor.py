@@ -29,7 +29,7 @@ from tocsin.core.loop import WorkerLoop
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
 from tocsin.core.signal_kinds import BLIND
 from tocsin.health.report import Reporter, State
-from tocsin.health.roles import GONE_AFTER
+from tocsin.health.roles import GONE_AFTER, PARTS
 from tocsin.health.sources import COMPONENT_PREFIX, ago, source_reports
 from tocsin.intake import fuse
 from tocsin.net import checked_client
@@ -185,6 +185,22 @@ def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
     ]
 
 
+def failing_roles(conn: Connection) -> list[Finding]:
+    """Parts whose last word was that they fail: they report, so they are not silent, and they do not work."""
+    h = s.health.c
+    rows = conn.execute(
+        select(h.component, h.detail)
+        .where(h.component.in_(PARTS), h.component != "auditor", h.state == "failed")
+        .order_by(h.component)
+    )
+    return [
+        Finding(
+            "role failing", row.component, f"{row.component} fails: {row.detail.get('reason', 'unknown')}"
+        )
+        for row in rows
+    ]
+
+
 def blown_fuses(conn: Connection) -> list[Finding]:
     """Where processors stopped before a stream that is nearly all bad."""
     return [
@@ -312,6 +328,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     lambda conn, now, _: notices_out_of_time(conn, now),
     lambda conn, _now, _: escalations_without_deadline(conn),
     lambda conn, now, _: silent_roles(conn, now),
+    lambda conn, _now, _: failing_roles(conn),
     lambda conn, _now, _: blown_fuses(conn),
     blind_sources,
 )
@@ -339,8 +356,8 @@ class Auditor:
         self.check()
         return EVERY.total_seconds()
 
-    def _recover(self, error: Exception) -> None:
-        self._reporter.say_trouble(self._clock.now(), self._loop, error)
+    def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
+        self._reporter.say_trouble(self._clock.now(), self._loop)
 
     def check(self) -> list[Finding]:
         """One audit; returns the findings. Blindness becomes signals, the result the health of `auditor`."""

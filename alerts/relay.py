@@ -49,8 +49,8 @@ class Relay:
         self._reporter.say(self._clock.now(), "ok", unexpected_errors=self._loop.unexpected)
         return 0.0 if sent else PAUSE_S
 
-    def _recover(self, error: Exception) -> None:
-        self._reporter.say_trouble(self._clock.now(), self._loop, error)
+    def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
+        self._reporter.say_trouble(self._clock.now(), self._loop)
 
     def publish(self) -> int:
         """Publish what waits, at most `BATCH` of each; returns how many records were appended."""

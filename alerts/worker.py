@@ -154,5 +154,5 @@ class AlertsWorker:
             unexpected_errors=sum(loop.unexpected for loop in loops),
         )
 
-    def _recover(self, error: Exception) -> None:
-        self._reporter.say_trouble(self._clock.now(), self._loop, error, worker=self._name)
+    def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
+        self._reporter.say_trouble(self._clock.now(), self._loop, worker=self._name)

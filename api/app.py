@@ -45,6 +45,7 @@ from api.routes import (
 )
 from api.state import AppState, Services
 from tocsin.core.errors import TocsinError
+from tocsin.core.loop import WorkerLoop
 from tocsin.version import __version__
 
 log = structlog.get_logger(__name__)
@@ -123,9 +124,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _store_last_uses_now_and_then(state: AppState) -> None:
+    def work() -> float:
+        _store_last_uses(state)
+        return STORE_LAST_USES_EVERY_S
+
+    loop, pause = WorkerLoop("last uses"), float(STORE_LAST_USES_EVERY_S)
     while True:
-        await asyncio.sleep(STORE_LAST_USES_EVERY_S)
-        await run_in_threadpool(_store_last_uses, state)
+        await asyncio.sleep(pause)
+        pause = await run_in_threadpool(loop.round, work)
 
 
 def _store_last_uses(state: AppState) -> None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 
-from tocsin.core.errors import TocsinError
-
-log = structlog.get_logger(__name__)
+from tocsin.core.loop import WorkerLoop
 
 MAX_CLIENTS = 200
 POLL_EVERY_S = 0.5
@@ -28,7 +25,8 @@ class Hub:
         self._newest = newest
         self._every_s = every_s
         self._most = most
-        self._newest_seen = 0
+        self._newest_seen = self._found = 0
+        self._loop = WorkerLoop("events")
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.clients = 0
@@ -78,12 +76,12 @@ class Hub:
 
     async def _poll(self) -> None:
         while not self.stopped and self.clients > 0:
-            try:
-                newest = await run_in_threadpool(self._newest)
-            except TocsinError as error:
-                log.warning("events cannot be read", kind=type(error).__name__)
-                newest = self._newest_seen
-            if newest != self._newest_seen:
-                self._newest_seen = newest
+            pause = await run_in_threadpool(self._loop.round, self._look)
+            if self._found != self._newest_seen:
+                self._newest_seen = self._found
                 self._wake()
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(pause)
+
+    def _look(self) -> float:
+        self._found = self._newest()
+        return self._every_s

@@ -25,6 +25,7 @@ def report(
     blind_after: timedelta,
     trouble: str | None,
     unexpected: int = 0,
+    failing: bool = False,
 ) -> None:
     """Write the health of each source that is `held` and of `ingest` itself (`trouble`: what it suffers from).
 
@@ -51,7 +52,7 @@ def report(
             ),
             "unexpected_errors": unexpected,
         }
-        state = "degraded" if trouble else "ok"
+        state = "failed" if failing else "degraded" if trouble else "ok"
         rows.append({"component": "ingest", "at": now, "state": state, "detail": detail})
         store.put(conn, s.health, rows)
 

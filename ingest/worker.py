@@ -193,9 +193,8 @@ class IngestWorker:
         except TocsinError as error:
             self._failed(watched, error, now)
             return True
-        except Exception as error:
-            log.exception("source failed", source=watched.name)
-            self._failed(watched, TocsinError(f"an unexpected {type(error).__name__}; see the log"), now)
+        except Exception as error:  # noqa: BLE001  # a mistake in one source's code must not end the others
+            self._failed_unexpectedly(watched, error, now)
             return True
         self._read_ahead(watched, fetched, now)
         try:
@@ -208,6 +207,12 @@ class IngestWorker:
             self._stream_trouble, self._health_at = str(error), None
             log.warning("the stream takes nothing", error=str(error), retry_after_s=pause.total_seconds())
             return False
+        except TocsinError:
+            raise
+        except Exception as error:  # noqa: BLE001  # as above
+            # It comes again with every fetch of this source; the others must not notice.
+            self._failed_unexpectedly(watched, error, now)
+            return True
         if fetched.mentions and self._stream_trouble:
             self._stream_failures, self._stream_trouble, self._health_at = 0, None, None
         return True
@@ -310,6 +315,10 @@ class IngestWorker:
             self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])
         log.warning("source failed", source=watched.name, error=watched.last_error, failures=watched.failures)
 
+    def _failed_unexpectedly(self, watched: WatchedSource, error: Exception, now: datetime) -> None:
+        log.exception("source failed", source=watched.name)
+        self._failed(watched, TocsinError(f"an unexpected {type(error).__name__}; see the log"), now)
+
     def _is_due(self, watched: WatchedSource, now: datetime) -> bool:
         mine = self._leases.holds(watched.name, now)
         return mine and watched.source is not None and watched.due_at <= now
@@ -338,6 +347,7 @@ class IngestWorker:
             blind_after=blind_after,
             trouble=trouble,
             unexpected=self._loop.unexpected,
+            failing=self._loop.failing,
         )
         self._health_at = now
 

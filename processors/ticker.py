@@ -80,11 +80,11 @@ class DetectionTicker:
         self._reporter.say(self._clock.now(), "ok", signals=signals, unexpected_errors=self._loop.unexpected)
         return self._settings.detection.look_s
 
-    def _recover(self, error: Exception) -> None:
+    def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
         """What was looked at was perhaps not judged: look at everything anew."""
         self._stirring, self._stillness = Stirring(), Stillness()
         self._memory.forget()
-        self._reporter.say_trouble(self._clock.now(), self._loop, error)
+        self._reporter.say_trouble(self._clock.now(), self._loop)
 
     def once(self) -> int:
         """One look: a barrier where a minute has ended, every monitor that is due or stirred; the number of signals made."""

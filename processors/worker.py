@@ -169,17 +169,18 @@ class StreamProcessor:
             self.read_again()
         else:
             self.close()
-        self._reporter.say_trouble(self._clock.now(), self._loop, error)
+        self._reporter.say_trouble(self._clock.now(), self._loop)
 
     def close(self) -> None:
+        """Leave the group, and forget where we stood first: whatever goes wrong while leaving, nothing is read on from there."""
+        consumer, self._consumer = self._consumer, None
+        self._positions = {}
         self._drop()
-        if self._consumer is not None:
+        if consumer is not None:
             try:
-                self._consumer.close()
+                consumer.close()
             except StreamUnavailable as error:
                 log.warning("left the group without saying so", reason=str(error))
-            self._consumer = None
-        self._positions = {}
 
     def lag(self) -> int:
         """Records appended and not yet stored, over all partitions."""
@@ -338,8 +339,8 @@ class StreamProcessor:
 
     def read_again(self) -> None:
         """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""
-        self._drop()
         self._positions = {}
+        self._drop()
 
     def _look_around(self) -> None:
         """Now and then: say how far behind we are, and let go of what everybody has read."""

@@ -308,7 +308,8 @@ def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
     detail = row.detail if isinstance(row.detail, dict) else {}
     if live and row.component in PARTS and is_gone(row.at, now):
         return Trouble(row.component, "silent", row.at, "")
-    if row.component == "auditor":
+    # Where the auditor could not look there are no findings, only a reason.
+    if row.component == "auditor" and "findings" in detail:
         told = [
             str(f.get("text", ""))
             for f in detail.get("findings", ())

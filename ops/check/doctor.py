@@ -233,7 +233,9 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
 
 def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:
     looked = audit(conn, now, timedelta(minutes=settings.alerting.blind_after_minutes))
-    found = [one for one in looked if one.kind != "role silent"]  # said above, with what to do
+    found = [
+        one for one in looked if one.kind not in ("role silent", "role failing")
+    ]  # said above, with what to do
     for one in found:
         yield Observation("bad", one.text)
     letters = count_dead_letters(conn, waiting=True)

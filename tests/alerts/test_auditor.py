@@ -87,6 +87,22 @@ def test_a_role_that_has_gone_silent_is_found(scene: Scene) -> None:
     assert kinds(scene) == ["role silent"]
 
 
+def test_a_role_that_reports_and_fails_is_found_and_no_heartbeat_goes_out(scene: Scene) -> None:
+    pings: list[str] = []
+    watch = auditor(scene, pings)
+    failed = {"component": "detection", "state": "failed", "detail": {"reason": "KeyError: 'monitor'"}}
+    for _ in range(3):  # its row stays fresh: it is not silent
+        with scene.write() as conn:
+            scene.store.put(conn, s.health, [failed | {"at": scene.now}])
+        assert [finding.text for finding in watch.check()] == ["detection fails: KeyError: 'monitor'"]
+        scene.clock.advance(timedelta(minutes=1))
+    assert pings == []
+    with scene.write() as conn:
+        scene.store.put(conn, s.health, [failed | {"at": scene.now, "state": "ok", "detail": {}}])
+    assert watch.check() == []
+    assert len(pings) == 1
+
+
 def test_a_changed_a_removed_and_a_cut_audit_entry_are_found(scene: Scene) -> None:
     scene.over(**ESCALATE)
     with scene.write() as conn:

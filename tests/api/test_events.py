@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -132,6 +133,26 @@ def test_the_places_for_event_clients_are_limited() -> None:
     assert not hub.full
     hub.stop()
     assert hub.full
+
+
+def test_events_go_on_after_an_error_that_nobody_expected() -> None:
+    answers: list[int | Exception] = [KeyError("a mistake of ours"), 7]
+
+    def newest() -> int:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def waits() -> bool:
+        hub = Hub(newest, every_s=0.01)
+        hub.enter()
+        try:
+            return await hub.wait_for_newer(0, 4.0)
+        finally:
+            hub.stop()
+
+    assert asyncio.run(waits())
 
 
 def test_the_server_says_neither_its_name_nor_more_than_it_must(world: World) -> None:

@@ -242,6 +242,16 @@ def test_what_the_auditor_found_is_said_and_blind_sources_only_once(night: Seede
     assert "REDUCED auditor : notice no_1 waits for 9 minutes" in words(drawn)
 
 
+def test_an_auditor_that_could_not_look_is_said_to_be_down(night: SeededApp) -> None:
+    client = signed_in(night)
+    detail = {"reason": "KeyError: 'monitor'", "unexpected_errors": 1}
+    with night.store.write() as conn:
+        night.store.put(
+            conn, s.health, [{"component": "auditor", "at": NOW, "state": "failed", "detail": detail}]
+        )
+    assert "auditor : KeyError: 'monitor'" in words(page(client, "/"))
+
+
 def test_an_empty_house_tells_the_next_step(tmp_path: Path) -> None:
     with seeded_app(tmp_path, empty=True) as one:
         shown = words(page(signed_in(one), "/"))

@@ -31,13 +31,18 @@ def test_what_starts_before_its_engines_waits_for_them_and_says_so_once(
         until(lambda: "waiting: the store" in up.said(), "tocsin up to do so, too")
         up.end()
         house.postgres.start()
-        until(lambda: "processing waits" in process.said(), "the brokers to be waited for")
+        until(lambda: waits("processors", process.said()), "the brokers to be waited for")
         house.kafka.brokers[0].start()
         until(lambda: sum(house.owners().values()) == 8, "processors to be at work", within=90, every=0.5)
         (door,) = house.door(seat)
         until(lambda: door.ask("GET", "/readyz").status_code == 200, "the door to be ready")
         assert process.said().count("waiting: ") == process.said().count("going on after ") == 1
         assert process.end(signal.SIGTERM) == 0
+
+
+def waits(worker: str, said: str) -> bool:
+    """Whether the log says that this worker waits."""
+    return any("a worker waits" in line and worker in line for line in said.splitlines())
 
 
 def test_a_server_that_refuses_us_is_not_waited_for(postgres: Postgres, tmp_path: Path) -> None:

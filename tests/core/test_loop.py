@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tocsin.core.errors import Conflict, StoreUnavailable, StreamUnavailable, WrongInput
-from tocsin.core.loop import LOOK_AGAIN_S, UNEXPECTED_WAITS_S, WorkerLoop
+from tocsin.core.loop import CONFLICTS_IN_A_ROW, LOOK_AGAIN_S, UNEXPECTED_WAITS_S, WorkerLoop
 
 
 def raising(error: Exception) -> Callable[[], float]:
@@ -61,6 +61,24 @@ def test_a_conflict_is_looked_at_again_and_is_no_trouble() -> None:
     loop = WorkerLoop("made-up")
     assert loop.round(raising(Conflict("somebody was faster"))) == LOOK_AGAIN_S
     assert (loop.trouble, loop.unexpected) == (None, 0)
+
+
+def test_a_conflict_that_does_not_end_is_an_error_that_nobody_expected() -> None:
+    loop = WorkerLoop("made-up")
+    waits = [loop.round(raising(Conflict("somebody was faster"))) for _ in range(CONFLICTS_IN_A_ROW + 1)]
+    assert waits == [LOOK_AGAIN_S] * (CONFLICTS_IN_A_ROW - 1) + list(UNEXPECTED_WAITS_S[:2])
+    assert (loop.trouble, loop.unexpected, loop.failing) == ("Conflict: somebody was faster", 2, True)
+    loop.round(well)
+    assert not loop.failing
+    assert loop.round(raising(Conflict("somebody was faster"))) == LOOK_AGAIN_S
+
+
+def test_what_is_away_is_waited_for_and_is_no_failure() -> None:
+    loop = WorkerLoop("made-up")
+    loop.round(raising(KeyError("monitor")))
+    assert loop.failing
+    loop.round(raising(StoreUnavailable("away")))
+    assert not loop.failing
 
 
 def test_what_is_final_is_raised() -> None:

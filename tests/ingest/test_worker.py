@@ -309,6 +309,35 @@ def test_what_was_read_ahead_of_a_refused_hand_over_is_read_again(house: House) 
     assert noted.sources == [str(n) for n in range(45_000)]
 
 
+class TripsOver(Noted):
+    """Meets an error that nobody expected with whatever the source `odd` brings."""
+
+    def hand_over(self, mentions: Sequence[Mention], now: datetime | None = None) -> None:
+        if any(one.source == "odd" for one in mentions):
+            raise ValueError("a mistake of ours")
+        super().hand_over(mentions, now)
+
+
+def test_an_unexpected_error_with_one_source_stops_no_other(house: House) -> None:
+    for name in ("odd", "sound"):
+        (house.folder / f"{name}.jsonl").write_bytes(line(1))
+        house.define(name, "file", path=str(house.folder / f"{name}.jsonl"))
+    worker = house.worker(hand_over=TripsOver())
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    try:
+        until(lambda: bool(house.rows(s.source_state)) and len(house.rows(s.source_state)) == 2)
+        assert house.row(s.source_state, name="sound").last_error is None
+        odd = house.row(s.source_state, name="odd")
+        assert (odd.cursor, odd.failures) == (None, 1)
+        assert "an unexpected ValueError" in odd.last_error
+    finally:
+        stop.set()
+        thread.join(5)
+    assert worker._loop.unexpected == 0
+
+
 def test_a_source_with_a_very_long_name_has_health_too(house: House) -> None:
     name = "x" * 256
     house.define(name, "push")

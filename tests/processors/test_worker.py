@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from sqlalchemy import Connection, func, select
@@ -80,6 +81,41 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
     while at() < len(records):
         processor.once(timedelta(0))
         assert kept() == {f"{n}-{k}" for n in range(at()) for k in range(8)}
+    stream.close()
+    store.close()
+
+
+def test_a_reader_that_cannot_even_leave_reads_on_from_what_is_stored(tmp_path: Path) -> None:
+    prepare(tmp_path / "store.db")
+    store = SqliteStore(tmp_path / "store.db", durable=False)
+    stream = SqliteStream(tmp_path / "s.db", durable=False)
+    stream.ensure_topic(MENTIONS, 1)
+    with store.write() as conn:
+        save(conn, Monitor(name="Kvikkado", query="kvikkado"), now=NOON, actor="test")
+    processor = StreamProcessor(
+        store, stream, Settings.model_validate({"data": tmp_path}), SimulatedClock(NOON)
+    )
+
+    def broken(*_: object) -> NoReturn:
+        raise ValueError("a mistake of ours")
+
+    def append(id: str) -> None:
+        stream.append(MENTIONS, [(0, encode_mentions([Mention("shop", id, "kvikkado", NOON)]))], NOON)
+
+    assert processor._loop.round(processor._round) >= 0  # brings the partition
+    append("polled and dropped")
+    left, processor.consumer.close = processor.consumer.close, broken  # type: ignore[method-assign]
+    stores, processor._store_records = processor._store_records, broken  # type: ignore[method-assign]
+    assert processor._loop.round(processor._round) > 0
+    left()
+    processor._store_records = stores  # type: ignore[method-assign]
+    append("polled later")
+    for _ in range(10):
+        processor._loop.round(processor._round)
+    with store.read() as conn:
+        kept = {row.id for row in conn.execute(select(s.mentions.c.id))}
+    assert kept == {"polled and dropped", "polled later"}
+    processor.close()
     stream.close()
     store.close()
 

@@ -213,8 +213,8 @@ def test_who_reads_waits_for_a_broker_that_is_away_says_so_and_goes_on_by_itself
         finally:
             stop.set()
             thread.join(PATIENCE_S)
-    said = [one["event"] for one in logs if one["log_level"] == "warning"]
-    assert said == ["processing waits"]
+    said = [(one["event"], one["worker"]) for one in logs if one["log_level"] == "warning"]
+    assert said == [("a worker waits", "processors")]
     structlog.reset_defaults()
 
 

@@ -3,7 +3,7 @@
 | a round raises | what follows |
 |---|---|
 | `StoreUnavailable`, `StreamUnavailable` | said once; tried again every `away`; said again when it goes on |
-| another error of ours | somebody was faster: looked at again, after a short pause |
+| another error of ours | somebody was faster: looked at again, after a short pause; `CONFLICTS_IN_A_ROW` count as the next line |
 | an error nobody expected | counted, logged, shown in health; tried again after 1, 2, 5, 10, 30 s, then each minute |
 | one of `final` | raised: this worker cannot go on, and its process says why |
 
@@ -25,6 +25,9 @@ UNEXPECTED_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before the next round after so many unexpected errors in a row; the last again and again."""
 
 LOOK_AGAIN_S: Final = 0.2
+CONFLICTS_IN_A_ROW: Final = 5
+"""A conflict passes. One that is met this often, and no round worked in between, is a mistake that nobody expected."""
+
 AWAY: Final = timedelta(seconds=1)
 SHOWN_CHARS: Final = 300
 
@@ -48,11 +51,15 @@ class WorkerLoop:
         self.unexpected = 0
         """Errors nobody expected, since the worker began."""
 
+        self.failing = False
+        """Whether the last round met an error that nobody expected; `trouble` says which."""
+
         self._away_s = away.total_seconds()
         self._recover = recover
         self._final = final
         self._is_away = False
         self._in_a_row = 0
+        self._conflicts = 0
 
     def run(self, stop: threading.Event, work: Callable[[], float]) -> None:
         """Call `work` until `stop` is set. It returns for how many seconds to pause; 0: not at all. Raises what is `final`."""
@@ -70,9 +77,7 @@ class WorkerLoop:
         except (StoreUnavailable, StreamUnavailable) as error:
             return self._waits(error)
         except TocsinError as error:
-            log.info("a worker looks again", worker=self.name, reason=str(error))
-            self._recovered(error)
-            return LOOK_AGAIN_S
+            return self._looks_again(error)
         except Exception as error:  # noqa: BLE001  # it must outlive a mistake of ours, and say so
             return self._unexpected(error)
         self._goes_on()
@@ -82,14 +87,23 @@ class WorkerLoop:
         self.trouble = str(error)[:SHOWN_CHARS]
         if not self._is_away:
             log.warning("a worker waits", worker=self.name, reason=self.trouble)
-        self._is_away = True
+        self._is_away, self.failing = True, False
         self._recovered(error)
         return self._away_s
+
+    def _looks_again(self, error: TocsinError) -> float:
+        self._conflicts += 1
+        if self._conflicts >= CONFLICTS_IN_A_ROW:
+            return self._unexpected(error)
+        log.info("a worker looks again", worker=self.name, reason=str(error))
+        self._recovered(error)
+        return LOOK_AGAIN_S
 
     def _unexpected(self, error: Exception) -> float:
         wait = UNEXPECTED_WAITS_S[min(self._in_a_row, len(UNEXPECTED_WAITS_S) - 1)]
         self.unexpected += 1
         self._in_a_row += 1
+        self.failing = True
         self.trouble = f"{type(error).__name__}: {error}"[:SHOWN_CHARS]
         log.exception(
             "a worker met an error that nobody expected",
@@ -104,7 +118,8 @@ class WorkerLoop:
     def _goes_on(self) -> None:
         if self._is_away:
             log.info("a worker goes on", worker=self.name)
-        self._is_away, self._in_a_row, self.trouble = False, 0, None
+        self._is_away, self._in_a_row, self._conflicts = False, 0, 0
+        self.failing, self.trouble = False, None
 
     def _recovered(self, error: Exception) -> None:
         try:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from tocsin.core.errors import StoreUnavailable, StreamUnavailable, TocsinError
 from tocsin.core.loop import WorkerLoop
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -36,12 +35,11 @@ class Reporter:
             with self._store.write(alone=False) as conn:
                 self.write(conn, now, state, detail)
 
-    def say_trouble(self, now: datetime, loop: WorkerLoop, error: Exception, **detail: Any) -> None:
-        """Report what keeps a worker from working: away, or an error that nobody expected. Says nothing of a conflict."""
-        if isinstance(error, (StoreUnavailable, StreamUnavailable)):
-            self.say(now, "degraded", reason=loop.trouble, unexpected_errors=loop.unexpected, **detail)
-        elif not isinstance(error, TocsinError):
-            self.say(now, "failed", reason=loop.trouble, unexpected_errors=loop.unexpected, **detail)
+    def say_trouble(self, now: datetime, loop: WorkerLoop, **detail: Any) -> None:
+        """Report what keeps a worker from working: an engine is away, or an error that nobody expected. A conflict is none."""
+        if loop.trouble is not None:
+            state: State = "failed" if loop.failing else "degraded"
+            self.say(now, state, reason=loop.trouble, unexpected_errors=loop.unexpected, **detail)
 
     def write(self, conn: Connection, now: datetime, state: State, detail: Mapping[str, Any]) -> None:
         """Report in the caller's transaction, due or not."""
