@@ -28,8 +28,8 @@ from tocsin.core.ids import stable_id
 from tocsin.core.loop import WorkerLoop
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
 from tocsin.core.signal_kinds import BLIND
-from tocsin.health.report import Reporter, State
-from tocsin.health.roles import GONE_AFTER, PARTS
+from tocsin.health.report import Reporter, State, part_rows
+from tocsin.health.roles import is_gone
 from tocsin.health.sources import COMPONENT_PREFIX, ago, source_reports
 from tocsin.intake import fuse
 from tocsin.net import checked_client
@@ -171,33 +171,21 @@ def escalations_without_deadline(conn: Connection) -> list[Finding]:
 
 def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
     """Every role that ever reported here reports again within two minutes."""
-    h = s.health.c
-    rows = conn.execute(
-        select(h.component, h.at)
-        .where(
-            h.at < now - GONE_AFTER, h.component.not_like(f"{COMPONENT_PREFIX}%"), h.component != "auditor"
-        )
-        .order_by(h.component)
-    )
     return [
         Finding("role silent", row.component, f"{row.component} last reported {ago(now - row.at)} ago")
-        for row in rows
+        for row in part_rows(conn)
+        if row.component != "auditor" and is_gone(row.at, now)
     ]
 
 
 def failing_roles(conn: Connection) -> list[Finding]:
     """Parts whose last word was that they fail: they report, so they are not silent, and they do not work."""
-    h = s.health.c
-    rows = conn.execute(
-        select(h.component, h.detail)
-        .where(h.component.in_(PARTS), h.component != "auditor", h.state == "failed")
-        .order_by(h.component)
-    )
     return [
         Finding(
             "role failing", row.component, f"{row.component} fails: {row.detail.get('reason', 'unknown')}"
         )
-        for row in rows
+        for row in part_rows(conn)
+        if row.component != "auditor" and row.state == "failed"
     ]
 
 

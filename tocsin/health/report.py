@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, select
 
 from tocsin.core.loop import WorkerLoop
+from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 EVERY = timedelta(seconds=10)
 
 State = Literal["ok", "degraded", "blind", "failed"]
+
+
+def part_rows(conn: Connection) -> Sequence[Row[Any]]:
+    """What each part last said of itself, by name; sources have rows of their own and are left out."""
+    h = s.health.c
+    said = select(s.health).where(h.component.not_like(f"{COMPONENT_PREFIX}%")).order_by(h.component)
+    return conn.execute(said).all()
 
 
 class Reporter:
