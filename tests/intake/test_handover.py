@@ -129,7 +129,7 @@ def test_dead_letters_are_listed_newest_first_page_by_page(house: House) -> None
             (letter.at for letter in everything), reverse=True
         )
         assert list_dead_letters(conn, 10, source="nobody") == ([], None)
-        with pytest.raises(WrongInput, match="none of ours"):
+        with pytest.raises(WrongInput, match="not a cursor of this list"):
             list_dead_letters(conn, 2, "rubbish")
 
 
