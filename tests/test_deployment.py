@@ -33,6 +33,7 @@ from tests.engines.jars import kafka_class_path
 from tests.engines.kafka import java
 from tests.engines.postgres import Postgres, start_postgres
 from tests.inside import command
+from tests.test_packaging import build_wheel
 from tocsin.settings import known_settings
 from tocsin.version import __version__
 
@@ -167,10 +168,7 @@ def test_what_is_copied_into_the_image_makes_the_whole_wheel(tmp_path: Path) -> 
     for name in tracked:
         (tmp_path / "context" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / "context" / name)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), "context"]
-    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (wheel,) = tmp_path.glob("*.whl")
+    wheel = build_wheel(tmp_path / "context", tmp_path)
     with zipfile.ZipFile(wheel) as archive:
         brought = [name for name in archive.namelist() if not name.startswith("tocsin-")]
     packages = [name for name in tracked if "/" in name]
