@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import hypothesis
+import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase
@@ -20,6 +21,7 @@ EXAMPLES = 3  # of each operation; more by hand: a thousand found nothing else
 ENDLESS = "/v1/events"
 
 
+@pytest.mark.slow("schemathesis makes up requests for each of over eighty operations")
 def test_no_operation_answers_with_a_server_error(world: World) -> None:
     world.scene.over()
     world.store_mention("m1", "Lumo is down", world.now, "negative")
