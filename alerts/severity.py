@@ -1,22 +1,20 @@
-"""How bad it is, from the facts of a signal: a table of named rules, each level building on the one below.
+"""The severity of a signal, from its facts: a table of named rules, in which each level builds on the one below.
 
-The engine may raise a severity, never lower it. A learning baseline arms only the triggers. A share needs a
-complete window. Choices that the product leaves open, decided here:
+The engine may raise a severity, never lower it. A learning baseline arms only the triggers. A share needs a complete
+window. The product leaves some choices open; this module decides them:
 
-- a trigger is SEV1 when at least three people say it, or one does while the conditions of SEV2 hold; one or
-two people
-  saying it make a spike SEV3, and alone a SEV4 that fires at once;
-- where only one network is heard, two of them cannot be asked for, and being alone is no proof either: there
-SEV2 needs an
-  outlet of the first rank or being on course for tenfold;
+- a trigger is SEV1 when at least three people say it, or when one person does while the conditions of SEV2 hold; one or
+  two people who say it make a spike SEV3, and without a spike a SEV4 that fires at once;
+- where only one network is heard, nobody can ask for two, and one network alone is no proof either: SEV2 then needs an
+  outlet of the first rank or a course for tenfold;
 - a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
-- a monitor in its first week that had heard fewer than a hundred mentions before does not know what is normal
-(`thin`): it may
-  have begun to listen just now. It is a SEV4 that says so, unless a trigger, a well-known author or a first-rank outlet speaks;
+- a monitor in its first week that had heard fewer than a hundred mentions before does not know what is normal (`thin`),
+  for it may have begun to listen just now: its alert is a SEV4 that says so, unless a trigger, a well-known author or a
+  first-rank outlet speaks;
 - a share that rises, as negativity does, without a volume of twice the expected is SEV3 at most, triggers aside;
-- a worsening is a run of readings none of which falls under nine tenths of the peak, still growing after 30
-minutes;
-- a signal that a source is not heard (`unheard`) is SEV3, and rings at night: what it hides may be worse.
+- a worsening is a run of readings of which none falls under nine tenths of the peak, and which still grows after 30
+  minutes;
+- a signal that a source is not heard (`unheard`) is SEV3 and rings at night: the silence may hide something worse.
 """
 
 from __future__ import annotations
@@ -33,12 +31,13 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 AT_ONCE: Final = 6.0
 TWICE: Final = 2.0
 WORSENING: Final = timedelta(minutes=30)
-HOLDS: Final = 0.9  # of the peak: a reading above is still part of a worsening
+# The part of the peak that a reading must reach to belong to a worsening.
+HOLDS: Final = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """What a severity asks of people, counted from the alert or the escalation. None: no clock runs."""
+    """The times that a severity asks of people, counted from the alert or the escalation. None: no clock runs."""
 
     name: str
     acknowledge: timedelta | None
@@ -74,7 +73,7 @@ CLOCKS: Final[dict[int, Clocks]] = {
 
 @dataclass(frozen=True, slots=True)
 class SeverityInput:
-    """All that a severity is decided from."""
+    """Everything that decides a severity."""
 
     facts: Facts
     clearly_over: float = CLEARLY_OVER
@@ -87,7 +86,7 @@ class SeverityInput:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One named reason. `level` is what it gives when the level `on` (None: nothing) is reached already."""
+    """One named reason. The rule gives `level` once the level `on` is reached (None: the rule needs no level below it)."""
 
     level: int
     name: str
@@ -148,8 +147,8 @@ RULES: Final[tuple[Rule, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`severity` None: no rule holds, it stays a candidate. `reasons` are the names of the rules that
-    hold.
+    """A severity and the names of the rules that hold (`reasons`). `severity` None: no rule holds, and the alert stays
+    a candidate.
     """
 
     severity: int | None
@@ -163,10 +162,10 @@ def severity(
     at: datetime | None = None,
     clearly_over: float = CLEARLY_OVER,
 ) -> Decision:
-    """How bad it is now: the worst level whose rules hold, and never better than `previous`.
+    """The severity now: the worst level whose rules hold, and never milder than `previous`.
 
-    `worsening_since` and `at` say how long it has been getting worse (see `worsening`); `clearly_over` is
-    the score that keeps the monitor's promise (see `tocsin.core.promise`).
+    `worsening_since` and `at` say how long the alert has been getting worse (see `worsening`). `clearly_over` is the
+    score that keeps the monitor's promise (see `tocsin.core.promise`).
     """
     lasted = at - worsening_since if at and worsening_since else timedelta(0)
     given = SeverityInput(facts, clearly_over, lasted)
@@ -182,7 +181,7 @@ def severity(
 
 
 def worsening(since: datetime | None, score: float, peak: float, at: datetime) -> datetime | None:
-    """When the present worsening began, after a reading of `score` at `at`; None when it is not getting
+    """The time at which the present worsening began, after a reading of `score` at `at`. None: the alert is not getting
     worse.
     """
     if score < HOLDS * peak:

@@ -1,7 +1,7 @@
-"""Everything else (chat, push, SMS), through Apprise. The channel's setting: `url` as env:NAME or file:PATH.
+"""Every other service (chat, push, SMS), through Apprise. The channel's setting is `url`, as env:NAME or file:PATH.
 
-An Apprise URL is a secret, so it is only ever given by reference. One target per call: for several it
-returns one boolean. Its False is `unknown`, for it may call a slow success a failure.
+An Apprise URL is a secret, so settings only ever refer to it. Each call has one target, because Apprise returns one
+boolean for several. A False from Apprise counts as `unknown`: Apprise may call a slow success a failure.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ from tocsin.settings import reveal
 
 
 class AppriseNotifier:
-    """Sent: Apprise says so. Failed, for good: the URL cannot be used. Unknown: it says no, breaks, or
-    takes too long.
-    """
+    """Sent: Apprise says so. Failed for good: the URL cannot be used. Unknown: Apprise says no, breaks or takes too long."""
 
     kind = "apprise"
     honours_id = False
@@ -39,7 +37,8 @@ class AppriseNotifier:
 
 
 def _call(url: str, notice: Notice) -> Outcome:
-    import apprise  # here: it is slow to import, and few channels need it
+    # Apprise is slow to import and few channels need it, so the import stands here.
+    import apprise
 
     asset = apprise.AppriseAsset(app_id="Tocsin", async_mode=False, secure_logging=True)
     target = apprise.Apprise(asset=asset)

@@ -1,4 +1,4 @@
-"""The notifier that prints: one block on standard error, for whoever sits at the machine."""
+"""The notifier that prints one block on standard error, for the person at the machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alerts.notifiers.port import Notice, Outcome
 
 
 class ConsoleNotifier:
-    """Prints the notice's lines, framed. `out` defaults to what standard error is at that moment."""
+    """Prints the notice's lines in a frame. `out` defaults to standard error as it is at that moment."""
 
     kind = "console"
     honours_id = False
@@ -33,5 +33,5 @@ class ConsoleNotifier:
 
 
 def _printable(text: str) -> str:
-    """Without control characters: a post must not steer the terminal."""
+    """The text without control characters: a post must not steer the terminal."""
     return "".join(c for c in text if c == "\n" or (c >= " " and c != "\x7f" and not "\x80" <= c <= "\x9f"))

@@ -1,8 +1,7 @@
-"""E-mail by SMTP: plain text and HTML that fit a phone. The channel's setting: `to` (default: the person's
-address).
+"""E-mail by SMTP: plain text and HTML that fit a phone. The channel's setting is `to` (default: the person's address).
 
-What goes wrong before the message's content is on its way has failed; what goes wrong after is unknown, for
-the server may have taken it. The Message-ID is made of the notice's id.
+An error before the message's content is on its way counts as failed. A later error counts as unknown, because the
+server may have taken the message. The notice's id makes the Message-ID.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ _ADDRESS = re.compile(r"[^\s@<>\"',;:\\()\[\]]{1,64}@[A-Za-z0-9.\-]{1,255}")
 
 
 class EmailNotifier:
-    """One message to one address. `tls` is for tests and private authorities; by default the system's are
-    trusted.
+    """Sends one message to one address. `tls` is for tests and private authorities; by default the system's authorities
+    are trusted.
     """
 
     kind = "email"
@@ -67,9 +66,7 @@ class EmailNotifier:
 
     @contextmanager
     def _connected(self) -> Iterator[smtplib.SMTP]:
-        """A session after greeting, encryption and sign-in. However slowly the other side talks, it ends
-        in time.
-        """
+        """A session after greeting, encryption and sign-in. The session ends in time, however slowly the other side talks."""
         smtp = self._smtp
         if not smtp.host:
             raise WrongInput("smtp.host is not set")
@@ -104,9 +101,7 @@ class EmailNotifier:
 
 
 def message(notice: Notice, to: str, sender: str) -> EmailMessage:
-    """The message: plain text first, the same as HTML beside it. Raises ValueError where a header would be
-    broken.
-    """
+    """The message: plain text first, the same text as HTML beside it. Raises ValueError where a header would be broken."""
     mail = EmailMessage()
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     mail["From"] = sender
@@ -125,16 +120,14 @@ def message(notice: Notice, to: str, sender: str) -> EmailMessage:
 
 
 def address(value: object) -> str:
-    """`value` if it is one plain address; raises `WrongInput` otherwise, also for what would smuggle in a
-    header.
-    """
+    """`value` if it is one plain address. Raises `WrongInput` otherwise, also for a value that would smuggle in a header."""
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
         raise WrongInput(f"{str(value)[:80]!r} is no e-mail address")
     return value
 
 
 def _envelope(server: smtplib.SMTP, sender: str, to: str) -> Outcome | None:
-    """MAIL, RCPT and DATA; None when the content may follow, else how it failed."""
+    """Send MAIL, RCPT and DATA. Returns None when the content may follow, else how the envelope failed."""
     for command in (f"MAIL FROM:<{sender}>", f"RCPT TO:<{to}>", "DATA"):
         code, reply = server.docmd(command)
         if code not in (250, 251, 354):

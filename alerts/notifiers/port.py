@@ -1,5 +1,5 @@
-"""What a notifier is: one way to reach one person, with an honest outcome. `tests/contracts/notifiers.py`
-holds all to it.
+"""The port of notifiers: one way to reach one person, with an honest outcome. `tests/contracts/notifiers.py` tests
+every notifier.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One message to one person on one channel. `id` is the same at every attempt and never used for
-    another message.
-    """
+    """One message to one person on one channel. `id` is the same at every attempt; no other message ever uses it."""
 
     id: str
     alert_id: str
@@ -36,10 +34,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an attempt ended.
+    """The end of an attempt.
 
-    `sent`: the other side took it. `failed`: it certainly did not; `for_good` when trying again cannot help.
-    `unknown`: it may have. `detail` is one line without secrets.
+    `sent`: the other side took the notice. `failed`: the other side certainly did not; `for_good` when another try
+    cannot help. `unknown`: the other side may have taken it. `detail` is one line without secrets.
     """
 
     status: Literal["sent", "failed", "unknown"]
@@ -48,7 +46,7 @@ class Outcome:
 
 
 class Notifier(Protocol):
-    """Sends one notice to one target per call, and ends within `time_limit`. Thread-safe; raises nothing."""
+    """A channel's sender: one notice to one target per call, ended within `time_limit`. Thread-safe; raises nothing."""
 
     kind: str
     honours_id: bool

@@ -1,4 +1,4 @@
-"""The notifier that sends nothing: replays and back-tests may use no other."""
+"""The notifier that sends nothing. Replays and back-tests may use no other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alerts.notifiers.port import Notice, Notifier, Outcome
 
 
 class RecordNotifier:
-    """Answers `sent`; the outbox row is the record. Nobody is reached, so the outbox needs no attempt on
+    """Answers `sent`; the outbox row is the record. The notifier reaches nobody, so the outbox needs no attempt on
     record first.
     """
 
@@ -22,7 +22,7 @@ class RecordNotifier:
 
     @staticmethod
     def for_every_channel() -> Mapping[str, Notifier]:
-        """Whatever the channel of a notice: it is recorded."""
+        """A mapping that records every notice, whatever its channel."""
         return _Everywhere()
 
 

@@ -1,4 +1,4 @@
-"""Every notifier by its kind, made from the settings. A new one is one file and one line here."""
+"""Every notifier by its kind, made from the settings. A new notifier is one file and one line here."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Make = Callable[[Settings], Notifier]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierKind:
-    """How one is made, and what others must know of its kind."""
+    """The way to make a notifier, and the facts that others must know of its kind."""
 
     make: Make
-    # A person's e-mail address is its target, unless the channel names another.
+    # A person's e-mail address is the target, unless the channel names another.
     by_address: bool = False
-    # It needs no target: it is left for a person who has listed no channel and has no address.
+    # The kind needs no target: it serves a person who has listed no channel and has no address.
     last_resort: bool = False
 
 

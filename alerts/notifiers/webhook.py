@@ -1,8 +1,8 @@
-"""Signed webhooks, as Standard Webhooks (https://www.standardwebhooks.com) has them.
+"""Signed webhooks, as Standard Webhooks (https://www.standardwebhooks.com) describes them.
 
-The channel's settings: `url`, and `secret` as env:NAME or file:PATH (whsec_... or base64). `webhook-id` is
-the notice's id: the receiver drops what it has seen. Redirects are not followed; private addresses are
-refused unless listed.
+The channel's settings are `url`, and `secret` as env:NAME or file:PATH (whsec_... or base64). `webhook-id` is the
+notice's id: the receiver drops an id that it has seen. The notifier follows no redirects and refuses private addresses
+that are not listed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ from tocsin.net import checked_client
 from tocsin.settings import reveal
 
 AGAIN = frozenset({408, 425, 429})
-"""Refusals that may pass; any other 4xx is for good."""
+"""Refusals that may pass. Any other 4xx is for good."""
 
 
 class WebhookNotifier:
-    """Sent: 2xx. Failed: no connection, 5xx, 3xx, 4xx (410 and most others for good). Unknown: silence
-    after sending.
-    """
+    """Sent: 2xx. Failed: no connection, 5xx, 3xx, 4xx (410 and most others for good). Unknown: silence after sending."""
 
     kind = "webhook"
     honours_id = True

@@ -1,17 +1,15 @@
-"""The outbox: notices that are due leave, each attempt with a receipt, whatever dies in between.
+"""The outbox sends the notices that are due. Each attempt leaves a receipt, whatever dies in between.
 
-`attempting` is committed before a notifier is called, so after a crash we know that we do not know. Three
-outcomes:
+The outbox commits `attempting` before it calls a notifier. After a crash an open attempt is therefore known to be
+unknown. An attempt has one of three outcomes:
 
-- sent: done.
-- failed: tried again after `RETRIES`, then failed for good: a line in the timeline, the person's next
-channel, and where
-  there is none the next step of the policy at once.
-- unknown: where the channel honours our id, tried again under the same id; elsewhere repeated once as a
-notice of its own,
-  marked, at SEV1 and SEV2 only; below that it ends as unknown.
+- sent: the notice is done.
+- failed: the notice is tried again after each of `RETRIES` and then fails for good. The timeline gets a line, and the
+  person's next channel gets the notice. Where there is no other channel, the next step of the policy is taken at once.
+- unknown: where the channel honours our id, the notice is tried again under the same id. Elsewhere it is repeated once
+  as a notice of its own, marked as a repeat, at SEV1 and SEV2 only. At milder severities it ends as unknown.
 
-Several workers may run: a notice is claimed, and taken by a conditional update.
+Several workers may run: a worker claims a notice and takes it by a conditional update.
 """
 
 from __future__ import annotations
@@ -51,20 +49,18 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 RETRIES: Final = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=45))
-"""How long after the first, second and third failed attempt the next one comes; after the fourth it has
-failed for good.
-"""
+"""The waits after the first, second and third failed attempt. After the fourth the notice has failed for good."""
 
 ATTEMPTS: Final = len(RETRIES) + 1
 MARGIN: Final = timedelta(seconds=30)
-"""On top of a notifier's time limit: a notice that is attempting for longer belongs to a worker that died."""
+"""The time on top of a notifier's time limit. A notice that is attempting for longer belongs to a worker that died."""
 
 LONGEST: Final = timedelta(minutes=2)
 REPEATED_FROM: Final = 2
 MAX_DETAIL: Final = 500
 
 PersonalLink = Callable[[Connection, Notice, datetime], str]
-"""Makes the link that goes out instead of the plain one: bound to person and alert, spent once."""
+"""Makes the personal link that goes out instead of the plain one: bound to person and alert, spent once."""
 
 log = structlog.get_logger(__name__)
 _n = s.notices.c
@@ -83,13 +79,12 @@ def deliver_due(
     echo: Notifier | None = None,
     personal_link: PersonalLink | None = None,
 ) -> int:
-    """Send what is due, at most `limit` notices (of these channel `kinds`, `only` these ids); returns how
-    many were attempted.
+    """Send the notices that are due, at most `limit` (of these channel `kinds`, `only` these ids); returns how many
+    were attempted.
 
-    While the outbox is held (`alerts.outbox.hold`) nothing leaves but what is asked for by id.
+    While the outbox is held (`alerts.outbox.hold`) only notices asked for by id leave.
 
-    `parallel` is how many are sent at a time; 1: in order, in this thread. `echo` also gets a copy of every
-    notice, once.
+    `parallel` notices are sent at a time; 1: in order, in this thread. `echo` also gets a copy of every notice, once.
     """
     now = clock.now()
     with store.read() as conn:
@@ -102,25 +97,27 @@ def deliver_due(
             _bury_the_dead(conn, store, notifiers, now, limit)
     taken: list[Notice] = []
     try:
-        with store.write(alone=False) as conn:  # whoever takes a notice claims it
+        # Other writers may run beside this one: the worker that takes a notice claims it.
+        with store.write(alone=False) as conn:
             if only is None and hold.held(conn) is not None:
                 return 0
             taken = _take(conn, store, now, kinds, only, limit, personal_link)
             left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
-    except OutcomeUnknown:  # taken or not? What is not sent now would later look as if it may have been
+    # Nobody knows whether these notices were taken. One that is not sent now would later look as if it may have been sent.
+    except OutcomeUnknown:
         left = Retry(MARGIN)(lambda: _taken_now(store, taken, now))
 
     def deliver(notice: Notice) -> None:
         notifier = notifiers.get(notice.channel)
         outcome = _send(notifier, notice)
-        # What has arrived changes nothing but the notice; anything else may be told in the timeline and cause another one.
+        # A notice that arrived changes only its own row. Any other outcome may add to the timeline and cause another notice.
         honours_id = notifier.honours_id if notifier else False
 
         def write_down() -> None:
             with store.write(alone=outcome.status != SENT) as conn:
                 finish(conn, notice, outcome, clock.now(), honours_id=honours_id)
 
-        # What is known must not become unknown while the store is away. Twice is once: the second finds the attempt ended.
+        # A known outcome must not become unknown while the store is away. A second write is harmless: it finds the attempt ended.
         Retry(MARGIN)(write_down)
         log.info(
             "notice attempted",
@@ -143,8 +140,8 @@ def deliver_due(
 
 
 def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -> bool:
-    """Whether anything is due or was left by a worker that died: a cheap look without the writer's lock. Nothing is while
-    the outbox is held.
+    """Whether a notice is due, or a worker that died has left one. A cheap look that needs no writer's lock. While the
+    outbox is held, nothing is due.
     """
     if hold.held(conn) is not None:
         return False
@@ -158,7 +155,7 @@ def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -
 def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *, honours_id: bool) -> str:
     """Write down how an attempt ended and what follows from it; returns the notice's status.
 
-    Nothing is written when somebody else has ended this attempt since.
+    Writes nothing when another worker has ended this attempt in the meantime.
     """
     mine = (_n.id == notice.id, _n.status == ATTEMPTING, _n.attempts == notice.attempt)
     row = conn.execute(select(s.notices).where(*mine).with_for_update()).one_or_none()
@@ -192,13 +189,13 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
 
 
 def _again(outcome: Outcome, notice: Notice, honours_id: bool) -> timedelta | None:
-    """After how long this very notice is tried again; None: not any more."""
+    """The wait until this very notice is tried again. None: it is not tried again."""
     retry = (outcome.status == FAILED and not outcome.for_good) or (outcome.status == UNKNOWN and honours_id)
     return RETRIES[notice.attempt - 1] if retry and notice.attempt < ATTEMPTS else None
 
 
 def _moot(notice: Notice, alert: Alert | None) -> bool:
-    """It asks for an answer that was given since."""
+    """Whether the notice asks for an answer that somebody has given in the meantime."""
     asks = notice.kind in queue.ASKING and notice.escalation_id is None
     if not asks or alert is None or alert.status == states.FIRING:
         return False
@@ -226,7 +223,7 @@ def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
 
 
 def _other_way(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> None:
-    """The person's next channel; where there is none, the next step at once."""
+    """Send the notice on the person's next channel. Where there is none, take the next step of the policy at once."""
     one = _someone(conn, row)
     used = _used(conn, row)
     left = [channel for channel in one.channels if channel.kind not in used][:1]
@@ -268,7 +265,7 @@ def _used(conn: Connection, row: Row[Any]) -> set[str]:
 
 
 def _others(conn: Connection, row: Row[Any]) -> bool:
-    """Whether somebody was or may yet be reached by the same step."""
+    """Whether the same step reached somebody else, or may still do so."""
     hopeful = (QUEUED, ATTEMPTING, SENT)
     return (
         conn.execute(select(_n.id).where(*_same_ask(row), _n.status.in_(hopeful)).limit(1)).first()
@@ -277,9 +274,7 @@ def _others(conn: Connection, row: Row[Any]) -> bool:
 
 
 def _someone(conn: Connection, row: Row[Any]) -> Someone:
-    """The person of a notice as defined now; one that is no longer defined keeps the channel of the
-    notice.
-    """
+    """The person of a notice as defined now. A person who is no longer defined keeps the channel of the notice."""
     found = stored_definition(conn, "person", row.person_id)
     if found is None:
         channel = {"kind": row.channel, **row.target}
@@ -297,7 +292,7 @@ def _take(
     limit: int,
     personal_link: PersonalLink | None,
 ) -> list[Notice]:
-    """Mark what is due as attempting, the worst first, and return it."""
+    """Mark the notices that are due as attempting, the worst first, and return them."""
     where = (_n.status == QUEUED) & (_n.due_at <= now)
     if kinds is not None:
         where &= _n.channel.in_(kinds)
@@ -317,7 +312,7 @@ def _take(
 
 
 def _taken_now(store: Store, notices: Sequence[Notice], now: datetime) -> list[Notice]:
-    """Those of these notices that stand as taken by us at `now`."""
+    """The notices among these that stand as taken by this worker at `now`."""
     attempts = {notice.id: notice.attempt for notice in notices}
     with store.read() as conn:
         rows = conn.execute(
@@ -336,7 +331,7 @@ def _left_behind(now: datetime) -> ColumnElement[bool]:
 def _bury_the_dead(
     conn: Connection, store: Store, notifiers: Mapping[str, Notifier], now: datetime, limit: int
 ) -> None:
-    """What is attempting for longer than its notifier takes was left by a worker that died: unknown."""
+    """End as unknown every notice that is attempting for longer than its notifier takes: a worker that died left it."""
     for row in store.claim(conn, s.notices, _left_behind(now), (_n.attempting_at, _n.id), limit):
         notifier = notifiers.get(row.channel)
         longest = min(notifier.time_limit, LONGEST) if notifier else timedelta(0)
@@ -352,8 +347,8 @@ def _bury_the_dead(
 
 
 def _recorded(conn: Connection, notifiers: Mapping[str, Notifier], notice: Notice, now: datetime) -> bool:
-    """A recorded notice reaches nobody, so it ends in the transaction that took it: a killed replay
-    repeats nothing.
+    """Whether the notice ended as a record. A recorded notice reaches nobody, so it ends in the transaction that took
+    it: a killed replay repeats nothing.
     """
     notifier = notifiers.get(notice.channel)
     if not isinstance(notifier, RecordNotifier):

@@ -1,4 +1,4 @@
-"""The hold on the outbox: after a restore no waiting notice leaves before a person has looked. One row of `meta`."""
+"""The hold on the outbox: after a restore no waiting notice leaves before a person has looked. One row of `meta` keeps it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WAITING = _n.status.in_((queue.QUEUED, queue.ATTEMPTING))
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Since when, and why."""
+    """The time since which the outbox is held, and the reason."""
 
     since: datetime
     why: str
@@ -34,7 +34,7 @@ def held(conn: Connection) -> Held | None:
 
 
 def read(value: str | None) -> Held | None:
-    """What the row says."""
+    """The hold that the row of `meta` describes, or None."""
     if value is None:
         return None
     found = json.loads(value)
@@ -42,32 +42,33 @@ def read(value: str | None) -> Held | None:
 
 
 def hold(conn: Connection, now: datetime, why: str) -> None:
-    """Let no notice leave from now on. In the caller's write transaction."""
+    """Let no notice leave from now on. Runs in the caller's write transaction."""
     meta.put(conn, OUTBOX, json.dumps({"since": iso(now), "why": why}))
 
 
 def let_go(conn: Connection) -> bool:
-    """End the hold; False where there was none. In the caller's write transaction."""
+    """End the hold; False where there was none. Runs in the caller's write transaction."""
     return meta.forget(conn, OUTBOX)
 
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """How many notices may leave now (those that are due, at once), or were taken back."""
+    """The number of notices that may leave now (those that are due leave at once), or that were taken back."""
 
     waiting: int
     cancelled: int
 
 
 def waiting(conn: Connection) -> int:
-    """Notices that have not ended yet."""
+    """The number of notices that have not ended yet."""
     return int(conn.execute(select(func.count()).select_from(s.notices).where(_WAITING)).scalar_one())
 
 
 def release(conn: Connection, actor: Actor, now: datetime, *, discard: bool = False) -> Released:
-    """Let the outbox go. With `discard` what waits is taken back first, and only what is decided from now on leaves.
+    """Let the outbox go. With `discard` the waiting notices are taken back first, and only notices decided from now on
+    leave.
 
-    In the caller's write transaction. Raises `IllegalTransition` where nothing is held.
+    Runs in the caller's write transaction. Raises `IllegalTransition` where nothing is held.
     """
     if not let_go(conn):
         raise IllegalTransition("the outbox is not held: notices leave as they are due")

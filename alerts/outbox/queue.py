@@ -1,6 +1,4 @@
-"""Putting notices into the outbox, in the transaction of the decision; and taking them back when somebody
-has answered.
-"""
+"""Putting notices into the outbox, in the transaction of the decision, and taking them back when somebody has answered."""
 
 from __future__ import annotations
 
@@ -25,10 +23,11 @@ UNKNOWN: Final = "unknown"
 CANCELLED: Final = "cancelled"
 STATUSES: Final = (QUEUED, ATTEMPTING, SENT, FAILED, UNKNOWN, CANCELLED)
 
-BLIND: Final = "blind"  # the page of an alert that a source is not heard
+# The page of an alert that a source is not heard.
+BLIND: Final = "blind"
 KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", BLIND)
 ASKING: Final = ("page", "repeat", "worsened", BLIND)
-"""Kinds that ask for an answer: pointless, so cancelled, once there is one."""
+"""Kinds that ask for an answer. Once there is an answer such a notice is pointless, and is cancelled."""
 
 CRISIS: Final = 1
 
@@ -91,28 +90,32 @@ def queue(
 
 
 def _target(one: Someone, channel: Channel) -> dict[str, Any]:
-    """Where the notice goes: what the channel says, and the person's own address where it takes one and names none."""
+    """The place that the notice goes to: the channel's settings, and the person's own address where the channel takes
+    an address and names none.
+    """
     known = KINDS_OF_NOTIFIERS.get(channel.kind)
     own = {"to": one.person.email} if known is not None and known.by_address else {}
     return {**own, **channel.target}
 
 
 def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:
-    """Take back what still waits to ask about this alert: somebody has answered, or it has calmed. Returns
-    how many.
+    """Take back the notices that still wait to ask about this alert: somebody has answered, or the alert has calmed.
+    Returns how many.
     """
     n = s.notices
     return _cancel(conn, now, n.c.alert_id == alert_id, n.c.escalation_id.is_(None), n.c.kind.in_(ASKING))
 
 
 def cancel_waiting(conn: Connection, alert_id: str, now: datetime) -> int:
-    """Take back what would ask about this alert only later (quiet hours): it has calmed. Returns how many."""
+    """Take back the notices that would ask about this alert only later (quiet hours): the alert has calmed. Returns how
+    many.
+    """
     n = s.notices
     return _cancel(conn, now, n.c.alert_id == alert_id, n.c.kind.in_(ASKING), n.c.due_at > now)
 
 
 def cancel_for_escalation(conn: Connection, escalation_id: str, now: datetime) -> int:
-    """Take back what still waits to ask about this escalation. Returns how many."""
+    """Take back the notices that still wait to ask about this escalation. Returns how many."""
     n = s.notices
     return _cancel(conn, now, n.c.escalation_id == escalation_id, n.c.kind.in_((*ASKING, "overdue")))
 
@@ -145,7 +148,9 @@ def _before(
 
 
 def reached(conn: Connection, alert_id: str) -> bool:
-    """Whether a notice of this alert has left, or may have: what still waits is cancelled when its alert is absorbed."""
+    """Whether a notice of this alert has left, or may have. A notice that still waits does not count: it is cancelled
+    when another alert absorbs this one.
+    """
     n = s.notices.c
     left = (SENT, UNKNOWN, ATTEMPTING)
     return (

@@ -23,9 +23,7 @@ TEST = "test"
 
 @dataclass(frozen=True, slots=True)
 class Rang:
-    """How the test page on one channel ended: outcome as in `alerts.notifiers.port.Outcome`, with the
-    receipt's words.
-    """
+    """The end of the test page on one channel: the outcome as in `alerts.notifiers.port.Outcome`, and the receipt's words."""
 
     channel: str
     outcome: str

@@ -1,6 +1,4 @@
-"""An announced event explains a volume, not a souring tone: negatives over their baseline or a trigger
-fire anyhow.
-"""
+"""An announced event explains a volume, not a souring tone: negatives over their baseline or a trigger fire all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One story, one page: what a live alert of the same monitor already tells joins it."""
+"""One story, one page: an alert whose story a live alert of the same monitor already tells joins that alert."""
 
 from __future__ import annotations
 

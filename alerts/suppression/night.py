@@ -1,8 +1,8 @@
-"""What is not urgent waits: SEV4 for the next working hour, SEV3 for the morning, by the monitor's clock.
+"""Alerts that are not urgent wait: SEV4 for the next working hour, SEV3 for the morning, by the monitor's clock.
 
-Working hours are 09:00 to 18:00, Monday to Friday; the night is 22:00 to 08:00. `night_rings_from` of the
-policy names the mildest severity that rings all the same. A source that is not heard rings: what it hides
-may be worse.
+Working hours are 09:00 to 18:00, Monday to Friday; the night is 22:00 to 08:00. `night_rings_from` of the policy names
+the mildest severity that rings all the same. The alert of a source that is not heard rings: the silence may hide
+something worse.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def night(at: Situation) -> Verdict | None:
 
 
 def next_working_hour(now: datetime, zone: ZoneInfo) -> datetime:
-    """`now` if it is a working hour there, else when the next one begins."""
+    """`now` if it is a working hour in `zone`, else the time at which the next one begins."""
     local = now.astimezone(zone)
     if local.weekday() < 5 and WORK_BEGINS <= local.time() < WORK_ENDS:
         return now
@@ -43,7 +43,7 @@ def next_working_hour(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def next_morning(now: datetime, zone: ZoneInfo) -> datetime:
-    """`now` if it is day there, else when the night ends."""
+    """`now` if it is day in `zone`, else the time at which the night ends."""
     local = now.astimezone(zone)
     if NIGHT_ENDS <= local.time() < NIGHT_BEGINS:
         return now

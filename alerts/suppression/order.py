@@ -1,6 +1,4 @@
-"""Every suppression, in the order in which it is asked. The first that answers decides, and its reason is
-kept.
-"""
+"""Every suppression, in the order in which they are asked. The first that answers decides, and its reason is kept."""
 
 from __future__ import annotations
 
@@ -14,17 +12,17 @@ from alerts.suppression.silence import silence
 from alerts.suppression.situation import Judge, Situation, Verdict
 
 BEFORE_FIRING: Final[tuple[Judge, ...]] = (silence, expected_event, inhibition)
-"""Asked when a candidate would fire."""
+"""The suppressions asked when a candidate would fire."""
 
 BEFORE_A_STEP: Final[tuple[Judge, ...]] = (silence, expected_event, night)
-"""Asked when a step of the policy is due: the step waits, the alert stands in the list."""
+"""The suppressions asked when a step of the policy is due: the step waits, and the alert stands in the list."""
 
 BEFORE_A_PERSON: Final[tuple[Judge, ...]] = (quiet_hours,)
-"""Asked for each person that a step pages: that person's notice waits."""
+"""The suppressions asked for each person that a step pages: that person's notice waits."""
 
 ORDER: Final[tuple[Judge, ...]] = (silence, expected_event, inhibition, night, quiet_hours)
 
 
 def first(judges: tuple[Judge, ...], situation: Situation) -> Verdict | None:
-    """The first answer; None: nothing stands in the way."""
+    """The first answer. None: nothing stands in the way."""
     return next((verdict for judge in judges if (verdict := judge(situation)) is not None), None)

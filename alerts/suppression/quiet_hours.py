@@ -24,7 +24,7 @@ def quiet_hours(at: Situation) -> Verdict | None:
 
 
 def end_of_quiet(now: datetime, begins: time, ends: time, zone_name: str) -> datetime | None:
-    """When the quiet hours that cover `now` end; None outside them. `begins` after `ends` means over
+    """The end of the quiet hours that cover `now`; None outside them. `begins` after `ends` means that they last over
     midnight.
     """
     zone = ZoneInfo(zone_name)

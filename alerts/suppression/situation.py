@@ -1,4 +1,4 @@
-"""What a suppression rule is asked, and what it may answer."""
+"""The question to a suppression rule, and the answers it may give."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ RINGS_AT_NIGHT: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """An alert that is about to fire or to page, `person` being whom. Lists hold what applies to its
-    monitor.
-    """
+    """An alert that is about to fire, or to page `person`. Lists hold what applies to the alert's monitor."""
 
     now: datetime
     severity: int
@@ -34,13 +32,14 @@ class Situation:
     policy: Policy
     silences: Sequence[Silence] = ()
     events: Sequence[ExpectedEvent] = ()
-    rival: str | None = None  # the live alert of the same monitor that already tells this story
+    # The live alert of the same monitor that already tells this story.
+    rival: str | None = None
     person: Person | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`suppress`: it does not fire; `merge`: it joins `into`; `wait`: it fires, but pages only at `until`."""
+    """`suppress`: the alert does not fire. `merge`: it joins `into`. `wait`: it fires, but pages only at `until`."""
 
     action: Literal["suppress", "merge", "wait"]
     reason: str
