@@ -1,9 +1,9 @@
-"""Which monitors have something new to judge: a cheap look at the newest tallies, so that an alert need not wait for the tick,
-and ten thousand quiet monitors cost no judging.
+"""The choice of monitors with something new to judge. A cheap look at the newest tallies finds them, so that an alert need not
+wait for the tick, and ten thousand quiet monitors cost no judging.
 
-A monitor is stirred when its open window has grown by enough since it was last found so, or holds a new trigger. The growth is a
-share of what is there already, so however large a storm, a monitor is stirred a dozen times a window and not with every look.
-What only came late, for older minutes, waits for the regular tick.
+A monitor is stirred when its open window holds a new trigger, or has grown by enough since the monitor was last stirred. The
+needed growth is a share of the count so far: however large a storm, a monitor is stirred a dozen times a window and not with
+every look. Late mentions of older minutes wait for the regular tick.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 from tocsin.store.statements import total
 
-LOOKED_BACK = timedelta(hours=1)  # no window stays open for longer
+# No window stays open for longer.
+LOOKED_BACK = timedelta(hours=1)
 NEWEST_MINUTES = 2
-GROWTH = 2  # half as many again as at the last time, and
-AT_LEAST = 8  # so many mentions more: what is smaller and says no trigger can wait for the tick
+# A window stirs its monitor with half as many mentions again as at the last time, and at least `AT_LEAST` more.
+# Smaller growth without a trigger can wait for the tick.
+GROWTH = 2
+AT_LEAST = 8
 
-# Made once: the first is asked with every look.
+# Statements are made once: every look asks the first of them.
 _t, _d = s.tallies, s.detector_state
 _NEWEST = (
     select(_t.c.monitor_id, _t.c.minute, total(_t.c.count), total(_t.c.triggered))
@@ -37,14 +40,14 @@ _OPEN_FROM = select(_d.c.monitor_id, _d.c.next_window).where(_d.c.kind == bindpa
 
 
 class Stirring:
-    """Remembers what it saw. `look` says which monitors are stirred now; each is said once for what stirred it."""
+    """The memory of the open windows. `look` names the monitors that are stirred now, each once for what stirred it."""
 
     def __init__(self) -> None:
         self._window = -1
-        self._minutes: dict[str, dict[int, tuple[int, int]]] = {}  # of the open window, as last seen
-        self._said: dict[
-            str, tuple[int, int]
-        ] = {}  # mentions and triggers in the open window when last stirred
+        # The minutes of the open window, as last seen.
+        self._minutes: dict[str, dict[int, tuple[int, int]]] = {}
+        # Mentions and triggers in the open window when the monitor was last stirred.
+        self._said: dict[str, tuple[int, int]] = {}
 
     def look(self, conn: Connection, now: datetime) -> frozenset[str]:
         """The ids of the monitors that are stirred at `now`."""
@@ -59,7 +62,8 @@ class Stirring:
         for monitor, at, count, triggered in rows:
             minutes = self._minutes.setdefault(monitor, {})
             counts = (count, triggered)
-            if minutes.get(at) != counts:  # what has not changed since has stirred it, or does not
+            # A minute that has not changed has stirred its monitor already, or does not stir it.
+            if minutes.get(at) != counts:
                 minutes[at] = counts
                 touched.add(monitor)
         stirred = {monitor for monitor in touched if self._stirs(monitor)}
@@ -76,14 +80,15 @@ class Stirring:
 
 
 class Stillness:
-    """Remembers the open tallies of every monitor. `look` says of which monitors a judge would see what was seen before."""
+    """The memory of every monitor's open tallies. `look` names the monitors whose tallies are the same as at the last look."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
-        self.judged: Set[str] = frozenset()  # the monitors that ever were, as of the last look
+        # The monitors that had ever been judged by the time of the last look.
+        self.judged: Set[str] = frozenset()
 
     def look(self, conn: Connection, now: datetime, closed_until: datetime) -> frozenset[str]:
-        """The ids of monitors that have no window to close, and no other tallies since than at the last look."""
+        """The ids of monitors without a window to close whose tallies have not changed since the last look."""
         open_from: dict[str, datetime] = {
             row.monitor_id: row.next_window
             for row in conn.execute(_OPEN_FROM, {"lead": SIGNAL_KINDS.lead.kind}).all()

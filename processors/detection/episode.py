@@ -1,4 +1,4 @@
-"""What is going on with one monitor and kind: from the first window that was over until it has calmed."""
+"""The episode of one monitor and kind of signal: from the first window that was over until the monitor has calmed."""
 
 from __future__ import annotations
 
@@ -9,21 +9,26 @@ import msgspec
 
 from processors.signals.types import Reading, calm
 
-CALM_WINDOWS = 6  # closed calm windows in a row that end an episode: half an hour
-ASIDE_KEPT = timedelta(hours=6)  # the longest span a reading looks at
+# Closed calm windows in a row that end an episode: half an hour.
+CALM_WINDOWS = 6
+# The longest span that a reading looks at.
+ASIDE_KEPT = timedelta(hours=6)
 
 SignalState = Literal["over", "calm", "set_aside"]
 
 
 class Episode(msgspec.Struct):
-    """Kept in `detector_state`."""
+    """The episode as `detector_state` keeps it."""
 
     since: datetime | None = None
-    last_over: datetime | None = None  # the newest window that counted as over
+    # The newest window that counted as over.
+    last_over: datetime | None = None
     windows_over: int = 0
     calm: int = 0
-    told: datetime | None = None  # the newest window that a signal was made for while it was open
-    aside_told: datetime | None = None  # the newest window whose copies, set aside, kept it from being over
+    # The newest window that gave a signal while it was still open.
+    told: datetime | None = None
+    # The newest window that was not over only because its copies were set aside.
+    aside_told: datetime | None = None
 
 
 def count_over(episode: Episode, start: datetime) -> None:
@@ -35,20 +40,24 @@ def count_over(episode: Episode, start: datetime) -> None:
 
 
 def after_close(episode: Episode, reading: Reading, speaks: bool) -> Literal["over", "calm"] | None:
-    """Move the episode on by a closed window; what, if anything, its alert should be told. `speaks`: a trigger does in it."""
+    """Move the episode on by a closed window. Return the news for its alert, if any. `speaks`: a trigger speaks in the window."""
     if reading.over or speaks:
         count_over(episode, reading.start)
         return "over"
     if episode.since is None:
         return None
     if not reading.detail.get("complete", True):
-        return None  # no data is neither over nor calm
+        # An incomplete window is neither over nor calm.
+        return None
     episode.calm = episode.calm + 1 if calm(reading) else 0
     return "calm" if episode.calm >= CALM_WINDOWS else None
 
 
 def set_aside(episode: Episode, reading: Reading) -> Literal["set_aside"] | None:
-    """Copies alone made this window: said once per episode of them, so that what was kept quiet can be seen."""
+    """Report a window that only copies raised.
+
+    Each episode of copies is reported once, so that people see what was kept quiet.
+    """
     before, episode.aside_told = episode.aside_told, reading.start
     if episode.since is not None or (before is not None and reading.start - before < ASIDE_KEPT):
         return None

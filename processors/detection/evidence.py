@@ -1,4 +1,4 @@
-"""What a person checks by hand: put together once a reading is over, from the matches of its window alone."""
+"""The evidence that a person checks by hand. It is put together once a reading is over, from the matches of its window alone."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from tocsin.core.signal import TRIGGER_AUTHORS, TopMention, most_said
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 
-COPIES_FROM = 5  # as many posts of one text, none of them a repost, are a copy-paste flood
+# So many posts of one text, none of them a repost, are a copy-paste flood.
+COPIES_FROM = 5
 TOP = 5
 TRIGGER_SPAN = timedelta(hours=1)
 HEARD_SPAN = timedelta(days=14)
 YOUNG = timedelta(days=7)
-THIN = 100  # mentions before which a young monitor does not know what is normal
-TERM_TEXTS = 400  # texts read on either side when rising terms are sought
+# A young monitor with fewer mentions does not know yet what is normal.
+THIN = 100
+# Texts read from the window, and as many from the time before it, in the search for rising terms.
+TERM_TEXTS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Copy-paste copies in a span: `aside` is how many mentions they are beyond one of each text."""
+    """Copy-paste copies in a span. `aside` is the number of mentions beyond one of each text."""
 
     aside: int
     groups: int
@@ -34,7 +37,7 @@ class Copies:
 
 @dataclass(frozen=True, slots=True)
 class WindowContents:
-    """What is in the window, counted. Copies are included; `copies` says how many they are."""
+    """The counted content of a window. Copies are included; `Copies` says how many they are."""
 
     count: int
     negative: int
@@ -57,13 +60,19 @@ class WindowContents:
 
 
 def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
-    """Whether enough people said one trigger in the hour up to `end` that it speaks for itself, spike or none."""
+    """Whether enough people said one trigger in the hour up to `end`.
+
+    Such a trigger speaks for itself, with or without a spike.
+    """
     said = _triggers(conn, monitor_id, end)
     return most_said(said, _voices(conn, monitor_id, end - TRIGGER_SPAN, end)) >= TRIGGER_AUTHORS
 
 
 def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:
-    """Posts in [start, end) that repeat one text without saying so: neither reposts nor quotes. One of each stays."""
+    """The posts in [start, end) that repeat a text without saying so, as neither repost nor quote.
+
+    One post of each text stays.
+    """
     m = s.matches
     groups = conn.execute(
         select(func.count().label("n"))
@@ -77,7 +86,7 @@ def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime)
 def look(
     conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, end: datetime
 ) -> WindowContents:
-    """Everything about the mentions of this monitor in [start, end) that an alert shows or severity asks."""
+    """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on."""
     m = s.matches
     within = _within(monitor_id, start, end)
     counted = conn.execute(select(m.c.label, func.count()).where(within).group_by(m.c.label))
@@ -107,7 +116,7 @@ def look(
 
 
 def is_thin(conn: Connection, monitor_id: str, since: datetime) -> bool:
-    """Whether the monitor was in its first week at `since`, and had heard fewer than `THIN` mentions before."""
+    """Whether the monitor was in its first week at `since` and had heard fewer than `THIN` mentions before."""
     t = s.tallies
     mine = (t.c.monitor_id == monitor_id, t.c.count > 0)
     if (
@@ -145,21 +154,23 @@ def _within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bo
 
 
 def _same() -> ColumnElement[bool]:
-    """That a match is of a mention. Their times are equal: by them PostgreSQL finds the day."""
+    """The condition that joins a match to its mention. The equal times in it tell PostgreSQL which day to search."""
     m, t = s.mentions, s.matches
     return and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at)
 
 
 def _by(conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str) -> dict[str, int]:
-    value = func.coalesce(
-        s.matches.c[column], "unknown"
-    )  # one object: PostgreSQL must see the same parameter twice
+    # One object for both uses: PostgreSQL must see the same parameter twice.
+    value = func.coalesce(s.matches.c[column], "unknown")
     found = conn.execute(select(value, func.count()).where(_within(monitor_id, start, end)).group_by(value))
     return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _top(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[TopMention]:
-    """The posts that matter: by reach, negatives first among equals; then by time, so that the first of a story leads."""
+    """The posts that matter, by reach.
+
+    Among equals negatives come first, then earlier posts, so that the first of a story leads.
+    """
     m = s.matches
     rank = case((m.c.label == "negative", 0), else_=1)
     found = conn.execute(
@@ -210,7 +221,7 @@ def _outlet(url: str | None) -> str:
 
 
 def _triggers(conn: Connection, monitor_id: str, end: datetime) -> dict[str, int]:
-    """Distinct authors per trigger category in the hour up to `end`; who cannot be told apart counts once each."""
+    """Distinct authors per trigger category in the hour up to `end`. Mentions without an author count as one voice each."""
     m = s.matches
     found = conn.execute(
         select(m.c.triggers, m.c.author, m.c.source, m.c.id).where(
@@ -233,7 +244,7 @@ def _terms(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
 
 
 def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[str]:
-    """Up to `TERM_TEXTS` texts, one per signature, chosen by the signature: a sample that does not depend on order."""
+    """Up to `TERM_TEXTS` texts, one per signature. The signature also chooses them, so the sample does not depend on order."""
     m, t = s.mentions, s.matches
     found = conn.execute(
         select(func.min(m.c.text))

@@ -1,4 +1,4 @@
-"""What a signal claims: the facts that severity is decided from, and the evidence that a person checks by hand."""
+"""The content of a signal: the facts that decide its severity, and the evidence that a person checks by hand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from processors.signals.statistics import wilson
 from processors.signals.types import Reading
 from tocsin.core.signal import Evidence, Facts
 
-LEVEL = 0.95  # of every interval
+# The level of every interval.
+LEVEL = 0.95
 
 
 def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowContents, thin: bool) -> Facts:
-    """`reading` is the one that speaks, that of `standing`; what the other readings of the window tell goes in with it."""
+    """The facts of a signal. `reading` belongs to `standing` and speaks; the other readings of the window add what they tell."""
     share, lower, _ = _negatives(seen)
     told = _told(standing, reading, judged)
     return Facts(
@@ -45,7 +46,7 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
 
 
 def _told(standing: Standing, reading: Reading, judged: Judgement) -> dict[str, Any]:
-    """What every reading of the window adds to the facts; the one that speaks has the last word."""
+    """The facts that every reading of the window adds. The reading that speaks has the last word."""
     told: dict[str, Any] = {}
     for other, theirs in judged:
         if other is not standing:
@@ -66,8 +67,10 @@ def evidence(
     rule: str,
     monitors_version: int,
 ) -> Evidence:
-    """What `stated` rests on, in [start, judged.until). `rule` is the detector and its version; `missing` what was not seen, in
-    words; `since` when the episode began.
+    """The evidence behind `stated`, from [start, judged.until).
+
+    `rule` is the detector and its version. `missing` says in words what was not heard. `since` is the time at which the episode
+    began.
     """
     share, lower, upper = _negatives(seen)
     return Evidence(
@@ -107,7 +110,7 @@ def evidence(
 
 
 def _negatives(seen: WindowContents) -> tuple[float | None, float | None, float | None]:
-    """The share of negatives and its interval; None in all where nothing was scored."""
+    """The share of negatives and the two ends of its interval; all three are None where nothing was scored."""
     scored = seen.negative + seen.neutral + seen.positive
     if not scored:
         return None, None, None

@@ -1,8 +1,8 @@
-"""Judging monitors on a clock tick: closed windows become readings and teach the baselines, open ones may fire early.
+"""Judging monitors on a clock tick: closed windows become readings and teach the baselines; open windows may fire early.
 
-Reading, signal, state and next tick commit together. `Detection` works on tallies that it was given and asks the store for
-evidence only once something is over, so a quiet tick costs arithmetic. The same code runs live and on a simulated clock; what
-is judged depends on the tallies and the tick alone, not on how the work was cut.
+Reading, signal, state and next tick commit together. `Detection` works on the tallies that its caller gives it and asks the store
+for evidence only once something is over, so a quiet tick costs arithmetic. The same code runs live and on a simulated clock.
+The verdicts depend on the tallies and the tick alone, not on how the work was cut.
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.store.statements import among
 
-AT_ONCE = 500  # monitors in one statement
-FEW = 4  # a part of the mentions that an alert needs: an open window with fewer is not worth judging
+# Monitors in one statement.
+AT_ONCE = 500
+# An open window with less than this part (a quarter) of the mentions that an alert needs is not worth judging.
+FEW = 4
 
 
 class Detection:
-    """Judges these monitors. `load`, any number of `tick`s, then `flush`, all in one transaction (or several, in that order).
+    """The judging of some monitors. Call `load`, `tick` any number of times, then `flush`: in one transaction, or in several in
+    that order.
 
-    `claimed` are the next ticks of the monitors that this transaction holds: what `memory` has of those need not be loaded.
+    `claimed` holds the next ticks of the monitors that this transaction has claimed. States of these that `memory` still has need
+    no loading.
     """
 
     def __init__(
@@ -56,14 +60,17 @@ class Detection:
         self._signals: list[dict[str, Any]] = []
 
     def load(self, conn: Connection) -> None:
-        """Take up the stored states. A kind of signal whose series or detector has changed begins anew, learning."""
+        """Take up the stored states. A kind of signal whose series or detector has changed starts learning anew."""
         unknown = [one for one in self.monitors if not one.stored]
         rows = _stored_states(conn, [one.id for one in unknown])
         for one in unknown:
             one.take_up(rows)
 
     def tallies_from(self, conn: Connection) -> datetime | None:
-        """Set monitors that were never judged to their first mention; the earliest time any of them needs tallies from."""
+        """Set monitors that were never judged to their first mention.
+
+        Return the earliest time from which any monitor needs tallies.
+        """
         unborn = [one for one in self.monitors if one.next_window is None]
         first = first_minutes(conn, [one.id for one in unborn])
         for one in unborn:
@@ -80,9 +87,9 @@ class Detection:
         open_until: datetime,
         coverage: Coverage,
     ) -> int:
-        """Judge every window that ends by `closed_until`, then what is open up to `open_until`; return the signals made.
+        """Judge every window that ends by `closed_until`, then the open ones up to `open_until`. Return the number of signals.
 
-        Needs tallies from the monitors' next windows to `open_until`.
+        `tallies` must reach from the monitors' next windows to `open_until`.
         """
         before, at = len(self._signals), Tick(now, coverage, self._version)
         for one in self.monitors:
@@ -96,17 +103,17 @@ class Detection:
         return len(self._signals) - before
 
     def has_closing(self, closed_until: datetime) -> bool:
-        """Whether any of these monitors has a window that ends by then and was not judged."""
+        """Whether any of these monitors has an unjudged window that ends by `closed_until`."""
         return any(
             one.next_window is not None and one.next_window + WINDOW <= closed_until for one in self.monitors
         )
 
     def wakes(self, minute: int, tallies: Tallies) -> bool:
-        """Whether that minute brought any of these monitors a mention: else an open window cannot newly fire."""
+        """Whether the minute brought a mention to any of these monitors. Without one no open window can newly fire."""
         return any(minute in tallies.get(one.id, {}) for one in self.monitors)
 
     def flush(self, conn: Connection, store: Store, next_tick: datetime, *, everyone: bool = False) -> int:
-        """Write what was judged; `everyone`: the next tick of monitors on which nothing happened, too. Returns the signals."""
+        """Write the judgements and return the number of signals. With `everyone`, unchanged monitors get their next tick, too."""
         born = [one for one in self.monitors if one.next_window is not None]
         changed = [one for one in born if one.changed or not one.stored]
         store.put(conn, s.detector_state, [row for one in changed for row in one.rows(next_tick)])
@@ -148,9 +155,9 @@ class Detection:
         until: datetime,
         at: Tick,
     ) -> None:
-        """Windows that are not closed yet, the newest of them still filling: each may fire once while it is open."""
+        """Judge the windows that are not closed yet; the newest is still filling. Each may fire once while it is open."""
         while start < until:
-            # Nothing posted later may be looked at, though it may be stored.
+            # Mentions posted after `until` do not count yet, though the store may have them.
             end = min(start + WINDOW, until)
             window = window_of(counts, start, end, at.coverage)
             start += WINDOW
@@ -180,19 +187,22 @@ class Detection:
 def _trigger_speaks(
     conn: Connection, one: JudgedMonitor, counts: MinuteCounts, start: datetime, end: datetime
 ) -> bool:
-    """Whether a trigger is said in [start, end) by enough people to need no spike: it is armed while the baseline learns."""
+    """Whether enough people say a trigger in [start, end) for it to need no spike.
+
+    Triggers also work while the baseline learns.
+    """
     return has_trigger(counts, start, end) and triggers_speak(conn, one.id, end)
 
 
 def _worth_judging(one: JudgedMonitor, window: WindowCounts) -> bool:
-    """Whether it is worth judging an open window, of which only what is over counts."""
+    """Whether an open window is worth judging: only a verdict of "over" counts there."""
     if window.count < one.sensitivity.at_least_mentions // FEW:
         return False
     return any(standing.may_be_over(window, one.sensitivity) for standing in one.standings)
 
 
 def _after_close(standing: Standing, reading: Reading, judged: Judgement, speaks: bool) -> SignalState | None:
-    """Move the episode on by a closed window; what, if anything, its alert is told."""
+    """Move the episode on by a closed window. Return the news for its alert, if any."""
     signal = standing.kind.signal
     state: SignalState | None = after_close(standing.episode, reading, speaks and signal.armed_by_triggers)
     if state is None and signal.sets_copies_aside and judged.copies.aside:
@@ -201,7 +211,7 @@ def _after_close(standing: Standing, reading: Reading, judged: Judgement, speaks
 
 
 def _fires_early(standing: Standing, reading: Reading, speaks: bool) -> bool:
-    """Whether an open window is over for the first time; the episode counts it then."""
+    """Whether an open window is over for the first time. If so, the episode counts it."""
     episode = standing.episode
     over = reading.over or (speaks and standing.kind.signal.armed_by_triggers)
     if not over or (episode.told is not None and episode.told >= reading.start):
@@ -212,7 +222,7 @@ def _fires_early(standing: Standing, reading: Reading, speaks: bool) -> bool:
 
 
 def _stored_states(conn: Connection, ids: list[str]) -> dict[tuple[str, str], Row[Any]]:
-    """The rows of these monitors, by monitor and kind."""
+    """The rows of `detector_state` of these monitors, by monitor and kind."""
     d = s.detector_state
     return {
         (row.monitor_id, row.kind): row

@@ -1,4 +1,4 @@
-"""Judging one window of one monitor by every kind of signal."""
+"""The judgement of one window of one monitor by every kind of signal."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ NO_COPIES = Copies(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A window as seen at `until`: a reading of each standing, and the window without the copies that were set aside."""
+    """A window as seen at `until`: one reading per standing, and the window without the copies that were set aside."""
 
     monitor: JudgedMonitor
     window: WindowCounts
     until: datetime
     copies: Copies
-    readings: tuple[Reading, ...]  # one for each standing of the monitor, in its order
+    # One reading for each standing of the monitor, in the same order.
+    readings: tuple[Reading, ...]
 
     def __iter__(self) -> Iterator[tuple[Standing, Reading]]:
         return zip(self.monitor.standings, self.readings, strict=True)
 
 
 def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until: datetime) -> Judgement:
-    """Every reading of the window. Where a kind that sets copies aside is over, it is judged again without them, and so are
-    those behind it.
+    """Every reading of the window. A kind that sets copies aside and is over judges the window again without them, and the kinds
+    after it judge without them, too.
     """
     readings, copies = [], NO_COPIES
     for standing in one.standings:
@@ -42,7 +43,7 @@ def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until:
             copies = _copies(conn, one.id, standing, reading, window, until)
             if copies.aside:
                 window = _without(window, copies.aside)
-                # A peek leaves no trace: only what is closed is remembered.
+                # A look at an open window leaves no trace: only closed windows are remembered.
                 if until == window.end:
                     _remember(standing, window.start, copies.aside)
                 reading = standing.judge(window, one.sensitivity)
@@ -58,7 +59,7 @@ def _copies(
     window: WindowCounts,
     until: datetime,
 ) -> Copies:
-    """The copies in this window: those of the reading's span without those that earlier windows have set aside."""
+    """The copies in this window: the copies in the reading's span minus those that earlier windows have set aside."""
     start = window.end - timedelta(seconds=reading.detail["span_s"])
     found = copies_in(conn, monitor, start, until)
     known = sum(n for at, n in standing.aside if start <= at < window.start)

@@ -1,4 +1,4 @@
-"""What is written of a judged window: its readings, and the signals that come of them."""
+"""The rows of a judged window: its readings, and the signals that come of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tocsin.core.signal import encode, fingerprint
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The tick at which something is judged, and what is known at it."""
+    """The tick at which windows are judged, and what is known at that time."""
 
     now: datetime
     coverage: Coverage
@@ -29,7 +29,7 @@ class Tick:
 
 
 def reading_rows(judged: Judgement, now: datetime) -> list[dict[str, Any]]:
-    """The readings of a closed window that say something."""
+    """The rows of a closed window's readings. A standing that the window tells nothing has no row."""
     return [
         _reading_row(judged, standing, reading, now)
         for standing, reading in judged
@@ -40,7 +40,7 @@ def reading_rows(judged: Judgement, now: datetime) -> list[dict[str, Any]]:
 def signal_row(
     conn: Connection, judged: Judgement, standing: Standing, reading: Reading, state: SignalState, at: Tick
 ) -> dict[str, Any]:
-    """The signal that `standing` gives, `reading` being its own. Asks the store for the evidence."""
+    """The row of the signal that `standing` gives. `reading` is its own. Asks the store for the evidence."""
     one, window = judged.monitor, judged.window
     since = standing.episode.since or reading.start
     start = window.end - timedelta(seconds=reading.detail["span_s"])

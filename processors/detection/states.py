@@ -1,4 +1,4 @@
-"""What detection remembers of a monitor: its row of `detector_state` for each kind of signal, decoded while it is judged."""
+"""The memory of detection: a monitor's row of `detector_state` for each kind of signal, decoded while the monitor is judged."""
 
 from __future__ import annotations
 
@@ -16,28 +16,33 @@ from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 
-MOST_REMEMBERED = 2000  # monitors whose states a process keeps decoded: some tens of MB at most
+# Monitors whose states a process keeps decoded: some tens of MB at most.
+MOST_REMEMBERED = 2000
 
-Aside = list[tuple[datetime, int]]  # copies set aside per window
+# Copies set aside per window.
+Aside = list[tuple[datetime, int]]
 
 
 class KindState(msgspec.Struct):
-    """One row of `detector_state`, as kept in its column `state`."""
+    """One state as the column `state` of `detector_state` keeps it."""
 
     detector: dict[str, Any]
     episode: Episode
-    aside: Aside = []  # only a kind that sets copies aside has any
+    # Empty except for a kind that sets copies aside.
+    aside: Aside = []
 
 
 @dataclass(slots=True)
 class Standing:
-    """Where one monitor stands with one kind of signal."""
+    """The standing of one monitor with one kind of signal."""
 
     kind: JudgedKind
-    state: Any  # of the detector
+    # The state of the detector.
+    state: Any
     episode: Episode = field(default_factory=Episode)
     aside: Aside = field(default_factory=list)
-    stored_aside: Aside = field(default_factory=list)  # as in its row
+    # `aside` as in the stored row.
+    stored_aside: Aside = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -56,11 +61,14 @@ class Standing:
         self.state = self.kind.detector.learn(self.state, window, reading)
 
     def heeds(self, window: WindowCounts) -> bool:
-        """Whether this window says anything to it: it has a reading then, and teaches."""
+        """Whether this window tells this kind anything. If so, the window gets a reading and teaches the detector."""
         return bool(self.kind.signal.judges_empty or window.scored or window.count)
 
     def takes_up(self, series: str, row: Row[Any] | None) -> bool:
-        """Take up the stored state. False where there is none, or one of another series or detector: it begins anew, learning."""
+        """Take up the stored state.
+
+        Return False, and start learning anew, without a row or with one of another series or detector.
+        """
         if row is None or row.series != series or row.version != self.kind.detector.version:
             return False
         kept = msgspec.convert(row.state, KindState)
@@ -75,12 +83,15 @@ class JudgedMonitor:
     """One monitor while it is being judged."""
 
     defined: Defined[Monitor]
-    standings: tuple[Standing, ...]  # in the order in which they are judged; the first stands for the monitor
+    # In the order in which the kinds judge; the first stands for the monitor.
+    standings: tuple[Standing, ...]
     sensitivity: Sensitivity
     next_window: datetime | None = None
     changed: bool = False
-    stored: bool = False  # whether there are rows of `detector_state` that stand for it
-    next_tick: datetime | None = None  # as in these rows
+    # Whether `detector_state` has rows that are the same as this monitor.
+    stored: bool = False
+    # The next tick in these rows.
+    next_tick: datetime | None = None
     _series: str | None = None
 
     @property
@@ -94,7 +105,7 @@ class JudgedMonitor:
         return self._series
 
     def take_up(self, rows: Mapping[tuple[str, str], Row[Any]]) -> None:
-        """Take up the rows of this monitor, by id and kind. One that has none for its first kind was never judged."""
+        """Take up the rows of this monitor, by id and kind. A monitor without a row for its first kind was never judged."""
         lead = rows.get((self.id, self.standings[0].name))
         if lead is None:
             return
@@ -104,13 +115,13 @@ class JudgedMonitor:
             self.next_tick, self.stored = lead.next_tick, True
 
     def was_stored(self) -> None:
-        """What it is now stands in its rows."""
+        """Note that the rows now hold this state."""
         self.changed, self.stored = False, True
         for one in self.standings:
             one.stored_aside = one.aside
 
     def rows(self, next_tick: datetime) -> list[dict[str, Any]]:
-        """Its rows of `detector_state`."""
+        """The rows of `detector_state` for this monitor."""
         return [
             {
                 "monitor_id": self.id,
@@ -129,7 +140,7 @@ class JudgedMonitor:
 
 
 def fresh(defined: Defined[Monitor]) -> JudgedMonitor:
-    """A monitor of which nothing is known."""
+    """A monitor about which nothing is known yet."""
     monitor = defined.value
     return JudgedMonitor(
         defined=defined,
@@ -139,8 +150,10 @@ def fresh(defined: Defined[Monitor]) -> JudgedMonitor:
 
 
 class Memory:
-    """States that this process committed, decoded. A state belongs to the `next_tick` that was written with it: whoever judges a
-    monitor claims it first, and each claim moves its next tick on, so where that is still the same, so is the state.
+    """The decoded states that this process has committed.
+
+    A state belongs to the `next_tick` that was written with it. Every judge claims a monitor first, and each claim moves the next
+    tick on. So while the next tick is the same, the state is the same.
     """
 
     def __init__(self, most: int = MOST_REMEMBERED) -> None:
@@ -148,7 +161,7 @@ class Memory:
         self._known: dict[str, JudgedMonitor] = {}
 
     def keep(self, monitors: Iterable[JudgedMonitor]) -> None:
-        """Remember what judging these left, once it is committed."""
+        """Remember the states of judged monitors, once they are committed."""
         for one in monitors:
             if one.stored and (len(self._known) < self._most or one.id in self._known):
                 for standing in one.standings:
@@ -156,8 +169,8 @@ class Memory:
                 self._known[one.id] = one
 
     def take(self, defined: Defined[Monitor], next_tick: datetime | None) -> JudgedMonitor | None:
-        """The monitor as it was left, if nobody has judged it since. It is given away: whether what is done with it now will be
-        committed is not known yet.
+        """The monitor in its last state, if nobody has judged it since. The memory gives it away and forgets it, because nobody
+        knows yet whether the next change to it will be committed.
         """
         known = self._known.pop(defined.id, None)
         if known is None or known.defined is not defined or known.next_tick != next_tick:

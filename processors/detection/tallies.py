@@ -1,4 +1,4 @@
-"""Statements over tallies that many monitors are asked about at once."""
+"""Statements over the tallies of many monitors at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FEW_MONITORS = 300
 
 
 def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
-    """The minute of the first mention of each of these monitors that has any."""
+    """The minute of the first mention, for each of these monitors that has a mention."""
     t = s.tallies
     first: dict[str, int] = {}
     for start in range(0, len(monitors), 500):
@@ -47,7 +47,8 @@ def load_tallies(
         .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
         .group_by(t.c.monitor_id, t.c.minute)
     )
-    if len(monitors) <= FEW_MONITORS:  # by key; for many, one pass over the minutes costs less
+    # A few monitors are looked up by key. For many, one pass over the minutes costs less.
+    if len(monitors) <= FEW_MONITORS:
         query = query.where(among(conn, t.c.monitor_id, monitors))
     wanted = set(monitors)
     for monitor, minute, count, negative, scored, triggered in conn.execute(query).all():

@@ -1,7 +1,7 @@
 """Rising terms: words that many say now and few said before, without a list of stop words in any language.
 
-A term's weight is the log-likelihood ratio (Dunning 1993) of the number of texts that hold it now against before; what everybody
-always says weighs nothing, whatever the language.
+The weight of a term is the log-likelihood ratio (Dunning 1993) of the number of texts with it now against before. A word that
+everybody always says weighs nothing, whatever the language.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LINK = re.compile(r"https?://\S+|@\w+")
 
 
 def rising_terms(now: Sequence[str], before: Sequence[str]) -> list[tuple[str, int]]:
-    """Up to `TERMS` terms with the number of texts in `now` that hold them, the most telling first. Needs no order of texts."""
+    """Up to `TERMS` terms, the most telling first, each with its number of texts in `now`. The order of texts does not matter."""
     here, there = _texts_with(now), _texts_with(before)
     weighed = []
     for term, count in here.items():

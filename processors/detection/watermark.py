@@ -1,5 +1,5 @@
-"""How far the past is known: a minute is closed once the clock has passed it and its grace, and everything that was in the
-stream at that moment is stored. What holds that back for too long is closed incomplete, and said.
+"""The watermark: how far the past is known. A minute is closed once the clock has passed it and its grace, and the store holds
+everything that was in the stream at that moment. A minute held back for too long is closed as incomplete, and Tocsin says so.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from tocsin.store import schema as s
 from tocsin.store.offsets import stored
 from tocsin.store.statements import insert_once
 
-DEAF_AFTER = timedelta(minutes=10)  # no barrier for so long: nobody was there to listen
-BACKLOG_AFTER = timedelta(seconds=10)  # what was in the stream then and is not stored yet is a backlog
+# Without a barrier for so long, nobody was there to listen.
+DEAF_AFTER = timedelta(minutes=10)
+# Records that were in the stream so long ago and are not stored yet are a backlog.
+BACKLOG_AFTER = timedelta(seconds=10)
 KEPT = timedelta(days=2)
-NEWEST, LOOKED_AT = 4, 70  # barriers, the newest first: more than the longest wait, an hour, can hold back
+# Barriers to read, the newest first: first a few, then more than the longest wait, an hour, can hold back.
+NEWEST, LOOKED_AT = 4, 70
 
-# Made once: they are asked with every look in which anything is judged.
+# Statements are made once: every look that judges anything asks them.
 _b, _h = s.barriers, s.health
 _HERE = (_b.c.cluster == bindparam("cluster"), _b.c.topic == bindparam("topic"))
 _BARRIERS = (
@@ -39,7 +42,8 @@ _pairs = (
     .where(*_HERE)
     .subquery()
 )
-_GAPS = (  # the first minute, without one before it, and those that came after Tocsin was not running
+# The first minute, which has none before it, and every minute that follows a time when Tocsin was not running.
+_GAPS = (
     select(_pairs.c.before, _pairs.c.minute)
     .where(or_(_pairs.c.before.is_(None), _pairs.c.minute - _pairs.c.before > DEAF_AFTER // MINUTE))
     .order_by(_pairs.c.minute)
@@ -51,7 +55,7 @@ _TROUBLED = select(_h.c.component, _h.c.state, _h.c.detail).where(
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What is known of what was heard. `deaf` are spans in which nothing could be; `missing` is told with each signal."""
+    """The knowledge of what was heard. In the spans of `deaf` nothing could be heard; each signal carries `missing`."""
 
     deaf: Sequence[tuple[datetime, datetime]] = ()
     missing: Sequence[str] = ()
@@ -62,7 +66,10 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """`closed_until`: everything posted before it, and heard in time, is stored. `coverage`: where nothing could be heard."""
+    """The watermark.
+
+    The store holds everything posted before `closed_until` and heard in time; `coverage` tells what is missing.
+    """
 
     closed_until: datetime
     coverage: Coverage
@@ -71,7 +78,7 @@ class Watermark:
 def take_barrier(
     conn: Connection, cluster: str, topic: str, until: datetime, ends: Mapping[int, int], now: datetime
 ) -> None:
-    """Remember the stream's ends as they are now, as what must be stored before the minutes up to `until` are closed."""
+    """Remember the present ends of the stream. Everything before them must be stored before the minutes up to `until` close."""
     b = s.barriers
     minute = minute_of(until)
     row = {
@@ -81,18 +88,20 @@ def take_barrier(
         "taken_at": now,
         "ends": {str(p): end for p, end in ends.items()},
     }
-    if insert_once(conn, b, row):  # several tickers take one barrier
+    # Several tickers take the same barrier; the first one counts.
+    if insert_once(conn, b, row):
         conn.execute(delete(b).where(b.c.cluster == cluster, b.c.minute < minute_of(now - KEPT)))
 
 
 def watermark(
     conn: Connection, cluster: str, topic: str, now: datetime, grace: timedelta, longest_wait: timedelta
 ) -> Watermark:
-    """The newest minute whose barrier everything stored has passed; past `longest_wait` the clock alone decides."""
+    """The newest minute whose barrier the stored offsets have passed. After `longest_wait` the clock alone decides."""
     at = stored(conn, cluster, topic)
     here = {"cluster": cluster, "topic": topic}
     passed: int | None = None
-    for limit in (NEWEST, LOOKED_AT):  # mostly the newest few tell all
+    # The newest few mostly tell all.
+    for limit in (NEWEST, LOOKED_AT):
         newest = conn.execute(_BARRIERS, {**here, "limit": limit}).all()
         passed = next((row.minute for row in newest if not _unread(row.ends, at)), None)
         if passed is not None and now - newest[-1].taken_at > BACKLOG_AFTER:
@@ -109,12 +118,14 @@ def watermark(
     waited = now - grace - longest_wait
     deaf = gaps + _unheard(conn, now)
     missing = _missing(conn)
-    if first is not None and closed < waited:  # the stream holds it back: go on without, and say so
+    # Where the stream holds the watermark back, judging goes on without it and says so.
+    if first is not None and closed < waited:
         deaf.append((closed, waited))
         missing.append(f"processing is {int((now - closed).total_seconds() // 60)} minutes behind")
         closed = waited
     unread = next((_unread(row.ends, at) for row in newest if now - row.taken_at > BACKLOG_AFTER), 0)
-    if unread:  # in a storm an alert goes out before everything is counted: that is said with it
+    # In a storm an alert goes out before everything is counted, and says so.
+    if unread:
         missing.append(
             f"{unread:,} records of the stream wait to be read: there is more than is counted here"
         )
@@ -122,12 +133,12 @@ def watermark(
 
 
 def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
-    """Records before a barrier's ends that are not stored."""
+    """The number of records before a barrier's ends that are not stored."""
     return sum(max(0, end - at.get(int(p), 0)) for p, end in ends.items())
 
 
 def _unheard(conn: Connection, now: datetime) -> list[tuple[datetime, datetime]]:
-    """The span in which every source that is asked for mentions failed, if they do."""
+    """The span in which every source that Tocsin asks for mentions failed, if there is one."""
     spans = []
     asked = [
         one for one in listed(conn, SourceDef) if one.value.enabled and source_kind(one.value.kind).asked
@@ -147,7 +158,7 @@ def _unheard(conn: Connection, now: datetime) -> list[tuple[datetime, datetime]]
 
 
 def _missing(conn: Connection) -> list[str]:
-    """Sources that fail, are blind or were never heard, in words."""
+    """The sources that fail, are blind or were never heard, in words."""
     return [_in_words(row) for row in conn.execute(_TROUBLED).all()]
 
 

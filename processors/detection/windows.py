@@ -12,13 +12,16 @@ from tocsin.core.clock import MINUTE, minute_of
 
 WINDOW_MINUTES = 5
 
-Counts = tuple[int, int, int, int]  # mentions, negative, scored, with a trigger
-MinuteCounts = Mapping[int, Counts]  # minute -> counts
-Tallies = Mapping[str, MinuteCounts]  # monitor id -> its minutes
+# Mentions: all, negative, scored, with a trigger.
+Counts = tuple[int, int, int, int]
+# Counts by minute.
+MinuteCounts = Mapping[int, Counts]
+# The minutes of each monitor, by its id.
+Tallies = Mapping[str, MinuteCounts]
 
 
 def window_of(counts: MinuteCounts, start: datetime, end: datetime, coverage: Coverage) -> WindowCounts:
-    """The window that begins at `start`, with what was said in it before `end`."""
+    """The window that begins at `start`, with the counts of its mentions before `end`."""
     count = negative = scored = 0
     for here in _in(counts, start, end):
         count, negative, scored = count + here[0], negative + here[1], scored + here[2]
@@ -32,7 +35,7 @@ def has_trigger(counts: MinuteCounts, start: datetime, end: datetime) -> bool:
 
 def _in(counts: MinuteCounts, start: datetime, end: datetime) -> Iterator[Counts]:
     first = minute_of(start)
-    # Rounded up: the minute that is still filling counts with what it has, or a crisis waits for its end.
+    # Rounded up: the minute that is still filling counts with its mentions so far. Otherwise a crisis would wait for its end.
     for minute in range(first, first - (start - end) // MINUTE):
         if minute in counts:
             yield counts[minute]

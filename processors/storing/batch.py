@@ -1,7 +1,7 @@
-"""One batch of records on its way in: decoded, matched, and what is to be stored of it picked out. No I/O.
+"""One batch of records on its way in: this module decodes it, matches it and picks out what to store. No I/O.
 
-A version that matches nothing costs no row, unless it says that it is an edit: then it leaves its identity, so that an older
-version that comes later does not count.
+A version that matches nothing costs no row, unless it says that it is an edit. An edit leaves its identity, so that an older
+version that arrives later does not count.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from tocsin.reading import check_time
 from tocsin.stream.port import Record
 
 Key: TypeAlias = tuple[str, str]
-"""(source, id): which mention."""
+"""The identity of a mention: (source, id)."""
 Rank: TypeAlias = tuple[datetime, str]
-"""Which of its versions: `Mention.version_rank`."""
+"""The rank of one version among the versions of a mention: `Mention.version_rank`."""
 _MOST_SALTS = 4096
 
 
 class MentionVersion:
-    """One version of a mention as it came: `monitors` are those it matches, none for an edit that matches nothing."""
+    """One version of a mention as it came. `monitors` are those it matches: none for an edit without a match."""
 
     __slots__ = ("key", "mention", "monitors", "partition", "rank")
 
@@ -40,12 +40,13 @@ class MentionVersion:
         self.partition = partition
         self.monitors = monitors
         self.key = mention.key
-        self.rank = mention.version_rank  # a hash over the text: taken once
+        # The rank hashes the text, so it is computed once.
+        self.rank = mention.version_rank
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line of a record that is no mention, or none that can be kept."""
+    """A line of a record that is not a mention, or a mention that cannot be kept."""
 
     record: Record
     position: int
@@ -54,7 +55,7 @@ class BadLine:
     reason: str = "not_a_mention"
 
     def letter(self, now: datetime) -> Mapping[str, Any]:
-        """Its row among the dead letters."""
+        """The row of `dead_letters` for this line."""
         return dead_letter_row(
             now=now,
             source=self.record.topic,
@@ -70,7 +71,7 @@ class BadLine:
 
 @dataclass(slots=True)
 class Batch:
-    """What a batch of records came to, before anything is stored."""
+    """The content of a batch of records, before anything is stored."""
 
     records: int = 0
     mentions: int = 0
@@ -81,7 +82,7 @@ class Batch:
 
 @dataclass(slots=True)
 class BatchOutcome:
-    """What storing a batch did, for counters and logs."""
+    """The result of storing a batch, for counters and logs."""
 
     mentions: int = 0
     matched: int = 0
@@ -94,8 +95,11 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When what is stored may have been posted. Sources and pushes see to it; into a topic anybody may write, and one row of
-    the year 2099 or 1970 would make a day of its own that no retention expects."""
+    """The range of times at which a stored mention may have been posted.
+
+    Sources and pushes check it when a mention comes in. But anybody may write into a topic, and one row of the year 2099 or 1970
+    would create a day of its own that retention does not expect.
+    """
 
     now: datetime
     max_age: timedelta
@@ -109,7 +113,7 @@ def read_batches(
     most_rows: Callable[[], int],
     times: Times | None = None,
 ) -> Iterator[tuple[list[Record], Batch]]:
-    """The records in batches that end with the record in which `most_rows()` mentions to be stored are reached."""
+    """The records in batches. A batch ends with the record that brings it to `most_rows()` mentions to store."""
     taken, batch, in_sample = list[Record](), Batch(), _Sample(sample_rate)
     for record in records:
         taken.append(record)
@@ -174,14 +178,14 @@ def _decoded(record: Record, batch: Batch) -> list[Mention]:
 
 
 class _Sample:
-    """Which mentions that match nothing are kept for a while. It is asked about nearly every mention of a firehose."""
+    """The choice of mentions without a match to keep for a while. A firehose asks it about nearly every mention."""
 
     def __init__(self, rate: float) -> None:
         self._below = ceil(rate * 2**32)
         self._salts = _Salts()
 
     def among(self, mentions: Sequence[Mention]) -> list[int]:
-        """The places of those that are in the sample, whether or not they match."""
+        """The places of the mentions that belong to the sample, whether or not they match."""
         if self._below <= 0:
             return []
         below, salts, crc32 = self._below, self._salts, zlib.crc32
@@ -193,7 +197,7 @@ class _Sample:
 
 
 class _Salts(dict[str, int]):
-    """By source what its hashes begin with, so that they do not follow the partition, which is a hash of the same two."""
+    """The salt of each source's hashes. It keeps the sample independent of the partition, which hashes the same two values."""
 
     def __missing__(self, source: str) -> int:
         if len(self) > _MOST_SALTS:

@@ -1,28 +1,30 @@
-"""How much goes into one transaction and into one poll, made to measure by how long the ones before took.
+"""The size of one transaction and of one poll, fitted to how long the ones before took.
 
-Where all who write wait for one lock (SQLite), an acknowledgement waits for the stream's transactions: they are kept short. Where
-writers run side by side (PostgreSQL) nobody waits, and what a transaction costs by itself is shared by more mentions. A poll is
-as much as is stored within a moment: between two of them the reader heeds changed monitors, lost partitions and the end.
-What is stored does not depend on how the work is cut.
+On SQLite all writers wait for one lock, so an acknowledgement waits for the stream's transactions: these stay short. On
+PostgreSQL writers run side by side and nobody waits, so more mentions share the fixed cost of a transaction. A poll brings as
+much as the store takes in within a moment: between two polls the reader notices changed monitors, lost partitions and the order
+to stop. The stored result does not depend on how the work is cut.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-HELD_ALONE = timedelta(milliseconds=25)  # half of what a writer may take: a slow moment of the disk fits in
+# Half of the time that a writer may take: this leaves room for a slow moment of the disk.
+HELD_ALONE = timedelta(milliseconds=25)
 HELD_BESIDE = timedelta(milliseconds=400)
 FEWEST, MOST_ALONE, MOST_BESIDE = 50, 1000, 2000
 POLLED = timedelta(seconds=1)
 LEAST_BYTES, FIRST_BYTES, MOST_BYTES = 512 * 1024, 2 * 1024 * 1024, 16 * 1024 * 1024
-_TOO_FEW = 20  # such a transaction says nothing about the cost of a row
+# A transaction with fewer rows says nothing about the cost of a row.
+_TOO_FEW = 20
 _AT_LEAST = timedelta(microseconds=100)
 
 
 class BatchSize:
-    """`rows` is after how many mentions to be stored a transaction ends, `bytes` how much a poll brings.
+    """The two sizes: a transaction ends after `rows` mentions to store, and a poll brings up to `bytes` bytes.
 
-    `alone`: whether a transaction keeps every other writer waiting.
+    `alone` says whether a transaction keeps every other writer waiting.
     """
 
     def __init__(self, alone: bool = True) -> None:
@@ -31,13 +33,13 @@ class BatchSize:
         self.bytes = FIRST_BYTES
 
     def note(self, rows: int, held: timedelta) -> None:
-        """A transaction with so many mentions took so long. The size follows half of the way."""
+        """Note that a transaction with `rows` mentions took `held`. The size moves half of the way to the one that would fit."""
         if rows >= _TOO_FEW:
             fitting = rows * self._held / max(held, _AT_LEAST)
             self.rows = round(min(self._most, max(FEWEST, (self.rows + fitting) / 2)))
 
     def note_poll(self, size: int, took: timedelta) -> None:
-        """What a poll brought, so many bytes, was stored in so long."""
-        if size * 2 >= self.bytes:  # one that brought little says little
+        """Note that storing the `size` bytes of a poll took `took`. A poll that brought little changes nothing."""
+        if size * 2 >= self.bytes:
             fitting = size * POLLED / max(took, _AT_LEAST)
             self.bytes = round(min(MOST_BYTES, max(LEAST_BYTES, (self.bytes + fitting) / 2)))

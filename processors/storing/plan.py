@@ -1,7 +1,7 @@
-"""What a batch changes: which version of each mention is current after it, and the rows that follow. No I/O.
+"""The changes that a batch makes: the current version of each mention after it, and the rows that follow. No I/O.
 
-Order does not matter. Of a mention's versions the one with the greatest `version_rank` is current, wherever in the stream it
-came; the other matched ones are kept in `mention_versions`.
+Order does not matter. The version of a mention with the greatest `version_rank` is current, wherever in the stream it came.
+The table `mention_versions` keeps the other versions that matched.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from tocsin.store.mentions import mention_columns
 from tocsin.store.words import words_of
 
 Said: TypeAlias = Mapping[tuple[Key, Rank], Understood]
-"""What versions say, by key and rank."""
+"""The understanding of versions, by key and rank."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The current version of a mention as the store has it."""
+    """The current version of a mention in the store."""
 
     created_at: datetime
     rank: Rank
@@ -45,7 +45,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class BatchRows:
-    """Rows of a batch that do not depend on what is stored: made before the transaction, to keep it short."""
+    """The rows of a batch that do not depend on the store. They are made before the transaction, to keep it short."""
 
     seen: list[dict[str, Any]]
     mentions: list[dict[str, Any]]
@@ -55,7 +55,7 @@ class BatchRows:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch, understood, ready to be written."""
+    """An understood batch, ready to be written."""
 
     batch: Batch
     known: Mapping[Key, Known]
@@ -66,7 +66,7 @@ class Prepared:
 
 
 class Plan:
-    """Which version of each mention is current after the batch, and what that changes. No I/O."""
+    """The current version of each mention after the batch, and what that changes. No I/O."""
 
     def __init__(
         self,
@@ -74,11 +74,13 @@ class Plan:
         known_by_key: Mapping[Key, Known],
         understood: Said,
     ) -> None:
-        self.new: list[MentionVersion] = []  # identities never seen before
-        # To become the current version, with the created_at that stays; what it says is None where it matches nothing.
+        # Identities that the store has never seen.
+        self.new: list[MentionVersion] = []
+        # Versions that become current, each with the created_at that stays. A version without a match has no understanding.
         self.current: list[tuple[MentionVersion, datetime, Understood | None]] = []
-        self.older: list[MentionVersion] = []  # matched versions that are not the current one
-        # Identities whose stored current version gives way, and when they were posted.
+        # Matched versions that are not the current one.
+        self.older: list[MentionVersion] = []
+        # Identities whose stored current version gives way, and the time at which each was posted.
         self.replaced: dict[Key, datetime] = {}
         self.matches: list[MatchRow] = []
         by_key: dict[Key, list[MentionVersion]] = {}
@@ -109,14 +111,14 @@ class Plan:
 
 
 def fresh_versions(versions: Iterable[MentionVersion], known: Mapping[Key, Known]) -> list[MentionVersion]:
-    """Those that tell something new, each once."""
+    """The versions that bring something new, each once."""
     return [v for v in _distinct(versions) if _is_news(v, known.get(v.key))]
 
 
 def prepare(
     batch: Batch, known: Mapping[Key, Known], fresh: Sequence[MentionVersion], said: Said, sample_rate: float
 ) -> Prepared:
-    """The plan of a batch and the rows that do not depend on what else is stored."""
+    """The plan of a batch, and the rows that do not depend on the rest of the store."""
     plan = Plan(fresh, known, said)
     return Prepared(
         batch=batch,

@@ -1,4 +1,4 @@
-"""What one mention adds to a monitor's tallies: a pure function of the mention, summed over whatever arrives, in any order."""
+"""The share of one mention in a monitor's tallies: a pure function of the mention. The order of arrival does not matter."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from tocsin.core.clock import minute_of
 from tocsin.core.mention import Mention
 from tocsin.core.sketch import hash64, signed64
 
-UNKNOWN = "unknown"  # the value of a dimension that the network did not tell
+# The value of a dimension that the network did not tell.
+UNKNOWN = "unknown"
 
 
 class MatchRow(msgspec.Struct, frozen=True):
-    """One row of `matches`: a mention as far as a monitor's judge needs it."""
+    """One row of `matches`: the parts of a mention that the judge of a monitor needs."""
 
     monitor_id: str
     source: str
@@ -35,7 +36,7 @@ class MatchRow(msgspec.Struct, frozen=True):
 
 
 class TallyDelta:
-    """What a batch adds to one (monitor, minute, partition)."""
+    """The amounts that a batch adds to one (monitor, minute, partition)."""
 
     __slots__ = ("authors", "counts", "parts", "shrunk")
 
@@ -52,7 +53,8 @@ class TallyDelta:
         }
         self.authors: set[int] = set()
         self.parts: dict[tuple[str, str], list[int]] = {}
-        self.shrunk = False  # something was taken back, so the authors must be counted anew
+        # True once something was taken back: the authors must then be counted anew.
+        self.shrunk = False
 
     def add(self, one: MatchRow, sign: int) -> None:
         counts, parts = self.counts, self.parts
@@ -85,14 +87,15 @@ class TallyDelta:
 def match_rows(
     mention: Mention, understood: Understood, monitors: Iterable[str], partition: int
 ) -> list[MatchRow]:
-    """The mention's rows of `matches`, one per monitor."""
+    """The rows of `matches` for this mention, one per monitor."""
     author = mention.author
     author_hash = signed64(hash64(f"{mention.network or mention.source}\x00{author.id}")) if author else None
     reach = (author.followers or 0) if author else 0
     created_at = mention.created_at
     minute = minute_of(created_at)
+    # By position: every mention and monitor makes one of these, and named arguments would double the cost.
     return [
-        MatchRow(  # by position: this is made for every mention and monitor, and names cost as much again
+        MatchRow(
             monitor,
             mention.source,
             mention.id,
@@ -115,9 +118,9 @@ def match_rows(
 def summed(
     signed: Iterable[tuple[MatchRow, int]], onto: dict[tuple[str, int, int], TallyDelta] | None = None
 ) -> dict[tuple[str, int, int], TallyDelta]:
-    """Deltas by (monitor, minute, partition); `+1` adds a row, `-1` takes it back after an edit.
+    """The deltas by (monitor, minute, partition). `+1` adds a row; `-1` takes it back after an edit.
 
-    With `onto` they are added to those, which are returned.
+    `onto` holds deltas to add to. The function changes them in place and returns them.
     """
     deltas = {} if onto is None else onto
     for one, sign in signed:

@@ -1,4 +1,4 @@
-"""Everything derived from a batch, stored in one transaction with the offsets."""
+"""The writer: it stores everything derived from a batch in one transaction with the offsets."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 _COUNTED = tuple(TallyDelta().counts)
-_CHUNK = 800  # values in one IN list: well under every engine's limit
+# Values in one IN list: well under the limit of every engine.
+_CHUNK = 800
 
 
 class Writer:
-    """Stores batches of one topic. What is slow (scoring) happens before the transaction, in `score` or `understand`."""
+    """The writer of one topic's batches. The slow part, scoring, happens before the transaction, in `score` or `understand`."""
 
     def __init__(self, store: Store, understander: Understander, sample_rate: float) -> None:
         self._store = store
@@ -46,14 +47,16 @@ class Writer:
         self._sample_rate = sample_rate
 
     def score(self, versions: Iterable[MentionVersion]) -> Said:
-        """What those versions say that match anything. Reads nothing from the store."""
+        """The understanding of every version that matches a monitor. Reads nothing from the store."""
         matched = [v for v in versions if v.monitors]
         understood = self._understander.understand([v.mention for v in matched])
         return {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)}
 
     def understand(self, batch: Batch, said: Said | None = None) -> Prepared:
-        """Score what is new in this batch, unless `score` has `said` it. Only the partitions' owner may call it: it reads what is
-        there already."""
+        """Compare a batch with the store, and score what is new in it unless `said` has the scores already.
+
+        Only the owner of the partitions may call this: the plan relies on what the store holds now.
+        """
         keys = {version.key for version in batch.versions}
         with self._store.read() as conn:
             known = _known(self._store, conn, keys)
@@ -61,7 +64,7 @@ class Writer:
         return prepare(batch, known, fresh, self.score(fresh) if said is None else said, self._sample_rate)
 
     def write(self, conn: Connection, prepared: Prepared, now: datetime) -> BatchOutcome:
-        """Everything derived from the batch, inside the caller's transaction (which has advanced the offsets first). Once."""
+        """Store everything derived from the batch. Call it once, inside a transaction that has already advanced the offsets."""
         plan, rows = prepared.plan, prepared.rows
         taken_back = [(one, -1) for one in _stored_matches(conn, plan.replaced)]
         _store_mentions(self._store, conn, plan, rows)
@@ -125,7 +128,7 @@ def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: BatchRows)
     store.insert_new(conn, s.mention_versions, older)
     known = [row for row in rows.seen if (row["source"], row["id"]) in plan.replaced]
     store.put(conn, s.seen, known)
-    # Nobody else stores of these partitions, so what was not there when they were read is not there now.
+    # No other worker stores rows of these partitions, so an identity that was absent at the read is still absent.
     new = (
         [row for row in rows.seen if (row["source"], row["id"]) not in plan.replaced] if known else rows.seen
     )
@@ -134,7 +137,7 @@ def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: BatchRows)
 
 
 def _stored_versions(conn: Connection, keys: Mapping[Key, datetime]) -> list[dict[str, Any]]:
-    """The stored current versions that give way, as rows of `mention_versions`."""
+    """The stored current versions that give way to newer ones, as rows of `mention_versions`."""
     m, t, rows = s.mentions, s.seen, []
     for source, ids in _by_source(keys).items():
         for chunk in _chunks(sorted(ids)):
@@ -151,7 +154,7 @@ def _stored_versions(conn: Connection, keys: Mapping[Key, datetime]) -> list[dic
 
 
 def _raise_engagement(conn: Connection, prepared: Prepared) -> None:
-    """A repeat with larger figures: not an edit, the largest is kept."""
+    """Raise stored figures to those of a repeated version. A repeat is not an edit; the largest figure stays."""
     figures: dict[tuple[Key, str], dict[str, int]] = {}
     for version in prepared.batch.versions:
         if version.mention.engagement is None or version.key not in prepared.known:
@@ -188,12 +191,12 @@ def _store_matches(store: Store, conn: Connection, plan: Plan, rows: BatchRows) 
 
 
 def _times_of(created: Collection[datetime]) -> ColumnElement[bool]:
-    """In which time mentions lie: without it PostgreSQL looks through every day that it keeps."""
+    """The condition on the time of mentions. Without it PostgreSQL searches the partition of every day."""
     return s.mentions.c.created_at.between(min(created), max(created))
 
 
 def _minutes_of(created: Collection[datetime]) -> ColumnElement[bool]:
-    """The same for their matches."""
+    """The condition on the minutes of matches, for the same reason as `_times_of`."""
     return s.matches.c.minute.between(minute_of(min(created)), minute_of(max(created)))
 
 
@@ -202,14 +205,15 @@ def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, in
         return
     t = s.tallies
     stored = {key: authors for key, (authors,) in store.fetch(conn, t, deltas, ["authors"]).items()}
-    # No other worker has these partitions (their epochs say so): what was read is what is stored.
+    # No other worker has these partitions (their epochs say so), so the rows read here are still those in the store.
     for fresh in (True, False):
         rows, parts = [], []
         for key, delta in deltas.items():
             if (key in stored) is fresh:
                 continue
             here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
-            if delta.shrunk:  # a union cannot forget: count anew who is left
+            # A union cannot forget an author, so after an edit the remaining ones are counted anew.
+            if delta.shrunk:
                 authors = _authors_left(conn, key)
             else:
                 authors = sketch(delta.authors)
@@ -239,7 +243,7 @@ def _authors_left(conn: Connection, key: tuple[str, int, int]) -> bytes:
 
 
 def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[MatchRow, int]]) -> int:
-    """What changes a window that its judge has already closed: counted beside it, never worked into its reading."""
+    """Count the changes to windows that are already closed. They are stored beside the window and never change its reading."""
     judged = {(one.monitor_id, SIGNAL_KINDS.lead.kind) for one, _ in signed}
     closed: dict[str, datetime] = {
         monitor: end
