@@ -1,6 +1,6 @@
 """Where reading stands, advanced in the same transaction as what was derived: at least once on the wire, once in effect.
 
-Whoever takes a partition over raises its epoch; who still works with the old one is `Fenced` and must read again.
+A worker that takes a partition over raises its epoch. A worker that still uses the old epoch is `Fenced` and must read again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def take_over(
 ) -> Position:
     """Make `owner` the only one whose batches of this partition count from now on; return where to read on.
 
-    Two that take over at once get different epochs: the later one counts.
+    Two owners that take over at once get different epochs, and the later epoch counts.
     """
     o = s.offsets
     key = (o.c.cluster == cluster, o.c.topic == topic, o.c.partition == partition)
@@ -50,7 +50,7 @@ def take_over(
             "epoch": 0,
             "monitors_version": 0,
         }
-        insert_once(conn, o, row)  # somebody else may have, since we looked
+        insert_once(conn, o, row)  # another worker may have inserted it since the look
         found = conn.execute(raised).one()
     return Position(found.offset, found.epoch)
 
@@ -65,7 +65,7 @@ def advance(
     monitors_version: int,
     now: datetime,
 ) -> Position:
-    """Move from exactly `at` to the offset `to`. Raises `Fenced` when somebody else has moved or taken it over since."""
+    """Move from exactly `at` to the offset `to`. Raises `Fenced` when another worker has moved it or taken it over since."""
     o = s.offsets
     moved = conn.execute(
         update(o)
@@ -84,19 +84,19 @@ def advance(
 
 
 def stored(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
-    """Per partition the next offset to read; partitions nobody read yet are absent."""
+    """The next offset to read of each partition; partitions that were never read are absent."""
     o = s.offsets
     found = conn.execute(select(o.c.partition, o.c.offset).where(o.c.cluster == cluster, o.c.topic == topic))
     return {row.partition: row.offset for row in found}
 
 
 def total(conn: Connection) -> int:
-    """All positions together: a number that grows with every batch that was stored."""
+    """The sum of all positions: a number that grows with every batch that was stored."""
     return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
 
 
 def record_gap(conn: Connection, cluster: str, topic: str, gap: Gap, now: datetime) -> None:
-    """Keep what was lost to us, once; BLIND is raised from it."""
+    """Keep each gap once: the records that were lost before they were read. BLIND is raised from it."""
     row = {
         "id": stable_id("gap", cluster, topic, gap.partition, gap.wanted, gap.available),
         "cluster": cluster,

@@ -13,8 +13,8 @@ KNOWN = "sqlite, postgresql://user@host:port/database"
 def open_store(url: str, data: Path, *, durable: bool = True, password: str | None = None) -> Store:
     """The store at `url`, brought up to this version's schema: `sqlite` is `store.db` in the folder `data`.
 
-    `password` is for a server's role, where the URL has none. Raises `StoreUnavailable` where it cannot be used and `WrongInput`
-    where the URL names none of the engines.
+    `password` is for a server's role, where the URL has none. Raises `StoreUnavailable` where the store cannot be used, and
+    `WrongInput` where the URL names none of the engines.
     """
     if url == "sqlite":
         from tocsin.store.sqlite.engine import SqliteStore
@@ -30,7 +30,8 @@ def open_store(url: str, data: Path, *, durable: bool = True, password: str | No
 def _migrated(store: Store) -> Store:
     try:
         store.migrate()
-    except BaseException:  # whoever tries again must not gather open connections
+    # A caller that tries again must not gather open connections.
+    except BaseException:
         store.close()
         raise
     return store

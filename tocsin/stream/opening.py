@@ -21,12 +21,14 @@ def open_stream(
     topics: Mapping[str, int] | None = None,
     read_so_far: Callable[[str, str], Mapping[int, int]] | None = None,
 ) -> Stream:
-    """The stream at `url`: `sqlite` is `stream.db` in the folder `data`, which keeps `max_bytes` (default: the engine's);
-    `kafka://host:port[,host:port]` is Apache Kafka, which is connected to when it is first used.
+    """The stream at `url`.
+
+    `sqlite` is `stream.db` in the folder `data`, which keeps `max_bytes` (default: the engine's).
+    `kafka://host:port[,host:port]` is Apache Kafka; the connection is made at its first use.
 
     `topics` (name: partitions) are made. `settings` say how Kafka is reached and how topics are made. With `prefix` the log is
-    the caller's alone: what `trim` is told goes at once. `read_so_far` (cluster, topic) says where reading stands, for an
-    engine that is not told by `trim` in every process.
+    the caller's alone: records before the offsets given to `trim` go at once. `read_so_far` (cluster, topic) says where reading
+    stands, for an engine that is not told by `trim` in every process.
 
     Raises `StreamUnavailable` where the embedded stream cannot be used and `WrongInput` where the URL names none of the
     engines or the settings do not go together.

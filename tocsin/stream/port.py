@@ -1,7 +1,7 @@
 """The stream: an append-only log of records in topics and partitions, behind one port with an embedded and a real engine.
 
-Positions are not the stream's business: they are kept in the store, in the same transaction as what was derived from the
-records (`tocsin.store.offsets`). A consumer therefore never commits; it is told where to read.
+Positions are not the stream's business. The store keeps them, in the same transaction as the facts that were derived from the
+records (`tocsin.store.offsets`). A consumer therefore never commits; its caller says where to read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What was asked for is no longer there: records from `wanted` up to, not including, `available` are lost to us."""
+    """Records that are no longer there: those from `wanted` up to, not including, `available` are lost to us."""
 
     partition: int
     wanted: int
@@ -39,7 +39,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one poll brought. `assigned` are this consumer's partitions now; `gained` and `lost` since the last poll."""
+    """The result of one poll. `assigned` are this consumer's partitions now; `gained` and `lost` count since the last poll."""
 
     records: Sequence[Record] = ()
     assigned: frozenset[int] = frozenset()
@@ -51,8 +51,8 @@ class Polled:
 class Consumer(Protocol):
     """One member of a group on one topic. Used by one thread.
 
-    A gained partition yields nothing until it was `seek`ed. After a `Gap` a partition yields nothing until the next `seek`.
-    Records of a partition come in order of their offsets, without holes but for those said by a `Gap`.
+    A gained partition yields no records until `seek` was called for it. After a `Gap` a partition yields none until the next
+    `seek`. A partition's records come in the order of their offsets. The only holes are those that a `Gap` reports.
     """
 
     def poll(self, timeout: timedelta, max_bytes: int = 4 * 1024 * 1024) -> Polled:
@@ -77,7 +77,7 @@ class Stream(Protocol):
 
     @property
     def cluster(self) -> str:
-        """Identity of this very log, at most 64 characters: offsets of another one mean nothing here."""
+        """The identity of this log, at most 64 characters: offsets of another log mean nothing here."""
         ...
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
@@ -89,7 +89,7 @@ class Stream(Protocol):
         ...
 
     def append(self, topic: str, records: Sequence[tuple[int, bytes]], at: datetime) -> None:
-        """Append `(partition, value)` in order. On return every one is durable; when it raises, any of them may be.
+        """Append each `(partition, value)` in order. On return every record is durable; after an error, any of them may be.
 
         Raises `StreamFull` when half of what is kept is still unread (the caller answers "later"), `StreamUnavailable` when
         the stream is away, `WrongInput` for a value over `MAX_RECORD_BYTES`.

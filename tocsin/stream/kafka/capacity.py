@@ -1,4 +1,4 @@
-"""Back-pressure: how much of what a topic on Kafka keeps is unread, and whether it takes more."""
+"""Back-pressure: which share of a topic on Kafka is unread, and whether the topic takes more."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ log = structlog.get_logger("stream")
 
 
 class Capacity:
-    """Back-pressure: refuses appends while half of what a topic keeps is unread, so that nothing unread is ever dropped.
+    """Back-pressure: refuses appends while half of what a topic keeps is unread, so that no unread record is ever dropped.
 
-    Looks every few seconds. A partition's unread bytes are its share of unread offsets times its size on disk; where retention is
-    by time, nothing unread may be older than half of it.
+    The look is repeated every few seconds. A partition's unread bytes are its share of unread offsets times its size on disk.
+    Where retention is by time, no unread record may be older than half of it.
     """
 
     def __init__(
         self, topics: Topics, trimmed: Mapping[str, Mapping[int, int]], read_so_far: ReadSoFar | None
     ) -> None:
-        """`trimmed`: per topic how far this process was told that it was read; looked at anew each time."""
+        """`trimmed` holds how far each topic was read, as this process was told. It is looked at anew each time."""
         self._topics = topics
         self._trimmed = trimmed
         self._read_so_far = read_so_far
@@ -81,7 +81,7 @@ class Capacity:
                 if kept > 0 and 2 * sizes.get(partition, 0) * count > limits.bytes * kept:
                     return f"half of the {limits.bytes} bytes that partition {partition} of {topic} may keep"
         if limits.age is not None and has_reader:
-            # The records' timestamps are the brokers' clocks: ours are compared, never a simulated one.
+            # The brokers' clocks stamp the records, so the real clock is compared, never a simulated one.
             half = topics.offsets(topic, int((time.time() - limits.age.total_seconds() / 2) * 1000))
             for partition, fresh in half.items():
                 oldest = end[partition] if fresh < 0 else fresh
@@ -90,7 +90,7 @@ class Capacity:
         return ""
 
     def _limits_of(self, topic: str) -> _Limits:
-        """What Kafka's tools may have changed since: asked now and then."""
+        """The topic's limits. Kafka's tools may change them, so they are asked for now and then."""
         asked_at, limits = self._limits.get(topic, (0.0, None))
         if limits is None or time.monotonic() - asked_at > LIMITS_EVERY_S:
             limits = self._topics.ask(lambda admin: _limits(admin, self._topics.name_of(topic)))
@@ -100,7 +100,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """What a topic keeps: bytes a partition and how long; None: no limit."""
+    """What a topic keeps: bytes of each partition, and for how long. None means no limit."""
 
     bytes: int | None
     age: timedelta | None
@@ -116,7 +116,7 @@ def _limits(admin: KafkaAdminClient, name: str) -> _Limits:
 
 
 def _sizes(admin: KafkaAdminClient, name: str) -> dict[int, int]:
-    """Bytes on disk of each partition: of its largest replica. Empty where this account may not know."""
+    """Bytes on disk of each partition's largest replica. Empty where this account has no right to ask."""
     sizes: dict[int, int] = {}
     for broker in admin.describe_log_dirs([name]):
         for folder in broker["log_dirs"]:

@@ -1,4 +1,4 @@
-"""How Kafka is reached: from address and settings to what kafka-python wants, and from its errors to ours."""
+"""How Kafka is reached: the address and settings become kafka-python's configuration, and its errors become ours."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ log = structlog.get_logger("stream")
 
 
 def servers_of(url: str) -> tuple[str, ...]:
-    """The brokers that `kafka://host:port[,host:port]` names. Raises `WrongInput`, which repeats no credentials."""
+    """The brokers that `kafka://host:port[,host:port]` names. Raises `WrongInput`, whose text repeats no credentials."""
     rest = url.removeprefix(SCHEME)
     if "@" in rest:
         raise WrongInput(
@@ -64,7 +64,7 @@ def servers_of(url: str) -> tuple[str, ...]:
 
 
 def client_settings(url: str, settings: StreamSettings) -> dict[str, Any]:
-    """What every kafka-python client is made with. Raises `WrongInput` for settings that do not go together."""
+    """The configuration of every kafka-python client. Raises `WrongInput` for settings that do not go together."""
     config: dict[str, Any] = {
         "bootstrap_servers": list(servers_of(url)),
         "client_id": "tocsin",
@@ -102,7 +102,7 @@ def client_settings(url: str, settings: StreamSettings) -> dict[str, Any]:
 
 
 def codec_of(settings: StreamSettings) -> str | None:
-    """kafka-python's name of the compression. Raises `WrongInput` where the library for it is not installed."""
+    """kafka-python's name for the compression. Raises `WrongInput` where the library for it is not installed."""
     if not _CODECS[settings.compression]():
         there = ", ".join(name for name, here in _CODECS.items() if here())
         raise WrongInput(
@@ -120,7 +120,7 @@ def checked_prefix(prefix: str) -> str:
 
 
 def make_client(kind: Callable[..., T], **config: Any) -> T:
-    """A kafka-python client. One that cannot be made leaves no thread and no socket behind."""
+    """A kafka-python client. A failed attempt to make one leaves no thread and no socket behind."""
     made: list[Any] = []
 
     def net(**inner: Any) -> Any:
@@ -140,13 +140,13 @@ def make_client(kind: Callable[..., T], **config: Any) -> T:
 
 
 class NoTls(errors.KafkaError):  # type: ignore[misc]  # kafka-python is untyped
-    """The broker's certificate is not trusted, or ours not by it."""
+    """TLS failed: we do not trust the broker's certificate, or the broker does not trust ours."""
 
 
 async def _ask_for_refusal(manager: Any) -> None:
-    """Raises why no broker lets us in: while it looks for brokers, kafka-python takes a refusal for silence.
+    """Raise the reason why no broker lets us in: while kafka-python looks for brokers, it takes a refusal for silence.
 
-    Who signs in wrongly gets an answer and the end of the connection; kafka-python mostly sees the end first (tried).
+    A client that signs in wrongly gets an answer and the end of the connection. kafka-python mostly sees the end first (tried).
     """
     for broker in manager.cluster.bootstrap_brokers():
         manager.reset_backoff(broker.node_id)
@@ -163,7 +163,7 @@ async def _ask_for_refusal(manager: Any) -> None:
 
 @contextmanager
 def translated(url: str) -> Iterator[None]:
-    """What kafka-python raises becomes `StreamUnavailable` in one line that holds no secret."""
+    """Turn kafka-python's errors into `StreamUnavailable`, in one line that holds no secret."""
     try:
         yield
     except errors.SaslAuthenticationFailedError:
@@ -196,12 +196,15 @@ def in_words(error: BaseException) -> str:
 
 
 def quieten() -> None:
-    """kafka-python reports every attempt to reconnect; ours say once what is wrong. Its own words are there at `debug`."""
+    """Silence kafka-python, which reports every attempt to reconnect; our log lines say once what is wrong.
+
+    At `debug`, kafka-python's own lines are shown.
+    """
     theirs = logging.getLogger("kafka")
     if not any(isinstance(handler, _Passed) for handler in theirs.handlers):
         theirs.addHandler(_Passed())
         theirs.propagate = False
-        # Below that level it would print whole requests, mentions among them.
+        # Below that level kafka-python would print whole requests, mentions among them.
         theirs.setLevel(logging.WARNING)
 
 

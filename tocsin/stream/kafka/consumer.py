@@ -1,8 +1,8 @@
 """A member of a consumer group on Kafka that is told where to read and commits nothing.
 
-kafka-python calls listeners on its own thread, in the middle of a rebalance: they only note what changed and hold every assigned
-partition still, by a pause and a place of its own, so that the client never asks for committed offsets or falls back on a reset.
-The polling thread settles what was noted: who keeps a partition goes on where it was, who gained one waits for `seek`.
+kafka-python calls listeners on its own thread, in the middle of a rebalance. The listeners only note what changed and hold
+every assigned partition still: each is paused and has its own place, so that the client never asks for committed offsets or
+falls back on a reset. The polling thread settles the notes: a kept partition goes on where it was, a gained one waits for `seek`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ HEARTBEAT_MS = 1_000
 POLL_INTERVAL_MS = 60_000
 FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES = 1024 * 1024
-RECORDS_A_TAKE = 32  # of 512 KB at most: what a poll may bring above `max_bytes` is bounded by it
+# A record has 512 KB at most, so this number bounds how far a poll may exceed `max_bytes`.
+RECORDS_A_TAKE = 32
 SLICE_MS = 100
 LEAST_WAIT_MS = 5
 SIGN_EVERY_S = 2.0
@@ -56,7 +57,8 @@ class KafkaConsumer:
         self._topics = topics
         self._topic = topic
         self._name = topics.name_of(topic)
-        self._noted: deque[frozenset[int] | None] = deque()  # an assignment; None: membership was lost
+        # Assignments; None where membership was lost.
+        self._noted: deque[frozenset[int] | None] = deque()
         self._assigned: frozenset[int] = frozenset()
         self._next: dict[int, int] = {}
         self._paused: set[int] = set()
@@ -101,10 +103,10 @@ class KafkaConsumer:
                     self._look_for_gaps(strayed, gaps)
             except StreamUnavailable:
                 if taken or gaps:
-                    break  # what was taken is not given up: the trouble shows again at the next poll
+                    break  # records already taken are kept: the trouble shows again at the next poll
                 raise
             if self._noted:
-                # What was just found may be from before: it is read again from where each partition stands.
+                # The records just found may be from before the change, so each partition is read again from where it stands.
                 came, went = self._settle()
                 for partition in went:
                     taken.pop(partition, None)
@@ -118,7 +120,8 @@ class KafkaConsumer:
         if taken or gained or lost or gaps:
             self._sign_at = time.monotonic()
         elif time.monotonic() - self._sign_at > SIGN_EVERY_S:
-            self._topics.ping()  # kafka-python waits in silence for brokers that are away
+            # kafka-python waits in silence for brokers that are away.
+            self._topics.ping()
             self._sign_at = time.monotonic()
         records = [record for partition in taken.values() for record in partition]
         return Polled(records, self._assigned, frozenset(gained), frozenset(lost), gaps)
@@ -145,8 +148,11 @@ class KafkaConsumer:
             self._client.close(autocommit=False, timeout_ms=LEAVE_WITHIN_MS)
 
     def _know_the_topic(self) -> None:
-        """Wait until the client knows the topic's partitions. It might join before (tried), and who then leads the group deals
-        out none, for as long as `metadata_max_age_ms`."""
+        """Wait until the client knows the topic's partitions.
+
+        A client might join before that (tried). If such a client leads the group, it deals out no partitions for as long as
+        `metadata_max_age_ms`.
+        """
         until = time.monotonic() + KNOW_WITHIN_S
         while not self._client.partitions_for_topic(self._name):
             if time.monotonic() > until:
@@ -157,7 +163,7 @@ class KafkaConsumer:
         return TopicPartition(self._name, partition)
 
     def _take(self, wait_ms: float) -> tuple[dict[TopicPartition, list[Any]], dict[int, int | None]]:
-        """What the client has, and the partitions whose place is not in the log (with where the log was cut, if known)."""
+        """The client's records, and the partitions whose place is not in the log (with the offset where it was cut, if known)."""
         try:
             return self._client.poll(timeout_ms=wait_ms, max_records=RECORDS_A_TAKE), {}
         except errors.OffsetOutOfRangeError as error:
@@ -173,7 +179,7 @@ class KafkaConsumer:
     def _accept(
         self, found: Mapping[TopicPartition, Sequence[Any]], taken: dict[int, list[Record]]
     ) -> list[Record]:
-        """Add what was found to `taken`, as far as it comes from where each partition stands."""
+        """Add to `taken` those of the found records that follow from where each partition stands."""
         new: list[Record] = []
         for tp, entries in found.items():
             partition = tp.partition
@@ -208,7 +214,10 @@ class KafkaConsumer:
             gaps.append(Gap(partition, wanted, available))
 
     def _settle(self) -> tuple[set[int], set[int]]:
-        """Follow what the listener noted; returns what was gained and lost. A partition can be both: others may have had it."""
+        """Follow the listener's notes; return the partitions gained and those lost.
+
+        A partition can be in both, because another member may have had it in between.
+        """
         before = self._assigned
         now = before
         kept = set(before)
@@ -239,7 +248,7 @@ class KafkaConsumer:
 
 
 class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python is untyped
-    """Runs on the client's thread: asks nothing, decides nothing, raises nothing."""
+    """The listener on the client's thread. It asks nothing, decides nothing and raises nothing."""
 
     def __init__(self, client: kafka.KafkaConsumer, noted: deque[frozenset[int] | None]) -> None:
         self._client = client
@@ -253,14 +262,17 @@ class _Notes(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python i
         self._noted.append(frozenset(tp.partition for tp in mine))
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Not yet lost: what follows says who has it. The client fetches nothing of it meanwhile."""
+        """Do nothing: the partitions are not yet lost, and the next assignment says who has them.
+
+        The client fetches nothing of them meanwhile.
+        """
 
     def on_partitions_lost(self, lost: Iterable[TopicPartition]) -> None:  # noqa: ARG002  # all of them, always
         self._noted.append(None)
 
 
 def _received_at(entry: Any) -> datetime:
-    """When it was received, as its appender says; the record's own time where that says nothing."""
+    """When the entry was received, as its appender says; the record's own time where the appender says nothing."""
     for key, value in entry.headers:
         if key == "at" and len(value) == 8:
             with suppress(OverflowError, ValueError):

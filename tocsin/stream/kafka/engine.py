@@ -1,8 +1,8 @@
 """The real stream: Apache Kafka, through kafka-python.
 
-Nothing is connected before it is needed, so a role starts while the broker is away and says so in its health. Every call is
-bounded in time and raises `StreamUnavailable` instead of waiting for ever. When a record was received (`at`) travels as a header:
-the record's own timestamp is the broker's, because Kafka drops records by it, and a replay's clock stands years ago.
+No connection is made before it is needed, so a role starts while the broker is away and says so in its health. Every call is
+bounded in time and raises `StreamUnavailable` instead of waiting for ever. The time of receipt (`at`) travels as a header. The
+record's own timestamp is the broker's, because Kafka drops records by it, and a replay's clock stands years ago.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ class KafkaStream:
     """See `tocsin.stream.port.Stream`.
 
     `prefix` goes before the names of topics and groups. With `own` the log is the caller's alone (a replay's): `trim` deletes
-    what was read, `drop` removes its topics; else retention is Kafka's business. `topics` are made when the brokers are first
-    reached. `read_so_far` says how far the topic mentions was read: appends are refused while half of it is unread.
+    the records that were read, and `drop` removes the topics. Without `own`, retention is Kafka's business. `topics` are made
+    when the brokers are first reached. `read_so_far` says how far the topic mentions was read: appends are refused while half
+    of the topic is unread.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class KafkaStream:
 
     @property
     def cluster(self) -> str:
-        """Kafka's cluster, the topic mentions (one made anew is another log) and the prefix; at most 64 characters."""
+        """Kafka's cluster, the topic mentions (a topic made anew is another log) and the prefix; at most 64 characters."""
         return self.topics.cluster
 
     def ensure_topic(self, topic: str, partitions: int) -> int:
@@ -111,7 +112,7 @@ class KafkaStream:
         return self.topics.ends(topic)
 
     def trim(self, topic: str, before: dict[int, int]) -> None:
-        """Kafka drops by its own retention: this only says how far was read. An `own` log is deleted up to there."""
+        """Note how far was read; Kafka drops records by its own retention. An `own` log is deleted up to there."""
         known = self._trimmed.setdefault(topic, {})
         moved = {p: offset for p, offset in before.items() if offset > known.get(p, 0)}
         known |= moved
@@ -123,7 +124,7 @@ class KafkaStream:
         return KafkaConsumer(self.topics, topic, self.prefix + group, member)
 
     def drop(self) -> None:
-        """Remove the topics of an `own` log, when nobody will read it again."""
+        """Remove the topics of an `own` log that nobody will read again."""
         if self._own:
             self.topics.drop()
 
@@ -141,7 +142,7 @@ class KafkaStream:
 
     @contextmanager
     def _producing(self) -> Iterator[KafkaProducer]:
-        """The producer, made when it is first wanted. One that failed is let go, so that nothing lingers in it."""
+        """The producer, made when it is first wanted. A producer that failed is let go, so that no record lingers in it."""
         with self._lock:
             if self._closed:
                 raise StreamUnavailable(f"the stream {self.url} was closed")
@@ -177,7 +178,7 @@ class _Producer:
             compression_type=codec,
             batch_size=BATCH_BYTES,
             max_request_size=MAX_BATCH_BYTES,
-            linger_ms=5,  # flush() ends it; until then a batch fills
+            linger_ms=5,  # a batch fills for this long, or until flush()
             max_block_ms=REQUEST_MS,
             delivery_timeout_ms=int(APPEND_WITHIN_S * 1000),
             allow_auto_create_topics=False,
@@ -185,11 +186,11 @@ class _Producer:
         )
 
     def retire(self, within_s: float = 2) -> None:
-        """End its thread, and with it whatever it has not sent: nobody waits for that any more."""
+        """End the producer's thread, and with it every record not yet sent: no caller waits for those any more."""
         try:
             self.client.close(timeout=within_s)
         except errors.KafkaError as error:
-            # It stops there, in the middle of closing: its thread would go on, and append later what has long been said to have
-            # failed (kafka-python 3.0.12).
+            # kafka-python 3.0.12 stops here, in the middle of closing. The thread would go on and later append records that
+            # were reported as failed long ago.
             log.debug("a producer was left", reason=in_words(error))
             self.client._sender.force_close()

@@ -1,6 +1,7 @@
-"""The topics of one Kafka: made, described, asked where they begin and end. The engine, its consumers and its limits stand on it.
+"""The topics of one Kafka: making them, describing them, asking where they begin and end.
 
-Nothing is connected before it is needed. Every call is bounded in time, and raises `StreamUnavailable` instead of waiting on.
+The engine, its consumers and its limits stand on this module. No connection is made before it is needed. Every call is bounded in
+time, and raises `StreamUnavailable` instead of waiting on.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Topics:
 
     @property
     def cluster(self) -> str:
-        """Kafka's cluster, the topic mentions (one made anew is another log) and the prefix; at most 64 characters."""
+        """Kafka's cluster, the topic mentions (a topic made anew is another log) and the prefix; at most 64 characters."""
         if self._cluster is not None:
             return self._cluster
         cluster = str(self.ask(lambda admin: admin.describe_cluster())["cluster_id"])
@@ -90,12 +91,14 @@ class Topics:
         return self._counts[topic]
 
     def ends(self, topic: str) -> dict[int, int]:
-        """Per partition the next offset."""
+        """The next offset of each partition."""
         return self.offsets(topic, LATEST)
 
     def offsets(self, topic: str, spec: int, partitions: Sequence[int] | None = None) -> dict[int, int]:
-        """Per partition the first offset (`EARLIEST`), the next (`LATEST`), or the first at or after `spec` (milliseconds since
-        1970), which is -1 where there is none."""
+        """One offset of each partition: the first (`EARLIEST`), the next (`LATEST`), or the first at or after `spec`.
+
+        `spec` is in milliseconds since 1970; the offset is -1 where no record is that late.
+        """
         name = self.name_of(topic)
         wanted = range(self.partitions(topic)) if partitions is None else partitions
         specs = {TopicPartition(name, partition): spec for partition in wanted}
@@ -127,11 +130,11 @@ class Topics:
             self._connected().describe_topics([])
 
     def name_of(self, topic: str) -> str:
-        """What Kafka calls this topic."""
+        """Kafka's name for this topic."""
         return self.prefix + topic
 
     def ask(self, question: Callable[[KafkaAdminClient], T]) -> T:
-        """Ask the brokers; what passes within moments (a leader that moves, a connection that broke) is tried again."""
+        """Ask the brokers, and ask again after a failure that passes within moments (a leader moves, a connection breaks)."""
         until = time.monotonic() + RETRY_WITHIN_S
         pause = 0.05
         with translated(self.url):
@@ -163,7 +166,7 @@ class Topics:
 
     @contextmanager
     def connecting(self) -> Iterator[None]:
-        """A moment after somebody found no broker, the next one is told so at once. Raises `StreamUnavailable`."""
+        """Connect in the block. A moment after one caller found no broker, the next raises `StreamUnavailable` at once."""
         if self._failed is not None and time.monotonic() - self._failed[0] < CONNECT_AGAIN_S:
             raise self._failed[1]
         try:
@@ -177,11 +180,11 @@ class Topics:
         return self.ask(lambda admin: _describe(admin, self.name_of(topic)))
 
     def _make_topic(self, admin: KafkaAdminClient, topic: str, partitions: int) -> None:
-        """Make it unless it is there; that another process makes it at the same moment does no harm."""
+        """Make the topic unless it is there. Another process may make it at the same moment without harm."""
         name = self.name_of(topic)
         found = _describe(admin, name)
         if found is None:
-            # Brokers that are named and not there yet count: a Kafka that is just starting must not cost us copies.
+            # Brokers that are named but not there yet count too: a Kafka that is just starting must not cost us copies.
             brokers = max(len(admin.describe_cluster()["brokers"]), len(self.config["bootstrap_servers"]))
             replicas = self._settings.replication or min(REPLICAS, brokers)
             try:
@@ -211,7 +214,7 @@ class Topics:
 
 
 def topic_settings(settings: StreamSettings, partitions: int, replicas: int) -> dict[str, str]:
-    """How a topic is made: segments small enough to be dropped in time, and never a leader that lost records."""
+    """The settings of a new topic: segments small enough to be dropped in time, and never a leader that lost records."""
     kept_ms = settings.retention_hours * 3_600_000
     kept_bytes = max(MAX_BATCH_BYTES, settings.max_bytes // partitions)
     return {
