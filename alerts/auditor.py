@@ -1,9 +1,8 @@
 """The auditor: a process outside the engine that proves, every minute, that nobody is forgotten.
 
-Each open alert has a next step or an owner; each notice has ended or is within its time; each escalation has a
-deadline; every role has reported lately; every source is heard; the audit chain holds. Only after a passing
-check the outside heartbeat goes out, so whoever watches that learns of anything, the auditor's own death
-included.
+Each open alert has a next step or an owner. Each notice has ended or is within its time. Each escalation has a
+deadline. Every role has reported lately. Every source is heard. The audit chain holds. The outside heartbeat goes out
+only after a passing check, so its watcher learns of any trouble, the auditor's own death included.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ from tocsin.store.port import Store
 
 EVERY: Final = timedelta(seconds=60)
 OVERDUE: Final = timedelta(minutes=2)
-"""What should have been done this long ago and was not is a finding."""
+"""A step that was due this long ago and was not taken is a finding."""
 THE_STREAM: Final = "the stream between"
-"""What the alert about lost records is about: no source has this name."""
+"""The subject of the alert about lost records. No source has this name."""
 GAP_SHOWN: Final = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
@@ -50,9 +49,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a person should look at: `kind` is a short name, `object` what it is about, `text`
-    says it in words.
-    """
+    """One thing that a person should look at: `kind` is a short name, `object` is its subject, `text` describes it in words."""
 
     kind: str
     object: str
@@ -61,7 +58,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """How far the audit chain was verified the last time."""
+    """The point up to which the last check verified the audit chain."""
 
     seq: int = 0
     hash: str = chain.GENESIS
@@ -71,20 +68,21 @@ def audit(
     conn: Connection,
     now: datetime,
     blind_after: timedelta = timedelta(minutes=15),
-    checked: Checked = Checked(),  # a frozen value: from the chain's beginning
+    # The default is a frozen value: verify from the chain's beginning.
+    checked: Checked = Checked(),
 ) -> list[Finding]:
-    """Everything that does not hold at `now`; empty: all is well."""
+    """Everything that does not hold at `now`. An empty list: all is well."""
     return [*_checked(conn, now, blind_after), *chain_findings(conn, checked)[0]]
 
 
 def _checked(conn: Connection, now: datetime, blind_after: timedelta) -> list[Finding]:
-    """What every check but the one of the chain finds, in the order of `CHECKS`."""
+    """The findings of every check but the one of the chain, in the order of `CHECKS`."""
     return [finding for check in CHECKS for finding in check(conn, now, blind_after)]
 
 
 def alerts_without_next_step(conn: Connection, now: datetime) -> list[Finding]:
-    """A firing alert must have a next step that is not long past, an owned one somebody who has it and
-    until when.
+    """Alerts left alone. A firing alert must have a next step that is not long past. An owned one must have an owner
+    and a time until when.
     """
     a = s.alerts
     found = []
@@ -120,7 +118,7 @@ def _unattended(row: Any, now: datetime) -> str | None:
 
 
 def pages_to_nobody(conn: Connection) -> list[Finding]:
-    """Somebody must exist who can be paged."""
+    """Firing alerts whose policy names nobody who can be paged."""
     a, n = s.alerts.c, s.notices.c
     rows = conn.execute(
         select(a.id, a.monitor)
@@ -135,7 +133,9 @@ def pages_to_nobody(conn: Connection) -> list[Finding]:
 
 
 def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
-    """Queued notices leave when due, attempting ones end; a held outbox is one finding, whatever waits in it."""
+    """Queued notices that did not leave when due, and attempts that did not end. A held outbox is one finding, however
+    many notices wait.
+    """
     held = hold.held(conn)
     if held is not None:
         text = (
@@ -157,7 +157,7 @@ def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
 
 
 def escalations_without_deadline(conn: Connection) -> list[Finding]:
-    """An escalation that is not cleared or released yet has a clock (until its assessment at least)."""
+    """Escalations without a clock. One that is not cleared or released yet has a clock, until its assessment at least."""
     e = s.escalations.c
     running = e.status.in_((escalation_states.QUEUED, escalation_states.CLAIMED))
     rows = conn.execute(
@@ -170,7 +170,7 @@ def escalations_without_deadline(conn: Connection) -> list[Finding]:
 
 
 def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
-    """Every role that ever reported here reports again within two minutes."""
+    """Roles that once reported here and have not reported again within two minutes."""
     return [
         Finding("role silent", row.component, f"{row.component} last reported {ago(now - row.at)} ago")
         for row in part_rows(conn)
@@ -179,7 +179,7 @@ def silent_roles(conn: Connection, now: datetime) -> list[Finding]:
 
 
 def failing_roles(conn: Connection) -> list[Finding]:
-    """Parts whose last word was that they fail: they report, so they are not silent, and they do not work."""
+    """Parts whose last report said that they fail. Such a part reports, so it is not silent, but it does not work."""
     return [
         Finding(
             "role failing", row.component, f"{row.component} fails: {row.detail.get('reason', 'unknown')}"
@@ -190,7 +190,7 @@ def failing_roles(conn: Connection) -> list[Finding]:
 
 
 def blown_fuses(conn: Connection) -> list[Finding]:
-    """Where processors stopped before a stream that is nearly all bad."""
+    """The partitions before which processors stopped, because their stream is nearly all bad."""
     return [
         Finding("fuse blown", f"{one.topic}/{one.partition}", f"since {one.at}: {one.reason}")
         for one in fuse.standing(conn)
@@ -198,9 +198,7 @@ def blown_fuses(conn: Connection) -> list[Finding]:
 
 
 def blind_sources(conn: Connection, now: datetime, blind_after: timedelta) -> list[Finding]:
-    """Sources that fail for longer than `blind_after`, or are silent for three times as long as they may
-    be.
-    """
+    """Sources that fail for longer than `blind_after`, or are silent for three times as long as they may be."""
     return [
         Finding(BLIND, name, f"{name}: {reason}")
         for name, reason in source_troubles(conn, now, blind_after).items()
@@ -209,7 +207,9 @@ def blind_sources(conn: Connection, now: datetime, blind_after: timedelta) -> li
 
 
 def source_troubles(conn: Connection, now: datetime, blind_after: timedelta) -> dict[str, str | None]:
-    """Per enabled source why it is blind, or None where it is not; and the same of the stream between, once it lost records."""
+    """The reason why each enabled source is blind, or None where it is not. The stream between has an entry too, once
+    it lost records.
+    """
     troubles = {
         one.name: one.verdict.reason if one.verdict.blind else None
         for one in source_reports(conn, now, blind_after)
@@ -219,7 +219,9 @@ def source_troubles(conn: Connection, now: datetime, blind_after: timedelta) -> 
 
 
 def _lost(conn: Connection, now: datetime) -> dict[str, str | None]:
-    """Records of the stream that were gone before they were read: blind for `GAP_SHOWN`, heard again after it."""
+    """The stream's trouble: records that were gone before anybody read them. The stream is blind for `GAP_SHOWN`, then
+    heard again.
+    """
     g = s.gaps.c
     rows = conn.execute(select(g.at, g.from_offset, g.to_offset)).all()
     late = [row for row in rows if row.at > now - GAP_SHOWN]
@@ -234,8 +236,8 @@ def _lost(conn: Connection, now: datetime) -> dict[str, str | None]:
 
 
 def chain_findings(conn: Connection, checked: Checked, limit: int = 5000) -> tuple[list[Finding], Checked]:
-    """Verify the audit chain from where it was left, at most `limit` entries; returns what is wrong and
-    how far it holds.
+    """Verify the audit chain from where the last check left it, at most `limit` entries. Returns the errors and the
+    point up to which the chain holds.
     """
     result = chain.verify(conn, checked.seq, checked.hash, limit)
     reached = Checked(result.last_seq, result.last_hash)
@@ -246,10 +248,10 @@ def chain_findings(conn: Connection, checked: Checked, limit: int = 5000) -> tup
 
 
 def signal_blindness(conn: Connection, store: Store, now: datetime, blind_after: timedelta) -> int:
-    """Write a signal for each source that went blind or is heard again; the engine makes alerts of them.
-    Returns how many.
+    """Write a signal for each source that went blind or is heard again; the engine makes alerts of them. Returns how
+    many.
 
-    A source is one story: its fingerprint is that of the source, its policy the operator's.
+    A source is one story: its fingerprint is that of the source, its policy is the operator's.
     """
     a, sig = s.alerts.c, s.signals.c
     written = 0
@@ -305,7 +307,7 @@ def _blind_signal(monitor_id: str, mark: str, state: str, reason: str, now: date
 
 
 Ping = Callable[[str], str | None]
-"""Sends the heartbeat; None: it arrived, else why not."""
+"""Sends the heartbeat. None: the heartbeat arrived; else the reason why not."""
 
 
 Check = Callable[[Connection, datetime, timedelta], list[Finding]]
@@ -320,13 +322,11 @@ CHECKS: Final[tuple[Check, ...]] = (
     lambda conn, _now, _: blown_fuses(conn),
     blind_sources,
 )
-"""Everything that is looked at, in this order: (transaction, now, `blind_after`) to findings."""
+"""Every check in its order: (transaction, now, `blind_after`) to findings."""
 
 
 class Auditor:
-    """Audits once a minute until told to stop, writes what it found as the health of `auditor`, and pings
-    the heartbeat.
-    """
+    """Audits once a minute until told to stop, writes the findings as the health of `auditor`, and pings the heartbeat."""
 
     def __init__(self, store: Store, settings: Settings, clock: Clock, ping: Ping | None = None) -> None:
         self._store, self._settings, self._clock = store, settings, clock
@@ -337,7 +337,7 @@ class Auditor:
         self._loop = WorkerLoop("auditor", away=EVERY, recover=self._recover)
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. A store that is away, or an error, is no passing check: no heartbeat goes out."""
+        """Audit until `stop` is set. An absent store or an error is no passing check: no heartbeat goes out."""
         self._loop.run(stop, self._round)
 
     def _round(self) -> float:
@@ -348,7 +348,7 @@ class Auditor:
         self._reporter.say_trouble(self._clock.now(), self._loop)
 
     def check(self) -> list[Finding]:
-        """One audit; returns the findings. Blindness becomes signals, the result the health of `auditor`."""
+        """Audit once; returns the findings. Blindness becomes signals, and the result becomes the health of `auditor`."""
         now = self._clock.now()
         with self._store.read() as conn:
             found, checked = chain_findings(conn, self._checked)

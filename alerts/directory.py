@@ -1,7 +1,7 @@
-"""People, schedules, policies, silences and expected events, as the engine asks for them.
+"""People, schedules, policies, silences and expected events, in the form in which the engine asks for them.
 
-Read once per set of changes: `Directory.fresh` looks at the generation numbers that every change of a
-definition raises.
+The directory is read once per set of changes: `Directory.fresh` looks at the generation numbers, which every change of
+a definition raises.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from tocsin.definitions.repository import listed, stored_definition
 from tocsin.store import meta
 
 _KEYS = tuple(f"generation:{kind}" for kind in ("person", "schedule", "policy", "silence", "expected_event"))
-"""Where `tocsin.definitions.repository` counts the changes of each kind."""
+"""The places where `tocsin.definitions.repository` counts the changes of each kind."""
 
 OPERATOR_POLICY = "operator"
 
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """A person who can be reached: id, and what was defined. `NOBODY` stands where there is none."""
+    """A person who can be reached: the id, and the definition. `NOBODY` stands where there is no person."""
 
     id: str
     person: Person
@@ -47,9 +47,7 @@ class Someone:
 
     @property
     def channels(self) -> tuple[Channel, ...]:
-        """How to reach them, first choice first: what they listed, else their e-mail address, else the
-        console.
-        """
+        """The ways to reach this person, first choice first: the listed channels, else the e-mail address, else the console."""
         if self.person.channels:
             return self.person.channels
         if self.person.email:
@@ -64,7 +62,7 @@ NOBODY = Someone(
 
 @dataclass(frozen=True, slots=True)
 class MonitorFacts:
-    """What alerts need to know of a monitor."""
+    """The facts of a monitor that alerts need."""
 
     name: str
     zone: ZoneInfo
@@ -77,14 +75,15 @@ class Directory:
     """Everyone and everything that a decision may refer to, at one moment."""
 
     stamp: tuple[tuple[str, str], ...] | None = None
-    people: dict[str, Someone] = field(default_factory=dict)  # by name
+    # By name.
+    people: dict[str, Someone] = field(default_factory=dict)
     schedules: dict[str, Schedule] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
     silences: tuple[Silence, ...] = ()
     events: tuple[ExpectedEvent, ...] = ()
 
     def fresh(self, conn: Connection) -> Directory:
-        """This directory if nothing was changed since it was read, else a new one."""
+        """This directory if no definition changed since it was read, else a new one."""
         stamp = _stamp(conn)
         return self if stamp == self.stamp else read(conn, stamp)
 
@@ -93,8 +92,8 @@ class Directory:
         return self.policies.get(name) or self.policies.get("default") or self.built_in_policy()
 
     def built_in_policy(self) -> Policy:
-        """Every active community manager (else admin) at once, PR after 15 minutes: what holds before
-        anybody chose.
+        """The policy that holds before anybody chose one: every active community manager (else admin) at once, PR after
+        15 minutes.
         """
         first = self._with_role(Role.COMMUNITY_MANAGER) or self._with_role(Role.ADMIN)
         steps = [Step(after_minutes=0, targets=_targets(first) or ("person:nobody",))]
@@ -104,8 +103,8 @@ class Directory:
         return Policy(name="built-in", steps=tuple(steps))
 
     def team(self, policy: Policy, team: str, now: datetime) -> list[Someone]:
-        """Who works the escalations of this team, first choice first: the policy's list, else by role,
-        else admins.
+        """The people who work the escalations of this team, first choice first: the policy's list, else by role, else
+        admins.
         """
         named = [one for target in _team(policy, team) for one in self.resolve(target, now)]
         if named:
@@ -115,9 +114,7 @@ class Directory:
         return self._with_role(Role(team)) or self._with_role(Role.ADMIN)
 
     def resolve(self, target: str, now: datetime) -> list[Someone]:
-        """The active people behind `person:NAME` or `schedule:NAME` (at `now`); a name alone is a
-        person's.
-        """
+        """The active people behind `person:NAME` or `schedule:NAME` (at `now`). A name alone is a person's."""
         kind, found, name = target.partition(":")
         if not found:
             kind, name = "person", target
@@ -128,7 +125,7 @@ class Directory:
         return [one] if one and one.person.active else []
 
     def reach(self, targets: Sequence[str], now: datetime) -> list[Someone]:
-        """Everyone behind these targets, each once; nobody at all is `NOBODY`, so that it is on record."""
+        """The people behind these targets, each once. `NOBODY` stands for an empty result, so that the gap is on record."""
         found = {one.id: one for target in targets for one in self.resolve(target, now)}
         return list(found.values()) or [NOBODY]
 
@@ -137,7 +134,7 @@ class Directory:
 
 
 def read(conn: Connection, stamp: tuple[tuple[str, str], ...] | None = None) -> Directory:
-    """All of it, as it is now."""
+    """The whole directory as it is now."""
     return Directory(
         stamp,
         {one.name: Someone(one.id, one.value) for one in listed(conn, Person)},
@@ -149,12 +146,12 @@ def read(conn: Connection, stamp: tuple[tuple[str, str], ...] | None = None) -> 
 
 
 def _stamp(conn: Connection) -> tuple[tuple[str, str], ...]:
-    """The generation numbers of what a directory holds, in one query."""
+    """The generation numbers of everything that a directory holds, in one query."""
     return tuple(meta.several(conn, _KEYS).items())
 
 
 def on_call(schedule: Schedule, now: datetime) -> str:
-    """Whose turn it is: an override that covers `now` (the last one listed wins), else the rotation's."""
+    """The person whose turn it is: an override that covers `now` (the last one listed wins), else the rotation's choice."""
     for turn in reversed(schedule.overrides):
         if turn.starts_at <= now < turn.ends_at:
             return turn.person
@@ -163,8 +160,8 @@ def on_call(schedule: Schedule, now: datetime) -> str:
 
 
 def monitor_facts(conn: Connection, monitor_id: str) -> MonitorFacts:
-    """Of the monitor with this id, also when it was deleted since; an unknown one gets the defaults and
-    its id as name.
+    """The facts of the monitor with this id, also after it was deleted. An unknown monitor gets the defaults, and its
+    id as name.
     """
     row = stored_definition(conn, "monitor", monitor_id)
     body: Mapping[str, Any] = row.body if row is not None else {"policy": OPERATOR_POLICY}

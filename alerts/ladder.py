@@ -1,10 +1,10 @@
-"""The ladder an unanswered alert climbs: which step is due when. Pure, on the policy that was copied onto
-the alert.
+"""The ladder that an unanswered alert climbs, and when each of its steps is due. Pure: it reads only the policy that
+was copied onto the alert.
 
-The rungs are the policy's steps, then its fallback list. SEV1 and SEV2 climb the ladder `ROUNDS` times, the
-others once; a watch (SEV4) has the first rung alone: it is told, nobody else is asked because it was not
-answered. After the last rung the alert stands in the list and the auditor names it. `Alert.step` counts
-rungs taken since the alert opened, its acknowledgement expired or it worsened.
+The rungs are the policy's steps, then its fallback list. SEV1 and SEV2 climb the ladder `ROUNDS` times, the others
+once. A watch (SEV4) has the first rung alone: its people are told, and nobody else is asked when they do not answer.
+After the last rung the alert stands in the list and the auditor names it. `Alert.step` counts the rungs taken since the
+alert opened, its acknowledgement expired or it worsened.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tocsin.definitions.models import Policy
 
 ROUNDS: Final[dict[int, int]] = {1: 3, 2: 3, 3: 1, 4: 1}
 LATE: Final = timedelta(minutes=1)
-"""A step taken later than this after it was due (we were down) sets the clock of the next one anew: no
-burst.
+"""A step taken later than this after it was due (the engine was down) sets the clock of the next step anew, to prevent
+a burst.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """`after` the ladder's beginning; `targets` as in the policy."""
+    """One rung: `after` counts from the ladder's beginning; `targets` are those of the policy."""
 
     after: timedelta
     targets: tuple[str, ...]
@@ -46,20 +46,21 @@ def rungs(policy: Policy, severity: int) -> tuple[Rung, ...]:
 
 
 def rung(policy: Policy, severity: int, step: int) -> Rung | None:
-    """Rung number `step`, counted from 0; None when all are taken."""
+    """Rung number `step`, counted from 0. None: all rungs are taken."""
     all_of_them = rungs(policy, severity)
     return all_of_them[step] if step < len(all_of_them) else None
 
 
 def first_due(policy: Policy, severity: int, begins: datetime) -> datetime:
-    """When the first rung is due on a ladder that begins at `begins`."""
+    """The time at which the first rung is due on a ladder that begins at `begins`."""
     return begins + rungs(policy, severity)[0].after
 
 
 def next_due(policy: Policy, severity: int, taken: int, due: datetime, now: datetime) -> datetime:
-    """When the rung after number `taken` is due, that one having been due at `due` and taken at `now`.
+    """The time at which the rung after number `taken` is due, when number `taken` was due at `due` and taken at `now`.
 
-    After the last rung: when the ladder is exhausted, for those on it get their time to answer too.
+    After the last rung: the time at which the ladder is exhausted, because the people on that rung get their time to
+    answer too.
     """
     all_of_them = rungs(policy, severity)
     base = due if now - due <= LATE else now

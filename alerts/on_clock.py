@@ -1,6 +1,4 @@
-"""What the clock alone brings about: acknowledgements that expire, snoozes that end, steps that are due,
-calm that lasts.
-"""
+"""The changes that the clock alone makes: acknowledgements expire, snoozes end, steps fall due, lasting calm resolves."""
 
 from __future__ import annotations
 
@@ -30,24 +28,24 @@ REST: Final[dict[str, timedelta]] = {
     states.MERGED: timedelta(hours=2),
     states.DISMISSED: timedelta(hours=6),
 }
-"""How long an alert in this status must have been calm until it is resolved by itself. A firing one never
-is.
-"""
+"""The time that an alert in this status must have been calm until it is resolved by itself. A firing alert never is."""
 
 _a = s.alerts.c
-_LIVE = _a.live > ""  # not "is not null": this form lets the engine use the index
+# This form, and not "is not null", lets the engine use the index.
+_LIVE = _a.live > ""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One thing that time brings about: which rows, when, and what it changes."""
+    """One thing that time brings about: the rows, the time, and the change."""
 
     name: str
     where: Callable[[datetime], ColumnElement[bool]]
     at: ColumnElement[Any]
     condition: ColumnElement[bool]
     decide: Callable[[Turn, Alert], Change]
-    later: timedelta = timedelta(0)  # after the time in `at`
+    # The wait after the time in `at`.
+    later: timedelta = timedelta(0)
 
 
 def _expire(turn: Turn, alert: Alert) -> Change:
@@ -76,7 +74,7 @@ def _resolve(turn: Turn, alert: Alert) -> Change:
 
 
 def _step(turn: Turn, alert: Alert) -> Change:
-    """The next rung is taken, or waits, or there is none left."""
+    """The next rung is taken, or has to wait, or no rung is left."""
     verdict = waiting(turn, alert)
     if verdict is not None and verdict.until is not None and verdict.until > turn.now:
         detail: dict[str, Any] = {"waits": verdict.reason, "until": verdict.until.isoformat()}
@@ -123,11 +121,11 @@ TABLE: Final[tuple[Due, ...]] = (
     ),
     _due("step is due", _a.next_step_at, _a.status == states.FIRING, _step),
 )
-"""Asked in this order at every step of the engine."""
+"""The due things, in the order in which every step of the engine asks for them."""
 
 
 def run(turn: Turn, limit: int) -> dict[str, int]:
-    """Do everything that is due at the turn's time, at most `limit` of each; returns how many of each were done."""
+    """Do everything that is due at the turn's time, at most `limit` of each kind; returns how many of each were done."""
     done: dict[str, int] = {}
     for due in TABLE:
         rows = turn.store.claim(turn.conn, s.alerts, due.where(turn.now), (due.at, _a.id), limit)
@@ -142,9 +140,7 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
 
 
 def anything(conn: Connection, now: datetime) -> bool:
-    """Whether there is anything to do at `now`: one cheap look, so that an idle engine never takes the
-    writer's lock.
-    """
+    """Whether anything is due at `now`: one cheap look, so that an idle engine never takes the writer's lock."""
     checks: Sequence[Any] = (
         select(s.signals.c.id).where(s.signals.c.handled_at.is_(None)),
         select(_a.id).where(or_(*(due.where(now) for due in TABLE))),
@@ -154,9 +150,9 @@ def anything(conn: Connection, now: datetime) -> bool:
 
 
 def next_at(conn: Connection) -> datetime | None:
-    """The next moment at which the clock brings something about; None when nothing is waiting for it.
+    """The next moment at which the clock brings something about. None: nothing waits for the clock.
 
-    Signals not yet handled count with their tick, notices in the outbox with when they are due.
+    A signal not yet handled counts with its tick, a notice in the outbox with the time at which it is due.
     """
     moments: list[datetime | None] = [
         conn.execute(select(func.min(s.signals.c.tick)).where(s.signals.c.handled_at.is_(None))).scalar_one(),

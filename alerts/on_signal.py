@@ -1,6 +1,7 @@
-"""What a signal does to its alert: open, update, worsen, calm, reopen, merge. One live alert per fingerprint.
+"""The effect of a signal on its alert: open, update, worsen, calm, reopen, merge. Each fingerprint has one live alert
+at most.
 
-Everything here decides: it reads the store and returns a `Change`, which `alerts.apply` brings about.
+Everything here decides: each function reads the store and returns a `Change`, which `alerts.apply` carries out.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 REOPEN_WITHIN: Final = timedelta(hours=6)
-"""A story that comes back sooner is the same story; later it is a new alert."""
+"""A story that comes back sooner is the same story. Later it is a new alert."""
 
 MILDEST: Final = 4
 SET_ASIDE: Final = "set_aside"
@@ -53,7 +54,7 @@ UNANSWERED: Final[dict[str, Any]] = {
 
 
 def decide(turn: Turn, signal: Row[Any]) -> Change:
-    """What one signal row does to its alert."""
+    """The change that one signal row makes to its alert."""
     alert = live(turn.conn, signal.fingerprint)
     if signal.state == SET_ASIDE:
         told = alert is not None and alert.calmed_at is None
@@ -73,7 +74,7 @@ def decide(turn: Turn, signal: Row[Any]) -> Change:
 
 
 def judge(conn: Connection, alert: Alert, signal: Row[Any]) -> Decision:
-    """The severity after this signal: never milder than the alert's, and not back above what a person has lowered."""
+    """The severity after this signal: never milder than the alert's, and never back above a level that a person has lowered."""
     facts = facts_from(signal.facts)
     fresh = alert.status == states.CANDIDATE
     over = threshold(monitor_facts(conn, alert.monitor_id).false_alerts_per_week)
@@ -104,15 +105,15 @@ def _open(turn: Turn, signal: Row[Any]) -> Change:
 
 
 def _set_aside(turn: Turn, signal: Row[Any]) -> Change:
-    """Copies of one text alone made it: it wakes nobody, and can be seen and counted."""
-    # It holds no fingerprint: an older alert that has calmed may still hold it, and must not hide this.
+    """Copies of one text alone made the signal: its alert wakes nobody, but people can see and count it."""
+    # The alert holds no fingerprint: an older alert that has calmed may still hold it, and must not hide this one.
     alert = replace(_candidate(turn, signal), live=None)
     suppressed = Move(alert, "suppress", {"resolved_at": turn.now}, reason=COPIES)
     return Change("suppressed", alert, (Open(alert), suppressed))
 
 
 def _candidate(turn: Turn, signal: Row[Any]) -> Alert:
-    """A new alert, before anything is decided about it."""
+    """A new alert, before any decision about it."""
     monitor = monitor_facts(turn.conn, signal.monitor_id)
     policy = turn.directory.policy(monitor.policy)
     return Alert(
@@ -149,7 +150,7 @@ def _candidate(turn: Turn, signal: Row[Any]) -> Alert:
 
 
 def _try_to_fire(turn: Turn, alert: Alert, signal: Row[Any], new: bool = False) -> Change:
-    """A candidate, or an alert that was kept back, fires unless something keeps it back."""
+    """A candidate, or an alert that was kept back, fires unless a suppression stands in the way."""
     decision = judge(turn.conn, alert, signal)
     figures = _figures(alert, signal)
     if decision.severity is None or (alert.status == states.SUPPRESSED and not decision.reasons):
@@ -172,8 +173,8 @@ def _try_to_fire(turn: Turn, alert: Alert, signal: Row[Any], new: bool = False) 
 
 
 def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> list[Step]:
-    """The alert fires. Where an alert that it absorbs is as bad, that one has asked people already: the ladder goes on where it
-    stands, and who answered it has answered.
+    """The alert fires. Where it absorbs an alert that is as bad, that one has asked people already: the ladder goes on
+    where it stands, and an answer to that alert counts for this one.
     """
     told = _told_before(turn.conn, alert)
     fire = Move(
@@ -200,7 +201,7 @@ def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> lis
 
 
 def _absorbable(conn: Connection, alert: Alert) -> list[Alert]:
-    """The live alerts of the same monitor whose story this one tells as well."""
+    """The live alerts of the same monitor whose story this alert tells as well."""
     kinds = SIGNAL_KINDS.absorbed_into(alert.kind)
     found = (live(conn, fingerprint_of(alert.monitor_id, one.kind)) for one in kinds)
     return [other for other in found if other is not None]
@@ -218,7 +219,7 @@ def _told_before(conn: Connection, alert: Alert) -> Alert | None:
 
 
 def _absorb(conn: Connection, alert: Alert) -> list[Step]:
-    """The alert takes those whose story it tells into itself, visibly."""
+    """The alert visibly absorbs the alerts whose story it tells."""
     steps: list[Step] = []
     for other in _absorbable(conn, alert):
         if other.status in ABSORBED:
@@ -247,7 +248,9 @@ def _goes_on(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
 def worsen(
     turn: Turn, alert: Alert, decision: Decision, why: str = "", figures: Mapping[str, Any] | None = None
 ) -> list[Step]:
-    """The severity rises: whoever has it in hand is asked again, snoozes and dismissals break, the ladder begins anew."""
+    """The severity rises: people who have the alert in hand are asked again, snoozes and dismissals break, the ladder
+    begins anew.
+    """
     assert decision.severity is not None
     escalated = alert.status == states.ESCALATED
     values: dict[str, Any] = {
@@ -281,7 +284,7 @@ def worsen(
 
 
 def _merged(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
-    """A merged alert goes on: it parts from one that has ended, and may raise one that lasts."""
+    """A merged alert goes on: it parts from an alert that has ended, and may raise one that lasts."""
     decision = judge(turn.conn, alert, signal)
     parent = get(turn.conn, alert.merged_into or "")
     level = decision.severity or alert.severity
@@ -303,7 +306,7 @@ def _merged(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
 
 
 def _share(turn: Turn, merged: Alert, parent: Alert, decision: Decision) -> list[Step]:
-    """What is merged may raise what it was merged into."""
+    """A merged alert may raise the alert that it was merged into."""
     if not parent.is_open or merged.severity >= parent.severity or parent.status == states.MERGED:
         return []
     lowered_from = _lowered_from(turn.conn, parent)
@@ -345,7 +348,7 @@ def reopened_values(alert: Alert, level: int, now: datetime) -> dict[str, Any]:
 
 
 def _supersede(turn: Turn, alert: Alert) -> tuple[Step, ...]:
-    """The calmed alert ends. What was due and not sent yet is taken back: the new alert asks."""
+    """The calmed alert ends. Its notices that were due and have not left are taken back: the new alert asks."""
     why = "calmed, never acknowledged; a new alert tells the new story"
     values = {"live": None, "resolved_at": turn.now, "next_step_at": None}
     return TakeBack(alert), Move(alert, "supersede", values, reason=why)
@@ -364,7 +367,7 @@ def _calm(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
 
 
 def _resumed(alert: Alert, now: datetime) -> dict[str, Any]:
-    """What goes on when a calmed alert is over again: the ladder where it stood, the acknowledgement's time."""
+    """The values that go on when a calmed alert is over again: the ladder where it stood, the acknowledgement's time."""
     values: dict[str, Any] = {"calmed_at": None}
     policy = alert.the_policy
     if alert.status == states.FIRING:
@@ -392,7 +395,7 @@ def _figures(alert: Alert, signal: Row[Any], worsened: bool = False) -> dict[str
 
 
 def _lowered_from(conn: Connection, alert: Alert) -> int | None:
-    """The severity that a person last lowered this alert from; the engine does not undo that."""
+    """The severity that a person last lowered this alert from. The engine does not undo that lowering."""
     t = s.alert_timeline
     row = conn.execute(
         select(t.c.detail)

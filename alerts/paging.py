@@ -1,4 +1,4 @@
-"""Telling people: who, on which channels, when, in which words. Writes notices; sends nothing."""
+"""Telling people: who, on which channels, when, in which words. This module writes notices and sends nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Person
 
 TOLD_FROM = 2
-"""The mildest severity of which a policy's `heads_up` list is told."""
+"""The mildest severity at which a policy's `heads_up` list is told."""
 
 
 def page(
@@ -81,14 +81,14 @@ def page(
 
 
 def page_rung(turn: Turn, alert: Alert, kind: str, reasons: Sequence[str], why_now: str = "") -> list[str]:
-    """Page whoever stands on the alert's present rung."""
+    """Page the people on the alert's present rung."""
     found = rung(alert.the_policy, alert.severity, alert.step)
     people = turn.directory.reach(found.targets if found else (), turn.now)
     return page(turn, alert, people, kind, reasons=reasons, why_now=why_now)
 
 
 def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:
-    """Tell those whom the policy wants told of SEV1 and SEV2; nothing is asked of them."""
+    """Tell the people whom the policy wants told of SEV1 and SEV2. Nothing is asked of them."""
     targets = alert.the_policy.heads_up
     if alert.severity <= TOLD_FROM and targets:
         directory = turn.directory
@@ -98,7 +98,7 @@ def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:
 
 
 def waiting(turn: Turn, alert: Alert) -> Verdict | None:
-    """Why a step that is due now has to wait, if it has to."""
+    """The reason why a step that is due now has to wait. None: the step may go ahead."""
     monitor = monitor_facts(turn.conn, alert.monitor_id)
     return first(BEFORE_A_STEP, situation(alert, turn.directory, monitor, turn.now))
 
