@@ -367,7 +367,9 @@ def _calm(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
 
 
 def _resumed(alert: Alert, now: datetime) -> dict[str, Any]:
-    """The values that go on when a calmed alert is over again: the ladder where it stood, the acknowledgement's time."""
+    """The values that go on when a calmed alert rises over its level again: the ladder where it stood, the
+    acknowledgement's time.
+    """
     values: dict[str, Any] = {"calmed_at": None}
     policy = alert.the_policy
     if alert.status == states.FIRING:

@@ -1,6 +1,4 @@
-"""The alerts role: the engine's loop, and beside it one loop per notifier, so that a slow channel delays
-nothing else.
-"""
+"""The alerts role: the engine's loop, and beside it one loop per notifier, so that a slow channel delays nothing else."""
 
 from __future__ import annotations
 
@@ -31,18 +29,17 @@ from tocsin.store.port import Store
 
 PAUSE_S: Final = 0.4
 AWAY: Final = timedelta(seconds=2)
-BATCH: Final = (
-    4  # decisions in one transaction: it holds the writer's lock, and an acknowledgement waits for that
-)
+# Decisions in one transaction. The transaction holds the writer's lock, and an acknowledgement waits for that lock.
+BATCH: Final = 4
 
 log = structlog.get_logger(__name__)
 
 
 class AlertsWorker:
-    """Decides and delivers until told to stop. Several may run on one store.
+    """Decides and delivers until told to stop. Several workers may run on one store.
 
-    `notifiers` defaults to one of each kind; the demo and tests pass their own. While the store is away it
-    waits and tries again: nothing is lost, for nothing is kept here.
+    `notifiers` defaults to one of each kind; the demo and tests pass their own. While the store is away the worker
+    waits and tries again. The worker keeps nothing, so nothing is lost.
     """
 
     def __init__(
@@ -65,7 +62,7 @@ class AlertsWorker:
         self._deliveries: list[WorkerLoop] = []
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set; ends within a notifier's time limit."""
+        """Work until `stop` is set; ends within a notifier's time limit."""
         groups = [(kind,) for kind in self._notifiers]
         threads = [
             threading.Thread(
@@ -101,8 +98,8 @@ class AlertsWorker:
         return more
 
     def deliver(self, kinds: tuple[str, ...] | None) -> bool:
-        """One round of the outbox for these channels (None: those that no notifier knows); returns whether
-        any was sent.
+        """One round of the outbox for these channels (None: those that no notifier knows); returns whether any notice
+        was sent.
         """
         now = self._clock.now()
         with self._store.read() as conn:
@@ -142,7 +139,9 @@ class AlertsWorker:
         return self._base + action_path(token)
 
     def _report(self, now: datetime) -> None:
-        """How the engine and the deliveries are; what keeps a delivery from working is the engine's trouble too."""
+        """Report how the engine and the deliveries are. Trouble that keeps a delivery from working is the engine's
+        trouble too.
+        """
         loops = (self._loop, *self._deliveries)
         trouble = next((loop.trouble for loop in loops if loop.trouble is not None), None)
         self._reporter.say(

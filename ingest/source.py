@@ -1,8 +1,8 @@
-"""The port of ingest: where mentions come from. One connector per file in `ingest/sources/`.
+"""The port of ingest: the sources that mentions come from. Each connector is one file in `ingest/sources/`.
 
-A source is asked with the cursor that was stored last and says what came since; it keeps nothing that it
-could not lose. The worker hands over what it brought and only then stores the new cursor, so the same
-mentions may be brought twice, never lost.
+The worker asks a source with the cursor that was stored last, and the source answers with what came since. A source
+keeps nothing that it could not lose. The worker hands over the mentions and only then stores the new cursor, so a
+source may bring the same mentions twice and never loses one.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ import structlog
 from tocsin.core.errors import BadMention, TocsinError
 from tocsin.core.mention import Handed
 
-if TYPE_CHECKING:  # the process that only parses feeds need not load it
+# The process that only parses feeds need not load the settings.
+if TYPE_CHECKING:
     from tocsin.settings import Ingest
 
 log = structlog.get_logger()
 
-Cursor = Mapping[str, Any]  # JSON values
+# Holds JSON values.
+Cursor = Mapping[str, Any]
 C = TypeVar("C", bound=msgspec.Struct)
 Natural = Annotated[int, msgspec.Meta(ge=0)]
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """What was there and is no mention: the file's line or the entry's index, the first bytes of it, and why."""
+    """A part of the source that is no mention: the file's line or the entry's index, its first bytes, and the reason."""
 
     position: int
     payload: bytes
@@ -39,43 +41,53 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What one fetch brought. `cursor` is to be stored after the hand-over; `more` means that there is more
-    to be had now.
+    """The result of one fetch. The worker stores `cursor` after the hand-over. `more` means that the source has more to
+    give now.
     """
 
     mentions: Sequence[Handed] = ()
     bad: Sequence[Bad] = ()
     cursor: Cursor | None = None
     more: bool = False
-    retry_after: timedelta | None = None  # when to ask again, where the source says so itself
-    answered: bool = True  # it was reached, whether or not it had something new
-    warning: str | None = None  # it answered, but not as it should
+    # The wait before the next fetch, where the source itself names one.
+    retry_after: timedelta | None = None
+    # Whether the source was reached, with or without news.
+    answered: bool = True
+    # The fault of an answer that came, but not as it should.
+    warning: str | None = None
 
 
 class Source(Protocol):
-    """A configured source. Used by one thread at a time; `fetch` ends within the fetch timeout and holds bounded memory.
+    """A configured source. One thread at a time uses it; `fetch` ends within the fetch timeout and holds bounded
+    memory.
 
-    What others must know of a kind stands in `tocsin/definitions/source_kinds.py`. `tests/contracts/sources.py` holds every
-    kind to this.
+    The facts of a kind that others must know stand in `tocsin/definitions/source_kinds.py`.
+    `tests/contracts/sources.py` tests every kind against this port.
     """
 
     kind: str
-    target: str  # the file, the address: a stored cursor is for this one only
-    interval: timedelta  # how often to ask when there is nothing more
-    remote: bool  # it waits on a network: the worker gives it a thread
+    # The file or the address. A stored cursor is for this target only.
+    target: str
+    # The time between two fetches when there is nothing more.
+    interval: timedelta
+    # Whether the source waits on a network: the worker then gives it a thread.
+    remote: bool
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        """What came since `cursor` (None: from the beginning). A cursor that it cannot read counts as none. Raises
-        `FetchFailed` and `WrongInput`, nothing else."""
+        """The mentions that came since `cursor` (None: from the beginning). A cursor that the source cannot read counts
+        as none. Raises `FetchFailed` and `WrongInput`, nothing else.
+        """
         ...
 
     def close(self) -> None:
-        """Give back what it holds. It may be closed twice, and asked again afterwards."""
+        """Give back everything that the source holds. The worker may close a source twice, and may ask a closed source
+        again.
+        """
         ...
 
 
 class FetchFailed(TocsinError):
-    """The source did not answer, or not usably; ask again later (not before `retry_after`, where it said so)."""
+    """The source did not answer, or not usably. Ask again later (not before `retry_after`, where the source named it)."""
 
     def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
@@ -83,8 +95,8 @@ class FetchFailed(TocsinError):
 
 
 def read_cursor(cursor: Cursor | None, form: type[C]) -> C:
-    """The cursor in the source's own form; all defaults where there is none. One that cannot be read (another version's, or
-    mended by hand) counts as none: what is brought twice counts once, what is skipped is lost.
+    """The cursor in the source's own form, with all defaults where there is none. A cursor that cannot be read (another
+    version's, or mended by hand) counts as none: a mention brought twice counts once, a skipped one is lost.
     """
     if cursor is None:
         return form()
@@ -97,7 +109,8 @@ def read_cursor(cursor: Cursor | None, form: type[C]) -> C:
 
 @dataclass(frozen=True, slots=True)
 class SourceContext:
-    """What every factory is given besides the source's own settings."""
+    """The values that every factory gets besides the source's own settings."""
 
-    name: str  # of the source: that of mentions which name none
+    # The source's name, which is also the source of mentions that name none.
+    name: str
     ingest: Ingest

@@ -1,9 +1,9 @@
-"""The ingest worker: one loop over all sources. Fetch, check the times, hand over, and only then store how
-far we are.
+"""The ingest worker: one loop over all sources. The loop fetches, checks the times, hands over, and only then stores
+the cursor.
 
-A source that fails waits and is asked again, ever less often; the others do not notice. When the stream
-cannot take more, nothing is fetched for a while: no cursor moves, so nothing is lost. Death at any point
-repeats mentions, never loses one.
+A source that fails waits and is asked again, ever less often; the other sources do not notice. When the stream cannot
+take more, the worker fetches nothing for a while: no cursor moves, so nothing is lost. A death at any point repeats
+mentions and never loses one.
 """
 
 from __future__ import annotations
@@ -36,28 +36,33 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.stream.port import Stream
 
-PAUSE = timedelta(milliseconds=200)  # between two looks at what is due
+# Between two looks at the sources that are due.
+PAUSE = timedelta(milliseconds=200)
 # The first and the longest wait after failures in a row; each is twice the one before.
 REMOTE_RETRY = (timedelta(seconds=30), timedelta(hours=1))
 LOCAL_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
-STREAM_RETRIES = tuple(timedelta(seconds=n) for n in (1, 2, 4, 5))  # the last again and again
+# The waits while the stream takes nothing; the last one repeats.
+STREAM_RETRIES = tuple(timedelta(seconds=n) for n in (1, 2, 4, 5))
 HEALTH_EVERY = timedelta(seconds=15)
-STATE_EVERY = timedelta(seconds=30)  # "nothing new" is written down no more often
-REMOTE_FETCHES, LOCAL_FETCHES = 8, 2  # at the same time
-EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
+# The worker writes "nothing new" down no more often than this.
+STATE_EVERY = timedelta(seconds=30)
+# Fetches at the same time.
+REMOTE_FETCHES, LOCAL_FETCHES = 8, 2
+# Dead letters that a blown fuse leaves for people to look at.
+EXAMPLES = 20
 
 log = structlog.get_logger("ingest")
 
 
 class HandsOver(Protocol):
-    """What `tocsin.intake.handover.HandOver` does."""
+    """The port of the hand-over; `tocsin.intake.handover.HandOver` implements it."""
 
     def hand_over(self, mentions: Sequence[Handed], now: datetime | None = None) -> None: ...
 
 
 class IngestWorker:
-    """Reads every enabled source. One thread runs it; fetches have threads of their own, so that a slow one
-    holds up none.
+    """Reads every enabled source. One thread runs the worker; fetches have threads of their own, so that a slow one
+    delays no other.
     """
 
     def __init__(
@@ -84,7 +89,9 @@ class IngestWorker:
         self._loop = WorkerLoop("ingest", away=STREAM_RETRIES[0], recover=self._recover)
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop`: everything due, again and again. Raises nothing; what goes wrong is logged and shown as health."""
+        """Handle everything that is due, again and again until `stop`. Raises nothing: the worker logs errors and shows
+        them as health.
+        """
         self._loop.run(stop, lambda: self._round(stop))
         try:
             self._leases.release()
@@ -98,15 +105,15 @@ class IngestWorker:
         return 0.0
 
     def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
-        """Say soon what is wrong."""
+        """Report soon what is wrong."""
         self._health_at = None
         self._report(self._clock.now())
 
     def collect_once(self, now: datetime | None = None) -> int:
-        """Ask every source that is due, one after the other, until none has more; return how many mentions
+        """Ask every source that is due, one after the other, until none has more; returns the number of mentions that
         came.
 
-        For tests and tools. Raises what the stream and the store raise.
+        For tests and tools. Raises the errors of the stream and the store.
         """
         now = now or self._clock.now()
         self._refresh(now)
@@ -131,7 +138,7 @@ class IngestWorker:
                 watched.source.close()
 
     def _turn(self) -> None:
-        """One look at everything: take in what was fetched, fetch what is due."""
+        """One look at everything: take in finished fetches, and fetch from the sources that are due."""
         now = self._clock.now()
         self._refresh(now)
         waits = self._stream_waits(now)
@@ -139,7 +146,7 @@ class IngestWorker:
             if watched.fetching is not None and watched.fetching.done() and not waits:
                 waits = not self._finish(watched, now)
         fetching = Counter(one.source.remote for one in self._watched.values() if one.source and one.fetching)
-        # Whoever waits longest comes first: two files that always have more must not keep a third one waiting.
+        # The source that waits longest comes first: two files that always have more must not keep a third one waiting.
         for watched in sorted(self._watched.values(), key=lambda one: one.turn):
             if waits or watched.fetching is not None or not self._is_due(watched, now):
                 continue
@@ -157,7 +164,7 @@ class IngestWorker:
         watched.fetching = in_thread(f"ingest-{watched.name}"[:60], lambda: self._fetch(watched, cursor, now))
 
     def _read_ahead(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> None:
-        """A file that has more is read on while the stream confirms what was read, unless another source waits for its turn."""
+        """Read a file that has more while the stream confirms the last part, unless another source waits for its turn."""
         source = watched.source
         if source is None or source.remote or not fetched.more or fetched.cursor is None:
             return
@@ -175,17 +182,19 @@ class IngestWorker:
         fetching = [one.fetching for one in self._watched.values() if one.fetching]
         running = [one for one in fetching if not one.done()]
         if len(running) < len(fetching) and not self._stream_waits(self._clock.now()):
-            return  # what was read ahead is there already
+            # The next part was read ahead and is there already.
+            return
         if running:
             wait(running, timeout=PAUSE.total_seconds(), return_when=FIRST_COMPLETED)
         else:
             stop.wait(PAUSE.total_seconds())
 
     def _finish(self, watched: WatchedSource, now: datetime) -> bool:
-        """Take in what a fetch brought; False where the stream takes nothing."""
+        """Take in the result of a fetch; False where the stream takes nothing."""
         future, watched.fetching = watched.fetching, None
         assert future is not None
-        if watched.fetching_from != watched.cursor:  # read ahead of something that was then not taken
+        # The fetch read ahead of a part that the stream then did not take.
+        if watched.fetching_from != watched.cursor:
             future.exception()
             return True
         try:
@@ -200,7 +209,7 @@ class IngestWorker:
         try:
             self._take(watched, fetched, now)
         except StreamUnavailable as error:
-            # What was fetched is dropped, the cursor stays: it will be fetched again.
+            # The fetched mentions are dropped and the cursor stays: the next fetch brings them again.
             pause = STREAM_RETRIES[min(self._stream_failures, len(STREAM_RETRIES) - 1)]
             self._stream_failures += 1
             self._stream_waits_until = now + pause
@@ -210,7 +219,7 @@ class IngestWorker:
         except TocsinError:
             raise
         except Exception as error:  # noqa: BLE001  # as above
-            # It comes again with every fetch of this source; the others must not notice.
+            # The error returns with every fetch of this source; the other sources must not notice.
             self._failed_unexpectedly(watched, error, now)
             return True
         if fetched.mentions and self._stream_trouble:
@@ -225,7 +234,7 @@ class IngestWorker:
         return source.fetch(stored["at"] if same else None, now)
 
     def _take(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> int:
-        """Hand over what was fetched, then write down how far we are. Raises what the stream and the store raise."""
+        """Hand over the fetched mentions, then store the cursor. Raises the errors of the stream and the store."""
         checked = _check(fetched, watched.name, self._settings.ingest, now)
         try:
             watched.fuse.note(len(fetched.mentions) + len(fetched.bad) - checked.unread, checked.unread)
@@ -265,7 +274,8 @@ class IngestWorker:
             with self._store.write(alone=False) as conn:
                 if not self._leases.keep(conn, watched.name, now):
                     log.info("a source passed on", source=watched.name)
-                    return False  # the one who has it now hands over the same from the same cursor
+                    # The worker that has the source now hands over the same mentions from the same cursor.
+                    return False
                 if fetched.answered:
                     note_received(
                         conn, watched.name, now=now, mentions=checked.good, rejected=checked.rejected
@@ -294,7 +304,7 @@ class IngestWorker:
         return now - watched.written_at >= STATE_EVERY
 
     def _failed(self, watched: WatchedSource, error: TocsinError, now: datetime) -> None:
-        """Write the failure down, and when it will be tried again: ever later, or when the source says."""
+        """Write down the failure and the time of the next try: ever later, or when the source says."""
         watched.failures += 1
         first, longest = REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
         pause = min(first * 2 ** min(watched.failures - 1, 20), longest)
@@ -324,7 +334,7 @@ class IngestWorker:
         return mine and watched.source is not None and watched.due_at <= now
 
     def _refresh(self, now: datetime) -> None:
-        """Take in what people changed of the sources, if anything, and see which of them are ours to read."""
+        """Take in the changes that people made to the sources, if any, and see which sources are this worker's to read."""
         with self._store.read() as conn:
             current = generation(conn, "source")
             if current != self._generation:
@@ -354,7 +364,7 @@ class IngestWorker:
 
 @dataclass(frozen=True, slots=True)
 class _Checked:
-    """What a fetch brought, by what becomes of it: handed over, a dead letter, or refused and counted by reason."""
+    """The mentions of one fetch, by their fate: handed over, a dead letter, or refused and counted by reason."""
 
     good: list[Handed]
     letters: list[Mapping[str, Any]]
@@ -363,7 +373,9 @@ class _Checked:
 
     @property
     def unread(self) -> int:
-        """What could not be read or dated. What is merely old says nothing of the source's state."""
+        """The number of mentions that could not be read or dated. A mention that is merely old says nothing of the
+        source's state.
+        """
         return self.bad + self.refused.total() - self.refused["too_old"]
 
     @property
@@ -372,7 +384,7 @@ class _Checked:
 
 
 def _check(fetched: Fetched, source: str, ingest: Ingest, now: datetime) -> _Checked:
-    """Which mentions have times that may be."""
+    """Sort the mentions of a fetch by whether their times are allowed."""
     max_age, max_ahead = timedelta(days=ingest.max_age_days), timedelta(minutes=ingest.max_ahead_minutes)
     oldest, latest = now - max_age, now + max_ahead
     checked = _Checked(
@@ -381,13 +393,15 @@ def _check(fetched: Fetched, source: str, ingest: Ingest, now: datetime) -> _Che
     for mention in fetched.mentions:
         edited_at = mention.edited_at
         if oldest <= mention.created_at <= latest and (edited_at is None or edited_at <= latest):
-            checked.good.append(mention)  # as nearly all; `check_time` says what is wrong with the others
+            # Nearly all mentions pass here; `check_time` names the fault of the others.
+            checked.good.append(mention)
             continue
         try:
             check_time(mention, now, max_age=max_age, max_ahead=max_ahead)
         except BadMention as error:
             checked.refused[error.reason] += 1
-            if error.reason != "too_old":  # an archive would fill the store: refused and counted
+            # An archive of old mentions would fill the store with letters, so an old mention is only refused and counted.
+            if error.reason != "too_old":
                 checked.letters.append(_letter_of(mention, error, source, now))
         else:
             checked.good.append(mention)
@@ -398,7 +412,7 @@ _FRESH: dict[str, Any] = {"failures": 0, "received": 0, "rejected": 0}
 
 
 def _cursor_after(source: Source, fetched: Fetched) -> dict[str, Any] | None:
-    """Where the source is to be asked from next time, as it is stored."""
+    """The cursor for the next fetch of the source, in its stored form."""
     if fetched.cursor is None:
         return None
     return {"kind": source.kind, "target": source.target, "at": dict(fetched.cursor)}

@@ -1,9 +1,9 @@
 """A file of mentions (JSON lines or CSV, also gzip), read to its end and then followed as it grows.
 
-The cursor is how far it was read and by what the file is known again: its inode and a hash of its first
-bytes. A last line without an end waits until it has one. When another file stands in its place, what is left
-of the old one is read first, if it was only renamed beside it (`log` to `log.1`); a file that was emptied is
-read from its beginning.
+The cursor holds how far the file was read, and the marks by which the file is known again: its inode and a hash of its
+first bytes. A last line without an end waits until it has one. When another file stands in its place, the rest of the
+old file is read first, if that one was only renamed beside it (`log` to `log.1`). An emptied file is read from its
+beginning.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from tocsin.definitions.models import known_zone
 from tocsin.reading.files import Rows, open_regular
 from tocsin.reading.unpacked import Unpacked
 
-MAX_ROWS = 10_000  # of one fetch
-MAX_BYTES = 8 * 1024 * 1024  # of one fetch, about
+# Of one fetch.
+MAX_ROWS = 10_000
+# Of one fetch, about.
+MAX_BYTES = 8 * 1024 * 1024
 FINGERPRINT_BYTES = 1024
 _SKIP_BYTES = 1024 * 1024
 _ENDS_EARLY = "the gzip file is damaged or ends early; what could be unpacked was read"
@@ -55,7 +57,7 @@ class FileSettings(BaseModel):
 
 
 class _Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How far we are. `offset` counts unpacked bytes."""
+    """The point up to which the file was read. `offset` counts unpacked bytes."""
 
     inode: Natural = 0
     head_bytes: Annotated[int, msgspec.Meta(ge=0, le=FINGERPRINT_BYTES)] = 0
@@ -65,17 +67,15 @@ class _Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     format: Literal["jsonl", "csv"] | None = None
     header: tuple[str, ...] | None = None
     delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] | None = None
-    packed_size: int = (
-        0  # of a gzip file that was read to its end; nothing more comes until it has another size
-    )
-    broken: bool = False  # and it ended early
+    # The size of a gzip file that was read to its end. Nothing more comes until the file has another size.
+    packed_size: int = 0
+    # Whether that gzip file ended early.
+    broken: bool = False
 
 
 @dataclass(slots=True)
 class _Held:
-    """A gzip file kept open between fetches: going on from its middle would mean unpacking it again from the
-    start.
-    """
+    """A gzip file kept open between fetches: going on from its middle would mean unpacking it again from the start."""
 
     inode: int
     rows: Rows
@@ -83,7 +83,7 @@ class _Held:
 
 
 class FileSource:
-    """See the module."""
+    """A file as a source; the module's docstring describes how it is read."""
 
     kind = "file"
     remote = False
@@ -200,21 +200,19 @@ class FileSource:
             delimiter=at.delimiter,
             offset=at.offset,
             line=at.line,
-            # a packed file ends with its last line, whole; a plain one may be in the middle of being written
+            # A packed file ends with its last line, whole. The last line of a plain file may be only half written.
             growing=growing and not unpacked.packed,
         )
 
     def _is_known(self, raw: BinaryIO, at: _Cursor) -> bool:
-        """Whether this is the file that the cursor speaks of: it begins as it did, and is not shorter than
-        what was read.
-        """
+        """Whether this is the file of the cursor: it begins as that one did, and is no shorter than the part that was read."""
         head = raw.read(at.head_bytes)
         if _hash(head) != at.head_hash and at.head_bytes:
             return False
         return head.startswith(b"\x1f\x8b") or os.fstat(raw.fileno()).st_size >= at.offset
 
     def _renamed(self, at: _Cursor) -> Path | None:
-        """The file that the cursor speaks of, where it was renamed beside the one that took its place."""
+        """The file of the cursor, where it was renamed and now stands beside the file that took its place."""
         if not at.inode:
             return None
         with os.scandir(self._path.parent) as entries:
@@ -231,7 +229,7 @@ class FileSource:
 
 
 def _taken(rows: Rows) -> tuple[Sequence[Handed], Sequence[Bad], bool]:
-    """At most one fetch's worth of rows, and whether that was where it stopped."""
+    """At most one fetch's worth of rows, and whether that limit stopped the reading."""
     taken = rows.take(MAX_ROWS, MAX_BYTES)
     bad = [Bad(line, payload, error) for line, payload, error in taken.bad if error.reason != "broken_gzip"]
     return taken.mentions, bad, taken.more
