@@ -1,13 +1,11 @@
 """All monitors in one pass: which of thousands of queries does a mention match?
 
-On a firehose nearly every mention matches nothing, so that case decides the cost. Mentions are folded and
-laid one after the other into a block; one Aho-Corasick automaton over the anchors of all queries runs over
-the block; only where an anchor stands at the edges of a word is anything more done: the queries of its
-monitors are asked (`tocsin.query.evaluate`) of that one mention. The number of monitors is in the size of
-the automaton's tables, hardly in its time.
+On a firehose nearly every mention matches nothing, so that case decides the cost. The matcher folds mentions and lays them one
+after the other into a block. One Aho-Corasick automaton over the anchors of all queries runs over the block. An anchor at the
+edges of a word leads to more work: the queries of its monitors are asked (`tocsin.query.evaluate`) of that one mention. The
+number of monitors shows in the size of the automaton's tables, hardly in its time.
 
-A `Matcher` is immutable: a change of the monitors makes a new one, so that one batch never mixes two
-versions.
+A `Matcher` is immutable. A change of the monitors makes a new one, so that one batch never mixes two versions.
 """
 
 from __future__ import annotations
@@ -38,20 +36,19 @@ _ALL: tuple[Kind, ...] = get_args(Kind)
 _ADDRESSES: tuple[Kind, ...] = ("url",)
 _NOBODY: tuple[str, ...] = ()
 _FASTEST_TABLE = 32 << 20
-"""Bytes that the automaton's table may take as a full table of states by bytes; past that, a compact one is
-used."""
+"""The most bytes that a full table of states by bytes may take. Beyond that, the automaton uses a compact one."""
 
 _MOST_INSIDE = 8
-"""How many other anchors may stand inside one, so that a hostile text meets no more at one place."""
+"""The most other anchors that may stand inside one anchor. It limits what a hostile text can meet at one place."""
 
 _Find = Callable[[str, bool], list[tuple[int, int, int]]]
 _Place = tuple[Edge | None, Edge | None, Key, tuple[int, ...], tuple[int, ...]]
-"""For one anchor: its edges, its key among what is known, the monitors it decides alone, those whose query
+"""One anchor: its two edges, its key among the known answers, the monitors that it decides alone, and the monitors whose query
 must be asked."""
 
 
 class Matcher:
-    """Which monitors match a mention. Made by `Matcher.build`; safe to use from several threads."""
+    """The matcher of mentions against monitors. `Matcher.build` makes one; several threads may use it."""
 
     __slots__ = ("_addresses", "_anchors", "_ids", "_languages", "_tests")
 
@@ -73,11 +70,10 @@ class Matcher:
     def build(
         cls, queries: Mapping[str, Query], languages: Mapping[str, Collection[str]] | None = None
     ) -> Matcher:
-        """A matcher of `queries` by monitor id. `languages`: for some of them, the only languages (ISO
-        639-1) they hear.
+        """A matcher of `queries` by monitor id.
 
-        A mention whose language nobody knows passes every restriction: not knowing is no reason not to
-        listen.
+        `languages` restricts some of the monitors to the given languages (ISO 639-1). A mention in an unknown language passes
+        every restriction: not knowing is no reason not to listen.
         """
         ids = tuple(sorted(queries))
         only = tuple(frozenset(map(known_language, (languages or {}).get(id, ()))) - {""} for id in ids)
@@ -94,24 +90,24 @@ class Matcher:
         return len(self._ids)
 
     def match(self, mention: Mention, language: DetectLanguage | None = None) -> tuple[str, ...]:
-        """The ids, sorted, of the monitors that `mention` matches.
+        """The sorted ids of the monitors that `mention` matches.
 
-        `language` tells the language of a mention that does not say; it is called at most once, and only
-        when a monitor that asks for the language was met by its words.
+        `language` detects the language of a mention that does not state one. The matcher calls it at most once, and only when a
+        mention holds the words of a monitor that asks for the language.
         """
         return self.match_many((mention,), language)[0]
 
     def match_many(
         self, mentions: Sequence[Mention], language: DetectLanguage | None = None
     ) -> list[tuple[str, ...]]:
-        """`match` for each of `mentions`, in their order; several times faster than one at a time."""
+        """`match` for each of `mentions`, in their order. This is several times faster than one at a time."""
         hits = self.hits(mentions, language)
         return [hits.get(number, _NOBODY) for number in range(len(mentions))]
 
     def hits(
         self, mentions: Sequence[Mention], language: DetectLanguage | None = None
     ) -> dict[int, tuple[str, ...]]:
-        """`match` for those of `mentions` that match anything, by their place."""
+        """`match` for the mentions that match at least one monitor, by their place in `mentions`."""
         if not self._ids:
             return {}
         texts = [
@@ -138,7 +134,7 @@ class Matcher:
         return found
 
     def _agrees(self, monitor: int, asked: Asked) -> bool:
-        """Whether the monitor's query and languages agree."""
+        """Whether the query and the languages of the monitor accept the mention."""
         if not self._tests[monitor](asked):
             return False
         only = self._languages[monitor]
@@ -146,7 +142,7 @@ class Matcher:
 
 
 class _Judged:
-    """What the anchors alone say about one mention."""
+    """The verdict of the anchors alone on one mention."""
 
     __slots__ = ("keys", "maybe", "sure")
 
@@ -157,7 +153,7 @@ class _Judged:
 
 
 class _Anchors:
-    """The anchors of all queries as one automaton, and for each what it decides."""
+    """The anchors of all queries as one automaton, with what each anchor decides."""
 
     __slots__ = ("_find", "_places")
 
@@ -171,7 +167,9 @@ class _Anchors:
 
     @classmethod
     def build(cls, queries: Sequence[tuple[Query, bool]], kinds: Collection[Kind]) -> _Anchors:
-        """The anchors of `kinds` in `queries`: each with whether it may be decided by an anchor alone."""
+        """The anchors of `kinds` in `queries`. The flag beside a query is true if its monitor is restricted to some languages;
+        then no anchor decides alone.
+        """
         deciding: dict[tuple[Kind, str], tuple[list[int], list[int]]] = {}
         for number, (query, restricted) in enumerate(queries):
             alone = frozenset() if restricted else _sufficient(query.root)
@@ -188,7 +186,8 @@ class _Anchors:
             else:
                 place = (*edges(kind, needle), (kind, (needle,)), tuple(sure), tuple(maybe))
                 places.setdefault(needle, []).append(place)
-        for needle, numbers in hidden.items():  # under a key that no query asks about: nothing is known yet
+        # The key is one that no query asks about, because the shorter needle alone proves nothing.
+        for needle, numbers in hidden.items():
             places[needle].append((None, None, ("word", ("", needle)), (), tuple(numbers)))
         return cls(places)
 
@@ -201,7 +200,7 @@ class _Anchors:
         if find is None:
             return
         for first, last in blocks(texts):
-            # No needle holds a line break, so none is met across two texts.
+            # No needle holds a line break, so none can match across two texts.
             block, pieces = fold_together(texts[first:last])
             hits = find(block, True)
             if hits:
@@ -232,18 +231,17 @@ class _Anchors:
 
 
 def _sufficient(root: Node) -> frozenset[Literal]:
-    """The literals that satisfy the whole query by themselves: those of single words that stand alone or in
-    the outer OR."""
+    """The literals that satisfy the whole query by themselves: single words that are the whole query or part of its outer OR."""
     leaves = root.parts if isinstance(root, Or) else (root,)
     single = (pieces(leaf) for leaf in leaves if not isinstance(leaf, Not | And | Or))
     return frozenset(literals[0] for literals in single if len(literals) == 1)
 
 
 def _hidden(needles: Sequence[str]) -> dict[str, str]:
-    """For each needle that holds too many others, the longest of those that is looked for in its place.
+    """The replacement of each needle that holds too many others: the longest needle inside it that is searched for instead.
 
-    Needles inside each other (aaa, aaaa, aaaaa, ...) are all met at every character of a text made for it; this
-    bounds what one character can cost. A text that holds the longer needle holds the shorter, so nothing is missed.
+    A hostile text could meet needles inside each other (aaa, aaaa, aaaaa, ...) at every character. The replacement bounds the
+    cost of one character. A text with the longer needle also has the shorter one, so nothing is missed.
     """
     hidden: dict[str, str] = {}
     if len(needles) <= _MOST_INSIDE:
@@ -257,7 +255,7 @@ def _hidden(needles: Sequence[str]) -> dict[str, str]:
 
 
 def _implementation(needles: Sequence[str]) -> Implementation:
-    """A full table where it is small enough (twice as fast), otherwise a compact automaton."""
+    """A full table where it is small enough, because it is twice as fast; otherwise a compact automaton."""
     encoded = [needle.encode() for needle in needles]
     width = 1 << len(set().union(*encoded)).bit_length()
     if sum(map(len, encoded)) * width * 4 <= _FASTEST_TABLE:

@@ -1,4 +1,4 @@
-"""Which monitors there are, as compiled for matching: one immutable version at a time."""
+"""The monitors, compiled for matching: one immutable version at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tocsin.query import parse_query
 
 @dataclass(frozen=True, slots=True)
 class CompiledMonitors:
-    """The monitors of one generation. A batch is matched with one of these, never with two."""
+    """The compiled monitors of one generation. One batch is matched with one generation, never with two."""
 
     version: int
     monitors: Sequence[Defined[Monitor]]
@@ -23,7 +23,7 @@ class CompiledMonitors:
 
 
 def watched(conn: Connection, present: CompiledMonitors | None = None) -> CompiledMonitors:
-    """The monitors as they are now; `present` itself where nothing has changed since."""
+    """The enabled monitors as they are now, or `present` itself if nothing has changed since."""
     version = generation(conn, "monitor")
     if present is not None and present.version == version:
         return present

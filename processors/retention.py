@@ -1,8 +1,8 @@
-"""What is kept how long: samples a day, authors by name a month, mentions a season, tallies two years; each a setting.
+"""Retention: samples stay a day, authors by name a month, mentions a season, tallies two years. Each time is a setting.
 
-Each call does a bounded piece of work, so that it fits into a short transaction; call it until it says that nothing is left.
+Each call does a bounded piece of work, so that it fits into a short transaction. Call it until nothing is left to do.
 Mentions go by whole UTC days (`tocsin.store.expiry`). No other place deletes mentions.
-A pseudonym is a keyed hash: the same author keeps it, and nobody without the store's key can tell who it is.
+A pseudonym is a keyed hash. The same author keeps the same pseudonym, and nobody without the store's key can tell who it is.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from tocsin.store.search import index_missing
 
 PIECE: Final = 500
 PSEUDONYM: Final = "pseudonym:"
-IDENTITY_MARGIN: Final = timedelta(
-    days=30
-)  # how much longer an identity is kept than anything that may still arrive
+# An identity is kept for so much longer than any mention that may still arrive.
+IDENTITY_MARGIN: Final = timedelta(days=30)
 KEY: Final = "pseudonym_key"
 
 
 def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
-    """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`; return how many were.
+    """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`. Return the number of rows.
 
-    What older code stored is made searchable as well. Where mentions lie in days of their own one day is dropped, which then is
-    all that is done, for it locks the tables; one that somebody reads just now waits for a later call.
+    The call also makes mentions searchable that older code stored. Where each day of mentions has a partition of its own, the
+    call drops one day and does nothing else, because that locks the tables. A day that somebody is reading waits for a later
+    call.
     """
     kept = settings.retention
     mentions_from = now - timedelta(days=kept.mentions_days)
@@ -67,7 +67,7 @@ def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
 
 def _pseudonymise(conn: Connection, before: datetime) -> int:
     m = s.mentions
-    # Not LIKE, which ignores case on one engine; and whoever calls himself a pseudonym still has a name or a handle.
+    # Not LIKE, which ignores case on one engine. An author who calls himself a pseudonym still has a name or a handle.
     plain = func.substr(m.c.author_id, 1, len(PSEUDONYM)) != PSEUDONYM
     told = or_(plain, m.c.author_name.is_not(None), m.c.author_handle.is_not(None))
     named = and_(m.c.created_at < before, m.c.author_id.is_not(None), told)

@@ -1,5 +1,5 @@
-"""Judging live: a barrier each minute, every monitor every few seconds and at once where it is stirred; what is past its
-retention is dropped.
+"""Judging live. The ticker takes a barrier each minute and judges every monitor every few seconds, and a stirred one at once.
+It also drops rows that are past their retention.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ from tocsin.stream.port import MENTIONS, Stream
 log = structlog.get_logger()
 
 HOUSEKEEP_EVERY = timedelta(minutes=10)
-MONITORS_A_TURN = 64  # judged in one transaction, so that it ends within its 50 ms
-MONITORS_A_LONG_TURN = 200  # where nobody waits for that
+# Monitors judged in one transaction, so that it ends within its 50 ms.
+MONITORS_A_TURN = 64
+# The same for a store where nobody waits for the transaction.
+MONITORS_A_LONG_TURN = 200
 
-# What a claim needs to know. The states themselves are large, and mostly remembered.
+# The columns that a claim needs. The states themselves are large, and mostly in memory already.
 CLAIMED = Table(
     s.detector_state.name,
     MetaData(),
@@ -46,9 +48,9 @@ CLAIMED = Table(
 
 
 class DetectionTicker:
-    """Judges every monitor that has changed each `detection.tick_s`, one that is stirred `detection.look_s` later at most.
+    """The ticker: it judges every changed monitor each `detection.tick_s`, and a stirred one after `detection.look_s` at most.
 
-    Any number may run: each claims the rows that it judges.
+    Any number of tickers may run: each claims the rows that it judges.
     """
 
     def __init__(self, store: Store, stream: Stream, settings: Settings, clock: Clock) -> None:
@@ -58,7 +60,8 @@ class DetectionTicker:
         self._clock = clock
         self._watched: CompiledMonitors | None = None
         self._stirring, self._stillness, self._memory = Stirring(), Stillness(), Memory()
-        self._born: set[str] = set()  # monitors that are known to have their rows of `detector_state`
+        # Monitors whose rows of `detector_state` are known to exist.
+        self._born: set[str] = set()
         self._barrier: int | None = None
         self._everyone_at: datetime | None = None
         self._housekept_at: datetime | None = None
@@ -71,23 +74,26 @@ class DetectionTicker:
         )
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set; whatever is away is waited for."""
+        """Run until `stop` is set. A store or stream that is away is waited for."""
         self._loop.run(stop, self._round)
 
     def _round(self) -> float:
-        """One look and what is said of it; for how long to pause."""
+        """Take one look and report it to health. Return the seconds to pause."""
         signals = self.once()
         self._reporter.say(self._clock.now(), "ok", signals=signals, unexpected_errors=self._loop.unexpected)
         return self._settings.detection.look_s
 
     def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
-        """What was looked at was perhaps not judged: look at everything anew."""
+        """Look at everything anew: monitors that were looked at may not have been judged."""
         self._stirring, self._stillness = Stirring(), Stillness()
         self._memory.forget()
         self._reporter.say_trouble(self._clock.now(), self._loop)
 
     def once(self) -> int:
-        """One look: a barrier where a minute has ended, every monitor that is due or stirred; the number of signals made."""
+        """Take one look: a barrier if a minute has ended, and every monitor that is due or stirred.
+
+        Return the number of signals.
+        """
         now = self._clock.now()
         detection = self._settings.detection
         grace, tick = timedelta(seconds=detection.grace_s), timedelta(seconds=detection.tick_s)
@@ -107,7 +113,8 @@ class DetectionTicker:
             if everyone:
                 still = self._stillness.look(conn, now, mark.closed_until)
                 unborn = [one.id for one in self._watched.monitors if one.id not in self._stillness.judged]
-                still |= set(unborn).difference(first_minutes(conn, unborn))  # nothing was heard of these yet
+                # Monitors without any mention yet.
+                still |= set(unborn).difference(first_minutes(conn, unborn))
         turn = [
             one for one in self._watched.monitors if one.id in stirred or (everyone and one.id not in still)
         ]
@@ -116,13 +123,17 @@ class DetectionTicker:
         for start in range(0, len(turn), at_once):
             some = turn[start : start + at_once]
             signals += self._judge(some, stirred, now, mark.closed_until, mark.coverage)
-        if everyone:  # now, not before: what was raised in between is looked at again
+        # Set now and not before: after an error in between, everything is looked at again.
+        if everyone:
             self._everyone_at = now
         self._housekeep(now)
         return signals
 
     def _take_barrier(self, until: datetime, now: datetime) -> None:
-        """Once a minute: the stream's ends are asked for first, so that the barrier never lies behind its minute."""
+        """Take a barrier once a minute.
+
+        It asks for the ends of the stream first, so that the barrier never lies behind its minute.
+        """
         minute = minute_of(until)
         if minute == self._barrier:
             return
@@ -144,18 +155,19 @@ class DetectionTicker:
         look = timedelta(seconds=self._settings.detection.look_s)
         ids = [one.id for one in monitors]
         d = CLAIMED
-        # There is nothing to claim of a monitor that was never judged: two tickers would judge its birth side by side.
+        # A monitor that was never judged has no row to claim. Without the lock two tickers would judge it for the first time
+        # at once.
         alone = not self._born.issuperset(ids)
         with self._store.write(alone=alone) as conn:
             claimed = self._store.claim(
                 conn,
                 d,
-                # Of the rows of a monitor one is claimed: two tickers must not hold one each.
+                # The claim takes one row per monitor: two tickers must not hold one each.
                 among(conn, d.c.monitor_id, ids)
                 & (d.c.kind == SIGNAL_KINDS.lead.kind)
                 & or_(
                     d.c.next_tick <= now,
-                    # Stirred, and not just judged by another ticker: its next tick is set from when it was.
+                    # Stirred, and not judged just now by another ticker: a judgement moves the next tick on.
                     among(conn, d.c.monitor_id, [id for id in ids if id in stirred])
                     & (d.c.next_tick <= now + tick - look),
                 ),
@@ -181,7 +193,7 @@ class DetectionTicker:
         return signals
 
     def _housekeep(self, now: datetime) -> None:
-        """Drop what is past its retention, a little at a time, until nothing of that is left for now."""
+        """Drop rows that are past their retention, a few at a time, until none is left for now."""
         if self._housekept_at is not None and now - self._housekept_at < HOUSEKEEP_EVERY:
             return
         with self._store.write(alone=False) as conn:
@@ -191,6 +203,6 @@ class DetectionTicker:
 
 
 def _held(conn: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of these monitors that were judged before."""
+    """The monitors among `ids` that were judged before."""
     d = s.detector_state
     return set(conn.execute(select(d.c.monitor_id).where(among(conn, d.c.monitor_id, ids))).scalars())

@@ -1,8 +1,8 @@
-"""Reading the stream live: one thread polls and processes. Where writers need not wait for each other another one commits, one
-batch behind: while the store writes a batch, the next is read, matched and scored.
+"""Reading the stream live. One thread polls and processes. Where writers need not wait for each other, a second thread commits
+one batch behind: while the store writes a batch, the first thread reads, matches and scores the next.
 
-Refuse, do not sleep: when the store is away the reader keeps polling with everything paused, so that its membership lives, and
-reads the stored offsets again before it goes on.
+Refuse, do not sleep: while the store is away, the reader keeps polling with every partition paused, so that its membership stays
+alive. Before it goes on, it reads the stored offsets again.
 """
 
 from __future__ import annotations
@@ -45,19 +45,23 @@ log = structlog.get_logger()
 
 GROUP = "processors"
 POLL = timedelta(milliseconds=200)
-GATHER_S = 0.1  # after a poll that brought little: each transaction costs the same whatever is in it, so more may gather
+# The pause after a poll that brought little. Every transaction has a fixed cost, so the pause lets more records gather.
+GATHER_S = 0.1
 RETRY = timedelta(seconds=1)
-FAR_BEHIND = 1000  # records waiting from which on it is said
+# With more waiting records than this the reader reports that it lags behind.
+FAR_BEHIND = 1000
 TRIM_EVERY = timedelta(seconds=30)
-FUSE_RETRY = timedelta(seconds=3)  # how often a stopped reader looks whether a person lets it pass
-# Beside what ingest allows: what waited in the stream has aged, and clocks of machines differ.
+# The time between two looks of a stopped reader whether a person lets it pass.
+FUSE_RETRY = timedelta(seconds=3)
+# Allowed beside the limits of ingest: records age while they wait in the stream, and the clocks of machines differ.
 OLDER_BY_NOW, CLOCKS_APART = timedelta(days=30), timedelta(hours=1)
-EXAMPLES = 20  # dead letters that a blown fuse leaves to look at
+# Dead letters that a blown fuse leaves for a person to look at.
+EXAMPLES = 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What a commit did: where the partitions stand now, and how long so many mentions took."""
+    """The result of a commit: the new positions of the partitions, the number of mentions and the time that they took."""
 
     outcome: BatchOutcome
     positions: dict[int, Position]
@@ -66,7 +70,10 @@ class _Stored:
 
 
 class StreamProcessor:
-    """Reads records of the topic `mentions` and stores what follows from them. `once` is one poll; `run` goes on until told."""
+    """The reader of the topic `mentions`: it stores what follows from the records.
+
+    `once` is one poll; `run` goes on until stopped.
+    """
 
     def __init__(
         self,
@@ -79,8 +86,10 @@ class StreamProcessor:
         *,
         heeds_times: bool = False,
     ) -> None:
-        """`heeds_times`: what says that it was posted long ago or tomorrow becomes a dead letter, as it does where it comes in.
-        For live use; who plays back has a clock that stands elsewhere.
+        """Make a reader.
+
+        With `heeds_times` a mention dated long ago or in the future becomes a dead letter, as at ingest. This is for live use: a
+        replay runs on a clock of its own.
         """
         self._store = store
         self._stream = stream
@@ -96,10 +105,12 @@ class StreamProcessor:
         self._trimmed_at: datetime | None = None
         self._reporter = Reporter(store, "processors")
         self._loop = WorkerLoop("processors", away=RETRY, recover=self._recover, final=(WrongInput,))
-        self._stopped: str | None = None  # why the fuse stands before us
+        # The reason for which a blown fuse stops the reader.
+        self._stopped: str | None = None
         self._totals = BatchOutcome()
         self._batch_size = BatchSize(alone=store.one_writer)
-        self._flight: Future[_Stored] | None = None  # the commit that is under way
+        # The commit that is under way.
+        self._flight: Future[_Stored] | None = None
         self._fuse = Fuse()
         self._looked_at: datetime | None = None
         self._stop = threading.Event()
@@ -113,17 +124,18 @@ class StreamProcessor:
         return self._consumer
 
     def once(self, wait: timedelta = POLL) -> int:
-        """One poll and what follows; the number of records that were stored. Raises when stream or store are away."""
+        """Poll once and process the records. Return the number of stored records. Raises when the stream or the store is away."""
         done = self._turn(wait)
         self._land()
         return done
 
     def _turn(self, wait: timedelta = POLL) -> int:
-        """As `once`, but the last commit may still be under way."""
+        """Do the same as `once`, except that the last commit may still be under way."""
         polled = self.consumer.poll(wait, self._batch_size.bytes)
         if not polled.records or polled.lost or polled.gaps or polled.assigned != self._positions.keys():
-            self._land()  # before a partition changes hands
-        # What was dropped lies before the records of this poll: of a partition that is read again nothing of it counts.
+            # The commit must end before a partition changes hands.
+            self._land()
+        # Dropped records lie before those of this poll. So no record of a partition that is read again counts in this poll.
         counts = self._positions.keys() - {gap.partition for gap in polled.gaps}
         self._settle(polled)
         counts &= self._positions.keys()
@@ -137,13 +149,16 @@ class StreamProcessor:
         return done
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. Nothing is lost whatever happens in between: positions move with what was stored."""
+        """Run until `stop` is set.
+
+        Nothing is lost, whatever happens in between: the positions move together with the stored rows.
+        """
         self._stop = stop
         self._loop.run(stop, self._round)
         self.close()
 
     def _round(self) -> float:
-        """One turn of the loop; for how long to pause."""
+        """Do one turn of the loop. Return the seconds to pause."""
         try:
             if self._turn():
                 self._stopped = None
@@ -163,8 +178,9 @@ class StreamProcessor:
         return GATHER_S if self._brought_little else 0.0
 
     def _recover(self, error: Exception) -> None:
-        """Go back to what is stored. After an error that nobody expected the membership is given up too, and made anew."""
-        self._looked_at = None  # said anew as soon as it goes on
+        """Go back to the stored offsets. After an unexpected error the reader also gives up its membership and joins anew."""
+        # The next good turn reports at once.
+        self._looked_at = None
         if isinstance(error, TocsinError):
             self.read_again()
         else:
@@ -172,7 +188,7 @@ class StreamProcessor:
         self._reporter.say_trouble(self._clock.now(), self._loop)
 
     def close(self) -> None:
-        """Leave the group, and forget where we stood first: whatever goes wrong while leaving, nothing is read on from there."""
+        """Leave the group. The reader forgets its positions first: even if leaving fails, nothing is read on from there."""
         consumer, self._consumer = self._consumer, None
         self._positions = {}
         self._drop()
@@ -183,7 +199,7 @@ class StreamProcessor:
                 log.warning("left the group without saying so", reason=str(error))
 
     def lag(self) -> int:
-        """Records appended and not yet stored, over all partitions."""
+        """The number of appended records that are not stored yet, over all partitions."""
         with self._store.read() as conn:
             at = stored(conn, self._stream.cluster, MENTIONS)
         return sum(max(0, end - at.get(p, 0)) for p, end in self._stream.end_offsets(MENTIONS).items())
@@ -225,7 +241,8 @@ class StreamProcessor:
     def _store_records(self, records: Sequence[Record]) -> int:
         if not records:
             return 0
-        # Decoding makes many small objects that live until the commit: looking through them for cycles costs several times.
+        # Decoding makes many small objects that live until the commit. A search for cycles among them would cost several
+        # times more.
         gc.disable()
         try:
             with self._store.read() as conn:
@@ -237,13 +254,14 @@ class StreamProcessor:
                 lambda: self._batch_size.rows,
                 self._times(),
             ):
-                # What the batch before stored must be known before it is seen what is new in this one.
+                # The rows of the batch before must be stored before the reader can tell what is new in this one.
                 said = self._writer.score(batch.versions) if self._flight is not None else None
                 self._land()
                 self._heed_fuse(batch)
                 self._commit(taken, self._writer.understand(batch, said))
                 if self._stop.is_set():
-                    break  # what else the poll brought is read by whoever takes the partitions over
+                    # The next owner of the partitions reads the rest of the poll.
+                    break
         finally:
             gc.enable()
         return len(records)
@@ -259,14 +277,15 @@ class StreamProcessor:
         )
 
     def _heed_fuse(self, batch: Batch) -> None:
-        """Raise `FuseBlown` before anything is stored where nearly everything is bad, unless a person lets it pass."""
+        """Raise `FuseBlown`, before anything is stored, if nearly every line is bad, unless a person has let these lines pass."""
         bad = len(batch.bad)
         try:
             self._fuse.note(batch.mentions, bad)
             return
         except FuseBlown:
             if not bad:
-                return  # what can be read is never held up
+                # A batch without a bad line is never held up.
+                return
         cluster, now = self._stream.cluster, self._clock.now()
         with self._store.read() as conn:
             passes = fuse.may_pass(conn, cluster, MENTIONS)
@@ -288,7 +307,7 @@ class StreamProcessor:
         raise FuseBlown(reason)
 
     def _commit(self, records: Sequence[Record], prepared: Prepared) -> None:
-        """Begin to store a batch; `_land` says how it went."""
+        """Begin to store a batch. `_land` tells how it went."""
         assert self._watched is not None
         ends = {record.partition: record.offset + 1 for record in records}
         what = (
@@ -305,7 +324,9 @@ class StreamProcessor:
     def _store_batch(
         self, prepared: Prepared, ends: Mapping[int, int], before: Mapping[int, Position], version: int
     ) -> _Stored:
-        """One transaction: the offsets from `before` to `ends`, which fences whoever lost a partition, then all that follows."""
+        """Store a batch in one transaction. It first moves the offsets from `before` to `ends`, which fences a reader that has
+        lost a partition, and then writes all that follows.
+        """
         now = self._clock.now()
         with self._store.write(alone=False) as conn:
             began = time.perf_counter()
@@ -319,7 +340,7 @@ class StreamProcessor:
         return _Stored(outcome, positions, rows, held)
 
     def _land(self) -> None:
-        """Wait for the commit that is under way, if any, and go on from there. Raises what it raised."""
+        """Wait for the commit that is under way, if any, and go on from its positions. Raises the error of the commit."""
         flight, self._flight = self._flight, None
         if flight is not None:
             self._note(flight.result())
@@ -332,18 +353,18 @@ class StreamProcessor:
         self.on_batch(stored.outcome)
 
     def _drop(self) -> None:
-        """Wait for the commit that is under way, if any. Whether it was stored, the stored offsets say."""
+        """Wait for the commit that is under way, if any, and ignore its result. The stored offsets tell whether it succeeded."""
         flight, self._flight = self._flight, None
         if flight is not None and (error := flight.exception()) is not None:
             log.info("a batch was dropped", reason=str(error))
 
     def read_again(self) -> None:
-        """Forget where we stood: the next poll takes the partitions over anew and reads the stored offsets."""
+        """Forget the positions. The next poll takes the partitions over anew and reads the stored offsets."""
         self._positions = {}
         self._drop()
 
     def _look_around(self) -> None:
-        """Now and then: say how far behind we are, and let go of what everybody has read."""
+        """Report the lag now and then, and trim the records that everybody has read."""
         now = self._clock.now()
         if self._looked_at is not None and now - self._looked_at < EVERY:
             return

@@ -1,11 +1,11 @@
-"""What a monitor's mentions are expected to be: a level times an hour of the day times an hour of the week,
-in its own zone.
+"""The baseline: the expected mentions of a monitor, as a level times an hour of the day times an hour of the week, in its own
+zone.
 
-Each factor is a ratio of decayed sums, seen over expected, pulled towards 1 by pseudo-observations: an hour
-of the week that was met once says little, and then the hour of the day speaks; before that, the level alone.
-The level exists twice. The adaptive one follows whatever comes within hours. The protected one forgets slowly
-and is taught no more than the upper end of what was to be expected, so a crisis is not learned as it happens,
-and yet a change that stays is normal within days.
+Each factor is a ratio of decayed sums, seen over expected, pulled towards 1 by pseudo-observations. An hour of the week that was
+met once says little, so the hour of the day speaks for it; before that, the level alone speaks.
+The level exists twice. The adaptive level follows within hours whatever comes. The protected level forgets slowly and learns no
+more than the upper end of the expected range. So it does not learn a crisis as it happens, and yet a lasting change is normal
+within days.
 """
 
 from __future__ import annotations
@@ -21,23 +21,33 @@ from processors.signals.types import WindowCounts
 
 PROTECTED_HALF_LIFE_H = 48.0
 ADAPTIVE_HALF_LIFE_H = 3.0
-DAY_KEEP = 0.85  # of what an hour of the day knows, from one day to the next: a memory of about a week
-WEEK_KEEP = 0.75  # of what an hour of the week knows, from one week to the next: a memory of about five weeks
-PRIOR_MENTIONS = 1.0  # the level's prior: one mention ...
-PRIOR_HOURS = 1.0  # ... in one hour
-UNSEEN_HOUR = 0.3  # relative variance of what an hour of the day brings that was never met
-UNSEEN_WEEKDAY = 0.15  # and of what a weekday brings that was never met
-LEVEL_FIRST = 4.0  # hours after which half of what an hour brings is taught to the season
-ONE_MEETING = 0.25  # hours after which an hour of the day is half known
-MORNING = 3.0  # such an hour may bring this many times what the last hours brought: brands wake up too
-MONDAY = 0.5  # the part of that which a weekday may bring that was never met
+# The part that an hour of the day keeps from one day to the next: a memory of about a week.
+DAY_KEEP = 0.85
+# The part that an hour of the week keeps from one week to the next: a memory of about five weeks.
+WEEK_KEEP = 0.75
+# The prior of the level: one mention in one hour.
+PRIOR_MENTIONS = 1.0
+PRIOR_HOURS = 1.0
+# The relative variance of the mentions in an hour of the day that was never met, and on such a weekday.
+UNSEEN_HOUR = 0.3
+UNSEEN_WEEKDAY = 0.15
+# After so many hours, half of the mentions of an hour are taught to the season.
+LEVEL_FIRST = 4.0
+# After so many hours, an hour of the day is half known.
+ONE_MEETING = 0.25
+# An unknown hour may bring this many times the mentions of the last hours: brands wake up too.
+MORNING = 3.0
+# The part of that which a weekday may bring that was never met.
+MONDAY = 0.5
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """The sums that the expectation is made of. `level` and `adaptive` are (mentions, season-hours);
-    `day_*` has 24 places (mentions seen, due, and hours met) and `week_*` 168 (Monday 00:00 first),
-    mentions seen and mentions expected; `scale` keeps the season's mean over a week at 1, and `hours` is
-    the time learned from."""
+    """The sums behind the expectation.
+
+    `level` and `adaptive` are (mentions, season-hours). `day_*` has 24 places: mentions seen, mentions due, and hours met.
+    `week_*` has 168 places, Monday 00:00 first: mentions seen and mentions expected. `scale` keeps the season's mean over a week
+    at 1. `hours` is the time that the baseline has learned from.
+    """
 
     level: tuple[float, float] = (0.0, 0.0)
     adaptive: tuple[float, float] = (0.0, 0.0)
@@ -57,9 +67,11 @@ class Baseline(msgspec.Struct, frozen=True):
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """Mentions expected in one window by the protected and by the adaptive level; `dawn`, the mentions
-    that may come on top because this hour of the day was never met and the last hours were busier than the
-    level; and `doubt`, the relative variance of the protected expectation (what we do not know yet)."""
+    """The mentions that the protected and the adaptive level expect in one window.
+
+    `dawn` is the number of mentions that may come on top because this hour of the day was never met and the last hours were
+    busier than the level. `doubt` is the relative variance of the protected expectation: what the baseline does not know yet.
+    """
 
     protected: float
     adaptive: float
@@ -86,7 +98,7 @@ def expect(base: Baseline, start: datetime, length: timedelta, zone: tzinfo) -> 
 
 
 def rate(sums: tuple[float, float]) -> float:
-    """Mentions an hour, season taken out, with the prior's pull (the mean of a Gamma-Poisson posterior)."""
+    """Mentions per hour without the season, pulled towards the prior (the mean of a Gamma-Poisson posterior)."""
     return (sums[0] + PRIOR_MENTIONS) / (sums[1] + PRIOR_HOURS)
 
 
@@ -97,12 +109,11 @@ def absorb(
     due: float,
     most: Callable[[float, float], float] | None,
 ) -> Baseline:
-    """The baseline after a closed window, of which `due` mentions were expected.
+    """The baseline after a closed window in which `due` mentions were expected.
 
-    The adaptive level follows at once. All else learns by whole hours, so that a crisis does not raise the
-    very expectation it is held against: when the window begins another hour, the hour before is taught,
-    `most(seen, due)` of its mentions. With `most` None (learning) the level is taught
-    the window at once, and whole, and the season nothing.
+    The adaptive level follows at once. All else learns by whole hours, so that a crisis does not raise the very expectation that
+    judges it. When a window begins another hour, the baseline learns `most(seen, due)` of the mentions of the hour before. While
+    the monitor is learning, `most` is None: the level learns the whole window at once, and the season learns nothing.
     """
     hours = window.length.total_seconds() / 3600.0
     local = (window.start + window.length / 2).astimezone(zone)
@@ -133,7 +144,7 @@ def _hour(at: datetime, zone: tzinfo) -> tuple[int, int]:
 
 
 def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float]) -> Baseline:
-    """The baseline with the hour that is kept open folded in."""
+    """The baseline after it has learned the hour that was kept open."""
     assert base.hour_start is not None
     local, hours, seen = base.hour_start.astimezone(zone), base.hour_length, base.hour_seen
     taught = tidy(most(seen, base.hour_due))
@@ -141,7 +152,8 @@ def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float]) 
     season, _, _ = _season(base, level, local)
     day, weekday, week = local.hour, local.weekday(), local.weekday() * 24 + local.hour
     day_keep, week_keep = DAY_KEEP ** min(1.0, hours), WEEK_KEEP ** min(1.0, hours)
-    trust = (base.hours + hours) / (base.hours + hours + LEVEL_FIRST)  # a season held against a guessed level
+    # While the level is a guess, the season measured against it is trusted little.
+    trust = (base.hours + hours) / (base.hours + hours + LEVEL_FIRST)
     due = level * hours * trust
     due_by_hour = due * _day_factor(base, level, local)
     due_by_day = due_by_hour * _weekday_factor(base, level, weekday)
@@ -161,14 +173,15 @@ def _teach(base: Baseline, zone: tzinfo, most: Callable[[float, float], float]) 
 
 
 def accepted(base: Baseline) -> Baseline:
-    """The baseline once a person has accepted what is seen now: the protected level is the adaptive one."""
+    """The baseline after a person has accepted the present volume: the protected level becomes the adaptive one."""
     weight = max(base.level[1], 1.0)
     return msgspec.structs.replace(base, level=(tidy(rate(base.adaptive) * weight), tidy(weight)))
 
 
 def _season(base: Baseline, level: float, local: datetime) -> tuple[float, float, float]:
-    """The seasonal factor at a local time; how strange its hour of the day and its weekday still are: 1
-    never met, towards 0."""
+    """The seasonal factor at a local time, and how strange its hour of the day and its weekday still are: 1 if never met, falling
+    towards 0.
+    """
     place, weekday = local.hour, local.weekday()
     factor = _day_factor(base, level, local) * _weekday_factor(base, level, weekday)
     day_pull, weekday_pull = _day_pull(level), _weekday_pull(level)
@@ -180,8 +193,9 @@ def _season(base: Baseline, level: float, local: datetime) -> tuple[float, float
 
 
 def _scale(base: Baseline) -> float:
-    """What the product of the factors is divided by: its mean over a week. Without it a level could sink
-    while its season rises, for only their product is ever seen."""
+    """The scale that brings the mean of the factors' product over a week to 1. Without it a level could sink while its season
+    rises, because only their product is ever seen.
+    """
     level = rate(base.level)
     pull = _day_pull(level)
     by_hour = [(pull + seen) / (pull + due) for seen, due in zip(base.day_seen, base.day_due, strict=True)]
@@ -198,7 +212,7 @@ def _weekday_factor(base: Baseline, level: float, day: int) -> float:
 
 
 def _weekday_pull(level: float) -> float:
-    """Pseudo-mentions that pull a weekday towards the level: half a day's worth, and eight."""
+    """The pseudo-mentions that pull a weekday towards the level: half a day's worth, and eight."""
     return 12.0 * level + 8.0
 
 
@@ -208,13 +222,12 @@ def _week_factor(base: Baseline, level: float, hour: int) -> float:
 
 
 def _day_pull(level: float) -> float:
-    """Pseudo-mentions that pull an hour of the day towards the level: a quarter of an hour's worth, and
-    two."""
+    """The pseudo-mentions that pull an hour of the day towards the level: a quarter of an hour's worth, and two."""
     return 0.25 * level + 2.0
 
 
 def _day_factor(base: Baseline, level: float, local: datetime) -> float:
-    """The hour of the day, blended with its neighbour so that the hour does not strike."""
+    """The factor of the hour of the day, blended with its neighbour so that nothing jumps at the full hour."""
     pull = _day_pull(level)
     here = local.hour
     away = local.minute / 60.0 - 0.5

@@ -1,14 +1,12 @@
 """Negativity: a larger share of negatives than this monitor is used to, over 15 minutes, 1 hour or 6 hours.
 
-The share of negatives among the scored mentions of a span is held against a baseline share, on the arc-sine
-scale where the variance of a share does not depend on the share. What makes shares vary more than coins do
-(one thread, one topic, one hour) is a correlation between mentions: a thousand mentions of one evening are
-worth some thirty. A reading is over only if the lower end of the observed share's interval (Wilson's, for
-that effective number) is above the baseline by a margin.
+The detector compares the share of negatives among the scored mentions of a span with a baseline share. It does so on the
+arc-sine scale, where the variance of a share does not depend on the share. Mentions are correlated (one thread, one topic, one
+hour), so their shares vary more than coins do: a thousand mentions of one evening are worth some thirty. A reading is over only
+if the lower end of the observed share's interval (Wilson's, for that effective number) is above the baseline by a margin.
 
-`detail`: span_s, z, scored, negative, margin, threshold, recent_score, hour_score, adaptive_expected,
-complete, spans, window_taught, reason. observed, lower and upper are the share of the span and its 95 %
-interval; expected is the baseline share.
+`detail`: span_s, z, scored, negative, margin, threshold, recent_score, hour_score, adaptive_expected, complete, spans,
+window_taught, reason. observed, lower and upper are the share of the span and its 95 % interval; expected is the baseline share.
 """
 
 from __future__ import annotations
@@ -25,19 +23,23 @@ from processors.signals.statistics import UNION, Tail, spread_rule, tail_rule, t
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 
 PRIOR_SHARE, PRIOR_SCORED = 0.2, 10.0
-CORRELATION = 0.03  # between two mentions of one span, as a prior; the learned spread multiplies it
+# The prior correlation between two mentions of one span. The learned spread multiplies it.
+CORRELATION = 0.03
 PROTECTED_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 7, 6.0
 MARGIN = 0.05
 AT_LEAST_SCORED = 10
 LEARNING, LEARNING_SCORED = timedelta(hours=2), 30.0
 LEAST_SPREAD = 0.3
-LOOKS = 2.0  # what three nested spans are worth at first; the union's own tail corrects it
+# The worth of three nested spans at first, in independent looks. The tail of the union corrects it.
+LOOKS = 2.0
 
 
 class NegativityState(msgspec.Struct, frozen=True):
-    """What one monitor's negativity detector remembers. `protected` and `adaptive` are (negative, scored),
-    fading; `recent` the last windows' (negative, scored), newest last; `spread` and `tails` have one place
-    per span."""
+    """The memory of one monitor's negativity detector.
+
+    `protected` and `adaptive` are (negative, scored), fading. `recent` holds (negative, scored) of the last windows, newest last.
+    `spread` and `tails` have one place per span.
+    """
 
     first: datetime | None = None
     next: datetime | None = None
@@ -52,8 +54,9 @@ class NegativityState(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One span: its counts, how far its share is from the baseline's in units of this monitor's own
-    spread, and the share's interval."""
+    """One span: its counts, the distance of its share from the baseline's in units of this monitor's own spread, and the interval
+    of the share.
+    """
 
     windows: int
     scored: int
@@ -66,8 +69,9 @@ class _Look:
 
 
 class Negativity:
-    """The detector. `length` is the length of the windows; the zone is taken for the port's sake: shares
-    have no season here."""
+    """The detector. `length` is the length of the windows. The port asks for the zone; the detector does not use it, because
+    shares have no season here.
+    """
 
     kind = "negativity"
     version = "negativity-1"
@@ -132,8 +136,9 @@ class Negativity:
         )
 
     def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        """False only where `judge` would not be over: most spans of most open windows are told from their
-        counts alone, for the lower end of the interval is never above the share itself."""
+        """False only where `judge` would not be over. The counts alone decide most spans of most open windows, because the lower
+        end of the interval is never above the share itself.
+        """
         if self._learning(state, window):
             return False
         past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
@@ -182,7 +187,7 @@ class Negativity:
     def accept(self, state: NegativityState) -> NegativityState:
         return msgspec.structs.replace(state, protected=state.adaptive, recent=())
 
-    # Arguments of the port that a share does not need.
+    # A share does not need some arguments of the port.
     def tells(
         self,
         state: NegativityState,  # noqa: ARG002  # see above
@@ -191,12 +196,14 @@ class Negativity:
         *,
         speaks: bool,  # noqa: ARG002  # see above
     ) -> dict[str, Any]:
-        """What share is usual, and whether this one is above it: over, or enough were scored and the interval lies above."""
+        """The usual share, and whether this share is above it: the reading is over, or enough were scored and the interval lies
+        above.
+        """
         above = reading.detail["scored"] >= AT_LEAST_SCORED and reading.lower > reading.expected
         return {"negative_baseline": round(reading.expected, 4), "negative_over": reading.over or above}
 
     def _sums(self, past: tuple[tuple[int, int], ...], window: WindowCounts) -> list[tuple[int, int]]:
-        """Scored and negative mentions over each span that ends with the window."""
+        """The scored and the negative mentions over each span that ends with the window."""
         negatives, scored = zip(*past, strict=True) if past else ((), ())
         sums = []
         for n in self._spans:
@@ -213,7 +220,7 @@ class Negativity:
         arc: float,
         overall: tuple[float, float],
     ) -> _Look:
-        """One span; `arc` is the baseline share's, `overall` the scale of the union's tail."""
+        """One span. `arc` is the arc-sine of the baseline share; `overall` is the scale of the union's tail."""
         n, spread = self._spans[place], state.spread[place]
         spread *= 1.0 + max(0, scored - 1) * CORRELATION
         variance = spread + scored / (PRIOR_SCORED + state.protected[1])
@@ -224,9 +231,11 @@ class Negativity:
         return _Look(n, scored, negative, z, raw, UNION.score(raw, overall), lower, upper)
 
     def _taught(self, looks: list[_Look], window: WindowCounts, base: float) -> float:
-        """The negatives of this window that the protected baseline is taught: all, unless the last hour's
-        share is above the baseline by more than its interval; then in proportion down to the end of that
-        interval."""
+        """The negatives of this window that the protected baseline learns.
+
+        It learns all of them, unless the share of the last hour is above the baseline by more than its interval. Then it learns
+        proportionally fewer, down to the end of that interval.
+        """
         hour = looks[self._recent_spans - 1]
         if hour.lower <= base or not hour.negative:
             return float(window.negative)
@@ -258,7 +267,7 @@ def _fade(
 def _why_not(
     look: _Look, base: float, recent: float, threshold: float, sensitivity: Sensitivity
 ) -> str | None:
-    """The first reason why this span is not over, or None."""
+    """The first reason for which this span is not over, or None if it is over."""
     if look.score < threshold:
         return "as expected"
     if look.scored < AT_LEAST_SCORED or look.negative < sensitivity.at_least_mentions:

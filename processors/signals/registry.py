@@ -1,4 +1,4 @@
-"""The detectors of the registered signals: what `tocsin/core/signal_kinds.py` names is resolved here, once for each zone."""
+"""The detectors of the registered signals. This module resolves the names in `tocsin/core/signal_kinds.py` once for each zone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ WINDOW = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class JudgedKind:
-    """A kind of signal with the detector that judges it. It remembers nothing of a monitor: those of one zone share it."""
+    """A kind of signal with the detector that judges it.
+
+    The detector remembers no monitor, so the monitors of one zone share it.
+    """
 
     signal: SignalKind
     detector: Detector[Any]
@@ -27,8 +30,9 @@ class JudgedKind:
 
 
 def detectors(zone: tzinfo) -> tuple[JudgedKind, ...]:
-    """Every registered detector for monitors of that zone, in the order in which they judge. Raises `ValueError` for an entry
-    whose detector is not there or calls itself otherwise.
+    """Every registered detector for monitors of that zone, in the order in which they judge.
+
+    Raises `ValueError` for an entry whose detector does not exist or names another kind.
     """
     return _detectors(zone, SIGNAL_KINDS.judged)
 

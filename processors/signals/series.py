@@ -1,8 +1,7 @@
-"""A series of counts judged row by row, as `tocsin detect` does it: the same detectors, one monitor, no
-store.
+"""A series of counts judged row by row, for `tocsin detect`: the same detectors, one monitor, no store.
 
-`judge_lines` reads CSV and gives CSV; `SeriesJudge` holds the two detectors and the one rule that is the
-series' own: an alert is one row, not every row of a crisis.
+`judge_lines` reads CSV and gives CSV. `SeriesJudge` holds the two detectors and the only rule of its own: an alert is one row,
+not every row of a crisis.
 """
 
 from __future__ import annotations
@@ -29,8 +28,9 @@ JUST_BELOW = 0.999
 
 
 class SeriesJudge:
-    """Judges the windows of one series in order. `with_negative` says whether negatives are known: then
-    many mentions alone alert nobody, for a benign peak has them too."""
+    """The judge of one series; it takes the windows in order. `with_negative` says whether negatives are known. If so, many
+    mentions alone alert nobody, because a benign peak has many mentions, too.
+    """
 
     def __init__(
         self, length: timedelta, with_negative: bool, sensitivity: Sensitivity, zone: tzinfo = UTC
@@ -45,7 +45,7 @@ class SeriesJudge:
         self._calm = timedelta(0)
 
     def row(self, window: WindowCounts) -> tuple[float, bool]:
-        """The score, 0..1, and whether this row raises an alert."""
+        """The score of this row, 0..1, and whether the row raises an alert."""
         promise = self._sensitivity
         volume = self._volume.judge(self._volume_state, window, promise)
         self._volume_state = self._volume.learn(self._volume_state, window, volume)
@@ -70,7 +70,10 @@ class SeriesJudge:
 
 
 def gated(reading: Reading, promise: Sensitivity) -> float:
-    """The reading's score, held below the threshold as far as it misses what else an alert needs."""
+    """The reading's score.
+
+    A reading that lacks another need of an alert stays below the threshold, the further the more it lacks.
+    """
     need = {
         "learning": 0.5,
         "too few mentions": reading.detail.get("negative", reading.observed) / promise.at_least_mentions,
@@ -83,16 +86,18 @@ def gated(reading: Reading, promise: Sensitivity) -> float:
 
 
 def together(score: float, volume: Reading, share: Reading, promise: Sensitivity) -> tuple[float, bool]:
-    """Volume and share as one score, and whether it is over: the share alone may be; volume only where the
-    share is half-way there as well. `score` is the volume's, gated."""
+    """Volume and share as one score, and whether it is over. The share may be over alone; the volume only where the share is at
+    least half-way there. `score` is the gated score of the volume.
+    """
     confirmed = min(1.0, 2.0 * share.score / promise.threshold)
     over = share.over or (volume.over and confirmed >= 1.0)
     return max(gated(share, promise), score * confirmed), over
 
 
 def judge_lines(lines: Iterable[bytes], sensitivity: Sensitivity, zone: tzinfo = UTC) -> Iterator[str]:
-    """CSV lines in, CSV lines out, each as soon as it can be judged: the first row waits for the second,
-    since two rows tell the spacing. Raises WrongInput with the line's number."""
+    """CSV lines for CSV lines, each as soon as it can be judged. The first row waits for the second, because two rows tell the
+    spacing. Raises `WrongInput` with the number of the line.
+    """
     numbered = enumerate(lines, start=1)
     with_negative = _header(numbered)
     yield "timestamp,score,is_alert\n"
@@ -127,7 +132,7 @@ class _Row:
 
 
 def _header(numbered: Iterator[tuple[int, bytes]]) -> bool:
-    """Whether there is a third column."""
+    """Read the header. Return whether there is a third column."""
     cells = next((_cells(number, line) for number, line in numbered), [])
     names = [cell.strip().lower().lstrip("\ufeff") for cell in cells]
     if names not in HEADERS:

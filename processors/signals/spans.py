@@ -1,4 +1,4 @@
-"""The spans that a reading looks at, and the row of recent windows that their sums are taken from."""
+"""The spans that a reading looks at, and the recent windows that their sums come from."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ T = TypeVar("T")
 
 
 def spans_in_windows(length: timedelta) -> tuple[int, ...]:
-    """The spans as numbers of windows, each once, rising; a window longer than every span is a span of its
-    own."""
+    """The spans as numbers of windows, each once, rising. A window longer than every span is a span of its own."""
     return tuple(sorted({max(1, round(span / length)) for span in SPANS}))
 
 
 def up_to_an_hour(spans: tuple[int, ...], length: timedelta) -> int:
-    """How many of the spans are no longer than an hour; one at least."""
+    """The number of spans that are no longer than an hour; at least one."""
     return max(1, sum(n * length <= HOUR for n in spans))
 
 
@@ -30,8 +29,11 @@ def moved(
     unknown: T,
     keep: int,
 ) -> tuple[T, ...]:
-    """The recent windows as seen from a window at `start`, when the one after the newest of them would be
-    at `following`: each that is missing in between is `unknown`; the newest `keep` are kept."""
+    """The recent windows as seen from a window at `start`, the newest `keep` of them.
+
+    `following` is the time at which the window after the newest recent one would start. Every missing window in between is
+    `unknown`.
+    """
     if following is None or start <= following:
         return recent[-keep:]
     missing = min(keep, round((start - following) / length))
