@@ -1,8 +1,8 @@
-"""What a detector is given and what it answers: windows of counts, readings, and the two-method port.
+"""The input and the answer of a detector: windows of counts, readings, and the port.
 
-Judging never learns, learning never judges: `judge` is a pure question about one window, `learn` folds one
-closed window and the reading stored for it into a small state. The state after a list of (window, reading)
-pairs depends on that list alone, so a state rebuilt from the store equals the one that was kept.
+Judging never learns, and learning never judges. `judge` is a pure question about one window. `learn` folds one closed window and
+its stored reading into a small state. The state after a list of (window, reading) pairs depends on that list alone, so a state
+rebuilt from the store equals the one that was kept.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tocsin.core.promise import CLEARLY_OVER, threshold
 class WindowCounts(msgspec.Struct, frozen=True):
     """The mentions of one monitor in [start, start + length).
 
-    `count` is every mention, scored or not; `scored` those with a sentiment; `negative` the negative ones
-    among them. `complete` is False where not everything that was posted is known to have been heard.
+    `count` counts every mention, `scored` those with a sentiment, and `negative` the negative ones among the scored. `complete`
+    is False if some posts of the window may not have been heard.
     """
 
     start: datetime
@@ -35,8 +35,7 @@ class WindowCounts(msgspec.Struct, frozen=True):
 
 
 class Sensitivity(msgspec.Struct, frozen=True):
-    """What a monitor promises its people: no more than so many false alerts a week, and never for a
-    handful of mentions."""
+    """The promise of a monitor to its people: no more than so many false alerts a week, and never for a handful of mentions."""
 
     false_alerts_per_week: float = 1.0
     at_least_mentions: int = 8
@@ -51,12 +50,11 @@ class Sensitivity(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True):
     """A detector's verdict on one window.
 
-    `score` is 0 where things are as expected and CLEARLY_OVER (3) where the like is expected once a week in
-    this monitor's own past; each further 1 is ten times rarer. `over` says whether a person should be alerted
-    by it. `observed`, `expected`, `lower` and `upper` are mentions (or a share, 0..1) over `detail["span_s"]`
-    seconds that end with the window; `lower` and `upper` are a 95 % interval: of what was to be expected for
-    counts, of what was observed for a share. `baseline` names which of the two baselines judged. `detail`
-    holds JSON values only; each detector documents its own.
+    `score` is 0 where things are as expected, and CLEARLY_OVER (3) where this monitor's own past lets one expect the like once a
+    week; each further 1 is ten times rarer. `over` says whether the reading should alert a person. `observed`, `expected`,
+    `lower` and `upper` are mentions (or a share, 0..1) over `detail["span_s"]` seconds that end with the window. `lower` and
+    `upper` are a 95 % interval: of the expected value for counts, of the observed value for a share. `baseline` names the
+    baseline, of the two, that judged. `detail` holds JSON values only; each detector documents its own.
     """
 
     kind: str
@@ -77,18 +75,17 @@ S = TypeVar("S")
 
 
 class Detector(Protocol[S]):
-    """One signal. `state` is a msgspec Struct, JSON-serialisable, and belongs to one monitor.
+    """The detector of one signal. `state` is a msgspec Struct, JSON-serialisable, and belongs to one monitor.
 
-    Windows come closed, in order and on one grid. A window that is missing is unknown, not zero. `judge` may
-    also be given an open window with its counts so far: it is held against what the whole window leads one to
-    expect.
+    Windows come closed, in order and on one grid. A missing window is unknown, not zero. `judge` also takes an open window with
+    its counts so far and compares it with the expectation for the whole window.
     """
 
     kind: str
     version: str
 
     def initial(self) -> S:
-        """The state of a monitor of which nothing is known."""
+        """The state of a monitor about which nothing is known yet."""
         ...
 
     def judge(self, state: S, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
@@ -96,28 +93,34 @@ class Detector(Protocol[S]):
         ...
 
     def may_be_over(self, state: S, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        """False only where `judge` would not be over; much cheaper than that. Asked of open windows, of
-        which nothing else is kept."""
+        """False only where `judge` would not be over, at a much lower cost. It is asked about open windows, where only a verdict
+        of "over" counts.
+        """
         ...
 
     def learn(self, state: S, window: WindowCounts, reading: Reading) -> S:
-        """The state after this closed window. Depends on its arguments alone."""
+        """The state after this closed window. It depends on the arguments alone."""
         ...
 
     def accept(self, state: S) -> S:
-        """A person says that what is seen now is the new normal: the protected baseline becomes the
-        adaptive one."""
+        """The state after a person has accepted the present as the new normal: the protected baseline becomes the adaptive."""
         ...
 
     def tells(self, state: S, window: WindowCounts, reading: Reading, *, speaks: bool) -> dict[str, Any]:
-        """What its reading of a window adds to the facts of a signal made in it, by the names of `Facts`. `speaks`: the
-        signal is its own. `state` is the one that `window` was judged with. Asked only where a signal is made."""
+        """The values that this reading adds to the facts of a signal made in its window, by the names of `Facts`.
+
+        `speaks` says that the signal is of this detector's own kind. `state` is the state that judged `window`. The question
+        comes only when a signal is made.
+        """
         ...
 
 
 def calm(reading: Reading) -> bool:
-    """Whether this closed window lets an open alert calm down: complete, not over, and its last hour at
-    most half as high as what raises an alert. Never True of an incomplete window: no data is not calm."""
+    """Whether this closed window lets an open alert calm down.
+
+    Such a window is complete and not over, and its last hour is at most half as high as an alert needs. An incomplete window is
+    never calm: no data is not calm.
+    """
     recent = reading.detail.get("hour_score", reading.score)
     needed = reading.detail.get("threshold", CLEARLY_OVER)
     complete = bool(reading.detail.get("complete", True))

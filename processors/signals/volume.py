@@ -1,14 +1,12 @@
-"""Volume: more mentions than this monitor's hours lead one to expect, in 5 minutes, 15 minutes, 1 hour or 6
-hours.
+"""Volume: more mentions than this monitor's hours lead one to expect, in 5 minutes, 15 minutes, 1 hour or 6 hours.
 
-A sudden burst shows in the last window, a slow ramp and a small brand in the last hours; one reading looks at
-all spans and reports the rarest. Per span the sum is held against its expectation on Anscombe's scale,
-divided by the spread that this monitor really has (its variance is many times its mean), and turned into
-rarity by the tail of its own past peaks. The formulas, defaults and their reasons: docs/detection.md.
+A sudden burst shows in the last window, a slow ramp and a small brand in the last hours. One reading looks at all spans and
+reports the rarest. For each span the detector compares the sum with its expectation on Anscombe's scale and divides the
+difference by the real spread of this monitor (its variance is many times its mean). The tail of the monitor's own past peaks
+turns the result into rarity. docs/detection.md gives the formulas, the defaults and their reasons.
 
-`detail`: span_s, z, ratio, threshold, recent_score (best of the spans up to an hour), hour_score,
-adaptive_expected and window_expected (mentions in the window itself), doubt, complete, spans (z of each
-span), reason (why it is or is not over).
+`detail`: span_s, z, ratio, threshold, recent_score (best of the spans up to an hour), hour_score, adaptive_expected and
+window_expected (mentions in the window itself), doubt, complete, spans (z of each span), reason (why it is or is not over).
 """
 
 from __future__ import annotations
@@ -34,17 +32,21 @@ from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.counts import KAPPA, interval_95, steady, unsteady
 
 PRIOR_SPREAD = 1.5
-LOOKS = 2.0  # what four overlapping spans are worth at first; the union's own tail corrects it
+# The worth of four overlapping spans at first, in independent looks. The tail of the union corrects it.
+LOOKS = 2.0
 LEARNING = timedelta(hours=2)
 SILENCE = timedelta(hours=24)
 YOUNG = timedelta(days=7)
-SUDDEN = 0.5  # of what a morning may bring on top: the part that can come within minutes
-RELENT = 1.5  # what an hour far above what was due is taught, over what was due
+# The part of a morning's additional mentions that can come within minutes.
+SUDDEN = 0.5
+# An hour far above its due mentions is taught as so many times the due mentions.
+RELENT = 1.5
 
 
 class Recent(msgspec.Struct, frozen=True, array_like=True):
-    """The last windows, newest last: mentions seen, mentions due, and the variance that our doubt adds
-    (mentions due times doubt). A window that is unknown, or was still learned from, is 0 in all."""
+    """The last windows, newest last: mentions seen, mentions due, mentions of a dawn, and the variance that doubt adds (mentions
+    due times doubt). A window that is unknown, or came while the monitor was learning, is 0 in all of them.
+    """
 
     seen: tuple[int, ...] = ()
     due: tuple[float, ...] = ()
@@ -53,7 +55,7 @@ class Recent(msgspec.Struct, frozen=True, array_like=True):
 
 
 class VolumeState(msgspec.Struct, frozen=True):
-    """What one monitor's volume detector remembers. `spread` and `tails` have one place per span."""
+    """The memory of one monitor's volume detector. `spread` and `tails` have one place per span."""
 
     first: datetime | None = None
     next: datetime | None = None
@@ -67,8 +69,7 @@ class VolumeState(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """One span: what was seen, what was due, and how far apart they are in units of this monitor's own
-    spread."""
+    """One span: the mentions seen, the mentions due, and the distance between them in units of this monitor's own spread."""
 
     windows: int
     observed: int
@@ -80,8 +81,7 @@ class _Look:
 
 
 class Volume:
-    """The detector. `zone` is the monitor's own; `length` the length of its windows, from a minute to a
-    day."""
+    """The detector. `zone` is the monitor's own. `length` is the length of its windows, from a minute to a day."""
 
     kind = "volume"
     version = "volume-1"
@@ -91,7 +91,7 @@ class Volume:
         self._length = length
         self._hours = length.total_seconds() / 3600.0
         self._spans = spans_in_windows(length)
-        # Of each span: its windows, where those before the newest lie in the recent ones, its part of a dawn.
+        # For each span: its number of windows, the place of those before the newest in the recent ones, its part of a dawn.
         self._backs = tuple(
             (n, slice(-(n - 1), None) if n > 1 else slice(0, 0), SUDDEN if n * length < HOUR else 1.0)
             for n in self._spans
@@ -144,8 +144,7 @@ class Volume:
         )
 
     def may_be_over(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        """False only where `judge` would not be over: most spans of most open windows are told from their
-        counts alone."""
+        """False only where `judge` would not be over. The counts alone decide most spans of most open windows."""
         if self._learning(state, window):
             return False
         past = self._past(state, window.start)
@@ -218,9 +217,11 @@ class Volume:
     def tells(
         self, state: VolumeState, window: WindowCounts, reading: Reading, *, speaks: bool
     ) -> dict[str, Any]:
-        """How many times the expected volume, and whether it is on course for ten times that. Beside another signal
-        it counts only where the volume itself is half-way to an alert: three posts where one was due are three times as
-        many, and nothing."""
+        """The volume as a multiple of the expected volume, and whether it is on course for ten times that.
+
+        Beside another signal the multiple counts only where the volume itself is half-way to an alert. Three posts where one was
+        due are three times as many, and mean nothing.
+        """
         ratio = float(reading.detail["ratio"])
         if speaks:
             return {"ratio": ratio, "tenfold": self._on_course(state, window, reading)}
@@ -244,7 +245,7 @@ class Volume:
         past: Recent,
         overall: tuple[float, float],
     ) -> _Look:
-        """One span; `overall` is the scale of the union's tail."""
+        """One span. `overall` is the scale of the union's tail."""
         n, back, _ = self._backs[place]
         unknown = now.protected * now.doubt + sum(past.doubt[back])
         sigma = math.sqrt(state.spread[place] + unknown / (1.0 + KAPPA * expected))
@@ -256,7 +257,7 @@ class Volume:
     def _sums(
         past: Recent, span: tuple[int, slice, float], window: WindowCounts, now: Expected
     ) -> tuple[int, float]:
-        """Mentions seen and mentions due over one span that ends with the window."""
+        """The mentions seen and the mentions due over one span that ends with the window."""
         _, back, sudden = span
         return (
             window.count + sum(past.seen[back]),
@@ -264,8 +265,9 @@ class Volume:
         )
 
     def _most(self, state: VolumeState) -> Callable[[float, float], float]:
-        """What the protected baseline is taught of an hour at most: all up to the upper end of what was to be
-        expected; of more than that, half as much again as was due."""
+        """The most mentions of an hour that the protected baseline learns. It learns all of them up to the upper end of the
+        expected range; of an hour above that, it learns half as many again as were due.
+        """
         sigma = math.sqrt(state.spread[self._recent_spans - 1])
 
         def most(seen: float, due: float) -> float:
@@ -277,12 +279,12 @@ class Volume:
     def _on_course(self, state: VolumeState, window: WindowCounts, reading: Reading) -> bool:
         """Whether the volume is on course for ten times what is due, within six hours of the end of `window`.
 
-        `state` is the one that `window` was judged with and `reading` the verdict.
+        `state` is the state that judged `window`, and `reading` is the verdict.
 
-        A straight line through the last hour and the hour before it, as multiples of what was due in each, is
-        drawn on for six hours. It starts from the lower end of a one-sided 95 % interval of the last hour, so a
-        small brand's three mentions are not on course for anything. Needs eight mentions in the last hour and
-        twice what is due; ten times already counts as on course.
+        A straight line goes through the last hour and the hour before it, as multiples of the mentions due in each, and on for
+        six hours. It starts from the lower end of a one-sided 95 % interval of the last hour, so a small brand's three mentions
+        are not on course for anything. The last hour needs eight mentions and twice the mentions due. Ten times the mentions due
+        already counts as on course.
         """
         n = max(1, round(HOUR / window.length))
         seen, due = (
@@ -301,7 +303,7 @@ class Volume:
         return least + 6.0 * max(0.0, growth) >= 10.0
 
     def _past(self, state: VolumeState, start: datetime) -> Recent:
-        """The recent windows as seen from `start`: what is missing in between is unknown."""
+        """The recent windows as seen from `start`. The missing ones in between are unknown."""
         if state.next is None or start <= state.next:
             return state.recent
         missing = min(self._spans[-1], round((start - state.next) / self._length))
@@ -312,15 +314,16 @@ class Volume:
         return state.first is None or window.start - state.first < LEARNING or self._anew(state, window)
 
     def _anew(self, state: VolumeState, window: WindowCounts) -> bool:
-        """A young monitor that heard nothing for a whole day cannot tell silence from deafness: the next
-        mention is its first."""
+        """Whether the monitor starts anew with this window. A young monitor that heard nothing for a whole day cannot tell
+        silence from deafness, so the next mention counts as its first.
+        """
         if state.first is None or state.last_mention is None or window.count == 0:
             return False
         return window.start - state.last_mention > SILENCE and window.start - state.first < YOUNG
 
 
 def _why_not(look: _Look, recent: float, threshold: float, sensitivity: Sensitivity) -> str | None:
-    """The first reason why this span is not over, or None."""
+    """The first reason for which this span is not over, or None if it is over."""
     if look.score < threshold:
         return "as expected"
     if look.observed < sensitivity.at_least_mentions:

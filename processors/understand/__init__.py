@@ -1,4 +1,4 @@
-"""Understanding: what each matched mention says. How sure it is: docs/understanding.md."""
+"""Understanding: the content of each matched mention. docs/understanding.md tells how reliable it is."""
 
 from processors.understand.understander import Understander, Understood, default_scorers
 

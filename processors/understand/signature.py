@@ -1,9 +1,9 @@
 """Near-duplicates: a number that copies of one text share.
 
-Copy-paste floods and syndicated posts differ in what is cheap to vary: the link, the handle, the case,
-punctuation, figures, the hashtags at the end, "RT". `text_signature` leaves these out and hashes the rest,
-so that copies are found by equality: no search, and grouping is a `GROUP BY` when a window is judged. Texts
-that say almost nothing are the exception: see there.
+Copy-paste floods and syndicated posts differ in the parts that are cheap to vary: the link, the handle, the case, punctuation,
+figures, the hashtags at the end, "RT". `text_signature` leaves these out and hashes the rest. So copies are equal in it: they
+need no search, and a `GROUP BY` groups them when a window is judged. Texts that say almost nothing are an exception, which
+`text_signature` describes.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
 LEAST_WORDS = 4
-"""Below so many words, what is otherwise left out counts: many people write "ok thanks" and mean it."""
+"""In a text with fewer words, the parts that are otherwise left out count: many people write "ok thanks" and mean it."""
 MAX_CHARS = 2_000
-"""What is read of a text: copies of a long text share its beginning."""
+"""The part of a text that is read. Copies of a long text share its beginning."""
 
 NO_SIGNATURE = 0
-"""Of a text that says too little to be a copy of anything."""
+"""The signature of a text that says too little to be a copy of anything."""
 
 _LINKS = ("http://", "https://", "www.")
 _MARKED = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|@\w*|&\w{2,6};")
-"""Links, handles and entities, whose letters are no words."""
+"""Links, handles and entities: their letters are no words."""
 _WORD = re.compile(r"[^\W\d_]+")
 _LETTERS_OF_ASCII = bytes(point if chr(point).isalpha() else 32 for point in range(128)).ljust(256)
 _REPOST = re.compile(r"(?:\s*rt\s*@\w+\s*:?)+")
@@ -32,33 +32,34 @@ _AT_THE_END = ("#", "@", "http://", "https://", "www.", "pic.twitter.com/")
 
 
 def text_signature(text: str) -> int:
-    """0 to 2^63 - 1 (a signed BIGINT holds it): equal for copies that differ in what copying varies, in
-    some 5 microseconds.
+    """The signature of a text, 0 to 2^63 - 1 (a signed BIGINT holds it), in some 5 microseconds. Copies have the same signature
+    even where they differ in the parts that copying varies.
 
-    Left out are handles, links, a leading "RT @handle:", digits, punctuation, emoji, upper case, diacritics
-    and tags at the end. A text of fewer than `LEAST_WORDS` other words has none (`NO_SIGNATURE`): short
-    replies of many people are no flood. With a link or a tag it is hashed with everything but case, diacritics and
-    white space: the same few words with the same link or tags are one.
+    The signature leaves out handles, links, a leading "RT @handle:", digits, punctuation, emoji, upper case, diacritics and tags
+    at the end. A text of fewer than `LEAST_WORDS` other words has no signature (`NO_SIGNATURE`): short replies of many people
+    are no flood. But if such a text has a link or a tag, everything in it is hashed except case, diacritics and white space: the
+    same few words with the same link or tags are one text.
     """
     return signature_of_folded(fold(text[:MAX_CHARS]))
 
 
 def signature_of_folded(folded: str) -> int:
-    """`text_signature` of a text of at most `MAX_CHARS` that was folded already."""
+    """`text_signature` of a text of at most `MAX_CHARS` that is already folded."""
     folded = folded[:MAX_CHARS]
     words = _words(folded)
     if len(words) < LEAST_WORDS and not _says_much_in_few_words(words):
         if not any(mark in folded for mark in (*_LINKS, "#")):
             return NO_SIGNATURE
-        words = ["", *folded.split()]  # the empty word keeps these apart from a longer text's words
+        # The empty word keeps these words apart from those of a longer text.
+        words = ["", *folded.split()]
     return _hash63(" ".join(words))
 
 
 def simhash(text: str) -> int:
     """A 64-bit SimHash (Charikar, 2002) over the words that `text_signature` hashes, as a signed number.
 
-    Texts that share most of their words differ in few bits: `(a ^ b).bit_count()` tells how many. For
-    looking at a few texts by hand; it costs several times a signature, so the stream does not call it.
+    Texts that share most of their words differ in few bits: `(a ^ b).bit_count()` tells how many. The function is for
+    looking at a few texts by hand. It costs several times as much as a signature, so the stream does not call it.
     """
     counts = [0] * 64
     folded = fold(text[:MAX_CHARS])[:MAX_CHARS]
@@ -72,7 +73,7 @@ def simhash(text: str) -> int:
 
 
 def is_repost(mention: Mention) -> bool:
-    """Whether it passes on what another wrote: the network says so, or the text begins with "RT @handle"."""
+    """Whether the mention passes on another one: the network says so, or the text begins with "RT @handle"."""
     if mention.repost_of is not None:
         return True
     start = mention.text[:100].lower()
@@ -96,7 +97,7 @@ def _words(folded: str) -> list[str]:
 
 
 def _says_much_in_few_words(words: list[str]) -> bool:
-    """Chinese, Japanese and their like write no spaces: there a few signs are a word."""
+    """Whether few words say much. Chinese, Japanese and their like write no spaces, and there a few signs are a word."""
     return sum(sign >= "\u2e80" for word in words for sign in word) >= 2 * LEAST_WORDS
 
 

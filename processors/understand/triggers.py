@@ -1,10 +1,9 @@
-"""Trigger terms: what makes a single mention worth a look, whatever the volume.
+"""Trigger terms: words that make a single mention worth a look, whatever the volume.
 
-A crisis may begin with one post ("my phone caught fire"), so some words are looked for in each matched
-mention: those of harm (`safety`), law and authorities (`regulator`), attacks (`violence`), leaked data
-(`data_breach`) and of people at the top falling (`executive`), in English, Turkish, Dutch and Romanian. The
-terms are data: triggers.toml, which also says how to write one. They tell what a post talks about, not
-whether it is true, nor about whom; a negation is not understood.
+A crisis may begin with one post ("my phone caught fire"), so Tocsin searches each matched mention for some words: those of harm
+(`safety`), of law and authorities (`regulator`), of attacks (`violence`), of leaked data (`data_breach`) and of people at the top
+falling (`executive`), in English, Turkish, Dutch and Romanian. The terms are data in triggers.toml, which also says how to write
+one. They tell what a post talks about. They do not tell whether it is true, or about whom; they do not understand a negation.
 """
 
 from __future__ import annotations
@@ -21,28 +20,28 @@ from tocsin.core.blocks import blocks
 from tocsin.query.fold import fold
 
 CATEGORIES = ("safety", "regulator", "violence", "data_breach", "executive")
-"""In the order in which `trigger_categories` names them."""
+"""The categories, in the order in which `trigger_categories` names them."""
 MAX_CHARS = 10_000
-"""What is read of a text."""
+"""The part of a text that is read."""
 GAP_CHARS = 40
-"""How far apart the two parts of an `a ~ b` term may stand."""
+"""The most characters between the two parts of an `a ~ b` term."""
 
 
 def trigger_categories(text: str) -> tuple[str, ...]:
-    """The categories of the terms in `text`, in the order of `CATEGORIES`; mostly none. Never raises."""
+    """The categories of the terms in `text`, in the order of `CATEGORIES`. Most texts have none. Never raises."""
     return _categories(_readable(fold(text[:MAX_CHARS])))
 
 
 def triggers_of_folded(folded: Sequence[str]) -> list[tuple[str, ...]]:
-    """`trigger_categories` of each of these texts of at most `MAX_CHARS` that were folded already, in order.
+    """`trigger_categories` of each of these texts, in order. The texts are already folded and have at most `MAX_CHARS`.
 
-    Terms are looked for in many texts at once; only a text in which one was met is looked at by itself.
+    The search runs over many texts at once. Only a text with a term in it is looked at by itself.
     """
     find = _lexicon().parts.find_matches_as_indexes
     readable = list(map(_readable, folded))
     categories: list[tuple[str, ...]] = [()] * len(readable)
     for first, last in blocks(readable):
-        # No term holds a line break, so none is met across two texts.
+        # No term holds a line break, so none can match across two texts.
         met = find("\n".join(readable[first:last]))
         if met:
             ends = list(accumulate(len(text) + 1 for text in readable[first:last]))
@@ -69,7 +68,7 @@ def _categories(readable: str) -> tuple[str, ...]:
 
 
 def _readable(folded: str) -> str:
-    """Hyphens and white space as one space, a space at either end: every term has neighbours."""
+    """The text with one space for hyphens and white space, and a space at either end, so that every term has neighbours."""
     return f" {' '.join(folded.replace('-', ' ').split())} "
 
 
@@ -83,7 +82,7 @@ def _follows(firsts: list[tuple[int, int]], seconds: list[tuple[int, int]]) -> b
 
 
 class _Lexicon:
-    """The terms of triggers.toml, ready to be looked for in one pass."""
+    """The terms of triggers.toml, ready for a search in one pass."""
 
     def __init__(self, terms: dict[str, dict[str, list[str]]]) -> None:
         from ahocorasick_rs import AhoCorasick, Implementation
@@ -119,5 +118,5 @@ def _lexicon() -> _Lexicon:
 
 
 def trigger_terms() -> dict[str, dict[str, list[str]]]:
-    """What triggers.toml says: category -> language -> terms as written."""
+    """The content of triggers.toml: category -> language -> terms as written."""
     return tomllib.loads(Path(__file__).with_name("triggers.toml").read_text(encoding="utf-8"))

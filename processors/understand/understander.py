@@ -1,9 +1,8 @@
-"""What a mention says, as far as a machine can tell: language, sentiment, near-duplicate signature, trigger
-terms.
+"""The understanding of a mention, as far as a machine can tell: language, sentiment, near-duplicate signature, trigger terms.
 
-Everything here is a pure function of one mention: whatever batch it comes in, in whatever order and
-process, the same is understood. Batches exist because most of it is cheaper by the hundred, and because in a
-storm many say the same: equal texts are understood once, and remembered for a while.
+Everything here is a pure function of one mention. The batch, the order and the process make no difference. Batches exist because
+most of the work is cheaper by the hundred, and because in a storm many people say the same: equal texts are understood once and
+remembered for a while.
 """
 
 from __future__ import annotations
@@ -23,11 +22,12 @@ from tocsin.query.fold import fold
 
 _REMEMBERED_CHARS = 1 << 20
 _LONGEST_REMEMBERED = 2_000
-_ENTRY_CHARS = 100  # what an entry costs beside its text, counted as characters
+# The cost of an entry beside its text, counted in characters.
+_ENTRY_CHARS = 100
 
 
 class Understood(msgspec.Struct, frozen=True):
-    """One mention, understood. `Sentiment` and `text_signature` say what the numbers mean."""
+    """The understanding of one mention. `Sentiment` and `text_signature` say what the numbers mean."""
 
     lang: str | None
     label: Label
@@ -40,13 +40,13 @@ class Understood(msgspec.Struct, frozen=True):
 
 
 _Asked = tuple[str, str | None, bool]
-"""What an answer depends on: the text, the language that its network says, whether it is a repost."""
+"""The input of an answer: the text, the language that its network states, and whether it is a repost."""
 
 
 class Understander:
-    """Understands mentions with the scorers given; of two that speak a language, the first is asked.
+    """The understander of mentions, with the given scorers. If two scorers speak a language, the first one scores it.
 
-    One thread at a time: it remembers what it understood last.
+    Only one thread at a time may use it, because it remembers its last answers.
     """
 
     def __init__(self, scorers: Sequence[Scorer]) -> None:
@@ -54,7 +54,7 @@ class Understander:
         self._remembered = _Remembered(_REMEMBERED_CHARS)
 
     def understand(self, mentions: Sequence[Mention]) -> list[Understood]:
-        """One answer a mention, in order. Reads title and text; never raises for what is in them."""
+        """One answer per mention, in order. Reads the title and the text, and never raises because of their content."""
         asked = [(one.full_text, _code(one.lang), is_repost(one)) for one in mentions]
         answers = self._remembered.among(asked)
         new = [one for one in dict.fromkeys(asked) if one not in answers]
@@ -91,7 +91,7 @@ class Understander:
     def sentiments(
         self, texts: Sequence[str], hints: Sequence[str | None]
     ) -> list[tuple[str | None, Sentiment]]:
-        """Language and sentiment of each text. A hint (the mention's `lang`) that names one is believed."""
+        """The language and the sentiment of each text. A hint (the `lang` of the mention) that names a language is believed."""
         return self._sentiments(texts, list(map(_code, hints)))
 
     def _sentiments(
@@ -112,8 +112,9 @@ class Understander:
 
 
 class _Remembered:
-    """The answers of late, for copies that come batches later: two generations, the older one dropped when the
-    younger is full, so at most twice `chars` characters are kept."""
+    """The recent answers, for copies that come batches later. There are two generations. When the younger one is full, the older
+    one is dropped, so at most twice `chars` characters are kept.
+    """
 
     def __init__(self, chars: int) -> None:
         self._most = chars
@@ -122,7 +123,7 @@ class _Remembered:
         self._old: dict[_Asked, Understood] = {}
 
     def among(self, asked: Sequence[_Asked]) -> dict[_Asked, Understood]:
-        """Those of the answers asked for that are known."""
+        """The known answers among those asked for."""
         old = {one: self._old[one] for one in self._old.keys() & asked}
         return old | {one: self._young[one] for one in self._young.keys() & asked}
 

@@ -1,11 +1,9 @@
-"""English sentiment by VADER (Hutto and Gilbert, 2014), with thresholds and confidences measured on
-labelled posts.
+"""English sentiment by VADER (Hutto and Gilbert, 2014), with thresholds and confidences measured on labelled posts.
 
-The rules and the lexicon are those of the package vaderSentiment. `compound` gives what its
-`polarity_scores` gives, to the last digit, in a tenth of the time and linear in the length: what a word
-means to the rules is looked up once and remembered, a word that means nothing to them costs one look-up,
-and the rules about neighbours are asked only where a neighbour has something to say. Before that,
-`readable` bounds what is read, so that a flood of emoji or a megabyte of text costs no more than a few
+The rules and the lexicon are those of the package vaderSentiment. `compound` gives the same as its `polarity_scores`, to the
+last digit, in a tenth of the time and linear in the length. The module looks up once what a word means to the rules, and
+remembers it. A word without a meaning costs one look-up. The rules about neighbours run only where a neighbour has something to
+say. Before that, `readable` bounds the text, so that a flood of emoji or a megabyte of text costs no more than a few
 milliseconds.
 """
 
@@ -23,20 +21,21 @@ from typing import Any
 from processors.understand.sentiment import Label, Sentiment
 
 MAX_CHARS = 2_000
-"""What is read of a text, after links were taken out."""
+"""The part of a text that is read, after links were taken out."""
 MAX_RUN = 4
-"""The same character more often than this in a row says no more; VADER counts no more than four "!"."""
+"""The longest run of one character that is read. A longer run says no more; VADER counts no more than four "!"."""
 MAX_EMOJI = 20
-"""Emoji beyond so many are left out."""
+"""The most emoji that are read. Further ones are left out."""
 
 NEGATIVE_UP_TO_E4 = -500
 POSITIVE_FROM_E4 = 3_500
-"""Ten-thousandths of compound. The package's own thresholds are 0.05 either way; people hear praise in
-posts later than that. How these were chosen: docs/understanding.md."""
+"""The thresholds in ten-thousandths of compound. The package's own thresholds are 0.05 either way, but people hear praise in
+posts later than that. docs/understanding.md says how these were chosen.
+"""
 
-# Which share of labelled English posts with a compound in a range people labelled as we do: the mean of four
-# sets of posts (general tweets, an airline week, a computer brand's week, VADER's own tweets), so that no
-# set's mix of labels rules. (from this many ten-thousandths on, the share in ten-thousandths)
+# Pairs: from this compound on (in ten-thousandths), the share (in ten-thousandths) of labelled English posts that people
+# labelled as Tocsin does. The share is the mean of four sets of posts (general tweets, an airline week, a computer brand's
+# week, VADER's own tweets), so that no set's mix of labels rules.
 _CONFIDENCE_E4 = (
     (-10_000, 8_900),
     (-9_000, 8_700),
@@ -64,16 +63,16 @@ class VaderScorer:
 
     @property
     def model(self) -> str:
-        """`vader-`, the package's version, and that of our preparation, thresholds and confidences."""
+        """The name: `vader-`, the version of the package, and the version of our preparation, thresholds and confidences."""
         return _model_name()
 
     def score(self, texts: Sequence[str]) -> list[Sentiment]:
-        """See `Scorer.score`. At most a few milliseconds a text, whatever is in it."""
+        """See `Scorer.score`. A text takes at most a few milliseconds, whatever its content."""
         return [_sentiment(round(compound(readable(text)) * 10_000)) for text in texts]
 
 
 def readable(text: str) -> str:
-    """What is scored of a text: `MAX_CHARS` without links, HTML entities resolved, runs and emoji bounded."""
+    """The scored part of a text: `MAX_CHARS` without links, with HTML entities resolved and with runs and emoji bounded."""
     text = text[: 4 * MAX_CHARS]
     if "&" in text:
         text = html.unescape(text)
@@ -95,7 +94,7 @@ def readable(text: str) -> str:
 
 
 def compound(text: str) -> float:
-    """VADER's compound, -1 to 1 in steps of 0.0001: equal to what `polarity_scores` calls so."""
+    """VADER's compound, -1 to 1 in steps of 0.0001. It equals the `compound` of `polarity_scores`."""
     rules = _rules()
     if not text.isascii():
         text = rules.without_emoji(text)
@@ -109,7 +108,8 @@ def compound(text: str) -> float:
     for i, word in enumerate(words):
         if word is None:
             continue
-        if word.upper and some_capitals is None:  # not all of them, now that there is one
+        # One word is in capitals, so the question is whether all are.
+        if word.upper and some_capitals is None:
             some_capitals = not all(map(str.isupper, tokens))
         valence = word.valence
         if valence is None:
@@ -137,7 +137,7 @@ def compound(text: str) -> float:
 
 @cache
 def _sentiment(score_e4: int) -> Sentiment:
-    """What a score means. There are 20,001 scores, so remembering them is bounded."""
+    """The sentiment of a score. There are 20,001 scores, which bounds the cache."""
     label: Label = "neutral"
     if score_e4 <= NEGATIVE_UP_TO_E4:
         label = "negative"
@@ -148,22 +148,25 @@ def _sentiment(score_e4: int) -> Sentiment:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What a token means to the rules. A token that means nothing to them has none."""
+    """The meaning of a token to the rules. A token that means nothing to them has no `_Word`."""
 
     lowered: str
     valence: float | None
-    """Of a word of the lexicon."""
+    """The valence of a word of the lexicon; None for other words."""
     upper: bool
     boost: float
     negates: bool
     near: bool
-    """Whether it may change the valence of one of the next three words."""
+    """Whether the word may change the valence of one of the next three words."""
     particular: bool
-    """Whether its own valence hangs on what it is or on the word behind it."""
+    """Whether the valence of the word itself depends on what it is or on the word after it."""
 
 
 class _Words(dict[str, "_Word | None"]):
-    """Token -> what it means, worked out when first met. Bounded: emptied when full, which changes no answer."""
+    """A map from a token to its meaning, worked out when the map first meets the token.
+
+    When the map is full, it empties itself, which changes no answer.
+    """
 
     def __init__(self, rules: _Rules) -> None:
         self._rules = rules
@@ -178,7 +181,7 @@ class _Words(dict[str, "_Word | None"]):
 
 
 class _Rules:
-    """vaderSentiment's lexicons and tables, read once, and its rule for the valence of one word."""
+    """The lexicons and tables of vaderSentiment, read once, and its rule for the valence of one word."""
 
     def __init__(self) -> None:
         from vaderSentiment import vaderSentiment as package
@@ -201,7 +204,7 @@ class _Rules:
         self.words = _Words(self)
 
     def word(self, token: str) -> _Word | None:
-        """What a token means to the rules; None if it is nothing to them."""
+        """The meaning of a token to the rules, or None if it means nothing to them."""
         bare = token.strip(_PUNCTUATION)
         lowered = (token if len(bare) <= 2 else bare).lower()
         boost = self.boosters.get(lowered, 0.0)
@@ -221,7 +224,7 @@ class _Rules:
         )
 
     def without_emoji(self, text: str) -> str:
-        """Emoji in words, set off from what stands before them (what stands behind is not, in VADER)."""
+        """The text with emoji in words, with a space before them. VADER puts no space after them."""
 
         def in_words(found: re.Match[str]) -> str:
             words = self.emojis.get(found[0])
@@ -234,12 +237,12 @@ class _Rules:
 
     @staticmethod
     def lowered(words: Sequence[_Word | None], i: int) -> str:
-        """The token at `i` in lower case; nothing where there is none, or none that the rules know."""
+        """The token at `i` in lower case, or "" without a token there that the rules know."""
         word = words[i] if 0 <= i < len(words) else None
         return word.lowered if word is not None else ""
 
     def valence(self, words: Sequence[_Word | None], i: int, some_capitals: bool) -> float:
-        """The package's `sentiment_valence` for the lexicon word at `i`, in the same order of arithmetic.
+        """The valence of the lexicon word at `i`: the `sentiment_valence` of the package, in the same order of arithmetic.
 
         The rules look at three words before and two after, never further.
         """
@@ -291,19 +294,23 @@ class _Rules:
 
 
 def _class_around(signs: Iterable[str]) -> re.Pattern[str]:
-    """Any of these signs, and signs between them beyond the first 65,536, of which `re` keeps no table."""
+    """A pattern for any of these signs.
+
+    Beyond the first 65,536, where `re` keeps no table, it also takes the signs between them.
+    """
     low = "".join(re.escape(sign) for sign in signs if sign <= "\uffff")
     high = [sign for sign in signs if sign > "\uffff"]
     return re.compile(f"[{low}{min(high)}-{max(high)}]")
 
 
 _LONGEST_KEPT, _MOST_KEPT = 24, 1 << 15
-"""Tokens up to so many characters are remembered, and so many of them: 15 MB at the very most."""
+"""The longest token that is remembered, in characters, and the most tokens: 15 MB at the very most."""
 _NEAR = frozenset({"no", "never", "so", "this", "least"})
 """Words that are neither boosters nor negations and change a word that comes later."""
 _OTHERS = frozenset({"but", "or", "nor", "without", "doubt", "at", "very", "of"})
 """Words that the rules ask about beside another."""
-# Upper and lower case by hand: with re.IGNORECASE a search is three times as slow. The long s is its own upper case.
+# Upper and lower case are written out, because with re.IGNORECASE a search is three times as slow. The long s is its own
+# upper case.
 _LINK = re.compile(r"[hHwW](?:(?<=[hH])[tT][tT][pP][sSſ]?://|(?<=[wW])[wW][wW]\.)\S+")
 _RUN = re.compile(r"(.)\1\1\1\1+", re.DOTALL)
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
