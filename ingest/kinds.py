@@ -1,4 +1,4 @@
-"""The connectors of the registered kinds of sources: what `tocsin/definitions/source_kinds.py` names is resolved here."""
+"""The connectors of the registered kinds of sources: this module resolves the names in `tocsin/definitions/source_kinds.py`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS: dict[str, tuple[type[BaseModel], type[Any]]] = {
 
 
 def make_source(definition: SourceDef, ingest: Ingest) -> Source:
-    """The source that this defines. Raises `WrongInput` that names the kind or setting, the value and the
+    """The source that the definition describes. Raises `WrongInput` that names the kind or setting, the value and the
     choices.
     """
     if definition.kind not in KINDS:

@@ -1,8 +1,9 @@
-"""Which worker reads which source: several ingest processes on one store never fetch the same one at once.
+"""Which worker reads which source: several ingest processes on one store never fetch the same source at once.
 
-A worker holds a lease on each source that it reads, renews it while it lives and gives it back when it ends. A dead one's lease
-runs out within `LEASE`; one of a process of this very machine that is gone is taken over at once. A worker that slept through its
-lease may still hand over what it had fetched, which only repeats mentions; its cursor is refused (`keep`).
+A worker holds a lease on each source that it reads, renews it while it lives and gives it back when it ends. The lease
+of a dead worker runs out within `LEASE`. The lease of a process of this very machine that is gone is taken over at
+once. A worker that slept through its lease may still hand over the mentions it had fetched, which only repeats
+mentions; the store refuses its cursor (`keep`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _l = s.leases.c
 
 
 class Leases:
-    """The leases of one worker, by source. Used by one thread."""
+    """The leases of one worker, by source. One thread uses them."""
 
     def __init__(self, store: Store, owner: str | None = None) -> None:
         self._store = store
@@ -43,7 +44,8 @@ class Leases:
         return until is not None and now < until
 
     def look(self, sources: Collection[str], now: datetime) -> frozenset[str]:
-        """Renew what is held and take what is free of `sources`; those taken just now, whose stored state is to be read again.
+        """Renew the held leases and take those of `sources` that are free. Returns the sources taken just now, whose
+        stored state the caller reads again.
 
         Looks at most every `LOOK_EVERY`, and at once when other sources are wanted. Raises `StoreUnavailable`.
         """
@@ -62,7 +64,7 @@ class Leases:
         for source in sorted(wanted - {_source(name) for name in mine}):
             row = there.get(_PREFIX + source)
             free = row is None or row.until <= now or _is_gone(row.owner, self._owner)
-            # Each in a transaction of its own: whoever waits for a row holds none, so nobody waits in a circle.
+            # Each lease has a transaction of its own: a worker that waits for a row holds none, so no circle of waits arises.
             if free and self._take(source, row.owner if row is not None else None, now):
                 mine[_PREFIX + source] = now + LEASE
                 taken.add(source)
@@ -71,7 +73,7 @@ class Leases:
         return frozenset(taken)
 
     def keep(self, conn: Connection, source: str, now: datetime) -> bool:
-        """Whether the source is still this worker's; then it stays so while the caller's transaction lasts."""
+        """Whether the source is still this worker's. If so, it stays this worker's while the caller's transaction lasts."""
         mine = (_l.name == _PREFIX + source, _l.owner == self._owner)
         if conn.execute(update(s.leases).where(*mine).values(until=now + LEASE)).rowcount == 1:
             return True
@@ -79,7 +81,7 @@ class Leases:
         return False
 
     def release(self) -> None:
-        """Give everything back, so that others need not wait for the end of a lease."""
+        """Give every lease back, so that other workers need not wait for its end."""
         self._until, self._looked_at = {}, None
         with self._store.write(alone=False) as conn:
             conn.execute(delete(s.leases).where(_l.owner == self._owner))
@@ -98,7 +100,7 @@ class Leases:
         with self._store.write(alone=False) as conn:
             if from_owner is None:
                 return self._store.insert_new(conn, s.leases, [{"name": name, **values}]) == 1
-            # Of its owner still, and not renewed in the meantime where it had run out.
+            # The lease is still its owner's, and a lease that had run out was not renewed in the meantime.
             same = (_l.name == name) & (_l.owner == from_owner)
             if not _is_gone(from_owner, self._owner):
                 same &= _l.until <= now
@@ -110,19 +112,20 @@ def _source(name: str) -> str:
 
 
 def _place() -> str:
-    """This machine, and in it this space of process numbers: containers that share a host name do not share those."""
+    """This machine, and within it this space of process numbers: containers that share a host name do not share those."""
     space = Path("/proc/self/ns/pid")
     return f"{socket.gethostname()[:100]}|{space.readlink() if space.is_symlink() else ''}"
 
 
 def _is_gone(owner: str, me: str) -> bool:
-    """Whether the owner was a process of this place that has ended; of another place nothing is known."""
+    """Whether the owner was a process of this place that has ended. Of a process of another place nothing is known."""
     place, _, rest = owner.rpartition("|")[0].rpartition("|")
     here, _, mine = me.rpartition("|")[0].rpartition("|")
     if place != here or not rest.isdigit():
         return False
     if rest == mine:
-        return owner != me  # whoever had this process number before
+        # An earlier process had this number.
+        return owner != me
     try:
         os.kill(int(rest), 0)
     except (ProcessLookupError, OverflowError):

@@ -1,4 +1,4 @@
-"""What the worker says of its sources and of itself: rows of the table `health`, which the auditor and the page read."""
+"""The worker's reports on its sources and on itself: rows of the table `health`, which the auditor and the page read."""
 
 from __future__ import annotations
 
@@ -58,14 +58,15 @@ def report(
 
 
 def _row(one: WatchedSource, state: Any, now: datetime, blind_after: timedelta) -> dict[str, Any]:
-    """What one source is like. The worker knows its failures sooner than the store does."""
+    """The state of one source. The worker knows of its failures sooner than the store does."""
     definition = one.defined.value.model_dump(mode="json")
     facts = replace(
         facts_of(definition, one.defined.created_at, state),
         last_error=one.last_error,
         failures=one.failures,
     )
-    if one.error is not None:  # it cannot be used as somebody has defined it
+    # The source cannot be used as somebody has defined it.
+    if one.error is not None:
         facts = replace(facts, failures=1, last_error=one.error, last_success_at=one.defined.updated_at)
     verdict = judge(facts, now, blind_after)
     if one.error is not None:

@@ -1,4 +1,4 @@
-"""The sources that the worker watches: as people defined them, with where each of them stands."""
+"""The sources that the worker watches: their definitions by people, and the point that each has reached."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ log = structlog.get_logger("ingest")
 
 @dataclass(slots=True)
 class WatchedSource:
-    """One enabled source and what the loop knows of it."""
+    """One enabled source and the loop's knowledge of it."""
 
     defined: Defined[SourceDef]
-    source: Source | None  # None: its definition cannot be used, as `error` says
+    # None: the definition cannot be used, as `error` says.
+    source: Source | None
     error: str | None
     due_at: datetime
     cursor: Mapping[str, Any] | None
@@ -37,8 +38,10 @@ class WatchedSource:
     written_at: datetime | None = None
     fuse: Fuse = field(default_factory=Fuse)
     fetching: Future[Fetched] | None = None
-    fetching_from: Mapping[str, Any] | None = None  # the cursor that it was started with
-    turn: int = 0  # when it was last started, counted
+    # The cursor with which the fetch was started.
+    fetching_from: Mapping[str, Any] | None = None
+    # The count of starts at which this source was last started.
+    turn: int = 0
 
     @property
     def name(self) -> str:
@@ -83,12 +86,13 @@ def watch(
 
 
 def stands(conn: Connection, taken: Sequence[WatchedSource]) -> None:
-    """Where sources stand that another worker may have read until now: their cursor, their failures, their next appointment."""
+    """Take in the state of sources that another worker may have read until now: cursor, failures, next appointment."""
     names = [one.name for one in taken]
     c = s.source_state.c
     states = {row.name: row for row in conn.execute(select(s.source_state).where(c.name.in_(names)))}
     for one in taken:
-        one.fetching = None  # what was asked for before is of no use: it began at another cursor
+        # An earlier fetch is of no use: it began at another cursor.
+        one.fetching = None
         state = states.get(one.name)
         if state is None:
             continue

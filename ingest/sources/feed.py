@@ -1,9 +1,8 @@
-"""An RSS or Atom feed, asked politely: conditional requests, no more often than it wants, bounded in time and
-size.
+"""An RSS or Atom feed, asked politely: conditional requests, no more often than it wants, bounded in time and size.
 
-An entry's identity is its id, else its link, else a hash of what it says. Without a date it counts as posted
-when it was first seen. What the last answer held is remembered (as hashes), so that only what is new or
-changed is handed over.
+An entry's identity is its id, else its link, else a hash of its content. An entry without a date counts as posted when
+it was first seen. The source remembers the last answer's entries (as hashes), so that it hands over only new and
+changed ones.
 """
 
 from __future__ import annotations
@@ -33,7 +32,8 @@ from tocsin.reading import read_mention
 
 MAX_REDIRECTS = 5
 MAX_VALIDATOR_CHARS = 512
-LONGEST_WAIT = timedelta(hours=6)  # whatever a server asks for
+# A server may not ask for a longer wait.
+LONGEST_WAIT = timedelta(hours=6)
 ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.5"
 
 
@@ -65,12 +65,14 @@ class FeedSettings(BaseModel):
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     etag: str | None = None
     modified: str | None = None
-    body: str | None = None  # hash of the last answer, where it was read without a warning
-    seen: tuple[str, ...] = ()  # hashes of its entries
+    # The hash of the last answer, where it was read without a warning.
+    body: str | None = None
+    # The hashes of the last answer's entries.
+    seen: tuple[str, ...] = ()
 
 
 class FeedSource:
-    """See the module."""
+    """A feed as a source; the module's docstring describes how it is read."""
 
     kind = "feed"
     remote = True
@@ -106,7 +108,7 @@ class FeedSource:
             seen.append(mark)
             if mark in known:
                 continue
-            # Posted when first seen, but the mark is of what the feed says: the next fetch gives the same.
+            # The entry counts as posted when first seen. Its mark covers only the feed's words, so the next fetch gives the same.
             fields = {"created_at": iso(now), "network": self._settings.network} | entry
             fields["lang"] = entry.get("lang") or self._settings.lang
             try:
@@ -154,7 +156,7 @@ class FeedSource:
                     body = io.BytesIO()
                     for chunk in response.iter_bytes():
                         body.write(chunk)
-                        # Each hop of a redirect has its own time limit; this one is for all of them.
+                        # Each hop of a redirect has its own time limit; this limit covers all hops together.
                         if time.monotonic() > deadline:
                             raise FetchFailed(f"the feed took longer than {ingest.fetch_timeout_s:g} s")
                     return response.headers, body.getvalue()
@@ -164,18 +166,21 @@ class FeedSource:
             raise FetchFailed(f"the feed redirects more than {MAX_REDIRECTS} times") from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise FetchFailed(f"the feed cannot be fetched: {error or type(error).__name__}"[:500]) from None
-        except WrongInput as error:  # a private address, an answer that is too large
+        # A private address, or an answer that is too large.
+        except WrongInput as error:
             raise FetchFailed(str(error)) from None
 
 
 @cache
 def _certificates() -> SSLContext:
-    """Loaded once: it takes longer than asking a feed."""
+    """The certificates, loaded once: loading takes longer than asking a feed."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def _retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Seconds or a date, as RFC 9110 has it; at most `LONGEST_WAIT`, None where it says nothing usable."""
+    """The wait that the server asks for, given as seconds or a date (RFC 9110); at most `LONGEST_WAIT`. None: the value
+    is unusable.
+    """
     if not value:
         return None
     text = value.strip()
@@ -191,7 +196,7 @@ def _retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 
 def _validator(value: str | None) -> str | None:
-    """What the server wants to be told next time, if it can be said in a header."""
+    """The value that the server wants back next time, if a header can carry it."""
     return (
         value
         if value and value.isascii() and value.isprintable() and len(value) <= MAX_VALIDATOR_CHARS
@@ -204,5 +209,5 @@ def _mark(entry: Mapping[str, Any]) -> str:
 
 
 def _shown(fields: Mapping[str, Any]) -> bytes:
-    """As JSON, so that it can be mended and handed over again."""
+    """The fields as JSON, so that a person can mend them and hand them over again."""
     return json.dumps(fields, default=str).encode()

@@ -1,9 +1,8 @@
 """Reading the bytes of a feed, in a process of its own.
 
-The bytes come from anybody, and the parser is slow on some that are made to be (minutes for a few megabytes).
-So it runs in a child with a limit of time and memory, which is ended when it takes longer; the worker's
-threads meanwhile run on. The child knows nothing and is told nothing but the bytes: it prints what it read as
-JSON.
+The bytes come from anybody, and the parser is slow on bytes that are made to be slow (minutes for a few megabytes). So
+the parser runs in a child with a limit of time and memory. The worker ends a child that takes longer; its threads
+meanwhile run on. The child gets nothing but the bytes, and prints the result as JSON.
 """
 
 from __future__ import annotations
@@ -29,16 +28,20 @@ from tocsin.core.clock import iso
 from tocsin.core.ids import stable_id
 from tocsin.core.mention import MAX_ID_CHARS
 
-MAX_ENTRIES = 1000  # of one answer; the first ones
-MAX_HTML_CHARS = 512 * 1024  # of one entry
+# The first entries of one answer.
+MAX_ENTRIES = 1000
+# Of one entry.
+MAX_HTML_CHARS = 512 * 1024
 TIME_LIMIT = timedelta(seconds=10)
-CPU_LIMIT_S = 30  # should the parent die before it can end its child
-MEMORY_LIMIT = 1024**3  # of address space, in bytes
+# For a parent that dies before it can end its child.
+CPU_LIMIT_S = 30
+# Address space, in bytes.
+MEMORY_LIMIT = 1024**3
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.sources.feed_parsing import main; main()"
 
 _ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']{1,40})["']""", re.IGNORECASE)
-# Encodings in which '<!ENTITY' is these very bytes (NULs apart): others could hide one from the check.
+# Encodings in which '<!ENTITY' is these very bytes (NULs apart). Another encoding could hide an entity from the check.
 _PLAIN_ENCODING = re.compile(
     r"utf-?(8|16|32)([-_](sig|le|be))?|ascii|iso8859-\d+|latin-?1|cp(125\d|874|932|949|950|866)|koi8-[ru]|mac-.*"
     r"|gb(2312|k|18030)|big5.*|euc[-_](jp|kr)|shift[-_]jis.*"
@@ -48,8 +51,8 @@ _HTML_TYPES = {"text/html", "application/xhtml+xml"}
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """A feed, read. An entry has the fields of a mention (no `created_at` where it has no date). `warning`
-    says what was wrong with it where entries could be read all the same.
+    """A feed, read. An entry has the fields of a mention (no `created_at` where it has no date). `warning` names the
+    fault of a feed whose entries could be read all the same.
     """
 
     entries: Sequence[dict[str, Any]]
@@ -57,7 +60,7 @@ class Parsed(msgspec.Struct, frozen=True):
 
 
 def parse_apart(data: bytes, content_type: str, time_limit: timedelta = TIME_LIMIT) -> Parsed:
-    """`parse_feed` in a child process. Raises `FetchFailed` as it does, and when the limits are reached."""
+    """`parse_feed` in a child process. Raises `FetchFailed` as `parse_feed` does, and when the child reaches a limit."""
     command = [
         sys.executable,
         "-I",
@@ -93,7 +96,7 @@ def parse_apart(data: bytes, content_type: str, time_limit: timedelta = TIME_LIM
 
 
 def main() -> None:
-    """The child: bytes on stdin, content type as the last argument, JSON on stdout."""
+    """The child's program: bytes on stdin, content type as the last argument, JSON on stdout."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
     answer: dict[str, Any]
@@ -102,14 +105,13 @@ def main() -> None:
         answer = {"entries": parsed.entries, "warning": parsed.warning}
     except FetchFailed as error:
         answer = {"error": str(error)}
-    sys.stdout.write(
-        json.dumps(answer)
-    )  # in ASCII, so that lone surrogates get through to where they are mended
+    # The answer is in ASCII, so that lone surrogates get through to the code that mends them.
+    sys.stdout.write(json.dumps(answer))
 
 
 def parse_feed(data: bytes, content_type: str) -> Parsed:
-    """The feed in these bytes. Raises `FetchFailed` for what is no feed, is broken, or could blow up when it
-    is read.
+    """The feed in these bytes. Raises `FetchFailed` for bytes that are no feed, are broken, or could blow up when they
+    are read.
     """
     import feedparser
 
@@ -120,7 +122,8 @@ def parse_feed(data: bytes, content_type: str) -> Parsed:
         raise FetchFailed(f"the feed cannot be read: {type(error).__name__}: {error}"[:500]) from None
     trouble = found.get("bozo_exception") if found.get("bozo") else None
     if isinstance(trouble, feedparser.CharacterEncodingOverride | feedparser.NonXMLContentType):
-        trouble = None  # it was read whole; servers say such things wrongly all the time
+        # The feed was read whole; servers state these things wrongly all the time.
+        trouble = None
     warning = f"broken XML: {trouble}"[:300] if trouble is not None else None
     if not found.get("version") or (not found.entries and warning):
         raise FetchFailed(warning or "the answer is no RSS or Atom feed")
@@ -151,9 +154,7 @@ def _fields(entry: Mapping[str, Any], lang: str) -> dict[str, Any]:
 
 
 def html_to_text(markup: str) -> str:
-    """What a reader of the page would read: no tags, scripts or styles, entities decoded, one blank line at
-    most.
-    """
+    """The text that a reader of the page would see: no tags, scripts or styles, entities decoded, one blank line at most."""
     import nh3
 
     broken = _BREAKS.sub("\n", markup[:MAX_HTML_CHARS])
@@ -163,7 +164,7 @@ def html_to_text(markup: str) -> str:
 
 
 def _refuse_traps(data: bytes, content_type: str) -> None:
-    """XML bombs and outside files come as entities; a feed needs none of its own."""
+    """Refuse entities: XML bombs and outside files come as entities, and a feed needs none of its own."""
     bare = data.replace(b"\0", b"")  # UTF-16 and UTF-32 as well
     if _ENTITY.search(bare):
         raise FetchFailed("the feed defines entities of its own (as XML bombs do) and is not read")
@@ -173,7 +174,8 @@ def _refuse_traps(data: bytes, content_type: str) -> None:
         try:
             known = codecs.lookup(name).name
         except LookupError:
-            continue  # nobody can decode by it
+            # Nobody can decode by this encoding.
+            continue
         if not _PLAIN_ENCODING.fullmatch(known):
             raise FetchFailed(f"the feed is written in {known}, which is not read; UTF-8 is")
 
@@ -182,7 +184,7 @@ def _text_of(detail: Any) -> str:
     if not isinstance(detail, Mapping):
         return ""
     value = str(detail.get("value") or "")
-    # A title of plain text may still hold markup: RSS never says which it is.
+    # A title of plain text may still hold markup: RSS never says which of the two a title is.
     return (
         html_to_text(value)
         if detail.get("type") in _HTML_TYPES
@@ -199,7 +201,9 @@ def _body(entry: Mapping[str, Any]) -> str:
 
 
 def _date(entry: Mapping[str, Any], name: str) -> datetime | None:
-    """feedparser gives a struct_time in UTC. Asked for a date that is not there, it would give another one."""
+    """The entry's date as a datetime. feedparser gives a struct_time in UTC; asked for a missing date, it would give
+    another date.
+    """
     parsed = entry[name] if name in entry else None  # noqa: SIM401  # .get is what gives another one
     try:
         return datetime.fromtimestamp(calendar.timegm(parsed), UTC) if parsed else None

@@ -1,6 +1,4 @@
-"""Mentions that others send to `POST /v1/mentions`: nothing to fetch, but a source like the others, with
-health.
-"""
+"""Mentions that others send to `POST /v1/mentions`. A push source fetches nothing, but has health like every other source."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ class PushSettings(BaseModel):
 
 
 class PushSource:
-    """Never has anything to fetch, and so never answers either: only what is pushed shows that it lives."""
+    """Never fetches anything, and so never answers a fetch: only pushed mentions show that the source lives."""
 
     kind = "push"
     interval = timedelta(minutes=1)
