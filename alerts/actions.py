@@ -1,9 +1,10 @@
-"""What people do with an alert.
+"""The actions of people on an alert.
 
-Every function takes the turn (who, when, in which transaction), the alert's id, and the version that was seen (None: any), and
-returns the `Change` that `alerts.apply.act` brings about. They raise `NotFound`, `Conflict` (the alert changed since somebody
-looked) and `WrongInput`; applying raises `IllegalTransition` where the state machine has no such arrow and says what is possible.
-Whoever does anything to a firing alert has thereby answered: nothing more is sent that asks for an answer.
+Every function takes the turn (who, when, in which transaction), the alert's id, and the version that the person saw
+(None: any). It returns the `Change` that `alerts.apply.act` carries out. It raises `NotFound`, `Conflict` (the alert
+changed since the person looked) and `WrongInput`. Applying raises `IllegalTransition`, which says what is possible,
+where the state machine has no such arrow. A person who does anything to a firing alert has thereby answered: no more
+notices that ask for an answer leave.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ LONGEST_SNOOZE = timedelta(days=7)
 
 
 def acknowledge(turn: Turn, alert_id: str) -> Change:
-    """Somebody has it. Repeated, by whomever, it changes nothing: `acknowledged_by` names who was first.
+    """Somebody has the alert. A second acknowledgement, by anybody, changes nothing: `acknowledged_by` names the first
+    person.
 
-    It asks for no version: the second of two people must learn who has it, not an error.
+    The action takes no version: the second of two people must learn who has the alert, and not get an error.
     """
     alert = get(turn.conn, alert_id)
     if alert.status in (states.ACKNOWLEDGED, states.ESCALATED):
@@ -47,7 +49,7 @@ def acknowledge(turn: Turn, alert_id: str) -> Change:
 
 
 def snooze(turn: Turn, alert_id: str, until: datetime, expected_version: int | None = None) -> Change:
-    """Quiet until `until`, at most a week; breaks by itself when the severity rises."""
+    """The alert is quiet until `until`, at most a week. A rise of the severity ends the snooze."""
     alert = _seen(turn.conn, alert_id, expected_version)
     if not turn.now < until <= turn.now + LONGEST_SNOOZE:
         raise WrongInput(
@@ -60,7 +62,9 @@ def snooze(turn: Turn, alert_id: str, until: datetime, expected_version: int | N
 def dismiss(
     turn: Turn, alert_id: str, reason: str, note: str = "", expected_version: int | None = None
 ) -> Change:
-    """Nothing to do, for one of `states.DISMISSAL_REASONS`. It stays dismissed while it lasts, unless it worsens."""
+    """The alert needs nothing done, for one of `states.DISMISSAL_REASONS`. It stays dismissed while it lasts, unless it
+    worsens.
+    """
     alert = _seen(turn.conn, alert_id, expected_version)
     why = states.check_dismissal(reason)
     detail = {"note": bounded(note)} if note else None
@@ -68,7 +72,7 @@ def dismiss(
 
 
 def resolve(turn: Turn, alert_id: str, reason: str = "", expected_version: int | None = None) -> Change:
-    """It is over. Raises `Conflict` while an escalation of it is still open with PR or Legal."""
+    """The story is over. Raises `Conflict` while an escalation of the alert is still open with PR or Legal."""
     alert = _seen(turn.conn, alert_id, expected_version)
     _refuse_open_escalations(turn.conn, alert)
     values = {"live": None, "resolved_at": turn.now, "snoozed_until": None, **_by(turn, alert)}
@@ -76,7 +80,9 @@ def resolve(turn: Turn, alert_id: str, reason: str = "", expected_version: int |
 
 
 def reopen(turn: Turn, alert_id: str, reason: str = "", expected_version: int | None = None) -> Change:
-    """It is not over after all: it fires again from the first step. Raises `Conflict` where a newer alert tells the story."""
+    """The story is not over after all: the alert fires again from the first step. Raises `Conflict` where a newer alert
+    tells it.
+    """
     alert = _seen(turn.conn, alert_id, expected_version)
     newer = live(turn.conn, alert.fingerprint)
     if newer is not None and newer.id != alert.id:
@@ -88,7 +94,7 @@ def reopen(turn: Turn, alert_id: str, reason: str = "", expected_version: int | 
 def escalate(
     turn: Turn, alert_id: str, team: str, reason: str, expected_version: int | None = None
 ) -> Change:
-    """Hand it to PR, Legal or both (`team` pr | legal | both): an escalation with clocks by severity, and a page."""
+    """Hand the alert to PR, Legal or both (`team` pr | legal | both): an escalation with clocks by severity, and a page."""
     alert = _seen(turn.conn, alert_id, expected_version)
     if not reason.strip():
         raise WrongInput("an escalation needs a reason: what should PR or Legal know?")
@@ -99,7 +105,7 @@ def escalate(
 
 
 def merge(turn: Turn, alert_id: str, into: str, expected_version: int | None = None) -> Change:
-    """The same story as the open alert `into`, which goes on telling it."""
+    """The alert tells the same story as the open alert `into`, which goes on telling it."""
     alert = _seen(turn.conn, alert_id, expected_version)
     other = get(turn.conn, into)
     if other.id == alert.id:
@@ -115,7 +121,7 @@ def merge(turn: Turn, alert_id: str, into: str, expected_version: int | None = N
 
 
 def note(turn: Turn, alert_id: str, text: str) -> Change:
-    """Write something down in the timeline; changes nothing else."""
+    """Write a note in the timeline; nothing else changes."""
     alert = get(turn.conn, alert_id)
     if not text.strip():
         raise WrongInput("a note needs words")
@@ -186,7 +192,7 @@ def _answered(
 
 
 def _by(turn: Turn, alert: Alert) -> dict[str, Any]:
-    """Who answered, unless somebody had before."""
+    """The person who answered, unless somebody had answered before."""
     if alert.acknowledged_at is not None:
         return {}
     return {"acknowledged_at": turn.now, "acknowledged_by": turn.actor.name}

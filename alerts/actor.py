@@ -1,4 +1,4 @@
-"""Who did it: a person, or the engine itself."""
+"""The author of a change: a person, or the engine itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is a person's (or key's) id, `name` what the timeline shows, `role` one of
-    `tocsin.definitions.models.Role`.
-    """
+    """`id` is the id of a person or key, `name` is shown in the timeline, `role` is one of `tocsin.definitions.models.Role`."""
 
     id: str
     name: str

@@ -77,23 +77,25 @@ class Alert:
 
     @property
     def signal(self) -> SignalKind:
-        """What is known of its kind."""
+        """The registered facts of the alert's kind of signal."""
         return SIGNAL_KINDS.of(self.kind)
 
     @property
     def since(self) -> datetime:
-        """When the talk began to be unusual, as far as that is known."""
+        """The time at which the talk began to be unusual, as far as that is known."""
         evidence = self.readable_evidence
         return evidence.since if evidence else self.opened_at
 
     @property
     def needs_answer(self) -> bool:
-        """Nobody has it: it asks for an answer."""
+        """Nobody has the alert, and it asks for an answer."""
         return self.status == states.FIRING
 
     @property
     def calmed_unacknowledged(self) -> bool:
-        """It is over, and nobody has it. A snoozed or escalated alert that has calmed is not one: somebody decided that."""
+        """The alert is over and nobody has it. A snoozed or escalated alert that has calmed does not count: somebody
+        decided that.
+        """
         return self.needs_answer and self.calmed_at is not None
 
     @property

@@ -1,4 +1,4 @@
-"""Bringing a change about: the one place where what was decided about alerts is written and told, step by step."""
+"""Carrying out a change: the one place that writes and tells the decisions about alerts, step by step."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of it, in one word; the alert as it is now; the escalation that was begun, if one was."""
+    """The result in one word, the alert as it is now, and the escalation that was begun, if one was."""
 
     became: str
     alert: Alert | None

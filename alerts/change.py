@@ -1,8 +1,8 @@
-"""A change: what was decided about alerts, as values that can be printed and compared. `alerts.apply` brings it about.
+"""A change: decisions about alerts, as values that can be printed and compared. `alerts.apply` carries it out.
 
-A decision reads and writes nothing. The steps of its change are taken in order, in the transaction in which they were decided.
-Each step names the alert as the decision saw it: where an earlier step of the same change has moved that alert on, the step is
-taken on the alert as it is then.
+A decision writes nothing. `alerts.apply` takes the steps of a change in order, in the transaction in which they were
+decided. Each step names the alert as the decision saw it. Where an earlier step of the same change has moved that alert
+on, the later step applies to the alert as it is then.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_REASON = 2000
 
 
 class Waiting(Enum):
-    """Which notices that are still in the outbox are taken back."""
+    """The notices in the outbox that are taken back."""
 
     ASKING = "all that ask for an answer"
     LATER = "those that would ask only later"
@@ -67,7 +67,7 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Whoever stands on the alert's present rung is asked. `kind` is the notices': page or worsened."""
+    """The people on the alert's present rung are asked. `kind` is the kind of the notices: page or worsened."""
 
     alert: Alert
     kind: str
@@ -77,7 +77,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class HeadsUp:
-    """Those whom the policy wants told are told; nothing is asked of them."""
+    """The people whom the policy wants told are told. Nothing is asked of them."""
 
     alert: Alert
     reasons: Sequence[str]
@@ -112,7 +112,7 @@ Step = Open | Move | TakeBack | Page | HeadsUp | Tighten | BeginEscalation | Wri
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`became` says in one word what becomes of it; `alert` is the one that it is about, if there is one."""
+    """`became` names the outcome in one word; `alert` is the alert concerned, if there is one."""
 
     became: str
     alert: Alert | None = None
@@ -123,7 +123,7 @@ NOTHING = Change("nothing")
 
 
 def bounded(text: str | None) -> str | None:
-    """What people typed, without control characters and at most `MAX_REASON` characters long."""
+    """A text that people typed, without control characters and at most `MAX_REASON` characters long."""
     if text is None:
         return None
     return "".join(c for c in text if c == "\n" or c >= " ")[:MAX_REASON]

@@ -1,6 +1,4 @@
-"""The decisions of this package as tables for people: docs/alerting.md shows them, and a test holds it to
-that.
-"""
+"""The decisions of this package as tables for people. docs/alerting.md shows them, and a test holds it to that."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ def severity_rules() -> str:
 
 
 def clocks() -> str:
-    """What each severity asks of people."""
+    """The times that each severity asks of people."""
     rows = [
         (
             f"SEV{level} {one.name}",
@@ -74,7 +72,7 @@ def suppression() -> str:
 
 
 def rest() -> str:
-    """How long an alert must have been calm until it is resolved by itself."""
+    """The time that an alert must have been calm until it is resolved by itself."""
     return _table(("status", "calm for"), [(status, _span(length)) for status, length in REST.items()])
 
 
@@ -97,9 +95,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 
 
 def filled(document: str) -> str:
-    """The document with each `<!-- table: NAME -->` ... `<!-- end -->` block holding that table as it is
-    in the code.
-    """
+    """The document with each `<!-- table: NAME -->` ... `<!-- end -->` block holding that table as it is in the code."""
     for name, make in TABLES.items():
         opening, closing = f"<!-- table: {name} -->\n", "<!-- end -->"
         before, found, after = document.partition(opening)

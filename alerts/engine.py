@@ -1,9 +1,9 @@
 """The engine: from signal rows to alerts, pages and escalations, one call at a time.
 
-`step` does everything that signals and the clock ask for at `now`, inside the caller's transaction;
-decisions write rows, nothing is sent. It reads no clock: a worker, a replay and a test move time as they
-like, and `next_due` says how far the simulated one may jump. Two engines on one store do not double
-anything: rows are claimed, changes are conditional.
+`step` does everything that signals and the clock ask for at `now`, inside the caller's transaction. Decisions write
+rows and send nothing. The engine reads no clock: a worker, a replay and a test move time as they like, and `next_due`
+says how far simulated time may jump. Two engines on one store double nothing: they claim rows and make changes
+conditional.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ ALL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step did: signals by what became of them, due things by name. `more`: the limit was reached,
-    call again.
-    """
+    """The work of one step: signals by outcome, due things by name. `more`: the step reached its limit, so call it again."""
 
     signals: Mapping[str, int] = field(default_factory=dict)
     due: Mapping[str, int] = field(default_factory=dict)
@@ -64,7 +62,5 @@ def anything_due(conn: Connection, now: datetime) -> bool:
 
 
 def next_due(conn: Connection) -> datetime | None:
-    """The earliest moment at which `step` or the outbox has something to do; None: not before the next
-    signal.
-    """
+    """The earliest moment at which `step` or the outbox has something to do. None: not before the next signal."""
     return on_clock.next_at(conn)

@@ -1,4 +1,4 @@
-"""What happened to alerts and escalations, in the order of its numbers: read by the event stream, ETags and replays."""
+"""The events of alerts and escalations, in the order of their numbers. The event stream, ETags and replays read them."""
 
 from __future__ import annotations
 

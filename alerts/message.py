@@ -1,6 +1,6 @@
-"""What a notice says: rendered when it is decided, kept as it was, the same text on every channel.
+"""The words of a notice: rendered at the decision, kept as they were, the same on every channel.
 
-One template (`notice.txt.j2`) gives the lines; HTML is those lines, escaped. Lines are cut so that all of it
+One template (`notice.txt.j2`) gives the lines; the HTML is those lines, escaped. Lines are cut so that the whole notice
 fits a phone.
 """
 
@@ -50,9 +50,7 @@ def alert_message(
     why_now: str = "",
     todo: str = "",
 ) -> Message:
-    """What is said of an alert to somebody whose clock shows `zone`. `why_now` tells why this notice comes
-    besides.
-    """
+    """The message about an alert for a person whose clock shows `zone`. `why_now` gives the reason for an additional notice."""
     evidence = alert.the_evidence
     headline = _cut(
         f"SEV{alert.severity} {alert.monitor}: {SIGNAL_KINDS.of(alert.kind).headline_of(evidence)}", 110
@@ -125,7 +123,7 @@ def as_html(text: str, link: str) -> str:
 def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any]]:
     """The posts that matter most, each {source, id, reach, label, text, url, network, author, created_at}.
 
-    Texts are read from the store as they are now and cut to one line; what was erased since says so.
+    Texts come from the store as they are now, cut to one line. A text that was erased since says so.
     """
     if not top:
         return []

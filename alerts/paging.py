@@ -32,9 +32,7 @@ def page(
     why_now: str = "",
     todo: str = "",
 ) -> list[str]:
-    """Queue a notice for each of these people, at once or when their quiet hours end; returns the notices'
-    ids.
-    """
+    """Queue a notice for each of these people, at once or when their quiet hours end; returns the notices' ids."""
     conn, now, directory = turn.conn, turn.now, turn.directory
     monitor = monitor_facts(conn, alert.monitor_id)
     ids: list[str] = []

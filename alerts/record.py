@@ -1,6 +1,6 @@
 """The one place that writes a change of an alert: row, timeline, event and audit entry together.
 
-Every change raises `version`, so whoever looked before finds out. Ids of events are deterministic.
+Every change raises `version`, so a person who looked before the change finds out. Ids of events are deterministic.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from tocsin.store import audit
 from tocsin.store import schema as s
 
 HIDDEN = frozenset({"update"})
-"""Actions that move figures only: the row and an event, no line in the timeline and none in the audit
-chain.
-"""
+"""Actions that move figures only. They write the row and an event, but no line in the timeline or the audit chain."""
 
 
 def opened(conn: Connection, alert: Alert, actor: Actor, now: datetime, reason: str | None = None) -> Alert:
@@ -79,7 +77,7 @@ def event(
     *parts: object,
     escalation_id: str | None = None,
 ) -> None:
-    """One row of what dashboards and the relay read. `parts` make its id unique and the same in every run."""
+    """One row for dashboards and the relay. `parts` make its id unique and the same in every run."""
     conn.execute(
         insert(s.alert_events).values(
             id=stable_id("ev", alert_id, escalation_id or "", kind, *parts),
@@ -156,7 +154,7 @@ def _line(
     detail: Mapping[str, Any] | None,
 ) -> int:
     t = s.alert_timeline
-    # Where engines lock rows, whoever writes to this alert waits here: two lines must not take one number.
+    # Where engines lock rows, other writers to this alert wait here: two lines must not take one number.
     conn.execute(select(s.alerts.c.id).where(s.alerts.c.id == alert_id).with_for_update())
     last = conn.execute(select(func.max(t.c.seq)).where(t.c.alert_id == alert_id)).scalar_one()
     seq = (last or 0) + 1

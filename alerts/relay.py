@@ -1,7 +1,7 @@
-"""Copies of signals and alert events on the stream, for whoever wants to subscribe.
+"""Copies of signals and alert events on the stream, for subscribers.
 
-At least once, with the row's own id. It claims rows that are not published yet, never those after the last
-one it saw: a slow transaction's lower number would be skipped. A row is marked after the stream has it.
+The relay delivers at least once, with the row's own id. It claims rows that are not published yet, and never the rows
+after the last one it saw: it would skip a slow transaction's lower number. It marks a row after the stream has it.
 """
 
 from __future__ import annotations
@@ -75,8 +75,7 @@ class Relay:
         if not rows:
             return 0
         now = self._clock.now()
-        # Appended before it is marked, and outside the transaction: the stream must not hold the writer's
-        # lock.
+        # Append before marking, and outside the transaction: the stream must not hold the writer's lock.
         self._stream.append(topic, [(0, _bounded(record(row))) for row in rows], now)
         ends = self._stream.end_offsets(topic)
         self._stream.trim(topic, {p: end - self._kept for p, end in ends.items() if end > self._kept})
@@ -88,7 +87,7 @@ class Relay:
 
 
 def signal_record(row: Row[Any]) -> Mapping[str, Any]:
-    """What subscribers of `signals` read."""
+    """The record that subscribers of `signals` read."""
     return {
         "id": row.id,
         "monitor_id": row.monitor_id,
@@ -105,7 +104,7 @@ def signal_record(row: Row[Any]) -> Mapping[str, Any]:
 
 
 def event_record(row: Row[Any]) -> Mapping[str, Any]:
-    """What subscribers of `alert-events` read."""
+    """The record that subscribers of `alert-events` read."""
     return {
         "id": row.id,
         "seq": row.seq,
@@ -118,7 +117,7 @@ def event_record(row: Row[Any]) -> Mapping[str, Any]:
 
 
 def _bounded(record: Mapping[str, Any]) -> bytes:
-    """As JSON; what would not fit a record loses its bulk, never its id."""
+    """The record as JSON. A record that would not fit loses its bulk, never its id."""
     encoded = msgspec.json.encode(record)
     if len(encoded) <= MAX_RECORD_BYTES:
         return encoded

@@ -1,9 +1,8 @@
-"""The alert's state machine: one table, every arrow of it.
+"""The alert's state machine: one table with every arrow.
 
-`TRANSITIONS[status, action]` is the status that follows. What is not in the table cannot happen. Statuses in
-`OPEN` hold the fingerprint (`alerts.live`): there is never more than one of them per fingerprint. "Calmed,
-unacknowledged" is a firing alert whose `calmed_at` is set: it pages nobody any more and stays in the list
-until a person has looked at it.
+`TRANSITIONS[status, action]` is the status that follows. An arrow outside the table cannot happen. Statuses in `OPEN`
+hold the fingerprint (`alerts.live`): each fingerprint has one such alert at most. "Calmed, unacknowledged" is a firing
+alert whose `calmed_at` is set: it pages nobody any more and stays in the list until a person has looked at it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ STATUSES: Final = (
     RESOLVED,
 )
 OWNED: Final = frozenset({ACKNOWLEDGED, SNOOZED, ESCALATED})
-"""Somebody has answered and has it in hand."""
+"""Statuses in which somebody has answered and has the alert in hand."""
 
 DISMISSAL_REASONS: Final = ("noise", "duplicate", "expected_event", "wrong_brand", "inauthentic", "handled")
 

@@ -1,4 +1,4 @@
-"""A turn: one transaction in which something is decided about alerts, and everything that a decision may look at."""
+"""A turn: one transaction for decisions about alerts, and everything that a decision may look at."""
 
 from __future__ import annotations
 
@@ -58,5 +58,5 @@ class Turn:
         return self._turns.directory(self.conn)
 
     def by(self, actor: Actor) -> Turn:
-        """The same turn with another hand."""
+        """The same turn by another actor."""
         return Turn(self.conn, self.now, actor, self._turns)

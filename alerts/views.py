@@ -1,7 +1,6 @@
-"""Reading alerts: what the API, the pages and the commands show of them. Escalations are read in
-`alerts/escalations/views.py`.
+"""Reading alerts for the API, the pages and the commands. `alerts/escalations/views.py` reads escalations.
 
-Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow with how many alerts there are.
+Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow with the number of alerts.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ GROUPS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Names for several statuses at once, accepted wherever a status is."""
 SUPPRESSED_FOR: Final = timedelta(hours=72)
-"""So long a suppressed alert that is over still stands among the suppressed ones."""
+"""The time that a suppressed alert that is over still stands among the suppressed ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`items` in order, as JSON; `next_cursor` None: that was all."""
+    """`items` in order, as JSON. `next_cursor` None: the list ends here."""
 
     items: list[dict[str, Any]]
     next_cursor: str | None
@@ -96,7 +95,7 @@ def find_alerts(
     cursor: str | None = None,
 ) -> tuple[list[Alert], str | None]:
     """Alerts, newest first, and the cursor of the next page. `status` takes statuses and the names in `GROUPS`;
-    `monitor` an id or a name.
+    `monitor` takes an id or a name.
 
     Raises `WrongInput` for an unknown status, `BadCursor` for a cursor of another list.
     """
@@ -131,7 +130,7 @@ def list_alerts(
     limit: int = 50,
     cursor: str | None = None,
 ) -> Listing:
-    """The same as JSON."""
+    """The alerts of `find_alerts`, as JSON."""
     found, more = find_alerts(
         conn, status=status, severity=severity, monitor=monitor, kind=kind, limit=limit, cursor=cursor
     )
@@ -160,7 +159,7 @@ def alert_view(alert: Alert) -> dict[str, Any]:
 
 
 def timeline(conn: Connection, alert_id: str) -> list[dict[str, Any]]:
-    """Everything that happened to it, oldest first. Raises `NotFound`."""
+    """Everything that happened to the alert, oldest first. Raises `NotFound`."""
     get(conn, alert_id)
     t = s.alert_timeline
     return [
@@ -170,9 +169,7 @@ def timeline(conn: Connection, alert_id: str) -> list[dict[str, Any]]:
 
 
 def evidence(conn: Connection, alert_id: str) -> dict[str, Any]:
-    """What can be checked by hand, as it was judged, with the top posts' texts as they are kept now.
-    Raises `NotFound`.
-    """
+    """The evidence as it was judged, for checks by hand, with the top posts' texts as they are kept now. Raises `NotFound`."""
     alert = get(conn, alert_id)
     return {
         "alert_id": alert.id,
@@ -184,9 +181,7 @@ def evidence(conn: Connection, alert_id: str) -> dict[str, Any]:
 
 
 def notices(conn: Connection, alert_id: str) -> list[dict[str, Any]]:
-    """Every notice about it and how it ended, oldest first, without the channels' targets. Raises
-    `NotFound`.
-    """
+    """Every notice about the alert and how it ended, oldest first, without the channels' targets. Raises `NotFound`."""
     get(conn, alert_id)
     n, r = s.notices, s.receipts
     rows = conn.execute(select(n).where(n.c.alert_id == alert_id).order_by(n.c.created_at, n.c.id)).all()

@@ -1,8 +1,8 @@
-"""The escalation's state machine: one table, every arrow of it.
+"""The escalation's state machine: one table with every arrow.
 
-PR and Legal review in parallel: an escalation for both stays `in_review` (action `clear_part`) until each has
-cleared. Rejected and withdrawn are exits. First assessment, information asked for and reassignment are
-entries and times, not states.
+PR and Legal review in parallel: an escalation for both stays `in_review` (action `clear_part`) until each has cleared.
+Rejected and withdrawn are exits. First assessment, information asked for and reassignment are entries and times, not
+states.
 """
 
 from __future__ import annotations

@@ -7,9 +7,7 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 
 def expected_event(at: Situation) -> Verdict | None:
-    """Suppressed while an expected event covers now and nothing but the volume is unusual; the reason
-    names the event.
-    """
+    """Suppressed while an expected event covers now and nothing but the volume is unusual; the reason names the event."""
     if not SIGNAL_KINDS.of(at.kind).explained_by_events or at.facts.negative_over or at.facts.triggers:
         return None
     for one in at.events:

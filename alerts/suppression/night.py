@@ -19,9 +19,7 @@ WATCH = 4
 
 
 def night(at: Situation) -> Verdict | None:
-    """Waits until the next working hour (SEV4) or morning (the rest), unless the policy lets this severity
-    ring.
-    """
+    """Waits until the next working hour (SEV4) or morning (the rest), unless the policy lets this severity ring."""
     if at.severity <= max(RINGS_ALWAYS, at.policy.night_rings_from) or SIGNAL_KINDS.of(at.kind).unheard:
         return None
     if at.severity == WATCH:
