@@ -1,7 +1,7 @@
-"""What people do with an escalation.
+"""The actions of people on an escalation.
 
-Every function takes the turn (who, when, in which transaction), the escalation's id and the version that was seen (None: any).
-It returns the escalation as it is afterwards.
+Every function takes the turn (who, when, in which transaction), the escalation's id and the version that the person saw
+(None: any). It returns the escalation as it is afterwards.
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ def check_team(conn: Connection, alert: Alert, team: str) -> None:
 
 
 def claim(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
-    """Take it in hand. What waits to page about it is taken back."""
+    """Take the escalation in hand. Notices that wait to page about it are taken back."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
     return change(turn, escalation, "claim", claimed_by=turn.actor.name, claimed_at=turn.now)
 
 
 def release_claim(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
-    """Put it back into the queue."""
+    """Put the escalation back into the queue."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     return change(turn, escalation, "release_claim", claimed_by=None, claimed_at=None)
 
@@ -95,7 +95,7 @@ def reassign(
     to: str,
     expected_version: int | None = None,
 ) -> Escalation:
-    """Give it to the person named `to`."""
+    """Give the escalation to the person named `to`."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if to not in names(turn.conn, "person").values():
         raise NotFound(f"no person {to!r} to give {escalation.id} to")
@@ -103,7 +103,7 @@ def reassign(
 
 
 def review(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
-    """Begin (or, when something new came up, begin again) the review; earlier decisions are void."""
+    """Begin the review, or begin it again when something new came up. Earlier decisions are void."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     return change(turn, escalation, "review", decisions={})
 
@@ -114,7 +114,7 @@ def assessed(
     text: str,
     expected_version: int | None = None,
 ) -> Escalation:
-    """The first assessment is done; its clock stops. Done twice, the first time stands."""
+    """The first assessment is done, and its clock stops. Where it is done twice, the first time stands."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     _refuse_ended(escalation, "assess")
     if escalation.assessed_at is not None:
@@ -130,11 +130,11 @@ def decide(
     reason: str,
     expected_version: int | None = None,
 ) -> Escalation:
-    """Clear or reject for `team`; the escalation is cleared when every team has cleared, rejected when one rejects.
+    """Clear or reject for `team`. The escalation is cleared when every team has cleared, rejected when one rejects.
 
-    Deciding on a claimed escalation begins its review. Raises `NotAllowed` when the actor is not of that team, or
-    would be the only one to clear what they escalated themselves; `WrongInput` for an unknown decision or a
-    team that is not asked.
+    A decision on a claimed escalation begins its review. Raises `NotAllowed` when the actor is not of that team, or
+    would be the only one to clear an escalation of their own. Raises `WrongInput` for an unknown decision or a team
+    that is not asked.
     """
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if decision not in DECISIONS:
@@ -175,7 +175,7 @@ def note(
     privileged: bool = False,
     expected_version: int | None = None,
 ) -> Escalation:
-    """Write a note; a privileged one, which only Legal may write, is visible to Legal only."""
+    """Write a note. Only Legal may write a privileged note, and only Legal sees it."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if privileged and turn.actor.role != LEGAL:
         raise NotAllowed(f"{turn.actor.name} has the role {turn.actor.role}; privileged notes are Legal's")
@@ -189,7 +189,7 @@ def request_info(
     text: str,
     expected_version: int | None = None,
 ) -> Escalation:
-    """Ask the person named `of` for something; they are told. The clocks run on."""
+    """Ask the person named `of` for something; that person is told. The clocks run on."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     _refuse_ended(escalation, "ask about")
     one = turn.directory.people.get(of)
@@ -202,7 +202,7 @@ def request_info(
 
 
 def release(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
-    """The words are out (a person put them there); the statement's clock stops."""
+    """A person has published the statement, and its clock stops."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     return change(turn, escalation, "release")
 
@@ -224,7 +224,7 @@ def withdraw(
     reason: str,
     expected_version: int | None = None,
 ) -> Escalation:
-    """It was not needed after all; says why."""
+    """The escalation was not needed after all; `reason` says why."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if not reason.strip():
         raise WrongInput("withdrawing needs a reason")

@@ -1,6 +1,7 @@
 """The clocks of escalations: which have run out, whom that pages, and how they tighten when the severity rises.
 
-A deadline that has passed makes an escalation overdue and pages the deputy, once per deadline; it never decides anything.
+A passed deadline makes an escalation overdue and pages the deputy, once per deadline. A deadline never decides
+anything.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _CLOCKS: Final[tuple[tuple[ColumnElement[Any], ColumnElement[bool]], ...]] = (
 
 
 def to_page(now: datetime) -> ColumnElement[bool]:
-    """Escalations with a clock that ran out and whose deputy was not yet paged for it."""
+    """Escalations with a clock that ran out and whose deputy was not paged for it yet."""
     return and_(
         _e.closed_at.is_(None),
         _e.status.in_(BEFORE_RELEASE),
@@ -41,7 +42,7 @@ def to_page(now: datetime) -> ColumnElement[bool]:
 
 
 def next_overdue(conn: Connection) -> datetime | None:
-    """When the next clock runs out that nobody was paged for."""
+    """The time at which the next clock runs out for which nobody was paged."""
     moments = [
         conn.execute(
             select(func.min(at)).where(_e.closed_at.is_(None), _e.status.in_(BEFORE_RELEASE), not_yet)
@@ -52,7 +53,7 @@ def next_overdue(conn: Connection) -> datetime | None:
 
 
 def page_overdue(turn: Turn, limit: int) -> int:
-    """Page the deputy (and, when that was done before, the fallback list) of each escalation whose clock ran out."""
+    """Page the deputy of each escalation whose clock ran out, and the fallback list too when the deputy was paged before."""
     rows = turn.store.claim(turn.conn, s.escalations, to_page(turn.now), (_e.deadline_at, _e.id), limit)
     for row in rows:
         escalation = from_row(row)

@@ -23,7 +23,7 @@ LEGAL: Final = "legal"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
-    """What PR or Legal work on, as stored. `decisions` is {team: {decision, by, by_id, at, reason}}."""
+    """A piece of work for PR or Legal, as stored. `decisions` is {team: {decision, by, by_id, at, reason}}."""
 
     id: str
     alert_id: str
@@ -46,7 +46,7 @@ class Escalation:
 
     @property
     def teams(self) -> tuple[str, ...]:
-        """Who has to clear it."""
+        """The teams that have to clear the escalation."""
         return TEAMS[self.team]
 
     @property
@@ -56,7 +56,7 @@ class Escalation:
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """What people may do with it now, notes and questions aside, which are always possible."""
+        """The actions that people may take now. Notes and questions are always possible and not listed."""
         arrows = tuple(one for one in possible(self.status) if one not in DECIDING)
         decide = ("decide",) if self.status in (CLAIMED, IN_REVIEW) else ()
         assess = ("assess",) if self.assessed_at is None and self.status not in ENDED else ()
@@ -103,5 +103,5 @@ def of_alert(conn: Connection, alert_id: str) -> list[Escalation]:
 
 
 def is_overdue(now: datetime) -> ColumnElement[bool]:
-    """The rows that `Escalation.overdue` holds for: `deadline_at` is the clock that runs out first."""
+    """The rows for which `Escalation.overdue` holds: `deadline_at` is the clock that runs out first."""
     return and_(_e.closed_at.is_(None), _e.deadline_at <= now)

@@ -18,7 +18,9 @@ from alerts.turn import Turn
 def page(
     turn: Turn, alert: Alert, escalation: Escalation, people: Sequence[Someone], kind: str, todo: str
 ) -> None:
-    """Queue a notice for each of these people, at once or when their quiet hours end; for nobody, one that says so."""
+    """Queue a notice for each of these people, at once or when their quiet hours end. Where there is nobody, a notice
+    says so.
+    """
     conn, now, directory = turn.conn, turn.now, turn.directory
     monitor = monitor_facts(conn, alert.monitor_id)
     for one in people or [NOBODY]:

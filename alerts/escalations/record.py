@@ -57,7 +57,7 @@ def flag(
     privileged: bool = False,
     **values: Any,
 ) -> Escalation:
-    """Something that is written down without a change of status."""
+    """Write something down without a change of status."""
     return _write(turn, escalation, escalation.status, action, text, detail, privileged, values)
 
 
@@ -89,7 +89,9 @@ def _write(
 
 
 def _stand_down(turn: Turn, escalation: Escalation) -> None:
-    """The last escalation has ended: the alert goes back to whoever had acknowledged it, and that expires as usual."""
+    """The last escalation has ended: the alert goes back to the person who had acknowledged it, and that
+    acknowledgement expires as usual.
+    """
     alert = get_alert(turn.conn, escalation.alert_id)
     open_still = any(one.status not in ENDED for one in of_alert(turn.conn, alert.id))
     if alert.status != states.ESCALATED or open_still:

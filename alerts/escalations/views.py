@@ -33,7 +33,7 @@ class EscalationRow:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened to an escalation, oldest first, as far as one reader may see it."""
+    """The history of an escalation, oldest first, as far as one reader may see it."""
 
     entries: Sequence[Mapping[str, Any]]
     hidden: int
@@ -50,10 +50,11 @@ def find_escalations(
     limit: int = 50,
     cursor: str | None = None,
 ) -> tuple[list[EscalationRow], str | None]:
-    """The queue and the cursor of its next page. What runs out first stands first, then what no clock drives; the more
-    severe of two goes before. `status` empty: all that have not ended.
+    """The queue and the cursor of its next page. The clock that runs out first stands first, escalations without a
+    clock last; the more severe of two equals goes before. `status` empty: all that have not ended.
 
-    `team` pr or legal also shows what both are asked in. Raises `WrongInput` for an unknown status or another list's cursor.
+    `team` pr or legal also shows the escalations for both. Raises `WrongInput` for an unknown status or another list's
+    cursor.
     """
     deadline = func.coalesce(type_coerce(_e.deadline_at, BigInteger), _NEVER)
     where = [*_for_team(team)]
@@ -75,21 +76,21 @@ def find_escalations(
 
 
 def ended_escalations(conn: Connection, team: str | None, limit: int) -> list[EscalationRow]:
-    """Those that have ended, the last one first."""
+    """The escalations that have ended, the last one first."""
     ended = _with_alert().where(_e.closed_at.is_not(None), *_for_team(team))
     rows = conn.execute(ended.order_by(_e.closed_at.desc(), _e.id).limit(bounded(limit)))
     return [_row(row) for row in rows]
 
 
 def count_open(conn: Connection, now: datetime) -> tuple[int, int]:
-    """How many have not ended, and how many of these are overdue."""
+    """The number of escalations that have not ended, and the number of these that are overdue."""
     counted = select(func.count(), func.count(_e.id).filter(is_overdue(now))).where(_e.closed_at.is_(None))
     number, overdue = conn.execute(counted).one()
     return number, overdue
 
 
 def history(conn: Connection, escalation_id: str, role: str | None) -> History:
-    """What happened to it, for a reader of this role: privileged notes are for Legal only."""
+    """The history of an escalation, for a reader of this role: privileged notes are for Legal only."""
     x = s.escalation_entries
     rows = conn.execute(select(x).where(x.c.escalation_id == escalation_id).order_by(x.c.seq)).all()
     shown = [dict(row._mapping) for row in rows if role == LEGAL or not row.privileged]
