@@ -1,8 +1,8 @@
 """A change: decisions about alerts, as values that can be printed and compared. `alerts.apply` carries it out.
 
-A decision reads the store and writes nothing. `alerts.apply` takes the steps of a change in order, in the transaction in which they were
-decided. Each step names the alert as the decision saw it. Where an earlier step of the same change has moved that alert
-on, the later step applies to the alert as it is then.
+A decision reads the store and writes nothing. `alerts.apply` takes the steps of a change in order, in the transaction
+in which they were decided. Each step names the alert as the decision saw it. Where an earlier step of the same change
+has moved that alert on, the later step applies to the alert as it is then.
 """
 
 from __future__ import annotations
