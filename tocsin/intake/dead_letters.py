@@ -106,9 +106,7 @@ def dead_letter_row(
 
 
 def record_dead_letters(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Keep these rows, those that are kept already once; return how many were new. In the caller's write
-    transaction.
-    """
+    """Keep these rows, each id once; return how many were new. In the caller's write transaction."""
     wanted = {row["id"]: row for row in rows}
     return sum(
         insert_once(conn, dead_letters, wanted[id]) for id in sorted(wanted)

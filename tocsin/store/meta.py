@@ -24,7 +24,7 @@ def get(conn: Connection, key: str) -> str | None:
 
 
 def put(conn: Connection, key: str, value: str) -> None:
-    """Set a value of `meta`, whoever else does."""
+    """Set a value of `meta`, also where another process sets it at this moment."""
     if not insert_once(conn, s.meta, {"key": key, "value": value}):
         conn.execute(update(s.meta).where(s.meta.c.key == key).values(value=value))
 
