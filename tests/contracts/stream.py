@@ -110,6 +110,7 @@ def test_a_paused_partition_waits(make_stream: MakeStream) -> None:
     consumer.close()
 
 
+@pytest.mark.slow("members notice each other by leases, which take their time")
 def test_members_share_the_partitions_and_one_that_leaves_hands_its_over(make_stream: MakeStream) -> None:
     stream = make_stream()
     stream.ensure_topic("talk", 4)
