@@ -104,11 +104,11 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A part that reports that it is not well."""
+    """A part that is not well: by its own report, `silent`, or `never ran` (`at` is None, and several parts share a line)."""
 
     component: str
     state: str
-    at: datetime
+    at: datetime | None
     detail: str
 
 
@@ -142,16 +142,18 @@ class Overview:
 
 
 def banner(conn: Connection, now: datetime) -> Banner:
-    """Two queries, made for every page. A role that has not reported for two minutes is as good as dead and is said to be
-    silent; in a replay or demo nothing runs live, so nothing is said."""
+    """What every page says: three queries. A part that has not reported for two minutes is silent, and a part without a row has
+    never run. In a replay or demo nothing runs live, so the page names neither.
+    """
     said = meta.several(conn, ("mode", hold.OUTBOX))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
     h = s.health
-    late = (h.c.component.in_(PARTS) & (h.c.at < now - GONE_AFTER)) if mode == "live" else false()
+    live = mode == "live"
+    late = (h.c.component.in_(PARTS) & (h.c.at < now - GONE_AFTER)) if live else false()
     found = conn.execute(
         select(h).where((h.c.state != "ok") | late).order_by(h.c.state, h.c.component).limit(20)
     )
-    troubles = (_trouble(row, now, live=mode == "live") for row in found)
+    troubles = [_trouble(row, now, live=live) for row in found] + [_never_ran(conn) if live else None]
     return Banner(mode, tuple(t for t in troubles if t is not None), held.since if held else None)
 
 
@@ -319,6 +321,14 @@ def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
             Trouble(row.component, row.state, row.at, "; ".join(told[:3])) if told else None
         )  # blind sources tell it themselves
     return Trouble(row.component, row.state, row.at, _plain(detail))
+
+
+def _never_ran(conn: Connection) -> Trouble | None:
+    """The parts that have never reported, in one line."""
+    c = s.health.c.component
+    ran = set(conn.execute(select(c).where(c.in_(PARTS))).scalars())
+    missing = [part for part in PARTS if part not in ran]
+    return Trouble(", ".join(missing), "never ran", None, "") if missing else None
 
 
 def _plain(detail: object) -> str:

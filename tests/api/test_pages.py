@@ -226,6 +226,14 @@ def test_a_role_that_stopped_reporting_is_said_to_be_down(night: SeededApp) -> N
     assert "DOWN ingest : no word since 05:12 ; start it again with: tocsin up" in words(page(client, "/"))
 
 
+def test_parts_that_never_ran_are_said_to_be_down_in_one_line(night: SeededApp) -> None:
+    with night.store.write() as conn:
+        conn.execute(s.health.delete().where(s.health.c.component.in_(["detection", "relay"])))
+    shown = words(page(signed_in(night), "/"))
+    assert "DOWN detection, relay : has never run here; start it with: tocsin up" in shown
+    assert shown.count("DOWN") == 1
+
+
 def test_what_the_auditor_found_is_said_and_blind_sources_only_once(night: SeededApp) -> None:
     blind = {"kind": "blind", "object": "source:orvane-forum", "text": "orvane-forum is not heard"}
     late = {"kind": "notice late", "object": "no_1", "text": "notice no_1 waits for 9 minutes"}

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import Evidence, Facts, TopMention, encode, fingerprint
 from tocsin.definitions.models import KINDS
+from tocsin.health.roles import PARTS
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.store.words import words_of
@@ -232,7 +233,7 @@ def _sources(conn: Connection) -> None:
     conn.execute(
         insert(s.health),
         [
-            {"component": "ingest", "at": NOW, "state": "ok", "detail": {}},
+            *({"component": part, "at": NOW, "state": "ok", "detail": {}} for part in PARTS),
             {
                 "component": "source:orvane-forum",
                 "at": NOW - 12 * MIN,
