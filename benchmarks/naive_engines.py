@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -56,11 +57,13 @@ def _consume(bootstrap: str, topic: str, store: str, monitors: int, most: int) -
     vader.polarity_scores("warm")
     languages.predict(["warm"])
     consumer = KafkaConsumer(
-        topic, bootstrap_servers=bootstrap, group_id=f"naive-{os.getpid()}", auto_offset_reset="earliest"
+        bootstrap_servers=bootstrap, group_id=f"naive-{os.getpid()}", auto_offset_reset="earliest"
     )
+    # A client that joins before it knows the topic deals itself no partitions for five minutes.
+    _wait(lambda: consumer.partitions_for_topic(topic))
+    consumer.subscribe([topic])
     with psycopg.connect(store) as db:
-        while not consumer.assignment():
-            consumer.poll(timeout_ms=100, max_records=1)
+        _wait(lambda: consumer.poll(timeout_ms=100, max_records=1) or consumer.assignment())
         consumer.seek_to_beginning()
         print("reading", flush=True)
         count = stored = open_rows = 0
@@ -90,3 +93,12 @@ def _consume(bootstrap: str, topic: str, store: str, monitors: int, most: int) -
         seconds, cpu = time.perf_counter() - began, time.process_time() - began_cpu
     consumer.close(autocommit=False)
     return {"mentions": count, "stored": stored, "seconds": seconds, "cpu": cpu}
+
+
+def _wait(said: Callable[[], object]) -> None:
+    """Until the answer is one; a broker that has none within a minute ends the run."""
+    until = time.monotonic() + 60
+    while not said():
+        if time.monotonic() > until:
+            raise TimeoutError("Kafka gave the naive loop nothing to read within a minute")
+        time.sleep(0.01)
