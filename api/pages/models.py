@@ -19,7 +19,6 @@ from sqlalchemy import (
     Integer,
     Row,
     cast,
-    false,
     func,
     literal_column,
     select,
@@ -33,7 +32,8 @@ from alerts.views import StandingAlerts, standing
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
-from tocsin.health.roles import GONE_AFTER, PARTS, is_gone
+from tocsin.health.report import never_ran, troubled_rows
+from tocsin.health.roles import PARTS, is_gone
 from tocsin.health.sources import (
     FAILING,
     NEVER_HEARD,
@@ -147,13 +147,10 @@ def banner(conn: Connection, now: datetime) -> Banner:
     """
     said = meta.several(conn, ("mode", hold.OUTBOX))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
-    h = s.health
     live = mode == "live"
-    late = (h.c.component.in_(PARTS) & (h.c.at < now - GONE_AFTER)) if live else false()
-    found = conn.execute(
-        select(h).where((h.c.state != "ok") | late).order_by(h.c.state, h.c.component).limit(20)
-    )
-    troubles = [_trouble(row, now, live=live) for row in found] + [_never_ran(conn) if live else None]
+    troubles = [_trouble(row, now, live=live) for row in troubled_rows(conn, now, live=live)]
+    if live and (missing := never_ran(conn)):
+        troubles.append(Trouble(", ".join(missing), "never ran", None, ""))
     return Banner(mode, tuple(t for t in troubles if t is not None), held.since if held else None)
 
 
@@ -321,14 +318,6 @@ def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
             Trouble(row.component, row.state, row.at, "; ".join(told[:3])) if told else None
         )  # blind sources tell it themselves
     return Trouble(row.component, row.state, row.at, _plain(detail))
-
-
-def _never_ran(conn: Connection) -> Trouble | None:
-    """The parts that have never reported, in one line."""
-    c = s.health.c.component
-    ran = set(conn.execute(select(c).where(c.in_(PARTS))).scalars())
-    missing = [part for part in PARTS if part not in ran]
-    return Trouble(", ".join(missing), "never ran", None, "") if missing else None
 
 
 def _plain(detail: object) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, false, select
 
 from tocsin.core.loop import WorkerLoop
+from tocsin.health.roles import GONE_AFTER, PARTS
 from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -23,6 +24,21 @@ def part_rows(conn: Connection) -> Sequence[Row[Any]]:
     h = s.health.c
     said = select(s.health).where(h.component.not_like(f"{COMPONENT_PREFIX}%")).order_by(h.component)
     return conn.execute(said).all()
+
+
+def troubled_rows(conn: Connection, now: datetime, *, live: bool) -> Sequence[Row[Any]]:
+    """The rows, 20 at most, that do not say `ok`, and of a `live` store also those of parts that are gone."""
+    h = s.health.c
+    late = (h.component.in_(PARTS) & (h.at < now - GONE_AFTER)) if live else false()
+    troubled = select(s.health).where((h.state != "ok") | late).order_by(h.state, h.component)
+    return conn.execute(troubled.limit(20)).all()
+
+
+def never_ran(conn: Connection) -> tuple[str, ...]:
+    """The parts that have never reported, in the order of `PARTS`."""
+    c = s.health.c.component
+    ran = set(conn.execute(select(c).where(c.in_(PARTS))).scalars())
+    return tuple(part for part in PARTS if part not in ran)
 
 
 class Reporter:
