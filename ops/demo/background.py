@@ -1,4 +1,4 @@
-"""The background of the demo: conversations by the hours and weekdays of each language, and now and then a newspaper."""
+"""The background of the demo: conversations by the hours and weekdays of each language, and a newspaper report now and then."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEWS_A_DAY = 0.8  # reports a day and language about the brand, on working days
 
 
 def background(times: Timeline, seed: int, hour: int) -> list[Mention]:
-    """All that is begun in one hour (counted from the end) of every topic, with what follows from it."""
+    """The conversations that begin in one hour, of every topic, with their replies and reposts. Hours count from the end."""
     at = times.end + hour * HOUR
     out: list[Mention] = []
     for name, talk in TOPICS.items():
@@ -42,7 +42,7 @@ def background(times: Timeline, seed: int, hour: int) -> list[Mention]:
 
 
 def _conversation(desk: Desk, at: datetime, lang: str) -> None:
-    """A first post, the replies and the reposts it draws: few draw many."""
+    """A first post with its replies and reposts. Few posts draw many."""
     rng = desk.rng
     network = pick(rng, PLACES[lang].networks)
     if desk.topic == NOISE:
@@ -56,7 +56,7 @@ def _conversation(desk: Desk, at: datetime, lang: str) -> None:
             desk.post(later, lang, network, "reply", root=root)
     if network == "forum":
         return
-    # Forums have no reposts: the other networks carry their share of them.
+    # Forums have no reposts: the other networks carry their share.
     mean = REPOSTS / (1 - PLACES[lang].networks["forum"])
     for _ in range(poisson(rng, mean * rng.gammavariate(0.35, 1 / 0.35))):
         desk.repost(

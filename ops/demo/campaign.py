@@ -1,4 +1,4 @@
-"""Two loud and harmless things of the demo: a giveaway, and a copy-paste flood."""
+"""The two loud and harmless events of the demo: a giveaway, and a copy-paste flood."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FLOOD_COPIES, _FLOOD_ACCOUNTS = 230, 20
 
 
 def campaign(times: Timeline, seed: int) -> list[Mention]:
-    """The giveaway: three hours of some six and a half times the usual volume, glad and harmless."""
+    """The giveaway: three hours at about six and a half times the usual volume, glad and harmless."""
     rng = seeded(seed, "campaign")
     desk = Desk(f"{minute_of(times.end):x}-giveaway", rng, BRAND)
     begun = times.campaign_from
@@ -44,7 +44,7 @@ def campaign(times: Timeline, seed: int) -> list[Mention]:
 
 
 def flood(times: Timeline, seed: int) -> list[Mention]:
-    """One text, posted over and over by a few thin accounts, with nothing that says it is a repost."""
+    """The flood: one text that a few thin accounts post over and over. No post says that it is a repost."""
     rng = seeded(seed, "flood")
     desk = Desk(f"{minute_of(times.end):x}-flood", rng, BRAND)
     span = (times.flood_to - times.flood_from).total_seconds()

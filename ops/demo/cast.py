@@ -1,7 +1,7 @@
-"""Who posts in the demo: invented people with heavy-tailed audiences, and a few parts that the story names.
+"""The people who post in the demo: an invented crowd with heavy-tailed audiences, and a few parts that the story names.
 
-People are made from their (language, network, number), so that the same person turns up again and again, in
-the background, in the crisis and after it. Few post much and most post little; few have many followers.
+A person is made from (language, network, number), so the same person turns up again and again: in the background, in the crisis
+and after it. A few people post much and most post little. A few have many followers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tocsin.core.mention import Author
 
 # How many people each network has, per language.
 _CROWD = {"mastodon": 260, "bluesky": 300, "forum": 160}
-# Nobody in the background counts as influential: that is left to the story.
+# Nobody in the background counts as influential: only the story has influential people.
 _MOST_FOLLOWERS = 45_000
 
 BRAND_ACCOUNT = Author(id="ondrello", name="Ondrello", handle="ondrello", followers=48_300, verified=True)
@@ -41,13 +41,13 @@ OUTLETS = {
 
 
 def somebody(rng: random.Random, lang: str, network: str) -> Author:
-    """A person of that language and network; the lower the number, the more often met."""
+    """A person of that language and network, drawn at random. People with low numbers come up most often."""
     return person(lang, network, int(_CROWD[network] * rng.random() ** 2))
 
 
 @cache
 def person(lang: str, network: str, number: int) -> Author:
-    """Always the same person for the same arguments. Forums do not tell how many follow somebody."""
+    """The person of these arguments, always the same one. Forums do not tell how many followers somebody has."""
     rng = random.Random(f"{lang}/{network}/{number}")  # noqa: S311 - a made-up crowd, nothing secret
     words = phrases(lang)
     name = words.say("first_name", rng, {})
@@ -62,7 +62,7 @@ def person(lang: str, network: str, number: int) -> Author:
 
 
 def thin_account(number: int) -> Author:
-    """One of the accounts that a flood is made with: new, without name, hardly followed."""
+    """One of the accounts that post the flood: new, without a name, with hardly any followers."""
     rng = random.Random(f"thin/{number}")  # noqa: S311 - a made-up crowd, nothing secret
     digits = int(rng.random() * 90_000_000) + 10_000_000
     return Author(
@@ -71,6 +71,6 @@ def thin_account(number: int) -> Author:
 
 
 def _plain(name: str) -> str:
-    """Lower-case ASCII, as handles are."""
+    """The name in lower-case ASCII, as handles are written."""
     folded = name.replace("ı", "i").replace("İ", "I")
     return unicodedata.normalize("NFKD", folded).encode("ascii", "ignore").decode().lower()

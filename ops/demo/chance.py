@@ -22,7 +22,7 @@ def pick(rng: random.Random, weights: Mapping[str, float]) -> str:
 
 
 def poisson(rng: random.Random, mean: float) -> int:
-    """Knuth's product of uniforms (The Art of Computer Programming, 3.4.1); means here stay below thirty."""
+    """A Poisson draw by Knuth's product of uniforms (The Art of Computer Programming, 3.4.1). Means here stay below thirty."""
     floor, drawn, product = math.exp(-mean), 0, rng.random()
     while product > floor:
         drawn += 1
@@ -31,5 +31,5 @@ def poisson(rng: random.Random, mean: float) -> int:
 
 
 def poisson_large(rng: random.Random, mean: float) -> int:
-    """The normal approximation, for means of a hundred and more."""
+    """A Poisson draw by the normal approximation, for means of a hundred and more."""
     return max(0, round(rng.gauss(mean, math.sqrt(mean))))

@@ -1,4 +1,4 @@
-"""The crisis of the demo: an overheating battery, from a first post over languages and newspapers until it has calmed."""
+"""The crisis of the demo: an overheating battery. It spreads from one post over languages and newspapers, and then calms."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ops.demo.world import BRAND, PLACES, expected_per_hour
 from tocsin.core.clock import minute_of
 from tocsin.core.mention import Author, Mention
 
-_CALM_OVER = 75  # minutes in which the crisis has run off after the end
-# What is certain to happen in the crisis: minute, language, network, section, author (None: somebody).
+_CALM_OVER = 75  # minutes after the end by which the crisis is over
+# The posts that every crisis has: minute, language, network, section, author (None: somebody).
 _BEATS: tuple[tuple[int, str, str, str, Author | None], ...] = (
     (7, "tr", "bluesky", "crisis", None),
     (9, "tr", "forum", "crisis", None),
@@ -30,7 +30,7 @@ _BEATS: tuple[tuple[int, str, str, str, Author | None], ...] = (
     (41, "en", "news", "crisis_news", None),
     (48, "ro", "news", "crisis_news", None),
 )
-# From which minute each language talks about it, and its share once all do.
+# The minute from which each language talks about the crisis, and its share once all languages do.
 _SPREAD = {
     "nl": (0, 0.3),
     "tr": (7, 0.26),
@@ -43,7 +43,7 @@ _RAMP = 28.0  # minutes from the first post to the full crisis
 
 
 def crisis(times: Timeline, seed: int) -> list[Mention]:
-    """The whole crisis, from the first post until it has run off after the end."""
+    """The whole crisis, from the first post until it is over, some time after the end."""
     rng = seeded(seed, "crisis")
     desk = Desk(f"{minute_of(times.end):x}-crisis", rng, BRAND)
     begun = times.crisis_at
@@ -52,10 +52,10 @@ def crisis(times: Timeline, seed: int) -> list[Mention]:
     first = desk.post(begun, "nl", "forum", "crisis_first", author=WITNESS, title=title)
     threads: dict[str, list[Mention]] = {"nl": [first]}
     beats = list(_BEATS)
-    # By night the background is thin and a crisis smaller, but it stays one.
+    # At night the background is thin, so the crisis is smaller. It is still a crisis.
     full = 7 + 9 * expected_per_hour(BRAND, begun) / 60
     ends = (times.end - begun).total_seconds() / 60
-    # The company's own word comes when the recorded part is over.
+    # The company's statement comes after the recorded part.
     answers = int(ends) + 12
     for minute in range(1, int(ends) + _CALM_OVER):
         while beats and beats[0][0] <= minute:
@@ -79,7 +79,7 @@ def crisis(times: Timeline, seed: int) -> list[Mention]:
 
 
 def _outcry(desk: Desk, at: datetime, lang: str, threads: dict[str, list[Mention]], calm: float) -> None:
-    """One more voice: a reply or a repost in a conversation that is going on, or a post of its own."""
+    """Add one post about the crisis: a reply or a repost in a conversation that is going on, or a new post."""
     rng = desk.rng
     roots = list(takewhile(lambda root: root.created_at < at, threads.get(lang, [])))
     root = roots[int(len(roots) * math.sqrt(rng.random()))] if roots else None
@@ -100,7 +100,7 @@ def _outcry(desk: Desk, at: datetime, lang: str, threads: dict[str, list[Mention
 
 
 def _crisis_rate(minute: float, full: float, ends: float) -> float:
-    """Mentions a minute: exponential growth to `full` at `_RAMP`, level until `ends`, exponential decay."""
+    """Mentions a minute: exponential growth to `full` at `_RAMP`, level until `ends`, then exponential decay."""
     if minute < _RAMP:
         return 0.35 * math.exp(minute / _RAMP * math.log(full / 0.35))
     return full * math.exp(-max(0.0, minute - ends) / 15)

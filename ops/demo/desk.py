@@ -1,4 +1,4 @@
-"""The desk that writes the demo's mentions: ids, addresses, engagement, and the small habits of how people type."""
+"""The desk: writes the demo's mentions, with ids, addresses, engagement, and the small habits of how people type."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CEDILLA = str.maketrans("șțȘȚ", "şţŞŢ")
 
 @dataclass
 class Desk:
-    """Writes mentions: gives ids, addresses, engagement and the small habits of how people type."""
+    """Writes mentions about one topic into `out`. `stamp` begins the id of each."""
 
     stamp: str
     rng: random.Random
@@ -54,7 +54,7 @@ class Desk:
         title: str | None = None,
         slots: Mapping[str, str] | None = None,
     ) -> Mention:
-        """A text of `section`; with `root` it is a reply in that conversation."""
+        """Post a text of `section`. With `root` the post is a reply in that conversation."""
         rng, words = self.rng, phrases(lang)
         given = self.given(rng) | dict(slots or {})
         text = words.say(section, rng, given)
@@ -71,13 +71,13 @@ class Desk:
         return self._write(at, lang, network, text, author, title=title, root=root)
 
     def repost(self, at: datetime, original: Mention, lang: str) -> Mention:
-        """The same text passed on by somebody else, told as such."""
+        """Repost the same text by somebody else. The repost says what it reposts."""
         network = original.network or "mastodon"
         author = somebody(self.rng, lang, network)
         return self._write(at, lang, network, original.text, author, repost_of=original)
 
     def copy(self, at: datetime, text: str, author: Author, network: str) -> Mention:
-        """The same text again, posted as if it were one's own."""
+        """Post a text again as if it were the author's own. Nothing says that it is a copy."""
         return self._write(at, "en", network, text, author)
 
     def given(self, rng: random.Random) -> dict[str, str]:
@@ -133,7 +133,7 @@ def by_time(mention: Mention) -> tuple[datetime, str]:
 
 
 def _habits(rng: random.Random, text: str, lang: str, network: str, section: str) -> str:
-    """How people type: without the last full stop, without diacritics, with an emoji."""
+    """The text as people type it: sometimes without the last full stop, without diacritics, or with an emoji."""
     drawn = rng.random()
     if lang == "ro":
         # Cedilla letters come from old keyboards; both ways of writing are common in Romanian.
@@ -155,7 +155,7 @@ def _habits(rng: random.Random, text: str, lang: str, network: str, section: str
 
 
 def _engagement(rng: random.Random, network: str, followers: int) -> Engagement | None:
-    """Grows with the square root of the audience; each network tells what it tells."""
+    """Engagement that grows with the square root of the audience. Each network tells its own figures; news tells none."""
     if network == "news":
         return None
     likes = int(math.sqrt(followers + 4) * rng.lognormvariate(-1.1, 1.1))

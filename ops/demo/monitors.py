@@ -1,4 +1,4 @@
-"""What the demo watches and whom it would wake: monitors.yaml, read when asked for."""
+"""The demo's definitions: what it watches and whom it would wake. They are read from monitors.yaml when asked for."""
 
 from __future__ import annotations
 

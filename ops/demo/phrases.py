@@ -1,8 +1,7 @@
 """The demo's sentences: a small grammar per language, read from texts/<language>.txt.
 
-A file is sections `[name]`, one choice a line; `{slot}` in a line takes a line of the section `slot`, or
-what the caller gives under that name; `~` is the empty choice and `;` starts a comment. The same random
-numbers give the same text.
+A file has sections `[name]` with one choice a line. `{slot}` in a line takes a line of the section `slot`, or what the caller
+gives under that name. `~` is the empty choice and `;` starts a comment. The same random numbers give the same text.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ _ELISIONS = {
 
 
 class Phrases:
-    """What can be said in one language."""
+    """The sentences of one language."""
 
     def __init__(self, lang: str, sections: Mapping[str, tuple[str, ...]]) -> None:
         self.lang = lang
         self._sections = sections
 
     def has(self, section: str) -> bool:
-        """Whether there is such a section in this language."""
+        """Whether this language has the section."""
         return section in self._sections
 
     def choices(self, section: str) -> tuple[str, ...]:
-        """The lines of a section, slots unfilled. KeyError when there is none."""
+        """The lines of a section, slots unfilled. Raises `KeyError` where there is no such section."""
         return self._sections[section]
 
     def say(self, section: str, rng: random.Random, given: Mapping[str, str]) -> str:
-        """One text of `section`: every slot filled, spaces single, sentences begun with a capital."""
+        """One text of `section`: every slot filled, single spaces, a capital at the beginning of each sentence."""
         text = _SPACES.sub(" ", self._fill("{" + section + "}", rng, given)).strip()
         if self.lang in _ELISIONS:
             article, elided = _ELISIONS[self.lang]
@@ -62,13 +61,13 @@ class Phrases:
 
 @cache
 def phrases(lang: str) -> Phrases:
-    """The phrases of a language of the demo, read once. FileNotFoundError when the demo does not speak it."""
+    """The phrases of a language of the demo, read once. Raises `FileNotFoundError` where the demo does not speak it."""
     text = resources.files("ops.demo").joinpath("texts", f"{lang}.txt").read_text(encoding="utf-8")
     return Phrases(lang, parse_sections(text))
 
 
 def parse_sections(text: str) -> dict[str, tuple[str, ...]]:
-    """Sections by name. ValueError names the line that stands before any section or opens one twice."""
+    """The sections by name. Raises `ValueError` with the line that stands before any section or opens a section twice."""
     found: dict[str, list[str]] = {}
     lines: list[str] | None = None
     for number, raw in enumerate(text.splitlines(), start=1):

@@ -1,8 +1,8 @@
-"""`tocsin demo`: the main job on one machine while one watches, then at the speed of the clock on the wall.
+"""`tocsin demo`: a made-up brand's past and crisis, played through the real pipeline, and then live.
 
-The past of the made-up brand is played through the real pipeline on a simulated clock, fast; the crisis itself slowly enough to
-watch; then the live workers take over on the real clock, and people acknowledge and escalate on the page. It keeps its data in
-a folder of its own that is removed at the end (or in the engines that the command line names), and no notice leaves the machine.
+A simulated clock plays the past of the brand fast, and the crisis slowly enough to watch. Then the live workers take over on the
+real clock, and people acknowledge and escalate on the page. The demo keeps its data in a folder of its own, which it removes at
+the end, or in the engines that the command line names. No notice leaves the machine.
 """
 
 from __future__ import annotations
@@ -46,29 +46,27 @@ from tocsin.store import meta
 from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
-WHO = "Elif Karabulak"  # the community manager on call, as whom the demo's link signs in
+WHO = "Elif Karabulak"  # the community manager on call; the demo's link signs in as her
 WATCHED_SPEED = 150  # how many times faster than real the crisis is played
-CRISIS_BEFORE = timedelta(
-    minutes=40
-)  # its first post, before the clock becomes real: the alert is fresh then
+# The time from the crisis's first post until the clock becomes real: the alert is still fresh then.
+CRISIS_BEFORE = timedelta(minutes=40)
 SCORED = ("firing", "acknowledged", "escalated")
 
 
 class Demo:
-    """One run. `until_alert`: end when the brand's first alert has arrived instead of staying up."""
+    """One run of the demo. With `until_alert` it ends when the brand's first alert has arrived, instead of staying up."""
 
     def __init__(self, runtime: Runtime, *, until_alert: bool) -> None:
         self._runtime = runtime
-        self._clock = (
-            runtime.clock
-        )  # the page's and the live workers': the player has a simulated one of its own
+        # The clock of the page and of the live workers. The player has a simulated clock of its own.
+        self._clock = runtime.clock
         self._until_alert = until_alert
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._shown = 0
 
     def run(self) -> None:
-        """Play, then stay up until Ctrl-C. Raises what the page's server raised, if it did."""
+        """Play, then stay up until Ctrl-C. Raises the error of the page's server, where it failed."""
         end = self._clock.now().replace(microsecond=0)
         with self._runtime.store.write() as conn:
             meta.claim_mode(conn, "demo")
@@ -113,7 +111,7 @@ class Demo:
         self._play_watched(player, [*held, *mentions], quiet_until, end)
 
     def _play_watched(self, player: Player, mentions: list[Mention], start: datetime, end: datetime) -> None:
-        """The crisis, minute by minute, `WATCHED_SPEED` times as fast as it would be."""
+        """Play the crisis minute by minute, `WATCHED_SPEED` times as fast as in real time."""
         at, place = start, 0
         while at < end and not self._failure:
             at = min(at + timedelta(minutes=1), minute_start(int(end.timestamp()) // 60))
@@ -164,7 +162,7 @@ class Demo:
             self._progress(player)
 
     def _talk(self, end: datetime, stop: threading.Event) -> None:
-        """What people go on saying, when they say it."""
+        """Hand over the mentions that follow, each at its time."""
         hand_over = HandOver(
             self._runtime.stream,
             partitions=self._runtime.stream.partitions(MENTIONS),
@@ -193,7 +191,7 @@ class Demo:
         _say(f"sign in as {WHO}, on call: {base}{signin_path(token)}")
 
     def _progress(self, player: Player) -> None:
-        """Say each alert that has opened since last time, and on a terminal where the clock stands."""
+        """Print each alert that has opened since the last call, and on a terminal also where the clock stands."""
         new = dict(islice(player.totals.fired.items(), self._shown, None))
         self._shown += len(new)
         with self._runtime.store.read() as conn:
@@ -203,7 +201,9 @@ class Demo:
 
 
 def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stream: str = "sqlite") -> None:
-    """The command; `port` 0 takes a free one. The engines are those named here, never those of the settings in force.
+    """Run the command `tocsin demo`. `port` 0 takes a free port.
+
+    The demo uses the engines named here, never those of the settings in force.
 
     Raises `WrongInput` where the port is taken or the store holds anything but a demo.
     """
@@ -216,7 +216,7 @@ def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stre
             durable=False,
             port=_free_port() if port == 0 else port,
         ) as runtime:
-            # On brokers that others use, a demo must never meet their mentions, nor they its.
+            # On shared brokers, the demo must never read the mentions of others, and others must never read the demo's.
             runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
             require_free_port(runtime.settings.api)
             try:

@@ -13,7 +13,7 @@ FLOOD_LASTS = timedelta(minutes=18)
 
 @dataclass(frozen=True)
 class Timeline:
-    """When what happens; all aware, in UTC."""
+    """The time of each event of the story. All times are aware, in UTC."""
 
     start: datetime
     campaign_from: datetime
@@ -25,7 +25,10 @@ class Timeline:
 
 
 def timeline(end: datetime, *, days: int = 14, crisis_before: timedelta = CRISIS_BEFORE_END) -> Timeline:
-    """The story's dates. WrongInput when `end` has no zone, or `days` is not 7 to 60."""
+    """The story's dates.
+
+    Raises `WrongInput` where `end` has no zone, `days` is not 7 to 60, or `crisis_before` is not 40 minutes to 6 hours.
+    """
     if end.tzinfo is None:
         raise WrongInput(f"the demo's end {end.isoformat()} has no time zone; give an aware time")
     if not 7 <= days <= 60:

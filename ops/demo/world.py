@@ -1,4 +1,4 @@
-"""The world of the demo: what is talked about, where each language lives, and how the week goes there."""
+"""The world of the demo: what people talk about, where each language is spoken, and how the week goes there."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 BRAND = "Ondrello"
 CAMPAIGN_TAG = "#RideOndrello"
 HOUR = timedelta(hours=1)
-NOISE = "noise"  # talk that no monitor of the demo asked for
-REPLIES, REPOSTS = 0.55, 0.3  # expected per conversation's first post
+NOISE = "noise"  # the topic of posts that no monitor of the demo matches
+REPLIES, REPOSTS = 0.55, 0.3  # expected for the first post of a conversation
 
 
 @dataclass(frozen=True)
 class Topic:
-    """What is talked about: conversations begun in a day, by which language, about which models."""
+    """What people talk about: how many conversations begin in a day, the share of each language, and the models they name."""
 
     starters_per_day: float
     languages: Mapping[str, float]
@@ -25,7 +25,7 @@ class Topic:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a language lives: its zone, countries, and how its talk divides over the networks."""
+    """Where a language is spoken: its zone, its countries, and the share of each network."""
 
     zone: str
     countries: tuple[str, ...]
