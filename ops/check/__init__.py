@@ -1,1 +1,1 @@
-"""What works and what does not: for a person, and for a supervisor."""
+"""Checks of what works and what does not: for a person, and for a supervisor."""

@@ -1,4 +1,7 @@
-"""`tocsin doctor`: what works and what does not, in plain words. The auditor's checks, and more that help a person."""
+"""`tocsin doctor`: says in plain words what works and what does not.
+
+It runs the auditor's checks, and more that help a person.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ CLOCKS_APART = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The outcome of one check. `bad` needs a person; a `note` is worth knowing."""
+    """The outcome of one check. A `bad` outcome needs a person; a `note` is worth knowing."""
 
     state: Literal["ok", "note", "bad"]
     text: str
@@ -76,7 +79,7 @@ def observations(
 
 
 def _server(runtime: Runtime) -> Iterator[Observation]:
-    """What a store's server is like, where it has one."""
+    """Checks of the store's server, where the store has one."""
     with runtime.store.read() as conn:
         asked = runtime.clock.now()
         server = server_facts(conn)
@@ -233,9 +236,8 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
 
 def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:
     looked = audit(conn, now, timedelta(minutes=settings.alerting.blind_after_minutes))
-    found = [
-        one for one in looked if one.kind not in ("role silent", "role failing")
-    ]  # said above, with what to do
+    # `_running` has told of silent and failing roles already, with what to do.
+    found = [one for one in looked if one.kind not in ("role silent", "role failing")]
     for one in found:
         yield Observation("bad", one.text)
     letters = count_dead_letters(conn, waiting=True)

@@ -1,7 +1,7 @@
-"""`tocsin health`: whether roles are at work, for a container engine, a service manager or another supervisor.
+"""`tocsin health`: says whether roles are at work, for a container engine, a service manager or another supervisor.
 
-The role `api` is asked over HTTP; the others are judged by their last report in the store. A role that only lags or fails in part
-is at work: starting it again would not help, and `tocsin doctor` and the page say what would.
+The role `api` is asked over HTTP. The others are judged by their last report in the store. A role that only lags or fails in part
+counts as at work: starting it again would not help. `tocsin doctor` and the page say what would help.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tocsin.health.roles import PARTS_OF, ROLES, is_gone
 from tocsin.settings import Api
 from tocsin.store import schema as s
 
-EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # addresses that stand for all of a machine's; nothing is bound here
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # each stands for every address of a machine; nothing is bound here
 ANSWER_WITHIN_S = 5.0
 
 
@@ -32,7 +32,7 @@ class RoleReport:
 
 
 def check_roles(conn: Connection, api: Api, roles: Sequence[str], now: datetime) -> Iterator[RoleReport]:
-    """A report per part of each role, in their order. Raises `WrongInput` for an unknown role."""
+    """A report for each part of each role, in the order of `roles`. Raises `WrongInput` for an unknown role."""
     unknown = [role for role in roles if role not in ROLES]
     if unknown:
         raise WrongInput(f"unknown role {unknown[0]!r}; known: {', '.join(ROLES)}")
@@ -57,7 +57,7 @@ def check_roles(conn: Connection, api: Api, roles: Sequence[str], now: datetime)
 
 
 def _check_api(api: Api) -> RoleReport:
-    """The report on `GET /readyz` of this machine."""
+    """The report on the role `api`, from `GET /readyz` on this machine."""
     host = "127.0.0.1" if api.host in EVERYWHERE else api.host
     connection = http.client.HTTPConnection(host, api.port, timeout=ANSWER_WITHIN_S)
     try:

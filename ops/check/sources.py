@@ -1,4 +1,4 @@
-"""Sources for whoever sits at a terminal: a table of all, and the newest posts of one without storing anything."""
+"""Sources as a person at a terminal asks about them: a table of all, and the newest posts of one, without storing anything."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 def table(conn: Connection) -> list[tuple[str, ...]]:
-    """A row per defined source, as in `HEADER`: its health, its last mention and what came through it."""
+    """A row for each defined source, with the columns of `HEADER`."""
     states = {row.name: row for row in conn.execute(select(s.source_state))}
     health = {row.component: row for row in conn.execute(select(s.health))}
     return [
@@ -37,16 +37,17 @@ def table(conn: Connection) -> list[tuple[str, ...]]:
 
 
 def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    """The rows as lines whose columns stand below each other."""
+    """The rows as lines with aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> list[Mention]:
-    """The newest posts that this source has now; of a source that others push to, those that are stored.
+    """The newest posts that this source has now. For a source that others push to, they are the newest stored ones.
 
-    `say` hears what could not be read and whether that was all. Raises what the source raises where it cannot be read.
+    `say` gets lines on the first items that could not be read, on warnings, and on whether there is more. A source that cannot be
+    read raises its own error.
     """
     if not source_kind(source.kind).asked:
         return _pushed(runtime, name, say)

@@ -1,6 +1,6 @@
 """`tocsin backtest`: a monitor played over the stored mentions, by the same code as a replay.
 
-The store holds the mentions that some monitor matched, and a sample of the rest; the answer says what it covers.
+The store holds the mentions that some monitor matched, and a sample of the rest. The answer says what it covers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ ACTOR = "backtest"
 
 
 def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tuple[Totals, str]:
-    """Play the stored mentions through a copy of this monitor alone and hand a line per alert to `out`.
+    """Play the stored mentions through a copy of this monitor alone, and hand a line for each alert to `out`.
 
-    Returns the totals and what was covered. Nobody is notified, and this store is not changed. Raises `NotFound` for an unknown
-    monitor and where nothing is stored yet.
+    Returns the totals, and a text that says what the back-test covers. Nobody is notified, and this store is not changed. Raises
+    `NotFound` for an unknown monitor, and where nothing is stored yet.
     """
     with runtime.store.read() as conn:
         one = repository.find(conn, Monitor, monitor).value
@@ -57,7 +57,7 @@ def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tupl
 
 
 def _as_posted(mention: Mention) -> Mention:
-    """An edit is judged as if the text had always been so: its first text is another version."""
+    """The mention without its edit time: an edit is judged as if it had been posted so. Its first text is another version."""
     return msgspec.structs.replace(mention, edited_at=None)
 
 

@@ -34,8 +34,8 @@ from tocsin.settings import load
 from tocsin.store import meta
 from tocsin.store.port import Store
 
-FUSE_WINDOW = 1000  # lines, most of them bad, after which a file is taken to be no file of mentions
-BAD_KEPT = 10_000  # dead letters kept of one replay; the rest is counted
+FUSE_WINDOW = 1000  # lines; where most of them are bad, the file is taken to be no file of mentions
+BAD_KEPT = 10_000  # dead letters that one replay keeps; it only counts the rest
 RETRY_FOR = timedelta(minutes=10)
 """How long an engine may be away; then the replay ends and can be started again."""
 
@@ -53,10 +53,10 @@ def replay_files(
     tz: str | None = None,
     as_json: bool = False,
 ) -> int:
-    """Play the files and hand a line per alert to `out`; return how many lines were no mentions.
+    """Play the files, hand a line for each alert to `out`, and return how many lines were no mentions.
 
-    With `data` everything is kept in that folder, or in the real engines, and the same call after an interruption goes on where
-    it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
+    With `data` everything is kept in that folder, or in the real engines. The same call after an interruption then goes on
+    where it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
     `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `RETRY_FOR`.
     """
     zone = ZoneInfo(_zone(tz)) if tz else None
@@ -69,8 +69,8 @@ def replay_files(
     retry = Retry(timedelta(0) if embedded else RETRY_FOR, _say, retry_refused=False)
     with ExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-replay-")))
-        # A replay's own folder can be made anew from its input, so the disk need not confirm each commit. A server that loses
-        # some while this goes on would tear store and stream apart.
+        # A replay on embedded engines can be repeated from its input, so the disk need not confirm each commit. On real engines
+        # it must: a server that lost commits while the replay goes on would leave store and stream in disagreement.
         opened = partial(
             open_runtime,
             config,
@@ -102,7 +102,10 @@ def replay_files(
 
 
 class _Reader:
-    """Mentions of the files in the order they were heard. A line that is no mention becomes a dead letter; too many stop it."""
+    """Reads the mentions of the files in the order heard.
+
+    A line that is no mention becomes a dead letter; too many stop the replay.
+    """
 
     def __init__(
         self,
@@ -193,10 +196,10 @@ def _as_json(at: datetime, alert: dict[str, Any]) -> str:
 
 
 def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> str:
-    """Claim the store for this replay and apply the definitions, once; return the name of the replay's own log.
+    """Mark the store as this replay's and apply the definitions, once; return the name that its topics get.
 
-    On brokers that others use too, a replay must never meet their mentions. Raises `WrongInput` where the store holds another
-    replay.
+    Topics of its own keep a replay apart from the mentions of others on shared brokers. Raises `WrongInput` where the store holds
+    another replay.
     """
     digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic"))
     for path in files:
@@ -212,7 +215,9 @@ def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mappin
             raise WrongInput(
                 f"this store holds a replay of other files or other monitors than {monitors}: name another --data or --store"
             )
-        return meta.get(conn, "replay-log") or "0"  # a replay of before it had one
+        return (
+            meta.get(conn, "replay-log") or "0"
+        )  # a replay that began before replays had topics of their own
 
 
 def _zone(tz: str) -> str:

@@ -1,4 +1,4 @@
-"""The alerts that a replay fires, as a person or a program reads them."""
+"""The alerts that a replay fires, as figures for a program and as lines for a person."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 FIRING: Final = ("fire", "suppress", "merge")
-"""The events that make an alert worth a line of a replay; candidates are not."""
+"""The events for which a replay prints an alert. It prints no candidates."""
 
 
 def fired_alerts(
@@ -21,7 +21,7 @@ def fired_alerts(
 ) -> Iterator[tuple[datetime, dict[str, Any]]]:
     """For each alert of `fired`, the time at which it would have fired, and the alert with the figures of that time.
 
-    `worst` is the severity that it came to.
+    `worst` is the severity of the alert at the end of the replay.
     """
     a, e, g, t = s.alerts, s.alert_events, s.signals, s.alert_timeline
     for id, at in fired.items():

@@ -1,4 +1,4 @@
-"""`tocsin import`: recorded mentions stored as history. They are matched, understood and tallied; nobody is alerted.
+"""`tocsin import`: stores recorded mentions as history. They are matched, understood and tallied. Nobody is alerted.
 
 An import does not use the stream, which carries what is heard now. Its batches are stored like those of the stream, under a
 partition number that no stream has.
@@ -31,9 +31,9 @@ from tocsin.intake.dead_letters import Fuse, record_dead_letter
 from tocsin.reading import check_time
 from tocsin.store import schema as s
 
-PARTITION = -1  # tallies are summed over partitions; this one is the imports'
+PARTITION = -1  # the partition of imports; tallies are summed over all partitions
 CHUNK = 2000
-STILL_RUNNING = timedelta(seconds=15)  # since a processor last reported: it does every ten
+STILL_RUNNING = timedelta(seconds=15)  # since a processor last reported; it reports every ten seconds
 
 
 def import_files(
@@ -44,9 +44,9 @@ def import_files(
     tz: str | None,
     on_progress: Callable[[Totals], None] = lambda _totals: None,
 ) -> Totals:
-    """Import the files; `on_progress` hears the totals now and then. Known mentions are counted and change nothing.
+    """Import the files. `on_progress` gets the totals after each chunk. Known mentions are counted and change nothing.
 
-    Raises `WrongInput` for a missing file.
+    Raises `WrongInput` for a missing file, and while processors run.
     """
     for path in files:
         if not path.is_file():
@@ -93,7 +93,7 @@ def import_files(
 
 
 def _refuse_beside_live(runtime: Runtime) -> None:
-    """Raises `WrongInput` while processors run: an import is not fenced against one that stores the same mention."""
+    """Raise `WrongInput` while processors run: an import is not fenced against a processor that stores the same mention."""
     h = s.health
     with runtime.store.read() as conn:
         seen = conn.execute(select(h.c.at).where(h.c.component == "processors")).scalar_one_or_none()

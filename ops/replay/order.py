@@ -1,6 +1,7 @@
-"""An external sort: recorded mentions in the order in which they were heard, in bounded memory. Runs on disk are merged.
+"""An external sort: recorded mentions in the order in which they were heard, in bounded memory. It merges sorted runs on disk.
 
-A mention is heard when it is posted, an edit when it is edited; ties go by file and line, so the order depends on nothing else.
+A mention is heard when it is posted, and an edit when it is edited. Ties go by file and line, so the order depends on nothing
+else.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _Place: TypeAlias = tuple[datetime, int, int]  # heard at, number of the file, n
 
 
 def heard_at(mention: Mention) -> datetime:
-    """The time at which this version could first be heard: its edit, else its post."""
+    """The time at which this version could first be heard: the time of its edit, else of its post."""
     if mention.edited_at is not None and mention.edited_at > mention.created_at:
         return mention.edited_at
     return mention.created_at
@@ -40,7 +41,7 @@ def in_order_heard(
 ) -> Iterator[Mention]:
     """The mentions of these files, merged by the time they were heard. A line that is no mention goes to `on_bad`.
 
-    The runs lie in the temporary folder in files without a name: nothing is left of them however this process ends.
+    The runs lie in the temporary folder in files without a name. Nothing is left of them, however this process ends.
     """
     with ExitStack() as spilled:
         runs: list[IO[bytes] | list[tuple[_Place, Mention]]] = []

@@ -1,12 +1,12 @@
 """Recorded mentions played through the real pipeline on a simulated clock: replays, back-tests and the demo's past.
 
-Every mention takes the whole way: it is handed over to the stream, read from it, matched, understood, stored, tallied and judged;
-alerts are decided and notices delivered. Only the clock is simulated. The only notifier is `record`, so nobody is ever notified.
+Every mention takes the whole way: it is handed over to the stream, read from it, matched, understood, stored, tallied and judged.
+Alerts are decided and notices delivered. Only the clock is simulated. The only notifier is `record`, so nobody is ever notified.
 
-The result does not depend on how the work is cut into chunks. Mentions are stored ahead of the clock, but each tick sees only
-what was posted before it; an edit waits until the clock has reached the minute in which it was heard. A player that was killed
-goes on where it was. While an engine is away the player's `Retry` waits for it; after a lost reply, the player reads what the
-transaction did before it does anything again.
+The result does not depend on how the work is cut into chunks. Mentions are stored ahead of the clock, but each tick counts only
+mentions posted before it. An edit waits until the clock has reached the minute in which it was heard. After a kill, a new player
+goes on where the old one was. While an engine is away, the player's `Retry` waits for it. After a lost reply, the player reads
+what the transaction did before it repeats anything.
 """
 
 from __future__ import annotations
@@ -43,12 +43,17 @@ from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Stream
 
 LINKS_BEGIN = "http://127.0.0.1:8085"
-"""Whatever the settings say: equal recordings give equal notices, and nobody follows the links of a replay."""
+"""Where the links of a replay begin, whatever the settings say: equal recordings give equal notices.
+
+Nobody follows these links.
+"""
 
 CHUNK_MENTIONS = 4000
 CHUNK_MINUTES = 360
-POLL = timedelta(milliseconds=50)  # while nothing comes although there is more
-TAIL = timedelta(minutes=10)  # how far the clock goes on after the last mention: the last window closes
+POLL = timedelta(milliseconds=50)  # how long to wait for records that are there and have not come yet
+TAIL = timedelta(
+    minutes=10
+)  # how far the clock goes on after the last mention, so that the last window closes
 NOTHING_MISSING = Coverage()
 
 
@@ -63,13 +68,13 @@ class Totals:
     bad: int = 0
     signals: int = 0
     fired: dict[str, datetime] = field(default_factory=dict)
-    """When each alert would have fired, by id, in that order."""
+    """The time at which each alert would have fired, by its id, in order of time."""
 
 
 class Player:
     """Plays mentions in the order in which they were heard.
 
-    One player at a time per store: a second one gets `Conflict` as soon as both have moved the clock.
+    A store takes one player at a time. A second player gets `Conflict` as soon as both have moved the clock.
     """
 
     def __init__(
@@ -95,7 +100,7 @@ class Player:
             clock=self.clock,
         )
         self._retry = retry or Retry()
-        # A group of its own: what a player that was killed has left in another one need not be waited for.
+        # A group of its own: this player need not wait until the members of a killed player have left theirs.
         self._processor = StreamProcessor(
             store, stream, settings, self.clock, member="player", group=f"player-{uuid.uuid4().hex}"
         )
@@ -103,7 +108,7 @@ class Player:
         self._grace = timedelta(seconds=settings.detection.grace_s)
         self._turns = Turns(store, LINKS_BEGIN)
         self._notifiers = RecordNotifier.for_every_channel()
-        # A player that goes on where another was tells its story from the beginning.
+        # A player that goes on after another one reports all alerts from the beginning.
         self._newest_event = 0
 
     def play(
@@ -113,10 +118,10 @@ class Player:
         *,
         tail: timedelta = TAIL,
     ) -> None:
-        """Play all of them, then move the clock on by `tail`. May be called again with the mentions that follow.
+        """Play these mentions, then move the clock on by `tail`. May be called again with the mentions that follow.
 
-        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than `Retry` allows; a new player goes
-        on from there.
+        Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than `Retry` allows. A new player
+        goes on from there.
         """
         self._deliver()  # a player that was killed may have left notices
         pending: list[Mention] = []
@@ -160,7 +165,7 @@ class Player:
             self._deliver()
 
     def _advance_once(self, to: datetime, unsure: bool) -> None:
-        """One transaction of ticks. `unsure` means that the one before may have been committed although its reply was lost."""
+        """Tick in one transaction. `unsure` means that the last try may have been committed although its reply was lost."""
         with self._store.write() as conn:
             stands_at = meta.simulated_clock(conn)
             if stands_at is not None and stands_at != self.clock.now():
@@ -209,7 +214,7 @@ class Player:
         return now, made + detection.flush(conn, self._store, now)
 
     def _store_all(self, mentions: list[Mention]) -> None:
-        """Hand over and read until nothing is left: a tick must see everything that was posted before it."""
+        """Hand over the mentions and read until nothing is left: a tick must count everything that was posted before it."""
         if mentions:
             self._retry(lambda: self._hand_over.hand_over(mentions, self.clock.now()))
         self._retry(self._read_all, self._processor.read_again)
@@ -220,11 +225,11 @@ class Player:
             stored_some = self._processor.once(wait)
             if not stored_some and not self._processor.lag():
                 break
-            # A first poll brings partitions and no records yet.
+            # The first poll brings partitions, and no records yet.
             wait = timedelta(0) if stored_some else POLL
         with self._store.read() as conn:
             read = stored(conn, self._stream.cluster, MENTIONS)
-        self._stream.trim(MENTIONS, read)  # however long the recording, the stream stays small
+        self._stream.trim(MENTIONS, read)  # the stream stays small, however long the recording is
 
     def _deliver(self) -> None:
         """Record the notices that are due now, and note the alerts that have opened."""

@@ -1,1 +1,1 @@
-"""Running the roles: in one process, or as the processes that `tocsin up` keeps alive."""
+"""The running roles: in one process, or as the processes that `tocsin up` keeps alive."""

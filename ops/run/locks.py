@@ -1,8 +1,8 @@
 """Locks on a data folder: one `tocsin up`, and no role while the folder is moved or restored.
 
-They are `flock` on two files, `up.lock` and `run.lock`. The lock belongs to the open file and not to the process, so it ends
-with the last process that shares it: a role that outlives a killed `tocsin up` still holds the folder. The library filelock
-gives neither such a shared hold nor a shared lock that a process can leave by dying.
+The locks are `flock` on two files, `up.lock` and `run.lock`. Such a lock belongs to the open file and not to the process, so it
+ends with the last process that shares the file. A role that outlives a killed `tocsin up` still holds the folder. The library
+filelock gives neither a lock that processes share in this way nor a shared lock that ends when its process dies.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from pathlib import Path
 from tocsin.core.errors import WrongInput
 
 STOP_WITHIN_S = 8.0
-"""How long a role may take to stop."""
+"""The seconds that a role may take to stop."""
 
 ORPHANS_END_WITHIN_S = STOP_WITHIN_S + 4
 
 
 @contextmanager
 def hold_folder(folder: Path) -> Iterator[int]:
-    """Hold the data folder for one `tocsin up`; yields the open lock file, for child processes to share.
+    """Hold the data folder for one `tocsin up`. Yields the open lock file, for child processes to share.
 
-    Raises `WrongInput` where another `tocsin up` holds it. The roles of a killed one end by themselves: they are waited for.
+    Raises `WrongInput` where another `tocsin up` holds the folder. The roles of a killed `tocsin up` end by themselves, and this
+    waits for them.
     """
     with _open(folder, "up.lock") as lock:
         deadline = time.monotonic() + ORPHANS_END_WITHIN_S
@@ -84,6 +85,6 @@ def _alive(process: str) -> bool:
     except ProcessLookupError:
         return False
     except (ValueError, OverflowError, PermissionError):
-        # Somebody else's, or not written yet: it counts as alive, so nobody waits for it to end.
+        # The process belongs to another user, or its number is not written yet. It counts as alive, so nobody waits for its end.
         return True
     return True

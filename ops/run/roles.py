@@ -24,9 +24,9 @@ Worker = Callable[[threading.Event], None]
 
 
 def retry_until_there(say: Callable[[str], None], parent: int | None = None) -> Retry:
-    """A retry for ever, for processes that start before a store's server; a server that refuses us is an error at once.
+    """A retry for ever, for processes that start before the store's server. A server that refuses us is an error at once.
 
-    `say` hears once what is waited for and why, and when it goes on. A process whose `parent` is gone meanwhile ends.
+    `say` gets one line on what is waited for and why, and one when it is there. A process whose `parent` is gone meanwhile ends.
     """
 
     def check() -> None:
@@ -37,7 +37,7 @@ def retry_until_there(say: Callable[[str], None], parent: int | None = None) -> 
 
 
 def claim_live(runtime: Runtime) -> None:
-    """Mark the store as live. Raises `WrongInput` where it is a replay's or the demo's."""
+    """Mark the store as live. Raises `WrongInput` where it belongs to a replay or the demo."""
     with runtime.store.write() as conn:
         meta.claim_mode(conn, "live")
 
@@ -45,10 +45,10 @@ def claim_live(runtime: Runtime) -> None:
 def run_roles(
     runtime: Runtime, roles: Sequence[str], stop: threading.Event, parent: int | None = None
 ) -> None:
-    """Run these roles, each in a thread, until `stop` is set or Ctrl-C. When one fails, the others are stopped and its error
-    is raised.
+    """Run these roles in threads of this process, until `stop` is set or Ctrl-C.
 
-    `parent` is the process of the `tocsin up` that started this one: when it is gone, killed perhaps, this ends too.
+    When one role fails, the others are stopped and its error is raised. `parent` is the process of the `tocsin up` that started
+    this one. When the parent is gone, perhaps killed, this process ends too.
     """
     for role in roles:
         if role not in ROLES:
@@ -60,7 +60,7 @@ def run_roles(
     def run(name: str, work: Worker) -> None:
         try:
             work(stop)
-        except BaseException as error:  # noqa: BLE001  # whatever ended it must end the process, and be said there
+        except BaseException as error:  # noqa: BLE001  # any error must end the process, and be logged there
             failures.append(error)
             log.error("a worker ended", worker=name, error=str(error))
         finally:
@@ -88,7 +88,7 @@ def _wait_for_the_end(stop: threading.Event, roles: Sequence[str], parent: int |
 
 
 def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
-    """The loops of one role. Imported here: a process loads only what it runs."""
+    """The loops of one role. They are imported here, so that a process loads only the roles that it runs."""
     store, settings, clock = runtime.store, runtime.settings, runtime.clock
     if role == "ingest":
         from ingest.worker import IngestWorker

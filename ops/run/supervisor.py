@@ -1,7 +1,7 @@
-"""The supervisor of `tocsin up`: three processes that are kept alive and stopped together.
+"""The supervisor of `tocsin up`: keeps three processes alive, and stops them together.
 
-Matching must not hold the lock that an acknowledgement needs, so the stream's roles and people's roles are processes of their
-own, and so is the auditor, which must outlive both.
+Matching must not hold the lock that an acknowledgement needs. So the roles that work on the stream run in one process, and the
+roles that serve people in another. The auditor has a third process, because it must outlive both.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from tocsin.core.errors import TocsinError, WrongInput
 log = structlog.get_logger()
 
 PROCESSES: tuple[tuple[str, ...], ...] = (("ingest", "processors"), ("alerts", "api"), ("auditor",))
-RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # a child that dies again at once is started ever more slowly
+RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # the waits get longer for a child that dies again at once
 STEADY_S = 60.0
 
 
 class Supervisor:
-    """Keeps the processes of `tocsin up` alive: one that dies is started again, all are stopped together.
+    """Keeps the processes of `tocsin up` alive. A process that dies is started again; all are stopped together.
 
-    `options` go to every process; `lock` is the open lock file of the data folder, which every process shares.
+    `options` go to every process. `lock` is the open lock file of the data folder, which every process shares.
     """
 
     def __init__(self, options: Sequence[str], lock: int) -> None:
@@ -40,7 +40,7 @@ class Supervisor:
         self._deaths: dict[tuple[str, ...], int] = {}
 
     def run(self, stop: threading.Event, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Run until `stop` is set; `meanwhile` is called a few times a second.
+        """Run until `stop` is set, and call `meanwhile` a few times a second.
 
         Raises `TocsinError` when a process says that its settings or input are wrong (exit 2).
         """
@@ -61,7 +61,7 @@ class Supervisor:
 
     def _start(self, roles: tuple[str, ...]) -> None:
         self._started[roles] = time.monotonic()
-        # A group of its own: Ctrl-C reaches us alone, and we stop the others in order.
+        # A session of its own: Ctrl-C reaches only the supervisor, and it stops the children itself.
         child = subprocess.Popen(  # noqa: S603  # our own program, our own options
             [sys.executable, "-m", "tocsin", "run", *roles, "--parent", str(os.getpid()), *self._options],
             start_new_session=True,
@@ -71,7 +71,7 @@ class Supervisor:
         log.info("a process was started", roles=list(roles), process=child.pid)
 
     def _restart_delay(self, roles: tuple[str, ...], status: int) -> float:
-        """Seconds until a process that ended is started again. Raises `TocsinError` where that would not help."""
+        """The seconds until a process that ended is started again. Raises `TocsinError` where a new start would not help."""
         del self._children[roles]
         if status == WrongInput.exit_code:
             raise TocsinError(f"{' and '.join(roles)} cannot run; the reason is above")

@@ -1,4 +1,4 @@
-"""`tocsin up`: everything on one machine. Checks port, folder and stream, prints a sign-in link, keeps the processes alive."""
+"""`tocsin up`: runs everything on one machine. It checks port, folder and stream, and prints a sign-in link."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
 
 
 def _require_stream(runtime: Runtime) -> None:
-    """Raise `StreamUnavailable` for an embedded stream that cannot be used; every role waits for brokers that are away."""
+    """Raise `StreamUnavailable` where an embedded stream cannot be used. Brokers that are away are no error: every role waits."""
     try:
         runtime.stream.end_offsets(MENTIONS)
     except StreamUnavailable as error:
@@ -60,7 +60,7 @@ def _require_stream(runtime: Runtime) -> None:
 
 
 def require_free_port(api: Api) -> None:
-    """Raises `WrongInput` where something else listens on the port already, or the address is not of this machine."""
+    """Raise `WrongInput` where the port is 0 or taken, or where the address is not one of this machine."""
     if api.port == 0:
         raise WrongInput("api.port = 0: links in notices need a port that stays; name one")
     from api.server import listen
@@ -69,7 +69,7 @@ def require_free_port(api: Api) -> None:
 
 
 class _Greeting:
-    """Lines that are printed once, when the page answers: an address that refuses its first visitor makes a poor start."""
+    """Lines that are printed once, when the page answers, so that the printed address works at once."""
 
     def __init__(self, settings: Settings, lines: Sequence[str]) -> None:
         self._api = settings.api
@@ -85,7 +85,7 @@ class _Greeting:
 
 
 def _greeting(runtime: Runtime) -> list[str]:
-    """The page's address and how to sign in; a sign-in link as long as nobody has ever signed in."""
+    """The page's address and how to sign in. As long as nobody has ever signed in, that is a sign-in link."""
     lines = [f"the page: {page_address(runtime.settings)}/"]
     with runtime.store.write() as conn:
         link = None if ever_signed_in(conn) else _first_link(conn, runtime)
@@ -100,7 +100,7 @@ def _first_link(conn: Connection, runtime: Runtime) -> str | None:
     try:
         person = person_to_sign_in(conn, None, now)
     except WrongInput:
-        return None  # there are several: they ask for theirs by name
+        return None  # there are several people: each asks for a link by name
     return page_address(runtime.settings) + signin_path(make_signin_link(conn, person.id, now))
 
 

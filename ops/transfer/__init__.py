@@ -1,1 +1,1 @@
-"""What leaves one installation and enters another: definitions, exports, moves and backups."""
+"""Data that leaves one installation or enters another: definitions, exports, moves and backups."""

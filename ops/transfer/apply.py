@@ -1,7 +1,7 @@
-"""What people define, from one YAML file: monitors, sources, policies, people, schedules, silences, expected events.
+"""Definitions from one YAML file: monitors, sources, policies, people, schedules, silences, expected events.
 
-The file says what should be; `plan` compares it with what is, `apply` makes the difference. Definitions are known by their
-names. What the file does not name stays as it is. Applying the same file again changes nothing.
+The file says what should be. `plan` compares the file with the store, and `apply` makes the changes. Definitions are known by
+their names. A definition that the file does not name stays as it is. Applying the same file again changes nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_NODES = 200_000
 MAX_DEPTH = 20
 
-# In the order in which they are applied: what is referred to comes first.
+# In the order in which they are applied: a definition comes before those that refer to it.
 SECTIONS: dict[str, type[Definition]] = {
     "people": KINDS["person"],
     "schedules": KINDS["schedule"],
@@ -53,13 +53,13 @@ SECTIONS: dict[str, type[Definition]] = {
 
 @dataclass(frozen=True, slots=True)
 class DefinitionChange:
-    """One definition that is to be made or changed. `fields` are those that differ: name -> (before, after)."""
+    """One definition that is to be made or changed. `fields` holds the fields that differ: name -> (before, after)."""
 
     what: Literal["make", "change"]
     section: str
     value: Definition
     fields: Mapping[str, tuple[Any, Any]]
-    version: int | None  # of what is there now
+    version: int | None  # of the definition in the store; None where there is none
 
     def lines(self) -> list[str]:
         """The change as lines of a printed difference."""
@@ -73,7 +73,7 @@ class DefinitionChange:
 
 
 def read_document(path: Path) -> Mapping[str, Any]:
-    """The file's content as plain values. Raises `WrongInput` with file and line for what is no such YAML."""
+    """The file's content as plain values. Raises `WrongInput` with file and line where it is no YAML of this form."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -85,7 +85,10 @@ def read_document(path: Path) -> Mapping[str, Any]:
 
 
 def parse_document(raw: bytes, name: str = "the document") -> Mapping[str, Any]:
-    """Like `read_document`, from bytes; `name` is what messages call it. Aliases are refused: they can explode."""
+    """Like `read_document`, from bytes.
+
+    Messages call the document `name`. Aliases are refused: a few can expand without bound.
+    """
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -111,9 +114,10 @@ def parse_document(raw: bytes, name: str = "the document") -> Mapping[str, Any]:
 
 
 def plan(conn: Connection, document: Mapping[str, Any], name: str = "the document") -> list[DefinitionChange]:
-    """What must change so that everything in the document is so, in the order of applying. Reads only.
+    """The changes that make the store agree with the document, in the order of applying. Reads only.
 
-    Raises `WrongInput` naming section, entry, field, value and choices; one bad entry spoils all, so nothing is half applied.
+    Raises `WrongInput` that names section, entry, field, value and choices. One bad entry refuses the whole document, so
+    nothing is half applied.
     """
     for section in document:
         if section not in SECTIONS:
@@ -134,7 +138,7 @@ def plan(conn: Connection, document: Mapping[str, Any], name: str = "the documen
 def apply(
     conn: Connection, changes: Sequence[DefinitionChange], now: datetime, actor: str
 ) -> list[Defined[Any]]:
-    """Make the changes, all in the caller's transaction. Raises `Conflict` where something changed since the plan."""
+    """Make the changes, all in the caller's transaction. Raises `Conflict` where a definition has changed since the plan."""
     done: list[Defined[Any]] = []
     for change in changes:
         saved = save(conn, change.value, now=now, actor=actor, expected_version=change.version)
@@ -153,7 +157,7 @@ def apply(
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that comes twice, where YAML would silently keep the last."""
+    """A loader that refuses a key that comes twice. YAML alone would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
@@ -168,7 +172,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def _bounded(text: str, name: str) -> None:
-    """Refuse aliases, and more or deeper nodes than any file of definitions has, before anything is built."""
+    """Refuse a text with aliases, or with more or deeper nodes than any file of definitions has. Nothing is built before that."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, yaml.SafeLoader)):
         line = event.start_mark.line + 1 if event.start_mark else 0
@@ -221,7 +225,10 @@ def _checked(model: type[Definition], entry: dict[Any, Any], where: str) -> Defi
 
 
 def _plain(value: Any) -> Any:
-    """YAML reads times and days by itself; a time needs an offset, so that it means the same everywhere."""
+    """The value as a JSON value.
+
+    YAML makes times and days by itself. A time needs an offset, so that it means the same everywhere.
+    """
     if isinstance(value, datetime):
         if value.tzinfo is None:
             shown = value.isoformat()
@@ -253,7 +260,7 @@ def _change(section: str, value: Definition, present: Defined[Any] | None) -> De
 
 
 def _check_references(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:
-    """Everybody and everything that is referred to exists, in the file or already."""
+    """Check that every person and definition referred to is in the file or in the store. Raises `WrongInput` where one is not."""
     known = {
         section: {one.name for one in listed(conn, model)} | {value.name for value in values[section]}
         for section, model in SECTIONS.items()

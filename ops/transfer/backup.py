@@ -1,7 +1,7 @@
-"""Backups: one file, an embedded store with everything in it, whichever engine it was taken from, while everything runs.
+"""Backups: one file that is an embedded store with everything in it. A backup is taken while everything runs, from either engine.
 
-A restored store holds its outbox until a person releases it, ends every sign-in, and knows what the stream had that the
-backup had not: where that is no longer there it is a gap, which raises BLIND.
+A restored store holds its outbox until a person releases it, and ends every sign-in. It knows which records the stream had that
+the backup had not. Where these are no longer there, they are a gap, which raises BLIND.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS, Gap
 from tocsin.version import __version__
 
-ABOUT = "backup"  # the key of `meta` under which a backup says what it is
+ABOUT = "backup"  # the key of `meta` under which a backup says when and from what it was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Restored:
 
 
 def make_backup(runtime: Runtime, path: Path, on_rows: copy.OnRows = lambda _table, _rows: None) -> None:
-    """Write a consistent copy of the store into a new file, readable by its owner only. Half a backup is never left behind.
+    """Write a consistent copy of the store into a new file, which only its owner can read. No half backup is left behind.
 
     Raises `WrongInput` where there is a file of that name.
     """
@@ -107,7 +107,7 @@ def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
             yield None
             return
         try:
-            with contextlib.closing(sqlite3.connect(store)) as db:  # what stands in the WAL belongs to it
+            with contextlib.closing(sqlite3.connect(store)) as db:  # the WAL is part of the store
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise StoreUnavailable(
@@ -139,7 +139,7 @@ def _copy_rows(runtime: Runtime, part: Path, on_rows: copy.OnRows) -> None:
 
 
 def _label(part: Path, runtime: Runtime) -> None:
-    """Write into the backup when and of what it was made.
+    """Write into the backup when, by which version and at which ends of the stream it was made.
 
     The stream's ends are read after the copy was made, so the backup holds no position beyond them.
     """
@@ -161,15 +161,16 @@ def _ends(runtime: Runtime) -> dict[str, object]:
     try:
         ends = runtime.stream.end_offsets(MENTIONS)
     except TocsinError:
-        # A stream that is away keeps nobody from a backup.
+        # A backup can be made while the stream is away.
         return {}
     return {"cluster": runtime.stream.cluster, "ends": {str(p): end for p, end in ends.items()}}
 
 
 @contextmanager
 def _opened(path: Path, room: Path | None) -> Iterator[SqliteStore]:
-    """A copy of the backup, migrated to this version's schema; the file itself stays as it is. The copy lies in the folder `room`
-    (None: where temporary files lie) until the block ends.
+    """A copy of the backup, migrated to this version's schema. The file itself stays as it is.
+
+    The copy lies in the folder `room` until the block ends. None stands for the folder of temporary files.
     """
     if not path.is_file():
         raise WrongInput(f"{path} is no file: give one that tocsin backup made")
@@ -199,7 +200,9 @@ def _refuse_damaged(path: Path) -> None:
             f"{path} is in use, part of it stands in {journal.name}: take a backup of it instead"
         )
     try:
-        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"  # nothing is written beside it
+        address = (
+            f"{path.resolve().as_uri()}?mode=ro&immutable=1"  # so SQLite writes no file beside the backup
+        )
         with contextlib.closing(sqlite3.connect(address, uri=True)) as db:
             tables = {
                 row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -243,10 +246,10 @@ def _cluster(runtime: Runtime) -> str | None:
 
 
 def _record_gaps(conn: Connection, here: str | None, about: dict[str, object], now: datetime) -> int:
-    """Record gaps for what was handed over but not stored when the backup was made; return how many records are lost.
+    """Record gaps for records that were handed over but not stored when the backup was made; return how many are lost.
 
-    On the same stream nothing is lost here: reading goes on where the backup stood and finds what is no longer there. A stream
-    that is away is taken for the same one.
+    On the same stream nothing is lost here: reading goes on at the backup's offsets and finds the gaps itself. A stream that is
+    away is taken for the same one.
     """
     cluster, ends = about.get("cluster"), about.get("ends")
     if here in (None, cluster) or not isinstance(cluster, str) or not isinstance(ends, dict):
@@ -261,14 +264,14 @@ def _record_gaps(conn: Connection, here: str | None, about: dict[str, object], n
 
 
 def _publish(part: Path, path: Path) -> None:
-    """Give the finished file its name once the disk has it, never over one that came meanwhile."""
+    """Give the finished file its name once it is on the disk. A file of that name that came meanwhile is never written over."""
     with part.open("rb") as file:
         os.fsync(file.fileno())
     try:
         os.link(part, path)
     except FileExistsError:
         raise WrongInput(f"backup file {path} is there already: name a new one") from None
-    except OSError:  # a file system that knows no links
+    except OSError:  # a file system without hard links
         if path.exists():
             raise WrongInput(f"backup file {path} is there already: name a new one") from None
         part.rename(path)

@@ -1,7 +1,7 @@
 """Copies of a whole store into an empty one of either engine: for `tocsin move`, `backup` and `restore`.
 
-One snapshot is read, and written in batches of bounded size. Until the copy is finished, the target says in `meta` that it is
-half filled, and nothing runs on it. A copy that was interrupted starts again and clears away what is there. The tables are those
+A copy reads one snapshot and writes it in batches of bounded size. Until the copy is finished, the target says in `meta` that it
+is half filled, and nothing runs on it. A copy that was interrupted starts again and clears the target first. The tables are those
 of `tocsin.store.schema`, so a new table needs no line here.
 """
 
@@ -22,12 +22,15 @@ from tocsin.store.port import Store
 from tocsin.store.sequences import go_on_after, last_given
 from tocsin.store.unhurried import take_your_time
 
-ROWS, WIDE_ROWS = 2000, 200  # of one batch; wide are those whose rows may be a hundred kilobytes long
+# Rows in one batch. A wide table is one whose rows may be a hundred kilobytes long.
+ROWS, WIDE_ROWS = 2000, 200
 WIDE = frozenset({"mentions", "mention_versions", "samples", "dead_letters", "batches", "signals", "alerts"})
-OF_THE_STORE = frozenset({"schema", "schema_reads", meta.FILLING})  # what the target says of itself
+OF_THE_STORE = frozenset(
+    {"schema", "schema_reads", meta.FILLING}
+)  # keys of `meta` that describe the target and are not copied
 
 OnRows = Callable[[str, int], None]
-"""Hears a table's name and how many of its rows are copied so far."""
+"""A callback that gets a table's name and how many of its rows are copied so far."""
 
 
 class Different(TocsinError):
@@ -44,9 +47,9 @@ class Compared:
 
 
 def prepare(target: Store, where_from: str) -> None:
-    """Mark the target as half filled, and clear away what an interrupted copy left in it.
+    """Mark the target as half filled, and delete the rows that an interrupted copy left in it.
 
-    Raises `WrongInput` where it holds anything of its own.
+    Raises `WrongInput` where the target holds rows that are not from an interrupted copy.
     """
     with target.write() as conn:
         left = meta.get(conn, meta.FILLING)
@@ -120,7 +123,7 @@ def _copy_table(source: Connection, target: Store, table: Table, on_rows: OnRows
     if table is s.meta:
         query = query.where(table.c.key.not_in(OF_THE_STORE))
     if table.name == s.mentions.name:
-        query = query.order_by(table.c.created_at)  # one day after the other, as PostgreSQL keeps them
+        query = query.order_by(table.c.created_at)  # day after day, as PostgreSQL partitions them
     count = 0
     for partition in source.execute(query).mappings().partitions(size):
         rows = [dict(row) for row in partition]

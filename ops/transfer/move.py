@@ -1,8 +1,8 @@
 """Moves of an embedded installation to the real engines: the whole store, and the records of the stream that are not read yet.
 
-The source stays as it is. When every line of every export is verified, the old store is marked with where everything went, and
-nothing runs on it any more. After an interruption the same command starts again: it clears away what a half move left, and
-records that were appended twice count once.
+The rows and records of the old installation stay there. When every line of every export is verified, the old store is marked with
+the new addresses, and nothing runs on it any more. After an interruption the same command starts again: it deletes what a half
+move left, and records that were appended twice count once.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ from tocsin.stream.sqlite import SqliteStream
 
 POLL = timedelta(seconds=1)
 GROUP = "move"
-PUSHES = 10_000  # the newest ones, whose state is told of the new stream
+PUSHES = 10_000  # how many pushes, newest first, are rewritten to name the new stream
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The records that moved: per partition where reading stood, the end, and where the first one is on the new stream."""
+    """The records that moved.
+
+    Per partition: the offset read so far, the end, and the offset of the first record on the new stream.
+    """
 
     read: Mapping[int, int]
     ends: Mapping[int, int]
@@ -48,7 +51,10 @@ class Unread:
         return sum(self.ends[p] - self.read[p] for p in self.ends)
 
     def there(self, partition: int, offset: int) -> int:
-        """An offset of the old stream on the new one; what was read before it began stands at its beginning."""
+        """The offset on the new stream for an offset of the old one.
+
+        Records read before the move have the offset of its beginning.
+        """
         if partition not in self.ends:
             return 0
         return self.begins[partition] + max(0, offset - self.read[partition])
@@ -66,10 +72,11 @@ def move(
     say: Say,
     on_rows: copy.OnRows = lambda _table, _rows: None,
 ) -> None:
-    """Copy, verify, mark. `new_stream` is None where the stream stays as it is; `where` tells people where everything is.
+    """Copy the store, verify the copy, mark the old store. `new_stream` is None where the stream stays as it is.
 
-    The caller makes sure that nothing runs on either side. Raises `WrongInput` where the target is not empty or its topic has
-    another number of partitions, `copy.Different` where the verification fails: then the target stays unusable.
+    `where` holds the new addresses, for people. The caller makes sure that nothing runs on either side. Raises `WrongInput`
+    where the target is not empty or its topic has another number of partitions, and `copy.Different` where the verification
+    fails. Then the target stays unusable.
     """
     with old.read() as conn:
         _check_source(conn)
@@ -153,8 +160,9 @@ def _check_source(conn: Connection) -> None:
 
 
 def _check_topic(old: SqliteStream, new: Stream, again: bool) -> None:
-    """Raises `WrongInput` for another number of partitions: the same mention must keep its partition, or two processors could
-    count in one place. Also for a topic that somebody uses.
+    """Raise `WrongInput` where the new topic has another number of partitions, or somebody uses it already.
+
+    The same mention must keep its partition, or two processors could count in one place.
     """
     wanted = old.partitions(MENTIONS)
     found = new.ensure_topic(MENTIONS, wanted)
@@ -169,7 +177,7 @@ def _check_topic(old: SqliteStream, new: Stream, again: bool) -> None:
 
 
 def _point_to_new_stream(conn: Connection, old: str, new: str, unread: Unread, now: datetime) -> None:
-    """Rewrite positions, barriers and pushes that name unread records, so that they name the new stream."""
+    """Rewrite the positions, barriers and pushes that name unread records, so that they name them on the new stream."""
     o, b, pushed = s.offsets, s.barriers, s.batches
     conn.execute(delete(o).where(o.c.cluster == new, o.c.topic == MENTIONS))
     conn.execute(delete(b).where(b.c.cluster == new, b.c.topic == MENTIONS))
