@@ -1,4 +1,4 @@
-"""The roof: puts the other storeys together into commands, roles, replays and the demo.
+"""The top storey: puts the other storeys together into commands, roles, replays and the demo.
 
 Only tests and benchmarks import it.
 """

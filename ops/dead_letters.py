@@ -1,4 +1,4 @@
-"""Dead letters for whoever sits at a terminal: shown without harm, handed over again, and the fuse of the stream."""
+"""Dead letters at a terminal: shown without harm and handed over again; and the fuse of the stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tocsin.store import audit
 from tocsin.stream.port import MENTIONS
 
 ROLE: Final = "admin"
-"""Whoever may use the command line on this data may do everything."""
+"""The role of a person at the command line: whoever can use it on this data may do everything."""
 
 
 def newest(
@@ -29,7 +29,7 @@ def newest(
 ) -> Iterator[DeadLetter]:
     """Dead letters, newest first, read `at_once` at a time.
 
-    `waiting` is True for those not handed over again yet, False for the others, None for all.
+    `waiting` is True for letters that were not handed over again yet, False for the others, None for all.
     """
     cursor = None
     while True:
@@ -41,7 +41,7 @@ def newest(
 
 
 class ReplayPrinter:
-    """Prints what became of each dead letter and counts both outcomes."""
+    """Prints what became of each dead letter. Counts the letters that were handed over, and the others."""
 
     def __init__(self, out: Callable[[str], None], as_json: bool) -> None:
         self._out = out
@@ -78,7 +78,7 @@ def replay(
     reason: str | None,
     mended: bytes | None,
 ) -> None:
-    """Hand over again those with these ids, else all that wait (of this source and reason); `told` hears the outcomes."""
+    """Hand over the dead letters with these ids, else all that wait (of this source and reason). `told` gets the outcomes."""
     settings, now = runtime.settings, runtime.clock.now()
     hand = HandOver.to(runtime.stream, settings.stream, runtime.clock)
     who = redeliver.Who(actor, ROLE)
@@ -91,13 +91,13 @@ def replay(
 
 
 def blown_fuses(runtime: Runtime) -> list[Any]:
-    """Where the processors have stopped before a stream that is nearly all bad."""
+    """The fuses that have blown: the processors have stopped before a stream that is nearly all bad."""
     with runtime.store.read() as conn:
         return list(fuse.standing(conn))
 
 
 def mend_fuses(runtime: Runtime, actor: str) -> list[Any]:
-    """Let what is on the stream now pass; returns the fuses that had blown."""
+    """Let the records that are on the stream now pass. Returns the fuses that had blown."""
     ends = runtime.stream.end_offsets(MENTIONS)
     with runtime.store.write() as conn:
         passed = fuse.let_pass(conn, ends, runtime.stream.cluster, MENTIONS)
@@ -151,5 +151,5 @@ def fields(one: DeadLetter) -> dict[str, Any]:
 
 
 def as_json(value: object) -> str:
-    """JSON in ASCII: whatever is in a payload, nothing of it reaches the terminal as it is."""
+    """JSON in ASCII, so that no byte of a payload can steer the terminal."""
     return json.dumps(value, default=str)

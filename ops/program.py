@@ -36,14 +36,17 @@ COMMANDS = (
 
 
 def main() -> None:
-    """Run the command line; exits 0 done, 1 the work found a problem, 2 wrong use or input, 130 interrupted."""
+    """Run the command line.
+
+    Exits with 0 for done, 1 for a problem that the work found, 2 for wrong use or input, 130 on Ctrl-C.
+    """
     signal.signal(signal.SIGTERM, _terminated)
     try:
         _run()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # The reader has seen enough. Python would complain once more when it flushes: give it somewhere to flush to.
+        # The reader has closed the pipe. Python would complain when it flushes at the end, so stdout goes to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
 
@@ -68,10 +71,10 @@ def _run() -> None:
     app = build_app()
     try:
         status = app(standalone_mode=False)
-        if isinstance(status, int) and status:  # how typer hands an Exit on
+        if isinstance(status, int) and status:  # typer returns the status of an Exit
             sys.exit(status)
     except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # click turns a closed pipe into exit 1
+        if isinstance(ended.__context__, BrokenPipeError):  # click makes a closed pipe an exit with 1
             raise ended.__context__ from None
         raise
     except TocsinError as error:
@@ -89,7 +92,7 @@ def _run() -> None:
 
 
 def _usage_error() -> type[Any]:
-    """Typer's class of wrong use. Recent versions bring a click of their own, older ones use the package; both derive from it."""
+    """Typer's class of wrong use. Recent versions of typer bring a click of their own, older ones use the package click."""
     base = typer.BadParameter.__base__
     assert base is not None
     return base
@@ -108,7 +111,9 @@ def _global_options(app: typer.Typer) -> None:
         ),
         log_level: str | None = typer.Option(None, "--log-level", help="debug, info, warning or error."),
     ) -> None:
-        from tocsin.logs import set_up  # structlog loads much, and --version and --help log nothing
+        from tocsin.logs import (
+            set_up,
+        )  # imported here: structlog is large, and --version and --help log nothing
 
         set_up(log_level)
         if log_level is not None:  # for the settings, and for the processes that this one starts

@@ -1,4 +1,4 @@
-"""Progress of long work: one line on a terminal that is written over, and silence in a pipe."""
+"""Progress of long work: one line on a terminal, written over again and again. In a pipe there is no line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _START_AND_ERASE = "\r\x1b[K"
 
 
 class ProgressLine:
-    """A line on stderr. Call `clear` before anything else is printed, or both would share a line."""
+    """A line on stderr. Call `clear` before anything else is printed, or both stand on one line."""
 
     def __init__(self) -> None:
         self._shown = sys.stderr.isatty()
@@ -24,7 +24,7 @@ class ProgressLine:
         self.update(f"{table}: {count:,}")
 
     def clear(self) -> None:
-        """Take the line away."""
+        """Remove the line."""
         self._write(_START_AND_ERASE)
 
     def _write(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The composition root: makes stream, store and clock from the settings, here and nowhere else."""
+"""The composition root: the one place that makes stream, store and clock from the settings."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Runtime:
         self.store = store
         self.clock = clock
         self.retry = Retry()
-        """Retries while the store is away, for whoever begins a long run. The embedded store is never waited for."""
+        """Retries while the store is away, for the beginning of a long run. Nothing waits for an embedded store."""
         self.own_prefix: str | None = None
-        """Prefix of the topics of a stream that is this process's alone (a replay's). Set it before the stream is used."""
+        """The prefix of the topics where they belong to this process alone, as in a replay. Set it before the stream is used."""
         self._durable = durable
         self._stream: Stream | None = None
         self._lock = threading.Lock()
@@ -38,8 +38,9 @@ class Runtime:
 
     @property
     def stream(self) -> Stream:
-        """The stream, its topics made. Raises `StreamUnavailable` where the embedded one cannot be used; Apache Kafka is reached
-        on first use.
+        """The stream; its topics are made.
+
+        Raises `StreamUnavailable` where an embedded stream cannot be used. Apache Kafka is reached on first use.
         """
         with self._lock:
             if self._stream is None:
@@ -78,7 +79,7 @@ def open_runtime(
     port: int | None = None,
     retry: Retry | None = None,
 ) -> Iterator[Runtime]:
-    """Settings from file, environment and these overrides, and the engines they name; closed at the end of the block.
+    """A runtime with settings from file, environment and these overrides, and the engines they name. It closes with the block.
 
     `retry` waits for a store's server that is away, here and later as `Runtime.retry`. Raises `WrongInput` for wrong settings
     and `StoreUnavailable` where the store cannot be used.

@@ -1,4 +1,4 @@
-"""Who may come in: `tocsin signin`, `tocsin key ...`, `tocsin user ...`."""
+"""Access: `tocsin signin`, `tocsin key ...`, `tocsin user ...`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def signin(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Print a new sign-in link. It works once, within 15 minutes. Where nobody is defined yet, an admin is made."""
+    """Print a new sign-in link. It works once, within 15 minutes. Where no person is defined yet, this makes an admin."""
     from ops.runtime import open_runtime
     from tocsin.access.links import make_signin_link, page_address, signin_path
     from tocsin.access.signin import person_to_sign_in
@@ -123,7 +123,7 @@ def user_create(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Make a person, or give the one of this name this role and activate them."""
+    """Make a person. A person who has this name already gets this role and is activated."""
     from pydantic import ValidationError
 
     from ops.runtime import open_runtime
@@ -172,7 +172,7 @@ def user_deactivate(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Let a person in no more, and page them no more; their sessions end at once."""
+    """Deactivate a person: nobody pages them, they cannot sign in, and their sessions end at once."""
     from ops.runtime import open_runtime
     from tocsin.definitions.models import Person
     from tocsin.definitions.repository import find, save

@@ -34,7 +34,7 @@ def list_alerts(
     store: StoreUrl = None,
     config: Config = None,
 ) -> None:
-    """List alerts, newest first; those that are open unless told otherwise."""
+    """List alerts, newest first. Without --status, the open ones."""
     from alerts import views
     from ops.runtime import open_runtime
 
@@ -90,7 +90,7 @@ def acknowledge(
     store: StoreUrl = None,
     config: Config = None,
 ) -> None:
-    """Acknowledge an alert: somebody has it, nothing more is sent that asks for an answer."""
+    """Acknowledge an alert: somebody has it, and no more pages are sent about it."""
     from alerts import actions
     from alerts.actor import Actor
     from alerts.apply import act
@@ -136,7 +136,7 @@ def release_outbox(
     store: StoreUrl = None,
     config: Config = None,
 ) -> None:
-    """Let the notices of a restored store go: what is due leaves at once. Exit 1 where nothing is held."""
+    """Release the outbox of a restored store. Notices that are due leave at once. Exit 1 where nothing is held."""
     from alerts.actor import Actor
     from alerts.outbox import hold
     from ops.runtime import open_runtime
@@ -160,7 +160,7 @@ def _line(alert: dict[str, Any]) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without control characters: a post must not steer the terminal."""
+    """The text without control characters, so that a post cannot steer the terminal."""
     return "".join(c for c in text if c.isprintable())
 
 

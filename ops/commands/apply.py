@@ -1,4 +1,4 @@
-"""`tocsin apply FILE`: make everything that a YAML file defines so."""
+"""`tocsin apply FILE`: makes and changes the definitions that a YAML file names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def apply(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Make what FILE defines so, and print the difference. The same file again changes nothing."""
+    """Make and change the definitions of FILE, and print the difference. The same file again changes nothing."""
     from ops.runtime import open_runtime
     from ops.transfer.apply import apply as apply_changes
     from ops.transfer.apply import plan, read_document

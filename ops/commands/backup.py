@@ -29,7 +29,7 @@ def backup(
     store: StoreUrl = None,
     stream: StreamUrl = None,
 ) -> None:
-    """Copy the store into a new file, consistently, while everything runs. It holds everything: keep it safe.
+    """Copy the store into a new file, consistently, while everything runs. The file holds everything: keep it safe.
 
     The file is the same for both engines, and can be restored into either.
     """
@@ -54,7 +54,7 @@ def restore(
 ) -> None:
     """Put a backup into an empty store. Its notices are held until somebody says: tocsin notify release.
 
-    Nothing may run on it meanwhile. Everybody has to sign in anew.
+    Nothing may run on the store meanwhile. Everybody has to sign in anew.
     """
     from contextlib import nullcontext
 

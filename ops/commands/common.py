@@ -1,4 +1,4 @@
-"""What many commands share: options, and who is at the keyboard."""
+"""The options that many commands share, and the name of the person at the keyboard."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ StreamUrl: TypeAlias = Annotated[
 
 
 def user_here() -> str:
-    """Who sits at the command line, as the audit names them."""
+    """The name of the person at the command line, as the audit chain has it."""
     return f"{getpass.getuser()} (command line)"

@@ -1,4 +1,4 @@
-"""`tocsin dead-letters`: look at what could not be taken, mend it, hand it over again; and the stream's fuse."""
+"""`tocsin dead-letters`: lists, shows and replays dead letters, as they are or mended; and says how the stream's fuse stands."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def list_letters(
     store: StoreUrl = None,
     config: Config = None,
 ) -> None:
-    """List dead letters, newest first: id, time, source, reason, attempts, and how each begins."""
+    """List dead letters, newest first: id, time, source, reason, attempts, and the beginning of each."""
     from itertools import islice
 
     from ops import dead_letters
@@ -79,7 +79,7 @@ def show_letter(
     store: StoreUrl = None,
     config: Config = None,
 ) -> None:
-    """Show one dead letter: where it came from, why it was refused, its payload with what could steer a terminal escaped."""
+    """Show one dead letter: its origin, why it was refused, and its payload. Bytes that could steer a terminal are escaped."""
     from ops import dead_letters
     from ops.runtime import open_runtime
     from tocsin.intake.dead_letters import get_dead_letter
@@ -113,7 +113,7 @@ def replay_letters(
     stream: StreamUrl = None,
     config: Config = None,
 ) -> None:
-    """Hand dead letters over again, as their source would. What is bad again keeps its letter, with one attempt more.
+    """Hand dead letters over again, as their source would. A letter that is bad again stays, with one attempt more.
 
     Exit 1 when not all of them could be handed over. The same letter twice counts once.
     """
@@ -144,7 +144,7 @@ def show_fuses(
     stream: StreamUrl = None,
     config: Config = None,
 ) -> None:
-    """Say whether the processors have stopped before a stream that is nearly all bad; with --go-on let them go on.
+    """Say whether the processors have stopped before a stream that is nearly all bad. With --go-on, let them go on.
 
     Exit 1 while they stand still.
     """

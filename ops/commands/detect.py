@@ -1,16 +1,18 @@
-"""`tocsin detect`: counts in, scores out, by the detectors that judge monitors.
+"""`tocsin detect`: reads counts and prints scores, by the detectors that judge monitors.
 
-CSV on stdin with the header `timestamp,value[,negative]`, a row per window in order; `value` is the number of
-mentions in the window that begins at `timestamp`, `negative` how many of them are negative. An empty value
-says that nothing is known of this window, which is not zero. CSV on stdout, `timestamp,score,is_alert`, a row
-per row, written as soon as the row is judged (the first waits for the second, for the spacing is known from
-the two).
+The input is CSV on stdin with the header `timestamp,value[,negative]`, a row for each window, in order. `value` is the number of
+mentions in the window that begins at `timestamp`, and `negative` is how many of them are negative. An empty value says that
+nothing is known of this window, which is not zero.
 
-`score` is s / (s + 3) of the reading's score s: 0 as expected, 0.5 where the like is expected once a week,
-0.57 once in ten weeks. A row that is not over for another reason (learning, too few mentions, less than twice
-the expectation, and with a third column: no more negative than usual) stays below what raises an alert.
-`is_alert` is 1 on the row on which a person would be alerted: the first that is over since the last alert has
-calmed down. The next alert can only come when it has been calm for two hours.
+The output is CSV on stdout, `timestamp,score,is_alert`, a row for each row of the input. A row is written as soon as it is
+judged. The first row waits for the second, because the spacing is known from the two.
+
+`score` is s / (s + 3) of the reading's score s: 0 as expected, 0.5 where the like is expected once a week, 0.57 once in ten
+weeks. Some rows are not over for another reason: learning, too few mentions, less than twice the expectation, or, with a third
+column, no more negative than usual. The score of such a row stays below the one that raises an alert.
+
+`is_alert` is 1 on the row on which a person would be alerted: the first row that is over since the last alert has calmed. The
+next alert can only come after two hours of calm.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import typer
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Add `tocsin detect`."""
     app.command(
         "detect", epilog="Example: tocsin detect --false-alerts-per-week 2 < counts.csv > scores.csv"
     )(detect)
@@ -37,8 +39,7 @@ def detect(
         typer.Option(help="Zone of times without an offset, and what day and night mean."),
     ] = "UTC",
 ) -> None:
-    """Judge a series of mention counts: CSV `timestamp,value[,negative]` in,
-    `timestamp,score,is_alert` out."""
+    """Judge a series of mention counts: CSV `timestamp,value[,negative]` in, `timestamp,score,is_alert` out."""
     import sys
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 

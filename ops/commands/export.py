@@ -53,7 +53,7 @@ def import_mentions(
     ),
     tz: str | None = typer.Option(None, "--tz", help="Time zone of times without an offset."),
 ) -> None:
-    """Take recorded mentions into history: matched, understood and tallied by the monitors there are, alerting nobody."""
+    """Store recorded mentions as history. The present monitors match, understand and tally them. Nobody is alerted."""
     from ops.replay.imports import import_files
     from ops.runtime import open_runtime
 

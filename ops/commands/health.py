@@ -22,7 +22,7 @@ def health(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Say whether roles are at work, for whoever supervises them. Exit 1 if one is not; more is told by doctor."""
+    """Say whether roles are at work, for whoever supervises them. Exit 1 if one is not; tocsin doctor tells more."""
     from ops.check.probe import check_roles
     from ops.runtime import open_runtime
 

@@ -1,4 +1,4 @@
-"""`tocsin match` and `tocsin explain`: a query tried on recorded mentions, and a query in plain words."""
+"""`tocsin match` and `tocsin explain`: try a query on recorded mentions, and say a query in plain words."""
 
 from __future__ import annotations
 

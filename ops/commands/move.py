@@ -37,10 +37,11 @@ def move(
     data: Data = None,
     config: Config = None,
 ) -> None:
-    """Carry the embedded installation of a data folder to PostgreSQL and Apache Kafka, and verify it by export.
+    """Copy the embedded installation of a data folder to PostgreSQL and Apache Kafka, and verify the copy by export.
 
-    Nothing may run on it meanwhile, and nothing of it is deleted. Passwords come from the settings (store.password,
-    stream.sasl_password). Interrupted, run it again. Exit 1 where the new store is not equal: then it cannot be used.
+    Nothing may run on the installation meanwhile. Nothing of it is deleted. Passwords come from the settings
+    (store.password, stream.sasl_password). After an interruption, run it again. Exit 1 where the new store is not equal:
+    then the new store cannot be used.
     """
     from contextlib import ExitStack, closing
 

@@ -39,7 +39,7 @@ def replay(
 ) -> None:
     """Play recorded mentions and print each alert with the event time at which it would have fired. Notifies nobody.
 
-    With --data everything is kept there, and an interrupted replay goes on where it was.
+    With --data everything is kept there, and an interrupted replay can be started again and goes on where it was.
     """
     from ops.replay.files import replay_files
 
@@ -65,7 +65,7 @@ def backtest(
     config: Config = None,
     store: StoreUrl = None,
 ) -> None:
-    """Print when a monitor would have fired on the mentions that are stored. Notifies nobody, changes nothing."""
+    """Print when a monitor would have fired on the stored mentions. Notifies nobody and changes nothing."""
     from ops.replay.backtest import backtest as run
     from ops.runtime import open_runtime
 

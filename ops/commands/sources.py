@@ -1,4 +1,4 @@
-"""What is heard, and whether it is: `tocsin sources list`, `tocsin sources test NAME`."""
+"""Sources and their health: `tocsin sources list`, `tocsin sources test NAME`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_sources(config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
-    """Every source with its health, its last mention and what came through it."""
+    """List every source with its health, its last mention, and how many mentions it gave."""
     from ops.check import sources
     from ops.runtime import open_runtime
 
@@ -34,7 +34,7 @@ def list_sources(config: Config = None, data: Data = None, store: StoreUrl = Non
 
 
 def show_newest(name: str, config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
-    """Fetch from a source without storing anything, and show its newest five posts. Exit 1 when it has none to show."""
+    """Fetch from a source without storing anything, and show its newest five posts. Exit 1 where it has no posts to show."""
     from contextlib import closing
 
     from ingest.kinds import make_source

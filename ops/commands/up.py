@@ -40,7 +40,7 @@ def run(
         int | None, typer.Option("--parent", hidden=True, help="End when this process is gone.")
     ] = None,
 ) -> None:
-    """Run one role (or several in one process) until Ctrl-C. A store or brokers that are away are waited for."""
+    """Run one role, or several in one process, until Ctrl-C. It waits for a store or brokers that are away."""
     import threading
     from contextlib import nullcontext
 

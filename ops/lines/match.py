@@ -1,6 +1,6 @@
-"""Lines of mentions that match a query, byte for byte as they came.
+"""`tocsin match`: prints the lines whose mentions match a query, byte for byte as they came.
 
-It asks less of a line than ingest does: only a `text`. A line that cannot be read is named on stderr and left out.
+A line needs less here than in ingest: only a `text`. A line that cannot be read is named on stderr and left out.
 """
 
 from __future__ import annotations
@@ -38,10 +38,9 @@ def match_files(
     notes: TextIO,
     detect: DetectLanguage | None = None,
 ) -> int:
-    """Write the matching lines of the files `names` (`-` is stdin) to `sink`; how many lines or files were
-    bad.
+    """Write the matching lines of the files `names` (`-` is stdin) to `sink`. Returns how many lines or files were bad.
 
-    Raises WrongInput for a file that cannot be opened, before anything is read.
+    Raises `WrongInput` for a file that cannot be opened, before anything is read.
     """
     for name in names:
         if name != "-":
@@ -69,7 +68,7 @@ def match_stream(
     notes: _Notes,
     detect: DetectLanguage | None,
 ) -> None:
-    """One file: `name` is what notes call it, `source` the source of mentions that name none."""
+    """Write the matching lines of one file. Notes call the file `name`. Mentions that name no source get `source`."""
     number = 0
     try:
         for lines in _pieces(stream):
@@ -97,14 +96,14 @@ def match_stream(
 
 
 class _Lines:
-    """Lines as they came. A last line without its line break keeps it so, unless another follows."""
+    """Writes lines as they came. A last line without a line break stays without one, unless another line follows."""
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
         self._open = False
 
     def write(self, lines: list[bytes]) -> None:
-        """Write `lines` and flush: what was found is not kept waiting for what is still to come."""
+        """Write `lines` and flush, so that a line that was found does not wait for the lines still to come."""
         if lines:
             self._sink.write((b"\n" if self._open else b"") + b"".join(lines))
             self._open = not lines[-1].endswith(b"\n")
@@ -112,7 +111,7 @@ class _Lines:
 
 
 class _Notes:
-    """What was wrong, line by line, up to a bound: a file of another kind must not flood the screen."""
+    """Prints what was wrong, line by line, up to a bound: a file of another kind must not flood the screen."""
 
     def __init__(self, to: TextIO) -> None:
         self._to = to
@@ -138,7 +137,7 @@ class _Author(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    """What a query can ask about, where it has its exact type; anything else is left to `tocsin.reading`."""
+    """The fields that a query can ask about, in their exact types. A line with anything else is left to `tocsin.reading`."""
 
     text: str
     title: str | None = None
@@ -155,7 +154,7 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 def _mention(line: bytes | None, source: str) -> Mention:
-    """The line as a mention, as far as queries read it. Raises BadMention."""
+    """The line as a mention, with the fields that queries read. Raises `BadMention`."""
     if line is None:
         raise BadMention("too_large", f"the line is longer than {MAX_LINE_BYTES // 1024 // 1024} MB")
     try:
@@ -184,7 +183,7 @@ def _mention(line: bytes | None, source: str) -> Mention:
 
 
 def _patiently(line: bytes, source: str) -> Mention:
-    """The same by the reader that ingest uses: it mends what can be mended and names what cannot."""
+    """The line read by the reader of ingest, which mends what it can and names what it cannot mend. Raises `BadMention`."""
     try:
         value = json.loads(line.decode("utf-8-sig"), strict=False)
     except UnicodeDecodeError as error:
@@ -202,8 +201,7 @@ def _patiently(line: bytes, source: str) -> Mention:
 
 
 def _pieces(stream: BinaryIO) -> Iterator[list[bytes | None]]:
-    """The lines that are there, with their line breaks, read by read; one over `MAX_LINE_BYTES` is None and
-    is not kept."""
+    """The lines of each read, with their line breaks. A line over `MAX_LINE_BYTES` comes as None and is not kept."""
     kept: list[bytes] = []
     size = 0
     for chunk in _plain(stream):
@@ -224,14 +222,13 @@ def _pieces(stream: BinaryIO) -> Iterator[list[bytes | None]]:
 
 
 def _split(chunk: bytes) -> list[bytes]:
-    """The lines of `chunk` with their breaks; a line feed alone ends one, as it does in JSON lines."""
+    """The lines of `chunk` with their line breaks. Only a line feed ends a line, as in JSON lines."""
     *whole, rest = chunk.split(b"\n")
     return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
 def _plain(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of `stream` as they arrive, out of gzip where they begin like it. Raises zlib.error and
-    EOFError."""
+    """The bytes of `stream` as they arrive, unpacked where they begin like gzip. Raises `zlib.error` and `EOFError`."""
     chunks = _chunks(stream)
     first = next(chunks, b"")
     while len(first) < len(_GZIP) and first == _GZIP[: len(first)]:
@@ -252,7 +249,7 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _gunzipped(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
-    """One or many gzip members, in pieces of bounded size however well they were packed."""
+    """The bytes of one or many gzip members, in pieces of bounded size, however well they were packed."""
     member = zlib.decompressobj(zlib.MAX_WBITS | 16)
     fed = False
     data = first
@@ -284,7 +281,7 @@ def _opened(name: str) -> BinaryIO:
 
 
 def language_detector() -> DetectLanguage | None:
-    """The pipeline's guess at a language; None where its model is not installed."""
+    """The function by which the pipeline guesses a language. None where its model is not installed."""
     try:
         from processors.understand.language import detect_language
     except ImportError:

@@ -1,7 +1,7 @@
-"""Sentiments of texts, JSON lines in, JSON lines out.
+"""`tocsin score`: the sentiments of texts, JSON lines in, JSON lines out.
 
-Line n of the output answers line n of the input, always: a line that cannot be read is answered too, with `unscored` and an
-`error`. Answers leave as soon as the input that is there has been read, so that another program can hold a conversation.
+Line n of the output always answers line n of the input. A line that cannot be read is answered too, with `unscored` and an
+`error`. Answers leave as soon as the input that is there has been read, so another program can ask and wait for its answers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_NOTES: Final = 20
 
 
 def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, notes: TextIO) -> int:
-    """Answer each line of `source` on `sink`, flushed piece by piece, and say on `notes` what was unreadable; how many were."""
+    """Answer each line of `source` on `sink`, flushed piece by piece. `notes` gets the unreadable lines; returns how many."""
     number = 0
     bad = 0
     for lines in _pieces(source):
@@ -66,7 +66,10 @@ def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, n
 
 
 def _request(line: bytes | None) -> tuple[str, str | None, str | None]:
-    """(text, lang, error) of a line; None is one too long to keep. Bytes that are no UTF-8 become U+FFFD."""
+    """The (text, lang, error) of a line.
+
+    None stands for a line that is too long to keep. Bytes that are no UTF-8 become U+FFFD.
+    """
     if line is None:
         return "", None, f"longer than {MAX_LINE_BYTES // 1024 // 1024} MB"
     try:
@@ -93,7 +96,7 @@ def _kind(value: object) -> str:
 
 
 def _pieces(source: BinaryIO) -> Iterator[list[bytes | None]]:
-    """The lines that are there, read by read; one over `MAX_LINE_BYTES` comes as None and is not kept."""
+    """The lines of each read. A line over `MAX_LINE_BYTES` comes as None and is not kept."""
     kept: list[bytes] = []
     kept_bytes = 0
     too_long = False
