@@ -1,4 +1,4 @@
-"""Alerts: the list, one of them, its evidence, timeline and notices, and a route for everything people do with it."""
+"""Alerts: the list, one alert with its evidence, timeline and notices, and a route for everything people do with an alert."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TimelineEntry(BaseModel):
 
 
 class Receipt(BaseModel):
-    """How one attempt ended."""
+    """How one attempt to send a notice ended."""
 
     attempt: int
     at: datetime
@@ -115,7 +115,7 @@ class Receipt(BaseModel):
 
 
 class NoticeOut(BaseModel):
-    """Somebody was to be told: whom, how, and what came of it."""
+    """A notice: whom it tells, on which channel, and how each attempt ended."""
 
     id: str
     person: str
@@ -132,7 +132,7 @@ class NoticeOut(BaseModel):
 
 
 class Live(BaseModel):
-    """What is stored now of the time since it began; the judged figures above stay as they were."""
+    """The figures as stored now, since the alert's window began. The judged figures above stay as they were."""
 
     since: datetime
     until: datetime
@@ -147,7 +147,7 @@ class Live(BaseModel):
 
 
 class EvidenceOut(BaseModel):
-    """What can be checked by hand: as it was judged, the posts that matter most, and the live figures."""
+    """What a person checks by hand: the figures as they were judged, the posts that matter most, and the live figures."""
 
     alert: str
     version: int
@@ -213,7 +213,7 @@ class Escalated(BaseModel):
 
 
 def alert_out(alert: Alert) -> dict[str, Any]:
-    """An alert as the API shows it; the response's model leaves out what is not its business."""
+    """An alert as the API shows it. The response's model leaves out the fields that it does not name."""
     return views.alert_view(alert)
 
 
@@ -233,7 +233,7 @@ def list_alerts(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Any:
-    """The newest first."""
+    """The alerts, the newest first."""
     with state.store.read() as conn:
         etag_or_304(request, response, list_etag(request, who, alerts_revision(conn)))
         page = views.list_alerts(
@@ -250,7 +250,7 @@ def list_alerts(
 
 @router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})
 def read_alert(request: Request, response: Response, state: State, id: Id) -> Any:
-    """Its ETag is what `If-Match` wants for a change."""
+    """The ETag is the one that `If-Match` wants for a change."""
     with state.store.read() as conn:
         alert = get(conn, id)
     etag_or_304(request, response, version_etag(alert.version))
@@ -261,7 +261,10 @@ def read_alert(request: Request, response: Response, state: State, id: Id) -> An
     "/{id}/evidence", response_model=EvidenceOut, summary="What it rests on", responses={404: PROBLEMS[404]}
 )
 def evidence(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
-    """As it was judged, with the posts; and the figures as they are now. Its ETag is its own, not the alert's."""
+    """The evidence as it was judged, with the posts, and the figures as they are now.
+
+    The ETag is the evidence's, not the alert's.
+    """
     with state.store.read() as conn:
         alert = get(conn, id)
         etag_or_304(request, response, list_etag(request, who, alert.version, mentions_revision(conn)))
@@ -328,7 +331,7 @@ def timeline(
     limit: Limit = 200,
     cursor: Cursor = None,
 ) -> Any:
-    """The oldest first."""
+    """The entries of the timeline, the oldest first."""
     after = decode_cursor(cursor, int)
     with state.store.read() as conn:
         etag_or_304(request, response, list_etag(request, who, alerts_revision(conn)))
@@ -341,7 +344,7 @@ def timeline(
     "/{id}/notices", response_model=list[NoticeOut], summary="Who was told", responses={404: PROBLEMS[404]}
 )
 def notices(state: State, id: Id) -> Any:
-    """The oldest first, with what came of each. Addresses are not shown."""
+    """The notices, the oldest first, with how each attempt ended. Addresses are not shown."""
     with state.store.read() as conn:
         return views.notices(conn, id)
 
@@ -351,7 +354,7 @@ def notices(state: State, id: Id) -> Any:
 
 @router.post("/{id}/acknowledge", response_model=AlertOut, summary="I have it", responses=PROBLEMS)
 def acknowledge(response: Response, state: State, who: Who, id: Id) -> Any:
-    """Repeated, by whomever, it changes nothing and names who was first. Needs no If-Match."""
+    """Acknowledge the alert. A second acknowledgement, by anybody, changes nothing and names who was first. Needs no If-Match."""
     with state.store.write() as conn:
         return _done(response, act(turn_of(state, conn, who), actions.acknowledge, id))
 
@@ -365,7 +368,7 @@ def snooze(
     wanted: Annotated[Snooze, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """It breaks by itself when the severity rises."""
+    """Snooze the alert. The snooze ends by itself when the severity rises."""
     now = state.now()
     if (wanted.until is None) == (wanted.minutes is None):
         raise wrong("until", "say either until or minutes")
@@ -384,7 +387,7 @@ def dismiss(
     wanted: Annotated[Dismiss, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """With a reason, which feeds each rule's precision figure."""
+    """Dismiss the alert, with a reason. The reason counts in each rule's precision figure."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(
@@ -401,7 +404,7 @@ def merge(
     wanted: Annotated[Merge, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """The other alert goes on telling it."""
+    """Merge this alert into another one, which goes on telling the story."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(response, act(turn_of(state, conn, who), actions.merge, id, wanted.into, seen))
@@ -423,7 +426,7 @@ def escalate(
     wanted: Annotated[Escalate, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """Puts an escalation into the queue, with clocks by severity, and pages its team."""
+    """Put an escalation into the queue, with clocks by severity, and page its team."""
     now = state.now()
 
     with state.store.write() as conn:
@@ -455,7 +458,7 @@ def resolve(
     wanted: Annotated[Because, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """Not while an escalation of it is open with PR or Legal."""
+    """Resolve the alert. Refused while PR or Legal has an open escalation of it."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(response, act(turn_of(state, conn, who), actions.resolve, id, wanted.reason, seen))
@@ -470,7 +473,7 @@ def reopen(
     wanted: Annotated[Because, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """It fires again from the first step."""
+    """Reopen the alert. It fires again from the policy's first step."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(response, act(turn_of(state, conn, who), actions.reopen, id, wanted.reason, seen))
@@ -487,7 +490,7 @@ def severity(
     wanted: Annotated[Severity, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """With a reason. People may do both; the engine only raises."""
+    """Set the severity, with a reason. People may raise and lower it; the engine only raises it."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         changed = act(
@@ -498,7 +501,7 @@ def severity(
 
 @router.post("/{id}/note", response_model=AlertOut, summary="Write something down", responses=PROBLEMS)
 def note(response: Response, state: State, who: Who, id: Id, wanted: Annotated[Note, Body()]) -> Any:
-    """A line in the timeline; changes nothing else, so it needs no If-Match."""
+    """Write a line into the timeline. This changes nothing else, so it needs no If-Match."""
     with state.store.write() as conn:
         return _done(response, act(turn_of(state, conn, who), actions.note, id, wanted.text))
 

@@ -1,4 +1,4 @@
-"""Dead letters: what could not be taken, why, and how it began; and handing one over again."""
+"""Dead letters: what could not be taken, why, and how it begins; and a route that hands one over again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Id = Annotated[str, Path(max_length=64)]
 
 
 class DeadLetterOut(BaseModel):
-    """One letter; `topic`, `partition` and `offset` are null where it never reached the stream."""
+    """One dead letter. `topic`, `partition` and `offset` are null where the letter never reached the stream."""
 
     id: str
     at: datetime
@@ -44,14 +44,14 @@ class DeadLetterOut(BaseModel):
 
 
 class WholeLetterOut(DeadLetterOut):
-    """One letter by itself."""
+    """One dead letter with all that was kept of it."""
 
     payload: str = Field(description="What was kept of it, as far as it is text.")
     whole: bool = Field(description="Whether all of it was kept: what was cut needs a mended mention.")
 
 
 class Mended(BaseModel):
-    """What to hand over instead of what was kept."""
+    """A mended mention, handed over in place of the one that was kept."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -61,7 +61,7 @@ class Mended(BaseModel):
 
 
 class ReplayedOut(BaseModel):
-    """What became of it."""
+    """What became of a replay."""
 
     outcome: Literal["handed over", "bad again"]
     letter: WholeLetterOut
@@ -83,7 +83,7 @@ def list_dead_letters(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Any:
-    """The newest first."""
+    """The dead letters, the newest first."""
     with state.store.read() as conn:
         found, more = dead_letters.list_dead_letters(conn, limit, cursor, source, reason, waiting)
     return {"items": [_out(letter) for letter in found], "next_cursor": more}
@@ -91,7 +91,7 @@ def list_dead_letters(
 
 @router.get("/{id}", response_model=WholeLetterOut, summary="One dead letter", responses={404: PROBLEMS[404]})
 def show(request: Request, response: Response, state: State, id: Id) -> Any:
-    """With all that was kept of it."""
+    """The dead letter, with all that was kept of it."""
     with state.store.read() as conn:
         letter = get_dead_letter(conn, id)
     etag_or_304(request, response, version_etag(letter.attempts))
@@ -112,8 +112,10 @@ def replay(
     if_match: IfMatch = None,
     mended: Annotated[Mended | None, Body()] = None,
 ) -> Any:
-    """As its source would hand it over now, or the mended mention in its place. The same letter twice counts once. What is
-    bad again says why; 409 where it cannot be read again as it was kept."""
+    """Hand the letter over as its source would hand it over now, or the mended mention in its place.
+
+    The same letter twice counts once. A letter that is bad again says why. 409 where it cannot be read again as it was kept.
+    """
     with state.store.read() as conn:
         checked_version(if_match, get_dead_letter(conn, id).attempts)
     mention = mended.mention if mended is not None else None
@@ -126,7 +128,10 @@ def replay(
 def hand_over_again(
     state: AppState, who: Principal, id: str, mended: bytes | None
 ) -> tuple[Literal["handed over", "bad again"], DeadLetter]:
-    """What the route and the page's button do. Raises 409 where the letter cannot be read again as it was kept."""
+    """Hand a dead letter over again, for the route and the page's button.
+
+    Raises 409 where the letter cannot be read again as it was kept.
+    """
     settings = state.settings
     hand = HandOver.to(state.stream, settings.stream, state.runtime.clock)
     (done,) = redeliver.replay(

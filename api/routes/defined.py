@@ -1,10 +1,10 @@
-"""Monitors, silences, expected events, sources, policies, people, schedules: read, make, change and end them.
+"""Definitions: routes that read, make, change and end monitors, silences, expected events, sources, policies, people, schedules.
 
 One builder makes the routes of each kind over `tocsin.definitions.repository`. The request bodies are the models of
 `tocsin.definitions.models`.
 """
 
-# No postponed annotations here: the routes' models are made at run time, and FastAPI reads them from the signatures.
+# This file has no postponed annotations: the routes' models are made at run time, and FastAPI reads them from the signatures.
 from datetime import datetime
 from typing import Annotated, Any, cast
 
@@ -59,7 +59,7 @@ Id = Annotated[str, Path(min_length=1, max_length=256, description="The id, or t
 
 
 class DefinitionVersion(BaseModel):
-    """One version that was; `definition` is `{"deleted": true}` for the end."""
+    """One version of a definition. The version that ends it has the `definition` `{"deleted": true}`."""
 
     version: int
     at: datetime
@@ -68,7 +68,7 @@ class DefinitionVersion(BaseModel):
 
 
 def shown(one: Defined[Any], who: Principal) -> dict[str, Any]:
-    """A definition as this principal may see it: how to reach a person is for admins and that person."""
+    """A definition as this principal may see it. Only admins and the person see how to reach a person."""
     body: dict[str, Any] = one.value.model_dump(mode="json")
     if isinstance(one.value, Person) and who.role is not Role.ADMIN and who.id != one.id:
         body |= {"email": None, "channels": []}
@@ -94,7 +94,7 @@ def _shown_model(model: type[Definition]) -> type[BaseModel]:
 
 
 def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
-    """List, make, read, change, end, and the versions of one kind of definition."""
+    """The routes of one kind of definition: list, make, read, change, end, and list the versions."""
     router = APIRouter(prefix=f"/v1/{path}", tags=[path])
     kind, out = kind_of(model), _shown_model(model)
     page = ListPage[out]  # type: ignore[valid-type]  # made at run time
@@ -212,7 +212,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
 
 
 def _without_ours(given: Any) -> Any:
-    """What we add when showing one may come back with a change, as it is read, mended and put; it is not part of it."""
+    """The given definition without the fields that the API adds when it shows one. A client may put them back with a change."""
     if isinstance(given, dict):
         return {name: value for name, value in given.items() if name not in OURS}
     return given

@@ -1,4 +1,4 @@
-"""The API's description: as OpenAPI for programs, and as one plain page for people. Nothing comes from elsewhere."""
+"""The API's description: as OpenAPI for programs, and as one plain page for people. Nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/openapi.json")
 def openapi(request: Request) -> Response:
-    """OpenAPI 3.1 of everything under /v1 and the health routes."""
+    """The OpenAPI 3.1 description of everything under /v1 and of the health routes."""
     return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs")
 def docs(request: Request) -> HTMLResponse:
-    """The same as a page: what there is, who may, what goes in. No script, no style of its own."""
+    """The same description as a page: the routes, who may use them, and their input. It has no script and no style of its own."""
     spec: dict[str, Any] = request.app.openapi()
     parts = [
         _operation(path, method, told)

@@ -67,7 +67,7 @@ class EscalationOut(BaseModel):
 
 
 class Entry(BaseModel):
-    """Something that happened to it, or a note. Privileged ones are told to Legal only."""
+    """An event of the escalation, or a note. Only Legal sees privileged notes."""
 
     seq: int
     at: datetime
@@ -146,7 +146,7 @@ def queue(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Any:
-    """The clock that runs out first comes first; then what no clock drives."""
+    """The escalations, by deadline: the clock that runs out first comes first. Those without a clock come last."""
     now = state.now()
     with state.store.read() as conn:
         etag_or_304(request, response, list_etag(request, who, alerts_revision(conn), slot(now, MINUTE)))
@@ -163,7 +163,7 @@ def queue(
     responses={404: PROBLEMS[404]},
 )
 def read_escalation(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
-    """With everything that was decided and written. Its ETag is what `If-Match` wants."""
+    """The escalation, with everything that was decided and written. The ETag is the one that `If-Match` wants."""
     with state.store.read() as conn:
         etag_or_304(request, response, version_etag(get(conn, id).version))
         return views.get_escalation(conn, id, role=who.role.value, now=state.now())
@@ -171,7 +171,7 @@ def read_escalation(request: Request, response: Response, state: State, who: Who
 
 @router.post("/{id}/claim", response_model=EscalationOut, summary="Take it in hand", responses=PROBLEMS)
 def claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
-    """What still waits to page about it is taken back."""
+    """Claim the escalation. Notices that still wait to page about it are taken back."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, actions.claim(turn_of(state, conn, who), id, seen), now)
@@ -184,7 +184,7 @@ def claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch 
     responses=PROBLEMS,
 )
 def release_claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
-    """Somebody else may claim it."""
+    """Put the escalation back into the queue, so that somebody else may claim it."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, actions.release_claim(turn_of(state, conn, who), id, seen), now)
@@ -201,7 +201,7 @@ def reassign(
     wanted: Annotated[Reassign, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """By name."""
+    """Give the escalation to a person, by name."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(
@@ -211,7 +211,7 @@ def reassign(
 
 @router.post("/{id}/review", response_model=EscalationOut, summary="Begin the review", responses=PROBLEMS)
 def review(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
-    """PR and Legal in parallel. Begun again, earlier decisions are void."""
+    """Begin the review, by PR and Legal in parallel. Begun again, it makes earlier decisions void."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, actions.review(turn_of(state, conn, who), id, seen), now)
@@ -226,7 +226,7 @@ def assess(
     wanted: Annotated[Say, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """Its clock stops. Done twice, the first time stands."""
+    """Say that the first assessment is done. Its clock stops. Where it is done twice, the first time stands."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(
@@ -243,7 +243,7 @@ def decide(
     wanted: Annotated[Decide, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """For one's own team. Cleared when every team has cleared, rejected when one rejects."""
+    """Decide for one's own team. The escalation is cleared when every team has cleared, and rejected when one rejects."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         decided = actions.decide(
@@ -263,7 +263,7 @@ def ask(
     wanted: Annotated[Ask, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """They are told; the clocks run on."""
+    """Ask a person for something. That person is told. The clocks run on."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         asked = actions.request_info(turn_of(state, conn, who), id, wanted.of, wanted.text, seen)
@@ -272,7 +272,7 @@ def ask(
 
 @router.post("/{id}/release", response_model=EscalationOut, summary="The words are out", responses=PROBLEMS)
 def release(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
-    """A person put them there; Tocsin posts nothing. The statement's clock stops."""
+    """Say that a person has published the statement; Tocsin posts nothing. The statement's clock stops."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(conn, response, who, actions.release(turn_of(state, conn, who), id, seen), now)
@@ -289,7 +289,7 @@ def close(
     wanted: Annotated[MaySay, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """After its release."""
+    """Close the escalation, after its release."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(
@@ -306,7 +306,7 @@ def withdraw(
     wanted: Annotated[Say, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """Says why."""
+    """Withdraw the escalation, and say why."""
     with state.store.write() as conn:
         seen, now = _seen(conn, id, if_match), state.now()
         return _done(
@@ -318,7 +318,7 @@ def withdraw(
 def note(
     response: Response, state: State, who: Who, id: Id, wanted: Annotated[EscalationNote, Body()]
 ) -> Any:
-    """Adds to the history and changes nothing else, so it needs no If-Match."""
+    """Add a note to the history. This changes nothing else, so it needs no If-Match."""
     with state.store.write() as conn:
         now = state.now()
         return _done(

@@ -1,7 +1,8 @@
-"""Everything that happens to alerts and escalations, as it happens: server-sent events.
+"""Server-sent events: everything that happens to alerts and escalations, as it happens.
 
-`id` is the event's number; a client that comes back with Last-Event-ID goes on where it was. One that was away too long gets
-the event `reset`: read the lists again, then go on from its id. A comment every 15 seconds keeps proxies awake.
+`id` is the event's number. A client that comes back with Last-Event-ID goes on where it was. A client that was away too long gets
+the event `reset`. It reads the lists again, then goes on from the id of that event. A comment every 15 seconds keeps proxies from
+closing the connection.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1", tags=["events"])
 
 PING_S = 15.0
 BATCH = 200
-# A number that is missing may belong to a transaction that is still being written: wait this long for it.
+# A missing number may belong to a transaction that is still being written. The stream of events waits this long for it.
 SETTLE = timedelta(seconds=5)
 
 
@@ -40,7 +41,7 @@ async def events(
     state: State,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
 ) -> StreamingResponse:
-    """Without Last-Event-ID: from now on. Events carry ids and figures, never a post or a note's text."""
+    """The events after Last-Event-ID, or from now on. Events carry ids and figures, never a post or the text of a note."""
     if state.hub.full:
         raise Problem(
             503, "too-many-clients", "all places for event clients are taken", headers={"Retry-After": "30"}

@@ -1,4 +1,4 @@
-"""Figures for charts: tallies of a monitor in steps of time, and what its detectors read."""
+"""Figures for charts: tallies of a monitor in steps of time, and the readings of its detectors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["figures"])
 Step = Literal["minute", "5m", "hour", "day"]
 MAX_POINTS = 2000
 AUTHORS_SPAN = timedelta(hours=6)
-# How finely the store adds up for each step: zones differ from UTC by multiples of a quarter of an hour.
+# The minutes that the store adds up into one sum, for each step. Zones differ from UTC by multiples of a quarter of an hour.
 _GRAIN = {"minute": 1, "5m": 5, "hour": 15, "day": 15}
 _LENGTH = {"minute": MINUTE, "5m": 5 * MINUTE, "hour": timedelta(hours=1), "day": timedelta(days=1)}
 _COUNTS = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
@@ -57,7 +57,7 @@ Kind = Annotated[
 
 
 class Point(BaseModel):
-    """One step. Where nothing was listening yet (or any more) the figures are null: no data is not zero."""
+    """One step. Where nothing was listening yet, or nothing any more, the figures are null: no data is not zero."""
 
     start: datetime
     covered: bool
@@ -142,7 +142,7 @@ def tallies(
         Literal["network", "lang", "source"] | None, Query(description="Also the span's counts by this.")
     ] = None,
 ) -> Any:
-    """Sums over every partition. Steps begin at whole minutes, hours or days of the zone; at most 2,000 of them."""
+    """Sums over every partition, in at most 2,000 steps. Steps begin at whole minutes, hours or days of the zone."""
     now = state.now()
     since, until = _span(from_, to, now)
     with state.store.read() as conn:

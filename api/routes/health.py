@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, what does it count: for machines, outside /v1."""
+"""Routes for machines, outside /v1: whether the process is alive, whether it is ready, and its metrics."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", summary="Alive?")
 async def alive() -> dict[str, str]:
-    """200 as long as the process answers; asks nobody else."""
+    """200 as long as the process answers. It asks no other part."""
     return {"status": "ok"}
 
 
@@ -25,7 +25,7 @@ async def alive() -> dict[str, str]:
     "/readyz", summary="Ready to work?", responses={503: {"description": "The store or the stream is away."}}
 )
 def ready(request: Request, state: State) -> JSONResponse:
-    """200 when store and stream can be reached, else 503. Why is told only to who is signed in."""
+    """200 when store and stream can be reached, else 503. Only somebody who is signed in is told why."""
     checks: dict[str, Any] = {}
     try:
         with state.store.read() as conn:
@@ -47,6 +47,6 @@ def ready(request: Request, state: State) -> JSONResponse:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 def metrics(state: State) -> Response:
-    """Without a key from this very machine; from elsewhere with a key that has the scope `metrics`."""
+    """The metrics. Requests from this machine need no key; others need a key with the scope `metrics`."""
     text = state.metrics.text(state.store, state.stream, state.now(), state.hub.clients)
     return Response(text, media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""Mentions: push them, find them, ask what became of a push."""
+"""Mentions: routes that push them, find them, and say what became of a push."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RejectedItem(BaseModel):
 
 
 class Pushed(BaseModel):
-    """What became of a push so far: the accepted ones are durable and on their way."""
+    """What became of a push so far. The accepted mentions are durable and on their way."""
 
     accepted: int
     rejected: list[RejectedItem]
@@ -173,9 +173,9 @@ async def push_mentions(
         ),
     ] = None,
 ) -> Any:
-    """One JSON object, an array, or one object a line (NDJSON), gzip or not.
+    """Push one JSON object, an array, or one object a line (NDJSON), with gzip or without.
 
-    The same (source, id) again is stored once and counted once. A key that is bound to a source fixes it.
+    The same (source, id) again is stored once and counted once. A key that is bound to a source fixes the source.
     """
     body = await request.body()
     return await run_in_threadpool(_push, state, who, idempotency, request, response, body, source)
@@ -230,7 +230,7 @@ def _items(state: AppState, request: Request, body: bytes) -> list[bytes]:
     responses=_PUSH_PROBLEMS,
 )
 async def hook(request: Request, state: State, source: Annotated[str, Path(max_length=256)]) -> Any:
-    """Signed as Standard Webhooks says, with the secret that the source's setting `secret` names (env: or file:).
+    """Push mentions, signed as Standard Webhooks says, with the secret that the source's setting `secret` names (env: or file:).
 
     The source must be defined, enabled, of kind `push`, and have such a secret. A webhook id that comes again is answered
     as the first time.
@@ -251,7 +251,7 @@ def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[s
     except (NotFound, NotAllowed, TocsinError) as error:
         if not isinstance(error, NotFound | NotAllowed) and getattr(error, "exit_code", 1) == 1:
             raise
-        # One answer for all, so that a stranger does not learn which sources there are.
+        # Every refusal has the same answer, so that a stranger does not learn which sources there are.
         detail = "no webhook source takes this signature: check the address, the secret on both sides, and the clocks"
         raise Problem(401, "bad-signature", detail) from None
     who = Principal("key", f"hook:{defined.id}", defined.name, Role.COMMUNITY_MANAGER, source=defined.name)
@@ -277,7 +277,7 @@ def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[s
     "/batches/{id}", response_model=PushBatch, summary="What became of a push", responses={404: PROBLEMS[404]}
 )
 def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
-    """A push key sees its own source's batches only."""
+    """What became of one push. A push key can read only the batches of its own source."""
     with state.store.read() as conn:
         row = conn.execute(select(s.batches).where(s.batches.c.id == id)).one_or_none()
         if row is None or (who.source is not None and row.source != who.source):
@@ -333,7 +333,7 @@ def list_mentions(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
-    """The newest first."""
+    """The mentions, the newest first."""
     since, until = checked_time(from_, "from"), checked_time(to, "to")
     if since and until and since >= until:
         raise wrong("to", "must be later than from")

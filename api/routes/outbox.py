@@ -1,4 +1,4 @@
-"""The outbox, where it is held: releasing what a restored store was about to send."""
+"""The held outbox: a route that releases the notices that a restored store was about to send."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/outbox", tags=["alerts"])
 
 
 class Release(BaseModel):
-    """How it is released."""
+    """How the outbox is released."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -24,7 +24,7 @@ class Release(BaseModel):
 
 
 class ReleasedOut(BaseModel):
-    """What follows from it."""
+    """What became of the waiting notices."""
 
     waiting: int = Field(description="Notices that may leave now, those that are due at once.")
     cancelled: int
@@ -34,7 +34,7 @@ class ReleasedOut(BaseModel):
     "/release", response_model=ReleasedOut, summary="Release a held outbox", responses={409: PROBLEMS[409]}
 )
 def release(state: State, who: Who, how: Annotated[Release | None, Body()] = None) -> Any:
-    """After a restore no notice leaves before this. 409 where nothing is held."""
+    """Release the outbox. After a restore no notice leaves before this. 409 where nothing is held."""
     discard = how.discard if how is not None else False
     with state.store.write() as conn:
         done = hold.release(conn, actor_of(who), state.now(), discard=discard)

@@ -1,4 +1,4 @@
-"""What a query would hear, before anybody is woken by it: asked of what is kept already."""
+"""A preview of a query: what it would have matched among the mentions that are kept already, before it can wake anybody."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
 
-MAX_LOOKED_AT = 20_000  # of each kind
+MAX_LOOKED_AT = 20_000  # rows read, of stored mentions and of samples each
 MAX_TIME_S = 3.0
 SHOWN = 20
 
@@ -37,7 +37,10 @@ class Preview(BaseModel):
 
 
 class Looked(BaseModel):
-    """What one kind of memory said. `since` is the oldest one looked at; `complete` is false where a bound ended it."""
+    """The counts among stored mentions, or among samples.
+
+    `since` is the time of the oldest row read. `complete` is false where a bound ended the reading.
+    """
 
     looked_at: int
     matched: int
@@ -64,7 +67,10 @@ class Previewed(BaseModel):
     operation_id="preview_monitor",
 )
 def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
-    """Changes nothing. The answer says what it covers: stored mentions, and the sample of what nothing matched."""
+    """Try a query; this changes nothing.
+
+    The answer says what it covers: stored mentions, and the sample of mentions that matched nothing.
+    """
     query = parse_query(wanted.query)
     test, languages = compile_query(query), {known_language(tag) for tag in wanted.languages}
     since = state.now() - timedelta(hours=wanted.hours)
@@ -100,7 +106,7 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
 
 
 class _Look:
-    """Counts what is looked at, and ends it at a bound."""
+    """Counts the rows that are read, and ends the reading at a bound."""
 
     def __init__(self, end: float) -> None:
         self._end = end

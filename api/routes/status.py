@@ -1,4 +1,4 @@
-"""How Tocsin itself is: sources and their lag, the stream's, each part's own word; and who is asking."""
+"""The status of Tocsin itself: sources and their lag, the lag of the stream, each part's last report; and who is asking."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def me(who: Who) -> Any:
 
 @router.get("/status", response_model=Status, summary="How is Tocsin?")
 def status(state: State) -> Any:
-    """What it hears, what it is behind with, and what each part says of itself."""
+    """The status: what Tocsin hears, what it is behind with, and what each part says of itself."""
     now, why = state.now(), []
     with state.store.read() as conn:
         purpose = purpose_of_store.get(conn, "mode")
@@ -102,7 +102,7 @@ def status(state: State) -> Any:
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
         reports = source_reports(conn, now, patience)
         told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
-        # A source's own row says what is judged of it here, from the same figures, at the time of asking.
+        # `sources` judges each source from the same figures at the time of asking, so its row among the parts is left out.
         parts = [_part(row, now) for row in told if not row.component.startswith(COMPONENT_PREFIX)]
         counts = {
             "alerts_open": _count(conn, s.alerts, s.alerts.c.live.is_not(None)),
@@ -117,7 +117,7 @@ def status(state: State) -> Any:
     blind = [one.name for one in reports if one.verdict.blind]
     why += [_trouble(one) for one in reports if one.verdict.state not in (OK, OFF)]
     states = {one["component"]: one["state"] for one in parts}
-    if purpose in (None, "live"):  # a replay or the demo has no parts that run for ever
+    if purpose in (None, "live"):  # the parts run for ever only on live data, not in a replay or the demo
         why += [f"{name} has never run here" for name in PARTS if name not in states]
         blind += [name for name in SENSES if states.get(name) in (None, "gone", "failed")]
     why += [f"{name} is {state}" for name, state in states.items() if state != "ok"]
