@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMPS := .stamps
 PORT ?= 8085
-WORKERS ?= 2
+WORKERS ?= 3
 ENGINES ?= embedded
 ifeq ($(filter embedded real,$(ENGINES)),)
 $(error unknown ENGINES=$(ENGINES); known: embedded, real)
@@ -54,7 +54,7 @@ engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback un
 quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, within a minute
 	@$(BIN)/python -m pytest -n $(WORKERS) -m unit $(TEST_ARGS)
 
-test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=4: on four; TEST_ARGS="tests/api -x")
+test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=6: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 chaos: $(STAMPS)/dev  ## the long chaos runs on real engines and wide random walks, some forty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")

@@ -1,4 +1,4 @@
-"""A run on several workers (`pytest -n 2`): who runs what, and what the workers tell the one that prints.
+"""A run on several workers (`pytest -n 3`): who runs what, and what the workers tell the one that prints.
 
 One worker runs all tests of a file, and all files of a room: what they share, a broker or a browser, is made once. The long ones
 come first, so that the workers end together.
@@ -24,7 +24,18 @@ ROOMS: Final = {
 }
 """How a path begins, and the room of its tests. Whatever uses the run's broker stands in the room `kafka`."""
 
-FIRST: Final = ("kafka", "chaos")
+FIRST: Final = (
+    "kafka",
+    "chaos",
+    "tests/stream/test_kafka_brokers.py",
+    "tests/story/test_live.py",
+    "tests/engines/test_omission.py",
+    "tests/story/test_bad_input.py",
+    "browser",
+    "tests/test_packaging.py",
+    "tests/test_deployment.py",
+    "tests/story/test_replay.py",
+)
 """The rooms and files that begin, the longest first. The others come as they were collected."""
 
 
