@@ -1,1 +1,1 @@
-"""What the figures in docs/performance.md come from: `python -m benchmarks [NAME...]`, or `make bench` for all of them."""
+"""The benchmarks behind the figures in docs/performance.md: `python -m benchmarks [NAME...]`, or `make bench` for all of them."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME...] [--mentions N]`: run benchmarks and print their tables."""
+"""`python -m benchmarks [NAME...] [--mentions N]`: runs benchmarks and prints their tables."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def main() -> None:
 
 
 def run(names: Sequence[str], mentions: int | None) -> list[str]:
-    """Run these and print their tables; the real engines are started once, when the first asks for them.
+    """Run these benchmarks and print their tables. The real engines start once, when the first benchmark needs them.
 
-    Returns the names of those that could not be run because an engine cannot be had here.
+    Returns the names of the benchmarks that could not run because an engine cannot be had here.
     """
     from tests.engines import EnginesUnavailable
 

@@ -1,7 +1,7 @@
-"""How long an acknowledgement takes while the stream runs flat out: they need the same lock of the same SQLite file.
+"""The time that an acknowledgement takes while the stream runs flat out. Both need the same lock of the same SQLite file.
 
 One process stores a prepared backlog in which every mention matches. Another acknowledges firing alerts, one at a time with a
-short pause, as the transaction itself and over HTTP, first with the stream at rest and then with it running.
+short pause. It does so by the transaction itself and over HTTP, first with the stream at rest and then with the stream running.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run(acknowledgements: int = 200, backlog: int = 60_000) -> Table:
         token = _prepare(Path(temporary), 4 * acknowledgements, backlog)
         options = {"folder": temporary, "token": token, "times": acknowledgements}
         _add(table, "at rest", measured(__name__, who="people", **options))
-        # The reading of models and monitors is over when it says so; then people begin.
+        # The process says when it has read models and monitors. Then the acknowledgements begin.
         with start(__name__, who="stream", folder=temporary) as stream:
             assert stream.stdout is not None
             assert stream.stdin is not None
@@ -82,7 +82,7 @@ def _at(ordered: Sequence[float], share: float) -> float:
 
 
 def _prepare(folder: Path, alerts: int, backlog: int) -> str:
-    """Firing alerts, mentions in the stream, and a key for the API."""
+    """Make firing alerts and a backlog in the stream. Returns a key for the API."""
     from alerts.engine import step
     from alerts.turn import Turns
     from api.auth.keys import create_key
@@ -139,7 +139,7 @@ def _signal(conn: Connection, monitor: str, now: datetime) -> None:
 
 
 def work(who: str, folder: str, token: str = "", times: int = 0) -> dict[str, Any]:
-    """One of the two processes."""
+    """The work of one of the two processes."""
     return _stream(Path(folder)) if who == "stream" else _people(Path(folder), token, times)
 
 
@@ -174,10 +174,10 @@ def _people(folder: Path, token: str, times: int) -> dict[str, Any]:
 
 
 def _timed(act: Callable[[str], None], ids: Sequence[str], dice: random.Random) -> list[float]:
-    """Milliseconds that each took."""
+    """The milliseconds that each call of `act` took."""
     taken = []
     for id in ids:
-        time.sleep(dice.uniform(0.001, 0.04))  # at any moment of the stream's work
+        time.sleep(dice.uniform(0.001, 0.04))  # so that the calls come at any moment of the stream's work
         began = time.perf_counter()
         act(id)
         taken.append(1e3 * (time.perf_counter() - began))
@@ -214,7 +214,7 @@ def _served(made: Any) -> Iterator[Callable[[str, str], None]]:
 
 
 class _Watched(SqliteStore):
-    """A store that notes for how long its transactions held the lock."""
+    """A store that notes how long each of its transactions held the lock."""
 
     held_ms: list[float]
 

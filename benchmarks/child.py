@@ -1,7 +1,7 @@
-"""Work in a process of its own, so that one benchmark's memory is not another's.
+"""Child processes for benchmarks, so that the memory of one benchmark does not count in another.
 
-A benchmark's module gives `work(**options) -> dict`; here it is called in a fresh interpreter, and what it returns comes back
-with the process's peak memory.
+A benchmark's module has a function `work(**options) -> dict`. It is called here in a fresh interpreter. Its result comes back
+with the peak memory of the process.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _in_this_process: ContextVar[bool] = ContextVar("in_this_process", default=False
 
 @contextmanager
 def in_this_process() -> Iterator[None]:
-    """`measured` starts no process meanwhile: quick enough for a test that the code runs, and good for no figure."""
+    """Let `measured` run in this process. That is quick enough for a test that the code runs; its figures mean nothing."""
     token = _in_this_process.set(True)
-    gc.freeze()  # what is here already is not looked through at each measurement
+    gc.freeze()  # so that each measurement does not go through the objects that are here already
     try:
         yield
     finally:
@@ -37,7 +37,7 @@ def in_this_process() -> Iterator[None]:
 
 
 def measured(module: str, **options: Any) -> dict[str, Any]:
-    """What `module.work(**options)` returns, with `peak_mib`. Options and results are plain JSON values."""
+    """The result of `module.work(**options)`, with `peak_mib`. Options and results are plain JSON values."""
     if _in_this_process.get():
         return _work(module, json.dumps(options))
     with start(module, **options) as process:
@@ -49,7 +49,7 @@ def measured(module: str, **options: Any) -> dict[str, Any]:
 
 
 def start(module: str, **options: Any) -> subprocess.Popen[bytes]:
-    """`measured`, begun and not waited for: its last line of output is the answer."""
+    """Start `measured` and do not wait for it. The last line of its output is the result."""
     command = [sys.executable, "-m", "benchmarks.child", module, json.dumps(options)]
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).resolve().parent.parent
@@ -57,12 +57,15 @@ def start(module: str, **options: Any) -> subprocess.Popen[bytes]:
 
 
 def rss_mib() -> float:
-    """Memory in use now."""
+    """The MiB of memory in use now."""
     return _status("VmRSS") or peak_mib()
 
 
 def peak_mib() -> float:
-    """The most memory that this process ever used. Not `ru_maxrss` where it can be helped: that begins with the parent's."""
+    """The most MiB of memory that this process ever used.
+
+    `ru_maxrss` is the last choice: it begins with the memory of the parent.
+    """
     return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         MIB if sys.platform == "darwin" else 1024
     )

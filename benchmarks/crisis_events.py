@@ -2,8 +2,9 @@
 
     python -m benchmarks.crisis_events FOLDER
 
-FOLDER holds `events.json` (per event `onset_utc` and `tenth_tweet_after_onset`, null where it grew over days) and
-`times/NAME.csv.gz`, one column `created_at`. Times alone are known, so each post gets an id and one fixed word as its text.
+FOLDER holds `events.json` and `times/NAME.csv.gz`. `events.json` has `onset_utc` and `tenth_tweet_after_onset` of each event,
+null for an event that grew over days. `times/NAME.csv.gz` has the one column `created_at`. Only the times are known, so each
+post gets an id and one fixed word as its text.
 """
 
 from __future__ import annotations

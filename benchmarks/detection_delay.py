@@ -1,12 +1,15 @@
-"""How soon, and how often: the detectors over recorded mentions, 5-minute windows, no store.
+"""How soon and how often detectors alert: the detectors over recorded mentions, in 5-minute windows, without a store.
 
-python -m benchmarks.detection_delay alerts FILE... each alert, per brand (JSONL: created_at, brand, label)
-python -m benchmarks.detection_delay onset --events E FILE... minutes from the tenth mention after onset to
-the alert
+    python -m benchmarks.detection_delay alerts FILE...
+    python -m benchmarks.detection_delay onset --events E FILE...
 
-FILE may be gzip. `onset` reads CSV with the one column `created_at`; E is JSON: per event (the file's name)
-`onset_utc` and `tenth_tweet_after_onset`. Only closed windows are judged here; the pipeline, which also
-judges an open window whose count already crosses, can be up to one window sooner.
+`alerts` prints each alert, by brand. It reads JSONL with `created_at`, `brand` and `label`.
+
+`onset` prints the minutes from the tenth mention after the onset to the alert. It reads CSV with the one column `created_at`.
+E is JSON: for each event (the name of the file) `onset_utc` and `tenth_tweet_after_onset`.
+
+FILE may be gzip. Only closed windows are judged here. The pipeline also judges an open window whose count already crosses, so it
+can be up to one window sooner.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ CALM_FOR = timedelta(hours=2)
 
 
 def main() -> None:
-    """Prints one of the two tables."""
+    """Print one of the two tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("table", choices=("alerts", "onset"))
     parser.add_argument("files", nargs="+", type=Path)
@@ -45,8 +48,7 @@ def main() -> None:
 
 
 def alerts(windows: list[WindowCounts], sensitivity: Sensitivity) -> Iterator[Reading]:
-    """The readings that would raise an alert: the first that is over since the kind was last calm for two
-    hours."""
+    """The readings that would raise an alert: the first one that is over since the kind was last calm for two hours."""
     for detector in (Volume(length=LENGTH), Negativity(length=LENGTH)):
         state: Any = detector.initial()
         raised, quiet = False, timedelta(0)

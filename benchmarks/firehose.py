@@ -1,8 +1,9 @@
-"""From ingest to stored on Apache Kafka and PostgreSQL, with real roles in processes of their own, beside the naive pipeline.
+"""The way from ingest to stored on Apache Kafka and PostgreSQL, with real roles in processes of their own, beside the naive
+pipeline.
 
-A file of mentions is given to the role `ingest` as a source; `processors` store what matches. The clock runs from the source's
-definition until every record is stored. Everything waits for the disk as in live use; nothing is prepared beforehand but the
-monitors and one mention a partition, which makes the processes read their models.
+The role `ingest` gets a file of mentions as a source; `processors` store the mentions that match. The clock runs from the
+definition of the source until every record is stored. Everything waits for the disk as in live use. Nothing is prepared
+beforehand but the monitors and one mention a partition, which makes the processes read their models.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ SOURCE = "firehose"
 
 
 def warm(made: House, partitions: int = 8) -> None:
-    """Mentions that match, enough for every processor: models, lexicons and monitors are read when they are stored."""
+    """Store mentions that match, enough for every processor, so that models, lexicons and monitors are read."""
     hand_over = HandOver(
         made.runtime.stream, partitions=partitions, max_mentions=10, clock=made.runtime.clock
     )
@@ -111,20 +112,20 @@ def play(
 
 
 def made_file(folder: Path, name: str, count: int, share: float, monitors: int, per_second: float) -> Path:
-    """Mentions posted in the last minutes, as many a second as are expected to be stored."""
+    """A file of mentions posted in the last minutes, as many a second as are expected to be stored."""
     start = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5 + count / per_second)
     return write_file(folder / name, made_up(count, share, monitors, per_second, start))
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What comes: its share of matches, how many mentions, and how many a second they say they were posted at."""
+    """The load: its share of matches, how many mentions, and how many of them a second by their times of posting."""
 
     name: str
     share: float
     mentions: int
     per_second: float
-    naive: int  # of them for the naive pipeline: it is slow, and steady
+    naive: int  # mentions for the naive pipeline; fewer, because it is slow, and its speed is steady
     processors: Sequence[int] = (2,)
 
 
@@ -135,7 +136,7 @@ def run(
     loads: Sequence[Load] | None = None,
     monitors: int = MONITORS,
 ) -> Table:
-    """Mentions a second and processor time each, of our processes and the naive ones, on the same engines in one run."""
+    """Mentions a second and processor time a mention, of our processes and the naive ones, on the same engines in one run."""
     table = Table(
         f"Ingest to stored on Apache Kafka and PostgreSQL, {monitors:,} monitors, {os.cpu_count()} cores for everything",
         (
@@ -175,7 +176,7 @@ def run(
 
 
 def naively(where: Engines, file: Path, count: int, monitors: int, *, beside: bool) -> dict[str, Any]:
-    """The naive pipeline over the first `count` mentions: with its producer running beside it, or on what that one left."""
+    """The naive pipeline over the first `count` mentions, beside its running producer, or on what the producer left."""
     topic = f"naive-{uuid.uuid4().hex[:8]}"
     store = where.postgres.database()
     with psycopg.connect(store) as db:

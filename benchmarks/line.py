@@ -1,8 +1,9 @@
-"""The embedded line beside the naive loop, over the same file of mentions: a firehose, and everything matched.
+"""The embedded line beside the naive loop, over the same file of mentions: a firehose, and a file in which every mention matches.
 
-The line is what one `tocsin up` does between a source and a judge: read the file, hand over to the stream (each append confirmed
-by the disk), read it again, match against all monitors, find the language, score, sign, look for triggers, store and tally, in
-transactions that are confirmed by the disk. One thread, one process. The naive loop: benchmarks/naive.py.
+The line is what one `tocsin up` does between a source and a judge. It reads the file, hands mentions over to the stream (the disk
+confirms each append) and reads them again. It matches them against all monitors, finds the language, scores, signs, finds
+triggers, stores and tallies, in transactions that the disk confirms. The line is one thread in one process. The naive loop is
+benchmarks/naive.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchmarks.table import Table
 
 NAME = "line"
 MONITORS = 1000
-CHUNK = 2000  # mentions read before they are handed over, as a source's fetch
+CHUNK = 2000  # mentions read before they are handed over, as in one fetch of a source
 Loops = tuple[tuple[str, dict[str, Any]], ...]
 LOOPS: Loops = (
     ("naive: score and INSERT each", {}),
@@ -38,7 +39,7 @@ def run(
 ) -> Table:
     """Mentions a second and memory of the line and of naive loops, for 1 in 50 matched and for all matched.
 
-    The naive loops get the first `naive` of the mentions: they are slow, and steady.
+    The naive loops get only the first `naive` mentions: they are slow, and their speed is steady.
     """
     table = Table(
         f"Ingest to stored and tallied, {monitors:,} monitors",
@@ -74,7 +75,7 @@ def _figures(result: dict[str, Any], ratio: str = "") -> tuple[int | float | str
 
 
 def work(file: str, monitors: int) -> dict[str, Any]:
-    """The line over this file, in this process."""
+    """Run the line over this file, in this process."""
     from benchmarks.child import rss_mib
     from processors.worker import StreamProcessor
     from tocsin.core.mention import Mention

@@ -1,4 +1,4 @@
-"""The mentions and monitors that the benchmarks work on: made up, the same in every run."""
+"""The mentions and monitors that the benchmarks work on. They are made up, and the same in every run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEED = 7
 def made_up(
     mentions: int, share: float, monitors: int, per_second: float = PER_SECOND, start: datetime = START
 ) -> Iterator[Mention]:
-    """Mentions of which a share names a brand, without a language told: networks often do not, so it must be found out."""
+    """Mentions of which a share names a brand. They tell no language, as with many networks, so it must be found out."""
     for mention in synthetic_mentions(
         mentions,
         start=start,
@@ -36,7 +36,7 @@ def made_up(
 
 
 def write_file(path: Path, mentions: Iterator[Mention]) -> Path:
-    """The mentions as JSON lines, as `tocsin replay` and the file source read them."""
+    """Write the mentions as JSON lines, as `tocsin replay` and the file source read them."""
     with path.open("wb") as file:
         for mention in mentions:
             file.write(encode_mentions([mention]))
@@ -45,7 +45,10 @@ def write_file(path: Path, mentions: Iterator[Mention]) -> Path:
 
 @contextmanager
 def runtime(folder: Path, monitors: int, *, durable: bool = True) -> Iterator[Runtime]:
-    """The embedded engines in this folder, each commit confirmed by the disk as in live use, with so many monitors."""
+    """The embedded engines in this folder, with so many monitors.
+
+    With `durable` the disk confirms each commit, as in live use.
+    """
     with open_runtime(data=folder, durable=durable) as made:
         with made.store.write() as conn:
             for name, query in synthetic_queries(monitors).items():

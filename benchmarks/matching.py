@@ -1,9 +1,8 @@
-"""What matching costs: mentions a second, and microseconds a mention, against 100, 1,000 and 10,000 monitors.
+"""The cost of matching: mentions a second, and microseconds a mention, against 100, 1,000 and 10,000 monitors.
 
-The texts are made of made-up words, a tenth of them with letters outside ASCII and one in twenty with an
-emoji; one in 50 holds what one of the monitors listens for. The queries are of the kinds people write: a
-name, a name and its handle, a name with conditions, a phrase, a tag. The column "folding" is folding alone,
-"scan" a scan of the names with `in`.
+The texts consist of made-up words. A tenth of the texts have letters outside ASCII, one in twenty has an emoji, and one in 50
+matches one of the monitors. The queries are of the kinds that people write: a name, a name and its handle, a name with
+conditions, a phrase, a tag. The column "folding" is folding alone; "scan" is a scan of the names with `in`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ CONSONANTS, VOWELS, OTHERS = "bcdfghjklmnprstvz", "aeiou", "çğıöşüăâîș
 
 
 def run(mentions: int = 20_000, counts: Sequence[int] = (100, 1_000, 10_000)) -> Table:
-    """Microseconds a mention against so many monitors, what of it is folding, and a scan of their names with `in`."""
+    """Microseconds a mention against so many monitors, the part that is folding, and a scan of their names with `in`."""
     table = Table(
         "Matching alone, one thread",
         ("monitors", "mentions/s", "us each", "folding us", "scan us", "matched", "build s", "parse s"),
@@ -40,7 +39,7 @@ def run(mentions: int = 20_000, counts: Sequence[int] = (100, 1_000, 10_000)) ->
 
 
 def _measured(table: Table, monitors: int, count: int) -> float:
-    """Add one row; microseconds a mention."""
+    """Add one row. Returns the microseconds a mention."""
     dice = random.Random(7)
     names = _distinct_names(dice, monitors)
     queries = {}
@@ -67,7 +66,7 @@ def _measured(table: Table, monitors: int, count: int) -> float:
 
 
 def _best(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Microseconds of processor time that `work` takes, the least of a few runs: others on the machine disturb it little."""
+    """The microseconds of processor time of `work`: the least of a few runs, so that other work on the machine counts little."""
     times = []
     for _ in range(repeats):
         started = time.process_time()

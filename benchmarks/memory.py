@@ -1,7 +1,7 @@
-"""Whether memory stays flat over a long replay: mentions made as fast as they are played, on the simulated clock.
+"""The memory of a long replay, which should stay flat. Mentions are made as fast as they are played, on the simulated clock.
 
-Everything is done that `tocsin replay` does: matching, tallies, windows, baselines, alerts. The mentions come from a generator,
-and in a second run from a file that is out of order, so that it must be sorted on disk first.
+The replay does everything that `tocsin replay` does: matching, tallies, windows, baselines, alerts. The mentions come from a
+generator, and in a second run from a file that is out of order, so that it must be sorted on disk first.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ MONITORS = 100
 SHARE = 0.1
 PER_SECOND = 10.0
 SAMPLES = 20
-WARM = 0.25  # of the way: by then caches have filled and every monitor has a baseline
+WARM = 0.25  # the part of the run after which caches are full and every monitor has a baseline
 
 
 def run(mentions: int = 200_000) -> Table:
-    """Memory in use while so many mentions are played, and its peak when a file of as many is sorted and played."""
+    """The memory in use while so many mentions are played, and its peak when a file of as many is sorted and played."""
     table = Table(
         f"Memory of a replay, {MONITORS} monitors, 1 in {1 / SHARE:.0f} matched, {PER_SECOND:g} mentions a second of event time",
         ("mentions", "MiB in use", "mentions/s so far"),
@@ -61,7 +61,7 @@ def _made(mentions: int) -> Iterator[Mention]:
 
 
 def _shuffled(mentions: Iterable[Mention]) -> Iterator[Mention]:
-    """Out of order by up to 100,000 places, in flat memory: what is held at random makes room for the next."""
+    """The mentions out of order, in flat memory: of up to 100,000 mentions held, a random one leaves as the next one comes."""
     dice, held = random.Random(3), list[Mention]()
     for mention in mentions:
         if len(held) < 100_000:
@@ -75,7 +75,7 @@ def _shuffled(mentions: Iterable[Mention]) -> Iterator[Mention]:
 
 
 def work(mentions: int, every: int, file: str | None = None) -> dict[str, Any]:
-    """Play in this process: made mentions, or those of a file."""
+    """Play made-up mentions, or those of a file, in this process."""
     from ops.replay.order import in_order_heard
     from ops.replay.player import Player
 

@@ -1,8 +1,10 @@
-"""The loop that anybody would write first: a line of JSON, every brand looked for in the text, vaderSentiment and a small
-scikit-learn pipeline on each message, an INSERT into SQLite.
+"""The naive loop, which anybody would write first.
 
-It is treated kindly: no stream before it, no tallies, no duplicates told from what is new, one COMMIT a thousand rows and none
-confirmed by the disk, unless asked. The pipeline tells the language, as the line does.
+It reads a line of JSON, looks for every brand in the text, runs vaderSentiment and a small scikit-learn pipeline on each
+message, and does an INSERT into SQLite. The pipeline tells the language, as the line does.
+
+The comparison favours the loop: no stream before it, no tallies, no check for duplicates, one COMMIT a thousand rows, and no
+commit that the disk confirms, unless asked.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ COMMIT_EVERY = 1000
 def work(
     file: str, monitors: int, most: int, match_first: bool = False, commit_each: bool = False
 ) -> dict[str, Any]:
-    """At most `most` mentions of the file. `match_first`: score and insert only what names a brand."""
+    """Work through at most `most` mentions of the file. With `match_first`, score and insert only those that name a brand."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     from benchmarks.synthetic import synthetic_queries
@@ -61,7 +63,7 @@ def work(
 
 
 def understood(mention: dict[str, Any], brands: Sequence[str], languages: Any, vader: Any) -> tuple[Any, ...]:
-    """The row of a mention: a call of each library a message."""
+    """The row of a mention, by one call of each library for each message."""
     return (
         mention["source"],
         mention["id"],
@@ -76,7 +78,7 @@ def understood(mention: dict[str, Any], brands: Sequence[str], languages: Any, v
 
 
 def language_pipeline() -> Any:
-    """Learnt on other made-up texts."""
+    """A pipeline that tells the language, trained on other made-up texts."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

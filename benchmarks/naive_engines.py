@@ -1,9 +1,9 @@
-"""The naive pipeline on the same Kafka and PostgreSQL: what anybody would write first.
+"""The naive pipeline on the same Kafka and PostgreSQL, which anybody would write first.
 
-A kafka-python producer sends one JSON record a mention. One loop takes a record, reads the JSON, looks for every brand's name in
-the text, asks vaderSentiment and a small scikit-learn pipeline (which tells the language) about what names one, and INSERTs a row
-for it; it commits every hundred rows or each second, whichever comes first. No tallies, no search index, no duplicates or edits
-told apart, no offsets with the rows: what a crash repeats or loses is not asked.
+A kafka-python producer sends one JSON record a mention. One loop takes a record, reads the JSON and looks for every brand's
+name in the text. Where the text names a brand, the loop asks vaderSentiment and a small scikit-learn pipeline, which tells the
+language, and INSERTs a row. It commits every hundred rows or each second, whichever comes first. It has no tallies, no search
+index, no check for duplicates or edits, and no offsets with the rows. Nobody checks what a crash repeats or loses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TABLE = (
 
 
 def work(who: str, **options: Any) -> dict[str, Any]:
-    """One of the two processes."""
+    """The work of one of the two processes."""
     return _produce(**options) if who == "producer" else _consume(**options)
 
 

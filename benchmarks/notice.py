@@ -1,9 +1,11 @@
-"""From a post to the notice about it, and an alert in the middle of a storm: real roles, a real webhook receiver on loopback.
+"""The time from a post to the notice about it, and to an alert in the middle of a storm.
 
-Posts are appended to a file that the role `ingest` follows, 2,000 a second, of which 1 in 50 matches. Three people
-say of a brand that it is on fire: a trigger, which is SEV1 and pages at once. What is measured is from the moment
-when the third of them stands in the file until the notice has arrived. Then a storm: ten times as many posts a
-second as before, all about one brand with a past, as people write when something of it burns.
+Real roles run, and a real webhook receiver on loopback. 2,000 posts a second are appended to a file that the role `ingest`
+follows; 1 in 50 matches. Three people say of a brand that it is on fire. That is a trigger: it is SEV1 and pages at once. The
+time runs from the moment when the third post stands in the file until the notice has arrived.
+
+Then comes a storm: ten times as many posts a second as before, all about one brand with a past, as people write when a product of
+it burns.
 """
 
 from __future__ import annotations
@@ -46,13 +48,13 @@ GOAL_S, STORM_GOAL_S = 5.0, 60.0
 
 @dataclass(slots=True)
 class Receiver:
-    """A webhook receiver: what came, and when."""
+    """A webhook receiver: the notices that came, and when."""
 
     url: str = ""
-    came: list[tuple[float, str]] = field(default_factory=list)  # when by perf_counter, what
+    came: list[tuple[float, str]] = field(default_factory=list)  # the time by perf_counter, and the subject
 
     def about(self, brand: str, since: float = 0.0) -> float | None:
-        """When the first notice about the brand arrived."""
+        """The time at which the first notice about the brand arrived."""
         return next((at for at, said in list(self.came) if at >= since and brand in said), None)
 
 
@@ -92,7 +94,7 @@ def run(
     per_second: int = PER_SECOND,
     monitors: int = MONITORS,
 ) -> Table:
-    """Seconds from post to notice at `per_second`, over `mentions` posts and `asked` brands; then `storm_s` of a storm."""
+    """The seconds from post to notice at `per_second`, over `mentions` posts and `asked` brands; then `storm_s` of a storm."""
     table = Table(
         f"From post to notice, {monitors:,} monitors, {os.cpu_count()} cores for everything",
         ("what", "posts/s", "notices", "median s", "95 in 100 s", "longest s", "records waiting"),
@@ -121,7 +123,7 @@ def run(
 
 
 def _says(path: Path) -> int:
-    """One post, so that the source is known to be followed; 0."""
+    """Write one post into an empty file, which shows that the source is followed. Returns 0."""
     if not path.stat().st_size:
         with path.open("ab") as file:
             file.write(encode_mentions([Mention("posts", "first", "hello", datetime.now(UTC))]))
@@ -129,7 +131,10 @@ def _says(path: Path) -> int:
 
 
 def _prepare(made: House, hook: Receiver, path: Path, monitors: int) -> None:
-    """Monitors, who is told and how, the file as a source, and some hours in which the brand of the storm was talked about."""
+    """Define the monitors, whom to tell and how, and the file as a source.
+
+    Play some hours of talk about the brand of the storm.
+    """
     channel = {"kind": "webhook", "url": hook.url, "secret": "env:BENCH_HOOK_SECRET"}
     document = {
         "people": [{"name": "Ada", "role": "community_manager", "channels": [channel]}],
@@ -179,9 +184,10 @@ def _fed(
     extra: Mapping[int, Sequence[str]],
     seen: list[int],
 ) -> dict[int, float]:
-    """Append posts of now, `per_second` of them, in steps; with the step `n` the texts `extra[n]`.
+    """Append posts of now, `per_second` of them, in steps. Step `n` also appends the texts `extra[n]`.
 
-    Returns when each of those stood there. `seen` gets the records that wait, each second.
+    Returns the time at which the texts of each such step stood in the file. `seen` gets the number of waiting records, each
+    second.
     """
     stood: dict[int, float] = {}
     began, looked = time.perf_counter(), time.perf_counter()
@@ -218,7 +224,7 @@ def _steady(
     counts: tuple[int, int, int],
     per_second: int,
 ) -> None:
-    """`counts`: posts, brands that are asked about, monitors."""
+    """Measure the steady load. `counts` holds the numbers of posts, of brands that are asked about, and of monitors."""
     mentions, asked, monitors = counts
     seconds = mentions / per_second
     dice = random.Random(5)

@@ -1,8 +1,8 @@
-"""Where benchmarks on the real engines run: one Apache Kafka and one PostgreSQL for the whole run, a fresh house for each
-measurement.
+"""The place where benchmarks on the real engines run.
 
-A house has topics and a database of its own, and starts the roles as `tocsin run` does. What each process cost is read from the
-kernel: processor time and the most memory it ever had.
+One Apache Kafka and one PostgreSQL serve the whole run. Each measurement has a fresh house, which is an installation with
+topics and a database of its own. The house starts the roles as `tocsin run` does. The cost of each process comes from the
+kernel: its processor time and the most memory it ever had.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _names = itertools.count(1)
 
 @dataclass(slots=True)
 class Used:
-    """What one process used: seconds of processor time since `mark`, MiB at its peak."""
+    """The use of one process: seconds of processor time since `mark`, and MiB at its peak."""
 
     cpu_s: float
     peak_mib: float
@@ -49,13 +49,13 @@ class Used:
 
 @dataclass(slots=True)
 class Engines:
-    """The two engines, while they run."""
+    """The two running engines."""
 
     kafka: Any
     postgres: Any
 
     def settings(self) -> dict[str, str]:
-        """What a fresh house is told of them: a database of its own."""
+        """The settings of a fresh house, with a database of its own."""
         return {"stream__url": self.kafka.url, "store__url": self.postgres.database()}
 
     def house(self, folder: Path, environ: Mapping[str, str], runtime: Runtime) -> House:
@@ -74,7 +74,7 @@ class Engines:
 
 @contextmanager
 def engines() -> Iterator[Engines]:
-    """Both, started. Raises `tests.engines.EnginesUnavailable` where one cannot be had."""
+    """Both engines, started. Raises `tests.engines.EnginesUnavailable` where one cannot be had."""
     from tests.engines.kafka import start_kafka
     from tests.engines.postgres import start_postgres
 
@@ -92,7 +92,7 @@ class Role:
     cpu_before: float = 0.0
 
     def mark(self) -> None:
-        """Processor time counts from now on."""
+        """Count processor time from now on."""
         self.cpu_before = _cpu_s(self.process.pid)
 
     def used(self) -> Used:
@@ -121,7 +121,7 @@ class House:
     roles: list[Role] = field(default_factory=list)
 
     def start(self, *roles: str) -> Role:
-        """`tocsin run ROLE...` in a process of its own."""
+        """Start `tocsin run ROLE...` in a process of its own."""
         name = f"{'+'.join(roles)} {1 + len(self.roles)}"
         path = self.folder / f"{len(self.roles)}.log"
         with path.open("wb") as log:
@@ -144,19 +144,19 @@ class House:
                 save(conn, Monitor(name=name, query=query), now=now, actor="benchmark")
 
     def waits(self) -> int:
-        """Records that are in the stream and not stored yet."""
+        """The number of records that are in the stream and not stored yet."""
         with self.runtime.store.read() as conn:
             at = stored(conn, self.runtime.stream.cluster, MENTIONS)
         ends = self.runtime.stream.end_offsets(MENTIONS)
         return sum(max(0, end - at.get(p, 0)) for p, end in ends.items())
 
     def readers(self) -> int:
-        """Processors that have partitions."""
+        """The number of processors that have partitions."""
         with self.runtime.store.read() as conn:
             return conn.execute(select(func.count(func.distinct(s.offsets.c.owner)))).scalar_one()
 
     def received(self, source: str) -> int:
-        """Mentions that came through a source and are safe in the stream."""
+        """The number of mentions that came through a source and are safe in the stream."""
         with self.runtime.store.read() as conn:
             found = conn.execute(select(s.source_state.c.received).where(s.source_state.c.name == source))
             return found.scalar_one_or_none() or 0
@@ -166,7 +166,7 @@ class House:
             return conn.execute(select(func.count()).select_from(table)).scalar_one()
 
     def until(self, done: Callable[[], bool], what: str, within_s: float = START_WITHIN_S) -> None:
-        """Wait; raises where a role ended meanwhile or it takes too long."""
+        """Wait until `done`. Raises where a role ends meanwhile, or where it takes too long."""
         ends = time.monotonic() + within_s
         while not done():
             for role in self.roles:
@@ -178,7 +178,7 @@ class House:
 
 @contextmanager
 def house(engines: Engines, **settings: Any) -> Iterator[House]:
-    """A fresh installation; `settings` as `section__name=value`. Its roles end with the block."""
+    """A fresh installation, with `settings` as `section__name=value`. Its roles end with the block."""
     with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as temporary:
         given = {
             "data": temporary,
@@ -215,7 +215,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _cpu_s(pid: int) -> float:
-    """Of the process and of its children that have ended."""
+    """The seconds of processor time of the process and of its children that have ended."""
     fields = _stat(pid)
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
 

@@ -1,6 +1,6 @@
-"""A second processor added in the middle of a backlog: mentions stored a second before and after.
+"""A second processor added in the middle of a backlog: mentions stored a second, before and after.
 
-Every mention matches, so each costs understanding and rows: one processor leaves a core idle while it waits for PostgreSQL.
+Every mention matches, so each one costs understanding and rows. One processor leaves a core idle while it waits for PostgreSQL.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tocsin.store import schema as s
 
 NAME = "scale"
 ENGINES = True
-RATE = 10_000.0  # of the backlog's event time
+RATE = 10_000.0  # mentions a second of the backlog's event time
 
 
 def run(
@@ -54,7 +54,7 @@ def run(
         made.start("processors")
         made.until(lambda: made.readers() == 2, "the second processor has partitions")
         took = time.perf_counter() - began
-        time.sleep(2.0)  # it reads its models meanwhile
+        time.sleep(2.0)  # the new processor reads its models meanwhile
         two = _phase(made, table, 2, measure_s)
     table.notes.append(
         f"The second had its partitions {took:.1f} s after it was started. With it: {two / max(one, 1e-9):.2f} times the rate."
@@ -63,7 +63,7 @@ def run(
 
 
 def _phase(made: House, table: Table, processors: int, measure_s: float) -> float:
-    """One row of the table; mentions stored a second."""
+    """Measure one row of the table. Returns the mentions stored a second."""
     stored, began = made.count(s.seen), time.perf_counter()
     engines_before = made.engines.cpu_s()
     for role in made.roles:

@@ -1,8 +1,7 @@
-"""Load: mentions made as fast as they can be consumed, for benchmarks and memory tests. They tell no story.
+"""Made-up mentions for benchmarks and memory tests, made as fast as they can be consumed. They tell no story.
 
-Brands are `brand0001`, `brand0002`, ...; a mention matches exactly one of `synthetic_queries` or none.
-Texts have the length of a tweet, in English, Turkish, Dutch and Romanian; some sixteen million different
-ones can come.
+Brands are `brand0001`, `brand0002`, ... A mention matches exactly one of `synthetic_queries`, or none. Texts have the length of a
+tweet, in English, Turkish, Dutch and Romanian. Some sixteen million different texts can come.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Author, Engagement, Mention
 
 MOST_MONITORS = 9999
-_HALVES = 2048  # half texts a language, per half
+_HALVES = 2048  # beginnings of texts a language, and as many endings
 _AUTHORS = 5000
 _NETWORKS = ("mastodon", "bluesky", "forum", "news")
 
-# Real boolean queries of different shapes; the bare name matches each of them, and nothing else here does.
+# Boolean queries of different shapes, as people write them. The bare name matches each query, and no other text here does.
 _SHAPES = (
     "{b} OR #{b} OR @{b}",
     '({b}* OR @{b}) AND NOT "second hand"',
@@ -30,7 +29,7 @@ _SHAPES = (
 
 
 def synthetic_queries(monitors: int) -> dict[str, str]:
-    """`monitors` queries by the name of their brand. WrongInput when it is not 1 to `MOST_MONITORS`."""
+    """`monitors` queries, by the name of their brand. Raises `WrongInput` where `monitors` is not 1 to `MOST_MONITORS`."""
     _check_monitors(monitors)
     return {
         name: _SHAPES[number % len(_SHAPES)].format(b=name)
@@ -41,10 +40,10 @@ def synthetic_queries(monitors: int) -> dict[str, str]:
 def synthetic_mentions(
     n: int, *, start: datetime, rate_per_second: float, match_share: float, monitors: int, seed: int
 ) -> Iterator[Mention]:
-    """`n` mentions from `start` on, evenly `rate_per_second` of event time, in order, each with its own id.
+    """`n` mentions from `start` on, evenly `rate_per_second` in event time, in order, each with its own id.
 
-    A share `match_share` (0..1) names one of the first `monitors` brands, the rest names none; few brands are
-    named much and most are named little. Memory does not grow with `n`. WrongInput for values without sense.
+    A share `match_share` (0..1) names one of the first `monitors` brands; the rest names none. Few brands are named much, and
+    most are named little. Memory does not grow with `n`. Raises `WrongInput` for values that make no sense.
     """
     _check_monitors(monitors)
     if n < 0 or not 0 <= match_share <= 1 or not 0 < rate_per_second < 1e9:
@@ -73,7 +72,7 @@ def _mentions(
     for k in range(n):
         one, two, three = draw(), draw(), draw()
         lang = languages[int(one * 4)]
-        # The digits of one draw that its first use leaves over are as good as a new draw.
+        # The digits that the first use of a draw leaves over are as good as a new draw.
         text = firsts[lang][int(one * 4 % 1 * _HALVES)] + seconds[lang][int(two * _HALVES)]
         if three < match_share:
             text = f"{brands[int((three / match_share) ** 3 * monitors)]} {text}"
@@ -91,7 +90,7 @@ def _mentions(
 
 
 def _half_texts(rng: random.Random) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Beginnings and endings of texts per language; any beginning goes with any ending."""
+    """Beginnings and endings of texts, by language. Any beginning goes with any ending."""
     words = {lang: text.split() for lang, text in _WORDS.items()}
     firsts = {lang: [_some(rng, known) for _ in range(_HALVES)] for lang, known in words.items()}
     seconds = {lang: [" " + _some(rng, known) for _ in range(_HALVES)] for lang, known in words.items()}

@@ -1,4 +1,4 @@
-"""A benchmark's answer, and how it is printed: aligned columns, numbers to the right, notes below."""
+"""The table of a benchmark, and its printed form: aligned columns, numbers to the right, notes below."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Cell = str | int | float
 
 @dataclass(slots=True)
 class Table:
-    """Rows under a title. Whole numbers are grouped by thousands, others shown with one decimal."""
+    """Rows under a title. Whole numbers are grouped by thousands; other numbers have one decimal."""
 
     title: str
     columns: Sequence[str]
@@ -34,7 +34,7 @@ class Table:
 
 
 def machine() -> str:
-    """One line on where this ran, and how busy it was with other things."""
+    """One line on the machine of the run, and how busy it was with other work."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}, "

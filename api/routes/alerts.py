@@ -132,7 +132,7 @@ class NoticeOut(BaseModel):
 
 
 class Live(BaseModel):
-    """The figures as stored now, since the alert's window began. The judged figures above stay as they were."""
+    """The figures as stored now, from the time when the alert began. The judged figures above stay as they were."""
 
     since: datetime
     until: datetime
