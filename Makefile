@@ -52,7 +52,7 @@ engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback un
 	@$(BIN)/python -m tests.engines
 
 quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, within a minute
-	@$(BIN)/python -m pytest -n $(WORKERS) -m unit $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n 2 -m unit $(TEST_ARGS)
 
 test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=6: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)

@@ -8,6 +8,7 @@ that ends the run as a failure.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -51,6 +52,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _end(config, "; ".join(faults))
     if workers.is_worker(config):
         workers.in_order(items)
+
+
+def pytest_collection_finish() -> None:
+    """Python looks less often for garbage in circles, and not at all among what was imported: a tenth of the suite's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 class LeftOut:

@@ -68,6 +68,7 @@ def test_lists_are_filtered_and_unknown_filters_are_refused(scene: Scene) -> Non
                 views.list_alerts(conn, **wrong)
 
 
+@pytest.mark.slow("makes hundreds of alerts")
 def test_the_number_of_queries_does_not_grow_with_the_number_of_alerts(scene: Scene) -> None:
     def queries() -> int:
         with scene.store.read() as conn:

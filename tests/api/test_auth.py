@@ -76,6 +76,7 @@ def test_every_route_refuses_a_stranger_unless_it_is_open(world: World) -> None:
             assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
+@pytest.mark.slow("asks for every route")
 @pytest.mark.parametrize("role", list(Role))
 def test_every_role_gets_what_it_may_and_no_more(world: World, role: Role) -> None:
     client = world.key(role)

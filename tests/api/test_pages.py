@@ -136,6 +136,7 @@ GETS = (
 )
 
 
+@pytest.mark.slow("draws every page")
 def test_every_page_is_drawn_without_inline_styles_or_scripts(night: SeededApp) -> None:
     client = signed_in(night, "p_root")
     for path in GETS:
@@ -585,6 +586,7 @@ def test_the_overview_answers_304_to_who_has_it(night: SeededApp) -> None:
     assert client.get("/", headers={"if-none-match": tag}).status_code == 200
 
 
+@pytest.mark.slow("fills a store with fifty monitors")
 def test_the_overview_asks_the_store_no_more_for_fifty_monitors_than_for_seven(tmp_path: Path) -> None:
     asked = []
     for name, more in (("few", 0), ("many", 50)):
@@ -671,6 +673,7 @@ def test_static_files_may_be_kept_because_their_address_names_their_content(nigh
 STRANGE = ("%00", "%F0%9F%92%A9", "'--", "a" * 3000, "%ED%A0%80", "..%2F..", "<script>")
 
 
+@pytest.mark.slow("sends many strange requests")
 def test_no_address_and_no_form_however_strange_breaks_the_page(night: SeededApp) -> None:
     client = signed_in(night, "p_root")
     token = CSRF.search(page(client, "/"))

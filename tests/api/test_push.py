@@ -127,6 +127,7 @@ def test_a_body_that_cannot_be_cut_into_items_is_one_clear_problem(world: World,
     assert handed_over(world) == []
 
 
+@pytest.mark.slow("makes a bomb")
 def test_a_gzip_body_is_unpacked_and_a_bomb_is_not(world: World) -> None:
     key = Client(
         world.with_settings(api=Api(max_body_bytes=100_000)),

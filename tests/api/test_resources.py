@@ -412,6 +412,7 @@ def test_evidence_shows_what_was_judged_the_posts_and_the_figures_now(world: Wor
 # -- what must never happen ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow("asks for every route")
 def test_no_get_changes_anything(world: World) -> None:
     world.scene.over()
     world.store_mention("a", "Lumo is down", world.now)

@@ -38,6 +38,7 @@ def here() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow("a benchmark in small")
 @pytest.mark.usefixtures("here")
 def test_the_line_and_the_naive_loop_are_measured_over_the_same_mentions() -> None:
     table = line.run(mentions=300, matched=200, naive=100, monitors=20, loops=line.LOOPS[:1])
@@ -54,6 +55,7 @@ def test_the_line_and_the_naive_loop_are_measured_over_the_same_mentions() -> No
     assert "of the line's time" in str(table)
 
 
+@pytest.mark.slow("a benchmark in small")
 def test_the_naive_loops_store_what_they_say(tmp_path: Path) -> None:
     file = write_file(tmp_path / "mentions.jsonl", made_up(400, 0.1, monitors=5))
     stored = [naive.work(str(file), 5, 300, **options)["stored"] for _, options in line.LOOPS]
@@ -73,6 +75,7 @@ def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
     assert re.search(r"stored [\d,]+ mentions/s in [\d,]+ transactions", str(table))
 
 
+@pytest.mark.slow("a benchmark in small")
 @pytest.mark.usefixtures("here")
 def test_memory_is_sampled_along_a_replay_and_of_a_file_out_of_order() -> None:
     table = memory.run(mentions=600)
@@ -83,6 +86,7 @@ def test_memory_is_sampled_along_a_replay_and_of_a_file_out_of_order() -> None:
     assert stored[1] == stored[2] != "0"
 
 
+@pytest.mark.slow("a benchmark in small")
 @pytest.mark.usefixtures("here")
 def test_understanding_is_measured_by_part_and_kind_beside_the_plain_libraries() -> None:
     table = understanding.run(mentions=40)
@@ -120,6 +124,7 @@ def test_real_roles_and_the_naive_pipeline_store_the_same_mentions_on_the_real_e
     assert "the naive loop commits every 100 rows" in str(table)
 
 
+@pytest.mark.slow("a benchmark in small")
 def test_notices_are_timed_from_the_post_and_a_storm_rings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_HOOK_SECRET", notice.SECRET)
     table = notice.run(250, where=EnginesHere(), asked=2, storm_s=1.0, per_second=100, monitors=20)

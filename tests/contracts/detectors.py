@@ -119,6 +119,7 @@ def test_judging_is_pure(detector: Detector[Any], known: Known, talk: list[Talk]
         state = detector.learn(state, window, reading)
 
 
+@pytest.mark.slow("many random windows")
 @settings(max_examples=examples(80), deadline=None)
 @given(talk=worlds)
 def test_what_is_over_is_never_missed_by_the_cheap_question(

@@ -112,6 +112,7 @@ def imported(path: str, known: Collection[str]) -> set[str]:
     return found & set(known)
 
 
+@pytest.mark.slow("reads all code")
 def test_no_module_imports_itself_in_a_circle() -> None:
     known = modules()
     graph = {name: imported(path, known) - {name} for name, path in known.items()}

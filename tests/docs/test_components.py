@@ -98,6 +98,7 @@ def _asked_by_name(module: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow("reads all code")
 def test_no_code_asks_for_a_signal_a_source_or_a_notifier_by_its_name() -> None:
     """Their entries say by traits what others must know: a new one is one file and one line."""
     own = ("tocsin/", "ingest/", "processors/", "alerts/", "api/", "ops/")

@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 
+import pytest
+
 from tests.docs.pages import ROOT
 
 OURS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
@@ -46,12 +48,14 @@ def _used() -> set[str]:
     return set(_imports()) - set(OURS) - sys.stdlib_module_names
 
 
+@pytest.mark.slow("reads all code")
 def test_every_declared_library_is_imported_or_has_a_reason() -> None:
     at_hand = packages_distributions()
     used = {_plain(library) for name in _used() for library in at_hand.get(name, ())}
     assert sorted({_plain(one) for one in DECLARED} - used - set(NOT_IMPORTED)) == []
 
 
+@pytest.mark.slow("reads all code")
 def test_every_imported_library_is_declared() -> None:
     at_hand = packages_distributions()
     declared = {_plain(one) for one in DECLARED}

@@ -44,6 +44,7 @@ def parsed(node: object) -> Query | None:
 queries = st.lists(nodes.map(parsed).filter(lambda query: query is not None), min_size=1, max_size=6)
 
 
+@pytest.mark.slow("many random queries and texts")
 @settings(max_examples=examples(80), deadline=None)
 @given(queries, st.lists(mentions, max_size=6), st.sampled_from([None, "en", "tr"]))
 def test_the_matcher_agrees_with_the_naive_evaluator(
@@ -157,6 +158,7 @@ def test_a_link_section_is_looked_at_by_url_only() -> None:
     assert matcher.match(mention("look: https://tocsin.example")) == ("tocsin", "url:tocsin.example")
 
 
+@pytest.mark.slow("compiles very many anchors")
 def test_very_many_anchors_use_the_compact_automaton_and_say_the_same() -> None:
     words = [f"{number:05d}kelime{number * 7919 % 99_991}" for number in range(24_000)]
     some = {f"m{at}": parse_query(" OR ".join(words[at : at + 400])) for at in range(0, len(words), 400)}

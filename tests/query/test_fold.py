@@ -112,6 +112,7 @@ def test_a_long_hostile_text_folds_piece_by_piece(piece: str) -> None:
     assert fold(f"x{piece}\n" * 10_000) == fold(f"x{piece}\n") * 10_000
 
 
+@pytest.mark.slow("many random texts")
 @settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(

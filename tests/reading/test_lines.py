@@ -149,6 +149,7 @@ def test_of_a_name_given_twice_both_ways_take_the_last() -> None:
     )
 
 
+@pytest.mark.slow("many random lines")
 @settings(max_examples=examples(120), deadline=None)
 @given(mention_like, st.booleans(), st.sampled_from([None, "shop"]), st.sampled_from([None, (",", ":")]))
 def test_what_goes_on_as_it_is_is_what_patience_reads(

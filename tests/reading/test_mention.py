@@ -349,6 +349,7 @@ mention_like = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow("many random records")
 @settings(max_examples=examples(60), deadline=None)
 @given(mention_like | anything, st.sampled_from([None, "shop"]), st.sampled_from([None, ISTANBUL]))
 def test_whatever_comes_in_out_comes_a_mention_or_a_bad_mention(
@@ -365,6 +366,7 @@ def test_whatever_comes_in_out_comes_a_mention_or_a_bad_mention(
         assert len(msgspec.json.encode(mention.extra)) <= 16 * 1024
 
 
+@pytest.mark.slow("many random records")
 @settings(max_examples=examples(60), deadline=None)
 @given(mention_like, st.booleans())
 def test_both_ways_agree_on_any_json(value: dict[str, Any], ascii_only: bool) -> None:

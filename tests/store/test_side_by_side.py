@@ -55,6 +55,7 @@ def open_again(tmp_path: Path) -> Iterator[Callable[[], Store]]:
         store.close()
 
 
+@pytest.mark.slow("two workers beside each other, many times")
 def test_two_alerts_workers_page_once_for_each_decision(
     tmp_path: Path, open_again: Callable[[], Store]
 ) -> None:

@@ -36,6 +36,7 @@ def runtime(tmp_path: Path) -> Iterator[Runtime]:
     runtime.close()
 
 
+@pytest.mark.slow("plays days of talk")
 def test_history_is_taken_in_once_and_alerts_nobody(runtime: Runtime) -> None:
     first = import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)
     again = import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)

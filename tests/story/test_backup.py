@@ -152,6 +152,7 @@ def test_on_the_same_stream_reading_goes_on_where_the_backup_stood(
         assert gaps(runtime) == []
 
 
+@pytest.mark.slow("plays, copies and restores")
 def test_a_stream_that_was_trimmed_beyond_the_backup_is_a_gap_and_no_crash(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ def typed(line: str) -> str:
     return "" if into else done.stdout.decode()
 
 
+@pytest.mark.slow("runs every command of the page")
 def test_the_commands_of_the_operators_page_do_what_they_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

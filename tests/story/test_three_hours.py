@@ -7,6 +7,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from alerts import actions
 from alerts.apply import act
 from alerts.auditor import audit
@@ -117,6 +119,7 @@ WHAT_HAPPENED = """\
 13:00 ben resolve: recall announced, talk is back to normal"""
 
 
+@pytest.mark.slow("plays three hours")
 def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     scene, phone = Scene(tmp_path), Phone()
     sent: list[str] = []

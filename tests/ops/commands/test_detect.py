@@ -64,6 +64,7 @@ def test_a_burst_is_one_alert_and_not_one_per_row(ten_days: list[int]) -> None:
     assert all((r[1] >= 0.5) == (r[2] == 1) for r in rows)
 
 
+@pytest.mark.slow("judges weeks of windows twice")
 def test_a_benign_peak_alerts_nobody_once_negatives_are_given(ten_days: list[int]) -> None:
     rng = random.Random(23)
     usual = [sum(rng.random() < 0.12 for _ in range(n)) for n in ten_days]

@@ -98,6 +98,7 @@ def test_a_flood_of_bad_lines_is_counted_not_printed() -> None:
     assert found.stderr.splitlines()[-1].startswith("5000 lines could not be read")
 
 
+@pytest.mark.slow("reads a large file")
 def test_damaged_gzip_is_named_and_what_came_before_was_matched(tmp_path: Path) -> None:
     whole = gzip.compress(b"".join(line(f"tocsin {os.urandom(30).hex()}") for _ in range(20_000)))
     for name, content in (("cut.gz", whole[: len(whole) // 2]), ("bad.gz", whole[:-5000] + b"\xff" * 5000)):

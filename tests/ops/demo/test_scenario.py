@@ -40,10 +40,12 @@ def between(mentions: list[Mention], since: datetime, until: datetime) -> list[M
     return [mention for mention in mentions if since <= mention.created_at < until]
 
 
+@pytest.mark.slow("makes up days of talk twice")
 def test_the_same_seed_tells_the_same_story_byte_for_byte() -> None:
     assert encode_mentions(list(demo_mentions(AFTERNOON))) == encode_mentions(list(told()))
 
 
+@pytest.mark.slow("makes up days of talk twice")
 def test_another_seed_tells_another_story() -> None:
     assert encode_mentions(list(demo_mentions(AFTERNOON, seed=2))) != encode_mentions(list(told()))
 
@@ -55,6 +57,7 @@ def test_the_story_is_in_order_and_within_its_two_weeks() -> None:
     assert times[-1] < AFTERNOON
 
 
+@pytest.mark.slow("makes up days of talk")
 @pytest.mark.parametrize("end", [AFTERNOON, NIGHT])
 def test_no_two_mentions_share_an_id_and_the_live_part_goes_on_without_a_seam(end: datetime) -> None:
     live = list(takewhile(lambda m: m.created_at < end + timedelta(hours=9), live_mentions(end)))
@@ -168,6 +171,7 @@ def test_the_flood_is_one_text_from_a_few_thin_accounts_within_twenty_minutes(en
     assert flood[0].links
 
 
+@pytest.mark.slow("makes up days of talk")
 @pytest.mark.parametrize(
     "end", [AFTERNOON, NIGHT, AFTERNOON + timedelta(hours=5), AFTERNOON + timedelta(hours=9)]
 )

@@ -162,6 +162,7 @@ def test_a_burst_is_signalled_within_minutes_with_evidence_that_can_be_checked(s
     assert evidence["window_end"] <= first["tick"].isoformat().replace("+00:00", "Z")
 
 
+@pytest.mark.slow("judges hours several times")
 def test_how_the_ticks_are_cut_into_transactions_changes_nothing(store: Store, tmp_path: Path) -> None:
     other = store_at(tmp_path / "other.db")
     with other.write() as conn:
@@ -176,6 +177,7 @@ def test_how_the_ticks_are_cut_into_transactions_changes_nothing(store: Store, t
     other.close()
 
 
+@pytest.mark.slow("judges hours several times")
 def test_what_is_stored_ahead_of_the_tick_is_not_seen(store: Store, tmp_path: Path) -> None:
     seen_all = talk()
     until = BURST + timedelta(minutes=12)
@@ -199,6 +201,7 @@ def test_copies_of_one_text_are_set_aside_and_said_once(store: Store) -> None:
     assert volume[0]["evidence"]["copy_groups"] == 1
 
 
+@pytest.mark.slow("judges hours of windows")
 def test_an_episode_calms_after_half_an_hour_of_calm(store: Store) -> None:
     keep(store, talk())
     judge(store, BURST + timedelta(hours=1), cuts=1)
@@ -216,6 +219,7 @@ def test_an_episode_calms_after_half_an_hour_of_calm(store: Store) -> None:
     assert states.count("calm") == 1
 
 
+@pytest.mark.slow("judges hours twice")
 def test_the_state_rebuilt_from_stored_readings_is_the_state_that_was_kept(store: Store) -> None:
     keep(store, talk())
     judge(store, BURST + timedelta(minutes=40), cuts=5)

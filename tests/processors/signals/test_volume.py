@@ -72,6 +72,7 @@ def test_expectation_follows_the_hour(known_brand: VolumeState) -> None:
     assert by_day.detail["window_expected"] > 3 * by_night.detail["window_expected"]
 
 
+@pytest.mark.slow("learns weeks of windows")
 def test_the_hour_is_that_of_the_monitors_own_zone() -> None:
     from zoneinfo import ZoneInfo
 
@@ -89,6 +90,7 @@ def test_the_hour_is_that_of_the_monitors_own_zone() -> None:
     assert noon.detail["window_expected"] > 5 * five.detail["window_expected"]
 
 
+@pytest.mark.slow("judges weeks of windows")
 @pytest.mark.parametrize("per_hour", [1, 12, 200])
 def test_overdispersed_noise_keeps_the_promise(per_hour: float) -> None:
     weeks, alerts = 0.0, 0

@@ -175,6 +175,7 @@ versions = st.builds(
 )
 
 
+@pytest.mark.slow("many random orders")
 @pytest.mark.hypothesis
 def test_order_repeats_and_cuts_do_not_matter(tmp_path: Path, on_both_stores: str) -> None:  # noqa: F811  # the fixture
     @settings(

@@ -110,6 +110,7 @@ def _posts(draw: st.DrawFn) -> str:
     return glue.join(word.upper() if place in shouted else word for place, word in enumerate(words))
 
 
+@pytest.mark.slow("scores many texts with the plain library")
 @settings(max_examples=examples(400), deadline=None)
 @given(_posts())
 def test_our_compound_is_that_of_the_plain_library(post: str) -> None:

@@ -118,6 +118,7 @@ def test_every_term_is_found_where_it_stands() -> None:
 _TERMS = ["lawsuit", "data", "breach", "ceo", "resigned", "datalek", "caught fire", "\n", "-", "un", "hacked"]
 
 
+@pytest.mark.slow("many random texts")
 @settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(st.lists(st.sampled_from(_TERMS) | st.text(max_size=5), max_size=6).map(" ".join), max_size=8)
