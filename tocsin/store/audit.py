@@ -1,8 +1,7 @@
 """The audit chain: append-only, each entry hashed over the one before it, so that a change or a gap shows.
 
-An entry's hash is SHA-256 over the canonical JSON (sorted keys, no blanks) of all its fields but `hash`, the
-previous entry's hash included. Entries hold ids, states and hashes of what people typed, never a post or a
-note.
+An entry's hash is SHA-256 over the canonical JSON (sorted keys, no blanks) of all its fields but `hash`. The hash of the
+previous entry is one of these fields. Entries hold ids, states and hashes of typed words, never a post or a note.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ _HEAD = "audit:head"
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How far the chain holds. `broken_at` is the first entry that does not fit, with `reason`; None: all
-    of it does.
+    """How far the chain holds. `broken_at` is the number of the first entry that does not fit, and `reason` says why. None:
+    every entry fits.
     """
 
     checked: int
@@ -45,9 +44,7 @@ def append(
     object: str,
     detail: dict[str, Any] | None = None,
 ) -> int:
-    """Add an entry and return its number, counted from 1. Serialised by the row that holds the chain's
-    head.
-    """
+    """Add an entry. Returns its number, counted from 1. The row that holds the chain's head serialises the writers."""
     seq, previous = _head(conn)
     entry = {
         "seq": seq + 1,
@@ -68,11 +65,9 @@ def append(
 def verify(
     conn: Connection, after_seq: int = 0, after_hash: str = GENESIS, limit: int | None = None
 ) -> Verified:
-    """Check the chain from the entry after `after_seq` (whose hash is `after_hash`) on, at most `limit`
-    entries.
+    """Check the chain from the entry after `after_seq` (whose hash is `after_hash`) on, at most `limit` entries.
 
-    When the end is reached, the last entry must also be the head that was written beside it: a cut tail
-    shows.
+    When the check reaches the end, the last entry must also be the head that was written beside it. So a cut tail shows.
     """
     statement = select(s.audit).where(s.audit.c.seq > after_seq).order_by(s.audit.c.seq)
     rows = conn.execute(statement.limit(limit) if limit is not None else statement)
@@ -100,7 +95,7 @@ def entry_hash(entry: dict[str, Any]) -> str:
 
 
 def text_hash(text: str) -> str:
-    """What stands in the chain for words that people typed."""
+    """The hash that stands in the chain for words that people typed: SHA-256, 64 hex digits."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -108,9 +103,7 @@ _HASHED = ("seq", "at", "actor", "role", "action", "object", "detail", "previous
 
 
 def _head(conn: Connection) -> tuple[int, str]:
-    """The last entry's number and hash, with the right to write the next (a row lock where the engine has
-    those).
-    """
+    """The last entry's number and hash, with the right to write the next entry (a row lock where the engine has row locks)."""
     statement = select(s.meta.c.value).where(s.meta.c.key == _HEAD).with_for_update()
     found = conn.execute(statement).scalar_one_or_none()
     if found is None:

@@ -1,8 +1,8 @@
-"""A column of many rows at once into what a driver takes.
+"""Conversion of a column of many rows at once into the values that a driver takes.
 
-SQLAlchemy converts value by value, three calls deep, and a mention has tens of columns. Here a column is looked at as a whole,
-and where no value needs a change, as in nearly all, it is passed on as it is. The results are SQLAlchemy's, value for value
-(`tests/store/test_columns.py`).
+SQLAlchemy converts value by value, three calls deep, and a mention has tens of columns. This module checks a column as a
+whole. A column in which no value needs a change is passed on as it is, and nearly all columns are such. The results equal
+SQLAlchemy's, value for value (`tests/store/test_columns.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ _TRUTH = {bool, type(None)}
 
 
 def converter(dialect: Dialect, column: Column[Any]) -> ConvertColumn | None:
-    """What makes the driver's values of ours for all values of a column; None where they are the same."""
+    """The function that converts all values of a column into the driver's values; None where they are the same."""
     if isinstance(column.type, sa.LargeBinary):
-        return None  # drivers take bytes as they are
+        # Drivers take bytes as they are.
+        return None
     kind = column.type.dialect_impl(dialect)
     whole: Callable[[Sequence[Any], Dialect], Iterable[Any]] | None = getattr(kind, "bind_column", None)
     if whole is not None:

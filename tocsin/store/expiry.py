@@ -1,4 +1,4 @@
-"""How rows leave the store in bounded pieces; mentions as whole UTC days where they lie in days of their own (PostgreSQL)."""
+"""Deletion of expired rows in bounded pieces. On PostgreSQL, mentions go as whole UTC days, because each day is a partition."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from tocsin.store.postgres.partitions import drop_day_before, start_of
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """How many mentions went. `day`: a whole day of them, which locks the tables until the transaction ends."""
+    """The number of dropped mentions. `day`: a whole day of them went, which locks the tables until the transaction ends."""
 
     mentions: int
     day: bool = False
 
 
 def drop_mentions(conn: Connection, before: datetime, most: int) -> Dropped:
-    """Drop mentions of UTC days that end by `before`, with their versions and matches: one day, or at most `most` rows.
+    """Drop mentions of UTC days that end by `before`, with their versions and matches: one day on PostgreSQL, else at most
+    `most` mentions.
 
-    A day that somebody reads just now stays for a later call.
+    A day that another transaction reads just now stays for a later call.
     """
     first_day = start_of(before.astimezone(UTC).date())
     if conn.dialect.name == "postgresql":
@@ -39,7 +40,7 @@ def drop_mentions(conn: Connection, before: datetime, most: int) -> Dropped:
 
 
 def drop_some(conn: Connection, table: Table, expired: ColumnElement[bool], most: int) -> int:
-    """Drop up to `most` rows of which `expired` is true; return how many were."""
+    """Drop up to `most` rows for which `expired` is true. Returns the number of dropped rows."""
     key = tuple(table.primary_key.columns)
     doomed = [tuple(row) for row in conn.execute(select(*key).where(expired).limit(most))]
     if doomed:

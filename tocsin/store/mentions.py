@@ -1,7 +1,7 @@
 """A mention as a row of `mentions` and back, and the plain ways of reading stored mentions.
 
-Every field of `Mention` is a column of its own name; those of its author and its engagement are columns too, named in `AUTHOR`
-and `ENGAGEMENT`. A new plain field needs no line here.
+Every field of `Mention` is a column of the same name. The fields of its author and its engagement are columns too, named in
+`AUTHOR` and `ENGAGEMENT`. A new plain field needs no line here.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _NO_ENGAGEMENT: Final = dict.fromkeys(ENGAGEMENT)
 
 
 KEYS_AT_ONCE: Final = 400
-"""So many keys are asked for in one statement."""
+"""The number of keys that one statement asks for."""
 
 Key = tuple[str, str]
 """Source and id."""
 
 
 def mention_columns(mention: Mention) -> dict[str, Any]:
-    """The columns that hold what the mention itself says, by name."""
+    """The values of the columns that hold the fields of the mention itself, by name."""
     author, engagement = mention.author, mention.engagement
     return {
         **dict(zip(PLAIN, _plain(mention), strict=True)),
@@ -65,7 +65,7 @@ def mention_columns(mention: Mention) -> dict[str, Any]:
 
 
 def stored_mention(row: Row[Any]) -> Mention:
-    """The mention that a row with the columns of `schema.mention_columns` holds; `lang` is the one that was understood."""
+    """The mention in a row with the columns of `schema.mention_columns`. `lang` is the language that Tocsin understood."""
     figures = _engagement(row)
     values: dict[str, Any] = dict(zip(PLAIN, _plain(row), strict=True))
     values |= {name: tuple(getattr(row, name) or ()) for name in LISTS}
@@ -78,9 +78,9 @@ def stored_mention(row: Row[Any]) -> Mention:
 
 
 def stored_rows(conn: Connection, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
-    """The rows of these mentions (`schema.mention_columns`) by key; those that are no longer kept are absent.
+    """The rows of these mentions (`schema.mention_columns`) by key. Mentions that are no longer kept are absent.
 
-    Their times are looked up first: they say in which days to look, where days are kept apart.
+    The times of the mentions are looked up first. They name the days to look in, where days lie in partitions (PostgreSQL).
     """
     m, found = s.mentions.c, dict[Key, Row[Any]]()
     for some in _pieces(keys):
@@ -93,7 +93,7 @@ def stored_rows(conn: Connection, keys: Iterable[Key]) -> dict[Key, Row[Any]]:
 
 
 def seen(conn: Connection, keys: Iterable[Key]) -> dict[Key, bool]:
-    """Those of these mentions that were ever stored, and whether some monitor matches them."""
+    """The mentions among these that were ever stored, and for each whether some monitor matches it."""
     known, found = s.seen.c, dict[Key, bool]()
     for some in _pieces(keys):
         rows = select(known.source, known.id, known.matched).where(tuple_(known.source, known.id).in_(some))
@@ -104,7 +104,7 @@ def seen(conn: Connection, keys: Iterable[Key]) -> dict[Key, bool]:
 def newest_rows(
     conn: Connection, limit: int, *, since: datetime | None = None, source: str | None = None
 ) -> Result[Any]:
-    """Up to `limit` rows (`schema.mention_columns`), the newest first: those since a time, those of a source."""
+    """Up to `limit` rows (`schema.mention_columns`), the newest first. `since` and `source` limit them further."""
     m = s.mentions.c
     query = select(*s.mention_columns).order_by(m.created_at.desc()).limit(limit)
     if since is not None:
@@ -115,14 +115,14 @@ def newest_rows(
 
 
 def sampled_rows(conn: Connection, limit: int, *, since: datetime) -> Result[Any]:
-    """Up to `limit` rows of `samples` since a time, the newest first: what was kept of the mentions that match nothing."""
+    """Up to `limit` rows of `samples` since a time, the newest first: the kept part of the mentions that match nothing."""
     t = s.samples
     query = select(t).where(t.c.created_at >= since).order_by(t.c.created_at.desc()).limit(limit)
     return conn.execution_options(stream_results=True).execute(query)
 
 
 def count_and_span(conn: Connection) -> tuple[int, datetime | None, datetime | None]:
-    """How many are stored, and when the first and the last of them were posted."""
+    """The number of stored mentions, and the times at which the first and the last of them were posted."""
     m = s.mentions.c
     count, first, last = conn.execute(
         select(func.count(), func.min(m.created_at), func.max(m.created_at))
@@ -131,7 +131,9 @@ def count_and_span(conn: Connection) -> tuple[int, datetime | None, datetime | N
 
 
 def oldest_first(store: Store, at_once: int = 2000) -> Iterator[Mention]:
-    """Every current version by the time it was posted; in pages, so that no snapshot is held for long."""
+    """Every current version, ordered by the time at which it was posted. Each `at_once` of them have a snapshot of their own,
+    so that no snapshot is held for long.
+    """
     m = s.mentions.c
     query = select(*s.mention_columns).order_by(m.created_at, m.source, m.id).limit(at_once)
     page = query

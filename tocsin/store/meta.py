@@ -1,4 +1,7 @@
-"""What a store is for, and facts about it as a whole: kept in `meta`, so that a replay never mixes with what is live."""
+"""The purpose of a store, and facts about it as a whole, kept in the table `meta`.
+
+A store is for one purpose only, so that a replay never mixes with live data.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ from tocsin.store import schema as s
 from tocsin.store.statements import insert_once
 
 Mode = Literal["live", "replay", "demo"]
-FILLING = "filling"  # the key of `meta` that says: only a part of what belongs here is here yet, and from where it comes
-MOVED = "moved"  # the key of `meta` that says when and where everything went
+# Key of `meta`: the store is only half filled yet. The value says from where it is filled.
+FILLING = "filling"
+# Key of `meta`: everything has moved to another store. The value says when and where.
+MOVED = "moved"
 
 
 def get(conn: Connection, key: str) -> str | None:
@@ -24,33 +29,33 @@ def get(conn: Connection, key: str) -> str | None:
 
 
 def put(conn: Connection, key: str, value: str) -> None:
-    """Set a value of `meta`, also where another process sets it at this moment."""
+    """Set a value of `meta`. Two processes may set the same key at the same moment."""
     if not insert_once(conn, s.meta, {"key": key, "value": value}):
         conn.execute(update(s.meta).where(s.meta.c.key == key).values(value=value))
 
 
 def several(conn: Connection, keys: Collection[str]) -> dict[str, str]:
-    """The values under those of these keys that there are, by key and in the keys' order."""
+    """The values under these keys, by key and in the keys' order. Keys that are not there are left out."""
     m = s.meta.c
     rows = conn.execute(select(m.key, m.value).where(m.key.in_(keys)).order_by(m.key))
     return {row.key: row.value for row in rows}
 
 
 def starting_with(conn: Connection, prefix: str) -> list[str]:
-    """The values under every key that begins so, in the keys' order."""
+    """The values under every key that begins with `prefix`, in the keys' order."""
     m = s.meta.c
     query = select(m.value).where(m.key.startswith(prefix, autoescape=True)).order_by(m.key)
     return list(conn.execute(query).scalars())
 
 
 def forget(conn: Connection, *keys: str) -> bool:
-    """Remove these keys; whether any of them was there."""
+    """Remove these keys. Returns whether any of them was there."""
     return conn.execute(delete(s.meta).where(s.meta.c.key.in_(keys))).rowcount > 0
 
 
 def claim_mode(conn: Connection, mode: Mode) -> None:
-    """Say what this store is for. Raises `WrongInput` when it is for something else: replays never touch live data; and
-    where it was only half filled, or everything has moved elsewhere.
+    """Say what this store is for. Raises `WrongInput` where the store is for something else, so that a replay never touches
+    live data. Raises `WrongInput` too where the store was only half filled, or where everything has moved elsewhere.
     """
     half = get(conn, FILLING)
     if half is not None:
@@ -70,7 +75,7 @@ def claim_mode(conn: Connection, mode: Mode) -> None:
 
 
 def simulated_clock(conn: Connection) -> datetime | None:
-    """Where the simulated clock of a replay stands, or None when it never ran."""
+    """The time on the simulated clock of a replay; None when the clock never ran."""
     value = get(conn, "clock")
     return datetime.fromisoformat(value) if value else None
 

@@ -1,4 +1,6 @@
-"""Where reading stands, advanced in the same transaction as what was derived: at least once on the wire, once in effect.
+"""The offsets up to which the stream was read. An offset advances in the transaction that stores the rows derived from it.
+
+So a record may be read more than once, and takes effect once.
 
 A worker that takes a partition over raises its epoch. A worker that still uses the old epoch is `Fenced` and must read again.
 """
@@ -28,7 +30,7 @@ class Position:
 def take_over(
     conn: Connection, cluster: str, topic: str, partition: int, owner: str, now: datetime
 ) -> Position:
-    """Make `owner` the only one whose batches of this partition count from now on; return where to read on.
+    """Make `owner` the only worker whose batches of this partition count from now on. Returns the position to read on from.
 
     Two owners that take over at once get different epochs, and the later epoch counts.
     """
@@ -50,7 +52,8 @@ def take_over(
             "epoch": 0,
             "monitors_version": 0,
         }
-        insert_once(conn, o, row)  # another worker may have inserted it since the look
+        # Another worker may have inserted the row since the update above.
+        insert_once(conn, o, row)
         found = conn.execute(raised).one()
     return Position(found.offset, found.epoch)
 
@@ -65,7 +68,9 @@ def advance(
     monitors_version: int,
     now: datetime,
 ) -> Position:
-    """Move from exactly `at` to the offset `to`. Raises `Fenced` when another worker has moved it or taken it over since."""
+    """Move the partition from exactly `at` to the offset `to`. Raises `Fenced` when another worker has moved the partition or
+    taken it over since.
+    """
     o = s.offsets
     moved = conn.execute(
         update(o)
@@ -84,19 +89,19 @@ def advance(
 
 
 def stored(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
-    """The next offset to read of each partition; partitions that were never read are absent."""
+    """The next offset to read of each partition. Partitions that were never read are absent."""
     o = s.offsets
     found = conn.execute(select(o.c.partition, o.c.offset).where(o.c.cluster == cluster, o.c.topic == topic))
     return {row.partition: row.offset for row in found}
 
 
 def total(conn: Connection) -> int:
-    """The sum of all positions: a number that grows with every batch that was stored."""
+    """The sum of all offsets: a number that grows with every stored batch."""
     return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
 
 
 def record_gap(conn: Connection, cluster: str, topic: str, gap: Gap, now: datetime) -> None:
-    """Keep each gap once: the records that were lost before they were read. BLIND is raised from it."""
+    """Keep each gap once: the records that were lost before they were read. A gap raises BLIND."""
     row = {
         "id": stable_id("gap", cluster, topic, gap.partition, gap.wanted, gap.available),
         "cluster": cluster,

@@ -1,4 +1,4 @@
-"""Opening a store: from a URL to the engine that it names. A process loads the engine that it uses and no other."""
+"""Opening a store: from a URL to the engine that the URL names. A process loads the engine that it uses and no other."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ KNOWN = "sqlite, postgresql://user@host:port/database"
 
 
 def open_store(url: str, data: Path, *, durable: bool = True, password: str | None = None) -> Store:
-    """The store at `url`, brought up to this version's schema: `sqlite` is `store.db` in the folder `data`.
+    """The store at `url`, migrated to this version's schema. The URL `sqlite` means the file `store.db` in the folder `data`.
 
-    `password` is for a server's role, where the URL has none. Raises `StoreUnavailable` where the store cannot be used, and
-    `WrongInput` where the URL names none of the engines.
+    `password` is the password of the server's role, where the URL has none. Raises `StoreUnavailable` where the store cannot
+    be used, and `WrongInput` where the URL names none of the engines.
     """
     if url == "sqlite":
         from tocsin.store.sqlite.engine import SqliteStore

@@ -1,6 +1,6 @@
-"""The store: everything that is decided or derived, behind one port with an embedded and a real engine.
+"""The port of the store: everything that is decided or derived, behind one interface with an embedded and a real engine.
 
-Repositories are written once, in SQLAlchemy Core against `tocsin.store.schema`; an engine says only how it opens, how a
+Repositories are written once, in SQLAlchemy Core against `tocsin.store.schema`. An engine says only how it opens, how a
 transaction begins, and the few statements that differ. `tests/contracts/store.py` holds every engine to the same promises.
 """
 
@@ -16,30 +16,31 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class Store(Protocol):
-    """One database. Thread-safe; every method may raise `StoreUnavailable`, and then nothing was half done."""
+    """One database. Thread-safe. Every method may raise `StoreUnavailable`, and then nothing was half done."""
 
     url: str
-    one_writer: bool  # every write waits for the others (SQLite), so each must be short; else only those that are `alone`
+    # True (SQLite): every write waits for all others, so each must be short. False: only `alone` writes wait for each other.
+    one_writer: bool
 
     def read(self) -> AbstractContextManager[Connection]:
-        """A consistent snapshot. Short: readers hold none for over five seconds."""
+        """A consistent snapshot. Readers hold a snapshot for five seconds at most."""
         ...
 
     def write(self, *, alone: bool = True) -> AbstractContextManager[Connection]:
-        """One transaction that is committed at the end of the block, or rolled back when it raises; 50 ms at most in live use.
+        """One transaction: committed at the end of the block, rolled back when the block raises. 50 ms at most in live use.
 
-        `alone`: no other transaction that is `alone` runs meanwhile, in any process (SQLite: BEGIN IMMEDIATE; PostgreSQL:
-        an advisory lock, taken first), so what it reads stays true until it ends. `alone=False` may run beside others:
-        only for writers whose rows nobody else touches, or that claim them. When `StoreUnavailable` says that the outcome
-        is unknown, read before deciding.
+        `alone`: no other `alone` transaction runs meanwhile, in any process (SQLite: BEGIN IMMEDIATE; PostgreSQL: an
+        advisory lock, taken first). So whatever the transaction reads stays true until it ends. `alone=False`: the
+        transaction may run beside others. It is only for writers that claim their rows, or whose rows nobody else touches.
+        When the store raises `OutcomeUnknown`, read before deciding.
         """
         ...
 
     def insert_new(self, conn: Connection, table: Table, rows: Rows, *, fresh: bool = False) -> int:
-        """Insert the rows whose primary key is not there yet, in bulk; return how many were inserted.
+        """Insert the rows whose primary key is not there yet, in bulk. Returns the number of inserted rows.
 
-        `fresh`, here and below: no such key is expected to be there. An engine may then try a quicker way first; the result
-        is the same.
+        `fresh`, here and below: the caller expects none of these keys to be there. An engine may then try a quicker way
+        first. The result is the same.
         """
         ...
 
@@ -52,7 +53,7 @@ class Store(Protocol):
         *,
         fresh: bool = False,
     ) -> None:
-        """Insert, or where the primary key is there already set `columns` (default: all but the key) to the new values."""
+        """Insert each row. Where its primary key is there already, set `columns` (default: all but the key) to the new values."""
         ...
 
     def add(
@@ -65,14 +66,15 @@ class Store(Protocol):
         *,
         fresh: bool = False,
     ) -> None:
-        """Insert, or where the primary key is there already add `columns` to the stored numbers and set the columns `put`
-        (others stay)."""
+        """Insert each row. Where its primary key is there already, add `columns` to the stored numbers and set the columns
+        `put`; the other columns stay.
+        """
         ...
 
     def fetch(
         self, conn: Connection, table: Table, keys: Collection[tuple[Any, ...]], columns: Sequence[str]
     ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-        """By primary key (its values in the table's order), the values of `columns` of the rows that are there, in bulk."""
+        """The values of `columns` of the rows that are there, by primary key (its values in the table's order), in bulk."""
         ...
 
     def claim(
@@ -83,7 +85,7 @@ class Store(Protocol):
         order_by: Sequence[ColumnElement[Any]],
         limit: int,
     ) -> Sequence[Row[Any]]:
-        """Rows that this transaction alone holds until it ends; rows that another one holds are passed over."""
+        """Lock up to `limit` rows for this transaction until it ends. Rows that another transaction holds are passed over."""
         ...
 
     def migrate(self) -> None:

@@ -1,8 +1,8 @@
 """Every table of the store, on every engine.
 
-Times are `UtcTime` (microseconds since 1970); `minute` is whole minutes since 1970. Scores are fixed-point: `_e4` means
-ten-thousandths. What people define (monitors, policies, people, schedules, sources, silences, expected events) lives in
-`definitions`, every version of it in `definition_versions`.
+Times are `UtcTime` (microseconds since 1970). `minute` is whole minutes since 1970. Scores are fixed-point: `_e4` means
+ten-thousandths. The table `definitions` holds the things that people define: monitors, policies, people, schedules,
+sources, silences, expected events. `definition_versions` holds every version of them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ metadata = MetaData()
 def _table(
     name: str, *columns: Column[Any] | Index | UniqueConstraint, rowid: bool = True, day: str | None = None
 ) -> Table:
-    """`day`: on PostgreSQL the table is partitioned by the UTC day of this column, which is part of its key there."""
+    """A table of `metadata`. `day`: on PostgreSQL the table is partitioned by the UTC day of this column, which is part of
+    its key there.
+    """
     return Table(name, metadata, *columns, sqlite_with_rowid=rowid, info={"day": day} if day else {})
 
 
@@ -51,9 +53,10 @@ offsets = _table(
     _pk("topic", String(128)),
     _pk("partition", Integer),
     Column("offset", BigInteger, nullable=False),  # the next offset to read
-    Column("epoch", BigInteger, nullable=False),  # raised by whoever takes the partition over
+    Column("epoch", BigInteger, nullable=False),  # raised by a worker that takes the partition over
     Column("owner", String(128)),
-    Column("monitors_version", BigInteger, nullable=False, default=0),  # what the last batch matched with
+    # The version of the monitors that the last batch was matched with.
+    Column("monitors_version", BigInteger, nullable=False, default=0),
     Column("updated_at", UtcTime),
 )
 barriers = _table(
@@ -62,9 +65,8 @@ barriers = _table(
     _pk("topic", String(128)),
     _pk("minute", BigInteger),
     Column("taken_at", UtcTime, nullable=False),
-    Column(
-        "ends", Json, nullable=False
-    ),  # {partition: end offset} when the clock had passed the minute and its grace
+    # {partition: end offset} when the clock had passed the minute and its grace.
+    Column("ends", Json, nullable=False),
 )
 gaps = _table(
     "gaps",
@@ -114,14 +116,16 @@ source_state = _table(
     Column("rejected", BigInteger, nullable=False, default=0),
     Column("first_event_at", UtcTime),
 )
+# Who holds a task that only one worker may do at a time, and until when: one ingest worker reads each source.
 leases = _table(
-    "leases",  # who does what only one may do at a time, and until when: each source is read by one ingest worker
+    "leases",
     _pk("name", String(300)),
     Column("owner", String(256), nullable=False),
     Column("until", UtcTime, nullable=False),
 )
+# The batches that were pushed over HTTP.
 batches = _table(
-    "batches",  # what was pushed over HTTP
+    "batches",
     _pk("id", String(64)),
     Column("at", UtcTime, nullable=False),
     Column("source", String(256), nullable=False),
@@ -132,16 +136,17 @@ batches = _table(
 
 # -- mentions --------------------------------------------------------------------------------------------
 
+# The identity of each mention that the store has taken. A row is kept longer than the oldest mention that is still accepted.
 seen = _table(
-    "seen",  # identity: kept longer than the oldest mention that is still accepted
+    "seen",
     _pk("source", String(256)),
     _pk("id", String(256)),
     Column("created_at", UtcTime, nullable=False),
-    Column(
-        "rank_at", UtcTime, nullable=False
-    ),  # (rank_at, hash) is Mention.version_rank of the current version
+    # (rank_at, hash) is Mention.version_rank of the current version.
+    Column("rank_at", UtcTime, nullable=False),
     Column("hash", String(16), nullable=False),
-    Column("matched", Boolean, nullable=False),  # false: an edit took it out of every monitor
+    # False: the current version is an edit that matches no monitor.
+    Column("matched", Boolean, nullable=False),
     rowid=False,
 )
 _NO_WORDS = text("words IS NULL")
@@ -182,16 +187,17 @@ mentions = _table(
     Column("signature", BigInteger, nullable=False),  # equal for copies of one text
     Column("repost", Boolean, nullable=False),
     Column("triggers", Json, nullable=False),
-    Column(
-        "words", WordsColumn
-    ),  # what a search finds it by; null: an older version stored it, to be done later
+    # The words by which a search finds the mention. Null: older code stored it, and its words are cut later.
+    Column("words", WordsColumn),
     Index("mentions_by_time", "created_at"),
     Index("mentions_wordless", "created_at", sqlite_where=_NO_WORDS, postgresql_where=_NO_WORDS),
     day="created_at",
 )
-mention_columns = [column for column in mentions.c if column.name != "words"]  # what a mention says
+# Every column but the words of the search.
+mention_columns = [column for column in mentions.c if column.name != "words"]
+# The versions of mentions that came in more than one version.
 mention_versions = _table(
-    "mention_versions",  # only of mentions that came in more than one version
+    "mention_versions",
     _pk("source", String(256)),
     _pk("id", String(256)),
     _pk("rank_at", UtcTime),
@@ -200,8 +206,9 @@ mention_versions = _table(
     Column("title", Text),
     rowid=False,
 )
+# Which mention counts for which monitor, with the fields that a detector needs.
 matches = _table(
-    "matches",  # which mention counts for which monitor, with what a judge needs of it
+    "matches",
     _pk("monitor_id", String(64)),
     _pk("source", String(256)),
     _pk("id", String(256)),
@@ -221,8 +228,9 @@ matches = _table(
     rowid=False,
     day="minute",
 )
+# One row per monitor, minute and partition, so that no two workers update one row. Readers sum over the partitions.
 tallies = _table(
-    "tallies",  # one row per monitor, minute and partition: no two workers update one row; summed on read
+    "tallies",
     _pk("monitor_id", String(64)),
     _pk("minute", BigInteger),
     _pk("partition", Integer),
@@ -233,13 +241,14 @@ tallies = _table(
     Column("unscored", BigInteger, nullable=False),
     Column("reach", BigInteger, nullable=False),  # sum of followers
     Column("reposts", BigInteger, nullable=False),
-    Column("triggered", BigInteger, nullable=False, server_default="0"),  # mentions that say a trigger
+    Column("triggered", BigInteger, nullable=False, server_default="0"),  # mentions with a trigger word
     Column("authors", LargeBinary, nullable=False),  # a sketch: tocsin.core.sketch
     Index("tallies_by_minute", "minute"),
     rowid=False,
 )
+# The counts of `tallies` by network, language and source.
 tally_parts = _table(
-    "tally_parts",  # the same counts by network, language and source
+    "tally_parts",
     _pk("monitor_id", String(64)),
     _pk("minute", BigInteger),
     _pk("partition", Integer),
@@ -249,8 +258,9 @@ tally_parts = _table(
     Column("negative", BigInteger, nullable=False),
     rowid=False,
 )
+# A bounded sample of the mentions that matched no monitor, chosen by the hash of (source, id).
 samples = _table(
-    "samples",  # a bounded sample of what matched nothing, chosen by the hash of (source, id)
+    "samples",
     _pk("source", String(256)),
     _pk("id", String(256)),
     Column("created_at", UtcTime, nullable=False),
@@ -261,18 +271,17 @@ samples = _table(
 dead_letters = _table(
     "dead_letters",
     _pk("id", String(64)),
-    Column("topic", String(128)),  # null: it never reached the stream
+    Column("topic", String(128)),  # null: the letter never reached the stream
     Column("partition", Integer),
     Column("offset", BigInteger),
-    Column(
-        "position", Integer, nullable=False
-    ),  # index within the record, the file's line, or the request's item
+    # The index within the record, the line of the file, or the item of the request.
+    Column("position", Integer, nullable=False),
     Column("source", String(256), nullable=False),
     Column("reason", String(64), nullable=False),
     Column("message", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Column("payload", LargeBinary, nullable=False),  # capped
+    Column("payload", LargeBinary, nullable=False),  # cut at `MAX_PAYLOAD_BYTES`
     Column("payload_size", BigInteger, nullable=False),
     Column("payload_hash", String(64), nullable=False),
     Column("replayed_at", UtcTime),
@@ -285,9 +294,8 @@ detector_state = _table(
     "detector_state",
     _pk("monitor_id", String(64)),
     _pk("kind", String(32)),
-    Column(
-        "series", String(64), nullable=False
-    ),  # changes when the monitor's matches do; then it learns anew
+    # The series changes when the monitor matches other mentions. Then the detector learns anew.
+    Column("series", String(64), nullable=False),
     Column("version", String(32), nullable=False),  # of the detector
     Column("next_window", UtcTime, nullable=False),  # start of the first window not yet closed
     Column("next_tick", UtcTime, nullable=False),
@@ -301,7 +309,7 @@ readings = _table(
     _pk("window_start", UtcTime),
     Column("length_s", Integer, nullable=False),
     Column("series", String(64), nullable=False),
-    Column("tick", UtcTime, nullable=False),  # when it was judged
+    Column("tick", UtcTime, nullable=False),  # when the window was judged
     Column("count", BigInteger, nullable=False),
     Column("negative", BigInteger, nullable=False),
     Column("scored", BigInteger, nullable=False),
@@ -317,8 +325,9 @@ readings = _table(
     Column("detail", Json, nullable=False),
     rowid=False,
 )
+# Counts of the mentions that came after their window had closed.
 amendments = _table(
-    "amendments",  # what came after its window had closed
+    "amendments",
     _pk("monitor_id", String(64)),
     _pk("window_start", UtcTime),
     _pk("partition", Integer),
@@ -336,10 +345,10 @@ signals = _table(
     Column("tick", UtcTime, nullable=False),
     Column("window_start", UtcTime, nullable=False),
     Column("window_end", UtcTime, nullable=False),
-    Column("state", String(16), nullable=False),  # over | calm: what the alert should know
+    Column("state", String(16), nullable=False),  # over | calm
     Column("score", Float, nullable=False),
-    Column("facts", Json, nullable=False),  # what severity is decided from: tocsin.core.signal.Facts
-    Column("evidence", Json, nullable=False),  # what a person checks by hand: tocsin.core.signal.Evidence
+    Column("facts", Json, nullable=False),  # tocsin.core.signal.Facts
+    Column("evidence", Json, nullable=False),  # tocsin.core.signal.Evidence
     Column("handled_at", UtcTime),
     Column("published_at", UtcTime),
     Index("signals_unhandled", "handled_at", "tick", "monitor_id", "kind"),
@@ -352,15 +361,14 @@ alerts = _table(
     "alerts",
     _pk("id", String(64)),
     Column("fingerprint", String(64), nullable=False),
-    Column(
-        "live", String(64), unique=True
-    ),  # the fingerprint while it is unresolved, else null: one live alert per fingerprint
+    # The fingerprint while the alert is unresolved, else null: one live alert per fingerprint.
+    Column("live", String(64), unique=True),
     Column("monitor_id", String(64), nullable=False),
     Column("monitor", String(256), nullable=False),
     Column("kind", String(32), nullable=False),
     Column("status", String(16), nullable=False),
     Column("severity", Integer, nullable=False),  # 1 (crisis) .. 4 (watch)
-    Column("reason", Text),  # of the last transition that needed one (suppressed, dismissed, ...)
+    Column("reason", Text),  # of the last transition that needed a reason (suppressed, dismissed, ...)
     Column("opened_at", UtcTime, nullable=False),
     Column("updated_at", UtcTime, nullable=False),
     Column("last_signal_at", UtcTime, nullable=False),
@@ -372,8 +380,8 @@ alerts = _table(
     Column("snoozed_until", UtcTime),
     Column("resolved_at", UtcTime),
     Column("merged_into", String(64)),
-    Column("policy", Json, nullable=False),  # copied when the alert opens
-    Column("step", Integer, nullable=False),  # steps already taken
+    Column("policy", Json, nullable=False),  # a copy from when the alert opened
+    Column("step", Integer, nullable=False),  # number of steps already taken
     Column("next_step_at", UtcTime),  # null: nothing is due
     Column("score", Float, nullable=False),
     Column("peak_score", Float, nullable=False),
@@ -399,7 +407,8 @@ alert_timeline = _table(
     Column("reason", Text),
     Column("detail", Json),
 )
-alert_events = Table(  # what changed, in the order it was written: dashboards and the relay read it
+# The changes of alerts, in the order in which they were written. Dashboards and the relay read them.
+alert_events = Table(
     "alert_events",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
@@ -412,17 +421,17 @@ alert_events = Table(  # what changed, in the order it was written: dashboards a
     Column("published_at", UtcTime),
     sqlite_autoincrement=True,
 )
+# The outbox.
 notices = _table(
-    "notices",  # the outbox
-    _pk("id", String(64)),  # deterministic; Message-ID, idempotency header and dedup key
+    "notices",
+    _pk("id", String(64)),  # deterministic; serves as Message-ID, idempotency header and dedup key
     Column("alert_id", String(64), nullable=False),
     Column("escalation_id", String(64)),
     Column("person_id", String(64), nullable=False),
     Column("person", String(256), nullable=False),
     Column("channel", String(32), nullable=False),  # the notifier's kind
-    Column(
-        "target", Json, nullable=False
-    ),  # the channel's own settings; secrets as env:/file: references only
+    # The channel's own settings; secrets as env:/file: references only.
+    Column("target", Json, nullable=False),
     Column("kind", String(32), nullable=False),  # page | repeat | worsened | overdue | told | test | blind
     Column("severity", Integer, nullable=False),
     Column("step", Integer, nullable=False),
@@ -461,9 +470,8 @@ escalations = _table(
     Column("assessment_due_at", UtcTime),
     Column("assessed_at", UtcTime),
     Column("statement_due_at", UtcTime),
-    Column(
-        "deadline_at", UtcTime
-    ),  # the next clock that runs; null when none does; the queue is ordered by it
+    # The clock that runs out next; null when no clock runs. The queue is ordered by it.
+    Column("deadline_at", UtcTime),
     Column("overdue_at", UtcTime),  # when the deputy was paged for the present deadline
     Column("decisions", Json, nullable=False),  # {pr: {decision, by, at, reason}, legal: {...}}
     Column("closed_at", UtcTime),
@@ -517,8 +525,9 @@ api_keys = _table(
     Column("last_used_at", UtcTime),
     Column("revoked_at", UtcTime),
 )
+# The one button behind a notice's link: bound to an alert, a person and an action, and spent once.
 action_tokens = _table(
-    "action_tokens",  # the one button behind a notice's link: bound to alert, person and action, spent once
+    "action_tokens",
     _pk("token_hash", String(64)),
     Column("alert_id", String(64), nullable=False),
     Column("person_id", String(64), nullable=False),
@@ -537,8 +546,9 @@ idempotency = _table(
     Column("status", Integer, nullable=False),
     Column("body", Json),
 )
+# The audit chain: append-only and hash-chained. It holds ids and hashes, never a post.
 audit = _table(
-    "audit",  # append-only, hash-chained; ids and hashes, never a post
+    "audit",
     _pk("seq", BigInteger),
     Column("at", UtcTime, nullable=False),
     Column("actor", String(256), nullable=False),
@@ -549,8 +559,9 @@ audit = _table(
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
 )
+# The last report of each part on its own state. The auditor, doctor and /readyz read it.
 health = _table(
-    "health",  # what each part last said of itself; the auditor, doctor and /readyz read it
+    "health",
     _pk("component", String(128)),
     Column("at", UtcTime, nullable=False),
     Column("state", String(16), nullable=False),  # ok | degraded | blind | failed

@@ -1,8 +1,8 @@
 """Full-text search over mentions: words, "phrases" and beginnings*, with the same answer on every engine.
 
-All that is asked for must be in the mention. What stands between spaces, or in double quotes, is cut as texts are
-(`tocsin.store.words`), and its words must follow each other: `don't`, `example.com` and `#apple` are found as such. A `*` at
-the end of a word takes any ending. There are no operators: whatever else is typed separates words.
+A mention must hold every part of the search. A part stands between spaces, or in double quotes. It is cut as texts are
+(`tocsin.store.words`), and its words must follow each other, so `don't`, `example.com` and `#apple` are found as such. A `*`
+at the end of a word takes any ending. There are no operators: every other character separates words.
 """
 
 from __future__ import annotations
@@ -39,25 +39,27 @@ from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
 from tocsin.store.words import WordsColumn, cut, words_of
 
-LONGEST: Final = 256  # characters of what is typed
+# Characters of a typed search.
+LONGEST: Final = 256
 MOST_WORDS: Final = 32
 SHORTEST_BEGINNING: Final = 2
 RARE: Final = 2_000
-PIECE: Final = 500  # mentions that `index_missing` does at once
+# Mentions that `index_missing` does at once.
+PIECE: Final = 500
 
 _PART: Final = re.compile(r'"([^"]*)"?|([^\s"]+)')
 
 
 @dataclass(frozen=True, slots=True)
 class SearchPhrase:
-    """Words that follow each other; of the last one any ending where it is a `beginning`."""
+    """Words that follow each other. Where `beginning` is true, the last word may have any ending."""
 
     words: tuple[str, ...]
     beginning: bool = False
 
 
 def parse_search(typed: str) -> tuple[SearchPhrase, ...]:
-    """What to look for. Raises `WrongInput` where there is no word in it, or it is too long."""
+    """The phrases of a typed search. Raises `WrongInput` where the search has no word in it, or is too long."""
     if len(typed) > LONGEST:
         raise WrongInput(f"a search has at most {LONGEST} characters, this one has {len(typed)}")
     phrases = []
@@ -74,20 +76,23 @@ def parse_search(typed: str) -> tuple[SearchPhrase, ...]:
 
 
 def matching(conn: Connection, phrases: Sequence[SearchPhrase], *, rare: bool = True) -> ColumnElement[bool]:
-    """That a row of `mentions` says all of this, for a WHERE. `rare`: few do (`is_rare`), so that it pays to begin with them."""
+    """The condition, for a WHERE, that a row of `mentions` holds every phrase. `rare`: few rows do (`is_rare`), so that it pays
+    to begin with them.
+    """
     if conn.dialect.name == "postgresql":
         asked = literal(" & ".join(map(_tsquery, phrases)))
         return func.words_of_mention(s.mentions.c.words, type_=TSVECTOR).bool_op("@@")(cast(asked, TSQUERY))
     if rare:
         rowid: ColumnElement[int] = literal_column("mentions.rowid")
         return rowid.in_(_found(phrases))
-    # One by one FTS5 is slow to ask; the words themselves, with spaces around them, say the same.
+    # FTS5 is slow when it is asked about one row after the other. The words themselves, with spaces around them, give the
+    # same answer.
     spaced = literal_column("' ' || mentions.words || ' '", Text)
     return and_(*(func.instr(spaced, _spaced(phrase)) > 0 for phrase in phrases))
 
 
 def is_rare(conn: Connection, phrases: Sequence[SearchPhrase]) -> bool:
-    """Whether at most `RARE` mentions say all of this. Counts no further."""
+    """Whether at most `RARE` mentions hold every phrase. The count stops there."""
     if conn.dialect.name == "postgresql":
         some = select(literal(1)).select_from(s.mentions).where(matching(conn, phrases))
     else:
@@ -98,11 +103,11 @@ def is_rare(conn: Connection, phrases: Sequence[SearchPhrase]) -> bool:
 
 @contextmanager
 def within(conn: Connection, longest: timedelta, advice: str) -> Iterator[None]:
-    """What is asked of this connection in the block ends after `longest`: `WrongInput` with this advice."""
+    """Statements of this connection in the block are cancelled after `longest`, and `WrongInput` gives this advice."""
     too_long = WrongInput(f"the search takes longer than {longest.total_seconds():g} s: {advice}")
     try:
         if conn.dialect.name == "postgresql":
-            # For this transaction, which reads only.
+            # The limit holds for this transaction, which only reads.
             conn.exec_driver_sql(f"SET LOCAL statement_timeout = {longest // timedelta(milliseconds=1)}")
             yield
             return
@@ -126,20 +131,22 @@ _INDEX: Final = table("mention_words", column("rowid"))
 
 
 def _found(phrases: Sequence[SearchPhrase]) -> Select[Any]:
-    """SQLite's rows that say all of this."""
+    """The rowids in SQLite of the mentions that hold every phrase."""
     asked = literal(" AND ".join(map(_fts5, phrases)))
     return select(_INDEX.c.rowid).where(literal_column("mention_words").bool_op("MATCH")(asked))
 
 
 def index_due(conn: Connection) -> None:
-    """Index what was inserted since: on SQLite by many rows at once, in the transaction that inserted them."""
+    """Index the mentions that were inserted since the last call. SQLite indexes many rows at once, in the transaction that
+    inserted them. PostgreSQL keeps its index by itself.
+    """
     if conn.dialect.name == "sqlite":
         for statement in _INDEX_DUE:
             conn.exec_driver_sql(statement)
 
 
 def index_missing(conn: Connection, limit: int = PIECE) -> int:
-    """Give words to up to `limit` mentions that have none, because older code stored them; returns to how many."""
+    """Give words to up to `limit` mentions that have none, because older code stored them. Returns the number of mentions."""
     m = s.mentions
     key = (m.c.source, m.c.id, m.c.created_at)
     rows = conn.execute(select(*key, m.c.title, m.c.text).where(_NO_WORDS).limit(limit)).all()
@@ -161,14 +168,17 @@ def index_missing(conn: Connection, limit: int = PIECE) -> int:
     return len(rows)
 
 
-_CANCELLED: Final = "57014"  # PostgreSQL's query_canceled
-_STEPS_BETWEEN_LOOKS: Final = 20_000  # of SQLite's virtual machine: a few thousand looks a second
+# PostgreSQL's query_canceled.
+_CANCELLED: Final = "57014"
+# Steps of SQLite's virtual machine between two checks of the time: a few thousand checks a second.
+_STEPS_BETWEEN_LOOKS: Final = 20_000
 _INDEX_DUE: Final = (
     "INSERT INTO mention_words (rowid, words)"
     " SELECT m.rowid, m.words FROM mention_words_due d JOIN mentions m ON m.rowid = d.id ORDER BY d.id",
     "DELETE FROM mention_words_due",
 )
-_NO_WORDS: Final[ColumnElement[Any]] = literal_column("words IS NULL")  # as the index says it
+# In the words of the index `mentions_wordless`, so that an engine uses that index.
+_NO_WORDS: Final[ColumnElement[Any]] = literal_column("words IS NULL")
 
 
 def _is_beginning(typed: str, words: Sequence[str]) -> bool:
@@ -180,7 +190,7 @@ def _is_beginning(typed: str, words: Sequence[str]) -> bool:
 
 
 def _is_single(word: str) -> bool:
-    """Whether every such character is a word of its own, so that nothing can go on behind it."""
+    """Whether this is a character that is a word of its own, so that no longer word can begin with it."""
     return len(cut(word * 2)) == 2
 
 

@@ -1,4 +1,4 @@
-"""The numbers that a database gives by itself, and how they go on in a copy: those of `alert_events`, the only ones."""
+"""The numbers that a database gives by itself, and how they go on in a copy. Only `alert_events` has such numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SEQ = s.alert_events.c.seq
 
 
 def last_given(conn: Connection) -> int:
-    """The last number that was ever given, even where its row is gone; 0: none was."""
+    """The last number that was ever given, even where its row is gone; 0: no number was given."""
     stored = int(conn.execute(select(func.max(_SEQ))).scalar() or 0)
     if conn.dialect.name == "postgresql":
         name = conn.execute(select(func.pg_get_serial_sequence(s.alert_events.name, _SEQ.name))).scalar_one()
@@ -21,7 +21,7 @@ def last_given(conn: Connection) -> int:
 
 
 def go_on_after(conn: Connection, last: int) -> None:
-    """Let the next number be greater than `last`; 0 changes nothing."""
+    """Make the next number greater than `last`; 0 changes nothing."""
     if not last:
         return
     if conn.dialect.name == "postgresql":

@@ -1,4 +1,4 @@
-"""What the server of a store says of itself."""
+"""Facts that the server of a store reports about itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """The server's name and version, its clock, whether our role is a superuser, whether it waits for its disk."""
+    """The server's name and version, its clock, whether our role is a superuser, and whether the server waits for its disk."""
 
     name: str
     clock: datetime
@@ -19,7 +19,7 @@ class ServerFacts:
 
 
 def server_facts(conn: Connection) -> ServerFacts | None:
-    """What the store's server says; None for the embedded store, which has no server."""
+    """The facts of the store's server; None for the embedded store, which has no server."""
     if conn.dialect.name != "postgresql":
         return None
     superuser, clock, version, fsync = conn.exec_driver_sql(

@@ -24,14 +24,15 @@ Integer = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 
 
 class _Plain(TypeDecorator[str]):
-    """Text that every engine keeps: NUL (which PostgreSQL refuses) and lone surrogates (which UTF-8 lacks) become U+FFFD."""
+    """Text that every engine can keep. NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 lacks, become U+FFFD."""
 
     impl: type[sa.String] = sa.Text
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
-            # Bytewise, as SQLite compares, whatever the database was made with; and without a length, which SQLite ignores.
+            # Collation "C" compares bytewise, as SQLite does, whatever collation the database was made with.
+            # The type has no length, because SQLite ignores lengths.
             return dialect.type_descriptor(sa.Text(collation="C"))
         return dialect.type_descriptor(self.impl_instance)
 
@@ -41,7 +42,7 @@ class _Plain(TypeDecorator[str]):
         return plain(value)
 
     def bind_column(self, values: Sequence[str | None], _dialect: Dialect) -> Sequence[str | None]:
-        """`process_bind_param` for each of many."""
+        """`process_bind_param` for each of many values."""
         if _all_plain(values):
             return values
         return [None if value is None else plain(value) for value in values]
@@ -55,7 +56,7 @@ class Text(_Plain):
 
 
 class String(_Plain):
-    """Text that whoever writes it keeps within a length; no engine enforces it. Compared bytewise."""
+    """Text of a limited length, compared bytewise. The writer keeps to the length; no engine enforces it."""
 
     impl = sa.String
     cache_ok = True
@@ -65,10 +66,13 @@ _JOINED_CHARS = 1 << 22
 
 
 def _all_plain(values: Sequence[str | None]) -> bool:
-    """Whether every engine keeps all of these as they are. Together, because a call for each costs most of it."""
+    """Whether every engine keeps all of these texts as they are. They are checked together: a call for each text would cost
+    more than the check itself.
+    """
     texts = list(filter(None, values))
     if sum(map(len, texts)) > _JOINED_CHARS:
-        return False  # no copy of that size: one by one
+        # A joined copy would be too large: check the texts one by one.
+        return False
     together = "".join(texts)
     if "\0" in together:
         return False
@@ -81,7 +85,7 @@ def _all_plain(values: Sequence[str | None]) -> bool:
 
 
 def plain(text: str) -> str:
-    """`text` as every engine keeps it, U+FFFD in the place of what one of them cannot."""
+    """`text` as every engine can keep it: U+FFFD replaces each character that one of them cannot keep."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     try:
@@ -92,7 +96,7 @@ def plain(text: str) -> str:
 
 
 class Float(TypeDecorator[float]):
-    """A number of 64 bits. No engine tells -0.0 from 0.0; what is no number is refused."""
+    """A number of 64 bits. No engine tells -0.0 from 0.0. NaN is refused with ValueError."""
 
     impl = sa.Float
     cache_ok = True
@@ -119,7 +123,7 @@ class UtcTime(TypeDecorator[datetime]):
         return to_micros(value)
 
     def bind_column(self, values: Sequence[datetime | None], _dialect: Dialect) -> list[int | None]:
-        """`process_bind_param` for each of many; equal times in a row cost once."""
+        """`process_bind_param` for each of many values. The same datetime object several times in a row is converted once."""
         found: list[int | None] = []
         last, micros = None, None
         for value in values:
@@ -147,13 +151,14 @@ class Json(TypeDecorator[Any]):
         return None if value is None else _encoder.encode(value).decode("utf-8", "surrogatepass")
 
     def bind_column(self, values: Sequence[Any], _dialect: Dialect) -> list[str | None]:
-        """`process_bind_param` for each of many."""
+        """`process_bind_param` for each of many values."""
         encode = _encoder.encode
         return [
             None
             if value is None
             else "[]"
-            if value == ()  # as nearly all lists of a mention are
+            # Nearly all lists of a mention are empty.
+            if value == ()
             else encode(value).decode("utf-8", "surrogatepass")
             for value in values
         ]

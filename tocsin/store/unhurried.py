@@ -1,4 +1,4 @@
-"""Work that takes longer than a server lets a transaction take: migrations, and copies of a whole store."""
+"""Transactions that may take longer than the server's limits: migrations, and copies of a whole store."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ LIMITS = ("statement_timeout", "idle_in_transaction_session_timeout")
 
 
 def take_your_time(conn: Connection) -> None:
-    """Lift the limits of time that the store's server and this process keep, until the transaction ends. SQLite has none."""
+    """Lift the time limits of the store's server and of this process until the transaction ends. SQLite has no such limits."""
     if conn.dialect.name != "postgresql":
         return
-    # Here: a process on the embedded store need not load the driver.
+    # Imported here, so that a process on the embedded store need not load the driver.
     from tocsin.store.postgres.timeouts import may_be_silent
 
     may_be_silent(conn, None)

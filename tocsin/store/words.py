@@ -1,14 +1,15 @@
-"""The words by which a mention is found: the same on every engine, because it is us who cut the text, not an engine's parser.
+"""The words by which a search finds a mention.
 
-A text is folded as the matcher folds it (`tocsin.query.fold`: case, diacritics and the four Turkish i's are gone), then cut:
+The words are the same on every engine, because this module cuts the text and no engine's own parser does. A text is first
+folded as the matcher folds it (`tocsin.query.fold`: case, diacritics and the four Turkish i's are gone). Then it is cut:
 
-- letters, digits and marks that touch are one word; whatever else stands between ends it, so `Ankara'da` is two words and
-  `example.com/a-b` four;
-- `#` and `@` before a word are words of their own, so `apple` finds `#apple` and `#apple` does not find `apple`;
-- each character is a word in scripts that leave no space between words (Chinese, Japanese, Thai ...) and in Korean, whose
-  words take their endings without one; so is each emoji and sign of a currency.
+- Letters, digits and marks that touch are one word. Any other character ends the word, so `Ankara'da` is two words and
+  `example.com/a-b` four.
+- `#` and `@` before a word are words of their own, so `apple` finds `#apple` and `#apple` does not find `apple`.
+- Each character is a word in scripts that leave no space between words (Chinese, Japanese, Thai ...). So is each Korean
+  character, because Korean words take their endings without a space. So is each emoji and each currency sign.
 
-Positions count, for phrases: title and text are kept apart by `GAP`.
+The position of each word counts, for phrases. `GAP` keeps title and text apart.
 """
 
 from __future__ import annotations
@@ -25,20 +26,26 @@ from sqlalchemy.types import TypeDecorator
 from tocsin.query.fold import fold
 
 GAP: Final = "|"
-"""Stands where no word is: no search asks for it."""
+"""The sign at a position that has no word. No search asks for it."""
 
-MOST_WORDS: Final = 16_000  # PostgreSQL counts positions up to 16,383
-MOST_REPEATS: Final = 255  # and keeps 256 positions of one word
-MOST_CHARS: Final = 200_000  # of a folded text: PostgreSQL keeps up to 1 MB of words
-LONGEST: Final = 64  # characters of one word: a longer one is several, as a phrase
+# PostgreSQL counts positions up to 16,383.
+MOST_WORDS: Final = 16_000
+# PostgreSQL keeps 256 positions of one word.
+MOST_REPEATS: Final = 255
+# Characters of a folded text. PostgreSQL keeps up to 1 MB of words.
+MOST_CHARS: Final = 200_000
+# Characters of one word. A longer word becomes several, as in a phrase.
+LONGEST: Final = 64
 
+# Characters that are words of their own: first the scripts, from line three on the currency signs and emoji.
 _SINGLE: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u2fff\u3005-\u3007\u3021-\u30ff\u3100-\u312f\u31a0-\u31ff\u3400-\u9fff"
-    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"  # scripts
+    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U0001b000-\U0001b16f\U00020000-\U0003ffff"
     "\u00a2-\u00a5\u20a0-\u20cf$\u2190-\u21ff\u2300-\u23ff\u2460-\u24ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
-    "\u303d\u3297\u3299\U0001f000-\U0001faff"  # currencies and emoji
+    "\u303d\u3297\u3299\U0001f000-\U0001faff"
 )
-_MARKS: Final = "\u0900-\u0963\u0966-\u0d7f\u0f00-\u0fff"  # of Indian scripts and Tibetan: parts of a word
+# Marks of Indian scripts and Tibetan, which are parts of a word.
+_MARKS: Final = "\u0900-\u0963\u0966-\u0d7f\u0f00-\u0fff"
 _LETTER: Final = rf"(?:[^\W_{_SINGLE}]|[{_MARKS}])"
 _WORD: Final = re.compile(
     rf"[a-z0-9]{{1,{LONGEST}}}(?!{_LETTER})|{_LETTER}{{1,{LONGEST}}}|[{_SINGLE}]|[#@](?={_LETTER}|[{_SINGLE}])"
@@ -47,13 +54,13 @@ _ASCII_WORD: Final = re.compile(rf"[a-z0-9]{{1,{LONGEST}}}|\$|[#@](?=[a-z0-9$])"
 
 
 def cut(text: str) -> list[str]:
-    """The words of a text, in order. Linear in its length."""
+    """The words of a text, in order. The time is linear in the length of the text."""
     folded = fold(text)[:MOST_CHARS]
     return (_ASCII_WORD if folded.isascii() else _WORD).findall(folded)
 
 
 def words_of(title: str | None, text: str) -> str:
-    """What the column `words` of a mention holds: its words with one space between."""
+    """The value of the column `words` of a mention: its words with one space between."""
     found = cut(text)
     if title:
         found = [*cut(title), GAP, *found]
@@ -63,7 +70,7 @@ def words_of(title: str | None, text: str) -> str:
 
 
 class WordsColumn(TypeDecorator[str]):
-    """Words with one space between, as `words_of` gives them; on PostgreSQL kept as what it takes for a `tsvector`."""
+    """Words with one space between, as `words_of` gives them. PostgreSQL keeps them in the written form of a `tsvector`."""
 
     impl = Text
     cache_ok = True
@@ -72,7 +79,7 @@ class WordsColumn(TypeDecorator[str]):
         return value if value is None or dialect.name != "postgresql" else _placed(value)
 
     def bind_column(self, values: Sequence[str | None], dialect: Dialect) -> Sequence[str | None]:
-        """`process_bind_param` for each of many."""
+        """`process_bind_param` for each of many values."""
         if dialect.name != "postgresql":
             return values
         return [None if value is None else _placed(value) for value in values]
@@ -101,7 +108,7 @@ _WORD_AT: Final = re.compile(r"'([^']+)':(\d+)")
 
 
 def _bounded(words: Sequence[str]) -> list[str]:
-    """Of a word that is said again and again the first places: as many as every engine keeps."""
+    """The words. `GAP` replaces each repeat of a word beyond `MOST_REPEATS`: every engine keeps that many."""
     seen: dict[str, int] = {}
     kept = []
     for word in words:

@@ -1,5 +1,6 @@
-"""How the schema came to be what it is: one file a migration in `versions/`, run by `tocsin.store.migrations.upgrade`.
+"""The migrations of the schema: one file for each in `versions/`, run by `tocsin.store.migrations.upgrade`.
 
-A migration is never changed once a version with it was released. Each says in `READS` the oldest schema whose code still works
-with the store after it (docs/operations.md, "Upgrading"): a migration adds, and what it makes superfluous goes one release later.
+A migration is never changed once a version with it was released. `READS` in each migration is the oldest schema whose code
+still works with the store after it (docs/operations.md, "Upgrading"). So a migration only adds. Tables and columns that it
+makes superfluous go one release later.
 """

@@ -1,4 +1,6 @@
-"""What Alembic runs to migrate: our connection, in the transaction that `tocsin.store.migrations.upgrade` has begun."""
+"""The script that Alembic runs to migrate, on our connection, in the transaction that `tocsin.store.migrations.upgrade` has
+begun.
+"""
 
 from alembic import context
 

@@ -1,7 +1,7 @@
-"""DDL for both engines from one text, in SQLite's words.
+"""DDL for both engines from one text, written in SQLite's words.
 
-Text on PostgreSQL is compared bytewise, as SQLite does it, and has no length; whole numbers have 64 bits. Where an engine
-needs other words, they stand behind `-- postgresql:` on the line.
+On PostgreSQL, text is compared bytewise, as SQLite does, and has no length. Whole numbers have 64 bits. Where PostgreSQL
+needs other words for a line, they stand behind `-- postgresql:` on that line.
 """
 
 from __future__ import annotations

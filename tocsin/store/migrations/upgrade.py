@@ -1,8 +1,9 @@
-"""The schema's version: which one a store has, whether this code may use it, and the way up.
+"""The version of a store's schema: which one the store has, whether this code may use it, and the migration to this code's.
 
-Two numbers in `meta` say what a store is: `schema`, the last migration taken, and `schema_reads`, the oldest schema whose code
-still works with it. Code of schema N thus uses a store of schema M > N as long as that says so, and refuses it otherwise; a
-store of an older schema it brings up. The migrations are Alembic's, in `tocsin/store/migrations/versions`.
+Two numbers in `meta` describe a store. `schema` is the last migration taken. `schema_reads` is the oldest schema whose code
+still works with the store. Code of schema N uses a store of a later schema as long as its `schema_reads` is at most N, and
+refuses it otherwise. Code of schema N migrates a store of an older schema. The migrations are Alembic's, in
+`tocsin/store/migrations/versions`.
 """
 
 from __future__ import annotations
@@ -30,29 +31,30 @@ _SCRIPTS: Final = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class SchemaVersion:
-    """What a store says of itself: its schema, and the oldest schema whose code works with it."""
+    """The two numbers of a store: its schema, and the oldest schema whose code works with it."""
 
     schema: int
     reads: int
 
 
 def migrate(store: Store, where: str, *, to: int = SCHEMA, migrations: Path | None = None) -> None:
-    """Bring the store up to schema `to`, in one transaction; several processes may do so at once, one does it.
+    """Bring the store up to schema `to`, in one transaction. Several processes may call this at once; one of them migrates.
 
-    `where` names the store in errors; `migrations` is a folder of further migrations. Raises `WrongInput` where the store is of a
-    later schema that this code cannot use, or where the database holds other tables of the same names.
+    `where` names the store in errors. `migrations` is a folder of further migrations. Raises `WrongInput` where the store is of
+    a later schema that this code cannot use, or where the database holds other tables of the same names.
     """
     with store.read() as conn:
         if _is_fit(version(conn), where, to):
             return
-    with store.write() as conn:  # nobody else decides meanwhile
+    # Nobody else migrates meanwhile.
+    with store.write() as conn:
         present = version(conn)
         if not _is_fit(present, where, to):
             _upgrade(conn, present, where, to, migrations)
 
 
 def version(conn: Connection) -> SchemaVersion | None:
-    """What the store says of itself; None for an empty database. Raises `WrongInput` where that is no number."""
+    """The two numbers of the store; None for an empty database. Raises `WrongInput` where one of them is no number."""
     if not inspect(conn).has_table(s.meta.name):
         return None
     rows = conn.execute(select(s.meta).where(s.meta.c.key.in_(("schema", "schema_reads"))))
@@ -67,7 +69,9 @@ def version(conn: Connection) -> SchemaVersion | None:
 
 
 def _is_fit(present: SchemaVersion | None, where: str, ours: int) -> bool:
-    """Whether this code can use the store as it is; False where it has to go up first."""
+    """Whether this code can use the store as it is; False where the store has to be migrated first. Raises `WrongInput` where
+    only later code can use it.
+    """
     if present is None or present.schema < ours:
         return False
     if present.reads > ours:
@@ -81,16 +85,18 @@ def _is_fit(present: SchemaVersion | None, where: str, ours: int) -> bool:
 def _upgrade(
     conn: Connection, present: SchemaVersion | None, where: str, to: int, migrations: Path | None
 ) -> None:
-    # Imported where it is needed: most starts have nothing to migrate, and Alembic costs a fifth of a second.
+    # Alembic is imported here because it costs a fifth of a second, and most starts have nothing to migrate.
     from alembic import command
     from alembic.script import ScriptDirectory
 
     config = _config(conn, migrations)
-    take_your_time(conn)  # an index over all that is kept is not made in a minute
+    # An index over all stored mentions takes longer than a minute.
+    take_your_time(conn)
     if present is None:
         _refuse_strangers(conn, where)
     elif not inspect(conn).has_table("alembic_version"):
-        command.stamp(config, _revision(present.schema))  # a store from before there were migrations
+        # The store is older than the first migration.
+        command.stamp(config, _revision(present.schema))
     command.upgrade(config, _revision(to))
     last = ScriptDirectory.from_config(config).get_revision(_revision(to))
     meta.put(conn, "schema", str(to))

@@ -1,8 +1,8 @@
 """Many rows at once into PostgreSQL: small lots as one JSON parameter, large ones by COPY into a temporary table.
 
 Measured for rows of `mentions` (33 columns): up to about fifty rows one JSON parameter is faster (14,000 rows a second at ten
-rows), from there on binary COPY (30,000 at a hundred, 50,000 at five thousand); `executemany` and arrays stay below 17,000.
-Rows go in by the order of their key, so that two writers that meet wait for each other and do not deadlock.
+rows). From there on binary COPY is faster (30,000 at a hundred rows, 50,000 at five thousand). `executemany` and arrays stay
+below 17,000. Rows go in by the order of their key, so that two writers that meet wait for each other and do not deadlock.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from tocsin.store.columns import converter
 from tocsin.store.port import Rows
 
 COPY_FROM: Final = 48
-"""Rows from which on COPY is worth its three round trips."""
+"""The number of rows from which on COPY is worth its three round trips."""
 
 NOT_FRESH: Final = 20
-"""After rows that were said to be fresh and were not, so many lots are looked at row by row."""
+"""Lots that do not try the quick way, after a lot that was called fresh and held a row that was there."""
 
 STAGED: Final = "tocsin_staged"
-"""Under this name a connection's `info` keeps its temporary tables, and whether each holds rows of this transaction."""
+"""The key in a connection's `info` for its temporary tables, and for whether each holds rows of this transaction."""
 
 _encode = msgspec.json.Encoder().encode
 _Convert = Callable[[Any], Any]
 
 
 class Staging:
-    """How rows of one table that give the columns `names` travel: converters to the driver's values and the SQL around them."""
+    """The way of rows of one table that give the columns `names`: converters to the driver's values, and the SQL around them."""
 
     def __init__(self, dialect: Dialect, table: Table, names: Sequence[str]) -> None:
         unknown = [name for name in names if name not in table.c]
@@ -67,10 +67,11 @@ class Staging:
         self._not_fresh = 0
 
     def insert(self, conn: Connection, rows: Rows, on_conflict: str, *, fresh: bool = False) -> int:
-        """Insert the rows, which have different keys or may meet (`DO NOTHING`); returns how many were written.
+        """Insert the rows. Returns the number of written rows.
 
-        `fresh` rows, of which none is expected to be there, go straight by COPY, without a second copy and a look at each. Where
-        one is there after all nothing is written that way, and the next lots are not tried so.
+        The rows have different keys, except with `DO NOTHING`. `fresh`: none of the rows is expected to be there. Such rows go
+        straight into the table by COPY, without a second copy and a check of each. Where one is there after all, nothing is
+        written that way, and the next `NOT_FRESH` lots do not try it.
         """
         values = self._values(rows)
         driver = driver_of(conn)
@@ -92,7 +93,7 @@ class Staging:
             return cursor.rowcount
 
     def _copied(self, cursor: psycopg.Cursor[Any], values: Sequence[tuple[Any, ...]]) -> bool:
-        """Whether the rows went straight into the table: all, or none."""
+        """Copy the rows straight into the table. Returns whether all of them went in; else none did."""
         _run(cursor, "SAVEPOINT fresh")
         try:
             self._copy(cursor, self._into, values)
@@ -119,7 +120,8 @@ class Staging:
         for name in self._fractions:
             for row in rows:
                 if row[name] is not None and math.isinf(row[name]):
-                    row[name] = str(row[name])  # JSON has no infinity; the server reads the word
+                    # JSON has no infinity; the server reads the word.
+                    row[name] = str(row[name])
         for name in self._binary:
             for row in rows:
                 if row[name] is not None:
@@ -127,7 +129,7 @@ class Staging:
         return _encode(rows).decode()
 
     def _make_room(self, conn: Connection, cursor: psycopg.Cursor[Any]) -> None:
-        """An empty temporary table of this connection."""
+        """Make the temporary table of this connection, or empty it."""
         staged: dict[str, bool] = conn.info.setdefault(STAGED, {})
         if self._room not in staged:
             _run(
@@ -167,7 +169,7 @@ class KeyLookup:
     def find(
         self, conn: Connection, keys: Collection[tuple[Any, ...]]
     ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-        """By key (as given), the wanted columns of the rows that are there."""
+        """The wanted columns of the rows that are there, by key as given."""
         known = list(keys)
         names = ["n"]
         columns: list[Iterable[Any]] = [range(len(known))]
@@ -176,7 +178,7 @@ class KeyLookup:
             columns.append(column if convert is None else convert(column))
         asked = [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
         with driver_of(conn).cursor() as cursor:
-            # Never a kept plan: one made while the table was empty would read all of it for ever.
+            # The plan is never kept: a plan made while the table was empty would read the whole table for ever.
             cursor.execute(self._sql.encode(), [_encode(asked).decode()], prepare=False)
             return {known[row[0]]: self._values(row[1:]) for row in cursor}
 
@@ -200,13 +202,14 @@ def _run(cursor: psycopg.Cursor[Any], text: str, parameters: Sequence[Any] | Non
 
 def _result(dialect: Dialect, column: Column[Any]) -> _Convert | None:
     if _type_of(column) == "float8":
-        return None  # the driver's float is ours; SQLAlchemy would ask for the wire's type first
+        # The driver's float is the value we want; SQLAlchemy would ask for the type on the wire first.
+        return None
     convert: _Convert | None = column.type.dialect_impl(dialect).result_processor(dialect, None)
     return convert
 
 
 def _type_of(column: Column[Any]) -> str:
-    """The column's type as PostgreSQL and its driver both call it."""
+    """The name of the column's type, which PostgreSQL and its driver share."""
     kind = column.type.impl_instance if isinstance(column.type, sa.types.TypeDecorator) else column.type
     for known, name in (
         (sa.Boolean, "bool"),

@@ -1,4 +1,4 @@
-"""The real store: PostgreSQL. Readers see one moment; writers run side by side unless they ask to be alone."""
+"""The real store: PostgreSQL. A reader has one snapshot. Writers run side by side unless they ask to be alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tocsin.store.postgres.partitions import Days
 from tocsin.store.postgres.timeouts import Listening, Silences, may_be_silent
 
 ALONE: Final = 0x746F6373_696E0001
-"""The advisory lock of whoever writes alone ("tocsin", 1)."""
+"""The advisory lock of a transaction that writes alone ("tocsin", 1)."""
 
 LEAST_VERSION: Final = 14
 CONNECTIONS: Final = 10
@@ -30,27 +30,31 @@ MORE_CONNECTIONS: Final = 10
 WAIT_FOR_CONNECTION_S: Final = 10
 
 _REACH: Final = {
-    "connect_timeout": "5",  # seconds, as all of these but the last
+    # Seconds, as all the times here but `tcp_user_timeout`, which is in milliseconds.
+    "connect_timeout": "5",
     "keepalives": "1",
     "keepalives_idle": "5",
     "keepalives_interval": "2",
     "keepalives_count": "3",
-    "tcp_user_timeout": "10000",  # milliseconds
+    "tcp_user_timeout": "10000",
     "application_name": "tocsin",
 }
-"""A server that is dead, or a cable that is cut, is noticed within about ten seconds."""
+"""With these options a dead server, or a cut cable, is noticed within about ten seconds."""
 
 _SESSION: Final = {
     "lock_timeout": "10s",
     "statement_timeout": "5min",
-    "idle_in_transaction_session_timeout": "10min",  # an export may wait for whoever reads it
+    # An export may wait for its reader.
+    "idle_in_transaction_session_timeout": "10min",
     "timezone": "UTC",
-    "jit": "off",  # our statements are short: compiling them costs more than it saves
+    # Our statements are short: compiling them costs more than it saves.
+    "jit": "off",
 }
 
 _WRITING: Final = {
     "statement_timeout": "60s",
-    "idle_in_transaction_session_timeout": "30s",  # who was stopped in the middle must not hold everybody's lock
+    # A process that was stopped in the middle must not hold everybody's lock.
+    "idle_in_transaction_session_timeout": "30s",
 }
 
 BEGIN_WRITE: Final = "SELECT " + ", ".join(f"set_config('{n}', '{v}', true)" for n, v in _WRITING.items())
@@ -60,7 +64,8 @@ BEGIN_WRITE_ALONE: Final = f"{BEGIN_WRITE}, pg_advisory_xact_lock({ALONE})"
 class PostgresStore:
     """See `tocsin.store.port.Store`. `url` is for people: it has neither a password nor options.
 
-    `durable` waits for the disk at each commit; without it a crash of the server may lose the last commits, never half of one.
+    `durable` waits for the disk at each commit. Without it, a crash of the server may lose the last commits, never half of a
+    commit.
     """
 
     one_writer = False
@@ -73,7 +78,7 @@ class PostgresStore:
         durable: bool = True,
         silences: Silences = Silences(),  # noqa: B008  # frozen, and so nobody's to change
     ) -> None:
-        """Raises `WrongInput` for a URL that cannot be meant, `StoreUnavailable` where the server cannot be used."""
+        """Raises `WrongInput` for a URL that makes no sense, and `StoreUnavailable` where the server cannot be used."""
         given = _given(url, password)
         self.url = _plainly(given)
         self._where = _where(given)
@@ -116,7 +121,8 @@ class PostgresStore:
                 yield conn
             except BaseException:
                 _undo(conn)
-                self._days.forget()  # a day may have been dropped meanwhile
+                # A day may have been dropped meanwhile.
+                self._days.forget()
                 raise
             staged: dict[str, bool] | None = conn.info.get(STAGED)
             self._commit(conn)
@@ -236,7 +242,7 @@ class PostgresStore:
             raise found from error
 
     def _look(self) -> None:
-        """Whether this server can be a store at all."""
+        """Raise `WrongInput` where this server cannot be a store at all."""
         with self.read() as conn:
             version = int(conn.exec_driver_sql("SHOW server_version_num").scalar_one()) // 10_000
             encoding = conn.exec_driver_sql("SHOW server_encoding").scalar_one()
@@ -251,7 +257,7 @@ class PostgresStore:
 
 
 def _given(url: str, password: str | None) -> URL:
-    """The URL as the driver takes it. What is wrong with it is said without showing it: it may hold a password."""
+    """The URL as the driver takes it. An error does not show the URL, which may hold a password."""
     try:
         given = make_url(url)
         if password is not None:
@@ -281,7 +287,7 @@ def _where(url: URL) -> str:
 
 
 def _plainly(url: URL) -> str:
-    """As people write it: who, where and which database; of what stands behind the ? only the place, if it stands there."""
+    """The URL as people write it: the user, the server and the database. Of the options behind the ? only host and port stay."""
     user = url.username or _option(url, "user") or None
     bare = URL.create("postgresql", user, None, url.host, url.port, url.database).render_as_string()
     place = [f"{name}={found}" for name in ("host", "port") if (found := _option(url, name))]
@@ -289,7 +295,7 @@ def _plainly(url: URL) -> str:
 
 
 def _option(url: URL, name: str) -> str:
-    """One option of libpq's; of several hosts their list."""
+    """One option of libpq. Several values, as of several hosts, are joined by commas."""
     found = url.query.get(name, "")
     return found if isinstance(found, str) else ",".join(found)
 
@@ -319,7 +325,9 @@ def _prepare(engine: Engine, session: dict[str, str], silences: Silences) -> Non
 
 
 class _Sum(Loader):
-    """A sum of whole numbers is a whole number, as on SQLite; PostgreSQL gives it as NUMERIC. We have no other NUMERIC."""
+    """Loads a sum of whole numbers as a whole number, as on SQLite. PostgreSQL gives such a sum as NUMERIC, and we have no
+    other NUMERIC.
+    """
 
     def load(self, data: Buffer) -> int | float:
         text = bytes(data)
@@ -327,8 +335,9 @@ class _Sum(Loader):
 
 
 def _undo(conn: Connection) -> None:
-    """Roll back; where the connection is gone the server does it. A temporary table made meanwhile is gone as well."""
-    with suppress(exc.InvalidRequestError):  # of a connection that is gone nothing is known any more
+    """Roll back. Where the connection is gone, the server does it. A temporary table made meanwhile is gone as well."""
+    # A connection that is gone has no `info` any more.
+    with suppress(exc.InvalidRequestError):
         conn.info.pop(STAGED, None)
     try:
         conn.rollback()
@@ -338,12 +347,14 @@ def _undo(conn: Connection) -> None:
 
 
 def _by_key(table: Table, rows: Rows) -> Rows:
-    """In the order of the primary key; of one key in the order given."""
+    """The rows in the order of the primary key. Rows of one key stay in the order given."""
     return rows if len(rows) == 1 else sorted(rows, key=_key_of(table))
 
 
 def _once(table: Table, rows: Rows, join: Any) -> Rows:
-    """One row a key, by key: PostgreSQL does not change a row twice in one statement."""
+    """One row for each key, in the order of the keys: PostgreSQL does not change a row twice in one statement. `join` makes
+    one of two rows of the same key.
+    """
     keys = list(map(_key_of(table), rows))
     found = dict(zip(keys, rows, strict=True))
     if len(found) < len(rows):
@@ -356,5 +367,5 @@ def _once(table: Table, rows: Rows, join: Any) -> Rows:
 
 
 def _key_of(table: Table) -> itemgetter[Any]:
-    """What gives a row's key: a tuple, or the value alone where the key has one column."""
+    """The function that gives a row's key: a tuple, or the value alone where the key has one column."""
     return itemgetter(*[column.name for column in table.primary_key])

@@ -1,4 +1,8 @@
-"""PostgreSQL's errors as ours: what passes by itself or with help is `StoreUnavailable`; a mistake of ours stays loud."""
+"""Translation of PostgreSQL's errors into ours.
+
+Trouble that passes by itself, or with a person's help, becomes `StoreUnavailable`. A mistake in our own statements is raised
+as it is.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,8 @@ from tocsin.core.errors import OutcomeUnknown, StoreRefused, StoreUnavailable
 
 ADVICE: Final = {
     "08": "the connection was lost",
-    "23514": "the day that a row belongs to was dropped meanwhile; try again",  # our tables have no other checks
+    # A check constraint: only partitions have one.
+    "23514": "the day that a row belongs to was dropped meanwhile; try again",
     "25006": "it takes no writes: is it a standby?",
     "25P03": "a transaction was left open for too long",
     "28": "check the role and its password (store.url, store.password)",
@@ -32,8 +37,9 @@ ADVICE: Final = {
     "XX001": "its data is damaged",
     "XX002": "its data is damaged",
 }
-"""By SQLSTATE or its beginning, what passes by itself or with a person's help, in words."""
+"""Advice for trouble that passes by itself or with a person's help, by SQLSTATE or its beginning."""
 
+# The SQLSTATE behind the server's words, for errors that have no SQLSTATE.
 BY_WORDS: Final = {
     "password authentication failed": "28P01",
     "no password supplied": "28P01",
@@ -43,15 +49,19 @@ BY_WORDS: Final = {
 }
 
 REFUSED: Final = ("28", "3D000", "42501")
-"""Of these, by SQLSTATE or its beginning, what only a person can mend."""
+"""The SQLSTATEs, or beginnings of SQLSTATEs, of trouble that only a person can mend."""
 
 COMMIT_REFUSED: Final = ("23", "40", "44", "53")
-"""SQLSTATEs with which COMMIT says that nothing was kept. Whatever else ends it may have come after it had taken effect."""
+"""Beginnings of the SQLSTATEs with which COMMIT says that nothing was kept. Any other error may have come after the COMMIT
+had taken effect.
+"""
 
 
 @contextmanager
 def translated(where: str) -> Iterator[None]:
-    """`where` names the server in the message. Never shows a value, a statement or a password."""
+    """Translate the errors of the block. `where` names the server in the message. No message shows a value, a statement or a
+    password.
+    """
     try:
         yield
     except exc.TimeoutError as error:
@@ -68,15 +78,17 @@ def translated(where: str) -> Iterator[None]:
         found = unavailable(where, error)
         if found is not None:
             raise found from error
-        if isinstance(error, psycopg.IntegrityError):  # of bulk rows, which go past SQLAlchemy
+        # Bulk rows go past SQLAlchemy.
+        if isinstance(error, psycopg.IntegrityError):
             raise exc.IntegrityError("bulk rows", None, error, hide_parameters=True) from error
         raise
 
 
 def unavailable(where: str, error: psycopg.Error, *, lost: bool = False) -> StoreUnavailable | None:
-    """The error as `StoreUnavailable`, `StoreRefused` where waiting helps nothing; None where it is a mistake of ours."""
+    """The error as `StoreUnavailable`, or as `StoreRefused` where waiting does not help; None for a mistake of ours."""
     state = error.sqlstate or ""
-    if not state:  # a connection that never was has no SQLSTATE: the server's words must do
+    # A connection that failed to open has no SQLSTATE: only the server's words tell.
+    if not state:
         state = next((known for words, known in BY_WORDS.items() if words in str(error)), "")
     advice = next((ADVICE[state[:n]] for n in (5, 3, 2) if state and state[:n] in ADVICE), None)
     gone = lost or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
@@ -88,7 +100,9 @@ def unavailable(where: str, error: psycopg.Error, *, lost: bool = False) -> Stor
 
 
 def after_commit(where: str, error: psycopg.Error) -> StoreUnavailable | None:
-    """What a failed COMMIT means: refused is as any other error; where its answer was lost, the outcome is unknown."""
+    """The meaning of a failed COMMIT. A refused COMMIT is an error as any other. Where its answer was lost, the outcome is
+    unknown.
+    """
     if (error.sqlstate or "").startswith(COMMIT_REFUSED):
         return unavailable(where, error)
     return OutcomeUnknown(
@@ -98,6 +112,6 @@ def after_commit(where: str, error: psycopg.Error) -> StoreUnavailable | None:
 
 
 def _words(error: psycopg.Error) -> str:
-    """The first line of what it says: details may hold values."""
+    """The first line of the server's message, without the details, which may hold values."""
     lines = (error.diag.message_primary or str(error)).strip().splitlines()
     return (lines[0] if lines else type(error).__name__)[:300]

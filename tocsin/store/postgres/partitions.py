@@ -1,6 +1,6 @@
-"""Days: on PostgreSQL `mentions` and `matches` are partitioned by UTC day, made when the first row of a day comes.
+"""Partitions by UTC day of `mentions` and `matches` on PostgreSQL. A partition is made when the first row of its day comes.
 
-Retention then drops a day at a blow instead of deleting rows. A table is partitioned where its `info` says by which column
+Retention then drops a whole day at once instead of deleting rows. A table is partitioned where its `info` names the column
 (`day`: a `UtcTime`, or whole minutes). SQLite has no partitions; the same rows lie in one table there.
 """
 
@@ -17,10 +17,10 @@ from tocsin.core.clock import minute_of, to_micros
 from tocsin.store import schema as s
 
 LOCK: Final = 0x746F6373_696E0003
-"""The advisory lock of whoever makes or drops days ("tocsin", 3)."""
+"""The advisory lock of a transaction that makes or drops days ("tocsin", 3)."""
 
 LOCK_TIMEOUT_MS: Final = 200
-"""How long dropping a day waits for those who read the table; who comes meanwhile waits behind it."""
+"""How long dropping a day waits for readers of the table. Readers that come meanwhile wait behind it."""
 
 PARTITIONED: Final = tuple(table for table in s.metadata.sorted_tables if "day" in table.info)
 
@@ -36,17 +36,19 @@ _OLDEST = text(
 
 
 class Days:
-    """Makes the days that rows need. It remembers what it has seen; `forget` when a write has failed: a day may be gone."""
+    """Makes the days that rows need, and remembers which days are there. Call `forget` when a write has failed: a day may be
+    gone.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: set[date] = set()
 
     def ensure(self, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Before `rows` go into `table`: see to it that their days are there, in a transaction of its own.
+        """Make the days that are missing, in a transaction of their own, before `rows` go into `table`.
 
-        It takes no lock that a reader or a writer of rows waits for, nor waits for one of theirs; that the caller's own
-        transaction is rolled back changes nothing.
+        That transaction takes no lock that a reader or a writer of rows waits for, and waits for none of theirs. A rollback of
+        the caller's own transaction does not undo it.
         """
         if "day" in table.info:
             missing = days_of(table, rows) - self._known
@@ -55,7 +57,7 @@ class Days:
                 self._known |= missing
 
     def forget(self) -> None:
-        """Look anew the next time."""
+        """Ask the server anew the next time."""
         self._known = set()
 
     def _make(self, days: Iterable[date]) -> None:
@@ -66,7 +68,7 @@ class Days:
             conn.execute(_LOCK)
             for table, day in sorted(_missing(conn, wanted), key=lambda one: (one[1], one[0].name)):
                 name = partition(table, day)
-                # Attached rather than made in place: that would keep everybody from the whole table.
+                # The day is made apart and then attached. Making it in place would lock everybody out of the whole table.
                 conn.exec_driver_sql(f"CREATE TABLE {name} (LIKE {table.name} INCLUDING ALL)")
                 conn.exec_driver_sql(
                     f"ALTER TABLE {table.name} ATTACH PARTITION {name}"
@@ -75,7 +77,7 @@ class Days:
 
 
 def days_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> set[date]:
-    """The UTC days that these rows lie in."""
+    """The UTC days of these rows."""
     name = table.info["day"]
     if isinstance(table.c[name].type, BigInteger):
         return {_EPOCH_DAY + timedelta(days=minute // 1440) for minute in {row[name] for row in rows}}
@@ -83,7 +85,7 @@ def days_of(table: Table, rows: Iterable[Mapping[str, Any]]) -> set[date]:
 
 
 def start_of(day: date) -> datetime:
-    """When a UTC day begins."""
+    """The time at which a UTC day begins."""
     return datetime.combine(day, time(), UTC)
 
 
@@ -95,8 +97,8 @@ def partition(table: Table, day: date) -> str:
 def drop_day_before(conn: Connection, before: datetime) -> int | None:
     """Drop the oldest day if all of it lies before `before`, with the versions of its mentions.
 
-    Returns how many mentions went; None where no day is due, or where somebody reads: then it is for the next time. Locks
-    the tables until the transaction ends, so end it soon.
+    Returns the number of dropped mentions; None where no day is due, or where a reader holds the tables: then the day stays
+    for the next call. The tables are locked until the transaction ends, so end it soon.
     """
     m, v = s.mentions, s.mention_versions
     name: str | None = conn.execute(_OLDEST, {"parent": m.name}).scalar_one()
@@ -109,7 +111,7 @@ def drop_day_before(conn: Connection, before: datetime) -> int | None:
         with conn.begin_nested():
             conn.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
             conn.execute(_LOCK)
-            # First nobody adds to that day any more; the whole tables are locked when all that takes time is done.
+            # This lock stops writers of that day alone. The whole tables are locked last, after all the slow work.
             conn.exec_driver_sql(f"LOCK TABLE {name} IN EXCLUSIVE MODE")
             count = conn.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()  # noqa: S608  # a name of ours
             conn.exec_driver_sql(

@@ -1,7 +1,7 @@
-"""A server that is there and says nothing: frozen, with its sockets open, so that TCP finds nothing amiss.
+"""Detection of a silent server: one that is frozen with its sockets open, so that TCP finds nothing amiss.
 
-PostgreSQL ends a statement by itself after its `statement_timeout`; a server that has not said a word for longer than that, and a
-margin, is away. The thread that waits notices by itself and closes the connection.
+PostgreSQL ends a statement by itself after its `statement_timeout`. A server that has said nothing for longer than that, and a
+margin, counts as away. The waiting thread itself notices this and closes the connection.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from sqlalchemy import Connection
 
 T = TypeVar("T")
 LOOK_S: Final = 0.1
-"""How often a thread that waits for the server looks up. Looks are counted, not seconds: a process that was itself stopped for a
-while has not looked, and blames nobody.
+"""Seconds between two looks of a thread that waits for the server. The thread counts looks, not seconds: a process that was
+itself stopped for a while has not looked meanwhile, and does not blame the server.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Silences:
-    """For how many seconds a server may say nothing, by what it was asked: a sign of life, to read, to write."""
+    """The seconds for which a server may say nothing: at rest (a sign of life), while it reads, while it writes."""
 
     resting: float = 10.0
     reading: float = 310.0
@@ -31,7 +31,7 @@ class Silences:
 
 
 class Listening(psycopg.Connection[Any]):
-    """A connection that is given up when the server has been silent for `longest_s` seconds; None: never."""
+    """A connection that is closed when the server has been silent for `longest_s` seconds; None: never."""
 
     longest_s: float | None = None
 
@@ -40,7 +40,7 @@ class Listening(psycopg.Connection[Any]):
         return super().wait(self._heard(gen), *args, **kwargs)
 
     def _heard(self, gen: PQGen[T]) -> Generator[Any, Any, T]:
-        """`gen`, counting the looks: whoever drives it sends nothing (0) when nothing has come since the last one."""
+        """`gen`, with its looks counted. The driver sends 0 into it when nothing has come since the last look."""
         looks = 0
         try:
             wanted = next(gen)
@@ -60,7 +60,7 @@ class Listening(psycopg.Connection[Any]):
 
 
 def may_be_silent(conn: Connection, longest_s: float | None) -> None:
-    """Set for how long the server of a transaction may say nothing, until it ends."""
+    """Set for how many seconds the server may say nothing until this transaction ends; None: for ever."""
     listening = conn.connection.driver_connection
     if isinstance(listening, Listening):
         listening.longest_s = longest_s

@@ -1,7 +1,7 @@
 """Many rows at once into SQLite, as SQL text and tuples that its driver takes and gives as they are.
 
-SQLAlchemy's own way makes a dictionary of parameters per row and builds a statement per call, which costs several times what
-SQLite takes to store or find the row.
+SQLAlchemy's own way makes a dictionary of parameters per row and builds a statement per call. That costs several times the
+time in which SQLite stores or finds the row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Convert = Callable[[Any], Any]
 
 
 class Bulk:
-    """A written-out insert: `sql`, and for each of its parameters the column and what makes the driver's value of ours."""
+    """A written-out insert: `sql`, and for each of its parameters the column and the function that makes the driver's value."""
 
     __slots__ = ("_columns", "_constants", "sql")
 
@@ -34,9 +34,9 @@ class Bulk:
 
     @classmethod
     def of(cls, dialect: Dialect, table: Table, names: Sequence[str], statement: Insert) -> Bulk:
-        """The insert for rows that give `names`; columns that they leave out get their default. Positional dialects only.
+        """The insert for rows that give `names`. Columns that the rows leave out get their default.
 
-        Raises `KeyError` for a name that is no column.
+        For positional dialects only. Raises `KeyError` for a name that is no column.
         """
         constants = {
             column.name: column.default.arg
@@ -53,7 +53,7 @@ class Bulk:
         return cls(compiled.string, columns, constants)
 
     def parameters(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-        """The rows as the driver takes them. Raises `KeyError` when a row leaves out what the first one gave."""
+        """The rows as the driver takes them. Raises `KeyError` when a row leaves out a column that the first row gave."""
         values: list[Iterable[Any]] = []
         for name, convert in self._columns:
             if name in self._constants:
@@ -65,7 +65,7 @@ class Bulk:
 
 
 class Lookup:
-    """A written-out look for one row by its primary key: `sql`, its parameters, and our values of what is found."""
+    """A written-out query for one row by its primary key: `sql`, its parameters, and the found row as our values."""
 
     __slots__ = ("_binds", "_results", "sql")
 
@@ -78,7 +78,7 @@ class Lookup:
 
     @classmethod
     def of(cls, dialect: Dialect, table: Table, columns: Sequence[str]) -> Lookup:
-        """The look for `columns` of `table`. Positional dialects only; raises `KeyError` for a name that is no column."""
+        """The query for `columns` of `table`. For positional dialects only. Raises `KeyError` for a name that is no column."""
         wanted = [table.c[name] for name in columns]
         key = list(table.primary_key)
         query = select(*wanted).where(*(column == bindparam(column.name) for column in key))
@@ -91,11 +91,11 @@ class Lookup:
         )
 
     def parameters(self, key: Sequence[Any]) -> tuple[Any, ...]:
-        """One key, its values in the order of the table's primary key, as the driver takes it."""
+        """One key as the driver takes it; its values come in the order of the table's primary key."""
         return tuple(key[at] if convert is None else convert(key[at]) for at, convert in self._binds)
 
     def values(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """One row as the driver gave it."""
+        """Our values of one row that the driver gave."""
         return tuple(
             value if convert is None else convert(value)
             for value, convert in zip(row, self._results, strict=True)

@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file in WAL mode. One writer at a time, readers never wait."""
+"""The embedded store: one SQLite file in WAL mode. One writer at a time; readers never wait."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOOK_FOR_LOCK_S = 0.001
 class SqliteStore:
     """See `tocsin.store.port.Store`.
 
-    `durable` asks the disk to confirm each commit, so that an acknowledgement outlives a power cut; without it a commit
-    outlives any death of the process but perhaps not that of the machine, and stays consistent either way.
+    `durable` asks the disk to confirm each commit, so that an acknowledgement outlives a power cut. Without it, a commit
+    outlives any death of the process but perhaps not that of the machine. The file stays consistent either way.
     """
 
     one_writer = True
@@ -51,7 +51,8 @@ class SqliteStore:
     def _prepare(engine: Engine, synchronous: str) -> None:
         @event.listens_for(engine, "connect")
         def _connect(dbapi: sqlite3.Connection, _record: object) -> None:
-            dbapi.isolation_level = None  # we say BEGIN ourselves: the driver's own would start too late
+            # `_begin` says BEGIN: the driver's own BEGIN would come too late.
+            dbapi.isolation_level = None
             cursor = dbapi.cursor()
             for pragma in (
                 f"busy_timeout={BUSY_TIMEOUT_MS}",
@@ -142,7 +143,7 @@ class SqliteStore:
         lookup = self._lookups.get((table.name, *columns))
         if lookup is None:
             lookup = self._lookups[table.name, *columns] = Lookup.of(conn.dialect, table, columns)
-        # SQLite scans the table for `(a, b) IN (VALUES ...)`; a look by key takes it three microseconds.
+        # SQLite scans the whole table for `(a, b) IN (VALUES ...)`. A query for one key takes three microseconds.
         driver = conn.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
         cursor, found = driver.cursor(), {}
@@ -156,13 +157,13 @@ class SqliteStore:
     def _many(
         self, conn: Connection, what: Sequence[str], table: Table, rows: Rows, statement: Callable[[], Insert]
     ) -> int:
-        """Run an insert for many rows; its SQL is written once. Returns how many were written."""
+        """Run an insert for many rows. Its SQL is built once and kept. Returns the number of written rows."""
         names = tuple(rows[0])
         key = (*what, "", *names)
         bulk = self._bulks.get(key)
         if bulk is None:
             bulk = self._bulks[key] = Bulk.of(conn.dialect, table, names, statement())
-        # The driver adds up what each row did itself, not what triggers did because of it.
+        # The driver counts the rows themselves, not the rows that triggers write because of them.
         return int(conn.exec_driver_sql(bulk.sql, bulk.parameters(rows)).rowcount)
 
     def claim(
@@ -173,7 +174,7 @@ class SqliteStore:
         order_by: Sequence[ColumnElement[Any]],
         limit: int,
     ) -> Sequence[Row[Any]]:
-        # BEGIN IMMEDIATE made this the only writer, so whatever it reads it holds.
+        # BEGIN IMMEDIATE made this transaction the only writer, so it holds every row that it reads.
         return conn.execute(select(table).where(where).order_by(*order_by).limit(limit)).all()
 
     def migrate(self) -> None:
@@ -193,7 +194,9 @@ class SqliteStore:
 
 
 def _begin_write(conn: Connection) -> None:
-    """Become the one writer. SQLite itself looks for the lock ever more seldom, up to every 100 ms; people wait for this one."""
+    """Become the one writer. SQLite by itself tries for the lock ever more seldom, down to every 100 ms. People wait for this
+    lock, so this function tries every `LOOK_FOR_LOCK_S`.
+    """
     driver = conn.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
@@ -214,7 +217,7 @@ def _begin_write(conn: Connection) -> None:
 
 
 def _refuse_unusable(path: Path) -> None:
-    """A folder that cannot be written, or a file that is no database, is told apart before anything else goes wrong."""
+    """Raise `StoreUnavailable` for a folder that cannot be written, or a file that is no database, before anything else fails."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not path.exists()
@@ -232,7 +235,9 @@ def _refuse_unusable(path: Path) -> None:
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours: what passes by itself or with space is `StoreUnavailable`; a mistake of ours stays loud."""
+    """Translate SQLite's errors. Trouble that passes by itself, or with more space, becomes `StoreUnavailable`. A mistake in
+    our own statements is raised as it is.
+    """
     try:
         yield
     except OperationalError as error:

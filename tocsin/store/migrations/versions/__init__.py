@@ -1,1 +1,1 @@
-"""The migrations, in order: revision = the number of the schema that a migration makes."""
+"""The migrations, in order. The revision of a migration is the number of the schema that it makes."""

@@ -1,4 +1,4 @@
-"""Leases: who does what only one may do at a time."""
+"""Leases: who holds a task that only one worker may do at a time."""
 
 from alembic import op
 

@@ -1,7 +1,8 @@
 """Full-text search: the words of a mention, and an index over them on each engine.
 
-What was stored before, and what older code stores meanwhile, has no words yet: `tocsin.store.search.index_missing`
-gives it some, a piece at a time, so this migration takes no longer where much is kept.
+Mentions that were stored before, and mentions that older code stores meanwhile, have no words yet.
+`tocsin.store.search.index_missing` gives them their words, a piece at a time. So this migration takes no longer for a large
+store.
 """
 
 from alembic import op
@@ -15,10 +16,11 @@ BOTH = (
     "CREATE INDEX mentions_wordless ON mentions (created_at) WHERE words IS NULL",
 )
 SQLITE = (
-    # Our words are cut already: `ascii` takes whatever is not ASCII for letters. The words themselves stay in `mentions`.
+    # Our words are cut already. The tokenizer `ascii` takes every character beyond ASCII for a letter, and cuts no further.
+    # The words themselves stay in `mentions`.
     "CREATE VIRTUAL TABLE mention_words USING fts5(words, content='mentions', content_rowid='rowid', columnsize=0,"
     " tokenize=\"ascii tokenchars '#@|$'\")",
-    # What is inserted is only noted, and indexed by many rows at once: row by row FTS5 takes three times as long.
+    # A trigger only notes the inserted rows. They are indexed many at once: row by row, FTS5 takes three times as long.
     "CREATE TABLE mention_words_due (id INTEGER PRIMARY KEY)",
     "CREATE TRIGGER mention_words_in AFTER INSERT ON mentions WHEN new.words IS NOT NULL BEGIN"
     " INSERT INTO mention_words_due (id) VALUES (new.rowid); END",
@@ -32,8 +34,9 @@ SQLITE = (
     " DELETE FROM mention_words_due WHERE id = old.rowid;"
     " INSERT INTO mention_words_due (id) SELECT new.rowid WHERE new.words IS NOT NULL; END",
 )
-# New entries wait in a list and go in together: a short list, because whoever fills it up waits, and every search reads it.
-# The function is a cast that says what it costs: planners take a plain one for nothing and cast every row they meet.
+# New entries wait in a list and go into the index together. The list is short, because the writer that fills it up waits, and
+# every search reads it. The function is a cast with a stated cost: planners think that a plain cast is free, and cast every
+# row they meet.
 POSTGRESQL = (
     "CREATE FUNCTION words_of_mention(words text) RETURNS tsvector LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE COST 1000"
     " AS $$ BEGIN RETURN words::tsvector; END $$",
