@@ -1,7 +1,7 @@
-"""What people define: monitors, policies, people, schedules, sources, silences, expected events.
+"""The things that people define: monitors, policies, people, schedules, sources, silences, expected events.
 
-The same models are read from `tocsin apply FILE`, the API and the page; each is stored with every version of it. Unknown
-fields are refused, with the choices.
+`tocsin apply FILE`, the API and the page read the same models. Every version of a definition is stored. Unknown fields are
+refused, and `tocsin apply` names the known ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f
 
 
 class Role(StrEnum):
-    """Who may do what: `api.auth.rules` has the table."""
+    """The role of a person. The table in `api.auth.rules` says what each role may do."""
 
     VIEWER = "viewer"
     COMMUNITY_MANAGER = "community_manager"
@@ -38,7 +38,7 @@ class Role(StrEnum):
 
 
 class Definition(BaseModel):
-    """One thing that people define; `name` is unique among its kind."""
+    """One thing that people define. `name` is unique among its kind."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,7 +46,7 @@ class Definition(BaseModel):
 
 
 class Monitor(Definition):
-    """What a customer watches. A change of `query` or `languages` starts a new series, which learns anew."""
+    """One thing that a customer watches. A change of `query` or `languages` starts a new series, which learns anew."""
 
     query: str = Field(min_length=1, max_length=10_000)
     languages: tuple[str, ...] = ()
@@ -54,7 +54,8 @@ class Monitor(Definition):
     policy: str = "default"
     false_alerts_per_week: float = Field(default=1.0, gt=0, le=100)
     influential_followers: int = Field(default=100_000, ge=1)
-    tier1: tuple[str, ...] = ()  # domains or handles of outlets of the first rank
+    # Domains or handles of outlets of the first rank.
+    tier1: tuple[str, ...] = ()
     enabled: bool = True
 
     @field_validator("timezone")
@@ -65,7 +66,8 @@ class Monitor(Definition):
     @field_validator("query")
     @classmethod
     def _parses(cls, value: str, info: ValidationInfo) -> str:
-        if not (info.context or {}).get("stored"):  # what is stored was parsed when it came
+        # A stored query was parsed when it was saved.
+        if not (info.context or {}).get("stored"):
             from tocsin.query import parse_query
 
             parse_query(value)
@@ -73,7 +75,7 @@ class Monitor(Definition):
 
     @property
     def series(self) -> str:
-        """Equal as long as the monitor matches the same mentions."""
+        """The id of the series. It stays the same as long as the monitor matches the same mentions."""
         return stable_id("series", self.query, *sorted(self.languages))
 
     @property
@@ -82,7 +84,7 @@ class Monitor(Definition):
 
 
 class Channel(BaseModel):
-    """One way to reach a person. `kind` is a notifier's; the other fields are that notifier's own settings.
+    """One way to reach a person. `kind` is the kind of a notifier. The other fields are that notifier's own settings.
 
     Secrets are named, not stored: `env:NAME` or `file:PATH`.
     """
@@ -104,7 +106,7 @@ class Person(Definition):
     timezone: str = "UTC"
     language: str = "en"
     channels: tuple[Channel, ...] = ()
-    # ("22:00", "07:00") in the person's zone; SEV1 and SEV2 ring anyhow.
+    # Start and end in the person's zone, such as ("22:00", "07:00"). SEV1 and SEV2 ring anyhow.
     quiet_hours: tuple[str, str] | None = None
     active: bool = True
 
@@ -122,22 +124,25 @@ class Person(Definition):
 
 
 class Step(BaseModel):
-    """Whom to page, and how long after the alert opened (or an acknowledgement expired) if nobody has answered."""
+    """The people to page, and how long after the alert opened (or an acknowledgement expired) if nobody has answered."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     after_minutes: int = Field(ge=0, le=7 * 24 * 60)
-    targets: tuple[str, ...] = Field(min_length=1)  # "person:NAME" or "schedule:NAME"
+    # "person:NAME" or "schedule:NAME".
+    targets: tuple[str, ...] = Field(min_length=1)
 
 
 class Policy(Definition):
-    """Who is paged in what order, and who works the escalations."""
+    """The people who are paged, in their order, and the people who work the escalations."""
 
     steps: tuple[Step, ...] = Field(min_length=1)
     teams: dict[Literal["pr", "legal", "fallback"], tuple[str, ...]] = {}
     acknowledge_expires_minutes: int = Field(default=60, ge=1, le=24 * 60)
-    night_rings_from: Literal[1, 2, 3, 4] = 2  # SEV3 waits for morning unless this says 3
-    heads_up: tuple[str, ...] = ()  # told of every SEV1 and SEV2, not asked to act
+    # The least severe SEV that rings at night. SEV3 waits for morning unless this says 3 or 4.
+    night_rings_from: Literal[1, 2, 3, 4] = 2
+    # People who are told of every SEV1 and SEV2, and not asked to act.
+    heads_up: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _in_order(self) -> Policy:
@@ -148,7 +153,7 @@ class Policy(Definition):
 
 
 class Override(BaseModel):
-    """Who is on call from when to when."""
+    """One person who is on call from `starts_at` to `ends_at`, in place of the rotation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -158,22 +163,24 @@ class Override(BaseModel):
 
 
 class Schedule(Definition):
-    """Who is on call. `rotation` takes turns of `turn_hours` from `starts_at` on; `overrides` win over it."""
+    """The people on call. `rotation` takes turns of `turn_hours` from `starts_at` on. `overrides` win over the rotation."""
 
-    rotation: tuple[str, ...] = Field(min_length=1)  # people's names
+    # Names of people.
+    rotation: tuple[str, ...] = Field(min_length=1)
     starts_at: AwareDatetime
     turn_hours: int = Field(default=168, ge=1, le=24 * 90)
     overrides: tuple[Override, ...] = ()
 
 
 class SourceDef(Definition):
-    """Where mentions come from. The other fields are the connector's own settings."""
+    """A source of mentions. The other fields are the connector's own settings."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     kind: str
     enabled: bool = True
-    expected_every_minutes: int | None = Field(default=None, ge=1)  # silence for three times as long is BLIND
+    # After three times as long without a mention the source is silent, and may become BLIND (`tocsin.health.sources`).
+    expected_every_minutes: int | None = Field(default=None, ge=1)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -181,7 +188,7 @@ class SourceDef(Definition):
 
 
 class Silence(Definition):
-    """Alerts of a monitor (or of all) are suppressed for a while, visibly. SEV1 breaks it."""
+    """A time in which alerts of a monitor (or of all monitors) are suppressed, visibly. SEV1 breaks the silence."""
 
     monitor: str | None = None
     starts_at: AwareDatetime
@@ -196,7 +203,7 @@ class Silence(Definition):
 
 
 class ExpectedEvent(Definition):
-    """Something announced (a launch, a match, a campaign): a volume alert within it is suppressed unless tone sours."""
+    """An announced event (a launch, a match, a campaign). A volume alert within it is suppressed unless the tone sours."""
 
     monitor: str | None = None
     starts_at: AwareDatetime
@@ -222,7 +229,7 @@ KINDS: dict[str, type[Definition]] = {
 
 
 def known_zone(value: str) -> str:
-    """`value` if it is a time zone's name; raises ValueError with an example otherwise."""
+    """`value` if it is the name of a time zone. Raises ValueError with an example otherwise."""
     if value not in _zones():
         raise ValueError(f"unknown time zone {value!r}; use a name such as Europe/Istanbul")
     return value
@@ -230,5 +237,5 @@ def known_zone(value: str) -> str:
 
 @cache
 def _zones() -> frozenset[str]:
-    """Read once: looking through the zone files takes 40 ms, and every definition that is loaded asks."""
+    """The names of all time zones. They are read once: reading the zone files takes 40 ms, and every loaded definition asks."""
     return frozenset(available_timezones())

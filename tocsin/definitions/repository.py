@@ -1,4 +1,4 @@
-"""Reading and writing what people define, with every version kept."""
+"""Reading and writing of definitions, with every version kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ D = TypeVar("D", bound=Definition)
 
 @dataclass(frozen=True, slots=True)
 class Defined(Generic[D]):
-    """A definition as stored: `id` never changes, `version` counts from 1."""
+    """A definition as stored. `id` never changes. `version` counts from 1."""
 
     kind: str
     id: str
@@ -36,7 +36,7 @@ class Defined(Generic[D]):
 
 @dataclass(frozen=True, slots=True)
 class StoredDefinition:
-    """A definition as its row has it. It was checked when it was saved, and is not parsed again."""
+    """A definition as its row holds it. It was checked when it was saved, and is not parsed again."""
 
     id: str
     name: str
@@ -51,12 +51,12 @@ def kind_of(model: type[Definition]) -> str:
 
 
 def listed(conn: Connection, model: type[D]) -> list[Defined[D]]:
-    """Every living definition of this kind, by name."""
+    """Every living definition of this kind, in the order of the names."""
     return [_loaded(model, row) for row in conn.execute(_living(model))]
 
 
 def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
-    """The living definition with this id or name. Raises `NotFound` with the names there are."""
+    """The living definition with this id or name. Raises `NotFound` with the known names, 20 at most."""
     d = s.definitions
     row = conn.execute(_living(model, or_(d.c.id == name_or_id, d.c.name == name_or_id))).first()
     if row is not None:
@@ -66,21 +66,25 @@ def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
 
 
 def stored_definitions(conn: Connection, kind: str) -> list[StoredDefinition]:
-    """Every living definition of this kind as it is stored, by name. Parsing all of them costs more than most pages."""
+    """Every living definition of this kind as it is stored, in the order of the names. They are not parsed: parsing all of
+    them would cost more than the rest of most pages.
+    """
     d = s.definitions
     rows = conn.execute(_rows.where(d.c.kind == kind, d.c.deleted_at.is_(None)).order_by(d.c.name, d.c.id))
     return [_stored(row) for row in rows]
 
 
 def stored_definition(conn: Connection, kind: str, id: str) -> StoredDefinition | None:
-    """The definition with this id as it is stored, ended or not; None where there never was one."""
+    """The definition with this id as it is stored, living or ended; None where there never was one."""
     d = s.definitions
     row = conn.execute(_rows.where(d.c.kind == kind, d.c.id == id)).one_or_none()
     return None if row is None else _stored(row)
 
 
 def names(conn: Connection, kind: str, *, ended: bool = False, most: int | None = None) -> dict[str, str]:
-    """The names of this kind's living definitions by id, at most `most`, in the names' order; `ended` adds those that ended."""
+    """The names of this kind's living definitions by id, at most `most`, in the order of the names. `ended` adds the ended
+    definitions.
+    """
     d = s.definitions
     query = select(d.c.id, d.c.name).where(d.c.kind == kind).order_by(d.c.name, d.c.id).limit(most)
     rows = conn.execute(query if ended else query.where(d.c.deleted_at.is_(None)))
@@ -88,7 +92,7 @@ def names(conn: Connection, kind: str, *, ended: bool = False, most: int | None 
 
 
 def ever_defined(conn: Connection, kind: str, id: str) -> bool:
-    """Whether there is, or once was, a definition with this id."""
+    """Whether a definition with this id exists, or once did."""
     v = s.definition_versions
     return conn.execute(select(v.c.id).where(v.c.kind == kind, v.c.id == id).limit(1)).first() is not None
 
@@ -104,7 +108,8 @@ def save(
 ) -> Defined[D]:
     """Create the definition, or replace the living one with this id (else this name). An equal value changes nothing.
 
-    Raises `Conflict` when the version is not the expected one, or the name belongs to another id; `NotFound` for an unknown id.
+    Raises `Conflict` when the version is not the expected one, or the name belongs to another id. Raises `NotFound` for an
+    unknown id.
     """
     model = type(value)
     kind, d = kind_of(model), s.definitions
@@ -157,7 +162,9 @@ def delete(
     actor: str,
     expected_version: int | None = None,
 ) -> None:
-    """End the definition; its versions stay. Raises `NotFound` and `Conflict` as `save` does."""
+    """End the definition. Its versions stay. Raises `NotFound` for an unknown name or id, and `Conflict` when the version is not
+    the expected one.
+    """
     present = find(conn, model, name_or_id)
     if expected_version is not None and expected_version != present.version:
         raise Conflict(f"{present.kind} {present.name!r} is at version {present.version}: read it again")
@@ -172,12 +179,12 @@ def delete(
 
 
 def generation(conn: Connection, kind: str) -> int:
-    """A number that grows with every change of this kind: readers look at it to learn whether theirs is stale."""
+    """A number that grows with every change of this kind. Readers compare it to learn whether their definitions are stale."""
     return int(meta.get(conn, f"generation:{kind}") or 0)
 
 
 def history(conn: Connection, kind: str, id: str) -> Iterator[tuple[int, datetime, str, dict[str, object]]]:
-    """Every version of it: number, time, actor, definition."""
+    """Every version of a definition, oldest first: number, time, actor, definition."""
     v = s.definition_versions
     for row in conn.execute(select(v).where(v.c.kind == kind, v.c.id == id).order_by(v.c.version)):
         yield row.version, row.at, row.actor, row.definition

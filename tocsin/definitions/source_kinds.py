@@ -1,6 +1,6 @@
-"""The kinds of sources, and what everybody must know of each without being able to fetch: its connector lives in ingest.
+"""The kinds of sources, and the traits of each that all parts of Tocsin must know. The connectors, which fetch, live in ingest.
 
-A new kind is one file in `ingest/sources/` and one entry here. A trait that an entry leaves out has the plain answer.
+A new kind is one file in `ingest/sources/` and one entry here. A trait that an entry leaves out keeps its default.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceKind:
-    """One kind of source. `connector` and `settings` are `module:class` of the code and of the model of its settings."""
+    """One kind of source. `connector` and `settings` are `module:class`, of the code and of the model of its settings."""
 
     kind: str
     connector: str
     settings: str
-    # It is asked for what is new. One that is not waits to be told, so its silence is no failure.
+    # Tocsin asks the source for new mentions. A source that is not asked waits for pushes, so its silence is no failure.
     asked: bool = True
-    # What came through it belongs to it, whatever a mention says of its source.
+    # Every mention that came through the source belongs to it, whatever source the mention names.
     fixes_source: bool = False
-    # It reads files: what it could not take may be a row of CSV, in times of its setting `timezone`.
+    # The source reads files. A dead letter of it may be a row of CSV, with times in the zone of its setting `timezone`.
     reads_files: bool = False
 
 
@@ -50,5 +50,5 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
 
 
 def source_kind(kind: str) -> SourceKind:
-    """The kind of that name; a plain one, that nothing can be fetched from, where there is none."""
+    """The kind of that name. An unknown name gives a plain kind, from which nothing can be fetched."""
     return SOURCE_KINDS.get(kind) or SourceKind(kind=kind, connector="", settings="")
