@@ -1,7 +1,7 @@
 """Links that do one thing once: sign-in links, and the button behind a notice's link.
 
-A token is 256 random bits; only its SHA-256 is stored. Looking at a link changes nothing (mail scanners and chat previews
-follow links); spending it is one conditional update, so of two that press at once one wins.
+A token is 256 random bits, and only its SHA-256 is stored. Opening a link changes nothing, because mail scanners and chat
+previews open links too. Spending a link is one conditional update, so when two people press at once, one of them wins.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ from tocsin.store import schema as s
 
 SIGNIN_TTL = timedelta(minutes=15)
 ACTION_TTL = timedelta(days=3)
-KEEP_DEAD = timedelta(days=30)  # a spent or expired link can still say so for this long
+# A spent or expired link can still say so for this long.
+KEEP_DEAD = timedelta(days=30)
 
 
 class LinkRefused(NotAllowed):
-    """The link was used already or has expired; the message says which, and what to do."""
+    """The link was used already or has expired. The message says which, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class ActionLink:
-    """What the link behind a notice may do: this one `action`, on this alert, as this person, until it is spent."""
+    """The one thing that the link behind a notice may do: `action`, on this alert, as this person, until the link is spent."""
 
     alert_id: str
     person_id: str
@@ -37,12 +38,12 @@ class ActionLink:
     spent_at: datetime | None
 
     def usable(self, now: datetime) -> bool:
-        """Whether its button would still work."""
+        """Whether the link's button would still work."""
         return self.spent_at is None and now < self.expires_at
 
 
 def hash_token(token: str) -> str:
-    """What is stored of a token: 64 hex digits. Tokens are random, so a plain hash is enough."""
+    """The stored hash of a token: 64 hex digits. Tokens are random, so a plain hash is enough."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -62,7 +63,7 @@ def action_path(token: str) -> str:
 
 
 def make_signin_link(conn: Connection, person_id: str, now: datetime, ttl: timedelta = SIGNIN_TTL) -> str:
-    """A new link for this person; returns its token, which is shown once and not stored."""
+    """Make a link for this person. Returns its token, which is shown once and not stored."""
     token, links = new_token(), s.signin_links
     conn.execute(delete(links).where(links.c.expires_at < now - KEEP_DEAD))
     conn.execute(
@@ -104,7 +105,7 @@ def make_action_link(
     now: datetime,
     ttl: timedelta = ACTION_TTL,
 ) -> str:
-    """A link whose one button does `action` on this alert as this person; returns its token."""
+    """Make a link whose one button does `action` on this alert as this person. Returns its token."""
     token, links = new_token(), s.action_tokens
     conn.execute(delete(links).where(links.c.expires_at < now - KEEP_DEAD))
     conn.execute(
@@ -121,7 +122,7 @@ def make_action_link(
 
 
 def find_action_link(conn: Connection, token: str) -> ActionLink:
-    """What the link is for, used and expired ones too (their card is still shown). Raises `NotFound`."""
+    """The purpose of the link. Used and expired links are found too, because their card is still shown. Raises `NotFound`."""
     links = s.action_tokens
     row = conn.execute(select(links).where(links.c.token_hash == hash_token(token))).one_or_none()
     if row is None:
@@ -130,15 +131,15 @@ def find_action_link(conn: Connection, token: str) -> ActionLink:
 
 
 def spend_every_link(conn: Connection, now: datetime) -> None:
-    """Use up all sign-in and action links that were not: what a restore must not take for granted."""
+    """Use up all unspent sign-in and action links, so that none of them works after a restore."""
     for links in (s.signin_links, s.action_tokens):
         conn.execute(update(links).where(links.c.spent_at.is_(None)).values(spent_at=now))
 
 
 def spend_action_link(conn: Connection, token: str, now: datetime) -> ActionLink:
-    """Use the link up and return what it is for; the caller does it in the same transaction.
+    """Use the link up and return its purpose. The caller carries the action out in the same transaction.
 
-    Raises `NotFound`, or `LinkRefused` when it was used or has expired.
+    Raises `NotFound`, or `LinkRefused` when the link was used or has expired.
     """
     link, links = find_action_link(conn, token), s.action_tokens
     if link.spent_at is None and now >= link.expires_at:
@@ -150,7 +151,7 @@ def spend_action_link(conn: Connection, token: str, now: datetime) -> ActionLink
 
 
 def page_address(settings: Settings) -> str:
-    """Where a browser finds the page: `api.public_url`, else the listening address as this machine reaches it."""
+    """The address at which a browser finds the page: `api.public_url`, else the listening address as seen from this machine."""
     if settings.api.public_url:
         return settings.api.public_url.rstrip("/")
     host = settings.api.host

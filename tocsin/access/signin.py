@@ -1,4 +1,4 @@
-"""Names given on the command line: whom a sign-in link is for, and which role is meant."""
+"""People and roles that the command line names: the person to sign in, and the role that is meant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACTOR: Final = "command line"
 def person_to_sign_in(conn: Connection, name: str | None, now: datetime) -> Defined[Person]:
     """The person of this name or id. Without a name: the only active person, else the only active admin.
 
-    Where nobody is defined yet, a new admin is made. Raises `NotFound` and `WrongInput` with the names there are.
+    Where nobody is defined yet, a new admin is made. Raises `NotFound` and `WrongInput` with the known names.
     """
     if name is not None:
         return _active(find(conn, Person, name))
@@ -42,7 +42,7 @@ def _active(one: Defined[Person]) -> Defined[Person]:
 
 
 def role_named(name: str) -> Role:
-    """The role of this name. Raises `WrongInput` with the choices."""
+    """The role of this name. Raises `WrongInput` with the known roles."""
     try:
         return Role(name)
     except ValueError:

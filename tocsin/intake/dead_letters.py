@@ -1,9 +1,8 @@
-"""Dead letters: what could not be taken, kept with its origin, reason and bytes, so that it can be looked at
-and mended.
+"""Dead letters: input that could not be taken, kept with its origin, reason and bytes, so that people can inspect and mend it.
 
-The id is made of the origin, so reading the same record, line or request again keeps one letter. A `Fuse`
-stops a worker that finds nearly everything bad: then the reader is wrong, not the mentions. Handing letters
-over again is `tocsin.intake.redeliver`.
+A letter's id is made of its origin, so reading the same record, line or request again keeps one letter. A `Fuse` stops a
+worker that finds nearly everything bad: then the reader is wrong, not the mentions. `tocsin.intake.redeliver` hands letters
+over again.
 """
 
 from __future__ import annotations
@@ -24,17 +23,17 @@ from tocsin.store.expiry import drop_some
 from tocsin.store.schema import dead_letters
 from tocsin.store.statements import insert_once
 
-MAX_PAYLOAD_BYTES = 128 * 1024  # the longest text that is taken, written out as JSON, fits
-SHOWN_BYTES = 2048  # of a payload, in lists
+# The longest text that is taken fits, written out as JSON.
+MAX_PAYLOAD_BYTES = 128 * 1024
+# Bytes of a payload that lists bring.
+SHOWN_BYTES = 2048
 MAX_MESSAGE_CHARS = 2000
 MAX_LIST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One of them, as stored. `position` is the index within the record, the file's line or the request's
-    item.
-    """
+    """One dead letter, as stored. `position` is the index within the record, the line of the file or the item of the request."""
 
     id: str
     source: str
@@ -46,20 +45,22 @@ class DeadLetter:
     partition: int | None
     offset: int | None
     position: int
-    payload: bytes  # the first `MAX_PAYLOAD_BYTES`; in lists the first `SHOWN_BYTES`
-    payload_size: int  # of the whole, in bytes
-    # SHA-256 of the whole, in hex; of the first bytes where only those were kept by the reader.
+    # The first `MAX_PAYLOAD_BYTES`; in lists the first `SHOWN_BYTES`.
+    payload: bytes
+    # Of the whole payload, in bytes.
+    payload_size: int
+    # SHA-256 in hex of the whole payload, or of its first bytes where the reader kept only those.
     payload_hash: str
     replayed_at: datetime | None
 
     @property
     def whole(self) -> bool:
-        """Whether all of it was kept. Of a letter that was asked for by itself: lists bring beginnings."""
+        """Whether the whole payload was kept. Ask a letter from `get_dead_letter`: lists bring only the beginning."""
         return self.payload_size <= len(self.payload)
 
     @property
     def origin(self) -> str:
-        """Where it was: `mentions/3 at 1207, line 2` on the stream, else `line or item 17`."""
+        """The origin in words: `mentions/3 at 1207, line 2` on the stream, else `line or item 17`."""
         if self.topic is None:
             return f"line or item {self.position}"
         return f"{self.topic}/{self.partition} at {self.offset}, line {self.position}"
@@ -80,8 +81,8 @@ def dead_letter_row(
 ) -> Mapping[str, Any]:
     """The row of a dead letter, with its deterministic id.
 
-    What came off the stream is known by topic, partition, offset and position; what never got there by
-    source, position and content.
+    Input from the stream is identified by topic, partition, offset and position. Input that never reached the stream is
+    identified by source, position and content.
     """
     digest = hashlib.sha256(payload).hexdigest()
     if topic is not None:
@@ -106,11 +107,10 @@ def dead_letter_row(
 
 
 def record_dead_letters(conn: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Keep these rows, each id once; return how many were new. In the caller's write transaction."""
+    """Keep these rows, each id once. Returns the number of new rows. In the caller's write transaction."""
     wanted = {row["id"]: row for row in rows}
-    return sum(
-        insert_once(conn, dead_letters, wanted[id]) for id in sorted(wanted)
-    )  # by key: two that meet only wait
+    # In the order of the ids, so that two writers that meet wait for each other and do not deadlock.
+    return sum(insert_once(conn, dead_letters, wanted[id]) for id in sorted(wanted))
 
 
 def record_dead_letter(
@@ -127,7 +127,7 @@ def record_dead_letter(
     position: int = 0,
     attempts: int = 1,
 ) -> str:
-    """Keep one dead letter, unless it is kept already; return its id. In the caller's write transaction."""
+    """Keep one dead letter, unless it is kept already. Returns its id. In the caller's write transaction."""
     row = dead_letter_row(
         now=now,
         source=source,
@@ -152,9 +152,10 @@ def list_dead_letters(
     reason: str | None = None,
     waiting: bool | None = None,
 ) -> tuple[list[DeadLetter], str | None]:
-    """The newest first, at most `limit`, and the cursor of the next page (None at the end).
+    """The dead letters, newest first, at most `limit`, and the cursor of the next page (None at the end).
 
-    `waiting` True brings those not handed over again yet, False the others. Of payloads the beginning. Raises `BadCursor`.
+    `waiting` True brings the letters that were not handed over again yet, False the others. Only the beginning of each payload
+    comes. Raises `BadCursor`.
     """
     d = dead_letters
     limit = max(1, min(limit, MAX_LIST))
@@ -171,18 +172,18 @@ def list_dead_letters(
 
 
 def count_dead_letters(conn: Connection, waiting: bool | None = None) -> int:
-    """How many there are; `waiting` as in `list_dead_letters`."""
+    """The number of dead letters; `waiting` as in `list_dead_letters`."""
     query = _chosen(select(func.count()).select_from(dead_letters), None, None, waiting)
     return int(conn.execute(query).scalar_one())
 
 
 def drop_dead_letters(conn: Connection, before: datetime, most: int) -> int:
-    """Drop up to `most` letters that are older than `before`; return how many were."""
+    """Drop up to `most` letters that are older than `before`. Returns the number of dropped letters."""
     return drop_some(conn, dead_letters, dead_letters.c.at < before, most)
 
 
 def present_ids(conn: Connection, ids: Sequence[str]) -> set[str]:
-    """Those of these ids that there is a letter with."""
+    """The ids among these for which there is a letter."""
     d, found = dead_letters.c, set[str]()
     for start in range(0, len(ids), 400):
         found |= set(conn.execute(select(d.id).where(d.id.in_(ids[start : start + 400]))).scalars())
@@ -190,20 +191,20 @@ def present_ids(conn: Connection, ids: Sequence[str]) -> set[str]:
 
 
 def note_replay(conn: Connection, id: str, now: datetime) -> None:
-    """The letter was handed over again."""
+    """Note that the letter was handed over again."""
     d = dead_letters.c
     conn.execute(update(dead_letters).where(d.id == id).values(attempts=d.attempts + 1, replayed_at=now))
 
 
 def note_bad_again(conn: Connection, id: str, reason: str, message: str) -> None:
-    """The letter was tried again and is bad for this reason now."""
+    """Note that the letter was tried again and is bad for this reason now."""
     d = dead_letters.c
     values = {"reason": reason[:64], "message": _kept(message)}
     conn.execute(update(dead_letters).where(d.id == id).values(attempts=d.attempts + 1, **values))
 
 
 def _kept(message: str) -> str:
-    """A message without what PostgreSQL does not store, and not longer than is kept."""
+    """The message without NUL, which PostgreSQL does not store, cut to `MAX_MESSAGE_CHARS`."""
     return message.replace("\0", "\ufffd")[:MAX_MESSAGE_CHARS]
 
 
@@ -214,7 +215,7 @@ def waiting_ids(
     source: str | None = None,
     reason: str | None = None,
 ) -> list[tuple[datetime, str]]:
-    """Time and id of letters that were not replayed yet, the oldest first, those after `after`."""
+    """Time and id of the letters after `after` that were not replayed yet, the oldest first."""
     d = dead_letters
     query = _chosen(select(d.c.at, d.c.id), source, reason, True).order_by(d.c.at, d.c.id).limit(limit)
     if after is not None:
@@ -246,13 +247,11 @@ def get_dead_letter(conn: Connection, id: str) -> DeadLetter:
 
 
 class FuseBlown(TocsinError):
-    """Nearly everything is bad: whoever reads must stop and say so, not fill the store with dead letters."""
+    """Nearly everything is bad: the reader must stop and say so, not fill the store with dead letters."""
 
 
 class Fuse:
-    """Blows when, of the last `window` or so things, more than `share` were bad. Sees batches, never single
-    things.
-    """
+    """Blows when more than `share` of about the last `window` lines were bad. The fuse counts whole batches of them."""
 
     def __init__(self, window: int = 200, share: float = 0.9) -> None:
         self._window = window

@@ -1,8 +1,8 @@
-"""The fuse of a topic: where nearly everything on the stream is bad, reading stops before it, and a person says how to go on.
+"""The fuse of a topic: where nearly every line on the stream is bad, reading stops before it, and a person says how to go on.
 
-A blown fuse is one row of `meta` per topic and partition. It stands as long as the stored offset has not passed the place
-where it blew, so nobody has to take it down: a newer version that can read the records, or a person's word that what is
-there now may become dead letters, moves the offset and it is over.
+A blown fuse is one row of `meta` per topic and partition. The fuse stands until the stored offset has passed the place where
+it blew, so nobody has to take it down. Two things move the offset on: a newer version that can read the records, or the word
+of a person that the present records may become dead letters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _PREFIX = "fuse."
 
 @dataclass(frozen=True, slots=True)
 class Blown:
-    """Reading `partition` of `topic` stopped at `offset`, which was not stored; bad lines before `pass_to` may pass."""
+    """A blown fuse: reading of `partition` of `topic` stopped at `offset`, which was not stored. Bad lines before `pass_to` may
+    pass.
+    """
 
     cluster: str
     topic: str
@@ -36,7 +38,7 @@ class Blown:
 def blow(
     conn: Connection, cluster: str, topic: str, at: Mapping[int, int], reason: str, now: datetime
 ) -> None:
-    """Note that reading stopped before these offsets per partition. In the caller's write transaction."""
+    """Note, per partition, that reading stopped before this offset. In the caller's write transaction."""
     standing = {(one.cluster, one.topic, one.partition): one for one in _all(conn)}
     for partition, offset in at.items():
         before = standing.get((cluster, topic, partition))
@@ -46,7 +48,7 @@ def blow(
 
 
 def standing(conn: Connection) -> list[Blown]:
-    """The fuses that are blown and not yet passed, by topic and partition."""
+    """The fuses that are blown and not passed yet, in the order of topic and partition."""
     found = []
     for one in _all(conn):
         stored = offsets.stored(conn, one.cluster, one.topic).get(one.partition, 0)
@@ -56,8 +58,9 @@ def standing(conn: Connection) -> list[Blown]:
 
 
 def let_pass(conn: Connection, ends: Mapping[int, int], cluster: str, topic: str) -> list[Blown]:
-    """Let what stands before these ends become dead letters, however much of it is bad; returns the fuses that this
-    concerns. In the caller's write transaction.
+    """Let bad lines before these ends become dead letters, however many they are. Returns the fuses concerned.
+
+    In the caller's write transaction.
     """
     concerned = [one for one in standing(conn) if (one.cluster, one.topic) == (cluster, topic)]
     for one in concerned:
@@ -77,7 +80,7 @@ def let_pass(conn: Connection, ends: Mapping[int, int], cluster: str, topic: str
 
 
 def may_pass(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
-    """Per partition the offset up to which a person lets everything pass."""
+    """The offset up to which a person lets everything pass, per partition."""
     return {one.partition: one.pass_to for one in _all(conn) if (one.cluster, one.topic) == (cluster, topic)}
 
 

@@ -1,9 +1,9 @@
 """Handing mentions over to the stream: the one way in for sources, pushes over HTTP and replays.
 
-Mentions go to the partition that their identity fixes, in the order given, several in a record. Hand-over
-comes before progress: whoever calls this stores its own position only after it returned. When it raises, any
-part may have arrived; the same mentions are handed over again, and the unique key on (source, id) makes once
-of it.
+Mentions go to the partition that their identity fixes, in the order given, several in a record. Hand-over comes before
+progress: the caller stores its own position only after the hand-over has returned. When a hand-over raises, any part of the
+mentions may have arrived. The caller hands the same mentions over again, and the unique key on (source, id) lets each count
+once.
 """
 
 from __future__ import annotations
@@ -27,20 +27,19 @@ from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS, Stream
 
 
 class HandOver:
-    """Fills records of at most `max_mentions` mentions and `MAX_RECORD_BYTES`, and appends them to the topic
-    mentions.
-    """
+    """Fills records of at most `max_mentions` mentions and `MAX_RECORD_BYTES`, and appends them to the topic `mentions`."""
 
     def __init__(self, stream: Stream, *, partitions: int, max_mentions: int, clock: Clock) -> None:
         self._stream = stream
         self._wanted = partitions
-        self._partitions: int | None = None  # the topic is made when something is handed over, not before
+        # The topic is made at the first hand-over, not before.
+        self._partitions: int | None = None
         self._max_mentions = max_mentions
         self._clock = clock
 
     @classmethod
     def to(cls, stream: Stream, settings: StreamSettings, clock: Clock) -> HandOver:
-        """As the settings `[stream]` say: how many partitions the topic gets when it is made, and what a record may carry."""
+        """The hand-over that the settings `[stream]` describe: the partitions of a new topic, and the mentions of a record."""
         return cls(
             stream,
             partitions=settings.partitions,
@@ -49,10 +48,10 @@ class HandOver:
         )
 
     def hand_over(self, mentions: Sequence[Handed], now: datetime | None = None) -> None:
-        """Append the mentions; on return every one is durable. `now` is when they were received (default: the
+        """Append the mentions. On return every one is durable. `now` is the time at which they were received (default: the
         clock's).
 
-        Raises `StreamFull` when too much is unread and `StreamUnavailable` when the stream is away.
+        Raises `StreamFull` when too much is unread, and `StreamUnavailable` when the stream is away.
         """
         if not mentions:
             return
@@ -72,13 +71,13 @@ def records_of(mentions: Sequence[Handed], partitions: int, max_mentions: int) -
         if mention.source != named:
             named, begun = mention.source, source_crc(mention.source)
         line = mention.line if isinstance(mention, MentionLine) else line_of(mention)
-        # `partition_of`, written out: it is asked about every mention of a firehose.
+        # `partition_of`, written out here for speed: this line runs for every mention of a firehose.
         adds[crc32(mention.id.encode("utf-8", "surrogatepass"), begun) % partitions](line)
     return [(p, value) for p, lines in enumerate(lines_of) for value in _filled(lines, max_mentions)]
 
 
 def _filled(lines: Sequence[bytes], max_mentions: int) -> Iterator[bytes]:
-    """The lines in values of at most `max_mentions` of them and `MAX_RECORD_BYTES`."""
+    """The lines, joined into values of at most `max_mentions` lines and `MAX_RECORD_BYTES`."""
     for start in range(0, len(lines), max_mentions):
         value = b"".join(lines[start : start + max_mentions])
         if len(value) <= MAX_RECORD_BYTES:
@@ -94,11 +93,11 @@ def _filled(lines: Sequence[bytes], max_mentions: int) -> Iterator[bytes]:
 
 
 def line_of(mention: Mention) -> bytes:
-    """The mention as one line of a record. One that is too large for a record loses what matters least, and
-    says so.
+    """The mention as one line of a record. A mention that is too large for a record loses the parts that matter least, and
+    `truncated` says so. Raises `WrongInput` where the other fields alone are too large.
 
-    Within the sizes that `tocsin.reading` lets through that is rare: a text of control characters grows
-    sixfold in JSON.
+    Such a mention is rare within the sizes that `tocsin.reading` lets through: a text of control characters grows sixfold in
+    JSON.
     """
     line = encode_mentions([mention])
     if len(line) <= MAX_RECORD_BYTES:
@@ -128,10 +127,10 @@ def note_received(
     mentions: Sequence[Handed] = (),
     rejected: int = 0,
 ) -> None:
-    """Count what came through a source in its `source_state`, and that it answered. In the caller's write
-    transaction.
+    """Count the mentions that came through a source in its `source_state`, and note that the source answered.
 
-    Called after the hand-over, by the ingest worker for what it fetched and by the API for what was pushed, several at a time.
+    In the caller's write transaction, after the hand-over. The ingest worker calls this for fetched mentions, the API for
+    pushed ones, several mentions at a time.
     """
     posted = [mention.created_at for mention in mentions]
     first, last = min(posted, default=None), max(posted, default=None)

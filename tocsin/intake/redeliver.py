@@ -1,7 +1,7 @@
-"""Dead letters handed over again: through the same reading, the same limits and the same hand-over as everything else.
+"""Replay of dead letters, through the same reading, the same limits and the same hand-over as all other input.
 
-What is good now goes to the stream and the letter is marked; what is bad again keeps its letter, with one attempt more and
-the new reason. Handing the same letter over twice counts once: a mention's identity makes once of it.
+A letter that is good now goes to the stream and is marked. A letter that is bad again stays, with one attempt more and the
+new reason. A letter that is handed over twice counts once, because the identity of its mention is the same.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ from tocsin.store import audit, meta
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
-AT_ONCE = 50  # letters of one hand-over: a few megabytes at most
+# Letters of one hand-over: a few megabytes at most.
+AT_ONCE = 50
 
 
 class CannotReplay(TocsinError):
-    """This letter cannot be read again as it is kept; the message says why and what helps."""
+    """This letter cannot be read again as it is kept. The message says why, and what helps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one letter: `bad again` and `cannot` say why in `message`; `reason` is a word for programs."""
+    """The outcome for one letter. For `bad again` and `cannot`, `message` says why. `reason` is a word for programs."""
 
     id: str
     outcome: Literal["handed over", "bad again", "cannot"]
@@ -55,7 +56,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who replays, for the record."""
+    """The person who replays, for the audit chain."""
 
     name: str
     role: str
@@ -71,10 +72,10 @@ def replay(
     who: Who,
     mended: bytes | None = None,
 ) -> list[Replayed]:
-    """Hand these letters over again, in the order given; `mended` (one JSON object) stands in for the payload of a single one.
+    """Hand these letters over again, in the order given. `mended` (one JSON object) replaces the payload of a single letter.
 
-    Raises `NotFound` for an unknown id before anything is done, and `StreamFull` or `StreamUnavailable` when nothing can be
-    handed over just now: what was said of earlier letters holds, the others are as they were.
+    Raises `NotFound` for an unknown id before anything is done. Raises `StreamFull` or `StreamUnavailable` when nothing can be
+    handed over just now: the letters that were handed over before stay so, and the others are as they were.
     """
     if mended is not None and len(ids) != 1:
         raise WrongInput("a mended payload belongs to one dead letter: name exactly one")
@@ -101,8 +102,8 @@ def replay_waiting(
     reason: str | None = None,
     told: Callable[[Iterable[Replayed]], None] = lambda _: None,
 ) -> None:
-    """Hand every letter over again that was not yet, or those of this `source` and `reason`, the oldest first, each once;
-    `told` hears how. Raises like `replay`.
+    """Hand over again every letter that was not replayed yet, the oldest first, each once. `source` and `reason` choose among
+    them. `told` hears the outcomes. Raises like `replay`.
     """
     after: tuple[datetime, str] | None = None
     while True:
@@ -118,8 +119,8 @@ def replay_waiting(
 def read_again(
     conn: Connection, letter: DeadLetter, limits: Ingest, now: datetime, mended: bytes | None = None
 ) -> Mention:
-    """The mention in this letter, read as its source would be now. Raises `BadMention` where it is still none, and
-    `CannotReplay` where it cannot be told.
+    """The mention in this letter, read as its source would be read now. Raises `BadMention` where the letter still holds no
+    good mention, and `CannotReplay` where the letter as kept cannot be read.
     """
     mention = _read(conn, letter, mended)
     check_time(
@@ -153,9 +154,10 @@ def _some(
                 done.append(Replayed(id, "handed over"))
             except BadMention as bad:
                 done.append(Replayed(id, "bad again", bad.reason, str(bad)))
-            except (CannotReplay, NotFound) as error:  # not found: retention was faster
+            # A letter that is not found has been dropped by retention meanwhile.
+            except (CannotReplay, NotFound) as error:
                 done.append(Replayed(id, "cannot", "cannot", str(error)))
-    # Hand-over comes first: when we die before it is noted, the same is handed over again and counts once.
+    # Hand-over comes first. When the process dies before the note below, the letter is handed over again and counts once.
     hand.hand_over(good, now)
     with store.write() as conn:
         for one in done:
@@ -202,7 +204,7 @@ def _read(conn: Connection, letter: DeadLetter, mended: bytes | None) -> Mention
 
 
 def _csv_row(conn: Connection, letter: DeadLetter, zone: ZoneInfo | None) -> Mention:
-    """A row of CSV means nothing without its header: that of the file as it was read last."""
+    """The mention in a row of CSV. The row means nothing without a header: this uses the header of the file as last read."""
     state = s.source_state.c
     cursor = conn.execute(select(state.cursor).where(state.name == letter.source)).scalar_one_or_none()
     at: Any = (cursor or {}).get("at") or {}
@@ -220,7 +222,8 @@ def _csv_row(conn: Connection, letter: DeadLetter, zone: ZoneInfo | None) -> Men
         format="csv",
         header=at["header"],
         delimiter=at.get("delimiter"),
-        offset=1,  # not at the file's beginning: the header was read
+        # Not the beginning of the file: the header was read before.
+        offset=1,
     )
     for found in rows:
         if found.mention is not None:
@@ -231,7 +234,9 @@ def _csv_row(conn: Connection, letter: DeadLetter, zone: ZoneInfo | None) -> Men
 
 
 def _is_fixed(conn: Connection, source: str, defined: SourceDef | None) -> bool:
-    """Whether what came through this source belongs to it whatever it says itself: feeds, signed webhooks, push keys."""
+    """Whether every mention that came through this source belongs to it, whatever source the mention names. That holds for
+    feeds, signed webhooks and push keys.
+    """
     if defined is not None and (source_kind(defined.kind).fixes_source or defined.settings.get("secret")):
         return True
     k = s.api_keys.c
