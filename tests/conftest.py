@@ -1,9 +1,9 @@
-"""The real engines for whoever asks: one Apache Kafka and one PostgreSQL a run, started when the first test wants them.
+"""The real engines for the tests: one Apache Kafka and one PostgreSQL a run, started when the first test needs them.
 
-A test says that it needs them by using the fixtures `kafka` or `postgres`, by a parameter that begins with one of these names, or
-by the mark `engines("kafka", "postgres")` when it starts its own. Where they cannot be had (Kafka's jars come from Maven Central,
-once a machine) these tests are left out and the run says so in its first and last line; with TOCSIN_REQUIRE_ENGINES=1 (as in CI)
-that ends the run as a failure.
+A test says that it needs an engine by using the fixture `kafka` or `postgres`, by a parameter that begins with one of these
+names, or by the mark `engines("kafka", "postgres")` when it starts its own. Where an engine cannot be had, these tests are left
+out, and the run says so in its first and last line. (Kafka's jars come from Maven Central, once a machine.) With
+TOCSIN_REQUIRE_ENGINES=1, as in CI, that ends the run as a failure.
 """
 
 from __future__ import annotations
@@ -35,10 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(LeftOut(), "tocsin-left-out")
     if not workers.is_worker(config):
         config.pluginmanager.register(Controller(), "tocsin-controller")
-    # A shell starts what it runs in the background with Ctrl-C ignored, which the processes that tests start would inherit.
+    # A shell starts background jobs with Ctrl-C ignored. The processes that tests start would inherit that.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    # kafka-python reads its own files in a way that newer Pythons call old: a hundred lines that nobody here can act on.
+    # kafka-python reads its own files in a way that newer Pythons deprecate: a hundred lines of warnings that nobody here can
+    # act on.
     config.addinivalue_line("filterwarnings", "ignore:(read_text|open_text) is deprecated:DeprecationWarning")
 
 
@@ -55,14 +56,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Python looks less often for garbage in circles, and not at all among what was imported: a tenth of the suite's time."""
+    """Let Python look for cyclic garbage less often, and never among imported objects. That saves a tenth of the suite's time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
 class LeftOut:
-    """What cannot be run here is left out. An engine is looked for only where a test needs it."""
+    """Leaves out the tests that cannot run here. It looks for an engine only where a test needs one."""
 
     @pytest.hookimpl(trylast=True)  # after what the command line deselects
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -96,7 +97,7 @@ class LeftOut:
 
 
 class Controller(workers.Controller):
-    """Of a run on several workers: says what they have left out, first and last."""
+    """The controller of a run on several workers: says first and last what the workers have left out."""
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any) -> None:
@@ -109,7 +110,7 @@ class Controller(workers.Controller):
 
 
 def _end(config: pytest.Config, why: str) -> None:
-    """The run fails before its first test."""
+    """Fail the run before its first test."""
     if workers.is_worker(config):
         workers.tell(config, end=why)
     else:
@@ -149,7 +150,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(autouse=True)
 def store_by_environment(request: pytest.FixtureRequest) -> Iterator[None]:
-    """TOCSIN_TEST_STORE=postgres: every test that takes its store from `tests.stores` runs on PostgreSQL."""
+    """With TOCSIN_TEST_STORE=postgres, run every test that takes its store from `tests.stores` on PostgreSQL."""
     if not stores.BY_ENVIRONMENT:
         yield
         return
@@ -159,6 +160,6 @@ def store_by_environment(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Cluster]:
-    """A running Apache Kafka of one broker; tests keep apart by their topics' prefix."""
+    """A running Apache Kafka of one broker. Each test has a prefix of its own for its topics."""
     with start_kafka() as cluster:
         yield cluster

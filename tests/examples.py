@@ -1,4 +1,4 @@
-"""How many examples of a property are tried: a few in every run, very many by `make chaos` (docs/chaos.md)."""
+"""The number of examples that a property is tested on: a few in every run, very many by `make chaos` (docs/chaos.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Commands run in the test's own process: they do the same, and spare the start of another Python.
+"""Commands in the test's own process. They do the same as in a process of their own, without the start of another Python.
 
-What is said of processes (signals, a stream that is read while it is written, the start itself) is tested on real ones:
-`tests.story.live` and others start them.
+Tests about processes (signals, a stream that is read while it is written, the start itself) use real processes, which
+`tests.story.live` and others start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ops.program import build_app, main
 
 
 def inside(*args: str | Path) -> int:
-    """`tocsin ARGS`; its exit status. Raises the `TocsinError` that would be its one line."""
+    """Run `tocsin ARGS` and return its exit status. Raises the `TocsinError` that would be its one line."""
     with _kept_logging():
         return build_app()([str(one) for one in args], standalone_mode=False) or 0
 
@@ -30,9 +30,9 @@ def inside(*args: str | Path) -> int:
 def command(
     *args: str | Path, input: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> CompletedProcess[bytes]:
-    """`tocsin ARGS` as its caller sees it: what it printed and said, and its exit status.
+    """Run `tocsin ARGS` and return what its caller sees: stdout, stderr and the exit status.
 
-    `environment` is the whole of it. Call it from the main thread.
+    `environment` is the whole environment of the command. Call this from the main thread.
     """
     typed = [str(one) for one in args]
     said = {name: io.TextIOWrapper(io.BytesIO(given), encoding="utf-8") for name, given in _streams(input)}
@@ -82,7 +82,7 @@ def _set_environment(variables: Mapping[str, str]) -> None:
 
 @contextmanager
 def _kept_logging() -> Iterator[None]:
-    """A command makes the process's logging its own, on a stream that is gone when the test has ended."""
+    """Keep the process's logging: a command would set it to a stream that is gone when the test has ended."""
     handlers = list(logging.root.handlers)
     try:
         yield

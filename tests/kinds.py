@@ -1,8 +1,8 @@
-"""What kind of test each is, and what its kind may do.
+"""The kinds of tests, and what a test of each kind may do.
 
 A test without a mark is a *unit* test: it starts no process, uses no engine and no browser, and ends within five seconds. `make
-quick` runs the unit tests. A mark names every other kind; `engines` and `browser` follow from what a test asks for and where it
-stands, so nobody has to write them.
+quick` runs the unit tests. A mark names every other kind. The marks `engines` and `browser` follow from the fixtures of a test
+and from its folder, so nobody has to write them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KINDS: Final = ("engines", "browser", "live", "packaging", "chaos", "slow")
 UNIT_WITHIN_S: Final = 5.0
 
 FOLDERS: Final = {"tests/browser/": "browser", "tests/chaos/": "chaos"}
-"""How a path begins, and the mark that all tests there have."""
+"""The beginning of a path, and the mark of all tests there."""
 
 STARTS: Final = frozenset(
     {"subprocess.Popen", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"}
@@ -32,9 +32,9 @@ STARTS: Final = frozenset(
 
 
 def own_seconds(wall: float, processor: float) -> float:
-    """How long a test took of its own: a machine with more to do than cores stretches the wall clock by as much.
+    """The seconds that a test took of its own. A machine with more work than cores stretches the wall clock in proportion.
 
-    The load of the last minute says too little of a burst, so workers that share a machine count half of the wall clock.
+    The load of the last minute shows a burst too late, so workers that share a machine count half of the wall clock.
     """
     busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1.0
     if "PYTEST_XDIST_WORKER" in os.environ:
@@ -43,11 +43,11 @@ def own_seconds(wall: float, processor: float) -> float:
 
 
 class Kinds:
-    """The plugin: marks tests, and holds unit tests to what they may do."""
+    """The plugin that marks tests, and fails unit tests that do what they may not."""
 
     def __init__(self) -> None:
         self._started: list[str] | None = None
-        """The processes that the running unit test has started; None while another kind runs."""
+        """The processes that the running unit test has started. None while a test of another kind runs."""
         sys.addaudithook(self._audit)
 
     @pytest.hookimpl(wrapper=True)
@@ -87,7 +87,7 @@ def is_unit(item: pytest.Item) -> bool:
 
 
 def add_marks(items: list[pytest.Item]) -> None:
-    """Add the marks of folders, and `unit` to what has none."""
+    """Add the marks of folders, and the mark `unit` to tests without a mark."""
     for item in items:
         for begin, kind in FOLDERS.items():
             if item.nodeid.startswith(begin):
@@ -97,7 +97,7 @@ def add_marks(items: list[pytest.Item]) -> None:
 
 
 def faults(items: list[pytest.Item]) -> list[str]:
-    """Marks that are not as they must be."""
+    """The faults in the marks of these tests."""
     return [
         f"{item.nodeid}: say why it is slow: pytest.mark.slow('the reason')"
         for item in items

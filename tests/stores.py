@@ -1,4 +1,4 @@
-"""Stores for tests of everything above the port: embedded, or on PostgreSQL where the test says so or the environment does.
+"""Stores for tests of everything above the port: embedded, or on PostgreSQL where the test or the environment says so.
 
 A module whose tests run on both engines imports the fixture: `from tests.stores import on_both_stores`. With
 TOCSIN_TEST_STORE=postgres every test that takes its store from here runs on PostgreSQL.
@@ -29,7 +29,7 @@ BY_ENVIRONMENT = os.environ.get("TOCSIN_TEST_STORE") == "postgres"
 
 
 class _Databases:
-    """One database a path, made from a migrated one: making it anew takes ten times as long."""
+    """One database for each path, copied from a migrated one. A migration would take ten times as long."""
 
     def __init__(self) -> None:
         self.server: Postgres | None = None
@@ -53,7 +53,7 @@ class _Databases:
         return self._made[path]
 
     def drop(self) -> None:
-        """Let go of what was made, so that a long run does not fill the disk."""
+        """Drop the databases that were made, so that a long run does not fill the disk."""
         made, self._made = self._made, {}
         if self.server is None:
             return
@@ -84,7 +84,7 @@ def store_at(path: Path) -> Store:
 
 
 def filled_at(path: Path, key: str, fill: Callable[[Store], None]) -> Store:
-    """The store at this path, filled by `fill`. Where it is new and embedded it is a copy of the first that had this key."""
+    """The store at this path, filled by `fill`. A new embedded store is a copy of the first one with this key."""
     if _databases.server is not None or path.exists():
         store = store_at(path)
         fill(store)
@@ -102,13 +102,13 @@ _filled: dict[str, Path] = {}
 
 
 def embedded_at(path: Path) -> SqliteStore:
-    """The embedded store at this path, whatever the test runs on: a new one is a copy. The caller closes it."""
+    """The embedded store at this path, whatever engine the test runs on. A new store is a copy. The caller closes it."""
     prepare(path)
     return SqliteStore(path, durable=False)
 
 
 def prepare(path: Path) -> None:
-    """Put a migrated, empty embedded store at this path where there is none: a copy takes a tenth of the time of a migration."""
+    """Put a migrated, empty embedded store at this path, where there is none. A copy takes a tenth of the time of a migration."""
     if not path.exists():
         _copy(_template(), path)
 
@@ -130,14 +130,14 @@ def _template() -> Path:
 
 @cache
 def _folder() -> Path:
-    """What is copied lies here until the process ends."""
+    """The folder of the stores that are copied. It is removed when the process ends."""
     folder = Path(tempfile.mkdtemp(prefix="tocsin-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
 def store_url(path: Path) -> str:
-    """What `--store` takes for the store at this path; `sqlite` for the one in the folder of `--data`."""
+    """The value of `--store` for the store at this path: `sqlite` for the one in the folder of `--data`."""
     return _databases.url(path) or "sqlite"
 
 
@@ -156,7 +156,7 @@ def contents(store: Store) -> dict[str, list[str]]:
 
 
 def take_away(store: Store) -> None:
-    """Nothing can be read or written here from now on."""
+    """Make every read and write of this store fail from now on."""
     if isinstance(store, SqliteStore):
         store._engine.dispose()
         store.path.write_bytes(b"no database at all" * 1000)
@@ -172,7 +172,7 @@ def take_away(store: Store) -> None:
 
 @contextmanager
 def on_postgres(server: Postgres) -> Iterator[None]:
-    """Stores are made on this server meanwhile."""
+    """Make stores on this server, as long as the block lasts."""
     before, _databases.server = _databases.server, server
     try:
         yield
@@ -183,7 +183,7 @@ def on_postgres(server: Postgres) -> Iterator[None]:
 
 @pytest.fixture(params=["postgres"] if BY_ENVIRONMENT else ["sqlite", "postgres"], autouse=True)
 def on_both_stores(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Every test of the module that imports this runs on both engines; the value is the engine's name."""
+    """Run every test of the module that imports this on both engines. The value is the engine's name."""
     if request.param == "sqlite":
         yield "sqlite"
         return

@@ -1,8 +1,8 @@
-"""docker-compose.yml and Dockerfile, held to what can be held without a container engine.
+"""docker-compose.yml and Dockerfile, as far as they can be tested without a container engine.
 
-No container is started here. What the containers run is: the commands, the health commands, the script that prepares PostgreSQL,
-and Kafka's own reader of the environment (the class of its jar that its image starts with), on real engines, with the environment
-that the file gives them. Only addresses, ports and the folder of the secrets differ.
+No container is started here. The tests start what the containers run: the commands, the health commands, the script that prepares
+PostgreSQL, and Kafka's own reader of the environment (the class of its jar that its image starts with). They run on real engines,
+with the environment that the file gives them. Only addresses, ports and the folder of the secrets differ.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def test_the_image_has_two_stages_one_base_and_no_root() -> None:
 
 @pytest.mark.packaging
 def test_what_is_copied_into_the_image_makes_the_whole_wheel(tmp_path: Path) -> None:
-    """Built from nothing but what the Dockerfile copies and .dockerignore lets through."""
+    """The wheel is built from only those files that the Dockerfile copies and .dockerignore lets through."""
     sources = [
         source
         for line in text("Dockerfile").splitlines()
@@ -186,7 +186,7 @@ def test_the_single_container_comes_up_and_is_found_healthy(tmp_path: Path) -> N
 
 @pytest.mark.engines
 def test_the_roles_come_up_on_the_engines_as_the_file_sets_them_up(tmp_path: Path) -> None:
-    """PostgreSQL prepared by our script, Kafka by the class that its image calls, each role and its check as written."""
+    """Our script prepares PostgreSQL, the class of its image prepares Kafka, and each role and its check run as written."""
     secrets = tmp_path / "secrets"
     _make_secrets(secrets)
     with contextlib.ExitStack() as running:
@@ -215,7 +215,7 @@ def test_the_roles_come_up_on_the_engines_as_the_file_sets_them_up(tmp_path: Pat
 
 
 def _move_what_the_single_container_had(volume: Path, role: Mapping[str, str]) -> None:
-    """As docs/deployment.md says it: a role's own container carries the other's volume over."""
+    """Move as docs/deployment.md says: a role's own container copies the other's volume."""
     single = _environment(SERVICES["tocsin"], {"TOCSIN_DATA": str(volume)})
     _tocsin(single, "apply", FIRST)
     _tocsin(role, "move", "--data", str(volume))
@@ -223,7 +223,7 @@ def _move_what_the_single_container_had(volume: Path, role: Mapping[str, str]) -
 
 
 def _tocsin(given: Mapping[str, str], *arguments: str) -> str:
-    """What the command prints in a container with this environment."""
+    """The output of a command in a container with this environment."""
     done = command(*arguments, environment=given)
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     return done.stdout.decode()
@@ -236,14 +236,14 @@ def _make_secrets(folder: Path) -> None:
 
 
 def _door() -> dict[str, str]:
-    """A port of loopback for the page: in a container it is 8085 on every address of the container's."""
+    """Settings for the page with a port on loopback. In a container it is port 8085 on every address of the container."""
     return {"TOCSIN_API__HOST": "127.0.0.1", "TOCSIN_API__PORT": str(free_port())}
 
 
 def _environment(
     service: Mapping[str, Any], ours: Mapping[str, str], places: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """The service's own, with the places of this machine put in, in a clean one."""
+    """A clean environment with the service's own variables, and with the places of this machine put in."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "KAFKA_"))}
     return clean | _placed(service["environment"], places or {}) | dict(ours)
 
@@ -259,7 +259,7 @@ def _placed(environment: Mapping[str, str], places: Mapping[str, str]) -> dict[s
 
 @contextlib.contextmanager
 def _running(service: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[None]:
-    """The service's command until the end of the block; SIGTERM must end it within the file's grace."""
+    """Run the service's command until the end of the block. SIGTERM must end it within the grace period of the file."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tocsin", *service["command"]],
         env=given,
@@ -279,7 +279,7 @@ def _running(service: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[N
 
 
 def _health(service: Mapping[str, Any], given: Mapping[str, str]) -> CompletedProcess[bytes]:
-    """The service's check, in its environment."""
+    """Run the service's health check, in its environment."""
     kind, program, *arguments = service["healthcheck"]["test"]
     assert (kind, program) == ("CMD", "tocsin")
     return command(*arguments, environment=given)
@@ -293,7 +293,7 @@ def _until_healthy(service: Mapping[str, Any], given: Mapping[str, str]) -> None
 
 
 def _prepare(postgres: Postgres, secrets: Path) -> None:
-    """What the image does in an empty volume, with our script."""
+    """Prepare PostgreSQL as the image does in an empty volume, with our script."""
     with postgres.admin() as conn:
         conn.execute("DROP ROLE tocsin")  # the test server has one already
     mounted = next(one for one in SERVICES["postgres"]["volumes"] if ":/docker-entrypoint-initdb.d:ro" in one)
@@ -318,7 +318,7 @@ def _is_ready(postgres: Postgres) -> bool:
 
 @contextlib.contextmanager
 def _kafka(room: Path, secrets: Path) -> Iterator[int]:
-    """The broker of the file; yields its port. Its image's entry point calls the same class to configure and format it."""
+    """The broker of the file. Yields its port. The entry point of its image calls the same class to configure and format it."""
     clients, controller, inside = free_port(), free_port(), free_port()
     service = SERVICES["kafka"]
     given = dict(os.environ) | _placed(

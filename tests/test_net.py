@@ -20,9 +20,7 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 @contextmanager
 def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A server on loopback that reads a request's head and lets `answer` do as it likes with the
-    connection.
-    """
+    """A server on loopback that reads the head of a request and gives the connection to `answer`."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)
     done = threading.Event()

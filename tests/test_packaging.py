@@ -1,7 +1,7 @@
-"""The wheel: one name in site-packages, everything that is read at run time inside it, and it runs where nothing else of ours is.
+"""The wheel: it has one name in site-packages, holds every file that is read at run time, and runs where nothing else of ours is.
 
-The environment it is installed into is fresh and offline: its dependencies are those of the environment the tests run in, seen
-through a path file, and none of the checkout.
+It is installed into a fresh, offline environment. A path file gives that environment the dependencies of the tests'
+environment, and nothing of the checkout.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SERVICES = ("alerts", "api", "ingest", "ops", "processors")
 
 
 def build_wheel(source: Path, folder: Path) -> Path:
-    """The wheel of what lies in `source`, by the build backend that pyproject.toml names."""
+    """Build the wheel of the folder `source`, by the build backend that pyproject.toml names."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     done = subprocess.run(build, cwd=source, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -73,7 +73,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(
     installed: Path, room: Path, *command: str, typed: str = "", status: int = 0
 ) -> subprocess.CompletedProcess[str]:
-    """A command of the fresh environment, in a folder that holds nothing of ours."""
+    """Run a command of the fresh environment, in a folder that holds nothing of ours."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TOCSIN_", "PYTHON"))}
     done = subprocess.run(
         [str(installed / command[0]), *command[1:]],

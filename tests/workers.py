@@ -1,7 +1,8 @@
-"""A run on several workers (`pytest -n 3`): who runs what, and what the workers tell the one that prints.
+"""A run on several workers (`pytest -n 3`): which worker runs which tests, and what the workers report to the process that
+prints.
 
-One worker runs all tests of a file, and all files of a room: what they share, a broker or a browser, is made once. The long ones
-come first, so that the workers end together.
+One worker runs all tests of a file, and all files of a room, so that the broker or browser that they share is made once. The long
+files come first, so that the workers end together.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ ROOMS: Final = {
     "tests/story/test_scaling_out.py": "kafka",
     "tests/stream/test_kafka_stream.py": "kafka",
 }
-"""How a path begins, and the room of its tests. Whatever uses the run's broker stands in the room `kafka`."""
+"""The beginning of a path, and the room of its tests. All tests that use the run's broker are in the room `kafka`."""
 
 FIRST: Final = (
     "kafka",
@@ -36,22 +37,22 @@ FIRST: Final = (
     "tests/test_deployment.py",
     "tests/story/test_replay.py",
 )
-"""The rooms and files that begin, the longest first. The others come as they were collected."""
+"""The rooms and files that come first, the longest first. The others come in the order of collection."""
 
 
 def room(path: str) -> str:
-    """The room of a file; most files have one of their own."""
+    """The room of a file. Most files have a room of their own."""
     return next((name for begin, name in ROOMS.items() if path.startswith(begin)), path)
 
 
 def in_order(items: list[pytest.Item]) -> None:
-    """What takes long comes first."""
+    """Sort the tests so that the long ones come first."""
     rank = {name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: rank.get(room(_path(item.nodeid)), len(rank)))
 
 
 def faults(items: list[pytest.Item]) -> list[str]:
-    """Files that use the run's broker and do not stand in its room: there would be two."""
+    """The files that use the run's broker and are not in its room. With them there would be two brokers."""
     using = {_path(item.nodeid) for item in items if "kafka" in getattr(item, "fixturenames", ())}
     return [
         f"{path} uses the run's broker: add it to ROOMS in tests/workers.py"
@@ -65,7 +66,7 @@ def is_worker(config: pytest.Config) -> bool:
 
 
 def tell(config: pytest.Config, **said: str) -> None:
-    """From a worker to the one that prints: before its first test."""
+    """Report from a worker to the process that prints, before the worker's first test."""
     workerinput: dict[str, Any] = config.workerinput  # type: ignore[attr-defined]  # xdist puts it there
     Path(workerinput["said"]).write_text(json.dumps(said), encoding="utf-8")
 
@@ -92,7 +93,7 @@ class Controller:
         return ByRoom(config, log)
 
     def heard(self, node: Any) -> dict[str, str]:
-        """What this worker has told."""
+        """The reports of this worker."""
         path = Path(node.workerinput["said"])
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 

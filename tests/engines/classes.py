@@ -1,7 +1,7 @@
-"""Kafka's classes as its Java has read and linked them once, kept beside the jars: a broker then starts in a third of the time.
+"""Kafka's classes as Java has read and linked them once, kept beside the jars. A broker then starts in a third of the time.
 
-This is the AOT cache of Java 25 (JEP 483, JEP 514). Java looks itself whether it belongs to these jars and to itself; where it
-does not, or cannot be made, everything is as without it.
+This is the AOT cache of Java 25 (JEP 483, JEP 514). Java itself checks whether the cache belongs to these jars and to this
+Java. Where it does not, or where it cannot be made, brokers start without it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ CLASSES_ALONE = (
     "-XX:-AOTAdapterCaching",
     "-XX:-AOTStubCaching",
 )
-"""Not the machine code that Java 25 would keep beside them: it takes some of it for another's, says so, and drops it."""
+"""Keep no machine code, which Java 25 would keep beside the classes: it takes some of it for foreign, says so, and drops it."""
 
 Train = Callable[[Sequence[str]], None]
-"""Starts a broker with these options for Java as well, and ends it in order."""
+"""A function that starts a broker with these options for Java added, and stops it in order."""
 
 
 def kept_classes(cache: Path, java: str, class_path: str, train: Train) -> list[str]:
-    """The options that make use of them; none where they cannot be had. The first call on a machine makes them."""
+    """Java's options that use the kept classes; none where there are none. The first call on a machine makes the classes."""
     which = hashlib.sha256(f"{java} {Path(java).stat().st_mtime_ns}\n{class_path}".encode()).hexdigest()[:16]
     kept, failed = cache / f"classes-{which}.aot", cache / f"classes-{which}.failed"
     try:
@@ -45,7 +45,7 @@ def _make(kept: Path, failed: Path, train: Train) -> None:
     new.unlink(missing_ok=True)
     try:
         train([f"-XX:AOTCacheOutput={new}", *CLASSES_ALONE])
-    except EnginesUnavailable as error:  # a Java that knows no such thing
+    except EnginesUnavailable as error:  # a Java without an AOT cache
         failed.write_text(str(error))
         return
     if new.exists():

@@ -1,8 +1,9 @@
-"""Ends the engines that their parent left behind when it was killed.
+"""The guard: ends the engines that their parent left behind when it was killed.
 
-A small process of its own holds the other end of a pipe and a list of what runs. When the pipe closes, whatever way the parent
-ended, it ends what is still on the list and removes its folders. (The kernel's own "signal me when my parent dies" is bound to
-the thread that started the engine, so an engine started from a thread would end with that thread.)
+The guard is a small process of its own. It holds the other end of a pipe, and a list of the running engines. The pipe closes
+when the parent ends, in whatever way. Then the guard ends the engines that are still on the list and removes their folders.
+(The kernel's signal for the death of a parent is bound to the thread that started the engine, so an engine started from a
+thread would end with that thread.)
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ END_WITHIN_S = 5.0
 
 
 class Guard:
-    """The list as its parent keeps it. The process is started with the first engine."""
+    """The parent's side of the guard, with the list. The process starts with the first engine."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -34,7 +35,7 @@ class Guard:
         self._tell(f"+ {pid} {int(last)}")
 
     def forget(self, pid: int) -> None:
-        """It has ended."""
+        """Take a process that has ended off the list."""
         self._tell(f"- {pid}")
 
     def remove(self, folder: Path) -> None:
@@ -58,7 +59,7 @@ class Guard:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    # A session of its own, so that neither Ctrl-C nor the end of the terminal reaches it before its work is done.
+    # The guard has a session of its own, so that neither Ctrl-C nor the end of the terminal ends it before its work is done.
     return subprocess.Popen(
         [sys.executable, "-I", "-S", __file__],
         stdin=subprocess.PIPE,
@@ -85,7 +86,7 @@ def _stand_by() -> None:
             folders.append(rest)
     for pid, last in running.items():
         _send(pid, last)
-        _send(pid, signal.SIGCONT)  # a frozen one hears nothing else
+        _send(pid, signal.SIGCONT)  # a frozen process takes no other signal
     deadline = time.monotonic() + END_WITHIN_S
     while time.monotonic() < deadline and any(_send(pid, 0) for pid in running):
         time.sleep(0.05)

@@ -1,7 +1,7 @@
 """Apache Kafka's jars, resolved from their Maven coordinates once a machine and kept in the user's cache.
 
-TOCSIN_ENGINES_CACHE names another folder. Resolving is done by a process of its own: its time is bounded, its output stays out of
-the tests', and its Maven repository lies in our cache, not in the user's own (jgo takes the folder from M2_REPO).
+TOCSIN_ENGINES_CACHE names another folder. A process of its own resolves the jars. So its time is bounded, its output stays out
+of the tests' output, and its Maven repository lies in our cache, not in the user's own (jgo takes the folder from M2_REPO).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from tests.engines import EnginesUnavailable
 
 RELEASE = "kafka-4.3.1"
 COORDINATES = "org.apache.kafka:kafka_2.13:4.3.1"
-JARS = 45  # a resolve can come back with fewer and no error: then it is asked again
+JARS = 45  # where a resolve returns fewer jars without an error, it is tried again
 TRIES = 3
 ASK_WITHIN_S = 10
 RESOLVE_WITHIN_S = 240
 CENTRAL = "https://repo.maven.apache.org/maven2/org/apache/kafka/kafka_2.13/4.3.1/kafka_2.13-4.3.1.pom"
-# Asked first, with a short patience: the resolver itself takes minutes to give up on a network that does not answer.
+# A first request with a short time-out: the resolver itself takes minutes to give up on a network that does not answer.
 ASK = "import sys, requests; requests.head(sys.argv[1], timeout=float(sys.argv[2])).raise_for_status()"
 RESOLVE = (
     "import sys, pathlib, jgo; jgo.build(sys.argv[1], update=sys.argv[2] == 'anew', "
@@ -34,9 +34,10 @@ RESOLVE = (
 
 
 def kafka_class_path() -> str:
-    """The class path of a Kafka broker, from the cache alone where it is there; safe beside others who ask at the same time.
+    """The class path of a Kafka broker, from the cache alone where the jars are there. Several processes may ask at the same
+    time.
 
-    Raises `EnginesUnavailable` where the jars are neither kept nor to be had.
+    Raises `EnginesUnavailable` where the jars are not in the cache and cannot be had.
     """
     cache = cache_folder()
     folder = cache / RELEASE
@@ -53,7 +54,7 @@ def kafka_class_path() -> str:
 
 
 def cache_folder() -> Path:
-    """Where everything is kept that a machine needs once."""
+    """The folder of everything that a machine makes or fetches once."""
     named = os.environ.get("TOCSIN_ENGINES_CACHE")
     return Path(named or platformdirs.user_cache_dir("tocsin-engines", appauthor=False))
 
@@ -91,7 +92,7 @@ def _resolve(cache: Path, folder: Path) -> None:
 
 
 def _keep(found: dict[str, Path], folder: Path) -> None:
-    """All of them or none: a run that was cut off must not leave half a jar that is taken for a whole one."""
+    """Keep all jars or none, so that a run that was cut off leaves no half jar that looks like a whole one."""
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -102,7 +103,7 @@ def _keep(found: dict[str, Path], folder: Path) -> None:
 
 
 def _python(code: str, *arguments: str, within_s: float, repository: Path | None = None) -> str:
-    """Run `code`; empty when it went well, else why not in one line."""
+    """Run `code`. Returns an empty text when it went well, else the reason in one line."""
     environment = dict(os.environ) | ({"M2_REPO": str(repository)} if repository else {})
     try:
         done = subprocess.run(

@@ -21,10 +21,10 @@ from tests.engines.jars import RELEASE, cache_folder, kafka_class_path
 
 START_WITHIN_S = 180.0
 OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC")
-"""The serial collector: a small broker that starts fast and leaves the cores to what is tested."""
+"""Java's options, with the serial collector: a small broker that starts fast and leaves the cores to the code under test."""
 
 HURRIED = ("-XX:TieredStopAtLevel=1",)
-"""Compile quickly and not well: brokers of tests live for seconds."""
+"""Compile quickly rather than well: brokers of tests live for seconds."""
 
 LEARNT_WITHIN_S = 120.0
 
@@ -48,7 +48,7 @@ class Broker:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Begin to start it; `wait` says when it answers."""
+        """Begin to start the broker. `wait` returns when it answers."""
         with (self.folder / "console.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._program, "kafka.Kafka", str(self.folder / "server.properties")],
@@ -60,7 +60,7 @@ class Broker:
         GUARD.watch(self._process.pid, signal.SIGKILL)
 
     def wait(self) -> None:
-        """Until it answers. Raises `EnginesUnavailable` with the end of its log when it does not."""
+        """Wait until the broker answers. Raises `EnginesUnavailable` with the end of its log where it does not."""
         deadline = time.monotonic() + START_WITHIN_S
         while time.monotonic() < deadline and self.running:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
@@ -73,7 +73,7 @@ class Broker:
         return " | ".join(line for line in lines[-200:] if "ERROR" in line or "Exception" in line)[-600:]
 
     def kill(self) -> None:
-        """As a power cut does it."""
+        """Kill the broker, as a power cut does."""
         self._send(signal.SIGKILL)
         self._gone(10)
 
@@ -84,7 +84,7 @@ class Broker:
         self._send(signal.SIGCONT)
 
     def stop(self, within_s: float = 10) -> None:
-        """In order; a broker that does not end within that time is killed."""
+        """Stop the broker in order. A broker that does not end within that time is killed."""
         if self._process is not None:
             self._send(signal.SIGCONT)
             self._send(signal.SIGTERM)
@@ -105,7 +105,7 @@ class Broker:
 
 
 class Cluster:
-    """Brokers that form one Kafka. `bootstrap` is what clients are given, `url` what `--stream` takes."""
+    """Brokers that form one Kafka. `bootstrap` is the address for clients, `url` the value of `--stream`."""
 
     def __init__(self, brokers: Sequence[Broker], room: Path) -> None:
         self.brokers = list(brokers)
@@ -136,8 +136,8 @@ def start_kafka(
 ) -> Cluster:
     """A fresh Kafka of `nodes` brokers that answers; `settings` are added to each one's server.properties.
 
-    `hurried` starts soon and is slower under load: for tests. Raises `EnginesUnavailable` where its jars cannot be had or it does
-    not start.
+    With `hurried` it starts sooner and is slower under load, which suits tests. Raises `EnginesUnavailable` where the jars
+    cannot be had or it does not start.
     """
     program = java(kafka_class_path(), hurried=hurried)
     return _cluster(nodes, settings or {}, program, program)
@@ -151,7 +151,7 @@ def _cluster(
     ports = [(free_port(), free_port()) for _ in range(nodes)]
     voters = ",".join(f"{node + 1}@127.0.0.1:{control}" for node, (_, control) in enumerate(ports))
     brokers = []
-    cluster = identity()  # a fresh one, for offsets are kept by it
+    cluster = identity()  # a fresh identity, because offsets are kept by it
     for node, (port, control) in enumerate(ports, start=1):
         folder = room / f"node{node}"
         folder.mkdir()
@@ -192,10 +192,10 @@ def _cluster(
 
 
 def _format(broker: Broker, program: Sequence[str], cluster: str) -> None:
-    """Make its storage, with Kafka's own tool the first time on a machine.
+    """Make the broker's storage, with Kafka's own tool the first time on a machine.
 
-    What the tool makes is the same each time but for the identities in `meta.properties`, so it is kept beside the jars: the tool
-    takes as long as the start of a broker.
+    The tool makes the same files each time, except for the identities in `meta.properties`. So the files are kept beside the
+    jars: the tool takes as long as the start of a broker.
     """
     kept = cache_folder() / f"{RELEASE}-formatted" / "bootstrap.checkpoint"
     if kept.exists():
@@ -221,8 +221,8 @@ def _format(broker: Broker, program: Sequence[str], cluster: str) -> None:
     if done.returncode:
         raise EnginesUnavailable(f"Kafka's storage cannot be made: {done.stderr.strip()[-300:]}")
     made = sorted(path.name for path in (broker.folder / "log").iterdir())
-    if made == ["bootstrap.checkpoint", "meta.properties"]:  # and nothing else that would have to be kept
-        with contextlib.suppress(OSError):  # a folder that cannot be written: it is made each time
+    if made == ["bootstrap.checkpoint", "meta.properties"]:  # there are no other files to keep
+        with contextlib.suppress(OSError):  # in a folder that cannot be written, the tool runs each time
             kept.parent.mkdir(exist_ok=True)
             new = kept.with_name(secrets.token_hex(8))
             shutil.copy(broker.folder / "log" / kept.name, new)
@@ -230,20 +230,23 @@ def _format(broker: Broker, program: Sequence[str], cluster: str) -> None:
 
 
 def identity() -> str:
-    """A fresh one as Kafka writes them. Its first bits are none: one that began with a dash would be taken for an option."""
+    """A fresh identity in Kafka's form.
+
+    Its first bits are zero: an identity with a dash in front would be taken for an option.
+    """
     return base64.urlsafe_b64encode(b"\x00" + secrets.token_bytes(15)).decode().rstrip("=")
 
 
 def kafka_at_hand() -> None:
-    """Raises `EnginesUnavailable` where a broker cannot be started; starts none, but resolves its jars (once a machine)."""
+    """Raise `EnginesUnavailable` where a broker cannot be started. Starts no broker, but resolves the jars (once a machine)."""
     _java()
     kafka_class_path()
 
 
 def java(class_path: str, *, hurried: bool = True) -> list[str]:
-    """How a program of Kafka's is started: the run time and its options, to be followed by a class and its arguments.
+    """The command that starts a program of Kafka's: Java and its options, to be followed by a class and its arguments.
 
-    The first call on a machine starts a broker once to learn what it loads.
+    The first call on a machine starts a broker once, to learn which classes it loads.
     """
     program = [_java(), *OPTIONS, *(HURRIED if hurried else ()), "-cp", class_path]
 

