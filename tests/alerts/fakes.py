@@ -10,7 +10,7 @@ from alerts.notifiers.port import Notice, Notifier, Outcome
 
 
 class Phone:
-    """Keeps every notice it was given, and answers the next of `outcomes`, then `sent` for ever."""
+    """A notifier that keeps every notice it gets. It answers with the next of `outcomes`, then with `sent` for ever."""
 
     kind = "phone"
 
@@ -30,7 +30,7 @@ class Phone:
 
 
 class OneForAll(Mapping[str, Notifier]):
-    """The same notifier whatever the channel."""
+    """The same notifier for every channel."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier

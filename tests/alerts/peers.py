@@ -1,4 +1,4 @@
-"""Real peers on loopback: an HTTP server and an SMTP server that do as the test says, well or badly."""
+"""Real peers on loopback: an HTTP server and an SMTP server that work or fail as the test says."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class HttpPeer:
-    """Answers each POST with the next of `statuses`, then 200. `silent`: takes the request and never
-    answers.
-    """
+    """An HTTP server that answers each POST with the next of `statuses`, then 200. With `silent` it never answers."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
@@ -60,8 +58,9 @@ def http_peer(statuses: list[int] | None = None, silent: bool = False) -> Iterat
 
 @dataclass
 class SmtpPeer:
-    """`behaviour`: ok | refuse_greeting | refuse_rcpt | busy_rcpt | refuse_content | drop_after_content |
-    silent.
+    """An SMTP server.
+
+    `behaviour`: ok | refuse_greeting | refuse_rcpt | busy_rcpt | refuse_content | drop_after_content | silent.
     """
 
     port: int = 0
@@ -94,7 +93,7 @@ def smtp_peer(behaviour: str = "ok") -> Iterator[SmtpPeer]:
         yield peer
     finally:
         done.set()
-        socket.create_connection(("127.0.0.1", peer.port)).close()  # wakes the accept
+        socket.create_connection(("127.0.0.1", peer.port)).close()  # so that the accept returns
         thread.join(10)
         listener.close()
 

@@ -1,6 +1,4 @@
-"""A small world on a movable clock: a real store, a few people, and signals as the detector would write
-them.
-"""
+"""A small world on a movable clock: a real store, a few people, and signals as the detector would write them."""
 
 from __future__ import annotations
 
@@ -63,9 +61,7 @@ POLICY = Policy.model_validate(
 
 
 class Scene:
-    """`tick` writes signals and lets the engine work at the clock's time; `wait` moves on, working once a
-    minute.
-    """
+    """The world. `tick` writes signals and lets the engine work at the clock's time. `wait` moves on, with one round a minute."""
 
     def __init__(
         self,
@@ -103,7 +99,7 @@ class Scene:
             return save(conn, value, now=self.now, actor="test").id
 
     def over(self, kind: str = VOLUME, **facts: Any) -> StepResult:
-        """One closed window that was over, and what the engine makes of it."""
+        """Write one closed window that was over. Returns what the engine did."""
         self.signal("over", kind, **facts)
         return self.step()
 
@@ -122,7 +118,7 @@ class Scene:
             return step(self.turn(conn))
 
     def wait(self, **duration: float) -> None:
-        """Move on by whole minutes, the engine working at each."""
+        """Move on by whole minutes. The engine works at each minute."""
         for _ in range(round(timedelta(**duration) / timedelta(minutes=1))):
             self.clock.advance(timedelta(minutes=1))
             with self.store.read() as conn:
@@ -152,7 +148,7 @@ class Scene:
             return list(conn.execute(select(n).order_by(n.c.created_at, n.c.person, n.c.id)))
 
     def paged(self) -> list[tuple[str, str, str]]:
-        """(person, kind, status) of every notice, in order."""
+        """The (person, kind, status) of every notice, in order."""
         return [(one.person, one.kind, one.status) for one in self.notices()]
 
     def timeline(self, alert: Alert) -> list[str]:
@@ -179,9 +175,7 @@ def write_signal(
     evidence: Mapping[str, Any],
     facts: Mapping[str, Any],
 ) -> str:
-    """A signal row as the detector would write it; facts default to a spike of five times, in its second
-    window.
-    """
+    """Write a signal row as the detector would. The default facts are a spike of five times, in its second window."""
     values = {"score": 4.0, "observed": 50.0, "expected": 10.0, "ratio": 5.0, "windows_over": 2} | dict(facts)
     the_facts = facts_from({"kind": kind, "negative_over": kind == NEGATIVITY, **values})
     shown: dict[str, Any] = {
@@ -218,7 +212,7 @@ def write_signal(
 def write_mention(
     store: Store, conn: Connection, id: str, text: str, now: datetime, network: str = "forum"
 ) -> TopMention:
-    """A mention as the processors store it, with its identity, and how evidence names it."""
+    """Store a mention as the processors do, with its identity. Returns it as evidence names it."""
     row = {
         "source": "made-up",
         "id": id,

@@ -1,4 +1,4 @@
-"""What people do with alerts and escalations, and what they may not."""
+"""What people can do with alerts and escalations, and what they may not."""
 
 from __future__ import annotations
 

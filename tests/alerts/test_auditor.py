@@ -91,7 +91,7 @@ def test_a_role_that_reports_and_fails_is_found_and_no_heartbeat_goes_out(scene:
     pings: list[str] = []
     watch = auditor(scene, pings)
     failed = {"component": "detection", "state": "failed", "detail": {"reason": "KeyError: 'monitor'"}}
-    for _ in range(3):  # its row stays fresh: it is not silent
+    for _ in range(3):  # the part's row stays fresh, so it is not silent
         with scene.write() as conn:
             scene.store.put(conn, s.health, [failed | {"at": scene.now}])
         assert [finding.text for finding in watch.check()] == ["detection fails: KeyError: 'monitor'"]

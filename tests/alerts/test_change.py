@@ -1,4 +1,4 @@
-"""Decisions are values: they read, they write nothing, and what they decided can be printed and compared."""
+"""Decisions are values: a decision reads, writes nothing, and its change can be printed and compared."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def script(change: Change) -> list[str]:
-    """The steps as a person would list them."""
+    """The steps of a change, as a person would list them."""
     return [
         f"{type(step).__name__} {step.action}" if isinstance(step, Move) else type(step).__name__
         for step in change.steps
@@ -34,7 +34,7 @@ def script(change: Change) -> list[str]:
 
 
 def decided(scene: Scene, state: str = "over", **facts: object) -> Change:
-    """What one signal would change; asked in a transaction that cannot write."""
+    """The change that one signal would bring, asked for in a transaction that cannot write."""
     id = scene.signal(state, **facts)
     with scene.store.read() as conn:
         row = conn.execute(select(s.signals).where(s.signals.c.id == id)).one()

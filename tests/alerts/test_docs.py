@@ -1,4 +1,4 @@
-"""docs/alerting.md says what the code does."""
+"""docs/alerting.md agrees with the code."""
 
 from __future__ import annotations
 

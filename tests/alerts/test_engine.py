@@ -1,6 +1,4 @@
-"""From signals to pages on a movable clock: what opens, worsens, calms, waits and resolves, and who is
-told.
-"""
+"""From signals to pages on a movable clock: how alerts open, worsen, calm, wait and resolve, and who is told."""
 
 from __future__ import annotations
 

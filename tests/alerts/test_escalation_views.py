@@ -1,4 +1,4 @@
-"""What is read of escalations: one order, one rule for teams, overdue and what may be done, for API, pages and metrics."""
+"""The views of escalations: one order, and one rule for teams, overdue and allowed actions, for API, pages and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every notifier against a real peer on loopback, held to one contract."""
+"""Every notifier against a real peer on loopback, tested by one contract."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class TestEveryNotifier(NotifierContract):
 
 
 def _readable(message: bytes) -> str:
-    """Headers as they went over the wire, and the parts decoded."""
+    """The message as text: its headers as they went over the wire, and its parts decoded."""
     mail = email.message_from_bytes(message, policy=default)
     parts = [part.get_content() for part in mail.walk() if part.get_content_maintype() == "text"]
     return message.decode() + "\n".join(parts)

@@ -1,4 +1,4 @@
-"""What leaves, how it ends, and what follows from it; whatever dies in between."""
+"""The outbox: which notices leave, how each attempt ends, and what follows, whatever dies in between."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A held outbox: nothing that waits leaves before a person has said so, and everybody is told."""
+"""A held outbox: no waiting notice leaves before a person has said so, and everybody sees that it is held."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How bad it is: each rule of the table, alone and in company."""
+"""Severity: each rule of the table, alone and together with others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One story, one alert: what joins what, what a new story replaces, and what is over stays over."""
+"""One story, one alert: which signals join an alert, what a new story replaces, and that an ended alert stays ended."""
 
 from __future__ import annotations
 

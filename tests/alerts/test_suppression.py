@@ -1,4 +1,4 @@
-"""What keeps an alert or a page back: each rule by itself, then their order."""
+"""Suppression of alerts and pages: each rule by itself, then their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of alerts: lists with cursors, what stands where, evidence with texts as they are now."""
+"""The views of alerts: lists with cursors, which alert stands in which list, and evidence with texts as they are now."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_an_alert_says_why_and_what_may_be_done(scene: Scene) -> None:
 def test_calmed_unacknowledged_is_what_nobody_has_and_is_over_in_the_api_and_on_the_page(
     scene: Scene,
 ) -> None:
-    """An alert that somebody snoozed or escalated was decided on: it stays with the live ones when it calms."""
+    """Where somebody snoozed or escalated an alert, a person has decided. It stays with the live alerts when it calms."""
     many(scene, 3)
     nobody, snoozed, escalated = scene.alerts()
     with scene.write() as conn:

@@ -1,4 +1,4 @@
-"""Random walks: whatever detector, clock, people and channels do, in whatever order, these stay true."""
+"""Random walks: whatever detector, clock, people and channels do, in whatever order, these invariants hold."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_whatever_happens_in_whatever_order(walk: list[tuple[str, str, int]]) ->
     with tempfile.TemporaryDirectory() as folder:
         scene = Scene(Path(folder))
         for move, kind, number in walk:
-            # What is refused is refused whole: the invariants below see to it.
+            # A refused action changes nothing: the invariants below check it.
             with contextlib.suppress(IllegalTransition, Conflict, NotAllowed, WrongInput):
                 _take(scene, move, kind, number)
             scene.clock.advance(timedelta(seconds=20))
             scene.step()
             _holds(scene)
-        # whoever is left to answer does, and it all comes to rest
+        # Everybody who still has to answer does so, and everything comes to rest.
         phone = Phone()
         for _ in range(24):
             scene.clock.advance(timedelta(hours=4))

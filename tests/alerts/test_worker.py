@@ -1,4 +1,4 @@
-"""The loops: they decide, deliver, copy to the stream, and outlive a store that is away."""
+"""The loops of alerting: they decide, deliver, copy to the stream, and survive a store that is away."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_signal_becomes_a_page_with_a_personal_link(scene: Scene) -> None:
 
 def test_the_loops_page_by_themselves_survive_a_store_that_goes_away_and_end_when_told(scene: Scene) -> None:
     class Shaky:
-        """The scene's store, away at every third transaction."""
+        """The scene's store; it is away at every third transaction."""
 
         def __init__(self) -> None:
             self.count = 0

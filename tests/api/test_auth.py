@@ -1,4 +1,4 @@
-"""Who may come in, and what they may do."""
+"""Authentication and permissions: who may come in, and what they may do."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def walk(world: World) -> list[tuple[str, str]]:
 
 
 def concrete(template: str) -> str:
-    """A path of this template; the thing that it names does not exist."""
+    """A path of this template. The object that it names does not exist."""
     return re.sub(r"{[^}]+}", "no-such-thing-as-this-one", template)
 
 
@@ -82,7 +82,7 @@ def test_every_role_gets_what_it_may_and_no_more(world: World, role: Role) -> No
     client = world.key(role)
     for method, path in walk(world):
         if path == "/v1/events":
-            continue  # it does not end; tests/api/test_events.py has it
+            continue  # this answer does not end; tests/api/test_events.py tests it
         answer = client.request(method, concrete(path))
         rule = RULES[method, path]
         if rule.anonymous == "allowed" or role in rule.roles:

@@ -1,4 +1,4 @@
-"""Dead letters over HTTP and on the page: looked at safely, mended, handed over again, once."""
+"""Dead letters over HTTP and on the page: they are shown safely, mended, and handed over again once."""
 
 from __future__ import annotations
 

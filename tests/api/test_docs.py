@@ -1,4 +1,4 @@
-"""docs/api.md says what is so: its requests are made, its answers are those that come."""
+"""docs/api.md is true: the tests make its requests and get its answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def named(world: World, name: str, role: Role) -> Client:
 
 
 def holds(found: Any, said: Any) -> bool:
-    """Whether what was found says at least what the page says."""
+    """Whether the answer `found` holds at least what the page has."""
     if isinstance(said, dict):
         return isinstance(found, dict) and all(holds(found.get(name), value) for name, value in said.items())
     if isinstance(said, list):

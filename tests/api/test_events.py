@@ -1,4 +1,4 @@
-"""The running service: server-sent events, the end within seconds, and the port that is taken."""
+"""The running service: server-sent events, an end within seconds, and a port that is taken."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tocsin.definitions.models import Role
 from tocsin.settings import Api, Settings
 from tocsin.store import schema as s
 
-WAIT_S = 20.0  # longest, never the usual
+WAIT_S = 20.0  # the longest wait, never the usual one
 
 
 @contextmanager
 def running(world: World) -> Iterator[tuple[str, threading.Event]]:
-    """The service on a free port; ends with the block, within its grace."""
+    """The service on a free port. It ends with the block, within its grace period."""
     stop, ready, address = threading.Event(), threading.Event(), []
     runtime = replace(world.runtime, settings=Settings(data=world.runtime.settings.data, api=Api(port=0)))
 
@@ -49,7 +49,7 @@ def running(world: World) -> Iterator[tuple[str, threading.Event]]:
 
 
 class Reader:
-    """Reads events off the line; made once the stream has begun, so that nothing that happens after is missed."""
+    """Reads events off the connection. It is made once the stream has begun, so that it misses no later event."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self._lines = answer.iter_lines()

@@ -1,4 +1,4 @@
-"""schemathesis over the OpenAPI, in this process: whatever it thinks of, no answer is a 5xx."""
+"""schemathesis over the OpenAPI, in this process: whatever request it makes up, no answer is a 5xx."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.api.world import HERE, World
 from tocsin.definitions.models import Role
 
-EXAMPLES = 3  # of each operation; more by hand: a thousand found nothing else
+EXAMPLES = 3  # of each operation; a thousand, tried by hand, found nothing else
 ENDLESS = "/v1/events"
 
 
@@ -49,7 +49,7 @@ def test_no_operation_answers_with_a_server_error(world: World) -> None:
         def ask(case: Any) -> None:
             nonlocal asked
             asked += 1
-            if asked % 2 and "{id}" in case.path:  # a thing that is there, so that more than 404 is tried
+            if asked % 2 and "{id}" in case.path:  # an id that exists, so that not every answer is a 404
                 case.path_parameters = {"id": things.get(case.path.split("/")[2], "x")}
             answer = world.runner.run(_call(world.app, case, key))
             if answer >= 500:
@@ -83,7 +83,7 @@ def _things(world: World) -> dict[str, str]:
 
 
 async def _call(app: Callable[[Scope, Receive, Send], Any], case: Any, key: str) -> int:
-    """The case's request given to the app itself, so that nothing on the way mends or refuses what was thought of."""
+    """Give the case's request to the app itself, so that nothing on the way mends or refuses it."""
     made = case.as_transport_kwargs(base_url="http://127.0.0.1:8085")
     names = ("method", "url", "params", "json", "data")
     request = requests.Request(**{name: made[name] for name in names if name in made}).prepare()

@@ -1,4 +1,4 @@
-"""Lists in pages: a cursor that is not one of the list is refused by every list, in the API and on the page alike."""
+"""Lists in parts: every list refuses a cursor that is not its own, in the API and on the page alike."""
 
 from __future__ import annotations
 

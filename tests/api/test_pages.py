@@ -1,4 +1,4 @@
-"""The page over a seeded store: what each reader sees, what the buttons do, and that looking changes nothing."""
+"""The page over a seeded store: what each reader sees, what the buttons do, and that reading changes nothing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def night(tmp_path: Path) -> Iterator[SeededApp]:
 
 
 class Visitor:
-    """A browser without scripts: keeps its cookies, asks for HTML, and lets the test follow redirects."""
+    """A browser without scripts. It keeps its cookies, asks for HTML, and lets the test follow redirects."""
 
     def __init__(self, one: SeededApp) -> None:
         transport = httpx.ASGITransport(one.app, raise_app_exceptions=False, client=("203.0.113.9", 4711))
@@ -68,7 +68,7 @@ def page(client: Visitor, path: str, status: int = 200) -> str:
 
 
 def press(client: Visitor, page_path: str, action: str, **fields: str) -> tuple[int, str]:
-    """Fill in the form of a page and send it, as a browser without scripts does; the status, and the page it leads to."""
+    """Fill in the form of a page and send it, as a browser without scripts does. Returns the status and the page it leads to."""
     shown = page(client, page_path)
     token, seen = CSRF.search(shown), SEEN.search(shown)
     assert token
@@ -88,7 +88,7 @@ def words(html: str) -> str:
 
 
 def everything(one: SeededApp) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table that a look might have touched; sessions are made by signing in."""
+    """Every row of every table that a request might have changed. Sessions are left out, because signing in makes them."""
     with one.store.read() as conn:
         return {
             t.name: [tuple(r) for r in conn.execute(select(t))]
@@ -99,7 +99,7 @@ def everything(one: SeededApp) -> dict[str, list[tuple[object, ...]]]:
 
 @contextmanager
 def counted(one: SeededApp) -> Iterator[list[str]]:
-    """What is asked of this app's store, and of no other that a test before left open."""
+    """The statements on this app's store, and not on a store that an earlier test left open."""
     statements: list[str] = []
 
     def note(conn: Connection, _cursor: object, statement: str, *_: object) -> None:
@@ -640,7 +640,7 @@ def test_a_store_that_is_away_is_still_told_on_a_page(night: SeededApp) -> None:
         write = read
 
     client = signed_in(night)
-    store, night.runtime.store = night.runtime.store, Away()  # type: ignore[assignment]  # only what is asked of it here
+    store, night.runtime.store = night.runtime.store, Away()  # type: ignore[assignment]  # only what is called here
     shown = page(client, "/", 503)
     night.runtime.store = store
     assert "Not just now" in shown and "Nothing was half done" in shown

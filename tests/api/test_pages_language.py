@@ -1,4 +1,4 @@
-"""The page in four languages: every string that the page can say has its translation, with the same places to fill in."""
+"""The page in four languages: every string that the page can show has its translation, with the same places to fill in."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TABLES = (
 
 
 def said() -> set[str]:
-    """Every single string that the page can say."""
+    """Every string without a number that the page can show."""
     found = {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)}
     for table in TABLES:
         found |= set(table.values())
@@ -63,7 +63,7 @@ def said() -> set[str]:
 
 
 def counted() -> set[str]:
-    """Every string with a number that the page can say, by its English plural."""
+    """Every string with a number that the page can show, by its English plural."""
     return {
         many
         for template in (FOLDER / "templates").glob("*.html")
@@ -150,7 +150,7 @@ GERMAN = """
 
 @pytest.fixture
 def with_german(tmp_path: Path) -> Languages:
-    """The page's languages and one more, of which there is a catalogue and nothing else."""
+    """The page's languages and one more, which has a catalogue and nothing else."""
     folder = tmp_path / "locales"
     shutil.copytree(CATALOGUES, folder)
     (folder / "de.toml").write_text(GERMAN, encoding="utf-8")
@@ -167,7 +167,7 @@ def test_a_catalogue_is_all_that_a_further_language_needs(with_german: Languages
     assert german.time_text(NOW - timedelta(days=40)) == "13. Okt. 04:12"
     assert german.time_text(NOW - timedelta(days=400)) == "18. Okt. 2025 04:12"
     assert german.duration(timedelta(hours=2, minutes=5)) == "2 Std. 5 Min."
-    assert german.translate("Sign out") == "Sign out"  # what the catalogue lacks stays English
+    assert german.translate("Sign out") == "Sign out"  # a string that the catalogue lacks stays English
 
 
 def test_the_page_is_drawn_in_a_language_that_only_has_a_catalogue(

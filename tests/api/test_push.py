@@ -1,4 +1,4 @@
-"""Mentions pushed over HTTP: what is taken, what is refused and why, and that nothing counts twice."""
+"""Mentions pushed over HTTP: which are taken, which are refused and why, and that none counts twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tocsin.stream.port import MENTIONS
 
 
 def handed_over(world: World) -> list[tuple[str, str]]:
-    """Identities on the stream, in the order of their offsets."""
+    """The identities of the mentions on the stream, in the order of their offsets."""
     rows = world.stream._db.execute(
         "SELECT value FROM records WHERE topic = ? ORDER BY rowid", (MENTIONS,)
     ).fetchall()
@@ -248,7 +248,7 @@ SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 
 
 def signed(body: bytes, at: datetime, id: str = "msg_1", secret: str = SECRET) -> dict[str, str]:
-    """Headers made by the reference library."""
+    """The headers of a webhook, made by the reference library."""
     signature = Webhook(secret).sign(id, at.astimezone(UTC), body.decode())
     return {"webhook-id": id, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signature}
 

@@ -1,4 +1,4 @@
-"""Searching mentions through the API and on the page: the same on every engine, and no input gets further than a plain answer."""
+"""Searching mentions through the API and on the page: every engine finds the same, and every input gets a plain answer."""
 
 from __future__ import annotations
 

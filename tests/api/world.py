@@ -1,4 +1,4 @@
-"""The service in one process, over real engines and a movable clock, asked as a client on the network would."""
+"""The service in one process, over real engines and a movable clock, with clients as on the network."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TestRuntime:
 
 
 class Client:
-    """A plain, synchronous client of the app; keeps headers, not cookies."""
+    """A plain, synchronous client of the app. It keeps headers, and no cookies."""
 
     def __init__(
         self, app: FastAPI, headers: Mapping[str, str], address: tuple[str, int], runner: asyncio.Runner
@@ -77,12 +77,12 @@ class Client:
         return self.request("DELETE", path, **given)
 
     def etag(self, path: str) -> dict[str, str]:
-        """The header with which to change what is there."""
+        """The header that a change of the resource at `path` needs."""
         return {"If-Match": self.get(path).headers["etag"]}
 
 
 class World:
-    """A scene (people, a monitor, alerts when told) with the API before it."""
+    """A scene (people, a monitor, alerts where the test makes some) with the API before it."""
 
     def __init__(self, folder: Path, **api: Any) -> None:
         self.scene = Scene(folder)
@@ -135,7 +135,7 @@ class World:
         return Client(self.app, headers, STRANGER_ADDRESS, self.runner), session
 
     def rows(self) -> dict[str, int]:
-        """How many rows each table has."""
+        """The number of rows of each table."""
         with self.scene.store.read() as conn:
             return {
                 table.name: conn.execute(select(func.count()).select_from(table)).scalar_one()
@@ -143,7 +143,7 @@ class World:
             }
 
     def store_mention(self, id: str, text: str, at: datetime, label: str = "neutral", **fields: Any) -> None:
-        """A mention as the processors would have stored it, matched by the scene's monitor and tallied."""
+        """Store a mention as the processors would, matched by the scene's monitor and tallied."""
         author = fields.get("author_id", f"author of {id}")
         row = {
             "source": "forum",
@@ -208,7 +208,7 @@ class World:
             self.scene.store.add(conn, s.tally_parts, [part], ("count", "negative"))
 
     def every_part_runs(self) -> None:
-        """As if ingest, processors, detection, alerts and the auditor had just reported."""
+        """Write reports as if ingest, processors, detection, alerts and the auditor had just made them."""
         with self.scene.write() as conn:
             rows = [{"component": name, "at": self.now, "state": "ok", "detail": {}} for name in PARTS]
             self.scene.store.put(conn, s.health, rows)

@@ -1,1 +1,4 @@
-"""The chaos suite: whatever dies, freezes or is cut, nothing is lost and nothing is doubled. docs/chaos.md has the report."""
+"""The chaos suite: whatever dies, freezes or is cut off, nothing is lost and nothing counts twice.
+
+docs/chaos.md has the report.
+"""

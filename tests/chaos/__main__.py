@@ -1,6 +1,6 @@
-"""The long runs: chaos, and random walks that are tried wide. `make chaos`, or `python -m tests.chaos live --runs 3 --seed 7`.
+"""The long runs: chaos, and random walks with many examples. `make chaos`, or `python -m tests.chaos live --runs 3 --seed 7`.
 
-Reports go to stdout; exit status 1 when one of them is wrong.
+Reports go to stdout. The exit status is 1 when a report is wrong.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _run_on(engines: Engines, kind: str, folder: Path, seed: int) -> Report:
 
 
 def _walks(seed: int) -> int:
-    """Every property of the suite with very many examples; the exit status."""
+    """Test every property of the suite with very many examples. Returns the exit status."""
     given = ("-n", "2", "-m", "hypothesis", f"--hypothesis-seed={seed}")
     wide = os.environ | {"TOCSIN_TEST_WIDE": "1"}
     return subprocess.run([sys.executable, "-m", "pytest", *given], env=wide, check=False).returncode

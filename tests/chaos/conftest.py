@@ -1,4 +1,7 @@
-"""Engines that may be hurt: of the tests in this folder alone, started once for all of them."""
+"""Engines that tests may kill, freeze and cut off.
+
+Only the tests of this folder use them. They start once for all of these tests.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,6 @@ from tests.chaos.running import Engines, some_engines
 
 @pytest.fixture(scope="package")
 def engines() -> Iterator[Engines]:
-    """They answer when a test begins, and whoever hurts them puts them right."""
+    """Engines that answer when a test begins. A test that breaks them puts them right."""
     with some_engines() as made:
         yield made

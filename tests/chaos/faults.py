@@ -1,4 +1,4 @@
-"""What can go wrong, as a schedule: drawn from a seed, printed, and the same again for the same seed."""
+"""Faults, and schedules of faults. A schedule is drawn from a seed and printed; the same seed gives the same schedule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Act = Callable[[House, random.Random], str]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that is done at `at` seconds after the start; `fault` names it, `seed` decides who is met."""
+    """A fault, or the end of one, at `at` seconds after the start. `fault` names it, and `seed` decides whom it hits."""
 
     at: float
     fault: str
@@ -83,7 +83,7 @@ def _kill_broker(house: House, chance: random.Random) -> str:
 
 
 def _kill_leader(house: House, _chance: random.Random) -> str:
-    """The broker that leads most partitions of the topic mentions, for good."""
+    """Kill the broker that leads most partitions of the topic mentions. Nobody starts it again."""
     admin = KafkaAdminClient(bootstrap_servers=house.kafka.bootstrap.split(","))
     try:
         (topic,) = admin.describe_topics([f"{house.prefix}mentions"])
@@ -148,10 +148,10 @@ ACTS: Final[Mapping[str, Act]] = {
     "kill -9 postgres": _switch(lambda house: house.postgres.kill()),
     "start postgres": _switch(_start_postgres),
 }
-"""Every fault and every end of one, by name; each says whom it met."""
+"""Every fault and every end of one, by name. Each function returns whom it hit."""
 
 ENDS: Final[Mapping[str, tuple[str, float, float]]] = {
-    "pause processor": ("wake", 11.0, 14.0),  # past its session of ten seconds
+    "pause processor": ("wake", 11.0, 14.0),  # longer than its session of ten seconds
     "pause alerts": ("wake", 4.0, 12.0),
     "freeze broker": ("thaw broker", 2.0, 9.0),
     "kill -9 broker": ("start broker", 0.5, 3.0),
@@ -160,7 +160,7 @@ ENDS: Final[Mapping[str, tuple[str, float, float]]] = {
     "kill -9 postgres": ("start postgres", 0.5, 2.5),
     "add processor": ("take processor away", 8.0, 15.0),
 }
-"""Faults that last: how they end, and after how many seconds at least and at most."""
+"""The faults that last: the event that ends them, and after how many seconds at least and at most."""
 
 SHORT: Final = (
     "cut COMMIT",
@@ -174,7 +174,7 @@ SHORT: Final = (
     "kill -9 broker",
     "end processor",
 )
-"""What the default test run does, in an order drawn from the seed."""
+"""The faults of the default test run, in an order drawn from the seed."""
 
 LONG: Final = (
     *("cut COMMIT",) * 12,
@@ -195,11 +195,11 @@ LONG: Final = (
     "silence store",
     "kill -9 postgres",
 )
-"""What a long run does."""
+"""The faults of a long run."""
 
 
 def schedule(faults: Sequence[str], lasts_s: float, seed: int) -> list[Event]:
-    """The faults in an order and at moments drawn from the seed, those that last with their ends, by time."""
+    """The faults, in an order and at times drawn from the seed. Faults that last come with their ends. Sorted by time."""
     chance = random.Random(seed)
     events = []
     for fault in chance.sample(faults, len(faults)):

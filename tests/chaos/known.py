@@ -1,4 +1,4 @@
-"""Known streams: made-up mentions of which it can be said beforehand what must be stored, with repeats, edits and disorder."""
+"""Known streams: made-up mentions with repeats, edits and disorder. It is known beforehand what the store must hold of them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tocsin.reading import read_json_line
 from tocsin.stream.port import MENTIONS
 
 BRANDS = ("ondrello", "trapuno", "kvikkado", "zilverbos", "morgunel", "pesterna")
-SOURCES = ("forum", "shop", "news")  # files; what is pushed comes through PUSHED
+SOURCES = ("forum", "shop", "news")  # files; pushed mentions come through PUSHED
 PUSHED = "api"
 FIRE = "battery caught fire, I am furious, awful, dangerous"
 Item = Mapping[str, Any]
 
 
 def watching(hook_url: str, folder: Path, *, sources: bool = True) -> dict[str, Any]:
-    """Two people, a policy that asks the second one after a minute, a monitor a brand, and the sources as files in `folder`."""
+    """Two people, a policy that pages the second one after a minute, a monitor a brand, and files in `folder` as sources."""
     people = [
         {
             "name": name,
@@ -51,7 +51,7 @@ def watching(hook_url: str, folder: Path, *, sources: bool = True) -> dict[str, 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One line that arrives: when (seconds after the start), through which source, and what."""
+    """One line that arrives: its time (seconds after the start), its source and its content."""
 
     after_s: float
     source: str
@@ -61,7 +61,7 @@ class Said:
 def known_stream(count: int, lasts: timedelta, start: datetime, seed: int, *, pushed: bool) -> list[Said]:
     """About `count` mentions that arrive within `lasts`: one in eight twice, one in ten edited, neighbours in disorder.
 
-    One in four tells of no brand. From the first third on some tell of fires, which pages.
+    One in four names no brand. From the first third on, some tell of fires, which pages.
     """
     chance = random.Random(seed)
     through = (*SOURCES, PUSHED) if pushed else SOURCES
@@ -93,7 +93,7 @@ def known_stream(count: int, lasts: timedelta, start: datetime, seed: int, *, pu
 def undisturbed(
     said: Sequence[Said], setup: Mapping[str, Any], folder: Path, now: datetime
 ) -> dict[str, list[bytes]]:
-    """What the embedded engines export of the stream when nothing disturbs them: mentions and tallies."""
+    """The exports of the embedded engines for this stream without faults: mentions and tallies."""
     with open_runtime(data=folder, store="sqlite", stream="sqlite", durable=False) as runtime:
         with runtime.store.write() as conn:
             apply(conn, plan(conn, setup), now, "test")
@@ -113,7 +113,7 @@ def line(item: Item) -> bytes:
 
 
 def recording(seed: int, end: datetime, hours: int = 30) -> list[Item]:
-    """A recorded day and a bit that ends in a crisis of the first brand; some posts are edited minutes later."""
+    """A recording of some hours that ends in a crisis of the first brand. Some posts are edited minutes later."""
     chance = random.Random(seed)
     start, crisis = end - timedelta(hours=hours), end - timedelta(hours=1)
     items: list[Item] = []

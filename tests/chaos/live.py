@@ -1,7 +1,7 @@
-"""Live chaos: a known stream flows through real processes on real engines while a schedule of faults is carried out.
+"""Live chaos: a known stream goes through real processes on real engines, while a schedule of faults is carried out.
 
-Afterwards what is stored equals what the embedded engines store of the same mentions undisturbed, byte for byte as exported, and
-every decision has rung once at the receiver.
+Afterwards the exports equal, byte for byte, those of the embedded engines for the same mentions without faults. Every decision
+has rung once at the receiver.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def run_live(
     layout: Mapping[str, Sequence[str]],
     faults: Sequence[str],
 ) -> Report:
-    """One run. `count` is about how many mentions flow within `lasts`; `faults` are names of `ACTS`."""
+    """Do one run. About `count` mentions arrive within `lasts`. `faults` are names of `ACTS`."""
     report = Report(seed)
     pushed = any("api" in roles for roles in layout.values())
     with a_house(folder, engines, layout) as house, http_peer() as hook:
@@ -94,7 +94,10 @@ def _flow(
     doors: Sequence[Door],
     files: Path,
 ) -> tuple[float, float]:
-    """Let everything arrive and go wrong; returns for how long at most nothing was stored of all partitions, and of one."""
+    """Let the stream arrive and the faults happen.
+
+    Returns the longest time in which nothing was stored of all partitions, and of one partition.
+    """
     pushes = [one for one in said if one.source == PUSHED]
     began = time.monotonic()
     pusher = threading.Thread(target=_push, args=(pushes, doors, began), name="pusher", daemon=True)
@@ -119,7 +122,7 @@ def _flow(
 
 
 def _push(pushes: Sequence[Said], doors: Sequence[Door], began: float) -> None:
-    """As callers are told to: push, and again until it is taken; at one door, then at the other."""
+    """Push as callers should: again and again until the push is taken, at one API and then at the other."""
     turn = 0
     left = list(pushes)
     while left:
@@ -137,7 +140,7 @@ def _push(pushes: Sequence[Said], doors: Sequence[Door], began: float) -> None:
 
 
 class _Progress:
-    """Looks at the stored offsets past the proxy, twice a second: for how long did nothing move, and no single partition?"""
+    """Reads the stored offsets past the proxy, twice a second, and keeps the longest standstill of all partitions and of one."""
 
     def __init__(self, house: House) -> None:
         self.longest = self.longest_of_one = 0.0
@@ -165,9 +168,9 @@ class _Progress:
 
 
 def _settle(house: House, report: Report, expected: Mapping[str, list[bytes]]) -> None:
-    """End what still goes wrong and wait until everything is stored, somebody was paged and nobody waits for a page.
+    """End all faults, and wait until everything is stored, somebody was paged and nobody waits for a page.
 
-    On a busy machine detection comes to the last mentions some seconds after they are stored.
+    On a busy machine detection judges the last mentions some seconds after they are stored.
     """
     house.proxy.refuse(False)
     house.proxy.silence(False)

@@ -1,7 +1,8 @@
-"""A proxy between Tocsin and PostgreSQL that cuts, refuses, goes silent, and cuts in the very moment of COMMIT.
+"""A proxy between Tocsin and PostgreSQL that cuts connections, refuses them, goes silent, and cuts in the very moment of COMMIT.
 
-It reads just enough of the wire protocol (https://www.postgresql.org/docs/current/protocol-message-formats.html) to know where a
-client's message begins: before the session the messages have no type byte, then each is a byte, a length and a body.
+The proxy reads just enough of the wire protocol (https://www.postgresql.org/docs/current/protocol-message-formats.html) to know
+where a client's message begins. Before the session, messages have no type byte. In the session each message is a byte, a length
+and a body.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class _Line:
 
 @dataclass(slots=True)
 class Counts:
-    """What the proxy has done: commits seen, and connections cut by why."""
+    """The proxy's counts: the commits that it saw, and the connections that it cut, by reason."""
 
     commits: int = 0
     cut_before: int = 0
@@ -48,7 +49,7 @@ class Counts:
 
 @dataclass(slots=True)
 class _Plan:
-    """Commits to be cut: `skip` of them pass first."""
+    """A commit to cut. `skip` commits pass before it."""
 
     side: Side
     skip: int
@@ -56,7 +57,7 @@ class _Plan:
 
 
 class Proxy:
-    """Listens on a port of loopback and passes everything on to another one, until told otherwise. Any thread may tell it."""
+    """Listens on a port of loopback and passes everything on to another port, until told otherwise. Any thread may call it."""
 
     def __init__(self, port: int) -> None:
         self.counts = Counts()
@@ -86,11 +87,14 @@ class Proxy:
         self._call(switch)
 
     def silence(self, on: bool) -> None:
-        """While on, nothing passes in either direction and nobody is told: as behind a switch that lost its way."""
+        """While on, nothing passes in either direction, and neither side learns of it, as with a broken network switch."""
         self._call(self._flows.clear if on else self._flows.set)
 
     def cut_commit(self, side: Side, skip: int = 0) -> threading.Event:
-        """Cut the connection of the next COMMIT but `skip`, whoever sends it; the event is set when it is done."""
+        """Let `skip` COMMITs pass and cut the connection of the next one, whoever sends it.
+
+        The event is set when that is done.
+        """
         plan = _Plan(side, skip)
         self._call(lambda: self._plans.append(plan))
         return plan.done

@@ -1,7 +1,8 @@
-"""Chaos on the simulated clock: a replay on real engines is killed, its broker restarted, its database cut, and goes on.
+"""Chaos on the simulated clock: a replay on real engines is killed, its broker is restarted, its database is cut off, and it
+goes on.
 
-What it exports at the end equals that of an undisturbed replay on the same engines and of one on the embedded engines, byte for
-byte.
+Its exports at the end equal, byte for byte, those of a replay without faults on the same engines, and of one on the embedded
+engines.
 """
 
 from __future__ import annotations
@@ -41,15 +42,15 @@ FAULTS = (
     "kill -9 postgres",
     "freeze broker",
 )
-"""What happens to the engines between the kills; drawn from the seed."""
+"""The faults of the engines between the kills, drawn from the seed."""
 
 
 def run_replays(
     folder: Path, engines: Engines, *, seed: int, kills: int, hours: int = 30, calm: bool = True
 ) -> Report:
-    """A replay of `hours` of talk that is killed `kills` times while something else goes wrong each time.
+    """Do a replay of `hours` of talk that is killed `kills` times, each time together with another fault.
 
-    `calm`: it is compared with an undisturbed one on the same engines, too.
+    With `calm` it is also compared with a replay without faults on the same engines.
     """
     report = Report(seed)
     chance = random.Random(seed)
@@ -113,7 +114,7 @@ def _hurt(hurt: _Replay, house: House, report: Report, chance: random.Random, ki
             note(ENDS[fault][0])
         if chance.random() < 1 / 3:
             survived += process.poll() is None
-            continue  # this one the replay must live through
+            continue  # the replay must survive this fault without a kill
         time.sleep(chance.uniform(0.0, 1.5))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
@@ -154,12 +155,12 @@ class _Replay:
         )
 
     def whole(self) -> bytes:
-        """To its end; what it printed."""
+        """Run the replay to its end. Returns its output."""
         self.printed = self._run(*self._arguments)
         return self.printed
 
     def export(self, kind: str) -> bytes:
-        """What `tocsin export` prints."""
+        """The output of `tocsin export`."""
         with open_runtime(data=self._data, store=self._store) as runtime, runtime.store.read() as conn:
             return b"".join(export(conn, kind))
 

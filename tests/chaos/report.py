@@ -1,4 +1,4 @@
-"""What a chaos run says at its end: its seed, what was done when, and what was counted against what was wanted."""
+"""The report of a chaos run: its seed, its events with their times, and its counts beside the wanted ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass
 class Report:
-    """What was done and what was counted; `wrong` is empty when all is well."""
+    """The events and counts of a run. `wrong` is empty when all is well."""
 
     seed: int
     schedule: list[str] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""Tocsin on real engines that can be hurt: brokers and a PostgreSQL, a proxy before the store, processes by seat.
+"""Tocsin on real engines for faults: brokers and a PostgreSQL, a proxy before the store, and a process for each seat.
 
-A seat is a machine with a Tocsin on it: a folder of its own, roles, and a process that is started again when it has ended, as
-whatever supervises it would.
+A seat stands for a machine with a Tocsin on it. It has a folder of its own, roles, and a process that is started again when it
+has ended, as a supervisor would do.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Seat:
     roles: tuple[str, ...]
     tocsin: Tocsin
     process: Running | None = None
-    wanted: bool = True  # whether it is started again when it has ended
+    wanted: bool = True  # whether to start it again when it has ended
     start_at: float = 0.0
 
     @property
@@ -69,9 +69,9 @@ class House:
     postgres: Postgres
     proxy: Proxy
     direct: str  # the store's URL past the proxy
-    prefix: str = ""  # of its topics and groups
+    prefix: str = ""  # the prefix of its topics and groups
     seats: dict[str, Seat] = field(default_factory=dict)
-    by_itself: list[str] = field(default_factory=list)  # processes that ended although nobody hurt them
+    by_itself: list[str] = field(default_factory=list)  # processes that ended without a fault of the schedule
     _store: Store | None = None
 
     @property
@@ -80,7 +80,7 @@ class House:
         return self.postgres.url(self.direct.rpartition("/")[2], self.proxy.port)
 
     def seat(self, name: str, *roles: str, settings: Mapping[str, Any] | None = None) -> Seat:
-        """Another machine with these roles; it is started by `tend`."""
+        """Add a seat with these roles. `tend` starts it."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         urls = {"stream.url": self.kafka.url, "stream.topic_prefix": self.prefix, "store.url": self.through}
@@ -94,7 +94,7 @@ class House:
         return [one for one in self.seats.values() if role in one.roles and one.alive]
 
     def tend(self) -> None:
-        """Start what is wanted and does not run."""
+        """Start every wanted seat that does not run."""
         now = time.monotonic()
         for seat in self.seats.values():
             if seat.alive or not seat.wanted:
@@ -113,13 +113,13 @@ class House:
             seat.process.process.send_signal(what)
 
     def remove(self, seat: Seat, what: signal.Signals = signal.SIGTERM) -> None:
-        """End it for good."""
+        """End the seat's process and do not start it again."""
         seat.wanted = False
         self.send(seat, what)
 
     @contextmanager
     def runtime(self) -> Iterator[Runtime]:
-        """The store past the proxy."""
+        """A runtime on the store past the proxy."""
         desk = self.folder / "desk"
         desk.mkdir(exist_ok=True)
         config = desk / "tocsin.toml"
@@ -129,7 +129,7 @@ class House:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A look at the store past the proxy, by connections that are kept: it is looked at many times a second."""
+        """A connection to the store past the proxy. The connections are kept, because the store is read many times a second."""
         if self._store is None:
             self._store = open_store(self.direct, self.folder)
         with self._store.read() as conn:
@@ -140,7 +140,7 @@ class House:
             apply(conn, plan(conn, document), runtime.clock.now(), "test")
 
     def door(self, *seats: Seat) -> list[Door]:
-        """The API at each of these seats, with one admin's key."""
+        """The APIs of these seats, with the key of one admin."""
         with self.runtime() as runtime, runtime.store.write() as conn:
             _, token = create_key(conn, name="test", role=Role.ADMIN, now=runtime.clock.now())
         return [Door(seat.tocsin.url, token) for seat in seats]
@@ -166,14 +166,14 @@ class House:
             return Counter(conn.execute(select(o.owner).where(o.topic == "mentions")).scalars())
 
     def offsets(self) -> dict[int, tuple[int, str]]:
-        """Per partition the next offset and its owner."""
+        """The next offset and the owner of each partition."""
         o = s.offsets.c
         with self.reading() as conn:
             rows = conn.execute(select(o.partition, o.offset, o.owner).where(o.topic == "mentions"))
             return {row.partition: (row.offset, row.owner) for row in rows}
 
     def notices_left(self) -> int:
-        """Notices that have not ended."""
+        """The number of notices that have not ended."""
         n = s.notices.c
         with self.reading() as conn:
             return conn.execute(
@@ -181,7 +181,7 @@ class House:
             ).scalar_one()
 
     def said(self) -> str:
-        """The logs of every process there was."""
+        """The logs of every process of the run."""
         return "\n".join(
             f"== {seat.name} ==\n{running.said()}"
             for seat in self.seats.values()
@@ -189,7 +189,7 @@ class House:
         )
 
     def end(self) -> None:
-        """End every process that was started; nothing is left."""
+        """End every process that was started."""
         if self._store is not None:
             self._store.close()
         for seat in self.seats.values():
@@ -203,7 +203,7 @@ class House:
             for running in seat.tocsin.started:
                 try:
                     running.process.wait(max(0.1, deadline - time.monotonic()))
-                except Exception:  # noqa: BLE001  # whatever holds it up, it must be gone
+                except Exception:  # noqa: BLE001  # whatever keeps it from ending, it must be gone
                     running.process.kill()
                     running.process.wait()
                 GUARD.forget(running.process.pid)
@@ -211,13 +211,13 @@ class House:
 
 @dataclass(frozen=True)
 class Engines:
-    """A Kafka and a PostgreSQL that may be hurt."""
+    """A Kafka and a PostgreSQL that tests may kill, freeze and cut off."""
 
     kafka: Cluster
     postgres: Postgres
 
     def put_right(self) -> None:
-        """Whatever was done to them: they run and answer."""
+        """Make both engines run and answer, whatever was done to them."""
         if not self.postgres.running:
             self.postgres.start()
         for broker in self.kafka.brokers:
@@ -229,7 +229,7 @@ class Engines:
 
 @contextmanager
 def some_engines(brokers: int = 1) -> Iterator[Engines]:
-    """Fresh ones, as long as the block lasts."""
+    """Fresh engines, as long as the block lasts."""
     with start_postgres({"fsync": "off"}) as postgres, start_kafka(brokers) as kafka:
         yield Engines(kafka, postgres)
 
@@ -238,8 +238,9 @@ def some_engines(brokers: int = 1) -> Iterator[Engines]:
 def a_house(
     folder: Path, engines: Engines, layout: Mapping[str, Sequence[str]] | None = None
 ) -> Iterator[House]:
-    """Seats on these engines as `layout` names them (not started yet), a database, topics and a proxy. With the block the
-    processes end, and the engines are put right.
+    """A house on these engines: the seats of `layout` (not started yet), a database, topics and a proxy.
+
+    At the end of the block the processes end, and the engines are put right.
     """
     with ExitStack() as stack:
         stack.callback(engines.put_right)

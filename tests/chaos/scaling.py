@@ -1,4 +1,4 @@
-"""A processor is added in the middle of a backlog: the rate before and after, and that nothing is lost or doubled by it."""
+"""A processor added in the middle of a backlog: the rate before and after. Nothing is lost, and nothing counts twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEASURED_S = 10.0
 
 
 def run_scaling(folder: Path, engines: Engines, *, seed: int, count: int = 150_000) -> Report:
-    """A backlog of `count` mentions, every one of which is matched, scored and stored; one processor reads it, then two."""
+    """Read a backlog of `count` mentions with one processor, then with two. Every mention is matched, scored and stored."""
     report = Report(seed)
     with a_house(folder, engines, {"one": ("processors",)}) as house:
         house.apply({"monitors": [{"name": name, "query": query} for name, query in _queries().items()]})
@@ -77,7 +77,7 @@ def _shares(house: House) -> bool:
 
 
 def _rate(house: House) -> float:
-    """Mentions stored a second."""
+    """The mentions stored a second."""
     at, began = _stored(house), time.monotonic()
     time.sleep(MEASURED_S)
     return (_stored(house) - at) / (time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""The chaos selection of every test run: bounded, by a seed that is printed. `make chaos` runs the long one.
+"""The chaos tests of every test run. They are bounded, and their seed is printed. `make chaos` does the long runs.
 
 TOCSIN_TEST_SEED=N repeats a run.
 """

@@ -1,4 +1,4 @@
-"""The proxy does to PostgreSQL what the suite says that it does; else a green chaos run would mean nothing."""
+"""The proxy really does to PostgreSQL what the suite says. Without that, a green chaos run would mean nothing."""
 
 from __future__ import annotations
 
