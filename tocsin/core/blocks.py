@@ -1,11 +1,11 @@
-"""Many texts looked through as one: what is paid for each look is paid once a block."""
+"""Blocks of many texts, searched as one text, so that the fixed cost of a search is paid once per block."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 BLOCK_CHARS = 1 << 14
-"""Texts are laid together up to this many characters: a block must stay in the processor's cache."""
+"""The number of characters up to which texts are put into one block. A block must stay in the processor's cache."""
 
 
 def blocks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

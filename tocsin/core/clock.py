@@ -1,4 +1,6 @@
-"""Time arrives as an argument. Decisions take `now`; only the edges hold a Clock."""
+"""Clocks, and conversions of times. A decision takes the time as its argument `now`; only the edges of the program hold a
+`Clock`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ _MICRO = timedelta(microseconds=1)
 
 
 class Clock(Protocol):
-    """Where the edges read the time. `now()` is aware, UTC and does not go backwards by more than the system's clock does."""
+    """The source of the time for the edges. `now()` is aware, in UTC, and goes back no further than the system's clock does."""
 
     def now(self) -> datetime: ...
 
@@ -24,7 +26,7 @@ class SystemClock:
 
 
 class SimulatedClock:
-    """A clock that moves when it is told to: replays, the demo's background and tests run on it."""
+    """A clock that moves only when it is told to. Replays, the demo's background and tests run on it."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start.astimezone(UTC)
@@ -33,11 +35,11 @@ class SimulatedClock:
         return self._now
 
     def advance(self, by: timedelta) -> datetime:
-        """Move forward by `by` and return the new time."""
+        """Move forward by `by`. Returns the new time."""
         return self.set(self._now + by)
 
     def set(self, to: datetime) -> datetime:
-        """Move to `to`; going backwards raises ValueError, for no decision may be taken twice at two orders of time."""
+        """Move to `to`. Raises ValueError for a time before now: decisions would be taken again in another order of time."""
         if to < self._now:
             raise ValueError(f"a clock cannot go back from {self._now.isoformat()} to {to.isoformat()}")
         self._now = to.astimezone(UTC)
@@ -62,10 +64,10 @@ def minute_of(at: datetime) -> int:
 
 
 def minute_start(minute: int) -> datetime:
-    """When minute number `minute` begins."""
+    """The time at which minute number `minute` begins."""
     return EPOCH + minute * MINUTE
 
 
 def iso(at: datetime) -> str:
-    """ISO 8601 in UTC with a Z; fractions of a second only where there are any."""
+    """The time in ISO 8601, in UTC with a Z, and with a fraction of a second only where there is one."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

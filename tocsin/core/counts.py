@@ -1,4 +1,5 @@
-"""The scale on which counts of mentions vary alike, whatever their size: the volume is judged and its interval drawn on it.
+"""The scale on which counts of mentions vary alike, whatever their size. The volume is judged on this scale, and its interval
+is drawn on it.
 
 Source: Anscombe (1948), The transformation of Poisson, binomial and negative-binomial data. docs/detection.md has the formula.
 """
@@ -14,15 +15,16 @@ NORMAL_95: Final = 1.959964
 
 
 def steady(count: float, kappa: float = KAPPA) -> float:
-    """Anscombe's transform of a count whose variance is proportional to mean + kappa * mean**2. Its spread is about 1 at every
-    mean.
+    """Anscombe's transform of a count whose variance is proportional to mean + kappa * mean**2.
+
+    The spread of the result is about 1 at every mean.
     """
     root = math.sqrt(kappa)
     return 2.0 / root * math.asinh(math.sqrt(kappa * (max(0.0, count) + 0.375)))
 
 
 def unsteady(value: float, kappa: float = KAPPA) -> float:
-    """The count whose transform is `value`; 0 for what lies below every count."""
+    """The count whose transform is `value`; 0 for a value below the transform of every count."""
     root = math.sqrt(kappa)
     return max(0.0, math.sinh(max(0.0, value) * root / 2.0) ** 2 / kappa - 0.375)
 

@@ -1,7 +1,7 @@
-"""Cursors of lists: where the next page goes on, as an opaque text. All lists of the API, pages and commands share them.
+"""Cursors of lists: the place where the next page of a list goes on, as an opaque text.
 
-A cursor holds the key of the last row of a page. Its parts are times, numbers and texts, and a list says which kinds it expects,
-so the cursor of one list is refused by another.
+All lists of the API, the web pages and the commands use them. A cursor holds the key of the last row of a page. The parts of
+a key are times, numbers and texts. Each list says which kinds of parts it expects, so it refuses the cursor of another list.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class BadCursor(WrongInput):
 
 
 def encode_cursor(*key: Part) -> str:
-    """The key of a page's last row, as an opaque text. Times are kept to the microsecond."""
+    """The key of the last row of a page, as an opaque text. Times are kept to the microsecond."""
     parts = [to_micros(part) if isinstance(part, datetime) else part for part in key]
     return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
 
@@ -54,9 +54,9 @@ def decode_cursor(cursor: str | None, *kinds: type[Part]) -> tuple[Any, ...] | N
 def page_of(
     rows: Sequence[T], limit: int, key: Callable[[T], tuple[Part, ...]]
 ) -> tuple[list[T], str | None]:
-    """Up to `limit` of the rows, and the cursor of the next page (None: these were all).
+    """Up to `limit` of the rows, and the cursor of the next page (None: there are no more).
 
-    The caller reads `limit` + 1 rows, so that one too many says that there are more. `key` makes a row's key.
+    The caller reads `limit` + 1 rows, so that the one row too many says that there are more. `key` makes a row's key.
     """
     if len(rows) <= limit:
         return list(rows), None

@@ -1,13 +1,13 @@
-"""The loop of a worker: one round after the other until it is told to stop, with one policy for everything that goes wrong.
+"""The loop of a worker: one round after the other until the worker is told to stop, with one policy for all errors.
 
 | a round raises | what follows |
 |---|---|
-| `StoreUnavailable`, `StreamUnavailable` | said once; tried again every `away`; said again when it goes on |
-| another error of ours | somebody was faster: looked at again, after a short pause; `CONFLICTS_IN_A_ROW` count as the next line |
-| an error nobody expected | counted, logged, shown in health; tried again after 1, 2, 5, 10, 30 s, then each minute |
+| `StoreUnavailable`, `StreamUnavailable` | logged once; tried again every `away`; logged again when the worker goes on |
+| another `TocsinError` | a conflict: tried again after a short pause; `CONFLICTS_IN_A_ROW` of them count as the next line |
+| an error that nobody expected | counted, logged, shown in health; tried again after 1, 2, 5, 10, 30 s, then each minute |
 | one of `final` | raised: this worker cannot go on, and its process says why |
 
-So a worker never dies in silence and never spins. `recover` brings the worker back to where a new round may begin.
+So a worker never dies in silence and never spins. `recover` brings the worker back to a state in which a new round may begin.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import structlog
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable, TocsinError
 
 UNEXPECTED_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-"""Seconds before the next round after so many unexpected errors in a row; the last again and again."""
+"""Seconds before the next round, by the number of unexpected errors in a row. The last value repeats."""
 
 LOOK_AGAIN_S: Final = 0.2
 CONFLICTS_IN_A_ROW: Final = 5
-"""A conflict passes. One that is met this often, and no round worked in between, is a mistake that nobody expected."""
+"""A conflict passes by itself. So many conflicts, with no good round in between, are an error that nobody expected."""
 
 AWAY: Final = timedelta(seconds=1)
 SHOWN_CHARS: Final = 300
@@ -35,7 +35,7 @@ log = structlog.get_logger("loop")
 
 
 class WorkerLoop:
-    """Runs the rounds of one worker, in one thread. `trouble` says in words what keeps it from working; None: nothing."""
+    """Runs the rounds of one worker, in one thread. `trouble` says in words what keeps the worker from working; None: nothing."""
 
     def __init__(
         self,
@@ -45,11 +45,11 @@ class WorkerLoop:
         recover: Callable[[Exception], None] = lambda _error: None,
         final: tuple[type[Exception], ...] = (),
     ) -> None:
-        """`recover` hears of every error before the next round; an error of its own is logged and changes nothing."""
+        """`recover` hears of every error before the next round. An error that `recover` raises is logged and changes nothing."""
         self.name = name
         self.trouble: str | None = None
         self.unexpected = 0
-        """Errors nobody expected, since the worker began."""
+        """The number of errors that nobody expected, since the worker began."""
 
         self.failing = False
         """Whether the last round met an error that nobody expected; `trouble` says which."""
@@ -62,14 +62,14 @@ class WorkerLoop:
         self._conflicts = 0
 
     def run(self, stop: threading.Event, work: Callable[[], float]) -> None:
-        """Call `work` until `stop` is set. It returns for how many seconds to pause; 0: not at all. Raises what is `final`."""
+        """Call `work` until `stop` is set. `work` returns the seconds to pause; 0: no pause. Raises an error of `final`."""
         while not stop.is_set():
             pause = self.round(work)
             if pause:
                 stop.wait(pause)
 
     def round(self, work: Callable[[], float]) -> float:
-        """One round; returns for how many seconds to wait before the next. Raises what is `final`."""
+        """Run one round. Returns the seconds to wait before the next. Raises an error of `final`."""
         try:
             pause = work()
         except self._final:
@@ -78,7 +78,7 @@ class WorkerLoop:
             return self._waits(error)
         except TocsinError as error:
             return self._looks_again(error)
-        except Exception as error:  # noqa: BLE001  # it must outlive a mistake of ours, and say so
+        except Exception as error:  # noqa: BLE001  # the loop must outlive our own mistakes, and report them
             return self._unexpected(error)
         self._goes_on()
         return pause

@@ -1,8 +1,8 @@
 """A mention: one public post as we keep it.
 
-Identity is `(source, id)`. `created_at` is when it was posted and never changes; an edit carries `edited_at`, and the
-versions of one mention are ordered by `version_rank`, so whichever arrives first the same version wins. All times are
-aware and in UTC. `text` is at most `MAX_TEXT_BYTES` of UTF-8; what was longer is cut and `truncated` says so.
+Identity is `(source, id)`. `created_at` is the time at which the post was posted, and never changes. An edit carries
+`edited_at`. The versions of one mention are ordered by `version_rank`, so the same version wins whichever arrives first. All
+times are aware and in UTC. `text` is at most `MAX_TEXT_BYTES` of UTF-8. A longer text is cut, and `truncated` says so.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from msgspec import Meta
 
 MAX_TEXT_BYTES = 64 * 1024
 MAX_ID_CHARS = 256
-MAX_CODE_CHARS = 64  # network, country
-MAX_FOLLOWERS = 10**10  # more than there are people
+# For a network or a country.
+MAX_CODE_CHARS = 64
+# More than there are people.
+MAX_FOLLOWERS = 10**10
 MAX_ENGAGEMENT = 10**12
 
-# Kept when a mention is read off the stream, where anybody may have put it: one that breaks them is a dead letter, for it would
-# spoil the whole batch in the store (an index takes no long keys, sums have 64 bits).
+# These limits are also checked when a mention is read off the stream, where anybody may have put it. A mention that breaks one
+# becomes a dead letter, because it would spoil the whole batch in the store (an index takes no long keys, sums have 64 bits).
 _Identity: TypeAlias = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARS)]
 _Code: TypeAlias = Annotated[str, Meta(max_length=MAX_CODE_CHARS)]
 _Time: TypeAlias = Annotated[datetime, Meta(tz=True)]
@@ -29,7 +31,7 @@ _Count: TypeAlias = Annotated[int, Meta(ge=0, le=MAX_ENGAGEMENT)] | None
 
 
 class Author(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Who posted it, as far as the network tells. `id` is unique within the mention's network."""
+    """The author of a mention, as far as the network tells. `id` is unique within the mention's network."""
 
     id: str
     name: str | None = None
@@ -39,7 +41,7 @@ class Author(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Engagement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """How far it went. A change of these figures is not an edit; the largest figure seen is kept."""
+    """How far a mention went. A change of these figures is not an edit. The store keeps the largest figure that came."""
 
     likes: _Count = None
     reposts: _Count = None
@@ -48,10 +50,10 @@ class Engagement(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Mention(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One public post. Fields that the network gave and we have no name for are kept in `extra`."""
+    """One public post. `extra` keeps the fields of the network that have no name here."""
 
-    # gc=False here and above: what is made of JSON refers to nothing that refers back, so the collector need not look
-    # through the thousands of a batch.
+    # gc=False here and above: an object made of JSON is in no reference cycle, so the garbage collector need not visit the
+    # thousands of mentions in a batch.
 
     source: _Identity
     id: _Identity
@@ -76,29 +78,29 @@ class Mention(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The identity: no two different posts share it, and the same post has it however often it arrives."""
+        """The identity. No two different posts share it, and the same post has it however often it arrives."""
         return (self.source, self.id)
 
     @property
     def full_text(self) -> str:
-        """Title and text, as queries and understanding read them."""
+        """Title and text, as understanding reads them."""
         return f"{self.title}\n{self.text}" if self.title else self.text
 
     @property
     def content_hash(self) -> str:
-        """16 hex digits over title and text: equal for equal content, whatever else changed."""
+        """16 hex digits of a hash over title and text: equal for equal content, whatever else changed."""
         return hashlib.blake2b(self.full_text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
     @property
     def version_rank(self) -> tuple[datetime, str]:
-        """Versions are ordered by this; the greatest is the current one, in whatever order they arrive."""
+        """The order of the versions. The version with the greatest rank is current, in whatever order they arrive."""
         return (self.edited_at or self.created_at, self.content_hash)
 
 
 class MentionLine(msgspec.Struct, frozen=True, gc=False):
-    """A mention on its way to the stream as the line that its record will carry, and what is looked at on that way.
+    """A mention on its way to the stream: the line that its record will carry, and the fields that are read on the way.
 
-    `line` ends with a line feed and holds no other line end; `decode_mention(line)` is the whole mention.
+    `line` ends with a line feed and holds no other line end. `decode_mention(line)` is the whole mention.
     """
 
     source: str
@@ -109,7 +111,7 @@ class MentionLine(msgspec.Struct, frozen=True, gc=False):
 
 
 Handed: TypeAlias = Mention | MentionLine
-"""What sources bring and the hand-over takes."""
+"""A mention in a form that sources bring and the hand-over takes."""
 
 
 _encoder = msgspec.json.Encoder()
@@ -117,7 +119,7 @@ _decoder = msgspec.json.Decoder(Mention)
 
 
 def encode_mentions(mentions: list[Mention]) -> bytes:
-    """The value of a record on the topic `mentions`: one JSON object a line."""
+    """The value of a record on the topic `mentions`: one JSON object per line."""
     return _encoder.encode_lines(mentions)
 
 
@@ -127,10 +129,10 @@ def decode_mentions(value: bytes) -> list[Mention]:
 
 
 def decode_mention(line: bytes) -> Mention:
-    """One mention of our own wire form (a line of a record's value). Raises like `decode_mentions`."""
+    """One mention in our own wire form (a line of a record's value). Raises like `decode_mentions`."""
     return _decoder.decode(line)
 
 
 def whole(handed: Handed) -> Mention:
-    """The mention itself, whichever way it was read."""
+    """The whole mention, in whichever form it was handed over."""
     return decode_mention(handed.line) if isinstance(handed, MentionLine) else handed

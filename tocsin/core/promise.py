@@ -1,4 +1,4 @@
-"""The promise of so many false alerts a week, as a score: one scale for every signal, detector and rule of severity."""
+"""The promise of at most so many false alerts a week, as a score. Every signal, detector and rule of severity uses its scale."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 from typing import Final
 
 CLEARLY_OVER: Final = 3.0
-"""The score at which a reading is so rare that its like is expected once a week for this monitor."""
+"""The score of a reading so rare that one like it is expected once a week for this monitor."""
 
 
 def threshold(false_alerts_per_week: float) -> float:
     """The score that keeps a monitor's promise: 3 for one a week, 2.7 for two, 4 for one in ten weeks.
 
-    Each further 1 is ten times rarer. A promise below one in a thousand weeks, or above a thousand a week, counts as that.
+    Each further 1 is ten times rarer. A promise below one in a thousand weeks counts as one in a thousand weeks, and a promise
+    above a thousand a week as a thousand a week.
     """
     return CLEARLY_OVER - math.log10(min(1000.0, max(0.001, false_alerts_per_week)))

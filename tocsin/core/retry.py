@@ -15,11 +15,11 @@ FOR_EVER: Final = timedelta.max
 
 
 class Retry:
-    """Calls work that may be done twice until it succeeds. One instance serves one thread.
+    """Calls work until it succeeds. The work must bear to be done twice. One instance serves one thread.
 
-    `longest` is how long an engine may be away at a stretch; with zero the first failure is final. `say` hears when waiting
-    begins and when it ends. Two failures are final at once: a full stream, because nobody else will empty it, and a store that
-    refuses us where `retry_refused` is False. `check` runs before each new try; what it raises ends the waiting.
+    `longest` is the time for which an engine may be away at a stretch; with zero the first failure is final. `say` hears when
+    waiting begins and when it ends. Two failures are final at once: a full stream, because nobody else will empty it, and a
+    store that refuses us where `retry_refused` is False. `check` runs before each new try; an error from it ends the waiting.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Retry:
         self._check = check
 
     def __call__(self, work: Callable[[], T], before_again: Callable[[], None] = lambda: None) -> T:
-        """Return what `work` returns. `before_again` runs before each new try.
+        """Returns the result of `work`. `before_again` runs before each new try.
 
-        Raises whatever `work` raises; `StoreUnavailable` and `StreamUnavailable` only after `longest`.
+        Raises every error of `work`, but `StoreUnavailable` and `StreamUnavailable` only after `longest`.
         """
         away_since: float | None = None
         while True:

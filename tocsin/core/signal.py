@@ -1,8 +1,8 @@
-"""A signal: the published claim that a monitor's talk is no longer as expected, or is so again.
+"""A signal: the published statement that the talk about a monitor is no longer as expected, or is as expected again.
 
-`Facts` is all that severity is decided from; `Evidence` is what a person checks by hand. Both are stored with the signal
-as they were when it was judged, and copied onto the alert. They hold ids and figures, never a post's text: texts are read
-from the store when shown, so that an erasure reaches them.
+`Facts` is all that severity is decided from. `Evidence` is the part that a person checks by hand. Both are stored with the
+signal as they were when it was judged, and are copied onto the alert. They hold ids and figures, never the text of a post.
+Texts are read from the store when they are shown, so that an erasure reaches them.
 """
 
 from __future__ import annotations
@@ -14,45 +14,56 @@ import msgspec
 
 from tocsin.core.ids import stable_id
 
-TRIGGER_AUTHORS = 3  # people who say a trigger from whom on it speaks for itself, spike or none
+# The number of people who say a trigger from which on the trigger counts by itself, with or without a spike.
+TRIGGER_AUTHORS = 3
 TRIGGER_SHARE = 0.02
-"""Of the voices of its hour: among a thousand happy people somebody always says "lawsuit"."""
+"""The least share of the voices of its hour that a trigger needs: of a thousand happy people one always says "lawsuit"."""
 
 
 def most_said(triggers: Mapping[str, int], voices: int) -> int:
-    """How many people say the most frequent trigger; 0 where they are lost among the voices."""
+    """The number of people who say the most frequent trigger; 0 where they are below `TRIGGER_SHARE` of the voices."""
     said = max(triggers.values(), default=0)
     return said if said >= TRIGGER_SHARE * voices else 0
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What severity is decided from. Shares are 0..1; followers are people."""
+    """All that severity is decided from. Shares are 0..1."""
 
     kind: str
     score: float
     observed: float
     expected: float
-    ratio: float  # observed / expected; of the volume, also in a negativity signal
-    windows_over: int  # windows of this episode that were over, this one included
+    # Observed / expected of the volume, also in a negativity signal.
+    ratio: float
+    # Windows of this episode that were over, this one included.
+    windows_over: int
     learning: bool = False
     complete: bool = True
-    negative_share: float | None = None  # None: nothing scored
+    # None: no mention was scored.
+    negative_share: float | None = None
     negative_lower: float | None = None
     negative_baseline: float | None = None
     negative_over: bool = False
-    influential: bool = False  # an author whose followers reach the threshold is in it
-    networks: int = 0  # networks with something in the window
-    networks_heard: int = 0  # networks on which this monitor was ever heard
-    tier1: bool = False  # an outlet of the first rank is in it
-    tenfold: bool = False  # on course for ten times the expected within six hours
-    triggers: dict[str, int] = {}  # category -> distinct authors in the hour up to the window's end
-    voices: int = 0  # distinct authors in that hour
-    # The monitor is young and had heard little before this began: what is normal is not known yet.
+    # An author in the window has as many followers as the monitor's threshold, or more.
+    influential: bool = False
+    # Networks with a mention in the window.
+    networks: int = 0
+    # Networks on which this monitor was ever heard.
+    networks_heard: int = 0
+    # An outlet of the first rank is in the window.
+    tier1: bool = False
+    # The volume is on course for ten times the expected within six hours.
+    tenfold: bool = False
+    # Distinct authors in the hour up to the window's end, by category of trigger.
+    triggers: dict[str, int] = {}
+    # Distinct authors in that hour.
+    voices: int = 0
+    # The monitor is young and had heard little before this episode began: the normal volume is not known yet.
     thin: bool = False
 
 
 class TopMention(msgspec.Struct, frozen=True):
-    """One of the posts that matter most: found again by its identity."""
+    """One of the mentions that matter most. Its identity finds it again."""
 
     source: str
     id: str
@@ -61,20 +72,26 @@ class TopMention(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person checks by hand, as it was judged."""
+    """The part that a person checks by hand, as it was judged."""
 
-    rule: str  # the detector and its version
-    baseline: str  # adaptive | protected
-    since: datetime  # start of the first window of this episode
+    # The detector and its version.
+    rule: str
+    # adaptive | protected
+    baseline: str
+    # Start of the first window of this episode.
+    since: datetime
     window_start: datetime
     window_end: datetime
     observed: float
     expected: float
     lower: float
     upper: float
-    level: float  # of the interval, 0..1
-    count: int  # mentions in the window, copies included
-    copies: int = 0  # of these, copy-paste copies set aside before the volume was judged
+    # The level of the interval from `lower` to `upper`, 0..1.
+    level: float
+    # Mentions in the window, copies included.
+    count: int
+    # The copies among them that were set aside before the volume was judged.
+    copies: int = 0
     copy_groups: int = 0
     authors: int = 0
     reach: int = 0
@@ -89,22 +106,25 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     networks: dict[str, int] = {}
     languages: dict[str, int] = {}
     sources: dict[str, int] = {}
-    terms: list[tuple[str, int]] = []  # what rises, with the number of mentions that say it
-    top: list[TopMention] = []  # the most telling first
+    # The terms that rise, each with the number of mentions that say it.
+    terms: list[tuple[str, int]] = []
+    # The most telling mention first.
+    top: list[TopMention] = []
     triggers: dict[str, int] = {}
-    missing: list[str] = []  # what is not seen: silent or failing sources, partitions behind
+    # The parts that are not heard: silent or failing sources, partitions behind.
+    missing: list[str] = []
     monitors_version: int = 0
-    # Over the sorted ids of the window's mentions: the same replay gives the same digest.
+    # A digest over the sorted ids of the window's mentions: the same replay gives the same digest.
     input_digest: str = ""
 
 
 def fingerprint(monitor_id: str, kind: str) -> str:
-    """What makes two signals the same story: the monitor and the kind."""
+    """The fingerprint of a signal. Two signals of one monitor and one kind have the same fingerprint: they are one story."""
     return stable_id("fp", monitor_id, kind)
 
 
 def encode(value: Facts | Evidence) -> dict[str, object]:
-    """As plain JSON values, for a `Json` column."""
+    """The value as plain JSON values, for a `Json` column."""
     built: dict[str, object] = msgspec.to_builtins(value)
     return built
 

@@ -1,7 +1,7 @@
-"""The kinds of signals, and what everybody must know of each: judge, alerts, messages, page and API ask here, never by name.
+"""The kinds of signals, and the traits of each. Judge, alerts, messages, web page and API ask for a trait, never for a name.
 
-A new signal is one file with its detector and one entry in `SIGNAL_KINDS`. A trait that an entry leaves out has the plain answer.
-The detector stands as the name of its class, for only processors know detectors.
+A new signal is one file with its detector and one entry in `SIGNAL_KINDS`. A trait that an entry leaves out keeps its default.
+An entry names the class of its detector as text, because only processors know detectors.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ Unit = Literal["mentions", "share"]
 class SignalKind:
     """One kind of signal.
 
-    `means` is what the page calls it, in English; the page translates it. `unit` says what observed and expected are:
-    a number of mentions, or a share (0..1) of those scored. `detector` is `module:class` of a `Detector` of processors;
-    None where nothing judges windows and somebody else writes the signals.
+    `means` is the name of the kind on the web page, in English; the page translates it. `unit` is the unit of observed and
+    expected: a number of mentions, or a share (0..1) of the scored mentions. `detector` is `module:class` of a `Detector` of
+    processors; None where no detector judges windows and another part writes the signals.
     """
 
     kind: str
     means: str
     unit: Unit = "mentions"
     detector: str | None = None
-    # The kind whose alert tells this story too: an alert of this kind is merged into a live one of that.
+    # The kind whose alert tells this story too: an alert of this kind is merged into a live alert of that kind.
     absorbed_by: str | None = None
-    # What is counted, or what the share is of.
+    # The noun for what is counted or shared, as in "12 mentions" or "30 % negative".
     counted: str = "mentions"
-    # Which fields of the facts are observed and expected, as the page's lists show them.
+    # The fields of the facts that the page's lists show as observed and expected.
     figures: tuple[str, str] = ("observed", "expected")
-    # What the subject of a notice says, where observed against expected is not it.
+    # The subject of a notice, for kinds in which observed against expected would not fit.
     headline: Callable[[Evidence], str] | None = None
-    # An empty window says something: it has a reading, and teaches. Of a share it says nothing.
+    # An empty window has a reading and teaches the baseline. For a share, an empty window says nothing.
     judges_empty: bool = False
-    # Copies of one text are left out before this kind, and those behind it, is judged.
+    # Copies of one text are left out before this kind, and the kinds after it, are judged.
     sets_copies_aside: bool = False
-    # A trigger that speaks for itself makes this kind over, spike or none.
+    # A trigger that counts by itself makes this kind over, with or without a spike.
     armed_by_triggers: bool = False
-    # An announced event may be all that is behind it.
+    # An announced event may explain a signal of this kind.
     explained_by_events: bool = False
-    # It says that we do not hear, not what is said: it rings at night too, for what it hides may be worse.
+    # The signal says that a source is not heard. It rings at night too, because the unheard talk may be worse.
     unheard: bool = False
 
     @property
@@ -58,15 +58,15 @@ class SignalKind:
 
     @property
     def claim(self) -> str:
-        """What the page says in a list, for it to translate: of mentions {observed} and {expected}, of a share {share} and
-        {usual}.
+        """The text of the page's lists, which the page translates. It has the places {observed} and {expected} for mentions, and
+        {share} and {usual} for a share.
         """
         if self.is_share:
             return f"{{share}} {self.counted}, {{usual}} is usual"
         return f"{{observed}} {self.counted}, {{expected}} expected"
 
     def headline_of(self, evidence: Evidence) -> str:
-        """What the subject of a notice says."""
+        """The subject of a notice."""
         if self.headline is not None:
             return self.headline(evidence)
         if self.is_share:
@@ -75,8 +75,8 @@ class SignalKind:
 
 
 class SignalKinds:
-    """The kinds in the order in which they are judged. The first stands for a monitor: its row of `detector_state` is what a
-    ticker claims, and it has a reading for every closed window.
+    """The kinds in the order in which they are judged. The first judged kind stands for a monitor: a ticker locks its row of
+    `detector_state`, and it has a reading for every closed window.
     """
 
     def __init__(self, kinds: Iterable[SignalKind]) -> None:
@@ -89,7 +89,7 @@ class SignalKinds:
         return iter(self._kinds.values())
 
     def of(self, kind: str) -> SignalKind:
-        """The kind of that name. A stored kind that nobody has registered any more is a plain one."""
+        """The kind of that name. A stored kind that is not registered any more gives a plain kind."""
         known = self._kinds.get(kind)
         return known if known is not None else SignalKind(kind=kind, means=kind.replace("_", " "))
 
@@ -104,7 +104,7 @@ class SignalKinds:
 
     @contextmanager
     def registered(self, kind: SignalKind) -> Iterator[None]:
-        """While the block runs, there is this kind as well. Raises `ValueError` where its name is taken."""
+        """Add this kind while the block runs. Raises `ValueError` where its name is taken."""
         before, judged = dict(self._kinds), self.judged
         self._add(kind)
         try:

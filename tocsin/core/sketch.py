@@ -1,9 +1,9 @@
-"""Counting distinct things without keeping them: the k smallest hashes (KMV).
+"""Counting of distinct things without keeping them, by the k smallest hashes (KMV).
 
 A sketch is the sorted k smallest distinct 64-bit hashes, 8 bytes each. The union of two sketches is the sketch of the union,
-whatever the order and however often, so partitions and repeats merge without error. Up to k things the count is exact; above,
-it is (k - 1) / (the k-th smallest hash as a share of the range), with a relative error of about 1 / sqrt(k - 2)
-(Bar-Yossef et al. 2002; Beyer et al. 2007).
+in any order and with any repeats, so partitions and repeats merge without error. Below k things the count is exact. From k on
+it is (k - 1) / (the k-th smallest hash as a share of the range), with a relative error of about 1 / sqrt(k - 2) (Bar-Yossef
+et al. 2002; Beyer et al. 2007).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def sketch(hashes: Iterable[int]) -> bytes:
 
 
 def union(*sketches: bytes) -> bytes:
-    """The sketch of everything that any of these saw."""
+    """The sketch of all things that went into any of these sketches."""
     seen: set[int] = set()
     for one in sketches:
         seen.update(_unpack(one))
@@ -43,7 +43,7 @@ def union(*sketches: bytes) -> bytes:
 
 
 def distinct(one: bytes) -> int:
-    """About how many different things the sketch saw; exact up to `K`."""
+    """The estimated number of different things that went into the sketch; exact below `K`."""
     values = _unpack(one)
     if len(values) < K:
         return len(values)
@@ -59,7 +59,7 @@ def _unpack(one: bytes) -> array[int]:
 
 
 def _big_endian(values: array[int]) -> array[int]:
-    """Stored so, that equal sketches are equal bytes everywhere; there and back is the same turn."""
+    """The values in big-endian order, so that equal sketches are equal bytes on every machine. The same swap converts back."""
     if sys.byteorder == "little":
         values.byteswap()
     return values

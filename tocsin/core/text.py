@@ -1,15 +1,16 @@
-"""Text of strangers, made safe to show."""
+"""Making the text of strangers safe to show."""
 
 from __future__ import annotations
 
 import unicodedata
 
-_JOINER = "\u200d"  # part of many emoji
+# The joiner is a part of many emoji.
+_JOINER = "\u200d"
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def escaped(text: str) -> str:
-    """The text with everything that could steer a terminal or turn the reading direction written out, as in `\\x1b`."""
+    """The text with each character that could steer a terminal or turn the reading direction written out, as in `\\x1b`."""
     return "".join(
         char
         if unicodedata.category(char) not in _UNSEEN
@@ -19,7 +20,7 @@ def escaped(text: str) -> str:
 
 
 def one_line(text: str, longest: int) -> str:
-    """One line of at most `longest` characters, without what could steer a terminal or turn the reading direction."""
+    """One line of at most `longest` characters, without characters that could steer a terminal or turn the reading direction."""
     plain = "".join(
         " " if char.isspace() else char
         for char in text[: 4 * longest]

@@ -1,7 +1,7 @@
 """The things that people define: monitors, policies, people, schedules, sources, silences, expected events.
 
 `tocsin apply FILE`, the API and the page read the same models. Every version of a definition is stored. Unknown fields are
-refused, and `tocsin apply` names the known ones.
+refused, and `tocsin apply` names the known fields.
 """
 
 from __future__ import annotations
