@@ -1,5 +1,4 @@
-"""The language in which monitors say what they listen for: parsed, explained, and asked of a mention. See
-docs/queries.md."""
+"""The query language of monitors: parsing a query, explaining it, and testing a mention against it. See docs/queries.md."""
 
 from tocsin.query.errors import QueryError
 from tocsin.query.evaluate import Asked, compile_query

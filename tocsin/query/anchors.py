@@ -1,8 +1,8 @@
-"""Which literals a query cannot match without.
+"""Anchors: the literals that a query cannot match without.
 
-Ten thousand queries are asked of every mention in one pass, so each must name something to look for first:
-every branch of its ORs needs a positive literal of three characters or more, or a hashtag, a handle or an
-address. Where an AND offers several, the longest is taken: long words are rare ones.
+Ten thousand queries are tried on every mention in one pass, so each must name something to look for first. Every branch of
+its ORs needs a positive literal of three characters or more, or a hashtag, a handle or an address. Where an AND offers
+several literals, the longest is taken, because long words are rare.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from tocsin.query.literals import Literal
 from tocsin.query.tree import And, Field, Followers, Leaf, Node, Not, Or, Phrase, Word, pieces
 
 SHORTEST = 3
-"""Characters that a word or phrase needs to be looked for first."""
+"""The number of characters that a word or phrase needs to be looked for first."""
 
-_NAME_BONUS = 3  # a tag, handle or address is rarer than a word of its length
+# A tag, handle or address is rarer than a word of its length.
+_NAME_BONUS = 3
 
 
 def anchors_of(node: Node) -> frozenset[Literal] | None:
-    """A smallest set of which every match holds at least one; None where some match might hold none."""
+    """A smallest set of literals such that every match holds at least one of them; None where a match might hold none."""
     return _anchors(node, negated=False)
 
 
 def unanchored(node: Node) -> tuple[int, str]:
-    """Where, and what, the part is for which `anchors_of(node)` is None: its place and a description of the
-    problem."""
+    """The place of the part for which `anchors_of(node)` is None, and a description of the problem."""
     return _blame(node)
 
 
@@ -40,7 +40,7 @@ def _anchors(node: Node, negated: bool) -> frozenset[Literal] | None:
 
 
 def _any_will_do(node: And | Or, negated: bool) -> bool:
-    """Whether one part suffices: an OR, or (by De Morgan) an AND under NOT."""
+    """Whether one part is enough: an OR, or (by De Morgan) an AND under NOT."""
     return isinstance(node, Or) != negated
 
 
@@ -54,8 +54,7 @@ def _anchors_of_leaf(leaf: Leaf) -> frozenset[Literal] | None:
 
 
 def _rarity(literals: frozenset[Literal]) -> tuple[int, int]:
-    """How rarely any of these is met: by the commonest, that is the shortest, of them; then by how many
-    there are."""
+    """The rarity of a set of literals: first the weight of the commonest, that is the shortest, then how few they are."""
     return min(_weight(literal) for literal in literals), -len(literals)
 
 

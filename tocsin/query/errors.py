@@ -1,4 +1,4 @@
-"""What is wrong with a query, and exactly where: line, column and what was expected there."""
+"""The error of a query: the problem, its line and column, and what was expected there."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ SHOWN_AFTER = 28
 class QueryError(WrongInput):
     """A query that cannot be used.
 
-    `offset` counts characters from 0; `line` and `column` count from 1; `expected` says in plain words what
-    would have been right there. The message is one line with all of that, then the line of the query and a
-    caret below the place.
+    `offset` counts characters from 0. `line` and `column` count from 1. `expected` says in plain words what would have been
+    right there. The message is one line with all of that, then the line of the query and a caret below the place.
     """
 
     def __init__(self, query: str, offset: int, problem: str, expected: str) -> None:
@@ -43,13 +42,12 @@ def _pointed(query: str, start: int, offset: int) -> str:
 
 
 def _printable(text: str) -> str:
-    """`text` on one line: characters that would move the cursor, or are invisible, become a replacement
-    character."""
+    """`text` on one line. A tab becomes a space. A character that would move the cursor, or is invisible, becomes U+FFFD."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text.replace("\t", " "))
 
 
 def _columns(text: str) -> int:
-    """Columns that a terminal gives to `text`: wide letters and emoji take two, combining marks none."""
+    """The number of columns that a terminal gives to `text`: wide letters and emoji take two, combining marks none."""
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
     )

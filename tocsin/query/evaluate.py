@@ -1,9 +1,8 @@
-"""Asking one query of one mention: the meaning of every operator, in one place.
+"""Testing one mention against one query: the meaning of every operator, in one place.
 
-`compile_query` makes a function of a query once; `Asked` is one mention as such functions read it, folded
-once and with what was already found out about it, so that thousands of queries can share the work.
-Two-valued: what is not known (an author without a number of followers, a language nobody could tell) is not
-met, so NOT of it is.
+`compile_query` makes a function of a query, once. `Asked` is one mention as such functions read it: folded once, and with the
+answers that were already found, so that thousands of queries share the work. The logic has two values. A term about an
+unknown value (an author without a number of followers, a language that nobody could tell) does not hold, so NOT of it does.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from tocsin.query.literals import Kind, phrase_occurs
 from tocsin.query.tree import And, Field, Followers, Leaf, Node, Not, Or, Query, shape
 
 DetectLanguage = Callable[[Mention], str | None]
-"""Tells a mention's language (ISO 639-1), or None; asked at most once a mention, only where it decides."""
+"""Tells a mention's language (ISO 639-1), or None. It is called at most once per mention, and only where the answer decides."""
 
 Key: TypeAlias = tuple[Kind, tuple[str, ...]]
 Test: TypeAlias = "Callable[[Asked], bool]"
@@ -30,14 +29,16 @@ _COMPARE: dict[str, Callable[[int, int], bool]] = {
     "<=": operator.le,
     "=": operator.eq,
 }
-_RENAMED = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro"}  # codes that some networks still send
+# Old codes that some networks still send, and the present ones.
+_RENAMED = {"iw": "he", "in": "id", "ji": "yi", "mo": "ro"}
 
 _NO_LANGUAGE = {"und", "zxx", "mul", "mis", "unk", "qme"}
 
 
 class Asked:
-    """One mention while it is asked about. `text` is `searched(mention)`; `links` is
-    `searched_links(mention)`, lazily."""
+    """One mention while queries are tested on it. `text` is `searched(mention)`. `links` is `searched_links(mention)`, made
+    when first needed.
+    """
 
     __slots__ = ("_detect", "_fields", "_language", "_links", "known", "mention", "text")
 
@@ -57,7 +58,7 @@ class Asked:
         return self._links
 
     def field(self, name: str) -> tuple[str, ...]:
-        """The folded values that the mention has for source, network or author (its id, handle and name)."""
+        """The folded values of the mention's source, network or author (the author's id, handle and name)."""
         values = self._fields.get(name)
         if values is None:
             values = self._fields[name] = tuple(
@@ -67,7 +68,7 @@ class Asked:
 
     @property
     def language(self) -> str:
-        """The code of the mention's own language, or the detector's; "" where nobody knows."""
+        """The code of the language that the mention states, or else that the detector tells; "" where neither knows."""
         if self._language is None:
             told = known_language(self.mention.lang)
             if not told and self._detect is not None:
@@ -77,8 +78,9 @@ class Asked:
 
 
 def searched(mention: Mention) -> str:
-    """What words, phrases, tags and handles are looked for in: title, text and the hashtags that the
-    network listed."""
+    """The folded text in which words, phrases, tags and handles are looked for: title, text, and the hashtags that the network
+    listed.
+    """
     return fold(searched_text(mention))
 
 
@@ -91,7 +93,7 @@ def searched_text(mention: Mention) -> str:
 
 
 def searched_links(mention: Mention) -> str:
-    """What `url:` looks in beside the text: the mention's links and its own address, one a line."""
+    """The folded text in which `url:` looks too: the mention's links and its own address, one per line."""
     return fold(searched_links_text(mention))
 
 
@@ -101,7 +103,7 @@ def searched_links_text(mention: Mention) -> str:
 
 
 def known_language(tag: str | None) -> str:
-    """The code of a language tag without its region, in lower case; "" for none, and for `und` and such."""
+    """The code of a language tag without its region, in lower case; "" for no tag, and for `und` and the like."""
     if not tag:
         return ""
     code = tag.lower().replace("_", "-").partition("-")[0].strip()
@@ -109,12 +111,12 @@ def known_language(tag: str | None) -> str:
 
 
 def compile_query(query: Query) -> Test:
-    """The query as a function of a mention. What is cheap is asked first, the language last."""
+    """The query as a function of a mention. Cheap tests come first, the language last."""
     return _compile(query.root)[1]
 
 
 def _compile(node: Node) -> tuple[int, Test]:
-    """A node as a test, and how dear it is: 0 text and fields, 1 may ask for the language."""
+    """A node as a test, and its cost: 0 for text and fields, 1 where the test may need the language."""
     if isinstance(node, Not):
         cost, test = _compile(node.part)
         return cost, lambda asked: not test(asked)

@@ -1,4 +1,4 @@
-"""A query in plain words: how it was understood, and what is looked for first."""
+"""A query in plain words: how Tocsin understood it, and what it looks for first."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ _LOOKS_LIKE_AN_OPERATOR = {
 
 
 def explain(query: Query) -> str:
-    """Several lines: the query in one spelling, its tree indented, its anchors, and notes on what may not
-    be meant."""
+    """Several lines: the query in one spelling, its tree indented, its anchors, and notes on words that may be meant as
+    operators.
+    """
     lines = [f"query: {query}", "", "A mention matches when this holds:", *_tree(query.root, "  "), ""]
     lines.append("What is looked for first (a mention that holds none of these is passed over):")
     lines += [

@@ -1,23 +1,18 @@
-"""How letters are compared: `fold` brings a query and a text to one spelling, and everything is compared in
-that.
+"""Folding: `fold` brings a query and a text to one spelling, and they are compared in that spelling.
 
-Two writings of one word must be equal, whoever typed it on whatever keyboard; a listener would rather hear
-too much than miss the post without accents. So, on both sides alike:
+Two writings of one word must be equal, on whatever keyboard they were typed. A listener would rather hear too much than miss
+the post without accents. So, in queries and texts alike:
 
-- compatibility forms (NFKC: full-width, ligatures, mathematical "fonts") and letter case are gone (full
-  case folding);
-- `I`, `ı`, `İ` and `i` are all one letter. Which of them a post means depends on its language, which is not
-  known when it is matched, and Turkish is often typed without its own letters;
-- diacritics are gone: `ș`, `ş` and `s` are equal, so are `ț`, `ţ` and `t`, `é` and `e`, `ø` and `o`. The
-  price is that a pair such as Turkish `öl` and `ol` cannot be told apart. Marks that are letters of their
-  own stay: the vowel signs of Indian scripts, the voicing marks of Japanese;
-- invisible characters (zero-width, soft hyphen, direction marks, variation selectors) are gone: they hide
-  words;
-- every apostrophe is `'`, every dash is `-`, every double quotation mark is `"`, and `™`, `®`, `©` are
-  spaces.
+- Compatibility forms (NFKC: full-width, ligatures, mathematical "fonts") and letter case are gone (full case folding).
+- `I`, `ı`, `İ` and `i` are one letter. Which of them a post means depends on its language, and the language is not known at
+  the time of matching. Turkish is often typed without its own letters, too.
+- Diacritics are gone: `ș`, `ş` and `s` are equal, so are `ț`, `ţ` and `t`, `é` and `e`, `ø` and `o`. The price is that a pair
+  such as Turkish `öl` and `ol` cannot be told apart. Marks that are letters of their own stay: the vowel signs of Indian
+  scripts, the voicing marks of Japanese.
+- Invisible characters (zero-width, soft hyphen, direction marks, variation selectors) are gone, because they hide words.
+- Every apostrophe is `'`, every dash is `-`, every double quotation mark is `"`, and `™`, `®`, `©` are spaces.
 
-`fold` is linear in the length of the text, gives at most 18 characters for one, and `fold(fold(x)) ==
-fold(x)`.
+The time of `fold` is linear in the length of the text. One character gives at most 18. `fold(fold(x)) == fold(x)`.
 """
 
 from __future__ import annotations
@@ -29,13 +24,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 MOST_FOR_ONE = 18
-"""The longest spelling of a single character in Unicode (U+FDFA)."""
+"""The length of the longest folded spelling of one character in Unicode (U+FDFA)."""
 
 _CACHE_LIMIT = 1 << 16
 _REFERENCE = re.compile("&#([0-9]+);")
 
 
-# Letters that Unicode does not take apart, and signs that would hide a word's edge if it did.
+# Letters that Unicode does not decompose, and signs whose decomposition would hide the edge of a word.
 _SPECIAL = {
     **dict.fromkeys("ıɪ", "i"),
     **dict.fromkeys("øɵ", "o"),
@@ -52,22 +47,21 @@ _SPECIAL = {
     "−": "-",
 }
 
-# Marks that are left off. Others (Indian vowel signs, Japanese voicing marks) make a different letter and
-# stay.
+# The marks that are dropped. Other marks (Indian vowel signs, Japanese voicing marks) make a different letter and stay.
 _DROPPED_MARKS = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670"
     "\u06d6-\u06dc\u06df-\u06e4\u06e7\u06e8\u06ea-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 )
 
-# What was stored in pieces and is one letter: Korean syllables from their parts, kana with a voicing mark.
-# All of these have combining class 0 or stand in pairs, so composing them is linear.
+# Letters that were stored in pieces: Korean syllables in their parts, kana with a voicing mark. All of these have combining
+# class 0 or stand in pairs, so composing them is linear.
 _PIECES = re.compile("[\u1100-\u11ff]+|[\u3040-\u30ff][\u3099\u309a]")
-_ANY_PIECE = re.compile("[\u1100-\u11ff\u3099\u309a]")  # one set: four times as fast to look for
+# One set of characters: the search for it is four times as fast.
+_ANY_PIECE = re.compile("[\u1100-\u11ff\u3099\u309a]")
 
 
-# The European letters and signs that fold to one ASCII character each. A text of only these and ASCII, as
-# most Turkish, Dutch and Romanian ones are, is folded by two table look-ups a character in C; 128 is what a
-# byte has room for.
+# The European letters and signs that fold to one ASCII character each. Most Turkish, Dutch and Romanian texts hold only these
+# and ASCII. Such a text is folded by two table look-ups per character, in C. A byte has room for 128 of them beside ASCII.
 _EUROPEAN = (
     "çğıöşüâîûÇĞİÖŞÜÂÎÛ" "ășțţĂȘȚŢ" "áàäãåéèêëíìïóòôõúùñýÿøÁÀÄÃÅÉÈÊËÍÌÏÓÒÔÕÚÙÑÝØ"
     "ąćęłńśźżĄĆĘŁŃŚŹŻ" "čďěňřšťůžČĚŘŠŮŽ" "őűŐŰ" "đĐ" "‘’“”„–—\u2011\u00a0´"
@@ -76,8 +70,7 @@ _TO_BYTES = codecs.charmap_build("".join(map(chr, range(128))) + _EUROPEAN.ljust
 
 
 def fold(text: str) -> str:
-    """The spelling in which `text` is compared. Any string is taken, also with lone surrogates or control
-    characters."""
+    """The spelling in which `text` is compared. Any string is taken, also with lone surrogates or control characters."""
     if text.isascii():
         return text.lower()
     return _fold_again(text) if len(text) <= _LONGEST_REMEMBERED else fold_wide(text)
@@ -88,13 +81,14 @@ _LONGEST_REMEMBERED = 1_000
 
 @lru_cache(maxsize=4096)
 def _fold_again(text: str) -> str:
-    """`fold_wide`, remembered for a while: the matcher, the understanding and the search fold the same text one after the
-    other, a batch apart. 8 MB at the very most."""
+    """`fold_wide`, with the last 4096 results kept. Matcher, understanding and search fold the same text one after the other,
+    a batch apart. The results take 8 MB at most.
+    """
     return fold_wide(text)
 
 
 def fold_wide(text: str) -> str:
-    """`fold` for a text that is known not to be ASCII: saves asking twice in the matcher's loop."""
+    """`fold` for a text that is known not to be ASCII. It saves a second check in the matcher's loop."""
     if len(text.encode("utf-8", "surrogatepass")) > len(text) * 3 // 2 or "&#" in text:
         folded = text.translate(_TABLE).lower()
     else:
@@ -109,12 +103,12 @@ def fold_wide(text: str) -> str:
 def fold_together(texts: Sequence[str]) -> tuple[str, Sequence[str]]:
     """`"\\n".join(map(fold, texts))`, and strings with the lengths that the texts have in it, in their order.
 
-    What is paid per text when each is folded by itself is paid once: most of the matcher's time on a firehose.
+    The fixed cost of folding a text, most of the matcher's time on a firehose, is paid once for all of them.
     """
     block = "\n".join(texts)
     if block.isascii():
         return block.lower(), texts
-    # Letter for letter, as far as the table goes; a letter that it lacks becomes one question mark more.
+    # The table folds letter by letter. A letter that the table lacks adds one question mark.
     known = codecs.charmap_encode(block, "replace", _TO_BYTES)[0]
     folded = known.translate(_FOLDED_BYTES).decode("ascii")
     if known.count(b"?") == block.count("?"):
@@ -136,8 +130,9 @@ def _compose(pieces: re.Match[str]) -> str:
 
 
 class _Table(dict[int, str]):
-    """Code point -> its folded spelling, worked out when first met. Bounded: a hostile text cannot fill the
-    memory."""
+    """Code point -> its folded spelling, worked out when first met. The table is bounded: a hostile text cannot fill the
+    memory.
+    """
 
     def __missing__(self, point: int) -> str:
         folded = _fold_one(chr(point))
@@ -150,7 +145,7 @@ _TABLE = _Table()
 
 
 def _fold_one(char: str) -> str:
-    """One character's spelling, found by folding until nothing changes any more."""
+    """The spelling of one character, found by folding until nothing changes any more."""
     before = ""
     spelling = char
     while spelling != before:

@@ -1,13 +1,12 @@
-"""When a place in a text is what a query looks for: the edges of words, tags, handles and addresses.
+"""Literals in a text: where words, tags, handles and addresses begin and end.
 
-Everything here works on folded text. A character is *in a word* when it is a letter, digit or mark by
-Unicode. A word in a query is met where no such character touches its ends, with three exceptions that its
-users would miss otherwise:
+Everything here works on folded text. A character is *in a word* when Unicode calls it a letter, digit or mark. A word of a
+query is met where no such character touches its ends. Three rules keep matches that people would miss otherwise:
 
-- scripts written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) have no edges to look at,
-  and Korean words take their endings without a space;
-- an underscore holds two words together (`united_air`) but emphasis around one (`_united_`) does not hide it;
-- an apostrophe ends a word, so Turkish endings (`Tocsin'in`) and French articles (`l'oreal`) do not hide it.
+- Scripts written without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) have no edges, and Korean words take their
+  endings without a space.
+- An underscore holds two words together (`united_air`), but emphasis around one word (`_united_`) does not hide it.
+- An apostrophe ends a word, so Turkish endings (`Tocsin'in`) and French articles (`l'oreal`) do not hide the word.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ from tocsin.query.fold import fold
 
 Kind = OneOf["word", "prefix", "tag", "tag-prefix", "handle", "handle-prefix", "url"]
 Edge = Callable[[str, int], bool]
-"""Whether a literal may begin, or end, at this index of this text."""
+"""A function that tells whether a literal may begin, or end, at this index of this text."""
 
 MOST_BETWEEN = 8
-"""How many spaces and signs may stand between two words of a phrase."""
+"""The number of spaces and signs that may stand between two words of a phrase."""
 
 _LONGEST_EMPHASIS = 3
 _LETTER_DIGIT_CURRENCY = re.compile("[A-Za-z0-9$]")
@@ -46,7 +45,7 @@ _UNSPACED = (
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """One folded string to look for, and as what. `needle` includes a tag's `#` and a handle's `@`."""
+    """One folded string to look for, and its kind. `needle` includes a tag's `#` and a handle's `@`."""
 
     kind: Kind
     needle: str
@@ -58,8 +57,7 @@ def in_word(char: str) -> bool:
 
 
 def sticks(char: str) -> bool:
-    """Whether `char` is in a word *and* of a script that leaves a space between words, so that it hides an
-    edge."""
+    """Whether `char` is in a word *and* of a script that leaves a space between words, so that it hides an edge."""
     return char in _ASCII_IN_WORD or (char >= "\x80" and _wide_sticks(char))
 
 
@@ -74,14 +72,13 @@ def _wide_sticks(char: str) -> bool:
 
 
 def needles(text: str) -> tuple[str, ...]:
-    """The folded words of a word or phrase, in order; signs that stand alone, and those that end a
-    sentence, are left out."""
+    """The folded words of a word or phrase, in order. Signs that stand alone, and signs that end a sentence, are left out."""
     words = (word.rstrip(",;.!?:") for word in fold(text).split())
     return tuple(word for word in words if _says_something(word))
 
 
 def _says_something(word: str) -> bool:
-    """Whether it holds a letter, digit or symbol (an emoji, a currency), not punctuation alone."""
+    """Whether the word holds a letter, digit or symbol (an emoji, a currency), not punctuation alone."""
     if word.isascii():
         return _LETTER_DIGIT_CURRENCY.search(word) is not None
     return any(unicodedata.category(char)[0] in "LNMS" for char in word)
@@ -89,7 +86,7 @@ def _says_something(word: str) -> bool:
 
 @lru_cache(maxsize=1 << 14)
 def edges(kind: Kind, needle: str) -> tuple[Edge | None, Edge | None]:
-    """What must hold before and after an occurrence of `needle`; None where any neighbour will do."""
+    """The tests before and after an occurrence of `needle`; None where any neighbour will do."""
     if kind == "url":
         return _url_begins, _url_ends
     if kind in ("tag", "tag-prefix", "handle", "handle-prefix"):
@@ -106,10 +103,9 @@ def occurs(literal: Literal, text: str) -> bool:
 
 
 def phrase_occurs(words: tuple[str, ...], last_kind: Kind, text: str) -> bool:
-    """Whether the folded `words` follow each other anywhere in `text`, with nothing but spaces and signs
-    between them.
+    """Whether the folded `words` follow each other anywhere in `text`, with nothing but spaces and signs between them.
 
-    All but the last are whole words; the last is of `last_kind`.
+    All but the last are whole words. The last is of `last_kind`.
     """
     first = words[0]
     at = text.find(first)
@@ -165,8 +161,9 @@ def _word_ends(text: str, end: int) -> bool:
 
 
 def _holds_together(text: str, beyond: range) -> bool:
-    """Whether the first character past the underscores is in a word; a long run of underscores is a drawn
-    line."""
+    """Whether the first character past the underscores is in a word. A long run of underscores is a drawn line, which does not
+    hold words together.
+    """
     for at in beyond:
         if text[at] != "_":
             return sticks(text[at])
@@ -174,19 +171,19 @@ def _holds_together(text: str, beyond: range) -> bool:
 
 
 def _name_ends(text: str, end: int) -> bool:
-    """A tag or handle ends where no letter, digit, mark or underscore follows: networks know no other end."""
+    """Whether a tag or handle ends here: no letter, digit, mark or underscore follows. Networks know no other end."""
     return end >= len(text) or not (text[end] == "_" or in_word(text[end]))
 
 
 def _url_begins(text: str, at: int) -> bool:
-    """At the beginning of a host, or of a label of it: `example.com` is met in `www.example.com`, not in
-    `myexample.com`."""
+    """Whether a host, or a label of a host, begins here: `example.com` is met in `www.example.com`, not in `myexample.com`."""
     return at == 0 or not (text[at - 1] in "-_@%" or sticks(text[at - 1]))
 
 
 def _url_ends(text: str, end: int) -> bool:
-    """At the end of the host or of a segment of the path: not in `example.com.evil.org` or
-    `example.com@evil.org`."""
+    """Whether the host, or a segment of the path, ends here: `example.com` is not met in `example.com.evil.org` or
+    `example.com@evil.org`.
+    """
     if end >= len(text):
         return True
     after = text[end]

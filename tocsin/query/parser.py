@@ -1,9 +1,8 @@
-"""From what a person typed to a `Query`, or to a `QueryError` that says where and what was expected.
+"""The parser: from the text that a person typed to a `Query`, or to a `QueryError` that says where and what was expected.
 
-The grammar (LALR, by lark) knows operators, parentheses, quotes and chunks; what a chunk is (a word, a tag,
-a field) is decided in `_leaf`, where an error can be put in plain words. NOT binds tighter than AND, AND
-tighter than OR; terms side by side are joined by AND. Linear in the length of the query, which is at most
-`MAX_CHARS`.
+The grammar (LALR, by lark) knows operators, parentheses, quotes and chunks. `_chunk` decides whether a chunk is a word, a tag,
+a handle, a field or an address, and puts its errors in plain words. NOT binds tighter than AND, and AND tighter than OR. Terms
+side by side are joined by AND. The time is linear in the length of the query, which is at most `MAX_CHARS`.
 """
 
 from __future__ import annotations
@@ -75,14 +74,15 @@ _ANCHOR = (
     "a word or phrase of three characters or more, a #hashtag, a @handle or a url: beside it, in this branch"
 )
 _FIELD = re.compile(r"([A-Za-z]+):(?!//)(.*)", re.DOTALL)
-_LANG = re.compile("[a-z]{2,3}")  # no region: mentions are kept without one
+# No region: the languages of mentions are kept without one.
+_LANG = re.compile("[a-z]{2,3}")
 _FOLLOWERS = re.compile(r"followers\s*(>=|<=|>|<|=)\s*(\d[\d_,]*)([km]?)", re.IGNORECASE)
 _THOUSANDS = {"": 1, "k": 1_000, "m": 1_000_000}
 _FOREIGN_OPERATORS = {"&": "AND", "&&": "AND", "|": "OR", "||": "OR", "!": "NOT", "+": "AND"}
 
 
 def parse_query(text: str) -> Query:
-    """The query that `text` says. Raises QueryError for whatever is not one; never anything else."""
+    """The query that `text` says. Raises `QueryError` for a text that is no query, and nothing else."""
     _check_characters(text)
     try:
         root = _parser().parse(text)
@@ -90,9 +90,8 @@ def parse_query(text: str) -> Query:
         raise QueryError(text, refused.at, refused.problem, refused.expected) from None
     except UnexpectedToken as unexpected:
         raise _explained(text, unexpected) from None
-    except (
-        UnexpectedCharacters
-    ) as unexpected:  # everything but a quotation mark without its partner is a chunk
+    # Only a quotation mark without its partner gets here: every other character belongs to a chunk.
+    except UnexpectedCharacters as unexpected:
         at = unexpected.pos_in_stream or 0
         raise QueryError(
             text, at, "this quotation mark is never closed", 'a second " after the phrase'
@@ -124,7 +123,7 @@ class _Refused(Exception):
 
 
 def _explained(text: str, unexpected: UnexpectedToken) -> QueryError:
-    """lark's "unexpected token" in the words of a person who writes queries."""
+    """lark's "unexpected token", in words for a person who writes queries."""
     token = unexpected.token
     before = [
         one
@@ -154,7 +153,7 @@ _OPENS = {"_LPAR": 1, "_RPAR": -1}
 
 
 def _unclosed(tokens: list[Token]) -> int:
-    """Where the innermost parenthesis that is still open was opened."""
+    """The place at which the innermost parenthesis that is still open was opened."""
     opened: list[int] = []
     for token in tokens:
         if token.type == "_LPAR":
@@ -166,13 +165,13 @@ def _unclosed(tokens: list[Token]) -> int:
 
 @cache
 def _parser() -> Lark:
-    """Made when the first query is parsed: its tables take some milliseconds."""
+    """The parser of lark. It is made when the first query is parsed, because its tables take some milliseconds."""
     return Lark(_GRAMMAR, parser="lalr", lexer="basic", transformer=_Build())
 
 
 @v_args(inline=True)
 class _Build(Transformer[Token, Node]):
-    """Makes the nodes while lark parses: no tree of lark's in between, no recursion."""
+    """Makes the nodes while lark parses: without a tree of lark's in between, and without recursion."""
 
     def start(self, root: Node) -> Node:
         return root
@@ -276,12 +275,12 @@ def _word(chunk: str, at: int) -> Leaf:
 
 
 def in_letters(text: str) -> bool:
-    """Whether it holds any letter or digit."""
+    """Whether the text holds any letter or digit."""
     return any(char.isalnum() for char in text)
 
 
 def _name(typed: str, at: int, what: str, allowed: Callable[[str], bool]) -> tuple[str, bool]:
-    """A tag's or handle's own text without a comma or full stop at the end, and whether a * stood there."""
+    """The text of a tag or handle without the signs that end a sentence, and whether a * stood at its end."""
     name = typed.rstrip(_SENTENCE)
     stem = name.removesuffix("*")
     if not stem:

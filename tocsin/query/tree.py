@@ -1,7 +1,7 @@
 """A query as a tree: frozen, comparable, printable. `parse_query(str(query)) == query`.
 
-Each node knows where it began in what was typed (`at`, characters from 0); equality leaves that out. `And`
-and `Or` hold two or more parts, never one of their own kind.
+Each node knows the place in the typed text at which it began (`at`, characters from 0). Equality ignores that place. `And` and
+`Or` hold two or more parts, and never a part of their own kind.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tocsin.query.literals import Kind, Literal, needles
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as typed, or with `prefix` the beginning of one. It is also met in `#word` and `@word`."""
+    """A word as typed, or with `prefix` the beginning of a word. A word is also met in `#word` and `@word`."""
 
     text: str
     prefix: bool = False
@@ -27,7 +27,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words that follow each other; spaces and signs between them do not matter."""
+    """Words that follow each other. Spaces and signs between them do not matter."""
 
     text: str
     at: int = field(default=0, compare=False, repr=False)
@@ -38,7 +38,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A whole hashtag (`text` is without the `#`), or with `prefix` the beginning of one."""
+    """A whole hashtag (`text` is without the `#`), or with `prefix` the beginning of a hashtag."""
 
     text: str
     prefix: bool = False
@@ -50,7 +50,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A whole account name that a text speaks to (`text` is without the `@`), or the beginning of one."""
+    """A whole account name that a text speaks to (`text` is without the `@`), or with `prefix` the beginning of such a name."""
 
     text: str
     prefix: bool = False
@@ -62,8 +62,7 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """A domain with its subdomains, or an address and all below it; in the text, its links or its own
-    address."""
+    """A domain with its subdomains, or an address and all below it: in the mention's text, in its links or as its own address."""
 
     text: str
     at: int = field(default=0, compare=False, repr=False)
@@ -74,7 +73,7 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`name` is lang, source, network or author; the mention's field must be `value`."""
+    """A field of the mention that must be `value`. `name` is lang, source, network or author."""
 
     name: str
     value: str
@@ -86,7 +85,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Followers:
-    """The author has `op` (>, >=, <, <=, =) `count` followers; false where the number is not known."""
+    """The number of the author's followers, compared by `op` (>, >=, <, <=, =) with `count`; false where it is not known."""
 
     op: str
     count: int
@@ -134,9 +133,9 @@ Node: TypeAlias = Leaf | Not | And | Or
 class Query:
     """A query that was understood.
 
-    `anchors`: whatever matches the query holds at least one of these, each of three characters or more (or
-    a tag, handle or address), one set for each branch of its ORs. `literals`: everything it looks for in a
-    text, also under NOT. Two queries are equal when they say the same thing; `text` is what was typed,
+    `anchors`: every mention that matches the query holds at least one of these literals. Each has three characters or more, or
+    is a tag, handle or address. Each branch of the query's ORs has one of its own. `literals`: everything that the query looks
+    for in a text, also under NOT. Two queries are equal when they say the same thing. `text` is the query as typed, and
     `str(query)` the same in one spelling.
     """
 
@@ -153,7 +152,7 @@ class Query:
 
 
 def shape(leaf: Leaf) -> tuple[tuple[str, ...], Kind] | None:
-    """The folded words that `leaf` looks for, in order, and what the last of them is; None for a field."""
+    """The folded words that `leaf` looks for, in order, and the kind of the last one; None for a field."""
     match leaf:
         case Word(text, prefix):
             return needles(text), "prefix" if prefix else "word"
@@ -170,7 +169,7 @@ def shape(leaf: Leaf) -> tuple[tuple[str, ...], Kind] | None:
 
 
 def bare_address(address: str) -> str:
-    """An address as it is compared: folded, without scheme, `www.` and a slash at the end."""
+    """An address as it is compared: folded, without the scheme, `www.` and slashes at the end."""
     return (
         fold(address)
         .strip()
@@ -182,7 +181,7 @@ def bare_address(address: str) -> str:
 
 
 def pieces(leaf: Leaf) -> tuple[Literal, ...]:
-    """The literals that `leaf` is made of: each of them must be met for it to match."""
+    """The literals that `leaf` is made of. All of them must be met for the leaf to match."""
     found = shape(leaf)
     if found is None:
         return ()
@@ -204,6 +203,5 @@ def _in_parentheses(node: Node, *kinds: type[And] | type[Or]) -> str:
 
 
 def _value(value: str) -> str:
-    """A field's value as it must be written to be read back: in quotation marks where it holds a space or
-    parenthesis."""
+    """A field's value as it must be written to be read back: in quotation marks where it holds a space or a parenthesis."""
     return f'"{value}"' if any(c.isspace() or c in "()" for c in value) else value
