@@ -1,4 +1,4 @@
-"""Reading mentions from outside: one at a time, and out of files. What cannot be read is a `BadMention` with
+"""Reading mentions from outside: one at a time, and out of files. Input that cannot be read raises or gives a `BadMention` with
 a reason.
 """
 

@@ -1,9 +1,8 @@
-"""Reading mentions out of files: JSON lines or CSV, plain or gzip, in memory that does not grow with the
-file.
+"""Reading mentions out of files: JSON lines or CSV, plain or gzip, in memory that does not grow with the file.
 
-A row is read as far as it can be; what cannot be read is said with its line and its bytes, and the rest goes
-on. Two layers: `Rows` reads any open byte stream and knows how far it came (the file source goes on from
-there), `iter_mentions` reads a whole file.
+A row that cannot be read is reported with its line and its bytes, and reading goes on with the next row. There are two layers.
+`Rows` reads any open byte stream and knows how far it came, so that the file source can go on from there. `iter_mentions` reads
+a whole file.
 """
 
 from __future__ import annotations
@@ -25,9 +24,11 @@ from tocsin.reading.unpacked import Unpacked, refuse_foreign
 Format = Literal["jsonl", "csv"]
 OnBad = Callable[[int, bytes, BadMention], None]
 
-MAX_PAYLOAD_BYTES = 128 * 1024 + 1  # of a bad row: one more than a dead letter keeps, so that a cut shows
+# Bytes of a bad row: one more than a dead letter keeps, so that a cut shows.
+MAX_PAYLOAD_BYTES = 128 * 1024 + 1
 MAX_COLUMNS = 256
-MAX_OPEN_BYTES = 256 * 1024  # how long a quote in a growing file may wait to be closed
+# Bytes of a row in a growing file up to which an open quote may wait to be closed.
+MAX_OPEN_BYTES = 256 * 1024
 _BLOCK_BYTES = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _KNOWN_ENDINGS = (".gz", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt")
@@ -39,8 +40,8 @@ _REQUIRED = ("id", "text", "created_at")
 
 
 class Row(NamedTuple):
-    """One line or CSV row: either a mention or why there is none. `end` is the offset in the (unpacked) bytes
-    after it.
+    """One line or CSV row: either a mention, or the reason why there is none. `end` is the offset after the row, in the
+    (unpacked) bytes.
     """
 
     line: int
@@ -58,12 +59,11 @@ def iter_mentions(
     on_bad: OnBad,
     format: Format | None = None,
 ) -> Iterator[tuple[int, Mention]]:
-    """Each mention of the file with its line, in the order of the file.
+    """Each mention of the file with its line number, in the order of the file.
 
-    `source` is that of rows which name none; by default the file's name without its extensions. Gzip is known
-    by its first bytes, the format by the name's ending or else the first character. What cannot be read goes
-    to `on_bad` with its line, the first bytes of it and the reason. Raises `WrongInput` for what is no such
-    file at all.
+    `source` is the source of rows that name none; by default the file's name without its extensions. Gzip is known by its first
+    bytes, the format by the ending of the name, or else by the first character. A row that cannot be read goes to `on_bad` with
+    its line number, its first bytes and the reason. Raises `WrongInput` for a file that holds no mentions at all.
     """
     if isinstance(path, Path):
         with open_regular(path) as stream:
@@ -86,7 +86,7 @@ def _iter(
 
 
 def source_name(file_name: str) -> str:
-    """The source of a file's mentions: its name without the endings we know, `shop.jsonl.gz` -> `shop`."""
+    """The source of a file's mentions: the file's name without the known endings, `shop.jsonl.gz` -> `shop`."""
     name = file_name
     while name.lower().endswith(_KNOWN_ENDINGS) and name.rpartition(".")[0]:
         name = name.rpartition(".")[0]
@@ -94,9 +94,7 @@ def source_name(file_name: str) -> str:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """The file, opened for reading. Raises `WrongInput` for a folder, a device or a pipe, and where it cannot
-    be read.
-    """
+    """The file, opened for reading. Raises `WrongInput` for a folder, a device or a pipe, and for a file that cannot be read."""
     try:
         if not path.is_file():
             what = "is no regular file" if path.exists() else "does not exist"
@@ -108,10 +106,11 @@ def open_regular(path: Path) -> BinaryIO:
 
 @dataclass(slots=True)
 class Taken:
-    """What `Rows.take` read, in the order of the file; `more` where it stopped before the end."""
+    """The result of `Rows.take`, in the order of the file. `more`: reading stopped before the end."""
 
     mentions: list[Handed] = made_by(default_factory=list)
-    bad: list[tuple[int, bytes, BadMention]] = made_by(default_factory=list)  # line, first bytes, why
+    # Line number, first bytes and reason of each bad row.
+    bad: list[tuple[int, bytes, BadMention]] = made_by(default_factory=list)
     more: bool = False
 
     @property
@@ -128,10 +127,10 @@ class Taken:
 class Rows:
     """The rows of a stream of bytes.
 
-    `offset` and `line` say where the stream stands when it does not stand at its beginning; a CSV then needs
-    its `header`. With `growing`, a last line without an end is not read yet (somebody is still writing it)
-    and `end` stays before it. After the iteration `end` and `line` are where to go on, `broken` is why the
-    stream ended early (or None).
+    `offset` and `line` give the place of the stream when it does not stand at its beginning; a CSV then needs its `header`.
+    With `growing`, a last line without a line end is not read yet, because somebody is still writing it, and `end` stays before
+    it. After the iteration, `end` and `line` are the place to go on from, and `broken` is the reason why the stream ended early
+    (or None).
     """
 
     def __init__(
@@ -158,7 +157,7 @@ class Rows:
         self._growing = growing
         self.end = offset
         self.line = line
-        # The line of a growing CSV where the row begins whose quote is not closed yet.
+        # In a growing CSV, the line at which a row with an open quote begins.
         self.open_quote: int | None = None
 
     @property
@@ -173,7 +172,9 @@ class Rows:
             yield Row(self.line + 1, self.end, None, self.broken, b"")
 
     def _begin(self) -> bool:
-        """Look at the first bytes; False where there are none (yet)."""
+        """Tell the format by the first bytes. Returns False where there are no bytes (yet). Raises `WrongInput` for a format that
+        is not read.
+        """
         first = self._lines.peek()
         if first is None:
             return False
@@ -183,9 +184,9 @@ class Rows:
         return True
 
     def take(self, most_rows: int, most_bytes: int) -> Taken:
-        """The next rows, at least one where there is one and at most so many, of about so many bytes.
+        """The next rows: at least one where there is one, at most `most_rows`, of about `most_bytes` bytes.
 
-        As iterating, but mentions whose lines need no mending come as `MentionLine`: several times faster.
+        The rows are those of the iteration, but mentions whose lines need no mending come as `MentionLine`, several times faster.
         """
         taken, start = Taken(), self.end
         if self.format is None or self._lines.offset == 0:
@@ -193,7 +194,8 @@ class Rows:
         while self.format == "jsonl" and not self._read["fix_source"]:
             block = self._lines.block(most_rows - taken.count)
             if not block:
-                break  # what is left is read line by line: a last line, one that is too long, damage
+                # The rest is read line by line: the last line, a line that is too long, or damage.
+                break
             line = self.line
             for one in as_they_are(block, self._read["source"]):
                 line += 1
@@ -213,7 +215,7 @@ class Rows:
         return taken
 
     def _patiently(self, raw: bytes, number: int) -> Row | None:
-        """One line of a block; its `end` is not said. None where it is blank."""
+        """The row of one line of a block, without its `end`; None for a blank line."""
         line = raw.strip()
         try:
             return Row(number, 0, read_json_line(line, **self._read), None, b"") if line else None
@@ -241,7 +243,7 @@ class Rows:
                 yield Row(self.line, self.end, mention, None, b"")
 
     def _csv(self) -> Iterator[Row]:
-        # The limit is the process's, and its default is less than the largest text we take (and then cut).
+        # This limit holds for the whole process. Its default is below the longest text that is taken (and then cut).
         csv.field_size_limit(MAX_LINE_BYTES)
         lines = self._lines
         if self.header is None:
@@ -266,7 +268,8 @@ class Rows:
                 if isinstance(error, csv.Error):
                     if lines.ended and self._growing and lines.row_bytes <= MAX_OPEN_BYTES:
                         self.open_quote = lines.row_line
-                        return  # the quote may still be closed
+                        # The quote may still be closed.
+                        return
                     error = BadMention("malformed", f"not CSV: {error}")
                     lines.keep_first()
                 self.end, self.line = lines.offset, lines.line
@@ -284,7 +287,8 @@ class Rows:
                 first = next(lines, None)
             if first is None:
                 return None
-            delimiter = max(",;\t", key=first.count)  # the first of them where none is there
+            # A comma, where none of the three is there.
+            delimiter = max(",;\t", key=first.count)
             names = tuple(
                 name.strip() for name in next(csv.reader([first], delimiter=delimiter, strict=True))
             )
@@ -310,15 +314,14 @@ class Rows:
 
 
 class _Lines:
-    """Lines of bytes of bounded length, with the offset after them; also an iterator of text for the csv
-    module.
-    """
+    """Lines of bytes of bounded length, with the offset after each. The object is also an iterator of text for the module csv."""
 
     def __init__(self, stream: Unpacked | BinaryIO, offset: int, line: int, growing: bool) -> None:
         self._stream = stream
         self._growing = growing
         self._buffer = b""
-        self._at = 0  # where in the buffer the next line begins
+        # The place in the buffer at which the next line begins.
+        self._at = 0
         self._row: list[bytes] = []
         self.row_bytes = 0
         self.offset = offset
@@ -330,9 +333,7 @@ class _Lines:
         self.broken: BadMention | None = None
 
     def peek(self) -> bytes | None:
-        """The beginning of the first line that is not blank; it will come again. None where there is none
-        (yet).
-        """
+        """The beginning of the first line that is not blank; None where there is none (yet). The line will come again."""
         while not self._buffer.removeprefix(_BOM).strip() and len(self._buffer) <= MAX_LINE_BYTES:
             if not self._fill():
                 break
@@ -341,7 +342,7 @@ class _Lines:
         return self._buffer[self._at :].lstrip()[:4096] or None
 
     def next(self) -> bytes | None:
-        """The next line with its end; None at the end. Raises `BadMention('too_large')` for one that was
+        """The next line with its line end; None at the end of the stream. Raises `BadMention('too_large')` for a line that was
         passed over.
         """
         found = self._buffer.find(b"\n", self._at)
@@ -359,7 +360,7 @@ class _Lines:
         return self.current
 
     def block(self, most: int) -> bytes:
-        """Whole lines, at most so many, each with its line feed; none where the next line does not end within what is held."""
+        """At most `most` whole lines, each with its line feed; empty where the next line does not end within the buffer."""
         end = self._buffer.rfind(b"\n", self._at)
         if end < 0:
             if len(self._buffer) - self._at > MAX_LINE_BYTES or not self._fill():
@@ -377,13 +378,11 @@ class _Lines:
         return block
 
     def start_row(self) -> None:
-        """What comes now is a new CSV row."""
+        """Begin a new CSV row."""
         self._row, self.row_bytes, self.not_utf8, self.row_line = [], 0, False, self.line + 1
 
     def keep_first(self) -> None:
-        """Only the first line of the present row was the bad one (a quote left open takes in the rest): read
-        those again.
-        """
+        """Keep only the first line of the present row, and read the others again: an open quote had taken them in."""
         again = b"".join(self._row[1:])
         self._buffer, self._at = again + self._buffer[self._at :], 0
         self.offset -= len(again)
@@ -423,8 +422,8 @@ class _Lines:
         return bool(block)
 
     def _last(self) -> bytes | None:
-        """What stands after the last line end. It is no line while somebody may still be writing it, or where
-        it was cut.
+        """The bytes after the last line end, as the last line. They are no line while somebody may still be writing them, or
+        where the stream broke off.
         """
         self.ended = True
         rest = self._buffer[self._at :]
@@ -458,7 +457,7 @@ def _format_of_name(name: str) -> Format | None:
 
 
 def _column(name: str) -> tuple[str, str | None]:
-    """Where a column's cells go: a field of the mention, and for author and engagement the field inside."""
+    """The place for the cells of a column: a field of the mention, and for author and engagement the field inside it."""
     lowered = name.lower()
     if lowered in Mention.__struct_fields__:
         return lowered, None

@@ -1,8 +1,8 @@
 """Lines of JSON that can go to the stream as they are.
 
-Most lines of a file need no mending: every field has its exact type and size and is spelled as we would spell it. Such a line
-is checked and passed on byte by byte (`as_it_is`); building the mention and writing it out again would only give an equal
-line, for three times the work. Whatever is not certain is None here and takes the way of `tocsin.reading.mention`.
+Most lines of a file need no mending: every field has its exact type and size and is spelled as Tocsin would spell it. Such a
+line is checked and passed on byte by byte (`as_they_are`). Building the mention and writing it out again would only give an
+equal line, for three times the work. A line that is in any doubt is left to `tocsin.reading.mention`.
 `tests/reading/test_lines.py` holds the two ways to equal mentions.
 """
 
@@ -38,7 +38,7 @@ from tocsin.reading.mention import (
 )
 
 LONGEST = 64 * 1024
-"""Bytes of a line up to which it is looked at here; far less than a record holds."""
+"""The length in bytes up to which a line is checked here. A record holds far more."""
 
 _Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_CHARS)]
 _Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
@@ -65,10 +65,10 @@ class _Engagement(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=T
 
 
 class _Written(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """A line as we would write it, but for what `as_it_is` asks beside."""
+    """A line as Tocsin would write it, apart from the further checks in `as_they_are`."""
 
     id: _Id
-    # characters: at most so many bytes whatever they are
+    # The limit is in characters: so many characters never have more than `MAX_TEXT_BYTES` bytes.
     text: Annotated[str, Meta(max_length=MAX_TEXT_BYTES // 4)]
     created_at: datetime
     source: _Id | UnsetType = UNSET
@@ -94,15 +94,16 @@ _NO_ENGAGEMENT = _Engagement()
 
 
 def as_they_are(block: bytes, source: str | None) -> list[MentionLine | bytes]:
-    """For each line of `block` the mention that it can go on as, or the line itself where it must be read with patience.
+    """For each line of `block` a `MentionLine`, or the line itself where it must be read the patient way.
 
-    Lines end with a line feed; `source` is that of mentions which name none.
+    Lines end with a line feed. `source` is the source of mentions that name none.
     """
     given = _given(source)
     found: list[MentionLine | bytes] = []
     note = found.append
     decode, utc, unset, wanting = _decode, UTC, UNSET, _wanting
-    # A carriage return would be one more line end, and PostgreSQL keeps no NUL. Asked of the block: nearly none holds any.
+    # A carriage return would be one more line end, and PostgreSQL keeps no NUL. The whole block is checked first, because
+    # nearly no block holds one.
     doubtful = b"\r" in block or b"\\u0000" in block
     named = ""
     lines = block.splitlines(keepends=True) if not doubtful else _lines(block)
@@ -137,12 +138,12 @@ def as_they_are(block: bytes, source: str | None) -> list[MentionLine | bytes]:
 
 
 def _lines(block: bytes) -> list[bytes]:
-    """The lines of a block in which carriage returns end none."""
+    """The lines of a block, in which a carriage return ends no line."""
     return [line + b"\n" for line in block.removesuffix(b"\n").split(b"\n")]
 
 
 def _wanting(w: _Written) -> bool:
-    """Whether one of the rarer fields is not spelled as we would."""
+    """Whether one of the rarer fields is not spelled as Tocsin would spell it."""
     return (
         (w.edited_at is not None and w.edited_at.tzinfo is not UTC)
         or not (w.url is None or is_web_address(w.url))
@@ -154,7 +155,7 @@ def _wanting(w: _Written) -> bool:
 
 @lru_cache(maxsize=1024)
 def _given(source: str | None) -> tuple[str, bytes] | None:
-    """The source of lines that name none, and how such a line begins."""
+    """The source of lines that name none, and the beginning of such a line; None where the source needs mending."""
     if source is None or not is_source(source):
         return None
     return source, b'{"source":' + msgspec.json.encode(source) + b","

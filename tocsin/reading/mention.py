@@ -1,10 +1,9 @@
-"""Reading one mention from outside, as docs/sources.md says. Whatever comes in, out comes a `Mention` or a
-`BadMention`.
+"""Reading one mention from outside, as docs/sources.md says. Any input gives a `Mention` or raises `BadMention`.
 
-Two ways lead to the same mention. A line whose fields all have their exact types and sizes is decoded by
-msgspec straight into `_Plain` (the fast way); everything else is decoded into plain values and read field by
-field (the patient way), which also mends what can be mended: numbers as ids, NUL characters, lone surrogates,
-texts that are too long. `tests/reading/test_mention.py` holds the two to equal results.
+Two ways lead to the same mention. On the fast way, msgspec decodes a line straight into `_Plain`; all its fields must have
+their exact types and sizes. On the patient way, every other line is decoded into plain values and read field by field. The
+patient way also mends: numbers as ids, NUL characters, lone surrogates, texts that are too long.
+`tests/reading/test_mention.py` holds the two ways to equal results.
 """
 
 from __future__ import annotations
@@ -38,7 +37,8 @@ MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_TITLE_CHARS = 1000
 MAX_NAME_CHARS = 256
 MAX_URL_CHARS = 2048
-MAX_URLS = 50  # links or media of one mention
+# Links or media of one mention.
+MAX_URLS = 50
 MAX_HASHTAGS = 64
 MAX_HASHTAG_CHARS = 140
 MAX_EXTRA_BYTES = 16 * 1024
@@ -61,7 +61,7 @@ REASONS: Mapping[str, str] = {
     "in_future": "dated later than it was received",
 }
 
-# Codes that mean "no language known": ISO 639's own, and the private ones that networks send.
+# Codes that mean "no language known": codes of ISO 639, and private codes that networks send.
 _NO_LANGUAGE = {"und", "zxx", "mul", "mis", "unk"}
 _OLD_CODES = {"in": "id", "iw": "he", "ji": "yi", "mo": "ro"}
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
@@ -78,7 +78,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 def read_json_line(
     line: bytes, *, source: str | None, zone: ZoneInfo | None = None, fix_source: bool = False
 ) -> Mention:
-    """The mention in one line of JSON; see `read_mention`. Raises `BadMention`, and nothing else."""
+    """The mention in one line of JSON. The arguments are those of `read_mention`. Raises `BadMention`, and nothing else."""
     if len(line) > MAX_LINE_BYTES:
         raise BadMention("too_large", f"a line of {len(line)} bytes is over the limit of {MAX_LINE_BYTES}")
     if b"\\u0000" not in line:
@@ -96,11 +96,11 @@ def read_json_line(
 def read_mention(
     obj: Mapping[str, Any], *, source: str | None, zone: ZoneInfo | None = None, fix_source: bool = False
 ) -> Mention:
-    """The mention that these plain values say.
+    """The mention that these plain values describe.
 
-    `source` is the source of mentions that name none; with `fix_source` it wins over what they name. `zone`
-    is the zone of times without an offset (of a repeated hour the first); without it they are refused. Raises
-    `BadMention` with a reason of `REASONS`, and nothing else.
+    `source` is the source of mentions that name none; with `fix_source` it wins over the source that a mention names. `zone`
+    is the zone of times without an offset; in an hour that comes twice, the first is meant. Without `zone` such times are
+    refused. Raises `BadMention` with a reason of `REASONS`, and nothing else.
     """
     if not isinstance(obj, Mapping):
         raise BadMention("not_object", f"a mention is a JSON object, not {_kind(obj)}")
@@ -164,11 +164,9 @@ def read_mention(
 
 
 def check_time(mention: Handed, received_at: datetime, *, max_age: timedelta, max_ahead: timedelta) -> None:
-    """Raise `BadMention` (`too_old`, `in_future`) where the mention's times cannot be accepted at
-    `received_at`.
+    """Raise `BadMention` (`too_old`, `in_future`) where the mention's times cannot be accepted at `received_at`.
 
-    One row dated 2099 must not move a clock, and what is older than retention would be forgotten and counted
-    again.
+    One row dated 2099 must not move a clock. A mention older than retention would be forgotten and counted again.
     """
     if mention.created_at < received_at - max_age:
         raise BadMention(
@@ -181,11 +179,11 @@ def check_time(mention: Handed, received_at: datetime, *, max_age: timedelta, ma
             raise BadMention("in_future", f"{field} {at.isoformat()} is later than it was received", field)
 
 
-# -- what `tocsin.reading.lines` asks: whether a value is spelled as we would spell it -------------------------
+# -- for `tocsin.reading.lines`: whether a value is spelled as Tocsin would spell it ---------------------------
 
 
 def is_source(value: str) -> bool:
-    """Whether it is a source's name that needs no mending."""
+    """Whether the value is a name of a source that needs no mending."""
     try:
         return _known_source(value) == value
     except BadMention:
@@ -194,17 +192,17 @@ def is_source(value: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_known_code(lang: str | None) -> bool:
-    """Whether a language is none, or a code as we keep it."""
+    """Whether a language is absent, or a code in the form that is kept."""
     return _lang(lang) == (lang, True)
 
 
 def is_web_address(url: str) -> bool:
-    """Whether it may be shown as a link."""
+    """Whether the address may be shown as a link."""
     return len(url) <= MAX_URL_CHARS and _URL.fullmatch(url) is not None
 
 
 def plain_hashtags(tags: tuple[str, ...]) -> tuple[str, ...]:
-    """The tags as we keep them."""
+    """The tags in the form that is kept."""
     return _hashtags(tags)
 
 
@@ -236,9 +234,8 @@ class _Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A mention in which nothing needs mending."""
 
     id: _Id
-    text: Annotated[
-        str, Meta(max_length=MAX_TEXT_BYTES // 4)
-    ]  # characters: at most so many bytes whatever they are
+    # The limit is in characters: so many characters never have more than `MAX_TEXT_BYTES` bytes.
+    text: Annotated[str, Meta(max_length=MAX_TEXT_BYTES // 4)]
     created_at: datetime
     edited_at: datetime | None = None
     source: _Id | None = None
@@ -262,7 +259,7 @@ _decode_plain = msgspec.json.Decoder(_Plain).decode
 
 
 def _plain(line: bytes) -> tuple[_Plain, dict[str, Any]]:
-    """The mention, and its unknown fields. Raises `msgspec.DecodeError` where anything needs mending."""
+    """The mention, and its unknown fields. Raises `msgspec.DecodeError` where a field needs mending."""
     try:
         return _decode_plain(line), {}
     except msgspec.ValidationError:
@@ -278,7 +275,7 @@ def _plain(line: bytes) -> tuple[_Plain, dict[str, Any]]:
 def _from_plain(
     p: _Plain, extra: dict[str, Any], source: str | None, zone: ZoneInfo | None, fix_source: bool
 ) -> Mention | None:
-    """The mention, or None where it takes the patient way after all."""
+    """The mention, or None where the patient way must read it after all."""
     named = source if p.source is None else p.source
     if named is None or (p.source is not None and (fix_source or _CONTROL.search(p.source))):
         return None
@@ -325,9 +322,7 @@ _NO_ENGAGEMENT = Engagement()
 
 
 def _decoded(line: bytes) -> Any:
-    """Plain values out of JSON. Characters below U+0020 inside strings are let through; NaN and Infinity are
-    not.
-    """
+    """Plain values out of JSON. Characters below U+0020 inside strings are let through. NaN and Infinity are refused."""
     try:
         text = line.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -337,7 +332,8 @@ def _decoded(line: bytes) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        pass  # lone surrogates, control characters and numbers out of range are read by the standard library
+        # The standard library reads lone surrogates, control characters and numbers out of range.
+        pass
     try:
         return json.loads(text, strict=False, parse_constant=_no_constant)
     except RecursionError:
@@ -362,7 +358,7 @@ def _present(value: object) -> bool:
 
 
 def _clean(text: str) -> str:
-    """Without NUL (PostgreSQL keeps none) and lone surrogates (UTF-8 knows none); each becomes U+FFFD."""
+    """The text with U+FFFD for each NUL (PostgreSQL keeps none) and each lone surrogate (UTF-8 has none)."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     if text.isascii():
@@ -385,7 +381,7 @@ def _optional(value: object, field: str) -> str | None:
 
 
 def _cut(text: str) -> tuple[str, bool]:
-    """`text` within `MAX_TEXT_BYTES` of UTF-8, cut between characters, and whether it was cut."""
+    """`text` within `MAX_TEXT_BYTES` of UTF-8, cut between characters, and whether the text was cut."""
     if 4 * len(text) <= MAX_TEXT_BYTES:
         return text, False
     raw = text[: MAX_TEXT_BYTES + 1].encode("utf-8")
@@ -435,7 +431,7 @@ def _known_source(value: str) -> str:
 
 
 def _lang(value: str | None) -> tuple[str | None, bool]:
-    """The language's code without its region, and whether what was given could be understood."""
+    """The code of the language without its region, and whether the given value was understood."""
     if not value:
         return None, True
     return _known_lang(value[: MAX_CODE_CHARS + 1])
@@ -460,7 +456,8 @@ def _time(value: object, field: str, zone: ZoneInfo | None) -> datetime | None:
         raise BadMention("bad_type", f"{field} must be a time in ISO 8601, not {_kind(value)}", field)
     value = _clean(value[:MAX_ID_CHARS])
     try:
-        at = msgspec.convert(value, datetime)  # as the fast way reads it: the same rounding of fractions
+        # The fast way reads times with msgspec too, so fractions are rounded alike.
+        at = msgspec.convert(value, datetime)
     except msgspec.ValidationError:
         try:
             at = datetime.fromisoformat(value.strip())
@@ -491,9 +488,7 @@ def _in_utc(at: datetime, field: str, zone: ZoneInfo | None) -> datetime:
 
 
 def _url(value: object, extra: dict[str, Any]) -> str | None:
-    """The address if it is one of http(s); anything else is no link a page may show, and is kept under
-    `extra`.
-    """
+    """The address if it is an http(s) address. Any other value is no link that a web page may show, and is kept in `extra`."""
     text = (_optional(value, "url") or "").strip()
     if text and not (len(text) <= MAX_URL_CHARS and _URL.fullmatch(text)):
         extra["url"] = text
@@ -527,7 +522,7 @@ def _urls(value: object, field: str, extra: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _hashtags(value: object) -> tuple[str, ...]:
-    """Without their #, each once."""
+    """The hashtags without their #, each once."""
     tags: dict[str, None] = {}
     for item in _items(value, "hashtags"):
         name = item.get("text") or item.get("name") if isinstance(item, Mapping) else item
@@ -604,9 +599,7 @@ def _flag(value: object, field: str) -> bool | None:
 
 
 def _bounded(extra: dict[str, Any]) -> dict[str, Any]:
-    """`extra` as JSON values of at most `MAX_EXTRA_BYTES`; the largest fields go first, and `_dropped` names
-    them.
-    """
+    """`extra` as JSON values of at most `MAX_EXTRA_BYTES`. The largest fields are dropped first, and `_dropped` names them."""
     if not extra:
         return extra
     kept = {key[:MAX_ID_CHARS]: _plain_value(value, 0) for key, value in extra.items()}
@@ -616,7 +609,8 @@ def _bounded(extra: dict[str, Any]) -> dict[str, Any]:
     left = sum(sizes.values())
     dropped: list[str] = []
     for key in sorted(sizes, key=lambda key: (-sizes[key], key)):
-        if left <= MAX_EXTRA_BYTES - 4096:  # what is left of it holds the names
+        # The last 4096 bytes are for the names of the dropped fields.
+        if left <= MAX_EXTRA_BYTES - 4096:
             break
         left -= sizes[key]
         del kept[key]

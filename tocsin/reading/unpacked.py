@@ -1,4 +1,4 @@
-"""Bytes as they were before somebody packed them, and what cannot be unpacked here."""
+"""Unpacking of gzip files, and refusal of files that cannot be unpacked or read here."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 class Unpacked:
-    """A byte stream, unpacked where it begins with gzip's magic bytes, read forwards only. Never holds more
-    than a block.
+    """A byte stream, unpacked where it begins with gzip's magic bytes. It is read forwards only and never holds more than a
+    block.
     """
 
     def __init__(self, raw: BinaryIO) -> None:
@@ -25,12 +25,12 @@ class Unpacked:
             self._head = b""
         else:
             self._inner = raw
-        # read1 hands over what is there before it meets the damage; read would lose it
+        # `read1` hands over the bytes that come before the damage; `read` would lose them.
         self._read: Callable[[int], bytes] = getattr(self._inner, "read1", self._inner.read)
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end. Raises `BadMention('broken_gzip')` where the packed bytes are
-        damaged or end.
+        """Up to `size` bytes; none at the end. Raises `BadMention('broken_gzip')` where the packed bytes are damaged or end
+        early.
         """
         head, self._head = self._head, b""
         try:
@@ -40,7 +40,7 @@ class Unpacked:
 
 
 class _Joined:
-    """Two bytes already read, then the rest."""
+    """A stream of two bytes that were read before, and then the rest."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
         self._head, self._rest = head, rest
@@ -65,7 +65,7 @@ _FOREIGN: Mapping[bytes, str] = {
 
 
 def refuse_foreign(first: bytes, name: str) -> None:
-    """Raise `WrongInput` where a file that begins so holds no mentions as we read them."""
+    """Raise `WrongInput` where a file that begins with these bytes has a format that Tocsin does not read."""
     for magic, what in _FOREIGN.items():
         if first.startswith(magic):
             raise WrongInput(f"{name} is {what}")
