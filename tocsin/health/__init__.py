@@ -1,1 +1,1 @@
-"""How Tocsin itself is: what its parts say, and what is heard."""
+"""The health of Tocsin itself: the reports of its parts, and whether the sources are heard."""

@@ -1,4 +1,4 @@
-"""What each part last said of itself: one row per component, read by the auditor, `tocsin doctor` and the page."""
+"""The last report of each part on its own state: one row per component. The auditor, `tocsin doctor` and the web page read it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ State = Literal["ok", "degraded", "blind", "failed"]
 
 
 def part_rows(conn: Connection) -> Sequence[Row[Any]]:
-    """What each part last said of itself, by name; sources have rows of their own and are left out."""
+    """The last report of each part, in the order of the names. The rows of sources are left out."""
     h = s.health.c
     said = select(s.health).where(h.component.not_like(f"{COMPONENT_PREFIX}%")).order_by(h.component)
     return conn.execute(said).all()
@@ -50,17 +50,19 @@ class Reporter:
         self._last: tuple[datetime, State] | None = None
 
     def is_due(self, now: datetime, state: State) -> bool:
-        """Whether it is time to report, or the state has changed."""
+        """Whether a report is due, or the state has changed."""
         return self._last is None or self._last[1] != state or now - self._last[0] >= EVERY
 
     def say(self, now: datetime, state: State, **detail: Any) -> None:
-        """Report, if it is due. Raises `StoreUnavailable` when it cannot."""
+        """Report, if a report is due. Raises `StoreUnavailable` when the store cannot be written."""
         if self.is_due(now, state):
             with self._store.write(alone=False) as conn:
                 self.write(conn, now, state, detail)
 
     def say_trouble(self, now: datetime, loop: WorkerLoop, **detail: Any) -> None:
-        """Report what keeps a worker from working: an engine is away, or an error that nobody expected. A conflict is none."""
+        """Report the trouble that keeps a worker from working: an engine that is away, or an error that nobody expected. A
+        conflict is no trouble.
+        """
         if loop.trouble is not None:
             state: State = "failed" if loop.failing else "degraded"
             self.say(now, state, reason=loop.trouble, unexpected_errors=loop.unexpected, **detail)

@@ -15,17 +15,19 @@ PARTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "alerts": ("alerts", "relay"),
     "auditor": ("auditor",),
 }
-"""By role, the components of the table `health` that report for it. `api` has none: its own door says how it is."""
+"""The components of the table `health` that report for each role. `api` has none: its own routes (`/readyz`) report for it."""
 
 PARTS: Final = tuple(chain.from_iterable(PARTS_OF.values()))
 
 SENSES: Final = ("ingest", "processors", "detection")
-"""Without these nothing is heard or judged; without the others it is, but nobody is told or nobody checks."""
+"""The parts without which nothing is heard or judged. Without the other parts, mentions are still heard and judged, but nobody
+is told or nobody checks.
+"""
 
 GONE_AFTER: Final = timedelta(minutes=2)
 """A part that has not spoken for longer counts as gone."""
 
 
 def is_gone(last_spoke: datetime, now: datetime) -> bool:
-    """Whether a part that last spoke then counts as gone."""
+    """Whether a part that last spoke at `last_spoke` counts as gone."""
     return now - last_spoke > GONE_AFTER

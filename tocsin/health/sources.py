@@ -1,14 +1,15 @@
-"""Whether a source is heard: one rule for ingest, auditor, API, page and command. Missing data is never calm.
+"""Whether a source is heard: one rule for ingest, auditor, API, web page and command. Missing data is never calm.
 
 | state | when | blind when |
 |---|---|---|
-| off | somebody switched it off | never |
-| failing | its last attempts failed | they have failed for `blind_after` |
-| silent | nothing came for three times as long as it may take | that is also as long as `blind_after` |
-| never heard | nothing has come yet | never: silence and failure say so in time |
+| off | somebody switched the source off | never |
+| failing | its last attempts failed | the attempts have failed for `blind_after` |
+| silent | nothing came for over three times the expected interval | the silence is also as long as `blind_after` |
+| never heard | nothing has come yet | never: the source will be silent or failing in time |
 | ok | else | never |
 
-The first line that holds is the state. A source that fails and is silent too is failing, and blind as soon as either says so.
+The first line that holds is the state. A source that fails and is silent too is failing, and it is blind as soon as one of the
+two rules says so.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ PUSHED: Final = "pushed"
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What is known of a source, from its definition and from `source_state`."""
+    """The known facts about a source, from its definition and from `source_state`."""
 
     enabled: bool = True
     defined_at: datetime | None = None
@@ -66,7 +67,7 @@ class SourceVerdict:
 
     @property
     def level(self) -> Level:
-        """As the table `health` has it. Whatever is not heard is at least degraded; so is one that warns."""
+        """The state for the table `health`. A source that is not heard is at least degraded; so is a source that warns."""
         if self.blind:
             return "blind"
         return "ok" if self.state in (OK, OFF) and self.reason == AS_EXPECTED else "degraded"
@@ -95,9 +96,9 @@ def judge(source: SourceFacts, now: datetime, blind_after: timedelta) -> SourceV
 
 
 def _silence(source: SourceFacts, now: datetime, blind_after: timedelta) -> tuple[timedelta, bool, bool]:
-    """How long nothing has come, whether that is too long, and whether that makes us blind.
+    """The length of the silence, whether it is too long, and whether it makes us blind.
 
-    Silence counts from the newest mention, or from when the source was defined where none came since.
+    Silence counts from the newest mention, or from the definition of the source where no mention came since.
     """
     if source.expected_every is None or source.defined_at is None:
         return timedelta(0), False, False
@@ -120,7 +121,7 @@ class SourceReport:
 
 
 def source_reports(conn: Connection, now: datetime, blind_after: timedelta) -> list[SourceReport]:
-    """Every source that is defined or was heard, by name, with how it is: two queries."""
+    """Every source that is defined or was heard, by name, with its state. Two queries."""
     d, st = s.definitions.c, s.source_state
     defined = {
         row.name: row
@@ -140,7 +141,7 @@ def source_reports(conn: Connection, now: datetime, blind_after: timedelta) -> l
 
 
 def facts_of(definition: Mapping[str, Any], defined_at: datetime | None, row: Any) -> SourceFacts:
-    """From a source's definition as stored, and its row of `source_state` (None: it has none)."""
+    """The facts from a source's definition as stored, and from its row of `source_state` (None: it has none)."""
     return SourceFacts(
         enabled=bool(definition.get("enabled", True)),
         defined_at=defined_at,
@@ -159,12 +160,12 @@ def _minutes(value: Any) -> timedelta | None:
 
 
 def component_of(source: str) -> str:
-    """The source's row in `health`: `source:NAME`, a very long name cut and told apart by a hash."""
+    """The component of a source in `health`: `source:NAME`. A very long name is cut and told apart by a hash."""
     whole = COMPONENT_PREFIX + source
     return whole if len(whole) <= MAX_COMPONENT_CHARS else f"{whole[:100]}~{stable_id('s', source)}"
 
 
 def ago(span: timedelta) -> str:
-    """A span in minutes, or hours where it is long."""
+    """A span in minutes, or in hours from three hours on."""
     minutes = int(span / timedelta(minutes=1))
     return f"{minutes} min" if minutes < 180 else f"{minutes // 60} h"
