@@ -1,7 +1,7 @@
 """Settings: one typed TOML file, each setting also as an environment variable.
 
-`--config FILE` or `TOCSIN_CONFIG` names the file; every setting is also `TOCSIN_SECTION__NAME`. The environment wins over the
-file. Secrets are given as `env:NAME` or `file:PATH` and read when used. Unknown keys are refused.
+`--config FILE` or `TOCSIN_CONFIG` names the file. Every setting is also the variable `TOCSIN_SECTION__NAME`. The environment
+wins over the file. Secrets are given as `env:NAME` or `file:PATH` and read when used. Unknown keys are refused.
 """
 
 from tocsin.settings.loading import Loaded, load

@@ -1,7 +1,7 @@
-"""Where settings come from: defaults, then the file, then the environment, then the command line. The only reader of these.
+"""Loading of settings: defaults, then the file, then the environment, then the command line. Nothing else reads them.
 
-pydantic-settings reads the environment and lays the layers over each other. Ours is what it does not have: where each value came
-from, a refusal of variables that name no setting, and errors of one line that name the place.
+pydantic-settings reads the environment and lays the layers over each other. This module adds the parts that the library lacks:
+the origin of each value, a refusal of variables that name no setting, and errors of one line that name the place.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from tocsin.settings.sections import SECTIONS, Settings
 from tocsin.settings.shown import known_settings
 
 PREFIX: Final = "TOCSIN_"
-BETWEEN: Final = "__"  # section and name in a variable
+# Between section and name in a variable.
+BETWEEN: Final = "__"
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings in force, and for each (as `section.name`) where it came from: file, environment or command line."""
+    """The settings in force, and the origin of each (as `section.name`): file, environment or command line."""
 
     settings: Settings
     origins: Mapping[str, str]
@@ -44,9 +45,10 @@ def load(
     environ: Mapping[str, str] | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> Loaded:
-    """Defaults, then the file, then the environment, then `overrides` (keys as `section.name`; None is no override).
+    """The settings from defaults, then the file, then the environment, then `overrides` (keys as `section.name`; None is no
+    override).
 
-    Raises `WrongInput` naming the file or variable, the setting, the value and what would be right.
+    Raises `WrongInput` that names the file or variable, the setting, the value and what would be right.
     """
     env = os.environ if environ is None else environ
     path = config or (Path(env["TOCSIN_CONFIG"]) if env.get("TOCSIN_CONFIG") else None)
@@ -72,23 +74,24 @@ class _Readable(BaseSettings, Settings):
 
 
 class _Environment(EnvSettingsSource):
-    """The variables of `environ`. One that is named like a whole section, such as `TOCSIN_API`, is somebody else's."""
+    """The variables of `environ`. A variable with the name of a whole section, such as `TOCSIN_API`, is another program's."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(_Readable)
         self.env_vars = {name.lower(): value for name, value in environ.items() if name.startswith(PREFIX)}
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Nothing for a section; else what the library makes of it."""
+        """An empty value for a section; else the value that the library decodes."""
         return {} if field_name in SECTIONS else super().decode_complex_value(field_name, field, value)
 
 
 def _layered(*below: PydanticBaseSettingsSource) -> type[BaseSettings]:
-    """`Settings` whose values are those it is called with, then those of these sources, the first one winning."""
+    """A class of `Settings` whose values come from its arguments, then from these sources. The first of them wins."""
 
     class Layered(_Readable):
+        # The hook of the library.
         @classmethod
-        def settings_customise_sources(  # the library's hook
+        def settings_customise_sources(
             cls,
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,
@@ -103,7 +106,7 @@ def _layered(*below: PydanticBaseSettingsSource) -> type[BaseSettings]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The file's tree. The library's reader would take a file that is not there, or a pipe, for an empty one."""
+    """The tree in the file. The library's own reader would take a missing file, or a pipe, for an empty file."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -113,7 +116,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    """A variable of a section that there is not: the library would overlook it."""
+    """Raise `WrongInput` for a variable of a section that does not exist: the library would overlook it."""
     for variable in environ:
         section, between, name = variable.removeprefix(PREFIX).lower().partition(BETWEEN)
         if variable.startswith(PREFIX) and between and section not in SECTIONS:
@@ -121,7 +124,7 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 
 
 def _refusal(error: ValidationError, origins: Mapping[str, str]) -> WrongInput:
-    """The first fault, in a line."""
+    """The first fault, as an error of one line."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     inside = (origin for known, origin in origins.items() if known.startswith(f"{key}."))

@@ -1,4 +1,4 @@
-"""Secrets: settings hold references to them, which are read when used."""
+"""Secrets: settings hold references to secrets, and a reference is read when it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set: sections of typed values with defaults, each with its meaning. Unknown keys are refused."""
+"""The settings: sections of typed values with defaults, each with its meaning. Unknown keys are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_settings import NoDecode
 
 
 def _split(value: Any) -> Any:
-    """Names that come as one text, as from the environment, stand between commas."""
+    """A tuple of names. Names that come as one text, as from the environment, are separated by commas."""
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )

@@ -1,4 +1,4 @@
-"""Settings as people read them: every one with its meaning, values without secrets, and an example file."""
+"""Settings as people read them: each with its meaning, its value without secrets, and an example file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def known_settings() -> dict[str, tuple[str, Any]]:
 
 
 def masked(key: str, value: Any) -> Any:
-    """The value of a setting as it may be shown: neither a secret nor the password in a URL."""
+    """The value of a setting as it may be shown: without a secret, and without the password in a URL."""
     section, _, name = key.rpartition(".")
     if section:
         extra = type(Settings.model_fields[section].default).model_fields[name].json_schema_extra
@@ -36,7 +36,7 @@ def masked(key: str, value: Any) -> Any:
 
 
 def example_file() -> str:
-    """A TOML file that says what every setting does and sets none: each line is its default, commented out."""
+    """A TOML file that explains every setting and sets none: each line is a default, commented out."""
     lines = ["# Settings of Tocsin. Every line is a default; take the # away to change it.", ""]
     section = None
     for key, (description, default) in known_settings().items():
