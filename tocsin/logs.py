@@ -1,4 +1,7 @@
-"""Logs: events with fields, on stderr; readable on a terminal, JSON lines elsewhere. Never a mention's text or author at INFO."""
+"""Logs: events with fields, on stderr. They are readable text on a terminal and JSON lines elsewhere.
+
+At INFO no log holds the text or the author of a mention.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def set_up(level: str | None = None) -> None:
-    """Log at `level` (default: TOCSIN_LOG_LEVEL, else warning for commands). Raises `WrongInput` for an unknown level."""
+    """Log at `level` (default: TOCSIN_LOG_LEVEL, else warning, for commands). Raises `WrongInput` for an unknown level."""
     name = (level or os.environ.get("TOCSIN_LOG_LEVEL") or "warning").lower()
     if name not in LEVELS:
         raise WrongInput(f"unknown log level {name!r}; known: {', '.join(LEVELS)}")

@@ -1,11 +1,9 @@
-"""Outgoing HTTP to addresses that people typed: no door into the private network, no rebinding, bounded in
-time and size.
+"""Outgoing HTTP to addresses that people typed: no way into the private network, no DNS rebinding, bounded in time and size.
 
-A target that resolves to a private, loopback, link-local, multicast or reserved address is refused unless
-its network is listed (setting `ingest.allowed_private_networks`). The check happens where the connection is
-made: a name is resolved once, every address it has is checked, and exactly a checked address is connected
-to. A name that changes its mind between check and use therefore gains nothing, and each hop of a redirect is
-checked like the first.
+A target that resolves to a private, loopback, link-local, multicast or reserved address is refused unless its network is listed
+(setting `ingest.allowed_private_networks`). The check happens where the connection is made. A name is resolved once, every
+address of it is checked, and the connection goes to exactly a checked address. So a name that resolves differently between
+check and use gains nothing. Each hop of a redirect is checked like the first.
 """
 
 from __future__ import annotations
@@ -27,20 +25,18 @@ from tocsin.core.errors import WrongInput
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Resolve = Callable[[str, int], Sequence[str]]
-"""A host's addresses, as text. Raises OSError when it has none."""
+"""A function that gives the addresses of a host, as text. Raises OSError when the host has none."""
 
 MAX_URL_CHARS = 2000
 _NAT64 = ip_network("64:ff9b::/96")
 
 
 class TooLarge(WrongInput):
-    """The answer is longer than what we are willing to read."""
+    """The answer is longer than the limit, or is packed."""
 
 
 def check_url(url: str) -> str:
-    """`url` if it is an absolute http or https URL with a host and without a password; raises `WrongInput`
-    otherwise.
-    """
+    """`url` if it is an absolute http or https URL with a host, and without a user or password. Raises `WrongInput` otherwise."""
     if len(url) > MAX_URL_CHARS:
         raise WrongInput(f"a URL may have {MAX_URL_CHARS} characters, this one has {len(url)}")
     if any(ord(c) <= 32 or ord(c) == 127 for c in url):
@@ -70,12 +66,11 @@ def checked_client(
 ) -> httpx.Client:
     """An HTTP client for targets that people typed.
 
-    `timeout` bounds the whole exchange, not each read: a peer that drips bytes gets no longer. More than
-    `max_bytes` of body raises `TooLarge`, also in the middle of a stream. Compressed answers are not asked
-    for and refused (`TooLarge`), so that a small body cannot unpack into a large one. Redirects are not
-    followed unless the caller asks; proxies and credentials of the environment are not used. A refused
-    address raises `WrongInput`; whatever fails before the connection stands raises `httpx.ConnectError` or
-    `httpx.ConnectTimeout`.
+    `timeout` bounds the whole exchange, not each read: a peer that sends byte by byte gets no more time. A body of more than
+    `max_bytes` raises `TooLarge`, also in the middle of a stream. Compressed answers are not asked for, and with `max_bytes`
+    they are refused (`TooLarge`), so that a small body cannot unpack into a large one. Redirects are not followed unless the
+    caller asks. Proxies and credentials of the environment are not used. A refused address raises `WrongInput`. A failure
+    before the connection stands raises `httpx.ConnectError` or `httpx.ConnectTimeout`.
     """
     return httpx.Client(
         transport=_CheckedTransport(
@@ -89,7 +84,7 @@ def checked_client(
 
 
 def parse_networks(networks: Iterable[str]) -> tuple[Network, ...]:
-    """CIDR texts as networks. Raises `WrongInput` naming the bad one."""
+    """CIDR texts as networks. Raises `WrongInput` that names the bad text."""
     parsed = []
     for text in networks:
         try:
@@ -102,7 +97,7 @@ def parse_networks(networks: Iterable[str]) -> tuple[Network, ...]:
 
 
 def refusal(address: str, allowed: Sequence[Network] = ()) -> str | None:
-    """Why this address may not be connected to, in one word or two; None when it may."""
+    """The reason, in one or two words, why no connection may go to this address; None when it may."""
     found = ip_address(address.partition("%")[0])
     if any(found.version == network.version and found in network for network in allowed):
         return None
@@ -111,7 +106,8 @@ def refusal(address: str, allowed: Sequence[Network] = ()) -> str | None:
         if reason:
             return reason
     if isinstance(found, IPv6Address) and found.ipv4_mapped is not None:
-        return None  # judged above, as the address it stands for
+        # The loop above has judged the IPv4 address that it stands for.
+        return None
     rules = (
         ("unspecified", found.is_unspecified),
         ("loopback", found.is_loopback),
@@ -239,8 +235,8 @@ class _CheckedTransport(httpx.HTTPTransport):
     ) -> None:
         super().__init__(verify=verify, trust_env=False)
         self._max_bytes = max_bytes
-        # httpx has no door for a network backend; the pool is the one thing it holds, so it is replaced
-        # whole. No connection is kept: its deadline belongs to one exchange.
+        # httpx takes no network backend, so its whole pool is replaced; the transport holds nothing else. No connection is
+        # kept, because its deadline belongs to one exchange.
         self._pool = httpcore.ConnectionPool(
             ssl_context=httpx.create_ssl_context(verify=verify, trust_env=False),
             max_keepalive_connections=0,
