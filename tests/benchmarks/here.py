@@ -1,4 +1,7 @@
-"""A house of the benchmarks without engines or processes: SQLite, and each role a thread. To try the code; good for no figure."""
+"""A house of the benchmarks on SQLite, with a thread for each role.
+
+It tests the code of the benchmarks; its figures mean nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tocsin.store.opening import open_store
 
 @dataclass(slots=True)
 class RoleHere:
-    """What `tocsin run ...` does, in a thread."""
+    """A role that runs as with `tocsin run ...`, in a thread."""
 
     name: str
     thread: threading.Thread
@@ -25,7 +28,7 @@ class RoleHere:
     failed: list[BaseException] = field(default_factory=list)
 
     def mark(self) -> None:
-        """Nothing is counted here."""
+        """Do nothing: no processor time is counted here."""
 
     def used(self) -> Used:
         if self.failed:
@@ -39,7 +42,7 @@ class RoleHere:
 
 
 class HouseHere(House):
-    def start(self, *roles: str) -> RoleHere:  # type: ignore[override]  # it is used as the other one is
+    def start(self, *roles: str) -> RoleHere:  # type: ignore[override]  # it is used like the real one
         role = RoleHere("+".join(roles), threading.Thread(), threading.Event())
 
         def work() -> None:
@@ -60,7 +63,7 @@ class HouseHere(House):
 
 
 class EnginesHere(Engines):
-    """The embedded ones."""
+    """The embedded engines, in place of the real ones."""
 
     def __init__(self) -> None:
         super().__init__(kafka=None, postgres=None)

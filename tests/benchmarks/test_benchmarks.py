@@ -1,6 +1,6 @@
-"""Every benchmark runs, in a size that says nothing about speed, and prints its table.
+"""Every benchmark runs and prints its table, in a size that says nothing about speed.
 
-Two are run as `make bench` runs them, with processes of their own, on each kind of engines; the others in this process.
+Two run as in `make bench`, with processes of their own, on each kind of engines. The others run in this process.
 """
 
 from __future__ import annotations

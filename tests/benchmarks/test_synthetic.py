@@ -1,4 +1,4 @@
-"""The load generator makes what it says, again and again."""
+"""The load generator makes the promised mentions, the same in every run."""
 
 from __future__ import annotations
 

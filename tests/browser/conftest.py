@@ -1,6 +1,7 @@
 """Chromium for the browser tests: the system's own, driven by playwright.
 
-Where there is none the tests are left out, and the run says so; with TOCSIN_REQUIRE_BROWSER=1 (as in CI) that is a failure.
+Where there is no Chromium, the tests are left out, and the run says so. With TOCSIN_REQUIRE_BROWSER=1, as in CI, that is a
+failure.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MISSING = "LEFT OUT: the browser tests need a Chromium on the machine (Debian: a
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was left out, also where skips are not listed."""
+    """Print which tests were left out, also where skips are not listed."""
     left_out = [r for r in terminalreporter.stats.get("skipped", []) if MISSING in str(r.longrepr)]
     if left_out:
         terminalreporter.write_line(f"{len(left_out)} tests {MISSING}")

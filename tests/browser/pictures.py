@@ -1,6 +1,6 @@
 """The pictures in the README and docs/page.md: `python -m tests.browser.pictures docs/images`.
 
-Made from the seeded night, so they are the same at every run on one machine.
+The pictures show the seeded night, so they are the same at every run on one machine.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def make_pictures(browser: Browser, folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Draw them into the folder named on the command line."""
+    """Draw the pictures into the folder named on the command line."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m tests.browser.pictures FOLDER")
     path = next(filter(None, map(shutil.which, NAMES)), None)

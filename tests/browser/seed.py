@@ -1,6 +1,6 @@
 """A made-up night for the page: a fictional maker of baby food, four languages, one crisis and calm neighbours.
 
-Everything is fixed: the same figures at every run. Texts and people are invented.
+Everything is fixed, so every run has the same figures. Texts and people are invented.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tocsin.store.port import Store
 from tocsin.store.words import words_of
 
 NOW = datetime(2026, 11, 22, 2, 12, tzinfo=UTC)
-START = datetime(2026, 11, 22, 1, 40, tzinfo=UTC)  # of the crisis
+START = datetime(2026, 11, 22, 1, 40, tzinfo=UTC)  # the start of the crisis
 MIN = timedelta(minutes=1)
 WINDOW = timedelta(minutes=5)
 
@@ -125,8 +125,11 @@ POSTS: tuple[dict[str, Any], ...] = (
 def fill(
     store: Store, *, monitors: int | None = None, mode: str = "live", quiet: bool = False, empty: bool = False
 ) -> None:
-    """Fill an empty, migrated store. `monitors` makes that many more plain ones; `quiet` leaves out alerts and escalations;
-    `empty` leaves out everything but the people."""
+    """Fill an empty, migrated store.
+
+    `monitors` is the number of plain monitors to add. `quiet` leaves out alerts and escalations. `empty` leaves out everything
+    but the people.
+    """
     with store.write() as conn:
         conn.execute(insert(s.meta).values(key="mode", value=mode))
         if empty:
@@ -245,7 +248,7 @@ def _sources(conn: Connection) -> None:
 
 
 def _expected(base: float, at: datetime) -> float:
-    """Per window, with a day's shape: the evening is loud, the night is quiet."""
+    """The expected mentions of a window, by the time of day: the evening is loud, the night is quiet."""
     hour = (at.hour + at.minute / 60 + 3) % 24
     return base * (0.15 + 0.85 * (0.5 - 0.5 * math.cos((hour - 4) / 24 * 2 * math.pi)))
 
@@ -255,7 +258,7 @@ def _wobble(seed: int, n: int) -> float:
 
 
 def count_at(monitor: int, base: float, at: datetime) -> int:
-    """Mentions of this monitor in the window that starts at `at`."""
+    """The number of mentions of this monitor in the window that starts at `at`."""
     n = int((at - datetime(2026, 11, 1, tzinfo=UTC)) / WINDOW)
     expected = _expected(base, at)
     count = expected * (0.55 + 0.9 * _wobble(monitor + 3, n))

@@ -29,7 +29,7 @@ from tocsin.store.port import Store
 
 @dataclass(slots=True)
 class SeededApp:
-    """The app with its store and clock; `address` is set while it is served."""
+    """The app with its store and clock. `address` is set while the app is served."""
 
     app: FastAPI
     runtime: Runtime
@@ -60,7 +60,7 @@ def seeded_app(
     origin: str = "",
     languages: Languages | None = None,
 ) -> Iterator[SeededApp]:
-    """A seeded app in this folder, at three in the night. `empty` has people and nothing else; `origin` is its public address."""
+    """A seeded app in this folder, at three in the night. With `empty` it has only people. `origin` is its public address."""
     seed: dict[str, Any] = {"monitors": monitors, "mode": mode, "quiet": quiet, "empty": empty}
     store = filled_at(folder / "store.db", f"seeded {seed}", lambda store: fill(store, **seed))
     settings = Settings.model_validate(

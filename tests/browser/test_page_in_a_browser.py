@@ -1,6 +1,7 @@
 """The page as a person meets it: in Chromium, on a phone and on a laptop, by day and by night, with and without scripts.
 
-TOCSIN_SCREENSHOTS=FOLDER keeps what every page looks like; `python -m tests.browser.pictures docs/images` makes the README's.
+TOCSIN_SCREENSHOTS=FOLDER keeps a picture of every page. `python -m tests.browser.pictures docs/images` makes the README's
+pictures.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def tab(
     scripts: bool = True,
     refused: int | None = None,
 ) -> Iterator[Page]:
-    """A fresh browser window; whatever it complains about on its console fails the test, but for one status that is due."""
+    """A fresh browser window. Any message on its console fails the test, except for the one status that is expected."""
     context = browser.new_context(
         viewport=size,
         color_scheme=scheme,
@@ -63,7 +64,7 @@ def tab(
     complaints: list[str] = []
     page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: complaints.append(str(e)))
-    # What a navigation broke off is no failure; the stream of events is broken off by design.
+    # A request that a navigation breaks off is no failure. Navigation breaks off the stream of events by design.
     page.on(
         "requestfailed",
         lambda r: (

@@ -1,6 +1,6 @@
-"""What every detector promises. A test module gives the fixture `detector` (scope module) and imports `*` from here.
+"""The contract of every detector. A test module gives the fixture `detector` (scope module) and imports `*` from here.
 
-The worlds are made up: some hours of ordinary talk teach a state, then anything may come.
+The worlds are made up: some hours of ordinary talk teach a state, and then any window may come.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 Talk = tuple[
     int, int, int, bool, int
-]  # mentions, scored, negative, complete, windows that are missing before it
+]  # mentions, scored, negative, complete, number of missing windows before it
 ORDINARY_WINDOWS = 40 * 12
 STATE_BYTES = 16_384
 
@@ -160,7 +160,7 @@ def test_a_state_survives_json_and_is_rebuilt_from_what_was_stored(
 def test_what_is_learned_depends_on_the_arguments_alone(
     detector: Detector[Any], known: Known, talk: list[Talk]
 ) -> None:
-    """Another detector in between, other states, the same question twice: nothing of that is remembered."""
+    """The detector remembers nothing of another detector in between, of other states, or of the same question before."""
     state = known.state
     for window in _windows(talk, KNOWN_HOURS):
         reading = detector.judge(state, window, PROMISE)

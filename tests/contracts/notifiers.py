@@ -1,6 +1,4 @@
-"""What every notifier promises, the fakes included. `benches()` of a test module says how to make each one
-and its peer.
-"""
+"""The contract of every notifier, the fakes included. A test module makes each notifier with its peer."""
 
 from __future__ import annotations
 
@@ -23,9 +21,11 @@ class Bench:
     notifier: Notifier
     good: dict[str, Any]
     received: Callable[[], str]  # everything that arrived, as text
-    unusable: list[dict[str, Any]] = field(default_factory=list)  # targets that are set up wrongly
-    unreachable: dict[str, Any] | None = None  # nobody listens there
-    silent: tuple[Notifier, dict[str, Any]] | None = None  # takes what it is given and says nothing
+    unusable: list[dict[str, Any]] = field(default_factory=list)  # targets with wrong settings
+    unreachable: dict[str, Any] | None = None  # a target where nobody listens
+    silent: tuple[Notifier, dict[str, Any]] | None = (
+        None  # a notifier and a target that takes the notice and never answers
+    )
     secrets: tuple[str, ...] = ()
 
 
@@ -33,7 +33,7 @@ MakeBench = Callable[[], AbstractContextManager[Bench]]
 
 
 def notice(target: dict[str, Any], **values: Any) -> Notice:
-    """A notice with nothing special about it, but for `values`."""
+    """A plain notice, with `values` changed."""
     plain: dict[str, Any] = {
         "id": "ntc_0123456789abcdef0123",
         "alert_id": "al_0123456789abcdef0123",

@@ -1,4 +1,4 @@
-"""What every scorer promises. A test module gives the fixture `scorer` (scope module) and imports `*` from here."""
+"""The contract of every scorer. A test module gives the fixture `scorer` (scope module) and imports `*` from here."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_score_does_not_depend_on_the_batch(scorer: Scorer, texts: list[str]) 
 @settings(max_examples=examples(50), deadline=None)
 @given(texts=texts)
 def test_the_same_text_has_the_same_score_in_another_process(scorer: Scorer, texts: list[str]) -> None:
-    """A scorer made anew stands for one of another process: nothing that was scored before may matter."""
+    """A new scorer stands for the scorer of another process. Texts that were scored before must not matter."""
     assert type(scorer)().score(texts) == scorer.score(texts)
 
 

@@ -1,6 +1,6 @@
-"""What every source promises. A test module gives the fixture `bench` and imports `*` from here.
+"""The contract of every source. A test module gives the fixture `bench` and imports `*` from here.
 
-A bench is the world that one kind of source reads: posts that are offered there, outages, and rubbish.
+A bench is the world that one kind of source reads, with posts, outages and rubbish.
 """
 
 from __future__ import annotations
@@ -26,25 +26,27 @@ MOST_FETCHES = 50
 
 @dataclass(frozen=True)
 class Bench:
-    """`make` gives the source, as a process that begins would. `offer` puts these posts where it looks, the newest last and
-    those before still there; `spoil` puts these bytes there instead; `leave` makes that place go away.
+    """The world of one source.
+
+    `make` makes the source, as a new process would. `offer` puts these posts where the source reads, the newest last; earlier
+    posts stay there. `spoil` puts these bytes there instead. `leave` makes that place go away.
     """
 
     make: Callable[[], Source]
     offer: Callable[[Sequence[str]], None]
     spoil: Callable[[bytes], None]
     leave: Callable[[], None]
-    # Cursors as another version, or a person, may have written them.
+    # Cursors as another version or a person may have written them.
     odd_cursors: tuple[dict[str, Any], ...] = ()
 
 
 def asked(source: Source) -> bool:
-    """Whether it is one that is asked. The others wait to be told and never bring anything."""
+    """Whether the source is asked for mentions. Other sources wait for pushes and never bring anything."""
     return source_kind(source.kind).asked
 
 
 def everything(source: Source, cursor: Cursor | None = None) -> tuple[list[Mention], Cursor | None]:
-    """All there is now, with the cursor kept as the worker keeps it: as JSON."""
+    """All mentions that there are now. The cursor is kept as the worker keeps it: as JSON."""
     found: list[Mention] = []
     for _ in range(MOST_FETCHES):
         fetched = source.fetch(cursor, NOW)
@@ -64,7 +66,7 @@ def expected(source: Source, posts: Sequence[str]) -> list[str]:
 
 
 def failed(source: Source, cursor: Cursor | None) -> Fetched | TocsinError:
-    """What comes of a fetch; any other error than our own fails the test."""
+    """The result of a fetch, or its error. An error outside our own tree fails the test."""
     try:
         return source.fetch(cursor, NOW)
     except TocsinError as error:
@@ -107,7 +109,7 @@ def test_it_goes_on_at_its_cursor_in_another_process(bench: Bench) -> None:
 
 
 def test_without_its_cursor_it_brings_the_same_mentions_again(bench: Bench) -> None:
-    """The same identities with the same content: the store counts them once."""
+    """They have the same identities and the same content, so the store counts them once."""
     bench.offer(["a", "b"])
     first, again = everything(bench.make())[0], everything(bench.make())[0]
     assert [one.key for one in first] == [one.key for one in again]
@@ -115,7 +117,7 @@ def test_without_its_cursor_it_brings_the_same_mentions_again(bench: Bench) -> N
 
 
 def test_a_fetch_that_is_asked_twice_answers_twice(bench: Bench) -> None:
-    """Progress is the cursor alone: what was handed to a worker that died comes again."""
+    """The cursor alone is the progress: mentions that a worker got before it died come again."""
     bench.offer(["a"])
     source = bench.make()
     assert ids(everything(source, None)[0]) == ids(everything(source, None)[0])
@@ -213,7 +215,7 @@ def test_it_may_be_closed_twice_and_asked_again(bench: Bench) -> None:
 
 
 def test_asking_changes_nothing_where_it_looks(bench: Bench) -> None:
-    """A test of a source (`tocsin sources test`) shows its posts, and whoever reads them for real gets them all the same."""
+    """A test of a source (`tocsin sources test`) shows its posts, and the worker still gets all of them."""
     bench.offer(["a", "b"])
     everything(bench.make())
     source = bench.make()

@@ -1,4 +1,4 @@
-"""What every store promises. A test module of an engine gives the fixture `make_store` and imports `*` from here."""
+"""The contract of every store. A test module of an engine gives the fixture `make_store` and imports `*` from here."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_rows_that_are_said_to_be_fresh_and_are_not_are_stored_as_others(
     with store.write() as conn:
         assert store.insert_new(conn, s.meta, rows("a"), fresh=True) == many
         assert store.insert_new(conn, s.meta, rows("b", 1), fresh=True) == 1
-        assert store.insert_new(conn, s.meta, rows("c", 2), fresh=True) == 1  # having just been told wrong
+        assert store.insert_new(conn, s.meta, rows("c", 2), fresh=True) == 1  # after a wrong `fresh` before
         store.put(conn, s.meta, rows("d", 3), fresh=True)
         store.add(conn, s.tallies, [tally(n, 1) for n in range(many)], ["count"], fresh=True)
         store.add(
@@ -322,7 +322,7 @@ def test_a_gap_that_two_find_is_kept_once(make_store: MakeStore) -> None:
 
 
 def in_threads(*works: Callable[[], None]) -> None:
-    """Run them side by side; what one of them raises is raised here."""
+    """Run these functions side by side. An error of one of them is raised here."""
     with ThreadPoolExecutor(len(works)) as pool:
         for done in [pool.submit(work) for work in works]:
             done.result(timeout=60)

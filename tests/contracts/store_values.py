@@ -1,4 +1,4 @@
-"""What every store promises of the values that it keeps: text, numbers and times, few at a time and many.
+"""The contract of every store for the values that it keeps: text, numbers and times, few at a time and many.
 
 A test module of an engine gives the fixture `make_store` and imports `*` from here.
 """

@@ -1,4 +1,4 @@
-"""What every stream promises. A test module of an engine gives the fixture `make_stream` and imports `*` from here."""
+"""The contract of every stream. A test module of an engine gives the fixture `make_stream` and imports `*` from here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MakeStream = Callable[[], Stream]
 
 
 def read(consumer: Consumer, count: int, at: dict[int, int] | None = None) -> list[Record]:
-    """Poll until `count` records came, starting each gained partition at `at` (else 0)."""
+    """Poll until `count` records have come. Each gained partition starts at `at` (else 0)."""
     records: list[Record] = []
     deadline = time.monotonic() + WAIT.total_seconds()
     while len(records) < count and time.monotonic() < deadline:
@@ -29,8 +29,10 @@ def read(consumer: Consumer, count: int, at: dict[int, int] | None = None) -> li
 
 
 def settled(*consumers: Consumer, at: dict[int, int] | None = None) -> list[frozenset[int]]:
-    """Poll all of them in turn until their partitions have not changed for a while; returns who has which. What is gained starts
-    at `at` (else 0)."""
+    """Poll all consumers in turn until their partitions have not changed for a while. Returns the partitions of each.
+
+    A gained partition starts at `at` (else 0).
+    """
     assigned: list[frozenset[int]] = [frozenset()] * len(consumers)
     calm_since, deadline = time.monotonic(), time.monotonic() + 40
     while time.monotonic() - calm_since < 2.5 and time.monotonic() < deadline:
@@ -125,7 +127,7 @@ def test_members_share_the_partitions_and_one_that_leaves_hands_its_over(make_st
     two.close()
     assert settled(one, at=dict.fromkeys(range(4), 1)) == [frozenset({0, 1, 2, 3})]
     stream.append("talk", [(p, b"alone") for p in range(4)], NOW)
-    # What stayed goes on where it stood: nobody sought it anew.
+    # A partition that stayed goes on where it stood: nobody has called `seek` for it.
     assert sorted((r.partition, r.offset, r.value) for r in read(one, 4)) == [
         (p, 1, b"alone") for p in range(4)
     ]

@@ -1,4 +1,4 @@
-"""Cursors: a key comes back as it was, and whatever is not a cursor of the list is refused with one sentence."""
+"""Cursors: a key comes back unchanged, and a text that is no cursor of the list is refused with one sentence."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_without_a_cursor_a_list_begins_anew() -> None:
         encode_cursor(AT),
         encode_cursor(AT, "a", "b"),
         encode_cursor("a", AT),
-        encode_cursor(2**61, "a"),  # no time that a calendar has
+        encode_cursor(2**61, "a"),  # a time outside the calendar
         encode_cursor(2**80, "a"),
-        encode_cursor(AT, "a\0b"),  # what PostgreSQL does not take
+        encode_cursor(AT, "a\0b"),  # a text that PostgreSQL does not take
         "WzEsIlx1ZDgwMCJd",  # [1,"\ud800"]
         "WzEuNSwiYSJd",  # [1.5,"a"]
         "W3RydWUsImEiXQ",  # [true,"a"]

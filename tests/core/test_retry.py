@@ -1,4 +1,4 @@
-"""Retry: an engine that is away is waited for, said once, and given up after the longest wait with its own error."""
+"""Retry waits for an engine that is away, says so once, and after the longest wait raises the engine's own error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 
 
 class Flaky:
-    """Raises these, one a call, and then works."""
+    """A function that raises these errors, one a call, and then works."""
 
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)

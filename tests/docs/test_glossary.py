@@ -1,4 +1,4 @@
-"""One word per idea: each word of the glossary lives where it says, and what it says not to say is not said."""
+"""One word per idea: each word of the glossary lives where the glossary says, and no page uses a word that it forbids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_THESE = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", text(PAGE).split("## Not t
 
 
 def defined_in(path: str) -> set[str]:
-    """What a module defines: classes, functions, methods, constants, fields."""
+    """The names that a module defines: classes, functions, methods, constants, fields."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(text(path))):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):

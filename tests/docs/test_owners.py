@@ -1,7 +1,7 @@
-"""Every table has an owner, the one package that speaks of it; everybody else asks the owner. What does not yet is a debt.
+"""Every table has an owner, the one package whose code names it. Other code asks the owner. Code that does not yet is a debt.
 
-`tocsin/store` holds the tables and may speak of all. A debt is a mention of a table (`s.alerts`, `dead_letters`) in a file
-outside the table's owner. The list may only shrink: a debt that was paid must leave it, and none may be added or grow.
+`tocsin/store` holds the tables and may name all of them. A debt is a mention of a table (`s.alerts`, `dead_letters`) in a file
+outside the table's owner. The list may only shrink: a paid debt must leave it, and no debt may be added or grow.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ OWNERS = {
     "tally_parts": "processors",
 }
 
-# Per file the tables that it speaks of without owning them, and how often.
+# For each file, the tables that it names without owning them, and how often.
 DEBTS: dict[str, dict[str, int]] = {
     "alerts/auditor.py": {"audit": 1, "gaps": 1, "signals": 2},
     "alerts/engine.py": {"signals": 3},
@@ -99,14 +99,14 @@ DEBTS: dict[str, dict[str, int]] = {
 
 
 def owned(path: str, table: str) -> bool:
-    """Whether the file is of the table's owner, or of the store itself."""
+    """Whether the file belongs to the table's owner, or to the store itself."""
     module = path.removesuffix(".py").replace("/", ".")
     return any(module.startswith(f"{package}.") for package in ("tocsin.store", OWNERS[table]))
 
 
 @cache
 def spoken_of(path: str) -> Counter[str]:
-    """How often the file speaks of each table: as `s.TABLE` of the schema, or by the table's name imported from it."""
+    """How often the file names each table: as `s.TABLE` of the schema, or by the table's name imported from it."""
     tree = ast.parse(text(path))
     schemas: set[str] = set()
     tables: dict[str, str] = {}
@@ -125,7 +125,7 @@ def spoken_of(path: str) -> Counter[str]:
 
 
 def debts() -> dict[str, dict[str, int]]:
-    """The debts there are, by file and table."""
+    """The present debts, by file and table."""
     found = {}
     for path in sorted(files()):
         if path.endswith(".py") and path.split("/")[0] in STOREYS:
@@ -141,7 +141,7 @@ def test_every_table_has_an_owner() -> None:
 
 @pytest.mark.parametrize("table", sorted(OWNERS))
 def test_the_owner_speaks_of_its_table(table: str) -> None:
-    """An owner in name alone would make every honest statement a debt."""
+    """An owner that never names its table would make every statement on it a debt."""
     folder = OWNERS[table].replace(".", "/") + "/"
     if folder != "tocsin/store/":
         assert any(

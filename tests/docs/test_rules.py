@@ -1,4 +1,4 @@
-"""The house rules that a machine can hold: licences, lengths, no traces of the machines that this was made on."""
+"""The house rules that a test can check: licences, lengths, no traces of the machines that this was made on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SERVICES = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 
 
 def readable() -> list[str]:
-    """Every file that is text; what this file says of traces is left out."""
+    """Every file that is text, except this one, which names the traces."""
     binary = {".png", ".gz", ".ico", ".db"}
     here = "tests/docs/test_rules.py"
     return [name for name in files() if PurePosixPath(name).suffix not in binary and name != here]
@@ -35,7 +35,7 @@ def readable() -> list[str]:
 
 @pytest.mark.live
 def test_the_files_that_are_looked_at_are_those_that_git_knows() -> None:
-    """`files` reads .gitignore itself, so that these tests need no git; git has the last word."""
+    """`files` reads .gitignore itself, so that these tests need no git. This test compares the result with git's."""
     listed = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True)
     assert set(files()) == {name for name in listed.splitlines() if (ROOT / name).is_file()}
 
@@ -53,10 +53,10 @@ def test_no_file_is_longer_than_a_thought_without_a_reason() -> None:
 @pytest.mark.parametrize(
     "trace",
     [
-        r"(?<![\w.$~/\-])/(?:work|root)/\w",  # folders of somebody's machine
+        r"(?<![\w.$~/\-])/(?:work|root)/\w",  # folders of a machine that this was made on
         r"(?<![\w.$~\-])/home/\w",
         r"(?<![\w.$~\-])/tmp/\w",
-        r"\b(?:extra-)?index-url\b|\btrusted-host\b",  # whose package registry
+        r"\b(?:extra-)?index-url\b|\btrusted-host\b",  # the address of a package registry
         r"\b(?:artifactory|jfrog|devpi|nexus)\b",
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
         r"\b(?:ghp|gho|glpat|xox[bp])[-_][A-Za-z0-9]{16,}",

@@ -1,4 +1,4 @@
-"""docs/where.md: ten usual changes, each with files, registers, tests and pages that are there."""
+"""docs/where.md names ten usual changes, each with files, registers, tests and pages that exist."""
 
 from __future__ import annotations
 

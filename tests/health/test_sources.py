@@ -1,4 +1,4 @@
-"""Whether a source is heard: one table of cases, and everybody who asks gives the same answer."""
+"""Whether a source is heard: one table of cases, and the same answer everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every worker outlives an error that nobody expected: it goes on, counts it, and its health says so."""
+"""Every worker survives an unexpected error: it goes on, counts the error, and its health says so."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tocsin.stream.sqlite import SqliteStream
 
 
 class Bug(Exception):
-    """A mistake of ours that nobody thought of."""
+    """An unexpected error: a bug of ours."""
 
 
 class House:
@@ -113,12 +113,12 @@ def test_an_unexpected_error_is_counted_shown_and_survived(part: str, house: Hou
     house.scene.clock.advance(timedelta(minutes=1))
     rounds()
     row = house.health(part)
-    assert row.state == "ok" or part == "auditor"  # whose findings are another matter
+    assert row.state == "ok" or part == "auditor"  # the auditor is not ok while it has findings
     assert row.detail.get("unexpected_errors", 2) == 2
 
 
 def one_round(worker: Any) -> Callable[[], float]:
-    """A round of the worker's own loop; what it would wait for is returned."""
+    """A function that does one round of the worker's own loop. It returns the seconds that the loop would wait."""
     if isinstance(worker, IngestWorker):
 
         def collects() -> float:

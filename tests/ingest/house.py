@@ -101,13 +101,13 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 @dataclass
 class Site:
-    """What the web server answers next, and what it was asked."""
+    """The web server: its next answers, and the requests that it got."""
 
     url: str = ""
     status: int = 200
     headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/rss+xml"})
     body: bytes = b""
-    drip_s: float = 0.0  # between single bytes
+    drip_s: float = 0.0  # seconds between single bytes
     requests: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -130,7 +130,7 @@ def site() -> Iterator[Site]:
                 else:
                     self.wfile.write(answer.body)
             except OSError:
-                pass  # the client had enough
+                pass  # the client has closed the connection
 
         def log_message(self, *args: object) -> None:
             pass

@@ -1,4 +1,4 @@
-"""docs/sources.md is true: its examples are read, and every field, reason, kind and setting is in it."""
+"""docs/sources.md is true: the tests read its examples, and it has every field, reason, kind and setting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def section(title: str) -> str:
 
 
 def documented(text: str) -> set[str]:
-    """What the first column of the section's tables names."""
+    """The names in the first column of the section's tables."""
     cells = re.findall(r"^\| (.*?) \|", text, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 

@@ -1,4 +1,4 @@
-"""Feeds, asked of a real web server on loopback: polite, bounded, and never blown up by what comes back."""
+"""Feeds from a real web server on loopback: the source is polite and bounded, and no answer breaks it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tocsin.settings import Ingest
 
 
 class Reader:
-    """A file source with its cursor kept as the worker keeps it."""
+    """A file source. Its cursor is kept as the worker keeps it."""
 
     def __init__(self, path: Path, **settings: Any) -> None:
         self.settings = FileSettings(path=path, **settings)
@@ -32,7 +32,7 @@ class Reader:
         self.source = FileSource(SourceContext("shop", Ingest.model_validate({})), self.settings)
 
     def read(self) -> list[str]:
-        """Everything that there is now."""
+        """Read everything that there is now."""
         ids: list[str] = []
         more = True
         while more:

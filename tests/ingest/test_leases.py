@@ -1,4 +1,4 @@
-"""Several ingest workers on one store: a source is read by one of them at a time, and passes on when that one ends or dies."""
+"""Several ingest workers on one store: one worker at a time reads a source, and another takes it when that one ends or dies."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_worker_that_slept_through_its_lease_moves_no_cursor(house: House) -> 
     handing = house.worker(owner="other")
 
     class Sleeps:
-        """While this hands over, the lease runs out and another worker reads on."""
+        """A hand-over that takes so long that the lease runs out and another worker reads on."""
 
         def hand_over(self, mentions: object, now: object = None) -> None:
             path.write_bytes(line(1) + line(2))
@@ -93,7 +93,7 @@ def test_a_process_of_this_machine_that_is_gone_need_not_be_waited_for(house: Ho
         conn.execute(update(s.leases).where(s.leases.c.name == "source:shop").values(owner=elsewhere))
     assert mine.look({"forum", "shop"}, NOON + SOON) == {"forum"}
     assert mine.holds("forum", NOON + SOON)
-    assert not mine.holds("shop", NOON + SOON)  # of another machine: nothing is known of it
+    assert not mine.holds("shop", NOON + SOON)  # the owner is on another machine, so nothing is known of it
 
 
 def test_what_is_no_longer_wanted_is_given_back(house: House) -> None:

@@ -1,4 +1,4 @@
-"""Every registered kind of source keeps the promises of its port, each in a world of its own."""
+"""Every registered kind of source keeps the contract of its port, each in a world of its own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ITEM = (
 
 
 def maker(kind: str, **settings: Any) -> Callable[[], Source]:
-    """The source as its definition makes it."""
+    """A function that makes the source from its definition."""
     return lambda: make_source(SourceDef.model_validate({"name": NAME, "kind": kind} | settings), INGEST)
 
 
@@ -66,7 +66,7 @@ def feed_bench(_tmp_path: Path, site: Site) -> Bench:
         site.status, site.body = 503, b"away"
 
     def make() -> Source:
-        # Parsed here, not in a process of its own: `test_feeds.py` has that.
+        # Feeds are parsed here, not in a process of their own, which `test_feeds.py` tests.
         return FeedSource(SourceContext(NAME, INGEST), FeedSettings(url=site.url), parse_feed)
 
     odd = ({"seen": ["0" * 16]}, {"etag": "other", "modified": "never"}, {"body": "0"})

@@ -1,4 +1,4 @@
-"""The worker: hand-over before progress, one source's trouble is nobody else's, and missing data is never calm."""
+"""The worker: hand-over comes before progress, trouble of one source stays with it, and missing data is never calm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def health(house: House, component: str) -> tuple[str, str]:
 
 
 def until(true: Callable[[], bool]) -> None:
-    """Wait for another thread; fails when it does not come."""
+    """Wait until another thread makes this true. Fails where it takes too long."""
     for _ in range(1000):
         if true():
             return
@@ -39,7 +39,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 class Power(Exception):
-    """The power went."""
+    """The power failed."""
 
 
 class FailingStore(SqliteStore):
@@ -47,7 +47,7 @@ class FailingStore(SqliteStore):
 
     fail = False
 
-    def put(self, conn, table, rows, columns=None) -> None:  # type: ignore[no-untyped-def]  # as its base has it
+    def put(self, conn, table, rows, columns=None) -> None:  # type: ignore[no-untyped-def]  # the signature of its base
         if self.fail and table is s.source_state:
             self.fail = False
             raise Power
@@ -98,7 +98,7 @@ def test_a_death_between_hand_over_and_cursor_loses_nothing(house: House) -> Non
     assert house.ids() == ["1", "2"]
     assert house.row(s.source_state, name="forum") is None
     assert house.worker().collect_once() == 2
-    assert house.ids() == ["1", "1", "2", "2"]  # repeated, and made one by (source, id)
+    assert house.ids() == ["1", "1", "2", "2"]  # repeats, which count once by (source, id)
     assert house.row(s.source_state, name="forum").received == 2
     assert len(house.rows(s.dead_letters)) == 1
     house.clock.advance(MINUTE)
@@ -256,7 +256,7 @@ def test_the_loop_reads_all_sources_and_a_slow_one_holds_up_none(house: House, s
 
 
 class Noted:
-    """Notes whose mentions came, batch by batch."""
+    """A hand-over that notes the sources of the mentions, batch by batch."""
 
     def __init__(self) -> None:
         self.sources: list[str] = []
@@ -284,7 +284,7 @@ def test_two_sources_that_always_have_more_do_not_starve_a_third(house: House) -
 
 def test_what_was_read_ahead_of_a_refused_hand_over_is_read_again(house: House) -> None:
     class Refusing(Noted):
-        """Takes the first batch and refuses the second, once: the third was read ahead by then."""
+        """Takes the first batch and refuses the second, once. By then the third batch has been read ahead."""
 
         calls = 0
 
@@ -310,7 +310,7 @@ def test_what_was_read_ahead_of_a_refused_hand_over_is_read_again(house: House) 
 
 
 class TripsOver(Noted):
-    """Meets an error that nobody expected with whatever the source `odd` brings."""
+    """A hand-over that raises an unexpected error for mentions of the source `odd`."""
 
     def hand_over(self, mentions: Sequence[Mention], now: datetime | None = None) -> None:
         if any(one.source == "odd" for one in mentions):
