@@ -1,4 +1,4 @@
-"""The processor's fuse: where nearly everything on the stream is bad it stops before it, and a person says how to go on."""
+"""The processor's fuse: the processor stops before a stream that is nearly all bad, and a person says how to go on."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_person_lets_it_pass_once_and_every_line_becomes_a_dead_letter(line: L
     line.processor.read_again()
     line.turn()
     assert (line.at(), line.letters(), line.standing()) == (2, 250, [])
-    line.append(RUBBISH)  # what comes after that is not covered by it
+    line.append(RUBBISH)  # the release does not cover records that come after it
     with pytest.raises(FuseBlown):
         line.turn()
     assert (line.at(), line.letters()) == (2, 250 + EXAMPLES)
@@ -185,7 +185,9 @@ def test_what_a_stranger_dates_to_another_century_is_a_dead_letter_and_the_rest_
     line.processor = StreamProcessor(line.store, line.stream, keeps_all, line.clock, heeds_times=True)
     said = [
         Mention("shop", "now", "kvikkado", NOON),
-        Mention("shop", "waited", "kvikkado", NOON - timedelta(days=100)),  # in the stream, for some days
+        Mention(
+            "shop", "waited", "kvikkado", NOON - timedelta(days=100)
+        ),  # a mention that waited in the stream for some days
         Mention("shop", "1970", "kvikkado", datetime(1970, 1, 1, tzinfo=UTC)),
         Mention("shop", "2099", "kvikkado", datetime(2099, 1, 1, tzinfo=UTC)),
         Mention("shop", "edit", "kvikkado", NOON, edited_at=datetime(2099, 1, 1, tzinfo=UTC)),

@@ -1,4 +1,4 @@
-"""Dead letters handed over again: read as their source would read them, once each, and safely shown."""
+"""Dead letters handed over again: they are read as their source would read them, once each, and shown safely."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ Tocsin = Callable[..., tuple[bytes, bytes]]
 
 @pytest.fixture
 def tocsin(house: House, capsysbinary: pytest.CaptureFixture[bytes]) -> Tocsin:
-    """Runs `tocsin dead-letters ...` on this house in this process; what it printed, on stdout and on stderr."""
+    """A function that runs `tocsin dead-letters ...` on this house in this process. It returns stdout and stderr."""
 
     def run(*args: str, status: int = 0) -> tuple[bytes, bytes]:
         capsysbinary.readouterr()

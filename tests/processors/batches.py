@@ -1,4 +1,4 @@
-"""Records read into one batch, as a poll that brings little is."""
+"""Records read into one batch, as after a poll that brings few of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All monitors in one pass: the fast matcher says what a slow reading of the same queries says."""
+"""All monitors in one pass: the fast matcher gives the same answers as a slow evaluation of the same queries."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Detector:
 def parsed(node: object) -> Query | None:
     try:
         return parse_query(str(node))
-    except QueryError:  # one that nothing could be looked for first
+    except QueryError:  # a query without an anchor
         return None
 
 

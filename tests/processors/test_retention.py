@@ -1,4 +1,4 @@
-"""What is past its time goes, a bounded piece at a time; the rest stays."""
+"""Retention deletes rows past their time, a bounded number at a time. The other rows stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judging live: what stirs a monitor is judged at the next look, and looking costs no judging where nothing is new."""
+"""Judging live: a stirred monitor is judged at the next look, and a look judges nothing where nothing is new."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_tick_judges_what_has_changed_by_little_and_passes_over_what_has_not(
     loud, _ = two_monitors(store)
     clock = SimulatedClock(NOW)
     ticker = DetectionTicker(store, stream, Settings(), clock)
-    for _ in range(3):  # born at the first look, seen at the second
+    for _ in range(3):  # new at the first look, known at the second
         ticker.once()
         clock.advance(timedelta(seconds=16))
     tallied(store, loud, NOW, 1)
@@ -187,7 +187,7 @@ def test_a_window_closes_though_nothing_is_said_any_more(store: SqliteStore, str
 
 
 def everything(store: SqliteStore) -> list[list[tuple[object, ...]]]:
-    """What was judged, row by row."""
+    """The rows that judging wrote, table by table."""
     orders = {
         s.readings: ("monitor_id", "kind", "window_start"),
         s.detector_state: ("monitor_id", "kind"),
@@ -201,7 +201,7 @@ def everything(store: SqliteStore) -> list[list[tuple[object, ...]]]:
 
 
 def three_busy_hours(path: Path, tickers: int) -> list[list[tuple[object, ...]]]:
-    """The same three hours and burst, judged in turn by so many tickers; 0: by one that starts anew each time."""
+    """The same three hours and burst, judged in turn by so many tickers. 0 stands for one ticker that starts again each time."""
     store, stream = embedded_at(path / "store.db"), SqliteStream(path / "stream.db", durable=False)
     stream.ensure_topic(MENTIONS, 1)
     loud, quiet = two_monitors(store)
@@ -245,8 +245,8 @@ def test_a_turn_that_was_not_committed_is_not_remembered(store: SqliteStore) -> 
         born.flush(conn, store, NOW)
     memory.keep(born.monitors)
     assert memory.take(monitors[0], NOW) is not None
-    assert memory.take(monitors[0], NOW) is None  # given away, and not kept since
-    assert memory.take(monitors[1], NOW + timedelta(seconds=15)) is None  # judged by somebody since
+    assert memory.take(monitors[0], NOW) is None  # taken before, and not kept since
+    assert memory.take(monitors[1], NOW + timedelta(seconds=15)) is None  # somebody else has judged it since
 
 
 def test_no_more_states_are_remembered_than_asked_for(store: SqliteStore) -> None:

@@ -1,4 +1,4 @@
-"""The processor and what is taken from under its feet: a batch that was dropped is read again before anything after it counts."""
+"""The processor when store or partitions go away: it reads a dropped batch again before any later record counts."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
     records = [
         (0, encode_mentions([Mention("shop", f"{n}-{k}", bulk, NOON) for k in range(8)])) for n in range(12)
     ]
-    assert sum(len(value) for _, value in records) > 2 * FIRST_BYTES  # more than two polls bring
+    assert sum(len(value) for _, value in records) > 2 * FIRST_BYTES  # more bytes than two polls bring
     stream.append(MENTIONS, records, NOON)
     processor = StreamProcessor(
         store, stream, Settings.model_validate({"data": tmp_path}), SimulatedClock(NOON)
@@ -121,7 +121,7 @@ def test_a_reader_that_cannot_even_leave_reads_on_from_what_is_stored(tmp_path: 
 
 
 class OftenCut(PostgresStore):
-    """A store some of whose transactions are cut in the moment of their commit; knows which threads wrote."""
+    """A store that cuts some transactions in the moment of their commit. It notes which threads wrote."""
 
     cut_at: frozenset[int] = frozenset()
     wrote: list[str]
@@ -148,7 +148,8 @@ def test_a_batch_is_stored_while_the_next_is_read_and_each_once_whatever_is_cut(
     text = "kvikkado " + "x" * 800
 
     def record(n: int) -> tuple[int, bytes]:
-        # The last ten of the record before it in the partition come again: often in the batch before, on its way to the store.
+        # The last ten mentions of the record before come again. Often that record is in the batch before, on its way to the
+        # store.
         ids = [*(f"{n - 2}-{k}" for k in range(90, 100) if n > 1), *(f"{n}-{k}" for k in range(100))]
         return n % 2, encode_mentions([Mention("shop", id, text, NOON) for id in ids])
 

@@ -1,6 +1,6 @@
 """Queries evaluated the slow way, by regular expressions made from their meaning in docs/queries.md.
 
-It shares nothing with the matcher but `fold` and the tree, and knows scripts with spaces only.
+This evaluation shares only `fold` and the tree with the matcher, and knows only scripts with spaces.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ leaves: st.SearchStrategy[Node] = st.one_of(
 
 
 def _flat(kind: type[And] | type[Or], parts: list[Node]) -> Node:
-    """As the parser makes it: an AND holds no AND, an OR no OR."""
+    """The node as the parser makes it: an AND holds no AND, and an OR holds no OR."""
     flat = [one for part in parts for one in (part.parts if isinstance(part, kind) else (part,))]
     return kind(tuple(flat))
 

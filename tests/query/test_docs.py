@@ -1,4 +1,4 @@
-"""docs/queries.md is executed: each example hears what it says, and nothing that it says it does not."""
+"""docs/queries.md is executed: each example matches the texts that the page says, and none that the page says it does not."""
 
 from __future__ import annotations
 

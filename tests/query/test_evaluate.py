@@ -1,4 +1,4 @@
-"""The meaning of each operator, asked of one mention."""
+"""The meaning of each operator, evaluated on one mention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How letters are compared: two writings of one word are equal, and nothing else about a text matters."""
+"""The comparison of letters: two spellings of one word are equal, and nothing else about a text matters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The grammar: what is understood, how it binds, and where exactly an error is."""
+"""The grammar: what the parser accepts, how operators bind, and where exactly an error is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines that go to the stream as they are: they say the same mention as reading them with patience does."""
+"""Lines that go to the stream as they are: they carry the same mention as the slow reading of them gives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tocsin.reading.unpacked import Unpacked
 
 
 def passed(value: dict[str, Any] | bytes, source: str | None = "shop") -> MentionLine | None:
-    """How one line goes on; None where it is read with patience."""
+    """The line as it goes on to the stream. None where it takes the slow reading."""
     line = value if isinstance(value, bytes) else json.dumps(value).encode() + b"\n"
     (one,) = as_they_are(line, source)
     if isinstance(one, MentionLine):
@@ -40,7 +40,7 @@ def passed(value: dict[str, Any] | bytes, source: str | None = "shop") -> Mentio
 
 
 def agrees(line: bytes, source: str | None) -> bool:
-    """Whether the line is passed on; where it is, it must be the mention that patience reads."""
+    """Whether the line is passed on. Where it is, it must be the mention that the slow reading gives."""
     one = passed(line, source)
     if one is None:
         return False

@@ -1,4 +1,4 @@
-"""Reading mentions: what is taken, what is mended, what is refused, and that nothing else ever happens."""
+"""Reading mentions: each one is taken, mended or refused, and nothing else ever happens."""
 
 from __future__ import annotations
 

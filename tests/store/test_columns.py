@@ -1,4 +1,4 @@
-"""Whole columns become what SQLAlchemy makes of each value, on both engines."""
+"""The conversion of whole columns gives the same as SQLAlchemy's conversion of each value, on both engines."""
 
 from __future__ import annotations
 

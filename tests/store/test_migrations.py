@@ -1,4 +1,4 @@
-"""Every store comes up to the present schema with what it holds, whoever starts it, and neighbours of one version get on."""
+"""Every store upgrades to the present schema and keeps its rows, whoever starts it, and neighbouring versions work together."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def opened(url: str, tmp_path: Path) -> Iterator[Opened]:
-    """Opens the store, as often as asked."""
+    """A function that opens the store, as often as it is called."""
     made: list[Store] = []
 
     def one() -> Store:
@@ -63,11 +63,11 @@ def test_the_schema_that_the_code_is_written_for_is_the_newest_step() -> None:
         assert 1 <= migration.module.READS <= int(migration.revision)
 
 
-# -- the migrated schema is the one that the code speaks of -----------------------------------------------
+# -- the migrated schema is the one that the code names ---------------------------------------------------
 
 
 def shape(conn: Connection) -> dict[str, Any]:
-    """What a database holds, as far as `metadata` says it: columns, keys, indexes."""
+    """The columns, keys and indexes of a database, as far as `metadata` has them."""
     found = inspect(conn)
     return {
         table: {
@@ -100,16 +100,16 @@ def wanted(dialect: sa.Dialect) -> dict[str, Any]:
     }
 
 
-ENGINES_OWN = {"mentions_by_words"}  # an index of PostgreSQL alone: SQLite has a table of its own for it
+ENGINES_OWN = {"mentions_by_words"}  # only PostgreSQL has this index: SQLite has a table for it
 
 
 def _day_column(table: sa.Table, dialect: sa.Dialect) -> list[str]:
-    """PostgreSQL wants the column that a table is partitioned by in its key."""
+    """The column that partitions the table. PostgreSQL wants it in the table's key."""
     return [table.info["day"]] if dialect.name == "postgresql" and "day" in table.info else []
 
 
 def _kind(type_: Any) -> str:
-    """The kind of a type: how long a text may be is no engine's business."""
+    """The kind of a type, without the length of a text, which no engine enforces."""
     impl = getattr(type_, "impl_instance", type_)
     for kind in (sa.Boolean, sa.Integer, sa.Float, sa.LargeBinary, sa.String):
         if isinstance(impl, kind):
@@ -140,7 +140,7 @@ def test_all_text_of_postgresql_is_compared_bytewise_and_has_no_length(postgres:
 
 
 def old_store(path: Path) -> None:
-    """A store of schema 1 as its own code made it, with something of everything that people would miss."""
+    """A store of schema 1 as its own code made it, with rows of everything that people would miss."""
     old = sqlite3.connect(path)
     old.execute("PRAGMA journal_mode=WAL")
     old.executescript((HERE / "store_1.sql").read_text(encoding="utf-8"))

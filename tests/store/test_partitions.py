@@ -1,4 +1,4 @@
-"""On PostgreSQL a day of mentions is a partition: made when its first row comes, dropped at a blow."""
+"""On PostgreSQL a day of mentions is a partition: made when its first row comes, and dropped in one statement."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_day_that_somebody_reads_is_dropped_the_next_time(store: PostgresStore
             assert drop_day_before(conn, NOON) is None
             conn.execute(
                 select(func.count()).select_from(s.mentions)
-            ).scalar_one()  # it goes on as if nothing was
+            ).scalar_one()  # the transaction goes on undisturbed
     with store.write(alone=False) as conn:
         assert drop_day_before(conn, NOON) == 1
 

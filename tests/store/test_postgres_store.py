@@ -1,4 +1,4 @@
-"""The real store keeps every promise of the port, and a few of its own."""
+"""The PostgreSQL store keeps the contract of the port, and a few promises of its own."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_commit_whose_answer_is_lost_is_unknown(
     store = make_store()
     with pytest.raises(OutcomeUnknown, match="read before deciding"), store.write() as conn:
         store.put(conn, s.meta, [{"key": "half", "value": "done"}])
-        cut_all(postgres, store)  # here it was not kept; whoever asks for the commit cannot know
+        cut_all(postgres, store)  # here nothing was kept; the caller of the commit cannot know that
     with store.read() as conn:
         assert conn.execute(select(s.meta).where(s.meta.c.key == "half")).all() == []
 
@@ -222,7 +222,7 @@ def test_a_server_that_is_frozen_is_away_and_used_again_when_it_thaws() -> None:
             lambda: caught("copy", store.write(alone=False), 3000),
             lambda: caught("commit", store.write(alone=False), 0),
         )
-        with pytest.raises(StoreUnavailable), store.read():  # nor can another connection be made
+        with pytest.raises(StoreUnavailable), store.read():  # no new connection can be made either
             pass
         server.thaw()
         assert "said nothing for 1.5 s" in str(told["read"]) and "said nothing for 1.6 s" in str(told["copy"])
@@ -235,7 +235,7 @@ def test_a_server_that_is_frozen_is_away_and_used_again_when_it_thaws() -> None:
         with (
             pytest.raises(StoreUnavailable),
             store.read(),
-        ):  # one that rested is asked for a sign of life first
+        ):  # a connection that was idle is tested first
             pass
         server.thaw()
         store.close()

@@ -1,4 +1,4 @@
-"""What is typed finds the same mentions on every engine, and the index stays true through edits, deletions and retention."""
+"""A search finds the same mentions on every engine, and the index stays true through edits, deletions and retention."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 def found(store: Store, typed: str, source: str = "forum") -> set[str]:
     with store.read() as conn:
         answers = []
-        for rare in (True, False):  # either way to find them gives the same
+        for rare in (True, False):  # both ways of finding them give the same
             says = matching(conn, parse_search(typed), rare=rare)
             ids = select(s.mentions.c.id).where(says, s.mentions.c.source == source)
             answers.append(set(conn.execute(ids).scalars()))
@@ -170,7 +170,7 @@ def test_what_is_typed_finds_the_same_on_every_engine(store: Store, typed: str) 
 
 
 def contains(words: list[str], phrase: SearchPhrase) -> bool:
-    """What a phrase means, word by word."""
+    """Whether the words contain the phrase, word by word."""
     *whole, last = phrase.words
     for at in range(len(words) - len(whole)):
         ends = words[at + len(whole)]
@@ -266,7 +266,7 @@ def test_an_edit_a_deletion_and_new_figures_keep_the_index_true(store: Store) ->
         store.insert_new(
             conn, m, [row("1", "first words", source="edits"), row("2", "first", source="edits")]
         )
-    with store.write() as conn:  # an edit: the row gives way
+    with store.write() as conn:  # an edit replaces the row
         conn.execute(delete(m).where(mine, m.c.id == "1"))
         store.insert_new(conn, m, [row("1", "second thoughts", source="edits")])
         conn.execute(update(m).where(mine).values(likes=7))
@@ -283,7 +283,7 @@ def test_an_edit_a_deletion_and_new_figures_keep_the_index_true(store: Store) ->
 def test_what_older_code_stored_is_given_its_words_a_piece_at_a_time(store: Store) -> None:
     old = [{**row(str(n), f"old text {n}", "Titled", source="old")} for n in range(5)]
     for one in old:
-        del one["words"]  # it knows no such column
+        del one["words"]  # older code has no such column
     with store.write() as conn:
         store.insert_new(conn, s.mentions, old)
     assert found(store, "old text", "old") == set()

@@ -1,6 +1,6 @@
-"""Several processes over one store: alerts workers, tickers and APIs may run n times, and it is as if there were one.
+"""Several processes over one store: any number of alerts workers, tickers and APIs give the same result as one.
 
-Each of them has a store object of its own, as it would have in a process of its own.
+Each of them has a store object of its own, as in a process of its own.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ SIGNALS = 12
 
 @pytest.fixture
 def open_again(tmp_path: Path) -> Iterator[Callable[[], Store]]:
-    """The scene's store, opened once more."""
+    """A function that opens the scene's store once more."""
     made: list[Store] = []
 
     def again() -> Store:
@@ -71,7 +71,7 @@ def test_two_alerts_workers_page_once_for_each_decision(
         while worker.work() or worker.deliver(None):
             pass
 
-    for _ in range(3):  # ada, and a quarter of an hour later ben
+    for _ in range(3):  # ada is paged, and a quarter of an hour later ben
         in_threads(*(partial(work, open_again()) for _ in range(3)))
         scene.clock.advance(timedelta(minutes=11))
     told = Counter(notice.id for notice in phone.got)
@@ -86,7 +86,7 @@ def test_two_alerts_workers_page_once_for_each_decision(
 
 
 class LosesAnswers:
-    """A store whose transactions that run beside others end without an answer: what they did was `kept`, or it was not."""
+    """A store whose transactions beside others end without an answer. `kept` says whether their changes were kept."""
 
     def __init__(self, store: Store, kept: bool) -> None:
         self._store, self._kept, self.left = store, kept, 2

@@ -1,4 +1,4 @@
-"""The embedded store keeps every promise of the port, and a few of its own."""
+"""The embedded store keeps the contract of the port, and a few promises of its own."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(make_store: Callable[[], S
         store.put(conn, s.meta, [{"key": "kept", "value": "yes"}])
     with pytest.raises(StoreUnavailable, match="full"), store.write() as conn:
         pages = conn.exec_driver_sql("PRAGMA page_count").scalar_one()
-        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")  # what a full disk is to SQLite
+        conn.exec_driver_sql(f"PRAGMA max_page_count={pages}")  # for SQLite this is a full disk
         store.put(conn, s.meta, [{"key": f"big{i}", "value": "x" * 20_000} for i in range(50)])
     with store.read() as conn:
         assert [row.key for row in conn.execute(select(s.meta)) if row.key.startswith("big")] == []

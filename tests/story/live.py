@@ -1,4 +1,4 @@
-"""A running Tocsin as its operator has it: real processes on a folder of their own, asked over HTTP and the command line."""
+"""A running Tocsin as an operator runs it: real processes on a folder of their own, used over HTTP and the command line."""
 
 from __future__ import annotations
 
@@ -33,12 +33,15 @@ from tocsin.reading import read_json_line
 from tocsin.store import schema as s
 
 T = TypeVar("T")
-PATIENCE = 40.0  # seconds; the machine may be busy, and what is waited for mostly takes one
+PATIENCE = 40.0  # seconds; most waits take one, but the machine may be busy
 LOOPBACK = "127.0.0.0/8"
 
 
 def until(look: Callable[[], T | None], what: str, within: float = PATIENCE, every: float = 0.05) -> T:
-    """The first truthy answer of `look`, which is asked again and again (nobody answering is no answer); fails when late."""
+    """Call `look` again and again until its answer is truthy, and return that.
+
+    No connection is no answer. Fails after `within` s.
+    """
     deadline = time.monotonic() + within
     while True:
         with contextlib.suppress(httpx.TransportError):
@@ -55,13 +58,13 @@ def free_port() -> int:
 
 
 def post(id: str, text: str, at: datetime | None = None, **fields: Any) -> dict[str, Any]:
-    """A mention as JSON has it; posted now unless told otherwise."""
+    """A mention as JSON. Its time of posting is now, unless `at` is given."""
     return {"id": id, "text": text, "created_at": (at or datetime.now(UTC)).isoformat(), **fields}
 
 
 @dataclass
 class Running:
-    """One `tocsin` that was started, and what it has said so far."""
+    """One started `tocsin`, and its output so far."""
 
     command: str
     process: subprocess.Popen[bytes]
@@ -76,7 +79,7 @@ class Running:
         return {roles.replace('"', ""): int(process) for roles, process in started}
 
     def end(self, how: signal.Signals = signal.SIGTERM, within: float = 20.0) -> int:
-        """Tell it to end; its exit status."""
+        """Tell the process to end. Returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(how)
         try:
@@ -116,7 +119,7 @@ class Tocsin:
     def __call__(
         self, *args: str | Path, input: bytes = b"", status: int = 0
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command to its end, which must be with this status."""
+        """Run a command to its end. It must end with this status."""
         done = subprocess.run(
             [sys.executable, "-m", "tocsin", *map(str, args)],
             input=input,
@@ -128,23 +131,23 @@ class Tocsin:
         return done
 
     def refused(self, *args: str | Path, status: int = 2, input: bytes = b"") -> str:
-        """What a command says that must end with this status: one line."""
+        """Run a command that must end with this status. Returns its one line."""
         said = self(*args, status=status, input=input).stderr.decode()
         assert len(said.splitlines()) == 1, said
         return said
 
     def apply(self, document: Mapping[str, Any]) -> None:
-        """What `tocsin apply` does."""
+        """Apply this document by `tocsin apply`."""
         with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.write() as conn:
             apply(conn, plan(conn, document), runtime.clock.now(), "test")
 
     def export(self, kind: str) -> list[dict[str, Any]]:
-        """What `tocsin export` prints."""
+        """The output of `tocsin export`."""
         with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.read() as conn:
             return [json.loads(line) for line in export(conn, kind)]
 
     def health(self) -> dict[str, str]:
-        """What each part last said of itself, as `tocsin doctor` and `tocsin sources list` read it."""
+        """The last report of each part, as `tocsin doctor` and `tocsin sources list` read it."""
         h = s.health.c
         with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.read() as conn:
             return {
@@ -163,7 +166,7 @@ class Tocsin:
                 env=self._env(),
                 start_new_session=True,
             )
-        GUARD.watch(process.pid, signal.SIGTERM)  # a run that is cut off leaves nothing behind
+        GUARD.watch(process.pid, signal.SIGTERM)  # so that a run that is cut off leaves no process behind
         self.started.append(Running(args[0], process, log))
         return self.started[-1]
 
@@ -190,7 +193,7 @@ class Tocsin:
         return Door(self.url, token)
 
     def get(self, path: str) -> httpx.Response | None:
-        """Without a key; None while nobody answers."""
+        """GET without a key. None while nobody answers."""
         try:
             found = httpx.get(self.url + path, timeout=5, trust_env=False)
         except httpx.TransportError:
@@ -200,7 +203,7 @@ class Tocsin:
 
 @dataclass
 class Door:
-    """The API with a key; the client asks again while the service restarts, as its callers are told to."""
+    """The API with a key. The client tries again while the service restarts, as the docs tell callers to."""
 
     url: str
     token: str
@@ -215,7 +218,7 @@ class Door:
         return found.json()
 
     def push(self, *items: Mapping[str, Any] | bytes, lines: bool = True) -> httpx.Response:
-        """One push: each item one line, as JSON or as the bytes that it is."""
+        """Push once. Each item is one line, as JSON or as the given bytes."""
         body = b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in items)
         return self.ask(
             "POST", "/v1/mentions", content=body, headers={"Content-Type": "application/x-ndjson"}
@@ -226,7 +229,7 @@ class Door:
         until(lambda: self.push(*items).status_code == 202, "a push to be taken")
 
     def mentions(self, **params: Any) -> dict[str, dict[str, Any]]:
-        """What is stored, by id."""
+        """The stored mentions, by id."""
         found: dict[str, dict[str, Any]] = {}
         cursor: dict[str, str] = {}
         while True:
@@ -237,7 +240,7 @@ class Door:
             cursor = {"cursor": page["next_cursor"]}
 
     def tallied(self, monitor: str) -> int:
-        """Mentions tallied for the monitor within the last day."""
+        """The number of mentions tallied for the monitor within the last day."""
         now = datetime.now(UTC)
         span = {"from": (now - timedelta(days=1)).isoformat(), "to": (now + timedelta(minutes=5)).isoformat()}
         points = self.get("/v1/tallies", monitor=monitor, step="hour", **span)["points"]
@@ -246,7 +249,7 @@ class Door:
 
 @contextmanager
 def a_tocsin(folder: Path, **settings: Any) -> Iterator[Tocsin]:
-    """A folder to run Tocsin on; whatever was started and still runs is ended with it."""
+    """A folder to run Tocsin on. Processes that still run at the end of the block are ended."""
     one = Tocsin(folder, {key.replace("__", "."): value for key, value in settings.items()})
     try:
         yield one
@@ -256,7 +259,7 @@ def a_tocsin(folder: Path, **settings: Any) -> Iterator[Tocsin]:
 
 
 def alive(processes: Iterable[int]) -> list[int]:
-    """Those of the processes that still run; one that has ended and waits to be noticed does not."""
+    """The processes that still run. A process that has ended and waits for its parent (a zombie) does not."""
     return [process for process in processes if _runs(process)]
 
 
@@ -296,7 +299,7 @@ def talk(
 
 
 def with_a_past(tocsin: Tocsin, items: Sequence[Mapping[str, Any]], source: str = "api") -> None:
-    """Play these through the pipeline up to now, as if Tocsin had been running; it is live from then on."""
+    """Play these mentions through the pipeline up to now, as if Tocsin had been running. From then on it is live."""
     mentions = [read_json_line(json.dumps(one).encode(), source=source) for one in items]
     now = datetime.now(UTC)
     with open_runtime(data=tocsin.data, store="sqlite", stream="sqlite", durable=False) as runtime:

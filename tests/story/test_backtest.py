@@ -1,4 +1,4 @@
-"""A back-test answers on what is stored, changes nothing, and says what it covers."""
+"""A back-test answers from the stored mentions, changes nothing, and says what it covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backup and restore, as an operator does it: while it runs, on either engine, and nothing goes out before somebody said so."""
+"""Backup and restore, as an operator does it: while Tocsin runs, on either engine, and no notice leaves before a release."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def running(folder: Path, store: str = "sqlite") -> Any:
 
 
 def append(runtime: Runtime, begin: int, end: int) -> None:
-    """One record a mention, all on partition 0."""
+    """Append one record a mention, all on partition 0."""
     now = runtime.clock.now()
     values = [encode_mentions([Mention("forum", str(n), "Lumo ketel lekt", now)]) for n in range(begin, end)]
     runtime.stream.append(MENTIONS, [(0, value) for value in values], now)
@@ -176,7 +176,7 @@ def test_a_stream_that_ends_before_the_backup_is_a_gap_and_what_comes_is_read(
 ) -> None:
     with running(folder) as runtime:
         process(runtime)
-    old_stream = (folder / "stream.db").read_bytes()  # closed: nothing of it stands elsewhere
+    old_stream = (folder / "stream.db").read_bytes()  # the stream is closed, so all of it is in this file
     with running(folder) as runtime:
         append(runtime, 5, 12)
         process(runtime)
@@ -296,7 +296,7 @@ def test_nothing_is_restored_onto_what_runs(backed_up: Path, folder: Path) -> No
         while not (folder / "run.lock").exists():
             assert process.poll() is None
         refused = b""
-        while b"tocsin run is at work" not in refused:  # the file is there a moment before its lock
+        while b"tocsin run is at work" not in refused:  # the file exists a moment before its lock is taken
             assert process.poll() is None
             done = command("restore", backed_up, "--data", folder, "--replace")
             refused = done.stderr

@@ -1,4 +1,4 @@
-"""Bad input through the doors that a user uses, into a running Tocsin: each gets a clear answer, and nothing else is lost."""
+"""Bad input by every way that a user has, into a running Tocsin: each input gets a clear answer, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FEEDS = {
 
 
 def lines() -> list[tuple[str | None, bytes]]:
-    """Lines of a file or a push, good and bad in turn: the reason for which each is refused (None: it is taken)."""
+    """Lines of a file or a push, good and bad in turn, each with the reason of its refusal (None: it is taken)."""
 
     def said(id: str, words: str = "kvikkado", **fields: Any) -> bytes:
         return json.dumps(post(id, words) | fields).encode()
@@ -96,7 +96,7 @@ def feeds() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def tocsin(tmp_path_factory: pytest.TempPathFactory, feeds: str) -> Iterator[Tocsin]:
-    """A Tocsin that runs, with files and feeds of the worst kind; ended by SIGTERM, which leaves nothing behind."""
+    """A running Tocsin with bad files and feeds of every kind. SIGTERM ends it, and leaves nothing behind."""
     folder = tmp_path_factory.mktemp("bad")
     (folder / "talk.jsonl").write_bytes(b"".join(line + b"\n" for _, line in lines()))
     now = datetime.now(UTC).isoformat()
@@ -239,7 +239,7 @@ def a_small_disk(folder: Path) -> Iterator[Path]:
 
 
 def _fill(door: Door) -> tuple[set[str], httpx.Response]:
-    """Push until it is refused: what was accepted, and the refusal."""
+    """Push until a push is refused. Returns what was accepted, and the refusal."""
     accepted: set[str] = set()
     for n in range(400):
         items = [post(f"full-{n}-{i}", f"kvikkado {os.urandom(2000).hex()}") for i in range(25)]
@@ -303,6 +303,6 @@ def test_a_read_only_disk_is_refused_in_one_line(tmp_path: Path) -> None:
 
 
 def _all_of(door: Door, source: str) -> dict[str, dict[str, Any]] | None:
-    """The mentions of the source once all that are to be taken are stored, the last version of each."""
+    """The last versions of the source's mentions, once all that must be taken are stored; None before that."""
     found = door.mentions(source=source)
     return found if found.keys() >= TAKEN and "again" in found["twice"]["text"] else None

@@ -1,6 +1,6 @@
-"""A running Tocsin: what is pushed is seen within seconds, a crisis rings once, and whatever dies, nothing is lost or said twice.
+"""A running Tocsin: a push shows within seconds, a crisis rings once, and whatever dies, nothing is lost or told twice.
 
-Real processes, real sockets, the clock on the wall; what a wall clock cannot prove byte for byte is proven by the replays.
+The tests use real processes, real sockets and the wall clock. What a wall clock cannot prove byte for byte, the replays prove.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def crisis(word: str, count: int, seed: int) -> list[dict[str, Any]]:
 
 
 def notices_at(hook: HttpPeer, monitor: str) -> list[tuple[str, dict[str, Any]]]:
-    """What the receiver got about this monitor, each signature checked: the notice's id and its data."""
+    """The notices about this monitor at the receiver, each signature checked: id and data."""
     checked = []
     for headers, body in list(hook.requests):
         found: Any = Webhook(SECRET).verify(body, headers)
@@ -138,7 +138,7 @@ def test_a_crisis_rings_once_signed_and_an_acknowledgement_ends_it(
 def test_a_second_up_on_the_same_data_is_refused_in_one_line(tocsin: Tocsin, door: Door) -> None:
     said = tocsin.refused("up")
     assert f"another tocsin up (process {tocsin.running().process.pid})" in said
-    assert door.get("/v1/me")["role"] == "admin"  # the first did not notice
+    assert door.get("/v1/me")["role"] == "admin"  # the first one goes on undisturbed
 
 
 def test_a_port_in_use_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -176,11 +176,11 @@ def test_whatever_is_killed_nothing_is_lost_counted_twice_or_said_twice(
     assert new == Counter(one["id"] for one in pushed)
     tallied = sum(one["count"] for one in tocsin.export("tallies") if one["monitor"] == "Trapuno")
     assert tallied == PAST + len(pushed)
-    ids = {id for id, _ in notices_at(hook, "Trapuno")}  # the receiver drops an id that it has seen
+    ids = {id for id, _ in notices_at(hook, "Trapuno")}  # the receiver drops an id that it has already
     assert ids == decided()
     assert len({one["alert"] for one in tocsin.export("notices") if one["id"] in ids}) == len(
         ids
-    )  # one an alert
+    )  # one for each alert
 
 
 def test_when_up_itself_is_killed_its_processes_end_the_next_goes_on_and_ctrl_c_ends_it(
@@ -219,7 +219,7 @@ def test_two_processors_share_the_partitions_and_when_one_is_killed_the_other_go
             pushed.extend(ids)
 
         def shared() -> bool:
-            push(8)  # who has lost a partition to another learns it with the next mention there
+            push(8)  # a processor that lost a partition learns it with the next mention there
             return sorted(owners().values()) == [4, 4]
 
         def owners() -> Counter[str]:

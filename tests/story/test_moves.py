@@ -1,4 +1,4 @@
-"""An embedded installation outgrows its machine: carried to a real Apache Kafka and PostgreSQL, verified, and nothing twice."""
+"""An embedded installation moves to a real Apache Kafka and PostgreSQL. The copy is verified, and nothing counts twice."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ READ, UNREAD = 40, 25
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data folder that has run: an alert, mentions that were read, others that were not, and a barrier among these."""
+    """A data folder of a past run: an alert, mentions that were read, others that were not, and a barrier among the latter."""
     folder = tmp_path / "data"
     folder.mkdir()
     scene = Scene(folder)
@@ -70,7 +70,7 @@ def moved_to(config: Path, folder: Path) -> Any:
 
 
 def read_on(runtime: Runtime, ids: int) -> set[str]:
-    """Let a processor read until it has stored so many mentions; the ids that are stored."""
+    """Let a processor read until it has stored so many mentions. Returns the stored ids."""
     worker = StreamProcessor(runtime.store, runtime.stream, runtime.settings, runtime.clock)
     stored: set[str] = set()
     deadline = time.monotonic() + 60
@@ -90,7 +90,9 @@ def test_everything_arrives_and_what_was_not_read_yet_is_read_there_once(folder:
     said = done.stdout.decode()
     assert [kind for kind in KINDS if f"equal: {kind}, " in said] == list(KINDS)
     assert f"records of the stream that were not read yet, carried: {UNREAD}" in said
-    assert b"tocsin:" not in done.stdout + done.stderr  # no password, with or without its user
+    assert (
+        b"tocsin:" not in done.stdout + done.stderr
+    )  # the password is not in the output, with or without its user
     with moved_to(there, folder) as runtime:
         assert exports(runtime.store) == before
         cluster, now = runtime.stream.cluster, runtime.clock.now()
@@ -103,7 +105,7 @@ def test_everything_arrives_and_what_was_not_read_yet_is_read_there_once(folder:
             assert conn.execute(select(s.gaps)).all() == []
         assert (
             passed.closed_until > held_back.closed_until
-        )  # the barrier among the unread ones held, and was passed
+        )  # the barrier among the unread mentions was kept, and passed
         there_now = exports(runtime.store)
     inside("move", "--undo", "--data", folder)
     with running(folder) as runtime:
@@ -170,4 +172,4 @@ def test_a_move_to_nowhere_or_from_nowhere_is_refused_in_one_line(
         with pytest.raises(kind, match=f"^[^\n]*{wrong}[^\n]*$"):
             inside("move", *args)
     with running(folder) as runtime, runtime.store.write() as conn:
-        meta.claim_mode(conn, "live")  # and nothing has changed here
+        meta.claim_mode(conn, "live")  # nothing has changed in the old store

@@ -1,4 +1,4 @@
-"""docs/operations.md: what an operator types, typed."""
+"""docs/operations.md: the tests type what an operator types."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.inside import command
 
 
 def typed(line: str) -> str:
-    """Do what a shell makes of such a line (`|| true` and `> FILE` may end it); what it printed."""
+    """Run the line as a shell would (`|| true` and `> FILE` may end it). Returns its output."""
     words = shlex.split(line, comments=True)
     may_fail = words[-2:] == ["||", "true"]
     words = words[:-2] if may_fail else words
@@ -45,7 +45,7 @@ def test_the_commands_of_the_operators_page_do_what_they_say(
     assert "console: sent" in said
     assert (
         "ok    monitors that are watched: 1" in said.split("console: sent")[1]
-    )  # of the restored folder, too
+    )  # also in the restored folder
     assert (tmp_path / "monday.db").stat().st_mode & 0o077 == 0
     record = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert "key.made" in {one["action"] for one in record}

@@ -1,4 +1,4 @@
-"""Replays: the same alerts whatever happens in between, and a clear word about whatever is wrong."""
+"""Replays: the same alerts whatever happens in between, and a clear line about whatever is wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tocsin.store.opening import open_store
 pytestmark = pytest.mark.slow("each plays days of talk")
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
-KILLS = 4  # more of them, while engines are hurt, too: `make chaos`
+KILLS = 4  # `make chaos` kills more often, with faults of the engines too
 EXPORTS = ("mentions", "tallies", "alerts", "notices")
 
 
@@ -43,7 +43,7 @@ def exports(data: Path) -> dict[str, bytes]:
 
 
 def edited(mention: Mention) -> Mention:
-    """The same post, changed by its author some minutes later."""
+    """The same post, edited by its author some minutes later."""
     later = mention.created_at + timedelta(minutes=7, seconds=3)
     return Mention(
         **{name: getattr(mention, name) for name in Mention.__struct_fields__}
@@ -53,7 +53,7 @@ def edited(mention: Mention) -> Mention:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Mention]]:
-    """Monitors with people and a policy, and four days' mentions that end in a crisis; some are edited later."""
+    """Monitors with people and a policy, and the mentions of four days that end in a crisis. Some are edited later."""
     folder = tmp_path_factory.mktemp("recorded")
     monitors = folder / "monitors.yaml"
     monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")  # JSON is YAML
@@ -67,7 +67,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the undisturbed replay; nobody changes it."""
+    """The folder of a replay without interruptions. No test changes it."""
     return tmp_path_factory.mktemp("undisturbed")
 
 

@@ -1,4 +1,4 @@
-"""Scaled out on the real engines: partitions are shared and pass on, a monitor has one judge, any API serves the same."""
+"""Several processes on the real engines: they share partitions and pass them on, one ticker judges a monitor, all APIs agree."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 @pytest.fixture
 def house(kafka: Cluster, postgres: Postgres, tmp_path: Path) -> Iterator[House]:
-    """Seats on the run's own engines: nobody here hurts those."""
+    """Seats on the run's own engines, which these tests leave intact."""
     with Proxy(postgres.port) as proxy:
         made = House(
             tmp_path, kafka, postgres, proxy, postgres.database(), f"scaling-{uuid.uuid4().hex[:8]}."
@@ -72,7 +72,7 @@ def test_processors_share_partitions_and_pass_them_on_when_one_is_added_ended_or
     one, two = house.seat("one", "processors"), house.seat("two", "processors")
     two.wanted = False
     until(lambda: has(house, 8), "one processor to take all partitions", within=60)
-    hand_over(house, 3000)  # a backlog, and in the middle of it another processor comes
+    hand_over(house, 3000)  # a backlog; another processor comes in the middle of it
     two.wanted = True
     until(lambda: has(house, 4, 4), "the second to take its share", within=60)
     hand_over(house, 200)
@@ -88,7 +88,7 @@ def test_processors_share_partitions_and_pass_them_on_when_one_is_added_ended_or
 
 
 def passes_on(house: House, seat: Seat, how: signal.Signals) -> float:
-    """Seconds until the other one has every partition."""
+    """The seconds until the other processor has every partition."""
     began = time.monotonic()
     house.remove(seat, how)
     until(lambda: has(house, 8), "the other one to take over", within=60, every=0.2)
@@ -103,7 +103,7 @@ BRANDS = tuple(f"brand{number:02}" for number in range(8))
 
 
 def a_minute(at: datetime, seed: int) -> list[Mention]:
-    """A minute of talk about eight brands; from the third minute on it is a crisis of two of them."""
+    """A minute of talk about eight brands. From the third minute on, two of them are in a crisis."""
     chance = random.Random(seed)
     bad = at >= NOON + timedelta(minutes=3)
     items = []
@@ -116,7 +116,7 @@ def a_minute(at: datetime, seed: int) -> list[Mention]:
 
 
 def judged(url: str, folder: Path, tickers: int) -> dict[str, list[str]]:
-    """What so many tickers that look at the same moments have made of eleven minutes."""
+    """The results of eleven minutes, judged by so many tickers that look at the same moments."""
     store, stream = open_store(url, folder), SqliteStream(folder / "stream.db", durable=False)
     stream.ensure_topic("mentions", 8)
     clock = SimulatedClock(NOON)

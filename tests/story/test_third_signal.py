@@ -1,4 +1,4 @@
-"""A third signal, made up here: one class and one entry of the registry, and it is followed from the tallies to the page."""
+"""A third signal, made up here by one class and one entry of the registry. The tests follow it from the tallies to the page."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ USUAL, UNUSUAL = 0.1, 0.5
 
 
 class BabelState(msgspec.Struct, frozen=True):
-    """How many windows were heard."""
+    """The number of windows so far."""
 
     windows: int = 0
 
 
 class Babel:
-    """The share of mentions that no scorer could read, against a fixed tenth. Knows enough after three windows."""
+    """A detector of the share of unscored mentions, against a fixed tenth. It is warm after three windows."""
 
     kind = "babel"
     version = "babel-1"
@@ -93,7 +93,7 @@ def babel() -> Iterator[None]:
 
 @pytest.fixture
 def world(babel: None, tmp_path: Path) -> Iterator[World]:
-    """Four windows of talk, and in the fifth twelve mentions of which nine are in a language that nobody scores."""
+    """A world with four windows of talk. The fifth has twelve mentions, nine of them in a language without a scorer."""
     made = World(tmp_path)
     start = made.now
     for i in range(20):
@@ -109,7 +109,7 @@ def world(babel: None, tmp_path: Path) -> Iterator[World]:
 
 
 def judge(world: World, start: datetime, until: datetime) -> None:
-    """Tick every minute, as the ticker does, loading the states anew each time."""
+    """Tick every minute, as the ticker does, and load the states again each time."""
     store, now = world.scene.store, start
     while now < until:
         now += MINUTE
@@ -139,7 +139,7 @@ def test_it_becomes_a_signal_with_the_facts_that_all_signals_have(world: World) 
         first = conn.execute(select(g).where(g.c.kind == "babel").order_by(g.c.tick)).first()
     assert first is not None
     assert (first.state, first.evidence["rule"]) == ("over", "babel-1")
-    # What the readings of negativity and volume tell of the same window.
+    # These facts come from the readings of negativity and volume for the same window.
     assert first.facts["negative_baseline"] == pytest.approx(0.1, abs=0.1)
     assert first.facts["ratio"] > 2
 

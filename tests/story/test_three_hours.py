@@ -1,6 +1,4 @@
-"""Three hours of one crisis on a movable clock. What each person was sent, word for word, is what is
-tested.
-"""
+"""Three hours of one crisis on a movable clock. The test compares word for word what each person was sent."""
 
 from __future__ import annotations
 
@@ -138,7 +136,7 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
         for notice in sorted(phone.got[before:], key=lambda one: one.person):
             sent.append(f"== {scene.now:%H:%M} {notice.kind} to {notice.person}\n{notice.text}")
 
-    # 10:00 the first posts; 10:05 one window is over: nobody is woken for one window
+    # 10:00: the first posts. 10:05: one window is over, which wakes nobody.
     with scene.write() as conn:
         first = write_mention(
             scene.store, conn, "1", "Bateria Lumo a luat foc\npe masa din bucătărie", scene.now
@@ -149,7 +147,7 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     work()
     assert sent == []
 
-    # 10:10 the second window, souring, on two networks
+    # 10:10: the second window, more negative, on two networks.
     until("10:10")
     evidence = {
         "since": scene.now - timedelta(minutes=10),
@@ -168,7 +166,7 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     )
     work()
 
-    # 10:25 nobody has answered; 10:31 ben does, and hands it over at 10:40
+    # 10:25: nobody has answered. 10:31: ben does, and escalates at 10:40.
     until("10:31")
     alert = scene.alert()
     with scene.write() as conn:
@@ -178,7 +176,7 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
         case = scene.escalate(conn, BEN, alert.id, "both", "lamps may burn")
     work()
 
-    # PR claims and assesses; both review in parallel; the words are late, which pages and decides nothing
+    # PR claims and assesses. Both teams review in parallel. The statement is late, which pages and decides nothing.
     until("10:45")
     with scene.write() as conn:
         escalation_actions.claim(scene.turn(conn, PIA), case.id)
@@ -205,7 +203,7 @@ def test_three_hours_from_the_first_post_to_resolved(tmp_path: Path) -> None:
     with scene.write() as conn:
         escalation_actions.close(scene.turn(conn, PIA), case.id)
 
-    # 12:40 it calms; 13:00 ben resolves
+    # 12:40: the alert calms. 13:00: ben resolves it.
     until("12:40")
     scene.signal("calm", score=0.1, ratio=1.0)
     work()

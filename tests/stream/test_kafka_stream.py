@@ -1,4 +1,4 @@
-"""Apache Kafka keeps every promise of the port, and a few of its own."""
+"""The stream on Apache Kafka keeps the contract of the port, and a few promises of its own."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_appends_are_refused_while_something_unread_is_older_than_half_of_what_i
         {prefix + MENTIONS: {"num_partitions": 2, "replication_factor": 1, "configs": settings}},
         wait_for_metadata=True,
     )
-    now = datetime.now(UTC)  # noqa: F405  # the contract's; Kafka compares with the clocks of its brokers
+    now = datetime.now(UTC)  # noqa: F405  # Kafka compares times with the clocks of its brokers
     writer = make_stream()
     writer.append(MENTIONS, [(0, b"lately")], now - timedelta(minutes=40))
     fresh = make_stream(read_so_far=lambda _cluster, _topic: {})
@@ -233,7 +233,7 @@ def test_a_killed_member_hands_over_and_one_that_slept_past_its_session_has_lost
         Apart(kafka.url, prefix, "talk", "readers") as asleep,
     ):
         wait_until(lambda: len(killed.has()[0]) == 2 and len(asleep.has()[0]) == 2, mine, 30)
-        # Until this member has followed the last rebalance itself, it still counts all six as its own.
+        # Until this member has followed the last rebalance, it still counts all six partitions as its own.
         wait_until(lambda: len(mine.poll(timedelta(0)).assigned) == 2, mine, 30)
         before = asleep.has()[0]
         killed.signal(signal.SIGKILL)
@@ -300,7 +300,7 @@ def test_a_wrong_address_or_setting_is_refused_before_anything_is_reached(
 
 
 def wait_until(said: Callable[[], bool], consumer: Any, within_s: float) -> None:
-    """Poll until it is so."""
+    """Poll until `said` is true."""
     until = time.monotonic() + within_s
     while not said():
         consumer.poll(timedelta(milliseconds=100))
@@ -314,7 +314,7 @@ def settled_on(consumer: Any, partitions: set[int]) -> None:
 
 
 class Apart:
-    """`tests/stream/member.py` in a process of its own."""
+    """A member, `tests/stream/member.py`, in a process of its own."""
 
     def __init__(self, url: str, prefix: str, topic: str, group: str) -> None:
         self._process = subprocess.Popen(
@@ -329,7 +329,7 @@ class Apart:
         self._said = b""
 
     def has(self) -> tuple[set[int], set[int]]:
-        """Which partitions it has, and which it ever said that it lost."""
+        """The partitions that the member has, and those that it ever said it lost."""
         with contextlib.suppress(BlockingIOError):
             while piece := os.read(self._out, 65536):
                 self._said += piece

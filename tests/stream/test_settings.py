@@ -1,4 +1,4 @@
-"""What the settings say of the embedded stream reaches it."""
+"""The settings of the embedded stream reach it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded stream keeps every promise of the port, and a few of its own."""
+"""The embedded stream keeps the contract of the port, and a few promises of its own."""
 
 from __future__ import annotations
 

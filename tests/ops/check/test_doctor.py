@@ -1,4 +1,4 @@
-"""What the doctor sees of a store that has a server."""
+"""The doctor's checks of a store that has a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_the_server_and_its_role_are_looked_at_and_no_password_is_shown(
     said = "\n".join(f"{one.mark}{one.text}" for one in seen)
     assert f"ok  store postgresql://tocsin@127.0.0.1:{postgres.port}/" in said
     assert "ok  the store's server is PostgreSQL 1" in said
-    assert "BAD the store's server does not wait for its disk" in said  # as the tests have set it
+    assert "BAD the store's server does not wait for its disk" in said  # the tests' server has fsync = off
     assert "superuser" not in said and "clocks" not in said
     assert str(make_url(url).password) not in said
 

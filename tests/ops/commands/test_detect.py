@@ -1,4 +1,4 @@
-"""`tocsin detect`, as its users drive it: CSV in, CSV out."""
+"""`tocsin detect`, as its users run it: CSV in, CSV out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tocsin match` and `tocsin explain`, as they are typed."""
+"""`tocsin match` and `tocsin explain`, as people type them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tocsin score`: a line for a line, whatever comes in, and no waiting for the end."""
+"""`tocsin score`: every input line gets one output line, whatever it holds, before the input ends."""
 
 from __future__ import annotations
 

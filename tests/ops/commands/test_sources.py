@@ -1,4 +1,4 @@
-"""`tocsin sources`: what a person sees of a source, made safe for a terminal."""
+"""`tocsin sources`: its output about a source, made safe for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts hold together, and the demo's monitors, people and policies fit each other."""
+"""The demo's texts are complete, and its monitors, people and policies fit each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.demo.phrases import Phrases, parse_sections, phrases
 
 GIVEN = {"brand": "Ondrello", "model": "Cargo", "at": "@ondrello", "tag": "#RideOndrello"}
 FOUR = ("en", "nl", "tr", "ro")
-# What every language must be able to say, and what only the four main ones say.
+# The sections that every language must have, and those that only the four main ones have.
 EVERYWHERE = ("praise", "complaint", "question", "chat", "reply", "campaign", "campaign_reply", "crisis")
 IN_FOUR = ("news_title", "news_body", "crisis_news_title", "crisis_news_body", "noise")
 
@@ -80,7 +80,7 @@ def test_a_misshapen_file_of_texts_is_refused_with_its_line(text: str) -> None:
 def test_the_same_person_is_met_again() -> None:
     assert person("tr", "bluesky", 5) is person("tr", "bluesky", 5)
     followers = sorted(person("en", "mastodon", number).followers or 0 for number in range(260))
-    assert followers[130] * 20 < followers[-1]  # heavy-tailed: the greatest dwarfs the median
+    assert followers[130] * 20 < followers[-1]  # heavy-tailed: the largest is far above the median
 
 
 def test_monitors_people_and_policies_fit_each_other() -> None:

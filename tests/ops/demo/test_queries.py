@@ -1,4 +1,4 @@
-"""The demo's and the load generator's queries, asked as the pipeline asks them."""
+"""The queries of the demo and of the load generator, evaluated as in the pipeline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = datetime(2026, 11, 18, 13, 20, tzinfo=UTC)
 
 
 def _matched(queries: dict[str, str], mentions: list[Mention]) -> list[list[str]]:
-    """The names whose query matches, per mention."""
+    """For each mention, the names of the queries that match it."""
     tests = {name: compile_query(parse_query(query)) for name, query in queries.items()}
     asked = [Asked(mention, searched(mention)) for mention in mentions]
     return [[name for name, test in tests.items() if test(one)] for one in asked]

@@ -1,4 +1,4 @@
-"""The demo's story keeps what it promises, whenever it is told."""
+"""The demo's story keeps its promises, whatever the time of its end."""
 
 from __future__ import annotations
 

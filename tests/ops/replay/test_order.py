@@ -1,4 +1,4 @@
-"""Recorded mentions in the order in which they were heard, whatever the files are like, with nothing left on the disk."""
+"""Recorded mentions come in the order in which they were heard, whatever the files are like. Nothing stays on the disk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def room(tmp_path: Path) -> Iterator[Path]:
 
 
 def recorded(folder: Path) -> list[Path]:
-    """Two files in disorder: some moments twice, some mentions edited later, one line that is none."""
+    """Two files in disorder: some times occur twice, some mentions are edited later, and one line is no mention."""
     chance = random.Random(5)
     paths = []
     for number in range(2):
@@ -66,5 +66,5 @@ def test_of_the_runs_nothing_is_left_however_it_ends(tmp_path: Path, room: Path)
     paths = recorded(tmp_path)
     merged = in_order_heard(paths, source=None, zone=None, on_bad=lambda *_: None, run_mentions=7)
     next(merged)
-    assert list(room.iterdir()) == []  # in the middle of it: who is killed now leaves nothing
+    assert list(room.iterdir()) == []  # in the middle of the merge: a process killed now leaves nothing
     merged.close()  # type: ignore[attr-defined]  # it is a generator

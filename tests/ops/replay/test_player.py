@@ -1,4 +1,4 @@
-"""The player of recorded mentions, where it was killed and goes on."""
+"""The player of recorded mentions, killed and started again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_player_that_was_killed_behind_the_last_mention_plays_the_rest_of_its_
     ends = NOON + timedelta(minutes=3) + TAIL
 
     first = Player(store, stream, settings, NOON)
-    first.play(mentions, tail=TAIL / 2)  # so far it came
+    first.play(mentions, tail=TAIL / 2)  # the first player came this far
     assert first.clock.now() < ends
     first.close()
     second = Player(store, stream, settings, NOON)

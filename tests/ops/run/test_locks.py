@@ -1,4 +1,4 @@
-"""Locks on a data folder: one `tocsin up`, roles side by side, and nobody while it is moved or restored."""
+"""Locks on a data folder: one `tocsin up`, roles side by side, and no role while the folder is moved or restored."""
 
 from __future__ import annotations
 

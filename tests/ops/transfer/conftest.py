@@ -1,3 +1,3 @@
-"""Definitions are applied to the world of the API's tests."""
+"""The world of the API's tests, to which definitions are applied."""
 
 from tests.api.world import world as world

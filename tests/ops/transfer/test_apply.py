@@ -52,7 +52,7 @@ expected_events:
 
 
 def made(world: World, text: str) -> list[str]:
-    """What applying this text changes, as first lines of the printed difference."""
+    """Apply this text. Returns the first lines of the printed changes."""
     with world.scene.write() as conn:
         changes = plan(conn, parse_document(text.encode()), "f.yaml")
         apply(conn, changes, world.now, "test")

@@ -1,4 +1,4 @@
-"""A whole store copied into another one: every table, every value, byte for byte, and numbers go on where they stopped."""
+"""A whole store copied into another one: every table and every value, byte for byte, and sequences go on where they stopped."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def make(tmp_path: Path) -> Any:
 
 
 def value(column: Column[Any], n: int) -> Any:
-    """A value of this column's type for row `n`: different for every row where it is part of a key or must be unique."""
+    """A value of this column's type for row `n`. Where the column is in a key or must be unique, every row has another value."""
     kind: Any = column.type
     if (column.table.name, column.name) in READ_BY_EXPORTS:
         return READ_BY_EXPORTS[column.table.name, column.name]
@@ -53,7 +53,7 @@ def value(column: Column[Any], n: int) -> Any:
         return NOON + timedelta(hours=7 * n, microseconds=n)
     if isinstance(kind, Json):
         return {"b": [n, None, 1.5], "a": WORDS[n % len(WORDS)]}
-    kind = getattr(kind, "impl_instance", kind)  # what a type of ours is kept as
+    kind = getattr(kind, "impl_instance", kind)  # the type in which the database keeps a type of ours
     if isinstance(kind, Boolean):
         return n % 2 == 0
     if isinstance(kind, Float):
@@ -66,7 +66,7 @@ def value(column: Column[Any], n: int) -> Any:
 
 
 def fill(store: Store) -> None:
-    """Rows in every table; in `alert_events` a hole at the end, as after letting go of the newest."""
+    """Fill every table. `alert_events` has a hole at its end, as after the newest rows were deleted."""
     for table in s.metadata.sorted_tables:
         rows = [{c.name: value(c, n) for c in table.columns if c.name != "words"} for n in range(ROWS)]
         with store.write() as conn:

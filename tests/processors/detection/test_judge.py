@@ -1,4 +1,4 @@
-"""Judging on ticks: causal, the same however it is cut, rebuilt from what is stored."""
+"""Judging on ticks: it uses no future, does not depend on how it is cut, and is rebuilt from the store."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ WORDS = [
 
 
 def talk(*, flood: bool = False) -> list[Mention]:
-    """Two days of some twelve mentions an hour, then a burst: many voices, or one text copied by a few accounts."""
+    """Two days of some twelve mentions an hour, then a burst: many people, or one text copied by a few accounts."""
     dice = random.Random(11)
     posts: list[tuple[datetime, str, str]] = []
     at = START
@@ -127,7 +127,7 @@ def talk(*, flood: bool = False) -> list[Mention]:
 
 
 def judge(store: Store, until: datetime, cuts: int, first: datetime = START) -> None:
-    """Tick every minute up to `until`, committing and loading anew `cuts` times."""
+    """Tick every minute up to `until`, and commit and load again `cuts` times."""
     now, step = first, (until - first) / cuts
     for part in range(cuts):
         end = until if part == cuts - 1 else START + ((first + (part + 1) * step) - START) // MINUTE * MINUTE

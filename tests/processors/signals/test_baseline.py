@@ -1,4 +1,4 @@
-"""The baseline alone: seasons, doubt, and what an hour teaches."""
+"""The baseline alone: seasons, doubt, and what it learns from an hour."""
 
 from __future__ import annotations
 

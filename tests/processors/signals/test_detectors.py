@@ -1,4 +1,4 @@
-"""Every registered detector keeps the promises of its port."""
+"""Every registered detector keeps the contract of its port."""
 
 from __future__ import annotations
 

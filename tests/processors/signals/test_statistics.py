@@ -1,4 +1,4 @@
-"""The formulas against values that are known, and what must hold of them everywhere."""
+"""The formulas against known values, and the properties that they must have everywhere."""
 
 from __future__ import annotations
 
@@ -57,8 +57,7 @@ def test_rarity_rises_with_the_surprise_and_is_never_negative(z: float, more: fl
 
 
 def test_a_score_of_three_is_what_comes_once_a_week() -> None:
-    """A year of exponential peaks: the height that the rule scores 3 is passed in about one week of two
-    looks."""
+    """A year of exponential peaks: the height that the rule scores 3 is passed in about one week of two looks."""
     rng, rule, tail = random.Random(2), TailRule(), Tail()
     peaks: list[float] = []
     for hour in range(24 * 7 * 52):

@@ -1,4 +1,4 @@
-"""Volume, told as the days of made-up brands."""
+"""Volume, on the days of made-up brands."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def known_brand() -> VolumeState:
 
 
 def after_ten_days(counts: list[int], hour: int = 12) -> list[WindowCounts]:
-    """Windows that begin ten days on, at an hour of the day."""
+    """Windows that begin ten days later, at this hour of the day."""
     return windows(counts, MONDAY + timedelta(days=10, hours=hour))
 
 

@@ -1,5 +1,4 @@
-"""Made-up series for the detectors' tests: seasons, noise that varies more than a Poisson's, and folding
-them."""
+"""Made-up series for the detectors' tests: seasons, noise that varies more than Poisson noise, and a fold over a series."""
 
 from __future__ import annotations
 
@@ -22,14 +21,14 @@ def windows(counts: Iterable[int], start: datetime = MONDAY, length: timedelta =
 
 
 def shared(pairs: Iterable[tuple[int, int]], start: datetime = MONDAY) -> list[WindowCounts]:
-    """From (negative, scored) pairs."""
+    """The windows of these (negative, scored) pairs."""
     return [WindowCounts(start + i * FIVE, FIVE, s, n, s) for i, (n, s) in enumerate(pairs)]
 
 
 def fold(
     detector: Any, series: Sequence[WindowCounts], state: Any = None, promise: Sensitivity = PROMISE
 ) -> tuple[Any, list[Reading]]:
-    """Judge and learn every window; the last state and all readings."""
+    """Judge and learn every window. Returns the last state and all readings."""
     state = detector.initial() if state is None else state
     readings = []
     for window in series:
@@ -62,7 +61,7 @@ def background(seed: int, days: float, per_hour: float, extra: float = 0.2) -> l
 
 
 def onsets(readings: Sequence[Reading], quiet: int = 72) -> list[Reading]:
-    """The readings that are over with none over in the six hours before."""
+    """The readings that are over, with no other one over in the six hours before."""
     found, last = [], -quiet
     for i, reading in enumerate(readings):
         if reading.over:

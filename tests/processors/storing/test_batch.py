@@ -1,4 +1,4 @@
-"""Whatever arrives when, in whichever batch: the same is stored, and counted once."""
+"""The store holds the same, and counts it once, whatever the order and the batches of arrival."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_order_repeats_and_cuts_do_not_matter(tmp_path: Path, on_both_stores: st
     @settings(
         max_examples=examples(
             16 if on_both_stores == "sqlite" else 6
-        ),  # a database takes longer to make than a file
+        ),  # making a database takes longer than making a file
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )

@@ -1,4 +1,4 @@
-"""How the work is cut: short transactions where all wait for one lock, large ones where nobody does."""
+"""The size of batches: short transactions where all wait for one lock, large ones where nobody waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentiment: every registered scorer keeps the promises of its port, and VADER is held against the plain library."""
+"""Sentiment: every registered scorer keeps the contract of its port, and VADER is compared with the plain library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trigger terms: what must be heard in one post, and what must not wake anybody."""
+"""Trigger terms: which posts must trigger, and which must not wake anybody."""
 
 from __future__ import annotations
 
