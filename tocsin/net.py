@@ -161,7 +161,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002  # the port's; ours is the deadline of the whole exchange
+        timeout: float | None = None,  # noqa: ARG002  # of the port; the deadline of the whole exchange replaces it
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
@@ -183,7 +183,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
 
     def connect_unix_socket(
         self,
-        path: str,  # noqa: ARG002  # the port's; refused whatever it is
+        path: str,  # noqa: ARG002  # of the port; every socket file is refused
         timeout: float | None = None,  # noqa: ARG002  # likewise
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002  # likewise
     ) -> httpcore.NetworkStream:

@@ -20,7 +20,7 @@ from tocsin.core.errors import WrongInput
 T = TypeVar("T")
 Part = datetime | int | str
 
-# Beyond this a number fits no column of 64 bits.
+# The bound of the numbers in a cursor: each fits a column of 64 bits.
 LARGEST: Final = 2**62
 
 

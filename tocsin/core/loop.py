@@ -126,5 +126,6 @@ class WorkerLoop:
             self._recover(error)
         except TocsinError as also:
             log.debug("a worker could not recover yet", worker=self.name, reason=str(also))
-        except Exception as also:  # the next round shows whether it matters
+        # The next round shows whether the error matters.
+        except Exception as also:
             log.exception("a worker could not recover", worker=self.name, error=type(also).__name__)

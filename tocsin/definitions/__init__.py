@@ -1,1 +1,1 @@
-"""What people define: the models, and where they are kept with every version."""
+"""Definitions: the models of the things that people define, and the repository that keeps every version of them."""

@@ -106,7 +106,7 @@ class Person(Definition):
     timezone: str = "UTC"
     language: str = "en"
     channels: tuple[Channel, ...] = ()
-    # Start and end in the person's zone, such as ("22:00", "07:00"). SEV1 and SEV2 ring anyhow.
+    # Start and end in the person's zone, such as ("22:00", "07:00"). SEV1 and SEV2 ring all the same.
     quiet_hours: tuple[str, str] | None = None
     active: bool = True
 
@@ -119,7 +119,7 @@ class Person(Definition):
     @classmethod
     def _clock_times(cls, value: tuple[str, str] | None) -> tuple[str, str] | None:
         for text in value or ():
-            datetime.strptime(text, "%H:%M")  # noqa: DTZ007  # a time of day, with the person's zone beside it
+            datetime.strptime(text, "%H:%M")  # noqa: DTZ007  # a time of day in the person's zone
         return value
 
 

@@ -42,7 +42,7 @@ class Api(Section):
 
 
 class StreamSettings(Section):
-    """Where mentions flow."""
+    """The stream, through which mentions flow."""
 
     url: str = Field("sqlite", description="The engine: sqlite, or kafka://host:port[,host:port].")
     partitions: int = Field(
@@ -96,7 +96,7 @@ class StreamSettings(Section):
 
 
 class StoreSettings(Section):
-    """Where everything is kept."""
+    """The store, which keeps everything."""
 
     url: str = Field("sqlite", description="The engine: sqlite, or postgresql://user@host:port/database.")
     password: str | None = Field(
@@ -107,7 +107,7 @@ class StoreSettings(Section):
 
 
 class Ingest(Section):
-    """How sources are read."""
+    """The reading of sources."""
 
     max_age_days: int = Field(90, ge=1, description="Older mentions are refused and counted.")
     max_ahead_minutes: int = Field(
@@ -122,7 +122,7 @@ class Ingest(Section):
 
 
 class DetectionSettings(Section):
-    """How windows are judged."""
+    """The judging of windows."""
 
     window_s: Literal[300] = Field(300, description="Length of a window.")
     grace_s: int = Field(
@@ -138,7 +138,7 @@ class DetectionSettings(Section):
 
 
 class Alerting(Section):
-    """How alerts behave."""
+    """The behaviour of alerts."""
 
     blind_after_minutes: int = Field(
         15, ge=1, description="A source that is silent or failing this long pages as BLIND."
@@ -166,7 +166,7 @@ class Smtp(Section):
 
 
 class Retention(Section):
-    """How long what is kept."""
+    """The times for which each kind of data is kept."""
 
     sample_hours: int = Field(24, ge=0, description="The sample of unmatched mentions.")
     authors_days: int = Field(30, ge=1, description="Then authors are pseudonymised.")
@@ -176,7 +176,7 @@ class Retention(Section):
 
 
 class Settings(Section):
-    """Everything that is set rather than defined."""
+    """All settings: everything that is configured, not defined by people in Tocsin."""
 
     data: Path = Field(
         default_factory=lambda: Path(platformdirs.user_data_dir("tocsin", appauthor=False)),

@@ -76,7 +76,7 @@ class PostgresStore:
         *,
         password: str | None = None,
         durable: bool = True,
-        silences: Silences = Silences(),  # noqa: B008  # frozen, and so nobody's to change
+        silences: Silences = Silences(),  # noqa: B008  # frozen: nobody can change it
     ) -> None:
         """Raises `WrongInput` for a URL that makes no sense, and `StoreUnavailable` where the server cannot be used."""
         given = _given(url, password)

@@ -20,7 +20,7 @@ LOCK: Final = 0x746F6373_696E0003
 """The advisory lock of a transaction that makes or drops days ("tocsin", 3)."""
 
 LOCK_TIMEOUT_MS: Final = 200
-"""How long dropping a day waits for readers of the table. Readers that come meanwhile wait behind it."""
+"""The time for which dropping a day waits for readers of the table. Readers that come meanwhile wait behind it."""
 
 PARTITIONED: Final = tuple(table for table in s.metadata.sorted_tables if "day" in table.info)
 
@@ -113,16 +113,17 @@ def drop_day_before(conn: Connection, before: datetime) -> int | None:
             conn.execute(_LOCK)
             # This lock stops writers of that day alone. The whole tables are locked last, after all the slow work.
             conn.exec_driver_sql(f"LOCK TABLE {name} IN EXCLUSIVE MODE")
-            count = conn.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()  # noqa: S608  # a name of ours
+            count = conn.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()  # noqa: S608  # our own name
             conn.exec_driver_sql(
-                f"DELETE FROM {v.name} v USING {name} m WHERE v.source = m.source AND v.id = m.id"  # noqa: S608  # names of ours
+                f"DELETE FROM {v.name} v USING {name} m WHERE v.source = m.source AND v.id = m.id"  # noqa: S608  # our own names
             )
             parents = ", ".join(f"ONLY {table.name}" for table in PARTITIONED)
             conn.exec_driver_sql(f"LOCK TABLE {parents} IN ACCESS EXCLUSIVE MODE")
             for table in PARTITIONED:
                 conn.exec_driver_sql(f"DROP TABLE IF EXISTS {partition(table, day)}")
     except exc.OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) != "55P03":  # lock_not_available
+        # 55P03 is lock_not_available.
+        if getattr(error.orig, "sqlstate", None) != "55P03":
             raise
         return None
     return int(count)

@@ -1,4 +1,4 @@
-"""Detection of a silent server: one that is frozen with its sockets open, so that TCP finds nothing amiss.
+"""Detection of a silent server: one that is frozen with its sockets open, so that TCP notices nothing.
 
 PostgreSQL ends a statement by itself after its `statement_timeout`. A server that has said nothing for longer than that, and a
 margin, counts as away. The waiting thread itself notices this and closes the connection.

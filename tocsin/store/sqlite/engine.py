@@ -78,11 +78,11 @@ class SqliteStore:
             yield conn
 
     @contextmanager
-    def write(self, *, alone: bool = True) -> Iterator[Connection]:  # noqa: ARG002  # SQLite knows one writer at a time
+    def write(self, *, alone: bool = True) -> Iterator[Connection]:  # noqa: ARG002  # SQLite has one writer at a time
         with _translated(self.path), self._writer.begin() as conn:
             yield conn
 
-    def insert_new(self, conn: Connection, table: Table, rows: Rows, *, fresh: bool = False) -> int:  # noqa: ARG002  # looking costs nothing here
+    def insert_new(self, conn: Connection, table: Table, rows: Rows, *, fresh: bool = False) -> int:  # noqa: ARG002  # SQLite checks keys at no cost
         if not rows:
             return 0
         new = self._many(
@@ -99,7 +99,7 @@ class SqliteStore:
         rows: Rows,
         columns: Sequence[str] | None = None,
         *,
-        fresh: bool = False,  # noqa: ARG002  # looking costs nothing here
+        fresh: bool = False,  # noqa: ARG002  # SQLite checks keys at no cost
     ) -> None:
         if not rows:
             return
@@ -122,7 +122,7 @@ class SqliteStore:
         columns: Sequence[str],
         put: Sequence[str] = (),
         *,
-        fresh: bool = False,  # noqa: ARG002  # looking costs nothing here
+        fresh: bool = False,  # noqa: ARG002  # SQLite checks keys at no cost
     ) -> None:
         if not rows:
             return
