@@ -67,7 +67,6 @@ def at(text: object) -> datetime:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    print(
-        f"# {iso(datetime.now().astimezone())[:10]}: python -m benchmarks.crisis_events FOLDER"
-    )  # the date of a report
+    # The date of a report.
+    print(f"# {iso(datetime.now().astimezone())[:10]}: python -m benchmarks.crisis_events FOLDER")
     main(Path(sys.argv[1]))

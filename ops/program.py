@@ -111,9 +111,8 @@ def _global_options(app: typer.Typer) -> None:
         ),
         log_level: str | None = typer.Option(None, "--log-level", help="debug, info, warning or error."),
     ) -> None:
-        from tocsin.logs import (
-            set_up,
-        )  # imported here: structlog is large, and --version and --help log nothing
+        # Imported here: structlog is large, and --version and --help log nothing.
+        from tocsin.logs import set_up
 
         set_up(log_level)
         if log_level is not None:  # for the settings, and for the processes that this one starts

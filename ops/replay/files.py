@@ -215,9 +215,8 @@ def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mappin
             raise WrongInput(
                 f"this store holds a replay of other files or other monitors than {monitors}: name another --data or --store"
             )
-        return (
-            meta.get(conn, "replay-log") or "0"
-        )  # a replay that began before replays had topics of their own
+        # An old replay, from before replays had topics of their own, has the name 0.
+        return meta.get(conn, "replay-log") or "0"
 
 
 def _zone(tz: str) -> str:

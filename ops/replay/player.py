@@ -51,9 +51,8 @@ Nobody follows these links.
 CHUNK_MENTIONS = 4000
 CHUNK_MINUTES = 360
 POLL = timedelta(milliseconds=50)  # how long to wait for records that are there and have not come yet
-TAIL = timedelta(
-    minutes=10
-)  # how far the clock goes on after the last mention, so that the last window closes
+# How far the clock goes on after the last mention, so that the last window closes.
+TAIL = timedelta(minutes=10)
 NOTHING_MISSING = Coverage()
 
 

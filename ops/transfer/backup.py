@@ -200,9 +200,8 @@ def _refuse_damaged(path: Path) -> None:
             f"{path} is in use, part of it stands in {journal.name}: take a backup of it instead"
         )
     try:
-        address = (
-            f"{path.resolve().as_uri()}?mode=ro&immutable=1"  # so SQLite writes no file beside the backup
-        )
+        # With these options SQLite writes no file beside the backup.
+        address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
         with contextlib.closing(sqlite3.connect(address, uri=True)) as db:
             tables = {
                 row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()

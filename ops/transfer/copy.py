@@ -25,9 +25,8 @@ from tocsin.store.unhurried import take_your_time
 # Rows in one batch. A wide table is one whose rows may be a hundred kilobytes long.
 ROWS, WIDE_ROWS = 2000, 200
 WIDE = frozenset({"mentions", "mention_versions", "samples", "dead_letters", "batches", "signals", "alerts"})
-OF_THE_STORE = frozenset(
-    {"schema", "schema_reads", meta.FILLING}
-)  # keys of `meta` that describe the target and are not copied
+# Keys of `meta` that describe the target and are not copied.
+OF_THE_STORE = frozenset({"schema", "schema_reads", meta.FILLING})
 
 OnRows = Callable[[str, int], None]
 """A callback that gets a table's name and how many of its rows are copied so far."""

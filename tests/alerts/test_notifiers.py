@@ -25,9 +25,8 @@ from tests.contracts.notifiers import SENT_AT, Bench, NotifierContract, notice
 from tocsin.core.clock import SimulatedClock, SystemClock
 from tocsin.settings import Settings, Smtp
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:'imghdr' is deprecated:DeprecationWarning"
-)  # Apprise's own import
+# Apprise itself imports it.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 
 LOOPBACK = ("127.0.0.0/8",)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -28,9 +28,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"{len(left_out)} tests {MISSING}")
 
 
-@pytest.fixture(
-    scope="package"
-)  # closed with this folder: its loop runs in the main thread, where other tests have theirs
+# The browser closes with this folder: its loop runs in the main thread, where other tests have their own.
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:

@@ -68,9 +68,8 @@ def seeded_app(
     )
     clock = SimulatedClock(NOW)
     runtime = Runtime(Loaded(settings, {}), store, clock, durable=False)
-    loop = (
-        asyncio.Runner()
-    )  # begins when it is first used: where a browser is driven, a loop of its own runs already
+    # The loop begins when it is first used. Where a test drives a browser, a loop of its own runs already.
+    loop = asyncio.Runner()
     try:
         yield SeededApp(create_app(runtime, languages=languages), runtime, store, clock, loop)
     finally:

@@ -22,9 +22,8 @@ from tests.processors.signals.worlds import FIVE, MONDAY, PROMISE, fold
 from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
-Talk = tuple[
-    int, int, int, bool, int
-]  # mentions, scored, negative, complete, number of missing windows before it
+# One window: mentions, scored, negative, complete, and the number of missing windows before it.
+Talk = tuple[int, int, int, bool, int]
 ORDINARY_WINDOWS = 40 * 12
 STATE_BYTES = 16_384
 

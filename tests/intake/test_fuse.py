@@ -185,9 +185,8 @@ def test_what_a_stranger_dates_to_another_century_is_a_dead_letter_and_the_rest_
     line.processor = StreamProcessor(line.store, line.stream, keeps_all, line.clock, heeds_times=True)
     said = [
         Mention("shop", "now", "kvikkado", NOON),
-        Mention(
-            "shop", "waited", "kvikkado", NOON - timedelta(days=100)
-        ),  # a mention that waited in the stream for some days
+        # A mention that waited in the stream for some days.
+        Mention("shop", "waited", "kvikkado", NOON - timedelta(days=100)),
         Mention("shop", "1970", "kvikkado", datetime(1970, 1, 1, tzinfo=UTC)),
         Mention("shop", "2099", "kvikkado", datetime(2099, 1, 1, tzinfo=UTC)),
         Mention("shop", "edit", "kvikkado", NOON, edited_at=datetime(2099, 1, 1, tzinfo=UTC)),

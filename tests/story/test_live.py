@@ -178,9 +178,8 @@ def test_whatever_is_killed_nothing_is_lost_counted_twice_or_said_twice(
     assert tallied == PAST + len(pushed)
     ids = {id for id, _ in notices_at(hook, "Trapuno")}  # the receiver drops an id that it has already
     assert ids == decided()
-    assert len({one["alert"] for one in tocsin.export("notices") if one["id"] in ids}) == len(
-        ids
-    )  # one for each alert
+    # One page for each alert.
+    assert len({one["alert"] for one in tocsin.export("notices") if one["id"] in ids}) == len(ids)
 
 
 def test_when_up_itself_is_killed_its_processes_end_the_next_goes_on_and_ctrl_c_ends_it(

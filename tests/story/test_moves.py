@@ -90,9 +90,8 @@ def test_everything_arrives_and_what_was_not_read_yet_is_read_there_once(folder:
     said = done.stdout.decode()
     assert [kind for kind in KINDS if f"equal: {kind}, " in said] == list(KINDS)
     assert f"records of the stream that were not read yet, carried: {UNREAD}" in said
-    assert (
-        b"tocsin:" not in done.stdout + done.stderr
-    )  # the password is not in the output, with or without its user
+    # The password is not in the output, with or without its user.
+    assert b"tocsin:" not in done.stdout + done.stderr
     with moved_to(there, folder) as runtime:
         assert exports(runtime.store) == before
         cluster, now = runtime.stream.cluster, runtime.clock.now()
@@ -103,9 +102,8 @@ def test_everything_arrives_and_what_was_not_read_yet_is_read_there_once(folder:
         with runtime.store.read() as conn:
             passed = watermark(conn, cluster, MENTIONS, now, MINUTE, 60 * MINUTE)
             assert conn.execute(select(s.gaps)).all() == []
-        assert (
-            passed.closed_until > held_back.closed_until
-        )  # the barrier among the unread mentions was kept, and passed
+        # The barrier among the unread mentions was kept, and passed.
+        assert passed.closed_until > held_back.closed_until
         there_now = exports(runtime.store)
     inside("move", "--undo", "--data", folder)
     with running(folder) as runtime:

@@ -43,9 +43,8 @@ def test_the_commands_of_the_operators_page_do_what_they_say(
     said = "".join(map(typed, lines))
     assert "+ monitor acme" in said
     assert "console: sent" in said
-    assert (
-        "ok    monitors that are watched: 1" in said.split("console: sent")[1]
-    )  # also in the restored folder
+    # The doctor says this of the restored folder, too.
+    assert "ok    monitors that are watched: 1" in said.split("console: sent")[1]
     assert (tmp_path / "monday.db").stat().st_mode & 0o077 == 0
     record = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
     assert "key.made" in {one["action"] for one in record}

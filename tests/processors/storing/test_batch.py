@@ -179,9 +179,8 @@ versions = st.builds(
 @pytest.mark.hypothesis
 def test_order_repeats_and_cuts_do_not_matter(tmp_path: Path, on_both_stores: str) -> None:  # noqa: F811  # the fixture
     @settings(
-        max_examples=examples(
-            16 if on_both_stores == "sqlite" else 6
-        ),  # making a database takes longer than making a file
+        # Making a database takes longer than making a file.
+        max_examples=examples(16 if on_both_stores == "sqlite" else 6),
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
