@@ -41,11 +41,11 @@ def _pk(name: str, type_: TypeEngine[Any] | type[TypeEngine[Any]]) -> Column[Any
     return Column(name, type_, primary_key=True, autoincrement=False)
 
 
-# -- what this store is ----------------------------------------------------------------------------------
+# -- the store itself ------------------------------------------------------------------------------------
 
 meta = _table("meta", _pk("key", String(64)), Column("value", Text, nullable=False))
 
-# -- the stream's positions, advanced in the same transaction as what was derived from them --------------
+# -- positions in the stream, advanced in the same transaction as the rows derived from them -------------
 
 offsets = _table(
     "offsets",
@@ -79,7 +79,7 @@ gaps = _table(
     Column("at", UtcTime, nullable=False),
 )
 
-# -- what people define ----------------------------------------------------------------------------------
+# -- definitions, sources and pushed batches -------------------------------------------------------------
 
 definitions = _table(
     "definitions",
@@ -494,7 +494,7 @@ escalation_entries = _table(
     Column("detail", Json),
 )
 
-# -- doors -----------------------------------------------------------------------------------------------
+# -- sign-in, keys, audit and health ---------------------------------------------------------------------
 
 signin_links = _table(
     "signin_links",
