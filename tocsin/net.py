@@ -187,7 +187,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
         timeout: float | None = None,  # noqa: ARG002  # likewise
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002  # likewise
     ) -> httpcore.NetworkStream:
-        raise WrongInput("a socket file is no target")
+        raise WrongInput("a socket file cannot be a target")
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)

@@ -258,7 +258,10 @@ def read_alert(request: Request, response: Response, state: State, id: Id) -> An
 
 
 @router.get(
-    "/{id}/evidence", response_model=EvidenceOut, summary="What it rests on", responses={404: PROBLEMS[404]}
+    "/{id}/evidence",
+    response_model=EvidenceOut,
+    summary="The evidence of an alert",
+    responses={404: PROBLEMS[404]},
 )
 def evidence(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
     """The evidence as it was judged, with the posts, and the figures as they are now.
@@ -341,7 +344,10 @@ def timeline(
 
 
 @router.get(
-    "/{id}/notices", response_model=list[NoticeOut], summary="Who was told", responses={404: PROBLEMS[404]}
+    "/{id}/notices",
+    response_model=list[NoticeOut],
+    summary="The notices of an alert",
+    responses={404: PROBLEMS[404]},
 )
 def notices(state: State, id: Id) -> Any:
     """The notices, the oldest first, with how each attempt ended. Addresses are not shown."""

@@ -270,7 +270,12 @@ def ask(
         return _done(conn, response, who, asked, now)
 
 
-@router.post("/{id}/release", response_model=EscalationOut, summary="The words are out", responses=PROBLEMS)
+@router.post(
+    "/{id}/release",
+    response_model=EscalationOut,
+    summary="Say that the statement is published",
+    responses=PROBLEMS,
+)
 def release(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """Say that a person has published the statement; Tocsin posts nothing. The statement's clock stops."""
     with state.store.write() as conn:

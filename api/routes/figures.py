@@ -136,7 +136,7 @@ def tallies(
     step: Step = "hour",
     tz: Annotated[
         str | None,
-        Query(max_length=64, description="What hours and days are of; default: the monitor's zone."),
+        Query(max_length=64, description="The time zone of the hours and days; default: the monitor's."),
     ] = None,
     by: Annotated[
         Literal["network", "lang", "source"] | None, Query(description="Also the span's counts by this.")

@@ -56,7 +56,7 @@ Text = Annotated[str | None, Query(max_length=256)]
 class RejectedItem(BaseModel):
     """One item that was not taken."""
 
-    index: int = Field(description="Of the item in what was sent, from 0.")
+    index: int = Field(description="The place of the item in the request, from 0.")
     reason: str = Field(description="A stable word for programs; docs/sources.md lists them.")
     message: str
 

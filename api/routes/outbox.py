@@ -20,7 +20,7 @@ class Release(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    discard: bool = Field(False, description="Take back what waits; only what is decided from now on leaves.")
+    discard: bool = Field(False, description="Withdraw the waiting notices; only later ones are sent.")
 
 
 class ReleasedOut(BaseModel):

@@ -53,7 +53,7 @@ class Previewed(BaseModel):
     stored: Looked = Field(description="Mentions that some monitor matches already: all of them are kept.")
     sampled: Looked = Field(description="Of what no monitor matches: a sample, kept for a day.")
     per_day: float | None = Field(
-        description="Estimated mentions a day, the sample scaled by its rate; null: too little to say."
+        description="Estimated mentions a day, the sample scaled by its rate; null where the sample is too small."
     )
     examples: list[MentionOut] = Field(description="Stored mentions that match, the newest first.")
     sample_examples: list[str] = Field(description="Texts from the sample that match, the newest first.")

@@ -75,7 +75,7 @@ def observations(
     except WrongInput as error:
         yield Observation("bad", str(error))
     except TocsinError as error:
-        yield Observation("bad", str(error), "nothing else can be looked at before this is mended")
+        yield Observation("bad", str(error), "the other checks need this mended first")
 
 
 def _server(runtime: Runtime) -> Iterator[Observation]:
@@ -245,5 +245,5 @@ def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Ob
         yield Observation("note", f"dead letters: {letters}", "look at them with: tocsin dead-letters list")
     if not found:
         yield Observation(
-            "ok", "every open alert has a next step, every notice ended or is in time, the record is whole"
+            "ok", "every open alert has a next step, no notice is late, the audit chain is whole"
         )

@@ -45,7 +45,7 @@ def check_roles(conn: Connection, api: Api, roles: Sequence[str], now: datetime)
         for part in PARTS_OF[role]:
             row = said.get(part)
             if row is None:
-                yield RoleReport(role, False, f"{part} has never spoken")
+                yield RoleReport(role, False, f"{part} has never reported")
             elif is_gone(row.at, now):
                 yield RoleReport(
                     role, False, f"{part} last spoke {_seconds(now - row.at)} s ago, as {row.state}"

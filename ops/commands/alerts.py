@@ -130,7 +130,7 @@ def page_person(person: str, data: Data = None, store: StoreUrl = None, config: 
 def release_outbox(
     discard: Annotated[
         bool,
-        typer.Option("--discard", help="Take back what waits; only what is decided from now on leaves."),
+        typer.Option("--discard", help="Withdraw the waiting notices; only later ones are sent."),
     ] = False,
     data: Data = None,
     store: StoreUrl = None,

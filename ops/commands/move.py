@@ -32,7 +32,7 @@ def move(
         ),
     ] = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take back that this folder has moved: it may be run on again.")
+        bool, typer.Option("--undo", help="Undo the move for this folder, so that it may run again.")
     ] = False,
     data: Data = None,
     config: Config = None,

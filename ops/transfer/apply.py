@@ -237,7 +237,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
-        raise WrongInput(f"{value} is no number to work with")
+        raise WrongInput(f"{value} is not a finite number")
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -269,7 +269,7 @@ def _check_references(conn: Connection, values: Mapping[str, Sequence[Definition
     def must_be(section: str, wanted: str, where: str) -> None:
         if wanted not in known[section]:
             raise WrongInput(
-                f"{name}: {where}: no such one in {section}: {wanted!r}{_closest(wanted, known[section])}"
+                f"{name}: {where}: {section} has no {wanted!r}{_closest(wanted, known[section])}"
             )
 
     for schedule in values["schedules"]:

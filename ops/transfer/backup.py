@@ -111,7 +111,7 @@ def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise StoreUnavailable(
-                f"{store} cannot be set aside: {error}; put it away yourself, with what is beside it"
+                f"{store} cannot be moved aside: {error}; move it and the files beside it yourself"
             ) from error
         aside = folder / f"store.before-{now:%Y%m%dT%H%M%S%f}.db"
         for left in _sidecars(store):

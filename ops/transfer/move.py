@@ -87,7 +87,7 @@ def move(
     copy.prepare(new, str(old.path))
     with old.read() as conn:
         counts = copy.copy_store(conn, new, on_rows)
-    say(f"carried: {copy.in_a_line(counts) or 'nothing, the store is empty'}")
+    say(f"copied: {copy.in_a_line(counts) or 'nothing, the store is empty'}")
     with old.read() as one, new.read() as other:
         for compared in copy.compare_all(one, other):
             say(f"equal: {compared.kind}, {compared.lines} lines, SHA-256 {compared.sha256}")
@@ -97,7 +97,7 @@ def move(
         unread = move_unread(old_stream, new_stream, read, now)
         with new.write() as conn:
             _point_to_new_stream(conn, old_stream.cluster, new_stream.cluster, unread, now)
-        say(f"records of the stream that were not read yet, carried: {unread.count}")
+        say(f"unread records of the stream copied: {unread.count}")
         say(
             "copies of signals and alert events stay on the old stream; the relay makes new ones on the new one"
         )

@@ -89,7 +89,7 @@ def test_everything_arrives_and_what_was_not_read_yet_is_read_there_once(folder:
     done = tocsin("move", "--data", folder, "--config", there)
     said = done.stdout.decode()
     assert [kind for kind in KINDS if f"equal: {kind}, " in said] == list(KINDS)
-    assert f"records of the stream that were not read yet, carried: {UNREAD}" in said
+    assert f"unread records of the stream copied: {UNREAD}" in said
     # The password is not in the output, with or without its user.
     assert b"tocsin:" not in done.stdout + done.stderr
     with moved_to(there, folder) as runtime:
@@ -138,7 +138,7 @@ def test_killed_in_the_middle_it_is_begun_anew_and_ends_the_same(folder: Path, t
     command = [sys.executable, "-m", "tocsin", "move", "--data", str(folder), "--config", str(there)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    assert process.stdout.readline().startswith(b"carried:")
+    assert process.stdout.readline().startswith(b"copied:")
     process.send_signal(signal.SIGKILL)
     process.wait()
     half = tocsin("run", "auditor", "--data", folder, "--config", there, status=2).stderr.decode()

@@ -95,7 +95,7 @@ class WorkerLoop:
         self._conflicts += 1
         if self._conflicts >= CONFLICTS_IN_A_ROW:
             return self._unexpected(error)
-        log.info("a worker looks again", worker=self.name, reason=str(error))
+        log.info("a worker met a conflict and tries again", worker=self.name, reason=str(error))
         self._recovered(error)
         return LOOK_AGAIN_S
 

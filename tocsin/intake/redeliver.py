@@ -262,7 +262,7 @@ def _zone(defined: SourceDef | None) -> ZoneInfo | None:
 def _refuse_recordings(conn: Connection) -> None:
     purpose = meta.get(conn, "mode")
     if purpose not in (None, "live"):
-        raise WrongInput(f"this data is of a {purpose} run: nothing reads what would be handed over here")
+        raise WrongInput(f"this data is of a {purpose} run: no processor reads its stream")
 
 
 def _refuse_unknown(conn: Connection, ids: Sequence[str]) -> None:

@@ -28,7 +28,7 @@ class Api(Section):
     """The HTTP service and the page."""
 
     host: str = Field(
-        "127.0.0.1", description="Address to listen on. Loopback by default: no door is open by itself."
+        "127.0.0.1", description="Address to listen on. Loopback by default, so nobody else reaches it."
     )
     port: int = Field(8085, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(None, description="How people reach the page; notices link to it.")
@@ -130,7 +130,7 @@ class DetectionSettings(Section):
     )
     tick_s: int = Field(15, ge=1, le=300, description="How often every open window is judged.")
     look_s: float = Field(
-        1.0, ge=0.1, le=60, description="How often to look for monitors that should not wait for that."
+        1.0, ge=0.1, le=60, description="How often to look for monitors that cannot wait for the next tick."
     )
     longest_wait_s: int = Field(
         600, ge=30, le=3600, description="A window that the stream holds back longer closes incomplete."
@@ -144,7 +144,7 @@ class Alerting(Section):
         15, ge=1, description="A source that is silent or failing this long pages as BLIND."
     )
     heartbeat_url: str | None = Field(
-        None, description="Pinged after each passing audit; an outside watcher misses it."
+        None, description="Pinged after each passing audit; an outside watcher alarms when the pings stop."
     )
     console: bool = Field(True, description="Also print every page on the console.")
 
@@ -169,7 +169,7 @@ class Retention(Section):
     """The times for which each kind of data is kept."""
 
     sample_hours: int = Field(24, ge=0, description="The sample of unmatched mentions.")
-    authors_days: int = Field(30, ge=1, description="Then authors are pseudonymised.")
+    authors_days: int = Field(30, ge=1, description="Days after which authors are pseudonymised.")
     mentions_days: int = Field(90, ge=1, description="Matched mentions, to the end of their UTC day.")
     tallies_days: int = Field(761, ge=1, description="Tallies (25 months).")
     sample_rate: float = Field(0.01, ge=0, le=1, description="Share of unmatched mentions that is sampled.")

@@ -105,7 +105,7 @@ class Float(TypeDecorator[float]):
         if value is None:
             return None
         if math.isnan(value):
-            raise ValueError("a number that is none (NaN) reached the store")
+            raise ValueError("NaN cannot be stored")
         return value + 0.0
 
 

@@ -52,7 +52,7 @@ class Listening(psycopg.Connection[Any]):
                     looks += 1
                     if looks * LOOK_S > self.longest_s:
                         self.close()
-                        raise psycopg.OperationalError(f"it has said nothing for {self.longest_s:g} s")
+                        raise psycopg.OperationalError(f"no answer for {self.longest_s:g} s")
                 wanted = gen.send(ready)
         except StopIteration as done:
             result: T = done.value
