@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Protocol, cast
@@ -17,6 +18,9 @@ from tocsin.core.clock import Clock
 from tocsin.settings import Settings
 from tocsin.store.port import Store
 from tocsin.stream.port import Stream
+
+# Pushes that are unpacked and handed over at once; others wait. Each may hold about three times the largest unpacked body.
+PUSHES_AT_ONCE = 4
 
 
 class Services(Protocol):
@@ -45,6 +49,7 @@ class AppState:
     hub: Hub
     languages: Languages
     last_uses: dict[str, datetime] = field(default_factory=dict)
+    pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))
 
     @property
     def settings(self) -> Settings:

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.auth.principal import Principal
 from api.auth.webhooks import verify_webhook
+from api.bodies import UNPACKED_TIMES, items_of, unpacked
 from api.etags import etag_or_304, list_etag, mentions_revision
 from api.lists import (
     Cursor,
@@ -24,12 +25,7 @@ from api.lists import (
 from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from api.preconditions import Idempotency, Idempotent
 from api.problems import PROBLEMS, Problem
-from api.push import (
-    UNPACKED_TIMES,
-    items_of,
-    push,
-    unpacked,
-)
+from api.push import push
 from api.state import AppState, State, Who
 from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
@@ -178,7 +174,8 @@ async def push_mentions(
     The same (source, id) again is stored once and counted once. A key that is bound to a source fixes the source.
     """
     body = await request.body()
-    return await run_in_threadpool(_push, state, who, idempotency, request, response, body, source)
+    async with state.pushes:
+        return await run_in_threadpool(_push, state, who, idempotency, request, response, body, source)
 
 
 def _push(
@@ -236,7 +233,8 @@ async def hook(request: Request, state: State, source: Annotated[str, Path(max_l
     as the first time.
     """
     body = await request.body()
-    return await run_in_threadpool(_hook, state, request, body, source)
+    async with state.pushes:
+        return await run_in_threadpool(_hook, state, request, body, source)
 
 
 def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[str, Any]:

@@ -1,0 +1,138 @@
+"""The body of a push: unpacked within bounds, then cut into items while they are counted.
+
+Whoever sends a body chooses its shape. So no step takes more bytes, gzip members or items than the bounds allow.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+
+import msgspec
+
+from api.problems import FieldError, Problem
+
+MAX_ITEMS = 10_000
+# How much larger than the largest body an unpacked one may be.
+UNPACKED_TIMES = 4
+# Gzip files set one behind the other are one gzip file. Senders join a few; a body of many is an attack.
+MAX_GZIP_MEMBERS = 1000
+# What follows a member is copied by zlib, so only as much is given to it at once.
+_STEP_BYTES = 16 * 1024
+_GZIP = b"\x1f\x8b"
+# A line that is not blank, from its first visible byte on.
+_LINE = re.compile(rb"[^\s][^\n]*")
+_LINES = ("application/x-ndjson", "application/jsonl", "application/jsonlines")
+
+
+def is_gzip(body: bytes) -> bool:
+    """Whether the body begins as gzip does."""
+    return body.startswith(_GZIP)
+
+
+def unpacked(body: bytes, encoding: str, most: int) -> bytes:
+    """The body unpacked, of at most `most` bytes. Gzip is recognised by its magic bytes, whatever the header says.
+
+    Raises 413 for a body that would grow beyond (a bomb is never unpacked whole) or has too many gzip members, 415 for another
+    encoding, 422 for damaged gzip.
+    """
+    said = encoding.strip().lower()
+    if said not in ("", "identity", "gzip", "x-gzip"):
+        raise Problem(
+            415, "unknown-encoding", f"unknown Content-Encoding {said[:40]!r}; known: gzip, identity"
+        )
+    if is_gzip(body):
+        return _gunzipped(body, most)
+    if said.endswith("gzip"):
+        raise Problem(422, "wrong-input", "Content-Encoding says gzip, but the body is not")
+    return body
+
+
+def _gunzipped(body: bytes, most: int) -> bytes:
+    out, at = bytearray(), 0
+    for _ in range(MAX_GZIP_MEMBERS):
+        at = _one_member(body, at, out, most)
+        if at == len(body):
+            return bytes(out)
+    raise Problem(413, "too-large", f"a body may have {MAX_GZIP_MEMBERS} gzip members; pack it as one")
+
+
+def _one_member(body: bytes, at: int, out: bytearray, most: int) -> int:
+    """Unpack the gzip member that begins at `at` to the end of `out`; return where it ends."""
+    decoder, given = zlib.decompressobj(16 + zlib.MAX_WBITS), b""
+    while not decoder.eof:
+        if not given:
+            given = body[at : at + _STEP_BYTES]
+            at += len(given)
+        if not given:
+            raise Problem(422, "wrong-input", "the gzip body ends early")
+        try:
+            out += decoder.decompress(given, most + 1 - len(out))
+        except zlib.error:
+            raise Problem(422, "wrong-input", "the gzip body is damaged") from None
+        if len(out) > most:
+            raise Problem(413, "too-large", f"unpacked, a body may have {most} bytes")
+        given = decoder.unconsumed_tail
+    return at - len(decoder.unused_data)
+
+
+def items_of(body: bytes, content_type: str) -> list[bytes]:
+    """The items of a body: one JSON object, the elements of a JSON array, or the lines of NDJSON that are not blank.
+
+    Raises 413 for too many, 422 for a body that cannot be cut into items. No more items are made than a push may have.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    kind = content_type.partition(";")[0].strip().lower()
+    if not body:
+        raise _malformed("the body is empty; send a JSON object, an array, or one object a line")
+    if kind not in _LINES:
+        if body.startswith(b"["):
+            return _counted(_elements(body))
+        if b"\n" not in body or _is_one_value(body):
+            return [body]
+    return _counted(found[0] for found in _LINE.finditer(body))
+
+
+@cache
+def _array() -> msgspec.json.Decoder[msgspec.Struct]:
+    """Reads an array of up to one item too many, and passes over the rest without keeping it. A list would hold them all."""
+    fields = [(f"i{index}", msgspec.Raw, None) for index in range(MAX_ITEMS + 1)]
+    return msgspec.json.Decoder(msgspec.defstruct("Items", fields, array_like=True))
+
+
+def _elements(body: bytes) -> Iterator[bytes]:
+    try:
+        found = _array().decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _malformed(
+            f"the JSON array cannot be read: {error}; as one object a line, one bad item does not spoil the rest"
+        ) from None
+    except RecursionError:
+        raise _malformed("the JSON is nested too deeply") from None
+    for name in found.__struct_fields__:
+        raw = getattr(found, name)
+        if raw is None:
+            return
+        yield bytes(raw)
+
+
+def _is_one_value(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _counted(items: Iterator[bytes]) -> list[bytes]:
+    counted = list(islice(items, MAX_ITEMS + 1))
+    if len(counted) > MAX_ITEMS:
+        raise Problem(413, "too-large", f"a push may have {MAX_ITEMS} mentions, this one has more")
+    return counted
+
+
+def _malformed(message: str) -> Problem:
+    return Problem(422, "malformed", message, errors=[FieldError(field="", message=message)])
