@@ -23,9 +23,10 @@ from api.auth.guard import install_guard
 from api.auth.keys import store_last_uses
 from api.auth.limits import RateLimiter
 from api.auth.rules import RULES, AccessRule
+from api.body_limit import BodyLimit
 from api.live import Hub
 from api.metrics import Metrics
-from api.middleware import BodyLimit, HostCheck, Outermost, TimeBound
+from api.middleware import HostCheck, Outermost, TimeBound
 from api.pages.i18n import Languages
 from api.pages.site import add_pages
 from api.push import RecentPushes

@@ -1,4 +1,4 @@
-"""Middleware as plain ASGI: request ids and headers, the Host's name, the size of a body, the time of a request.
+"""Middleware as plain ASGI: request ids and headers, the Host's name, the time of a request.
 
 Host names are checked against a list because loopback is not enough: a page anywhere can point its own name at 127.0.0.1
 (DNS rebinding) and then talk to us as if it were ours.
@@ -110,57 +110,6 @@ class HostCheck:
             await send({"type": "websocket.close", "code": 1008})
             return
         await self.app(scope, receive, send)
-
-
-class BodyLimit:
-    """A body over `most` bytes is 413, whether it says its length or comes in chunks."""
-
-    def __init__(self, app: ASGIApp, most: int) -> None:
-        self.app = app
-        self.most = most
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        told = Headers(scope=scope).get("content-length", "0")
-        too_large = Problem(
-            413, "too-large", f"a body may have {self.most} bytes", headers={"Connection": "close"}
-        )
-        if not told.isascii() or not told.isdigit() or int(told[:20]) > self.most:
-            await too_large.response(scope["state"]["request_id"])(scope, receive, send)
-            return
-        refusal = too_large.response(scope["state"]["request_id"])
-        taken, begun, over, refused = 0, False, False, False
-
-        async def counted() -> Message:
-            nonlocal taken, over
-            message = await receive()
-            if message["type"] == "http.request":
-                taken += len(message.get("body", b""))
-                if taken > self.most:
-                    over = True
-                    raise too_large
-            return message
-
-        async def watched(message: Message) -> None:
-            nonlocal begun, refused
-            if over and not begun:
-                # Whatever reads the body may have made something else of our refusal.
-                if not refused:
-                    refused = True
-                    await refusal(scope, receive, send)
-                return
-            begun = begun or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self.app(scope, counted, watched)
-        except Problem:
-            if begun or not over:
-                raise
-            if not refused:
-                await refusal(scope, receive, send)
 
 
 class TimeBound:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, select
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.principal import Principal
-from api.auth.webhooks import verify_webhook
+from api.auth.webhooks import claimed, verify_webhook
 from api.bodies import UNPACKED_TIMES, items_of, unpacked
 from api.etags import etag_or_304, list_etag, mentions_revision
 from api.lists import (
@@ -232,6 +232,10 @@ async def hook(request: Request, state: State, source: Annotated[str, Path(max_l
     The source must be defined, enabled, of kind `push`, and have such a secret. A webhook id that comes again is answered
     as the first time.
     """
+    try:
+        claimed(request.headers, state.now())
+    except NotAllowed:
+        raise _bad_signature() from None
     body = await request.body()
     async with state.pushes:
         return await run_in_threadpool(_hook, state, request, body, source)
@@ -249,9 +253,7 @@ def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[s
     except (NotFound, NotAllowed, TocsinError) as error:
         if not isinstance(error, NotFound | NotAllowed) and getattr(error, "exit_code", 1) == 1:
             raise
-        # Every refusal has the same answer, so that a stranger does not learn which sources there are.
-        detail = "no webhook source takes this signature: check the address, the secret on both sides, and the clocks"
-        raise Problem(401, "bad-signature", detail) from None
+        raise _bad_signature() from None
     who = Principal("key", f"hook:{defined.id}", defined.name, Role.COMMUNITY_MANAGER, source=defined.name)
     idempotency = Idempotency(sent_id, "hook", stable_id("body", body.hex()))
     with state.store.read() as conn:
@@ -269,6 +271,14 @@ def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[s
     with state.store.write() as conn:
         idempotency.store_response(conn, who, 202, answer, now)
     return answer
+
+
+def _bad_signature() -> Problem:
+    """The one answer to every refusal, so that a stranger does not learn which sources there are."""
+    detail = (
+        "no webhook source takes this signature: check the address, the secret on both sides, and the clocks"
+    )
+    return Problem(401, "bad-signature", detail)
 
 
 @router.get(

@@ -34,7 +34,9 @@ class Api(Section):
     public_url: str | None = Field(None, description="How people reach the page; notices link to it.")
     allowed_hosts: Names = Field((), description="Host names answered besides loopback and public_url's.")
     trusted_proxies: Names = Field((), description="Addresses whose X-Forwarded-For and -Proto are believed.")
-    max_body_bytes: int = Field(8 * 1024 * 1024, ge=1024, description="Largest request body accepted.")
+    max_body_bytes: int = Field(
+        8 * 1024 * 1024, ge=1024, description="Largest push accepted; other bodies may have 1 MiB at most."
+    )
     session_hours: int = Field(12, ge=1, le=24 * 30, description="How long a sign-in lasts.")
     requests_per_minute: int = Field(
         1200, ge=1, description="Per key or address; beyond: 429 with Retry-After."

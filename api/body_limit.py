@@ -1,0 +1,145 @@
+"""The bounds on bodies while they arrive: of each by itself, and of all that are held at once.
+
+A body is held in memory until its request is answered. A stranger's body, such as that of a webhook, must be read before its
+signature can be checked, so strangers have a small bound and a room of their own: they cannot crowd out people and keys.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import Problem
+
+# The beginning of each body is not counted, so that a form or an acknowledgement always gets through.
+UNCOUNTED_BYTES = 16 * 1024
+# Of a body that brings no mentions of a known caller.
+SMALL_BODY_BYTES = 1024 * 1024
+STRANGERS_BYTES = 16 * 1024 * 1024
+# How many of the largest bodies known callers may have on their way at once.
+LARGEST_AT_ONCE = 8
+# The routes that take mentions of known callers: a push, and the replay of a dead letter.
+_LARGE = re.compile(r"/v1/mentions|/v1/dead-letters/[^/]+/replay")
+# The routes that read a body before they know whose it is.
+_OPEN = re.compile(r"/v1/mentions/hook/.*|/signin/.*|/links/.*", re.DOTALL)
+
+
+@dataclass(slots=True)
+class Room:
+    """The bytes of bodies that may be held at once: `most` by everybody together, `each` by one address."""
+
+    most: int
+    each: int
+    held: Counter[str] = field(default_factory=Counter)
+
+    def take(self, address: str, size: int) -> bool:
+        """Hold so many more bytes for this address; False where there is no room."""
+        if self.held[address] + size > self.each or self.held.total() + size > self.most:
+            return False
+        self.held[address] += size
+        return True
+
+    def give(self, address: str, size: int) -> None:
+        """Hold so many bytes fewer for this address."""
+        self.held[address] -= size
+        self.held += Counter()
+
+
+class BodyLimit:
+    """A body over its bound is 413, whether it says its length or comes in chunks. Where too much is on its way, it is 503."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self.app = app
+        self.most = most
+        self.known = Room(most * LARGEST_AT_ONCE, most * LARGEST_AT_ONCE)
+        self.strangers = Room(STRANGERS_BYTES, STRANGERS_BYTES // 2)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        most = self.most if _LARGE.fullmatch(scope["path"]) else min(self.most, SMALL_BODY_BYTES)
+        told = Headers(scope=scope).get("content-length", "0")
+        if not told.isascii() or not told.isdigit() or int(told[:20]) > most:
+            await _too_large(most).response(scope["state"]["request_id"])(scope, receive, send)
+            return
+        room = self.strangers if _OPEN.fullmatch(scope["path"]) else self.known
+        body = _Body(most, room, (scope.get("client") or ("unknown",))[0])
+        try:
+            await _Answer(self.app, body).run(scope, receive, send)
+        finally:
+            body.leave()
+
+
+class _Body:
+    """One body as it arrives. `refusal` is set once it is refused."""
+
+    def __init__(self, most: int, room: Room, address: str) -> None:
+        self._most, self._room, self._address = most, room, address
+        self._taken = self._held = 0
+        self.refusal: Problem | None = None
+
+    def take(self, size: int) -> None:
+        """Count so many more bytes. Raises the refusal, 413 or 503."""
+        self._taken += size
+        more = max(0, self._taken - UNCOUNTED_BYTES) - self._held
+        if self._taken > self._most:
+            self.refusal = _too_large(self._most)
+        elif more and not self._room.take(self._address, more):
+            self.refusal = _too_busy()
+        else:
+            self._held += more
+        if self.refusal is not None:
+            raise self.refusal
+
+    def leave(self) -> None:
+        """Give the room back, once the request is answered."""
+        self._room.give(self._address, self._held)
+        self._held = 0
+
+
+class _Answer:
+    """The answer to one request. A refused body has our refusal as its answer, whatever its reader made of it."""
+
+    def __init__(self, app: ASGIApp, body: _Body) -> None:
+        self._app, self._body = app, body
+        self._begun = self._refused = False
+
+    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted() -> Message:
+            message = await receive()
+            if message["type"] == "http.request":
+                self._body.take(len(message.get("body", b"")))
+            return message
+
+        async def refuse(refusal: Problem) -> None:
+            if not self._refused:
+                self._refused = True
+                await refusal.response(scope["state"]["request_id"])(scope, receive, send)
+
+        async def watched(message: Message) -> None:
+            if self._body.refusal is not None and not self._begun:
+                await refuse(self._body.refusal)
+                return
+            self._begun = self._begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, counted, watched)
+        except Problem:
+            if self._begun or self._body.refusal is None:
+                raise
+            await refuse(self._body.refusal)
+
+
+def _too_large(most: int) -> Problem:
+    return Problem(413, "too-large", f"a body may have {most} bytes here", headers={"Connection": "close"})
+
+
+def _too_busy() -> Problem:
+    detail = "too many large bodies are on their way at once: send it again, or in smaller parts"
+    return Problem(503, "too-busy", detail, headers={"Connection": "close", "Retry-After": "2"})
