@@ -23,7 +23,7 @@ PICTURES: dict[str, tuple[str, ViewportSize, str]] = {
     "alert-phone.png": ("/alerts/al_crisis", PHONE, "light"),
     "alert-dark.png": ("/alerts/al_crisis", {"width": 1280, "height": 1160}, "dark"),
     "queue-phone.png": ("/escalations", PHONE, "dark"),
-    "case.png": ("/escalations/es_pr", LAPTOP, "light"),
+    "escalation.png": ("/escalations/es_pr", LAPTOP, "light"),
 }
 
 

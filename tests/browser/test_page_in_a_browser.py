@@ -28,7 +28,7 @@ PAGES = {
     "alert": "/alerts/al_crisis",
     "alerts": "/alerts",
     "queue": "/escalations",
-    "case": "/escalations/es_pr",
+    "escalation": "/escalations/es_pr",
     "monitors": "/monitors",
     "monitor": "/monitors/m_orvane",
     "new-monitor": "/monitors/new",
