@@ -55,7 +55,7 @@ class Alert:
 
     @property
     def the_policy(self) -> Policy:
-        return Policy.model_validate(self.policy)
+        return Policy.model_validate(self.policy, context={"stored": True})
 
     @property
     def the_facts(self) -> Facts:

@@ -16,9 +16,11 @@ from typing import Any, Final
 import httpx
 import structlog
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import states
-from alerts.directory import NOBODY
+from alerts.directory import NOBODY, monitor_facts
+from alerts.engine import unhandled
 from alerts.escalations import states as escalation_states
 from alerts.outbox import hold, queue
 from tocsin.core.clock import Clock
@@ -27,6 +29,8 @@ from tocsin.core.ids import stable_id
 from tocsin.core.loop import WorkerLoop
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
 from tocsin.core.signal_kinds import BLIND
+from tocsin.definitions.models import KINDS
+from tocsin.definitions.repository import unreadable
 from tocsin.health.report import Reporter, State, part_rows
 from tocsin.health.roles import is_gone
 from tocsin.health.sources import COMPONENT_PREFIX, ago, source_reports
@@ -77,7 +81,17 @@ def audit(
 
 def _checked(conn: Connection, now: datetime, blind_after: timedelta) -> list[Finding]:
     """The findings of every check but the one of the chain, in the order of `CHECKS`."""
-    return [finding for check in CHECKS for finding in check(conn, now, blind_after)]
+    found = []
+    for name, check in CHECKS.items():
+        try:
+            found += check(conn, now, blind_after)
+        except (TocsinError, SQLAlchemyError):
+            raise
+        # A check that cannot read one row must not keep the others from being made.
+        except Exception as error:
+            log.exception("a check of the audit failed", check=name)
+            found.append(Finding("check failed", name, f"{type(error).__name__}: {error}"[:200]))
+    return found
 
 
 def alerts_without_next_step(conn: Connection, now: datetime) -> list[Finding]:
@@ -91,6 +105,29 @@ def alerts_without_next_step(conn: Connection, now: datetime) -> list[Finding]:
         if problem:
             found.append(Finding("alert unattended", row.id, f"{row.monitor} SEV{row.severity}: {problem}"))
     return found
+
+
+def signals_not_handled(conn: Connection, now: datetime) -> list[Finding]:
+    """Signals that the engine has not handled two minutes after they were judged. None of them has rung."""
+    return [
+        Finding(
+            "signal not handled",
+            row.fingerprint,
+            f"{monitor_facts(conn, row.monitor_id).name}: {row.count} signals wait since {row.since:%Y-%m-%d %H:%MZ}",
+        )
+        for row in unhandled(conn, now - OVERDUE)
+    ]
+
+
+def unreadable_definitions(conn: Connection) -> list[Finding]:
+    """Definitions that cannot be read and are therefore left out: nobody is paged by them, and nothing is silenced."""
+    return [
+        Finding(
+            "definition unreadable", name, f"the {kind} {name!r} cannot be read: define it again, or end it"
+        )
+        for kind, model in KINDS.items()
+        for name in unreadable(conn, model)
+    ]
 
 
 def _unattended(row: Any, now: datetime) -> str | None:
@@ -312,17 +349,19 @@ Ping = Callable[[str], str | None]
 
 Check = Callable[[Connection, datetime, timedelta], list[Finding]]
 
-CHECKS: Final[tuple[Check, ...]] = (
-    lambda conn, now, _: alerts_without_next_step(conn, now),
-    lambda conn, _now, _: pages_to_nobody(conn),
-    lambda conn, now, _: notices_out_of_time(conn, now),
-    lambda conn, _now, _: escalations_without_deadline(conn),
-    lambda conn, now, _: silent_roles(conn, now),
-    lambda conn, _now, _: failing_roles(conn),
-    lambda conn, _now, _: blown_fuses(conn),
-    blind_sources,
-)
-"""Every check in its order: (transaction, now, `blind_after`) to findings."""
+CHECKS: Final[dict[str, Check]] = {
+    "alerts": lambda conn, now, _: alerts_without_next_step(conn, now),
+    "signals": lambda conn, now, _: signals_not_handled(conn, now),
+    "pages to nobody": lambda conn, _now, _: pages_to_nobody(conn),
+    "notices": lambda conn, now, _: notices_out_of_time(conn, now),
+    "escalations": lambda conn, _now, _: escalations_without_deadline(conn),
+    "silent roles": lambda conn, now, _: silent_roles(conn, now),
+    "failing roles": lambda conn, _now, _: failing_roles(conn),
+    "fuses": lambda conn, _now, _: blown_fuses(conn),
+    "definitions": lambda conn, _now, _: unreadable_definitions(conn),
+    "sources": blind_sources,
+}
+"""Every check by its name, in its order: (transaction, now, `blind_after`) to findings."""
 
 
 class Auditor:

@@ -9,11 +9,13 @@ conditional.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Row, and_, func, select, update
 
 from alerts import on_clock, on_signal
 from alerts.apply import apply
@@ -21,6 +23,8 @@ from alerts.turn import Turn
 from tocsin.store import schema as s
 
 ALL = 1_000_000
+_signals = s.signals
+SET_ASIDE: Final = "could not be handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +47,44 @@ def step(turn: Turn, limit: int | None = None) -> StepResult:
     """
     most = limit or ALL
     became: Counter[str] = Counter()
-    c = s.signals.c
-    conn = turn.conn
-    rows = turn.store.claim(
-        conn, s.signals, c.handled_at.is_(None), (c.tick, c.monitor_id, c.kind, c.id), most
-    )
+    c = _signals.c
+    waiting = and_(c.handled_at.is_(None), c.fingerprint.not_in(turn.passed_over))
+    rows = turn.store.claim(turn.conn, _signals, waiting, (c.tick, c.monitor_id, c.kind, c.id), most)
+    stopped: set[str] = set()
     for row in rows:
-        became[apply(turn, on_signal.decide(turn, row)).became] += 1
-        conn.execute(update(s.signals).where(c.id == row.id).values(handled_at=turn.now))
+        # A story that failed in this turn keeps the order of its signals.
+        if row.fingerprint not in stopped:
+            outcome = turn.attempt(row.fingerprint, partial(_handle, turn, row))
+            became[outcome or SET_ASIDE] += 1
+            stopped |= set() if outcome else {row.fingerprint}
     done = on_clock.run(turn, most)
     full = len(rows) >= most or any(count >= most for count in done.values())
     return StepResult(dict(became), done, full)
 
 
-def anything_due(conn: Connection, now: datetime) -> bool:
-    """Whether `step` would do anything at `now`. Needs no right to write."""
-    return on_clock.anything(conn, now)
+def _handle(turn: Turn, signal: Row[Any]) -> str:
+    """Apply the change that one signal makes, and mark the signal as handled."""
+    became = apply(turn, on_signal.decide(turn, signal)).became
+    turn.conn.execute(update(_signals).where(_signals.c.id == signal.id).values(handled_at=turn.now))
+    return became
+
+
+def unhandled(conn: Connection, before: datetime) -> Sequence[Row[Any]]:
+    """The stories with signals from before this time that are not handled yet: `fingerprint`, `monitor_id`, `count`, `since`.
+    At most 50.
+    """
+    c = _signals.c
+    query = (
+        select(c.fingerprint, c.monitor_id, func.count().label("count"), func.min(c.tick).label("since"))
+        .where(c.handled_at.is_(None), c.tick < before)
+        .group_by(c.fingerprint, c.monitor_id)
+    )
+    return conn.execute(query.order_by(c.fingerprint).limit(50)).all()
+
+
+def anything_due(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -> bool:
+    """Whether `step` would do anything at `now`, apart from the stories that are set aside. Needs no right to write."""
+    return on_clock.anything(conn, now, passed_over)
 
 
 def next_due(conn: Connection) -> datetime | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from alerts import states
+from alerts import held, states
 from alerts.alert import Alert, from_row
 from alerts.apply import apply
 from alerts.change import Change, Move, Page
@@ -78,6 +79,7 @@ def _step(turn: Turn, alert: Alert) -> Change:
     verdict = waiting(turn, alert)
     if verdict is not None and verdict.until is not None and verdict.until > turn.now:
         detail: dict[str, Any] = {"waits": verdict.reason, "until": verdict.until.isoformat()}
+        detail[held.STAMP] = held.stamp(turn.conn)
         hold = Move(alert, "hold", {"next_step_at": verdict.until}, detail=detail)
         return Change("held", alert, (hold,))
     policy = alert.the_policy
@@ -126,11 +128,13 @@ TABLE: Final[tuple[Due, ...]] = (
 
 def run(turn: Turn, limit: int) -> dict[str, int]:
     """Do everything that is due at the turn's time, at most `limit` of each kind; returns how many of each were done."""
-    done: dict[str, int] = {}
+    again = held.look_again(turn, limit)
+    done: dict[str, int] = {"held step looked at again": again} if again else {}
     for due in TABLE:
-        rows = turn.store.claim(turn.conn, s.alerts, due.where(turn.now), (due.at, _a.id), limit)
+        where = and_(due.where(turn.now), _a.fingerprint.not_in(turn.passed_over))
+        rows = turn.store.claim(turn.conn, s.alerts, where, (due.at, _a.id), limit)
         for row in rows:
-            apply(turn, due.decide(turn, from_row(row)))
+            turn.attempt(row.fingerprint, partial(_take, turn, due, row))
         if rows:
             done[due.name] = len(rows)
     overdue = clocks.page_overdue(turn, limit)
@@ -139,14 +143,21 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
     return done
 
 
-def anything(conn: Connection, now: datetime) -> bool:
-    """Whether anything is due at `now`: one cheap look, so that an idle engine never takes the writer's lock."""
+def _take(turn: Turn, due: Due, row: Row[Any]) -> None:
+    apply(turn, due.decide(turn, from_row(row)))
+
+
+def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -> bool:
+    """Whether anything is due at `now`, apart from the stories `passed_over`: one cheap look, so that an idle engine never
+    takes the writer's lock.
+    """
+    signals, escalations = s.signals.c, s.escalations.c
     checks: Sequence[Any] = (
-        select(s.signals.c.id).where(s.signals.c.handled_at.is_(None)),
-        select(_a.id).where(or_(*(due.where(now) for due in TABLE))),
-        select(s.escalations.c.id).where(clocks.to_page(now)),
+        select(signals.id).where(signals.handled_at.is_(None), signals.fingerprint.not_in(passed_over)),
+        select(_a.id).where(or_(*(due.where(now) for due in TABLE)), _a.fingerprint.not_in(passed_over)),
+        select(escalations.id).where(clocks.to_page(now), escalations.id.not_in(passed_over)),
     )
-    return any(conn.execute(check.limit(1)).first() is not None for check in checks)
+    return held.changed(conn) or any(conn.execute(check.limit(1)).first() is not None for check in checks)
 
 
 def next_at(conn: Connection) -> datetime | None:

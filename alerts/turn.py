@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from alerts.actor import ENGINE, Actor
+from alerts.aside import Aside
 from alerts.directory import Directory
 from tocsin.store.port import Store
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -21,6 +26,9 @@ class Turns:
     store: Store
     base_url: str
     """Where links begin, without a slash at the end: `tocsin.access.links.page_address`."""
+
+    aside: Aside | None = None
+    """The stories that this worker set aside. None: a story that cannot be handled is an error, as in a replay."""
 
     _directory: Directory = field(default_factory=Directory)
 
@@ -56,6 +64,17 @@ class Turn:
     def directory(self) -> Directory:
         """People and policies as they are in this transaction."""
         return self._turns.directory(self.conn)
+
+    def attempt(self, story: str, work: Callable[[], T]) -> T | None:
+        """The result of `work` for this story; None: it failed, and the story is set aside (`alerts.aside`)."""
+        aside = self._turns.aside
+        return work() if aside is None else aside.attempt(self.conn, story, self.now, work)
+
+    @property
+    def passed_over(self) -> list[str]:
+        """The stories that are set aside at the turn's time."""
+        aside = self._turns.aside
+        return [] if aside is None else aside.waiting(self.now)
 
     def by(self, actor: Actor) -> Turn:
         """The same turn by another actor."""

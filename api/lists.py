@@ -9,11 +9,10 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.problems import FieldError, Problem
-from tocsin.core.clock import EPOCH
+from tocsin.core.clock import EPOCH, LATEST
 
 T = TypeVar("T")
 MAX_LIMIT = 500
-LATEST = datetime.fromisoformat("2200-01-01T00:00:00+00:00")
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]

@@ -7,9 +7,10 @@ anything.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
 from alerts.actor import ENGINE
 from alerts.alert import Alert
@@ -54,22 +55,21 @@ def next_overdue(conn: Connection) -> datetime | None:
 
 def page_overdue(turn: Turn, limit: int) -> int:
     """Page the deputy of each escalation whose clock ran out, and the fallback list too when the deputy was paged before."""
-    rows = turn.store.claim(turn.conn, s.escalations, to_page(turn.now), (_e.deadline_at, _e.id), limit)
+    where = and_(to_page(turn.now), _e.id.not_in(turn.passed_over))
+    rows = turn.store.claim(turn.conn, s.escalations, where, (_e.deadline_at, _e.id), limit)
     for row in rows:
-        escalation = from_row(row)
-        alert = get_alert(turn.conn, escalation.alert_id)
-        over = ", ".join(name for name, at in escalation.clocks().items() if at <= turn.now)
-        people = _deputies(turn.directory, alert, escalation, turn.now)
-        flagged = flag(turn.by(ENGINE), escalation, "overdue", text=over, overdue_at=turn.now)
-        page(
-            turn,
-            alert,
-            flagged,
-            people,
-            "overdue",
-            f"Overdue: {over} of the escalation to {escalation.for_whom}",
-        )
+        turn.attempt(row.id, partial(_page_one, turn, row))
     return len(rows)
+
+
+def _page_one(turn: Turn, row: Row[Any]) -> None:
+    escalation = from_row(row)
+    alert = get_alert(turn.conn, escalation.alert_id)
+    over = ", ".join(name for name, at in escalation.clocks().items() if at <= turn.now)
+    people = _deputies(turn.directory, alert, escalation, turn.now)
+    flagged = flag(turn.by(ENGINE), escalation, "overdue", text=over, overdue_at=turn.now)
+    why = f"Overdue: {over} of the escalation to {escalation.for_whom}"
+    page(turn, alert, flagged, people, "overdue", why)
 
 
 def tighten(turn: Turn, alert: Alert) -> None:

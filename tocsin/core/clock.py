@@ -9,7 +9,12 @@ from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+"""The latest time that a person may give. The earliest is `EPOCH`."""
+
 _MICRO = timedelta(microseconds=1)
+# Two days from the ends of the calendar, so that every zone can show what `from_micros` gives.
+_FIRST, _LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -53,8 +58,15 @@ def to_micros(at: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """The inverse of `to_micros`."""
-    return EPOCH + micros * _MICRO
+    """The inverse of `to_micros`. A number near the ends of the calendar, or beyond them, gives the nearest time that every
+    zone can show: a stored number must not stop its reader.
+    """
+    if _FIRST_MICROS <= micros <= _LAST_MICROS:
+        return EPOCH + micros * _MICRO
+    return _FIRST if micros < 0 else _LAST
+
+
+_FIRST_MICROS, _LAST_MICROS = to_micros(_FIRST), to_micros(_LAST)
 
 
 def minute_of(at: datetime) -> int:

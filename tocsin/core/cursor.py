@@ -68,5 +68,7 @@ def _part(part: object, kind: type[Part]) -> Part:
     if kind is str and isinstance(part, str) and "\0" not in part:
         return part
     if kind in (int, datetime) and type(part) is int and abs(part) < LARGEST:
-        return part if kind is int else from_micros(part)
+        at = from_micros(part)
+        if kind is int or to_micros(at) == part:
+            return part if kind is int else at
     raise ValueError(part)

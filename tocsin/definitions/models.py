@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -22,7 +23,28 @@ from pydantic import (
     model_validator,
 )
 
+from tocsin.core.clock import EPOCH, LATEST, iso
 from tocsin.core.ids import stable_id
+
+
+def as_stored(info: ValidationInfo) -> bool:
+    """Whether a stored definition is read. It was checked when it was saved, by the rules of that day, and must stay readable:
+    a rule that came later bends the value instead of refusing it.
+    """
+    return bool((info.context or {}).get("stored"))
+
+
+def _within_reach(value: datetime, info: ValidationInfo) -> datetime:
+    """A time between 1970 and 2200, so that every zone can show it and every engine can keep it."""
+    if EPOCH <= value <= LATEST:
+        return value
+    if as_stored(info):
+        return min(max(value, EPOCH), LATEST)
+    raise ValueError(f"must lie between 1970 and 2200 (the latest: {iso(LATEST)})")
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_within_reach)]
+"""A time that a person gives."""
 
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 
@@ -67,7 +89,7 @@ class Monitor(Definition):
     @classmethod
     def _parses(cls, value: str, info: ValidationInfo) -> str:
         # A stored query was parsed when it was saved.
-        if not (info.context or {}).get("stored"):
+        if not as_stored(info):
             from tocsin.query import parse_query
 
             parse_query(value)
@@ -158,8 +180,8 @@ class Override(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     person: str
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
 
 
 class Schedule(Definition):
@@ -167,7 +189,7 @@ class Schedule(Definition):
 
     # Names of people.
     rotation: tuple[str, ...] = Field(min_length=1)
-    starts_at: AwareDatetime
+    starts_at: Moment
     turn_hours: int = Field(default=168, ge=1, le=24 * 90)
     overrides: tuple[Override, ...] = ()
 
@@ -191,13 +213,13 @@ class Silence(Definition):
     """A time in which alerts of a monitor (or of all monitors) are suppressed, visibly. SEV1 breaks the silence."""
 
     monitor: str | None = None
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
     reason: str = Field(min_length=1, max_length=2000)
 
     @model_validator(mode="after")
-    def _ends_later(self) -> Silence:
-        if self.ends_at <= self.starts_at:
+    def _ends_later(self, info: ValidationInfo) -> Silence:
+        if self.ends_at <= self.starts_at and not as_stored(info):
             raise ValueError("a silence must end after it starts")
         return self
 
@@ -206,13 +228,13 @@ class ExpectedEvent(Definition):
     """An announced event (a launch, a match, a campaign). A volume alert within it is suppressed unless the tone sours."""
 
     monitor: str | None = None
-    starts_at: AwareDatetime
-    ends_at: AwareDatetime
+    starts_at: Moment
+    ends_at: Moment
     note: str = Field(default="", max_length=2000)
 
     @model_validator(mode="after")
-    def _ends_later(self) -> ExpectedEvent:
-        if self.ends_at <= self.starts_at:
+    def _ends_later(self, info: ValidationInfo) -> ExpectedEvent:
+        if self.ends_at <= self.starts_at and not as_stored(info):
             raise ValueError("an expected event must end after it starts")
         return self
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, update
 
 from tocsin.core.errors import Conflict, NotFound
@@ -16,6 +18,8 @@ from tocsin.store import meta
 from tocsin.store import schema as s
 
 D = TypeVar("D", bound=Definition)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,16 @@ def kind_of(model: type[Definition]) -> str:
 
 
 def listed(conn: Connection, model: type[D]) -> list[Defined[D]]:
-    """Every living definition of this kind, in the order of the names."""
-    return [_loaded(model, row) for row in conn.execute(_living(model))]
+    """Every living definition of this kind, in the order of the names. A row that cannot be read is left out and logged, so
+    that it stops nobody else's alerts; `unreadable` lists such rows.
+    """
+    found = (_readable(model, row) for row in conn.execute(_living(model)))
+    return [one for one in found if one is not None]
+
+
+def unreadable(conn: Connection, model: type[D]) -> list[str]:
+    """The names of the living definitions of this kind that cannot be read, in their order."""
+    return [row.name for row in conn.execute(_living(model)) if _readable(model, row) is None]
 
 
 def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
@@ -114,7 +126,7 @@ def save(
     model = type(value)
     kind, d = kind_of(model), s.definitions
     row = conn.execute(_living(model, d.c.name == value.name)).first()
-    by_name = None if row is None else _loaded(model, row)
+    by_name = None if row is None else _readable(model, row) or _kept(model, row, value)
     present = by_name if id is None else find(conn, model, id)
     if by_name is not None and present is not None and by_name.id != present.id:
         raise Conflict(f"the name {value.name!r} belongs to another {kind}")
@@ -140,7 +152,7 @@ def save(
         raise Conflict(
             f"{kind} {value.name!r} is at version {present.version}, you changed version {expected_version}: read it again"
         )
-    if present.value == value:
+    if present.value == value and not (row is not None and _readable(model, row) is None):
         return present
     version = present.version + 1
     conn.execute(
@@ -209,14 +221,22 @@ def _living(model: type[Definition], *where: ColumnElement[bool]) -> Select[Any]
 
 def _loaded(model: type[D], row: object) -> Defined[D]:
     r = cast("Row[Any]", row)
-    return Defined(
-        r.kind,
-        r.id,
-        r.version,
-        r.created_at,
-        r.updated_at,
-        model.model_validate(r.definition, context={"stored": True}),
-    )
+    return _kept(model, row, model.model_validate(r.definition, context={"stored": True}))
+
+
+def _readable(model: type[D], row: object) -> Defined[D] | None:
+    """The definition of this row; None where it cannot be read."""
+    try:
+        return _loaded(model, row)
+    except ValidationError as error:
+        r = cast("Row[Any]", row)
+        log.error("a stored definition cannot be read", kind=r.kind, name=r.name, errors=error.error_count())
+        return None
+
+
+def _kept(_model: type[D], row: object, value: D) -> Defined[D]:
+    r = cast("Row[Any]", row)
+    return Defined(r.kind, r.id, r.version, r.created_at, r.updated_at, value)
 
 
 def _keep_version(
