@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import resource
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import structlog
 import uvicorn
 
 from api.app import create_app
+from api.connections import Connections
 from api.state import AppState, Services
 from tocsin.core.errors import WrongInput
 from tocsin.settings import Api
@@ -21,19 +23,29 @@ log = structlog.get_logger(__name__)
 
 GRACE_S = 3
 POLL_EVERY_S = 0.1
-MAX_AT_ONCE = 1000  # connections; beyond: 503
+MAX_CONNECTIONS = 1000
+# Open files that are left to everything but connections, such as the databases.
+RESERVED_FILES = 256
 MAX_HEADER_BYTES = 32 * 1024
 
 
-def serve(runtime: Services, stop: threading.Event, ready: Callable[[str], None] | None = None) -> None:
+def serve(
+    runtime: Services,
+    stop: threading.Event,
+    ready: Callable[[str], None] | None = None,
+    connections: Connections | None = None,
+) -> None:
     """Answer requests until `stop` is set. `ready` is told the address (with the port that was taken, if it was 0).
+
+    `connections` are the bounds on connections; by default, as many as the limit of open files allows.
 
     Raises `WrongInput` when the address cannot be listened on. Installs no signal handlers: the caller decides when it ends.
     """
     settings = runtime.settings.api
     with contextlib.closing(listen(settings)) as listening:
         port = listening.getsockname()[1]
-        server = _Server(_config(runtime, settings))
+        connections = connections or Connections(connections_allowed(), settings.trusted_proxies)
+        server = _Server(_config(runtime, settings, connections))
         state: AppState = server.config.app.state.tocsin  # type: ignore[union-attr]  # the app is ours, not a name of one
         address = f"http://{_shown(settings.host)}:{port}"
         asyncio.run(_until(server, listening, state, stop, lambda: ready(address) if ready else None))
@@ -81,7 +93,15 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _config(runtime: Services, settings: Api) -> uvicorn.Config:
+def connections_allowed() -> int:
+    """How many connections leave enough open files to the rest of the process."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return min(MAX_CONNECTIONS, max(soft - RESERVED_FILES, soft // 2))
+
+
+def _config(runtime: Services, settings: Api, connections: Connections) -> uvicorn.Config:
     proxies = list(settings.trusted_proxies)
     return uvicorn.Config(
         create_app(runtime),
@@ -94,10 +114,9 @@ def _config(runtime: Services, settings: Api) -> uvicorn.Config:
         lifespan="on",
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=15,
-        limit_concurrency=MAX_AT_ONCE,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         ws="none",
-        http="h11",
+        http=connections.protocol(),
     )
 
 

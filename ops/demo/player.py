@@ -31,6 +31,7 @@ from ops.demo.world import BRAND
 from ops.progress import ProgressLine
 from ops.replay.fired import fired_alerts, in_a_line
 from ops.replay.player import Player
+from ops.run.handles import raise_open_files
 from ops.run.up import require_free_port
 from ops.runtime import Runtime, open_runtime
 from ops.transfer.apply import apply, plan
@@ -178,6 +179,7 @@ class Demo:
 
     def _serve(self) -> None:
         try:
+            raise_open_files()
             serve(self._runtime, self._stop)
         except BaseException as error:  # noqa: BLE001  # raised again by run(), in the main thread
             self._failure = error

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from ops.run.handles import raise_open_files
 from ops.run.locks import STOP_WITHIN_S
 from ops.runtime import Runtime
 from tocsin.core.errors import TocsinError, WrongInput
@@ -53,6 +54,7 @@ def run_roles(
     for role in roles:
         if role not in ROLES:
             raise WrongInput(f"unknown role {role!r}; known: {', '.join(ROLES)}")
+    raise_open_files()
     runtime.retry(lambda: claim_live(runtime))
     failures: list[BaseException] = []
     workers = [(name, work) for role in roles for name, work in _workers(runtime, role)]

@@ -1,7 +1,7 @@
-"""The supervisor of `tocsin up`: keeps three processes alive, and stops them together.
+"""The supervisor of `tocsin up`: keeps four processes alive, and stops them together.
 
-Matching must not hold the lock that an acknowledgement needs. So the roles that work on the stream run in one process, and the
-roles that serve people in another. The auditor has a third process, because it must outlive both.
+Matching must not hold the lock that an acknowledgement needs. So the roles that work on the stream run in one process. Paging has
+a process of its own, which no connection of a stranger reaches, and the API another. The auditor must outlive them all.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from tocsin.core.errors import TocsinError, WrongInput
 
 log = structlog.get_logger()
 
-PROCESSES: tuple[tuple[str, ...], ...] = (("ingest", "processors"), ("alerts", "api"), ("auditor",))
+PROCESSES: tuple[tuple[str, ...], ...] = (
+    ("ingest", "processors"),
+    ("alerts",),
+    ("api",),
+    ("auditor",),
+)
 RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # the waits get longer for a child that dies again at once
 STEADY_S = 60.0
 
