@@ -143,3 +143,21 @@ def test_a_pipe_is_a_file_too(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     threading.Thread(target=pipe.write_text, args=("[api]\nport = 7\n",)).start()
     assert load(pipe, {}).settings.api.port == 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alerting.blind_after_minutes",
+        "ingest.feed_interval_s",
+        "ingest.max_age_days",
+        "ingest.max_ahead_minutes",
+        "retention.authors_days",
+        "retention.mentions_days",
+        "retention.sample_hours",
+        "retention.tallies_days",
+    ],
+)
+def test_a_length_of_time_beyond_the_calendar_is_refused(name: str) -> None:
+    with pytest.raises(WrongInput, match=name):
+        load(None, {}, {name: 10**12})

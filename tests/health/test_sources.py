@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
-from tocsin.health.sources import SourceFacts, facts_of, judge
+from tocsin.definitions.models import MOST_FOLLOWERS, Monitor, SourceDef
+from tocsin.health.sources import LONGEST_EXPECTED, SourceFacts, facts_of, judge
 
 NOW = datetime(2031, 3, 5, 12, tzinfo=UTC)
 BLIND_AFTER = timedelta(minutes=15)
@@ -102,6 +104,22 @@ def test_a_source_that_was_never_heard_is_calm_nowhere() -> None:
     for minutes in (0, 1, 60, 100_000):
         verdict = judge(SourceFacts(defined_at=ago(minutes=minutes)), NOW, BLIND_AFTER)
         assert verdict.level != "ok"
+
+
+def test_a_definition_expects_a_source_within_the_bounds_and_a_stored_one_is_bent_to_them() -> None:
+    given = {"name": "shop", "kind": "push", "expected_every_minutes": 10**12}
+    with pytest.raises(ValidationError, match="less than or equal to 5256000"):
+        SourceDef.model_validate(given)
+    longest = SourceDef.model_validate(given, context={"stored": True}).expected_every_minutes
+    assert longest is not None and timedelta(minutes=longest) == LONGEST_EXPECTED
+
+
+def test_a_stored_monitor_with_more_followers_than_there_are_is_readable() -> None:
+    given = {"name": "Lumo", "query": "lumo", "influential_followers": 10**30}
+    with pytest.raises(ValidationError, match="less than or equal"):
+        Monitor.model_validate(given)
+    stored = Monitor.model_validate(given, context={"stored": True})
+    assert stored.influential_followers == MOST_FOLLOWERS
 
 
 @pytest.mark.parametrize("minutes", [1e12, 10**30, -5, 0, "ten", None, [3]])

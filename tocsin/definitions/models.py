@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
@@ -34,6 +35,16 @@ def as_stored(info: ValidationInfo) -> bool:
     return bool((info.context or {}).get("stored"))
 
 
+def _bent_to(most: int) -> BeforeValidator:
+    """A stored number that is greater than `most` counts as `most`."""
+
+    def bent(value: Any, info: ValidationInfo) -> Any:
+        large = as_stored(info) and isinstance(value, int | float) and value > most
+        return most if large else value
+
+    return BeforeValidator(bent)
+
+
 def _within_reach(value: datetime, info: ValidationInfo) -> datetime:
     """A time between 1970 and 2200, so that every zone can show it and every engine can keep it."""
     if EPOCH <= value <= LATEST:
@@ -45,6 +56,12 @@ def _within_reach(value: datetime, info: ValidationInfo) -> datetime:
 
 Moment = Annotated[AwareDatetime, AfterValidator(_within_reach)]
 """A time that a person gives."""
+
+MOST_FOLLOWERS: Final = 10**12
+"""More followers than anybody can have."""
+
+LONGEST_EXPECTED_MINUTES: Final = 3650 * 24 * 60
+"""Ten years: the longest interval between mentions that may be expected of a source."""
 
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 
@@ -75,7 +92,9 @@ class Monitor(Definition):
     timezone: str = "UTC"
     policy: str = "default"
     false_alerts_per_week: float = Field(default=1.0, gt=0, le=100)
-    influential_followers: int = Field(default=100_000, ge=1)
+    influential_followers: Annotated[int, _bent_to(MOST_FOLLOWERS)] = Field(
+        default=100_000, ge=1, le=MOST_FOLLOWERS
+    )
     # Domains or handles of outlets of the first rank.
     tier1: tuple[str, ...] = ()
     enabled: bool = True
@@ -202,7 +221,9 @@ class SourceDef(Definition):
     kind: str
     enabled: bool = True
     # After three times as long without a mention the source is silent, and may become BLIND (`tocsin.health.sources`).
-    expected_every_minutes: int | None = Field(default=None, ge=1)
+    expected_every_minutes: Annotated[int | None, _bent_to(LONGEST_EXPECTED_MINUTES)] = Field(
+        default=None, ge=1, le=LONGEST_EXPECTED_MINUTES
+    )
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -19,6 +19,10 @@ def _split(value: Any) -> Any:
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
+# The greatest lengths of time that a setting may have. Beyond them the calendar ends.
+CENTURY_DAYS: Final = 36_525
+YEAR_MINUTES: Final = 366 * 24 * 60
+
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -111,13 +115,15 @@ class StoreSettings(Section):
 class Ingest(Section):
     """The reading of sources."""
 
-    max_age_days: int = Field(90, ge=1, description="Older mentions are refused and counted.")
+    max_age_days: int = Field(
+        90, ge=1, le=CENTURY_DAYS, description="Older mentions are refused and counted."
+    )
     max_ahead_minutes: int = Field(
-        10, ge=0, description="Mentions dated further ahead of receipt are dead letters."
+        10, ge=0, le=YEAR_MINUTES, description="Mentions dated further ahead of receipt are dead letters."
     )
     feed_max_bytes: int = Field(5 * 1024 * 1024, ge=1024, description="Largest feed that is read.")
     fetch_timeout_s: float = Field(20.0, gt=0, le=300, description="Longest wait for a source to answer.")
-    feed_interval_s: int = Field(300, ge=10, description="How often a feed is asked.")
+    feed_interval_s: int = Field(300, ge=10, le=604_800, description="How often a feed is asked.")
     allowed_private_networks: Names = Field(
         (), description="Private addresses (CIDR) that feeds and webhooks may reach."
     )
@@ -143,7 +149,7 @@ class Alerting(Section):
     """The behaviour of alerts."""
 
     blind_after_minutes: int = Field(
-        15, ge=1, description="A source that is silent or failing this long pages as BLIND."
+        15, ge=1, le=YEAR_MINUTES, description="A source that is silent or failing this long pages as BLIND."
     )
     heartbeat_url: str | None = Field(
         None, description="Pinged after each passing audit; an outside watcher alarms when the pings stop."
@@ -170,10 +176,14 @@ class Smtp(Section):
 class Retention(Section):
     """The times for which each kind of data is kept."""
 
-    sample_hours: int = Field(24, ge=0, description="The sample of unmatched mentions.")
-    authors_days: int = Field(30, ge=1, description="Days after which authors are pseudonymised.")
-    mentions_days: int = Field(90, ge=1, description="Matched mentions, to the end of their UTC day.")
-    tallies_days: int = Field(761, ge=1, description="Tallies (25 months).")
+    sample_hours: int = Field(24, ge=0, le=CENTURY_DAYS * 24, description="The sample of unmatched mentions.")
+    authors_days: int = Field(
+        30, ge=1, le=CENTURY_DAYS, description="Days after which authors are pseudonymised."
+    )
+    mentions_days: int = Field(
+        90, ge=1, le=CENTURY_DAYS, description="Matched mentions, to the end of their UTC day."
+    )
+    tallies_days: int = Field(761, ge=1, le=CENTURY_DAYS, description="Tallies (25 months).")
     sample_rate: float = Field(0.01, ge=0, le=1, description="Share of unmatched mentions that is sampled.")
 
 
