@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -10,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from tocsin.core.loop import WorkerLoop
 
 MAX_CLIENTS = 200
+# Of one key, or of one person.
+MAX_CLIENTS_OF_ONE = 50
 POLL_EVERY_S = 0.5
 
 
@@ -25,6 +28,7 @@ class Hub:
         self._newest = newest
         self._every_s = every_s
         self._most = most
+        self._by_caller: Counter[str] = Counter()
         self._newest_seen = self._found = 0
         self._loop = WorkerLoop("events")
         self._woken = asyncio.Event()
@@ -37,11 +41,18 @@ class Hub:
         """Whether all places are taken, or the app is ending."""
         return self.stopped or self.clients >= self._most
 
-    def enter(self) -> None:
-        self.clients += 1
+    def has_all(self, caller: str) -> bool:
+        """Whether this caller has all the places that one caller may have."""
+        return self._by_caller[caller] >= MAX_CLIENTS_OF_ONE
 
-    def leave(self) -> None:
+    def enter(self, caller: str = "") -> None:
+        self.clients += 1
+        self._by_caller[caller] += 1
+
+    def leave(self, caller: str = "") -> None:
         self.clients -= 1
+        self._by_caller[caller] -= 1
+        self._by_caller += Counter()
 
     async def wait_for_newer(self, seq: int, timeout_s: float) -> bool:
         """Wait for an event newer than `seq`: True when there is one, False when time is up or the app is ending."""

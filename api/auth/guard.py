@@ -56,7 +56,7 @@ class Guard:
 
     async def _principal(self, request: Request, state: AppState, rule: AccessRule) -> Principal | None:
         try:
-            return await run_in_threadpool(_identify, request, state)
+            return await run_in_threadpool(identify, request, state)
         except StoreUnavailable:
             if rule.anonymous == "allowed":
                 return None  # health must answer without a store
@@ -125,7 +125,8 @@ def is_same_origin(request: Request, public_url: str | None = None) -> bool:
     return given.netloc.lower() == request.headers.get("host", "").lower()
 
 
-def _identify(request: Request, state: AppState) -> Principal | None:
+def identify(request: Request, state: AppState) -> Principal | None:
+    """The caller whose key or session the request brings, as the store knows it now; None for a stranger."""
     scheme, _, credential = request.headers.get("authorization", "").partition(" ")
     now = state.now()
     if scheme.lower() == "bearer":

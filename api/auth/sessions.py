@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -97,13 +96,14 @@ def csrf_matches(principal: Principal, given: str | None) -> bool:
 
 
 def session_token(request: Request) -> str | None:
-    """The session's token from the cookies, if there is one. Over https only the cookie of https counts."""
-    try:
-        cookies = SimpleCookie(request.headers.get("cookie", "")[:8192])
-    except CookieError:
-        return None
+    """The session's token from the cookies, if there is one. Over https only the cookie of https counts.
+
+    Other applications on this host send their cookies too, whatever they look like; only ours is read.
+    """
+    pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "").split(";"))
+    cookies = {name: value.strip('"') for name, _, value in pairs if name in (SECURE_COOKIE, COOKIE)}
     names = (SECURE_COOKIE,) if _secure(request, None) else (SECURE_COOKIE, COOKIE)
-    return next((cookies[name].value for name in names if name in cookies), None)
+    return next((cookies[name] for name in names if name in cookies), None)
 
 
 def set_cookie(response: Response, request: Request, session: Session, settings: Api, now: datetime) -> None:

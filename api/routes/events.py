@@ -1,8 +1,9 @@
 """Server-sent events: everything that happens to alerts and escalations, as it happens.
 
 `id` is the event's number. A client that comes back with Last-Event-ID goes on where it was. A client that was away too long gets
-the event `reset`. It reads the lists again, then goes on from the id of that event. A comment every 15 seconds keeps proxies from
-closing the connection.
+the event `reset`. It reads the lists again, then goes on from the id of that event. A comment every five seconds keeps proxies
+from closing the connection. Before each event and each comment the caller is identified again, and a caller who may no longer
+read is told nothing more.
 """
 
 from __future__ import annotations
@@ -12,20 +13,24 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
 from alerts.events import events_after, first_and_newest
+from api.auth.guard import allows, identify
+from api.auth.principal import Principal
+from api.auth.rules import RULES
+from api.live import MAX_CLIENTS_OF_ONE
 from api.problems import PROBLEMS, Problem
-from api.state import AppState, State
+from api.state import AppState, State, Who
 from tocsin.core.clock import iso
 from tocsin.core.errors import TocsinError
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
-PING_S = 15.0
+PING_S = 5.0
 BATCH = 200
 # A missing number may belong to a transaction that is still being written. The stream of events waits this long for it.
 SETTLE = timedelta(seconds=5)
@@ -35,10 +40,16 @@ SETTLE = timedelta(seconds=5)
     "/events",
     summary="What happens, as it happens (SSE)",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, 503: PROBLEMS[503]},
+    responses={
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        429: PROBLEMS[429],
+        503: PROBLEMS[503],
+    },
 )
 async def events(
+    request: Request,
     state: State,
+    who: Who,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
 ) -> StreamingResponse:
     """The events after Last-Event-ID, or from now on. Events carry ids and figures, never a post or the text of a note."""
@@ -46,15 +57,28 @@ async def events(
         raise Problem(
             503, "too-many-clients", "all places for event clients are taken", headers={"Retry-After": "30"}
         )
+    if state.hub.has_all(_caller(who)):
+        detail = f"one caller may have {MAX_CLIENTS_OF_ONE} event clients: end some, or share one among the readers"
+        raise Problem(429, "too-many-clients", detail, headers={"Retry-After": "30"})
     return StreamingResponse(
-        _stream(state, last_event_id),
+        _stream(request, state, _caller(who), last_event_id),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(state: AppState, last: str | None) -> AsyncIterator[bytes]:
-    state.hub.enter()
+def _caller(who: Principal) -> str:
+    return f"{who.kind}:{who.id}"
+
+
+def _may_read(request: Request, state: AppState) -> bool:
+    """Whether the caller still may read events: a key may be revoked meanwhile, a session ended, a role taken away."""
+    who = identify(request, state)
+    return who is not None and allows(RULES["GET", "/v1/events"], who)
+
+
+async def _stream(request: Request, state: AppState, caller: str, last: str | None) -> AsyncIterator[bytes]:
+    state.hub.enter(caller)
     try:
         seq, reset = await run_in_threadpool(_start, state, last)
         yield b"retry: 3000\n\n"
@@ -62,6 +86,8 @@ async def _stream(state: AppState, last: str | None) -> AsyncIterator[bytes]:
             yield f"id: {seq}\nevent: reset\ndata: {{}}\n\n".encode()
         while not state.hub.stopped:
             rows = await run_in_threadpool(_next, state, seq)
+            if not await run_in_threadpool(_may_read, request, state):
+                return
             for row in rows:
                 yield _event(row)
                 seq = row.seq
@@ -74,7 +100,7 @@ async def _stream(state: AppState, last: str | None) -> AsyncIterator[bytes]:
     except TocsinError:
         return  # the store is away: the client comes back with its last id
     finally:
-        state.hub.leave()
+        state.hub.leave(caller)
 
 
 def _start(state: AppState, last: str | None) -> tuple[int, bool]:

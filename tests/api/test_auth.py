@@ -264,6 +264,30 @@ def test_the_session_cookie_is_locked_to_the_host_over_https(world: World) -> No
         assert "Secure" in cookie and "Path=/" in cookie and "Domain" not in cookie
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        'prefs={"a":1}',
+        "x[y]=1",
+        "path=/x",
+        "Größe=1",
+        "=",
+        "a",
+        'open="x',
+        f"long={'x' * 9000}",
+        f"not_{COOKIE}=x",
+        "$Version=1",
+    ],
+)
+def test_another_applications_cookies_sign_nobody_out(world: World, foreign: str) -> None:
+    browser, session = world.session("ada")
+    ours = f"{COOKIE}={session.token}"
+    for cookies in (f"{foreign}; {ours}", f"{ours}; {foreign}", f"{foreign};{ours};{foreign}"):
+        answer = browser.get("/v1/me", headers={"Cookie": cookies.encode()})
+        assert (answer.status_code, answer.json().get("name")) == (200, "ada"), cookies[:40]
+    assert browser.get("/v1/me", headers={"Cookie": foreign.encode()}).status_code == 401
+
+
 # -- links ----------------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,10 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from api.live import Hub
+from api.auth.keys import revoke_key
+from api.auth.sessions import sign_out
+from api.live import MAX_CLIENTS_OF_ONE, Hub
+from api.routes import events
 from api.server import listen, serve
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
@@ -105,6 +108,52 @@ def test_events_are_for_those_who_may_read(world: World) -> None:
         assert httpx.get(f"{base}/v1/events").status_code == 401
         push = world.key(Role.ADMIN, "push").headers
         assert httpx.get(f"{base}/v1/events", headers=push).status_code == 403
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["while nothing happens", "before the next event"])
+def test_a_revoked_key_is_told_nothing_more(
+    world: World, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "PING_S", 0.2 if waits else WAIT_S)
+    key = world.key(Role.VIEWER).headers
+    with (
+        running(world) as (base, _),
+        httpx.stream("GET", f"{base}/v1/events", headers=key, timeout=WAIT_S) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines) == "retry: 3000"
+        with world.scene.write() as conn:
+            revoke_key(conn, "key 0", world.now)
+        if not waits:
+            world.scene.over()
+        assert [line for line in lines if line and not line.startswith(":")] == []
+
+
+def test_a_session_that_is_over_ends_its_stream(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "PING_S", 0.2)
+    browser, session = world.session("ada")
+    with (
+        running(world) as (base, _),
+        httpx.stream("GET", f"{base}/v1/events", headers=browser.headers, timeout=WAIT_S) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines) == "retry: 3000"
+        with world.scene.write() as conn:
+            sign_out(conn, session.token, world.now)
+        assert [line for line in lines if line and not line.startswith(":")] == []
+
+
+def test_one_caller_leaves_places_to_the_others(world: World) -> None:
+    one, other = world.key(Role.VIEWER), world.key(Role.VIEWER)
+    caller = f"key:{one.get('/v1/me').json()['id']}"
+    for _ in range(MAX_CLIENTS_OF_ONE):
+        world.app.state.tocsin.hub.enter(caller)
+    refused = one.get("/v1/events")
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "30"
+    assert not world.app.state.tocsin.hub.has_all(f"key:{other.get('/v1/me').json()['id']}")
+    world.app.state.tocsin.hub.leave(caller)
+    assert not world.app.state.tocsin.hub.has_all(caller)
 
 
 def test_waiting_clients_are_let_go_at_the_end(world: World) -> None:
