@@ -23,6 +23,7 @@ from alerts.severity import CLOCKS
 from tocsin.core.clock import iso
 from tocsin.core.signal import Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.core.text import one_line
 from tocsin.store.mentions import stored_rows
 
 EXCERPT = 90
@@ -52,7 +53,7 @@ def alert_message(
 ) -> Message:
     """The message about an alert for a person whose clock shows `zone`. `why_now` gives the reason for an additional notice."""
     evidence = alert.the_evidence
-    headline = _cut(
+    headline = one_line(
         f"SEV{alert.severity} {alert.monitor}: {SIGNAL_KINDS.of(alert.kind).headline_of(evidence)}", 110
     )
     subject = f"DRILL {headline}" if alert.drill else headline
@@ -60,7 +61,7 @@ def alert_message(
     values = {
         "drill": alert.drill,
         "headline": headline,
-        "why_now": why_now,
+        "why_now": one_line(why_now, LINE),
         "since": _clock(evidence.since, zone),
         "zone": zone,
         "unheard": SIGNAL_KINDS.of(alert.kind).unheard,
@@ -71,11 +72,11 @@ def alert_message(
         "negative": _negatives(evidence),
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),
-        "terms": _cut(", ".join(term for term, _ in evidence.terms[:4]), LINE),
+        "terms": one_line(", ".join(term for term, _ in evidence.terms[:4]), LINE),
         "top": [{"reach": _thousands(post["reach"]), "text": post["text"]} for post in top],
-        "missing": _cut(", ".join(evidence.missing[:3]), LINE),
-        "reasons": _cut("; ".join(reasons), LINE),
-        "todo": todo or _todo(alert, now, zone),
+        "missing": one_line(", ".join(evidence.missing[:3]), LINE),
+        "reasons": one_line("; ".join(reasons), LINE),
+        "todo": one_line(todo, LINE) or _todo(alert, now, zone),
         "link": link,
     }
     text = _template().render(values)
@@ -100,9 +101,9 @@ def alert_message(
 
 def plain_message(subject: str, lines: Sequence[str], link: str, facts: Mapping[str, Any]) -> Message:
     """A message that is not about an alert's figures: a test, an escalation's clock."""
-    text = "\n".join([_cut(line, LINE) for line in (subject, *lines) if line] + [link]) + "\n"
+    text = "\n".join([one_line(line, LINE) for line in (subject, *lines) if line] + [link]) + "\n"
     return Message(
-        _cut(subject, 120), {"text": text, "html": as_html(text, link), "facts": {**facts, "link": link}}
+        one_line(subject, 120), {"text": text, "html": as_html(text, link), "facts": {**facts, "link": link}}
     )
 
 
@@ -137,7 +138,7 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
                 "id": one.id,
                 "reach": one.reach,
                 "label": one.label,
-                "text": _cut(" ".join(row.text.split()), EXCERPT) if row else "(no longer kept)",
+                "text": one_line(row.text, EXCERPT) if row else "(no longer kept)",
                 "url": row.url if row else None,
                 "network": row.network if row else None,
                 "lang": row.lang if row else None,
@@ -173,7 +174,7 @@ def _negatives(evidence: Evidence) -> str:
 
 def _counts(counts: Mapping[str, int]) -> str:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:4]
-    return _cut(", ".join(f"{name} {count}" for name, count in ordered), LINE)
+    return one_line(", ".join(f"{name} {count}" for name, count in ordered), LINE)
 
 
 def _span(length: timedelta) -> str:
@@ -189,11 +190,6 @@ def _todo(alert: Alert, now: datetime, zone: str) -> str:
     limit = CLOCKS[alert.severity].acknowledge
     by = f"Answer by {_clock(now + limit, zone)}" if limit else "Answer in working hours"
     return f"{by}: open, read, acknowledge; then escalate or dismiss with a reason."
-
-
-def _cut(text: str, length: int) -> str:
-    text = "".join(c for c in text if c >= " ")
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 @cache

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from typing import Final
 
 from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.errors import WrongInput
+from tocsin.core.text import one_line
 from tocsin.settings import reveal
+
+LONGEST_TITLE: Final = 250
 
 
 class AppriseNotifier:
@@ -44,7 +48,7 @@ def _call(url: str, notice: Notice) -> Outcome:
     target = apprise.Apprise(asset=asset)
     if not target.add(url) or len(target) != 1:
         return Outcome("failed", "the URL is none that Apprise knows, or more than one", for_good=True)
-    title = " ".join(f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}".split())
+    title = one_line(f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}", LONGEST_TITLE)
     try:
         sent = target.notify(title=title, body=notice.text, body_format=apprise.NotifyFormat.TEXT)
     except Exception as error:  # noqa: BLE001  # a plugin of Apprise may raise anything; what it did is not known

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TextIO
 
 from alerts.notifiers.port import Notice, Outcome
+from tocsin.core.text import lines_of, one_line
 
 
 class ConsoleNotifier:
@@ -22,7 +23,7 @@ class ConsoleNotifier:
     def send(self, notice: Notice) -> Outcome:
         rule = "-" * 72
         marked = "REPEAT " if notice.repeat_of else ""
-        block = f"{rule}\n{marked}{notice.kind} for {notice.person}\n{_printable(notice.text)}{rule}\n"
+        block = f"{rule}\n{marked}{notice.kind} for {one_line(notice.person, 256)}\n{lines_of(notice.text)}{rule}\n"
         try:
             out = self._out or sys.stderr
             out.write(block)
@@ -30,8 +31,3 @@ class ConsoleNotifier:
         except (OSError, ValueError) as error:
             return Outcome("failed", f"the console cannot be written: {error}")
         return Outcome("sent", "printed")
-
-
-def _printable(text: str) -> str:
-    """The text without control characters: a post must not steer the terminal."""
-    return "".join(c for c in text if c == "\n" or (c >= " " and c != "\x7f" and not "\x80" <= c <= "\x9f"))

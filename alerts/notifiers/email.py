@@ -18,11 +18,14 @@ from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
+from typing import Final
 
 from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.errors import WrongInput
+from tocsin.core.text import one_line
 from tocsin.settings import Smtp, reveal
 
+LONGEST_HEADER: Final = 300
 _ADDRESS = re.compile(r"[^\s@<>\"',;:\\()\[\]]{1,64}@[A-Za-z0-9.\-]{1,255}")
 
 
@@ -106,7 +109,7 @@ def message(notice: Notice, to: str, sender: str) -> EmailMessage:
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     mail["From"] = sender
     mail["To"] = to
-    mail["Subject"] = f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}"
+    mail["Subject"] = header_text(f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}")
     mail["Date"] = format_datetime(notice.created_at)
     mail["Message-ID"] = f"<{notice.id}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -117,6 +120,13 @@ def message(notice: Notice, to: str, sender: str) -> EmailMessage:
     mail.set_content(notice.text)
     mail.add_alternative(notice.html, subtype="html")
     return mail
+
+
+def header_text(text: str) -> str:
+    """The text as a header may hold it: one line, without characters that steer, and with nothing that a reader or Python's own
+    library would decode (`=?utf-8?q?=0aBcc:...?=` made new headers on Python before 3.11.10).
+    """
+    return one_line(text, LONGEST_HEADER).replace("=?", "= ?")
 
 
 def address(value: object) -> str:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from email.policy import default
+from email.policy import SMTP, default
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 
 from alerts.notifiers.apprise import AppriseNotifier
 from alerts.notifiers.console import ConsoleNotifier
-from alerts.notifiers.email import EmailNotifier
+from alerts.notifiers.email import EmailNotifier, message
 from alerts.notifiers.record import RecordNotifier
 from alerts.notifiers.registry import KINDS, notifiers
 from alerts.notifiers.webhook import WebhookNotifier
@@ -247,6 +247,41 @@ def test_a_mail_has_the_notice_id_as_message_id_and_two_readable_parts() -> None
     assert ". a line that begins with a dot\nîn bucătărie, mutfağında" in plain.replace("\r\n", "\n")
     assert "<p>SEV2 Lumo</p>" in html
     assert "MAIL FROM:<pager@example.org>" in peer.commands
+
+
+OUR_HEADERS = {
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "Auto-Submitted",
+    "Importance",
+    "MIME-Version",
+    "Content-Type",
+}
+INJECTION = "=?utf-8?q?=0aBcc:evil=40evil.example=0aX-Injected:_yes?="
+NAMES = (
+    *(f"Lu{char}mo" for char in "\x00\n\r\x0b\x0c\x1c\x1d\x1e\x7f\x85\u2028\u2029\u202e\u2066\ufeff"),
+    "Lumo\r\nBcc: evil@evil.example",
+    f"{INJECTION} {'Zürich ' * 40}",
+    INJECTION,
+    "Zürich 日本語 \U0001f6b2" * 20,
+    "word" * 200,
+)
+
+
+@pytest.mark.parametrize("name", NAMES, ids=[ascii(name)[:24] for name in NAMES])
+def test_whatever_a_monitor_is_called_its_mail_leaves_with_our_headers_and_no_other(name: str) -> None:
+    sent = notice({"to": "ada@example.org"}, subject=f"SEV2 {name}: 5.6x the expected talk")
+    head, _, _ = (
+        message(sent, "ada@example.org", "pager@example.org").as_bytes(policy=SMTP).partition(b"\r\n\r\n")
+    )
+    assert b"\n" not in head.replace(b"\r\n", b"") and b"\r" not in head.replace(b"\r\n", b"")
+    named = {line.partition(b":")[0].decode() for line in head.split(b"\r\n") if line[:1] not in b" \t"}
+    assert named == OUR_HEADERS
+    read = email.message_from_bytes(head, policy=default)
+    assert str(read["Subject"]).startswith("SEV2 ") and "\n" not in str(read["Subject"])
 
 
 def test_nothing_goes_out_in_the_clear_where_the_server_offers_no_encryption() -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import unicodedata
 
-# The joiner is a part of many emoji.
-_JOINER = "\u200d"
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+# The joiner is a part of many emoji, and the non-joiner of Persian words.
+_JOINERS = frozenset("\u200c\u200d")
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_UNSEEN = _STEERING | {"Cn"}
 
 
 def escaped(text: str) -> str:
@@ -22,9 +23,23 @@ def escaped(text: str) -> str:
 def one_line(text: str, longest: int) -> str:
     """One line of at most `longest` characters, without characters that could steer a terminal or turn the reading direction."""
     plain = "".join(
-        " " if char.isspace() else char
-        for char in text[: 4 * longest]
-        if char.isspace() or char == _JOINER or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co")
+        " " if char.isspace() else char for char in text[: 4 * longest] if char.isspace() or not _steers(char)
     )
     line = " ".join(plain.split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def lines_of(text: str) -> str:
+    """The text with its line feeds, and without any other character that could steer a terminal or turn the reading direction."""
+    return "".join(char for char in text if char == "\n" or not _steers(char))
+
+
+def unseen(text: str) -> list[str]:
+    """The characters of `text` that a name may not have: line separators, controls and turns of the reading direction. Each once,
+    written as in `U+2028`.
+    """
+    return [f"U+{ord(char):04X}" for char in sorted(set(text)) if _steers(char)]
+
+
+def _steers(char: str) -> bool:
+    return char not in _JOINERS and unicodedata.category(char) in _STEERING

@@ -26,6 +26,7 @@ from pydantic import (
 
 from tocsin.core.clock import EPOCH, LATEST, iso
 from tocsin.core.ids import stable_id
+from tocsin.core.text import unseen
 
 
 def as_stored(info: ValidationInfo) -> bool:
@@ -82,6 +83,16 @@ class Definition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
+
+    @field_validator("name")
+    @classmethod
+    def _one_line(cls, value: str, info: ValidationInfo) -> str:
+        found = [] if as_stored(info) else unseen(value)
+        if found:
+            raise ValueError(
+                f"a name is one line of characters that can be seen; take out {', '.join(found)}"
+            )
+        return value
 
 
 class Monitor(Definition):

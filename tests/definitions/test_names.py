@@ -1,0 +1,33 @@
+"""Names are one line of characters that can be seen; a stored name of another kind is readable."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from tocsin.definitions.models import Monitor, Person
+
+BAD = (
+    "\x00\n\r\t\x1b\x7f\x85\x9b\u061c\u200b\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069\ufeff\ue000\ud800"
+)
+
+
+@pytest.mark.parametrize("char", BAD, ids=[f"U+{ord(char):04X}" for char in BAD])
+def test_a_character_that_steers_is_refused_in_a_name_and_readable_where_it_is_stored(char: str) -> None:
+    name = f"Lu{char}mo"
+    with pytest.raises(ValidationError):
+        Person(name=name)
+    if char not in "\x00\n\r\t\x1b\ud800":  # these were refused before
+        assert Monitor.model_validate({"name": name, "query": "lumo"}, context={"stored": True}).name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["Lumo", "Zürich", "日本語", "العربية", "می\u200cخواهم", "👩\u200d🚒", "a b", "🏴"]
+)
+def test_words_of_any_script_are_names(name: str) -> None:
+    assert Monitor(name=name, query="lumo").name == name
+
+
+def test_the_refusal_names_the_character() -> None:
+    with pytest.raises(ValidationError, match=r"take out U\+2028"):
+        Monitor(name="Lu\u2028mo", query="lumo")
