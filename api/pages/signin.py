@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from alerts.actions import acknowledge
 from alerts.actor import Actor
 from alerts.apply import act
+from api.auth.principal import Principal
 from api.auth.sessions import (
     clear_cookie,
     session_token,
@@ -19,6 +20,7 @@ from api.auth.sessions import (
     sign_out,
 )
 from api.pages.card import card
+from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.state import state_of
 from api.turns import turn_of
@@ -29,9 +31,11 @@ from tocsin.access.links import (
     spend_action_link,
 )
 from tocsin.core.errors import IllegalTransition, NotAllowed, NotFound
+from tocsin.definitions.models import Role
 from tocsin.definitions.repository import stored_definition
 
 router = APIRouter(include_in_schema=False)
+ACKNOWLEDGE = "/alerts/{id}/acknowledge"
 Token = Annotated[str, Path(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -90,25 +94,35 @@ def signout(request: Request) -> Response:
 
 @router.get("/links/{token}")
 def notice_link(request: Request, token: Token) -> Response:
-    """The alert's card without signing in, and one button."""
+    """The alert's card without signing in, and one button, as far as the link's person may see and press it today."""
     state = state_of(request)
     with state.store.read() as conn:
         link = find_action_link(conn, token)
+        reader = _reader(conn, link.person_id)
         ctx = page_context(request, conn, link.person_id)
         about = card(conn, link.alert_id, state.now(), brief=True)
-        person, _ = _person(conn, link.person_id)
-    translate, refused = ctx.fmt.translate, None
+    translate, refused, may = ctx.fmt.translate, None, permitted(reader, ACKNOWLEDGE)
     usable = (
-        link.usable(state.now())
+        may
+        and link.usable(state.now())
         and link.action == "acknowledge"
         and about.alert.status in ("firing", "snoozed")
     )
-    if link.spent_at is not None:
+    if not may:
+        refused = translate("Your role may not acknowledge any more. Sign in to see the alert.")
+    elif link.spent_at is not None:
         refused = translate("This link was used already. Sign in to do more.")
     elif not link.usable(state.now()):
         refused = translate("This link has expired. Sign in to act on the alert.")
     return render(
-        ctx, "link.html", card=about, token=token, person=person, usable=usable, refused=refused, done=None
+        ctx,
+        "link.html",
+        card=about,
+        token=token,
+        person=reader.name,
+        usable=usable,
+        refused=refused,
+        done=None,
     )
 
 
@@ -119,18 +133,24 @@ def use_notice_link(request: Request, token: Token) -> Response:
     try:
         with state.store.write() as conn:
             link = spend_action_link(conn, token, now)
-            person, role = _person(conn, link.person_id)
-            if not person or link.action != "acknowledge":
-                raise NotAllowed("this link's person is no longer active; sign in to act on the alert")
-            act(turn_of(state, conn, Actor(link.person_id, person, role)), acknowledge, link.alert_id)
+            reader = _reader(conn, link.person_id)
+            if link.action != "acknowledge" or not permitted(reader, ACKNOWLEDGE):
+                raise NotAllowed(
+                    f"the role {reader.role.value} may not acknowledge; sign in to see the alert"
+                )
+            act(
+                turn_of(state, conn, Actor(reader.id, reader.name, reader.role.value)),
+                acknowledge,
+                link.alert_id,
+            )
         done = "Acknowledged. It is yours now."
     except (LinkRefused, IllegalTransition, NotAllowed) as error:
         refused = str(error)
     with state.store.read() as conn:
         link = find_action_link(conn, token)
+        reader = _reader(conn, link.person_id)
         ctx = page_context(request, conn, link.person_id)
         about = card(conn, link.alert_id, now, brief=True)
-        person, _ = _person(conn, link.person_id)
     if done:
         done = ctx.fmt.translate("Acknowledged. It is yours now.")
     return render(
@@ -139,11 +159,19 @@ def use_notice_link(request: Request, token: Token) -> Response:
         status=200 if done else 410,
         card=about,
         token=token,
-        person=person,
+        person=reader.name,
         usable=False,
         refused=refused,
         done=done,
     )
+
+
+def _reader(conn: Connection, person_id: str) -> Principal:
+    """The person whom a notice's link was sent to, with today's role. Raises `NotAllowed` for one who left."""
+    name, role = _person(conn, person_id)
+    if not name:
+        raise NotAllowed("the person of this link is no longer active; sign in to see the alert")
+    return Principal("person", person_id, name, Role(role))
 
 
 def _person(conn: Connection, id: str) -> tuple[str, str]:

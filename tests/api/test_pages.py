@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +23,8 @@ from api.auth.rules import PAGES
 from tests.browser.seed import NOW, POSTS
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import StoreUnavailable
+from tocsin.definitions.models import Person, Role
+from tocsin.definitions.repository import find, save
 from tocsin.store import schema as s
 
 HTML = {"accept": "text/html"}
@@ -502,6 +505,37 @@ def test_the_link_of_a_notice_shows_the_card_and_acknowledges_once(night: Seeded
     assert client.post(f"/links/{token}").status_code == 410
     assert "used already" in page(client, f"/links/{token}")
     assert client.get("/links/" + "x" * 43).status_code == 404
+
+
+def _changed(app: SeededApp, **fields: Any) -> None:
+    """Change what is defined of Ada."""
+    with app.store.write() as conn:
+        ada = find(conn, Person, "p_ada")
+        save(conn, ada.value.model_copy(update=fields), now=app.clock.now(), actor="root", id=ada.id)
+
+
+def test_the_link_of_somebody_who_left_shows_and_does_nothing(night: SeededApp) -> None:
+    client, token = visitor(night), night.action_token()
+    _changed(night, active=False)
+    for answer in (client.get(f"/links/{token}"), client.post(f"/links/{token}", data={"csrf": ""})):
+        assert answer.status_code == 403
+        assert "no longer active" in answer.text
+        assert "Orvane" not in answer.text
+    with night.store.read() as conn:
+        assert get(conn, "al_crisis").acknowledged_by is None
+
+
+def test_a_link_may_no_more_than_the_role_of_today(night: SeededApp) -> None:
+    client, token = visitor(night), night.action_token()
+    _changed(night, role=Role.VIEWER)
+    shown = words(page(client, f"/links/{token}"))
+    assert "Your role may not acknowledge any more" in shown and "Acknowledge as" not in shown
+    refused = client.post(f"/links/{token}", data={"csrf": ""})
+    assert refused.status_code == 410 and "the role viewer may not acknowledge" in refused.text
+    with night.store.read() as conn:
+        assert get(conn, "al_crisis").acknowledged_by is None
+    _changed(night, role=Role.PR)
+    assert client.post(f"/links/{token}", data={"csrf": ""}).status_code == 200
 
 
 def test_the_reader_of_a_link_is_spoken_to_in_their_own_language_and_zone(night: SeededApp) -> None:
