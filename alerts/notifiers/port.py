@@ -30,6 +30,15 @@ class Notice:
     created_at: datetime
     attempt: int = 1
     repeat_of: str | None = None
+    # The link in the text and in the HTML that acts for the person. None: the link there only leads to the page.
+    personal_link: str | None = None
+
+    @property
+    def impersonal_text(self) -> str:
+        """The text for a place that others can read: its link leads to the page, which asks who is there."""
+        if self.personal_link is None:
+            return self.text
+        return self.text.replace(self.personal_link, str(self.facts.get("link", "")))
 
 
 @dataclass(frozen=True, slots=True)

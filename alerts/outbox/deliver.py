@@ -392,7 +392,8 @@ def _personal(conn: Connection, notice: Notice, now: datetime, personal_link: Pe
     if personal_link is None or notice.kind not in queue.ASKING or notice.escalation_id is not None:
         return notice
     plain, own = str(notice.facts["link"]), personal_link(conn, notice, now)
-    return replace(notice, text=notice.text.replace(plain, own), html=notice.html.replace(plain, own))
+    text, html = notice.text.replace(plain, own), notice.html.replace(plain, own)
+    return replace(notice, text=text, html=html, personal_link=own)
 
 
 def _alert(conn: Connection, alert_id: str) -> Alert | None:

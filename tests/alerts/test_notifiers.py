@@ -306,7 +306,27 @@ def test_a_console_that_is_gone_has_failed() -> None:
     assert ConsoleNotifier(out).send(notice({})).status == "failed"
 
 
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+OWN = "https://tocsin.example/links/own"
+PAGE = notice(
+    {}, text=f"SEV2 Lumo\n1. [reach 5] a post\n{OWN}\n", personal_link=OWN, subject="SEV2 Lumo: 5.6x"
+)
+
+
+def test_the_console_prints_no_link_that_acts_and_posts_on_a_terminal_only() -> None:
+    terminal, log = Terminal(), io.StringIO()
+    for out in (terminal, log):
+        assert ConsoleNotifier(out).send(PAGE).status == "sent"
+        assert OWN not in out.getvalue() and "https://tocsin.example/alerts/x\n" in out.getvalue()
+        assert "page for ada" in out.getvalue() and "SEV2 Lumo" in out.getvalue()
+    assert ("a post" in terminal.getvalue(), "a post" in log.getvalue()) == (True, False)
+
+
 def test_a_post_cannot_steer_the_terminal() -> None:
-    out = io.StringIO()
+    out = Terminal()
     ConsoleNotifier(out).send(notice({}, text="SEV2\x1b[2J\x9b2J\n"))
     assert "\x1b" not in out.getvalue() and "\x9b" not in out.getvalue()

@@ -274,6 +274,10 @@ def test_a_personal_link_replaces_the_plain_one_when_it_goes_out_and_is_not_kept
     )
     assert own in phone.got[0].text and own in phone.got[0].html
     assert f"/alerts/{scene.alert().id}" not in phone.got[0].text
+    assert (
+        f"/alerts/{scene.alert().id}" in phone.got[0].impersonal_text
+        and own not in phone.got[0].impersonal_text
+    )
     assert own not in str(scene.notices()[0].body)
 
 
