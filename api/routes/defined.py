@@ -26,10 +26,11 @@ from api.preconditions import (
     create_once,
 )
 from api.problems import PROBLEMS
-from api.state import State, Who
+from api.state import AppState, State, Who
 from tocsin.core.clock import iso
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import Conflict
+from tocsin.definitions.folders import require_allowed_file
 from tocsin.definitions.models import (
     Definition,
     ExpectedEvent,
@@ -132,6 +133,8 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     ) -> Any:
         now, name = state.now(), cast(Definition, value).name
 
+        _require_allowed(state, value)
+
         def create() -> dict[str, Any]:
             if any(d.name == name for d in listed(conn, model)):
                 raise Conflict(
@@ -176,6 +179,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         with state.store.write() as conn:
             present = find(conn, model, id)
             checked_version(if_match, present.version)
+            _require_allowed(state, value, present.value)
             saved = save(conn, value, now=state.now(), actor=who.label, id=present.id)
             if saved.version != present.version:
                 _audit(conn, who, "changed", saved, state.now())
@@ -209,6 +213,13 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         ]
 
     return router
+
+
+def _require_allowed(state: AppState, value: Definition, present: Definition | None = None) -> None:
+    """Raise `WrongInput` for a source that would read what an admin from afar may not read."""
+    if isinstance(value, SourceDef):
+        before = present if isinstance(present, SourceDef) else None
+        require_allowed_file(value, state.settings.ingest.allowed_folders, before)
 
 
 def _without_ours(given: Any) -> Any:

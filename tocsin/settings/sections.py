@@ -124,6 +124,10 @@ class Ingest(Section):
     feed_max_bytes: int = Field(5 * 1024 * 1024, ge=1024, description="Largest feed that is read.")
     fetch_timeout_s: float = Field(20.0, gt=0, le=300, description="Longest wait for a source to answer.")
     feed_interval_s: int = Field(300, ge=10, le=604_800, description="How often a feed is asked.")
+    allowed_folders: Names = Field(
+        (),
+        description="Folders whose files a source may read that is defined over the API, not by tocsin apply.",
+    )
     allowed_private_networks: Names = Field(
         (), description="Private addresses (CIDR) that feeds and webhooks may reach."
     )
