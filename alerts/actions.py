@@ -21,8 +21,8 @@ from alerts.change import BeginEscalation, Change, Move, Page, Step, TakeBack, T
 from alerts.escalations import states as escalation_states
 from alerts.escalations.actions import check_team
 from alerts.escalations.escalation import of_alert
-from alerts.ladder import next_due
-from alerts.on_signal import reopened_values
+from alerts.ladder import climbed, next_due, rings_again
+from alerts.on_signal import reopened_values, zone_of
 from alerts.turn import Turn
 from tocsin.core.errors import Conflict, IllegalTransition, WrongInput
 
@@ -143,9 +143,8 @@ def set_severity(
     if severity == alert.severity:
         return Change("unchanged", alert)
     if severity > alert.severity:
-        return Change(
-            "lowered", alert, (_severity_moved(alert, "lower", severity, reason, {"worsened_at": None}),)
-        )
+        values = {"worsened_at": None, **_rings_less(turn, alert, severity)}
+        return Change("lowered", alert, (_severity_moved(alert, "lower", severity, reason, values),))
     return Change("raised", alert, tuple(_raised(turn, alert, severity, reason)))
 
 
@@ -156,13 +155,20 @@ def _raised(turn: Turn, alert: Alert, severity: int, reason: str) -> list[Step]:
         return [*steps, Tighten(alert)] if alert.status == states.ESCALATED else steps
     values |= {"step": 0, "next_step_at": None, "snoozed_until": None}
     why = f"{turn.actor.name} raised it from SEV{alert.severity}"
-    due = next_due(alert.the_policy, severity, 0, turn.now, turn.now)
+    due = next_due(alert.the_policy, severity, 0, turn.now, turn.now, zone_of(turn, alert))
     return [
         TakeBack(alert),
         _severity_moved(alert, "raise", severity, reason, values),
         Page(alert, "worsened", (reason,), why),
         Move(alert, "step", {"step": 1, "next_step_at": due}),
     ]
+
+
+def _rings_less(turn: Turn, alert: Alert, severity: int) -> dict[str, Any]:
+    """A lowered alert that stands above its last rung rings at the milder pace from now on."""
+    if alert.next_step_at is None or not climbed(alert.the_policy, severity, alert.step):
+        return {}
+    return {"next_step_at": rings_again(severity, turn.now, zone_of(turn, alert))}
 
 
 def _severity_moved(alert: Alert, action: str, severity: int, reason: str, values: Mapping[str, Any]) -> Move:

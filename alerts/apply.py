@@ -15,6 +15,7 @@ from alerts.change import (
     Move,
     Open,
     Page,
+    PageAgain,
     Step,
     TakeBack,
     Tighten,
@@ -25,7 +26,7 @@ from alerts.escalations.actions import create
 from alerts.escalations.clocks import tighten
 from alerts.escalations.escalation import Escalation
 from alerts.outbox import queue
-from alerts.paging import page_rung, tell_heads_up
+from alerts.paging import page_again, page_rung, tell_heads_up
 from alerts.turn import Turn
 
 P = ParamSpec("P")
@@ -77,7 +78,9 @@ def _take(turn: Turn, step: Step, alert: Alert) -> Alert:
         case TakeBack():
             queue.cancel_waiting(turn.conn, alert.id, turn.now)
         case Page():
-            page_rung(turn, alert, step.kind, step.reasons, step.why_now)
+            page_rung(turn, alert, step)
+        case PageAgain():
+            page_again(turn, alert, step)
         case HeadsUp():
             tell_heads_up(turn, alert, step.reasons)
         case Tighten():

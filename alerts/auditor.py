@@ -22,6 +22,7 @@ from alerts import states
 from alerts.directory import NOBODY, monitor_facts
 from alerts.engine import unhandled
 from alerts.escalations import states as escalation_states
+from alerts.ladder import climbed
 from alerts.outbox import hold, queue
 from tocsin.core.clock import Clock
 from tocsin.core.errors import TocsinError
@@ -29,7 +30,7 @@ from tocsin.core.ids import stable_id
 from tocsin.core.loop import WorkerLoop
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
 from tocsin.core.signal_kinds import BLIND
-from tocsin.definitions.models import KINDS
+from tocsin.definitions.models import KINDS, Policy
 from tocsin.definitions.repository import unreadable
 from tocsin.health.report import Reporter, State, part_rows
 from tocsin.health.roles import is_gone
@@ -140,9 +141,7 @@ def _unattended(row: Any, now: datetime) -> str | None:
     ):
         return None
     if row.status == states.FIRING:
-        if row.next_step_at is None:
-            return "nobody has answered and every step of the policy was taken"
-        return "a step is due and was not taken" if row.next_step_at < late else None
+        return _unanswered(row, late)
     if row.status == states.ACKNOWLEDGED:
         if row.ack_expires_at is None or not row.acknowledged_by:
             return "acknowledged, but by nobody or for ever"
@@ -151,6 +150,17 @@ def _unattended(row: Any, now: datetime) -> str | None:
         return "the snooze has ended and nobody was paged"
     if row.status == states.ESCALATED and not row.acknowledged_by:
         return "escalated, but nobody owns it"
+    return None
+
+
+def _unanswered(row: Any, late: datetime) -> str | None:
+    if row.next_step_at is not None and row.next_step_at < late:
+        return "a step is due and was not taken"
+    if row.next_step_at is None:
+        return "nobody has answered and every step of the policy was taken"
+    # The last rung's people have had their time to answer: the alert has rung above it, or waits for the morning to do so.
+    if climbed(Policy.model_validate(row.policy, context={"stored": True}), row.severity, row.step - 1):
+        return "nobody has answered and every step of the policy was taken; it goes on ringing"
     return None
 
 

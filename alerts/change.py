@@ -67,12 +67,27 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The people on the alert's present rung are asked. `kind` is the kind of the notices: page or worsened."""
+    """The people on a rung are asked. `kind` is the kind of the notices: page or worsened."""
 
     alert: Alert
     kind: str
     reasons: Sequence[str]
     why_now: str = ""
+    # The rung's number. None: the rung that the alert stands on.
+    rung: int | None = None
+    # The lines that say that the page comes again.
+    again: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageAgain:
+    """Notices failed on a channel that works again: the people whom it did not reach are asked on it, once."""
+
+    alert: Alert
+    channel: str
+    people: tuple[str, ...]
+    reasons: Sequence[str]
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,7 @@ class WriteNote:
     text: str
 
 
-Step = Open | Move | TakeBack | Page | HeadsUp | Tighten | BeginEscalation | WriteNote
+Step = Open | Move | TakeBack | Page | PageAgain | HeadsUp | Tighten | BeginEscalation | WriteNote
 
 
 @dataclass(frozen=True, slots=True)

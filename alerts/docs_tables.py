@@ -8,7 +8,7 @@ from typing import Final
 
 from alerts import states
 from alerts.escalations import states as escalation_states
-from alerts.ladder import ROUNDS
+from alerts.ladder import EACH_MORNING, PACE, ROUNDS
 from alerts.on_clock import REST
 from alerts.outbox.deliver import ATTEMPTS, RETRIES
 from alerts.severity import CLOCKS, RULES
@@ -57,6 +57,24 @@ def clocks() -> str:
     return _table(heads, rows)
 
 
+def rings_on() -> str:
+    """The pace at which each severity rings above its last step."""
+    rows = [(f"SEV{level}", _pace(level), _whom(level)) for level in sorted(ROUNDS)]
+    return _table(("severity", "rings again", "who"), rows)
+
+
+def _pace(level: int) -> str:
+    if level == EACH_MORNING:
+        return "each morning"
+    return f"every {_span(PACE[level])}" if level in PACE else "no more"
+
+
+def _whom(level: int) -> str:
+    if level in PACE:
+        return "everybody on the policy and the fallback list, on every channel"
+    return "everybody on the policy and the fallback list" if level == EACH_MORNING else "nobody"
+
+
 def suppression() -> str:
     """Each suppression in its order, where it is asked, and what it says."""
     places = (
@@ -88,6 +106,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "escalation states": escalation_machine,
     "severity rules": severity_rules,
     "clocks": clocks,
+    "rings on": rings_on,
     "suppression": suppression,
     "rest": rest,
     "retries": retries,

@@ -50,8 +50,11 @@ def alert_message(
     link: str,
     why_now: str = "",
     todo: str = "",
+    again: Sequence[str] = (),
 ) -> Message:
-    """The message about an alert for a person whose clock shows `zone`. `why_now` gives the reason for an additional notice."""
+    """The message about an alert for a person whose clock shows `zone`. `why_now` gives the reason for an additional notice,
+    `again` the lines of one that comes again.
+    """
     evidence = alert.the_evidence
     headline = one_line(
         f"SEV{alert.severity} {alert.monitor}: {SIGNAL_KINDS.of(alert.kind).headline_of(evidence)}", 110
@@ -62,13 +65,14 @@ def alert_message(
         "drill": alert.drill,
         "headline": headline,
         "why_now": one_line(why_now, LINE),
+        "again": [one_line(line, LINE) for line in again],
         "since": _clock(evidence.since, zone),
         "zone": zone,
         "unheard": SIGNAL_KINDS.of(alert.kind).unheard,
-        "observed": _figure(alert, evidence.observed),
+        "observed": figure(alert, evidence.observed),
         "window": _span(evidence.window_end - evidence.window_start),
-        "expected": _figure(alert, evidence.expected),
-        "interval": f"{_figure(alert, evidence.lower)}-{_figure(alert, evidence.upper)}",
+        "expected": figure(alert, evidence.expected),
+        "interval": f"{figure(alert, evidence.lower)}-{figure(alert, evidence.upper)}",
         "negative": _negatives(evidence),
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),
@@ -149,7 +153,8 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
     return posts
 
 
-def _figure(alert: Alert, value: float) -> str:
+def figure(alert: Alert, value: float) -> str:
+    """A figure of the alert as notices show it: a count, or a share in percent."""
     return f"{value:.0%}" if SIGNAL_KINDS.of(alert.kind).is_share else _number(value)
 
 

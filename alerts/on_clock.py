@@ -10,17 +10,16 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from alerts import held, states
-from alerts.alert import Alert, from_row
+from alerts import held, ladder, states
+from alerts.alert import Alert, from_row, get
 from alerts.apply import apply
-from alerts.change import Change, Move, Page
+from alerts.change import Change, Move, Page, PageAgain
 from alerts.escalations import clocks
-from alerts.ladder import next_due as next_rung_due
-from alerts.ladder import rung
-from alerts.on_signal import UNANSWERED
-from alerts.outbox import queue
+from alerts.on_signal import UNANSWERED, zone_of
+from alerts.outbox import outages, queue, reach
 from alerts.paging import waiting
-from alerts.severity import severity
+from alerts.severity import CLOCKS, severity
+from alerts.still import still
 from alerts.turn import Turn
 from tocsin.store import schema as s
 
@@ -82,15 +81,41 @@ def _step(turn: Turn, alert: Alert) -> Change:
         detail[held.STAMP] = held.stamp(turn.conn)
         hold = Move(alert, "hold", {"next_step_at": verdict.until}, detail=detail)
         return Change("held", alert, (hold,))
-    policy = alert.the_policy
-    if rung(policy, alert.severity, alert.step) is None:
-        exhaust = Move(alert, "exhaust", {"next_step_at": None}, detail={"steps": alert.step})
-        return Change("exhausted", alert, (exhaust,))
-    why = f"Nobody has answered yet: step {alert.step + 1}" if alert.step else ""
-    page = Page(alert, "page", severity(alert.the_facts).reasons, why)
-    due = next_rung_due(policy, alert.severity, alert.step, alert.next_step_at or turn.now, turn.now)
-    values = {"step": alert.step + 1, "next_step_at": due}
-    return Change("paged", alert, (page, Move(alert, "step", values, detail={"step": alert.step + 1})))
+    step = _goes_on_from(turn, alert)
+    if step == len(ladder.rungs(alert.the_policy, alert.severity)) and alert.severity not in ladder.PACE:
+        return _exhaust(turn, alert)
+    return _ring(turn, alert, step)
+
+
+def _goes_on_from(turn: Turn, alert: Alert) -> int:
+    """The rung that is taken now. A round in which nobody was reached does not count, and begins again."""
+    began = ladder.before_the_round(alert.the_policy, alert.severity, alert.step)
+    if began is not None and reach.nobody(turn.conn, alert.id, range(began, alert.step)):
+        return began
+    return alert.step
+
+
+def _exhaust(turn: Turn, alert: Alert) -> Change:
+    """The ladder is climbed. A review rings again in the morning, a watch does not."""
+    again = ladder.rings_again(alert.severity, turn.now, zone_of(turn, alert))
+    values = {"next_step_at": again, "step": alert.step + 1 if again else alert.step}
+    return Change("exhausted", alert, (Move(alert, "exhaust", values, detail={"steps": alert.step}),))
+
+
+def _ring(turn: Turn, alert: Alert, step: int) -> Change:
+    """The people on rung number `step` are asked."""
+    again = tuple(still(turn.conn, alert, turn.now)) if alert.step else ()
+    page = Page(alert, "page", severity(alert.the_facts).reasons, rung=step, again=again)
+    zone = zone_of(turn, alert)
+    was_due = alert.next_step_at or turn.now
+    due = ladder.next_due(alert.the_policy, alert.severity, step, was_due, turn.now, zone)
+    values = {"step": step + 1, "next_step_at": due}
+    return Change("paged", alert, (page, Move(alert, "step", values, detail={"step": step + 1})))
+
+
+def _take_up(turn: Turn, alert: Alert) -> Change:
+    """An alert that should ring and has no time goes on ringing now, whatever took its time away."""
+    return Change("taken up", alert, (Move(alert, "update", {"next_step_at": turn.now}),))
 
 
 def _condition(
@@ -121,6 +146,17 @@ TABLE: Final[tuple[Due, ...]] = (
         _due(f"calm lasts, {status}", _a.calmed_at, _a.status == status, _resolve, rest)
         for status, rest in REST.items()
     ),
+    _due(
+        "unanswered without a time",
+        _a.updated_at,
+        and_(
+            _a.status == states.FIRING,
+            _a.next_step_at.is_(None),
+            _a.calmed_at.is_(None),
+            _a.severity <= ladder.EACH_MORNING,
+        ),
+        _take_up,
+    ),
     _due("step is due", _a.next_step_at, _a.status == states.FIRING, _step),
 )
 """The due things, in the order in which every step of the engine asks for them."""
@@ -137,6 +173,9 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
             turn.attempt(row.fingerprint, partial(_take, turn, due, row))
         if rows:
             done[due.name] = len(rows)
+    rung_again = _channels_are_back(turn)
+    if rung_again:
+        done["channel works again"] = rung_again
     overdue = clocks.page_overdue(turn, limit)
     if overdue:
         done["escalation overdue"] = overdue
@@ -145,6 +184,31 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
 
 def _take(turn: Turn, due: Due, row: Row[Any]) -> None:
     apply(turn, due.decide(turn, from_row(row)))
+
+
+def _channels_are_back(turn: Turn) -> int:
+    """Ring on each channel that works again what nobody has answered, once. Returns how many alerts rang."""
+    rang = 0
+    for outage in outages.back(turn.conn):
+        for alert_id, people in outages.waiting(turn.conn, outage).items():
+            alert = get(turn.conn, alert_id)
+            rang += bool(turn.attempt(alert.fingerprint, partial(_ring_again, turn, alert, outage, people)))
+        outages.end(turn.conn, outage)
+    return rang
+
+
+def _ring_again(turn: Turn, alert: Alert, outage: outages.Outage, people: tuple[str, ...]) -> bool:
+    """Ask the people whom the outage kept from the alert, unless something holds the alert back. Returns whether it rang."""
+    if waiting(turn, alert) is not None:
+        return False
+    again = tuple(still(turn.conn, alert, turn.now))
+    page = PageAgain(alert, outage.key, people, severity(alert.the_facts).reasons, again)
+    # The next step leaves them their time to answer.
+    answer_by = turn.now + (CLOCKS[alert.severity].acknowledge or timedelta(0))
+    values = {"next_step_at": max(alert.next_step_at or answer_by, answer_by)}
+    detail = {"channel": outage.channel, "away_since": outage.since.isoformat()}
+    apply(turn, Change("rung again", alert, (page, Move(alert, "again", values, detail=detail))))
+    return True
 
 
 def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -> bool:
@@ -157,7 +221,9 @@ def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -
         select(_a.id).where(or_(*(due.where(now) for due in TABLE)), _a.fingerprint.not_in(passed_over)),
         select(escalations.id).where(clocks.to_page(now), escalations.id.not_in(passed_over)),
     )
-    return held.changed(conn) or any(conn.execute(check.limit(1)).first() is not None for check in checks)
+    if held.changed(conn) or outages.back(conn):
+        return True
+    return any(conn.execute(check.limit(1)).first() is not None for check in checks)
 
 
 def next_at(conn: Connection) -> datetime | None:
@@ -171,6 +237,8 @@ def next_at(conn: Connection) -> datetime | None:
             select(func.min(s.notices.c.due_at)).where(s.notices.c.status == queue.QUEUED)
         ).scalar_one(),
         clocks.next_overdue(conn),
+        outages.next_probe(conn),
+        min((one.works_at for one in outages.back(conn) if one.works_at), default=None),
     ]
     for due in TABLE:
         first = conn.execute(select(func.min(due.at)).where(_LIVE, due.condition)).scalar_one()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, select
 
@@ -242,7 +243,7 @@ def _goes_on(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
     figures = _figures(alert, signal)
     if alert.calmed_at is None:
         return Change("updated", alert, (Move(alert, "update", figures),))
-    return Change("recurred", alert, (Move(alert, "recur", {**figures, **_resumed(alert, turn.now)}),))
+    return Change("recurred", alert, (Move(alert, "recur", {**figures, **_resumed(turn, alert)}),))
 
 
 def worsen(
@@ -275,12 +276,17 @@ def worsen(
         rise = f"Worse: rose from SEV{alert.severity} to SEV{decision.severity}"
         steps.append(Page(risen, "worsened", reasons, rise))
         if not escalated:
-            due = next_due(risen.the_policy, risen.severity, 0, turn.now, turn.now)
+            due = next_due(risen.the_policy, risen.severity, 0, turn.now, turn.now, zone_of(turn, risen))
             steps.append(Move(risen, "step", {"step": 1, "next_step_at": due}))
     steps.append(HeadsUp(risen, reasons))
     if escalated:
         steps.append(Tighten(risen))
     return steps
+
+
+def zone_of(turn: Turn, alert: Alert) -> ZoneInfo:
+    """The zone by whose mornings the alert rings: its monitor's."""
+    return monitor_facts(turn.conn, alert.monitor_id).zone
 
 
 def _merged(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
@@ -366,17 +372,18 @@ def _calm(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
     return Change("calmed", alert, (TakeBack(alert, Waiting.LATER), calmed))
 
 
-def _resumed(alert: Alert, now: datetime) -> dict[str, Any]:
+def _resumed(turn: Turn, alert: Alert) -> dict[str, Any]:
     """The values that go on when a calmed alert rises over its level again: the ladder where it stood, the
     acknowledgement's time.
     """
     values: dict[str, Any] = {"calmed_at": None}
-    policy = alert.the_policy
+    policy, now = alert.the_policy, turn.now
     if alert.status == states.FIRING:
         if alert.step == 0:
             values["next_step_at"] = now
         elif rung(policy, alert.severity, alert.step) is not None:
-            values["next_step_at"] = next_due(policy, alert.severity, alert.step - 1, now, now)
+            zone = zone_of(turn, alert)
+            values["next_step_at"] = next_due(policy, alert.severity, alert.step - 1, now, now, zone)
     if alert.status == states.ACKNOWLEDGED:
         values["ack_expires_at"] = now + timedelta(minutes=policy.acknowledge_expires_minutes)
     return values

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from alerts import record
 from alerts.actor import ENGINE
 from alerts.alert import Alert
+from alerts.change import Page, PageAgain
 from alerts.directory import NOBODY, Directory, MonitorFacts, Someone, monitor_facts
 from alerts.ladder import rung
 from alerts.message import alert_message
-from alerts.outbox import queue
+from alerts.outbox import outages, queue
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
 from alerts.turn import Turn
 from tocsin.core.signal_kinds import SIGNAL_KINDS
-from tocsin.definitions.models import Person
+from tocsin.definitions.models import Channel, Person
+
+Channels = Callable[[Someone], Sequence[Channel]]
+"""Chooses the channels on which a person is told."""
 
 TOLD_FROM = 2
 """The mildest severity at which a policy's `heads_up` list is told."""
@@ -31,8 +35,16 @@ def page(
     reasons: Sequence[str] = (),
     why_now: str = "",
     todo: str = "",
+    again: Sequence[str] = (),
+    step: int | None = None,
+    channels: Channels | None = None,
 ) -> list[str]:
-    """Queue a notice for each of these people, at once or when their quiet hours end; returns the notices' ids."""
+    """Queue a notice for each of these people, at once or when their quiet hours end; returns the notices' ids.
+
+    A notice that asks replaces those that asked the same person and have not left. `step`: the rung's number (None: the
+    one that the alert stands on). `channels` None: as the severity has it.
+    """
+    choose = channels or (lambda one: queue.chosen_channels(one, alert.severity))
     conn, now, directory = turn.conn, turn.now, turn.directory
     monitor = monitor_facts(conn, alert.monitor_id)
     ids: list[str] = []
@@ -48,22 +60,26 @@ def page(
             link=f"{turn.base_url}/alerts/{alert.id}",
             why_now=why_now,
             todo=todo,
+            again=again,
         )
+        chosen = choose(one)
+        if kind in queue.ASKING:
+            queue.cancel_older(conn, alert.id, one, chosen, now)
         queued = queue.queue(
             conn,
             alert_id=alert.id,
             one=one,
-            channels=queue.chosen_channels(one, alert.severity),
+            channels=chosen,
             kind=queue.BLIND if SIGNAL_KINDS.of(alert.kind).unheard and kind == "page" else kind,
             severity=alert.severity,
-            step=alert.step,
+            step=alert.step if step is None else step,
             message=message,
             now=now,
             due_at=verdict.until if verdict and verdict.until else now,
         )
         detail = {
             "person": one.name,
-            "channels": [c.kind for c in queue.chosen_channels(one, alert.severity)],
+            "channels": [c.kind for c in chosen],
         }
         record.entry(
             conn,
@@ -78,11 +94,44 @@ def page(
     return ids
 
 
-def page_rung(turn: Turn, alert: Alert, kind: str, reasons: Sequence[str], why_now: str = "") -> list[str]:
-    """Page the people on the alert's present rung."""
-    found = rung(alert.the_policy, alert.severity, alert.step)
-    people = turn.directory.reach(found.targets if found else (), turn.now)
-    return page(turn, alert, people, kind, reasons=reasons, why_now=why_now)
+def page_rung(turn: Turn, alert: Alert, asked: Page) -> list[str]:
+    """Page the people on a rung."""
+    step = alert.step if asked.rung is None else asked.rung
+    found = rung(alert.the_policy, alert.severity, step)
+    every = found is not None and found.every_channel
+    return page(
+        turn,
+        alert,
+        turn.directory.reach(found.targets if found else (), turn.now),
+        asked.kind,
+        reasons=asked.reasons,
+        why_now=asked.why_now,
+        again=asked.again,
+        step=step,
+        channels=lambda one: queue.chosen_channels(one, alert.severity, every),
+    )
+
+
+def page_again(turn: Turn, alert: Alert, asked: PageAgain) -> list[str]:
+    """Page people on a channel that works again, and on no other."""
+    known = (turn.directory.people.get(name) for name in asked.people)
+    reachable = [one for one in known if one is not None and one.person.active and _on(one, asked.channel)]
+    return page(
+        turn,
+        alert,
+        reachable,
+        "page",
+        reasons=asked.reasons,
+        again=asked.again,
+        # The rung that was taken last: its round has reached somebody, and counts.
+        step=max(0, alert.step - 1),
+        channels=lambda one: _on(one, asked.channel),
+    )
+
+
+def _on(one: Someone, key: str) -> list[Channel]:
+    """The person's channels that belong to this outage."""
+    return [c for c in one.channels if outages.key_of(c.kind, queue.target_of(one, c)) == key]
 
 
 def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:

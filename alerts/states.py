@@ -53,6 +53,7 @@ TRANSITIONS: Final[dict[tuple[str, str], str]] = {
     (FIRING, "step"): FIRING,
     (FIRING, "hold"): FIRING,
     (FIRING, "hurry"): FIRING,
+    (FIRING, "again"): FIRING,
     (FIRING, "exhaust"): FIRING,
     (FIRING, "calm"): FIRING,
     (FIRING, "recur"): FIRING,

@@ -28,10 +28,11 @@ from alerts.actor import ENGINE
 from alerts.alert import Alert, from_row
 from alerts.change import Move
 from alerts.directory import Someone
+from alerts.ladder import ends_a_round
 from alerts.message import Message
 from alerts.notifiers.port import Notice, Notifier, Outcome
 from alerts.notifiers.record import RecordNotifier
-from alerts.outbox import hold, queue
+from alerts.outbox import hold, outages, queue, reach
 from alerts.outbox.queue import (
     ATTEMPTING,
     CANCELLED,
@@ -90,11 +91,15 @@ def deliver_due(
     with store.read() as conn:
         held = hold.held(conn) is not None
         left_behind = not held and conn.execute(select(_n.id).where(_left_behind(now)).limit(1)).first()
+        to_try = only is None and not held and outages.probe_due(conn, now, kinds)
     if held and only is None:
         return 0
     if left_behind:
         with store.write() as conn:
             _bury_the_dead(conn, store, notifiers, now, limit)
+    if to_try:
+        with store.write() as conn:
+            _try_channels(conn, notifiers, now, kinds)
     taken: list[Notice] = []
     try:
         # Other writers may run beside this one: the worker that takes a notice claims it.
@@ -149,7 +154,18 @@ def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -
     left = select(_n.id).where(_left_behind(now))
     if kinds is not None:
         waiting, left = waiting.where(_n.channel.in_(kinds)), left.where(_n.channel.in_(kinds))
-    return any(conn.execute(one.limit(1)).first() is not None for one in (waiting, left))
+    if any(conn.execute(one.limit(1)).first() is not None for one in (waiting, left)):
+        return True
+    return bool(outages.probe_due(conn, now, kinds))
+
+
+def _try_channels(
+    conn: Connection, notifiers: Mapping[str, Notifier], now: datetime, kinds: Collection[str] | None
+) -> None:
+    """Queue a notice on each channel that is away and that somebody waits for, to learn whether it works again."""
+    for outage in outages.probe_due(conn, now, kinds):
+        notifier = notifiers.get(outage.channel)
+        outages.probe(conn, outage, notifier is not None and notifier.honours_id, now)
 
 
 def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *, honours_id: bool) -> str:
@@ -175,17 +191,34 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
     if again is not None:
         _set(conn, notice.id, status=CANCELLED, ended_at=now)
         return CANCELLED
+    if outcome.status != SENT and row.ended_at is not None:
+        # The channel was tried, and is still away: that this notice failed is on record already.
+        _set(conn, notice.id, status=outcome.status)
+        return outcome.status
     _set(conn, notice.id, status=outcome.status, ended_at=now)
+    _learn_of_the_channel(conn, row, outcome, now)
     if outcome.status == SENT or alert is None:
         return outcome.status
     what = {"person": notice.person, "channel": notice.channel, "notice": notice.id, "detail": detail}
     record.entry(conn, alert, f"notice_{outcome.status}", ENGINE, now, detail=what)
     if not _moot(notice, alert):
-        if outcome.status == FAILED:
-            _other_way(conn, row, alert, now)
-        elif notice.severity <= REPEATED_FROM and notice.repeat_of is None:
+        repeats = notice.severity <= REPEATED_FROM and notice.repeat_of is None
+        if outcome.status == UNKNOWN and repeats:
             _repeat(conn, row, now)
+        else:
+            _other_way(conn, row, alert, now)
     return outcome.status
+
+
+def _learn_of_the_channel(conn: Connection, row: Row[Any], outcome: Outcome, now: datetime) -> None:
+    """A notice that got through shows that its channel works; one that ended otherwise, that the channel is away.
+
+    What can never work (a wrong address) says nothing of the channel, and a test page asks nobody.
+    """
+    if outcome.status == SENT:
+        outages.works(conn, row.channel, row.target, now)
+    elif row.kind in queue.ASKING and not outcome.for_good:
+        outages.begin(conn, row.channel, row.target, now)
 
 
 def _again(outcome: Outcome, notice: Notice, honours_id: bool) -> timedelta | None:
@@ -223,10 +256,12 @@ def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
 
 
 def _other_way(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> None:
-    """Send the notice on the person's next channel. Where there is none, take the next step of the policy at once."""
+    """Send the notice on the person's next channel. Where there is none, the person could not be reached, and the next
+    person of the round is asked at once.
+    """
     one = _someone(conn, row)
     used = _used(conn, row)
-    left = [channel for channel in one.channels if channel.kind not in used][:1]
+    left = [c for c in one.channels if outages.key_of(c.kind, queue.target_of(one, c)) not in used][:1]
     if left:
         queue.queue(
             conn,
@@ -242,35 +277,43 @@ def _other_way(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> 
             due_at=now,
         )
         return
+    if _hopeful(conn, row, _n.person_id == row.person_id):
+        return
+    record.entry(conn, alert, "unreached", ENGINE, now, detail={"person": row.person})
+    if row.escalation_id is None and row.kind in queue.ASKING and not _hopeful(conn, row):
+        _hurry(conn, row, alert, now)
+
+
+def _hurry(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> None:
+    """Take the next step of the round at once. After the last one nobody is left to ask, and the alert keeps its pace."""
     waits = alert.status == states.FIRING and alert.next_step_at is not None and alert.next_step_at > now
-    if waits and row.escalation_id is None and row.kind in queue.ASKING and not _others(conn, row):
-        detail = {"because": f"{row.person} cannot be reached"}
+    if waits and not ends_a_round(alert.the_policy, alert.severity, alert.step):
+        detail = {"because": f"{row.person} could not be reached"}
         hurry = Move(alert, "hurry", {"next_step_at": now}, detail=detail)
         record.move(conn, hurry, alert, ENGINE, now)
 
 
-def _same_ask(row: Row[Any]) -> Sequence[Any]:
-    where = [_n.alert_id == row.alert_id, _n.step == row.step]
-    where.append(
-        _n.escalation_id.is_(None) if row.escalation_id is None else _n.escalation_id == row.escalation_id
-    )
-    return where
+def _same_ask(conn: Connection, row: Row[Any]) -> Sequence[ColumnElement[bool]]:
+    """The notices of the same asking: of the same step since it was taken, or of the same escalation."""
+    kinds = queue.ASKING if row.kind in queue.ASKING else (row.kind,)
+    same = (_n.alert_id == row.alert_id, _n.kind.in_(kinds))
+    if row.escalation_id is not None:
+        return *same, _n.escalation_id == row.escalation_id
+    began = reach.asked_at(conn, row.alert_id, row.created_at)
+    here = (*same, _n.escalation_id.is_(None), _n.step == row.step)
+    return here if began is None else (*here, _n.created_at >= began)
 
 
 def _used(conn: Connection, row: Row[Any]) -> set[str]:
-    found = conn.execute(
-        select(_n.channel).where(*_same_ask(row), _n.person_id == row.person_id, _n.kind == row.kind)
-    )
-    return {one.channel for one in found}
+    """The channels on which this person was asked."""
+    query = select(_n.channel, _n.target).where(*_same_ask(conn, row), _n.person_id == row.person_id)
+    return {outages.key_of(one.channel, one.target) for one in conn.execute(query)}
 
 
-def _others(conn: Connection, row: Row[Any]) -> bool:
-    """Whether the same step reached somebody else, or may still do so."""
-    hopeful = (QUEUED, ATTEMPTING, SENT)
-    return (
-        conn.execute(select(_n.id).where(*_same_ask(row), _n.status.in_(hopeful)).limit(1)).first()
-        is not None
-    )
+def _hopeful(conn: Connection, row: Row[Any], *whom: ColumnElement[bool]) -> bool:
+    """Whether the same asking has reached somebody (of `whom`), or may still do so."""
+    found = select(_n.id).where(*_same_ask(conn, row), *whom, _n.status.in_(queue.HOPEFUL)).limit(1)
+    return conn.execute(found).first() is not None
 
 
 def _someone(conn: Connection, row: Row[Any]) -> Someone:

@@ -29,12 +29,19 @@ KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", BLIND)
 ASKING: Final = ("page", "repeat", "worsened", BLIND)
 """Kinds that ask for an answer. Once there is an answer such a notice is pointless, and is cancelled."""
 
+LOST: Final = (FAILED, UNKNOWN)
+"""Statuses of a notice that has ended without a receipt that it arrived."""
+HOPEFUL: Final = (QUEUED, ATTEMPTING, SENT)
+"""Statuses of a notice that has reached somebody, or may still do so."""
+ASKED: Final = (s.notices.c.kind.in_(ASKING), s.notices.c.escalation_id.is_(None))
+"""The notices that ask for an answer to the alert itself."""
+
 CRISIS: Final = 1
 
 
-def chosen_channels(one: Someone, severity: int) -> tuple[Channel, ...]:
-    """SEV1 rings on every channel the person has, the others on the first."""
-    return one.channels if severity <= CRISIS else one.channels[:1]
+def chosen_channels(one: Someone, severity: int, every: bool = False) -> tuple[Channel, ...]:
+    """SEV1 rings on every channel the person has, the others on the first, unless `every` channel is asked for."""
+    return one.channels if every or severity <= CRISIS else one.channels[:1]
 
 
 def queue(
@@ -72,7 +79,7 @@ def queue(
                 person_id=one.id,
                 person=one.name,
                 channel=channel.kind,
-                target=_target(one, channel),
+                target=target_of(one, channel),
                 kind=kind,
                 severity=severity,
                 step=step,
@@ -89,7 +96,7 @@ def queue(
     return ids
 
 
-def _target(one: Someone, channel: Channel) -> dict[str, Any]:
+def target_of(one: Someone, channel: Channel) -> dict[str, Any]:
     """The place that the notice goes to: the channel's settings, and the person's own address where the channel takes
     an address and names none.
     """
@@ -104,6 +111,21 @@ def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:
     """
     n = s.notices
     return _cancel(conn, now, n.c.alert_id == alert_id, n.c.escalation_id.is_(None), n.c.kind.in_(ASKING))
+
+
+def cancel_older(
+    conn: Connection, alert_id: str, one: Someone, channels: Sequence[Channel], now: datetime
+) -> int:
+    """Take back the notices that have not left and ask this person about this alert on these channels: newer ones do.
+    Returns how many.
+    """
+    n = s.notices.c
+    mine = (
+        n.alert_id == alert_id,
+        n.person_id == one.id,
+        n.channel.in_([channel.kind for channel in channels]),
+    )
+    return _cancel(conn, now, *mine, *ASKED)
 
 
 def cancel_waiting(conn: Connection, alert_id: str, now: datetime) -> int:

@@ -47,3 +47,12 @@ def next_morning(now: datetime, zone: ZoneInfo) -> datetime:
         return now
     day = local.date() if local.time() < NIGHT_ENDS else local.date() + timedelta(days=1)
     return datetime.combine(day, NIGHT_ENDS, zone).astimezone(now.tzinfo)
+
+
+def following_morning(now: datetime, zone: ZoneInfo) -> datetime:
+    """The time at which the next night ends, or this one, by `zone`: always later than `now`."""
+    if (morning := next_morning(now, zone)) > now:
+        return morning
+    return next_morning(datetime.combine(now.astimezone(zone), NIGHT_BEGINS, zone), zone).astimezone(
+        now.tzinfo
+    )

@@ -72,14 +72,18 @@ def test_nobody_answers_so_the_next_step_is_paged_when_its_time_has_come(scene: 
     assert [person for person, _, _ in scene.paged()] == ["ada", "ben"]
 
 
-def test_the_ladder_is_climbed_three_times_with_the_fallback_list_and_then_stands(tmp_path: Path) -> None:
+def test_the_ladder_is_climbed_three_times_with_the_fallback_list_and_then_everybody_rings(
+    tmp_path: Path,
+) -> None:
     fallback = Policy.model_validate(POLICY.model_dump() | {"teams": {"fallback": ("person:pia",)}})
     scene = Scene(tmp_path, policy=fallback)
     scene.over(**ESCALATE)
-    scene.wait(hours=3)
+    scene.wait(minutes=104)
     assert [person for person, _, _ in scene.paged()] == ["ada", "ben", "pia"] * 3
-    assert scene.alert().status == "firing" and scene.alert().next_step_at is None
-    assert scene.timeline(scene.alert())[-1] == "exhaust"
+    for quarters in range(1, 20):
+        scene.wait(minutes=15)
+        assert scene.alert().next_step_at == scene.now + timedelta(minutes=1)
+        assert [person for person, _, _ in scene.paged()][9:] == ["ada", "ben", "pia"] * quarters
 
 
 def test_after_the_acknowledgement_nothing_more_is_sent(scene: Scene) -> None:

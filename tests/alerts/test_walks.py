@@ -20,7 +20,7 @@ from alerts.apply import act
 from alerts.auditor import audit
 from alerts.escalations import actions as escalation_actions
 from alerts.escalations import escalation
-from alerts.notifiers.port import Outcome
+from alerts.notifiers.port import Notice, Outcome
 from alerts.outbox.deliver import deliver_due
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, BEN, LEO, PIA, Scene
@@ -49,6 +49,8 @@ moves = st.one_of(
     st.tuples(st.just("calm"), st.sampled_from(KINDS), st.just(0)),
     st.tuples(st.just("wait"), st.just(""), st.sampled_from([1, 7, 30, 125, 400])),
     st.tuples(st.just("deliver"), st.just(""), st.integers(0, len(OUTCOMES) - 1)),
+    # From now on every channel answers with this outcome; at `sent` the outage is over.
+    st.tuples(st.just("outage"), st.just(""), st.integers(0, len(OUTCOMES) - 1)),
     st.tuples(
         st.sampled_from(
             ["acknowledge", "snooze", "dismiss", "resolve", "reopen", "escalate", "merge", "severity"]
@@ -64,16 +66,16 @@ moves = st.one_of(
 )
 
 
-@pytest.mark.slow("twelve walks of up to twenty moves, each on a store of its own")
+@pytest.mark.slow("walks of up to twenty moves, each on a store of its own")
 @settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(moves, min_size=5, max_size=20))
 def test_whatever_happens_in_whatever_order(walk: list[tuple[str, str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        scene = Scene(Path(folder))
+        scene, lines = Scene(Path(folder)), Lines()
         for move, kind, number in walk:
             # A refused action changes nothing: the invariants below check it.
             with contextlib.suppress(IllegalTransition, Conflict, NotAllowed, WrongInput):
-                _take(scene, move, kind, number)
+                _take(scene, lines, move, kind, number)
             scene.clock.advance(timedelta(seconds=20))
             scene.step()
             _holds(scene)
@@ -90,7 +92,18 @@ def test_whatever_happens_in_whatever_order(walk: list[tuple[str, str, int]]) ->
         scene.store.close()
 
 
-def _take(scene: Scene, move: str, kind: str, number: int) -> None:
+class Lines(Phone):
+    """Every channel at once. In an outage each notice ends with the outcome of the outage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outage = OUTCOMES[0]
+
+    def send(self, notice: Notice) -> Outcome:
+        return self.outage if self.outage is not OUTCOMES[0] else super().send(notice)
+
+
+def _take(scene: Scene, lines: Lines, move: str, kind: str, number: int) -> None:
     if move == "over":
         scene.over(kind, **FACTS[number])
     elif move == "calm":
@@ -99,6 +112,15 @@ def _take(scene: Scene, move: str, kind: str, number: int) -> None:
         for _ in range(4):  # in four leaps, as after a pause
             scene.clock.advance(timedelta(minutes=number / 4))
             scene.step()
+            if lines.outage is not OUTCOMES[0]:
+                deliver_due(scene.store, scene.clock, OneForAll(lines), "walk")
+                scene.step()
+            _rings(scene)
+    elif move == "outage":
+        lines.outage = OUTCOMES[number]
+        deliver_due(scene.store, scene.clock, OneForAll(lines), "walk")
+    elif move == "deliver" and lines.outage is not OUTCOMES[0]:
+        deliver_due(scene.store, scene.clock, OneForAll(lines), "walk")
     elif move == "deliver":
         deliver_due(scene.store, scene.clock, OneForAll(Phone([OUTCOMES[number]])), "walk")
     elif move in ("claim", "clear", "reject", "release", "close", "withdraw"):
@@ -146,7 +168,29 @@ def _work_an_escalation(scene: Scene, move: str, actor: Actor) -> None:
             getattr(escalation_actions, move)(scene.turn(conn, actor), one)
 
 
+def _rings(scene: Scene) -> None:
+    """An alert that should be answered and is not has a time in the future at which it asks again."""
+    for alert in scene.alerts():
+        if alert.severity > 3 or not alert.is_open or alert.calmed_at is not None:
+            continue
+        times = {
+            states.FIRING: alert.next_step_at,
+            states.ACKNOWLEDGED: alert.ack_expires_at,
+            states.SNOOZED: alert.snoozed_until,
+        }
+        if alert.status in times:
+            at = times[alert.status]
+            assert at is not None and at > scene.now, (
+                alert.status,
+                alert.severity,
+                alert.step,
+                at,
+                scene.now,
+            )
+
+
 def _holds(scene: Scene) -> None:
+    _rings(scene)
     alerts = scene.alerts()
     live = Counter(alert.live for alert in alerts if alert.live)
     assert all(count == 1 for count in live.values())

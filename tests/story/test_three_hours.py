@@ -33,7 +33,8 @@ https://tocsin.example/alerts/ALERT
 
 == 10:25 page to ben
 SEV2 Lumo: 5.6x the expected talk
-Nobody has answered yet: step 2
+Still, for 20 minutes: nobody has answered.
+Nothing has changed since the last page.
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
