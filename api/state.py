@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 
 from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
+from api.lanes import Lanes
 from api.live import Hub
 from api.metrics import Metrics
 from api.pages.i18n import Languages
@@ -49,6 +50,7 @@ class AppState:
     hub: Hub
     languages: Languages
     last_uses: dict[str, datetime] = field(default_factory=dict)
+    lanes: Lanes = field(default_factory=Lanes)
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))
 
     @property

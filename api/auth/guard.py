@@ -52,7 +52,11 @@ class Guard:
             receive = await _check_origin_and_form(request, receive, principal, state, rule)
         if not allows(rule, principal, request):
             raise _refusal(rule, principal)
-        await self.app(scope, receive, send)
+        if not _is_read(rule, scope["method"]):
+            await self.app(scope, receive, send)
+            return
+        async with state.lanes.read(_caller(principal, request)) as watching:
+            await self.app(scope, receive, watching(send))
 
     async def _principal(self, request: Request, state: AppState, rule: AccessRule) -> Principal | None:
         try:
@@ -145,9 +149,19 @@ def identify(request: Request, state: AppState) -> Principal | None:
         return principal_of_session(conn, session, now)
 
 
+def _is_read(rule: AccessRule, method: str) -> bool:
+    """Whether a request reads what is stored. What is open to everybody, such as health, must answer at once."""
+    return rule.anonymous != "allowed" and (method in SAFE or rule.scope == "read")
+
+
+def _caller(principal: Principal | None, request: Request) -> str:
+    if principal is not None:
+        return f"{principal.kind}:{principal.id}"
+    return f"address:{request.client.host if request.client else 'unknown'}"
+
+
 def _limit_rate(state: AppState, principal: Principal | None, request: Request) -> None:
-    address = request.client.host if request.client else "unknown"
-    wait = state.limiter.wait_for(f"{principal.kind}:{principal.id}" if principal else f"address:{address}")
+    wait = state.limiter.wait_for(_caller(principal, request))
     if wait:
         detail = (
             f"more than {state.settings.api.requests_per_minute} requests a minute: try again in {wait} s"
