@@ -1,12 +1,12 @@
 """The ladder that an unanswered alert climbs, and when each of its steps is due. Pure: it reads only the policy that
 was copied onto the alert.
 
-The rungs of a round are the policy's steps, then its fallback list. SEV1 and SEV2 climb `ROUNDS` rounds, SEV3 one. A
-round in which nobody was reached does not count: it begins again (`before_the_round`). Above the last rung an alert
-that nobody has answered goes on ringing: everybody on the policy and the fallback list, SEV1 and SEV2 at the pace of
-`PACE`, SEV3 each morning. A watch (SEV4) has the first rung alone: its people are told, and nobody else is asked when
-they do not answer. `Alert.step` counts the rungs taken since the alert opened, its acknowledgement expired or it
-worsened.
+The rungs of a round are the policy's steps, then its fallback list. SEV1 and SEV2 climb `ROUNDS` rounds, SEV3 one; from
+the second round on the pauses are at most those of `PACE`. A round in which nobody was reached does not count: it begins
+again (`before_the_round`). Above the last rung an alert that nobody has answered goes on ringing: everybody on the policy
+and the fallback list, SEV1 and SEV2 at the pace of `PACE`, SEV3 each morning. A watch (SEV4) has the first rung alone: its
+people are told, and nobody else is asked when they do not answer. `Alert.step` counts the rungs taken since the alert
+opened, its acknowledgement expired or it worsened.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from tocsin.definitions.models import Policy
 
 ROUNDS: Final[dict[int, int]] = {1: 3, 2: 3, 3: 1, 4: 1}
 PACE: Final[dict[int, timedelta]] = {1: timedelta(minutes=5), 2: timedelta(minutes=15)}
-"""The pause between two rings of everybody, above the last rung. SEV3 rings each morning, SEV4 does not ring again."""
+"""The pause between two rings of everybody, above the last rung, and the longest pause from the second round on. SEV3 rings
+each morning, SEV4 does not ring again.
+"""
 
 EACH_MORNING: Final = 3
 CRISES: Final = 2
@@ -58,12 +60,13 @@ def one_round(policy: Policy, severity: int) -> tuple[Rung, ...]:
 def rungs(policy: Policy, severity: int) -> tuple[Rung, ...]:
     """Every rung in order, rounds and fallback included."""
     first = one_round(policy, severity)
-    length = first[-1].after + _answer_time(severity)
-    return tuple(
-        Rung(rung.after + n * length, rung.targets, n > 0 and severity <= CRISES)
-        for n in range(ROUNDS[severity])
-        for rung in first
-    )
+    all_of_them = list(first)
+    for _ in range(1, ROUNDS[severity]):
+        after = all_of_them[-1].after + _answer_time(severity)
+        for n, one in enumerate(first):
+            after += _pause(severity, one.after - first[n - 1].after) if n else timedelta(0)
+            all_of_them.append(Rung(after, one.targets, severity <= CRISES))
+    return tuple(all_of_them)
 
 
 def everybody(policy: Policy) -> tuple[str, ...]:
@@ -132,6 +135,11 @@ def rings_again(severity: int, rang: datetime, zone: ZoneInfo) -> datetime | Non
         return following_morning(rang, zone)
     pace = PACE.get(severity)
     return rang + pace if pace is not None else None
+
+
+def _pause(severity: int, of_the_policy: timedelta) -> timedelta:
+    """The pause before a rung of a later round: nobody has answered a whole round, so it is at most the severity's pace."""
+    return min(of_the_policy, PACE.get(severity, of_the_policy))
 
 
 def _answer_time(severity: int) -> timedelta:

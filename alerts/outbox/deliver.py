@@ -29,7 +29,7 @@ from alerts.alert import Alert, from_row
 from alerts.change import Move
 from alerts.directory import Someone
 from alerts.ladder import ends_a_round
-from alerts.message import Message
+from alerts.message import Message, as_html
 from alerts.notifiers.port import Notice, Notifier, Outcome
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox import hold, outages, queue, reach
@@ -349,7 +349,7 @@ def _take(
             .values(status=ATTEMPTING, attempting_at=now, attempts=row.attempts + 1)
         )
         if changed.rowcount == 1:
-            notice = _notice(row, row.attempts + 1)
+            notice = _late(row, _notice(row, row.attempts + 1), now)
             taken.append(_personal(conn, notice, now, personal_link))
     return taken
 
@@ -429,6 +429,16 @@ def _notice(row: Row[Any], attempt: int) -> Notice:
         attempt=attempt,
         repeat_of=row.repeat_of,
     )
+
+
+def _late(row: Row[Any], notice: Notice, now: datetime) -> Notice:
+    """The notice, saying that it is late where it failed before and is tried again on a channel that was away."""
+    if row.ended_at is None:
+        return notice
+    minutes = max(1, (now - row.created_at) // timedelta(minutes=1))
+    first, _, rest = notice.text.partition("\n")
+    text = f"{first}\nLate by {minutes} min: it could not reach you before.\n{rest}"
+    return replace(notice, text=text, html=as_html(text, str(notice.facts["link"])))
 
 
 def _personal(conn: Connection, notice: Notice, now: datetime, personal_link: PersonalLink | None) -> Notice:

@@ -10,52 +10,18 @@ import pytest
 
 from alerts import actions
 from alerts.apply import act
-from alerts.engine import anything_due
 from alerts.notifiers.port import Notice, Outcome
 from alerts.outbox import outages
-from alerts.outbox.deliver import deliver_due, due
+from alerts.outbox.deliver import deliver_due
 from alerts.still import how_long
 from tests.alerts.fakes import OneForAll, Phone
+from tests.alerts.lines import Line, play
 from tests.alerts.scene import ADA, PEOPLE, POLICY, Scene
 from tests.alerts.test_engine import CRISIS, ESCALATE, REVIEW
-from tocsin.core.clock import Clock
 from tocsin.definitions.models import Channel, Person, Policy
 
 FALLBACK = Policy.model_validate(POLICY.model_dump() | {"teams": {"fallback": ("person:pia",)}})
 ONE_STEP = Policy.model_validate(POLICY.model_dump() | {"steps": [POLICY.steps[0]]})
-
-
-class Line(Phone):
-    """A notifier for every channel. The channels in `away` are not reached."""
-
-    def __init__(self, clock: Clock, away: Sequence[str] = (), outcome: str = "failed") -> None:
-        super().__init__(honours_id=True)
-        self.away, self.clock, self.outcome = set(away), clock, outcome
-        self.tried: list[tuple[datetime, Notice]] = []
-        self.rang: list[tuple[datetime, Notice]] = []
-
-    def send(self, notice: Notice) -> Outcome:
-        self.tried.append((self.clock.now(), notice))
-        if notice.channel in self.away:
-            return (
-                Outcome("failed", "no connection") if self.outcome == "failed" else Outcome("unknown", "cut")
-            )
-        self.rang.append((self.clock.now(), notice))
-        return Outcome("sent", "it rang")
-
-
-def play(scene: Scene, line: Line, **duration: float) -> None:
-    """Move on in steps of five seconds, as the worker would."""
-    for _ in range(round(timedelta(**duration) / timedelta(seconds=5))):
-        scene.clock.advance(timedelta(seconds=5))
-        while _anything(scene):
-            scene.step()
-            deliver_due(scene.store, scene.clock, OneForAll(line), "test")
-
-
-def _anything(scene: Scene) -> bool:
-    with scene.store.read() as conn:
-        return anything_due(conn, scene.now) or due(conn, scene.now)
 
 
 def leap(scene: Scene, **duration: float) -> None:
