@@ -16,6 +16,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
+from api.auth.principal import Principal
 from tocsin.core import errors as e
 
 log = structlog.get_logger(__name__)
@@ -122,6 +123,13 @@ FROM_ERRORS: tuple[tuple[type[e.TocsinError], int, str], ...] = (
 )
 
 
+# What strangers and keys that only push hear of an engine that is away. The error's own words name folders and servers.
+AWAY: Mapping[str, str] = {
+    "store-unavailable": "the store cannot be used just now; tocsin doctor says why",
+    "stream-unavailable": "the stream cannot be used just now; tocsin doctor says why",
+}
+
+
 def from_error(error: e.TocsinError) -> Problem:
     """One of our own errors as a problem, with the field or the position where the error knows it."""
     for kind, status, slug in FROM_ERRORS:
@@ -158,7 +166,7 @@ def install(app: FastAPI) -> None:
 
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, e.TocsinError)
-        return _answer(request, from_error(error))
+        return _answer(request, _without_places(request, from_error(error)))
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError | ValidationError)
@@ -187,6 +195,14 @@ def install(app: FastAPI) -> None:
 def wants_html(request: Request) -> bool:
     """Whether a browser asks for HTML, outside /v1."""
     return not request.url.path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
+
+
+def _without_places(request: Request, problem: Problem) -> Problem:
+    """The problem as this caller may hear it. Only who may read is told which file or server is away."""
+    principal: Principal | None = request.scope.get("state", {}).get("principal")
+    if problem.slug not in AWAY or (principal is not None and principal.may_read):
+        return problem
+    return Problem(problem.status, problem.slug, AWAY[problem.slug], headers=problem.headers)
 
 
 def _answer(request: Request, problem: Problem) -> Response:

@@ -94,8 +94,9 @@ def push(
     fix_source: bool,
     batch: str,
     recent: RecentPushes,
+    pusher: str = "",
 ) -> dict[str, Any]:
-    """Hand over every item that is a mention; return the answer's body.
+    """Hand over every item that is a mention; return the answer's body. `pusher`, the id of the key, is noted with the batch.
 
     Raises `StreamFull`, `StreamUnavailable` and `StoreUnavailable`; the pusher then repeats the push, and nothing counts twice.
     """
@@ -122,6 +123,7 @@ def push(
     noted = {
         "keys": [list(key) for key in dict.fromkeys(keys)],
         "duplicates": duplicates,
+        "by": pusher,
         "cluster": state.stream.cluster,
         "ends": {str(partition): end for partition, end in ends.items()},
     }

@@ -31,11 +31,15 @@ MAX_FORM_FIELDS = 200
 
 
 class Guard:
-    """Passes a request on to `app` if `rules` (by method) allows its caller, and puts the principal into the request's state."""
+    """Passes a request on to `app` if `rules` (by method) allows its caller, and puts the principal into the request's state.
 
-    def __init__(self, app: ASGIApp, rules: Mapping[str, AccessRule]) -> None:
+    `path` is the route's template. Each open route has a rate of its own, so that one does not use up the others'.
+    """
+
+    def __init__(self, app: ASGIApp, rules: Mapping[str, AccessRule], path: str = "") -> None:
         self.app = app
         self.rules = rules
+        self.path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -46,7 +50,7 @@ class Guard:
         if rule is None:
             raise Problem(403, "no-rule", "nobody may do this: the route has no rule in api/auth/rules.py")
         principal = await self._principal(request, state, rule)
-        _limit_rate(state, principal, request)
+        _limit_rate(state, principal, request, self.path if rule.anonymous == "allowed" else "")
         scope["state"]["principal"] = principal
         if scope["method"] not in SAFE:
             receive = await _check_origin_and_form(request, receive, principal, state, rule)
@@ -75,7 +79,7 @@ def install_guard(app: FastAPI, rules: Mapping[tuple[str, str], AccessRule] = RU
         # A copy: routers are made once and shared by every app of the process, a guard is this app's own.
         mine = copy(route)
         found = {m: rules[m, mine.path] for m in methods_of(mine) if (m, mine.path) in rules}
-        mine.app = Guard(mine.app, found)
+        mine.app = Guard(mine.app, found, mine.path)
         guarded.append(mine)
     app.router.routes[:] = guarded
 
@@ -160,8 +164,8 @@ def _caller(principal: Principal | None, request: Request) -> str:
     return f"address:{request.client.host if request.client else 'unknown'}"
 
 
-def _limit_rate(state: AppState, principal: Principal | None, request: Request) -> None:
-    wait = state.limiter.wait_for(_caller(principal, request))
+def _limit_rate(state: AppState, principal: Principal | None, request: Request, open_path: str) -> None:
+    wait = state.limiter.wait_for(f"{_caller(principal, request)} {open_path}")
     if wait:
         detail = (
             f"more than {state.settings.api.requests_per_minute} requests a minute: try again in {wait} s"

@@ -24,3 +24,8 @@ class Principal:
     def label(self) -> str:
         """The name in the audit and in timelines, in which a key cannot be taken for a person."""
         return self.name if self.kind == "person" else f"key {self.name}"
+
+    @property
+    def may_read(self) -> bool:
+        """Whether this caller may read what is stored; a key that only pushes may not."""
+        return self.source is None and (self.scopes is None or "read" in self.scopes)

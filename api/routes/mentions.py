@@ -205,6 +205,7 @@ def _push(
         fix_source=who.source is not None,
         batch=batch,
         recent=request.app.state.recent,
+        pusher=who.id,
     )
     if idempotency.key:
         with state.store.write() as conn:
@@ -285,10 +286,10 @@ def _bad_signature() -> Problem:
     "/batches/{id}", response_model=PushBatch, summary="What became of a push", responses={404: PROBLEMS[404]}
 )
 def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
-    """What became of one push. A push key can read only the batches of its own source."""
+    """What became of one push. A push key can read only its own batches, and those of the one source that it is bound to."""
     with state.store.read() as conn:
         row = conn.execute(select(s.batches).where(s.batches.c.id == id)).one_or_none()
-        if row is None or (who.source is not None and row.source != who.source):
+        if row is None or not _may_see(who, row):
             raise NotFound(f"no batch {id!r}")
         stored = _stored(conn, row.keys)
         matched = _matched(conn, row.keys["keys"]) if stored else None
@@ -302,6 +303,13 @@ def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> An
         "duplicates": row.keys["duplicates"],
         "matched": matched,
     }
+
+
+def _may_see(who: Principal, row: Row[Any]) -> bool:
+    """Whether this caller may see the batch. Whoever may read sees every one."""
+    if who.source is not None:
+        return bool(row.source == who.source)
+    return who.may_read or bool(row.keys.get("by") == who.id)
 
 
 def _stored(conn: Connection, noted: dict[str, Any]) -> bool:

@@ -28,6 +28,7 @@ from api.auth.sessions import (
     sign_in,
     sign_out,
 )
+from api.routes import health
 from tests.api.world import HERE, Client, World
 from tocsin.access.links import (
     LinkRefused,
@@ -410,3 +411,28 @@ def test_a_bucket_fills_again_with_time_and_memory_stays_bounded() -> None:
     for index in range(1000):
         limiter.wait_for(f"stranger {index}")
     assert len(limiter._buckets) == 10
+
+
+def test_each_open_door_has_a_rate_of_its_own(world: World) -> None:
+    """Health, signing in and webhooks answer an address that has used up its requests elsewhere."""
+    stranger = Client(world.with_settings(api=Api(requests_per_minute=2)), {}, HERE, world.runner)
+    assert [stranger.get("/v1/me").status_code for _ in range(3)] == [401, 401, 429]
+    for path in ("/healthz", "/readyz", "/signin"):
+        assert [stranger.get(path).status_code for _ in range(3)] == [200, 200, 429], path
+    assert [stranger.post("/v1/mentions/hook/x").status_code for _ in range(3)] == [401, 401, 429]
+
+
+def test_no_person_is_called_as_a_key_is(world: World) -> None:
+    admin = world.key(Role.ADMIN)
+    for name in ("key k-admin", "Key 1"):
+        refused = admin.post("/v1/people", json={"name": name})
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "name")
+    assert admin.post("/v1/people", json={"name": "Keyes"}).status_code == 201
+
+
+def test_readyz_says_so_while_the_disk_is_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**62)
+    assert world.stranger.get("/readyz").status_code == 503
+    told = world.key(Role.VIEWER).get("/readyz")
+    assert (told.status_code, "make room" in told.json()["checks"]["disk"]) == (503, True)
+    assert "checks" not in world.key(Role.ADMIN, "push").get("/readyz").json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,34 @@ def test_other_kinds_of_sources_read_no_files(world: World) -> None:
         "/v1/sources/press", json=source("/etc/shadow", name="press"), headers={"If-Match": turned}
     )
     assert changed.status_code == 422
+
+
+def _nested(depth: int) -> object:
+    found: object = 1
+    for _ in range(depth):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\ud800",
+        "a\0b",
+        {"\udfff": 1},
+        2**70,
+        float("inf"),
+        _nested(9),
+        _nested(500),
+        "x" * 30_000,
+        [0] * 2000,
+    ],
+    ids=range(9),
+)
+def test_settings_that_could_not_be_kept_or_shown_are_refused_with_a_reason(
+    world: World, value: object
+) -> None:
+    body = json.dumps({"name": "shop", "kind": "push", "note": value})
+    refused = admin(world).post("/v1/sources", content=body, headers={"Content-Type": "application/json"})
+    assert refused.status_code == 422, refused.text
+    assert admin(world).get("/v1/sources").json()["items"] == []

@@ -242,6 +242,31 @@ def test_a_full_stream_is_503_with_retry_after_and_nothing_is_noted(tmp_path: Pa
     world.close()
 
 
+def test_a_key_that_only_pushes_is_not_told_where_the_data_lies(world: World) -> None:
+    world.stream._db.execute("DROP TABLE records")
+    one = mention("a", world.now)
+    for pusher in (world.key(Role.ADMIN, "push"), world.key(Role.ADMIN, source="shop")):
+        refused = pusher.post("/v1/mentions", json=one)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert refused.json()["type"] == "urn:tocsin:problem:stream-unavailable"
+        assert str(world.stream.path) not in refused.text
+    assert str(world.stream.path) in world.key(Role.ADMIN).post("/v1/mentions", json=one).text
+
+
+def test_a_key_that_only_pushes_sees_its_own_batches_and_no_others(world: World) -> None:
+    one, two, bound = (
+        world.key(Role.ADMIN, "push"),
+        world.key(Role.ADMIN, "push"),
+        world.key("admin", source="shop"),
+    )
+    pushed = one.post("/v1/mentions?source=shop", json=mention("a", world.now)).json()["batch"]
+    where = f"/v1/batches/{pushed}"
+    assert one.get(where).status_code == 200
+    assert two.get(where).status_code == 404
+    assert bound.get(where).status_code == 200
+    assert world.key(Role.VIEWER).get(where).status_code == 200
+
+
 # -- signed webhooks ---------------------------------------------------------------------------------------------------
 
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()

@@ -27,6 +27,7 @@ from pydantic import (
 from tocsin.core.clock import EPOCH, LATEST, iso
 from tocsin.core.ids import stable_id
 from tocsin.core.text import unseen
+from tocsin.definitions.settings_values import why_not_plain
 
 
 def as_stored(info: ValidationInfo) -> bool:
@@ -162,6 +163,13 @@ class Person(Definition):
     quiet_hours: tuple[str, str] | None = None
     active: bool = True
 
+    @field_validator("name")
+    @classmethod
+    def _no_key(cls, value: str, info: ValidationInfo) -> str:
+        if value.casefold().startswith("key ") and not as_stored(info):
+            raise ValueError("no person's name begins with 'key ': timelines call API keys so")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -235,6 +243,13 @@ class SourceDef(Definition):
     expected_every_minutes: Annotated[int | None, _bent_to(LONGEST_EXPECTED_MINUTES)] = Field(
         default=None, ge=1, le=LONGEST_EXPECTED_MINUTES
     )
+
+    @model_validator(mode="after")
+    def _plain_settings(self, info: ValidationInfo) -> SourceDef:
+        wrong = None if as_stored(info) else why_not_plain(self.settings)
+        if wrong is not None:
+            raise ValueError(wrong)
+        return self
 
     @property
     def settings(self) -> dict[str, Any]:
