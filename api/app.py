@@ -27,6 +27,7 @@ from api.body_limit import BodyLimit
 from api.live import Hub
 from api.metrics import Metrics
 from api.middleware import HostCheck, Outermost, TimeBound
+from api.openapi import DescribedApp
 from api.pages.i18n import Languages
 from api.pages.site import add_pages
 from api.push import RecentPushes
@@ -76,7 +77,7 @@ def create_app(
     `languages` are those of the page; by default, all that have a catalogue.
     """
     state = _make_state(runtime, languages or Languages())
-    app = FastAPI(
+    app = DescribedApp(
         title="Tocsin",
         version=__version__,
         description="Social listening and crisis detection. See docs/api.md.",

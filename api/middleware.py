@@ -97,6 +97,7 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            _take_absolute_form(scope)
             hosts = Headers(scope=scope).getlist("host")
             if len(hosts) != 1 or host_name(hosts[0]) not in self.allowed:
                 problem = Problem(
@@ -110,6 +111,18 @@ class HostCheck:
             await send({"type": "websocket.close", "code": 1008})
             return
         await self.app(scope, receive, send)
+
+
+def _take_absolute_form(scope: Scope) -> None:
+    """Read a request line with a whole address (`GET http://host/path`), as proxies send it: its host is the one that counts."""
+    scheme, found, rest = scope["path"].partition("://")
+    if not found or scheme.lower() not in ("http", "https"):
+        return
+    host, _, path = rest.partition("/")
+    others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    scope["headers"] = [*others, (b"host", host.encode("latin-1", "replace"))]
+    scope["path"] = f"/{path}"
+    scope["raw_path"] = b"/" + scope["raw_path"].partition(b"://")[2].partition(b"/")[2]
 
 
 class TimeBound:

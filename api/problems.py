@@ -45,7 +45,8 @@ class ProblemBody(BaseModel):
     errors: list[FieldError] | None = None
 
 
-_PROBLEMS = {
+DESCRIPTIONS = {
+    400: "The body cannot be read.",
     401: "Nobody we know.",
     403: "Not for this role or key.",
     404: "There is no such thing.",
@@ -53,6 +54,7 @@ _PROBLEMS = {
     412: "It changed since you read it.",
     413: "Too large.",
     415: "This kind of content is not known.",
+    421: "This host name is not one of ours.",
     422: "What was sent cannot be used; `errors` says where.",
     428: "If-Match is missing.",
     429: "Too many requests; Retry-After says when.",
@@ -60,7 +62,7 @@ _PROBLEMS = {
 }
 # For the OpenAPI of every route.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    code: {"model": ProblemBody, "description": text} for code, text in _PROBLEMS.items()
+    code: {"model": ProblemBody, "description": text} for code, text in DESCRIPTIONS.items()
 }
 
 

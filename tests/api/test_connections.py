@@ -130,6 +130,23 @@ def test_a_client_that_reads_nothing_of_its_answers_is_let_go(world: World) -> N
             time.sleep(0.05)
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        ("http://localhost/healthz", "elsewhere.example", 200),
+        ("HTTP://localhost:8085/v1/me?a=http://b", "localhost", 401),
+        ("http://elsewhere.example/healthz", "localhost", 421),
+        ("http:///healthz", "localhost", 421),
+        ("http://localhost", "localhost", 401),
+    ],
+)
+def test_a_request_line_may_hold_a_whole_address(world: World, target: str, host: str, status: int) -> None:
+    with behind(world, Connections(100)) as base, ExitStack() as stack:
+        ask = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        one = opened(base, stack, ask.encode())
+        assert one.recv(65536).startswith(f"HTTP/1.1 {status} ".encode())
+
+
 def test_whose_share_a_connection_takes() -> None:
     assert holder("203.0.113.9") == holder("::ffff:203.0.113.9") == "203.0.113.9"
     assert holder("2001:db8::1") == holder("2001:db8::ffff:1")

@@ -81,3 +81,25 @@ def test_every_route_of_the_page_exists(world: World) -> None:
         assert (
             known in templates or known.replace("NAME", "{source}") in templates or known.endswith("/hook")
         ), path
+
+
+def test_the_description_names_every_refusal_as_a_problem(world: World) -> None:
+    spec = world.app.openapi()
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            told = operation["responses"]
+            refusals = {status: one for status, one in told.items() if status[0] in "45"}
+            assert {"421", "429", "503"} <= set(refusals), (method, path)
+            assert "requestBody" not in operation or "400" in refusals, (method, path)
+            for status, one in refusals.items():
+                if (path, status) != ("/readyz", "503"):
+                    assert set(one["content"]) == {"application/problem+json"}, (method, path, status)
+    assert "HTTPValidationError" not in json.dumps(spec)
+
+
+def test_a_body_that_cannot_be_read_is_a_400_as_described(world: World) -> None:
+    answer = named(world, "desk", Role.ADMIN).post(
+        "/v1/monitors", content=b"\xff\xfe{", headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -1,0 +1,56 @@
+"""The API's description with every refusal that a route may give, those of the doors before it too, as problem+json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+
+from api.auth.rules import RULES
+from api.problems import DESCRIPTIONS, MEDIA_TYPE
+
+_PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
+# What every request may hear before its route, and what one may hear that must be allowed, or has a body.
+_ALWAYS = (421, 429, 503)
+_GUARDED = (401, 403)
+_WITH_BODY = (400, 413)
+# FastAPI's own words for what is a problem here.
+_UNUSED = ("HTTPValidationError", "ValidationError")
+
+
+class DescribedApp(FastAPI):
+    """An app whose OpenAPI description is whole. It is made once."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = with_every_refusal(super().openapi())
+        return self.openapi_schema
+
+
+def with_every_refusal(spec: dict[str, Any]) -> dict[str, Any]:
+    """The description, in which each operation names each refusal and its media type."""
+    for path, method, operation in _operations(spec):
+        for status in _refusals(path, method, operation):
+            told = operation["responses"].setdefault(str(status), {})
+            told.setdefault("description", DESCRIPTIONS.get(status, "Refused."))
+            told["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
+    for name in _UNUSED:
+        spec["components"]["schemas"].pop(name, None)
+    return spec
+
+
+def _operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            yield path, method.upper(), operation
+
+
+def _refusals(path: str, method: str, operation: dict[str, Any]) -> list[int]:
+    rule = RULES.get((method, path))
+    is_open = rule is not None and rule.anonymous == "allowed"
+    said = {int(status) for status in operation["responses"] if status[0] in "45"}
+    # What a route that is open says of readiness is its own body, no problem.
+    own = {503} & said if path == "/readyz" else set()
+    added = {*_ALWAYS, *(() if is_open else _GUARDED), *(_WITH_BODY if "requestBody" in operation else ())}
+    return sorted((said | added) - own)
