@@ -24,6 +24,8 @@ from alerts.engine import unhandled
 from alerts.escalations import states as escalation_states
 from alerts.ladder import climbed
 from alerts.outbox import hold, queue
+from alerts.severity import CLOCKS
+from alerts.unreached import unreached
 from tocsin.core.clock import Clock
 from tocsin.core.errors import TocsinError
 from tocsin.core.ids import stable_id
@@ -176,6 +178,16 @@ def pages_to_nobody(conn: Connection) -> list[Finding]:
     return [
         Finding("nobody paged", row.id, f"{row.monitor}: the policy names nobody who is active")
         for row in rows
+    ]
+
+
+def alerts_that_reach_nobody(conn: Connection, now: datetime) -> list[Finding]:
+    """Firing alerts of which no notice arrives. Those whose policy names nobody are a finding of their own."""
+    mildest = max(CLOCKS)
+    return [
+        Finding("nobody reached", one.alert_id, one.words)
+        for one in unreached(conn, now, mildest)
+        if one.people
     ]
 
 
@@ -363,6 +375,7 @@ CHECKS: Final[dict[str, Check]] = {
     "alerts": lambda conn, now, _: alerts_without_next_step(conn, now),
     "signals": lambda conn, now, _: signals_not_handled(conn, now),
     "pages to nobody": lambda conn, _now, _: pages_to_nobody(conn),
+    "alerts that reach nobody": lambda conn, now, _: alerts_that_reach_nobody(conn, now),
     "notices": lambda conn, now, _: notices_out_of_time(conn, now),
     "escalations": lambda conn, _now, _: escalations_without_deadline(conn),
     "silent roles": lambda conn, now, _: silent_roles(conn, now),

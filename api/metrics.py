@@ -6,6 +6,7 @@ monitor's query.
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
 from alerts.escalations.escalation import is_overdue
+from alerts.outbox import outages
+from alerts.unreached import unreached
 from tocsin.core.errors import TocsinError
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.store import offsets
@@ -37,6 +40,8 @@ NAMES: dict[str, str] = {
     "tocsin_source_received_total": "Mentions that each source handed over.",
     "tocsin_source_rejected_total": "Mentions of each source that were refused.",
     "tocsin_alerts": "Unresolved alerts, by status and severity.",
+    "tocsin_alerts_unreached": "Crises (SEV1, SEV2) that nobody has answered and that reach nobody.",
+    "tocsin_channels_away": "Channels on which notices fail, by kind of channel.",
     "tocsin_notices": "Notices, by status.",
     "tocsin_escalations_open": "Open escalations, by team.",
     "tocsin_escalations_overdue": "Open escalations past their deadline.",
@@ -150,6 +155,14 @@ def _alerts(conn: Connection, _now: datetime) -> Iterable[Metric]:
     return (family,)
 
 
+def _reach(conn: Connection, now: datetime) -> Iterable[Metric]:
+    """Whether notices arrive."""
+    away = GaugeMetricFamily("tocsin_channels_away", NAMES["tocsin_channels_away"], labels=["channel"])
+    for channel, count in Counted(one.channel for one in outages.away(conn)).items():
+        away.add_metric([channel], count)
+    return _one("tocsin_alerts_unreached", len(unreached(conn, now))), away
+
+
 def _notices(conn: Connection, _now: datetime) -> Iterable[Metric]:
     family = GaugeMetricFamily("tocsin_notices", NAMES["tocsin_notices"], labels=["status"])
     for status, count in conn.execute(select(s.notices.c.status, func.count()).group_by(s.notices.c.status)):
@@ -171,4 +184,4 @@ def _dead_letters(conn: Connection, _now: datetime) -> Iterable[Metric]:
     return (_one("tocsin_dead_letters", count_dead_letters(conn)),)
 
 
-_FAMILIES = (_sources, _alerts, _notices, _escalations, _dead_letters)
+_FAMILIES = (_sources, _alerts, _reach, _notices, _escalations, _dead_letters)

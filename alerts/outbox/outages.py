@@ -82,18 +82,19 @@ def back(conn: Connection) -> list[Outage]:
     return [one for one in standing(conn) if one.works_at is not None]
 
 
+def away(conn: Connection) -> list[Outage]:
+    """The outages whose channel does not work yet."""
+    return [one for one in standing(conn) if one.works_at is None]
+
+
 def probe_due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -> list[Outage]:
     """The outages whose channel is to be tried now (of these `kinds`)."""
-    return [
-        one
-        for one in standing(conn)
-        if one.works_at is None and one.probe_at <= now and (kinds is None or one.channel in kinds)
-    ]
+    return [one for one in away(conn) if one.probe_at <= now and (kinds is None or one.channel in kinds)]
 
 
 def next_probe(conn: Connection) -> datetime | None:
     """The time at which a channel that is away is tried next. None: every channel works."""
-    return min((one.probe_at for one in standing(conn) if one.works_at is None), default=None)
+    return min((one.probe_at for one in away(conn)), default=None)
 
 
 def probe(conn: Connection, outage: Outage, repeatable: bool, now: datetime) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, select
 from alerts import views
 from alerts.alert import Alert, get
 from alerts.escalations.escalation import Escalation, of_alert
+from alerts.outbox.reach import could_not_be_reached
 from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US
 from tocsin.core.clock import from_micros, to_micros
@@ -83,6 +84,8 @@ class Card:
     timeline: tuple[RecordLine, ...]
     notices: tuple[NoticeLine, ...]
     escalations: tuple[Escalation, ...]
+    # The people whom no notice about the alert has reached, while nobody has answered.
+    away: tuple[str, ...] = ()
 
     @property
     def seen(self) -> int:
@@ -105,6 +108,7 @@ def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False)
         timeline=tuple(record_line(one) for one in reversed(views.timeline(conn, alert.id)[-200:])),
         notices=tuple(_notice_line(one) for one in reversed(views.notices(conn, alert.id)[-100:])),
         escalations=tuple(of_alert(conn, alert.id)),
+        away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
     )
 
 

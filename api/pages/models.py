@@ -28,6 +28,7 @@ from sqlalchemy import (
 from alerts.alert import Alert
 from alerts.escalations.views import count_open
 from alerts.outbox import hold
+from alerts.unreached import Unreached, unreached
 from alerts.views import StandingAlerts, standing
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
@@ -119,6 +120,8 @@ class Banner:
     mode: str = "live"
     troubles: tuple[Trouble, ...] = ()
     held_since: datetime | None = None  # the outbox waits for a person
+    # Crises that nobody has answered and that reach nobody.
+    unreached: tuple[Unreached, ...] = ()
 
     @property
     def blind(self) -> bool:
@@ -142,8 +145,8 @@ class Overview:
 
 
 def banner(conn: Connection, now: datetime) -> Banner:
-    """What every page says: three queries. A part that has not reported for two minutes is silent, and a part without a row has
-    never run. In a replay or demo nothing runs live, so the page names neither.
+    """What every page says: a handful of queries. A part that has not reported for two minutes is silent, and a part without a
+    row has never run. In a replay or demo nothing runs live, so the page names neither.
     """
     said = meta.several(conn, ("mode", hold.OUTBOX))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
@@ -151,7 +154,8 @@ def banner(conn: Connection, now: datetime) -> Banner:
     troubles = [_trouble(row, now, live=live) for row in troubled_rows(conn, now, live=live)]
     if live and (missing := never_ran(conn)):
         troubles.append(Trouble(", ".join(missing), "never ran", None, ""))
-    return Banner(mode, tuple(t for t in troubles if t is not None), held.since if held else None)
+    since = held.since if held else None
+    return Banner(mode, tuple(t for t in troubles if t is not None), since, tuple(unreached(conn, now)))
 
 
 def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overview:

@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, func, select
 
-from alerts.outbox import hold
+from alerts.outbox import hold, outages
+from alerts.unreached import unreached
 from api.metrics import stream_lag
 from api.state import State, Who
 from tocsin.core.errors import TocsinError
@@ -73,6 +74,9 @@ class Status(BaseModel):
     sources: list[SourceStatus]
     parts: list[PartStatus]
     alerts_open: int
+    alerts_unreached: int = Field(
+        description="Crises (SEV1, SEV2) that nobody has answered and that reach nobody."
+    )
     escalations_open: int
     dead_letters: int
 
@@ -99,12 +103,16 @@ def status(state: State) -> Any:
         purpose = purpose_of_store.get(conn, "mode")
         if hold.held(conn) is not None:
             why.append("the outbox is held: no notice leaves before an administrator releases it")
+        unheard_of = unreached(conn, now)
+        why += [one.words for one in unheard_of]
+        why += [f"the channel {one.channel} is away since {one.since:%H:%MZ}" for one in outages.away(conn)]
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
         reports = source_reports(conn, now, patience)
         told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
         # `sources` judges each source from the same figures at the time of asking, so its row among the parts is left out.
         parts = [_part(row, now) for row in told if not row.component.startswith(COMPONENT_PREFIX)]
         counts = {
+            "alerts_unreached": len(unheard_of),
             "alerts_open": _count(conn, s.alerts, s.alerts.c.live.is_not(None)),
             "escalations_open": _count(conn, s.escalations, s.escalations.c.closed_at.is_(None)),
             "dead_letters": count_dead_letters(conn),
