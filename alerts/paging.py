@@ -12,6 +12,7 @@ from alerts.change import Page, PageAgain
 from alerts.directory import NOBODY, Directory, MonitorFacts, Someone, monitor_facts
 from alerts.ladder import rung
 from alerts.message import alert_message
+from alerts.notifiers.channels import target_of
 from alerts.outbox import outages, queue
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
@@ -131,7 +132,7 @@ def page_again(turn: Turn, alert: Alert, asked: PageAgain) -> list[str]:
 
 def _on(one: Someone, key: str) -> list[Channel]:
     """The person's channels that belong to this outage."""
-    return [c for c in one.channels if outages.key_of(c.kind, queue.target_of(one, c)) == key]
+    return [c for c in one.channels if outages.key_of(c.kind, target_of(one.person, c)) == key]
 
 
 def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:

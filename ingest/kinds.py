@@ -24,13 +24,21 @@ def make_source(definition: SourceDef, ingest: Ingest) -> Source:
     """The source that the definition describes. Raises `WrongInput` that names the kind or setting, the value and the
     choices.
     """
+    settings = settings_of(definition)
+    _, factory = KINDS[definition.kind]
+    source: Source = factory(SourceContext(definition.name, ingest), settings)
+    return source
+
+
+def settings_of(definition: SourceDef) -> BaseModel:
+    """The connector's own settings in this definition. Raises `WrongInput` as `make_source` does; reads and asks nothing."""
     if definition.kind not in KINDS:
         raise WrongInput(
             f"source {definition.name!r}: unknown kind {definition.kind!r}; known: {', '.join(sorted(KINDS))}"
         )
-    model, factory = KINDS[definition.kind]
+    model, _ = KINDS[definition.kind]
     try:
-        settings = model.model_validate(definition.settings)
+        return model.model_validate(definition.settings)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"]) or "settings"
@@ -42,5 +50,3 @@ def make_source(definition: SourceDef, ingest: Ingest) -> Source:
         else:
             what = f"{key} = {str(first['input'])[:80]!r}: {first['msg'].removeprefix('Value error, ')}"
         raise WrongInput(f"source {definition.name!r}: {what}") from None
-    source: Source = factory(SourceContext(definition.name, ingest), settings)
-    return source

@@ -7,13 +7,14 @@ boolean for several. A False from Apprise counts as `unknown`: Apprise may call 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.errors import WrongInput
 from tocsin.core.text import one_line
-from tocsin.settings import reveal
+from tocsin.settings import Settings, require_reference, reveal
 
 LONGEST_TITLE: Final = 250
 
@@ -58,3 +59,13 @@ def _call(url: str, notice: Notice) -> Outcome:
         if sent
         else Outcome("unknown", "Apprise says not sent, which may be wrong")
     )
+
+
+def check_target(target: Mapping[str, Any]) -> None:
+    """Raise `WrongInput` for a target without a reference to its URL."""
+    require_reference("url", target.get("url"))
+
+
+def require_ready(target: Mapping[str, Any], _settings: Settings) -> None:
+    """Raise `WrongInput` where the URL that the target names is not there."""
+    reveal(str(target["url"]))

@@ -12,18 +12,18 @@ import smtplib
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime, parseaddr
-from typing import Final
+from typing import Any, Final
 
 from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.errors import WrongInput
 from tocsin.core.text import one_line
-from tocsin.settings import Smtp, reveal
+from tocsin.settings import Settings, Smtp, reveal
 
 LONGEST_HEADER: Final = 300
 _ADDRESS = re.compile(r"[^\s@<>\"',;:\\()\[\]]{1,64}@[A-Za-z0-9.\-]{1,255}")
@@ -127,6 +127,21 @@ def header_text(text: str) -> str:
     library would decode (`=?utf-8?q?=0aBcc:...?=` made new headers on Python before 3.11.10).
     """
     return one_line(text, LONGEST_HEADER).replace("=?", "= ?")
+
+
+def check_target(target: Mapping[str, Any]) -> None:
+    """Raise `WrongInput` for a target without an address that mail can go to."""
+    if target.get("to") is None:
+        raise WrongInput("an e-mail channel needs `to`, or its person an email")
+    address(target["to"])
+
+
+def require_ready(_target: Mapping[str, Any], settings: Settings) -> None:
+    """Raise `WrongInput` where no mail server is set, or its password is not there."""
+    if not settings.smtp.host:
+        raise WrongInput("no mail server is set: set smtp.host")
+    if settings.smtp.password is not None:
+        reveal(settings.smtp.password)
 
 
 def address(value: object) -> str:

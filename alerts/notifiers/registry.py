@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from alerts.notifiers import apprise, email, webhook
 from alerts.notifiers.apprise import AppriseNotifier
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.email import EmailNotifier
@@ -14,6 +15,11 @@ from alerts.notifiers.webhook import WebhookNotifier
 from tocsin.settings import Settings
 
 Make = Callable[[Settings], Notifier]
+Check = Callable[[Mapping[str, Any]], object]
+"""Raises `WrongInput` for a target that no notice could ever go to. Asks nobody, and reads no secret."""
+
+Ready = Callable[[Mapping[str, Any], Settings], object]
+"""Raises `WrongInput` where this machine lacks what the target needs: a setting, or a secret. Sends nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +27,8 @@ class NotifierKind:
     """The way to make a notifier, and the facts that others must know of its kind."""
 
     make: Make
+    check: Check = lambda _target: None
+    ready: Ready = lambda _target, _settings: None
     # A person's e-mail address is the target, unless the channel names another.
     by_address: bool = False
     # The kind needs no target: it serves a person who has listed no channel and has no address.
@@ -28,10 +36,21 @@ class NotifierKind:
 
 
 KINDS: Final[dict[str, NotifierKind]] = {
-    "apprise": NotifierKind(make=lambda _settings: AppriseNotifier()),
+    "apprise": NotifierKind(
+        make=lambda _settings: AppriseNotifier(), check=apprise.check_target, ready=apprise.require_ready
+    ),
     "console": NotifierKind(make=lambda _settings: ConsoleNotifier(), last_resort=True),
-    "email": NotifierKind(make=lambda settings: EmailNotifier(settings.smtp), by_address=True),
-    "webhook": NotifierKind(make=lambda settings: WebhookNotifier(settings.ingest.allowed_private_networks)),
+    "email": NotifierKind(
+        make=lambda settings: EmailNotifier(settings.smtp),
+        check=email.check_target,
+        ready=email.require_ready,
+        by_address=True,
+    ),
+    "webhook": NotifierKind(
+        make=lambda settings: WebhookNotifier(settings.ingest.allowed_private_networks),
+        check=webhook.check_target,
+        ready=webhook.require_ready,
+    ),
 }
 BY_ADDRESS: Final = next(kind for kind, one in KINDS.items() if one.by_address)
 LAST_RESORT: Final = next(kind for kind, one in KINDS.items() if one.last_resort)

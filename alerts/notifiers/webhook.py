@@ -7,18 +7,19 @@ that are not listed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import msgspec
 from standardwebhooks import Webhook
 
 from alerts.notifiers.port import Notice, Outcome
-from tocsin.core.clock import Clock, SystemClock, iso
+from tocsin.core.clock import EPOCH, Clock, SystemClock, iso
 from tocsin.core.errors import WrongInput
 from tocsin.net import checked_client
-from tocsin.settings import reveal
+from tocsin.settings import Settings, require_reference, reveal
 
 AGAIN = frozenset({408, 425, 429})
 """Refusals that may pass. Any other 4xx is for good."""
@@ -81,12 +82,7 @@ class WebhookNotifier:
             },
         }
         content = msgspec.json.encode(body)
-        try:
-            signature = Webhook(reveal(reference)).sign(notice.id, now, content.decode("utf-8"))
-        except WrongInput:
-            raise
-        except Exception:  # noqa: BLE001  # the library's errors share no base; whichever it is, the secret is unusable
-            raise WrongInput(f"the secret that {reference!r} names is not base64 (whsec_...)") from None
+        signature = _signed(reference, notice.id, now, content)
         headers = {
             "content-type": "application/json",
             "webhook-id": notice.id,
@@ -103,3 +99,33 @@ def _judged(status: int) -> Outcome:
         return Outcome("failed", "answered 410: the receiver is gone", for_good=True)
     for_good = 300 <= status < 500 and status not in AGAIN
     return Outcome("failed", f"answered {status}", for_good=for_good)
+
+
+def _signed(reference: str, id: str, now: datetime, content: bytes) -> str:
+    """The signature over id, time and content. Raises `WrongInput` where the secret is not there, or is none."""
+    secret = reveal(reference)
+    try:
+        return Webhook(secret).sign(id, now, content.decode("utf-8"))
+    except Exception:  # noqa: BLE001  # the library's errors share no base; whichever it is, the secret is unusable
+        raise WrongInput(f"the secret that {reference!r} names is not base64 (whsec_...)") from None
+
+
+def check_target(target: Mapping[str, Any]) -> None:
+    """Raise `WrongInput` for a target without an http address, or without a reference to its secret."""
+    url = target.get("url")
+    if not isinstance(url, str) or not _is_http(url):
+        raise WrongInput("a webhook channel needs `url`, an address with http or https")
+    require_reference("secret", target.get("secret"))
+
+
+def require_ready(target: Mapping[str, Any], _settings: Settings) -> None:
+    """Raise `WrongInput` where the secret that the target names is not there, or is none."""
+    _signed(str(target["secret"]), "ready", EPOCH, b"")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+    return parsed.scheme in ("http", "https") and bool(parsed.host)

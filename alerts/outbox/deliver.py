@@ -30,6 +30,7 @@ from alerts.change import Move
 from alerts.directory import Someone
 from alerts.ladder import ends_a_round
 from alerts.message import Message, as_html
+from alerts.notifiers.channels import target_of
 from alerts.notifiers.port import Notice, Notifier, Outcome
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox import hold, outages, queue, reach
@@ -261,7 +262,7 @@ def _other_way(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> 
     """
     one = _someone(conn, row)
     used = _used(conn, row)
-    left = [c for c in one.channels if outages.key_of(c.kind, queue.target_of(one, c)) not in used][:1]
+    left = [c for c in one.channels if outages.key_of(c.kind, target_of(one.person, c)) not in used][:1]
     if left:
         queue.queue(
             conn,

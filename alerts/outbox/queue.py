@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from alerts.directory import Someone
 from alerts.message import Message
-from alerts.notifiers.registry import KINDS as KINDS_OF_NOTIFIERS
+from alerts.notifiers.channels import target_of
 from tocsin.core.ids import stable_id
 from tocsin.definitions.models import Channel
 from tocsin.store import schema as s
@@ -79,7 +79,7 @@ def queue(
                 person_id=one.id,
                 person=one.name,
                 channel=channel.kind,
-                target=target_of(one, channel),
+                target=target_of(one.person, channel),
                 kind=kind,
                 severity=severity,
                 step=step,
@@ -94,15 +94,6 @@ def queue(
         )
         ids.append(notice_id)
     return ids
-
-
-def target_of(one: Someone, channel: Channel) -> dict[str, Any]:
-    """The place that the notice goes to: the channel's settings, and the person's own address where the channel takes
-    an address and names none.
-    """
-    known = KINDS_OF_NOTIFIERS.get(channel.kind)
-    own = {"to": one.person.email} if known is not None and known.by_address else {}
-    return {**own, **channel.target}
 
 
 def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:

@@ -26,6 +26,7 @@ from api.preconditions import (
     create_once,
 )
 from api.problems import PROBLEMS
+from api.soundness import require_sound
 from api.state import AppState, State, Who
 from tocsin.core.clock import iso
 from tocsin.core.cursor import decode_cursor, page_of
@@ -136,6 +137,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         _require_allowed(state, value)
 
         def create() -> dict[str, Any]:
+            require_sound(conn, value)
             if any(d.name == name for d in listed(conn, model)):
                 raise Conflict(
                     f"there is {one} named {name!r} already; change it with PUT, or take another name"
@@ -180,6 +182,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
             present = find(conn, model, id)
             checked_version(if_match, present.version)
             _require_allowed(state, value, present.value)
+            require_sound(conn, value)
             saved = save(conn, value, now=state.now(), actor=who.label, id=present.id)
             if saved.version != present.version:
                 _audit(conn, who, "changed", saved, state.now())

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from sqlalchemy import Connection, select
 
 from alerts.auditor import audit
+from ops.check.observation import Observation
+from ops.check.paging import paging
 from ops.runtime import Runtime, open_runtime
 from tocsin.core.clock import iso
 from tocsin.core.errors import StreamUnavailable, TocsinError, WrongInput
 from tocsin.definitions.models import (
     Monitor,
-    Person,
     Policy,
     SourceDef,
 )
@@ -39,23 +38,6 @@ LEAST_DISK = 1024**3
 CLOCKS_APART = timedelta(seconds=5)
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """The outcome of one check. A `bad` outcome needs a person; a `note` is worth knowing."""
-
-    state: Literal["ok", "note", "bad"]
-    text: str
-    advice: str = ""
-
-    @property
-    def mark(self) -> str:
-        return {"ok": "ok  ", "note": "note", "bad": "BAD "}[self.state]
-
-    @property
-    def needs_a_person(self) -> bool:
-        return self.state == "bad"
-
-
 def observations(
     config: Path | None, data: Path | None, store: str | None, stream: str | None
 ) -> Iterator[Observation]:
@@ -69,7 +51,8 @@ def observations(
             now = runtime.clock.now()
             with runtime.store.read() as conn:
                 yield from _settings(runtime.settings)
-                yield from _definitions(conn, runtime.settings)
+                yield from _definitions(conn)
+                yield from paging(conn, now, runtime.settings)
                 yield from _running(conn, now)
                 yield from _audited(conn, now, runtime.settings)
     except WrongInput as error:
@@ -161,10 +144,9 @@ def _settings(settings: Settings) -> Iterator[Observation]:
         )
 
 
-def _definitions(conn: Connection, settings: Settings) -> Iterator[Observation]:
+def _definitions(conn: Connection) -> Iterator[Observation]:
     monitors = [one.value for one in listed(conn, Monitor) if one.value.enabled]
     sources = [one.value for one in listed(conn, SourceDef) if one.value.enabled]
-    people = [one.value for one in listed(conn, Person) if one.value.active]
     policies = {one.name for one in listed(conn, Policy)}
     if not monitors:
         yield Observation(
@@ -178,20 +160,6 @@ def _definitions(conn: Connection, settings: Settings) -> Iterator[Observation]:
         )
     else:
         yield Observation("ok", f"sources that are asked: {len(sources)}")
-    reachable = [one for one in people if one.channels]
-    if not reachable:
-        yield Observation(
-            "bad",
-            "nobody has a channel: a page would reach nobody",
-            "give a person channels with: tocsin apply FILE",
-        )
-    else:
-        yield Observation("ok", f"people who can be paged: {len(reachable)} of {len(people)}")
-    kinds = {channel.kind for one in reachable for channel in one.channels}
-    if "email" in kinds and settings.smtp.host is None:
-        yield Observation(
-            "bad", "somebody is to be reached by email, and no mail server is set", "set smtp.host"
-        )
     for name in sorted({one.policy for one in monitors} - policies):
         yield Observation(
             "note",

@@ -126,6 +126,7 @@ def user_create(
     """Make a person. A person who has this name already gets this role and is activated."""
     from pydantic import ValidationError
 
+    from alerts.notifiers.channels import require_usable
     from ops.runtime import open_runtime
     from tocsin.access.signin import role_named
     from tocsin.core.errors import WrongInput
@@ -144,6 +145,7 @@ def user_create(
         except ValidationError as error:
             first = error.errors()[0]
             raise WrongInput(f"{first['loc'][0]} = {first['input']!r}: {first['msg']}") from None
+        require_usable(person)
         save(conn, person, now=runtime.clock.now(), actor=ACTOR)
     print(
         f"{'changed' if present else 'made'} {name} ({checked.value}); sign in with: tocsin signin --person {name!r}"

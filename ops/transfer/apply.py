@@ -10,7 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,15 +17,14 @@ import yaml
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from api.soundness import require_sound
 from tocsin.core.clock import iso
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import (
     KINDS,
     Definition,
-    Monitor,
-    Policy,
-    Schedule,
 )
+from tocsin.definitions.references import closest
 from tocsin.definitions.repository import (
     Defined,
     kind_of,
@@ -121,7 +119,7 @@ def plan(conn: Connection, document: Mapping[str, Any], name: str = "the documen
     """
     for section in document:
         if section not in SECTIONS:
-            raise WrongInput(f"{name}: unknown section {_short(section)}{_closest(str(section), SECTIONS)}")
+            raise WrongInput(f"{name}: unknown section {_short(section)}{closest(str(section), SECTIONS)}")
     changes: list[DefinitionChange] = []
     values: dict[str, list[Definition]] = {}
     for section, model in SECTIONS.items():
@@ -131,7 +129,7 @@ def plan(conn: Connection, document: Mapping[str, Any], name: str = "the documen
             change = _change(section, value, present.get(value.name))
             if change is not None:
                 changes.append(change)
-    _check_references(conn, values, name)
+    _check(conn, values, name)
     return changes
 
 
@@ -213,7 +211,7 @@ def _checked(model: type[Definition], entry: dict[Any, Any], where: str) -> Defi
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             known = list(model.model_fields) if len(first["loc"]) == 1 else []
-            raise WrongInput(f"{where}: unknown field {field!r}{_closest(field, known)}") from None
+            raise WrongInput(f"{where}: unknown field {field!r}{closest(field, known)}") from None
         if first["type"] == "missing":
             unknown = sorted(str(key) for key in entry if key not in model.model_fields)
             hint = f" (unknown here: {unknown[0]!r})" if unknown else ""
@@ -259,50 +257,15 @@ def _change(section: str, value: Definition, present: Defined[Any] | None) -> De
     return DefinitionChange("change", section, value, fields, present.version) if fields else None
 
 
-def _check_references(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:
-    """Check that every person and definition referred to is in the file or in the store. Raises `WrongInput` where one is not."""
-    known = {
-        section: {one.name for one in listed(conn, model)} | {value.name for value in values[section]}
-        for section, model in SECTIONS.items()
-    }
-
-    def must_be(section: str, wanted: str, where: str) -> None:
-        if wanted not in known[section]:
-            raise WrongInput(
-                f"{name}: {where}: {section} has no {wanted!r}{_closest(wanted, known[section])}"
-            )
-
-    for schedule in values["schedules"]:
-        assert isinstance(schedule, Schedule)
-        for person in [*schedule.rotation, *(turn.person for turn in schedule.overrides)]:
-            must_be("people", person, f"schedule {schedule.name!r}")
-    for policy in values["policies"]:
-        assert isinstance(policy, Policy)
-        for target in [t for step in policy.steps for t in step.targets] + [
-            t for ts in policy.teams.values() for t in ts
-        ]:
-            kind, colon, target_name = target.partition(":")
-            if not colon or kind not in ("person", "schedule"):
-                raise WrongInput(
-                    f"{name}: policy {policy.name!r}: target {target!r} must be person:NAME or schedule:NAME"
-                )
-            must_be("people" if kind == "person" else "schedules", target_name, f"policy {policy.name!r}")
-    for monitor in values["monitors"]:
-        assert isinstance(monitor, Monitor)
-        if monitor.policy != "default":  # the one policy that need not exist yet
-            must_be("policies", monitor.policy, f"monitor {monitor.name!r}")
-    for section in ("silences", "expected_events"):
-        for value in values[section]:
-            monitor_name = getattr(value, "monitor", None)
-            if monitor_name is not None:
-                must_be("monitors", monitor_name, f"{section} {value.name!r}")
-
-
-def _closest(value: str, known: Any) -> str:
-    names = sorted(known)
-    close = get_close_matches(value, names, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"{hint} known: {', '.join(names[:20]) or 'none yet'}"
+def _check(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:
+    """Check every definition against the store and the rest of the file. Raises `WrongInput` for the first wrong one."""
+    beside = {kind_of(SECTIONS[section]): {one.name for one in given} for section, given in values.items()}
+    for section, given in values.items():
+        for value in given:
+            try:
+                require_sound(conn, value, beside)
+            except WrongInput as error:
+                raise WrongInput(f"{name}: {section} {value.name!r}: {error}") from None
 
 
 def _short(value: Any) -> str:

@@ -5,7 +5,7 @@ wins over the file. Secrets are given as `env:NAME` or `file:PATH` and read when
 """
 
 from tocsin.settings.loading import Loaded, load
-from tocsin.settings.secrets import reveal
+from tocsin.settings.secrets import require_reference, reveal
 from tocsin.settings.sections import (
     Alerting,
     Api,
@@ -36,5 +36,6 @@ __all__ = [
     "known_settings",
     "load",
     "masked",
+    "require_reference",
     "reveal",
 ]

@@ -21,3 +21,10 @@ def reveal(reference: str) -> str:
         except OSError as error:
             raise WrongInput(f"cannot read the secret that {reference!r} names: {error.strerror}") from None
     raise WrongInput("a secret must be given as env:NAME or file:PATH, not in plain text")
+
+
+def require_reference(name: str, value: object) -> str:
+    """`value` if it refers to a secret. Raises `WrongInput` with the field and without the value, which may be the secret."""
+    if not isinstance(value, str) or not value.startswith(("env:", "file:")) or value.endswith(":"):
+        raise WrongInput(f"`{name}` must be given as env:NAME or file:PATH, not in plain text")
+    return value

@@ -1,0 +1,98 @@
+"""A definition that could not work is refused when it is written: by the API as by `tocsin apply`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.world import World
+from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
+from tocsin.definitions.models import Role
+
+UNSOUND = [
+    ("policies", {"steps": [{"after_minutes": 0, "targets": ["person:ghost"]}]}, "no person 'ghost'"),
+    ("policies", {"steps": [{"after_minutes": 0, "targets": ["persn:ada"]}]}, "must be person:NAME"),
+    ("policies", {"steps": [{"after_minutes": 0, "targets": ["ada"]}]}, "must be person:NAME"),
+    (
+        "policies",
+        {"steps": [{"after_minutes": 0, "targets": ["person:ada"]}], "heads_up": ["schedule:x"]},
+        "no schedule 'x'",
+    ),
+    (
+        "policies",
+        {"steps": [{"after_minutes": 0, "targets": ["person:ada"]}], "teams": {"pr": ["person:pai"]}},
+        "did you mean 'pia'",
+    ),
+    ("schedules", {"rotation": ["ghost"], "starts_at": "2031-03-05T10:00:00Z"}, "no person 'ghost'"),
+    (
+        "silences",
+        {
+            "monitor": "Lumoo",
+            "starts_at": "2031-03-05T10:00:00Z",
+            "ends_at": "2031-03-06T10:00:00Z",
+            "reason": "x",
+        },
+        "did you mean 'Lumo'",
+    ),
+    (
+        "expected-events",
+        {"monitor": "x", "starts_at": "2031-03-05T10:00:00Z", "ends_at": "2031-03-06T10:00:00Z"},
+        "no monitor 'x'",
+    ),
+    ("monitors", {"query": "velora", "policy": "clam"}, "no policy 'clam'"),
+    ("sources", {"kind": "nosuch"}, "unknown kind 'nosuch'"),
+    (
+        "sources",
+        {"kind": "feed", "url": "https://x.example", "intervall_s": 5},
+        "unknown setting 'intervall_s'",
+    ),
+    ("sources", {"kind": "feed"}, "'url' is missing"),
+    ("sources", {"kind": "push", "secret": "plaintext"}, "secret"),
+    ("people", {"channels": [{"kind": "emial", "to": "a@example.org"}]}, "did you mean 'email'"),
+    ("people", {"channels": [{"kind": "webhook"}]}, "needs `url`"),
+    ("people", {"channels": [{"kind": "webhook", "url": "ftp://x", "secret": "env:X"}]}, "needs `url`"),
+    (
+        "people",
+        {"channels": [{"kind": "webhook", "url": "https://x.example", "secret": "hush"}]},
+        "env:NAME or file:PATH",
+    ),
+    ("people", {"channels": [{"kind": "apprise", "url": "json://127.0.0.1/hush"}]}, "env:NAME or file:PATH"),
+    ("people", {"channels": [{"kind": "email"}]}, "needs `to`"),
+    ("people", {"channels": [{"kind": "email", "to": "not an address"}]}, "no e-mail address"),
+    ("people", {"email": "ada@example.org\r\nBcc: eve@example.org"}, "no e-mail address"),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "said"), UNSOUND)
+def test_a_definition_that_could_not_work_is_refused_when_it_is_written(
+    world: World, path: str, body: dict[str, Any], said: str
+) -> None:
+    answer = world.key(Role.ADMIN).post(f"/v1/{path}", json={"name": "new", **body})
+    assert (answer.status_code, said in answer.json()["detail"]) == (422, True), answer.json()["detail"]
+    assert "hush" not in answer.text and "plaintext" not in answer.json()["title"]
+
+
+def test_a_change_is_checked_as_a_creation_is(world: World) -> None:
+    admin = world.key(Role.ADMIN)
+    policy = {"name": "late", "steps": [{"after_minutes": 0, "targets": ["person:ada"]}]}
+    path = admin.post("/v1/policies", json=policy).headers["location"]
+    wrong = policy | {"heads_up": ["person:ghost"]}
+    answer = admin.put(path, json=wrong, headers={"If-Match": "*"})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "heads_up")
+
+
+def test_a_silence_names_its_monitor_by_name_or_by_id(world: World) -> None:
+    manager = world.key(Role.COMMUNITY_MANAGER)
+    times = {"starts_at": "2031-03-05T10:00:00Z", "ends_at": "2031-03-06T10:00:00Z", "reason": "x"}
+    for monitor in (manager.get("/v1/monitors/Lumo").json()["id"], "Lumo", None):
+        answer = manager.post("/v1/silences", json={"name": str(monitor), "monitor": monitor, **times})
+        assert answer.status_code == 201, answer.text
+
+
+def test_a_silence_past_the_calendar_is_refused(world: World) -> None:
+    quiet = {"name": "never", "starts_at": "2031-03-05T10:00:00Z", "reason": "quiet"}
+    answer = world.key(Role.COMMUNITY_MANAGER).post(
+        "/v1/silences", json={**quiet, "ends_at": "9999-12-31T23:59:59-01:00"}
+    )
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "ends_at")
