@@ -39,6 +39,11 @@ CPU_LIMIT_S = 30
 MEMORY_LIMIT = 1024**3
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.sources.feed_parsing import main; main()"
 
+LAST_CHARACTER = 0x10FFFF
+SURROGATES = range(0xD800, 0xE000)
+# Of a reference to a character, with leading zeros.
+MAX_DIGITS = 20
+_REFERENCE = re.compile(rb"&#([xX][0-9a-fA-F]+|[0-9]+);")
 _ENTITY = re.compile(rb"<!\s*ENTITY", re.IGNORECASE)
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([^"']{1,40})["']""", re.IGNORECASE)
 # Encodings in which '<!ENTITY' is these very bytes (NULs apart). Another encoding could hide an entity from the check.
@@ -76,6 +81,8 @@ def parse_apart(data: bytes, content_type: str, time_limit: timedelta = TIME_LIM
             input=data,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            # Not our environment: passwords may stand in it.
+            env={},
             timeout=limit_s,
             check=True,
         )
@@ -116,6 +123,7 @@ def parse_feed(data: bytes, content_type: str) -> Parsed:
     import feedparser
 
     _refuse_traps(data, content_type)
+    data = _REFERENCE.sub(_real_character, data)
     try:
         found = feedparser.parse(io.BytesIO(data), response_headers={"content-type": content_type})
     except Exception as error:  # noqa: BLE001  # a parser of other people's bytes: whatever it raises, this feed failed
@@ -129,6 +137,16 @@ def parse_feed(data: bytes, content_type: str) -> Parsed:
         raise FetchFailed(warning or "the answer is no RSS or Atom feed")
     lang = str(found.feed.get("language") or "")
     return Parsed([_fields(entry, lang) for entry in found.entries[:MAX_ENTRIES]], warning)
+
+
+def _real_character(reference: re.Match[bytes]) -> bytes:
+    """The reference, or that to U+FFFD where no character has the number. The parser would give up the whole feed."""
+    digits = reference[1].lower()
+    number = LAST_CHARACTER + 1
+    if len(digits) <= MAX_DIGITS:
+        number = int(digits[1:], 16) if digits.startswith(b"x") else int(digits)
+    is_real = number <= LAST_CHARACTER and number not in SURROGATES
+    return reference[0] if is_real else b"&#xFFFD;"
 
 
 def _fields(entry: Mapping[str, Any], lang: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import subprocess
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -172,6 +173,32 @@ def test_broken_xml_gives_what_can_be_read_and_says_so(site: Site) -> None:
 def test_what_is_no_feed_is_said_plainly(site: Site, body: bytes) -> None:
     serve(site, body)
     assert "feed" in str(failure(site)) or "broken XML" in str(failure(site))
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["&#xD800;", "&#xdfff;", "&#55296;", "&#xD83D;&#xDE00;", "&#x110000;", "&#99999999999999999999999;"],
+)
+def test_a_reference_to_no_character_spoils_one_letter_and_no_feed(site: Site, reference: str) -> None:
+    item = f"<item><guid>post-2</guid><title>A{reference}b &#x1F525;&#0000233;</title></item>"
+    serve(site, RSS % item)
+    found = source(site).fetch(None, NOON).mentions
+    assert [one.id for one in found] == ["post-1", "post-2"]
+    assert (found[1].title or found[1].text).replace("\ufffd\ufffd", "\ufffd").startswith("A\ufffdb 🔥é")
+
+
+@pytest.mark.live
+def test_the_parsers_process_is_told_none_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    run = subprocess.run
+
+    def noted(*given: Any, **named: Any) -> Any:
+        told.append(named["env"])
+        return run(*given, **named)
+
+    monkeypatch.setattr(subprocess, "run", noted)
+    assert len(parse_apart((RSS % "").encode(), "text/xml").entries) == 1
+    assert told == [{}]
 
 
 @pytest.mark.live
