@@ -52,8 +52,22 @@ def test_its_files_are_for_its_owner_only(make_store: Callable[[], SqliteStore],
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"this is no database, it is a poem of some length " * 40)
-    with pytest.raises(StoreUnavailable, match="not a database"):
+    with pytest.raises(StoreUnavailable, match="not a database; put a backup in its place"):
         open_store("sqlite", tmp_path)
+
+
+def test_a_damaged_store_is_said_with_what_helps(
+    make_store: Callable[[], SqliteStore], tmp_path: Path
+) -> None:
+    make_store().close()
+    path = tmp_path / "store.db"
+    whole = bytearray(path.read_bytes())
+    whole[4096:] = b"\x07" * (len(whole) - 4096)
+    path.write_bytes(whole)
+    with pytest.raises(StoreUnavailable, match="put a backup in its place: tocsin restore"):
+        store = SqliteStore(path)
+        with store.read() as conn:
+            conn.execute(s.meta.select()).all()
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The settings of the embedded stream reach it."""
+"""The settings of the embedded stream reach it, and a topic that lost its settings is waited for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ops.runtime import open_runtime
-from tocsin.core.errors import StreamFull
+from tocsin.core.errors import StreamFull, StreamUnavailable
+from tocsin.stream.kafka.capacity import _limits
 from tocsin.stream.port import MENTIONS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -23,3 +24,13 @@ def test_the_embedded_stream_keeps_what_the_setting_allows_and_refuses_the_rest(
         with pytest.raises(StreamFull):
             for _ in range(3):
                 runtime.stream.append(MENTIONS, [(0, bytes(400 * 1024))], NOW)
+
+
+def test_a_topic_that_is_gone_is_waited_for_and_no_error_of_ours() -> None:
+    class Admin:
+        @staticmethod
+        def describe_configs(*_: object, **__: object) -> dict[str, dict[str, object]]:
+            return {"topic": {}}
+
+    with pytest.raises(StreamUnavailable, match="the topic mentions is not there any more"):
+        _limits(Admin(), "mentions")  # type: ignore[arg-type]  # all that is asked of it here

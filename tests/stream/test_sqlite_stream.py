@@ -82,5 +82,5 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "stream.db").write_bytes(b"this is no database, it is a poem of some length " * 40)
-    with pytest.raises(StreamUnavailable, match="not a database"):
+    with pytest.raises(StreamUnavailable, match="not a database; move the file away"):
         SqliteStream(tmp_path / "stream.db")

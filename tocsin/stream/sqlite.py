@@ -19,6 +19,7 @@ from typing import Any
 
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound, StreamFull, StreamUnavailable, WrongInput
+from tocsin.core.sqlite import is_damaged
 from tocsin.stream.port import MAX_RECORD_BYTES, Gap, Polled, Record
 
 SESSION_TIMEOUT_S = 10.0
@@ -62,7 +63,7 @@ class SqliteStream:
             self.cluster: str = self._db.execute("SELECT id FROM cluster").fetchone()[0]
         except (OSError, sqlite3.Error) as error:
             raise StreamUnavailable(
-                f"cannot use {self.path} as a stream: {error}; check the folder's rights and space"
+                f"cannot use {self.path} as a stream: {error}; {_advice(error)}"
             ) from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -184,6 +185,14 @@ class SqliteStream:
                 return self._db.execute(sql, parameters).fetchall()
             except sqlite3.Error as error:
                 raise StreamUnavailable(f"the stream {self.path} cannot be used just now: {error}") from error
+
+
+def _advice(error: Exception) -> str:
+    if is_damaged(error):
+        return (
+            "move the file away, and a new one is made: what was not read yet is lost, what is stored is not"
+        )
+    return "check the folder's rights and space"
 
 
 class SqliteConsumer:

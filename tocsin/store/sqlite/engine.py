@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
+from tocsin.core.sqlite import is_damaged
 from tocsin.store import search
 from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
@@ -193,6 +194,9 @@ class SqliteStore:
         self._engine.dispose()
 
 
+RESTORE = "put a backup in its place: tocsin restore"
+
+
 def _begin_write(conn: Connection) -> None:
     """Become the one writer. SQLite by itself tries for the lock ever more seldom, down to every 100 ms. People wait for this
     lock, so this function tries every `LOOK_FOR_LOCK_S`.
@@ -228,9 +232,8 @@ def _refuse_unusable(path: Path) -> None:
         if fresh:
             path.chmod(0o600)
     except (OSError, sqlite3.Error) as error:
-        raise StoreUnavailable(
-            f"cannot use {path} as a store: {error}; check the folder's rights and space"
-        ) from error
+        advice = RESTORE if is_damaged(error) else "check the folder's rights and space"
+        raise StoreUnavailable(f"cannot use {path} as a store: {error}; {advice}") from error
 
 
 @contextmanager
@@ -247,7 +250,9 @@ def _translated(path: Path) -> Iterator[None]:
     except DatabaseError as error:
         if isinstance(error.orig, sqlite3.IntegrityError):
             raise
-        raise StoreUnavailable(f"the store {path} is damaged or no database: {error.orig}") from error
+        raise StoreUnavailable(
+            f"the store {path} is damaged or no database: {error.orig}; {RESTORE}"
+        ) from error
     except DBAPIError as error:
         raise StoreUnavailable(f"the store {path} failed: {error.orig}") from error
     except sqlite3.Error as error:

@@ -12,7 +12,7 @@ import structlog
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from tocsin.core.errors import StoreUnavailable, StreamFull
+from tocsin.core.errors import StoreUnavailable, StreamFull, StreamUnavailable
 from tocsin.stream.kafka.client import EARLIEST
 from tocsin.stream.kafka.topics import Topics
 from tocsin.stream.port import MENTIONS
@@ -110,7 +110,9 @@ def _limits(admin: KafkaAdminClient, name: str) -> _Limits:
     wanted = {"retention.bytes": None, "retention.ms": None}
     found = admin.describe_configs(
         [ConfigResource(ConfigResourceType.TOPIC, name, wanted)], config_filter="all"
-    )["topic"][name]
+    )["topic"].get(name)
+    if found is None:
+        raise StreamUnavailable(f"the topic {name} is not there any more: it is waited for")
     kept, age = (int(found[key]["value"]) for key in wanted)
     return _Limits(None if kept < 0 else kept, None if age < 0 else timedelta(milliseconds=age))
 
