@@ -6,13 +6,31 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
+import msgspec
+
 from alerts import states
 from alerts.escalations import states as escalation_states
 from alerts.ladder import EACH_MORNING, PACE, ROUNDS
 from alerts.on_clock import REST
 from alerts.outbox.deliver import ATTEMPTS, RETRIES
-from alerts.severity import CLOCKS, RULES
+from alerts.severity import AT_ONCE, CLOCKS, RULES, TWICE, severity
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, BEFORE_FIRING, ORDER
+from tocsin.core.signal import Facts, speaks
+from tocsin.core.signal_kinds import SIGNAL_KINDS
+
+TRIGGER_ROWS: Final = (
+    (1, 1),
+    (2, 2),
+    (2, 92),
+    (3, 3),
+    (3, 150),
+    (3, 151),
+    (4, 104),
+    (4, 254),
+    (10, 410),
+    (10, 600),
+)
+"""People who say a trigger, and voices in that hour, themselves included."""
 
 
 def alert_states() -> str:
@@ -29,6 +47,29 @@ def severity_rules() -> str:
     """Each named rule, the level it gives and the level it builds on."""
     rows = [(f"SEV{rule.level}", rule.name, f"SEV{rule.on}" if rule.on else "nothing") for rule in RULES]
     return _table(("level", "when", "on top of"), rows)
+
+
+def triggers() -> str:
+    """The severity that so many people give who say one trigger, among so many voices: alone, and with what else is unusual."""
+    over = Facts(
+        kind=SIGNAL_KINDS.lead.kind, score=0.0, observed=0.0, expected=0.0, ratio=1.0, windows_over=1
+    )
+    spike = msgspec.structs.replace(over, score=AT_ONCE, ratio=TWICE, windows_over=2)
+    rows = []
+    for people, voices in TRIGGER_ROWS:
+        said = {"safety": people}
+        within = [_level(msgspec.structs.replace(one, triggers=said, voices=voices)) for one in (over, spike)]
+        # Where nothing else is over, detection writes a signal only for a trigger that speaks.
+        alone = within[0] if speaks(said, voices) else "nothing"
+        rows.append((str(people), str(voices), alone, *within))
+    return _table(
+        ("people who say it", "voices in that hour", "alone", "in a window over", "in a spike"), rows
+    )
+
+
+def _level(facts: Facts) -> str:
+    found = severity(facts).severity
+    return f"SEV{found}" if found is not None else "nothing"
 
 
 def clocks() -> str:
@@ -105,6 +146,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "alert states": alert_states,
     "escalation states": escalation_machine,
     "severity rules": severity_rules,
+    "triggers": triggers,
     "clocks": clocks,
     "rings on": rings_on,
     "suppression": suppression,

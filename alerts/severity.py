@@ -4,7 +4,8 @@ The engine may raise a severity, never lower it. A learning baseline arms only t
 window. The product leaves some choices open; this module decides them:
 
 - a trigger is SEV1 when at least three people say it, or when one person does while the conditions of SEV2 hold; one or
-  two people who say it make a spike SEV3, and without a spike a SEV4 that fires at once;
+  two people who say it make a spike SEV3, and of the first window that is over a SEV4; where nothing is over they raise
+  nothing, for detection then writes no signal (`processors.detection.evidence.triggers_speak`);
 - where only one network is heard, nobody can ask for two, and one network alone is no proof either: SEV2 then needs an
   outlet of the first rank or a course for tenfold;
 - a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
@@ -25,7 +26,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tocsin.core.promise import CLEARLY_OVER
-from tocsin.core.signal import TRIGGER_AUTHORS, Facts, most_said
+from tocsin.core.signal import Facts, most_said, speaks
 from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 
 AT_ONCE: Final = 6.0
@@ -139,7 +140,9 @@ RULES: Final[tuple[Rule, ...]] = (
         3,
         lambda c: _known(c) and _twofold(c) and c.facts.tenfold,
     ),
-    Rule(1, "a trigger said by three or more people", None, lambda c: _most_said(c) >= TRIGGER_AUTHORS),
+    Rule(
+        1, "a trigger said by three or more people", None, lambda c: speaks(c.facts.triggers, c.facts.voices)
+    ),
     Rule(1, "a trigger within an escalated spike", 2, lambda c: _most_said(c) >= 1),
     Rule(1, "escalated and worsening for 30 minutes", 2, lambda c: c.worsening_for >= WORSENING),
 )

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from processors.detection.terms import rising_terms
 from tocsin.core.clock import minute_of
-from tocsin.core.signal import TRIGGER_AUTHORS, TopMention, most_said
+from tocsin.core.signal import TopMention, speaks
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 
@@ -65,7 +65,7 @@ def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
     Such a trigger speaks for itself, with or without a spike.
     """
     said = _triggers(conn, monitor_id, end)
-    return most_said(said, _voices(conn, monitor_id, end - TRIGGER_SPAN, end)) >= TRIGGER_AUTHORS
+    return speaks(said, _voices(conn, monitor_id, end - TRIGGER_SPAN, end))
 
 
 def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:

@@ -26,6 +26,13 @@ def most_said(triggers: Mapping[str, int], voices: int) -> int:
     return said if said >= TRIGGER_SHARE * voices else 0
 
 
+def speaks(triggers: Mapping[str, int], voices: int) -> bool:
+    """Whether enough people say one trigger for it to need no spike. `triggers` counts the people of an hour by category, and
+    `voices` everybody in that hour.
+    """
+    return most_said(triggers, voices) >= TRIGGER_AUTHORS
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All that severity is decided from. Shares are 0..1."""
 
