@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
@@ -69,6 +69,29 @@ moves = st.one_of(
 @pytest.mark.slow("walks of up to twenty moves, each on a store of its own")
 @settings(max_examples=examples(6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(moves, min_size=5, max_size=20))
+# Every channel is away for an hour; for half of it, what may have arrived has not.
+@example(
+    [
+        ("over", VOLUME, 4),
+        ("outage", "", 1),
+        ("outage", "", 1),
+        ("outage", "", 3),
+        ("outage", "", 2),
+        ("outage", "", 0),
+    ]
+)
+@example(
+    [("over", VOLUME, 3), ("deliver", "", 0), *[("outage", "", 1)] * 4, ("wait", "", 400), ("outage", "", 0)]
+)
+@example(
+    [
+        ("over", NEGATIVITY, 2),
+        ("outage", "", 1),
+        ("acknowledge", NEGATIVITY, 1),
+        ("wait", "", 125),
+        ("outage", "", 2),
+    ]
+)
 def test_whatever_happens_in_whatever_order(walk: list[tuple[str, str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         scene, lines = Scene(Path(folder)), Lines()
@@ -118,7 +141,12 @@ def _take(scene: Scene, lines: Lines, move: str, kind: str, number: int) -> None
             _rings(scene)
     elif move == "outage":
         lines.outage = OUTCOMES[number]
-        deliver_due(scene.store, scene.clock, OneForAll(lines), "walk")
+        for _ in range(12):  # as long as a ladder of nine rungs lasted that no failure left time to
+            scene.clock.advance(timedelta(seconds=61))
+            scene.step()
+            deliver_due(scene.store, scene.clock, OneForAll(lines), "walk")
+            scene.step()
+            _rings(scene)
     elif move == "deliver" and lines.outage is not OUTCOMES[0]:
         deliver_due(scene.store, scene.clock, OneForAll(lines), "walk")
     elif move == "deliver":
