@@ -22,7 +22,7 @@ from alerts import states
 from alerts.directory import NOBODY, monitor_facts
 from alerts.engine import unhandled
 from alerts.escalations import states as escalation_states
-from alerts.ladder import climbed
+from alerts.ladder import ROUNDS, climbed
 from alerts.outbox import hold, queue
 from alerts.severity import CLOCKS
 from alerts.unreached import unreached
@@ -161,7 +161,10 @@ def _unanswered(row: Any, late: datetime) -> str | None:
     if row.next_step_at is None:
         return "nobody has answered and every step of the policy was taken"
     # The last rung's people have had their time to answer: the alert has rung above it, or waits for the morning to do so.
-    if climbed(Policy.model_validate(row.policy, context={"stored": True}), row.severity, row.step - 1):
+    # A policy has one rung a round at least: most alerts need no look at theirs.
+    if row.step > ROUNDS[row.severity] and climbed(
+        Policy.model_validate(row.policy, context={"stored": True}), row.severity, row.step - 1
+    ):
         return "nobody has answered and every step of the policy was taken; it goes on ringing"
     return None
 

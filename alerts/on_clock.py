@@ -150,8 +150,8 @@ TABLE: Final[tuple[Due, ...]] = (
         "unanswered without a time",
         _a.updated_at,
         and_(
-            _a.status == states.FIRING,
             _a.next_step_at.is_(None),
+            _a.status == states.FIRING,
             _a.calmed_at.is_(None),
             _a.severity <= ladder.EACH_MORNING,
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import Connection, Row, and_, case, func, or_, select
 
 from alerts import states
 from alerts.directory import NOBODY
@@ -20,6 +20,8 @@ PATIENCE: Final = 2
 PACE_OF_THE_REST: Final = timedelta(minutes=30)
 LATELY: Final = timedelta(hours=25)
 """A notice that failed longer ago says nothing of now: an unanswered alert rings each day at least."""
+LATELY_IN_A_CRISIS: Final = timedelta(hours=1)
+"""The same for SEV1 and SEV2: short, because every page of the site asks."""
 
 _a, _n = s.alerts.c, s.notices.c
 
@@ -46,32 +48,40 @@ class Unreached:
 
 def unreached(conn: Connection, now: datetime, mildest: int = CRISES) -> list[Unreached]:
     """The alerts that ask for an answer and reach nobody, down to the severity `mildest`; the worst and oldest first."""
-    found = []
-    for row in _with_lost_notices(conn, now, mildest):
-        reached_at = _reached_at(conn, row.id)
-        if reached_at is not None and not _too_long_ago(row, reached_at):
-            continue
-        people = tuple(reach.could_not_be_reached(conn, row.id))
-        found.append(Unreached(row.id, row.monitor, row.severity, reached_at or row.opened_at, people))
-    return found
+    rows = _with_lost_notices(conn, now, mildest)
+    reached = _reached_at(conn, [row.id for row in rows])
+    return [
+        _unreached(conn, row, reached.get(row.id))
+        for row in rows
+        if row.id not in reached or _too_long_ago(row, reached[row.id])
+    ]
+
+
+def _unreached(conn: Connection, row: Row[Any], reached_at: datetime | None) -> Unreached:
+    people = tuple(reach.could_not_be_reached(conn, row.id))
+    return Unreached(row.id, row.monitor, row.severity, reached_at or row.opened_at, people)
 
 
 def _with_lost_notices(conn: Connection, now: datetime, mildest: int) -> Sequence[Row[Any]]:
     lost = or_(_n.status.in_(queue.LOST), and_(_n.status == queue.SENT, _n.person_id == NOBODY.id))
+    lately = LATELY if mildest > CRISES else LATELY_IN_A_CRISIS
     firing = (_a.live > "", _a.status == states.FIRING, _a.calmed_at.is_(None), _a.severity <= mildest)
     query = (
         select(_a.id, _a.monitor, _a.severity, _a.opened_at, func.max(_n.created_at).label("lost"))
         .join(s.notices, _n.alert_id == _a.id)
-        .where(lost, _n.due_at > now - LATELY, *queue.ASKED, *firing)
+        .where(lost, _n.due_at > now - lately, *queue.ASKED, *firing)
         .group_by(_a.id, _a.monitor, _a.severity, _a.opened_at)
     )
     return list(conn.execute(query.order_by(_a.severity, _a.opened_at, _a.id).limit(50)))
 
 
-def _reached_at(conn: Connection, alert_id: str) -> datetime | None:
-    sent = (_n.alert_id == alert_id, _n.status == queue.SENT, _n.person_id != NOBODY.id, *queue.ASKED)
-    found: datetime | None = conn.execute(select(func.max(_n.ended_at)).where(*sent)).scalar_one()
-    return found
+def _reached_at(conn: Connection, alert_ids: Sequence[str]) -> dict[str, datetime]:
+    """The time at which each of these alerts last reached somebody; those that never did are left out."""
+    # A case, and not a condition: the engine must look for the alerts, not for every notice that was ever sent.
+    arrived = case((and_(_n.status == queue.SENT, _n.person_id != NOBODY.id), _n.ended_at))
+    last = func.max(arrived, type_=_n.ended_at.type)
+    query = select(_n.alert_id, last.label("at")).where(_n.alert_id.in_(alert_ids), *queue.ASKED)
+    return {row.alert_id: row.at for row in conn.execute(query.group_by(_n.alert_id)) if row.at is not None}
 
 
 def _too_long_ago(row: Row[Any], reached_at: datetime) -> bool:

@@ -313,7 +313,9 @@ def _used(conn: Connection, row: Row[Any]) -> set[str]:
 
 def _hopeful(conn: Connection, row: Row[Any], *whom: ColumnElement[bool]) -> bool:
     """Whether the same asking has reached somebody (of `whom`), or may still do so."""
-    found = select(_n.id).where(*_same_ask(conn, row), *whom, _n.status.in_(queue.HOPEFUL)).limit(1)
+    # "Not in", so that the engine looks for the alert and not for every notice that was ever sent.
+    ended = _n.status.not_in((*queue.LOST, CANCELLED))
+    found = select(_n.id).where(*_same_ask(conn, row), *whom, ended).limit(1)
     return conn.execute(found).first() is not None
 
 
