@@ -204,7 +204,7 @@ def test_the_roles_come_up_on_the_engines_as_the_file_sets_them_up(tmp_path: Pat
             for name, one in WITH_ENGINES.items()
             if "roles" in one["profiles"]
         }
-        assert b"never spoken" in _health(SERVICES["auditor"], given["auditor"]).stdout
+        assert b"never reported" in _health(SERVICES["auditor"], given["auditor"]).stdout
         _move_what_the_single_container_had(tmp_path / "embedded", given["ingest"])
         for name in given:
             running.enter_context(_running(SERVICES[name], given[name]))
