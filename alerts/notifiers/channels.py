@@ -14,7 +14,7 @@ from tocsin.settings import Settings
 def require_usable(person: Person) -> None:
     """Raise `WrongReference` for the first channel, or the e-mail address, that no notice could ever leave by."""
     if person.email is not None:
-        _require("email", Channel.model_validate({"kind": BY_ADDRESS, "to": person.email}), person)
+        _require("email", Channel(kind=BY_ADDRESS), person)
     for number, channel in enumerate(person.channels):
         _require(f"channels.{number}", channel, person)
 

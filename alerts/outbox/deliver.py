@@ -324,7 +324,7 @@ def _someone(conn: Connection, row: Row[Any]) -> Someone:
     found = stored_definition(conn, "person", row.person_id)
     if found is None:
         channel = {"kind": row.channel, **row.target}
-        person = Person.model_validate({"name": row.person, "channels": [channel]})
+        person = Person.model_validate({"name": row.person, "channels": [channel]}, context={"stored": True})
         return Someone(row.person_id, person)
     return Someone(row.person_id, Person.model_validate(found.body, context={"stored": True}))
 

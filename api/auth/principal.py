@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tocsin.definitions.models import Role
+from tocsin.definitions.models import OF_A_KEY, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Principal:
     @property
     def label(self) -> str:
         """The name in the audit and in timelines, in which a key cannot be taken for a person."""
-        return self.name if self.kind == "person" else f"key {self.name}"
+        return self.name if self.kind == "person" else f"{OF_A_KEY}{self.name}"
 
     @property
     def may_read(self) -> bool:

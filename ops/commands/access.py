@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from ops.commands.common import Config, Data, StoreUrl
+from tocsin.core.text import escaped
 
 ACTOR = "command line"
 
@@ -92,7 +93,8 @@ def key_list(config: Config = None, data: Data = None, store: StoreUrl = None) -
             iso(key[name]) if key[name] else "-" for name in ("created_at", "last_used_at", "revoked_at")
         ]
         scopes = ",".join(key["scopes"]) or "all"
-        print("\t".join((key["id"], key["name"], key["role"], scopes, key["source"] or "-", *times)))
+        name, of = escaped(key["name"]), escaped(key["source"] or "-")
+        print("\t".join((key["id"], name, key["role"], scopes, of, *times)))
 
 
 def key_revoke(
@@ -163,9 +165,9 @@ def user_list(config: Config = None, data: Data = None, store: StoreUrl = None) 
     print("\t".join(("name", "role", "timezone", "channels", "state")))
     for one in found:
         person = one.value
-        channels = ",".join(channel.kind for channel in person.channels) or "-"
+        channels = escaped(",".join(channel.kind for channel in person.channels) or "-")
         state = "active" if person.active else "inactive"
-        print("\t".join((person.name, person.role.value, person.timezone, channels, state)))
+        print("\t".join((escaped(person.name), person.role.value, person.timezone, channels, state)))
 
 
 def user_deactivate(

@@ -96,3 +96,31 @@ def test_a_silence_past_the_calendar_is_refused(world: World) -> None:
         "/v1/silences", json={**quiet, "ends_at": "9999-12-31T23:59:59-01:00"}
     )
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "ends_at")
+
+
+RAW = [
+    ("people", '{"name": "x", "channels": [{"kind": "console", "x": "\\ud800"}]}'),
+    ("people", '{"name": "x", "channels": [{"kind": "console", "x": NaN}]}'),
+    ("people", '{"name": "x", "channels": [{"kind": "console", "x": ' + "[" * 500 + "]" * 500 + "}]}"),
+    ("people", '{"name": "x", "channels": [{"kind": "console", "\\ud800": 1}]}'),
+    ("people", '{"name": "x", "channels": [{"kind": "\\ud800"}]}'),
+    ("sources", '{"name": "x", "kind": "push", "x": "\\ud800"}'),
+    ("sources", '{"name": "x", "kind": "push", "x": ' + "[" * 500 + "]" * 500 + "}"),
+    ("sources", '{"name": "x", "kind": "feed", "url": "https://x.example/\\ud800"}'),
+    ("sources", '{"name": "x", "kind": "\\ud800"}'),
+    ("policies", '{"name": "x", "steps": [{"after_minutes": 0, "targets": ["person:\\ud800"]}]}'),
+    (
+        "silences",
+        '{"name": "x", "reason": "\\ud800", "starts_at": "2031-03-05T10:00:00Z", "ends_at": "2031-03-06T10:00:00Z"}',
+    ),
+    ("monitors", '{"name": "x", "query": "lumo", "tier1": ["\\ud800"]}'),
+    ("monitors", '{"name": "x", "query": "lumo", "influential_followers": ' + "9" * 4000 + "}"),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), RAW)
+def test_a_body_that_no_store_could_keep_is_refused(world: World, path: str, body: str) -> None:
+    admin = world.key(Role.ADMIN)
+    answer = admin.post(f"/v1/{path}", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert admin.get(f"/v1/{path}").status_code == 200

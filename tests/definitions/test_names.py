@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -31,3 +33,28 @@ def test_words_of_any_script_are_names(name: str) -> None:
 def test_the_refusal_names_the_character() -> None:
     with pytest.raises(ValidationError, match=r"take out U\+2028"):
         Monitor(name="Lu\u2028mo", query="lumo")
+
+
+@pytest.mark.parametrize(
+    "name", ["key k-admin", "Key x", "nobody", "Tocsin", "TOCSIN AUDITOR", "command line", "   "]
+)
+def test_a_person_has_no_name_that_stands_in_the_record_for_somebody_else(name: str) -> None:
+    with pytest.raises(ValidationError):
+        Person(name=name)
+    assert Person.model_validate({"name": name}, context={"stored": True}).name == name
+
+
+NESTED = json.loads("[" * 500 + "]" * 500)
+SETTINGS = [NESTED, {}, None, float("nan"), 1.5, 10**30, "a\x00b", "a\nb", "a\u2028b", "x" * 2001]
+
+
+@pytest.mark.parametrize("value", SETTINGS, ids=[ascii(value)[:12] for value in SETTINGS])
+def test_a_setting_of_a_channel_is_short_and_plain(value: object) -> None:
+    with pytest.raises(ValidationError, match="must be one line of text"):
+        Person.model_validate({"name": "ada", "channels": [{"kind": "console", "x": value}]})
+
+
+def test_plain_settings_of_a_channel_are_taken() -> None:
+    given = {"kind": "pager", "to": "ada@example.org", "loud": True, "volume": 11}
+    (channel,) = Person.model_validate({"name": "ada", "channels": [given]}).channels
+    assert channel.target == {"to": "ada@example.org", "loud": True, "volume": 11}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -59,6 +59,16 @@ def _within_reach(value: datetime, info: ValidationInfo) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_within_reach)]
 """A time that a person gives."""
 
+LONGEST_SETTING: Final = 2000
+LARGEST: Final = 2**53
+"""The least whole number that a channel's setting may not be: every reader of JSON keeps smaller ones exactly."""
+
+TAKEN: Final = frozenset({"command line", "nobody", "tocsin", "tocsin auditor"})
+"""Names that stand in the record for somebody else than a person."""
+
+OF_A_KEY: Final = "key "
+"""The name of a key stands in the record after this."""
+
 MOST_FOLLOWERS: Final = 10**12
 """More followers than anybody can have."""
 
@@ -93,7 +103,21 @@ class Definition(BaseModel):
             raise ValueError(
                 f"a name is one line of characters that can be seen; take out {', '.join(found)}"
             )
+        if not value.strip() and not as_stored(info):
+            raise ValueError("a name has at least one character that can be seen")
         return value
+
+    @model_validator(mode="after")
+    def _can_be_kept(self, info: ValidationInfo) -> Self:
+        """Refuse what no store could keep: half of a character, or values nested without end."""
+        if not as_stored(info):
+            try:
+                self.model_dump_json()
+            except ValueError:
+                raise ValueError(
+                    "it holds half of a character (a lone surrogate), or is nested too deeply"
+                ) from None
+        return self
 
 
 class Monitor(Definition):
@@ -146,6 +170,13 @@ class Channel(BaseModel):
 
     kind: str
 
+    @model_validator(mode="after")
+    def _plain_settings(self, info: ValidationInfo) -> Channel:
+        if not as_stored(info):
+            for name, value in self.target.items():
+                _require_plain(name, value)
+        return self
+
     @property
     def target(self) -> dict[str, Any]:
         return dict(self.model_extra or {})
@@ -162,6 +193,14 @@ class Person(Definition):
     # Start and end in the person's zone, such as ("22:00", "07:00"). SEV1 and SEV2 ring all the same.
     quiet_hours: tuple[str, str] | None = None
     active: bool = True
+
+    @field_validator("name")
+    @classmethod
+    def _own_name(cls, value: str, info: ValidationInfo) -> str:
+        low = value.strip().casefold()
+        if not as_stored(info) and (low in TAKEN or low.startswith(OF_A_KEY)):
+            raise ValueError("this name stands in the record for a key or for Tocsin itself: choose another")
+        return value
 
     @field_validator("name")
     @classmethod
@@ -284,6 +323,17 @@ class ExpectedEvent(Definition):
         if self.ends_at <= self.starts_at and not as_stored(info):
             raise ValueError("an expected event must end after it starts")
         return self
+
+
+def _require_plain(name: str, value: object) -> None:
+    """Raise ValueError for a setting of a channel that is no short text, whole number or switch."""
+    whole = isinstance(value, int) and abs(value) < LARGEST
+    short = isinstance(value, str) and len(value) <= LONGEST_SETTING and not unseen(value)
+    if len(name) > LONGEST_SETTING or unseen(name) or not (whole or short):
+        raise ValueError(
+            f"the channel's setting {name[:80]!a} must be one line of text of at most {LONGEST_SETTING} characters, "
+            "a whole number, true or false"
+        )
 
 
 KINDS: dict[str, type[Definition]] = {
