@@ -12,7 +12,7 @@ $(error unknown ENGINES=$(ENGINES); known: embedded, real)
 endif
 unexport PYTHONDONTWRITEBYTECODE  # what is compiled once is kept: the processes of a run start in half the time
 
-.PHONY: help demo engines quick test chaos format lint types imports check bench lock clean
+.PHONY: help demo engines quick test chaos format lint types imports check bench train bench-sentiment lock clean
 
 help:  ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,12 @@ check: lint types imports test  ## all of the above
 
 bench: $(STAMPS)/dev  ## the figures in docs/performance.md
 	@$(BIN)/python -m benchmarks
+
+train: $(STAMPS)/dev  ## fit the sentiment models anew (SETS=FOLDER: the labelled sets; DATA=all OUT=FOLDER: those that are not cleared, too)
+	@$(BIN)/python -m training $(if $(SETS),--data $(SETS)) $(if $(filter all,$(DATA)),--all) $(if $(OUT),--out $(OUT))
+
+bench-sentiment: $(STAMPS)/dev  ## how good the models are on posts they have not met (SETS=FOLDER; MODELS=FOLDER: beside a second set of models)
+	@$(BIN)/python -m training.report --data $(SETS) $(if $(MODELS),--models $(MODELS))
 
 lock: $(STAMPS)/venv  ## write requirements.lock anew from the lower bounds in pyproject.toml
 	@$(PIP) install --upgrade -e '.[dev]'

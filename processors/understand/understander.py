@@ -147,7 +147,7 @@ def _code(hint: str | None) -> str | None:
 
 
 def default_scorers() -> tuple[Scorer, ...]:
-    """The scorers that come with Tocsin. Their models are read at the first text, not here."""
-    from processors.understand.vader import VaderScorer
+    """The scorers that come with Tocsin, one a language. Their models are read at the first text, not here."""
+    from processors.understand.linear import LinearScorer, shipped_languages
 
-    return (VaderScorer(),)
+    return tuple(map(LinearScorer, shipped_languages()))

@@ -28,7 +28,7 @@ SERVICES = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 
 def readable() -> list[str]:
     """Every file that is text, except this one, which names the traces."""
-    binary = {".png", ".gz", ".ico", ".db"}
+    binary = {".png", ".gz", ".ico", ".db", ".npz"}
     here = "tests/docs/test_rules.py"
     return [name for name in files() if PurePosixPath(name).suffix not in binary and name != here]
 

@@ -42,14 +42,14 @@ def test_each_line_is_answered_in_order() -> None:
         '{"text": "I love this so much"}\n'
         '{"text": "worst service ever", "lang": "en"}\n'
         '{"text": "Kargom hâlâ gelmedi, berbat bir hizmet"}\n'
-        '{"text": "top", "lang": "nl", "id": 7}\n'.encode()
+        '{"text": "Ich bin sehr zufrieden", "lang": "de", "id": 7}\n'.encode()
     )
     assert bad == 0
-    assert [a["label"] for a in answers] == ["positive", "negative", "unscored", "unscored"]
-    assert [a["lang"] for a in answers] == ["en", "en", "tr", "nl"]
+    assert [a["label"] for a in answers] == ["positive", "negative", "negative", "unscored"]
+    assert [a["lang"] for a in answers] == ["en", "en", "tr", "de"]
     assert all(set(a) == {"label", "score", "confidence", "lang", "model"} for a in answers)
     assert 0 < answers[0]["score"] <= 1 and -1 <= answers[1]["score"] < 0
-    assert answers[2]["model"] is None and answers[2]["score"] == 0
+    assert answers[3]["model"] is None and answers[3]["score"] == 0
 
 
 @pytest.mark.parametrize(

@@ -42,22 +42,34 @@ def test_an_english_complaint_is_understood() -> None:
     assert (found.lang, found.label, found.repost, found.triggers) == ("en", "negative", True, ("safety",))
     assert found.score_e4 < -500
     assert found.confidence_e4 > 0
-    assert found.model is not None and found.model.startswith("vader-")
+    assert found.model is not None and found.model.startswith("linear-en-")
 
 
 def test_where_no_model_speaks_the_language_the_mention_is_unscored() -> None:
     found = Understander(default_scorers()).understand(
         [
-            _mention("Kargom hâlâ gelmedi, rezalet bir hizmet"),
+            _mention("Das Paket kam nicht an, eine Frechheit ist das"),
             _mention("😀😀😀 https://example.com"),
-            _mention("I love it", lang="tr"),
+            _mention("I love it", lang="pl"),
         ]
     )
     assert [(u.lang, u.label, u.score_e4, u.confidence_e4, u.model) for u in found] == [
-        ("tr", "unscored", 0, 0, None),
+        ("de", "unscored", 0, 0, None),
         (None, "unscored", 0, 0, None),
-        ("tr", "unscored", 0, 0, None),
+        ("pl", "unscored", 0, 0, None),
     ]
+
+
+def test_the_four_first_class_languages_are_scored() -> None:
+    found = Understander(default_scorers()).understand(
+        [
+            _mention("Kargom hâlâ gelmedi, rezalet bir hizmet"),
+            _mention("Het pakket is weer niet gekomen, wat een waardeloze service"),
+            _mention("Coletul nu a ajuns nici azi, o bataie de joc"),
+            _mention("My parcel did not come again, terrible service"),
+        ]
+    )
+    assert [(u.lang, u.label) for u in found] == [(code, "negative") for code in ("tr", "nl", "ro", "en")]
 
 
 def test_a_mentions_own_language_is_believed_where_it_is_one() -> None:

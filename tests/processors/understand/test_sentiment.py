@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment import vaderSentiment as plain
 
-from processors.understand import default_scorers
+from processors.understand.linear import LinearScorer, shipped_languages
 from processors.understand.sentiment import UNSCORED, Scorer
 from processors.understand.vader import MAX_CHARS, MAX_EMOJI, VaderScorer, compound, readable
 from tests.contracts.scorers import *  # noqa: F403  # the contract's tests are collected here
@@ -16,10 +19,21 @@ from tests.examples import examples
 ANALYZER = plain.SentimentIntensityAnalyzer()
 
 
-@pytest.fixture(scope="module", params=default_scorers(), ids=lambda scorer: type(scorer).__name__)
-def scorer(request: pytest.FixtureRequest) -> Scorer:
-    found: Scorer = request.param
-    return found
+MAKERS = {
+    "vader": VaderScorer,
+    **{f"linear-{one}": partial(LinearScorer, one) for one in shipped_languages()},
+}
+
+
+@pytest.fixture(scope="module", params=MAKERS.values(), ids=MAKERS)
+def make_scorer(request: pytest.FixtureRequest) -> Callable[[], Scorer]:
+    made: Callable[[], Scorer] = request.param
+    return made
+
+
+@pytest.fixture(scope="module")
+def scorer(make_scorer: Callable[[], Scorer]) -> Scorer:
+    return make_scorer()
 
 
 def test_unscored_is_not_neutral() -> None:

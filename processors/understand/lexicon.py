@@ -1,0 +1,86 @@
+"""A lexicon of one language: how good or bad words are, and which words negate.
+
+The files in `lexicons/` are Tocsin's own (Apache-2.0); the English valences alone are AFINN's (NOTICE). A line has `kind`,
+`form` and `value`, with a tab between. A form that ends in `*` is the beginning of a word. Forms are folded as texts are, so
+diacritics make no difference. The kinds:
+
+- `valence`: a word and how good it is, -5 to 5;
+- `negate`, `negate_behind`: a word that turns what comes after it around, or what came before it (Turkish "değil");
+- `negate_suffix`: a regular expression for endings that turn their own word around;
+- `boost`, `contrast`, and valences of several words: kept for readers of the file. The models learn them from pairs of words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from tocsin.query.fold import fold
+
+FOLDER = Path(__file__).with_name("lexicons")
+_SHORTEST_STEM = 3
+
+Negation = Literal["", "after", "before"]
+"""What a word turns around: nothing, what comes after it, or what came before it."""
+
+
+class Lexicon:
+    """The valences, -5 to 5, and the negators of a language. An empty one knows no word."""
+
+    def __init__(
+        self,
+        words: dict[str, float] | None = None,
+        stems: dict[str, float] | None = None,
+        negators: Iterable[str] = (),
+        behind: Iterable[str] = (),
+        negating: Iterable[str] = (),
+    ) -> None:
+        self._words = words or {}
+        self._stems = stems or {}
+        self._negation: dict[str, Negation] = dict.fromkeys(negators, "after")
+        self._negation |= dict.fromkeys(behind, "before")
+        self._negating = [re.compile(one) for one in negating]
+        self._longest = max(map(len, self._stems), default=0)
+
+    def valence(self, word: str) -> float:
+        """The valence of a folded word: its own, else that of its longest known beginning, else 0."""
+        if (own := self._words.get(word)) is not None:
+            return own
+        for size in range(min(len(word), self._longest), _SHORTEST_STEM - 1, -1):
+            if (stem := self._stems.get(word[:size])) is not None:
+                return -0.7 * stem if any(one.search(word[size:]) for one in self._negating) else stem
+        return 0.0
+
+    def negates(self, word: str) -> Negation:
+        """What a folded word turns around."""
+        return self._negation.get(word, "after" if word.endswith("n't") else "")
+
+
+@cache
+def lexicon_of(language: str) -> Lexicon:
+    """The lexicon of a language, or an empty one."""
+    path = FOLDER / f"{language}.tsv"
+    return read(path.read_text(encoding="utf-8")) if path.is_file() else Lexicon()
+
+
+def read(written: str) -> Lexicon:
+    """The lexicon in a file's text."""
+    words: dict[str, float] = {}
+    stems: dict[str, float] = {}
+    negators: list[str] = []
+    behind: list[str] = []
+    negating: list[str] = []
+    for line in written.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        kind, form, value = line.split("\t")
+        if kind == "valence" and " " not in form:
+            (stems if form.endswith("*") else words)[fold(form.rstrip("*"))] = float(value)
+        elif kind in ("negate", "negate_behind"):
+            (negators if kind == "negate" else behind).append(fold(form))
+        elif kind == "negate_suffix":
+            negating.append(form)
+    return Lexicon(words, stems, negators, behind, negating)

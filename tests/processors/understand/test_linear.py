@@ -1,0 +1,194 @@
+"""The linear models: their features, their artefacts, and what they make of plain sentences in four languages."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from processors.understand import features
+from processors.understand.features import MAX_TOKENS, Reader, are_negated, cleaned
+from processors.understand.lexicon import Lexicon, lexicon_of, read
+from processors.understand.linear import (
+    FOLDER,
+    STEPS,
+    LinearModel,
+    LinearScorer,
+    confidence_step,
+    load_model,
+    shipped,
+    shipped_languages,
+)
+from processors.understand.sentiment import UNSCORED
+from tocsin.core.errors import TocsinError
+
+FIRST_CLASS = ("en", "nl", "ro", "tr")
+
+
+def kinds(text: str, lexicon: Lexicon) -> list[tuple[int, bool]]:
+    reader = Reader(lexicon)
+    ids, _ = reader.read([text])
+    found = np.array([reader.known[place].kind for place in ids])
+    return list(zip(found.tolist(), are_negated(found).tolist(), strict=True))
+
+
+def test_there_is_a_model_for_each_first_class_language() -> None:
+    assert set(FIRST_CLASS) <= set(shipped_languages())
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "label"),
+    [
+        ("en", "Worst airline ever, they lost my bag and lied about it", "negative"),
+        ("en", "I love this place, wonderful people!", "positive"),
+        ("tr", "berbat bir hizmet, üç gündür kargomu bekliyorum, rezalet", "negative"),
+        ("tr", "harika bir ürün, çok memnun kaldım, teşekkürler", "positive"),
+        ("nl", "wat een waardeloze klantenservice, al drie dagen geen antwoord", "negative"),
+        ("nl", "super snel geleverd en heel blij met het resultaat, top!", "positive"),
+        ("ro", "cea mai proasta experienta, nu recomand nimanui, bataie de joc", "negative"),
+        ("ro", "foarte mulțumită, produsul e excelent, recomand cu drag", "positive"),
+    ],
+)
+def test_plain_sentences_are_labelled_as_people_would(language: str, text: str, label: str) -> None:
+    (sentiment,) = LinearScorer(language).score([text])
+    assert sentiment.label == label
+
+
+def test_links_and_handles_carry_no_sentiment() -> None:
+    assert cleaned("see https://example.com/great/love now @happy_shop") == "see   now  @ "
+    scorer = LinearScorer("en")
+    said = scorer.shares(["my parcel came http://t.co/terrible", "my parcel came http://t.co/lovely"])
+    assert said[0].tolist() == said[1].tolist()
+
+
+def test_a_hashtag_brings_itself_and_its_words() -> None:
+    assert cleaned("#NeverAgain").split() == ["#NeverAgain", "Never", "Again"]
+    assert cleaned("#bir_daha_asla").split() == ["#bir_daha_asla", "bir", "daha", "asla"]
+
+
+def test_a_negator_reaches_to_the_end_of_the_clause_and_no_further_than_four_words() -> None:
+    lexicon = Lexicon(negators=["not"])
+    near = [negated for _, negated in kinds("not a very good day at all", lexicon)]
+    assert near == [False, False, True, True, True, True, False, False]
+    cut = [negated for _, negated in kinds("not bad, really good", lexicon)]
+    assert cut == [False, False, True, False, False, False]
+
+
+def test_a_negator_behind_reaches_back_to_the_beginning_of_the_clause() -> None:
+    lexicon = Lexicon(behind=["degil"])
+    back = [negated for _, negated in kinds("kargo geldi, hic iyi degil yani", lexicon)]
+    assert back == [False, False, False, False, True, True, False, False]
+
+
+def test_a_negator_of_the_text_before_does_not_reach_over() -> None:
+    scorer = LinearScorer("en")
+    alone = scorer.shares(["good"])[0].tolist()
+    assert scorer.shares(["this is not", "good"])[1].tolist() == alone
+
+
+def test_without_their_own_letters_words_are_the_same() -> None:
+    scorer = LinearScorer("tr")
+    with_letters, without = scorer.shares(["çok kötü bir şirket", "cok kotu bir sirket"])
+    assert with_letters.tolist() == without.tolist()
+
+
+def test_a_flood_is_read_up_to_its_bounds() -> None:
+    ids, _ = Reader(Lexicon()).read(["😡 " * 5_000, "a b " * 50_000])
+    assert len(ids) <= 2 * (MAX_TOKENS + 1)
+
+
+def test_more_words_than_are_remembered_change_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "_MOST_KEPT", 50)
+    scorer = LinearScorer("nl")
+    before = scorer.score(["wat een drama bij de klantenservice"])
+    for number in range(0, 600, 20):
+        scorer.score([" ".join(f"woord{letter}{number}" for letter in "abcdefghij")])
+    assert scorer.score(["wat een drama bij de klantenservice"]) == before
+
+
+def test_a_stem_stands_for_what_begins_with_it_and_a_suffix_may_turn_it() -> None:
+    lexicon = read(
+        "valence\trezil*\t-3\nvalence\tiyi\t2\nvalence\tmutlu*\t3\nnegate\tdeğil\t-0.7\nnegate_suffix\tsuz$\t-0.7\n"
+    )
+    assert lexicon.valence("rezillik") == -3
+    assert lexicon.valence("iyi") == 2
+    assert lexicon.valence("iyilesti") == 0
+    assert lexicon.valence("mutlusuz") == pytest.approx(-2.1)
+    assert lexicon.negates("degil") == "after" and lexicon.negates("iyi") == ""
+
+
+@pytest.mark.parametrize("language", ("nl", "ro", "tr"))
+def test_our_lexicons_know_words_of_praise_and_of_complaint(language: str) -> None:
+    known = {"nl": ("geweldig", "waardeloos"), "ro": ("excelent", "dezastru"), "tr": ("harika", "rezalet")}
+    good, bad = known[language]
+    assert lexicon_of(language).valence(good) > 1
+    assert lexicon_of(language).valence(bad) < -1
+
+
+@pytest.fixture
+def small() -> LinearModel:
+    """A model that knows nothing."""
+    weights = np.zeros((features.BUCKETS, 3), dtype=np.int16)
+    return LinearModel("nl", "1", weights, np.ones(3), np.zeros(3), np.full(STEPS, 0.5), 0.4)
+
+
+def test_equal_models_give_equal_bytes_and_come_back_the_same(small: LinearModel, tmp_path: Path) -> None:
+    small.save(tmp_path / "a.npz")
+    small.save(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    back = load_model(tmp_path / "a.npz")
+    assert (back.language, back.version, back.abstains_below) == ("nl", "1", 0.4)
+    assert (back.weights == small.weights).all() and (back.confidence == small.confidence).all()
+
+
+@pytest.mark.parametrize("harm", ("missing", "cut", "garbage", "other"))
+def test_a_damaged_model_is_an_error_that_says_what_to_do(
+    small: LinearModel, tmp_path: Path, harm: str
+) -> None:
+    path = tmp_path / "m.npz"
+    if harm != "missing":
+        small.save(path)
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:300])
+    if harm == "garbage":
+        path.write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(TocsinError, match=r"cannot be read.*reinstall"):
+        load_model(path, "0" * 64 if harm == "other" else None)
+
+
+def test_a_pickle_in_a_model_is_not_run(tmp_path: Path) -> None:
+    path = tmp_path / "m.npz"
+    with path.open("wb") as file:
+        np.savez(file, weights=np.array([object()], dtype=object))
+    with pytest.raises(TocsinError, match="cannot be read"):
+        load_model(path)
+
+
+def test_an_unsure_text_is_unscored_and_not_neutral(small: LinearModel) -> None:
+    assert LinearScorer("nl", small).score(["de winkel opent om negen uur"])[0].label == "negative"
+    unsure = replace(small, confidence=np.full(STEPS, 0.39))
+    assert LinearScorer("nl", unsure).score(["de winkel opent om negen uur"]) == [UNSCORED]
+
+
+def test_confidence_never_falls_as_the_highest_share_grows() -> None:
+    assert confidence_step(np.array([1 / 3, 0.5, 1.0])).tolist() == [0, 5, STEPS - 1]
+    for language in shipped_languages():
+        confidence = shipped(language).confidence
+        assert (np.diff(confidence) >= 0).all() and confidence[0] > 0 and confidence[-1] <= 1
+
+
+@pytest.mark.parametrize("language", FIRST_CLASS)
+def test_the_card_says_what_a_model_is_made_of_and_how_sure_it_is(language: str) -> None:
+    card = json.loads((FOLDER / f"sentiment-{language}.json").read_text(encoding="utf-8"))
+    assert card["model"] == LinearScorer(language).model
+    assert card["learnt_from"][0] == "training/corpus"
+    assert "Apache-2.0" in card["licence"]
+    assert card["expected_calibration_error"] < 0.05
+    assert len(card["reliability"]) > 3 and len(card["risk_coverage"]) > 3
+
+
+def test_all_models_together_are_small() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.glob("*.npz")) < 30_000_000

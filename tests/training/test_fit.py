@@ -1,0 +1,54 @@
+"""The same data gives the same bytes, and a scorer adds up what its model was fitted on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from processors.understand.features import Reader
+from processors.understand.lexicon import lexicon_of
+from processors.understand.linear import Sums
+from training.data import SOURCES, examples, is_held_out
+from training.fit import fit
+from training.matrix import features
+
+TEXTS = [
+    "",
+    "Geweldig, niet normaal zo goed!!",
+    "nooit meer #NooitMeer bij @bolletje https://t.co/x",
+    "de winkel is open van 9 tot 5",
+    "echt waardeloos... maar de koffie was lekker 😡😡",
+    "n't don't can't won't",
+]
+
+
+@pytest.mark.parametrize("language", ("nl", "en", "tr"))
+def test_a_scorer_adds_up_the_features_that_models_are_fitted_on(language: str) -> None:
+    rng = np.random.default_rng(7)
+    weights = rng.integers(-2_000, 2_000, size=(1 << 18, 3)).astype(np.int16)
+    sums, counts = Sums(weights, Reader(lexicon_of(language)), language)(TEXTS)
+    matrix = features(TEXTS, language)
+    expected = matrix @ weights.astype(float)
+    assert np.allclose(sums / np.sqrt(counts)[:, None], expected)
+
+
+@pytest.mark.slow("fits two models")
+def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
+    found = examples("nl", None, everything=False)[:400]
+    for name in ("a", "b"):
+        fit("nl", found[:: 1 if name == "a" else -1]).model.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_tenth_is_held_out_always_the_same() -> None:
+    texts = [f"text {number}" for number in range(5_000)]
+    held = [text for text in texts if is_held_out(text)]
+    assert 400 < len(held) < 600
+    assert [text for text in texts if is_held_out(text)] == held
+
+
+def test_what_is_not_cleared_is_marked() -> None:
+    not_cleared = {source.name for source in SOURCES if not source.cleared}
+    assert {"bounti", "laroseda", "fsmtsad", "nl_politics", "nl_bolcom", "airline2015"} <= not_cleared

@@ -1,0 +1,81 @@
+"""What models learn from: the corpus, and labelled sets in a folder (formats: one JSON object a line, gzip).
+
+A set stands here with the languages that it is used for, its weight beside the others, and whether weights learnt from it may be
+passed on (`cleared`). NOTICE names the makers of the cleared ones. The sets themselves are not in the repository.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from training.corpus import SENTIMENTS, posts
+
+
+class Example(NamedTuple):
+    """A text with its label and its weight."""
+
+    text: str
+    label: str
+    weight: float
+
+
+class Source(NamedTuple):
+    """A labelled set: the folder's name, the languages it is used for, the weight of a row, and whether it is cleared."""
+
+    name: str
+    languages: tuple[str, ...]
+    weight: float
+    cleared: bool = True
+
+
+SOURCES: Final = (
+    Source("tweeteval_sentiment", ("en",), 1.0),
+    Source("vader_tweets", ("en",), 0.5),
+    Source("tr_tweets_binary", ("tr",), 2.0),
+    Source("red_ro", ("ro",), 1.5),
+    Source("brighter", ("ro",), 0.5),
+    Source("xed", ("tr", "nl", "ro"), 0.3),
+    Source("mabsa5", ("tr", "nl"), 0.4),
+    Source("bounti", ("tr",), 1.5, cleared=False),
+    Source("fsmtsad", ("tr",), 0.3, cleared=False),
+    Source("laroseda", ("ro",), 0.5, cleared=False),
+    Source("nl_politics", ("nl",), 2.0, cleared=False),
+    Source("nl_bolcom", ("nl",), 0.7, cleared=False),
+    Source("airline2015", ("en",), 0.7, cleared=False),
+)
+CORPUS_WEIGHTS: Final = {"en": 0.3}
+OTHER_WEIGHT: Final = 2.0
+"""The weight of a post of the corpus where its language has no entry above: English has many other tweets to learn from."""
+HELD_OUT: Final = 10
+"""Of every set, one text in so many is kept for calibration."""
+
+
+def is_held_out(text: str) -> bool:
+    """Whether a text is kept for calibration: by its hash, so always the same ones."""
+    return zlib.crc32(text.encode("utf-8", "surrogatepass")) % HELD_OUT == 0
+
+
+def examples(language: str, folder: Path | None, *, everything: bool) -> list[Example]:
+    """All examples in a language: of the corpus and, where `folder` is given, of the sets in it that may be used."""
+    weight = CORPUS_WEIGHTS.get(language, OTHER_WEIGHT)
+    found = [Example(post.text, post.sentiment, weight) for post in posts(language)]
+    if folder is None:
+        return found
+    for source in SOURCES:
+        if language in source.languages and (everything or source.cleared):
+            found += _rows(folder / source.name, language, source.weight)
+    return found
+
+
+def _rows(folder: Path, language: str, weight: float) -> Iterable[Example]:
+    path = folder / ("train.jsonl.gz" if (folder / "train.jsonl.gz").exists() else "stream.jsonl.gz")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row.get("label") in SENTIMENTS and (row.get("lang") or language) == language:
+                yield Example(row["text"], row["label"], weight)

@@ -1,0 +1,150 @@
+"""`make bench-sentiment`: how good the models are on posts that nobody trained on, as the tables of docs/understanding.md.
+
+    python -m training.report --data FOLDER [--models FOLDER]
+
+The language is detected from the text, as in `tocsin score`. A text without a label counts as wrong. In a set of two labels a
+neutral answer counts by the sign of its score. `--models` names the folder of a second set of models (`make train DATA=all`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from processors.understand.linear import LinearScorer, load_model
+from processors.understand.sentiment import Scorer, Sentiment
+from processors.understand.understander import Understander, default_scorers
+from training.corpus import SENTIMENTS, posts
+from training.data import is_held_out
+
+SETS: Final = (
+    ("tweeteval_sentiment", "en"),
+    ("umsab", "en"),
+    ("vader_tweets", "en"),
+    ("airline2015", "en"),
+    ("tr_tweets_binary", "tr"),
+    ("bounti", "tr"),
+    ("nl_politics", "nl"),
+    ("nl_bolcom", "nl"),
+    ("red_ro", "ro"),
+    ("laroseda", "ro"),
+)
+
+
+BATCH: Final = 256
+
+
+class Figures(NamedTuple):
+    """Shares: of right labels, the mean recall of the classes, their mean F1, of unscored texts."""
+
+    accuracy: float
+    macro_recall: float
+    macro_f1: float
+    unscored: float
+
+
+def figures(gold: Sequence[str], said: Sequence[Sentiment]) -> Figures:
+    """What the labels `said` are worth against `gold`."""
+    two = set(gold) == {"negative", "positive"}
+    labels = [_of_two(one) if two else one.label for one in said]
+    recalls, f1s = [], []
+    for label in sorted(set(gold)):
+        both = sum(g == s == label for g, s in zip(gold, labels, strict=True))
+        recall = both / max(1, gold.count(label))
+        precision = both / max(1, labels.count(label))
+        recalls.append(recall)
+        f1s.append(2 * precision * recall / (precision + recall) if both else 0.0)
+    right = sum(g == s for g, s in zip(gold, labels, strict=True))
+    return Figures(
+        right / len(gold),
+        float(np.mean(recalls)),
+        float(np.mean(f1s)),
+        sum(one.label == "unscored" for one in said) / len(said),
+    )
+
+
+def _of_two(said: Sentiment) -> str:
+    if said.label != "neutral":
+        return said.label
+    return "positive" if said.score_e4 > 0 else "negative"
+
+
+def rows(folder: Path, name: str, language: str) -> list[tuple[str, str]]:
+    """Texts and labels that no model of ours was trained on."""
+    if name == "tr_tweets_binary":
+        # The set has no part of its own for this: a tenth is kept out of training.
+        return [
+            (text, label)
+            for text, label in _read(folder / name / "train.jsonl.gz", language)
+            if is_held_out(text)
+        ]
+    path = folder / name / "dev.jsonl.gz"
+    return list(_read(path if path.exists() else folder / name / "stream.jsonl.gz", language))
+
+
+def _read(path: Path, language: str) -> Iterator[tuple[str, str]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for row in map(json.loads, lines):
+            if row.get("label") in SENTIMENTS and (row.get("lang") or language) == language:
+                yield row["text"], row["label"]
+
+
+def _held_out(language: str) -> list[tuple[str, str]]:
+    return [(post.text, post.sentiment) for post in posts(language) if is_held_out(post.text)]
+
+
+def measured(scorers: Sequence[Scorer], texts: Sequence[str]) -> tuple[list[Sentiment], float]:
+    """The sentiments, and how many texts a second."""
+    understander = Understander(scorers)
+    understander.sentiments(["warm"], [None])
+    began = time.perf_counter()
+    said: list[Sentiment] = []
+    for at in range(0, len(texts), BATCH):
+        batch = texts[at : at + BATCH]
+        said += [sentiment for _, sentiment in understander.sentiments(batch, [None] * len(batch))]
+    return said, len(texts) / (time.perf_counter() - began)
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--models", type=Path, help="a second set of models")
+    given = parser.parse_args()
+    columns = {"cleared": default_scorers()}
+    if given.models:
+        columns["all"] = tuple(_others(given.models))
+    print("| set | language | texts | models | accuracy | macro recall | macro F1 | unscored | texts/s |")
+    print("| --- | --- | --: | --- | --: | --: | --: | --: | --: |")
+    for name, language, found in _sets(given.data):
+        for column, scorers in columns.items():
+            said, speed = measured(scorers, [text for text, _ in found])
+            got = figures([label for _, label in found], said)
+            shown = " | ".join(f"{one:.3f}" for one in got)
+            print(f"| {name} | {language} | {len(found):,} | {column} | {shown} | {speed:,.0f} |")
+    return 0
+
+
+def _sets(folder: Path) -> Iterable[tuple[str, str, list[tuple[str, str]]]]:
+    for name, language in SETS:
+        yield name, language, rows(folder, name, language)
+    for language in ("tr", "nl", "ro", "en"):
+        yield "our corpus, held out", language, _held_out(language)
+
+
+def _others(folder: Path) -> Iterator[Any]:
+    for path in sorted(folder.glob("sentiment-*.npz")):
+        model = load_model(path)
+        yield LinearScorer(model.language, model)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
