@@ -225,7 +225,7 @@ def test_a_server_that_is_frozen_is_away_and_used_again_when_it_thaws() -> None:
         with pytest.raises(StoreUnavailable), store.read():  # no new connection can be made either
             pass
         server.thaw()
-        assert "said nothing for 1.5 s" in str(told["read"]) and "said nothing for 1.6 s" in str(told["copy"])
+        assert "no answer for 1.5 s" in str(told["read"]) and "no answer for 1.6 s" in str(told["copy"])
         assert [name for name, error in told.items() if isinstance(error, OutcomeUnknown)] == ["commit"]
         with store.write() as conn:
             store.put(conn, s.meta, [{"key": "a", "value": "0"}])

@@ -228,7 +228,7 @@ def test_score_and_match_say_which_line_is_bad_and_answer_the_others(tocsin: Toc
 def a_small_disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True
     )
     if done.returncode:
         pytest.skip("this user may not mount a small disk")
@@ -264,9 +264,11 @@ def test_a_full_disk_is_said_and_with_room_everything_accepted_is_there(tmp_path
         tocsin.apply({"monitors": [{"name": "Kvikkado", "query": "kvikkado"}]})
         door, running = tocsin.key(), tocsin.start("run", "api", "processors")
         until(lambda: tocsin.get("/readyz"), "the service")
+        subprocess.run(["mount", "-o", "remount,size=2m", str(disk)], check=True)
         accepted, refusal = _fill(door)
         assert refusal.status_code == 503
         assert "retry-after" in refusal.headers
+        assert not tocsin.get("/readyz")
         assert "make room" in tocsin("doctor", status=1).stdout.decode()
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
         _goes_on_after(door, running, accepted)
