@@ -24,7 +24,7 @@ from tocsin.store import schema as s
 
 ALL = 1_000_000
 _signals = s.signals
-SET_ASIDE: Final = "could not be handled"
+DEFERRED: Final = "could not be handled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def step(turn: Turn, limit: int | None = None) -> StepResult:
         # A story that failed in this turn keeps the order of its signals.
         if row.fingerprint not in stopped:
             outcome = turn.attempt(row.fingerprint, partial(_handle, turn, row))
-            became[outcome or SET_ASIDE] += 1
+            became[outcome or DEFERRED] += 1
             stopped |= set() if outcome else {row.fingerprint}
     done = on_clock.run(turn, most)
     full = len(rows) >= most or any(count >= most for count in done.values())
@@ -83,7 +83,7 @@ def unhandled(conn: Connection, before: datetime) -> Sequence[Row[Any]]:
 
 
 def anything_due(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -> bool:
-    """Whether `step` would do anything at `now`, apart from the stories that are set aside. Needs no right to write."""
+    """Whether `step` would do anything at `now`, apart from the stories that are deferred. Needs no right to write."""
     return on_clock.anything(conn, now, passed_over)
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from alerts.actor import ENGINE, Actor
-from alerts.aside import Aside
+from alerts.deferred import Deferred
 from alerts.directory import Directory
 from tocsin.store.port import Store
 
@@ -27,8 +27,8 @@ class Turns:
     base_url: str
     """Where links begin, without a slash at the end: `tocsin.access.links.page_address`."""
 
-    aside: Aside | None = None
-    """The stories that this worker set aside. None: a story that cannot be handled is an error, as in a replay."""
+    deferred: Deferred | None = None
+    """The stories that this worker has deferred. None: a story that cannot be handled is an error, as in a replay."""
 
     _directory: Directory = field(default_factory=Directory)
 
@@ -66,15 +66,15 @@ class Turn:
         return self._turns.directory(self.conn)
 
     def attempt(self, story: str, work: Callable[[], T]) -> T | None:
-        """The result of `work` for this story; None: it failed, and the story is set aside (`alerts.aside`)."""
-        aside = self._turns.aside
-        return work() if aside is None else aside.attempt(self.conn, story, self.now, work)
+        """The result of `work` for this story; None: it failed, and the story is deferred (`alerts.deferred`)."""
+        deferred = self._turns.deferred
+        return work() if deferred is None else deferred.attempt(self.conn, story, self.now, work)
 
     @property
     def passed_over(self) -> list[str]:
-        """The stories that are set aside at the turn's time."""
-        aside = self._turns.aside
-        return [] if aside is None else aside.waiting(self.now)
+        """The stories that are deferred at the turn's time."""
+        deferred = self._turns.deferred
+        return [] if deferred is None else deferred.waiting(self.now)
 
     def by(self, actor: Actor) -> Turn:
         """The same turn by another actor."""

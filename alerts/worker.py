@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from sqlalchemy import Connection, select
 
-from alerts.aside import Aside
+from alerts.deferred import Deferred
 from alerts.directory import NOBODY
 from alerts.engine import anything_due, step
 from alerts.notifiers.console import ConsoleNotifier
@@ -56,8 +56,8 @@ class AlertsWorker:
         self._echo = ConsoleNotifier() if settings.alerting.console and notifiers is None else None
         self._away = away
         self._base = page_address(settings)
-        self._aside = Aside()
-        self._turns = Turns(store, self._base, self._aside)
+        self._deferred = Deferred()
+        self._turns = Turns(store, self._base, self._deferred)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._reporter = Reporter(store, "alerts")
         self._loop = WorkerLoop("alerts", away=away, recover=self._recover)
@@ -85,7 +85,7 @@ class AlertsWorker:
         """One round of the engine; returns whether there is more to do at once."""
         now = self._clock.now()
         with self._store.read() as conn:
-            wanted = anything_due(conn, now, self._aside.waiting(now))
+            wanted = anything_due(conn, now, self._deferred.waiting(now))
         more = False
         if wanted:
             with self._store.write() as conn:
@@ -145,7 +145,7 @@ class AlertsWorker:
         trouble too.
         """
         loops = (self._loop, *self._deliveries)
-        troubles = (self._aside.trouble, *(loop.trouble for loop in loops))
+        troubles = (self._deferred.trouble, *(loop.trouble for loop in loops))
         trouble = next((one for one in troubles if one is not None), None)
         self._reporter.say(
             now,

@@ -2,8 +2,8 @@
 
     python -m training [--data FOLDER] [--all] [--out FOLDER] [LANGUAGE ...]
 
-Without `--data` the corpus alone is learnt from. `--all` also uses the sets that are not cleared. Such models may not be
-passed on, so they go to another folder than the package's.
+Without `--data` the corpus alone is learnt from. Such models are weaker than those of the package, so they go to another folder.
+`--all` also uses the sets that are not cleared. Such models may not be passed on, so they go to another folder, too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +23,21 @@ from training.data import SOURCES, examples
 from training.fit import fit
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Fit each language and write its model and its card."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--data", type=Path, help="the folder with the labelled sets")
     parser.add_argument("--all", action="store_true", help="use the sets that are not cleared, too")
     parser.add_argument("--out", type=Path, default=FOLDER, help="where the models go (default: the package)")
     parser.add_argument("languages", nargs="*", default=LANGUAGES)
-    given = parser.parse_args()
-    if given.all and given.out.resolve() == FOLDER.resolve():
+    given = parser.parse_args(arguments)
+    into_the_package = given.out.resolve() == FOLDER.resolve()
+    if given.all and into_the_package:
         parser.error("--all needs --out: these models may not be passed on")
+    if given.data is None and into_the_package:
+        parser.error(
+            "without --data, --out is needed: models of the corpus alone are weaker than the package's"
+        )
     given.out.mkdir(parents=True, exist_ok=True)
     for language in given.languages:
         found = examples(language, given.data, everything=given.all)
@@ -63,4 +69,5 @@ def _card(
     }
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

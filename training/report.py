@@ -43,12 +43,14 @@ BATCH: Final = 256
 
 
 class Figures(NamedTuple):
-    """Shares: of right labels, the mean recall of the classes, their mean F1, of unscored texts."""
+    """Shares of right labels and of unscored texts, means over the classes, and how far the confidence is off."""
 
     accuracy: float
     macro_recall: float
     macro_f1: float
     unscored: float
+    calibration_error: float
+    """The expected calibration error over ten steps of confidence (Naeini and others, 2015), of the texts with a label."""
 
 
 def figures(gold: Sequence[str], said: Sequence[Sentiment]) -> Figures:
@@ -68,7 +70,17 @@ def figures(gold: Sequence[str], said: Sequence[Sentiment]) -> Figures:
         float(np.mean(recalls)),
         float(np.mean(f1s)),
         sum(one.label == "unscored" for one in said) / len(said),
+        _calibration_error(gold, said),
     )
+
+
+def _calibration_error(gold: Sequence[str], said: Sequence[Sentiment]) -> float:
+    scored = [(g, one) for g, one in zip(gold, said, strict=True) if one.label != "unscored"]
+    confidence = np.array([one.confidence for _, one in scored])
+    right = np.array([g == one.label for g, one in scored], dtype=float)
+    steps = np.minimum((confidence * 10).astype(int), 9)
+    off = [abs(right[steps == step].sum() - confidence[steps == step].sum()) for step in range(10)]
+    return float(sum(off) / max(1, len(scored)))
 
 
 def _of_two(said: Sentiment) -> str:
@@ -122,8 +134,10 @@ def main() -> int:
     columns = {"cleared": default_scorers()}
     if given.models:
         columns["all"] = tuple(_others(given.models))
-    print("| set | language | texts | models | accuracy | macro recall | macro F1 | unscored | texts/s |")
-    print("| --- | --- | --: | --- | --: | --: | --: | --: | --: |")
+    print(
+        "| set | language | texts | models | accuracy | macro recall | macro F1 | unscored | calibration error | texts/s |"
+    )
+    print("| --- | --- | --: | --- | --: | --: | --: | --: | --: | --: |")
     for name, language, found in _sets(given.data):
         for column, scorers in columns.items():
             said, speed = measured(scorers, [text for text, _ in found])

@@ -117,9 +117,8 @@ class Sums:
         classes = self._weights.shape[1]
         self._plain = np.zeros((0, classes), dtype=np.int64)
         self._negated = self._plain.copy()
-        self._facts = np.zeros(
-            (0, 5), dtype=np.int64
-        )  # number, kind, valence, features affirmed, features negated
+        # By token: number, kind, valence, features affirmed, features negated.
+        self._facts = np.zeros((0, 5), dtype=np.int64)
 
     def __call__(self, texts: Sequence[str]) -> tuple[Ints, Ints]:
         """By text, the sum of its weights by class, and the number of its features."""
@@ -257,8 +256,14 @@ def _on_the_side_of(label: int, score_e4: int) -> int:
 @cache
 def shipped(language: str) -> LinearModel:
     """The model that comes with Tocsin, read once per process and held against its card."""
-    card = json.loads((FOLDER / f"sentiment-{language}.json").read_text(encoding="utf-8"))
-    return load_model(FOLDER / f"sentiment-{language}.npz", card["sha256"])
+    card = FOLDER / f"sentiment-{language}.json"
+    try:
+        sha256: str = json.loads(card.read_text(encoding="utf-8"))["sha256"]
+    except (OSError, ValueError, KeyError) as error:
+        raise TocsinError(
+            f"the card {card.name} of a model cannot be read: {error}; reinstall tocsin"
+        ) from error
+    return load_model(card.with_suffix(".npz"), sha256)
 
 
 def shipped_languages() -> tuple[str, ...]:

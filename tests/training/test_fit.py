@@ -9,7 +9,8 @@ import pytest
 
 from processors.understand.features import Reader
 from processors.understand.lexicon import lexicon_of
-from processors.understand.linear import Sums
+from processors.understand.linear import FOLDER, Sums
+from training.__main__ import main
 from training.data import SOURCES, examples, is_held_out
 from training.fit import fit
 from training.matrix import features
@@ -40,6 +41,17 @@ def test_the_same_data_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         fit("nl", found[:: 1 if name == "a" else -1]).model.save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("arguments", (["nl"], ["--all", "--data", "somewhere", "nl"]))
+def test_the_packages_models_are_not_overwritten_by_weaker_ones_or_by_those_of_few(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in FOLDER.iterdir()}
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert "--out" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in FOLDER.iterdir()} == before
 
 
 def test_a_tenth_is_held_out_always_the_same() -> None:

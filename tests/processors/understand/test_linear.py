@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from processors.understand import features
+from processors.understand import features, linear
 from processors.understand.features import MAX_TOKENS, Reader, are_negated, cleaned
 from processors.understand.lexicon import Lexicon, lexicon_of, read
 from processors.understand.linear import (
@@ -165,6 +165,14 @@ def test_a_pickle_in_a_model_is_not_run(tmp_path: Path) -> None:
         np.savez(file, weights=np.array([object()], dtype=object))
     with pytest.raises(TocsinError, match="cannot be read"):
         load_model(path)
+
+
+def test_a_model_without_its_card_is_an_error_that_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear, "FOLDER", tmp_path)
+    with pytest.raises(TocsinError, match=r"card sentiment-xx\.json .*reinstall"):
+        shipped("xx")
 
 
 def test_an_unsure_text_is_unscored_and_not_neutral(small: LinearModel) -> None:

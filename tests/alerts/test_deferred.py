@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from alerts import auditor
-from alerts.aside import WAITS
+from alerts.deferred import WAITS
 from alerts.engine import step
 from alerts.worker import AlertsWorker
 from tests.alerts.fakes import OneForAll, Phone
@@ -139,7 +139,7 @@ def test_one_story_that_cannot_be_handled_waits_alone(scene: Scene, monkeypatch:
     ]
 
 
-def test_a_story_that_was_set_aside_is_tried_again_in_its_order(scene: Scene) -> None:
+def test_a_story_that_was_deferred_is_tried_again_in_its_order(scene: Scene) -> None:
     worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(Phone()))
     id = scene.signal("over", **ESCALATE)
     bad_facts(scene)

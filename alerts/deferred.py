@@ -1,4 +1,4 @@
-"""Stories that are set aside: one story that cannot be handled stops itself only, never the engine's turn.
+"""Stories that are deferred: one story that cannot be handled stops itself only, never the engine's turn.
 
 A story is a fingerprint. All its signals and due times wait together, so that their order is kept.
 """
@@ -22,7 +22,7 @@ WAITS: Final = (timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5)
 """The waits before a story is tried again, by the number of its failures in a row. The last value repeats."""
 
 MOST: Final = 1000
-"""So many stories are set aside at most. Where more fail, the fault is not theirs: the error stops the turn, and is shown."""
+"""So many stories are deferred at most. Where more fail, the fault is not theirs: the error stops the turn, and is shown."""
 
 # The trouble is not the story's: the whole turn is tried again.
 NOT_ITS_OWN: Final = (Conflict, StoreUnavailable, OperationalError, InterfaceError, InternalError)
@@ -40,8 +40,8 @@ class Failure:
 
 
 @dataclass(slots=True)
-class Aside:
-    """The stories that one engine has set aside. Kept in memory: an engine that starts anew tries every story."""
+class Deferred:
+    """The stories that one engine has deferred. Kept in memory: an engine that starts anew tries every story."""
 
     _stories: dict[str, Failure] = field(default_factory=dict)
 
@@ -51,14 +51,14 @@ class Aside:
 
     @property
     def trouble(self) -> str | None:
-        """The stories that are set aside, in words; None: there are none."""
+        """The stories that are deferred, in words; None: there are none."""
         if not self._stories:
             return None
         story, failure = next(iter(self._stories.items()))
         return f"{len(self._stories)} stories cannot be handled and wait, such as {story}: {failure.error}"
 
     def attempt(self, conn: Connection, story: str, now: datetime, work: Callable[[], T]) -> T | None:
-        """The result of `work`. Where `work` fails, everything that it wrote is undone, the story is set aside, and the result is
+        """The result of `work`. Where `work` fails, everything that it wrote is undone, the story is deferred, and the result is
         None. Raises what is no fault of the story.
         """
         try:
@@ -69,14 +69,14 @@ class Aside:
         except Exception as error:
             if len(self._stories) >= MOST and story not in self._stories:
                 raise
-            self._set_aside(story, now, error)
+            self._defer(story, now, error)
             return None
         self._stories.pop(story, None)
         return done
 
-    def _set_aside(self, story: str, now: datetime, error: Exception) -> None:
+    def _defer(self, story: str, now: datetime, error: Exception) -> None:
         before = self._stories.get(story)
         times = before.times + 1 if before else 1
         wait = WAITS[min(times, len(WAITS)) - 1]
         self._stories[story] = Failure(times, now + wait, f"{type(error).__name__}: {error}"[:200])
-        log.exception("a story is set aside", story=story, times=times, again_after_s=wait.total_seconds())
+        log.exception("a story is deferred", story=story, times=times, again_after_s=wait.total_seconds())
