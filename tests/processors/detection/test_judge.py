@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from processors.signals.registry import WINDOW
 from processors.signals.types import Reading, WindowCounts
 from processors.signals.volume import Volume, VolumeState
 from processors.ticker import DetectionTicker
+from tests.processors.detection.conftest import START
 from tests.stores import store_at
 from tocsin.core.clock import MINUTE, SimulatedClock, minute_of
 from tocsin.core.mention import Author, Mention, encode_mentions
@@ -33,19 +33,9 @@ from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Record
 from tocsin.stream.sqlite import SqliteStream
 
-START = datetime(2026, 3, 1, 0, 0, tzinfo=UTC)
 BURST = START + timedelta(days=2, hours=10)
 GRACE = timedelta(seconds=30)
 ALL_HEARD = Coverage()
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = store_at(tmp_path / "store.db")
-    with made.write() as conn:
-        repository.save(conn, Monitor(name="Brightwater", query="brightwater"), now=START, actor="test")
-    yield made
-    made.close()
 
 
 def keep(store: Store, mentions: list[Mention]) -> None:

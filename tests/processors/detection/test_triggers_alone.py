@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from alerts.docs_tables import TABLES, TRIGGER_ROWS
 from alerts.severity import severity
 from processors.detection.evidence import triggers_speak
-from tests.processors.detection.test_judge import START, judge, keep, signals
-from tests.stores import store_at
+from tests.processors.detection.conftest import START
+from tests.processors.detection.test_judge import judge, keep, signals
 from tocsin.core.mention import Author, Mention
 from tocsin.core.signal import facts_from
 from tocsin.definitions import repository
@@ -26,15 +24,6 @@ ALONE = {
         [cell.strip() for cell in line.split("|")[1:-1]] for line in TABLES["triggers"]().splitlines()[2:]
     )
 }
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = store_at(tmp_path / "store.db")
-    with made.write() as conn:
-        repository.save(conn, Monitor(name="Brightwater", query="brightwater"), now=START, actor="test")
-    yield made
-    made.close()
 
 
 def said(people: int, voices: int) -> list[Mention]:
