@@ -17,6 +17,7 @@ from api.app import create_app
 from api.connections import Connections
 from api.state import AppState, Services
 from tocsin.core.errors import WrongInput
+from tocsin.core.pulse import note_turn
 from tocsin.settings import Api
 
 log = structlog.get_logger(__name__)
@@ -130,6 +131,7 @@ async def _until(
     running = asyncio.create_task(server.serve(sockets=[listening]))
     told = False
     while not running.done():
+        note_turn(stop, "api")
         if server.started and not told:
             told = True
             log.info("api listening", host=state.settings.api.host, port=listening.getsockname()[1])

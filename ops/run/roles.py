@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +12,10 @@ import structlog
 
 from ops.run.handles import raise_open_files
 from ops.run.locks import STOP_WITHIN_S
+from ops.run.pulse import send_pulse
 from ops.runtime import Runtime
 from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.core.pulse import HUNG_AFTER, Pulse
 from tocsin.core.retry import FOR_EVER, Retry
 from tocsin.health.roles import ROLES
 from tocsin.store import meta
@@ -21,16 +24,28 @@ log = structlog.get_logger()
 
 ORPHANED = "the tocsin up that started this is gone"
 
+LOOK_EVERY_S = 0.5
+# A loop hangs when so many looks in a row find it standing.
+LOOKS = 4
+
 Worker = Callable[[threading.Event], None]
 
 
-def retry_until_there(say: Callable[[str], None], parent: int | None = None) -> Retry:
+class Hung(TocsinError):
+    """A loop of this process has stood still for too long. Only the end of the process ends it, and a new start may help."""
+
+
+def retry_until_there(
+    say: Callable[[str], None], parent: int | None = None, pulse: int | None = None
+) -> Retry:
     """A retry for ever, for processes that start before the store's server. A server that refuses us is an error at once.
 
     `say` gets one line on what is waited for and why, and one when it is there. A process whose `parent` is gone meanwhile ends.
+    A process that waits so is well, and says so through the open file `pulse`.
     """
 
     def check() -> None:
+        send_pulse(pulse)
         if parent is not None and os.getppid() != parent:
             raise TocsinError(ORPHANED)
 
@@ -44,12 +59,17 @@ def claim_live(runtime: Runtime) -> None:
 
 
 def run_roles(
-    runtime: Runtime, roles: Sequence[str], stop: threading.Event, parent: int | None = None
+    runtime: Runtime,
+    roles: Sequence[str],
+    stop: Pulse,
+    parent: int | None = None,
+    pulse: int | None = None,
 ) -> None:
     """Run these roles in threads of this process, until `stop` is set or Ctrl-C.
 
-    When one role fails, the others are stopped and its error is raised. `parent` is the process of the `tocsin up` that started
-    this one. When the parent is gone, perhaps killed, this process ends too.
+    When one role fails, the others are stopped and its error is raised; where a loop of one hangs, `Hung`. `parent` is the
+    process of the `tocsin up` that started this one. When the parent is gone, perhaps killed, this process ends too. `pulse` is
+    the open file by which that `tocsin up` hears that all loops turn.
     """
     for role in roles:
         if role not in ROLES:
@@ -71,22 +91,47 @@ def run_roles(
     threads = [threading.Thread(target=run, args=pair, name=pair[0], daemon=True) for pair in workers]
     for thread in threads:
         thread.start()
-    _wait_for_the_end(stop, roles, parent)
+    hung = _wait_for_the_end(stop, roles, parent, pulse)
     deadline = time.monotonic() + STOP_WITHIN_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+    if hung:
+        raise Hung(f"{' and '.join(hung)} stood still for longer than {HUNG_AFTER}")
     if failures:
         raise failures[0]
 
 
-def _wait_for_the_end(stop: threading.Event, roles: Sequence[str], parent: int | None) -> None:
+def _wait_for_the_end(
+    stop: Pulse, roles: Sequence[str], parent: int | None, pulse: int | None, every_s: float = LOOK_EVERY_S
+) -> tuple[str, ...]:
+    """Wait until `stop` is set, by whomever. Returns the loops that hang, if it was they."""
+    hung: tuple[str, ...] = ()
+    looks = 0
     try:
-        while not stop.wait(0.5):
+        while not stop.wait(every_s):
+            hung = stop.hanging()
+            # A process that was stopped and goes on looks the same at first.
+            looks = looks + 1 if hung else 0
             if parent is not None and os.getppid() != parent:
                 log.error(ORPHANED, roles=list(roles), was=parent)
                 stop.set()
+            elif looks >= LOOKS:
+                log.error("a loop hangs, so its process ends", loops=list(hung), at=_where_threads_are())
+                stop.set()
+            elif not hung:
+                send_pulse(pulse)
     except KeyboardInterrupt:
         stop.set()
+    return hung if looks >= LOOKS else ()
+
+
+def _where_threads_are() -> dict[str, str]:
+    """The innermost line of each thread, for the one who looks for the reason: files and numbers, no values."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return {
+        names.get(ident, str(ident)): f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        for ident, frame in sys._current_frames().items()
+    }
 
 
 def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:

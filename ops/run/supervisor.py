@@ -1,4 +1,4 @@
-"""The supervisor of `tocsin up`: keeps four processes alive, and stops them together.
+"""The supervisor of `tocsin up`: keeps four processes alive and at work, and stops them together.
 
 Matching must not hold the lock that an acknowledgement needs. So the roles that work on the stream run in one process. Paging has
 a process of its own, which no connection of a stranger reaches, and the API another. The auditor must outlive them all.
@@ -13,10 +13,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from ops.run.locks import STOP_WITHIN_S
+from ops.run.pulse import SILENT_AFTER_S, PulseHeard
 from tocsin.core.errors import TocsinError, WrongInput
 
 log = structlog.get_logger()
@@ -27,22 +29,41 @@ PROCESSES: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("auditor",),
 )
+PROGRAM = (sys.executable, "-m", "tocsin", "run")
 RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # the waits get longer for a child that dies again at once
 STEADY_S = 60.0
+LOOK_EVERY_S = 0.2
+# A supervisor that did not look for so long was stopped itself, perhaps with the whole machine.
+STOPPED_ITSELF_S = 5.0
+
+
+@dataclass
+class _Child:
+    process: subprocess.Popen[bytes]
+    pulse: PulseHeard
+    started_at: float
 
 
 class Supervisor:
-    """Keeps the processes of `tocsin up` alive. A process that dies is started again; all are stopped together.
+    """Keeps the processes of `tocsin up` at work. One that dies or hangs is started again; all are stopped together.
 
-    `options` go to every process. `lock` is the open lock file of the data folder, which every process shares.
+    `options` go to every process. `lock` is the open lock file of the data folder, which every process shares. A process
+    hangs when it is silent for longer than `silent_after_s`.
     """
 
-    def __init__(self, options: Sequence[str], lock: int) -> None:
+    def __init__(
+        self,
+        options: Sequence[str],
+        lock: int,
+        program: Sequence[str] = PROGRAM,
+        silent_after_s: float = SILENT_AFTER_S,
+    ) -> None:
+        self._program, self._silent_after_s = program, silent_after_s
         self._options = list(options)
         self._lock = lock
-        self._children: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
-        self._started: dict[tuple[str, ...], float] = {}
+        self._children: dict[tuple[str, ...], _Child] = {}
         self._deaths: dict[tuple[str, ...], int] = {}
+        self._looked_at = time.monotonic()
 
     def run(self, stop: threading.Event, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Run until `stop` is set, and call `meanwhile` a few times a second.
@@ -53,34 +74,50 @@ class Supervisor:
         try:
             while not stop.is_set():
                 now = time.monotonic()
+                self._end_hanging(now)
                 for roles in PROCESSES:
                     child = self._children.get(roles)
                     if child is None and now >= due[roles]:
-                        self._start(roles)
-                    elif child is not None and child.poll() is not None:
-                        due[roles] = now + self._restart_delay(roles, child.returncode)
+                        self._start(roles, now)
+                    elif child is not None and child.process.poll() is not None:
+                        due[roles] = now + self._restart_delay(roles, child.process.returncode)
                 meanwhile()
-                stop.wait(0.2)
+                stop.wait(LOOK_EVERY_S)
         finally:
             self._stop()
 
-    def _start(self, roles: tuple[str, ...]) -> None:
-        self._started[roles] = time.monotonic()
+    def _start(self, roles: tuple[str, ...], now: float) -> None:
+        pulse = PulseHeard(now, self._silent_after_s)
+        told = ["--parent", str(os.getpid()), "--pulse", str(pulse.sends_to)]
         # A session of its own: Ctrl-C reaches only the supervisor, and it stops the children itself.
-        child = subprocess.Popen(  # noqa: S603  # our own program, our own options
-            [sys.executable, "-m", "tocsin", "run", *roles, "--parent", str(os.getpid()), *self._options],
+        process = subprocess.Popen(  # noqa: S603  # our own program, our own options
+            [*self._program, *roles, *told, *self._options],
             start_new_session=True,
-            pass_fds=(self._lock,),
+            pass_fds=(self._lock, pulse.sends_to),
         )
-        self._children[roles] = child
-        log.info("a process was started", roles=list(roles), process=child.pid)
+        self._children[roles] = _Child(process, pulse, now)
+        log.info("a process was started", roles=list(roles), process=process.pid)
+
+    def _end_hanging(self, now: float) -> None:
+        """Kill the children that are alive and at no work. A killed one is then started again as one that died."""
+        was_stopped = now - self._looked_at > STOPPED_ITSELF_S
+        self._looked_at = now
+        for roles, child in self._children.items():
+            if was_stopped:
+                child.pulse.forgive(now)
+            silent = child.pulse.silent_for(now)
+            if silent is not None and child.process.poll() is None:
+                log.error("a process hangs and is ended", roles=list(roles), silent_s=round(silent))
+                child.process.kill()
+                child.process.wait()
 
     def _restart_delay(self, roles: tuple[str, ...], status: int) -> float:
         """The seconds until a process that ended is started again. Raises `TocsinError` where a new start would not help."""
-        del self._children[roles]
+        child = self._children.pop(roles)
+        child.pulse.close()
         if status == WrongInput.exit_code:
             raise TocsinError(f"{' and '.join(roles)} cannot run; the reason is above")
-        steady = time.monotonic() - self._started[roles] > STEADY_S
+        steady = time.monotonic() - child.started_at > STEADY_S
         deaths = 0 if steady else self._deaths.get(roles, 0)
         self._deaths[roles] = deaths + 1
         wait = RESTART_AFTER_S[min(deaths, len(RESTART_AFTER_S) - 1)]
@@ -88,12 +125,13 @@ class Supervisor:
         return wait
 
     def _stop(self) -> None:
-        for child in self._children.values():
-            child.send_signal(signal.SIGTERM)
+        processes = [child.process for child in self._children.values()]
+        for process in processes:
+            process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_WITHIN_S + 2
-        for child in self._children.values():
+        for process in processes:
             try:
-                child.wait(max(0.1, deadline - time.monotonic()))
+                process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+                process.kill()
+                process.wait()

@@ -14,6 +14,7 @@ from benchmarks.place import Engines, House, Used
 from ops.run.roles import run_roles
 from ops.runtime import Runtime
 from tocsin.core.clock import SystemClock
+from tocsin.core.pulse import Pulse
 from tocsin.settings import load
 from tocsin.store.opening import open_store
 
@@ -43,7 +44,7 @@ class RoleHere:
 
 class HouseHere(House):
     def start(self, *roles: str) -> RoleHere:  # type: ignore[override]  # it is used like the real one
-        role = RoleHere("+".join(roles), threading.Thread(), threading.Event())
+        role = RoleHere("+".join(roles), threading.Thread(), Pulse())
 
         def work() -> None:
             loaded = load(environ=self.environ)

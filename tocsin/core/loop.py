@@ -7,7 +7,8 @@
 | an error that nobody expected | counted, logged, shown in health; tried again after 1, 2, 5, 10, 30 s, then each minute |
 | one of `final` | raised: this worker cannot go on, and its process says why |
 
-So a worker never dies in silence and never spins. `recover` brings the worker back to a state in which a new round may begin.
+So a worker never dies in silence and never spins; one that hangs is seen by its process (`tocsin/core/pulse.py`). `recover`
+brings the worker back to a state in which a new round may begin.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Final
 import structlog
 
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable, TocsinError
+from tocsin.core.pulse import note_turn
 
 UNEXPECTED_WAITS_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 """Seconds before the next round, by the number of unexpected errors in a row. The last value repeats."""
@@ -64,6 +66,7 @@ class WorkerLoop:
     def run(self, stop: threading.Event, work: Callable[[], float]) -> None:
         """Call `work` until `stop` is set. `work` returns the seconds to pause; 0: no pause. Raises an error of `final`."""
         while not stop.is_set():
+            note_turn(stop, self.name)
             pause = self.round(work)
             if pause:
                 stop.wait(pause)
