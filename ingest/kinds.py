@@ -7,7 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from ingest.budget import HostBudget
 from ingest.source import Source, SourceContext
+from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import SOURCE_KINDS
@@ -20,13 +22,18 @@ KINDS: dict[str, tuple[type[BaseModel], type[Any]]] = {
 """The model of the settings, and the connector, of each kind."""
 
 
-def make_source(definition: SourceDef, ingest: Ingest) -> Source:
-    """The source that the definition describes. Raises `WrongInput` that names the kind or setting, the value and the
+def make_source(
+    definition: SourceDef, ingest: Ingest, clock: Clock | None = None, budget: HostBudget | None = None
+) -> Source:
+    """The source that the definition describes. The worker gives its clock and the budget that all its sources share.
+
+    Raises `WrongInput` that names the kind or setting, the value and the
     choices.
     """
     settings = settings_of(definition)
     _, factory = KINDS[definition.kind]
-    source: Source = factory(SourceContext(definition.name, ingest), settings)
+    context = SourceContext(definition.name, ingest, clock or SystemClock(), budget or HostBudget())
+    source: Source = factory(context, settings)
     return source
 
 

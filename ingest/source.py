@@ -8,13 +8,15 @@ source may bring the same mentions twice and never loses one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import msgspec
 import structlog
 
+from ingest.budget import HostBudget
+from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.errors import BadMention, TocsinError
 from tocsin.core.mention import Handed
 
@@ -40,6 +42,34 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A time that the source knows it could not hear, and will not hear any more: from `start` to `end`.
+
+    `reason` ends the sentence "blind on NAME from 10:02 to 10:09: ...", such as "the cursor is too old".
+    """
+
+    start: datetime
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The network says that a post is deleted (`id`), or an author with all their posts (`author`, as in `Author.id`).
+
+    Exactly one of the two is given. `source` is the source of the mentions, where it is not the configured one.
+    """
+
+    id: str | None = None
+    author: str | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.id is None) == (self.author is None):
+            raise ValueError("name a post or an author")
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """The result of one fetch. The worker stores `cursor` after the hand-over. `more` means that the source has more to
     give now.
@@ -55,6 +85,10 @@ class Fetched:
     answered: bool = True
     # The fault of an answer that came, but not as it should.
     warning: str | None = None
+    # The times that could not be heard, each told once.
+    gaps: Sequence[Gap] = ()
+    # The posts and authors that the network has deleted. They may be told again, and of posts that never came.
+    removed: Sequence[Removed] = ()
 
 
 class Source(Protocol):
@@ -89,9 +123,20 @@ class Source(Protocol):
 class FetchFailed(TocsinError):
     """The source did not answer, or not usably. Ask again later (not before `retry_after`, where the source named it)."""
 
-    def __init__(self, message: str, retry_after: timedelta | None = None) -> None:
+    def __init__(
+        self, message: str, retry_after: timedelta | None = None, *, status: int | None = None
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        # The status of the answer over HTTP, where there was one.
+        self.status = status
+
+
+class BudgetSpent(FetchFailed):
+    """The host takes no more requests of ours before `retry_after`. That is waiting, not failing: nobody did anything wrong."""
+
+    def __init__(self, message: str, retry_after: timedelta) -> None:
+        super().__init__(message, retry_after)
 
 
 def read_cursor(cursor: Cursor | None, form: type[C]) -> C:
@@ -114,3 +159,6 @@ class SourceContext:
     # The source's name, which is also the source of mentions that name none.
     name: str
     ingest: Ingest
+    clock: Clock = field(default_factory=SystemClock)
+    # Shared by all sources of the process.
+    budget: HostBudget = field(default_factory=HostBudget)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,13 +11,11 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, select
 
-from ingest.kinds import make_source
 from ingest.source import Fetched, Source
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
 from tocsin.intake.dead_letters import Fuse
-from tocsin.settings import Ingest
 from tocsin.store import schema as s
 
 log = structlog.get_logger("ingest")
@@ -49,10 +47,13 @@ class WatchedSource:
 
 
 def watch(
-    conn: Connection, before: Mapping[str, WatchedSource], ingest: Ingest, now: datetime
+    conn: Connection,
+    before: Mapping[str, WatchedSource],
+    make: Callable[[SourceDef], Source],
+    now: datetime,
 ) -> dict[str, WatchedSource]:
     """The enabled sources by name. Those that nobody changed since `before` are the same objects; the others
-    begin where the store says that they are.
+    begin where the store says that they are. `make` makes a source of its definition, or raises `WrongInput`.
     """
     states = {row.name: row for row in conn.execute(select(s.source_state))}
     left, after = dict(before), dict[str, WatchedSource]()
@@ -65,7 +66,7 @@ def watch(
             continue
         state = states.get(one.name)
         try:
-            source, error = make_source(one.value, ingest), None
+            source, error = make(one.value), None
         except WrongInput as wrong:
             source, error = None, str(wrong)
             log.warning("source cannot be used", source=one.name, error=error)

@@ -18,15 +18,18 @@ from typing import Any, Protocol
 
 import structlog
 
+from ingest.budget import HostBudget
+from ingest.kinds import make_source
 from ingest.leases import Leases
 from ingest.report import report
-from ingest.source import Bad, Fetched, FetchFailed, Source
+from ingest.source import Bad, BudgetSpent, Fetched, FetchFailed, Source
 from ingest.watched import WatchedSource, stands, watch
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.loop import WorkerLoop
 from tocsin.core.mention import Handed, MentionLine, encode_mentions
 from tocsin.core.threads import in_thread
+from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import generation
 from tocsin.intake.dead_letters import FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.intake.handover import HandOver, note_received
@@ -79,6 +82,7 @@ class IngestWorker:
         self._settings = settings
         self._clock = clock
         self._hand_over = hand_over or HandOver.to(stream, settings.stream, clock)
+        self._budget = HostBudget()
         self._watched: dict[str, WatchedSource] = {}
         self._generation: int | None = None
         self._health_at: datetime | None = None
@@ -305,12 +309,9 @@ class IngestWorker:
 
     def _failed(self, watched: WatchedSource, error: TocsinError, now: datetime) -> None:
         """Write down the failure and the time of the next try: ever later, or when the source says."""
-        watched.failures += 1
-        first, longest = REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
-        pause = min(first * 2 ** min(watched.failures - 1, 20), longest)
-        if isinstance(error, FetchFailed) and error.retry_after is not None:
-            pause = max(pause, error.retry_after)
-        watched.due_at = now + pause
+        # A spent budget is nobody's failure: the source waits for its turn.
+        watched.failures += not isinstance(error, BudgetSpent)
+        watched.due_at = now + _pause(watched, error)
         watched.last_error = str(error)[:1000]
         row: dict[str, Any] = {
             "name": watched.name,
@@ -338,12 +339,15 @@ class IngestWorker:
         with self._store.read() as conn:
             current = generation(conn, "source")
             if current != self._generation:
-                self._watched = watch(conn, self._watched, self._settings.ingest, now)
+                self._watched = watch(conn, self._watched, self._make, now)
         self._generation = current
         taken = self._leases.look(self._watched, now)
         if taken:
             with self._store.read() as conn:
                 stands(conn, [self._watched[name] for name in sorted(taken)])
+
+    def _make(self, definition: SourceDef) -> Source:
+        return make_source(definition, self._settings.ingest, self._clock, self._budget)
 
     def _report(self, now: datetime) -> None:
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
@@ -360,6 +364,16 @@ class IngestWorker:
             failing=self._loop.failing,
         )
         self._health_at = now
+
+
+def _pause(watched: WatchedSource, error: TocsinError) -> timedelta:
+    """The wait after a failure: twice the one before, and no less than the source itself asks for."""
+    asked: timedelta | None = error.retry_after if isinstance(error, FetchFailed) else None
+    if isinstance(error, BudgetSpent) and asked is not None:
+        return asked
+    first, longest = REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
+    pause: timedelta = min(first * 2 ** min(watched.failures - 1, 20), longest)
+    return max(pause, asked or timedelta(0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -32,7 +33,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 class TooLarge(WrongInput):
-    """The answer is longer than the limit, or is packed."""
+    """The answer is longer than the limit, or is packed in a way that is not read."""
 
 
 def check_url(url: str) -> str:
@@ -63,23 +64,26 @@ def checked_client(
     max_bytes: int | None = None,
     resolve: Resolve | None = None,
     verify: SSLContext | bool = True,
+    *,
+    unpack: bool = False,
 ) -> httpx.Client:
     """An HTTP client for targets that people typed.
 
     `timeout` bounds the whole exchange, not each read: a peer that sends byte by byte gets no more time. A body of more than
     `max_bytes` raises `TooLarge`, also in the middle of a stream. Compressed answers are not asked for, and with `max_bytes`
-    they are refused (`TooLarge`), so that a small body cannot unpack into a large one. Redirects are not followed unless the
+    they are refused (`TooLarge`), so that a small body cannot unpack into a large one; with `unpack` gzip is asked for, and
+    `max_bytes` counts the unpacked bytes. Redirects are not followed unless the
     caller asks. Proxies and credentials of the environment are not used. A refused address raises `WrongInput`. A failure
     before the connection stands raises `httpx.ConnectError` or `httpx.ConnectTimeout`.
     """
     return httpx.Client(
         transport=_CheckedTransport(
-            parse_networks(allowed_private_networks), timeout, max_bytes, resolve or _resolve, verify
+            parse_networks(allowed_private_networks), timeout, max_bytes, resolve or _resolve, verify, unpack
         ),
         timeout=timeout.total_seconds(),
         follow_redirects=False,
         trust_env=False,
-        headers={"user-agent": "tocsin", "accept-encoding": "identity"},
+        headers={"user-agent": "tocsin", "accept-encoding": "gzip" if unpack else "identity"},
     )
 
 
@@ -232,9 +236,11 @@ class _CheckedTransport(httpx.HTTPTransport):
         max_bytes: int | None,
         resolve: Resolve,
         verify: SSLContext | bool,
+        unpack: bool,
     ) -> None:
         super().__init__(verify=verify, trust_env=False)
         self._max_bytes = max_bytes
+        self._packings = _PACKINGS if unpack else ()
         # httpx takes no network backend, so its whole pool is replaced; the transport holds nothing else. No connection is
         # kept, because its deadline belongs to one exchange.
         self._pool = httpcore.ConnectionPool(
@@ -249,13 +255,20 @@ class _CheckedTransport(httpx.HTTPTransport):
             return response
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         length = response.headers.get("content-length", "0")
-        if encoding not in ("", "identity") or (length.isdigit() and int(length) > self._max_bytes):
+        packed = encoding not in ("", "identity")
+        if (packed and encoding not in self._packings) or (
+            length.isdigit() and int(length[:20]) > self._max_bytes
+        ):
             response.close()
-            what = f"{encoding} packed" if encoding not in ("", "identity") else f"{length} bytes long"
+            what = f"{encoding[:40]} packed" if packed else f"{length[:20]} bytes long"
             raise TooLarge(
                 f"the answer of {request.url.host} is {what}; at most {self._max_bytes} plain bytes are read"
             )
         assert isinstance(response.stream, httpx.SyncByteStream)
+        if packed:
+            # httpx would unpack a block into however many bytes it holds.
+            del response.headers["content-encoding"]
+            response.stream = _UnpackedStream(response.stream, self._max_bytes)
         response.stream = _BoundedStream(response.stream, self._max_bytes, request.url.host)
         return response
 
@@ -271,6 +284,33 @@ class _BoundedStream(httpx.SyncByteStream):
             if size > self._max_bytes:
                 raise TooLarge(f"the answer of {self._host} is longer than {self._max_bytes} bytes")
             yield chunk
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+_PACKINGS = ("gzip", "x-gzip", "deflate")
+
+
+class _UnpackedStream(httpx.SyncByteStream):
+    """The unpacked bytes of a packed answer, in blocks of bounded size. Raises `httpx.DecodingError` for damaged bytes."""
+
+    def __init__(self, inner: httpx.SyncByteStream, max_bytes: int) -> None:
+        self._inner, self._block = inner, min(max_bytes + 1, 1024 * 1024)
+
+    def __iter__(self) -> Iterator[bytes]:
+        # gzip, or deflate with its head (zlib knows both by their first bytes).
+        unpacker = zlib.decompressobj(wbits=47)
+        try:
+            for chunk in self._inner:
+                waiting = chunk
+                while waiting and not unpacker.eof:
+                    yield unpacker.decompress(waiting, self._block)
+                    waiting = unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise httpx.DecodingError(f"the packed answer is damaged: {error}") from None
+        if not unpacker.eof:
+            raise httpx.DecodingError("the packed answer ends early")
 
     def close(self) -> None:
         self._inner.close()

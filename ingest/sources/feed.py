@@ -8,32 +8,24 @@ changed ones.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import cache
-from ssl import SSLContext
+from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ingest.source import Bad, Cursor, Fetched, FetchFailed, SourceContext, read_cursor
+from ingest.source import Bad, Cursor, Fetched, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
+from ingest.web import Answer, Web
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
-from tocsin.net import check_url, checked_client
+from tocsin.net import check_url
 from tocsin.reading import read_mention
 
-MAX_REDIRECTS = 5
 MAX_VALIDATOR_CHARS = 512
-# A server may not ask for a longer wait.
-LONGEST_WAIT = timedelta(hours=6)
 ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.5"
 
 
@@ -86,16 +78,17 @@ class FeedSource:
         self._parse = parse
         self._name = context.name
         self._settings = settings
-        self._ingest = context.ingest
+        self._web = Web(context, who="the feed")
+        self._most_bytes = context.ingest.feed_max_bytes
         self.target = settings.url
         self.interval = timedelta(seconds=settings.interval_s or context.ingest.feed_interval_s)
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
         at = read_cursor(cursor, _Cursor)
-        answer = self._ask(at, now)
+        answer = self._ask(at)
         if answer is None:
             return Fetched(cursor=cursor)
-        headers, data = answer
+        headers, data = answer.headers, answer.body
         body = hashlib.blake2b(data, digest_size=16).hexdigest()
         if body == at.body:
             return Fetched(cursor=cursor)
@@ -126,73 +119,17 @@ class FeedSource:
     def close(self) -> None:
         pass
 
-    def _ask(self, at: _Cursor, now: datetime) -> tuple[httpx.Headers, bytes] | None:
-        """The answer's headers and body; None where nothing changed."""
+    def _ask(self, at: _Cursor) -> Answer | None:
+        """The answer; None where nothing changed."""
         headers = {"accept": ACCEPT}
         if at.etag:
             headers["if-none-match"] = at.etag
         if at.modified:
             headers["if-modified-since"] = at.modified
-        ingest = self._ingest
-        timeout = timedelta(seconds=ingest.fetch_timeout_s)
-        deadline = time.monotonic() + ingest.fetch_timeout_s
-        try:
-            with checked_client(
-                ingest.allowed_private_networks, timeout, ingest.feed_max_bytes, verify=_certificates()
-            ) as client:
-                client.max_redirects = MAX_REDIRECTS
-                with client.stream(
-                    "GET", self._settings.url, headers=headers, follow_redirects=True
-                ) as response:
-                    if response.status_code == 304:
-                        return None
-                    if response.status_code != 200:
-                        raise FetchFailed(
-                            f"the feed answered {response.status_code} {response.reason_phrase}".strip()[
-                                :200
-                            ],
-                            _retry_after(response.headers.get("retry-after"), now),
-                        )
-                    body = io.BytesIO()
-                    for chunk in response.iter_bytes():
-                        body.write(chunk)
-                        # Each hop of a redirect has its own time limit; this limit covers all hops together.
-                        if time.monotonic() > deadline:
-                            raise FetchFailed(f"the feed took longer than {ingest.fetch_timeout_s:g} s")
-                    return response.headers, body.getvalue()
-        except httpx.TimeoutException:
-            raise FetchFailed(f"the feed took longer than {ingest.fetch_timeout_s:g} s") from None
-        except httpx.TooManyRedirects:
-            raise FetchFailed(f"the feed redirects more than {MAX_REDIRECTS} times") from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise FetchFailed(f"the feed cannot be fetched: {error or type(error).__name__}"[:500]) from None
-        # A private address, or an answer that is too large.
-        except WrongInput as error:
-            raise FetchFailed(str(error)) from None
-
-
-@cache
-def _certificates() -> SSLContext:
-    """The certificates, loaded once: loading takes longer than asking a feed."""
-    return httpx.create_ssl_context(trust_env=False)
-
-
-def _retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """The wait that the server asks for, given as seconds or a date (RFC 9110); at most `LONGEST_WAIT`. None: the value
-    is unusable.
-    """
-    if not value:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        wait = timedelta(seconds=min(int(text[:9]), 10**8))
-    else:
-        try:
-            at = parsedate_to_datetime(text[:64])
-            wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(max(wait, timedelta(0)), LONGEST_WAIT)
+        answer = self._web.get(
+            self._settings.url, headers=headers, most_bytes=self._most_bytes, expected=(304,)
+        )
+        return None if answer.status == 304 else answer
 
 
 def _validator(value: str | None) -> str | None:

@@ -23,6 +23,7 @@ from typing import Any
 
 import msgspec
 
+from ingest.markup import MAX_HTML_CHARS, html_to_text
 from ingest.source import FetchFailed
 from tocsin.core.clock import iso
 from tocsin.core.ids import stable_id
@@ -30,8 +31,6 @@ from tocsin.core.mention import MAX_ID_CHARS
 
 # The first entries of one answer.
 MAX_ENTRIES = 1000
-# Of one entry.
-MAX_HTML_CHARS = 512 * 1024
 TIME_LIMIT = timedelta(seconds=10)
 # For a parent that dies before it can end its child.
 CPU_LIMIT_S = 30
@@ -51,7 +50,6 @@ _PLAIN_ENCODING = re.compile(
     r"utf-?(8|16|32)([-_](sig|le|be))?|ascii|iso8859-\d+|latin-?1|cp(125\d|874|932|949|950|866)|koi8-[ru]|mac-.*"
     r"|gb(2312|k|18030)|big5.*|euc[-_](jp|kr)|shift[-_]jis.*"
 )
-_BREAKS = re.compile(r"<\s*(?:br|/p|/div|/li|/h[1-6]|/tr|/blockquote)\b[^>]{0,200}>", re.IGNORECASE)
 _HTML_TYPES = {"text/html", "application/xhtml+xml"}
 
 
@@ -169,16 +167,6 @@ def _fields(entry: Mapping[str, Any], lang: str) -> dict[str, Any]:
     if published and updated and updated > published:
         fields["edited_at"] = iso(updated)
     return fields
-
-
-def html_to_text(markup: str) -> str:
-    """The text that a reader of the page would see: no tags, scripts or styles, entities decoded, one blank line at most."""
-    import nh3
-
-    broken = _BREAKS.sub("\n", markup[:MAX_HTML_CHARS])
-    text = html.unescape(nh3.clean(broken, tags=set(), link_rel=None))
-    lines = (" ".join(line.split()) for line in text.split("\n"))
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def _refuse_traps(data: bytes, content_type: str) -> None:

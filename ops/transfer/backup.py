@@ -30,7 +30,7 @@ from tocsin.core.clock import iso
 from tocsin.core.errors import StoreUnavailable, TocsinError, WrongInput
 from tocsin.store import audit, meta, offsets
 from tocsin.store.sqlite.engine import SqliteStore
-from tocsin.stream.port import MENTIONS, Gap
+from tocsin.stream.port import MENTIONS, RecordGap
 from tocsin.version import __version__
 
 ABOUT = "backup"  # the key of `meta` under which a backup says when and from what it was made
@@ -257,7 +257,7 @@ def _record_gaps(conn: Connection, here: str | None, about: dict[str, object], n
     for partition, end in sorted((int(p), int(end)) for p, end in ends.items()):
         at = read.get(partition, 0)
         if end > at:
-            offsets.record_gap(conn, cluster, MENTIONS, Gap(partition, at, end), now)
+            offsets.record_gap(conn, cluster, MENTIONS, RecordGap(partition, at, end), now)
             lost += end - at
     return lost
 

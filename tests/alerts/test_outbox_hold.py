@@ -20,7 +20,7 @@ from tocsin.core.errors import IllegalTransition
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.store.offsets import record_gap
-from tocsin.stream.port import Gap
+from tocsin.stream.port import RecordGap
 
 ADA = Actor("ada", "ada", "admin")
 ESCALATE: dict[str, Any] = {"negative_over": True, "networks": 2, "networks_heard": 2}
@@ -102,7 +102,7 @@ def test_the_auditor_says_so_and_says_what_helps(scene: Scene) -> None:
 def test_records_that_were_lost_raise_blind_and_calm_after_an_hour(scene: Scene) -> None:
     auditor = Auditor(scene.store, Settings(), scene.clock, ping=lambda _url: None)
     with scene.write() as conn:
-        record_gap(conn, "here", "mentions", Gap(0, 5, 12), scene.now)
+        record_gap(conn, "here", "mentions", RecordGap(0, 5, 12), scene.now)
     (found,) = [one for one in auditor.check() if one.kind == "blind"]
     assert "7 records were gone" in found.text
     signals = select(s.signals.c.state).where(s.signals.c.kind == "blind").order_by(s.signals.c.tick)

@@ -20,7 +20,7 @@ from tocsin.store import offsets
 from tocsin.store import schema as s
 from tocsin.store.offsets import Position
 from tocsin.store.port import Store
-from tocsin.stream.port import Gap
+from tocsin.stream.port import RecordGap
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MakeStore = Callable[[], Store]
@@ -314,7 +314,7 @@ def test_a_gap_that_two_find_is_kept_once(make_store: MakeStore) -> None:
 
     def work(mine: Store) -> None:
         with mine.write(alone=False) as conn:
-            offsets.record_gap(conn, "c", "mentions", Gap(0, 5, 9), NOW)
+            offsets.record_gap(conn, "c", "mentions", RecordGap(0, 5, 9), NOW)
 
     in_threads(*(partial(work, store) for store in stores))
     with stores[0].read() as conn:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from ingest.markup import html_to_text
 from ingest.source import Fetched, FetchFailed, SourceContext
 from ingest.sources.feed import FeedSettings, FeedSource
-from ingest.sources.feed_parsing import html_to_text, parse_apart, parse_feed
+from ingest.sources.feed_parsing import parse_apart, parse_feed
 from tests.ingest.house import NOON, Site
+from tocsin.core.clock import SimulatedClock
 from tocsin.core.mention import Author
 from tocsin.settings import Ingest
 
@@ -44,7 +46,9 @@ def source(site: Site, networks: tuple[str, ...] = ("127.0.0.0/8",), **settings:
         {"allowed_private_networks": networks, "fetch_timeout_s": 0.5, "feed_max_bytes": 100_000}
     )
     return FeedSource(
-        SourceContext("forum", ingest), FeedSettings.model_validate({"url": site.url} | settings), parse_feed
+        SourceContext("forum", ingest, SimulatedClock(NOON)),
+        FeedSettings.model_validate({"url": site.url} | settings),
+        parse_feed,
     )
 
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingest.kinds import KINDS, make_source
-from ingest.source import Source, SourceContext
-from ingest.sources.feed import FeedSettings, FeedSource
-from ingest.sources.feed_parsing import parse_feed
+from ingest.source import Source
+from tests.contracts.loopback import Loopback
+from tests.contracts.loopback import loopback as loopback
+from tests.contracts.networks import bench_of
 from tests.contracts.sources import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.sources import NAME, Bench
-from tests.ingest.house import Site, line
+from tests.ingest.house import line
+from tests.ingest.networks import NETWORKS
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import SOURCE_KINDS, source_kind
 from tocsin.settings import Ingest
 
 INGEST = Ingest.model_validate({"allowed_private_networks": ["127.0.0.0/8"], "fetch_timeout_s": 5})
-ITEM = (
-    "<item><guid isPermaLink='false'>{id}</guid><title>De ketel lekt</title>"
-    "<pubDate>Sun, 01 Mar 2026 10:00:00 +0000</pubDate></item>"
-)
 
 
 def maker(kind: str, **settings: Any) -> Callable[[], Source]:
@@ -36,7 +35,7 @@ def nothing(*_: object) -> None:
     pass
 
 
-def file_bench(tmp_path: Path, _site: Site) -> Bench:
+def file_bench(tmp_path: Path) -> Bench:
     path = tmp_path / "posts.jsonl"
 
     def leave() -> None:
@@ -54,39 +53,24 @@ def file_bench(tmp_path: Path, _site: Site) -> Bench:
     return Bench(maker("file", path=str(path)), offer, path.write_bytes, leave, odd)
 
 
-def feed_bench(_tmp_path: Path, site: Site) -> Bench:
-    def spoil(body: bytes) -> None:
-        site.status, site.body = 200, body
-
-    def offer(posts: Sequence[str]) -> None:
-        items = "".join(ITEM.format(id=id) for id in reversed(posts))
-        spoil(f"<rss version='2.0'><channel><title>Forum</title>{items}</channel></rss>".encode())
-
-    def leave() -> None:
-        site.status, site.body = 503, b"away"
-
-    def make() -> Source:
-        # Feeds are parsed here, not in a process of their own, which `test_feeds.py` tests.
-        return FeedSource(SourceContext(NAME, INGEST), FeedSettings(url=site.url), parse_feed)
-
-    odd = ({"seen": ["0" * 16]}, {"etag": "other", "modified": "never"}, {"body": "0"})
-    return Bench(make, offer, spoil, leave, odd)
-
-
-def push_bench(_tmp_path: Path, _site: Site) -> Bench:
+def push_bench(_tmp_path: Path) -> Bench:
     return Bench(maker("push"), nothing, nothing, nothing)
 
 
-BENCHES: dict[str, Callable[[Path, Site], Bench]] = {
-    "feed": feed_bench,
-    "file": file_bench,
-    "push": push_bench,
-}
+BENCHES: dict[str, Callable[[Path], Bench]] = {"file": file_bench, "push": push_bench}
 
 
-@pytest.fixture(params=BENCHES)
-def bench(request: pytest.FixtureRequest, tmp_path: Path, site: Site) -> Iterator[Bench]:
-    made: Bench = BENCHES[request.param](tmp_path, site)
+@pytest.fixture(params=[*BENCHES, *NETWORKS])
+def bench(
+    request: pytest.FixtureRequest, tmp_path: Path, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Bench]:
+    if request.param in NETWORKS:
+        network = NETWORKS[request.param]
+        for name, value in network.environment.items():
+            monkeypatch.setenv(name, value)
+        made = bench_of(network, loopback)
+    else:
+        made = BENCHES[request.param](tmp_path)
     sources: list[Source] = []
 
     def make() -> Source:
@@ -95,11 +79,11 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path, site: Site) -> Iterato
 
     with contextlib.ExitStack() as ends:
         ends.callback(lambda: [one.close() for one in sources])
-        yield Bench(make, made.offer, made.spoil, made.leave, made.odd_cursors)
+        yield replace(made, make=make)
 
 
 def test_every_kind_is_held_to_the_contract() -> None:
-    assert set(BENCHES) == set(KINDS) == set(SOURCE_KINDS)
+    assert {*BENCHES, *NETWORKS} == set(KINDS) == set(SOURCE_KINDS)
 
 
 def test_a_kind_that_nobody_registered_is_a_plain_one() -> None:

@@ -169,6 +169,18 @@ def test_a_source_that_says_when_is_asked_then(house: House, site: Site) -> None
     assert len(site.requests) == 1
 
 
+def test_a_source_whose_host_takes_no_more_waits_and_has_not_failed(house: House, site: Site) -> None:
+    site.status = 429
+    site.headers["retry-after"] = "3600"
+    house.define("a", "feed", url=site.url)
+    house.define("b", "feed", url=f"{site.url}/other")
+    house.worker().collect_once()
+    assert len(site.requests) == 1
+    waiting = house.row(s.source_state, name="b")
+    assert (waiting.failures, waiting.next_fetch_at) == (0, NOON + timedelta(hours=1))
+    assert waiting.last_error == "the feed takes no more requests of ours for 60 min"
+
+
 def test_a_silent_source_is_blind_after_three_times_what_is_expected(house: House) -> None:
     house.define("shop", "push", expected_every_minutes=10)
     worker = house.worker()

@@ -22,6 +22,11 @@ class SourceKind:
     fixes_source: bool = False
     # The source reads files. A dead letter of it may be a row of CSV, with times in the zone of its setting `timezone`.
     reads_files: bool = False
+    # Nothing comes without a key or token of the user's own.
+    needs_key: bool = False
+    # One line each, for people who choose a source: what it costs, and what limits it.
+    price: str = "free"
+    limit: str = "none"
 
 
 SOURCE_KINDS: Final[dict[str, SourceKind]] = {
@@ -32,18 +37,21 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             connector="ingest.sources.feed:FeedSource",
             settings="ingest.sources.feed:FeedSettings",
             fixes_source=True,
+            limit="as often as the feed allows; what leaves the feed between two fetches is not heard",
         ),
         SourceKind(
             kind="file",
             connector="ingest.sources.file:FileSource",
             settings="ingest.sources.file:FileSettings",
             reads_files=True,
+            limit="what the file holds",
         ),
         SourceKind(
             kind="push",
             connector="ingest.sources.push:PushSource",
             settings="ingest.sources.push:PushSettings",
             asked=False,
+            limit="what the sender sends",
         ),
     )
 }

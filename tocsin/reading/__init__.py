@@ -7,12 +7,14 @@ from __future__ import annotations
 from tocsin.reading.files import iter_mentions, source_name
 from tocsin.reading.lines import as_they_are
 from tocsin.reading.mention import MAX_LINE_BYTES, REASONS, check_time, read_json_line, read_mention
+from tocsin.reading.patient_json import decoded
 
 __all__ = [
     "MAX_LINE_BYTES",
     "REASONS",
     "as_they_are",
     "check_time",
+    "decoded",
     "iter_mentions",
     "read_json_line",
     "read_mention",

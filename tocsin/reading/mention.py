@@ -8,7 +8,6 @@ patient way also mends: numbers as ids, NUL characters, lone surrogates, texts t
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -32,6 +31,7 @@ from tocsin.core.mention import (
     Handed,
     Mention,
 )
+from tocsin.reading.patient_json import decoded
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_TITLE_CHARS = 1000
@@ -90,7 +90,7 @@ def read_json_line(
             found = _from_plain(plain, _bounded(extra), source, zone, fix_source)
             if found is not None:
                 return found
-    return read_mention(_decoded(line), source=source, zone=zone, fix_source=fix_source)
+    return read_mention(decoded(line), source=source, zone=zone, fix_source=fix_source)
 
 
 def read_mention(
@@ -319,33 +319,6 @@ _NO_ENGAGEMENT = Engagement()
 
 
 # -- the patient way -------------------------------------------------------------------------------------
-
-
-def _decoded(line: bytes) -> Any:
-    """Plain values out of JSON. Characters below U+0020 inside strings are let through. NaN and Infinity are refused."""
-    try:
-        text = line.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        raise BadMention(
-            "encoding", f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
-        ) from None
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        # The standard library reads lone surrogates, control characters and numbers out of range.
-        pass
-    try:
-        return json.loads(text, strict=False, parse_constant=_no_constant)
-    except RecursionError:
-        raise BadMention("too_deep", "the JSON is nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise BadMention("malformed", f"not JSON: {error.msg} at character {error.pos + 1}") from None
-    except ValueError as error:
-        raise BadMention("malformed", f"not JSON: {error}"[:200]) from None
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _kind(value: object) -> str:

@@ -129,7 +129,13 @@ class Ingest(Section):
         description="Folders whose files a source may read that is defined over the API, not by tocsin apply.",
     )
     allowed_private_networks: Names = Field(
-        (), description="Private addresses (CIDR) that feeds and webhooks may reach."
+        (), description="Private addresses (CIDR) that sources and webhooks may reach."
+    )
+    contact: str | None = Field(
+        None,
+        max_length=200,
+        pattern=r"^[!-'*-~]+$",
+        description="Your mail address or web page; networks see it beside Tocsin's name and may write instead of refusing.",
     )
 
 

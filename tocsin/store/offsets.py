@@ -16,7 +16,7 @@ from tocsin.core.errors import Fenced
 from tocsin.core.ids import stable_id
 from tocsin.store import schema as s
 from tocsin.store.statements import insert_once
-from tocsin.stream.port import Gap
+from tocsin.stream.port import RecordGap
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def total(conn: Connection) -> int:
     return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
 
 
-def record_gap(conn: Connection, cluster: str, topic: str, gap: Gap, now: datetime) -> None:
+def record_gap(conn: Connection, cluster: str, topic: str, gap: RecordGap, now: datetime) -> None:
     """Keep each gap once: the records that were lost before they were read. A gap raises BLIND."""
     row = {
         "id": stable_id("gap", cluster, topic, gap.partition, gap.wanted, gap.available),

@@ -29,7 +29,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class RecordGap:
     """Records that are no longer there: those from `wanted` up to, not including, `available` are lost to us."""
 
     partition: int
@@ -45,14 +45,14 @@ class Polled:
     assigned: frozenset[int] = frozenset()
     gained: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
-    gaps: Sequence[Gap] = field(default=())
+    gaps: Sequence[RecordGap] = field(default=())
 
 
 class Consumer(Protocol):
     """One member of a group on one topic. Used by one thread.
 
-    A gained partition yields no records until `seek` was called for it. After a `Gap` a partition yields none until the next
-    `seek`. A partition's records come in the order of their offsets. The only holes are those that a `Gap` reports.
+    A gained partition yields no records until `seek` was called for it. After a `RecordGap` a partition yields none until the
+    next `seek`. A partition's records come in the order of their offsets. The only holes are those that a `RecordGap` reports.
     """
 
     def poll(self, timeout: timedelta, max_bytes: int = 4 * 1024 * 1024) -> Polled:

@@ -20,7 +20,7 @@ from typing import Any
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound, StreamFull, StreamUnavailable, WrongInput
 from tocsin.core.sqlite import is_damaged
-from tocsin.stream.port import MAX_RECORD_BYTES, Gap, Polled, Record
+from tocsin.stream.port import MAX_RECORD_BYTES, Polled, Record, RecordGap
 
 SESSION_TIMEOUT_S = 10.0
 HEARTBEAT_S = 1.0
@@ -252,9 +252,9 @@ class SqliteConsumer:
             self._turn = deque(sorted(assigned))
             self._assigned = assigned
 
-    def _fetch(self, max_bytes: int) -> tuple[list[Record], list[Gap]]:
+    def _fetch(self, max_bytes: int) -> tuple[list[Record], list[RecordGap]]:
         records: list[Record] = []
-        gaps: list[Gap] = []
+        gaps: list[RecordGap] = []
         taken = 0
         readable = [p for p in self._turn if p in self._next and p not in self._paused]
         if not readable:
@@ -272,7 +272,7 @@ class SqliteConsumer:
                     first, end = ends[partition]
                     at = self._next[partition]
                     if at < first or at > end:
-                        gaps.append(Gap(partition, at, first if at < first else end))
+                        gaps.append(RecordGap(partition, at, first if at < first else end))
                         del self._next[partition]
                         continue
                     if at == end:

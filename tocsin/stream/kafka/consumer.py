@@ -29,7 +29,7 @@ from tocsin.stream.kafka.client import (
     translated,
 )
 from tocsin.stream.kafka.topics import Topics
-from tocsin.stream.port import Gap, Polled, Record
+from tocsin.stream.port import Polled, Record, RecordGap
 
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 1_000
@@ -94,7 +94,7 @@ class KafkaConsumer:
         taken: dict[int, list[Record]] = {}
         gained: set[int] = set()
         lost: set[int] = set()
-        gaps: list[Gap] = []
+        gaps: list[RecordGap] = []
         size = 0
         while size < max_bytes:
             try:
@@ -197,7 +197,7 @@ class KafkaConsumer:
     def _record(self, partition: int, entry: Any) -> Record:
         return Record(self._topic, partition, entry.offset, entry.value or b"", _received_at(entry))
 
-    def _look_for_gaps(self, strayed: Mapping[int, int | None], gaps: list[Gap]) -> None:
+    def _look_for_gaps(self, strayed: Mapping[int, int | None], gaps: list[RecordGap]) -> None:
         for partition, cut_at in strayed.items():
             wanted = self._next.get(partition)
             if wanted is None:
@@ -211,7 +211,7 @@ class KafkaConsumer:
             del self._next[partition]
             with suppress(KeyError):
                 self._client.pause(self._tp(partition))
-            gaps.append(Gap(partition, wanted, available))
+            gaps.append(RecordGap(partition, wanted, available))
 
     def _settle(self) -> tuple[set[int], set[int]]:
         """Follow the listener's notes; return the partitions gained and those lost.

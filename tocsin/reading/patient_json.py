@@ -1,0 +1,40 @@
+"""JSON from strangers: read patiently, and refused with a reason where it cannot be read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from tocsin.core.errors import BadMention
+
+
+def decoded(line: bytes) -> Any:
+    """Plain values out of JSON. Characters below U+0020 inside strings are let through, and so is half of a surrogate pair.
+
+    Raises `BadMention` with the reason `encoding`, `too_deep` or `malformed` (also for NaN and Infinity), and nothing else.
+    """
+    try:
+        text = line.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise BadMention(
+            "encoding", f"not UTF-8: byte {error.start + 1} is 0x{line[error.start]:02x}"
+        ) from None
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        # The standard library reads lone surrogates, control characters and numbers out of range.
+        pass
+    try:
+        return json.loads(text, strict=False, parse_constant=_no_constant)
+    except RecursionError:
+        raise BadMention("too_deep", "the JSON is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise BadMention("malformed", f"not JSON: {error.msg} at character {error.pos + 1}") from None
+    except ValueError as error:
+        raise BadMention("malformed", f"not JSON: {error}"[:200]) from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
