@@ -31,6 +31,7 @@ from tocsin.core.mention import Handed, MentionLine, encode_mentions
 from tocsin.core.threads import in_thread
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import generation
+from tocsin.definitions.source_kinds import source_kind
 from tocsin.intake.dead_letters import FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.intake.handover import HandOver, note_received
 from tocsin.reading import check_time
@@ -44,6 +45,7 @@ PAUSE = timedelta(milliseconds=200)
 # The first and the longest wait after failures in a row; each is twice the one before.
 REMOTE_RETRY = (timedelta(seconds=30), timedelta(hours=1))
 LOCAL_RETRY = (timedelta(seconds=1), timedelta(seconds=30))
+STREAM_RETRY = (timedelta(seconds=1), timedelta(minutes=1))
 # The waits while the stream takes nothing; the last one repeats.
 STREAM_RETRIES = tuple(timedelta(seconds=n) for n in (1, 2, 4, 5))
 HEALTH_EVERY = timedelta(seconds=15)
@@ -371,9 +373,16 @@ def _pause(watched: WatchedSource, error: TocsinError) -> timedelta:
     asked: timedelta | None = error.retry_after if isinstance(error, FetchFailed) else None
     if isinstance(error, BudgetSpent) and asked is not None:
         return asked
-    first, longest = REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
+    first, longest = _retries(watched)
     pause: timedelta = min(first * 2 ** min(watched.failures - 1, 20), longest)
     return max(pause, asked or timedelta(0))
+
+
+def _retries(watched: WatchedSource) -> tuple[timedelta, timedelta]:
+    """The first and the longest wait of a source of this kind."""
+    if source_kind(watched.defined.value.kind).streams:
+        return STREAM_RETRY
+    return REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,6 +154,37 @@ def _checked_addresses(host: str, port: int, allowed: Sequence[Network], resolve
     return addresses
 
 
+def checked_socket(
+    host: str,
+    port: int,
+    allowed_private_networks: Sequence[str] = (),
+    timeout: timedelta = timedelta(seconds=20),
+    resolve: Resolve | None = None,
+) -> socket.socket:
+    """A connection to a host that people typed, for what is no HTTP exchange. The caller closes it.
+
+    Every address of the host is checked as `checked_client` does. Connecting ends within `timeout`, which each read has
+    afterwards. A refused address raises `WrongInput`; a host that cannot be found or reached raises OSError.
+    """
+    deadline = time.monotonic() + timeout.total_seconds()
+    try:
+        addresses = _checked_addresses(
+            host, port, parse_networks(allowed_private_networks), resolve or _resolve
+        )
+    except UnicodeError:
+        raise OSError(f"{host!r} is no name of a host") from None
+    failure: OSError = OSError(f"{host} has no address")
+    for address in addresses:
+        try:
+            found = socket.create_connection((address, port), max(0.001, deadline - time.monotonic()))
+        except OSError as error:
+            failure = error
+        else:
+            found.settimeout(timeout.total_seconds())
+            return found
+    raise failure
+
+
 class _CheckedBackend(httpcore.NetworkBackend):
     """Connects to checked addresses only, and gives each connection a deadline."""
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ingest.kinds import make_source
+from ingest.kinds import KINDS, make_source
 from tests.ingest.house import NOON, House, Site, line
 from tocsin.core.errors import StreamFull, WrongInput
 from tocsin.core.mention import Mention
@@ -235,7 +235,10 @@ def test_a_definition_that_cannot_be_used_is_shown_as_such(house: House) -> None
     house.define("forum", "fax")
     house.worker().collect_once()
     state, why = health(house, "source:forum")
-    assert (state, why) == ("degraded", "source 'forum': unknown kind 'fax'; known: feed, file, push")
+    assert (state, why) == (
+        "degraded",
+        f"source 'forum': unknown kind 'fax'; known: {', '.join(sorted(KINDS))}",
+    )
 
 
 def test_the_loop_reads_all_sources_and_a_slow_one_holds_up_none(house: House, site: Site) -> None:
@@ -384,7 +387,7 @@ def test_the_loop_outlives_a_full_stream_and_says_so(house: House) -> None:
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"kind": "rss"}, "source 'x': unknown kind 'rss'; known: feed, file, push"),
+        ({"kind": "rss"}, f"source 'x': unknown kind 'rss'; known: {', '.join(sorted(KINDS))}"),
         (
             {"kind": "feed"},
             "source 'x': the setting 'url' is missing; a feed knows: interval_s, lang, network, url",

@@ -22,6 +22,8 @@ class SourceKind:
     fixes_source: bool = False
     # The source reads files. A dead letter of it may be a row of CSV, with times in the zone of its setting `timezone`.
     reads_files: bool = False
+    # The source holds a connection open, which is made again soon after it is lost.
+    streams: bool = False
     # Nothing comes without a key or token of the user's own.
     needs_key: bool = False
     # One line each, for people who choose a source: what it costs, and what limits it.
@@ -32,6 +34,14 @@ class SourceKind:
 SOURCE_KINDS: Final[dict[str, SourceKind]] = {
     one.kind: one
     for one in (
+        SourceKind(
+            kind="bluesky",
+            connector="ingest.sources.bluesky:BlueskySource",
+            settings="ingest.sources.bluesky:BlueskySettings",
+            fixes_source=True,
+            streams=True,
+            limit="none is stated; after an outage the last 36 hours are heard",
+        ),
         SourceKind(
             kind="feed",
             connector="ingest.sources.feed:FeedSource",
