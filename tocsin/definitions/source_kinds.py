@@ -57,11 +57,25 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="what the file holds",
         ),
         SourceKind(
+            kind="github",
+            connector="ingest.sources.github:GitHubSource",
+            settings="ingest.sources.github:GitHubSettings",
+            fixes_source=True,
+            limit="60 requests an hour, 5,000 with a token; discussions only with a token",
+        ),
+        SourceKind(
             kind="push",
             connector="ingest.sources.push:PushSource",
             settings="ingest.sources.push:PushSettings",
             asked=False,
             limit="what the sender sends",
+        ),
+        SourceKind(
+            kind="stackexchange",
+            connector="ingest.sources.stackexchange:StackExchangeSource",
+            settings="ingest.sources.stackexchange:StackExchangeSettings",
+            fixes_source=True,
+            limit="300 requests a day, 10,000 with a key; comments are not read",
         ),
     )
 }

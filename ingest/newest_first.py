@@ -1,0 +1,146 @@
+"""Networks that show their posts newest first, page by page: each pass goes down to what is known, and loses nothing on the way.
+
+A pass begins at the newest page and ends at a page that brings nothing new. What lies between two passes is either read or
+named as a gap, where the network itself shows no more. A pass that was interrupted goes on at its page; one whose page is
+gone begins again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import Annotated, Any
+
+import msgspec
+
+from ingest.source import Gap, Natural
+from tocsin.core.clock import iso
+
+MOST_MARKS = 1000
+"""Posts whose content a cursor remembers; further back an edit is not noticed, and a post may come twice."""
+
+MOST_PAGES = 500
+"""Of one pass. A network that shows new pages for ever is left there."""
+
+LATE = timedelta(hours=1)
+"""Posts that are this much older than the newest of the last pass may still turn up between its posts."""
+
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPost:
+    """One post of a page. `fields` are those of a mention, `at` is when it was posted, as far as the network tells."""
+
+    fields: Mapping[str, Any]
+    at: datetime | None
+    # The identity in the cursor; default: a hash of the id.
+    key: str = ""
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """Identity and content. The content changes with the words, and with figures that are four times what they were."""
+        plain = {name: value for name, value in self.fields.items() if name != "engagement"}
+        figures = self.fields.get("engagement") or {}
+        sizes = [(name, _size(figures[name])) for name in sorted(figures)]
+        words = repr(sorted(plain.items()))
+        return self.key or _hash(str(self.fields.get("id")), 6), _hash(f"{words}{sizes}", 6)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPage:
+    """One page. `next` is what the network wants to be asked for the next older one; None where it shows none."""
+
+    entries: Sequence[ShownPost]
+    next: str | None = None
+    # There are older posts, and the network does not show them: the reason, in words that a gap can end with.
+    cut: str | None = None
+
+
+class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far such a network was read: the last whole pass, and the one under way."""
+
+    # The time of the newest post of the last whole pass. None: there was none yet.
+    since: _Time | None = None
+    known: dict[str, str] = {}
+    # Of the pass under way: the page to ask for, the newest and the oldest post so far, their marks, and the pages read.
+    next: str | None = None
+    newest: _Time | None = None
+    oldest: _Time | None = None
+    fresh: dict[str, str] = {}
+    pages: Natural = 0
+
+    def again(self) -> Pass:
+        """The pass under way begins again, at the newest page."""
+        return Pass(self.since, self.known)
+
+    def sound(self) -> Pass:
+        """This, unless somebody mended it: only a pass that has read a page has a page to go on with."""
+        return self if (self.next is None) == (self.pages == 0) else self.again()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What one page gave: the fields of the posts to bring, where to go on, and whether that is now."""
+
+    brought: Sequence[Mapping[str, Any]]
+    after: Pass
+    more: bool
+    gaps: Sequence[Gap] = field(default_factory=tuple)
+
+
+def step(at: Pass, page: ShownPage, now: datetime, first_pages: int = MOST_PAGES) -> ReadPage:
+    """The posts of this page that are new or changed since `at`. `first_pages` are read where nothing is known yet."""
+    brought: list[Mapping[str, Any]] = []
+    fresh = dict(at.fresh)
+    # A page that should hold posts and holds none hides what lies before it.
+    goes_on = page.cut is not None and not page.entries
+    for entry in page.entries:
+        key, content = entry.mark
+        if at.fresh.get(key) == content:
+            continue
+        before = at.known.get(key)
+        goes_on = goes_on or (before is None and _is_due(entry, at.since))
+        if before != content:
+            brought.append(entry.fields if before is None else edited(entry.fields, now))
+        fresh[key] = content
+    times = [min(entry.at, now) for entry in page.entries if entry.at is not None]
+    newest = max(chain(times, [at.newest] if at.newest else []), default=None)
+    oldest = min(chain(times, [at.oldest] if at.oldest else []), default=None)
+    pages = at.pages + 1
+    wanted = goes_on and page.next is not None and pages < (first_pages if at.since is None else MOST_PAGES)
+    fresh = dict(islice(fresh.items(), MOST_MARKS))
+    if wanted:
+        return ReadPage(brought, Pass(at.since, at.known, page.next, newest, oldest, fresh, pages), more=True)
+    gap = _gap(at.since, oldest, page, goes_on)
+    known = dict(islice((fresh | {k: v for k, v in at.known.items() if k not in fresh}).items(), MOST_MARKS))
+    since = max(chain([at.since] if at.since else [], [newest] if newest else []), default=None)
+    return ReadPage(brought, Pass(since, known), more=False, gaps=(gap,) if gap else ())
+
+
+def _is_due(entry: ShownPost, since: datetime | None) -> bool:
+    return since is None or entry.at is None or entry.at > since - LATE
+
+
+def _gap(since: datetime | None, oldest: datetime | None, page: ShownPage, goes_on: bool) -> Gap | None:
+    """The time between the last pass and the oldest post of this one, where the network shows nothing of it."""
+    reason = page.cut or ("it shows more pages than are read" if page.next else None)
+    if since is None or oldest is None or not goes_on or reason is None or oldest <= since:
+        return None
+    return Gap(since, oldest, reason)
+
+
+def edited(fields: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+    """Changed since it was known. Where the network does not say when, it is now."""
+    return fields if fields.get("edited_at") else {**fields, "edited_at": iso(now)}
+
+
+def _size(figure: object) -> int:
+    return int(figure).bit_length() // 2 if isinstance(figure, int) else 0
+
+
+def _hash(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
