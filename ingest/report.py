@@ -7,13 +7,29 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+import msgspec
+from sqlalchemy import Connection, delete, select, update
 
+from ingest.budget import HostBudget, HostState
 from ingest.watched import WatchedSource
 from tocsin.core.clock import iso
-from tocsin.health.sources import COMPONENT_PREFIX, NEVER_HEARD, component_of, facts_of, judge
+from tocsin.health import gaps
+from tocsin.health.rhythm import rhythm_of
+from tocsin.health.sources import (
+    COMPONENT_PREFIX,
+    FAILING,
+    NEVER_HEARD,
+    SILENT,
+    SourceVerdict,
+    component_of,
+    facts_of,
+    judge,
+)
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+
+# Hosts of one source that its report names.
+MOST_HOSTS = 5
 
 
 def report(
@@ -24,6 +40,7 @@ def report(
     *,
     blind_after: timedelta,
     trouble: str | None,
+    budget: HostBudget,
     unexpected: int = 0,
     failing: bool = False,
 ) -> None:
@@ -33,10 +50,17 @@ def report(
     stands by says nothing.
     """
     rows: list[dict[str, Any]] = []
+    held = list(held)
     with store.write(alone=False) as conn:
         states = {row.name: row for row in conn.execute(select(s.source_state))}
+        silences = gaps.open_gaps(conn, [one.name for one in held], gaps.SILENT)
         for one in held:
-            rows.append(_row(one, states.get(one.name), now, blind_after))
+            known = states.get(one.name)
+            verdict, row = _row(one, known, now, blind_after, budget)
+            rows.append(row)
+            if known is not None:
+                _note_silence(conn, one.name, silences.get(one.name), verdict, known, now)
+                _learn(conn, one, known, now)
         if not rows and watched and trouble is None:
             return
         h, components = s.health.c, sorted(component_of(name) for name in watched)
@@ -57,8 +81,38 @@ def report(
         store.put(conn, s.health, rows)
 
 
-def _row(one: WatchedSource, state: Any, now: datetime, blind_after: timedelta) -> dict[str, Any]:
-    """The state of one source. The worker knows of its failures sooner than the store does."""
+def _note_silence(
+    conn: Connection,
+    name: str,
+    open_gap: gaps.SourceGap | None,
+    verdict: SourceVerdict,
+    state: Any,
+    now: datetime,
+) -> None:
+    """Open a gap where a silence has made us blind, and end it when the silence is over."""
+    last = state.last_news_at or state.last_event_at
+    if verdict.state == SILENT and verdict.blind:
+        if open_gap is None and last is not None:
+            gaps.begin(conn, name, gaps.SILENT, last, verdict.reason)
+    elif open_gap is not None and verdict.state != FAILING:
+        ended = last if last is not None and last > open_gap.starts_at else now
+        gaps.end(conn, open_gap, ended, 0, ended)
+
+
+def _learn(conn: Connection, one: WatchedSource, state: Any, now: datetime) -> None:
+    """Take the hour that is over into the rhythm of the source. Hours in which it failed teach nothing."""
+    before = rhythm_of(state.rhythm)
+    after = before.after(state.received, now, one.gap is None and one.failures == 0)
+    if after is not before:
+        stored = msgspec.to_builtins(after)
+        st = s.source_state
+        conn.execute(update(st).where(st.c.name == one.name).values(rhythm=stored))
+
+
+def _row(
+    one: WatchedSource, state: Any, now: datetime, blind_after: timedelta, budget: HostBudget
+) -> tuple[SourceVerdict, dict[str, Any]]:
+    """The verdict on one source, and its row. The worker knows of its failures sooner than the store does."""
     definition = one.defined.value.model_dump(mode="json")
     facts = replace(
         facts_of(definition, one.defined.created_at, state),
@@ -80,5 +134,17 @@ def _row(one: WatchedSource, state: Any, now: datetime, blind_after: timedelta) 
         else None,
         "failures": one.failures,
         "next_fetch_at": iso(one.due_at),
+        "requests": [_requests(host) for host in budget.states(now, one.name)[:MOST_HOSTS]],
     }
-    return {"component": component_of(one.name), "at": now, "state": verdict.level, "detail": detail}
+    return verdict, {"component": component_of(one.name), "at": now, "state": verdict.level, "detail": detail}
+
+
+def _requests(host: HostState) -> dict[str, Any]:
+    """What a host still takes: `left` of `of` requests in any `per_s` seconds, and when it takes more."""
+    return {
+        "host": host.host,
+        "left": host.left,
+        "of": host.of,
+        "per_s": host.per_s,
+        "next_at": iso(host.next_at) if host.next_at else None,
+    }

@@ -15,6 +15,7 @@ from ingest.source import Fetched, Source
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
+from tocsin.health.gaps import FAILED, SourceGap, open_gaps
 from tocsin.intake.dead_letters import Fuse
 from tocsin.store import schema as s
 
@@ -33,11 +34,17 @@ class WatchedSource:
     cursor: Mapping[str, Any] | None
     failures: int
     last_error: str | None
+    # When the source last answered.
+    heard_at: datetime | None = None
+    # The outage in the ledger that is not over, or not filled yet.
+    gap: SourceGap | None = None
     written_at: datetime | None = None
     fuse: Fuse = field(default_factory=Fuse)
     fetching: Future[Fetched] | None = None
     # The cursor with which the fetch was started.
     fetching_from: Mapping[str, Any] | None = None
+    # The time that the fetch was given as its `now`.
+    asked_at: datetime | None = None
     # The count of starts at which this source was last started.
     turn: int = 0
 
@@ -57,7 +64,9 @@ def watch(
     """
     states = {row.name: row for row in conn.execute(select(s.source_state))}
     left, after = dict(before), dict[str, WatchedSource]()
-    for one in listed(conn, SourceDef):
+    everyone = listed(conn, SourceDef)
+    gaps = open_gaps(conn, [one.name for one in everyone], FAILED)
+    for one in everyone:
         if not one.value.enabled:
             continue
         old = left.get(one.name)
@@ -79,6 +88,8 @@ def watch(
             cursor=state.cursor if state is not None else None,
             failures=state.failures if state is not None else 0,
             last_error=state.last_error if state is not None else None,
+            heard_at=state.last_success_at if state is not None else None,
+            gap=gaps.get(one.name),
         )
     for gone in left.values():
         if gone.source is not None and gone.fetching is None:
@@ -91,11 +102,13 @@ def stands(conn: Connection, taken: Sequence[WatchedSource]) -> None:
     names = [one.name for one in taken]
     c = s.source_state.c
     states = {row.name: row for row in conn.execute(select(s.source_state).where(c.name.in_(names)))}
+    gaps = open_gaps(conn, names, FAILED)
     for one in taken:
         # An earlier fetch is of no use: it began at another cursor.
-        one.fetching = None
+        one.fetching, one.gap = None, gaps.get(one.name)
         state = states.get(one.name)
         if state is None:
             continue
         one.cursor, one.failures, one.last_error = state.cursor, state.failures, state.last_error
         one.due_at, one.written_at = state.next_fetch_at or one.due_at, None
+        one.heard_at = state.last_success_at

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from ingest import ledger
 from ingest.budget import HostBudget
 from ingest.kinds import make_source
 from ingest.leases import Leases
@@ -27,13 +28,14 @@ from ingest.watched import WatchedSource, stands, watch
 from tocsin.core.clock import Clock
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.loop import WorkerLoop
-from tocsin.core.mention import Handed, MentionLine, encode_mentions
+from tocsin.core.mention import MAX_ID_CHARS, Handed, MentionLine, encode_mentions
 from tocsin.core.threads import in_thread
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import generation
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.intake.dead_letters import FuseBlown, dead_letter_row, record_dead_letters
 from tocsin.intake.handover import HandOver, note_received
+from tocsin.intake.removals import AUTHOR, POST, Removal, note_removals
 from tocsin.reading import check_time
 from tocsin.settings import Ingest, Settings
 from tocsin.store import schema as s
@@ -78,6 +80,7 @@ class IngestWorker:
         clock: Clock,
         hand_over: HandsOver | None = None,
         owner: str | None = None,
+        make: Callable[[SourceDef], Source] | None = None,
     ) -> None:
         self._store = store
         self._leases = Leases(store, owner)
@@ -85,6 +88,7 @@ class IngestWorker:
         self._clock = clock
         self._hand_over = hand_over or HandOver.to(stream, settings.stream, clock)
         self._budget = HostBudget()
+        self._make = make or (lambda one: make_source(one, settings.ingest, clock, self._budget))
         self._watched: dict[str, WatchedSource] = {}
         self._generation: int | None = None
         self._health_at: datetime | None = None
@@ -127,6 +131,7 @@ class IngestWorker:
         for watched in list(self._watched.values()):
             while self._is_due(watched, now):
                 try:
+                    watched.asked_at = now
                     fetched = self._fetch(watched, watched.cursor, now)
                 except TocsinError as error:
                     self._failed(watched, error, now)
@@ -166,7 +171,7 @@ class IngestWorker:
             self._report(now)
 
     def _start(self, watched: WatchedSource, cursor: Mapping[str, Any] | None, now: datetime) -> None:
-        watched.fetching_from = cursor
+        watched.fetching_from, watched.asked_at = cursor, now
         watched.fetching = in_thread(f"ingest-{watched.name}"[:60], lambda: self._fetch(watched, cursor, now))
 
     def _read_ahead(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> None:
@@ -249,6 +254,9 @@ class IngestWorker:
                 record_dead_letters(conn, checked.letters[:EXAMPLES])
             self._failed(watched, error, now)
             return 0
+        since = ledger.backfill_since(watched, now)
+        if since is not None:
+            checked.good[:] = ledger.dated(checked.good, watched.asked_at or now, since)
         self._hand_over.hand_over(checked.good, now)
         if not self._write_down(watched, fetched, checked, now):
             return 0
@@ -283,6 +291,8 @@ class IngestWorker:
                     # The worker that has the source now hands over the same mentions from the same cursor.
                     return False
                 if fetched.answered:
+                    ledger.heard(conn, watched, fetched, len(checked.good), now)
+                    note_removals(conn, _removals(watched.name, fetched), now)
                     note_received(
                         conn, watched.name, now=now, mentions=checked.good, rejected=checked.rejected
                     )
@@ -292,6 +302,8 @@ class IngestWorker:
             watched.written_at = now
         watched.cursor, watched.due_at = cursor, due_at
         watched.failures, watched.last_error = 0, fetched.warning
+        if fetched.answered:
+            watched.heard_at = now
         return True
 
     def _is_worth_writing(
@@ -303,9 +315,17 @@ class IngestWorker:
         now: datetime,
     ) -> bool:
         """Whether there is news; "nothing new" is written down every `STATE_EVERY`."""
-        if fetched.mentions or checked.letters or watched.failures or cursor != watched.cursor:
+        if (
+            fetched.mentions
+            or fetched.removed
+            or checked.letters
+            or watched.failures
+            or cursor != watched.cursor
+        ):
             return True
         if fetched.warning != watched.last_error or watched.written_at is None:
+            return True
+        if ledger.is_news(watched, fetched, now):
             return True
         return now - watched.written_at >= STATE_EVERY
 
@@ -325,6 +345,7 @@ class IngestWorker:
         with self._store.write(alone=False) as conn:
             if not self._leases.keep(conn, watched.name, now):
                 return
+            ledger.failed(conn, watched, error, now)
             self._store.put(conn, s.source_state, [_FRESH | row], columns=[c for c in row if c != "name"])
         log.warning("source failed", source=watched.name, error=watched.last_error, failures=watched.failures)
 
@@ -348,9 +369,6 @@ class IngestWorker:
             with self._store.read() as conn:
                 stands(conn, [self._watched[name] for name in sorted(taken)])
 
-    def _make(self, definition: SourceDef) -> Source:
-        return make_source(definition, self._settings.ingest, self._clock, self._budget)
-
     def _report(self, now: datetime) -> None:
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
         trouble = self._stream_trouble or self._loop.trouble
@@ -362,10 +380,20 @@ class IngestWorker:
             now,
             blind_after=blind_after,
             trouble=trouble,
+            budget=self._budget,
             unexpected=self._loop.unexpected,
             failing=self._loop.failing,
         )
         self._health_at = now
+
+
+def _removals(name: str, fetched: Fetched) -> list[Removal]:
+    """What the network has deleted. An id that is longer than any mention's belongs to none."""
+    return [
+        Removal(one.source or name, AUTHOR if one.id is None else POST, value)
+        for one in fetched.removed
+        if 0 < len(value := one.id or one.author or "") <= MAX_ID_CHARS
+    ]
 
 
 def _pause(watched: WatchedSource, error: TocsinError) -> timedelta:

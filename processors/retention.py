@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection, and_, func, or_, select, update
 
 from tocsin.core.clock import minute_of
+from tocsin.health.gaps import forget_gaps
 from tocsin.intake.dead_letters import drop_dead_letters
 from tocsin.settings import Settings
 from tocsin.store import meta
@@ -59,6 +60,7 @@ def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
             drop_some(
                 conn, s.readings, s.readings.c.window_start < now - timedelta(days=kept.tallies_days), PIECE
             ),
+            forget_gaps(conn, now - timedelta(days=kept.tallies_days), PIECE),
             _pseudonymise(conn, now - timedelta(days=kept.authors_days)),
             index_missing(conn, PIECE),
         )

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence, Set
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import Column, Connection, MetaData, Table, or_, select
 
+from processors.detection.blindness import Shares
+from processors.detection.coverage import Coverage
 from processors.detection.early_firing import Stillness, Stirring
 from processors.detection.judge import Detection
 from processors.detection.states import Memory
 from processors.detection.tallies import first_minutes, load_tallies
-from processors.detection.watermark import Coverage, take_barrier, watermark
+from processors.detection.watermark import take_barrier, watermark
 from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
 from tocsin.core.clock import MINUTE, Clock, minute_of
@@ -60,6 +63,7 @@ class DetectionTicker:
         self._clock = clock
         self._watched: CompiledMonitors | None = None
         self._stirring, self._stillness, self._memory = Stirring(), Stillness(), Memory()
+        self._shares = Shares()
         # Monitors whose rows of `detector_state` are known to exist.
         self._born: set[str] = set()
         self._barrier: int | None = None
@@ -187,7 +191,8 @@ class DetectionTicker:
             if start is None:
                 return 0
             tallies = load_tallies(conn, [one.id for one in turn], start, now + MINUTE)
-            judging.tick(conn, tallies, now, closed_until, now, coverage)
+            missed = self._shares.missed(conn, [one.id for one in turn], coverage.blind, now)
+            judging.tick(conn, tallies, now, closed_until, now, replace(coverage, of_monitor=missed))
             signals = judging.flush(conn, self._store, now + tick, everyone=True)
         self._memory.keep(judging.monitors)
         return signals

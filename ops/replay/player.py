@@ -25,9 +25,9 @@ from alerts.outbox.deliver import deliver_due
 from alerts.turn import Turns
 from ops.replay.fired import FIRING
 from ops.replay.order import heard_at
+from processors.detection.coverage import Coverage
 from processors.detection.judge import Detection
 from processors.detection.tallies import load_tallies
-from processors.detection.watermark import Coverage
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import BatchOutcome
 from processors.worker import StreamProcessor

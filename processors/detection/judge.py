@@ -13,13 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from processors.detection.coverage import Coverage
 from processors.detection.episode import Episode, SignalState, after_close, count_over, set_aside
 from processors.detection.evidence import triggers_speak
 from processors.detection.judgement import Judgement, judgement
 from processors.detection.rows import Tick, reading_rows, signal_row
 from processors.detection.states import JudgedMonitor, Memory, Standing, fresh
 from processors.detection.tallies import first_minutes
-from processors.detection.watermark import Coverage
 from processors.detection.windows import WINDOW_MINUTES, MinuteCounts, Tallies, has_trigger, window_of
 from processors.signals.registry import WINDOW
 from processors.signals.types import Reading, WindowCounts
@@ -132,7 +132,7 @@ class Detection:
     def _close(
         self, conn: Connection, one: JudgedMonitor, start: datetime, counts: MinuteCounts, at: Tick
     ) -> None:
-        window = window_of(counts, start, start + WINDOW, at.coverage)
+        window = window_of(counts, start, start + WINDOW, at.coverage.of(one.id))
         speaks = _trigger_speaks(conn, one, counts, window.start, window.end)
         judged = judgement(conn, one, window, window.end)
         self._readings += reading_rows(judged, at.now)
@@ -159,7 +159,7 @@ class Detection:
         while start < until:
             # Mentions posted after `until` do not count yet, though the store may have them.
             end = min(start + WINDOW, until)
-            window = window_of(counts, start, end, at.coverage)
+            window = window_of(counts, start, end, at.coverage.of(one.id))
             start += WINDOW
             speaks = _trigger_speaks(conn, one, counts, window.start, end)
             if not window.complete or not (speaks or _worth_judging(one, window)):
@@ -204,6 +204,9 @@ def _worth_judging(one: JudgedMonitor, window: WindowCounts) -> bool:
 def _after_close(standing: Standing, reading: Reading, judged: Judgement, speaks: bool) -> SignalState | None:
     """Move the episode on by a closed window. Return the news for its alert, if any."""
     signal = standing.kind.signal
+    if signal.is_share and not judged.window.complete:
+        # What is missing may be what would have made the share an ordinary one.
+        return None
     state: SignalState | None = after_close(standing.episode, reading, speaks and signal.armed_by_triggers)
     if state is None and signal.sets_copies_aside and judged.copies.aside:
         return set_aside(standing.episode, reading)

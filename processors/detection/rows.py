@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from processors.detection.coverage import Coverage
 from processors.detection.episode import SignalState
 from processors.detection.evidence import is_thin, look
 from processors.detection.facts import evidence, facts
 from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
-from processors.detection.watermark import Coverage
 from processors.signals.types import Reading
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import encode, fingerprint

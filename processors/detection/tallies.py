@@ -55,3 +55,22 @@ def load_tallies(
         if monitor in wanted and count:
             tallies.setdefault(monitor, {})[minute] = (count, negative, scored, triggered)
     return tallies
+
+
+def source_shares(conn: Connection, monitors: Sequence[str], since: int) -> dict[str, dict[str, int]]:
+    """The mentions that each source brought to these monitors since that minute."""
+    p = s.tally_parts
+    shares: dict[str, dict[str, int]] = {}
+    for start in range(0, len(monitors), 500):
+        found = conn.execute(
+            select(p.c.monitor_id, p.c.value, total(p.c.count))
+            .where(
+                among(conn, p.c.monitor_id, monitors[start : start + 500]),
+                p.c.minute >= since,
+                p.c.dimension == "source",
+            )
+            .group_by(p.c.monitor_id, p.c.value)
+        ).all()
+        for monitor, source, count in found:
+            shares.setdefault(monitor, {})[source] = count
+    return shares

@@ -4,17 +4,20 @@ everything that was in the stream at that moment. A minute held back for too lon
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, func, or_, select
 
+from processors.detection.blindness import blind_spans
+from processors.detection.coverage import Coverage, Span
 from tocsin.core.clock import MINUTE, minute_of, minute_start
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
+from tocsin.health.gaps import gaps_since
 from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.store import schema as s
 from tocsin.store.offsets import stored
@@ -25,6 +28,8 @@ DEAF_AFTER = timedelta(minutes=10)
 # Records that were in the stream so long ago and are not stored yet are a backlog.
 BACKLOG_AFTER = timedelta(seconds=10)
 KEPT = timedelta(days=2)
+# Gaps that are over are told with signals for so long, the newest so many.
+LATELY, MOST_TOLD = timedelta(hours=6), 10
 # Barriers to read, the newest first: first a few, then more than the longest wait, an hour, can hold back.
 NEWEST, LOOKED_AT = 4, 70
 
@@ -51,17 +56,6 @@ _GAPS = (
 _TROUBLED = select(_h.c.component, _h.c.state, _h.c.detail).where(
     _h.c.component.like(f"{COMPONENT_PREFIX}%"), _h.c.state.in_(["blind", "failed", "degraded"])
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """The knowledge of what was heard. In the spans of `deaf` nothing could be heard; each signal carries `missing`."""
-
-    deaf: Sequence[tuple[datetime, datetime]] = ()
-    missing: Sequence[str] = ()
-
-    def complete(self, start: datetime, end: datetime) -> bool:
-        return not any(a < end and start < b for a, b in self.deaf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +111,8 @@ def watermark(
     closed = minute_start(passed)
     waited = now - grace - longest_wait
     deaf = gaps + _unheard(conn, now)
-    missing = _missing(conn)
+    lately = gaps_since(conn, min(closed, now - LATELY))
+    missing = _missing(conn) + [one.words for one in lately if not one.open][-MOST_TOLD:]
     # Where the stream holds the watermark back, judging goes on without it and says so.
     if first is not None and closed < waited:
         deaf.append((closed, waited))
@@ -129,7 +124,7 @@ def watermark(
         missing.append(
             f"{unread:,} records of the stream wait to be read: there is more than is counted here"
         )
-    return Watermark(closed, Coverage(deaf=deaf, missing=missing))
+    return Watermark(closed, Coverage(deaf, missing, blind_spans(lately, now)))
 
 
 def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
@@ -137,7 +132,7 @@ def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:
     return sum(max(0, end - at.get(int(p), 0)) for p, end in ends.items())
 
 
-def _unheard(conn: Connection, now: datetime) -> list[tuple[datetime, datetime]]:
+def _unheard(conn: Connection, now: datetime) -> list[Span]:
     """The span in which every source that Tocsin asks for mentions failed, if there is one."""
     spans = []
     asked = [

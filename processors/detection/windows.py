@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from processors.detection.watermark import Coverage
+from processors.detection.coverage import Coverage
 from processors.signals.registry import WINDOW
 from processors.signals.types import WindowCounts
 from tocsin.core.clock import MINUTE, minute_of

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from processors.detection.coverage import Coverage
 from processors.detection.judge import Detection
 from processors.detection.tallies import load_tallies
-from processors.detection.watermark import Coverage
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tests.alerts.scene import Scene
 from tests.api.world import World

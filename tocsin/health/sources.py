@@ -4,11 +4,12 @@
 |---|---|---|
 | off | somebody switched the source off | never |
 | failing | its last attempts failed | the attempts have failed for `blind_after` |
-| silent | nothing came for over three times the expected interval | the silence is also as long as `blind_after` |
+| silent | nothing came for over three times the expected interval, or for long against its rhythm | it is as long as that |
 | never heard | nothing has come yet | never: the source will be silent or failing in time |
 | ok | else | never |
 
-The first line that holds is the state. A source that fails and is silent too is failing, and it is blind as soon as one of the
+A silence is judged by what a person expects, else by the source's own rhythm (`tocsin.health.rhythm`). The first line that holds
+is the state. A source that fails and is silent too is failing, and it is blind as soon as one of the
 two rules says so.
 """
 
@@ -22,6 +23,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Connection, Row, select
 
 from tocsin.core.ids import stable_id
+from tocsin.health.rhythm import DUE, SHORTEST, UNKNOWN, Rhythm, rhythm_of
 from tocsin.store import schema as s
 
 OK: Final = "ok"
@@ -55,6 +57,10 @@ class SourceFacts:
     last_success_at: datetime | None = None
     last_error: str | None = None
     failures: int = 0
+    last_news_at: datetime | None = None
+    """The last time that a mention came; it may have been posted earlier."""
+
+    rhythm: Rhythm = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +86,39 @@ def judge(source: SourceFacts, now: datetime, blind_after: timedelta) -> SourceV
     """Whether the source is heard at `now`; `blind_after` is the setting `alerting.blind_after_minutes`."""
     if not source.enabled:
         return SourceVerdict(OFF, False, AS_EXPECTED)
-    silence, silent, silence_is_blind = _silence(source, now, blind_after)
+    silence, too_long = _silence(source, now)
+    silence_is_blind = too_long is not None and silence >= blind_after
     if source.failures:
         since = source.last_success_at or source.defined_at
         failing = now - since if since is not None else timedelta(0)
         reason = f"fails for {ago(failing)}: {(source.last_error or 'unknown')[:200]}"
         return SourceVerdict(FAILING, failing >= blind_after or silence_is_blind, reason)
-    if silent:
-        assert source.expected_every is not None
-        reason = f"silent for {ago(silence)}, expected every {ago(source.expected_every)}"
-        return SourceVerdict(SILENT, silence_is_blind, reason)
+    if too_long is not None:
+        return SourceVerdict(SILENT, silence_is_blind, f"silent for {ago(silence)}, {too_long}")
     if source.last_event_at is None:
         return SourceVerdict(NEVER_HEARD, False, "nothing has come yet")
     return SourceVerdict(OK, False, source.last_error or AS_EXPECTED)
 
 
-def _silence(source: SourceFacts, now: datetime, blind_after: timedelta) -> tuple[timedelta, bool, bool]:
-    """The length of the silence, whether it is too long, and whether it makes us blind.
+def _silence(source: SourceFacts, now: datetime) -> tuple[timedelta, str | None]:
+    """The length of the silence, and why it is too long; None where it is not.
 
-    Silence counts from the newest mention, or from the definition of the source where no mention came since.
+    Silence counts from the newest mention, or from the definition of the source where no mention came since. What a person
+    expects of a source counts, else what the source has taught.
     """
-    if source.expected_every is None or source.defined_at is None:
-        return timedelta(0), False, False
-    silence = now - max(source.last_event_at or source.defined_at, source.defined_at)
-    longest = SILENCE_FACTOR * min(source.expected_every, LONGEST_EXPECTED)
-    return silence, silence > longest, silence > longest and silence >= blind_after
+    if source.defined_at is None:
+        return timedelta(0), None
+    if source.expected_every is not None:
+        silence = now - max(source.last_event_at or source.defined_at, source.defined_at)
+        longest = SILENCE_FACTOR * min(source.expected_every, LONGEST_EXPECTED)
+        return silence, f"expected every {ago(source.expected_every)}" if silence > longest else None
+    if source.last_news_at is None:
+        return timedelta(0), None
+    since = max(source.last_news_at, source.defined_at)
+    silence, due = now - since, source.rhythm.due(since, now)
+    if due < DUE or silence < SHORTEST:
+        return silence, None
+    return silence, f"some {due:.0f} posts used to come in such a time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +164,8 @@ def facts_of(definition: Mapping[str, Any], defined_at: datetime | None, row: An
         last_success_at=row.last_success_at if row is not None else None,
         last_error=row.last_error if row is not None else None,
         failures=row.failures if row is not None else 0,
+        last_news_at=row.last_news_at if row is not None else None,
+        rhythm=rhythm_of(row.rhythm) if row is not None else UNKNOWN,
     )
 
 

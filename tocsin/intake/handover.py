@@ -145,6 +145,7 @@ def note_received(
     if first is not None and last is not None:
         older, newer = s.c.first_event_at, s.c.last_event_at
         earliest, latest = literal(first, older.type), literal(last, newer.type)
+        values["last_news_at"] = now
         values["first_event_at"] = case((or_(older.is_(None), older > first), earliest), else_=older)
         values["last_event_at"] = case((or_(newer.is_(None), newer < last), latest), else_=newer)
     conn.execute(update(s).where(s.c.name == source).values(values))

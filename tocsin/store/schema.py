@@ -115,6 +115,32 @@ source_state = _table(
     Column("received", BigInteger, nullable=False, default=0),
     Column("rejected", BigInteger, nullable=False, default=0),
     Column("first_event_at", UtcTime),
+    Column("last_news_at", UtcTime),  # the last time that a mention came
+    Column("rhythm", Json),  # tocsin.health.rhythm: the mentions that come in each hour of a week
+)
+# The ledger of what a source could not hear. An outage has no end while it lasts.
+source_gaps = _table(
+    "source_gaps",
+    _pk("id", String(64)),
+    Column("source", String(256), nullable=False),
+    Column("cause", String(16), nullable=False),  # tocsin.health.gaps: failed | told | silent
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime),
+    Column("reason", Text, nullable=False),
+    # When the source had brought what was said meanwhile, and how many mentions that were. Never for what is lost.
+    Column("filled_at", UtcTime),
+    Column("filled", BigInteger, nullable=False, default=0),
+    Index("source_gaps_by_source", "source", "starts_at"),
+    Index("source_gaps_by_start", "starts_at"),
+)
+# Posts and authors that a network has deleted. A row waits until all that was handed over before is stored; then they are erased.
+removals = _table(
+    "removals",
+    _pk("source", String(256)),
+    _pk("what", String(8)),  # post | author
+    _pk("value", String(256)),
+    Column("told_at", UtcTime, nullable=False),
+    Index("removals_by_time", "told_at"),
 )
 # Who holds a task that only one worker may do at a time, and until when: one ingest worker reads each source.
 leases = _table(

@@ -11,10 +11,11 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
+from processors.detection.coverage import Coverage
 from processors.detection.judge import Detection
 from processors.detection.states import KindState
 from processors.detection.tallies import load_tallies
-from processors.detection.watermark import Coverage, take_barrier, watermark
+from processors.detection.watermark import take_barrier, watermark
 from processors.signals.registry import WINDOW
 from processors.signals.types import Reading, WindowCounts
 from processors.signals.volume import Volume, VolumeState
