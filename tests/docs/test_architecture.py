@@ -146,7 +146,7 @@ def test_no_dialect_is_spoken_outside_the_store() -> None:
 def test_a_field_of_a_mention_is_named_in_few_places() -> None:
     """These places are the model, the table, the readers and the API's answer.
 
-    Rows, exports, previews and back-tests follow the model.
+    Rows, exports, previews and back-tests follow the model. Connectors give the fields the values of their networks.
     """
     naming = sorted(
         path

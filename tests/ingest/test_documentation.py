@@ -55,11 +55,8 @@ def test_every_field_and_every_reason_is_on_the_page() -> None:
 
 
 def test_the_example_sources_can_be_made() -> None:
-    (example,) = blocks("yaml")
-    made = [
-        make_source(SourceDef.model_validate(one), Ingest.model_validate({}))
-        for one in yaml.safe_load(example)["sources"]
-    ]
+    examples = [one for block in blocks("yaml") for one in yaml.safe_load(block)["sources"]]
+    made = [make_source(SourceDef.model_validate(one), Ingest.model_validate({})) for one in examples]
     assert {source.kind for source in made} == set(KINDS)
 
 

@@ -272,3 +272,8 @@ def test_markup_becomes_what_a_reader_would_read() -> None:
     )
     assert html_to_text("<img src=x onerror=alert(1)>tekst<!-- stil -->") == "tekst"
     assert len(html_to_text("<b>" * 400_000)) == 0
+
+
+def test_markup_that_is_made_to_be_slow_is_read_without_a_parser() -> None:
+    assert html_to_text("<div>" * 90_000 + "Lekt &amp; drupt") == "Lekt & drupt"
+    assert html_to_text("<b>vet</b><br>" * 100) == "\n".join(["vet"] * 100)

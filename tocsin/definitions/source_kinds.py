@@ -43,6 +43,13 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="none is stated; after an outage the last 36 hours are heard",
         ),
         SourceKind(
+            kind="appstore",
+            connector="ingest.sources.appstore:AppStoreSource",
+            settings="ingest.sources.appstore:AppStoreSettings",
+            fixes_source=True,
+            limit="the last 500 reviews of a country; Apple names no limit of requests, and 20 a minute are kept to",
+        ),
+        SourceKind(
             kind="feed",
             connector="ingest.sources.feed:FeedSource",
             settings="ingest.sources.feed:FeedSettings",
@@ -64,6 +71,13 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="60 requests an hour, 5,000 with a token; discussions only with a token",
         ),
         SourceKind(
+            kind="gdelt",
+            connector="ingest.sources.gdelt:GdeltSource",
+            settings="ingest.sources.gdelt:GdeltSettings",
+            fixes_source=True,
+            limit="one request in 5 seconds for all searches together; 250 articles of a step of 15 minutes",
+        ),
+        SourceKind(
             kind="push",
             connector="ingest.sources.push:PushSource",
             settings="ingest.sources.push:PushSettings",
@@ -76,6 +90,37 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             settings="ingest.sources.stackexchange:StackExchangeSettings",
             fixes_source=True,
             limit="300 requests a day, 10,000 with a key; comments are not read",
+        ),
+        SourceKind(
+            kind="telegram",
+            connector="ingest.sources.telegram:TelegramSource",
+            settings="ingest.sources.telegram:TelegramSettings",
+            fixes_source=True,
+            limit="Telegram names none for its pages, and 30 requests a minute are kept to",
+        ),
+        SourceKind(
+            kind="telegram_bot",
+            connector="ingest.sources.telegram_bot:TelegramBotSource",
+            settings="ingest.sources.telegram_bot:TelegramBotSettings",
+            fixes_source=True,
+            needs_key=True,
+            limit="what is sent where the bot is; Telegram keeps it for 24 hours",
+        ),
+        SourceKind(
+            kind="youtube",
+            connector="ingest.sources.youtube:YouTubeSource",
+            settings="ingest.sources.youtube:YouTubeSettings",
+            fixes_source=True,
+            limit="the last 15 videos of a channel, without their figures",
+        ),
+        SourceKind(
+            kind="youtube_comments",
+            connector="ingest.sources.youtube_comments:YouTubeCommentsSource",
+            settings="ingest.sources.youtube_comments:YouTubeCommentsSettings",
+            fixes_source=True,
+            needs_key=True,
+            price="free within the key's quota",
+            limit="10,000 units a day unless Google grants more; a page of 100 threads or replies costs one",
         ),
     )
 }
