@@ -6,13 +6,16 @@ Two run as in `make bench`, with processes of their own, on each kind of engines
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from benchmarks import (
     acknowledge,
+    bluesky,
     child,
     firehose,
     line,
@@ -24,18 +27,61 @@ from benchmarks import (
     understanding,
 )
 from benchmarks.__main__ import BENCHMARKS, main
+from benchmarks.jetstream import FAULTS, Day, planned, streaming
 from benchmarks.load import made_up, write_file
 from benchmarks.place import Engines
 from benchmarks.table import Table, machine
+from ingest.source import FetchFailed, SourceContext
+from ingest.sources.bluesky import BlueskySettings, BlueskySource
 from tests.benchmarks.here import EnginesHere
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
+from tocsin.settings import Ingest
 
 
 @pytest.fixture
 def here() -> Iterator[None]:
     with child.in_this_process():
         yield
+
+
+@pytest.mark.slow("a benchmark in small")
+@pytest.mark.usefixtures("here")
+def test_a_day_of_bluesky_is_heard_stored_and_counted() -> None:
+    table = bluesky.run(mentions=400, monitors=5, rounds=0, here=True)
+    ((events, posts, handed, again, lost, stored, expected, tallied, *_),) = table.rows
+    assert (events, posts, handed, again, lost) == (400, 400, 400, 0, 0)
+    assert stored == expected == tallied
+
+
+@pytest.mark.slow("a day in small: a thousand posts through every fault")
+def test_a_short_day_of_bluesky_loses_nothing_through_every_fault() -> None:
+    now = datetime.now(UTC)
+    day = Day(1000, now - timedelta(days=1), monitors=5)
+    came: set[int] = set()
+    failures: list[str] = []
+    with streaming(day, planned(day.posts, 1)) as instances:
+        settings = {"instances": (f"{instances.url}/a", f"{instances.url}/b"), "first_minutes": 2160}
+        source = BlueskySource(
+            SourceContext("sky", Ingest.model_validate({"allowed_private_networks": ["127.0.0.0/8"]})),
+            BlueskySettings.model_validate(settings),
+            settle=lambda inbox, fresh: inbox.settle(timedelta(milliseconds=5), timedelta(milliseconds=5)),
+        )
+        cursor = None
+        ends = time.monotonic() + 20
+        while len(came) < day.posts and time.monotonic() < ends:
+            try:
+                fetched = source.fetch(cursor, now)
+            except FetchFailed as failure:
+                failures.append(str(failure))
+                continue
+            cursor = fetched.cursor
+            came |= {int(one.id[-13:]) for one in fetched.mentions}
+            assert fetched.gaps == []
+        source.close()
+        assert sorted(came) == list(range(day.posts))
+        assert sorted(instances.done) == sorted(FAULTS)
+    assert any("ConsumerTooSlow" in one for one in failures)
 
 
 @pytest.mark.slow("a benchmark in small")
