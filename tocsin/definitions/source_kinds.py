@@ -122,6 +122,14 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             price="free within the key's quota",
             limit="10,000 units a day unless Google grants more; a page of 100 threads or replies costs one",
         ),
+        SourceKind(
+            kind="wikimedia",
+            connector="ingest.sources.wikimedia:WikimediaSource",
+            settings="ingest.sources.wikimedia:WikimediaSettings",
+            fixes_source=True,
+            streams=True,
+            limit="none is stated; after an outage the last 7 days are heard",
+        ),
     )
 }
 
