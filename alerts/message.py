@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from alerts.alert import Alert
 from alerts.severity import CLOCKS
 from tocsin.core.clock import iso
+from tocsin.core.facets import common
 from tocsin.core.signal import Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.text import one_line
@@ -76,6 +77,7 @@ def alert_message(
         "negative": _negatives(evidence),
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),
+        "facets": one_line(facets_line(evidence), LINE),
         "terms": one_line(", ".join(term for term, _ in evidence.terms[:4]), LINE),
         "top": [{"reach": _thousands(post["reach"]), "text": post["text"]} for post in top],
         "missing": one_line(", ".join(evidence.missing[:3]), LINE),
@@ -175,6 +177,14 @@ def _negatives(evidence: Evidence) -> str:
         interval = f" ({evidence.negative_lower:.0%}-{evidence.negative_upper:.0%})"
     usual = f", usually {evidence.negative_baseline:.0%}" if evidence.negative_baseline is not None else ""
     return f"{share:.0%}{interval}{usual}"
+
+
+def facets_line(evidence: Evidence) -> str:
+    """What the mentions feel, want and talk of, in shares of all of them: "anger 41%, fear 12%; complaint 60%; outage 30%"."""
+    shown = (
+        common(evidence.facets.get(facet, {}), evidence.count) for facet in ("emotion", "intent", "crisis")
+    )
+    return "; ".join(", ".join(f"{value} {share:.0%}" for value, share in some) for some in shown if some)
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Connection, Row, Select, Table, and_, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    Select,
+    Table,
+    Text,
+    and_,
+    literal_column,
+    or_,
+    select,
+    type_coerce,
+)
 
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
@@ -36,6 +48,7 @@ class MentionFilter:
     lang: str | None = None
     network: str | None = None
     source: str | None = None
+    facets: Sequence[tuple[str, str]] = ()  # pairs of a facet and a value that must be told of it
     phrases: Sequence[SearchPhrase] = ()
 
 
@@ -139,6 +152,9 @@ def _filtered(
         value = getattr(criteria, column.name)
         if value:
             statement = statement.where(column == value)
+    for facet, value in criteria.facets:
+        # A list is kept as JSON, and no value holds a quotation mark.
+        statement = statement.where(type_coerce(c[facet], Text).contains(f'"{value}"', autoescape=True))
     if after is not None:
         at, source, id = after
         later = and_(c.created_at == at, or_(c.source > source, and_(c.source == source, c.id > id)))

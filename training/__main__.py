@@ -1,4 +1,4 @@
-"""`make train`: fit the sentiment models anew. The same data gives the same bytes.
+"""`make train`: fit the models of sentiment and facets anew. The same data gives the same bytes.
 
     python -m training [--data FOLDER] [--all] [--out FOLDER] [LANGUAGE ...]
 
@@ -17,9 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from processors.understand.linear import FOLDER
+from processors.understand.artefacts import FOLDER
 from training.corpus import LANGUAGES
 from training.data import SOURCES, examples
+from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facets
 from training.fit import fit
 
 
@@ -49,7 +50,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
         path.with_suffix(".json").write_text(text, encoding="utf-8")
         print(f"{path.name}: {len(found):,} examples, {path.stat().st_size:,} bytes, version {model.version}")
+        _train_facets(language, given)
     return 0
+
+
+def _train_facets(language: str, given: argparse.Namespace) -> None:
+    found = facet_examples(language, given.data)
+    model, report = fit_facets(language, found)
+    path = given.out / f"facets-{language}.npz"
+    model.save(path)
+    sets = [name for name in EMOTION_SETS if given.data and any(emotions_of(given.data, name, language))]
+    _write_card(
+        path,
+        {
+            "model": model.name,
+            "task": "facets of a short post: intent, emotions, kinds of crisis, harm",
+            "kind": "logistic regressions, one a value, over the features of sentiment in fewer buckets",
+            "learnt_from": [
+                "training/corpus",
+                "training/terms.toml",
+                "processors/understand/triggers.toml",
+                *sets,
+            ],
+            "licence": "Apache-2.0; NOTICE names the makers of the sets",
+        },
+        report,
+    )
+    print(f"{path.name}: {len(found):,} examples, {path.stat().st_size:,} bytes, version {model.version}")
+
+
+def _write_card(path: Path, about: dict[str, Any], report: dict[str, Any]) -> None:
+    card = about | {"sha256": hashlib.sha256(path.read_bytes()).hexdigest()} | report
+    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    path.with_suffix(".json").write_text(text, encoding="utf-8")
 
 
 def _card(

@@ -24,6 +24,7 @@ from processors.understand.sentiment import Scorer, Sentiment
 from processors.understand.understander import Understander, default_scorers
 from training.corpus import SENTIMENTS, posts
 from training.data import is_held_out
+from training.emotions import emotion_table
 
 SETS: Final = (
     ("tweeteval_sentiment", "en"),
@@ -126,7 +127,7 @@ def measured(scorers: Sequence[Scorer], texts: Sequence[str]) -> tuple[list[Sent
 
 
 def main() -> int:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m training.report", description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", type=Path, help="a second set of models")
@@ -144,6 +145,9 @@ def main() -> int:
             got = figures([label for _, label in found], said)
             shown = " | ".join(f"{one:.3f}" for one in got)
             print(f"| {name} | {language} | {len(found):,} | {column} | {shown} | {speed:,.0f} |")
+    print()
+    for line in emotion_table(given.data):
+        print(line)
     return 0
 
 

@@ -15,6 +15,7 @@ from api.pages.flash import flash_of
 from api.pages.permission import permitted_actions
 from api.pages.render import page_context, render
 from api.state import state_of
+from tocsin.core.facets import FACETS, common
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.repository import names
 
@@ -78,6 +79,8 @@ def alert_detail(request: Request, id: str) -> Response:
         ctx,
         "alert.html",
         card=about,
+        facets=FACETS,
+        common=common,
         can={
             "acknowledge": "acknowledge" in actions,
             "escalate": "escalate" in actions,

@@ -19,6 +19,7 @@ from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
+from tocsin.core.facets import pairs
 from tocsin.core.signal import TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
@@ -43,6 +44,7 @@ class Post:
     label: str
     url: str | None
     folded: bool  # may hurt to read: shown when asked for
+    facets: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,8 @@ def post_of(row: Row[Any] | None, top: TopMention) -> Post:
         at=row.created_at,
         label=row.label,
         url=safe_url(row.url),
-        folded="violence" in (row.triggers or ()),
+        folded="violence" in (row.triggers or ()) or bool(row.harm),
+        facets=tuple(pairs(row)),
     )
 
 

@@ -15,6 +15,7 @@ from api.pages.terms import LABELS
 from api.state import state_of
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
+from tocsin.core.facets import FACETS
 from tocsin.core.signal import TopMention
 from tocsin.definitions.repository import names
 from tocsin.store.search import LONGEST, parse_search
@@ -30,20 +31,25 @@ def mention_list(request: Request) -> Response:
     asked = request.query_params
     typed = asked.get("q", "").strip()
     label = asked.get("label") if asked.get("label") in LABELS else None
+    told = [(facet, value) for facet, values in FACETS.items() for value in values]
+    facets = [one for one in told if ":".join(one) == asked.get("facet")]
     fault, found, more = "", list[Row[Any]](), None
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         monitors = names(conn, "monitor", most=MONITORS)
         monitor = asked.get("monitor") if asked.get("monitor") in monitors else None
         try:
-            criteria = MentionFilter(monitor, label=label, phrases=parse_search(typed) if typed else ())
+            criteria = MentionFilter(
+                monitor, label=label, facets=facets, phrases=parse_search(typed) if typed else ()
+            )
             rows = search_mentions(
                 conn, criteria, decode_cursor(asked.get("cursor"), *SEARCH_KEY), AT_ONCE + 1
             )
             found, more = page_of(rows, AT_ONCE, search_key)
         except WrongInput as error:
             fault = str(error)
-    kept = {"q": typed, "monitor": monitor, "label": label, "cursor": more}
+    facet = ":".join(facets[0]) if facets else None
+    kept = {"q": typed, "monitor": monitor, "label": label, "facet": facet, "cursor": more}
     return render(
         ctx,
         "mentions.html",
@@ -57,4 +63,6 @@ def mention_list(request: Request) -> Response:
         monitors=monitors.items(),
         label=label,
         labels=LABELS,
+        facet=facet,
+        facets=FACETS,
     )

@@ -113,6 +113,38 @@ TRIGGERS = {
     "data-breach": "data breach",
     "executive": "executive",
 }
+FACET_NAMES = {"intent": "Intent", "emotion": "Emotion", "crisis": "Kind of crisis", "harm": "Harm"}
+INTENTS = {
+    "complaint": "complaint",
+    "question": "question",
+    "request": "request",
+    "praise": "praise",
+    "threat": "threat",
+    "news": "news",
+    "advert": "advert",
+}
+EMOTIONS = {
+    "anger": "anger",
+    "disgust": "disgust",
+    "fear": "fear",
+    "sadness": "sadness",
+    "joy": "joy",
+    "trust": "trust",
+    "surprise": "surprise",
+    "anticipation": "anticipation",
+}
+CRISES = {
+    "safety": "safety",
+    "data": "data and privacy",
+    "legal": "law",
+    "discrimination": "discrimination",
+    "outage": "outage",
+    "executive": "management",
+    "labour": "labour",
+    "environment": "environment",
+    "boycott": "boycott",
+}
+HARMS = {"insult": "insult", "hate": "hate", "violence": "violence", "sexual": "sexual"}
 
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "severity": dict(SEVERITIES.items()),
@@ -122,5 +154,10 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "dismissal": dict(DISMISSALS.items()),
     "outcome": dict(OUTCOMES.items()),
     "trigger": dict(TRIGGERS.items()),
+    "facet": dict(FACET_NAMES.items()),
+    "intent": dict(INTENTS.items()),
+    "emotion": dict(EMOTIONS.items()),
+    "crisis": dict(CRISES.items()),
+    "harm": dict(HARMS.items()),
     "action": dict(ACTIONS.items()),
 }

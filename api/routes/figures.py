@@ -139,7 +139,8 @@ def tallies(
         Query(max_length=64, description="The time zone of the hours and days; default: the monitor's."),
     ] = None,
     by: Annotated[
-        Literal["network", "lang", "source"] | None, Query(description="Also the span's counts by this.")
+        Literal["network", "lang", "source", "intent", "emotion", "crisis", "harm"] | None,
+        Query(description="Also the span's counts by this."),
     ] = None,
 ) -> Any:
     """Sums over every partition, in at most 2,000 steps. Steps begin at whole minutes, hours or days of the zone."""

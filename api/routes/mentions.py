@@ -31,6 +31,7 @@ from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
+from tocsin.core.facets import FACETS, Crisis, Emotion, Harm, Intent
 from tocsin.core.ids import stable_id
 from tocsin.core.mention import Mention
 from tocsin.definitions.models import Monitor, Role, SourceDef
@@ -102,6 +103,15 @@ class SentimentOut(BaseModel):
     model: str | None
 
 
+class FacetsOut(BaseModel):
+    """What the text says clearly enough, beside its sentiment. Empty where nothing was told."""
+
+    intent: list[Intent] = Field(description="At most one.")
+    emotion: list[Emotion]
+    crisis: list[Crisis] = Field(description="The kinds of crisis that it talks of, in news and jokes too.")
+    harm: list[Harm] = Field(description="What a reader may want hidden.")
+
+
 class MentionOut(BaseModel):
     """A mention as it is kept, with what was understood of it."""
 
@@ -127,6 +137,7 @@ class MentionOut(BaseModel):
     extra: dict[str, Any]
     sentiment: SentimentOut
     triggers: list[str]
+    facets: FacetsOut
 
 
 _BODY: dict[str, Any] = {
@@ -339,6 +350,10 @@ def list_mentions(
     lang: Annotated[str | None, Query(max_length=16)] = None,
     network: Annotated[str | None, Query(max_length=64)] = None,
     source: Annotated[str | None, Query(max_length=256)] = None,
+    intent: Annotated[Intent | None, Query()] = None,
+    emotion: Annotated[Emotion | None, Query()] = None,
+    crisis: Annotated[Crisis | None, Query(description="A kind of crisis that it talks of.")] = None,
+    harm: Annotated[Harm | None, Query()] = None,
     q: Annotated[
         str | None,
         Query(
@@ -357,6 +372,8 @@ def list_mentions(
         says = parse_search(q) if q else ()
     except WrongInput as error:
         raise wrong("q", str(error)) from None
+    asked = {"intent": intent, "emotion": emotion, "crisis": crisis, "harm": harm}
+    facets = [(facet, value) for facet, value in asked.items() if value]
     after = decode_cursor(cursor, *SEARCH_KEY)
     with state.store.read() as conn:
         etag_or_304(
@@ -365,7 +382,7 @@ def list_mentions(
             list_etag(request, who, mentions_revision(conn), minute_of(state.now()) if q else 0),
         )
         monitor_id = find(conn, Monitor, monitor).id if monitor else None
-        criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, says)
+        criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, facets, says)
         found = search_mentions(conn, criteria, after, limit + 1)
     rows, more = page_of(found, limit, search_key)
     return {"items": [mention_out(row) for row in rows], "next_cursor": more}
@@ -385,4 +402,5 @@ def mention_out(row: Row[Any]) -> dict[str, Any]:
             "model": row.model,
         },
         "triggers": list(row.triggers or []),
+        "facets": {facet: list(row._mapping[facet] or []) for facet in FACETS},
     }

@@ -94,7 +94,7 @@ def _tallies_of(conn: Connection, monitor_id: str, name: str) -> Iterator[dict[s
         if minute is not None and (row is None or row.minute != minute["minute"]):
             while part is not None and part[0] <= minute["minute"]:
                 if part[0] == minute["minute"] and part[3]:
-                    minute[part[1]][part[2]] = [int(part[3]), int(part[4])]
+                    minute.setdefault(part[1], {})[part[2]] = [int(part[3]), int(part[4])]
                 part = next(parts, None)
             if minute["count"]:
                 yield {

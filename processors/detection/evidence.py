@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from processors.detection.terms import rising_terms
 from tocsin.core.clock import minute_of
+from tocsin.core.facets import FACETS, counted
 from tocsin.core.signal import TopMention, speaks
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
@@ -57,6 +58,7 @@ class WindowContents:
     terms: list[tuple[str, int]]
     top: list[TopMention]
     digest: str
+    facets: dict[str, dict[str, int]]
 
 
 def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
@@ -112,6 +114,7 @@ def look(
         terms=_terms(conn, monitor_id, start, end),
         top=top,
         digest=_digest(conn, monitor_id, start, end),
+        facets=_facets(conn, monitor_id, start, end),
     )
 
 
@@ -164,6 +167,14 @@ def _by(conn: Connection, monitor_id: str, start: datetime, end: datetime, colum
     value = func.coalesce(s.matches.c[column], "unknown")
     found = conn.execute(select(value, func.count()).where(_within(monitor_id, start, end)).group_by(value))
     return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _facets(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> dict[str, dict[str, int]]:
+    """By facet and value, the mentions of which it was told. As many groups as there are different answers, which is few."""
+    columns = [s.matches.c[facet] for facet in FACETS]
+    alike = select(*columns, func.count().label("alike"))
+    found = conn.execute(alike.where(_within(monitor_id, start, end)).group_by(*columns))
+    return counted((row, row.alike) for row in found)
 
 
 def _top(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[TopMention]:

@@ -103,6 +103,7 @@ def evidence(
         terms=seen.terms,
         top=seen.top,
         triggers=seen.triggers,
+        facets=seen.facets,
         missing=list(missing),
         monitors_version=monitors_version,
         input_digest=seen.digest,

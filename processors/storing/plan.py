@@ -172,6 +172,7 @@ def _mention_row(version: MentionVersion, created_at: datetime, understood: Unde
         "signature": understood.signature,
         "repost": understood.repost,
         "triggers": understood.triggers,
+        **msgspec.structs.asdict(understood.facets),
         "words": words_of(mention.title, mention.text),
     }
 

@@ -9,6 +9,7 @@ import msgspec
 
 from processors.understand import Understood
 from tocsin.core.clock import minute_of
+from tocsin.core.facets import pairs
 from tocsin.core.mention import Mention
 from tocsin.core.sketch import hash64, signed64
 
@@ -33,6 +34,10 @@ class MatchRow(msgspec.Struct, frozen=True):
     signature: int
     repost: bool
     triggers: tuple[str, ...]
+    intent: tuple[str, ...]
+    emotion: tuple[str, ...]
+    crisis: tuple[str, ...]
+    harm: tuple[str, ...]
 
 
 class TallyDelta:
@@ -75,6 +80,7 @@ class TallyDelta:
             ("network", one.network or UNKNOWN),
             ("lang", one.lang or UNKNOWN),
             ("source", one.source or UNKNOWN),
+            *pairs(one),
         ):
             part = parts.get(place)
             if part is None:
@@ -93,6 +99,7 @@ def match_rows(
     reach = (author.followers or 0) if author else 0
     created_at = mention.created_at
     minute = minute_of(created_at)
+    facets = msgspec.structs.astuple(understood.facets)
     # By position: every mention and monitor makes one of these, and named arguments would double the cost.
     return [
         MatchRow(
@@ -110,6 +117,7 @@ def match_rows(
             understood.signature,
             understood.repost,
             understood.triggers,
+            *facets,
         )
         for monitor in monitors
     ]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select, update
 
 from processors.storing.batch import (
     Batch,
@@ -27,6 +27,7 @@ from processors.storing.plan import (
 from processors.storing.tally_delta import MatchRow, TallyDelta, summed
 from processors.understand import Understander
 from tocsin.core.clock import minute_of, minute_start
+from tocsin.core.facets import FACETS
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.sketch import sketch, union
 from tocsin.intake.dead_letters import record_dead_letters
@@ -102,8 +103,13 @@ def _stored_matches(conn: Connection, keys: Mapping[Key, datetime]) -> list[Matc
                 select(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(keys.values()))
             )
             for row in rows:
-                found.append(MatchRow(**{**row._mapping, "triggers": tuple(row.triggers)}))
+                found.append(_match_row(row))
     return found
+
+
+def _match_row(row: Row[Any]) -> MatchRow:
+    lists = {name: tuple(row._mapping[name] or ()) for name in ("triggers", *FACETS)}
+    return MatchRow(**{**row._mapping, **lists})
 
 
 def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: BatchRows) -> None:

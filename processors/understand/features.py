@@ -142,10 +142,9 @@ class Reader:
         for text in texts:
             starts.append(len(ids))
             ids.append(0)
-            tokens = _TOKEN.findall(cleaned(text))
             ids += [
                 found if (found := place(token)) is not None else self._learn(token)
-                for token in (tokens if len(tokens) <= MAX_TOKENS else tokens[:MAX_TOKENS])
+                for token in tokens_of(text)
             ]
         return Tokens(np.array(ids, dtype=np.int64), np.array(starts, dtype=np.int64))
 
@@ -178,6 +177,12 @@ class Reader:
 
 
 _SENTINEL: Final = Token("", (), (), (), zlib.crc32(b"\x00"), _END, 0)
+
+
+def tokens_of(text: str) -> list[str]:
+    """The tokens of a text that are read, in order, as they are written there."""
+    tokens = _TOKEN.findall(cleaned(text))
+    return tokens if len(tokens) <= MAX_TOKENS else tokens[:MAX_TOKENS]
 
 
 def cleaned(text: str) -> str:

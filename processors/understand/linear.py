@@ -10,7 +10,6 @@ makes it, and its card stands beside it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,11 +17,12 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
+from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
+from processors.understand.facets import FacetModel, shipped_facets
 from processors.understand.features import (
     BUCKETS,
     Ints,
@@ -37,11 +37,14 @@ from processors.understand.lexicon import lexicon_of
 from processors.understand.sentiment import UNSCORED, Label, Sentiment
 from processors.understand.vader import compound, readable
 from tocsin.core.errors import TocsinError
+from tocsin.core.facets import NO_FACETS, Facets
 
-FOLDER: Final = Path(__file__).with_name("models")
 LABELS: Final[tuple[Label, ...]] = ("negative", "neutral", "positive")
 
 Floats = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.integer[Any]]
+
+_FIRST_ROOM: Final = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +77,20 @@ class LinearModel:
 
 def load_model(path: Path, sha256: str | None = None) -> LinearModel:
     """Read an artefact. Raises `TocsinError` where it is missing, damaged, or not the one of its card."""
+    told, arrays = read_arrays(path, sha256)
     try:
-        written = path.read_bytes()
-        if sha256 is not None and hashlib.sha256(written).hexdigest() != sha256:
-            raise ValueError("its checksum is not that of its card")
-        with np.load(path, allow_pickle=False) as arrays:
-            told: dict[str, Any] = json.loads(arrays["told"].tobytes())
-            model = LinearModel(
-                language=told["language"],
-                version=told["version"],
-                weights=arrays["weights"],
-                scale=arrays["scale"],
-                bias=arrays["bias"],
-                confidence=arrays["confidence"],
-                abstains_below=told["abstains_below"],
-            )
+        model = LinearModel(
+            language=told["language"],
+            version=told["version"],
+            weights=arrays["weights"],
+            scale=arrays["scale"],
+            bias=arrays["bias"],
+            confidence=arrays["confidence"],
+            abstains_below=told["abstains_below"],
+        )
         if model.weights.shape != (BUCKETS, len(LABELS)):
             raise ValueError(f"weights of shape {model.weights.shape}")
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (KeyError, ValueError) as error:
         raise TocsinError(f"the model {path.name} cannot be read: {error}; reinstall tocsin") from error
     return model
 
@@ -105,23 +104,27 @@ def confidence_step(shares: Floats) -> Ints:
 
 
 class Sums:
-    """Adds up the weights of texts. Only one thread at a time may use it."""
+    """Adds up the weights of texts in one or more tables, column beside column. Only one thread at a time may use it.
 
-    def __init__(self, weights: npt.NDArray[np.int16], reader: Reader, language: str) -> None:
-        self._weights = weights
+    A table of fewer buckets than the features have folds them: their number modulo its own, which is a power of two.
+    """
+
+    def __init__(self, tables: Sequence[Weights], reader: Reader, language: str) -> None:
+        self._tables = [(table, len(table) - 1) for table in tables]
         self._reader = reader
         self._extra = EXTRAS.get(language)
+        self._columns = sum(table.shape[1] for table in tables)
         self._empty()
 
     def _empty(self) -> None:
-        classes = self._weights.shape[1]
-        self._plain = np.zeros((0, classes), dtype=np.int64)
-        self._negated = self._plain.copy()
+        self._met = 0
+        # By token: what it brings where nothing negates it, and, in the second half, where something does.
+        self._sums = np.zeros((2, _FIRST_ROOM, self._columns), dtype=np.int32)
         # By token: number, kind, valence, features affirmed, features negated.
-        self._facts = np.zeros((0, 5), dtype=np.int64)
+        self._facts = np.zeros((_FIRST_ROOM, 5), dtype=np.int64)
 
     def __call__(self, texts: Sequence[str]) -> tuple[Ints, Ints]:
-        """By text, the sum of its weights by class, and the number of its features."""
+        """By text, the sum of its weights by column, and the number of its features."""
         if self._reader.full:
             self._reader.forget()
             self._empty()
@@ -129,10 +132,10 @@ class Sums:
         self._catch_up()
         facts = self._facts[ids]
         negated = are_negated(facts[:, 1])
-        rows = np.where(negated[:, None], self._negated[ids], self._plain[ids])
+        rows = self._sums[negated.astype(np.int64), ids]
         counts = np.where(negated, facts[:, 4], facts[:, 3])
         inside = np.flatnonzero(ids[1:]) + 1  # whatever is no sentinel has a neighbour before it
-        rows[inside] += self._weights[pair_buckets(facts[inside - 1, 0], facts[inside, 0])]
+        rows[inside] += self._weights(pair_buckets(facts[inside - 1, 0], facts[inside, 0]))
         counts[inside] += 1
         sums, features = np.add.reduceat(rows, starts), np.add.reduceat(counts, starts)
         valence = facts[:, 2]
@@ -140,19 +143,37 @@ class Sums:
         lengths = np.diff(np.append(starts, len(ids))) - 1
         wholes = text_buckets(valences, lengths) + (self._extra(texts) if self._extra else [])
         for whole in wholes:
-            sums += self._weights[whole]
+            sums += self._weights(whole)
         return sums, features + len(wholes)
+
+    def parts(self, text: str) -> tuple[Floats, int]:
+        """By token, the sum of its weights by column with half of those of its pairs, and the number of the text's features."""
+        _, features = self([text])
+        ids, _ = self._reader.read([text])
+        facts = self._facts[ids]
+        rows = self._sums[are_negated(facts[:, 1]).astype(np.int64), ids].astype(np.float64)
+        halves = self._weights(pair_buckets(facts[:-1, 0], facts[1:, 0])) / 2
+        rows[1:] += halves
+        rows[1:-1] += halves[1:]
+        return rows[1:], int(features[0])
+
+    def _weights(self, places: Ints) -> Weights:
+        """By place, the weights of all columns."""
+        found = [table[places & mask] for table, mask in self._tables]
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
     def _catch_up(self) -> None:
         """Add up what the tokens bring that were met for the first time."""
-        new = self._reader.known[len(self._facts) :]
+        new = self._reader.known[self._met :]
         if not new:
             return
         parts, sizes = part_buckets([token.edged for token in new])
-        always = self._totals([token.always for token in new]) + _added(self._weights[parts], sizes)
-        plain = always + self._totals([token.affirmed for token in new])
-        negated = always + self._totals([token.negated for token in new])
-        facts = [
+        always = self._totals([token.always for token in new]) + _added(self._weights(parts), sizes)
+        begin, self._met = self._met, self._met + len(new)
+        self._make_room()
+        self._sums[0, begin : self._met] = always + self._totals([token.affirmed for token in new])
+        self._sums[1, begin : self._met] = always + self._totals([token.negated for token in new])
+        self._facts[begin : self._met] = [
             (
                 token.number,
                 token.kind,
@@ -162,17 +183,20 @@ class Sums:
             )
             for token, size in zip(new, sizes.tolist(), strict=True)
         ]
-        self._plain = np.concatenate([self._plain, plain])
-        self._negated = np.concatenate([self._negated, negated])
-        self._facts = np.concatenate([self._facts, np.array(facts, dtype=np.int64)])
+
+    def _make_room(self) -> None:
+        """Double the tables until every token that was met has a place."""
+        while (room := len(self._facts)) < self._met:
+            self._sums = np.concatenate([self._sums, np.zeros_like(self._sums)], axis=1)
+            self._facts = np.concatenate([self._facts, np.zeros((room, 5), dtype=np.int64)])
 
     def _totals(self, places: Sequence[tuple[int, ...]]) -> Ints:
         """By token, the sum of the weights at its places."""
         flat = np.fromiter(chain.from_iterable(places), dtype=np.int64)
-        return _added(self._weights[flat], np.array(list(map(len, places)), dtype=np.int64))
+        return _added(self._weights(flat), np.array(list(map(len, places)), dtype=np.int64))
 
 
-def _added(rows: npt.NDArray[np.int16], sizes: Ints) -> Ints:
+def _added(rows: Weights, sizes: Ints) -> Ints:
     """The sums of so many rows each, one after the other."""
     begun = np.zeros((1, rows.shape[1]), dtype=np.int64)
     summed = np.concatenate([begun, rows]).cumsum(axis=0)
@@ -197,12 +221,16 @@ EXTRAS: Final[dict[str, Callable[[Sequence[str]], list[Ints]]]] = {"en": _vader_
 
 
 class LinearScorer:
-    """The sentiment of texts in one language, by the model that comes with Tocsin."""
+    """The sentiment and the facets of texts in one language, by the models that come with Tocsin."""
 
-    def __init__(self, language: str, model: LinearModel | None = None) -> None:
+    def __init__(
+        self, language: str, model: LinearModel | None = None, facets: FacetModel | None = None
+    ) -> None:
         self._language = language
         self._given = model
+        self._given_facets = facets
         self._sums: Sums | None = None
+        self._all_sums: Sums | None = None
 
     @property
     def languages(self) -> frozenset[str]:
@@ -218,11 +246,53 @@ class LinearScorer:
     def _model(self) -> LinearModel:
         return self._given if self._given is not None else shipped(self._language)
 
+    @property
+    def _facets(self) -> FacetModel | None:
+        if self._given is not None or self._given_facets is not None:
+            return self._given_facets
+        return shipped_facets(self._language)
+
     def score(self, texts: Sequence[str]) -> list[Sentiment]:
         """See `Scorer.score`. A text whose confidence is too small is `UNSCORED`."""
-        if not texts:
-            return []
-        shares = self.shares(texts)
+        return self._sentiments(self.shares(texts)) if texts else []
+
+    def read(self, texts: Sequence[str]) -> list[tuple[Sentiment, Facets]]:
+        """See `Scorer.read`. One pass over the features gives both."""
+        facets = self._facets
+        if facets is None or not texts:
+            return [(sentiment, NO_FACETS) for sentiment in self.score(texts)]
+        if self._all_sums is None:
+            self._all_sums = self._adder([self._model.weights, facets.weights])
+        sums, features = self._all_sums(texts)
+        own = len(LABELS)
+        sentiments = self._sentiments(self._shares(sums[:, :own], features))
+        return list(zip(sentiments, facets.decide(sums[:, own:], features), strict=True))
+
+    def parts(self, text: str) -> Floats:
+        """By token of the text and class, its part in the logit: what it brings, and half of its pairs."""
+        if self._sums is None:
+            self._sums = self._adder([self._model.weights])
+        rows, features = self._sums.parts(text)
+        parts: Floats = rows * self._model.scale / np.sqrt(features)
+        return parts
+
+    def shares(self, texts: Sequence[str]) -> Floats:
+        """By text, the share of each class, in the order of `LABELS`."""
+        if self._sums is None:
+            self._sums = self._adder([self._model.weights])
+        return self._shares(*self._sums(texts))
+
+    def _adder(self, tables: Sequence[Weights]) -> Sums:
+        return Sums(tables, Reader(lexicon_of(self._language)), self._language)
+
+    def _shares(self, sums: Ints, features: Ints) -> Floats:
+        model = self._model
+        logits = sums * model.scale / np.sqrt(features)[:, None] + model.bias
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        shares: Floats = raised / raised.sum(axis=1, keepdims=True)
+        return shares
+
+    def _sentiments(self, shares: Floats) -> list[Sentiment]:
         best = shares.argmax(axis=1)
         model, name = self._model, self.model
         confidences = model.confidence[confidence_step(shares.max(axis=1))]
@@ -236,17 +306,6 @@ class LinearScorer:
             )
         ]
 
-    def shares(self, texts: Sequence[str]) -> Floats:
-        """By text, the share of each class, in the order of `LABELS`."""
-        model = self._model
-        if self._sums is None:
-            self._sums = Sums(model.weights, Reader(lexicon_of(self._language)), self._language)
-        sums, features = self._sums(texts)
-        logits = sums * model.scale / np.sqrt(features)[:, None] + model.bias
-        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: Floats = raised / raised.sum(axis=1, keepdims=True)
-        return shares
-
 
 def _on_the_side_of(label: int, score_e4: int) -> int:
     """A negative text has a score below 0, and a positive one a score above 0."""
@@ -257,13 +316,7 @@ def _on_the_side_of(label: int, score_e4: int) -> int:
 def shipped(language: str) -> LinearModel:
     """The model that comes with Tocsin, read once per process and held against its card."""
     card = FOLDER / f"sentiment-{language}.json"
-    try:
-        sha256: str = json.loads(card.read_text(encoding="utf-8"))["sha256"]
-    except (OSError, ValueError, KeyError) as error:
-        raise TocsinError(
-            f"the card {card.name} of a model cannot be read: {error}; reinstall tocsin"
-        ) from error
-    return load_model(card.with_suffix(".npz"), sha256)
+    return load_model(card.with_suffix(".npz"), checksum_of(card))
 
 
 def shipped_languages() -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from tocsin.core.facets import Facets
+
 Label = Literal["negative", "neutral", "positive", "unscored"]
 
 
@@ -58,4 +60,8 @@ class Scorer(Protocol):
 
     def score(self, texts: Sequence[str]) -> list[Sentiment]:
         """One sentiment per text, in order, each a function of its text alone. Takes any string."""
+        ...
+
+    def read(self, texts: Sequence[str]) -> list[tuple[Sentiment, Facets]]:
+        """The sentiment and the facets of each text, as `score` would give it; `NO_FACETS` from a scorer that tells none."""
         ...

@@ -1,4 +1,5 @@
-"""The understanding of a mention, as far as a machine can tell: language, sentiment, near-duplicate signature, trigger terms.
+"""The understanding of a mention, as far as a machine can tell: language, sentiment, facets, near-duplicate
+signature, trigger terms.
 
 Everything here is a pure function of one mention. The batch, the order and the process make no difference. Batches exist because
 most of the work is cheaper by the hundred, and because in a storm many people say the same: equal texts are understood once and
@@ -7,8 +8,9 @@ remembered for a while.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 import msgspec
 
@@ -17,8 +19,11 @@ from processors.understand.language import detect_language, language_code
 from processors.understand.sentiment import UNSCORED, Label, Scorer, Sentiment
 from processors.understand.signature import is_repost, signature_of_folded
 from processors.understand.triggers import triggers_of_folded
+from tocsin.core.facets import NO_FACETS, Facets
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
+
+Answer = TypeVar("Answer")
 
 _REMEMBERED_CHARS = 1 << 20
 _LONGEST_REMEMBERED = 2_000
@@ -34,6 +39,7 @@ class Understood(msgspec.Struct, frozen=True):
     score_e4: int
     confidence_e4: int
     model: str | None
+    facets: Facets
     signature: int
     repost: bool
     triggers: tuple[str, ...]
@@ -73,16 +79,22 @@ class Understander:
                 score_e4=sentiment.score_e4,
                 confidence_e4=sentiment.confidence_e4,
                 model=sentiment.model,
+                facets=facets,
                 signature=signature_of_folded(
                     spelling if len(text) <= signature.MAX_CHARS else fold(text[: signature.MAX_CHARS])
                 ),
                 repost=repost,
                 triggers=categories,
             )
-            for (text, _, repost), spelling, (lang, sentiment), categories in zip(
+            for (text, _, repost), spelling, (lang, (sentiment, facets)), categories in zip(
                 asked,
                 folded,
-                self._sentiments(texts, [code for _, code, _ in asked]),
+                self._by_language(
+                    texts,
+                    [code for _, code, _ in asked],
+                    (UNSCORED, NO_FACETS),
+                    lambda scorer, some: scorer.read(some),
+                ),
                 triggers_of_folded(folded),
                 strict=True,
             )
@@ -92,22 +104,29 @@ class Understander:
         self, texts: Sequence[str], hints: Sequence[str | None]
     ) -> list[tuple[str | None, Sentiment]]:
         """The language and the sentiment of each text. A hint (the `lang` of the mention) that names a language is believed."""
-        return self._sentiments(texts, list(map(_code, hints)))
+        return self._by_language(
+            texts, list(map(_code, hints)), UNSCORED, lambda scorer, some: scorer.score(some)
+        )
 
-    def _sentiments(
-        self, texts: Sequence[str], codes: Sequence[str | None]
-    ) -> list[tuple[str | None, Sentiment]]:
+    def _by_language(
+        self,
+        texts: Sequence[str],
+        codes: Sequence[str | None],
+        nothing: Answer,
+        ask: Callable[[Scorer, Sequence[str]], Sequence[Answer]],
+    ) -> list[tuple[str | None, Answer]]:
+        """The language of each text, and the answer of the scorer that speaks it, or `nothing` where none does."""
         languages = [code or detect_language(text)[0] for text, code in zip(texts, codes, strict=True)]
-        found = [UNSCORED] * len(texts)
+        found = [nothing] * len(texts)
         places_of: dict[int, list[int]] = {}
         scorers = {id(scorer): scorer for scorer in self._scorer_of.values()}
         for place, language in enumerate(languages):
             if language is not None and (scorer := self._scorer_of.get(language)) is not None:
                 places_of.setdefault(id(scorer), []).append(place)
         for which, places in places_of.items():
-            scored = scorers[which].score([texts[place] for place in places])
-            for place, sentiment in zip(places, scored, strict=True):
-                found[place] = sentiment
+            answers = ask(scorers[which], [texts[place] for place in places])
+            for place, answer in zip(places, answers, strict=True):
+                found[place] = answer
         return list(zip(languages, found, strict=True))
 
 

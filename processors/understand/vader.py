@@ -19,6 +19,7 @@ from importlib.metadata import version
 from typing import Any
 
 from processors.understand.sentiment import Label, Sentiment
+from tocsin.core.facets import NO_FACETS, Facets
 
 MAX_CHARS = 2_000
 """The part of a text that is read, after links were taken out."""
@@ -69,6 +70,10 @@ class VaderScorer:
     def score(self, texts: Sequence[str]) -> list[Sentiment]:
         """See `Scorer.score`. A text takes at most a few milliseconds, whatever its content."""
         return [_sentiment(round(compound(readable(text)) * 10_000)) for text in texts]
+
+    def read(self, texts: Sequence[str]) -> list[tuple[Sentiment, Facets]]:
+        """See `Scorer.read`. VADER tells no facets."""
+        return [(sentiment, NO_FACETS) for sentiment in self.score(texts)]
 
 
 def readable(text: str) -> str:

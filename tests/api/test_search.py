@@ -11,6 +11,7 @@ import pytest
 
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
+from tocsin.core.facets import FACETS
 from tocsin.definitions.models import Role
 
 MINUTE = timedelta(minutes=1)
@@ -49,6 +50,30 @@ def test_words_phrases_and_beginnings_are_found_the_newest_first(talk: World) ->
     assert ids(talk, q="lumo", monitor="Lumo") == ["d", "c", "b", "a"]
     since, until = talk.now - 30 * MINUTE, talk.now - 20 * MINUTE
     assert ids(talk, q="lumo", **{"from": since.isoformat(), "to": until.isoformat()}) == ["b"]
+
+
+def test_mentions_are_found_by_what_they_say_beside_words(talk: World) -> None:
+    for id, facets in (
+        ("e", {"intent": ["complaint"], "emotion": ["anger", "fear"]}),
+        ("f", {"intent": ["question"], "emotion": ["fear"], "crisis": ["outage"], "harm": ["insult"]}),
+    ):
+        nothing: dict[str, list[str]] = {facet: [] for facet in FACETS}
+        talk.store_mention(id, "Lumo lamp", talk.now - MINUTE, **(nothing | facets))
+    assert ids(talk, emotion="fear") == ids(talk, emotion="fear", monitor="Lumo") == ["e", "f"]
+    assert ids(talk, emotion="fear", intent="question") == ["f"]
+    assert ids(talk, crisis="outage", monitor="Lumo") == ids(talk, harm="insult", q="lamp") == ["f"]
+    assert ids(talk, emotion="joy") == []
+    key = talk.key(Role.VIEWER)
+    assert key.get("/v1/mentions", params={"emotion": "rage"}).status_code == 422
+    answer = key.get("/v1/mentions", params={"harm": "insult"}).json()["items"]
+    assert answer[0]["facets"] == {
+        "intent": ["question"],
+        "emotion": ["fear"],
+        "crisis": ["outage"],
+        "harm": ["insult"],
+    }
+    _, page = on_the_page(talk, facet="crisis:outage")
+    assert page.count('<li class="post') == 1 and "blurred" in page
 
 
 def test_a_search_comes_in_pages_that_join(talk: World) -> None:

@@ -20,6 +20,7 @@ from api.auth.sessions import COOKIE, Session, open_session
 from api.routes.status import PARTS
 from tests.alerts.scene import Scene
 from tocsin.core.clock import Clock, minute_of
+from tocsin.core.facets import FACETS
 from tocsin.core.sketch import hash64, signed64, sketch
 from tocsin.definitions.models import Role
 from tocsin.settings import Api, Settings
@@ -166,7 +167,7 @@ class World:
         } | fields
         monitor, minute = self.scene.monitor, minute_of(at)
         shared = ("source", "id", "created_at", "label", "network", "lang", "signature", "repost", "triggers")
-        match = {name: row[name] for name in shared} | {
+        match = {name: row.get(name) for name in (*shared, *FACETS)} | {
             "monitor_id": monitor,
             "minute": minute,
             "partition": 0,

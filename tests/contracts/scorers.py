@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from processors.understand.sentiment import UNSCORED, Scorer
 from tests.examples import examples
+from tocsin.core.facets import FACETS, pairs
 
 HOSTILE = [
     "",
@@ -73,6 +74,15 @@ def test_the_same_text_has_the_same_score_in_another_process(
 ) -> None:
     """A new scorer stands for the scorer of another process. Texts that were scored before must not matter."""
     assert make_scorer().score(texts) == scorer.score(texts)
+
+
+@settings(max_examples=examples(20), deadline=None)
+@given(texts=texts)
+def test_reading_gives_the_score_and_facets_of_each_text_alone(scorer: Scorer, texts: list[str]) -> None:
+    read = scorer.read(texts)
+    assert [sentiment for sentiment, _ in read] == scorer.score(texts)
+    assert read == [scorer.read([text])[0] for text in texts]
+    assert all(value in FACETS[facet] for _, facets in read for facet, value in pairs(facets))
 
 
 @settings(max_examples=examples(50), deadline=None)

@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from processors.understand.artefacts import FOLDER
+from processors.understand.facets import BUCKETS, COLUMNS
 from processors.understand.features import Reader
 from processors.understand.lexicon import lexicon_of
-from processors.understand.linear import FOLDER, Sums
+from processors.understand.linear import Sums
+from tocsin.core.facets import FACETS
 from training.__main__ import main
+from training.corpus import LANGUAGES
 from training.data import SOURCES, examples, is_held_out
+from training.facets import facet_examples, fit_facets, folded, hints
 from training.fit import fit
 from training.matrix import features
 
@@ -29,10 +34,33 @@ TEXTS = [
 def test_a_scorer_adds_up_the_features_that_models_are_fitted_on(language: str) -> None:
     rng = np.random.default_rng(7)
     weights = rng.integers(-2_000, 2_000, size=(1 << 18, 3)).astype(np.int16)
-    sums, counts = Sums(weights, Reader(lexicon_of(language)), language)(TEXTS)
+    sums, counts = Sums([weights], Reader(lexicon_of(language)), language)(TEXTS)
     matrix = features(TEXTS, language)
     expected = matrix @ weights.astype(float)
     assert np.allclose(sums / np.sqrt(counts)[:, None], expected)
+
+
+def test_two_tables_are_added_up_beside_each_other_the_smaller_one_folded() -> None:
+    rng = np.random.default_rng(7)
+    large = rng.integers(-2_000, 2_000, size=(1 << 18, 3)).astype(np.int16)
+    small = rng.integers(-127, 127, size=(BUCKETS, 2)).astype(np.int8)
+    sums, counts = Sums([large, small], Reader(lexicon_of("nl")), "nl")(TEXTS)
+    matrix = features(TEXTS, "nl")
+    assert np.allclose(sums[:, :3] / np.sqrt(counts)[:, None], matrix @ large.astype(float))
+    assert np.allclose(sums[:, 3:] / np.sqrt(counts)[:, None], folded(matrix) @ small.astype(float))
+
+
+def test_the_same_examples_give_the_same_facets(tmp_path: Path) -> None:
+    found = facet_examples("nl", None)[:60]
+    for name, order in (("a", 1), ("b", -1)):
+        fit_facets("nl", found[::order]).model.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_every_term_hints_at_a_value_that_there_is() -> None:
+    for language in LANGUAGES:
+        hinted = {value for one in hints(language) for value in one.values}
+        assert hinted <= set(COLUMNS) and {("crisis", value) for value in FACETS["crisis"]} <= hinted
 
 
 @pytest.mark.slow("fits two models")

@@ -215,6 +215,11 @@ mentions = _table(
     Column("triggers", Json, nullable=False),
     # The words by which a search finds the mention. Null: older code stored it, and its words are cut later.
     Column("words", WordsColumn),
+    # The facets that were told of it (`tocsin.core.facets`), each a list of values. Null: older code stored it.
+    Column("intent", Json),
+    Column("emotion", Json),
+    Column("crisis", Json),
+    Column("harm", Json),
     Index("mentions_by_time", "created_at"),
     Index("mentions_wordless", "created_at", sqlite_where=_NO_WORDS, postgresql_where=_NO_WORDS),
     day="created_at",
@@ -249,6 +254,11 @@ matches = _table(
     Column("signature", BigInteger, nullable=False),
     Column("repost", Boolean, nullable=False),
     Column("triggers", Json, nullable=False),
+    # The facets that were told of the mention. Null: older code stored it.
+    Column("intent", Json),
+    Column("emotion", Json),
+    Column("crisis", Json),
+    Column("harm", Json),
     Index("matches_by_minute", "monitor_id", "minute"),
     Index("matches_by_mention", "source", "id"),
     rowid=False,
@@ -272,13 +282,13 @@ tallies = _table(
     Index("tallies_by_minute", "minute"),
     rowid=False,
 )
-# The counts of `tallies` by network, language and source.
+# The counts of `tallies` by network, language, source and facet.
 tally_parts = _table(
     "tally_parts",
     _pk("monitor_id", String(64)),
     _pk("minute", BigInteger),
     _pk("partition", Integer),
-    _pk("dimension", String(16)),  # network | lang | source
+    _pk("dimension", String(16)),  # network | lang | source | a facet
     _pk("value", String(256)),
     Column("count", BigInteger, nullable=False),
     Column("negative", BigInteger, nullable=False),

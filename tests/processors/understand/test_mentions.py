@@ -13,6 +13,7 @@ from processors.understand.sentiment import Sentiment
 from processors.understand.signature import text_signature
 from processors.understand.triggers import trigger_categories
 from tests.examples import examples
+from tocsin.core.facets import NO_FACETS, Facets
 from tocsin.core.mention import Mention
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -33,6 +34,9 @@ class ByLength:
     def score(self, texts: Sequence[str]) -> list[Sentiment]:
         self.batches.append(list(texts))
         return [Sentiment("positive", len(text), 5_000, self.model) for text in texts]
+
+    def read(self, texts: Sequence[str]) -> list[tuple[Sentiment, Facets]]:
+        return [(sentiment, NO_FACETS) for sentiment in self.score(texts)]
 
 
 def test_an_english_complaint_is_understood() -> None:

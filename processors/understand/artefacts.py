@@ -1,0 +1,50 @@
+"""The files of models: numbers and names that numpy reads with `allow_pickle=False`, held against the checksum of the card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+from zipfile import BadZipFile
+
+import numpy as np
+
+from tocsin.core.errors import TocsinError
+
+FOLDER: Final = Path(__file__).with_name("models")
+"""The models that come with Tocsin."""
+
+
+def read_arrays(path: Path, sha256: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an artefact tells of itself, and its arrays by name.
+
+    Raises `TocsinError` where the file is missing, damaged, or not the one of its card.
+    """
+    try:
+        written = path.read_bytes()
+        if sha256 is not None and hashlib.sha256(written).hexdigest() != sha256:
+            raise ValueError("its checksum is not that of its card")
+        with np.load(path, allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files}
+        told: dict[str, Any] = json.loads(arrays.pop("told").tobytes())
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise TocsinError(f"the model {path.name} cannot be read: {error}; reinstall tocsin") from error
+    return told, arrays
+
+
+def checksum_of(card: Path) -> str:
+    """The checksum that a card names. Raises `TocsinError` where the card cannot be read."""
+    return str(card_of(card)["sha256"])
+
+
+def card_of(path: Path) -> dict[str, Any]:
+    """What a card says. Raises `TocsinError` where it cannot be read, or names no checksum."""
+    try:
+        card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        card["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TocsinError(
+            f"the card {path.name} of a model cannot be read: {error}; reinstall tocsin"
+        ) from error
+    return card
