@@ -5,8 +5,8 @@ Rows that were stored before, and rows that older code stores meanwhile, have no
 
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 READS = 1
 
 
