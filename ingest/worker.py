@@ -292,7 +292,7 @@ class IngestWorker:
                     return False
                 if fetched.answered:
                     ledger.heard(conn, watched, fetched, len(checked.good), now)
-                    note_removals(conn, _removals(watched.name, fetched), now)
+                    note_removals(conn, _removals(watched.name, fetched), self._clock.now())
                     note_received(
                         conn, watched.name, now=now, mentions=checked.good, rejected=checked.rejected
                     )

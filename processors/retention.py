@@ -1,33 +1,28 @@
 """Retention: samples stay a day, authors by name a month, mentions a season, tallies two years. Each time is a setting.
 
 Each call does a bounded piece of work, so that it fits into a short transaction. Call it until nothing is left to do.
-Mentions go by whole UTC days (`tocsin.store.expiry`). No other place deletes mentions.
-A pseudonym is a keyed hash. The same author keeps the same pseudonym, and nobody without the store's key can tell who it is.
+Mentions go by whole UTC days (`tocsin.store.expiry`). Only erasure (`processors.erasure`) deletes mentions besides.
 """
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, and_, func, or_, select, update
 
+from processors.pseudonyms import PSEUDONYM, key_of_pseudonyms, pseudonym
 from tocsin.core.clock import minute_of
 from tocsin.health.gaps import forget_gaps
 from tocsin.intake.dead_letters import drop_dead_letters
 from tocsin.settings import Settings
-from tocsin.store import meta
 from tocsin.store import schema as s
 from tocsin.store.expiry import drop_mentions, drop_some
 from tocsin.store.search import index_missing
 
 PIECE: Final = 500
-PSEUDONYM: Final = "pseudonym:"
 # An identity is kept for so much longer than any mention that may still arrive.
 IDENTITY_MARGIN: Final = timedelta(days=30)
-KEY: Final = "pseudonym_key"
 
 
 def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
@@ -76,21 +71,12 @@ def _pseudonymise(conn: Connection, before: datetime) -> int:
     rows = conn.execute(
         select(m.c.source, m.c.id, m.c.created_at, m.c.network, m.c.author_id).where(named).limit(PIECE)
     ).all()
-    key = _key(conn) if rows else b""
+    key = key_of_pseudonyms(conn) if rows else b""
     for row in rows:
-        who = f"{row.network or row.source}\x00{row.author_id}".encode("utf-8", "surrogatepass")
-        name = PSEUDONYM + hashlib.blake2b(who, key=key, digest_size=12).hexdigest()
+        name = pseudonym(key, row.network or row.source, row.author_id)
         conn.execute(
             update(m)
             .where(m.c.source == row.source, m.c.id == row.id, m.c.created_at == row.created_at)
             .values(author_id=name, author_name=None, author_handle=None, verified=None)
         )
     return len(rows)
-
-
-def _key(conn: Connection) -> bytes:
-    present = meta.get(conn, KEY)
-    if present is None:
-        present = secrets.token_hex(32)
-        meta.put(conn, KEY, present)
-    return bytes.fromhex(present)

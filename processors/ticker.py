@@ -19,6 +19,7 @@ from processors.detection.judge import Detection
 from processors.detection.states import Memory
 from processors.detection.tallies import first_minutes, load_tallies
 from processors.detection.watermark import take_barrier, watermark
+from processors.erasure import PIECE, erase_removed
 from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
 from tocsin.core.clock import MINUTE, Clock, minute_of
@@ -37,6 +38,7 @@ from tocsin.stream.port import MENTIONS, Stream
 log = structlog.get_logger()
 
 HOUSEKEEP_EVERY = timedelta(minutes=10)
+ERASE_EVERY = timedelta(minutes=1)
 # Monitors judged in one transaction, so that it ends within its 50 ms.
 MONITORS_A_TURN = 64
 # The same for a store where nobody waits for the transaction.
@@ -69,6 +71,7 @@ class DetectionTicker:
         self._barrier: int | None = None
         self._everyone_at: datetime | None = None
         self._housekept_at: datetime | None = None
+        self._erased_at: datetime | None = None
         self._reporter = Reporter(store, "detection")
         self._loop = WorkerLoop(
             "detection",
@@ -130,6 +133,7 @@ class DetectionTicker:
         # Set now and not before: after an error in between, everything is looked at again.
         if everyone:
             self._everyone_at = now
+        self._erase(mark.stored_until, now)
         self._housekeep(now)
         return signals
 
@@ -196,6 +200,13 @@ class DetectionTicker:
             signals = judging.flush(conn, self._store, now + tick, everyone=True)
         self._memory.keep(judging.monitors)
         return signals
+
+    def _erase(self, stored_until: datetime, now: datetime) -> None:
+        """Erase what networks have deleted, a piece at a time, once a minute."""
+        if self._erased_at is not None and now - self._erased_at < ERASE_EVERY:
+            return
+        if erase_removed(self._store, stored_until) < PIECE:
+            self._erased_at = now
 
     def _housekeep(self, now: datetime) -> None:
         """Drop rows that are past their retention, a few at a time, until none is left for now."""

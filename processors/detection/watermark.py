@@ -62,11 +62,13 @@ _TROUBLED = select(_h.c.component, _h.c.state, _h.c.detail).where(
 class Watermark:
     """The watermark.
 
-    The store holds everything posted before `closed_until` and heard in time; `coverage` tells what is missing.
+    The store holds everything posted before `closed_until` and heard in time; `coverage` tells what is missing. The store holds
+    everything that was handed over before `stored_until`, however late `closed_until` is.
     """
 
     closed_until: datetime
     coverage: Coverage
+    stored_until: datetime
 
 
 def take_barrier(
@@ -108,7 +110,7 @@ def watermark(
             gaps.append((minute_start(before), minute_start(minute)))
     if passed is None:
         passed = 0 if first is None else first - 1
-    closed = minute_start(passed)
+    closed = stored_until = minute_start(passed)
     waited = now - grace - longest_wait
     deaf = gaps + _unheard(conn, now)
     lately = gaps_since(conn, min(closed, now - LATELY))
@@ -124,7 +126,7 @@ def watermark(
         missing.append(
             f"{unread:,} records of the stream wait to be read: there is more than is counted here"
         )
-    return Watermark(closed, Coverage(deaf, missing, blind_spans(lately, now)))
+    return Watermark(closed, Coverage(deaf, missing, blind_spans(lately, now)), stored_until)
 
 
 def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from sqlalchemy import update
 
-from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed, Gap, Source
+from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed, Gap, Removed, Source
 from ingest.worker import IngestWorker
 from tests.ingest.house import NOON, House
 from tocsin.core.mention import Mention
@@ -195,3 +195,10 @@ def test_silence_where_talk_is_the_rule_is_a_gap_until_something_comes(house: Ho
     assert (gap.ends_at, gap.open) == (NOON + 70 * MINUTE, False)
     assert house.row(s.health, component="source:forum").state == "ok"
     assert rhythm_of(house.row(s.source_state, name="forum").rhythm).hour > 0
+
+
+def test_what_a_network_deletes_is_noted_until_the_processors_erase_it(house: House) -> None:
+    gone = [Removed(id="7"), Removed(author="ada"), Removed(id="8", source="other"), Removed(id="x" * 300)]
+    worker_of(house, forum=Scripted(lambda now: Fetched(removed=gone))).collect_once()
+    rows = {(one.source, one.what, one.value) for one in house.rows(s.removals)}
+    assert rows == {("forum", "post", "7"), ("forum", "author", "ada"), ("other", "post", "8")}

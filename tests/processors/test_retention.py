@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import func, select, update
 
 from processors.monitors import watched
-from processors.retention import PIECE, PSEUDONYM, drop_expired
+from processors.pseudonyms import PSEUDONYM
+from processors.retention import PIECE, drop_expired
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
 from tests.processors.batches import read_batch

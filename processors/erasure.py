@@ -1,0 +1,120 @@
+"""Erasure of what a network has deleted: its id, hash and time stay, and the sums that counted it; its words and author go.
+
+A removal is due once everything that was handed over before it is stored (`Watermark.stored_until`). So a post is erased also
+if it was deleted while it was still in the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Text, and_, cast, delete, func, or_, select, update
+
+from processors.pseudonyms import PSEUDONYM, key_of_pseudonyms, pseudonym
+from tocsin.core.clock import minute_of
+from tocsin.intake.removals import AUTHOR, POST, Removal, due_removals, forget_removals
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+PIECE: Final = 500
+# Clocks of several machines differ by so much at most.
+SKEW: Final = timedelta(minutes=1)
+# Authors in one statement over the sample.
+FEW: Final = 50
+
+Found = tuple[str, str, datetime]
+"""A mention to erase: source, id, and when it was posted."""
+
+
+def erase_removed(store: Store, stored_until: datetime) -> int:
+    """Erase up to `PIECE` posts and authors that were removed long enough before `stored_until`. Returns how many were done.
+
+    The mentions are looked up in a read of its own, because an author's are found by a pass over the mentions of a source.
+    """
+    before = stored_until - SKEW
+    with store.read() as conn:
+        due = due_removals(conn, before, PIECE)
+        found = [*_posts(conn, due), *_of_authors(conn, due)] if due else []
+        sampled = _sampled(conn, due) if due else []
+    for start in range(0, len(found), PIECE):
+        with store.write(alone=False) as conn:
+            _erase(conn, found[start : start + PIECE])
+    if due:
+        with store.write(alone=False) as conn:
+            for source, ids in _by_source(sampled):
+                m = s.samples.c
+                conn.execute(delete(s.samples).where(m.source == source, m.id.in_(ids)))
+            forget_removals(conn, due, before)
+    return len(due)
+
+
+def _posts(conn: Connection, due: Iterable[Removal]) -> list[Found]:
+    """The stored mentions among the removed posts. Most of a firehose's matched nothing and have no row."""
+    t, found = s.seen.c, list[Found]()
+    for source, ids in _by_source((one.source, one.value) for one in due if one.what == POST):
+        query = select(t.source, t.id, t.created_at).where(t.source == source, t.id.in_(ids))
+        found += [(row.source, row.id, row.created_at) for row in conn.execute(query)]
+    return found
+
+
+def _of_authors(conn: Connection, due: Iterable[Removal]) -> list[Found]:
+    """The stored mentions of the removed authors, also those that carry a pseudonym by now."""
+    m, found = s.mentions.c, list[Found]()
+    for source, authors in _by_source((one.source, one.value) for one in due if one.what == AUTHOR):
+        names = [*authors, *_pseudonyms(conn, source, authors)]
+        query = select(m.source, m.id, m.created_at).where(m.source == source, m.author_id.in_(names))
+        found += [(row.source, row.id, row.created_at) for row in conn.execute(query)]
+    return found
+
+
+def _pseudonyms(conn: Connection, source: str, authors: Sequence[str]) -> list[str]:
+    m = s.mentions.c
+    begins = func.substr(m.author_id, 1, len(PSEUDONYM)) == PSEUDONYM
+    networks = conn.execute(select(m.network).where(m.source == source, begins).distinct()).scalars().all()
+    key = key_of_pseudonyms(conn) if networks else None
+    return [pseudonym(key, network or source, author) for network in networks for author in authors if key]
+
+
+def _sampled(conn: Connection, due: Iterable[Removal]) -> list[tuple[str, str]]:
+    """The removed posts, and the sampled mentions of the removed authors, by identity."""
+    due = list(due)
+    found = [(one.source, one.value) for one in due if one.what == POST]
+    t = s.samples.c
+    for source, authors in _by_source((one.source, one.value) for one in due if one.what == AUTHOR):
+        for start in range(0, len(authors), FEW):
+            some = set(authors[start : start + FEW])
+            # The text is searched first, so that only few of the sample are decoded.
+            named = or_(*(cast(t.mention, Text).contains(one, autoescape=True) for one in sorted(some)))
+            rows = conn.execute(select(t.id, t.mention).where(t.source == source, named))
+            found += [(source, row.id) for row in rows if _author_of(row.mention) in some]
+    return found
+
+
+def _author_of(mention: Any) -> Any:
+    author = mention.get("author") if isinstance(mention, dict) else None
+    return author.get("id") if isinstance(author, dict) else None
+
+
+def _erase(conn: Connection, found: Sequence[Found]) -> None:
+    times = [at for _, _, at in found]
+    m, v, t = s.mentions, s.mention_versions, s.matches
+    days = m.c.created_at.between(min(times), max(times))
+    minutes = t.c.minute.between(minute_of(min(times)), minute_of(max(times)))
+    for source, ids in _by_source((source, id) for source, id, _ in found):
+        conn.execute(delete(m).where(_these(m.c, source, ids), days))
+        conn.execute(delete(v).where(_these(v.c, source, ids)))
+        # The match keeps what was counted, and forgets who wrote it.
+        conn.execute(update(t).where(_these(t.c, source, ids), minutes).values(author=None))
+
+
+def _these(columns: Any, source: str, ids: Sequence[str]) -> ColumnElement[bool]:
+    return and_(columns.source == source, columns.id.in_(ids))
+
+
+def _by_source(keys: Iterable[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
+    grouped: dict[str, list[str]] = {}
+    for source, value in dict.fromkeys(keys):
+        grouped.setdefault(source, []).append(value)
+    yield from sorted(grouped.items())

@@ -1,0 +1,86 @@
+"""What a network deletes goes from everywhere, on both engines, once it is sure to be stored; what was counted stays counted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from processors.erasure import SKEW, erase_removed
+from tests.processors.test_retention import NOW, counted, drop_all, found, keep
+from tests.processors.test_retention import store as store
+from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
+from tocsin.intake.removals import AUTHOR, POST, Removal, note_removals
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+SURE = NOW + SKEW + timedelta(seconds=1)
+
+
+def told(store: Store, *removals: Removal, at: Any = NOW) -> None:
+    with store.write() as conn:
+        note_removals(conn, removals, at)
+
+
+def texts(store: Store) -> list[str]:
+    with store.read() as conn:
+        return sorted(conn.execute(select(s.mentions.c.id)).scalars())
+
+
+def test_a_deleted_post_leaves_its_identity_and_what_it_counted(store: Store) -> None:
+    keep(store, days=1, text="brightwater leaks")
+    keep(store, days=1, text="brightwater leaks no more", edited=NOW)
+    keep(store, days=1, id="2")
+    keep(store, days=0.5, id="3", text="nothing to see")
+    told(
+        store, Removal("forum", POST, "1"), Removal("forum", POST, "3"), Removal("forum", POST, "unheard of")
+    )
+    told(store, Removal("press", POST, "2"))
+    assert erase_removed(store, SURE) == 4
+    assert texts(store) == ["2"]
+    assert found(store, "leaks") == set()
+    assert [counted(store, t) for t in (s.mention_versions, s.samples, s.removals)] == [0, 0, 0]
+    assert [counted(store, t) for t in (s.seen, s.matches)] == [2, 2]
+    with store.read() as conn:
+        m, t = s.matches.c, s.tallies.c
+        assert conn.execute(select(m.author).where(m.id == "1")).scalar_one() is None
+        assert sum(conn.execute(select(t.count)).scalars()) == 2
+    # The same post once more, from a source that reads it again, is a duplicate and not kept.
+    keep(store, days=1, text="brightwater leaks no more", edited=NOW)
+    assert texts(store) == ["2"]
+
+
+def test_an_account_that_is_deleted_takes_all_its_posts_along_whatever_their_age(store: Store) -> None:
+    keep(store, days=1)
+    keep(store, days=40, id="2")
+    keep(store, days=1, id="3", author="ben")
+    keep(store, days=40, id="4", author="ben")
+    keep(store, days=0.5, id="5", text="nothing to see")
+    keep(store, days=0.5, id="6", text="nothing to see", author="adam")
+    drop_all(store)
+    told(store, Removal("forum", AUTHOR, "ada"))
+    assert erase_removed(store, SURE) == 1
+    assert texts(store) == ["3", "4"]
+    with store.read() as conn:
+        assert list(conn.execute(select(s.samples.c.id)).scalars()) == ["6"]
+
+
+def test_a_removal_waits_until_what_was_handed_over_before_is_stored(store: Store) -> None:
+    told(store, Removal("forum", POST, "1"))
+    assert erase_removed(store, NOW + SKEW) == 0
+    # It was in the stream, and is stored only now.
+    keep(store, days=1)
+    assert erase_removed(store, SURE) == 1
+    assert texts(store) == []
+
+
+@pytest.mark.parametrize("again", [timedelta(0), timedelta(minutes=5)])
+def test_a_removal_that_is_told_again_waits_again(store: Store, again: timedelta) -> None:
+    keep(store, days=1)
+    told(store, Removal("forum", POST, "1"))
+    told(store, Removal("forum", POST, "1"), at=NOW + again)
+    assert erase_removed(store, SURE) == (0 if again else 1)
+    assert erase_removed(store, SURE + again) == (1 if again else 0)
+    assert counted(store, s.removals) == 0
