@@ -25,6 +25,7 @@ from alerts.escalations import states as escalation_states
 from alerts.ladder import ROUNDS, climbed
 from alerts.outbox import hold, queue
 from alerts.severity import CLOCKS
+from alerts.standing import StandingStill
 from alerts.unreached import unreached
 from tocsin.core.clock import Clock
 from tocsin.core.errors import TocsinError
@@ -48,7 +49,7 @@ EVERY: Final = timedelta(seconds=60)
 OVERDUE: Final = timedelta(minutes=2)
 """A step that was due this long ago and was not taken is a finding."""
 THE_STREAM: Final = "the stream between"
-"""The subject of the alert about lost records. No source has this name."""
+"""The subject of the alert about records that were lost or that nobody reads. No source has this name."""
 GAP_SHOWN: Final = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
@@ -269,32 +270,26 @@ def blind_sources(conn: Connection, now: datetime, blind_after: timedelta) -> li
 
 
 def source_troubles(conn: Connection, now: datetime, blind_after: timedelta) -> dict[str, str | None]:
-    """The reason why each enabled source is blind, or None where it is not. The stream between has an entry too, once
-    it lost records.
-    """
+    """The reason why each enabled source is blind, or None where it is not. The stream between has an entry too."""
     troubles = {
         one.name: one.verdict.reason if one.verdict.blind else None
         for one in source_reports(conn, now, blind_after)
         if one.facts.enabled and one.kind is not None
     }
-    return troubles | _lost(conn, now)
+    return {**troubles, THE_STREAM: _lost(conn, now)}
 
 
-def _lost(conn: Connection, now: datetime) -> dict[str, str | None]:
+def _lost(conn: Connection, now: datetime) -> str | None:
     """The stream's trouble: records that were gone before anybody read them. The stream is blind for `GAP_SHOWN`, then
     heard again.
     """
     g = s.gaps.c
     rows = conn.execute(select(g.at, g.from_offset, g.to_offset)).all()
     late = [row for row in rows if row.at > now - GAP_SHOWN]
-    if not rows:
-        return {}
     if not late:
-        return {THE_STREAM: None}
+        return None
     count = sum(abs(row.to_offset - row.from_offset) for row in late)
-    return {
-        THE_STREAM: f"{count} records were gone before they were read, noticed {ago(now - late[-1].at)} ago"
-    }
+    return f"{count} records were gone before they were read, noticed {ago(now - late[-1].at)} ago"
 
 
 def chain_findings(conn: Connection, checked: Checked, limit: int = 5000) -> tuple[list[Finding], Checked]:
@@ -309,15 +304,20 @@ def chain_findings(conn: Connection, checked: Checked, limit: int = 5000) -> tup
     return [Finding("audit chain broken", str(result.broken_at), text)], checked
 
 
-def signal_blindness(conn: Connection, store: Store, now: datetime, blind_after: timedelta) -> int:
+def signal_blindness(
+    conn: Connection, store: Store, now: datetime, blind_after: timedelta, standing: str | None = None
+) -> int:
     """Write a signal for each source that went blind or is heard again; the engine makes alerts of them. Returns how
     many.
 
-    A source is one story: its fingerprint is that of the source, its policy is the operator's.
+    A source is one story: its fingerprint is that of the source, its policy is the operator's. `standing` says why the stream
+    stands still, if it does.
     """
     a, sig = s.alerts.c, s.signals.c
     written = 0
-    for name, reason in source_troubles(conn, now, blind_after).items():
+    troubles = source_troubles(conn, now, blind_after)
+    troubles[THE_STREAM] = standing or troubles[THE_STREAM]
+    for name, reason in troubles.items():
         monitor_id = f"{COMPONENT_PREFIX}{name}"
         mark = fingerprint(monitor_id, BLIND)
         alert = conn.execute(select(a.calmed_at, a.facts).where(a.live == mark)).one_or_none()
@@ -398,6 +398,7 @@ class Auditor:
         self._ping = ping or _pinger(settings)
         self._blind_after = timedelta(minutes=settings.alerting.blind_after_minutes)
         self._checked = Checked()
+        self._standing = StandingStill()
         self._reporter = Reporter(store, "auditor")
         self._loop = WorkerLoop("auditor", away=EVERY, recover=self._recover)
 
@@ -418,10 +419,12 @@ class Auditor:
         with self._store.read() as conn:
             found, checked = chain_findings(conn, self._checked)
             findings = [*_checked(conn, now, self._blind_after), *found]
+            standing = self._standing.look(conn, now)
+            findings += [Finding(BLIND, THE_STREAM, standing)] if standing else []
             entries = conn.execute(select(func.count()).select_from(s.audit)).scalar_one()
         self._checked = checked
         with self._store.write() as conn:
-            signal_blindness(conn, self._store, now, self._blind_after)
+            signal_blindness(conn, self._store, now, self._blind_after, standing)
             self._reporter.write(conn, now, *_health(findings, entries))
         for finding in findings:
             log.warning("audit finding", kind=finding.kind, object=finding.object)
@@ -436,7 +439,7 @@ class Auditor:
 def _health(findings: Sequence[Finding], entries: int) -> tuple[State, dict[str, Any]]:
     state: State = "ok"
     if findings:
-        state = "blind" if all(one.kind == BLIND for one in findings) else "degraded"
+        state = "blind" if any(one.kind == BLIND for one in findings) else "degraded"
     shown = [{"kind": one.kind, "object": one.object, "text": one.text} for one in findings[:50]]
     detail = {"findings": shown, "count": len(findings), "audit_entries": entries}
     return state, detail

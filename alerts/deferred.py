@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
 
+from tocsin.core.clock import passed
 from tocsin.core.errors import Conflict, StoreUnavailable
 
 T = TypeVar("T")
@@ -35,7 +36,8 @@ class Failure:
     """The last failure of a story, and when the story is tried again."""
 
     times: int
-    until: datetime
+    at: datetime
+    wait: timedelta
     error: str
 
 
@@ -47,7 +49,9 @@ class Deferred:
 
     def waiting(self, now: datetime) -> list[str]:
         """The stories that are not tried at `now`."""
-        return [story for story, failure in self._stories.items() if failure.until > now]
+        return [
+            story for story, failure in self._stories.items() if not passed(failure.wait, failure.at, now)
+        ]
 
     @property
     def trouble(self) -> str | None:
@@ -78,5 +82,5 @@ class Deferred:
         before = self._stories.get(story)
         times = before.times + 1 if before else 1
         wait = WAITS[min(times, len(WAITS)) - 1]
-        self._stories[story] = Failure(times, now + wait, f"{type(error).__name__}: {error}"[:200])
+        self._stories[story] = Failure(times, now, wait, f"{type(error).__name__}: {error}"[:200])
         log.exception("a story is deferred", story=story, times=times, again_after_s=wait.total_seconds())

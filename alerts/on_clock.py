@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
 
-from alerts import held, ladder, states
+from alerts import held, ladder, set_back, states
 from alerts.alert import Alert, from_row, get
 from alerts.apply import apply
 from alerts.change import Change, Move, Page, PageAgain
@@ -166,6 +166,8 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
     """Do everything that is due at the turn's time, at most `limit` of each kind; returns how many of each were done."""
     again = held.look_again(turn, limit)
     done: dict[str, int] = {"held step looked at again": again} if again else {}
+    if moved := set_back.move_back(turn, limit):
+        done["the clock was set back"] = moved
     for due in TABLE:
         where = and_(due.where(turn.now), _a.fingerprint.not_in(turn.passed_over))
         rows = turn.store.claim(turn.conn, s.alerts, where, (due.at, _a.id), limit)
@@ -221,7 +223,7 @@ def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -
         select(_a.id).where(or_(*(due.where(now) for due in TABLE)), _a.fingerprint.not_in(passed_over)),
         select(escalations.id).where(clocks.to_page(now), escalations.id.not_in(passed_over)),
     )
-    if held.changed(conn) or outages.back(conn):
+    if held.changed(conn) or outages.back(conn) or set_back.anything(conn, now, passed_over):
         return True
     return any(conn.execute(check.limit(1)).first() is not None for check in checks)
 

@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from ingest.source import Fetched, Source
+from tocsin.core.clock import CLOCKS_APART
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
@@ -84,7 +85,7 @@ def watch(
             source=source,
             error=error,
             # A changed definition is tried at once; after a restart the old appointment holds.
-            due_at=now if state is None or old is not None else state.next_fetch_at or now,
+            due_at=now if state is None or old is not None else appointment(state, now),
             cursor=state.cursor if state is not None else None,
             failures=state.failures if state is not None else 0,
             last_error=state.last_error if state is not None else None,
@@ -97,7 +98,7 @@ def watch(
     return after
 
 
-def stands(conn: Connection, taken: Sequence[WatchedSource]) -> None:
+def stands(conn: Connection, taken: Sequence[WatchedSource], now: datetime) -> None:
     """Take in the state of sources that another worker may have read until now: cursor, failures, next appointment."""
     names = [one.name for one in taken]
     c = s.source_state.c
@@ -110,5 +111,15 @@ def stands(conn: Connection, taken: Sequence[WatchedSource]) -> None:
         if state is None:
             continue
         one.cursor, one.failures, one.last_error = state.cursor, state.failures, state.last_error
-        one.due_at, one.written_at = state.next_fetch_at or one.due_at, None
+        one.due_at, one.written_at = appointment(state, now), None
         one.heard_at = state.last_success_at
+
+
+def appointment(state: Row[Any], now: datetime) -> datetime:
+    """When the source is fetched next, as stored. An appointment that was made ahead of `now` does not hold: the clock was set
+    back since, and the source would wait for as long.
+    """
+    made = [at for at in (state.last_success_at, state.last_error_at) if at is not None]
+    return (
+        state.next_fetch_at if state.next_fetch_at and all(at <= now + CLOCKS_APART for at in made) else now
+    )

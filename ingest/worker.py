@@ -25,7 +25,7 @@ from ingest.leases import Leases
 from ingest.report import report
 from ingest.source import Bad, BudgetSpent, Fetched, FetchFailed, Source
 from ingest.watched import WatchedSource, stands, watch
-from tocsin.core.clock import Clock
+from tocsin.core.clock import CLOCKS_APART, Clock, passed
 from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
 from tocsin.core.loop import WorkerLoop
 from tocsin.core.mention import MAX_ID_CHARS, Handed, MentionLine, encode_mentions
@@ -96,6 +96,7 @@ class IngestWorker:
         self._stream_failures = 0
         self._stream_waits_until: datetime | None = None
         self._stream_trouble: str | None = None
+        self._turned_at: datetime | None = None
         self._loop = WorkerLoop("ingest", away=STREAM_RETRIES[0], recover=self._recover)
 
     def run(self, stop: threading.Event) -> None:
@@ -151,6 +152,7 @@ class IngestWorker:
     def _turn(self) -> None:
         """One look at everything: take in finished fetches, and fetch from the sources that are due."""
         now = self._clock.now()
+        self._heed_the_clock(now)
         self._refresh(now)
         waits = self._stream_waits(now)
         for watched in list(self._watched.values()):
@@ -167,8 +169,16 @@ class IngestWorker:
                 self._turns += 1
                 watched.turn = self._turns
                 self._start(watched, watched.cursor, now)
-        if self._health_at is None or now - self._health_at >= HEALTH_EVERY:
+        if passed(HEALTH_EVERY, self._health_at, now):
             self._report(now)
+
+    def _heed_the_clock(self, now: datetime) -> None:
+        """Forget the appointments that were made before the clock was set back: they would hold for as long."""
+        if self._turned_at is not None and now < self._turned_at - CLOCKS_APART:
+            self._stream_waits_until = None
+            for watched in self._watched.values():
+                watched.due_at = min(watched.due_at, now)
+        self._turned_at = now
 
     def _start(self, watched: WatchedSource, cursor: Mapping[str, Any] | None, now: datetime) -> None:
         watched.fetching_from, watched.asked_at = cursor, now
@@ -323,11 +333,11 @@ class IngestWorker:
             or cursor != watched.cursor
         ):
             return True
-        if fetched.warning != watched.last_error or watched.written_at is None:
+        if fetched.warning != watched.last_error:
             return True
         if ledger.is_news(watched, fetched, now):
             return True
-        return now - watched.written_at >= STATE_EVERY
+        return passed(STATE_EVERY, watched.written_at, now)
 
     def _failed(self, watched: WatchedSource, error: TocsinError, now: datetime) -> None:
         """Write down the failure and the time of the next try: ever later, or when the source says."""
@@ -367,7 +377,7 @@ class IngestWorker:
         taken = self._leases.look(self._watched, now)
         if taken:
             with self._store.read() as conn:
-                stands(conn, [self._watched[name] for name in sorted(taken)])
+                stands(conn, [self._watched[name] for name in sorted(taken)], now)
 
     def _report(self, now: datetime) -> None:
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)

@@ -22,7 +22,7 @@ from processors.detection.watermark import take_barrier, watermark
 from processors.erasure import PIECE, erase_removed
 from processors.monitors import CompiledMonitors, watched
 from processors.retention import drop_expired
-from tocsin.core.clock import MINUTE, Clock, minute_of
+from tocsin.core.clock import CLOCKS_APART, MINUTE, Clock, minute_of, passed
 from tocsin.core.errors import WrongInput
 from tocsin.core.loop import WorkerLoop
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -105,7 +105,7 @@ class DetectionTicker:
         detection = self._settings.detection
         grace, tick = timedelta(seconds=detection.grace_s), timedelta(seconds=detection.tick_s)
         self._take_barrier(now - grace, now)
-        everyone = self._everyone_at is None or now - self._everyone_at >= tick
+        everyone = passed(tick, self._everyone_at, now)
         with self._store.read() as conn:
             before, self._watched = self._watched, watched(conn, self._watched)
             if self._watched is not before:
@@ -175,6 +175,8 @@ class DetectionTicker:
                 & (d.c.kind == SIGNAL_KINDS.lead.kind)
                 & or_(
                     d.c.next_tick <= now,
+                    # Judged by a clock that was ahead and was set back since.
+                    d.c.next_tick > now + tick + CLOCKS_APART,
                     # Stirred, and not judged just now by another ticker: a judgement moves the next tick on.
                     among(conn, d.c.monitor_id, [id for id in ids if id in stirred])
                     & (d.c.next_tick <= now + tick - look),
@@ -191,6 +193,8 @@ class DetectionTicker:
                 return 0
             judging = Detection(turn, self._watched.version, self._memory, due)
             judging.load(conn)
+            for one in judging.monitors:
+                one.set_back(now, closed_until)
             start = judging.tallies_from(conn)
             if start is None:
                 return 0
@@ -210,7 +214,7 @@ class DetectionTicker:
 
     def _housekeep(self, now: datetime) -> None:
         """Drop rows that are past their retention, a few at a time, until none is left for now."""
-        if self._housekept_at is not None and now - self._housekept_at < HOUSEKEEP_EVERY:
+        if not passed(HOUSEKEEP_EVERY, self._housekept_at, now):
             return
         with self._store.write(alone=False) as conn:
             done = drop_expired(conn, now, self._settings)

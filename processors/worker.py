@@ -29,7 +29,7 @@ from processors.storing.batch_size import LEAST_BYTES, BatchSize
 from processors.storing.plan import Prepared
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
-from tocsin.core.clock import Clock
+from tocsin.core.clock import Clock, passed
 from tocsin.core.errors import Fenced, StreamUnavailable, TocsinError, WrongInput
 from tocsin.core.loop import WorkerLoop
 from tocsin.core.threads import in_thread
@@ -54,7 +54,7 @@ TRIM_EVERY = timedelta(seconds=30)
 # The time between two looks of a stopped reader whether a person lets it pass.
 FUSE_RETRY = timedelta(seconds=3)
 # Allowed beside the limits of ingest: records age while they wait in the stream, and the clocks of machines differ.
-OLDER_BY_NOW, CLOCKS_APART = timedelta(days=30), timedelta(hours=1)
+OLDER_BY_NOW, AHEAD_AT_MOST = timedelta(days=30), timedelta(hours=1)
 # Dead letters that a blown fuse leaves for a person to look at.
 EXAMPLES = 20
 
@@ -273,7 +273,7 @@ class StreamProcessor:
         return Times(
             self._clock.now(),
             timedelta(days=ingest.max_age_days) + OLDER_BY_NOW,
-            timedelta(minutes=ingest.max_ahead_minutes) + CLOCKS_APART,
+            timedelta(minutes=ingest.max_ahead_minutes) + AHEAD_AT_MOST,
         )
 
     def _heed_fuse(self, batch: Batch) -> None:
@@ -366,7 +366,7 @@ class StreamProcessor:
     def _look_around(self) -> None:
         """Report the lag now and then, and trim the records that everybody has read."""
         now = self._clock.now()
-        if self._looked_at is not None and now - self._looked_at < EVERY:
+        if not passed(EVERY, self._looked_at, now):
             return
         self._looked_at = now
         lag = self.lag()
@@ -382,7 +382,7 @@ class StreamProcessor:
             unexpected_errors=self._loop.unexpected,
             **asdict(self._totals),
         )
-        if self._trimmed_at is not None and now - self._trimmed_at < TRIM_EVERY:
+        if not passed(TRIM_EVERY, self._trimmed_at, now):
             return
         self._trimmed_at = now
         with self._store.read() as conn:

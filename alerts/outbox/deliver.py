@@ -42,7 +42,7 @@ from alerts.outbox.queue import (
     SENT,
     UNKNOWN,
 )
-from tocsin.core.clock import Clock
+from tocsin.core.clock import CLOCKS_APART, Clock
 from tocsin.core.errors import OutcomeUnknown
 from tocsin.core.retry import Retry
 from tocsin.definitions.models import Person
@@ -151,7 +151,7 @@ def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -
     """
     if hold.held(conn) is not None:
         return False
-    waiting = select(_n.id).where(_n.status == QUEUED, _n.due_at <= now)
+    waiting = select(_n.id).where(_is_due(now))
     left = select(_n.id).where(_left_behind(now))
     if kinds is not None:
         waiting, left = waiting.where(_n.channel.in_(kinds)), left.where(_n.channel.in_(kinds))
@@ -339,7 +339,7 @@ def _take(
     personal_link: PersonalLink | None,
 ) -> list[Notice]:
     """Mark the notices that are due as attempting, the worst first, and return them."""
-    where = (_n.status == QUEUED) & (_n.due_at <= now)
+    where = _is_due(now)
     if kinds is not None:
         where &= _n.channel.in_(kinds)
     if only is not None:
@@ -370,8 +370,17 @@ def _taken_now(store: Store, notices: Sequence[Notice], now: datetime) -> list[N
     return [notice for notice in notices if notice.id in ours]
 
 
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """The notices that wait and are due. So is one that should leave at once or be tried again soon, and waits for a time that a
+    clock has set that was ahead and was set back since.
+    """
+    soon = (_n.due_at == _n.created_at) | (_n.attempts > 0)
+    return (_n.status == QUEUED) & ((_n.due_at <= now) | (soon & (_n.due_at > now + CLOCKS_APART)))
+
+
 def _left_behind(now: datetime) -> ColumnElement[bool]:
-    return (_n.status == ATTEMPTING) & (_n.attempting_at <= now - MARGIN)
+    at = _n.attempting_at
+    return (_n.status == ATTEMPTING) & ((at <= now - MARGIN) | (at > now + CLOCKS_APART))
 
 
 def _bury_the_dead(
@@ -381,7 +390,7 @@ def _bury_the_dead(
     for row in store.claim(conn, s.notices, _left_behind(now), (_n.attempting_at, _n.id), limit):
         notifier = notifiers.get(row.channel)
         longest = min(notifier.time_limit, LONGEST) if notifier else timedelta(0)
-        if row.attempting_at <= now - longest - MARGIN:
+        if not timedelta(0) <= now + CLOCKS_APART - row.attempting_at < longest + MARGIN + CLOCKS_APART:
             outcome = Outcome("unknown", "the worker died while it was sending")
             finish(
                 conn,

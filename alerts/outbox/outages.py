@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 from alerts import states
 from alerts.notifiers.registry import KINDS
 from alerts.outbox import queue
-from tocsin.core.clock import iso
+from tocsin.core.clock import iso, passed
 from tocsin.core.ids import stable_id
 from tocsin.store import meta
 from tocsin.store import schema as s
@@ -89,7 +89,12 @@ def away(conn: Connection) -> list[Outage]:
 
 def probe_due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -> list[Outage]:
     """The outages whose channel is to be tried now (of these `kinds`)."""
-    return [one for one in away(conn) if one.probe_at <= now and (kinds is None or one.channel in kinds)]
+    return [
+        one
+        for one in away(conn)
+        # The pause, whatever was done to the clock meanwhile.
+        if passed(PROBE, one.probe_at - PROBE, now) and (kinds is None or one.channel in kinds)
+    ]
 
 
 def next_probe(conn: Connection) -> datetime | None:

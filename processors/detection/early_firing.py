@@ -103,7 +103,9 @@ class Stillness:
             first = minute_of(opened)
             counts = sorted(one for one in tallies.get(monitor, {}).items() if one[0] >= first)
             seen[monitor] = hash((first, *counts))
-            if self._seen.get(monitor) == seen[monitor] and opened + WINDOW > closed_until:
+            # A window ahead of now was opened by a clock that was set back since.
+            opens = opened + WINDOW > closed_until and opened <= now + WINDOW
+            if self._seen.get(monitor) == seen[monitor] and opens:
                 still.add(monitor)
         self._seen = seen
         return frozenset(still)

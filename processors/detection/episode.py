@@ -30,6 +30,13 @@ class Episode(msgspec.Struct):
     # The newest window that was not over only because its copies were set aside.
     aside_told: datetime | None = None
 
+    def set_back(self, now: datetime) -> None:
+        """Forget the windows that lie ahead of `now`: a clock that was set back since has judged them."""
+        self.since = min(self.since, now) if self.since is not None else None
+        self.last_over, self.told, self.aside_told = (
+            None if at is not None and at > now else at for at in (self.last_over, self.told, self.aside_told)
+        )
+
 
 def count_over(episode: Episode, start: datetime) -> None:
     if episode.last_over is None or episode.last_over < start:

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, or_, sel
 
 from processors.detection.blindness import blind_spans
 from processors.detection.coverage import Coverage, Span
-from tocsin.core.clock import MINUTE, minute_of, minute_start
+from tocsin.core.clock import CLOCKS_APART, MINUTE, minute_of, minute_start
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
@@ -38,7 +38,7 @@ _b, _h = s.barriers, s.health
 _HERE = (_b.c.cluster == bindparam("cluster"), _b.c.topic == bindparam("topic"))
 _BARRIERS = (
     select(_b.c.minute, _b.c.ends, _b.c.taken_at)
-    .where(*_HERE)
+    .where(*_HERE, _b.c.minute <= bindparam("newest", type_=BigInteger))
     .order_by(_b.c.minute.desc())
     .limit(bindparam("limit", type_=BigInteger))
 )
@@ -86,7 +86,9 @@ def take_barrier(
     }
     # Several tickers take the same barrier; the first one counts.
     if insert_once(conn, b, row):
-        conn.execute(delete(b).where(b.c.cluster == cluster, b.c.minute < minute_of(now - KEPT)))
+        # A barrier far ahead was taken by a clock that was set back since.
+        off = or_(b.c.minute < minute_of(now - KEPT), b.c.minute > minute_of(until + CLOCKS_APART))
+        conn.execute(delete(b).where(b.c.cluster == cluster, off))
 
 
 def watermark(
@@ -94,7 +96,7 @@ def watermark(
 ) -> Watermark:
     """The newest minute whose barrier the stored offsets have passed. After `longest_wait` the clock alone decides."""
     at = stored(conn, cluster, topic)
-    here = {"cluster": cluster, "topic": topic}
+    here = {"cluster": cluster, "topic": topic, "newest": minute_of(now)}
     passed: int | None = None
     # The newest few mostly tell all.
     for limit in (NEWEST, LOOKED_AT):
@@ -103,7 +105,7 @@ def watermark(
         if passed is not None and now - newest[-1].taken_at > BACKLOG_AFTER:
             break
     first, gaps = None, []
-    for before, minute in conn.execute(_GAPS, here).all():
+    for before, minute in conn.execute(_GAPS, {"cluster": cluster, "topic": topic}).all():
         if before is None:
             first = minute
         else:

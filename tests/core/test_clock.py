@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.clock import EPOCH, MINUTE, from_micros, minute_of, minute_start, to_micros
+from tocsin.core.clock import EPOCH, MINUTE, from_micros, minute_of, minute_start, passed, to_micros
 
 _ZONES = st.builds(timezone, st.timedeltas(timedelta(hours=-14), timedelta(hours=14)))
 _TIMES = st.datetimes(timezones=st.just(UTC) | _ZONES).filter(lambda at: 2 < at.year < 9998)
@@ -22,3 +22,11 @@ def test_microseconds_are_exact_there_and_back(at: datetime) -> None:
 @given(_TIMES)
 def test_every_time_lies_in_its_minute(at: datetime) -> None:
     assert minute_start(minute_of(at)) <= at < minute_start(minute_of(at)) + MINUTE
+
+
+def test_a_pause_is_over_after_its_time_and_at_once_where_the_clock_was_set_back() -> None:
+    began, pause = datetime(2026, 3, 2, 12, tzinfo=UTC), timedelta(minutes=1)
+    assert passed(pause, None, began)
+    assert not passed(pause, began, began + timedelta(seconds=59))
+    assert passed(pause, began, began + pause)
+    assert passed(pause, began, began - timedelta(seconds=1))

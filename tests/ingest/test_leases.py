@@ -8,7 +8,7 @@ import sys
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from ingest.leases import LEASE, LOOK_EVERY, Leases
 from tests.ingest.house import NOON, House, Site, line
@@ -111,3 +111,43 @@ def test_a_worker_that_stands_by_says_nothing_of_sources_that_others_read(house:
     two.collect_once()
     assert house.row(s.health, component="source:a-feed").state == "degraded"
     assert house.row(s.health, component="ingest").detail["troubled"] == ["a-feed"]
+
+
+def test_a_lease_by_a_clock_that_was_ahead_passes_on_when_nobody_renews_it(house: House) -> None:
+    seconds = 0.0
+    ahead = NOON + timedelta(hours=2)
+    assert Leases(house.store, "dead").look({"forum"}, ahead) == {"forum"}
+    living = Leases(house.store, "living", elapsed=lambda: seconds)
+    assert living.look({"forum"}, NOON) == frozenset()
+    seconds = LEASE.total_seconds() - 1
+    assert living.look({"forum"}, NOON + SOON) == frozenset()
+    seconds += 2
+    assert living.look({"forum"}, NOON + 2 * SOON) == {"forum"}
+    assert living.holds("forum", NOON + 2 * SOON)
+
+
+def test_a_worker_that_lives_keeps_its_lease_whatever_the_clocks_say(house: House) -> None:
+    seconds = 0.0
+    one, two = Leases(house.store, "one"), Leases(house.store, "two", elapsed=lambda: seconds)
+    one.look({"forum"}, NOON + timedelta(hours=2))
+    for turn in range(1, 9):  # a clock that was two hours ahead was set back
+        now = NOON + turn * timedelta(seconds=10)
+        seconds += 10
+        one.look({"forum"}, now)
+        assert one.holds("forum", now)
+        assert two.look({"forum"}, now) == frozenset()
+
+
+def test_a_source_keeps_no_appointment_of_a_clock_that_was_set_back(house: House) -> None:
+    path = house.folder / "a.jsonl"
+    path.write_bytes(line(1))
+    house.define("forum", "file", path=str(path))
+    ahead = NOON + timedelta(hours=1)
+    house.worker(owner="before").collect_once(ahead)
+    with house.store.write() as conn:
+        conn.execute(
+            update(s.source_state).values(next_fetch_at=ahead + timedelta(hours=1), last_success_at=ahead)
+        )
+        conn.execute(delete(s.leases))
+    path.write_bytes(line(1) + line(2))
+    assert house.worker(owner="after").collect_once(NOON) == 1

@@ -259,3 +259,28 @@ def test_no_more_states_are_remembered_than_asked_for(store: SqliteStore) -> Non
         born.flush(conn, store, NOW)
     memory.keep(born.monitors)
     assert [memory.take(one, NOW) is not None for one in monitors] == [True, False]
+
+
+def test_after_a_clock_was_set_back_monitors_are_judged_and_minutes_close_as_ever(
+    store: SqliteStore, stream: SqliteStream
+) -> None:
+    loud, _ = two_monitors(store)
+    ahead = NOW + timedelta(hours=2)
+    ticker = DetectionTicker(store, stream, Settings(), SimulatedClock(ahead))
+    for _ in range(2):
+        ticker.once()
+    assert judged_at(store)["loud"] == ahead
+    clock = SimulatedClock(NOW)
+    ticker._clock = clock
+    ticker.once()
+    assert judged_at(store) == {"loud": NOW, "quiet": NOW}
+    for _ in range(12):
+        clock.advance(timedelta(seconds=60))
+        tallied(store, loud, clock.now(), 2)
+        ticker.once()
+    assert judged_at(store)["loud"] == clock.now()
+    with store.read() as conn:
+        minutes = list(conn.execute(select(s.barriers.c.minute)).scalars())
+        opened = conn.execute(select(s.detector_state.c.next_window)).scalars().first()
+    assert max(minutes) <= minute_of(clock.now())
+    assert clock.now() - timedelta(minutes=10) < opened <= clock.now()

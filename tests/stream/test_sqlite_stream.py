@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from tests.contracts.stream import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.stream import NOW, read
 from tocsin.core.errors import StreamFull, StreamUnavailable
-from tocsin.stream.sqlite import SqliteStream
+from tocsin.stream.sqlite import SESSION_TIMEOUT_S, SqliteConsumer, SqliteStream
 
 
 @pytest.fixture
@@ -84,3 +85,31 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "stream.db").write_bytes(b"this is no database, it is a poem of some length " * 40)
     with pytest.raises(StreamUnavailable, match="not a database; move the file away"):
         SqliteStream(tmp_path / "stream.db")
+
+
+def test_a_member_that_died_before_the_machine_began_anew_keeps_no_partition(tmp_path: Path) -> None:
+    stream = SqliteStream(tmp_path / "s.db")
+    stream.ensure_topic("talk", 2)
+    uptime = 900_000.0
+    dead = SqliteConsumer(stream, "talk", "readers", "dead", elapsed=lambda: uptime)
+    assert dead.poll(timedelta(0)).assigned == {0, 1}
+    after_the_start = SqliteConsumer(stream, "talk", "readers", "new", elapsed=lambda: 30.0)
+    assert after_the_start.poll(timedelta(0)).assigned == {0, 1}
+    stream.close()
+
+
+def test_nobody_who_sets_the_clock_ends_or_prolongs_a_membership(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = SqliteStream(tmp_path / "s.db")
+    stream.ensure_topic("talk", 2)
+    monkeypatch.setattr(time, "time", lambda: 1e12)  # it is not read at all: no other argument says so
+    seconds = 100.0
+    one, two = (SqliteConsumer(stream, "talk", "readers", name, elapsed=lambda: seconds) for name in "ab")
+    one.poll(timedelta(0))
+    assert two.poll(timedelta(0)).assigned == {1}
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    seconds += SESSION_TIMEOUT_S + 1  # "a" was killed
+    two._beat_at = float("-inf")
+    assert two.poll(timedelta(0)).assigned == {0, 1}
+    stream.close()

@@ -12,6 +12,11 @@ MINUTE = timedelta(minutes=1)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """The latest time that a person may give. The earliest is `EPOCH`."""
 
+CLOCKS_APART = timedelta(minutes=2)
+"""The clocks of our machines differ by less. What was written at a later time than that from now was written by a clock that was
+ahead and was set back since.
+"""
+
 _MICRO = timedelta(microseconds=1)
 # Two days from the ends of the calendar, so that every zone can show what `from_micros` gives.
 _FIRST, _LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
@@ -49,6 +54,13 @@ class SimulatedClock:
             raise ValueError(f"a clock cannot go back from {self._now.isoformat()} to {to.isoformat()}")
         self._now = to.astimezone(UTC)
         return self._now
+
+
+def passed(span: timedelta, since: datetime | None, now: datetime) -> bool:
+    """Whether `span` has passed since then. So it has where there is no `since`, and where `since` lies ahead of `now`: the clock
+    was set back, and whoever goes by it would stand still for as long.
+    """
+    return since is None or not timedelta(0) <= now - since < span
 
 
 def to_micros(at: datetime) -> int:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, false, select
 
+from tocsin.core.clock import passed
 from tocsin.core.loop import WorkerLoop
 from tocsin.health.roles import GONE_AFTER, PARTS
 from tocsin.health.sources import COMPONENT_PREFIX
@@ -29,7 +30,8 @@ def part_rows(conn: Connection) -> Sequence[Row[Any]]:
 def troubled_rows(conn: Connection, now: datetime, *, live: bool) -> Sequence[Row[Any]]:
     """The rows, 20 at most, that do not say `ok`, and of a `live` store also those of parts that are gone."""
     h = s.health.c
-    late = (h.component.in_(PARTS) & (h.at < now - GONE_AFTER)) if live else false()
+    off = (h.at < now - GONE_AFTER) | (h.at > now + GONE_AFTER)
+    late = (h.component.in_(PARTS) & off) if live else false()
     troubled = select(s.health).where((h.state != "ok") | late).order_by(h.state, h.component)
     return conn.execute(troubled.limit(20)).all()
 
@@ -51,7 +53,7 @@ class Reporter:
 
     def is_due(self, now: datetime, state: State) -> bool:
         """Whether a report is due, or the state has changed."""
-        return self._last is None or self._last[1] != state or now - self._last[0] >= EVERY
+        return self._last is None or self._last[1] != state or passed(EVERY, self._last[0], now)
 
     def say(self, now: datetime, state: State, **detail: Any) -> None:
         """Report, if a report is due. Raises `StoreUnavailable` when the store cannot be written."""

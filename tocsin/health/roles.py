@@ -25,9 +25,11 @@ is told or nobody checks.
 """
 
 GONE_AFTER: Final = timedelta(minutes=2)
-"""A part that has not spoken for longer counts as gone."""
+"""A part that has not spoken for longer counts as gone. So does one that spoke so far ahead of now: the clock was set back, and
+its word says nothing of today.
+"""
 
 
 def is_gone(last_spoke: datetime, now: datetime) -> bool:
     """Whether a part that last spoke at `last_spoke` counts as gone."""
-    return now - last_spoke > GONE_AFTER
+    return abs(now - last_spoke) > GONE_AFTER

@@ -95,6 +95,27 @@ def stored(conn: Connection, cluster: str, topic: str) -> dict[int, int]:
     return {row.partition: row.offset for row in found}
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadPartition:
+    """A partition of which `records` were there at a barrier and are not stored yet. The stored offset is `offset`."""
+
+    partition: int
+    offset: int
+    records: int
+
+
+def unread(conn: Connection, topic: str, between: tuple[datetime, datetime]) -> list[UnreadPartition]:
+    """The partitions with records that are not stored, though they were there at the newest barrier taken in this time."""
+    b = s.barriers.c
+    taken = select(b.cluster, b.ends).where(b.topic == topic, b.taken_at.between(*between))
+    newest = conn.execute(taken.order_by(b.taken_at.desc()).limit(1)).first()
+    if newest is None:
+        return []
+    at = stored(conn, newest.cluster, topic)
+    waiting = {int(p): end for p, end in newest.ends.items() if end > at.get(int(p), 0)}
+    return [UnreadPartition(p, at.get(p, 0), end - at.get(p, 0)) for p, end in sorted(waiting.items())]
+
+
 def total(conn: Connection) -> int:
     """The sum of all offsets: a number that grows with every stored batch."""
     return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())

@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -198,7 +198,14 @@ def _advice(error: Exception) -> str:
 class SqliteConsumer:
     """See `tocsin.stream.port.Consumer`."""
 
-    def __init__(self, stream: SqliteStream, topic: str, group: str, member: str) -> None:
+    def __init__(
+        self,
+        stream: SqliteStream,
+        topic: str,
+        group: str,
+        member: str,
+        elapsed: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stream = stream
         self._topic = topic
         self._group = group
@@ -208,6 +215,7 @@ class SqliteConsumer:
         self._paused: set[int] = set()
         self._turn: deque[int] = deque()
         self._beat_at = float("-inf")
+        self._elapsed = elapsed
 
     def poll(self, timeout: timedelta, max_bytes: int = 4 * 1024 * 1024) -> Polled:
         deadline = time.monotonic() + timeout.total_seconds()
@@ -224,12 +232,14 @@ class SqliteConsumer:
     def _heartbeat(self) -> None:
         if time.monotonic() - self._beat_at < HEARTBEAT_S:
             return
-        # Wall-clock, not monotonic: the rows are read by other processes.
-        now = time.time()
+        # The machine's time since its start, which is one for all its processes and which nobody sets. After a new start of the
+        # machine it begins anew: what expires later than the time-out from now was written before that, and has expired too.
+        now = self._elapsed()
         with self._stream._transaction() as db:
             where = (self._topic, self._group)
             db.execute(
-                "DELETE FROM members WHERE topic = ? AND consumer_group = ? AND expires < ?", (*where, now)
+                "DELETE FROM members WHERE topic = ? AND consumer_group = ? AND NOT expires BETWEEN ? AND ?",
+                (*where, now, now + SESSION_TIMEOUT_S),
             )
             db.execute(
                 "INSERT OR REPLACE INTO members VALUES (?, ?, ?, ?)",

@@ -1,0 +1,59 @@
+"""After the clock was set back: times that a clock ahead of now has given are moved to where they belong.
+
+An alert whose next ring was set at a time that has not come yet would be silent until then. So its times keep their distance from
+the moment when they were set, and that moment is now. Nothing rings twice for it: what had come due by that clock has rung.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from alerts import states
+from alerts.alert import Alert, from_row
+from alerts.apply import apply
+from alerts.change import Change, Move
+from alerts.turn import Turn
+from tocsin.core.clock import CLOCKS_APART
+from tocsin.store import schema as s
+
+_a = s.alerts.c
+_TIMES: Final = ("next_step_at", "ack_expires_at")
+
+
+def ahead(now: datetime) -> ColumnElement[bool]:
+    """The live alerts that were changed at a time that has not come yet, and wait for another."""
+    owed = or_(
+        and_(_a.status == states.FIRING, _a.next_step_at > now),
+        and_(_a.status == states.ACKNOWLEDGED, _a.ack_expires_at > now),
+    )
+    return and_(_a.live > "", _a.updated_at > now + CLOCKS_APART, owed)
+
+
+def anything(conn: Connection, now: datetime, passed_over: Sequence[str]) -> bool:
+    """Whether there are such alerts: a cheap look."""
+    found = select(_a.id).where(ahead(now), _a.fingerprint.not_in(passed_over)).limit(1)
+    return conn.execute(found).first() is not None
+
+
+def move_back(turn: Turn, limit: int) -> int:
+    """Move the times of such alerts, at most `limit`. Returns of how many."""
+    where = and_(ahead(turn.now), _a.fingerprint.not_in(turn.passed_over))
+    rows = turn.store.claim(turn.conn, s.alerts, where, (_a.updated_at, _a.id), limit)
+    for row in rows:
+        turn.attempt(row.fingerprint, partial(_moved, turn, from_row(row)))
+    return len(rows)
+
+
+def _moved(turn: Turn, alert: Alert) -> None:
+    values = {
+        name: max(turn.now, turn.now + (at - alert.updated_at))
+        for name in _TIMES
+        if (at := getattr(alert, name)) is not None
+    }
+    detail = {"the_clock_was_set_back_from": alert.updated_at.isoformat()}
+    apply(turn, Change("moved back", alert, (Move(alert, "update", values, detail=detail),)))
