@@ -13,7 +13,7 @@ from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention
 from tocsin.reading import read_mention
 
-MAX_DIGITS = 18
+MAX_DIGITS = 19
 
 
 def dig(value: Any, *path: str | int) -> Any:

@@ -225,7 +225,10 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 def _told(headers: Mapping[str, str], now: datetime) -> tuple[int, datetime] | None:
     """The requests left, and until when, as many networks say it. The reset is a date, a Unix time, or seconds from now."""
-    left, reset = headers.get("x-ratelimit-remaining", ""), headers.get("x-ratelimit-reset", "")
+    left, reset = (
+        headers.get(f"x-ratelimit-{name}") or headers.get(f"x-rate-limit-{name}", "")
+        for name in ("remaining", "reset")
+    )
     try:
         count = int(float(left[:20]))
         at = _reset_at(reset[:40], now)

@@ -78,6 +78,14 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="one request in 5 seconds for all searches together; 250 articles of a step of 15 minutes",
         ),
         SourceKind(
+            kind="meta",
+            connector="ingest.sources.meta:MetaSource",
+            settings="ingest.sources.meta:MetaSettings",
+            fixes_source=True,
+            needs_key=True,
+            limit="200 requests an hour and more for pages with many visitors; the newest 50 posts of the page",
+        ),
+        SourceKind(
             kind="push",
             connector="ingest.sources.push:PushSource",
             settings="ingest.sources.push:PushSettings",
@@ -105,6 +113,15 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             fixes_source=True,
             needs_key=True,
             limit="what is sent where the bot is; Telegram keeps it for 24 hours",
+        ),
+        SourceKind(
+            kind="x",
+            connector="ingest.sources.x:XSource",
+            settings="ingest.sources.x:XSettings",
+            fixes_source=True,
+            needs_key=True,
+            price="$0.005 a post and $0.010 an author, paid to X in advance (its prices in 2026)",
+            limit="60 requests in 15 minutes; the last seven days; posts_per_day bounds what a day may cost",
         ),
         SourceKind(
             kind="youtube",

@@ -1,0 +1,80 @@
+"""X: what a post says, what it costs, deletions, refusals."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ingest.source import FetchFailed
+from ingest.sources.x import id_at, time_of
+from tests.contracts.loopback import Loopback, as_json, posts
+from tests.contracts.loopback import loopback as loopback
+from tests.contracts.networks import Ear, hear
+from tests.contracts.sources import NOW
+from tests.ingest.networks.x import NETWORK, TOKEN
+from tests.ingest.one_network import ear_of
+from tocsin.core.mention import Author, Engagement
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def ear(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Ear:
+    monkeypatch.setenv("X_TOKEN", TOKEN)
+    return ear_of(loopback, NETWORK, posts_per_day=150)
+
+
+def test_ids_hold_times() -> None:
+    assert time_of(1_460_323_737_035_677_698).isoformat() == "2021-11-15T19:08:05.069000+00:00"
+    assert time_of(id_at(NOW)) == NOW
+    assert id_at(NOW.replace(year=1990)) == 0
+
+
+def test_a_post_says_who_how_far_and_in_answer_to_what(ear: Ear) -> None:
+    ear.world.posts = posts(1)
+    (found,) = hear(ear, ear.source()).mentions
+    assert found.author == Author("77", "Ayşe", "ayse", 12, False)
+    assert found.engagement == Engagement(1, 2, 3, 4)
+    assert (found.in_reply_to, found.thread, found.extra) == ("5", "5", {"quotes": "6"})
+    assert (found.lang, found.hashtags, found.links) == ("nl", ("ketel",), ("https://ex.example/1",))
+    assert found.url == f"https://x.com/ayse/status/{found.id}"
+
+
+def test_a_day_costs_no_more_than_was_allowed_and_nothing_is_lost(ear: Ear) -> None:
+    ear.world.posts = posts(320)
+    first = hear(ear, ear.source())
+    assert len(first.ids) == 150
+    assert hear(ear, ear.source(), first.cursor).ids == []
+    waiting = ear.source().fetch(first.cursor, NOW)
+    assert waiting.retry_after == DAY / 2
+    assert "posts_per_day" in (waiting.warning or "")
+    ear.world.clock.advance(DAY / 2)
+    second = hear(ear, ear.source(), first.cursor)
+    ear.world.clock.advance(DAY)
+    third = hear(ear, ear.source(), second.cursor)
+    assert set(first.ids + second.ids + third.ids) == ear.ids(*range(1, 321))
+    assert first.gaps + second.gaps + third.gaps == []
+
+
+def test_posts_that_are_gone_are_removed_after_a_day(ear: Ear) -> None:
+    ear.world.posts = posts(3)
+    heard = hear(ear, ear.source())
+    ear.world.delete(2)
+    heard = hear(ear, ear.source(), heard.cursor)
+    assert heard.removed == []
+    ear.world.clock.advance(DAY)
+    heard = hear(ear, ear.source(), heard.cursor)
+    assert {one.id for one in heard.removed} == ear.ids(2)
+    ear.world.clock.advance(DAY)
+    assert hear(ear, ear.source(), heard.cursor).removed == []
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(400, "query.*because"), (401, "token"), (402, "credits"), (403, "plan")]
+)
+def test_a_refusal_says_what_to_do(ear: Ear, status: int, words: str) -> None:
+    ear.world.fault = as_json({"errors": [{"message": "because"}]}, status)
+    with pytest.raises(FetchFailed, match=words) as caught:
+        ear.source().fetch(None, NOW)
+    assert TOKEN not in str(caught.value)
