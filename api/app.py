@@ -43,6 +43,7 @@ from api.routes import (
     mentions,
     outbox,
     preview,
+    reasons,
     status,
 )
 from api.state import AppState, Services
@@ -57,6 +58,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     status.router,
     mentions.router,
     preview.router,
+    reasons.router,
     figures.router,
     alerts.router,
     escalations.router,

@@ -62,6 +62,7 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/me"): READ,
     ("GET", "/v1/status"): READ,
     ("GET", "/v1/mentions"): READ,
+    ("GET", "/v1/mentions/reasons"): READ,
     ("POST", "/v1/mentions"): PUSH,
     ("POST", "/v1/mentions/hook/{source}"): OPEN,  # its signature is its key
     ("GET", "/v1/batches/{id}"): _allow(V, CM, PR, LEGAL, scope="push"),

@@ -17,6 +17,7 @@ from alerts.escalations.escalation import Escalation, of_alert
 from alerts.outbox.reach import could_not_be_reached
 from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US
+from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.facets import pairs
@@ -45,6 +46,8 @@ class Post:
     url: str | None
     folded: bool  # may hurt to read: shown when asked for
     facets: tuple[tuple[str, str], ...] = ()
+    # The text in pieces, each with what it counted for the label (above 0) or against it.
+    pieces: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +180,9 @@ def post_of(row: Row[Any] | None, top: TopMention) -> Post:
     """A stored mention as a page shows it; `top` says what stays of one that is no longer kept."""
     if row is None:
         return Post(top.source, top.id, None, "", None, top.reach, None, None, None, top.label, None, False)
-    text = f"{row.title}\n{row.text}" if row.title else row.text
-    if len(text) > _TEXT_SHOWN:
-        text = text[:_TEXT_SHOWN].rstrip() + "…"
+    whole = f"{row.title}\n{row.text}" if row.title else row.text
+    text = whole if len(whole) <= _TEXT_SHOWN else whole[:_TEXT_SHOWN].rstrip() + "…"
+    counted = [one for one in reasons_for(row.model, row.lang, whole) or () if one.end < len(text)]
     return Post(
         source=row.source,
         id=row.id,
@@ -194,6 +197,7 @@ def post_of(row: Row[Any] | None, top: TopMention) -> Post:
         url=safe_url(row.url),
         folded="violence" in (row.triggers or ()) or bool(row.harm),
         facets=tuple(pairs(row)),
+        pieces=tuple((piece.replace("\x00", ""), weight) for piece, weight in pieces(text, counted)),
     )
 
 

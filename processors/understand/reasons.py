@@ -8,10 +8,12 @@ word's part.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
+from threading import Lock
 from typing import Final, NamedTuple
 
 from processors.understand.features import tokens_of
-from processors.understand.linear import LABELS, LinearScorer
+from processors.understand.linear import LABELS, LinearScorer, shipped_languages
 
 MOST: Final = 6
 LEAST: Final = 0.15
@@ -63,3 +65,34 @@ def places(text: str) -> list[tuple[int, int]]:
         # The words of a hashtag come after it, and stand in it.
         at = start + (1 if token.startswith("#") and len(token) > 1 else len(token))
     return found
+
+
+_LOCK: Final = Lock()
+"""A scorer remembers what its tokens bring, so one thread at a time may use it."""
+
+
+@cache
+def _scorer(language: str) -> LinearScorer | None:
+    return LinearScorer(language) if language in shipped_languages() else None
+
+
+def reasons_for(model: str | None, language: str | None, text: str) -> list[Reason] | None:
+    """The reasons for a stored score of the model of this name.
+
+    None where it was not the present model of the language that gave it: the words of another model are not known.
+    """
+    scorer = _scorer(language) if model and language else None
+    if scorer is None or model != scorer.model:
+        return None
+    with _LOCK:
+        return reasons(scorer, text)
+
+
+def pieces(text: str, found: Sequence[Reason]) -> list[tuple[str, float]]:
+    """The text cut into pieces that follow each other, each with the weight of its reason, 0 for the text between."""
+    cut: list[tuple[str, float]] = []
+    at = 0
+    for one in found:
+        cut += [(text[at : one.start], 0.0), (text[one.start : one.end], one.weight)]
+        at = one.end
+    return [piece for piece in [*cut, (text[at:], 0.0)] if piece[0]]

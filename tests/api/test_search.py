@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from processors.understand.linear import LinearScorer
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.facets import FACETS
@@ -74,6 +75,21 @@ def test_mentions_are_found_by_what_they_say_beside_words(talk: World) -> None:
     }
     _, page = on_the_page(talk, facet="crisis:outage")
     assert page.count('<li class="post') == 1 and "blurred" in page
+
+
+def test_the_words_that_counted_are_told_and_marked_in_the_text(talk: World) -> None:
+    text = "Lumo is the worst lamp ever, <b>terrible</b>"
+    talk.store_mention("why", text, talk.now - MINUTE, "negative", model=LinearScorer("en").model)
+    key = talk.key(Role.VIEWER)
+    said = key.get("/v1/mentions/reasons", params={"source": "forum", "id": "why"}).json()
+    assert said["label"] == "negative"
+    (worst,) = [one for one in said["reasons"] if one["word"] == "worst"]
+    assert worst["weight"] > 0 and text[worst["start"] : worst["end"]] == "worst"
+    assert key.get("/v1/mentions/reasons", params={"source": "forum", "id": "a"}).json()["reasons"] is None
+    assert key.get("/v1/mentions/reasons", params={"source": "forum", "id": "gone"}).status_code == 404
+    _, page = on_the_page(talk, q="worst")
+    assert re.search(r'<mark class="for" title="[^"]*negative">worst</mark>', page)
+    assert "<b>" not in page
 
 
 def test_a_search_comes_in_pages_that_join(talk: World) -> None:
