@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from ingest.source import Bad, Cursor, Fetched, SourceContext, read_cursor
+from ingest.source import Bad, Cursor, Fetched, Gap, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
 from ingest.web import Answer, Web
 from tocsin.core.clock import iso
@@ -61,6 +61,8 @@ class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     body: str | None = None
     # The hashes of the last answer's entries.
     seen: tuple[str, ...] = ()
+    # The time of the newest of them, as ISO 8601, where the feed dates its entries.
+    newest: str | None = None
 
 
 class FeedSource:
@@ -113,8 +115,10 @@ class FeedSource:
             _validator(headers.get("last-modified")),
             None if parsed.warning else body,
             tuple(seen),
+            max(dates) if (dates := _dates(parsed)) else at.newest,
         )
-        return Fetched(mentions, bad, msgspec.to_builtins(after), warning=parsed.warning)
+        gaps = () if known.intersection(seen) or parsed.warning else _left_the_feed(at, dates)
+        return Fetched(mentions, bad, msgspec.to_builtins(after), warning=parsed.warning, gaps=gaps)
 
     def close(self) -> None:
         pass
@@ -130,6 +134,24 @@ class FeedSource:
             self._settings.url, headers=headers, most_bytes=self._most_bytes, expected=(304,)
         )
         return None if answer.status == 304 else answer
+
+
+def _dates(parsed: Parsed) -> list[str]:
+    """The times of the entries, which sort as text: all are in UTC."""
+    return [str(entry["created_at"]) for entry in parsed.entries if entry.get("created_at")]
+
+
+def _left_the_feed(at: _Cursor, dates: Sequence[str]) -> Sequence[Gap]:
+    """The gap where every entry of the last answer has left the feed: more may have come between than the feed holds."""
+    if at.newest is None or not dates or min(dates) <= at.newest:
+        return ()
+    try:
+        start, end = datetime.fromisoformat(at.newest), datetime.fromisoformat(min(dates))
+    except ValueError:
+        return ()
+    if start.tzinfo is None:
+        return ()
+    return (Gap(start, end, "more was posted than the feed holds"),)
 
 
 def _validator(value: str | None) -> str | None:

@@ -8,5 +8,7 @@ from importlib import import_module
 from tests.contracts.loopback import Network
 
 NETWORKS: dict[str, Network] = {
-    found.name: import_module(f"{__name__}.{found.name}").NETWORK for found in pkgutil.iter_modules(__path__)
+    found.name: import_module(f"{__name__}.{found.name}").NETWORK
+    for found in pkgutil.iter_modules(__path__)
+    if found.name != "__main__"
 }

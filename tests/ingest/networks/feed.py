@@ -48,7 +48,6 @@ NETWORK = Network(
         "test_a_death_between_two_pages_loses_nothing": "a feed is one page",
         "test_an_edit_is_brought_as_a_version": "RSS has no time of an edit; tests/ingest/test_feeds.py edits an Atom feed",
         "test_a_deletion_is_told": "a feed does not tell of deletions",
-        "test_a_cursor_that_is_too_old_is_a_gap_that_is_told_once": "not yet",
         "test_a_spent_budget_is_waited_for_without_a_request": "a feed states no limit",
         "test_the_source_counts_against_the_budget_that_the_network_states": "a feed states no limit",
     },

@@ -1,0 +1,44 @@
+"""docs/coverage.md is true: each kind of source says what it hears, at what cost, and what it cannot hear."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.pages import text
+from tests.ingest.networks import NETWORKS
+from tocsin.definitions.source_kinds import SOURCE_KINDS
+
+PAGE = "docs/coverage.md"
+ROWS = ["heard", "delay", "cost", "credentials", "limits", "terms", "not heard", "shapes"]
+
+
+def sections() -> dict[str, dict[str, str]]:
+    """The rows of each section's table, by the kind that is its heading."""
+    parts = re.split(r"^### (\w+)$", text(PAGE), flags=re.MULTILINE)[1:]
+    return {
+        kind: dict(re.findall(r"^\| ([a-z ]+) \| (.+) \|$", body, re.MULTILINE))
+        for kind, body in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+# Their sections are being written.
+WANTING = {"github", "stackexchange"}
+
+
+def test_every_kind_has_a_section_and_every_section_a_kind() -> None:
+    assert set(SOURCE_KINDS) - WANTING <= set(sections()) <= set(SOURCE_KINDS)
+
+
+@pytest.mark.parametrize("kind", sorted(set(SOURCE_KINDS) - WANTING))
+def test_a_section_says_everything(kind: str) -> None:
+    section = sections()[kind]
+    assert list(section) == ROWS
+    assert section["credentials"] != "none" or not SOURCE_KINDS[kind].needs_key
+    assert section["cost"].split()[0] == SOURCE_KINDS[kind].price.split()[0]
+
+
+@pytest.mark.parametrize("kind", sorted(set(NETWORKS) - WANTING))
+def test_the_shapes_come_from_the_documentation_that_the_fake_names(kind: str) -> None:
+    assert sections()[kind]["shapes"] == NETWORKS[kind].shapes
