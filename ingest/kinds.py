@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -23,16 +24,21 @@ KINDS: dict[str, tuple[type[BaseModel], type[Any]]] = {
 
 
 def make_source(
-    definition: SourceDef, ingest: Ingest, clock: Clock | None = None, budget: HostBudget | None = None
+    definition: SourceDef,
+    ingest: Ingest,
+    clock: Clock | None = None,
+    budget: HostBudget | None = None,
+    queries: Callable[[], Sequence[str]] = tuple,
 ) -> Source:
-    """The source that the definition describes. The worker gives its clock and the budget that all its sources share.
+    """The source that the definition describes. The worker gives its clock, the budget that all its sources share, and the
+    monitors' queries.
 
     Raises `WrongInput` that names the kind or setting, the value and the
     choices.
     """
     settings = settings_of(definition)
     _, factory = KINDS[definition.kind]
-    context = SourceContext(definition.name, ingest, clock or SystemClock(), budget or HostBudget())
+    context = SourceContext(definition.name, ingest, clock or SystemClock(), budget or HostBudget(), queries)
     source: Source = factory(context, settings)
     return source
 

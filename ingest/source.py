@@ -7,7 +7,7 @@ source may bring the same mentions twice and never loses one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
@@ -162,3 +162,5 @@ class SourceContext:
     clock: Clock = field(default_factory=SystemClock)
     # Shared by all sources of the process.
     budget: HostBudget = field(default_factory=HostBudget)
+    # The queries of the enabled monitors, as they are now.
+    queries: Callable[[], Sequence[str]] = tuple

@@ -22,6 +22,7 @@ from ingest import ledger
 from ingest.budget import HostBudget
 from ingest.kinds import make_source
 from ingest.leases import Leases
+from ingest.monitored import MonitoredQueries
 from ingest.report import report
 from ingest.source import Bad, BudgetSpent, Fetched, FetchFailed, Source
 from ingest.watched import WatchedSource, stands, watch
@@ -88,7 +89,10 @@ class IngestWorker:
         self._clock = clock
         self._hand_over = hand_over or HandOver.to(stream, settings.stream, clock)
         self._budget = HostBudget()
-        self._make = make or (lambda one: make_source(one, settings.ingest, clock, self._budget))
+        self._queries = MonitoredQueries()
+        self._make = make or (
+            lambda one: make_source(one, settings.ingest, clock, self._budget, self._queries)
+        )
         self._watched: dict[str, WatchedSource] = {}
         self._generation: int | None = None
         self._health_at: datetime | None = None
@@ -368,8 +372,9 @@ class IngestWorker:
         return mine and watched.source is not None and watched.due_at <= now
 
     def _refresh(self, now: datetime) -> None:
-        """Take in the changes that people made to the sources, if any, and see which sources are this worker's to read."""
+        """Take in the changes that people made, if any, and see which sources are this worker's to read."""
         with self._store.read() as conn:
+            self._queries.refresh(conn)
             current = generation(conn, "source")
             if current != self._generation:
                 self._watched = watch(conn, self._watched, self._make, now)

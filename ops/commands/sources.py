@@ -38,17 +38,19 @@ def show_newest(name: str, config: Config = None, data: Data = None, store: Stor
     from contextlib import closing
 
     from ingest.kinds import make_source
+    from ingest.monitored import MonitoredQueries
     from ops.check import sources
     from ops.runtime import open_runtime
     from tocsin.core.errors import TocsinError
     from tocsin.definitions.models import SourceDef
     from tocsin.definitions.repository import find
 
-    say = functools.partial(typer.echo, err=True)
+    say, queries = functools.partial(typer.echo, err=True), MonitoredQueries()
     with open_runtime(config, data, store) as runtime:
         with runtime.store.read() as conn:
             defined = find(conn, SourceDef, name)
-        with closing(make_source(defined.value, runtime.settings.ingest)) as source:
+            queries.refresh(conn)
+        with closing(make_source(defined.value, runtime.settings.ingest, queries=queries)) as source:
             try:
                 newest = sources.newest_posts(runtime, source, defined.name, say)
             except TocsinError as error:

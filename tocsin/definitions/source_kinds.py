@@ -86,6 +86,13 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="200 requests an hour and more for pages with many visitors; the newest 50 posts of the page",
         ),
         SourceKind(
+            kind="mastodon",
+            connector="ingest.sources.mastodon:MastodonSource",
+            settings="ingest.sources.mastodon:MastodonSettings",
+            fixes_source=True,
+            limit="300 requests in five minutes an instance; what the instance knows, and shows without signing in",
+        ),
+        SourceKind(
             kind="push",
             connector="ingest.sources.push:PushSource",
             settings="ingest.sources.push:PushSettings",

@@ -150,6 +150,11 @@ class Query:
     def literals(self) -> frozenset[Literal]:
         return frozenset(_literals(self.root))
 
+    @property
+    def hashtags(self) -> frozenset[str]:
+        """The whole hashtags that a match may hold, as typed, without `#`: none of those under NOT."""
+        return frozenset(_hashtags(self.root))
+
 
 def shape(leaf: Leaf) -> tuple[tuple[str, ...], Kind] | None:
     """The folded words that `leaf` looks for, in order, and the kind of the last one; None for a field."""
@@ -188,6 +193,12 @@ def pieces(leaf: Leaf) -> tuple[Literal, ...]:
     words, last_kind = found
     last = len(words) - 1
     return tuple(Literal(last_kind if index == last else "word", word) for index, word in enumerate(words))
+
+
+def _hashtags(node: Node) -> set[str]:
+    if isinstance(node, And | Or):
+        return set().union(*map(_hashtags, node.parts))
+    return {node.text} if isinstance(node, Tag) and not node.prefix else set()
 
 
 def _literals(node: Node) -> set[Literal]:
