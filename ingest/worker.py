@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -20,25 +19,25 @@ import structlog
 
 from ingest import ledger
 from ingest.budget import HostBudget
+from ingest.checked import CheckedFetch, check
 from ingest.kinds import make_source
 from ingest.leases import Leases
 from ingest.monitored import MonitoredQueries
 from ingest.report import report
-from ingest.source import Bad, BudgetSpent, Fetched, FetchFailed, Source
+from ingest.source import BudgetSpent, Fetched, FetchFailed, Source
 from ingest.watched import WatchedSource, stands, watch
 from tocsin.core.clock import CLOCKS_APART, Clock, passed
-from tocsin.core.errors import BadMention, StreamUnavailable, TocsinError
+from tocsin.core.errors import StreamUnavailable, TocsinError
 from tocsin.core.loop import WorkerLoop
-from tocsin.core.mention import MAX_ID_CHARS, Handed, MentionLine, encode_mentions
+from tocsin.core.mention import MAX_ID_CHARS, Handed
 from tocsin.core.threads import in_thread
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import generation
 from tocsin.definitions.source_kinds import source_kind
-from tocsin.intake.dead_letters import FuseBlown, dead_letter_row, record_dead_letters
+from tocsin.intake.dead_letters import FuseBlown, record_dead_letters
 from tocsin.intake.handover import HandOver, note_received
 from tocsin.intake.removals import AUTHOR, POST, Removal, note_removals
-from tocsin.reading import check_time
-from tocsin.settings import Ingest, Settings
+from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.stream.port import Stream
@@ -260,7 +259,7 @@ class IngestWorker:
 
     def _take(self, watched: WatchedSource, fetched: Fetched, now: datetime) -> int:
         """Hand over the fetched mentions, then store the cursor. Raises the errors of the stream and the store."""
-        checked = _check(fetched, watched.name, self._settings.ingest, now)
+        checked = check(fetched, watched.name, self._settings.ingest, now)
         try:
             watched.fuse.note(len(fetched.mentions) + len(fetched.bad) - checked.unread, checked.unread)
         except FuseBlown as error:
@@ -284,7 +283,9 @@ class IngestWorker:
             )
         return len(checked.good)
 
-    def _write_down(self, watched: WatchedSource, fetched: Fetched, checked: _Checked, now: datetime) -> bool:
+    def _write_down(
+        self, watched: WatchedSource, fetched: Fetched, checked: CheckedFetch, now: datetime
+    ) -> bool:
         """Store how far the source was read, and note it; False where another worker has the source now."""
         source = watched.source
         assert source is not None
@@ -324,7 +325,7 @@ class IngestWorker:
         self,
         watched: WatchedSource,
         fetched: Fetched,
-        checked: _Checked,
+        checked: CheckedFetch,
         cursor: Mapping[str, Any] | None,
         now: datetime,
     ) -> bool:
@@ -428,52 +429,6 @@ def _retries(watched: WatchedSource) -> tuple[timedelta, timedelta]:
     return REMOTE_RETRY if watched.source and watched.source.remote else LOCAL_RETRY
 
 
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """The mentions of one fetch, by their fate: handed over, a dead letter, or refused and counted by reason."""
-
-    good: list[Handed]
-    letters: list[Mapping[str, Any]]
-    refused: Counter[str]
-    bad: int
-
-    @property
-    def unread(self) -> int:
-        """The number of mentions that could not be read or dated. A mention that is merely old says nothing of the
-        source's state.
-        """
-        return self.bad + self.refused.total() - self.refused["too_old"]
-
-    @property
-    def rejected(self) -> int:
-        return self.bad + self.refused.total()
-
-
-def _check(fetched: Fetched, source: str, ingest: Ingest, now: datetime) -> _Checked:
-    """Sort the mentions of a fetch by whether their times are allowed."""
-    max_age, max_ahead = timedelta(days=ingest.max_age_days), timedelta(minutes=ingest.max_ahead_minutes)
-    oldest, latest = now - max_age, now + max_ahead
-    checked = _Checked(
-        [], [_letter_of_bad(bad, source, now) for bad in fetched.bad], Counter(), len(fetched.bad)
-    )
-    for mention in fetched.mentions:
-        edited_at = mention.edited_at
-        if oldest <= mention.created_at <= latest and (edited_at is None or edited_at <= latest):
-            # Nearly all mentions pass here; `check_time` names the fault of the others.
-            checked.good.append(mention)
-            continue
-        try:
-            check_time(mention, now, max_age=max_age, max_ahead=max_ahead)
-        except BadMention as error:
-            checked.refused[error.reason] += 1
-            # An archive of old mentions would fill the store with letters, so an old mention is only refused and counted.
-            if error.reason != "too_old":
-                checked.letters.append(_letter_of(mention, error, source, now))
-        else:
-            checked.good.append(mention)
-    return checked
-
-
 _FRESH: dict[str, Any] = {"failures": 0, "received": 0, "rejected": 0}
 
 
@@ -482,24 +437,3 @@ def _cursor_after(source: Source, fetched: Fetched) -> dict[str, Any] | None:
     if fetched.cursor is None:
         return None
     return {"kind": source.kind, "target": source.target, "at": dict(fetched.cursor)}
-
-
-def _letter_of(mention: Handed, error: BadMention, source: str, now: datetime) -> Mapping[str, Any]:
-    return dead_letter_row(
-        now=now,
-        source=source,
-        reason=error.reason,
-        message=str(error),
-        payload=mention.line if isinstance(mention, MentionLine) else encode_mentions([mention]),
-    )
-
-
-def _letter_of_bad(bad: Bad, source: str, now: datetime) -> Mapping[str, Any]:
-    return dead_letter_row(
-        now=now,
-        source=source,
-        reason=bad.error.reason,
-        message=str(bad.error),
-        payload=bad.payload,
-        position=bad.position,
-    )
