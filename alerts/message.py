@@ -100,6 +100,7 @@ def alert_message(
         "lower": evidence.lower,
         "upper": evidence.upper,
         "negative_share": evidence.negative_share,
+        "corrected_share": evidence.corrected_share,
         "link": link,
     }
     return Message(subject, {"text": text, "html": as_html(text, link), "facts": facts})
@@ -176,7 +177,15 @@ def _negatives(evidence: Evidence) -> str:
     if evidence.negative_lower is not None and evidence.negative_upper is not None:
         interval = f" ({evidence.negative_lower:.0%}-{evidence.negative_upper:.0%})"
     usual = f", usually {evidence.negative_baseline:.0%}" if evidence.negative_baseline is not None else ""
-    return f"{share:.0%}{interval}{usual}"
+    return f"{share:.0%}{interval}{usual}{_corrected(evidence)}"
+
+
+def _corrected(evidence: Evidence) -> str:
+    """The share of negatives with the scorers' known errors undone, where it is another one in whole percent."""
+    share, lower, upper = evidence.corrected_share, evidence.corrected_lower, evidence.corrected_upper
+    if share is None or lower is None or upper is None or f"{share:.0%}" == f"{evidence.negative_share:.0%}":
+        return ""
+    return f"; errors undone {share:.0%} ({lower:.0%}-{upper:.0%})"
 
 
 def facets_line(evidence: Evidence) -> str:

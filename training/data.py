@@ -22,6 +22,8 @@ class Example(NamedTuple):
     text: str
     label: str
     weight: float
+    is_post: bool = True
+    """Whether people posted it, as they post about brands: film lines and sentences of long reviews are read otherwise."""
 
 
 class Source(NamedTuple):
@@ -31,6 +33,7 @@ class Source(NamedTuple):
     languages: tuple[str, ...]
     weight: float
     cleared: bool = True
+    posts: bool = True
 
 
 SOURCES: Final = (
@@ -39,8 +42,8 @@ SOURCES: Final = (
     Source("tr_tweets_binary", ("tr",), 2.0),
     Source("red_ro", ("ro",), 1.5),
     Source("brighter", ("ro",), 0.5),
-    Source("xed", ("tr", "nl", "ro"), 0.3),
-    Source("mabsa5", ("tr", "nl"), 0.4),
+    Source("xed", ("tr", "nl", "ro"), 0.3, posts=False),
+    Source("mabsa5", ("tr", "nl"), 0.4, posts=False),
     Source("bounti", ("tr",), 1.5, cleared=False),
     Source("fsmtsad", ("tr",), 0.3, cleared=False),
     Source("laroseda", ("ro",), 0.5, cleared=False),
@@ -68,7 +71,10 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
         return found
     for source in SOURCES:
         if language in source.languages and (everything or source.cleared):
-            found += _rows(folder / source.name, language, source.weight)
+            found += [
+                one._replace(is_post=source.posts)
+                for one in _rows(folder / source.name, language, source.weight)
+            ]
     return found
 
 

@@ -46,7 +46,20 @@ def fit(language: str, found: Sequence[Example]) -> Fitted:
     flat = LinearModel(language, version, whole, scale, regression.intercept_, np.ones(STEPS), 0.0)
     confidence, report = _calibrated(flat, held)
     model = LinearModel(language, version, whole, scale, regression.intercept_, confidence, ABSTAINS_BELOW)
-    return Fitted(model, {"learnt": len(learnt), **report})
+    said = confusion(LinearScorer(language, model), [one for one in held if one.is_post])
+    return Fitted(model, {"learnt": len(learnt), **report, "confusion": said})
+
+
+def confusion(scorer: LinearScorer, held: Sequence[Example]) -> dict[str, dict[str, float]]:
+    """By the label that people gave, how often the scorer said each: posts, each counted as its set weighs beside the others."""
+    share = len(held) / sum(one.weight for one in held)
+    counts: dict[str, Counter[str]] = {label: Counter() for label in LABELS}
+    for one, sentiment in zip(held, scorer.score([one.text for one in held]), strict=True):
+        counts[one.label][sentiment.label] += one.weight * share  # type: ignore[assignment]  # weights are fractions
+    return {
+        gold: {label: round(count, 1) for label, count in sorted(said.items())}
+        for gold, said in counts.items()
+    }
 
 
 def _balanced(learnt: Sequence[Example]) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -59,6 +61,8 @@ class WindowContents:
     top: list[TopMention]
     digest: str
     facets: dict[str, dict[str, int]]
+    scored: dict[str, tuple[int, int]]
+    """By language, the mentions that were called negative, and all that were scored."""
 
 
 def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
@@ -91,8 +95,10 @@ def look(
     """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on."""
     m = s.matches
     within = _within(monitor_id, start, end)
-    counted = conn.execute(select(m.c.label, func.count()).where(within).group_by(m.c.label))
-    labels: dict[str, int] = {label: count for label, count in counted}  # noqa: C416  # rows, as pairs
+    tones = _tones(conn, within)
+    labels = Counter[str]()
+    for _, label, count in tones:
+        labels[label] += count
     reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(within)).scalar_one()
     top = _top(conn, monitor_id, start, end)
     return WindowContents(
@@ -115,7 +121,25 @@ def look(
         top=top,
         digest=_digest(conn, monitor_id, start, end),
         facets=_facets(conn, monitor_id, start, end),
+        scored=_scored(tones),
     )
+
+
+def _tones(conn: Connection, within: ColumnElement[bool]) -> list[tuple[str | None, str, int]]:
+    m = s.matches
+    found = conn.execute(
+        select(m.c.lang, m.c.label, func.count()).where(within).group_by(m.c.lang, m.c.label)
+    )
+    return [(lang, label, count) for lang, label, count in found]
+
+
+def _scored(tones: Iterable[tuple[str | None, str, int]]) -> dict[str, tuple[int, int]]:
+    found: dict[str, tuple[int, int]] = {}
+    for lang, label, count in tones:
+        if label != "unscored":
+            negative, of = found.get(lang or "", (0, 0))
+            found[lang or ""] = (negative + count * (label == "negative"), of + count)
+    return found
 
 
 def is_thin(conn: Connection, monitor_id: str, since: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading
+from processors.understand.corrected import Rates, corrected_share, rates_of
 from tocsin.core.signal import Evidence, Facts
 
 # The level of every interval.
@@ -73,6 +74,7 @@ def evidence(
     began.
     """
     share, lower, upper = _negatives(seen)
+    corrected = corrected_share(seen.scored, _rates(seen.scored))
     return Evidence(
         rule=rule,
         baseline=reading.baseline,
@@ -97,6 +99,9 @@ def evidence(
         negative_lower=lower,
         negative_upper=upper,
         negative_baseline=stated.negative_baseline,
+        corrected_share=corrected and corrected.share,
+        corrected_lower=corrected and corrected.lower,
+        corrected_upper=corrected and corrected.upper,
         networks=seen.networks,
         languages=seen.languages,
         sources=seen.sources,
@@ -108,6 +113,10 @@ def evidence(
         monitors_version=monitors_version,
         input_digest=seen.digest,
     )
+
+
+def _rates(languages: Iterable[str]) -> dict[str, Rates]:
+    return {language: rates for language in languages if (rates := rates_of(language)) is not None}
 
 
 def _negatives(seen: WindowContents) -> tuple[float | None, float | None, float | None]:

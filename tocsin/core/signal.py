@@ -110,6 +110,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     negative_lower: float | None = None
     negative_upper: float | None = None
     negative_baseline: float | None = None
+    # The share of negatives with the scorers' known errors undone, and its interval; None where that cannot be done.
+    corrected_share: float | None = None
+    corrected_lower: float | None = None
+    corrected_upper: float | None = None
     networks: dict[str, int] = {}
     languages: dict[str, int] = {}
     sources: dict[str, int] = {}
