@@ -31,5 +31,6 @@ def test_every_fake_is_of_a_kind_and_says_why_a_test_does_not_apply() -> None:
 
 
 def test_every_kind_that_asks_over_a_network_has_a_fake() -> None:
-    own = {"file", "push"}
+    # They speak no HTTP; `tests/ingest/test_sources.py` and a file of their own test them.
+    own = {"file", "push", "imap"}
     assert set(SOURCE_KINDS) - set(NETWORKS) == own

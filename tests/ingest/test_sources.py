@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tests.contracts.loopback import Loopback
 from tests.contracts.loopback import loopback as loopback
 from tests.contracts.networks import bench_of
 from tests.contracts.sources import *  # noqa: F403  # the contract's tests are collected here
-from tests.contracts.sources import NAME, Bench
+from tests.contracts.sources import NAME, NOW, Bench
+from tests.ingest.fake_imap import PASSWORD, FakeImap, Mailbox, letter
 from tests.ingest.house import line
 from tests.ingest.networks import NETWORKS
 from tocsin.definitions.models import SourceDef
@@ -57,7 +59,30 @@ def push_bench(_tmp_path: Path) -> Bench:
     return Bench(maker("push"), nothing, nothing, nothing)
 
 
-BENCHES: dict[str, Callable[[Path], Bench]] = {"file": file_bench, "push": push_bench}
+def imap_bench(_tmp_path: Path) -> Bench:
+    """Letters on a mail server; rubbish is what the server says instead."""
+    server = mail_server()
+    mailbox = server.mailbox = Mailbox()
+
+    def offer(posts: Sequence[str]) -> None:
+        mailbox.fault = None
+        mailbox.letters = {n: (NOW, letter(f"{id}@klant.example")) for n, id in enumerate(posts, 1)}
+
+    def spoil(body: bytes) -> None:
+        mailbox.fault = body
+
+    odd = ({"validity": 6, "uid": 9}, {"validity": 7, "uid": 2**40})
+    make = maker("imap", **server.settings())
+    return Bench(make, offer, spoil, mailbox.leave, odd, lambda id: f"{id}@klant.example")
+
+
+@cache
+def mail_server() -> FakeImap:
+    """One for all tests of this file; it ends with the test run."""
+    return FakeImap()
+
+
+BENCHES: dict[str, Callable[[Path], Bench]] = {"file": file_bench, "push": push_bench, "imap": imap_bench}
 
 
 @pytest.fixture(params=[*BENCHES, *NETWORKS])
@@ -70,6 +95,7 @@ def bench(
             monkeypatch.setenv(name, value)
         made = bench_of(network, loopback)
     else:
+        monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
         made = BENCHES[request.param](tmp_path)
     sources: list[Source] = []
 

@@ -78,6 +78,14 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="one request in 5 seconds for all searches together; 250 articles of a step of 15 minutes",
         ),
         SourceKind(
+            kind="imap",
+            connector="ingest.sources.imap:ImapSource",
+            settings="ingest.sources.imap:ImapSettings",
+            fixes_source=True,
+            needs_key=True,
+            limit="what the mail server allows; the first 512 KB of a letter, without its attachments",
+        ),
+        SourceKind(
             kind="meta",
             connector="ingest.sources.meta:MetaSource",
             settings="ingest.sources.meta:MetaSettings",
