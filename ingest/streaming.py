@@ -161,6 +161,8 @@ class Heard:
     gaps: list[Gap] = field(default_factory=list)
     removed: list[Removed] = field(default_factory=list)
     warning: str | None = None
+    # More was asked for, and has not come yet.
+    awaits_more: bool = False
 
     def add(self, mention: Mention) -> None:
         """Keep this version of a mention. An edit within one fetch counts too; only the same version again does not."""
@@ -199,7 +201,10 @@ class Elsewhere(Exception):  # not an error: the connection goes on at another p
 
 
 class Dialect(Protocol[Place]):
-    """How one network speaks. The values of `form` are places in its stream; `form()` is the beginning."""
+    """How one network speaks. The values of `form` are places in its stream; `form()` is the beginning.
+
+    The place after a message that brought something differs from the place before: by the place the fetches know each other.
+    """
 
     form: type[Place]
 
@@ -226,8 +231,8 @@ class Streaming(Generic[Place]):
         settle: Callable[[Inbox, bool], None] | None = None,
         inbox: Callable[[], Inbox] = Inbox,
     ) -> None:
-        """`settle` is told before each draining whether the connection is new, and then waits for what comes at once; tests
-        know when that is all.
+        """`settle` is told before each draining whether something must come at once, and then waits for it; tests know when
+        that is all.
         """
         self._name, self._dialect = context.name, dialect
         self._settle, self._inbox = settle or _settled, inbox
@@ -239,6 +244,8 @@ class Streaming(Generic[Place]):
         self._failure: FetchFailed | None = None
         # The connections in a row that brought nothing, and those that ended with a message too large.
         self._barren = self._too_large = 0
+        # More was asked for in the last fetch.
+        self._awaits_more = False
         # When a connection that had ended was last made again at once, by the monotonic clock.
         self._again_at = -math.inf
 
@@ -266,7 +273,7 @@ class Streaming(Generic[Place]):
         """End the connection and its thread. A later fetch makes a new one."""
         if self._line is not None:
             self._line.close()
-        self._line = None
+        self._line = self._last = None
 
     def _line_at(self, at: Place, now: datetime) -> Line:
         """The connection that goes on at this place."""
@@ -275,7 +282,7 @@ class Streaming(Generic[Place]):
             self.close()
             wire = self._dialect.open(at, now)
             self._line, self._at, self._failure = Line(self._name, wire, self._inbox()), at, None
-        self._settle(self._line.inbox, fresh)
+        self._settle(self._line.inbox, fresh or self._awaits_more)
         return self._line
 
     def _anew(self, at: Place, now: datetime, end: WireEnded) -> Line:
@@ -303,14 +310,14 @@ class Streaming(Generic[Place]):
         if at != began:
             self._barren = self._too_large = 0
         if self._failure is not None and self._failure.retry_after is None:
-            self._failure.retry_after = self._wait()
-        self._at = at
+            self._failure.retry_after = self.wait()
+        self._at, self._awaits_more = at, heard.awaits_more
         fetched = Fetched(
             heard.mentions,
             heard.bad,
             msgspec.to_builtins(at),
             # The end of the connection is news too: the next fetch makes a new one.
-            more=again or len(line.inbox) > 0 or line.inbox.end is not None,
+            more=again or heard.awaits_more or len(line.inbox) > 0 or line.inbox.end is not None,
             warning=heard.warning,
             gaps=heard.gaps,
             removed=heard.removed,
@@ -334,9 +341,9 @@ class Streaming(Generic[Place]):
     def _ended(self, end: WireEnded) -> FetchFailed:
         self.close()
         self._too_large += end.too_large
-        return FetchFailed(str(end), self._wait())
+        return FetchFailed(str(end), self.wait())
 
-    def _wait(self) -> timedelta:
+    def wait(self) -> timedelta:
         """The wait before the next connection. It grows while connections bring nothing."""
         self._barren += 1
         return WAITS[min(self._barren, len(WAITS)) - 1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 import h11
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake, InvalidURI, PayloadTooBig
+from websockets.exceptions import InvalidHandshake, InvalidState, InvalidURI, PayloadTooBig
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
@@ -192,6 +193,8 @@ class WebSocket:
         self._host, self._ping_after = self._pipe.host, ping_after.total_seconds()
         self._ready: deque[WireMessage] = deque()
         self._parts: list[bytes] = []
+        # One thread reads, and another may send.
+        self._speaking = threading.Lock()
         self._asked = False
         self._protocol = ClientProtocol(
             parse_uri(url),
@@ -215,8 +218,12 @@ class WebSocket:
 
     def send(self, text: str) -> None:
         """Send a message. Raises `WireEnded`."""
-        self._protocol.send_text(text.encode())
-        self._flush()
+        with self._speaking:
+            try:
+                self._protocol.send_text(text.encode())
+            except InvalidState:
+                raise self._end() from None
+            self._flush()
 
     def cut(self) -> None:
         self._pipe.cut()
@@ -251,20 +258,22 @@ class WebSocket:
             if self._asked:
                 raise WireEnded(f"{self._host} has fallen silent") from None
             self._asked = True
-            self._protocol.send_ping(b"there?")
-            self._flush()
+            with self._speaking:
+                self._protocol.send_ping(b"there?")
+                self._flush()
             return
         self._asked = False
         self._keep(self._feed(data))
 
     def _feed(self, data: bytes) -> Sequence[object]:
-        if data:
-            self._protocol.receive_data(data)
-        else:
-            self._protocol.receive_eof()
-        events = list(self._protocol.events_received())
-        self._flush()
-        return events
+        with self._speaking:
+            if data:
+                self._protocol.receive_data(data)
+            else:
+                self._protocol.receive_eof()
+            events = list(self._protocol.events_received())
+            self._flush()
+            return events
 
     def _keep(self, events: Sequence[object]) -> None:
         for frame in events:

@@ -110,7 +110,11 @@ class Talker:
                 threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
             with self._changed:
                 self._newest = connection
-            self._lead(connection, talk, world, fault)
+            try:
+                self._lead(connection, talk, world, fault)
+            finally:
+                # Another thread may wait for what the client says.
+                client.shutdown(socket.SHUT_RDWR)
 
     def _lead(self, one: _Connection, talk: Talk, world: World, fault: Reply | None) -> None:
         if fault is not None:

@@ -101,6 +101,14 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="300 requests in five minutes an instance; what the instance knows, and shows without signing in",
         ),
         SourceKind(
+            kind="nostr",
+            connector="ingest.sources.nostr:NostrSource",
+            settings="ingest.sources.nostr:NostrSettings",
+            fixes_source=True,
+            streams=True,
+            limit="what each relay sets for itself",
+        ),
+        SourceKind(
             kind="push",
             connector="ingest.sources.push:PushSource",
             settings="ingest.sources.push:PushSettings",
