@@ -77,6 +77,10 @@ class Pass(msgspec.Struct, frozen=True, omit_defaults=True):
         """The pass under way begins again, at the newest page."""
         return Pass(self.since, self.known)
 
+    def reaches(self, posts: Sequence[ShownPost]) -> bool:
+        """Whether the last of these posts was known after the last pass, so that no older page need be asked for."""
+        return bool(posts) and posts[-1].mark[0] in self.known
+
     def sound(self) -> Pass:
         """This, unless somebody mended it: only a pass that has read a page has a page to go on with."""
         return self if (self.next is None) == (self.pages == 0) else self.again()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.lanes import FIRST_WAIT, LONGEST_WAIT, PlacesInTurn
+from ingest.lanes import FIRST_WAIT, LONGEST_WAIT, SOON, PlacesInTurn
 from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -68,7 +68,7 @@ def test_a_place_that_fails_waits_ever_longer_while_the_others_go_on() -> None:
         now += wait
         places.asked.clear()
         rounds(lanes, fetched.cursor, now)
-        assert places.asked == ["a", "b", "c"]
+        assert sorted(places.asked) == ["a", "b", "c"]
     del places.faults["b"]
     after = rounds(lanes, fetched.cursor, now + LONGEST_WAIT)
     assert after.warning is None
@@ -99,7 +99,28 @@ def test_places_whose_budgets_are_spent_wait_and_do_not_fail() -> None:
         rounds(lanes, None)
     assert caught.value.retry_after == MINUTE
     del places.faults["a"]
-    assert rounds(lanes, None, NOON + MINUTE).warning == "1 of 2 places are not heard: the host takes no more"
+    assert rounds(lanes, None, NOON + MINUTE).warning is None
+    places.faults["b"] = lambda: BudgetSpent("the host takes no more", SOON + MINUTE)
+    later = NOON + 2 * MINUTE
+    assert rounds(lanes, None, later).warning == "1 of 2 places are not heard: the host takes no more"
+
+
+def test_a_place_for_which_no_request_was_left_is_the_next_to_be_asked() -> None:
+    places, now, cursor = Places(), NOON, None
+    lanes = PlacesInTurn(["a", "b", "c"], places.read)
+    for _ in range(6):
+        # The host takes one request a minute.
+        last = len(places.asked)
+        places.faults = {}
+        while True:
+            fetched = lanes.fetch(cursor, now)
+            cursor = fetched.cursor
+            places.faults = {key: lambda: BudgetSpent("later", MINUTE) for key in "abc"}
+            if not fetched.more:
+                break
+        del places.asked[last + 1 :]
+        now += MINUTE
+    assert places.asked == ["a", "b", "c", "a", "b", "c"]
 
 
 def test_a_place_that_asks_for_patience_is_left_alone_so_long() -> None:

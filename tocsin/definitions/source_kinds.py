@@ -94,6 +94,13 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="200 requests an hour and more for pages with many visitors; the newest 50 posts of the page",
         ),
         SourceKind(
+            kind="hackernews",
+            connector="ingest.sources.hackernews:HackerNewsSource",
+            settings="ingest.sources.hackernews:HackerNewsSettings",
+            fixes_source=True,
+            limit="10,000 requests an hour; edits only in the first minutes",
+        ),
+        SourceKind(
             kind="mastodon",
             connector="ingest.sources.mastodon:MastodonSource",
             settings="ingest.sources.mastodon:MastodonSettings",
