@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
+from fastapi.openapi.models import Schema
 
 from api.auth.rules import RULES
-from api.problems import DESCRIPTIONS, MEDIA_TYPE
+from api.problems import DESCRIPTIONS, MEDIA_TYPE, ProblemBody
 
-_PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
+_SCHEMAS = "#/components/schemas/"
+_PROBLEM = {"$ref": f"{_SCHEMAS}{ProblemBody.__name__}"}
 # What every request may hear before its route, and what one may hear that must be allowed, or has a body.
 _ALWAYS = (421, 429, 503)
 _GUARDED = (401, 403)
 _WITH_BODY = (400, 413)
 # FastAPI's own words for what is a problem here.
-_UNUSED = ("HTTPValidationError", "ValidationError")
+_UNUSED = {"HTTPValidationError", "ValidationError"}
 
 
 class DescribedApp(FastAPI):
@@ -35,9 +38,16 @@ def with_every_refusal(spec: dict[str, Any]) -> dict[str, Any]:
             told = operation["responses"].setdefault(str(status), {})
             told.setdefault("description", DESCRIPTIONS.get(status, "Refused."))
             told["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
-    for name in _UNUSED:
-        spec["components"]["schemas"].pop(name, None)
+    schemas = spec["components"]["schemas"] | _problem_schemas()
+    spec["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - _UNUSED)}
     return spec
+
+
+def _problem_schemas() -> dict[str, Any]:
+    """The schema of a refusal, and of the parts that it refers to."""
+    whole = ProblemBody.model_json_schema(mode="serialization", ref_template=f"{_SCHEMAS}{{model}}")
+    named = {ProblemBody.__name__: whole, **whole.pop("$defs")}
+    return {name: jsonable_encoder(Schema(**one), exclude_none=True) for name, one in named.items()}
 
 
 def _operations(spec: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -60,9 +60,9 @@ DESCRIPTIONS = {
     429: "Too many requests; Retry-After says when.",
     503: "Not just now; Retry-After says when. Nothing was half done.",
 }
-# For the OpenAPI of every route.
+# For the OpenAPI of every route. `api.openapi` adds the body: a model named here would be built anew for each code of each route.
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    code: {"model": ProblemBody, "description": text} for code, text in DESCRIPTIONS.items()
+    code: {"description": text} for code, text in DESCRIPTIONS.items()
 }
 
 
