@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select
 
 from alerts import held, ladder, set_back, states
 from alerts.alert import Alert, from_row, get
@@ -40,12 +40,15 @@ class Due:
     """One thing that time brings about: the rows, the time, and the change."""
 
     name: str
-    where: Callable[[datetime], ColumnElement[bool]]
     at: ColumnElement[Any]
     condition: ColumnElement[bool]
     decide: Callable[[Turn, Alert], Change]
     # The wait after the time in `at`.
     later: timedelta = timedelta(0)
+
+    def where(self, until: datetime | ColumnElement[Any]) -> ColumnElement[bool]:
+        """The rows that are due when it is `later` than `until`."""
+        return and_(_LIVE, self.condition, self.at <= until)
 
 
 def _expire(turn: Turn, alert: Alert) -> Change:
@@ -118,35 +121,19 @@ def _take_up(turn: Turn, alert: Alert) -> Change:
     return Change("taken up", alert, (Move(alert, "update", {"next_step_at": turn.now}),))
 
 
-def _condition(
-    at: ColumnElement[Any], condition: ColumnElement[bool], later: timedelta
-) -> Callable[[datetime], Any]:
-    return lambda now: and_(_LIVE, condition, at <= now - later)
-
-
-def _due(
-    name: str,
-    at: ColumnElement[Any],
-    condition: ColumnElement[bool],
-    decide: Callable[[Turn, Alert], Change],
-    later: timedelta = timedelta(0),
-) -> Due:
-    return Due(name, _condition(at, condition, later), at, condition, decide, later)
-
-
 TABLE: Final[tuple[Due, ...]] = (
-    _due(
+    Due(
         "acknowledgement expires",
         _a.ack_expires_at,
         and_(_a.status == states.ACKNOWLEDGED, _a.calmed_at.is_(None)),
         _expire,
     ),
-    _due("snooze ends", _a.snoozed_until, _a.status == states.SNOOZED, _wake),
+    Due("snooze ends", _a.snoozed_until, _a.status == states.SNOOZED, _wake),
     *(
-        _due(f"calm lasts, {status}", _a.calmed_at, _a.status == status, _resolve, rest)
+        Due(f"calm lasts, {status}", _a.calmed_at, _a.status == status, _resolve, rest)
         for status, rest in REST.items()
     ),
-    _due(
+    Due(
         "unanswered without a time",
         _a.updated_at,
         and_(
@@ -157,7 +144,7 @@ TABLE: Final[tuple[Due, ...]] = (
         ),
         _take_up,
     ),
-    _due("step is due", _a.next_step_at, _a.status == states.FIRING, _step),
+    Due("step is due", _a.next_step_at, _a.status == states.FIRING, _step),
 )
 """The due things, in the order in which every step of the engine asks for them."""
 
@@ -169,7 +156,7 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
     if moved := set_back.move_back(turn, limit):
         done["the clock was set back"] = moved
     for due in TABLE:
-        where = and_(due.where(turn.now), _a.fingerprint.not_in(turn.passed_over))
+        where = and_(due.where(turn.now - due.later), _a.fingerprint.not_in(turn.passed_over))
         rows = turn.store.claim(turn.conn, s.alerts, where, (due.at, _a.id), limit)
         for row in rows:
             turn.attempt(row.fingerprint, partial(_take, turn, due, row))
@@ -217,15 +204,42 @@ def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -
     """Whether anything is due at `now`, apart from the stories `passed_over`: one cheap look, so that an idle engine never
     takes the writer's lock.
     """
-    signals, escalations = s.signals.c, s.escalations.c
-    checks: Sequence[Any] = (
-        select(signals.id).where(signals.handled_at.is_(None), signals.fingerprint.not_in(passed_over)),
-        select(_a.id).where(or_(*(due.where(now) for due in TABLE)), _a.fingerprint.not_in(passed_over)),
-        select(escalations.id).where(clocks.to_page(now), escalations.id.not_in(passed_over)),
-    )
     if held.changed(conn) or outages.back(conn) or set_back.anything(conn, now, passed_over):
         return True
-    return any(conn.execute(check.limit(1)).first() is not None for check in checks)
+    given: dict[str, Any] = {_until(due.later): now - due.later for due in TABLE}
+    if passed_over:
+        given[_PASSED_OVER] = list(passed_over)
+    return bool(conn.execute(_look(bool(passed_over)), given).scalar_one())
+
+
+_PASSED_OVER: Final = "passed_over"
+
+
+def _until(later: timedelta) -> str:
+    """The name of the parameter for the time that lies this much before now."""
+    return f"until_{later // timedelta(seconds=1)}"
+
+
+@cache
+def _look(passing: bool) -> Select[bool]:
+    """The question whether anything is due, made once: an idle engine asks it every second, and SQLAlchemy takes longer to
+    put it together than the store takes to answer.
+    """
+    signals, escalations = s.signals.c, s.escalations.c
+
+    def until(later: timedelta) -> ColumnElement[Any]:
+        return bindparam(_until(later), type_=_a.next_step_at.type)
+
+    checks = (
+        (signals.fingerprint, signals.handled_at.is_(None)),
+        (_a.fingerprint, or_(*(due.where(until(due.later)) for due in TABLE))),
+        (escalations.id, clocks.to_page(until(timedelta(0)))),
+    )
+    found = []
+    for story, is_due in checks:
+        others = [story.not_in(bindparam(_PASSED_OVER, expanding=True))] if passing else []
+        found.append(select(story).where(is_due, *others).exists())
+    return select(or_(*found))
 
 
 def next_at(conn: Connection) -> datetime | None:

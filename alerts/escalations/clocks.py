@@ -33,8 +33,8 @@ _CLOCKS: Final[tuple[tuple[ColumnElement[Any], ColumnElement[bool]], ...]] = (
 )
 
 
-def to_page(now: datetime) -> ColumnElement[bool]:
-    """Escalations with a clock that ran out and whose deputy was not paged for it yet."""
+def to_page(now: datetime | ColumnElement[Any]) -> ColumnElement[bool]:
+    """Escalations with a clock that ran out by `now` and whose deputy was not paged for it yet."""
     return and_(
         _e.closed_at.is_(None),
         _e.status.in_(BEFORE_RELEASE),

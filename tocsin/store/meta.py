@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Literal
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Select, delete, select, update
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -36,16 +37,25 @@ def put(conn: Connection, key: str, value: str) -> None:
 
 def several(conn: Connection, keys: Collection[str]) -> dict[str, str]:
     """The values under these keys, by key and in the keys' order. Keys that are not there are left out."""
+    return {row.key: row.value for row in conn.execute(_several(tuple(keys)))}
+
+
+@cache
+def _several(keys: tuple[str, ...]) -> Select[str, str]:
+    """The query for these keys, made once: an idle engine asks for the same keys every second."""
     m = s.meta.c
-    rows = conn.execute(select(m.key, m.value).where(m.key.in_(keys)).order_by(m.key))
-    return {row.key: row.value for row in rows}
+    return select(m.key, m.value).where(m.key.in_(keys)).order_by(m.key)
 
 
 def starting_with(conn: Connection, prefix: str) -> list[str]:
     """The values under every key that begins with `prefix`, in the keys' order."""
+    return list(conn.execute(_starting_with(prefix)).scalars())
+
+
+@cache
+def _starting_with(prefix: str) -> Select[str]:
     m = s.meta.c
-    query = select(m.value).where(m.key.startswith(prefix, autoescape=True)).order_by(m.key)
-    return list(conn.execute(query).scalars())
+    return select(m.value).where(m.key.startswith(prefix, autoescape=True)).order_by(m.key)
 
 
 def forget(conn: Connection, *keys: str) -> bool:
