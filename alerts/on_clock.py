@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select
 
 from alerts import held, ladder, set_back, states
 from alerts.alert import Alert, from_row, get
@@ -21,6 +21,7 @@ from alerts.paging import waiting
 from alerts.severity import CLOCKS, severity
 from alerts.still import still
 from alerts.turn import Turn
+from tocsin.core.clock import CLOCKS_APART
 from tocsin.store import schema as s
 
 REST: Final[dict[str, timedelta]] = {
@@ -153,22 +154,35 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
     """Do everything that is due at the turn's time, at most `limit` of each kind; returns how many of each were done."""
     again = held.look_again(turn, limit)
     done: dict[str, int] = {"held step looked at again": again} if again else {}
-    if moved := set_back.move_back(turn, limit):
+    waiting = _due_now(turn)
+    if SET_BACK in waiting and (moved := set_back.move_back(turn, limit)):
         done["the clock was set back"] = moved
+        waiting = _due_now(turn)
     for due in TABLE:
-        where = and_(due.where(turn.now - due.later), _a.fingerprint.not_in(turn.passed_over))
-        rows = turn.store.claim(turn.conn, s.alerts, where, (due.at, _a.id), limit)
-        for row in rows:
-            turn.attempt(row.fingerprint, partial(_take, turn, due, row))
-        if rows:
-            done[due.name] = len(rows)
+        if due.name in waiting and (count := _take_all(turn, due, limit)):
+            done[due.name] = count
+            # What was done may make more fall due.
+            waiting = _due_now(turn)
     rung_again = _channels_are_back(turn)
     if rung_again:
         done["channel works again"] = rung_again
-    overdue = clocks.page_overdue(turn, limit)
-    if overdue:
+        waiting = _due_now(turn)
+    if ESCALATIONS in waiting and (overdue := clocks.page_overdue(turn, limit)):
         done["escalation overdue"] = overdue
     return done
+
+
+def _due_now(turn: Turn) -> frozenset[str]:
+    return waiting_now(turn.conn, turn.now, turn.passed_over)
+
+
+def _take_all(turn: Turn, due: Due, limit: int) -> int:
+    """Do this thing for at most `limit` alerts. Returns for how many it was due."""
+    where = and_(due.where(turn.now - due.later), _a.fingerprint.not_in(turn.passed_over))
+    rows = turn.store.claim(turn.conn, s.alerts, where, (due.at, _a.id), limit)
+    for row in rows:
+        turn.attempt(row.fingerprint, partial(_take, turn, due, row))
+    return len(rows)
 
 
 def _take(turn: Turn, due: Due, row: Row[Any]) -> None:
@@ -204,15 +218,24 @@ def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -
     """Whether anything is due at `now`, apart from the stories `passed_over`: one cheap look, so that an idle engine never
     takes the writer's lock.
     """
-    if held.changed(conn) or outages.back(conn) or set_back.anything(conn, now, passed_over):
-        return True
+    return held.changed(conn) or bool(waiting_now(conn, now, passed_over)) or bool(outages.back(conn))
+
+
+def waiting_now(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -> frozenset[str]:
+    """What waits at `now` apart from the stories `passed_over`: the names of due things, `SIGNALS`, `ESCALATIONS`, `SET_BACK`."""
     given: dict[str, Any] = {_until(due.later): now - due.later for due in TABLE}
+    given[_AHEAD] = now + CLOCKS_APART
     if passed_over:
         given[_PASSED_OVER] = list(passed_over)
-    return bool(conn.execute(_look(bool(passed_over)), given).scalar_one())
+    row = conn.execute(_look(bool(passed_over)), given).one()
+    return frozenset(name for name, waits in row._mapping.items() if waits)
 
 
+SIGNALS: Final = "signals"
+ESCALATIONS: Final = "escalations"
+SET_BACK: Final = "set back"
 _PASSED_OVER: Final = "passed_over"
+_AHEAD: Final = "ahead"
 
 
 def _until(later: timedelta) -> str:
@@ -221,25 +244,28 @@ def _until(later: timedelta) -> str:
 
 
 @cache
-def _look(passing: bool) -> Select[bool]:
-    """The question whether anything is due, made once: an idle engine asks it every second, and SQLAlchemy takes longer to
-    put it together than the store takes to answer.
+def _look(passing: bool) -> Select[*tuple[bool, ...]]:
+    """The question what waits, made once: an idle engine asks it every second, and SQLAlchemy takes longer to put it together
+    than the store takes to answer.
     """
     signals, escalations = s.signals.c, s.escalations.c
 
-    def until(later: timedelta) -> ColumnElement[Any]:
-        return bindparam(_until(later), type_=_a.next_step_at.type)
+    def moment(name: str) -> ColumnElement[Any]:
+        return bindparam(name, type_=_a.next_step_at.type)
 
-    checks = (
-        (signals.fingerprint, signals.handled_at.is_(None)),
-        (_a.fingerprint, or_(*(due.where(until(due.later)) for due in TABLE))),
-        (escalations.id, clocks.to_page(until(timedelta(0)))),
-    )
+    now = moment(_until(timedelta(0)))
+
+    checks = {
+        SIGNALS: (signals.fingerprint, signals.handled_at.is_(None)),
+        **{due.name: (_a.fingerprint, due.where(moment(_until(due.later)))) for due in TABLE},
+        SET_BACK: (_a.fingerprint, set_back.ahead(now, moment(_AHEAD))),
+        ESCALATIONS: (escalations.id, clocks.to_page(now)),
+    }
     found = []
-    for story, is_due in checks:
+    for name, (story, waits) in checks.items():
         others = [story.not_in(bindparam(_PASSED_OVER, expanding=True))] if passing else []
-        found.append(select(story).where(is_due, *others).exists())
-    return select(or_(*found))
+        found.append(select(story).where(waits, *others).exists().label(name))
+    return select(*found)
 
 
 def next_at(conn: Connection) -> datetime | None:

@@ -6,12 +6,11 @@ the moment when they were set, and that moment is now. Nothing rings twice for i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_
 
 from alerts import states
 from alerts.alert import Alert, from_row
@@ -25,24 +24,18 @@ _a = s.alerts.c
 _TIMES: Final = ("next_step_at", "ack_expires_at")
 
 
-def ahead(now: datetime) -> ColumnElement[bool]:
-    """The live alerts that were changed at a time that has not come yet, and wait for another."""
+def ahead(now: datetime | ColumnElement[Any], later: datetime | ColumnElement[Any]) -> ColumnElement[bool]:
+    """The live alerts that were changed after `later`, a time that has not come yet, and wait for another."""
     owed = or_(
         and_(_a.status == states.FIRING, _a.next_step_at > now),
         and_(_a.status == states.ACKNOWLEDGED, _a.ack_expires_at > now),
     )
-    return and_(_a.live > "", _a.updated_at > now + CLOCKS_APART, owed)
-
-
-def anything(conn: Connection, now: datetime, passed_over: Sequence[str]) -> bool:
-    """Whether there are such alerts: a cheap look."""
-    found = select(_a.id).where(ahead(now), _a.fingerprint.not_in(passed_over)).limit(1)
-    return conn.execute(found).first() is not None
+    return and_(_a.live > "", _a.updated_at > later, owed)
 
 
 def move_back(turn: Turn, limit: int) -> int:
     """Move the times of such alerts, at most `limit`. Returns of how many."""
-    where = and_(ahead(turn.now), _a.fingerprint.not_in(turn.passed_over))
+    where = and_(ahead(turn.now, turn.now + CLOCKS_APART), _a.fingerprint.not_in(turn.passed_over))
     rows = turn.store.claim(turn.conn, s.alerts, where, (_a.updated_at, _a.id), limit)
     for row in rows:
         turn.attempt(row.fingerprint, partial(_moved, turn, from_row(row)))

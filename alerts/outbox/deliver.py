@@ -18,10 +18,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, insert, or_, select, update
 
 from alerts import record, states
 from alerts.actor import ENGINE
@@ -91,7 +92,12 @@ def deliver_due(
     now = clock.now()
     with store.read() as conn:
         held = hold.held(conn) is not None
-        left_behind = not held and conn.execute(select(_n.id).where(_left_behind(now)).limit(1)).first()
+        left_behind = (
+            not held
+            and conn.execute(
+                select(_n.id).where(_left_behind(now - MARGIN, now + CLOCKS_APART)).limit(1)
+            ).first()
+        )
         to_try = only is None and not held and outages.probe_due(conn, now, kinds)
     if held and only is None:
         return 0
@@ -151,13 +157,22 @@ def due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -
     """
     if hold.held(conn) is not None:
         return False
-    waiting = select(_n.id).where(_is_due(now))
-    left = select(_n.id).where(_left_behind(now))
+    given: dict[str, Any] = {"now": now, "long_ago": now - MARGIN, "ahead": now + CLOCKS_APART}
     if kinds is not None:
-        waiting, left = waiting.where(_n.channel.in_(kinds)), left.where(_n.channel.in_(kinds))
-    if any(conn.execute(one.limit(1)).first() is not None for one in (waiting, left)):
+        given["kinds"] = list(kinds)
+    if conn.execute(_look(kinds is not None), given).scalar_one():
         return True
     return bool(outages.probe_due(conn, now, kinds))
+
+
+@cache
+def _look(some_kinds: bool) -> Select[bool]:
+    """The question of `due`, made once: an idle worker asks it every second."""
+    now, long_ago, ahead = (bindparam(name, type_=_n.due_at.type) for name in ("now", "long_ago", "ahead"))
+    of_kinds = [_n.channel.in_(bindparam("kinds", expanding=True))] if some_kinds else []
+    waiting = select(_n.id).where(_is_due(now, ahead), *of_kinds)
+    left = select(_n.id).where(_left_behind(long_ago, ahead), *of_kinds)
+    return select(or_(waiting.exists(), left.exists()))
 
 
 def _try_channels(
@@ -339,7 +354,7 @@ def _take(
     personal_link: PersonalLink | None,
 ) -> list[Notice]:
     """Mark the notices that are due as attempting, the worst first, and return them."""
-    where = _is_due(now)
+    where = _is_due(now, now + CLOCKS_APART)
     if kinds is not None:
         where &= _n.channel.in_(kinds)
     if only is not None:
@@ -370,24 +385,29 @@ def _taken_now(store: Store, notices: Sequence[Notice], now: datetime) -> list[N
     return [notice for notice in notices if notice.id in ours]
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
+Moment = datetime | ColumnElement[Any]
+
+
+def _is_due(now: Moment, ahead: Moment) -> ColumnElement[bool]:
     """The notices that wait and are due. So is one that should leave at once or be tried again soon, and waits for a time that a
-    clock has set that was ahead and was set back since.
+    clock has set that was ahead and was set back since: a time after `ahead`.
     """
     soon = (_n.due_at == _n.created_at) | (_n.attempts > 0)
-    return (_n.status == QUEUED) & ((_n.due_at <= now) | (soon & (_n.due_at > now + CLOCKS_APART)))
+    return (_n.status == QUEUED) & ((_n.due_at <= now) | (soon & (_n.due_at > ahead)))
 
 
-def _left_behind(now: datetime) -> ColumnElement[bool]:
+def _left_behind(long_ago: Moment, ahead: Moment) -> ColumnElement[bool]:
     at = _n.attempting_at
-    return (_n.status == ATTEMPTING) & ((at <= now - MARGIN) | (at > now + CLOCKS_APART))
+    return (_n.status == ATTEMPTING) & ((at <= long_ago) | (at > ahead))
 
 
 def _bury_the_dead(
     conn: Connection, store: Store, notifiers: Mapping[str, Notifier], now: datetime, limit: int
 ) -> None:
     """End as unknown every notice that is attempting for longer than its notifier takes: a worker that died left it."""
-    for row in store.claim(conn, s.notices, _left_behind(now), (_n.attempting_at, _n.id), limit):
+    for row in store.claim(
+        conn, s.notices, _left_behind(now - MARGIN, now + CLOCKS_APART), (_n.attempting_at, _n.id), limit
+    ):
         notifier = notifiers.get(row.channel)
         longest = min(notifier.time_limit, LONGEST) if notifier else timedelta(0)
         if not timedelta(0) <= now + CLOCKS_APART - row.attempting_at < longest + MARGIN + CLOCKS_APART:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Literal
 
-from sqlalchemy import Connection, Select, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, select, update
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -21,11 +21,12 @@ Mode = Literal["live", "replay", "demo"]
 FILLING = "filling"
 # Key of `meta`: everything has moved to another store. The value says when and where.
 MOVED = "moved"
+_ONE = select(s.meta.c.value).where(s.meta.c.key == bindparam("key"))
 
 
 def get(conn: Connection, key: str) -> str | None:
     """The value under this key of `meta`, or None."""
-    value: str | None = conn.execute(select(s.meta.c.value).where(s.meta.c.key == key)).scalar_one_or_none()
+    value: str | None = conn.execute(_ONE, {"key": key}).scalar_one_or_none()
     return value
 
 
