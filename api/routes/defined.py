@@ -45,9 +45,11 @@ from tocsin.definitions.models import (
 )
 from tocsin.definitions.repository import (
     Defined,
+    DefinitionRow,
     delete,
     ever_defined,
     find,
+    find_row,
     generation,
     history,
     kind_of,
@@ -179,7 +181,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         if_match: IfMatch = None,
     ) -> Any:
         with state.store.write() as conn:
-            present = find(conn, model, id)
+            present = find_row(conn, model, id)
             checked_version(if_match, present.version)
             _require_allowed(state, value, present.value)
             require_sound(conn, value)
@@ -194,7 +196,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     )
     def end(state: State, who: Who, id: Id, if_match: IfMatch = None) -> None:
         with state.store.write() as conn:
-            present = find(conn, model, id)
+            present = find_row(conn, model, id)
             checked_version(if_match, present.version)
             delete(conn, model, present.id, now=state.now(), actor=who.label)
             _audit(conn, who, "ended", present, state.now())
@@ -232,7 +234,9 @@ def _without_ours(given: Any) -> Any:
     return given
 
 
-def _audit(conn: Connection, who: Principal, what: str, one: Defined[Any], now: datetime) -> None:
+def _audit(
+    conn: Connection, who: Principal, what: str, one: Defined[Any] | DefinitionRow, now: datetime
+) -> None:
     audit.append(
         conn,
         at=now,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -28,6 +28,8 @@ Key: TypeAlias = tuple[str, str]
 Rank: TypeAlias = tuple[datetime, str]
 """The rank of one version among the versions of a mention: `Mention.version_rank`."""
 _MOST_SALTS = 4096
+MOST_BAD: Final = 100
+"""The bad lines of one record that get a dead letter each. All further ones get one together."""
 
 
 class MentionVersion:
@@ -166,15 +168,30 @@ def _decoded(record: Record, batch: Batch) -> list[Mention]:
     try:
         return decode_mentions(record.value)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        good: list[Mention] = []
-        for position, line in enumerate(record.value.splitlines()):
-            if not line.strip():
-                continue
-            try:
-                good.append(decode_mention(line))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                batch.bad.append(BadLine(record, position, line, str(error)))
+        good, bad = _line_by_line(record)
+        batch.bad += bad[:MOST_BAD]
+        if len(bad) > MOST_BAD:
+            batch.bad.append(_the_rest(record, bad[MOST_BAD:]))
         return good
+
+
+def _line_by_line(record: Record) -> tuple[list[Mention], list[BadLine]]:
+    good: list[Mention] = []
+    bad: list[BadLine] = []
+    for position, line in enumerate(record.value.splitlines()):
+        if not line.strip():
+            continue
+        try:
+            good.append(decode_mention(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            bad.append(BadLine(record, position, line, str(error)))
+    return good, bad
+
+
+def _the_rest(record: Record, rest: Sequence[BadLine]) -> BadLine:
+    """Many bad lines as one: 200 KB of stray bytes are one accident, and no hundred thousand letters."""
+    message = f"{len(rest)} more lines of this record are no mentions; the first: {rest[0].message}"
+    return BadLine(record, rest[0].position, b"\n".join(one.line for one in rest), message)
 
 
 class _Sample:

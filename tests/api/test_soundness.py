@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.definitions.models import Role
+from tocsin.store import schema as s
 
 UNSOUND = [
     ("policies", {"steps": [{"after_minutes": 0, "targets": ["person:ghost"]}]}, "no person 'ghost'"),
@@ -124,3 +126,29 @@ def test_a_body_that_no_store_could_keep_is_refused(world: World, path: str, bod
     answer = admin.post(f"/v1/{path}", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422, answer.text
     assert admin.get(f"/v1/{path}").status_code == 200
+
+
+def test_a_stored_definition_that_cannot_be_read_is_changed_and_ended_by_name(world: World) -> None:
+    admin = world.key(Role.ADMIN)
+    quiet = {
+        "monitor": "Lumo",
+        "starts_at": "2031-03-05T10:00:00Z",
+        "ends_at": "2031-03-06T10:00:00Z",
+        "reason": "x",
+    }
+    for name in ("one", "two"):
+        assert admin.post("/v1/silences", json={"name": name, **quiet}).status_code == 201
+    d = s.definitions
+    with world.scene.store.write() as conn:
+        broken = update(d).where(d.c.name.in_(["one", "two"]))
+        conn.execute(broken.values(definition={"name": "one", "ends_at": "never"}))
+    read = admin.get("/v1/silences/one")
+    assert (read.status_code, "define it again, or end it" in read.json()["detail"]) == (409, True)
+    assert [one["name"] for one in admin.get("/v1/silences").json()["items"]] == []
+    assert admin.put("/v1/silences/one", json={"name": "one", **quiet}).status_code == 428
+    at_once = {"If-Match": "*"}
+    changed = admin.put("/v1/silences/one", json={"name": "one", **quiet}, headers=at_once)
+    assert (changed.status_code, changed.json()["version"]) == (200, 2)
+    assert admin.delete("/v1/silences/two", headers=at_once).status_code == 204
+    assert [one["name"] for one in admin.get("/v1/silences").json()["items"]] == ["one"]
+    assert admin.get("/v1/silences/two").status_code == 404

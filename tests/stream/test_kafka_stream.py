@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 
 from tests.contracts.stream import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.stream import NOW, read
@@ -353,3 +353,23 @@ class Apart:
         self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
+
+
+def test_what_a_transaction_took_back_is_not_read_and_its_marks_leave_nothing_unread(
+    make_stream: MakeStream, kafka: Cluster, prefix: str
+) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    stream.append("talk", [(0, b"ours")], NOW)
+    stranger = KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=f"{prefix}stranger")
+    stranger.init_transactions()
+    for kept in (False, True):
+        stranger.begin_transaction()
+        stranger.send(f"{prefix}talk", b"kept" if kept else b"taken back", partition=0)
+        stranger.flush()
+        stranger.commit_transaction() if kept else stranger.abort_transaction()
+    stranger.close()
+    records = read(stream.consumer("talk", "readers", "one"), 3)
+    # The last one is the mark of the last transaction, and holds nothing.
+    assert [(one.offset, one.value) for one in records] == [(0, b"ours"), (3, b"kept"), (4, b"")]
+    assert stream.end_offsets("talk") == {0: 5}

@@ -68,13 +68,14 @@ def unreadable(conn: Connection, model: type[D]) -> list[str]:
 
 
 def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
-    """The living definition with this id or name. Raises `NotFound` with the known names, 20 at most."""
-    d = s.definitions
-    row = conn.execute(_living(model, or_(d.c.id == name_or_id, d.c.name == name_or_id))).first()
-    if row is not None:
-        return _loaded(model, row)
-    known = ", ".join(one.name for one in conn.execute(_living(model).limit(20))) or "none yet"
-    raise NotFound(f"no {kind_of(model)} {name_or_id!r}; known: {known}")
+    """The living definition with this id or name. Raises `NotFound` with the known names, 20 at most, and `Conflict` where it
+    cannot be read.
+    """
+    row = _row(conn, model, name_or_id)
+    found = _readable(model, row)
+    if found is None:
+        raise Conflict(f"the stored {row.kind} {row.name!r} cannot be read: define it again, or end it")
+    return found
 
 
 def stored_definitions(conn: Connection, kind: str) -> list[StoredDefinition]:
@@ -126,8 +127,9 @@ def save(
     model = type(value)
     kind, d = kind_of(model), s.definitions
     row = conn.execute(_living(model, d.c.name == value.name)).first()
-    by_name = None if row is None else _readable(model, row) or _kept(model, row, value)
-    present = by_name if id is None else find(conn, model, id)
+    # One that cannot be read is replaced like any other.
+    by_name = None if row is None else find_row(conn, model, row.id)
+    present = by_name if id is None else find_row(conn, model, id)
     if by_name is not None and present is not None and by_name.id != present.id:
         raise Conflict(f"the name {value.name!r} belongs to another {kind}")
     body = value.model_dump(mode="json")
@@ -152,8 +154,8 @@ def save(
         raise Conflict(
             f"{kind} {value.name!r} is at version {present.version}, you changed version {expected_version}: read it again"
         )
-    if present.value == value and not (row is not None and _readable(model, row) is None):
-        return present
+    if present.value == value:
+        return find(conn, model, present.id)
     version = present.version + 1
     conn.execute(
         update(d)
@@ -177,7 +179,7 @@ def delete(
     """End the definition. Its versions stay. Raises `NotFound` for an unknown name or id, and `Conflict` when the version is not
     the expected one.
     """
-    present = find(conn, model, name_or_id)
+    present = find_row(conn, model, name_or_id)
     if expected_version is not None and expected_version != present.version:
         raise Conflict(f"{present.kind} {present.name!r} is at version {present.version}: read it again")
     d = s.definitions
@@ -222,6 +224,37 @@ def _living(model: type[Definition], *where: ColumnElement[bool]) -> Select[Any]
 def _loaded(model: type[D], row: object) -> Defined[D]:
     r = cast("Row[Any]", row)
     return _kept(model, row, model.model_validate(r.definition, context={"stored": True}))
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRow:
+    """What stands of a living definition, whether or not it can be read. `value` is None where it cannot."""
+
+    kind: str
+    id: str
+    name: str
+    version: int
+    created_at: datetime
+    value: Definition | None
+
+
+def find_row(conn: Connection, model: type[Definition], name_or_id: str) -> DefinitionRow:
+    """The living definition with this id or name, readable or not, for those who replace or end it. Raises `NotFound` with the
+    known names, 20 at most.
+    """
+    row = _row(conn, model, name_or_id)
+    readable = _readable(model, row)
+    value = readable.value if readable is not None else None
+    return DefinitionRow(row.kind, row.id, row.name, row.version, row.created_at, value)
+
+
+def _row(conn: Connection, model: type[Definition], name_or_id: str) -> Row[Any]:
+    d = s.definitions
+    row = conn.execute(_living(model, or_(d.c.id == name_or_id, d.c.name == name_or_id))).first()
+    if row is not None:
+        return row
+    known = ", ".join(one.name for one in conn.execute(_living(model).limit(20))) or "none yet"
+    raise NotFound(f"no {kind_of(model)} {name_or_id!r}; known: {known}")
 
 
 def _readable(model: type[D], row: object) -> Defined[D] | None:

@@ -23,8 +23,8 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-MOST_FOR_ONE = 18
-"""The length of the longest folded spelling of one character in Unicode (U+FDFA)."""
+MOST_FOR_ONE = 8
+"""The length of the longest folded spelling of one character in Unicode (U+FDFB)."""
 
 _CACHE_LIMIT = 1 << 16
 _REFERENCE = re.compile("&#([0-9]+);")
@@ -45,6 +45,8 @@ _SPECIAL = {
     "œ": "oe",
     "þ": "th",
     "−": "-",
+    # Spelled out it is a sentence of eighteen letters, and a text full of it cost as much as eighteen texts.
+    "\ufdfa": "\ufdfa",
 }
 
 # The marks that are dropped. Other marks (Indian vowel signs, Japanese voicing marks) make a different letter and stay.

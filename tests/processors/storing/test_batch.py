@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from ops.transfer.export import export
+from processors.match import Matcher
 from processors.monitors import watched
+from processors.storing.batch import MOST_BAD
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
 from tests.examples import examples
@@ -240,3 +242,18 @@ def test_what_a_stranger_put_on_the_stream_spoils_no_batch(tmp_path: Path, chang
     assert (outcome.stored, outcome.bad) == (2, 1)
     with line.store.read() as conn:
         assert set(conn.execute(select(s.mentions.c.text)).scalars()) == {"brightwater\ufffd"}
+
+
+def test_a_record_of_a_hundred_thousand_bad_lines_becomes_a_hundred_letters_and_one() -> None:
+    good = encode_mentions([mention("1", "brightwater")])
+    record = Record("mentions", 0, 7, good + b"x\n" * 100_000, NOON)
+    batch = read_batch([record], Matcher.build({}), 1.0)
+    assert (len(batch.bad), batch.mentions) == (MOST_BAD + 1, 1)
+    last = batch.bad[-1].letter(NOON)
+    assert last["message"].startswith(f"{100_000 - MOST_BAD} more lines of this record are no mentions")
+    assert last["position"] == 1 + MOST_BAD
+
+
+def test_a_record_that_holds_nothing_is_read_past() -> None:
+    batch = read_batch([Record("mentions", 0, 7, b"", NOON)], Matcher.build({}), 1.0)
+    assert (batch.records, batch.mentions, batch.bad) == (1, 0, [])

@@ -71,6 +71,8 @@ class KafkaConsumer:
                 group_id=group,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
+                # Others may write here, in transactions too. What was taken back is not said.
+                isolation_level="read_committed",
                 allow_auto_create_topics=False,
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=HEARTBEAT_MS,
@@ -117,6 +119,8 @@ class KafkaConsumer:
                 break
             left_ms = (deadline - time.monotonic()) * 1000
             wait_ms = 0 if taken else max(LEAST_WAIT_MS, min(SLICE_MS, left_ms))
+        if not (taken or gained or lost or gaps):
+            taken = self._past_marks()
         if taken or gained or lost or gaps:
             self._sign_at = time.monotonic()
         elif time.monotonic() - self._sign_at > SIGN_EVERY_S:
@@ -196,6 +200,21 @@ class KafkaConsumer:
 
     def _record(self, partition: int, entry: Any) -> Record:
         return Record(self._topic, partition, entry.offset, entry.value or b"", _received_at(entry))
+
+    def _past_marks(self) -> dict[int, list[Record]]:
+        """An empty record for each partition at whose end stand marks of transactions, or records that were taken back. They
+        have offsets and are never handed out, so that without it such a partition would look unread until the next record.
+        """
+        found = {}
+        for partition, at in self._next.items():
+            with suppress(errors.KafkaError, KeyError):  # away, or taken away at this very moment
+                end = self._client.position(self._tp(partition), timeout_ms=0)
+                if end is not None and end > at:
+                    self._next[partition] = end
+                    found[partition] = [
+                        Record(self._topic, partition, end - 1, b"", from_micros(time.time_ns() // 1000))
+                    ]
+        return found
 
     def _look_for_gaps(self, strayed: Mapping[int, int | None], gaps: list[RecordGap]) -> None:
         for partition, cut_at in strayed.items():
