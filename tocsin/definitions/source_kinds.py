@@ -101,6 +101,13 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="10,000 requests an hour; edits only in the first minutes",
         ),
         SourceKind(
+            kind="lemmy",
+            connector="ingest.sources.lemmy:LemmySource",
+            settings="ingest.sources.lemmy:LemmySettings",
+            fixes_source=True,
+            limit="each instance sets its own; Tocsin asks 60 times a minute at most",
+        ),
+        SourceKind(
             kind="mastodon",
             connector="ingest.sources.mastodon:MastodonSource",
             settings="ingest.sources.mastodon:MastodonSettings",
