@@ -247,6 +247,7 @@ class StreamProcessor:
         try:
             with self._store.read() as conn:
                 self._watched = watched(conn, self._watched)
+            brands = self._watched.brands
             for taken, batch in read_batches(
                 records,
                 self._watched.matcher,
@@ -255,10 +256,10 @@ class StreamProcessor:
                 self._times(),
             ):
                 # The rows of the batch before must be stored before the reader can tell what is new in this one.
-                said = self._writer.score(batch.versions) if self._flight is not None else None
+                said = self._writer.score(batch.versions, brands) if self._flight is not None else None
                 self._land()
                 self._heed_fuse(batch)
-                self._commit(taken, self._writer.understand(batch, said))
+                self._commit(taken, self._writer.understand(batch, said, brands))
                 if self._stop.is_set():
                     # The next owner of the partitions reads the rest of the poll.
                     break

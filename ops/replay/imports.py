@@ -18,7 +18,6 @@ from sqlalchemy import select
 from ops.replay.order import in_order_heard
 from ops.replay.player import Totals
 from ops.runtime import Runtime
-from processors.match import Matcher
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import Batch, MentionVersion
 from processors.storing.writer import Writer
@@ -86,7 +85,7 @@ def import_files(
     while chunk := list(islice(mentions, CHUNK)):
         with runtime.store.read() as conn:
             present = watched(conn, present)
-        _store(runtime, writer, present.matcher, chunk, totals)
+        _store(runtime, writer, present, chunk, totals)
         fuse.note(len(chunk), 0)
         on_progress(totals)
     return totals
@@ -103,14 +102,16 @@ def _refuse_beside_live(runtime: Runtime) -> None:
         )
 
 
-def _store(runtime: Runtime, writer: Writer, matcher: Matcher, chunk: list[Mention], totals: Totals) -> None:
-    matched = matcher.match_many(chunk, mention_language)
+def _store(
+    runtime: Runtime, writer: Writer, present: CompiledMonitors, chunk: list[Mention], totals: Totals
+) -> None:
+    matched = present.matcher.match_many(chunk, mention_language)
     versions = [
         MentionVersion(mention, PARTITION, monitors)
         for mention, monitors in zip(chunk, matched, strict=True)
         if monitors or mention.edited_at is not None
     ]
-    prepared = writer.understand(Batch(mentions=len(chunk), versions=versions))
+    prepared = writer.understand(Batch(mentions=len(chunk), versions=versions), brands=present.brands)
     with runtime.store.write() as conn:
         outcome = writer.write(conn, prepared, runtime.clock.now())
     totals.mentions += outcome.mentions

@@ -38,6 +38,7 @@ class MatchRow(msgspec.Struct, frozen=True):
     emotion: tuple[str, ...]
     crisis: tuple[str, ...]
     harm: tuple[str, ...]
+    scored_by: str | None = None
 
 
 class TallyDelta:
@@ -99,7 +100,8 @@ def match_rows(
     reach = (author.followers or 0) if author else 0
     created_at = mention.created_at
     minute = minute_of(created_at)
-    facets = msgspec.structs.astuple(understood.facets)
+    told = understood.facets
+    toward = understood.toward
     # By position: every mention and monitor makes one of these, and named arguments would double the cost.
     return [
         MatchRow(
@@ -109,7 +111,7 @@ def match_rows(
             created_at,
             minute,
             partition,
-            understood.label,
+            toward[monitor].label if monitor in toward else understood.label,
             reach,
             mention.network,
             understood.lang,
@@ -117,7 +119,11 @@ def match_rows(
             understood.signature,
             understood.repost,
             understood.triggers,
-            *facets,
+            told.intent,
+            told.emotion,
+            told.crisis,
+            told.harm,
+            toward[monitor].how if monitor in toward else None,
         )
         for monitor in monitors
     ]

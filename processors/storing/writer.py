@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, or_, select, update
@@ -25,7 +25,8 @@ from processors.storing.plan import (
     prepare,
 )
 from processors.storing.tally_delta import MatchRow, TallyDelta, summed
-from processors.understand import Understander
+from processors.understand import AboutBrand, Understander
+from processors.understand.brand import Brand
 from tocsin.core.clock import minute_of, minute_start
 from tocsin.core.facets import FACETS
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -34,6 +35,10 @@ from tocsin.intake.dead_letters import record_dead_letters
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
+Brands = Mapping[str, Brand]
+"""By monitor, its brand."""
+
+NO_BRANDS: Final[Brands] = {}
 _COUNTED = tuple(TallyDelta().counts)
 # Values in one IN list: well under the limit of every engine.
 _CHUNK = 800
@@ -47,13 +52,26 @@ class Writer:
         self._understander = understander
         self._sample_rate = sample_rate
 
-    def score(self, versions: Iterable[MentionVersion]) -> Said:
-        """The understanding of every version that matches a monitor. Reads nothing from the store."""
+    def score(self, versions: Iterable[MentionVersion], brands: Brands = NO_BRANDS) -> Said:
+        """The understanding of every version that matches a monitor, with its label toward each monitor's brand.
+
+        Reads nothing from the store.
+        """
         matched = [v for v in versions if v.monitors]
         understood = self._understander.understand([v.mention for v in matched])
-        return {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)}
+        said = {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)}
+        if brands:
+            asked = list(_about_brands(matched, said, brands))
+            answers = self._understander.toward([question for _, _, question in asked])
+            for (version, monitor, _), answer in zip(asked, answers, strict=True):
+                if answer is not None:
+                    key = (version.key, version.rank)
+                    said[key] = msgspec.structs.replace(
+                        said[key], toward=said[key].toward | {monitor: answer}
+                    )
+        return said
 
-    def understand(self, batch: Batch, said: Said | None = None) -> Prepared:
+    def understand(self, batch: Batch, said: Said | None = None, brands: Brands = NO_BRANDS) -> Prepared:
         """Compare a batch with the store, and score what is new in it unless `said` has the scores already.
 
         Only the owner of the partitions may call this: the plan relies on what the store holds now.
@@ -62,7 +80,9 @@ class Writer:
         with self._store.read() as conn:
             known = _known(self._store, conn, keys)
         fresh = fresh_versions(batch.versions, known)
-        return prepare(batch, known, fresh, self.score(fresh) if said is None else said, self._sample_rate)
+        return prepare(
+            batch, known, fresh, self.score(fresh, brands) if said is None else said, self._sample_rate
+        )
 
     def write(self, conn: Connection, prepared: Prepared, now: datetime) -> BatchOutcome:
         """Store everything derived from the batch. Call it once, inside a transaction that has already advanced the offsets."""
@@ -86,6 +106,30 @@ class Writer:
         )
 
 
+def _about_brands(
+    versions: Iterable[MentionVersion], said: Said, brands: Brands
+) -> Iterator[tuple[MentionVersion, str, AboutBrand]]:
+    """The questions about brands that may have another answer than the text itself."""
+    for version in versions:
+        understood = said[version.key, version.rank]
+        text = version.mention.full_text
+        alone = len(version.monitors) == 1 and "@" not in text
+        for monitor in version.monitors if understood.label != "unscored" else ():
+            brand = brands.get(monitor)
+            if brand is None or (alone and brand.is_plain):
+                continue
+            theirs = (
+                brands[other].names for other in version.monitors if other != monitor and other in brands
+            )
+            others = tuple(name for names in theirs for name in names if not _alike(name, brand.names))
+            yield version, monitor, AboutBrand(text, understood.lang, understood.label, brand, others)
+
+
+def _alike(name: str, names: Iterable[str]) -> bool:
+    """Whether two monitors watch the same name."""
+    return any(name in own or own in name for own in names)
+
+
 def _known(store: Store, conn: Connection, keys: set[Key]) -> dict[Key, Known]:
     found = store.fetch(conn, s.seen, keys, ["created_at", "rank_at", "hash", "matched"])
     return {
@@ -103,11 +147,12 @@ def _stored_matches(conn: Connection, keys: Mapping[Key, datetime]) -> list[Matc
                 select(t).where(t.c.source == source, t.c.id.in_(chunk), _minutes_of(keys.values()))
             )
             for row in rows:
-                found.append(_match_row(row))
+                found.append(match_row(row))
     return found
 
 
-def _match_row(row: Row[Any]) -> MatchRow:
+def match_row(row: Row[Any]) -> MatchRow:
+    """The match in a row of `matches`."""
     lists = {name: tuple(row._mapping[name] or ()) for name in ("triggers", *FACETS)}
     return MatchRow(**{**row._mapping, **lists})
 
@@ -229,6 +274,18 @@ def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, in
             parts += _part_rows(here, delta)
         store.add(conn, t, rows, _COUNTED, ["authors"], fresh=fresh)
         store.add(conn, s.tally_parts, parts, ["count", "negative"], fresh=fresh)
+
+
+def store_changes(store: Store, conn: Connection, signed: Sequence[tuple[MatchRow, int]]) -> None:
+    """Count matches whose label or facets have changed: taken back as they were (-1), and added as they are (+1)."""
+    rows, parts = [], []
+    for key, delta in summed(signed).items():
+        here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
+        rows.append({**here, **delta.counts, "authors": b""})
+        parts += _part_rows(here, delta)
+    store.add(conn, s.tallies, rows, _COUNTED)
+    store.add(conn, s.tally_parts, parts, ["count", "negative"])
+    _store_amendments(store, conn, signed)
 
 
 def _part_rows(here: Mapping[str, Any], delta: TallyDelta) -> list[dict[str, Any]]:

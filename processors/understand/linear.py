@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
+from processors.understand.brand import Nudge
 from processors.understand.facets import FacetModel, shipped_facets
 from processors.understand.features import (
     BUCKETS,
@@ -252,9 +253,9 @@ class LinearScorer:
             return self._given_facets
         return shipped_facets(self._language)
 
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+    def score(self, texts: Sequence[str], nudges: Sequence[Nudge] | None = None) -> list[Sentiment]:
         """See `Scorer.score`. A text whose confidence is too small is `UNSCORED`."""
-        return self._sentiments(self.shares(texts)) if texts else []
+        return self._sentiments(self.shares(texts, nudges)) if texts else []
 
     def read(self, texts: Sequence[str]) -> list[tuple[Sentiment, Facets]]:
         """See `Scorer.read`. One pass over the features gives both."""
@@ -276,18 +277,20 @@ class LinearScorer:
         parts: Floats = rows * self._model.scale / np.sqrt(features)
         return parts
 
-    def shares(self, texts: Sequence[str]) -> Floats:
-        """By text, the share of each class, in the order of `LABELS`."""
+    def shares(self, texts: Sequence[str], nudges: Sequence[Nudge] | None = None) -> Floats:
+        """By text, the share of each class, in the order of `LABELS`. `nudges` are added to the logits."""
         if self._sums is None:
             self._sums = self._adder([self._model.weights])
-        return self._shares(*self._sums(texts))
+        return self._shares(*self._sums(texts), nudges)
 
     def _adder(self, tables: Sequence[Weights]) -> Sums:
         return Sums(tables, Reader(lexicon_of(self._language)), self._language)
 
-    def _shares(self, sums: Ints, features: Ints) -> Floats:
+    def _shares(self, sums: Ints, features: Ints, nudges: Sequence[Nudge] | None = None) -> Floats:
         model = self._model
         logits = sums * model.scale / np.sqrt(features)[:, None] + model.bias
+        if nudges is not None:
+            logits += np.array(nudges)
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: Floats = raised / raised.sum(axis=1, keepdims=True)
         return shares

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from processors.understand.brand import Nudge
 from tocsin.core.facets import Facets
 
 Label = Literal["negative", "neutral", "positive", "unscored"]
@@ -58,8 +59,11 @@ class Scorer(Protocol):
         """The name and the version. Whatever may change a score changes this, too."""
         ...
 
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
-        """One sentiment per text, in order, each a function of its text alone. Takes any string."""
+    def score(self, texts: Sequence[str], nudges: Sequence[Nudge] | None = None) -> list[Sentiment]:
+        """One sentiment per text, in order, each a function of its text alone, and of its nudge. Takes any string.
+
+        A scorer that has no logits leaves the nudges out.
+        """
         ...
 
     def read(self, texts: Sequence[str]) -> list[tuple[Sentiment, Facets]]:

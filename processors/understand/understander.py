@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from processors.understand import signature, triggers
+from processors.understand.brand import NO_NUDGE, Brand, Toward
 from processors.understand.language import detect_language, language_code
 from processors.understand.sentiment import UNSCORED, Label, Scorer, Sentiment
 from processors.understand.signature import is_repost, signature_of_folded
@@ -43,6 +44,26 @@ class Understood(msgspec.Struct, frozen=True):
     signature: int
     repost: bool
     triggers: tuple[str, ...]
+    toward: dict[str, Toward] = {}
+    """By monitor, the label toward its brand, where that is another one than `label`."""
+
+
+class AboutBrand(NamedTuple):
+    """A question: the label of a text toward a brand, where `others` are names of other brands in it."""
+
+    text: str
+    lang: str | None
+    label: str
+    brand: Brand
+    others: tuple[str, ...] = ()
+
+    def other(self, label: str) -> Toward | None:
+        """The answer, where the part of the text has another label than the text."""
+        if label in ("unscored", self.label):
+            return None
+        if self.brand.model is not None:
+            return Toward(label, f"brand-{self.brand.model.version}")
+        return Toward(label, "part")
 
 
 _Asked = tuple[str, str | None, bool]
@@ -107,6 +128,25 @@ class Understander:
         return self._by_language(
             texts, list(map(_code, hints)), UNSCORED, lambda scorer, some: scorer.score(some)
         )
+
+    def toward(self, asked: Sequence[AboutBrand]) -> list[Toward | None]:
+        """The label of each text toward the brand; None where it is that of the text."""
+        parts = [one.brand.read(one.text, one.others) for one in asked]
+        found: list[Toward | None] = [None] * len(asked)
+        places_of: dict[str, list[int]] = {}
+        for place, (one, part) in enumerate(zip(asked, parts, strict=True)):
+            if one.lang in self._scorer_of and (one.brand.model is not None or part != one.text):
+                places_of.setdefault(one.lang or "", []).append(place)
+        for language, places in places_of.items():
+            models = [asked[place].brand.model for place in places]
+            some = [parts[place] for place in places]
+            nudges = [
+                model.nudge(part) if model else NO_NUDGE for model, part in zip(models, some, strict=True)
+            ]
+            scored = self._scorer_of[language].score(some, nudges)
+            for place, sentiment in zip(places, scored, strict=True):
+                found[place] = asked[place].other(sentiment.label)
+        return found
 
     def _by_language(
         self,

@@ -18,6 +18,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+from processors.understand.brand import Nudge
 from processors.understand.sentiment import Label, Sentiment
 from tocsin.core.facets import NO_FACETS, Facets
 
@@ -67,7 +68,7 @@ class VaderScorer:
         """The name: `vader-`, the version of the package, and the version of our preparation, thresholds and confidences."""
         return _model_name()
 
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+    def score(self, texts: Sequence[str], _nudges: Sequence[Nudge] | None = None) -> list[Sentiment]:
         """See `Scorer.score`. A text takes at most a few milliseconds, whatever its content."""
         return [_sentiment(round(compound(readable(text)) * 10_000)) for text in texts]
 

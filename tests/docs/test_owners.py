@@ -27,6 +27,8 @@ OWNERS = {
     "audit": "tocsin.store",
     "barriers": "processors",
     "batches": "api",
+    "brand_models": "processors",
+    "corrections": "processors",
     "dead_letters": "tocsin.intake",
     "definition_versions": "tocsin.definitions",
     "definitions": "tocsin.definitions",

@@ -75,6 +75,10 @@ MOST_FOLLOWERS: Final = 10**12
 LONGEST_EXPECTED_MINUTES: Final = 3650 * 24 * 60
 """Ten years: the longest interval between mentions that may be expected of a source."""
 
+MOST_BRAND_WORDS: Final = 200
+BrandWord = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$")]
+"""A word or a phrase that a monitor knows of its brand."""
+
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -133,6 +137,10 @@ class Monitor(Definition):
     )
     # Domains or handles of outlets of the first rank.
     tier1: tuple[str, ...] = ()
+    # Names of others that posts compare it with. Of a post that names one, only the clauses about this brand are scored.
+    rivals: tuple[BrandWord, ...] = Field(default=(), max_length=MOST_BRAND_WORDS)
+    # Words that say nothing good or bad of this brand, such as the name of a game that is called "War Zone".
+    neutral_words: tuple[BrandWord, ...] = Field(default=(), max_length=MOST_BRAND_WORDS)
     enabled: bool = True
 
     @field_validator("timezone")

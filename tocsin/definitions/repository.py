@@ -192,6 +192,11 @@ def delete(
     _bump(conn, present.kind)
 
 
+def touch(conn: Connection, kind: str) -> None:
+    """Let readers of this kind read again: something that belongs to its definitions has changed beside them."""
+    _bump(conn, kind)
+
+
 def generation(conn: Connection, kind: str) -> int:
     """A number that grows with every change of this kind. Readers compare it to learn whether their definitions are stale."""
     return int(meta.get(conn, f"generation:{kind}") or 0)

@@ -259,6 +259,9 @@ matches = _table(
     Column("emotion", Json),
     Column("crisis", Json),
     Column("harm", Json),
+    # How the label toward the monitor's brand was found, where it is not that of the text: "part" of the text, "brand-N" (the
+    # model that was learnt from corrections), "person".
+    Column("scored_by", String(64)),
     Index("matches_by_minute", "monitor_id", "minute"),
     Index("matches_by_mention", "source", "id"),
     rowid=False,
@@ -293,6 +296,28 @@ tally_parts = _table(
     Column("count", BigInteger, nullable=False),
     Column("negative", BigInteger, nullable=False),
     rowid=False,
+)
+# The labels that people gave to mentions, for one monitor each.
+corrections = _table(
+    "corrections",
+    _pk("monitor_id", String(64)),
+    _pk("source", String(256)),
+    _pk("id", String(256)),
+    Column("label", String(8), nullable=False),
+    Column("was", String(8), nullable=False),  # before the first correction
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+)
+# The models that were learnt from corrections. At most one of a monitor is active.
+brand_models = _table(
+    "brand_models",
+    _pk("monitor_id", String(64)),
+    _pk("version", Integer),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("model", Json, nullable=False),  # {bias, words}: processors.understand.brand.BrandModel
+    Column("figures", Json, nullable=False),  # what it is worth: processors.corrections.refit
+    Column("active", Boolean, nullable=False),
 )
 # A bounded sample of the mentions that matched no monitor, chosen by the hash of (source, id).
 samples = _table(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand import Understander, default_scorers
+from processors.understand.brand import Nudge
 from processors.understand.sentiment import Sentiment
 from processors.understand.signature import text_signature
 from processors.understand.triggers import trigger_categories
@@ -31,7 +32,7 @@ class ByLength:
         self.languages = frozenset(languages)
         self.batches: list[list[str]] = []
 
-    def score(self, texts: Sequence[str]) -> list[Sentiment]:
+    def score(self, texts: Sequence[str], nudges: Sequence[Nudge] | None = None) -> list[Sentiment]:
         self.batches.append(list(texts))
         return [Sentiment("positive", len(text), 5_000, self.model) for text in texts]
 

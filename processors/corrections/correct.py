@@ -1,0 +1,83 @@
+"""Correcting the label of one mention for one monitor: the match, the tallies and the record change together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from processors.storing.writer import match_row, store_changes
+from tocsin.core.errors import NotFound, WrongInput
+from tocsin.store import audit
+from tocsin.store import schema as s
+from tocsin.store.mentions import Key
+from tocsin.store.port import Store
+
+LABELS = ("negative", "neutral", "positive")
+PERSON = "person"
+"""What `scored_by` and `model` say of a label that a person gave."""
+
+
+def correct(
+    store: Store,
+    conn: Connection,
+    monitor_id: str,
+    key: Key,
+    label: str,
+    *,
+    now: datetime,
+    actor: str,
+    role: str,
+) -> str:
+    """Give the mention this label for the monitor, and note it. Returns the label that it had. A repeat confirms the label.
+
+    Raises `NotFound` where the monitor does not match the mention. The transaction must be `alone`.
+    """
+    if label not in LABELS:
+        raise WrongInput(f"a mention is {', '.join(LABELS)}, not {label!r}")
+    t = s.matches
+    here = and_(t.c.monitor_id == monitor_id, t.c.source == key[0], t.c.id == key[1])
+    row = conn.execute(select(t).where(here)).one_or_none()
+    if row is None:
+        raise NotFound(f"the monitor matches no mention {key[1]!r} of the source {key[0]!r} that is kept")
+    before = match_row(row)
+    after = msgspec.structs.replace(before, label=label, scored_by=PERSON)
+    conn.execute(update(t).where(here, t.c.minute == row.minute).values(label=label, scored_by=PERSON))
+    _relabel_mention(conn, key, row.created_at, label)
+    store_changes(store, conn, [(before, -1), (after, 1)])
+    _note(conn, monitor_id, key, label, before.label, now, actor)
+    audit.append(
+        conn,
+        at=now,
+        actor=actor,
+        role=role,
+        action="mention.corrected",
+        object=monitor_id,
+        detail={"source": key[0], "id": key[1], "before": before.label, "label": label},
+    )
+    return before.label
+
+
+def _relabel_mention(conn: Connection, key: Key, created_at: datetime, label: str) -> None:
+    """The text has the label, too, where no other monitor may see it otherwise."""
+    t, m = s.matches.c, s.mentions
+    monitors = select(func.count()).where(t.source == key[0], t.id == key[1], t.created_at == created_at)
+    if conn.execute(monitors).scalar_one() == 1:
+        conn.execute(
+            update(m)
+            .where(m.c.source == key[0], m.c.id == key[1], m.c.created_at == created_at)
+            .values(label=label, model=PERSON, confidence_e4=10_000)
+        )
+
+
+def _note(
+    conn: Connection, monitor_id: str, key: Key, label: str, was: str, now: datetime, actor: str
+) -> None:
+    """Keep the correction. `was` stays the label before the first one."""
+    t = s.corrections
+    here = and_(t.c.monitor_id == monitor_id, t.c.source == key[0], t.c.id == key[1])
+    changed = conn.execute(update(t).where(here).values(label=label, at=now, actor=actor))
+    if not changed.rowcount:
+        values = {"monitor_id": monitor_id, "source": key[0], "id": key[1], "label": label, "was": was}
+        conn.execute(insert(t).values(**values, at=now, actor=actor))
