@@ -67,8 +67,8 @@ class Talker:
             self._newest = None
             self._changed.notify_all()
 
-    def settled(self, inbox: Inbox, fresh: bool) -> None:
-        """Wait until the network has said what it has to say, and all of it has come."""
+    def settled(self, inbox: Inbox, fresh: bool, pages: int = 0) -> None:
+        """Wait until the network has said what it has to say, and all of it has come, after so many pages by other ways."""
         ends = time.monotonic() + 10
         with self._changed:
             newest = self._newest
@@ -78,7 +78,7 @@ class Talker:
         while time.monotonic() < ends and inbox.end is None:
             with self._changed:
                 newest = self._newest
-                if newest and newest.answered >= newest.asked > 0 and inbox.heard >= newest.sent:
+                if newest and newest.answered >= newest.asked > 0 and inbox.heard >= newest.sent + pages:
                     return
                 if newest and not newest.asked:
                     newest.asked = 1

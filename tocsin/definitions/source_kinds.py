@@ -115,6 +115,15 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="300 requests in five minutes an instance; what the instance knows, and shows without signing in",
         ),
         SourceKind(
+            kind="mastodon_stream",
+            connector="ingest.sources.mastodon_stream:MastodonStreamSource",
+            settings="ingest.sources.mastodon_stream:MastodonStreamSettings",
+            fixes_source=True,
+            streams=True,
+            needs_key=True,
+            limit="what the instance streams; after an outage, 300 pages in five minutes",
+        ),
+        SourceKind(
             kind="nostr",
             connector="ingest.sources.nostr:NostrSource",
             settings="ingest.sources.nostr:NostrSettings",
