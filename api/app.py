@@ -33,6 +33,7 @@ from api.pages.site import add_pages
 from api.push import RecentPushes
 from api.routes import (
     alerts,
+    corrections,
     dead_letters,
     defined,
     docs,
@@ -61,6 +62,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     reasons.router,
     figures.router,
     alerts.router,
+    corrections.router,
     escalations.router,
     *defined.ROUTERS,
     events.router,

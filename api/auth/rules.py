@@ -73,6 +73,10 @@ API: dict[tuple[str, str], AccessRule] = {
     **_defined("monitors", DESK),
     ("POST", "/v1/monitors/preview"): _allow(CM, PR, LEGAL, scope="read"),
     ("GET", "/v1/monitors/{id}/readings"): READ,
+    ("GET", "/v1/monitors/{id}/corrections"): READ,
+    ("POST", "/v1/monitors/{id}/corrections"): PLAN,
+    ("POST", "/v1/monitors/{id}/corrections/learn"): PLAN,
+    ("POST", "/v1/monitors/{id}/corrections/use"): PLAN,
     **_defined("silences", DESK),
     **_defined("expected-events", PLAN),
     **_defined("sources", ADMINS),
@@ -159,6 +163,9 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/monitors/{id}"): READ,
     ("GET", "/monitors/{id}/edit"): DESK,
     ("POST", "/monitors/{id}"): DESK,
+    ("POST", "/monitors/{id}/correct"): PLAN,
+    ("POST", "/monitors/{id}/learn"): PLAN,
+    ("POST", "/monitors/{id}/use"): PLAN,
 }
 
 RULES: dict[tuple[str, str], AccessRule] = {**API, **SERVICE, **PAGES}

@@ -12,7 +12,7 @@ from api.pages.card import card
 from api.pages.charts import Mark
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
-from api.pages.permission import permitted_actions
+from api.pages.permission import permitted, permitted_actions
 from api.pages.render import page_context, render
 from api.state import state_of
 from tocsin.core.facets import FACETS, common
@@ -80,6 +80,8 @@ def alert_detail(request: Request, id: str) -> Response:
         "alert.html",
         card=about,
         facets=FACETS,
+        correct=a.monitor_id if permitted(ctx.who, "/monitors/{id}/correct") else None,
+        back=request.url.path,
         common=common,
         can={
             "acknowledge": "acknowledge" in actions,

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import structs
 from sqlalchemy import Connection, Row, select
 
 from alerts import views
@@ -17,6 +18,7 @@ from alerts.escalations.escalation import Escalation, of_alert
 from alerts.outbox.reach import could_not_be_reached
 from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US
+from processors.corrections.correct import labels
 from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
@@ -102,7 +104,7 @@ def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False)
     """The alert with this id; `brief` leaves out the chart and the record. Raises `NotFound`."""
     alert = get(conn, alert_id[:64])
     evidence = alert.readable_evidence
-    shown = posts(conn, evidence.top[:5] if evidence else ())
+    shown = posts(conn, alert.monitor_id, evidence.top[:5] if evidence else ())
     if brief:
         return Card(alert, shown, (), (), (), ())
     until = now if alert.is_open else min(now, alert.last_signal_at + timedelta(hours=1))
@@ -117,10 +119,12 @@ def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False)
     )
 
 
-def posts(conn: Connection, top: Sequence[TopMention]) -> tuple[Post, ...]:
-    """The posts, in the order given: two short queries. An erased post is named as such, not left out."""
+def posts(conn: Connection, monitor_id: str, top: Sequence[TopMention]) -> tuple[Post, ...]:
+    """The posts, in the order given, with the labels that they have now. An erased post is named as such, not left out."""
     if not top:
         return ()
+    own = labels(conn, monitor_id, [(one.source, one.id) for one in top])
+    top = [structs.replace(one, label=own.get((one.source, one.id), one.label)) for one in top]
     found = stored_rows(conn, [(one.source, one.id) for one in top])
     return tuple(post_of(found.get((t.source, t.id)), t) for t in top)
 
@@ -193,7 +197,7 @@ def post_of(row: Row[Any] | None, top: TopMention) -> Post:
         network=row.network,
         lang=row.lang,
         at=row.created_at,
-        label=row.label,
+        label=top.label,
         url=safe_url(row.url),
         folded="violence" in (row.triggers or ()) or bool(row.harm),
         facets=tuple(pairs(row)),

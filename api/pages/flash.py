@@ -23,6 +23,9 @@ DONE = {
     "release": "Marked as released.",
     "close": "Closed.",
     "withdraw": "Withdrawn.",
+    "saved": "Saved.",
+    "learnt": "Learnt. It labels the mentions that come from now on.",
+    "used": "That model labels the mentions that come from now on.",
     "replay": "Handed over again: it counts within seconds.",
     "bad": "It is still no mention; the reason stands below.",
 }

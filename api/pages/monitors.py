@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,14 @@ from sqlalchemy import Connection
 from alerts.views import find_alerts, standing
 from api.pages.card import day_points
 from api.pages.day_chart import draw_day_chart
+from api.pages.flash import flash_of
 from api.pages.models import monitor_rows
 from api.pages.permission import permitted
 from api.pages.render import PageContext, page_context, render
+from api.routes.corrections import summary
 from api.routes.preview import Preview, preview
 from api.state import form_of, principal_of, state_of
+from processors.corrections.refit import LEAST
 from tocsin.core.errors import Conflict
 from tocsin.definitions.models import Monitor, Policy
 from tocsin.definitions.repository import (
@@ -31,6 +34,8 @@ from tocsin.query import QueryError, explain, parse_query
 
 router = APIRouter(include_in_schema=False)
 LISTS = ("languages", "tier1")
+PHRASES = ("rivals", "neutral_words")
+"""Fields of several values: words, and words or phrases between commas."""
 BLANK = {
     "name": "",
     "query": "",
@@ -40,6 +45,8 @@ BLANK = {
     "false_alerts_per_week": "1",
     "influential_followers": "100000",
     "tier1": "",
+    "rivals": "",
+    "neutral_words": "",
     "enabled": "1",
 }
 
@@ -87,6 +94,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         monitor = find(conn, Monitor, id[:256])
         points = day_points(conn, monitor.id, state.now())
         latest, _ = find_alerts(conn, monitor=monitor.id, limit=10)
+        corrected = summary(conn, monitor.id)
     return render(
         ctx,
         "monitor.html",
@@ -95,7 +103,11 @@ def monitor_detail(request: Request, id: str) -> Response:
         day_chart=draw_day_chart(points, ctx.fmt, monitor.name),
         alerts=latest,
         may_define=permitted(ctx.who, "/monitors/new"),
-        flash=ctx.fmt.translate("Saved.") if request.query_params.get("done") == "saved" else "",
+        may_correct=permitted(ctx.who, "/monitors/{id}/learn"),
+        corrections=corrected,
+        before=_before(corrected["models"]),
+        least=LEAST,
+        flash=flash_of(request, ctx.fmt)[0],
     )
 
 
@@ -113,6 +125,12 @@ def edit_monitor_form(request: Request, id: str) -> Response:
 def change_monitor(request: Request, id: str) -> Response:
     """Change the monitor, if nobody else did since the form was read."""
     return _save(request, id[:256])
+
+
+def _before(models: Sequence[Mapping[str, Any]]) -> int:
+    """The version before the one in use, 0 where there is none."""
+    active = next((one["version"] for one in models if one["active"]), 0)
+    return max((one["version"] for one in models if one["version"] < active), default=0)
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------
@@ -153,6 +171,8 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
     raw: dict[str, Any] = {name: form.get(name, "").strip() for name in BLANK}
     for name in LISTS:
         raw[name] = tuple(part for part in raw[name].replace(",", " ").split() if part)
+    for name in PHRASES:
+        raw[name] = tuple(" ".join(part.split()) for part in raw[name].split(",") if part.strip())
     raw["false_alerts_per_week"] = raw["false_alerts_per_week"].replace(",", ".")
     raw["enabled"] = form.get("enabled") == "1"
     faults: dict[str, Fault] = {}
@@ -205,6 +225,8 @@ def _as_form(value: Monitor) -> dict[str, str]:
         "false_alerts_per_week": f"{value.false_alerts_per_week:g}",
         "influential_followers": str(value.influential_followers),
         "tier1": ", ".join(value.tier1),
+        "rivals": ", ".join(value.rivals),
+        "neutral_words": ", ".join(value.neutral_words),
         "enabled": "1" if value.enabled else "",
     }
 

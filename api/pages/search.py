@@ -10,14 +10,17 @@ from sqlalchemy import Row
 
 from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from api.pages.card import post_of
+from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.pages.terms import LABELS
 from api.state import state_of
+from processors.corrections.correct import labels
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.facets import FACETS
 from tocsin.core.signal import TopMention
 from tocsin.definitions.repository import names
+from tocsin.store.mentions import Key
 from tocsin.store.search import LONGEST, parse_search
 
 router = APIRouter(include_in_schema=False)
@@ -33,7 +36,7 @@ def mention_list(request: Request) -> Response:
     label = asked.get("label") if asked.get("label") in LABELS else None
     told = [(facet, value) for facet, values in FACETS.items() for value in values]
     facets = [one for one in told if ":".join(one) == asked.get("facet")]
-    fault, found, more = "", list[Row[Any]](), None
+    fault, found, more, own = "", list[Row[Any]](), None, dict[Key, str]()
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         monitors = names(conn, "monitor", most=MONITORS)
@@ -46,6 +49,7 @@ def mention_list(request: Request) -> Response:
                 conn, criteria, decode_cursor(asked.get("cursor"), *SEARCH_KEY), AT_ONCE + 1
             )
             found, more = page_of(rows, AT_ONCE, search_key)
+            own = labels(conn, monitor, [(row.source, row.id) for row in found]) if monitor else own
         except WrongInput as error:
             fault = str(error)
     facet = ":".join(facets[0]) if facets else None
@@ -54,7 +58,9 @@ def mention_list(request: Request) -> Response:
         ctx,
         "mentions.html",
         status=422 if fault else 200,
-        posts=[post_of(row, TopMention(row.source, row.id, row.followers or 0, row.label)) for row in found],
+        posts=[post_of(row, _told(row, own)) for row in found],
+        correct=monitor if permitted(ctx.who, "/monitors/{id}/correct") else None,
+        back=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
         more="/mentions?" + urlencode({name: value for name, value in kept.items() if value}) if more else "",
         typed=typed[:LONGEST],
         longest=LONGEST,
@@ -66,3 +72,8 @@ def mention_list(request: Request) -> Response:
         facet=facet,
         facets=FACETS,
     )
+
+
+def _told(row: Row[Any], own: dict[Key, str]) -> TopMention:
+    """What a list says of a mention: the label toward the monitor's brand, where one monitor is asked for."""
+    return TopMention(row.source, row.id, row.followers or 0, own.get((row.source, row.id), row.label))

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from api.pages import (
     actions,
     alerts,
+    corrections,
     dead_letters,
     escalations,
     monitors,
@@ -42,6 +43,7 @@ def add_pages(app: FastAPI) -> None:
         actions.router,
         escalations.router,
         monitors.router,
+        corrections.router,
         dead_letters.router,
         search.router,
         signin.router,

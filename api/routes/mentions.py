@@ -27,6 +27,7 @@ from api.preconditions import Idempotency, Idempotent
 from api.problems import PROBLEMS, Problem
 from api.push import push
 from api.state import AppState, State, Who
+from processors.corrections.correct import labels
 from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
@@ -97,7 +98,9 @@ class EngagementOut(BaseModel):
 
 
 class SentimentOut(BaseModel):
-    label: Literal["negative", "neutral", "positive", "unscored"]
+    label: Literal["negative", "neutral", "positive", "unscored"] = Field(
+        description="Of the text; where one monitor is asked for, toward its brand."
+    )
     score: float = Field(description="-1 to 1; 0 where unscored.")
     confidence: float = Field(description="0 to 1.")
     model: str | None
@@ -384,19 +387,21 @@ def list_mentions(
         monitor_id = find(conn, Monitor, monitor).id if monitor else None
         criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, facets, says)
         found = search_mentions(conn, criteria, after, limit + 1)
+        own = labels(conn, monitor_id, [(row.source, row.id) for row in found]) if monitor_id else {}
     rows, more = page_of(found, limit, search_key)
-    return {"items": [mention_out(row) for row in rows], "next_cursor": more}
+    items = [mention_out(row, own.get((row.source, row.id))) for row in rows]
+    return {"items": items, "next_cursor": more}
 
 
-def mention_out(row: Row[Any]) -> dict[str, Any]:
-    """A stored mention as the API shows it."""
+def mention_out(row: Row[Any], label: str | None = None) -> dict[str, Any]:
+    """A stored mention as the API shows it. `label` is the one toward the brand of the monitor that was asked for."""
     mention = stored_mention(row)
     return {
         **{name: getattr(mention, name) for name in Mention.__struct_fields__},
         "author": mention.author and asdict(mention.author),
         "engagement": mention.engagement and asdict(mention.engagement),
         "sentiment": {
-            "label": row.label,
+            "label": label or row.label,
             "score": row.score_e4 / 10_000,
             "confidence": row.confidence_e4 / 10_000,
             "model": row.model,

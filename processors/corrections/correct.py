@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -57,6 +58,16 @@ def correct(
         detail={"source": key[0], "id": key[1], "before": before.label, "label": label},
     )
     return before.label
+
+
+def labels(conn: Connection, monitor_id: str, keys: Collection[Key]) -> dict[Key, str]:
+    """The labels that these mentions have for the monitor. A mention that it does not match is absent."""
+    t, found = s.matches.c, dict[Key, str]()
+    for source in {source for source, _ in keys}:
+        ids = [id for own, id in keys if own == source]
+        query = select(t.id, t.label).where(t.monitor_id == monitor_id, t.source == source, t.id.in_(ids))
+        found |= {(source, row.id): row.label for row in conn.execute(query)}
+    return found
 
 
 def _relabel_mention(conn: Connection, key: Key, created_at: datetime, label: str) -> None:

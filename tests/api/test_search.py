@@ -92,6 +92,50 @@ def test_the_words_that_counted_are_told_and_marked_in_the_text(talk: World) -> 
     assert "<b>" not in page
 
 
+def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> None:
+    monitor = talk.scene.monitor
+    mine = {"source": "forum", "id": "a", "label": "positive"}
+    assert talk.key(Role.VIEWER).post(f"/v1/monitors/{monitor}/corrections", json=mine).status_code == 403
+    desk = talk.key(Role.COMMUNITY_MANAGER)
+    said = desk.post(f"/v1/monitors/{monitor}/corrections", json=mine)
+    assert (said.status_code, said.json()) == (200, {"label": "positive", "before": "negative"})
+    assert ids(talk, monitor="Lumo", label="negative") == ["b"]
+    gone = desk.post(f"/v1/monitors/{monitor}/corrections", json=mine | {"id": "gone"})
+    assert gone.status_code == 404
+    few = desk.post(f"/v1/monitors/{monitor}/corrections/learn")
+    assert few.status_code == 422 and "at least 5" in few.text
+    assert desk.post(f"/v1/monitors/{monitor}/corrections/use", json={"version": 3}).status_code == 404
+    assert desk.get(f"/v1/monitors/{monitor}/corrections").json() == {"corrections": 1, "models": []}
+
+    client, session = talk.session("pia")
+    shown = client.get("/mentions", params={"monitor": monitor}).text
+    assert shown.count('class="correct"') == 4
+    form = {"csrf": session.csrf, "source": "forum", "id": "b", "label": "neutral", "back": "//evil.example"}
+    answer = client.post(f"/monitors/{monitor}/correct", data=form, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/mentions?monitor={monitor}")
+    assert ids(talk, monitor="Lumo", label="neutral") == ["d", "b"]
+
+
+def test_a_model_is_learnt_used_and_rolled_back_on_the_page(talk: World) -> None:
+    monitor = talk.scene.monitor
+    desk = talk.key(Role.COMMUNITY_MANAGER)
+    for number in range(6):
+        talk.store_mention(f"game {number}", f"Lumo insane beats {number}", talk.now - MINUTE, "negative")
+        right = {"source": "forum", "id": f"game {number}", "label": "positive"}
+        assert desk.post(f"/v1/monitors/{monitor}/corrections", json=right).status_code == 200
+    client, session = talk.session("pia")
+    assert "Learn from them" in client.get(f"/monitors/{monitor}").text
+    form = {"csrf": session.csrf}
+    answer = client.post(f"/monitors/{monitor}/learn", data=form, follow_redirects=False)
+    assert answer.headers["location"] == f"/monitors/{monitor}?done=learnt"
+    shown = client.get(f"/monitors/{monitor}").text
+    assert "Model 1" in shown and "in use" in shown and "Of 6 corrected mentions" in shown
+    assert client.post(f"/monitors/{monitor}/use", data=form | {"model": "0"}).status_code in (200, 303)
+    assert "in use" not in client.get(f"/monitors/{monitor}").text
+    (model,) = desk.get(f"/v1/monitors/{monitor}/corrections").json()["models"]
+    assert (model["version"], model["active"], model["figures"]["corrections"]) == (1, False, 6)
+
+
 def test_a_search_comes_in_pages_that_join(talk: World) -> None:
     key, found, cursor = talk.key(Role.VIEWER), [], ""
     while True:

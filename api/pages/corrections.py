@@ -1,0 +1,59 @@
+"""Corrections on the page: one tap relabels a mention; a monitor learns from them, and goes back to an earlier model."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.state import form_of, principal_of, state_of
+from processors.corrections import models
+from processors.corrections.correct import correct
+from processors.corrections.learning import learn_from_corrections
+from tocsin.core.errors import WrongInput
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import find
+
+router = APIRouter(include_in_schema=False)
+
+_OURS: Final = re.compile(r"/(?:mentions|alerts/[\w-]+)(?:\?[^\s\\]*)?")
+"""The pages that a correction leads back to."""
+
+
+@router.post("/monitors/{id}/correct")
+def correct_post(request: Request, id: str) -> Response:
+    """Give a mention the label of the button, and lead back to the page where it stands."""
+    state, who, form = state_of(request), principal_of(request), form_of(request)
+    with state.store.write() as conn:
+        monitor = find(conn, Monitor, id[:256])
+        key = (form.get("source", "")[:256], form.get("id", "")[:256])
+        label = form.get("label", "")[:16]
+        correct(
+            state.store, conn, monitor.id, key, label, now=state.now(), actor=who.label, role=who.role.value
+        )
+    back = form.get("back", "")
+    return RedirectResponse(back if _OURS.fullmatch(back) else f"/mentions?monitor={monitor.id}", 303)
+
+
+@router.post("/monitors/{id}/learn")
+def learn(request: Request, id: str) -> Response:
+    """Learn from the corrections of the monitor."""
+    state, who = state_of(request), principal_of(request)
+    with state.store.read() as conn:
+        monitor = find(conn, Monitor, id[:256])
+    learn_from_corrections(state.store, monitor, now=state.now(), actor=who.label, role=who.role.value)
+    return RedirectResponse(f"/monitors/{monitor.id}?done=learnt", 303)
+
+
+@router.post("/monitors/{id}/use")
+def use(request: Request, id: str) -> Response:
+    """Use another version of the monitor's model, or none."""
+    state, who, version = state_of(request), principal_of(request), form_of(request).get("model", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise WrongInput(f"a model is a number, not {version[:20]!r}")
+    with state.store.write() as conn:
+        monitor = find(conn, Monitor, id[:256])
+        models.use(conn, monitor.id, int(version), now=state.now(), actor=who.label, role=who.role.value)
+    return RedirectResponse(f"/monitors/{monitor.id}?done=used", 303)

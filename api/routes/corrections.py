@@ -1,0 +1,142 @@
+"""Corrections: the label that a person gives to a mention, and the models of a monitor that are learnt from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
+
+from api.problems import PROBLEMS
+from api.state import State, Who
+from processors.corrections import models
+from processors.corrections.correct import correct
+from processors.corrections.learning import count, learn_from_corrections
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import find
+
+router = APIRouter(prefix="/v1", tags=["corrections"])
+
+MonitorRef = Annotated[str, Path(max_length=256, description="Id or name of the monitor.")]
+
+
+class Correction(BaseModel):
+    """A mention, and the label that it has for the monitor."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: str = Field(min_length=1, max_length=256)
+    id: str = Field(min_length=1, max_length=256)
+    label: Literal["negative", "neutral", "positive"]
+
+
+class Corrected(BaseModel):
+    label: str
+    before: str = Field(description="The label that it had.")
+
+
+class LearntFigures(BaseModel):
+    """What a model is worth, on mentions that it had not seen."""
+
+    corrections: int
+    right_before: int = Field(description="Corrected mentions that the common model labels right.")
+    right_after: int = Field(description="Those that a fit to the others labels right.")
+    others: int = Field(description="Recent mentions that nobody corrected.")
+    others_changed: int = Field(description="Those of them that get another label.")
+
+
+class LearntModel(BaseModel):
+    """A version of a monitor's model."""
+
+    version: int
+    at: datetime
+    actor: str
+    figures: LearntFigures
+    active: bool
+
+
+class Corrections(BaseModel):
+    """What people corrected for a monitor, and what was learnt from it, the newest first."""
+
+    corrections: int
+    models: list[LearntModel]
+
+
+class Use(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=0, le=10**9, description="0: the common model alone.")
+
+
+_RESPONSES: dict[int | str, dict[str, Any]] = {code: PROBLEMS[code] for code in (404, 422)}
+
+
+@router.post(
+    "/monitors/{id}/corrections",
+    response_model=Corrected,
+    summary="Correct a mention's label",
+    responses=_RESPONSES,
+)
+def correct_mention(state: State, who: Who, id: MonitorRef, given: Correction) -> Any:
+    """Give a mention its right label for this monitor. The same label again confirms it; both are learnt from."""
+    with state.store.write() as conn:
+        monitor = find(conn, Monitor, id)
+        before = correct(
+            state.store,
+            conn,
+            monitor.id,
+            (given.source, given.id),
+            given.label,
+            now=state.now(),
+            actor=who.label,
+            role=who.role.value,
+        )
+    return {"label": given.label, "before": before}
+
+
+@router.get(
+    "/monitors/{id}/corrections",
+    response_model=Corrections,
+    summary="Corrections and models",
+    responses=_RESPONSES,
+)
+def corrections(state: State, id: MonitorRef) -> Any:
+    """How many mentions people corrected for the monitor, and the models that were learnt from them."""
+    with state.store.read() as conn:
+        return summary(conn, find(conn, Monitor, id).id)
+
+
+@router.post(
+    "/monitors/{id}/corrections/learn",
+    response_model=Corrections,
+    summary="Learn from corrections",
+    responses=_RESPONSES,
+)
+def learn(state: State, who: Who, id: MonitorRef) -> Any:
+    """Fit the monitor's model anew to all its corrections, and use it from the next batch on. At least five are needed."""
+    with state.store.read() as conn:
+        monitor = find(conn, Monitor, id)
+    learn_from_corrections(state.store, monitor, now=state.now(), actor=who.label, role=who.role.value)
+    with state.store.read() as conn:
+        return summary(conn, monitor.id)
+
+
+@router.post(
+    "/monitors/{id}/corrections/use",
+    response_model=Corrections,
+    summary="Use another model",
+    responses=_RESPONSES,
+)
+def use(state: State, who: Who, id: MonitorRef, given: Use) -> Any:
+    """Use an earlier version from the next batch on, or with 0 none. Labels that are there stay."""
+    with state.store.write() as conn:
+        monitor = find(conn, Monitor, id)
+        models.use(conn, monitor.id, given.version, now=state.now(), actor=who.label, role=who.role.value)
+        return summary(conn, monitor.id)
+
+
+def summary(conn: Connection, monitor_id: str) -> dict[str, Any]:
+    """What there is to say of a monitor's corrections."""
+    return {"corrections": count(conn, monitor_id), "models": models.versions(conn, monitor_id)}
