@@ -32,6 +32,7 @@ from api.pages.i18n import Languages
 from api.pages.site import add_pages
 from api.push import RecentPushes
 from api.routes import (
+    access,
     alerts,
     corrections,
     dead_letters,
@@ -68,6 +69,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     events.router,
     dead_letters.router,
     outbox.router,
+    access.router,
     health.router,
     docs.router,
 )

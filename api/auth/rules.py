@@ -112,6 +112,10 @@ API: dict[tuple[str, str], AccessRule] = {
     ("POST", "/v1/escalations/{id}/note"): ESCALATE,
     ("POST", "/v1/outbox/release"): ADMINS,
     ("GET", "/v1/events"): READ,
+    ("GET", "/v1/sessions"): READ,
+    ("DELETE", "/v1/sessions/{id}"): _allow(V, CM, PR, LEGAL),
+    ("GET", "/v1/keys"): ADMINS,
+    ("DELETE", "/v1/keys/{id}"): ADMINS,
 }
 
 SERVICE: dict[tuple[str, str], AccessRule] = {

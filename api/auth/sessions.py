@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -14,7 +15,9 @@ from starlette.responses import Response
 from api.auth.principal import Principal
 from api.middleware import host_name
 from tocsin.access.links import hash_token, new_token, spend_signin_link
+from tocsin.core.ids import stable_id
 from tocsin.definitions.models import Person
+from tocsin.definitions.repository import names
 from tocsin.settings import Api
 from tocsin.store import schema as s
 
@@ -83,6 +86,34 @@ def sign_out(conn: Connection, token: str, now: datetime) -> None:
 def sign_everybody_out(conn: Connection, now: datetime) -> None:
     """End every session: what a restore must not take for granted."""
     conn.execute(update(s.sessions).where(s.sessions.c.revoked_at.is_(None)).values(revoked_at=now))
+
+
+def open_sessions(conn: Connection, now: datetime) -> list[dict[str, Any]]:
+    """The sessions that are open at `now`, with their people, the newest first. An id tells a session apart and opens nothing."""
+    t = s.sessions.c
+    people = names(conn, "person", ended=True)
+    query = select(t.token_hash, t.person_id, t.created_at, t.expires_at)
+    rows = conn.execute(
+        query.where(t.revoked_at.is_(None), t.expires_at > now).order_by(t.created_at.desc(), t.token_hash)
+    )
+    return [
+        {
+            "id": stable_id("ses", row.token_hash),
+            "person_id": row.person_id,
+            "person": people.get(row.person_id, row.person_id),
+            "created_at": row.created_at,
+            "expires_at": row.expires_at,
+        }
+        for row in rows
+    ]
+
+
+def end_session(conn: Connection, id: str, now: datetime) -> None:
+    """End the session with this id, if it is open."""
+    t = s.sessions.c
+    for hashed in conn.execute(select(t.token_hash).where(t.revoked_at.is_(None))).scalars():
+        if stable_id("ses", hashed) == id:
+            conn.execute(update(s.sessions).where(t.token_hash == hashed).values(revoked_at=now))
 
 
 def ever_signed_in(conn: Connection) -> bool:

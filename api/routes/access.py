@@ -1,0 +1,92 @@
+"""Who is let in: the sessions of browsers and the keys of programs, to be looked at and ended.
+
+Everybody sees and ends their own sessions; an admin those of everybody, and the keys. No secret is among the fields.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+from sqlalchemy import Connection
+
+from api.auth.keys import list_keys, revoke_key
+from api.auth.principal import Principal
+from api.auth.sessions import end_session, open_sessions
+from api.problems import PROBLEMS
+from api.state import State, Who
+from tocsin.core.errors import NotFound
+from tocsin.definitions.models import Role
+from tocsin.store import audit
+
+router = APIRouter(prefix="/v1", tags=["access"])
+
+Id = Annotated[str, Path(min_length=1, max_length=256)]
+
+
+class SessionOut(BaseModel):
+    """A browser in which a person is signed in."""
+
+    id: str
+    person_id: str
+    person: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class KeyOut(BaseModel):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    role: Role
+    scopes: list[str] = Field(description="None: everything that the role may.")
+    source: str | None
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@router.get("/sessions", response_model=list[SessionOut], summary="List sessions")
+def sessions(state: State, who: Who) -> Any:
+    """The sessions that are open, the newest first: your own, or everybody's where you are an admin."""
+    with state.store.read() as conn:
+        return _theirs(conn, who, state.now())
+
+
+@router.delete("/sessions/{id}", status_code=204, summary="End a session", responses={404: PROBLEMS[404]})
+def end(state: State, who: Who, id: Id) -> None:
+    """Sign a browser out at once, its open event streams included."""
+    now = state.now()
+    with state.store.write() as conn:
+        found = next((one for one in _theirs(conn, who, now) if one["id"] == id), None)
+        if found is None:
+            raise NotFound(f"no open session {id!r} of yours; GET /v1/sessions lists them")
+        end_session(conn, id, now)
+        _note(conn, who, "session.ended", found["person_id"], now)
+
+
+@router.get("/keys", response_model=list[KeyOut], summary="List keys")
+def keys(state: State) -> Any:
+    """All keys, revoked ones too, the oldest first."""
+    with state.store.read() as conn:
+        return list_keys(conn)
+
+
+@router.delete("/keys/{id}", status_code=204, summary="Revoke a key", responses={404: PROBLEMS[404]})
+def revoke(state: State, who: Who, id: Id) -> None:
+    """End a key at once, by its id or name. Its open event streams end with it."""
+    now = state.now()
+    with state.store.write() as conn:
+        _note(conn, who, "key.revoked", revoke_key(conn, id, now), now)
+
+
+def _theirs(conn: Connection, who: Principal, now: datetime) -> list[dict[str, Any]]:
+    everybody = who.role is Role.ADMIN
+    return [one for one in open_sessions(conn, now) if everybody or one["person_id"] == who.id]
+
+
+def _note(conn: Connection, who: Principal, action: str, object: str, now: datetime) -> None:
+    audit.append(conn, at=now, actor=who.label, role=who.role.value, action=action, object=object, detail={})

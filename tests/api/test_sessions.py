@@ -1,0 +1,42 @@
+"""The list of sessions and keys, and their end."""
+
+from __future__ import annotations
+
+from tests.api.world import World
+from tocsin.definitions.models import Role
+
+
+def test_sessions_are_listed_and_ended_by_their_people_and_by_an_admin(world: World) -> None:
+    ada, _ = world.session("ada")
+    again, _ = world.session("ada")
+    ben, session = world.session("ben")
+    admin = world.key(Role.ADMIN)
+    mine = ada.get("/v1/sessions").json()
+    assert [one["person"] for one in mine] == ["ada", "ada"]
+    assert len(admin.get("/v1/sessions").json()) == 3
+    theirs = ben.get("/v1/sessions").json()[0]["id"]
+    assert session.token not in ben.get("/v1/sessions").text
+    csrf = {"X-CSRF-Token": world.session("ada")[1].csrf}
+    assert ada.delete(f"/v1/sessions/{theirs}", headers=csrf).status_code == 403  # of another session
+    for one in admin.get("/v1/sessions").json():
+        if one["person"] == "ada":
+            assert admin.delete(f"/v1/sessions/{one['id']}").status_code == 204
+    assert (ada.get("/v1/me").status_code, again.get("/v1/me").status_code) == (401, 401)
+    assert ben.get("/v1/me").status_code == 200
+    assert admin.delete(f"/v1/sessions/{mine[0]['id']}").status_code == 404
+    wrong = ben.delete(f"/v1/sessions/{mine[0]['id']}", headers={"X-CSRF-Token": session.csrf})
+    assert wrong.status_code == 404
+    assert ben.delete(f"/v1/sessions/{theirs}", headers={"X-CSRF-Token": session.csrf}).status_code == 204
+    assert ben.get("/v1/me").status_code == 401
+
+
+def test_keys_are_listed_without_their_secrets_and_revoked(world: World) -> None:
+    admin, viewer = world.key(Role.ADMIN), world.key(Role.VIEWER)
+    listed = admin.get("/v1/keys")
+    ids = {one["role"]: one["id"] for one in listed.json()}
+    assert ids.keys() == {"admin", "viewer"}
+    assert "tcs_" not in listed.text and "token" not in listed.text
+    assert viewer.get("/v1/keys").status_code == 403
+    assert admin.delete(f"/v1/keys/{ids['viewer']}").status_code == 204
+    assert viewer.get("/v1/me").status_code == 401
+    assert admin.delete("/v1/keys/nosuch").status_code == 404
