@@ -15,6 +15,7 @@ from tests.docs.pages import ROOT, files, text
 LONGEST = 500
 LONGER = {
     "api/routes/alerts.py": "one resource, a route for every transition, each with its words for OpenAPI",
+    "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",
     "tests/browser/seed.py": "a made-up store for the browser to look at",

@@ -50,6 +50,13 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="the last 500 reviews of a country; Apple names no limit of requests, and 20 a minute are kept to",
         ),
         SourceKind(
+            kind="discourse",
+            connector="ingest.sources.discourse:DiscourseSource",
+            settings="ingest.sources.discourse:DiscourseSettings",
+            fixes_source=True,
+            limit="200 requests a minute a forum; categories that need signing in are not heard",
+        ),
+        SourceKind(
             kind="feed",
             connector="ingest.sources.feed:FeedSource",
             settings="ingest.sources.feed:FeedSettings",
