@@ -276,8 +276,13 @@ def _store_tallies(store: Store, conn: Connection, deltas: Mapping[tuple[str, in
         store.add(conn, s.tally_parts, parts, ["count", "negative"], fresh=fresh)
 
 
-def store_changes(store: Store, conn: Connection, signed: Sequence[tuple[MatchRow, int]]) -> None:
-    """Count matches whose label or facets have changed: taken back as they were (-1), and added as they are (+1)."""
+def store_changes(
+    store: Store, conn: Connection, signed: Sequence[tuple[MatchRow, int]], *, amend: bool = True
+) -> None:
+    """Count matches whose label or facets have changed: taken back as they were (-1), and added as they are (+1).
+
+    `amend` notes the changes beside the windows that are closed.
+    """
     rows, parts = [], []
     for key, delta in summed(signed).items():
         here = {"monitor_id": key[0], "minute": key[1], "partition": key[2]}
@@ -285,7 +290,8 @@ def store_changes(store: Store, conn: Connection, signed: Sequence[tuple[MatchRo
         parts += _part_rows(here, delta)
     store.add(conn, s.tallies, rows, _COUNTED)
     store.add(conn, s.tally_parts, parts, ["count", "negative"])
-    _store_amendments(store, conn, signed)
+    if amend:
+        _store_amendments(store, conn, signed)
 
 
 def _part_rows(here: Mapping[str, Any], delta: TallyDelta) -> list[dict[str, Any]]:
