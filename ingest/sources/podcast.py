@@ -1,0 +1,72 @@
+"""A podcast: the episodes of its feed, each with the words of its transcript where the feed links to one.
+
+A transcript is `podcast:transcript` of the podcast namespace: SubRip, WebVTT, JSON, HTML or plain text. Of several, the last
+in the feed is read. An episode without one is brought with its description; when a transcript comes later, it is an edit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pydantic import Field
+
+from ingest.budget import Budget
+from ingest.plain import words
+from ingest.source import Cursor, Fetched, FetchFailed, SourceContext
+from ingest.sources.feed import FeedSettings, FeedSource
+from ingest.sources.feed_parsing import Parsed, parse_apart
+from ingest.sources.linked import LinkedFeed, LinkReader, with_words
+from ingest.sources.transcripts import transcript
+from ingest.web import Web
+from tocsin.core.mention import Mention
+
+BUDGET = Budget(1, per_s=2)
+"""Of one host that gives transcripts. Podcast hosts name none; this one is ours."""
+
+MOST_BYTES = 4 * 1024 * 1024
+
+
+class PodcastSettings(FeedSettings):
+    """What may be said of a podcast."""
+
+    network: str = Field(
+        "podcast", min_length=1, max_length=64, description="The network its mentions count for."
+    )
+
+
+class PodcastSource:
+    """A podcast as a source; the module's docstring describes how it is read."""
+
+    kind = "podcast"
+    remote = True
+
+    def __init__(
+        self,
+        context: SourceContext,
+        settings: PodcastSettings,
+        parse: Callable[[bytes, str], Parsed] = parse_apart,
+    ) -> None:
+        feed = FeedSource(context, settings, parse)
+        self._web = Web(context, BUDGET, who="the host of the transcript")
+        self._linked = LinkedFeed(feed, LinkReader(_address, self._read))
+        self.target, self.interval = feed.target, feed.interval
+
+    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
+        return self._linked.fetch(cursor, now)
+
+    def close(self) -> None:
+        pass
+
+    def _read(self, mention: Mention, url: str) -> Mention:
+        answer = self._web.get(url, most_bytes=MOST_BYTES)
+        kind = words(mention.extra, "transcript", "type") or answer.headers.get("content-type", "")
+        said = transcript(answer.body, kind)
+        if not said:
+            raise FetchFailed("the transcript holds no words")
+        return with_words(mention, f"{mention.text}\n\n{said}".strip())
+
+
+def _address(mention: Mention) -> str | None:
+    url = words(mention.extra, "transcript", "url")
+    return url if url.startswith(("http://", "https://")) else None
