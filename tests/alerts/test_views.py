@@ -7,13 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, event, update
+from sqlalchemy import delete, event, select, update
 
 from alerts import actions, views
 from alerts.alert import Alert
 from alerts.apply import act
 from alerts.message import alert_message, as_html
 from tests.alerts.scene import ADA, Scene, write_mention
+from tests.alerts.test_engine import CRISIS
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.signal_kinds import NEGATIVITY
 from tocsin.definitions.models import Monitor
@@ -215,3 +216,27 @@ def test_a_drill_says_so_first(scene: Scene) -> None:
     assert message.subject.startswith("DRILL ")
     assert message.body["text"].startswith("DRILL - nothing has happened\n")
     assert "(Europe/Istanbul)" in message.body["text"]
+
+
+def test_of_very_many_alerts_the_overview_shows_what_nobody_has_first_and_counts_the_rest(
+    scene: Scene,
+) -> None:
+    scene.over(**CRISIS)
+    with scene.write() as conn:
+        row = dict(conn.execute(select(s.alerts)).mappings().one())
+        made = [
+            row
+            | {
+                "id": f"al_{n:04}",
+                "fingerprint": f"fp_{n}",
+                "live": f"fp_{n}",
+                "status": status,
+                "severity": severity,
+            }
+            for n, (status, severity) in enumerate([("acknowledged", 1)] * 150 + [("firing", 3)] * 20)
+        ]
+        scene.store.insert_new(conn, s.alerts, made)
+        stands = views.standing(conn, scene.now)
+    assert len(stands.live) == views.SHOWN
+    assert [one.severity for one in stands.live[:22]] == [1, *[3] * 20, 1]
+    assert stands.left_out == 1 + 170 - views.SHOWN
