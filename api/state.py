@@ -15,6 +15,7 @@ from api.lanes import Lanes
 from api.live import Hub
 from api.metrics import Metrics
 from api.pages.i18n import Languages
+from api.rendered import Rendered
 from tocsin.core.clock import Clock
 from tocsin.settings import Settings
 from tocsin.store.port import Store
@@ -51,6 +52,7 @@ class AppState:
     languages: Languages
     last_uses: dict[str, datetime] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
+    rendered: Rendered = field(default_factory=Rendered)
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))
 
     @property

@@ -10,14 +10,36 @@ from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
-from benchmarks import acknowledge, bluesky, firehose, line, matching, memory, notice, scale, understanding
+from benchmarks import (
+    acknowledge,
+    bluesky,
+    dashboards,
+    firehose,
+    line,
+    matching,
+    memory,
+    notice,
+    scale,
+    understanding,
+)
 from benchmarks.place import engines
 from benchmarks.table import machine
 from tocsin.logs import set_up
 
 BENCHMARKS: dict[str, ModuleType] = {
     one.NAME: one
-    for one in (firehose, notice, scale, matching, understanding, line, bluesky, acknowledge, memory)
+    for one in (
+        firehose,
+        notice,
+        scale,
+        matching,
+        understanding,
+        line,
+        bluesky,
+        acknowledge,
+        dashboards,
+        memory,
+    )
 }
 
 

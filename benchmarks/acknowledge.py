@@ -92,7 +92,7 @@ def _prepare(folder: Path, alerts: int, backlog: int) -> str:
         now = made.clock.now()
         with made.store.write() as conn:
             for number in range(alerts):
-                _signal(conn, f"of-{number:06}", now)
+                signal_over(conn, f"of-{number:06}", now)
             step(Turns(made.store, "http://127.0.0.1").begin(conn, now))
             _, token = create_key(conn, name="benchmark", role=Role.COMMUNITY_MANAGER, now=now)
         hand_over = HandOver(
@@ -107,7 +107,8 @@ def _prepare(folder: Path, alerts: int, backlog: int) -> str:
     return token
 
 
-def _signal(conn: Connection, monitor: str, now: datetime) -> None:
+def signal_over(conn: Connection, monitor: str, now: datetime) -> None:
+    """Write a signal that this monitor's volume is over."""
     facts = Facts(kind=VOLUME, score=4.0, observed=50.0, expected=10.0, ratio=5.0, windows_over=2)
     evidence = Evidence(
         rule="volume 1",

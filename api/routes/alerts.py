@@ -234,8 +234,8 @@ def list_alerts(
     cursor: Cursor = None,
 ) -> Any:
     """The alerts, the newest first."""
-    with state.store.read() as conn:
-        etag_or_304(request, response, list_etag(request, who, alerts_revision(conn)))
+
+    def body() -> bytes:
         page = views.list_alerts(
             conn,
             status=status or (),
@@ -245,7 +245,13 @@ def list_alerts(
             limit=limit,
             cursor=cursor,
         )
-    return {"items": page.items, "next_cursor": page.next_cursor}
+        shown = ListPage[AlertOut].model_validate({"items": page.items, "next_cursor": page.next_cursor})
+        return shown.model_dump_json().encode()
+
+    with state.store.read() as conn:
+        tag = list_etag(request, who, alerts_revision(conn))
+        etag_or_304(request, response, tag)
+        return Response(state.rendered.get(tag, body), media_type="application/json", headers={"ETag": tag})
 
 
 @router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})

@@ -18,6 +18,8 @@ class HttpPeer:
     statuses: list[int] = field(default_factory=list)
     silent: bool = False
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
+    """The status of each answer, in the order of the requests."""
     done: threading.Event = field(default_factory=threading.Event)
 
 
@@ -33,6 +35,7 @@ def http_peer(statuses: list[int] | None = None, silent: bool = False) -> Iterat
                 peer.done.wait(10)
                 return
             status = peer.statuses.pop(0) if peer.statuses else 200
+            peer.answered.append(status)
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("location", "http://127.0.0.1:1/elsewhere")

@@ -17,6 +17,7 @@ from benchmarks import (
     acknowledge,
     bluesky,
     child,
+    dashboards,
     firehose,
     line,
     matching,
@@ -119,6 +120,16 @@ def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
         ("flat out", "over HTTP", 3),
     ]
     assert re.search(r"stored [\d,]+ mentions/s in [\d,]+ transactions", str(table))
+
+
+@pytest.mark.slow("a benchmark in small")
+def test_dashboards_ask_while_mentions_are_pushed_and_alerts_acknowledged() -> None:
+    table = dashboards.run(mentions=1000, dashboards=2, readers=1, where=EnginesHere())
+    asked = {what: times for what, times, *_ in table.rows}
+    assert asked["push"] == 2 and asked["acknowledge"] >= 1 and asked["poll"] >= 2
+    answers, accepted = table.notes[:2]
+    assert "push: 202 2" in answers and "Error" not in answers
+    assert accepted.startswith("Mentions accepted: 1,000;")
 
 
 @pytest.mark.slow("a benchmark in small")
