@@ -13,7 +13,7 @@ from typing import Final
 _ELSEWHERE: Final = re.compile(r"^(\s*).*?-- postgresql: (.*)$", re.MULTILINE)
 _COMMENT: Final = re.compile(r"--.*$", re.MULTILINE)
 _TYPES: Final = (
-    (re.compile(r"\b(VARCHAR\(\d+\)|TEXT)(?=[ ,]|$)", re.MULTILINE), 'TEXT COLLATE "C"'),
+    (re.compile(r"\b(VARCHAR\(\d+\)|TEXT)(?=[ ,;]|$)", re.MULTILINE), 'TEXT COLLATE "C"'),
     (re.compile(r"\bINTEGER\b"), "BIGINT"),
     (re.compile(r"\bBLOB\b"), "BYTEA"),
     (re.compile(r"\bFLOAT\b"), "DOUBLE PRECISION"),
