@@ -46,6 +46,7 @@ from api.routes import (
     outbox,
     preview,
     reasons,
+    sources,
     status,
 )
 from api.state import AppState, Services
@@ -65,6 +66,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     alerts.router,
     corrections.router,
     escalations.router,
+    sources.router,
     *defined.ROUTERS,
     events.router,
     dead_letters.router,

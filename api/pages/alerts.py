@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -69,7 +70,8 @@ def alert_detail(request: Request, id: str) -> Response:
     state = state_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
-        about = card(conn, id, state.now())
+        patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
+        about = card(conn, id, state.now(), blind_after=patience)
     a, mark = about.alert, None
     actions, evidence = for_people(a.status), a.readable_evidence
     if evidence and a.kind == SIGNAL_KINDS.lead.kind:

@@ -17,7 +17,7 @@ from alerts.alert import Alert, get
 from alerts.escalations.escalation import Escalation, of_alert
 from alerts.outbox.reach import could_not_be_reached
 from api.pages.charts import ChartPoint
-from api.pages.models import DAY, SLOT, SLOT_US
+from api.pages.models import DAY, SLOT, SLOT_US, SourceRow, source_rows
 from processors.corrections.correct import labels
 from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import from_micros, to_micros
@@ -29,6 +29,7 @@ from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
 
 _TEXT_SHOWN = 1200
+SOURCES_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ class Card:
     escalations: tuple[Escalation, ...]
     # The people whom no notice about the alert has reached, while nobody has answered.
     away: tuple[str, ...] = ()
+    # The sources of its mentions, as they are now.
+    sources: tuple[SourceRow, ...] = ()
 
     @property
     def seen(self) -> int:
@@ -100,8 +103,13 @@ class Card:
         return self.timeline[0].seq if self.timeline else 0
 
 
-def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False) -> Card:
-    """The alert with this id; `brief` leaves out the chart and the record. Raises `NotFound`."""
+def card(
+    conn: Connection, alert_id: str, now: datetime, *, blind_after: timedelta = DAY, brief: bool = False
+) -> Card:
+    """The alert with this id; `brief` leaves out the chart and the record. Raises `NotFound`.
+
+    `blind_after` is the setting `alerting.blind_after_minutes`, by which its sources are judged.
+    """
     alert = get(conn, alert_id[:64])
     evidence = alert.readable_evidence
     shown = posts(conn, alert.monitor_id, evidence.top[:5] if evidence else ())
@@ -116,7 +124,16 @@ def card(conn: Connection, alert_id: str, now: datetime, *, brief: bool = False)
         notices=tuple(_notice_line(one) for one in reversed(views.notices(conn, alert.id)[-100:])),
         escalations=tuple(of_alert(conn, alert.id)),
         away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
+        sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
     )
+
+
+def _sources(
+    conn: Connection, heard: Mapping[str, int], now: datetime, blind_after: timedelta
+) -> tuple[SourceRow, ...]:
+    """The sources that brought the most, as they are now."""
+    most = sorted(heard, key=lambda name: (-heard[name], name))[:SOURCES_SHOWN]
+    return tuple(row for row in source_rows(conn, now, blind_after) if row.name in most) if most else ()
 
 
 def posts(conn: Connection, monitor_id: str, top: Sequence[TopMention]) -> tuple[Post, ...]:

@@ -113,6 +113,10 @@ class Formatter:
         )
         return _stamp(due, said, exact=self.time_text(due, day=True))
 
+    def seconds(self, seconds: float) -> str:
+        """A length of time given in seconds."""
+        return self.duration(timedelta(seconds=seconds))
+
     def duration(self, span: timedelta | None) -> str:
         """The two largest units: 45 secs, 12 mins, 2 hrs 5 mins, 3 days 4 hrs; from a week on, days alone."""
         if span is None:

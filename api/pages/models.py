@@ -7,7 +7,7 @@ readings (one row per monitor and window), those of the last hour from the talli
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,7 @@ from alerts.views import StandingAlerts, standing
 from tocsin.core.clock import from_micros, minute_of, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
+from tocsin.health.gaps import SourceGap
 from tocsin.health.report import never_ran, troubled_rows
 from tocsin.health.roles import PARTS, is_gone
 from tocsin.health.sources import (
@@ -101,6 +102,10 @@ class SourceRow:
     rejected: int
     error: str | None
     expected_every: timedelta | None
+    id: str | None = None  # of its definition
+    per_hour: float | None = None
+    requests: tuple[Mapping[str, Any], ...] = ()
+    gaps: tuple[SourceGap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +237,11 @@ def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, 
     return {id: _day(there) for id, there in days.items()}
 
 
-def source_rows(conn: Connection, now: datetime, blind_after: timedelta) -> tuple[SourceRow, ...]:
-    """Every source that is defined or has ever brought something, what needs a person first: two queries."""
-    rows = [_source(one, now) for one in source_reports(conn, now, blind_after)]
+def source_rows(
+    conn: Connection, now: datetime, blind_after: timedelta, *, gaps: bool = False
+) -> tuple[SourceRow, ...]:
+    """Every source that is defined or has ever brought something, what needs a person first; with its `gaps` where asked."""
+    rows = [_source(one, now) for one in source_reports(conn, now, blind_after, gaps=gaps)]
     return tuple(sorted(rows, key=lambda r: (WORST_FIRST.index(r.state), r.name.casefold())))
 
 
@@ -302,8 +309,16 @@ def _source(one: SourceReport, now: datetime) -> SourceRow:
         lag=max(timedelta(), now - facts.last_event_at) if facts.last_event_at else None,
         received=int(row.received) if row is not None else 0,
         rejected=int(row.rejected) if row is not None else 0,
-        error=facts.last_error if facts.failures else None,
+        error=facts.last_error
+        if facts.failures
+        else one.verdict.reason
+        if one.verdict.state == SILENT
+        else None,
         expected_every=facts.expected_every,
+        id=one.id,
+        per_hour=one.per_hour,
+        requests=tuple(one.requests),
+        gaps=tuple(one.gaps),
     )
 
 

@@ -28,5 +28,6 @@ def overview_page(request: Request) -> Response:
         o=shown,
         may_acknowledge=permitted(ctx.who, "/alerts/{id}/acknowledge"),
         may_define=permitted(ctx.who, "/monitors/new"),
+        may_listen=permitted(ctx.who, "/sources/new"),
         may_mend=permitted(ctx.who, "/dead-letters/{id}/replay"),
     )

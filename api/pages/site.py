@@ -17,6 +17,7 @@ from api.pages import (
     overview,
     search,
     signin,
+    sources,
 )
 from api.pages.problem import render_problem
 from api.pages.render import STATIC
@@ -46,6 +47,7 @@ def add_pages(app: FastAPI) -> None:
         corrections.router,
         dead_letters.router,
         search.router,
+        sources.router,
         signin.router,
     ):
         app.router.routes.extend(router.routes)

@@ -136,7 +136,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     ) -> Any:
         now, name = state.now(), cast(Definition, value).name
 
-        _require_allowed(state, value)
+        require_allowed(state, value)
 
         def create() -> dict[str, Any]:
             require_sound(conn, value)
@@ -145,7 +145,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
                     f"there is {one} named {name!r} already; change it with PUT, or take another name"
                 )
             saved = save(conn, value, now=now, actor=who.label)
-            _audit(conn, who, "made", saved, now)
+            audit_definition(conn, who, "made", saved, now)
             return shown(saved, who)
 
         with state.store.write() as conn:
@@ -183,11 +183,11 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         with state.store.write() as conn:
             present = find_row(conn, model, id)
             checked_version(if_match, present.version)
-            _require_allowed(state, value, present.value)
+            require_allowed(state, value, present.value)
             require_sound(conn, value)
             saved = save(conn, value, now=state.now(), actor=who.label, id=present.id)
             if saved.version != present.version:
-                _audit(conn, who, "changed", saved, state.now())
+                audit_definition(conn, who, "changed", saved, state.now())
         response.headers["ETag"] = version_etag(saved.version)
         return shown(saved, who)
 
@@ -199,7 +199,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
             present = find_row(conn, model, id)
             checked_version(if_match, present.version)
             delete(conn, model, present.id, now=state.now(), actor=who.label)
-            _audit(conn, who, "ended", present, state.now())
+            audit_definition(conn, who, "ended", present, state.now())
 
     @router.get(
         "/{id}/versions",
@@ -220,7 +220,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     return router
 
 
-def _require_allowed(state: AppState, value: Definition, present: Definition | None = None) -> None:
+def require_allowed(state: AppState, value: Definition, present: Definition | None = None) -> None:
     """Raise `WrongInput` for a source that would read what an admin from afar may not read."""
     if isinstance(value, SourceDef):
         before = present if isinstance(present, SourceDef) else None
@@ -234,9 +234,10 @@ def _without_ours(given: Any) -> Any:
     return given
 
 
-def _audit(
+def audit_definition(
     conn: Connection, who: Principal, what: str, one: Defined[Any] | DefinitionRow, now: datetime
 ) -> None:
+    """Write down who has made, changed or ended a definition."""
     audit.append(
         conn,
         at=now,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from alerts.outbox import hold, outages
 from alerts.unreached import unreached
 from api.metrics import stream_lag
+from api.source_status import SourceStatus, source_status
 from api.state import State, Who
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.models import Role
@@ -24,7 +25,6 @@ from tocsin.health.sources import (
     SourceReport,
     source_reports,
 )
-from tocsin.health.sources import State as SourceState
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.store import meta as purpose_of_store
 from tocsin.store import schema as s
@@ -39,21 +39,6 @@ class Me(BaseModel):
     role: Role
     scopes: list[str] | None = Field(description="null: everything the role may.")
     source: str | None
-
-
-class SourceStatus(BaseModel):
-    name: str
-    kind: str | None = Field(description="null: pushed without a definition.")
-    enabled: bool
-    state: SourceState
-    last_event_at: datetime | None
-    lag_s: float | None
-    expected_every_minutes: int | None
-    last_success_at: datetime | None
-    last_error: str | None
-    failures: int
-    received: int
-    rejected: int
 
 
 class PartStatus(BaseModel):
@@ -107,7 +92,7 @@ def status(state: State) -> Any:
         why += [one.words for one in unheard_of]
         why += [f"the channel {one.channel} is away since {one.since:%H:%MZ}" for one in outages.away(conn)]
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
-        reports = source_reports(conn, now, patience)
+        reports = source_reports(conn, now, patience, gaps=True)
         told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
         # `sources` judges each source from the same figures at the time of asking, so its row among the parts is left out.
         parts = [_part(row, now) for row in told if not row.component.startswith(COMPONENT_PREFIX)]
@@ -136,7 +121,7 @@ def status(state: State) -> Any:
         "purpose": purpose,
         "now": now,
         "stream_lag_records": lag,
-        "sources": [_source(one, now) for one in reports],
+        "sources": [source_status(one, now) for one in reports],
         "parts": parts,
         **counts,
     }
@@ -144,25 +129,6 @@ def status(state: State) -> Any:
 
 def _trouble(one: SourceReport) -> str:
     return f"source {one.name} {'was' if one.verdict.state == NEVER_HEARD else 'is'} {one.verdict.state}"
-
-
-def _source(one: SourceReport, now: datetime) -> dict[str, Any]:
-    facts, row = one.facts, one.row
-    every = facts.expected_every
-    return {
-        "name": one.name,
-        "kind": one.kind,
-        "enabled": facts.enabled,
-        "state": one.verdict.state,
-        "last_event_at": facts.last_event_at,
-        "lag_s": (now - facts.last_event_at).total_seconds() if facts.last_event_at else None,
-        "expected_every_minutes": round(every / timedelta(minutes=1)) if every is not None else None,
-        "last_success_at": facts.last_success_at,
-        "last_error": facts.last_error if facts.failures else None,
-        "failures": facts.failures,
-        "received": row.received if row is not None else 0,
-        "rejected": row.rejected if row is not None else 0,
-    }
 
 
 def _part(row: Any, now: datetime) -> dict[str, Any]:

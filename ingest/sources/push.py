@@ -14,7 +14,11 @@ class PushSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    secret: str | None = Field(default=None, pattern="^(env|file):.")
+    secret: str | None = Field(
+        default=None,
+        pattern="^(env|file):.",
+        description="For a sender that signs instead of sending a key: env:NAME or file:PATH.",
+    )
 
 
 class PushSource:

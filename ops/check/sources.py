@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from ingest.source import Source
+from ingest.source import FetchFailed, Source
+from ingest.trial import SHOWN, try_source
 from ops.runtime import Runtime
-from tocsin.core.mention import Handed, Mention, whole
+from tocsin.core.errors import WrongInput
+from tocsin.core.mention import Mention
 from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
@@ -20,8 +23,6 @@ from tocsin.health.sources import component_of
 from tocsin.store import schema as s
 from tocsin.store.mentions import newest_rows, stored_mention
 
-SHOWN: Final = 5
-LONGEST_TEST_S: Final = 30.0
 HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "WHY")
 
 Say = Callable[[str], None]
@@ -43,15 +44,50 @@ def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> list[Mention]:
+def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> Sequence[Mention]:
     """The newest posts that this source has now. For a source that others push to, they are the newest stored ones.
 
-    `say` gets lines on the first items that could not be read, on warnings, and on whether there is more. A source that cannot be
-    read raises its own error.
+    `say` gets lines on the first items that could not be read, on warnings, and on whether there is more. Raises `FetchFailed`
+    for a source that cannot be read.
     """
     if not source_kind(source.kind).asked:
         return _pushed(runtime, name, say)
-    return _fetched(source, runtime.clock.now(), say)
+    trial = try_source(source, runtime.clock.now())
+    for one in trial.bad:
+        say(f"cannot read {one.position}: {one_line(str(one.error), 200)}")
+    for warning in trial.warnings:
+        say(f"warning: {one_line(warning, 300)}")
+    if trial.error is not None and not trial.newest:
+        raise FetchFailed(trial.error)
+    if trial.error is not None:
+        say(f"then it failed: {one_line(trial.error, 300)}")
+    say(
+        f"{trial.count} posts read, {trial.bad_count} could not be{', and there are more' if trial.more else ''}"
+    )
+    return trial.newest
+
+
+def undefined(kind: str, settings: Sequence[str]) -> SourceDef:
+    """The definition of a source that nobody has saved, from settings NAME=VALUE. Raises `WrongInput`."""
+    given: dict[str, Any] = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise WrongInput(f"--set {one_line(text, 80)!r} is no NAME=VALUE")
+        given[key] = _value(value)
+    try:
+        return SourceDef.model_validate({"name": kind, "kind": kind} | given)
+    except ValidationError as error:
+        raise WrongInput(f"--kind {kind}: {error.errors()[0]['msg']}") from None
+
+
+def _value(text: str) -> Any:
+    """A list, an object, true, false or null as JSON; everything else as it stands."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if found is None or isinstance(found, bool | list | dict) else text
 
 
 def in_a_line(mention: Mention) -> str:
@@ -77,29 +113,6 @@ def _row(one: Defined[SourceDef], state: Any, health: Any) -> tuple[str, ...]:
         str(state.rejected if state else 0),
         one_line(why, 200),
     )
-
-
-def _posted(mention: Handed) -> datetime:
-    return mention.created_at
-
-
-def _fetched(source: Source, now: datetime, say: Say) -> list[Mention]:
-    newest: list[Mention] = []
-    cursor, count, bad, more = None, 0, 0, True
-    ends = time.monotonic() + LONGEST_TEST_S
-    while more and time.monotonic() < ends:
-        fetched = source.fetch(cursor, now)
-        cursor, more = fetched.cursor, fetched.more
-        count += len(fetched.mentions)
-        newest = [*newest, *map(whole, sorted(fetched.mentions, key=_posted, reverse=True)[:SHOWN])]
-        newest = sorted(newest, key=_posted, reverse=True)[:SHOWN]
-        for one in fetched.bad[: max(0, 3 - bad)]:
-            say(f"cannot read {one.position}: {one_line(str(one.error), 200)}")
-        bad += len(fetched.bad)
-        if fetched.warning:
-            say(f"warning: {one_line(fetched.warning, 300)}")
-    say(f"{count} posts read, {bad} could not be{', and there are more' if more else ''}")
-    return newest
 
 
 def _pushed(runtime: Runtime, name: str, say: Say) -> list[Mention]:

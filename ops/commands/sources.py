@@ -1,8 +1,9 @@
-"""Sources and their health: `tocsin sources list`, `tocsin sources test NAME`."""
+"""Sources and their health: `tocsin sources list`, `tocsin sources test NAME`, `tocsin sources kinds`."""
 
 from __future__ import annotations
 
 import functools
+from typing import Annotated
 
 import typer
 
@@ -13,7 +14,11 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     sources = typer.Typer(no_args_is_help=True, help="Where mentions come from.")
     sources.command("list", epilog="Example: tocsin sources list")(list_sources)
-    sources.command("test", epilog="Example: tocsin sources test forum")(show_newest)
+    sources.command(
+        "test",
+        epilog="Examples: tocsin sources test forum; tocsin sources test --kind feed --set url=https://forum.example/rss",
+    )(show_newest)
+    sources.command("kinds", epilog="Example: tocsin sources kinds")(list_kinds)
     app.add_typer(sources, name="sources")
 
 
@@ -33,31 +38,61 @@ def list_sources(config: Config = None, data: Data = None, store: StoreUrl = Non
         print(line)
 
 
-def show_newest(name: str, config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
-    """Fetch from a source without storing anything, and show its newest five posts. Exit 1 where it has no posts to show."""
-    from contextlib import closing
+def list_kinds() -> None:
+    """List the kinds of sources, with what each costs and what limits it."""
+    from ops.check import sources
+    from tocsin.core.text import one_line
+    from tocsin.definitions.source_kinds import SOURCE_KINDS
 
+    header = ("KIND", "KEY", "COST", "LIMIT")
+    rows = [
+        (kind, "yes" if one.needs_key else "no", one_line(one.price, 80), one_line(one.limit, 120))
+        for kind, one in sorted(SOURCE_KINDS.items())
+    ]
+    for line in sources.aligned([header, *rows]):
+        print(line)
+
+
+def show_newest(
+    name: Annotated[str | None, typer.Argument(help="A source that is defined.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Or a kind, for a source that is not defined yet.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of that kind, NAME=VALUE; VALUE may be JSON.")
+    ] = None,
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Fetch from a source without storing anything, and show its newest five posts. Exit 1 where it has no posts to show."""
     from ingest.kinds import make_source
     from ingest.monitored import MonitoredQueries
     from ops.check import sources
     from ops.runtime import open_runtime
-    from tocsin.core.errors import TocsinError
+    from tocsin.core.errors import TocsinError, WrongInput
     from tocsin.definitions.models import SourceDef
     from tocsin.definitions.repository import find
 
     say, queries = functools.partial(typer.echo, err=True), MonitoredQueries()
+    if (name is None) == (kind is None):
+        raise WrongInput(
+            "name a source that is defined, or a kind with --kind and its settings with --set NAME=VALUE"
+        )
+    if settings and kind is None:
+        raise WrongInput("--set goes with --kind; a defined source has its settings already")
     with open_runtime(config, data, store) as runtime:
         with runtime.store.read() as conn:
-            defined = find(conn, SourceDef, name)
             queries.refresh(conn)
-        with closing(make_source(defined.value, runtime.settings.ingest, queries=queries)) as source:
-            try:
-                newest = sources.newest_posts(runtime, source, defined.name, say)
-            except TocsinError as error:
-                say(f"source {defined.name!r} cannot be read: {error}")
-                raise typer.Exit(1) from None
+            definition = (
+                sources.undefined(kind, settings or []) if kind else find(conn, SourceDef, str(name)).value
+            )
+        source = make_source(definition, runtime.settings.ingest, runtime.clock, queries=queries)
+        try:
+            newest = sources.newest_posts(runtime, source, definition.name, say)
+        except TocsinError as error:
+            say(f"source {definition.name!r} cannot be read: {error}")
+            raise typer.Exit(1) from None
     for mention in newest:
         print(sources.in_a_line(mention))
     if not newest:
-        say(f"source {defined.name!r} has no posts to show")
+        say(f"source {definition.name!r} has no posts to show")
         raise typer.Exit(1)

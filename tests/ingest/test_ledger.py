@@ -65,7 +65,7 @@ def play(house: House, worker: IngestWorker, until: datetime, step: timedelta = 
 
 def ledger(house: House, source: str = "forum") -> list[SourceGap]:
     with house.store.read() as conn:
-        return list(reversed(gaps.newest_gaps(conn, [source], 100)))
+        return [one for one in reversed(gaps.newest_gaps(conn, 100)) if one.source == source]
 
 
 def test_an_outage_is_a_gap_from_the_last_answer_to_the_next_with_what_came_late(house: House) -> None:

@@ -11,7 +11,7 @@ While a gap is open, and for ever where it is lost, the windows in it are incomp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -113,15 +113,10 @@ def gaps_since(conn: Connection, start: datetime) -> list[SourceGap]:
     return _read(conn, or_(g.ends_at > start, g.ends_at.is_(None), still))
 
 
-def newest_gaps(conn: Connection, sources: Collection[str], limit: int) -> list[SourceGap]:
-    """The newest gaps of these sources, the newest first."""
+def newest_gaps(conn: Connection, limit: int) -> list[SourceGap]:
+    """The newest gaps of all sources, the newest first."""
     g = s.source_gaps
-    query = (
-        select(g)
-        .where(among(conn, g.c.source, list(sources)))
-        .order_by(g.c.starts_at.desc(), g.c.id)
-        .limit(limit)
-    )
+    query = select(g).order_by(g.c.starts_at.desc(), g.c.id).limit(limit)
     return [_gap(row) for row in conn.execute(query)]
 
 

@@ -15,14 +15,15 @@ two rules says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, literal, select
 
 from tocsin.core.ids import stable_id
+from tocsin.health.gaps import SourceGap, newest_gaps
 from tocsin.health.rhythm import DUE, SHORTEST, UNKNOWN, Rhythm, rhythm_of
 from tocsin.store import schema as s
 
@@ -42,6 +43,7 @@ MAX_COMPONENT_CHARS: Final = 128
 LONGEST_EXPECTED: Final = timedelta(days=3650)
 MOST_SHOWN: Final = 1000
 PUSHED: Final = "pushed"
+GAPS_SHOWN: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +134,68 @@ class SourceReport:
     facts: SourceFacts
     verdict: SourceVerdict
     row: Row[Any] | None
+    per_hour: float | None = None
+    """The mentions that usually come in such an hour; None where that is not known yet."""
+
+    requests: Sequence[Mapping[str, Any]] = ()
+    """What each host takes: `host`, `left` of `of` requests in any `per_s` seconds, `next_at`. As the worker last reported."""
+
+    id: str | None = None
+    """The id of its definition."""
+
+    gaps: Sequence[SourceGap] = ()
+    """The newest gaps of the ledger, the newest first."""
 
 
-def source_reports(conn: Connection, now: datetime, blind_after: timedelta) -> list[SourceReport]:
-    """Every source that is defined or was heard, by name, with its state. Two queries."""
-    d, st = s.definitions.c, s.source_state
+def source_reports(
+    conn: Connection, now: datetime, blind_after: timedelta, *, gaps: bool = False
+) -> list[SourceReport]:
+    """Every source that is defined or was heard, by name, with its state. Two queries, and a third for the `gaps` of each."""
+    d, st, h = s.definitions.c, s.source_state, s.health
     defined = {
         row.name: row
         for row in conn.execute(
-            select(d.name, d.definition, d.created_at).where(d.kind == "source", d.deleted_at.is_(None))
+            select(d.name, d.id, d.definition, d.created_at).where(d.kind == "source", d.deleted_at.is_(None))
         )
     }
-    known = {row.name: row for row in conn.execute(select(st).order_by(st.c.name).limit(MOST_SHOWN))}
+    # The component of a source with a very long name is another one; such a source shows no requests.
+    reported = st.outerjoin(h, h.c.component == literal(COMPONENT_PREFIX) + st.c.name)
+    query = select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(MOST_SHOWN)
+    known = {row.name: row for row in conn.execute(query)}
+    ledger = _ledger(conn) if gaps else {}
     reports = []
     for name in sorted(defined.keys() | known.keys()):
         there, row = defined.get(name), known.get(name)
         definition = there.definition if there is not None else {}
         facts = facts_of(definition, there.created_at if there is not None else None, row)
-        kind = str(definition.get("kind", "")) if there is not None else None
-        reports.append(SourceReport(name, kind, facts, judge(facts, now, blind_after), row))
+        reports.append(
+            SourceReport(
+                name=name,
+                kind=str(definition.get("kind", "")) if there is not None else None,
+                facts=facts,
+                verdict=judge(facts, now, blind_after),
+                row=row,
+                per_hour=facts.rhythm.per_hour(now),
+                requests=_requests(row),
+                id=there.id if there is not None else None,
+                gaps=ledger.get(name, ())[:GAPS_SHOWN],
+            )
+        )
     return reports
+
+
+def _ledger(conn: Connection) -> dict[str, list[SourceGap]]:
+    """The newest gaps of the sources, the newest first."""
+    ledger: dict[str, list[SourceGap]] = {}
+    for gap in newest_gaps(conn, MOST_SHOWN):
+        ledger.setdefault(gap.source, []).append(gap)
+    return ledger
+
+
+def _requests(row: Any) -> Sequence[Mapping[str, Any]]:
+    """The requests left, as the worker of the source last reported them in `health`."""
+    told = row.detail.get("requests") if row is not None and isinstance(row.detail, dict) else None
+    return told if isinstance(told, list) else ()
 
 
 def facts_of(definition: Mapping[str, Any], defined_at: datetime | None, row: Any) -> SourceFacts:

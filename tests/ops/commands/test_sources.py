@@ -9,9 +9,13 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ops.commands import sources
+from tests.contracts.loopback import Loopback, posts
+from tests.contracts.loopback import loopback as loopback
 from tests.ingest.house import House, line
-from tocsin.core.errors import NotFound
+from tests.ingest.networks import NETWORKS
+from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.text import one_line
+from tocsin.definitions.source_kinds import SOURCE_KINDS
 
 Command = Callable[..., Result]
 
@@ -71,3 +75,31 @@ def test_a_text_cannot_steer_the_terminal() -> None:
     assert one_line("a\x1b[31mb\x07\n\tc \u202ed\x9b", 50) == "a[31mb c d"
     assert one_line("👩\u200d🚒 yangın", 50) == "👩\u200d🚒 yangın"
     assert one_line("x" * 500, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.live
+def test_a_source_that_is_not_defined_is_tried_by_its_kind(
+    house: House, command: Command, loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = loopback.begin(NETWORKS["feed"])
+    world.posts = posts(2)
+    monkeypatch.setenv("TOCSIN_INGEST__ALLOWED_PRIVATE_NETWORKS", "127.0.0.0/8")
+    result = command("test", "--kind", "feed", "--set", f"url={world.url}/feed")
+    assert [line.split("  ")[-1] for line in result.stdout.splitlines()] == [
+        "De ketel lekt alweer (2)",
+        "De ketel lekt alweer (1)",
+    ]
+    for wrong in (
+        ("--kind", "fax"),
+        (),
+        ("forum", "--kind", "feed"),
+        ("--kind", "feed", "--set", "url"),
+        ("--kind", "feed"),
+    ):
+        assert isinstance(command("test", *wrong).exception, WrongInput)
+
+
+def test_the_kinds_are_listed_with_their_price_and_limit(capsys: pytest.CaptureFixture[str]) -> None:
+    sources.list_kinds()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["KIND", *sorted(SOURCE_KINDS)]

@@ -1,0 +1,81 @@
+"""A trial of a source: what it would bring now, without storing anything. A stream is given some seconds to say something."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from ingest.source import Bad, BudgetSpent, Source
+from tocsin.core.errors import TocsinError
+from tocsin.core.mention import Handed, Mention, whole
+from tocsin.definitions.source_kinds import source_kind
+
+SHOWN: Final = 5
+LONGEST: Final = timedelta(seconds=30)
+# Between two looks at a stream that has said nothing yet.
+PAUSE_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a source brought: its newest posts, the counts, and what was wrong. `error` says why it could not be read at all."""
+
+    newest: Sequence[Mention]
+    count: int = 0
+    bad: Sequence[Bad] = ()
+    bad_count: int = 0
+    warnings: Sequence[str] = ()
+    more: bool = False
+    error: str | None = None
+
+
+def try_source(source: Source, now: datetime, longest: timedelta = LONGEST) -> Trial:
+    """Fetch from the beginning until nothing more comes or `longest` is over, and close the source. Raises nothing of its own
+    tree: a source that cannot be read gives the reason as `error`, beside what came before.
+    """
+    newest: list[Mention] = []
+    bad: list[Bad] = []
+    warnings: list[str] = []
+    cursor, count, bad_count, more, error = None, 0, 0, True, None
+    streams = source_kind(source.kind).streams
+    ends = time.monotonic() + longest.total_seconds()
+    with closing(source):
+        while (more or (streams and len(newest) < SHOWN)) and time.monotonic() < ends:
+            try:
+                fetched = source.fetch(cursor, now)
+            except BudgetSpent as spent:
+                if newest or not _waited(spent, ends):
+                    error = None if newest else str(spent)
+                    break
+                continue
+            except TocsinError as failed:
+                error = str(failed)
+                break
+            cursor, more = fetched.cursor, fetched.more
+            count += len(fetched.mentions)
+            best = sorted(fetched.mentions, key=_posted, reverse=True)[:SHOWN]
+            newest = sorted([*newest, *map(whole, best)], key=_posted, reverse=True)[:SHOWN]
+            bad += fetched.bad[: max(0, 3 - len(bad))]
+            bad_count += len(fetched.bad)
+            if fetched.warning and fetched.warning not in warnings[:3]:
+                warnings.append(fetched.warning)
+            if streams and not more:
+                time.sleep(PAUSE_S)
+    return Trial(newest, count, bad, bad_count, warnings[:3], more and error is None, error)
+
+
+def _waited(spent: BudgetSpent, ends: float) -> bool:
+    """Wait for the host's budget, if there is time for that."""
+    wait_s = (spent.retry_after or LONGEST).total_seconds()
+    if time.monotonic() + wait_s >= ends:
+        return False
+    time.sleep(wait_s)
+    return True
+
+
+def _posted(mention: Handed) -> datetime:
+    return mention.created_at

@@ -1,0 +1,178 @@
+"""Sources over the API and on the page: how one is, a trial that stores nothing, and the form made of its typed settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
+
+from api.app import create_app
+from api.pages.source_fields import PREFIX, fields_of, settings_from
+from ingest.kinds import KINDS
+from tests.api.test_pages import SeededApp, page, send, signed_in
+from tests.api.world import STRANGER_ADDRESS, Client, World
+from tests.browser.served import seeded_app
+from tests.contracts.loopback import INGEST, Loopback, posts
+from tests.contracts.loopback import loopback as loopback
+from tests.ingest.networks import NETWORKS
+from tocsin.core.clock import MINUTE
+from tocsin.definitions.models import Role, SourceDef
+from tocsin.definitions.repository import save
+from tocsin.health import gaps
+from tocsin.settings import Loaded
+from tocsin.store import schema as s
+
+
+@pytest.fixture
+def forum(loopback: Loopback) -> str:
+    """The address of a forum's feed with nine posts."""
+    world = loopback.begin(NETWORKS["feed"])
+    world.posts = posts(9)
+    return f"{world.url}/feed"
+
+
+def admin(world: World) -> Client:
+    return Client(
+        world.with_settings(ingest=INGEST), world.key(Role.ADMIN).headers, STRANGER_ADDRESS, world.runner
+    )
+
+
+def stored(world: World) -> int:
+    with world.scene.store.read() as conn:
+        return int(conn.execute(select(func.count()).select_from(s.source_state)).scalar_one())
+
+
+@pytest.mark.live
+def test_a_source_is_tried_before_and_after_it_is_made(world: World, forum: str) -> None:
+    client, definition = admin(world), {"name": "forum", "kind": "feed", "url": forum}
+    before = client.post("/v1/sources/test", json=definition).json()
+    made = client.post("/v1/sources", json=definition).json()
+    after = client.post(f"/v1/sources/{made['id']}/test").json()
+    assert before == after
+    assert [one["id"] for one in after["newest"]] == ["1009", "1008", "1007", "1006", "1005"]
+    assert (after["count"], after["error"], stored(world)) == (9, None, 0)
+    assert client.post("/v1/sources/test", json={"name": "x", "kind": "push"}).status_code == 422
+    assert (
+        client.post("/v1/sources/test", json={"name": "x", "kind": "file", "path": "/etc/passwd"}).status_code
+        == 422
+    )
+    assert client.post("/v1/sources/test", json={"name": "x", "kind": "fax"}).status_code == 422
+    gone = client.post("/v1/sources/test", json=definition | {"url": "http://127.0.0.1:9/"}).json()
+    assert "cannot be fetched" in gone["error"]
+
+
+def test_how_a_source_is_says_its_gaps_and_what_its_hosts_take(world: World) -> None:
+    client, now = admin(world), world.now
+    made = client.post(
+        "/v1/sources", json={"name": "forum", "kind": "feed", "url": "https://forum.example/"}
+    ).json()
+    requests = [{"host": "forum.example", "left": 7, "of": 10, "per_s": 60, "next_at": None}]
+    with world.scene.store.write() as conn:
+        world.scene.store.put(
+            conn, s.source_state, [{"name": "forum", "failures": 0, "received": 3, "rejected": 0}]
+        )
+        row = {"component": "source:forum", "at": now, "state": "ok", "detail": {"requests": requests}}
+        world.scene.store.put(conn, s.health, [row])
+        gaps.tell(conn, "forum", [(now - 9 * MINUTE, now - 2 * MINUTE, "the cursor is too old")])
+    health = client.get(f"/v1/sources/{made['id']}/health").json()
+    assert health["requests"] == requests
+    (gap,) = health["gaps"]
+    assert (gap["cause"], gap["filled"]) == ("told", 0)
+    assert gap["words"].endswith("the cursor is too old")
+    assert [one for one in client.get("/v1/status").json()["sources"] if one["name"] == "forum"] == [health]
+
+
+class Settings(BaseModel):
+    url: str = Field(description="Where.")
+    pages: int = Field(3, ge=1)
+    deep: bool = True
+    style: str | None = None
+    tags: tuple[str, ...] = ("a", "b")
+    places: dict[str, str] = {}
+
+
+def test_the_form_of_a_kind_is_made_of_its_typed_settings() -> None:
+    fields = {one.name: (one.widget, one.value, one.required) for one in fields_of(Settings)}
+    assert fields == {
+        "url": ("text", "", True),
+        "pages": ("number", "3", False),
+        "deep": ("checkbox", "1", False),
+        "style": ("text", "", False),
+        "tags": ("lines", "a\nb", False),
+        "places": ("json", "{}", False),
+    }
+    typed = {"url": "https://x", "pages": "5", "tags": " c \n\nd", "places": '{"a": "b"}', "other": "1"}
+    assert settings_from(Settings, {PREFIX + name: text for name, text in typed.items()}) == {
+        "url": "https://x",
+        "pages": "5",
+        "deep": False,
+        "tags": ["c", "d"],
+        "places": {"a": "b"},
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_the_form_of_every_kind_can_be_drawn_and_gives_its_defaults_back(kind: str) -> None:
+    model, _ = KINDS[kind]
+    shown = fields_of(model)
+    assert {one.name for one in shown} == set(model.model_fields)
+    assert all(one.hint for one in shown), "each setting says what it means"
+    optional = {PREFIX + one.name: one.value for one in shown if not one.required}
+    given = settings_from(model, optional)
+    for name, value in given.items():
+        default = model.model_fields[name].get_default(call_default_factory=True)
+        assert _as_text(value) == _as_text(default)
+
+
+def _as_text(value: object) -> object:
+    return [str(one) for one in value] if isinstance(value, list | tuple) else str(value)
+
+
+@pytest.fixture
+def night(tmp_path: Path) -> Iterator[SeededApp]:
+    with seeded_app(tmp_path) as one:
+        settings = one.runtime.settings.model_copy(update={"ingest": INGEST})
+        one.runtime.loaded = Loaded(settings, {})
+        one.app = create_app(one.runtime)
+        yield one
+
+
+@pytest.mark.live
+def test_a_source_is_added_on_the_page(night: SeededApp, forum: str) -> None:
+    client = signed_in(night, "p_root")
+    assert "/sources/new" in page(client, "/")
+    assert "/sources/new?kind=feed" in page(client, "/sources/new")
+    form = page(client, "/sources/new?kind=feed")
+    assert 'name="s.url"' in form
+    token = form.split('name="csrf" value="')[1].split('"')[0]
+    filled = {"csrf": token, "kind": "feed", "name": "forum", "s.network": "web", "s.url": "nowhere"}
+    status, shown = send(client, "/sources/new", filled)
+    assert (status, 'id="fault-s.url"' in shown) == (422, True)
+    filled["s.url"] = forum
+    status, shown = send(client, "/sources/new", filled | {"try": "1"})
+    assert (status, "De ketel lekt alweer (9)" in shown) == (200, True)
+    status, shown = send(client, "/sources/new", filled)
+    assert (status, "Saved." in shown) == (303, True)
+    with night.store.read() as conn:
+        saved = next(row for row in conn.execute(select(s.definitions)) if row.name == "forum")
+    assert saved.definition["url"] == forum
+    status, shown = send(client, f"/sources/{saved.id}/test", {"csrf": token})
+    assert (status, "De ketel lekt alweer (5)" in shown) == (200, True)
+    status, shown = send(client, "/sources/new", filled)
+    assert (status, "There is a source of that name already." in shown) == (422, True)
+
+
+def test_the_page_of_a_source_shows_what_was_not_heard(night: SeededApp) -> None:
+    now = night.clock.now()
+    with night.store.write() as conn:
+        source = SourceDef.model_validate({"name": "a/b", "kind": "feed", "url": "https://forum.example/"})
+        saved = save(conn, source, now=now - timedelta(days=1), actor="test")
+        gaps.tell(conn, "a/b", [(now - 9 * MINUTE, now - 2 * MINUTE, "the <cursor> is too old")])
+    shown = page(signed_in(night), f"/sources/{saved.id}")
+    assert "the &lt;cursor&gt; is too old" in shown
+    assert "no event yet" in shown
+    page(signed_in(night), "/sources/none", 404)
