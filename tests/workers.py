@@ -19,6 +19,7 @@ ROOMS: Final = {
     "tests/browser/": "browser",
     "tests/benchmarks/test_benchmarks.py": "kafka",
     "tests/engines/test_engines.py": "kafka",
+    "tests/ingest/test_kafka_topic.py": "kafka",
     "tests/story/test_moves.py": "kafka",
     "tests/story/test_scaling_out.py": "kafka",
     "tests/stream/test_kafka_stream.py": "kafka",

@@ -32,5 +32,5 @@ def test_every_fake_is_of_a_kind_and_says_why_a_test_does_not_apply() -> None:
 
 def test_every_kind_that_asks_over_a_network_has_a_fake() -> None:
     # They speak no HTTP; `tests/ingest/test_sources.py` and a file of their own test them.
-    own = {"file", "push", "imap"}
+    own = {"file", "push", "imap", "kafka"}
     assert set(SOURCE_KINDS) - set(NETWORKS) == own

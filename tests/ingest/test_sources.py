@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from ingest.kinds import KINDS, make_source
-from ingest.source import Source
+from ingest.source import Source, SourceContext
+from ingest.sources.kafka_topic import KafkaTopicSettings, KafkaTopicSource
 from tests.contracts.loopback import Loopback
 from tests.contracts.loopback import loopback as loopback
 from tests.contracts.networks import bench_of
 from tests.contracts.sources import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.sources import NAME, NOW, Bench
 from tests.ingest.fake_imap import PASSWORD, FakeImap, Mailbox, letter
+from tests.ingest.fake_topic import FakeTopic
 from tests.ingest.house import line
 from tests.ingest.networks import NETWORKS
 from tocsin.definitions.models import SourceDef
@@ -82,7 +84,40 @@ def mail_server() -> FakeImap:
     return FakeImap()
 
 
-BENCHES: dict[str, Callable[[Path], Bench]] = {"file": file_bench, "push": push_bench, "imap": imap_bench}
+def kafka_bench(_tmp_path: Path) -> Bench:
+    """Records in memory; `test_kafka_topic.py` reads a real topic."""
+    topic = FakeTopic()
+    fields = {"id": "$key", "text": "text", "created_at": "$timestamp"}
+    settings = KafkaTopicSettings(
+        servers=("broker.example:9092",), topic="posts", fields=fields, first="earliest"
+    )
+
+    def offer(posts: Sequence[str]) -> None:
+        topic.away = False
+        told = {record.key for record in topic.records[0]}
+        for id in posts:
+            if id.encode() not in told:
+                topic.add(b'{"text": "De ketel lekt"}', key=id.encode())
+
+    def spoil(body: bytes) -> None:
+        topic.add(body, key=b"rubbish")
+
+    def leave() -> None:
+        topic.away = True
+
+    def make() -> Source:
+        return KafkaTopicSource(SourceContext(NAME, INGEST), settings, topic.connect)
+
+    odd = ({"offsets": {"0": 10**9}}, {"offsets": {"7": 1}}, {"offsets": []}, {"heard": "never"})
+    return Bench(make, offer, spoil, leave, odd)
+
+
+BENCHES: dict[str, Callable[[Path], Bench]] = {
+    "file": file_bench,
+    "push": push_bench,
+    "imap": imap_bench,
+    "kafka": kafka_bench,
+}
 
 
 @pytest.fixture(params=[*BENCHES, *NETWORKS])

@@ -115,6 +115,14 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="each instance sets its own; Tocsin asks 60 times a minute at most",
         ),
         SourceKind(
+            kind="kafka",
+            connector="ingest.sources.kafka_topic:KafkaTopicSource",
+            settings="ingest.sources.kafka_topic:KafkaTopicSettings",
+            fixes_source=True,
+            streams=True,
+            limit="what the topic keeps",
+        ),
+        SourceKind(
             kind="mastodon",
             connector="ingest.sources.mastodon:MastodonSource",
             settings="ingest.sources.mastodon:MastodonSettings",

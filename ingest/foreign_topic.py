@@ -1,0 +1,113 @@
+"""A topic on somebody else's Kafka, read from where one says. Nothing is committed there, and no group is joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+import kafka
+from kafka import TopicPartition, errors
+
+from ingest.source import FetchFailed
+from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
+from tocsin.core.clock import from_micros
+from tocsin.core.errors import WrongInput
+from tocsin.net import checked_socket
+from tocsin.settings import Ingest, StreamSettings
+from tocsin.stream.kafka.client import client_settings, in_words, make_client, quieten
+
+FETCH_BYTES, PARTITION_FETCH_BYTES = 4 * 1024 * 1024, 1024 * 1024
+
+
+def connect(servers: Sequence[str], topic: str, given: StreamSettings, ingest: Ingest) -> TopicLog:
+    """A connection to the topic. The servers that are named are checked like every address that people type."""
+    failure: FetchFailed | None = None
+    reached = []
+    timeout = timedelta(seconds=ingest.fetch_timeout_s / len(servers))
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            checked_socket(host.strip("[]"), int(port), ingest.allowed_private_networks, timeout).close()
+            reached.append(server)
+        except (OSError, WrongInput) as error:
+            failure = FetchFailed(f"{server} cannot be reached: {error}"[:300])
+    if failure is not None and not reached:
+        raise failure
+    return ForeignTopic(client_settings(f"kafka://{','.join(reached)}", given), topic)
+
+
+class ForeignTopic:
+    """See `TopicLog`. `config` is kafka-python's."""
+
+    def __init__(self, config: Mapping[str, Any], topic: str) -> None:
+        quieten()
+        self._topic = topic
+        self._next: dict[int, int] = {}
+        with said(topic):
+            self._client: kafka.KafkaConsumer = make_client(
+                kafka.KafkaConsumer,
+                **config,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="none",
+                isolation_level="read_committed",
+                allow_auto_create_topics=False,
+                fetch_max_bytes=FETCH_BYTES,
+                max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+                metrics_enabled=False,
+            )
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        with said(self._topic):
+            there = self._client.partitions_for_topic(self._topic)
+            if not there:
+                raise FetchFailed(f"there is no topic {self._topic!r}, or this account may not see it")
+            parts = [TopicPartition(self._topic, n) for n in sorted(there)]
+            oldest, ends = self._client.beginning_offsets(parts), self._client.end_offsets(parts)
+        return {part.partition: (oldest[part], ends[part]) for part in parts}
+
+    def read(self, places: Mapping[int, int], most: int, wait: timedelta) -> list[TopicRecord]:
+        with said(self._topic):
+            if set(places) != set(self._next):
+                self._client.assign([TopicPartition(self._topic, n) for n in sorted(places)])
+                self._next = {}
+            for partition, offset in places.items():
+                if self._next.get(partition) != offset:
+                    self._client.seek(TopicPartition(self._topic, partition), offset)
+                    self._next[partition] = offset
+            try:
+                polled = self._client.poll(timeout_ms=int(wait.total_seconds() * 1000), max_records=most)
+            except (errors.OffsetOutOfRangeError, errors.NoOffsetForPartitionError) as error:
+                self._next = {}
+                raise OutOfRange(str(error)) from None
+        found = [_record(one) for batch in polled.values() for one in batch]
+        for one in found:
+            self._next[one.partition] = one.offset + 1
+        return found
+
+    def close(self) -> None:
+        with suppress(errors.KafkaError, OSError, RuntimeError):
+            self._client.close(autocommit=False, timeout_ms=0)
+
+
+def _record(one: Any) -> TopicRecord:
+    return TopicRecord(
+        one.partition, one.offset, from_micros(max(0, one.timestamp) * 1000), one.key, one.value
+    )
+
+
+@contextmanager
+def said(topic: str) -> Iterator[None]:
+    """Turn kafka-python's errors into `FetchFailed`, in one line that holds no secret."""
+    try:
+        yield
+    except errors.SaslAuthenticationFailedError:
+        raise FetchFailed(
+            f"the Kafka of the topic {topic!r} does not sign us in: check username, password and mechanism"
+        ) from None
+    except errors.AuthorizationError as error:
+        raise FetchFailed(f"the Kafka of the topic {topic!r} forbids this: {in_words(error)}") from None
+    except (errors.KafkaError, OSError, RuntimeError) as error:
+        raise FetchFailed(f"the topic {topic!r} cannot be read: {in_words(error)}") from None

@@ -1,0 +1,37 @@
+"""The port of a topic that is read: what `ingest/sources/kafka_topic.py` needs of a Kafka, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TopicRecord:
+    """One record. `value` is None where the key was deleted."""
+
+    partition: int
+    offset: int
+    at: datetime
+    key: bytes | None
+    value: bytes | None
+
+
+class OutOfRange(Exception):  # what is asked for is not there, and somebody else decides what to read instead
+    """A place is before the oldest record of its partition, or behind the newest."""
+
+
+class TopicLog(Protocol):
+    """The partitions of a topic. Raises `FetchFailed` where it cannot be read, and `OutOfRange` from `read`."""
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """The oldest offset and the one after the newest, of each partition."""
+        ...
+
+    def read(self, places: Mapping[int, int], most: int, wait: timedelta) -> list[TopicRecord]:
+        """At most so many records from these places on, in the order of each partition; waits so long for the first."""
+        ...
+
+    def close(self) -> None: ...
