@@ -13,11 +13,12 @@ from html import unescape
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.budget import Budget
 from ingest.plain import dig, items, moment, number, taken, values, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, Removed, SourceContext, read_cursor
+from ingest.sources.x_query import XSearch, search_of
 from ingest.web import Answer, Web
 from tocsin.core.clock import EPOCH, iso, to_micros
 from tocsin.settings.secrets import reveal
@@ -50,9 +51,15 @@ class XSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     query: str = Field(
-        min_length=2,
+        "",
         max_length=4096,
         description="In X's own words, such as (vaillant OR @vaillant) lang:nl -is:retweet.",
+    )
+    monitors: bool = Field(
+        False, description="Look for what the monitors' queries ask for; `query` then narrows it."
+    )
+    query_chars: int = Field(
+        512, ge=64, le=4096, description="The longest search that X takes from this account."
     )
     token: str = Field(
         pattern="^(env|file):.", description="The app's bearer token, as env:NAME or file:PATH."
@@ -73,6 +80,12 @@ class XSettings(BaseModel):
         description="How often posts of the last days are looked up for deletions; each is paid for.",
     )
     site: str = Field("https://api.x.com", description="The address of X's API.")
+
+    @model_validator(mode="after")
+    def _looks_for_something(self) -> XSettings:
+        if len(self.query.strip()) < 2 and not self.monitors:
+            raise ValueError("nothing is looked for: set query or monitors")
+        return self
 
 
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,9 +110,9 @@ class XSource:
     remote = True
 
     def __init__(self, context: SourceContext, settings: XSettings) -> None:
-        self._name, self._settings = context.name, settings
+        self._name, self._settings, self._queries = context.name, settings, context.queries
         self._web = Web(context, BUDGET, who="X")
-        self.target = f"{settings.site} {settings.query}"
+        self.target = f"{settings.site} {'monitors' if settings.monitors else ''} {settings.query}"
         self.interval = timedelta(seconds=settings.interval_s)
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
@@ -117,17 +130,28 @@ class XSource:
                 warning=f"{paid}; the rest waits for tomorrow",
             )
         if not at.until and self._is_check_due(at, now):
-            return self._check(at, now)
-        return self._search(at, now, min(PAGE_SIZE, left))
+            return self._check(at, now, min(PAGE_SIZE, left))
+        search = self._what()
+        if not search.text:
+            return Fetched(
+                cursor=cursor, warning="nothing is looked for: no monitor has a query that X can search"
+            )
+        return self._search(at, now, search, min(PAGE_SIZE, left))
 
     def close(self) -> None:
         pass
 
-    def _search(self, at: _Cursor, now: datetime, most: int) -> Fetched:
+    def _what(self) -> XSearch:
+        settings = self._settings
+        if not settings.monitors:
+            return XSearch(settings.query, ())
+        return search_of(self._queries(), settings.query.strip(), settings.query_chars)
+
+    def _search(self, at: _Cursor, now: datetime, search: XSearch, most: int) -> Fetched:
         reach = id_at(now - REACH + MARGIN)
         begin = at.since or id_at(now - timedelta(hours=self._settings.look_back_hours))
         params: dict[str, Any] = {
-            "query": self._settings.query,
+            "query": search.text,
             "max_results": most,
             "since_id": max(begin, reach),
             "tweet.fields": _POST_FIELDS,
@@ -156,7 +180,8 @@ class XSource:
             paid=at.paid + len(ids),
             recent=(*at.recent, *reversed([id for one in found if (id := number(one, "id"))]))[-MOST_RECENT:],
         )
-        return Fetched(mentions, bad, msgspec.to_builtins(after), more=more, gaps=gaps)
+        cursor = msgspec.to_builtins(after)
+        return Fetched(mentions, bad, cursor, more=more, gaps=gaps, warning=_unasked(search))
 
     def _is_check_due(self, at: _Cursor, now: datetime) -> bool:
         waited = timedelta(hours=self._settings.check_hours)
@@ -164,11 +189,11 @@ class XSource:
             at.unchecked > 0 or at.checked_at is None or now - at.checked_at >= waited
         )
 
-    def _check(self, at: _Cursor, now: datetime) -> Fetched:
-        """Look up a hundred of the recent posts."""
+    def _check(self, at: _Cursor, now: datetime, most: int) -> Fetched:
+        """Look up some of the recent posts, the latest first."""
         left = at.unchecked or len(at.recent)
         end = min(left, len(at.recent))
-        asked = at.recent[max(0, end - PAGE_SIZE) : end]
+        asked = at.recent[max(0, end - most) : end]
         answer = self._ask("/2/tweets", {"ids": ",".join(map(str, asked))})
         gone = {number(one, "resource_id") for one in items(answer, "errors") if _is_gone(one)} & set(asked)
         removed = [Removed(id=str(id)) for id in asked if id in gone]
@@ -250,6 +275,13 @@ def id_at(at: datetime) -> int:
 def _today(at: _Cursor, now: datetime) -> _Cursor:
     day = (now - EPOCH).days
     return at if at.day == day else msgspec.structs.replace(at, day=day, paid=0)
+
+
+def _unasked(search: XSearch) -> str | None:
+    left = search.left_out
+    if not left:
+        return None
+    return f"not looked for on X: {left[0][:80]!r}{f' and {len(left) - 1} more' if left[1:] else ''} (docs/sources.md says why)"
 
 
 def _is_gone(error: Any) -> bool:

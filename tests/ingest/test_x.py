@@ -6,17 +6,48 @@ from datetime import timedelta
 
 import pytest
 
+from ingest.kinds import make_source
 from ingest.source import FetchFailed
 from ingest.sources.x import id_at, time_of
-from tests.contracts.loopback import Loopback, as_json, posts
+from ingest.sources.x_query import search_of, wider
+from tests.contracts.loopback import INGEST, Loopback, as_json, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.contracts.networks import Ear, hear
 from tests.contracts.sources import NOW
 from tests.ingest.networks.x import NETWORK, TOKEN
 from tests.ingest.one_network import ear_of
+from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Author, Engagement
+from tocsin.definitions.models import SourceDef
+from tocsin.query import parse_query
 
 DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("query", "search"),
+    [
+        ("united", '"united"'),
+        ("united OR @united OR #ual", '("united" OR @united OR #ual)'),
+        ('"su ısıtıcı" AND (patladı OR duman)', '"su ısıtıcı" ("patladı" OR "duman")'),
+        # X's search is wider: what only takes away is left to the matcher.
+        ("ketel AND NOT reclame", '"ketel"'),
+        ("ketel AND lang:nl AND followers>1000", '"ketel"'),
+        ("ketel AND lek*", '"ketel"'),
+        ("ketel OR lek*", None),
+        ("url:ketel.example", 'url:"ketel.example"'),
+    ],
+)
+def test_a_monitors_query_becomes_a_search_that_is_never_narrower(query: str, search: str | None) -> None:
+    assert wider(parse_query(query).root) == search
+
+
+def test_one_search_is_for_all_monitors_within_what_x_takes() -> None:
+    queries = ["united", "ketel AND lek", "lek*", "no ( query", "united", "z" * 60]
+    found = search_of(queries, "lang:nl", 64)
+    assert found.text == '("united" OR ("ketel" "lek")) lang:nl'
+    assert found.left_out == ("lek*", "no ( query", "z" * 60)
+    assert search_of(["lek*"], "lang:nl", 512).text == ""
 
 
 @pytest.fixture
@@ -78,3 +109,22 @@ def test_a_refusal_says_what_to_do(ear: Ear, status: int, words: str) -> None:
     with pytest.raises(FetchFailed, match=words) as caught:
         ear.source().fetch(None, NOW)
     assert TOKEN not in str(caught.value)
+
+
+def test_the_monitors_say_what_is_looked_for(ear: Ear) -> None:
+    ear.world.posts = posts(1)
+    settings = NETWORK.settings(ear.world.url) | {"query": "lang:nl", "monitors": True}
+    definition = SourceDef.model_validate({"name": "x", "kind": "x"} | settings)
+    queries = ["ketel", "lek*"]
+    source = make_source(definition, INGEST, ear.world.clock, ear.world.budget, lambda: queries)
+    fetched = source.fetch(None, NOW)
+    assert ear.world.requests[0].query["query"] == '("ketel") lang:nl'
+    assert "'lek*'" in (fetched.warning or "")
+    queries.clear()
+    assert "no monitor" in (source.fetch(fetched.cursor, NOW).warning or "")
+
+
+def test_a_source_that_looks_for_nothing_is_refused(ear: Ear) -> None:
+    definition = SourceDef.model_validate({"name": "x", "kind": "x", "token": "env:X_TOKEN"})
+    with pytest.raises(WrongInput, match="set query or monitors"):
+        make_source(definition, INGEST)
