@@ -168,6 +168,14 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="what the sender sends",
         ),
         SourceKind(
+            kind="reddit",
+            connector="ingest.sources.reddit:RedditSource",
+            settings="ingest.sources.reddit:RedditSettings",
+            fixes_source=True,
+            needs_key=True,
+            limit="one request a minute with a feed token, 100 with approved keys; 1,000 posts of a list",
+        ),
+        SourceKind(
             kind="stackexchange",
             connector="ingest.sources.stackexchange:StackExchangeSource",
             settings="ingest.sources.stackexchange:StackExchangeSettings",
