@@ -86,9 +86,19 @@ def _step(turn: Turn, alert: Alert) -> Change:
         hold = Move(alert, "hold", {"next_step_at": verdict.until}, detail=detail)
         return Change("held", alert, (hold,))
     step = _goes_on_from(turn, alert)
-    if step == len(ladder.rungs(alert.the_policy, alert.severity)) and alert.severity not in ladder.PACE:
+    if _is_exhausted(alert, step):
         return _exhaust(turn, alert)
     return _ring(turn, alert, step)
+
+
+def _is_exhausted(alert: Alert, step: int) -> bool:
+    """Whether the ladder is climbed, so that it ends or waits for a morning. A lowered alert may stand above its ladder."""
+    above = step - len(ladder.rungs(alert.the_policy, alert.severity))
+    return (
+        above >= 0
+        if not ladder.rings_on(alert.severity)
+        else above == 0 and alert.severity not in ladder.PACE
+    )
 
 
 def _goes_on_from(turn: Turn, alert: Alert) -> int:

@@ -15,14 +15,18 @@ from sqlalchemy import Connection, select
 from alerts.deferred import Deferred
 from alerts.directory import NOBODY
 from alerts.engine import anything_due, step
+from alerts.notifiers.channels import obstacles
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.port import Notice, Notifier
+from alerts.notifiers.registry import BY_ADDRESS
 from alerts.notifiers.registry import notifiers as real_notifiers
 from alerts.outbox import deliver
 from alerts.turn import Turns
 from tocsin.access.links import action_path, make_action_link, page_address
-from tocsin.core.clock import Clock
+from tocsin.core.clock import Clock, passed
 from tocsin.core.loop import WorkerLoop
+from tocsin.definitions.models import Person
+from tocsin.definitions.repository import listed
 from tocsin.health.report import Reporter
 from tocsin.settings import Settings
 from tocsin.store import schema as s
@@ -30,6 +34,7 @@ from tocsin.store.port import Store
 
 PAUSE_S: Final = 0.4
 AWAY: Final = timedelta(seconds=2)
+LOOK_EVERY: Final = timedelta(minutes=1)
 # Decisions in one transaction. The transaction holds the writer's lock, and an acknowledgement waits for that lock.
 BATCH: Final = 4
 
@@ -62,6 +67,8 @@ class AlertsWorker:
         self._reporter = Reporter(store, "alerts")
         self._loop = WorkerLoop("alerts", away=away, recover=self._recover)
         self._deliveries: list[WorkerLoop] = []
+        self._looked_at: datetime | None = None
+        self._cannot: tuple[str, ...] = ()
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; ends within a notifier's time limit."""
@@ -144,8 +151,11 @@ class AlertsWorker:
         """Report how the engine and the deliveries are. Trouble that keeps a delivery from working is the engine's
         trouble too.
         """
+        if passed(LOOK_EVERY, self._looked_at, now):
+            self._looked_at = now
+            self._look_at_channels()
         loops = (self._loop, *self._deliveries)
-        troubles = (self._deferred.trouble, *(loop.trouble for loop in loops))
+        troubles = (self._deferred.trouble, *(loop.trouble for loop in loops), *self._cannot)
         trouble = next((one for one in troubles if one is not None), None)
         self._reporter.say(
             now,
@@ -155,6 +165,22 @@ class AlertsWorker:
             notifiers=sorted(self._notifiers),
             unexpected_errors=sum(loop.unexpected for loop in loops),
         )
+
+    def _look_at_channels(self) -> None:
+        """Find the channels whose secret is not here. The doctor may run where it is; the notices leave from here."""
+        with self._store.read() as conn:
+            people = [one.value for one in listed(conn, Person) if one.value.active]
+        found = tuple(
+            f"{person.name} cannot be reached by {channel.kind}: {why}"
+            for person in people
+            for channel, why in obstacles(person, self._settings)
+            # Where no mail server is set, nobody expects mail.
+            if why is not None and (channel.kind != BY_ADDRESS or self._settings.smtp.host)
+        )
+        for line in found:
+            if line not in self._cannot:
+                log.error("a channel cannot work here", reason=line)
+        self._cannot = found
 
     def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
         self._reporter.say_trouble(self._clock.now(), self._loop, worker=self._name)

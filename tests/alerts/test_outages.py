@@ -145,6 +145,20 @@ def test_a_lowered_alert_rings_at_the_milder_pace(scene: Scene) -> None:
     assert scene.alert().next_step_at == datetime(2031, 3, 6, 8, 0, tzinfo=UTC)
 
 
+def test_a_crisis_that_is_lowered_to_a_watch_above_its_ladder_asks_nobody_and_pages_no_nobody(
+    scene: Scene,
+) -> None:
+    scene.over(**CRISIS)
+    leap(scene, hours=3)
+    with scene.write() as conn:
+        act(scene.turn(conn, ADA), actions.set_severity, scene.alert().id, 4, "one angry forum")
+    before = len(scene.notices())
+    leap(scene, hours=48)
+    assert len(scene.notices()) == before
+    assert scene.alert().next_step_at is None
+    assert "nobody" not in {row.person for row in scene.notices()}
+
+
 def test_notices_that_cannot_leave_do_not_pile_up(scene: Scene) -> None:
     scene.over(**CRISIS)
     leap(scene, hours=6)

@@ -23,6 +23,7 @@ from tests.alerts.scene import Scene
 from tests.stores import at_store
 from tocsin.core.clock import SystemClock
 from tocsin.core.errors import StoreUnavailable
+from tocsin.definitions.models import Channel, Person, Role
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.stream.port import ALERT_EVENTS, SIGNALS
@@ -179,3 +180,23 @@ def test_the_real_clock_is_only_in_the_edges() -> None:
         text = path.read_text(encoding="utf-8")
         assert "datetime.now(" not in text and "time.time(" not in text, path
     assert SystemClock().now().tzinfo is not None
+
+
+def test_a_channel_whose_secret_is_not_where_the_notices_leave_from_is_said_in_health(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = {"kind": "webhook", "url": "https://ring.example/ada", "secret": "env:NOT_SET_HERE"}
+    scene.define(Person(name="zoe", role=Role.ADMIN, channels=(Channel.model_validate(target),)))
+    worker = AlertsWorker(scene.store, Settings(), scene.clock)
+
+    def health() -> tuple[str, str]:
+        worker.work()
+        with scene.store.read() as conn:
+            row = conn.execute(select(s.health).where(s.health.c.component == "alerts")).one()
+        return row.state, row.detail["reason"]
+
+    state, reason = health()
+    assert (state, reason.startswith("zoe cannot be reached by webhook: ")) == ("degraded", True)
+    monkeypatch.setenv("NOT_SET_HERE", "whsec_" + "bWFkZSB1cCBmb3IgdGVzdHMgb25seQ==")
+    scene.clock.advance(timedelta(minutes=1))
+    assert health() == ("ok", "as expected")

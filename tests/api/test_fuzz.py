@@ -32,8 +32,6 @@ def test_no_operation_answers_with_a_server_error(world: World) -> None:
     things = _things(world)
     for result in schema.get_all_operations():
         operation = result.ok()
-        if operation.path == ENDLESS:
-            continue
         tried += 1
         strategy = operation.as_strategy()
 
@@ -112,7 +110,13 @@ async def _call(app: Callable[[Scope, Receive, Send], Any], case: Any, key: str)
     }
     status = 0
 
+    asked = False
+
     async def receive() -> Message:
+        nonlocal asked
+        if asked and url.path == ENDLESS:  # the caller of an endless answer leaves at once
+            return {"type": "http.disconnect"}
+        asked = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:
