@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import resource
 import socket
 import threading
@@ -15,8 +14,8 @@ import uvicorn
 
 from api.app import create_app
 from api.connections import Connections
+from api.listening import listen, shown
 from api.state import AppState, Services
-from tocsin.core.errors import WrongInput
 from tocsin.core.pulse import note_turn
 from tocsin.settings import Api
 
@@ -48,42 +47,8 @@ def serve(
         connections = connections or Connections(connections_allowed(), settings.trusted_proxies)
         server = _Server(_config(runtime, settings, connections))
         state: AppState = server.config.app.state.tocsin  # type: ignore[union-attr]  # the app is ours, not a name of one
-        address = f"http://{_shown(settings.host)}:{port}"
+        address = f"http://{shown(settings.host)}:{port}"
         asyncio.run(_until(server, listening, state, stop, lambda: ready(address) if ready else None))
-
-
-def listen(settings: Api) -> socket.socket:
-    """A bound socket. Raises `WrongInput` that names address and port: in use, not allowed, or not of this machine."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        found = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise WrongInput(
-            f"api.host = {settings.host!r} is no address of this machine: {error.strerror}"
-        ) from None
-    try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(address)
-        found.listen(512)
-        found.setblocking(False)
-    except OSError as error:
-        found.close()
-        raise WrongInput(_why_not(settings, error)) from None
-    return found
-
-
-def _why_not(settings: Api, error: OSError) -> str:
-    where = f"{_shown(settings.host)}:{settings.port}"
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"port {settings.port} on {settings.host} is in use: is Tocsin running already? "
-            f"Otherwise take another with api.port (TOCSIN_API__PORT={settings.port + 1})"
-        )
-    if error.errno == errno.EACCES:
-        return f"may not listen on {where}: ports below 1024 need rights; take a higher one with api.port"
-    return f"cannot listen on {where}: {error.strerror}; check api.host and api.port"
 
 
 class _Server(uvicorn.Server):
@@ -141,7 +106,3 @@ async def _until(
             server.should_exit = True
         await asyncio.sleep(POLL_EVERY_S)
     await running
-
-
-def _shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

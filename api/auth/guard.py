@@ -16,10 +16,11 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth.cookies import session_token
 from api.auth.keys import PREFIX, principal_of_key
 from api.auth.principal import Principal
 from api.auth.rules import RULES, AccessRule
-from api.auth.sessions import csrf_matches, principal_of_session, session_token
+from api.auth.sessions import csrf_matches, principal_of_session
 from api.problems import Problem
 from api.state import AppState, state_of
 from tocsin.core.errors import StoreUnavailable

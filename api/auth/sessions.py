@@ -1,4 +1,7 @@
-"""Sessions of people: a cookie that scripts cannot read, hashed at rest, with a CSRF token of its own."""
+"""Sessions of people: a token that is hashed at rest, with a CSRF token of its own. `api.auth.cookies` keeps it in a browser.
+
+This module loads no web framework: `tocsin up` asks it whether anybody has ever signed in.
+"""
 
 from __future__ import annotations
 
@@ -6,23 +9,15 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, delete, insert, select, update
-from starlette.requests import Request
-from starlette.responses import Response
 
 from api.auth.principal import Principal
-from api.middleware import host_name
 from tocsin.access.links import hash_token, new_token, spend_signin_link
 from tocsin.core.ids import stable_id
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import names
-from tocsin.settings import Api
 from tocsin.store import schema as s
-
-COOKIE = "tocsin_session"
-SECURE_COOKIE = "__Host-tocsin_session"  # browsers take this name only over https, from the host itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,45 +120,3 @@ def csrf_matches(principal: Principal, given: str | None) -> bool:
     """Whether this is the CSRF token of the principal's session; compared in constant time."""
     mine = principal.csrf or ""
     return bool(mine) and secrets.compare_digest(mine.encode(), (given or "").encode("utf-8", "replace"))
-
-
-def session_token(request: Request) -> str | None:
-    """The session's token from the cookies, if there is one. Over https only the cookie of https counts.
-
-    Other applications on this host send their cookies too, whatever they look like; only ours is read.
-    """
-    pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "").split(";"))
-    cookies = {name: value.strip('"') for name, _, value in pairs if name in (SECURE_COOKIE, COOKIE)}
-    names = (SECURE_COOKIE,) if _secure(request, None) else (SECURE_COOKIE, COOKIE)
-    return next((cookies[name] for name in names if name in cookies), None)
-
-
-def set_cookie(response: Response, request: Request, session: Session, settings: Api, now: datetime) -> None:
-    """Give the browser its session. Lax, not Strict: a notice's link in a mail must find its reader signed in."""
-    secure = _secure(request, settings)
-    response.set_cookie(
-        SECURE_COOKIE if secure else COOKIE,
-        session.token,
-        max_age=int((session.expires_at - now).total_seconds()),
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
-
-
-def clear_cookie(response: Response) -> None:
-    """Delete the session's cookies."""
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
-    response.delete_cookie(SECURE_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-
-
-def _secure(request: Request, settings: Api | None) -> bool:
-    if request.url.scheme == "https":
-        return True
-    public = urlsplit(settings.public_url) if settings and settings.public_url else None
-    return (
-        public is not None
-        and public.scheme == "https"
-        and host_name(public.netloc) == host_name(request.headers.get("host", ""))
-    )

@@ -11,14 +11,9 @@ from sqlalchemy import Connection
 from alerts.actions import acknowledge
 from alerts.actor import Actor
 from alerts.apply import act
+from api.auth.cookies import clear_cookie, session_token, set_cookie
 from api.auth.principal import Principal
-from api.auth.sessions import (
-    clear_cookie,
-    session_token,
-    set_cookie,
-    sign_in,
-    sign_out,
-)
+from api.auth.sessions import sign_in, sign_out
 from api.pages.card import card
 from api.pages.permission import permitted
 from api.pages.render import page_context, render

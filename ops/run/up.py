@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from api.auth.sessions import ever_signed_in
+from api.listening import listen
 from ops.run.locks import hold_folder
 from ops.run.roles import claim_live, retry_until_there
 from ops.run.supervisor import Supervisor
@@ -63,8 +64,6 @@ def require_free_port(api: Api) -> None:
     """Raise `WrongInput` where the port is 0 or taken, or where the address is not one of this machine."""
     if api.port == 0:
         raise WrongInput("api.port = 0: links in notices need a port that stays; name one")
-    from api.server import listen
-
     listen(api).close()
 
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from api.auth.cookies import COOKIE, SECURE_COOKIE, set_cookie
 from api.auth.guard import (
     Guard,
     allows,
@@ -21,13 +22,7 @@ from api.auth.guard import (
 from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
 from api.auth.rules import RULES, SCOPES
-from api.auth.sessions import (
-    COOKIE,
-    SECURE_COOKIE,
-    set_cookie,
-    sign_in,
-    sign_out,
-)
+from api.auth.sessions import sign_in, sign_out
 from api.routes import health
 from tests.api.world import HERE, Client, World
 from tocsin.access.links import (

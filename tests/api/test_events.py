@@ -17,9 +17,10 @@ from sqlalchemy import delete
 
 from api.auth.keys import revoke_key
 from api.auth.sessions import sign_out
+from api.listening import listen
 from api.live import MAX_CLIENTS_OF_ONE, Hub
 from api.routes import events
-from api.server import listen, serve
+from api.server import serve
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import WrongInput

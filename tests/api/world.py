@@ -15,8 +15,9 @@ from fastapi import FastAPI
 from sqlalchemy import func, insert, select
 
 from api.app import create_app
+from api.auth.cookies import COOKIE
 from api.auth.keys import create_key
-from api.auth.sessions import COOKIE, Session, open_session
+from api.auth.sessions import Session, open_session
 from api.routes.status import PARTS
 from tests.alerts.scene import Scene
 from tocsin.core.clock import Clock, minute_of

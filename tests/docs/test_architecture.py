@@ -120,6 +120,30 @@ def test_no_module_imports_itself_in_a_circle() -> None:
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
+def at_the_start(path: str) -> set[str]:
+    """The modules, ours and others, that a file imports when it is imported itself."""
+    found: set[str] = set()
+    for node in ast.parse(text(path)).body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_the_process_of_tocsin_up_itself_loads_no_web_framework() -> None:
+    """It waits for its children as long as Tocsin runs. The service alone needs what the service is made of."""
+    known, loaded, ahead = modules(), set[str](), ["ops.commands.up", "ops.run.up"]
+    while ahead:
+        name = ahead.pop()
+        if name not in loaded:
+            loaded.add(name)
+            ahead += at_the_start(known[name]) if name in known else []
+    assert {"api.auth.sessions", "api.listening", "sqlalchemy"} <= loaded
+    assert {name for name in loaded if name.split(".")[0] in {"fastapi", "starlette", "uvicorn"}} == set()
+    assert "api.app" not in loaded
+
+
 def test_the_ground_imports_nothing_above_it() -> None:
     known = modules()
     above = {
