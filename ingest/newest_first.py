@@ -96,8 +96,12 @@ class ReadPage:
     gaps: Sequence[Gap] = field(default_factory=tuple)
 
 
-def step(at: Pass, page: ShownPage, now: datetime, first_pages: int = MOST_PAGES) -> ReadPage:
-    """The posts of this page that are new or changed since `at`. `first_pages` are read where nothing is known yet."""
+def step(
+    at: Pass, page: ShownPage, now: datetime, first_pages: int = MOST_PAGES, least_pages: int = 1
+) -> ReadPage:
+    """The posts of this page that are new or changed since `at`. `first_pages` are read where nothing is known yet, and
+    `least_pages` always, where posts turn up below newer ones.
+    """
     brought: list[Mapping[str, Any]] = []
     fresh = dict(at.fresh)
     # A page that should hold posts and holds none hides what lies before it.
@@ -115,7 +119,8 @@ def step(at: Pass, page: ShownPage, now: datetime, first_pages: int = MOST_PAGES
     newest = max(chain(times, [at.newest] if at.newest else []), default=None)
     oldest = min(chain(times, [at.oldest] if at.oldest else []), default=None)
     pages = at.pages + 1
-    wanted = goes_on and page.next is not None and pages < (first_pages if at.since is None else MOST_PAGES)
+    most_pages = first_pages if at.since is None else MOST_PAGES
+    wanted = page.next is not None and (pages < least_pages or (goes_on and pages < most_pages))
     fresh = dict(islice(fresh.items(), MOST_MARKS))
     if wanted:
         return ReadPage(brought, Pass(at.since, at.known, page.next, newest, oldest, fresh, pages), more=True)

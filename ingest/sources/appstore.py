@@ -26,6 +26,8 @@ BUDGET = Budget(20, per_s=60)
 
 MOST_PAGES = 10
 PAGE_SIZE = 50
+# A review has the time at which it was written, and turns up hours later, below those that came first.
+LEAST_PAGES = 3
 # How often a page in the middle is asked for before it is given up.
 EMPTY_TRIES = 3
 _PAGE_NUMBER = re.compile(r"/page=(\d{1,4})/")
@@ -88,7 +90,7 @@ class AppStoreSource:
         path = f"{country}/rss/customerreviews/page={asked}/id={self._app}/sortby=mostrecent/json"
         page = reviews(self._web.get(f"{self._settings.site}/{path}").json(), country, asked)
         if page.entries or before.empty >= EMPTY_TRIES - 1:
-            read = step(reading, page, now)
+            read = step(reading, page, now, least_pages=LEAST_PAGES)
             mentions, bad = taken(read.brought, self._name)
             return self._answer(where, turn, _Country(read.after, now), read.gaps, read.more, mentions, bad)
         if asked > 1:

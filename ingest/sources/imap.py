@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,6 +23,8 @@ from tocsin.core.mention import Mention
 from tocsin.net import checked_socket
 from tocsin.settings.secrets import reveal
 
+# Older letters would be refused anyway.
+MOST_DAYS = 3660
 LETTERS = 20
 """Of one fetch."""
 
@@ -58,6 +60,8 @@ class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     validity: Natural = 0
     # The last letter that was read.
     uid: Natural = 0
+    # The day of the last look, counted from the year 1.
+    day: Annotated[int, msgspec.Meta(ge=0, le=date.max.toordinal())] = 0
 
 
 @dataclass(slots=True)
@@ -103,11 +107,11 @@ class ImapSource:
             mailbox.wake()
         at = read_cursor(cursor, _Cursor)
         if at.validity != mailbox.validity or at.uid >= _LAST_UID:
-            at = _Cursor(mailbox.validity)
+            at = _Cursor(mailbox.validity, 0, at.day)
         uids = self._new(mailbox, at, now)
         asked = uids[:LETTERS]
         mentions, bad = self._read(mailbox.letters(asked), mailbox.validity) if asked else ([], [])
-        after = msgspec.to_builtins(_Cursor(at.validity, asked[-1] if asked else at.uid))
+        after = msgspec.to_builtins(_Cursor(at.validity, asked[-1] if asked else at.uid, now.toordinal()))
         more = len(uids) > len(asked)
         held.asked_at, held.quiet_at = now, None if more else after
         if not more and mailbox.can_idle:
@@ -133,7 +137,9 @@ class ImapSource:
         """The letters after the cursor. `n:*` names the last letter even where that is before n."""
         if at.uid:
             return [uid for uid in mailbox.uids("UID", f"{at.uid + 1}:*") if uid > at.uid]
-        first = now - timedelta(days=self._settings.look_back_days)
+        # After another UIDVALIDITY no less than what came since the last look, and the day before it for the server's clock.
+        away = now.toordinal() - at.day + 1 if at.day else 0
+        first = now - timedelta(days=min(max(self._settings.look_back_days, away), MOST_DAYS))
         return mailbox.uids("SINCE", f"{first.day}-{_MONTHS[first.month - 1]}-{first.year}")
 
     def _read(self, letters: Sequence[Letter], validity: int) -> tuple[Sequence[Mention], Sequence[Bad]]:

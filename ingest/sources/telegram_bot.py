@@ -26,6 +26,8 @@ BUDGET = Budget(30, per_s=60)
 
 MOST_UPDATES = 100
 KEPT = timedelta(hours=24)
+# A bot that hears nothing changes its cursor no more often than this.
+NOTED = timedelta(minutes=10)
 PER_DAY = 86_400
 _POSTS = ("message", "edited_message", "channel_post", "edited_channel_post")
 _HELP: Mapping[int, str] = {
@@ -84,7 +86,8 @@ class TelegramBotSource:
             if late and at.asked_at
             else []
         )
-        after = _Cursor(max(ids) + 1 if ids else at.offset, now)
+        is_new = at.asked_at is None or bool(ids) or now - at.asked_at > NOTED
+        after = _Cursor(max(ids) + 1 if ids else at.offset, now if is_new else at.asked_at)
         return Fetched(
             mentions,
             bad,

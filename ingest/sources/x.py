@@ -91,6 +91,8 @@ class XSettings(BaseModel):
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
     # Posts up to this one were brought.
     since: _Id = 0
+    # When everything up to then was brought.
+    heard: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     # Of the reading under way: its newest post, and the one that the next page ends before.
     newest: _Id = 0
     until: _Id = 0
@@ -148,12 +150,19 @@ class XSource:
         return search_of(self._queries(), settings.query.strip(), settings.query_chars)
 
     def _search(self, at: _Cursor, now: datetime, search: XSearch, most: int) -> Fetched:
-        reach = id_at(now - REACH + MARGIN)
+        reach = now - REACH + MARGIN
         begin = at.since or id_at(now - timedelta(hours=self._settings.look_back_hours))
+        begin = max(begin, id_at(reach))
+        # A first reading that was never whole has at least begun.
+        heard = at.heard or (time_of(at.newest) if at.newest else None)
+        if at.until and at.until <= begin + 1:
+            # What is left of this reading is out of reach by now.
+            at = msgspec.structs.replace(at, since=max(begin, at.newest), newest=0, until=0)
+            begin = at.since
         params: dict[str, Any] = {
             "query": search.text,
             "max_results": most,
-            "since_id": max(begin, reach),
+            "since_id": begin,
             "tweet.fields": _POST_FIELDS,
         }
         if at.until:
@@ -164,19 +173,19 @@ class XSource:
         found = posts(answer)
         ids = [id for one in items(answer, "data") if (id := number(one, "id"))]
         mentions, bad = taken(found, self._name)
-        newest = max(at.newest, at.since, *ids) if ids else max(at.newest, at.since)
-        more = bool(words(answer, "meta", "next_token")) and bool(ids)
-        gaps = (
-            [Gap(time_of(begin), time_of(reach), "X's search reaches seven days back")]
-            if begin < reach
-            else []
-        )
+        more = bool(words(answer, "meta", "next_token"))
+        if more and not ids:
+            raise FetchFailed("X gave an empty page before the last one")
+        newest = max(at.newest, at.since, *ids)
+        is_too_old = heard is not None and heard < reach
+        gaps = [Gap(heard, reach, "X's search reaches seven days back")] if heard and is_too_old else []
         after = msgspec.structs.replace(
             at,
-            # What X does not show any more was told as a gap, once.
-            since=max(begin, reach) if more else newest or begin,
+            since=begin if more else max(newest, begin),
             newest=newest if more else 0,
             until=min(ids) if more else 0,
+            # A gap is told once.
+            heard=now if not more else reach if is_too_old else heard,
             paid=at.paid + len(ids),
             recent=(*at.recent, *reversed([id for one in found if (id := number(one, "id"))]))[-MOST_RECENT:],
         )

@@ -81,3 +81,11 @@ def test_an_empty_page_in_the_middle_is_asked_for_again_and_then_a_gap(loopback:
     ear.world.notes.clear()
     assert hear(ear, ear.source(), second.cursor).gaps == []
     assert len(hear(ear, ear.source(), second.cursor).ids) == 109
+
+
+def test_a_review_that_turns_up_below_newer_ones_is_found(loopback: Loopback) -> None:
+    ear = ear_of(loopback, NETWORK)
+    ear.world.posts = [one for one in posts(200) if one.number != 90]
+    heard = hear(ear, ear.source())
+    ear.world.posts = posts(200)
+    assert hear(ear, ear.source(), heard.cursor).ids == ["1090"]

@@ -111,6 +111,16 @@ def test_another_uidvalidity_reads_again_under_the_same_ids(server: FakeImap, ma
     assert (first, again) == (["1@a.example"], ["1@a.example", "2@a.example"])
 
 
+def test_after_another_uidvalidity_all_is_read_since_the_last_look(
+    server: FakeImap, mailbox: Mailbox
+) -> None:
+    mailbox.put(letter("1@a.example"), NOW - HOUR)
+    _, cursor = all_of(make(server), None)
+    mailbox.validity = 8
+    mailbox.put(letter("2@a.example"), NOW + HOUR)
+    assert "2@a.example" in all_of(make(server), cursor, NOW + 30 * 24 * HOUR)[0]
+
+
 def test_while_the_server_idles_a_look_costs_no_request(server: FakeImap, mailbox: Mailbox) -> None:
     mailbox.put(letter("1@a.example"), NOW - HOUR)
     source = make(server)

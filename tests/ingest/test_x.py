@@ -8,13 +8,13 @@ import pytest
 
 from ingest.kinds import make_source
 from ingest.source import FetchFailed
-from ingest.sources.x import id_at, time_of
+from ingest.sources.x import MARGIN, id_at, time_of
 from ingest.sources.x_query import search_of, wider
 from tests.contracts.loopback import INGEST, Loopback, as_json, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.contracts.networks import Ear, hear
 from tests.contracts.sources import NOW
-from tests.ingest.networks.x import NETWORK, TOKEN
+from tests.ingest.networks.x import NETWORK, SECONDS_OF_8_DAYS, TOKEN
 from tests.ingest.one_network import ear_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Author, Engagement
@@ -99,6 +99,29 @@ def test_posts_that_are_gone_are_removed_after_a_day(ear: Ear) -> None:
     assert {one.id for one in heard.removed} == ear.ids(2)
     ear.world.clock.advance(DAY)
     assert hear(ear, ear.source(), heard.cursor).removed == []
+
+
+def test_a_search_that_finds_nothing_for_long_is_no_gap(ear: Ear) -> None:
+    ear.world.posts = posts(1)
+    heard = hear(ear, ear.source())
+    for _ in range(9):
+        ear.world.clock.advance(DAY)
+        heard = hear(ear, ear.source(), heard.cursor)
+        assert heard.gaps == []
+
+
+def test_what_a_days_budget_leaves_for_more_than_seven_days_is_a_gap(ear: Ear) -> None:
+    ear.world.posts = posts(320)
+    first = hear(ear, ear.source())
+    ear.world.clock.advance(8 * DAY)
+    ear.world.posts = posts(1, first=SECONDS_OF_8_DAYS)
+    second = hear(ear, ear.source(), first.cursor)
+    assert set(second.ids) == ear.ids(SECONDS_OF_8_DAYS)
+    newest = NOW - timedelta(hours=2) + timedelta(seconds=320)
+    assert [(gap.start, gap.end) for gap in second.gaps] == [(newest, NOW + DAY + MARGIN)]
+    ear.world.clock.advance(8 * DAY)
+    third = hear(ear, ear.source(), second.cursor)
+    assert [(gap.start, gap.end) for gap in third.gaps] == [(NOW + 8 * DAY, NOW + 9 * DAY + MARGIN)]
 
 
 @pytest.mark.parametrize(
