@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from tocsin.store.mentions import stored_rows
 
 _TEXT_SHOWN = 1200
 SOURCES_SHOWN = 6
+_LETTER = re.compile(r"\w")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Post:
     facets: tuple[tuple[str, str], ...] = ()
     # The text in pieces, each with what it counted for the label (above 0) or against it.
     pieces: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def veiled(self) -> str:
+        """The shape of the text's beginning, without its letters: what a page may blur."""
+        return _LETTER.sub("\u2592", (self.text or "")[:80])
 
 
 @dataclass(frozen=True, slots=True)

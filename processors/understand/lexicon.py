@@ -43,15 +43,20 @@ class Lexicon:
         self._negation: dict[str, Negation] = dict.fromkeys(negators, "after")
         self._negation |= dict.fromkeys(behind, "before")
         self._negating = [re.compile(one) for one in negating]
-        self._longest = max(map(len, self._stems), default=0)
+        # Most words begin like no stem, so one look-up is all they cost.
+        self._stems_from: dict[str, list[str]] = {}
+        for stem in sorted(self._stems, key=len, reverse=True):
+            if len(stem) >= _SHORTEST_STEM:
+                self._stems_from.setdefault(stem[:_SHORTEST_STEM], []).append(stem)
 
     def valence(self, word: str) -> float:
         """The valence of a folded word: its own, else that of its longest known beginning, else 0."""
         if (own := self._words.get(word)) is not None:
             return own
-        for size in range(min(len(word), self._longest), _SHORTEST_STEM - 1, -1):
-            if (stem := self._stems.get(word[:size])) is not None:
-                return -0.7 * stem if any(one.search(word[size:]) for one in self._negating) else stem
+        for known in self._stems_from.get(word[:_SHORTEST_STEM], ()):
+            if word.startswith(known):
+                stem, rest = self._stems[known], word[len(known) :]
+                return -0.7 * stem if any(one.search(rest) for one in self._negating) else stem
         return 0.0
 
     def negates(self, word: str) -> Negation:

@@ -199,8 +199,9 @@ class Sums:
 
 def _added(rows: Weights, sizes: Ints) -> Ints:
     """The sums of so many rows each, one after the other."""
-    begun = np.zeros((1, rows.shape[1]), dtype=np.int64)
-    summed = np.concatenate([begun, rows]).cumsum(axis=0)
+    # A running sum may wrap around; the difference of two of them does so, too, and is right again.
+    summed = np.zeros((len(rows) + 1, rows.shape[1]), dtype=np.int32)
+    np.cumsum(rows, axis=0, dtype=np.int32, out=summed[1:])
     ends = np.cumsum(sizes)
     totals: Ints = summed[ends] - summed[ends - sizes]
     return totals

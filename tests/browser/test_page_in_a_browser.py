@@ -19,7 +19,10 @@ from sqlalchemy import select
 from alerts.alert import get
 from tests.browser.pictures import LARGEST_BYTES, PICTURES, make_pictures
 from tests.browser.served import SeededApp, seeded_app, served
+from tocsin.core.clock import MINUTE, minute_of
+from tocsin.core.facets import FACETS
 from tocsin.store import schema as s
+from tocsin.store.words import words_of
 
 PHONE: ViewportSize = {"width": 360, "height": 740}
 LAPTOP: ViewportSize = {"width": 1280, "height": 800}
@@ -186,6 +189,56 @@ def test_hurtful_words_are_shown_when_asked_for(chromium: Browser, night: Seeded
         expect(threat).to_be_hidden()
         page.get_by_text("Hurtful words: show the post").click()
         expect(threat).to_be_visible()
+
+
+def test_a_mention_is_corrected_with_one_tap_and_what_was_learnt_is_rolled_back(
+    chromium: Browser, night: SeededApp
+) -> None:
+    learnable(night)
+    with tab(chromium, night, scripts=False) as page:
+        sign_in(page, night)
+        page.goto("/mentions?monitor=m_orvane")
+        for number in range(5):
+            post = page.locator("li.post", has_text=f"number {number} of many")
+            expect(post.locator(".tone")).to_have_text("negative")
+            post.get_by_role("button", name="positive").click()
+            expect(post.locator(".tone")).to_have_text("positive")
+        page.goto("/monitors/m_orvane")
+        page.get_by_role("button", name="Learn from them").click()
+        expect(
+            page.get_by_text("Of 5 corrected mentions 0 were right before and 5 are after")
+        ).to_be_visible()
+        expect(page.get_by_text("in use", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Roll back").click()
+        expect(page.get_by_text("in use", exact=True)).to_have_count(0)
+        expect(page.get_by_role("button", name="Use this one")).to_be_visible()
+
+
+def learnable(night: SeededApp) -> None:
+    """Give a monitor five mentions that the common model takes for complaints."""
+    nothing: dict[str, list[str]] = {facet: [] for facet in FACETS}
+    with night.store.write() as conn:
+        for number in range(5):
+            text = f"orvane is insanely sick, wicked, brutal number {number} of many"
+            at = night.clock.now() - (number + 1) * MINUTE
+            shared = {
+                "source": "forum",
+                "id": f"l{number}",
+                "created_at": at,
+                "label": "negative",
+                "lang": "en",
+            }
+            shared |= {
+                "network": "forum",
+                "signature": number + 1,
+                "repost": False,
+                "triggers": [],
+                **nothing,
+            }
+            mention = {"hash": "0" * 16, "text": text, "truncated": False, "score_e4": -1, "confidence_e4": 1}
+            match = {"monitor_id": "m_orvane", "minute": minute_of(at), "partition": 0, "reach": 1}
+            night.store.insert_new(conn, s.mentions, [shared | mention | {"words": words_of(None, text)}])
+            night.store.insert_new(conn, s.matches, [shared | match])
 
 
 def test_the_overview_renews_itself_when_something_happens(chromium: Browser, night: SeededApp) -> None:
