@@ -31,7 +31,7 @@ from api.state import AppState, State, Who
 from tocsin.core.clock import iso
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import Conflict
-from tocsin.definitions.folders import require_allowed_file
+from tocsin.definitions.folders import require_allowed_file, require_allowed_secrets
 from tocsin.definitions.models import (
     Definition,
     ExpectedEvent,
@@ -225,6 +225,7 @@ def require_allowed(state: AppState, value: Definition, present: Definition | No
     if isinstance(value, SourceDef):
         before = present if isinstance(present, SourceDef) else None
         require_allowed_file(value, state.settings.ingest.allowed_folders, before)
+        require_allowed_secrets(value, state.settings.ingest.allowed_folders, before)
 
 
 def _without_ours(given: Any) -> Any:

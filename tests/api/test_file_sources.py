@@ -119,3 +119,43 @@ def test_settings_that_could_not_be_kept_or_shown_are_refused_with_a_reason(
     refused = admin(world).post("/v1/sources", content=body, headers={"Content-Type": "application/json"})
     assert refused.status_code == 422, refused.text
     assert admin(world).get("/v1/sources").json()["items"] == []
+
+
+def tokened(token: str, site: str = "https://api.github.com", **fields: object) -> dict[str, object]:
+    return {
+        "name": "gh",
+        "kind": "github",
+        "repositories": ["acme/kettle"],
+        "token": token,
+        "site": site,
+        **fields,
+    }
+
+
+def test_a_secret_of_a_source_comes_from_an_allowed_folder_or_a_variable_of_the_users(
+    world: World, folder: Path
+) -> None:
+    client = admin(world, folder)
+    for token, says in (
+        ("file:/etc/shadow", "ingest.allowed_folders"),
+        (f"file:{folder}/away/shadow", "ingest.allowed_folders"),
+        ("env:TOCSIN_STORE__PASSWORD", "Tocsin's own"),
+    ):
+        refused = client.post("/v1/sources", json=tokened(token))
+        assert refused.status_code == 422
+        assert says in refused.json()["detail"]
+    assert client.post("/v1/sources", json=tokened(f"file:{folder}/token")).status_code == 201
+    assert client.post("/v1/sources", json=tokened("env:GITHUB_TOKEN", name="by-env")).status_code == 201
+
+
+def test_a_secret_of_the_machine_may_stay_and_go_nowhere_else(world: World) -> None:
+    with world.scene.write() as conn:
+        one = SourceDef.model_validate(tokened("file:/run/secrets/github"))
+        saved = save(conn, one, now=world.now, actor="command line")
+    client, where = admin(world), f"/v1/sources/{saved.id}"
+    off = client.put(
+        where, json=tokened("file:/run/secrets/github", enabled=False), headers=client.etag(where)
+    )
+    assert off.status_code == 200, off.text
+    moved = tokened("file:/run/secrets/github", site="https://elsewhere.example")
+    assert client.put(where, json=moved, headers=client.etag(where)).status_code == 422

@@ -1,17 +1,20 @@
-"""The files that a source may read when it is defined from afar.
+"""The files and secrets that a source may read when it is defined from afar.
 
 Who runs the command line reads what the machine's account may read anyway. An admin of the API shall not: the lines of
-a file become mentions and dead letters, which others see.
+a file become mentions and dead letters, which others see, and a secret goes to whatever address the source names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import source_kind
+
+_OWN_VARIABLES = "TOCSIN_"
 
 
 def require_allowed_file(source: SourceDef, allowed: Sequence[str], present: SourceDef | None = None) -> None:
@@ -27,6 +30,37 @@ def require_allowed_file(source: SourceDef, allowed: Sequence[str], present: Sou
             f"path: from here a source may read absolute paths in the folders that ingest.allowed_folders names ({folders}); "
             "add the folder there, or define the source on the machine itself with: tocsin apply"
         )
+
+
+def require_allowed_secrets(
+    source: SourceDef, allowed: Sequence[str], present: SourceDef | None = None
+) -> None:
+    """Raise `WrongInput` where the source takes a secret from a file outside of these folders, or from Tocsin's own environment.
+
+    A source that was defined on the machine may keep such a secret, as long as no setting of it changes.
+    """
+    if present is not None and (present.kind, present.settings) == (source.kind, source.settings):
+        return
+    for reference in _references(source.settings):
+        scheme, _, rest = reference.partition(":")
+        if scheme == "file" and not ("\0" not in rest and _within(Path(rest), allowed)):
+            raise WrongInput(
+                "from here a source may take secrets from files in the folders that ingest.allowed_folders names; "
+                "add the folder there, or define the source on the machine itself with: tocsin apply"
+            )
+        if scheme == "env" and rest.upper().startswith(_OWN_VARIABLES):
+            raise WrongInput(
+                f"{rest[:80]!r} is a variable of Tocsin's own, which no source may send away: give the secret another name"
+            )
+
+
+def _references(value: Any) -> Iterator[str]:
+    """The texts in a setting that may refer to a secret."""
+    if isinstance(value, str) and value.startswith(("env:", "file:")):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _references(one)
 
 
 def _within(path: Path, allowed: Sequence[str]) -> bool:
