@@ -8,9 +8,7 @@ and the documentation of bluesky-social/jetstream, sections 5.1 and 5.2.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -19,14 +17,23 @@ import zstandard
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
+from ingest.sources.bluesky_events import (
+    POSTS,
+    JetstreamEvent,
+    as_dict,
+    frame_of,
+    in_us,
+    microseconds,
+    old_event,
+    parsed,
+    take,
+    time_at,
+)
 from ingest.streaming import INTERVAL, Elsewhere, Heard, Streaming
 from ingest.web import Web
 from ingest.wires import HandshakeRefused, WebSocket, Wire, WireMessage, check_wire
-from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
-from tocsin.reading import decoded, read_mention
 
-POSTS = "app.bsky.feed.post"
 V2, V1 = "/xrpc/network.bsky.jetstream.subscribeEvents", "/subscribe"
 DICTIONARY = "/xrpc/network.bsky.jetstream.getZstdDictionary"
 INSTANCES = ("wss://jetstream.us-east.bsky.network", "wss://jetstream.us-west.bsky.network")
@@ -38,11 +45,7 @@ REWIND = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=1)
 # Of one event, unpacked. Jetstream leaves out larger ones when asked to; no post is nearly as large.
 MOST_EVENT_BYTES = 1024 * 1024
-# States of an account in which the network shows its posts no more, for good.
-GONE = ("deleted", "takendown")
 _ZSTD = b"\x28\xb5\x2f\xfd"
-_DID = re.compile(r"did:[a-z]{1,16}:[A-Za-z0-9._:%-]{1,200}")
-_KEY = re.compile(r"[A-Za-z0-9._:~-]{1,512}")
 
 
 class BlueskySettings(BaseModel):
@@ -131,7 +134,7 @@ class Jetstream:
         instances = self._settings.instances
         self._instance = instance = instances[self.turn % len(instances)]
         # A time that is still to come was written by no clock that we could go by.
-        self._begins = at = at if at.at_us <= _microseconds(now + LONGEST_PAUSE) else JetstreamPlace()
+        self._begins = at = at if at.at_us <= microseconds(now + LONGEST_PAUSE) else JetstreamPlace()
         self._fresh = True
         try:
             return self._connect(instance, at, now)
@@ -148,13 +151,13 @@ class Jetstream:
         if event.seq and at.instance == self._instance and event.seq <= at.seq:
             # Numbers are asked for inclusively, so the last one comes again.
             return at
-        _take(event, self._context.name, heard)
+        take(event, self._context.name, heard)
         return JetstreamPlace(self._instance, event.seq, _later(at.at_us, event.at_us, heard.now))
 
     def skip(self, at: JetstreamPlace, heard: Heard) -> JetstreamPlace:
         reason = "Jetstream sent an event of too many bytes to be read; it is heard again from now on"
-        now_us = _microseconds(heard.now)
-        heard.gaps.append(Gap(_time(at.at_us or now_us), heard.now, reason))
+        now_us = microseconds(heard.now)
+        heard.gaps.append(Gap(time_at(at.at_us or now_us), heard.now, reason))
         return JetstreamPlace(self._instance, 0, now_us)
 
     # -- connecting --------------------------------------------------------------------------------------
@@ -199,14 +202,14 @@ class Jetstream:
         asked = {"wantedCollections": POSTS, "cursor": self._since(at, now)}
         asked["maxMessageSizeBytes"] = MOST_EVENT_BYTES
         self._by_number = False
-        self._outdated = bool(at.at_us) and _time(at.at_us) < now - LOOK_BACK
+        self._outdated = bool(at.at_us) and time_at(at.at_us) < now - LOOK_BACK
         return WebSocket(self._context, f"{instance}{V1}?{urlencode(asked)}")
 
     def _since(self, at: JetstreamPlace, now: datetime) -> int:
         """The time to ask for, in microseconds."""
         if not at.at_us:
-            return _microseconds(now - timedelta(minutes=self._settings.first_minutes))
-        return at.at_us - _in_us(REWIND)
+            return microseconds(now - timedelta(minutes=self._settings.first_minutes))
+        return at.at_us - in_us(REWIND)
 
     def _learn(self, instance: str) -> int | None:
         """The id of the instance's dictionary, fetched once; None where it cannot be had, and events come as they are."""
@@ -231,13 +234,13 @@ class Jetstream:
 
     # -- reading -----------------------------------------------------------------------------------------
 
-    def _event(self, data: bytes) -> _Event | None:
+    def _event(self, data: bytes) -> JetstreamEvent | None:
         """The event in a message; None where there is none in it. Raises `BadMention` and `Elsewhere`."""
-        frame = _frame(self._plain(data))
+        frame = frame_of(self._plain(data))
         if frame.type == "error":
             raise Elsewhere(failure=FetchFailed(f"Jetstream says {frame.error}: {frame.message}"[:300]))
         if frame.type is None:
-            return _old_event(frame)
+            return old_event(frame)
         payload = frame.payload
         if payload is None:
             return None
@@ -245,10 +248,10 @@ class Jetstream:
         if kind == "info":
             self._told(payload.name)
             return None
-        at_us = _parsed(payload.witnessedAt or payload.time)
+        at_us = parsed(payload.witnessedAt or payload.time)
         if not payload.seq or at_us is None or not payload.did:
             raise BadMention("missing_field", "an event of Jetstream without number, time or account")
-        return _Event(payload.seq, at_us, payload.did, kind, payload, payload.account or {})
+        return JetstreamEvent(payload.seq, at_us, payload.did, kind, payload, payload.account or {})
 
     def _plain(self, data: bytes) -> bytes:
         if not data.startswith(_ZSTD):
@@ -274,151 +277,23 @@ class Jetstream:
             # The instance was set up anew, and its numbers began again.
             raise Elsewhere(at=_by_time(self._begins))
 
-    def _first(self, event: _Event, at: JetstreamPlace, heard: Heard) -> JetstreamPlace:
+    def _first(self, event: JetstreamEvent, at: JetstreamPlace, heard: Heard) -> JetstreamPlace:
         """The place to go on at, now that a connection's first event is known. Raises `Elsewhere` where the numbers have
         changed: the event is not the one that was asked for, nor one soon after it.
         """
         begins, self._fresh = self._begins, False
         later = event.at_us - begins.at_us
         if self._by_number:
-            same = event.seq == begins.seq and abs(later) <= _in_us(timedelta(seconds=1))
-            next = event.seq > begins.seq and 0 <= later <= _in_us(LONGEST_PAUSE)
+            same = event.seq == begins.seq and abs(later) <= in_us(timedelta(seconds=1))
+            next = event.seq > begins.seq and 0 <= later <= in_us(LONGEST_PAUSE)
             if not (same or next):
                 raise Elsewhere(at=_by_time(begins))
             return at
         if self._outdated and begins.at_us and later > 0:
             keeps = f"the cursor is too old: the instance keeps {LOOK_BACK // timedelta(hours=1)} hours"
-            heard.gaps.append(Gap(_time(begins.at_us), _time(event.at_us), keeps))
+            heard.gaps.append(Gap(time_at(begins.at_us), time_at(event.at_us), keeps))
         # Numbers of an earlier connection say nothing here.
         return _by_time(begins)
-
-
-class _Payload(msgspec.Struct, frozen=True):
-    """An event of version 2, or the commit of version 1."""
-
-    type: str = msgspec.field(name="$type", default="")
-    seq: Natural = 0
-    did: str = ""
-    time: str = ""
-    witnessedAt: str | None = None
-    operation: str = ""
-    collection: str = ""
-    rkey: str = ""
-    record: dict[str, Any] | None = None
-    account: dict[str, Any] | None = None
-    name: str = ""
-
-
-class _Frame(msgspec.Struct, frozen=True):
-    """A message of either version."""
-
-    type: str | None = msgspec.field(name="$type", default=None)
-    payload: _Payload | None = None
-    error: str = ""
-    message: str = ""
-    # Of version 1.
-    did: str = ""
-    time_us: Natural = 0
-    kind: str = ""
-    commit: _Payload | None = None
-    account: dict[str, Any] | None = None
-
-
-class _Event(msgspec.Struct, frozen=True):
-    """An event of either version. `seq` is 0 in version 1."""
-
-    seq: int
-    at_us: int
-    did: str
-    kind: str
-    commit: _Payload | None
-    account: Mapping[str, Any]
-
-
-_decode = msgspec.json.Decoder(_Frame).decode
-
-
-def _frame(data: bytes) -> _Frame:
-    """The message. Raises `BadMention`."""
-    try:
-        return _decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # Lone surrogates and the like are mended.
-        patient = decoded(data)
-    try:
-        return msgspec.convert(patient, _Frame)
-    except msgspec.ValidationError as error:
-        raise BadMention("bad_type", f"no event of Jetstream: {error}"[:200]) from None
-
-
-def _old_event(frame: _Frame) -> _Event:
-    if not frame.time_us or not frame.did or not frame.kind:
-        raise BadMention("missing_field", "an event of Jetstream without time, account or kind")
-    return _Event(0, frame.time_us, frame.did, frame.kind, frame.commit, frame.account or {})
-
-
-def _take(event: _Event, source: str, heard: Heard) -> None:
-    """Add what the event says."""
-    if event.kind == "account":
-        if event.account.get("active") is False and event.account.get("status") in GONE:
-            heard.remove(author=event.did)
-        return
-    commit = event.commit
-    if event.kind != "commit" or commit is None or commit.collection != POSTS:
-        return
-    if not _DID.fullmatch(event.did) or not _KEY.fullmatch(commit.rkey):
-        raise BadMention("too_long", "an account or a key that the network itself would not take")
-    id = f"at://{event.did}/{POSTS}/{commit.rkey}"
-    if commit.operation == "delete":
-        heard.remove(id=id)
-    elif commit.record is not None:
-        fields = _post(event, commit, commit.record)
-        heard.add(read_mention(fields | {"id": id}, source=source, fix_source=True))
-
-
-def _post(event: _Event, commit: _Payload, record: Mapping[str, Any]) -> dict[str, Any]:
-    """A post as the plain values of a mention."""
-    seen = _time(event.at_us)
-    said = _parsed(record.get("createdAt"))
-    # What the author's program says may lie in the future; the network shows such a post when it came.
-    created = seen if said is None else min(seen, _time(said))
-    langs, reply = record.get("langs"), _dict(record.get("reply"))
-    fields: dict[str, Any] = {
-        "text": record.get("text"),
-        "created_at": iso(created),
-        "network": "bluesky",
-        "url": f"https://bsky.app/profile/{event.did}/post/{commit.rkey}",
-        "author": {"id": event.did},
-        "lang": langs[0] if isinstance(langs, list) and langs and isinstance(langs[0], str) else None,
-        "in_reply_to": _dict(reply.get("parent")).get("uri"),
-        "thread": _dict(reply.get("root")).get("uri"),
-    }
-    if commit.operation == "update":
-        fields["edited_at"] = iso(seen)
-    embed = _dict(record.get("embed"))
-    links, tags = list(_features(record, "#link", "uri")), list(_features(record, "#tag", "tag"))
-    if shown := _dict(embed.get("external")).get("uri"):
-        links.append(shown)
-    if isinstance(record.get("tags"), list):
-        tags += [tag for tag in record["tags"] if isinstance(tag, str)]
-    quoted = _dict(embed.get("record")).get("uri")
-    extra = {"links": links, "hashtags": tags, "quotes": quoted}
-    return fields | {key: value for key, value in extra.items() if value}
-
-
-def _features(record: Mapping[str, Any], kind: str, key: str) -> Iterator[str]:
-    """What the text's marked parts point to: links or tags."""
-    facets = record.get("facets")
-    for facet in facets[:100] if isinstance(facets, list) else ():
-        features = _dict(facet).get("features")
-        for feature in features[:10] if isinstance(features, list) else ():
-            one = _dict(feature)
-            if str(one.get("$type", "")).endswith(kind) and isinstance(one.get(key), str):
-                yield one[key]
-
-
-def _dict(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _by_time(at: JetstreamPlace) -> JetstreamPlace:
@@ -428,40 +303,11 @@ def _by_time(at: JetstreamPlace) -> JetstreamPlace:
 
 def _later(before_us: int, at_us: int, now: datetime) -> int:
     """The later of two times. A time in the future, or one before 1980, moves nothing: a clock somewhere is wrong."""
-    return max(before_us, at_us) if at_us <= _microseconds(now + LONGEST_PAUSE) else before_us
+    return max(before_us, at_us) if at_us <= microseconds(now + LONGEST_PAUSE) else before_us
 
 
 def _named_error(body: bytes) -> str:
     try:
-        return str(_dict(msgspec.json.decode(body)).get("error", ""))
+        return str(as_dict(msgspec.json.decode(body)).get("error", ""))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-
-
-def _parsed(text: object) -> int | None:
-    """A time of the network in microseconds, or None."""
-    if not isinstance(text, str):
-        return None
-    try:
-        at = datetime.fromisoformat(text[:64])
-        return _microseconds(at if at.tzinfo else at.replace(tzinfo=UTC))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _time(at_us: int) -> datetime:
-    try:
-        return _EPOCH + timedelta(microseconds=at_us)
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
-def _in_us(span: timedelta) -> int:
-    return span // timedelta(microseconds=1)

@@ -15,9 +15,10 @@ from urllib.parse import quote
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from ingest.event_stream import EventStream
 from ingest.source import Cursor, Fetched, Gap, SourceContext
 from ingest.streaming import INTERVAL, Heard, Streaming
-from ingest.wires import EventStream, HandshakeRefused, Wire, WireMessage
+from ingest.wires import HandshakeRefused, Wire, WireMessage
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.net import check_url

@@ -21,7 +21,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import ServerConnection, serve
 
-from ingest.sources.bluesky import DICTIONARY, POSTS, V1, V2
+from ingest.sources.bluesky import DICTIONARY, V1, V2
+from ingest.sources.bluesky_events import POSTS
 from ingest.streaming import Inbox
 from tests.contracts.loopback import Reply
 

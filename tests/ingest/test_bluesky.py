@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Removed, SourceContext
-from ingest.sources.bluesky import POSTS, V1, BlueskySettings, BlueskySource
+from ingest.sources.bluesky import V1, BlueskySettings, BlueskySource
+from ingest.sources.bluesky_events import POSTS
 from ingest.streaming import Inbox
 from tests.contracts.loopback import Reply
 from tests.ingest.fake_jetstream import DID, Jetstream, micros, running

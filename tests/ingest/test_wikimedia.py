@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from ingest.event_stream import EventLines
 from ingest.source import Removed, SourceContext
 from ingest.sources.wikimedia import EventStreams, WikimediaPlace, WikimediaSettings
 from ingest.streaming import Heard
-from ingest.wires import EventLines, WireEnded, WireMessage
+from ingest.wires import WireEnded, WireMessage
 from tests.contracts.loopback import posts as some_posts
 from tests.ingest.networks.wikimedia import edit, hidden
 from tocsin.settings import Ingest

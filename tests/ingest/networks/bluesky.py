@@ -11,7 +11,8 @@ from websockets.http11 import Request as Handshake
 from websockets.sync.server import serve
 
 from ingest.source import Source, SourceContext
-from ingest.sources.bluesky import POSTS, BlueskySettings, BlueskySource
+from ingest.sources.bluesky import BlueskySettings, BlueskySource
+from ingest.sources.bluesky_events import POSTS
 from ingest.streaming import Inbox
 from tests.contracts.loopback import INGEST, Network, Post, Reply, Request, World, forget_all
 from tests.ingest.fake_jetstream import DID, Jetstream
