@@ -49,9 +49,12 @@ class EventStream:
         try:
             self._ask(h11.Request(method="GET", target=target, headers=list(asked.items())))
             self._pipe.settle()
-        except (WireEnded, TimeoutError) as error:
+        except TimeoutError:
             self.close()
-            raise FetchFailed(str(error) or f"{self._host} took too long to answer") from None
+            raise FetchFailed(f"{self._host} took too long to answer") from None
+        except WireEnded as error:
+            self.close()
+            raise FetchFailed(str(error)) from None
         except h11.ProtocolError:
             self.close()
             # The library's own words would show a header, in which a token may stand.

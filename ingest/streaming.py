@@ -50,8 +50,14 @@ WAITS = tuple(timedelta(seconds=s) for s in (1, 2, 4, 8, 15, 30, 60))
 class Inbox:
     """The messages that came and are not drained yet: bounded in number and bytes. One thread puts, another takes."""
 
-    def __init__(self, most: int = MOST_WAITING, most_bytes: int = MOST_WAITING_BYTES) -> None:
+    def __init__(
+        self,
+        most: int = MOST_WAITING,
+        most_bytes: int = MOST_WAITING_BYTES,
+        abandoned_after: timedelta = ABANDONED_AFTER,
+    ) -> None:
         self._most, self._most_bytes = most, most_bytes
+        self._abandoned_after = abandoned_after.total_seconds()
         self._messages: deque[WireMessage] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
@@ -66,7 +72,7 @@ class Inbox:
         """Add a message, after waiting while the queue is full. False: nobody wants more."""
         with self._changed:
             while self._is_full(len(message.data)) and not self._is_over():
-                self._changed.wait(1.0)
+                self._changed.wait(min(1.0, self._abandoned_after))
             if self._is_over():
                 return False
             self._messages.append(message)
@@ -119,14 +125,15 @@ class Inbox:
         )
 
     def _is_over(self) -> bool:
-        return self._closed or time.monotonic() - self._taken_at > ABANDONED_AFTER.total_seconds()
+        return self._closed or time.monotonic() - self._taken_at > self._abandoned_after
 
 
 class Line:
     """An open wire with the thread that reads it into an inbox."""
 
     def __init__(self, name: str, wire: Wire, inbox: Inbox | None = None) -> None:
-        self.inbox = inbox or Inbox()
+        # An empty inbox counts as false.
+        self.inbox = Inbox() if inbox is None else inbox
         self._wire = wire
         self._thread = threading.Thread(target=self._read, name=f"line-{name}"[:60], daemon=True)
         self._thread.start()

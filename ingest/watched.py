@@ -42,6 +42,8 @@ class WatchedSource:
     written_at: datetime | None = None
     fuse: Fuse = field(default_factory=Fuse)
     fetching: Future[Fetched] | None = None
+    # Whether the source may hold something open: it was fetched from since it was last closed.
+    opened: bool = False
     # The cursor with which the fetch was started.
     fetching_from: Mapping[str, Any] | None = None
     # The time that the fetch was given as its `now`.

@@ -201,9 +201,12 @@ class WebSocket:
         try:
             self._shake_hands({"User-Agent": user_agent(context.ingest.contact), **(headers or {})})
             self._pipe.settle()
-        except (WireEnded, TimeoutError) as error:
+        except TimeoutError:
             self.close()
-            raise FetchFailed(str(error) or f"{self._host} took too long to answer") from None
+            raise FetchFailed(f"{self._host} took too long to answer") from None
+        except WireEnded as error:
+            self.close()
+            raise FetchFailed(str(error)) from None
         except BaseException:
             self.close()
             raise

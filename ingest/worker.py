@@ -253,6 +253,7 @@ class IngestWorker:
     def _fetch(self, watched: WatchedSource, cursor: Mapping[str, Any] | None, now: datetime) -> Fetched:
         source = watched.source
         assert source is not None
+        watched.opened = True
         stored = cursor or {}
         same = stored.get("kind") == source.kind and stored.get("target") == source.target
         return source.fetch(stored["at"] if same else None, now)
@@ -384,6 +385,15 @@ class IngestWorker:
         if taken:
             with self._store.read() as conn:
                 stands(conn, [self._watched[name] for name in sorted(taken)], now)
+        self._let_go(now)
+
+    def _let_go(self, now: datetime) -> None:
+        """Close what sources hold open that have passed on to another worker."""
+        for one in self._watched.values():
+            if one.opened and one.fetching is None and not self._leases.holds(one.name, now):
+                one.opened = False
+                if one.source is not None:
+                    one.source.close()
 
     def _report(self, now: datetime) -> None:
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
