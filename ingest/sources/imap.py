@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ingest.plain import taken
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Natural, SourceContext, read_cursor
 from ingest.sources.imap_letter import fields
-from ingest.sources.imap_mailbox import Letter, Login, Mailbox, Tls
+from ingest.sources.imap_mailbox import Letter, Login, Mailbox, SignIn, Tls
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention
 from tocsin.net import checked_socket
@@ -47,6 +47,10 @@ class ImapSettings(BaseModel):
     user: str = Field(min_length=1, max_length=256, description="The name that the mailbox is opened with.")
     password: str = Field(
         pattern="^(env|file):.", description="As env:NAME or file:PATH; often an app password."
+    )
+    sign_in: SignIn = Field(
+        "password",
+        description="token: `password` is an access token of OAuth 2.0 (XOAUTH2), in a file that you keep fresh.",
     )
     folder: str = Field("INBOX", min_length=1, max_length=256, description="The folder that is read.")
     network: str = Field(
@@ -121,7 +125,13 @@ class ImapSource:
     def _open(self) -> _Held:
         settings, limit = self._settings, timedelta(seconds=self._ingest.fetch_timeout_s)
         login = Login(
-            settings.host, self._port, settings.tls, settings.user, reveal(settings.password), settings.folder
+            host=settings.host,
+            port=self._port,
+            tls=settings.tls,
+            user=settings.user,
+            password=reveal(settings.password),
+            sign_in=settings.sign_in,
+            folder=settings.folder,
         )
         networks = self._ingest.allowed_private_networks
         mailbox = Mailbox(login, lambda: checked_socket(login.host, login.port, networks, limit), limit)

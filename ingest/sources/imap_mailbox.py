@@ -24,6 +24,7 @@ from ingest.source import FetchFailed
 from tocsin.core.errors import WrongInput
 
 Tls = Literal["tls", "starttls", "none"]
+SignIn = Literal["password", "token"]
 
 MOST_LETTER_BYTES = 512 * 1024
 """Of one letter. Texts come before attachments, so the rest of it is not asked for."""
@@ -44,7 +45,9 @@ class Login:
     port: int
     tls: Tls
     user: str
+    # The password, or the access token of OAuth 2.0.
     password: str
+    sign_in: SignIn
     folder: str
 
 
@@ -144,7 +147,10 @@ class Mailbox:
 
     def _sign_in(self, login: Login) -> None:
         try:
-            self._imap.login(_string(login.user), login.password)
+            if login.sign_in == "token":
+                self._imap.authenticate("XOAUTH2", _bearer(login))
+            else:
+                self._imap.login(_string(login.user), login.password)
         except imaplib.IMAP4.abort:
             raise
         except UnicodeError:
@@ -153,7 +159,7 @@ class Mailbox:
             ) from None
         except imaplib.IMAP4.error:
             # The server's own words might hold what it was given.
-            raise FetchFailed(f"the mailbox refuses the user {login.user!r} or the password") from None
+            raise FetchFailed(f"the mailbox refuses the user {login.user!r} or the {login.sign_in}") from None
 
     def _number(self, name: str) -> int:
         value = self._imap.response(name)[1]
@@ -220,6 +226,12 @@ class _Imap(imaplib.IMAP4):
         self.received += size
         if self.received > MOST_BYTES:
             raise self.abort(f"the answer is longer than {MOST_BYTES} bytes")
+
+
+def _bearer(login: Login) -> Callable[[bytes], bytes]:
+    """What XOAUTH2 says first. A server that refuses it sends a reason, and waits for an empty answer."""
+    left = [f"user={login.user}\x01auth=Bearer {login.password}\x01\x01".encode()]
+    return lambda _challenge: left.pop() if left else b""
 
 
 def _good(answer: tuple[str, list[Any]]) -> list[Any]:

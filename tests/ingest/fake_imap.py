@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import re
 import socket
@@ -82,6 +83,16 @@ class _Session(socketserver.StreamRequestHandler):
 
     def _login(self, mailbox: Mailbox, rest: str) -> str | None:
         return None if rest.endswith(f'"{PASSWORD}"') else f"NO [AUTHENTICATIONFAILED] {rest}"
+
+    def _authenticate(self, mailbox: Mailbox, rest: str) -> str | None:
+        self._say(b"+ \r\n")
+        said = base64.b64decode(self.rfile.readline())
+        if said == f"user=klachten\x01auth=Bearer {PASSWORD}\x01\x01".encode():
+            return None
+        # The reason, which is to be answered with an empty line.
+        self._say(b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n")
+        self.rfile.readline()
+        return "NO [AUTHENTICATIONFAILED] no"
 
     def _examine(self, mailbox: Mailbox, rest: str) -> str | None:
         if rest != 'EXAMINE "Klachten &- vragen &Alk-d"' and rest != 'EXAMINE "INBOX"':

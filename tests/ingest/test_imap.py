@@ -183,6 +183,16 @@ def test_what_is_wrong_is_said_without_the_password(
     assert "secret" not in str(caught.value)
 
 
+def test_a_token_of_oauth_signs_in_as_well(
+    server: FakeImap, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mailbox.put(letter("1@a.example"), NOW - HOUR)
+    assert all_of(make(server, sign_in="token"), None)[0] == ["1@a.example"]
+    monkeypatch.setenv("MAIL_PASSWORD", "stale-and-secret")
+    with pytest.raises(FetchFailed, match="refuses the user 'klachten' or the token"):
+        make(server, sign_in="token").fetch(None, NOW)
+
+
 def test_a_private_address_that_is_not_listed_is_refused(server: FakeImap, mailbox: Mailbox) -> None:
     definition = {"name": "letters", "kind": "imap"} | server.settings()
     source = make_source(SourceDef.model_validate(definition), Ingest.model_validate({}))
