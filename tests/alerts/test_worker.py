@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 import typer
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, event, select
 from typer.testing import CliRunner
 
 from alerts.relay import Relay
@@ -23,6 +24,7 @@ from tests.alerts.scene import Scene
 from tests.stores import at_store
 from tocsin.core.clock import SystemClock
 from tocsin.core.errors import StoreUnavailable
+from tocsin.core.loop import WorkerLoop
 from tocsin.definitions.models import Channel, Person, Role
 from tocsin.settings import Settings
 from tocsin.store import schema as s
@@ -200,3 +202,46 @@ def test_a_channel_whose_secret_is_not_where_the_notices_leave_from_is_said_in_h
     monkeypatch.setenv("NOT_SET_HERE", "whsec_" + "bWFkZSB1cCBmb3IgdGVzdHMgb25seQ==")
     scene.clock.advance(timedelta(minutes=1))
     assert health() == ("ok", "as expected")
+
+
+@pytest.mark.parametrize(
+    ("pragma", "away", "well"),
+    [("query_only", 1, 0), ("max_page_count", 1, 1_073_741_823)],
+    ids=["read-only", "full"],
+)
+def test_a_store_that_nobody_can_write_for_a_while_costs_no_page_and_doubles_none(
+    scene: Scene, pragma: str, away: int, well: int
+) -> None:
+    """`query_only` and `max_page_count` give SQLite's own errors of a read-only file system and a full disk."""
+    holds = well
+
+    @event.listens_for(scene.store._engine, "checkout")  # type: ignore[attr-defined]  # the embedded store has one
+    def checkout(dbapi: sqlite3.Connection, _record: object, _proxy: object) -> None:
+        dbapi.execute(f"PRAGMA {pragma}={holds}")
+
+    phone = Phone(kind="email")
+    worker = AlertsWorker(scene.store, Settings(), scene.clock, {"email": phone})
+    loop = WorkerLoop("test")
+
+    def a_minute() -> None:
+        for _ in range(6):
+            scene.clock.advance(timedelta(seconds=10))
+            loop.round(lambda: float(worker.work()))
+            loop.round(lambda: float(worker.deliver(("email",))))
+
+    scene.signal("over", **ESCALATE)
+    loop.round(lambda: float(worker.work()))  # decided, not delivered
+    scene.signal("over", "negativity", **ESCALATE)
+    holds = away
+    if pragma == "max_page_count":
+        with pytest.raises(StoreUnavailable), scene.store.write() as conn:
+            scene.store.put(conn, s.meta, [{"key": f"x{n}", "value": "x" * 20_000} for n in range(20)])
+    a_minute()
+    sent = list(phone.got)
+    assert pragma == "max_page_count" or sent == []
+    holds = well
+    a_minute()
+    assert [one.status for one in scene.alerts()] == ["firing", "merged"]
+    assert {notice.alert_id for notice in phone.got} == {scene.alerts()[0].id}
+    assert len({notice.id for notice in phone.got}) == len(phone.got)
+    assert loop.trouble is None

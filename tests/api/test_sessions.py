@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from api.auth.sessions import sign_in
 from tests.api.world import World
+from tocsin.access.links import LinkRefused, make_signin_link
 from tocsin.definitions.models import Role
+from tocsin.store import schema as s
 
 
 def test_sessions_are_listed_and_ended_by_their_people_and_by_an_admin(world: World) -> None:
@@ -40,3 +48,20 @@ def test_keys_are_listed_without_their_secrets_and_revoked(world: World) -> None
     assert admin.delete(f"/v1/keys/{ids['viewer']}").status_code == 204
     assert viewer.get("/v1/me").status_code == 401
     assert admin.delete("/v1/keys/nosuch").status_code == 404
+
+
+def test_a_clock_that_jumps_ahead_and_is_set_back_takes_no_session_and_no_link_away(world: World) -> None:
+    ada, _ = world.session("ada", hours=1)
+    now = world.now
+    with world.scene.write() as conn:
+        person = conn.execute(select(s.sessions.c.person_id)).scalar_one()
+        link = make_signin_link(conn, person, now)
+    world.scene.clock._now = now + timedelta(hours=2)
+    assert ada.get("/v1/me").status_code == 401
+    ben, _ = world.session("ben")
+    with world.scene.write() as conn, pytest.raises(LinkRefused):
+        sign_in(conn, link, world.now, 12)
+    world.scene.clock._now = now + timedelta(seconds=5)
+    assert (ada.get("/v1/me").status_code, ben.get("/v1/me").status_code) == (200, 200)
+    with world.scene.write() as conn:
+        assert sign_in(conn, link, world.now, 12).person_id == person
