@@ -28,6 +28,10 @@ MOST_PAGES = 500
 LATE = timedelta(hours=1)
 """Posts that are this much older than the newest of the last pass may still turn up between its posts."""
 
+WORDS_CHARS = 8
+"""The beginning of a mark's content that changes with the words alone."""
+
+_WORDS = ("title", "text", "edited_at")
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -42,12 +46,28 @@ class ShownPost:
 
     @property
     def mark(self) -> tuple[str, str]:
-        """Identity and content. The content changes with the words, and with figures that are four times what they were."""
-        plain = {name: value for name, value in self.fields.items() if name != "engagement"}
+        """Identity and content. The content begins with a hash of the words, and goes on with one of everything else; figures
+        count as changed when they are four times what they were.
+        """
+        words = repr([self.fields.get(name) for name in _WORDS])
+        rest = {name: value for name, value in self.fields.items() if name not in (*_WORDS, "engagement")}
         figures = self.fields.get("engagement") or {}
         sizes = [(name, _size(figures[name])) for name in sorted(figures)]
-        words = repr(sorted(plain.items()))
-        return self.key or _hash(str(self.fields.get("id")), 6), _hash(f"{words}{sizes}", 6)
+        content = _hash(words, WORDS_CHARS // 2) + _hash(f"{sorted(rest.items())}{sizes}", 2)
+        return self.key or _hash(str(self.fields.get("id")), 6), content
+
+    def since(self, before: str | None, now: datetime) -> Mapping[str, Any]:
+        """The fields, if `before` was the content. Changed words are an edit, of now where the network does not say when.
+
+        A change of anything else is none: the store would keep the same words as another version.
+        """
+        if (
+            before is None
+            or before[:WORDS_CHARS] == self.mark[1][:WORDS_CHARS]
+            or self.fields.get("edited_at")
+        ):
+            return self.fields
+        return {**self.fields, "edited_at": iso(now)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +133,7 @@ def step(
         before = at.known.get(key)
         goes_on = goes_on or (before is None and _is_due(entry, at.since))
         if before != content:
-            brought.append(entry.fields if before is None else edited(entry.fields, now))
+            brought.append(entry.since(before, now))
         fresh[key] = content
     times = [min(entry.at, now) for entry in page.entries if entry.at is not None]
     newest = max(chain(times, [at.newest] if at.newest else []), default=None)
@@ -140,11 +160,6 @@ def _gap(since: datetime | None, oldest: datetime | None, page: ShownPage, goes_
     if since is None or oldest is None or not goes_on or reason is None or oldest <= since:
         return None
     return Gap(since, oldest, reason)
-
-
-def edited(fields: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-    """Changed since it was known. Where the network does not say when, it is now."""
-    return fields if fields.get("edited_at") else {**fields, "edited_at": iso(now)}
 
 
 def _size(figure: object) -> int:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ingest.newest_first import ShownPost, edited
+from ingest.newest_first import ShownPost
 from ingest.plain import moment
 from ingest.source import Gap, Natural
 
@@ -76,7 +76,7 @@ def step(
         key, content = entry.mark
         before = known.pop(key, None)
         if before != content:
-            brought.append(entry.fields if before is None else edited(entry.fields, now))
+            brought.append(entry.since(before, now))
         known[key] = content
     kept = dict(islice(known.items(), max(0, len(known) - MOST_KNOWN), None))
     # A time in the future is a fault, and says nothing of how far the list was read.

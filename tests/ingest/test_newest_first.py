@@ -86,7 +86,12 @@ def test_figures_bring_a_post_again_when_they_have_grown_much() -> None:
 
     known = read(Pass(), views(1000))
     assert ids(step(known, views(1010), NOON)) == []
-    assert ids(step(known, views(9000), NOON)) == ["3"]
+    (grown,) = step(known, views(9000), NOON).brought
+    assert grown["id"] == "3"
+    # A change of figures, or of anything else but the words, is no edit.
+    assert "edited_at" not in grown
+    (labelled,) = step(known, ShownPage([entry(3, hashtags=["bug"])]), NOON).brought
+    assert "edited_at" not in labelled
 
 
 def test_a_post_of_1970_ends_no_pass_and_one_of_2099_moves_no_cursor() -> None:
