@@ -31,10 +31,11 @@ from tocsin.settings import Settings, reveal
 from tocsin.store import meta
 from tocsin.store import schema as s
 from tocsin.store.offsets import stored
-from tocsin.store.server import server_facts
+from tocsin.store.server import first_damage, server_facts
 from tocsin.stream.port import MENTIONS
 
 LEAST_DISK = 1024**3
+LOOK_FOR_DAMAGE = timedelta(seconds=20)
 CLOCKS_APART = timedelta(seconds=5)
 
 
@@ -47,6 +48,7 @@ def observations(
             yield Observation("ok", f"store {runtime.store.url} can be read and written")
             yield from _server(runtime)
             yield from _disk(runtime.settings)
+            yield from _damage(runtime)
             yield from _stream(runtime)
             now = runtime.clock.now()
             with runtime.store.read() as conn:
@@ -85,6 +87,16 @@ def _server(runtime: Runtime) -> Iterator[Observation]:
             "bad",
             f"the clocks of this machine and of the store's server differ by {apart.total_seconds():.0f} s",
             "set both by a time server",
+        )
+
+
+def _damage(runtime: Runtime) -> Iterator[Observation]:
+    """Whether the embedded store's file is whole. Damage would else be met page by page, perhaps in months."""
+    with runtime.store.read() as conn:
+        found = first_damage(conn, LOOK_FOR_DAMAGE)
+    if found is not None:
+        yield Observation(
+            "bad", f"the store's file is damaged: {found}", "restore a backup: tocsin restore FILE"
         )
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import make_url
 
 from ops.check.doctor import observations
 from tests.engines.postgres import Postgres
+from tests.stores import store_at
+from tocsin.store import schema as s
+from tocsin.store.server import first_damage
+from tocsin.store.sqlite.engine import SqliteStore
 
 
 def test_the_server_and_its_role_are_looked_at_and_no_password_is_shown(
@@ -44,3 +49,24 @@ def test_a_stream_that_is_away_hides_nothing_else(tmp_path: Path) -> None:
     bad = [one.text for one in seen if one.needs_a_person]
     assert any("127.0.0.1:1" in text for text in bad)
     assert any("no monitor" in text for text in bad)
+
+
+def test_a_damaged_file_is_found_before_its_page_is_read(tmp_path: Path) -> None:
+    store = store_at(tmp_path / "store.db")
+    with store.write() as conn:
+        made = [{"key": f"k{n}", "value": "x" * 3000} for n in range(200)]
+        store.put(conn, s.meta, made)
+    with store.read() as conn:
+        assert first_damage(conn, timedelta(seconds=9)) is None
+    store.close()
+    path = tmp_path / "store.db"
+    whole = bytearray(path.read_bytes())
+    for page in range(len(whole) // 4096 - 60, len(whole) // 4096 - 50):
+        whole[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+    path.write_bytes(whole)
+    again = SqliteStore(path)
+    with again.read() as conn:
+        found = first_damage(conn, timedelta(seconds=9))
+        assert found
+        assert conn.exec_driver_sql("SELECT 1").scalar_one() == 1
+    again.close()
