@@ -22,6 +22,9 @@ KINDS: Final = ("engines", "browser", "live", "packaging", "chaos", "slow")
 
 UNIT_WITHIN_S: Final = 5.0
 
+UNUSED_PLUGINS: Final = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+"""Options for a pytest that a test starts: without the plugins that take a quarter of its start and that it does not need."""
+
 FOLDERS: Final = {"tests/browser/": "browser", "tests/chaos/": "chaos"}
 """The beginning of a path, and the mark of all tests there."""
 

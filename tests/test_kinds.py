@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kinds import KINDS, own_seconds
+from tests.kinds import KINDS, UNUSED_PLUGINS, own_seconds
 from tests.workers import ROOMS, room
 
 pytestmark = pytest.mark.live
@@ -32,7 +32,7 @@ def _pytest(folder: Path, program: str, *options: str) -> subprocess.CompletedPr
     file = folder / "test_made_up.py"
     file.write_text(HEAD + program, encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
-    settings = ("-c", "pyproject.toml", "-p", "tests.conftest", "--rootdir", str(ROOT))
+    settings = (*UNUSED_PLUGINS, "-c", "pyproject.toml", "-p", "tests.conftest", "--rootdir", str(ROOT))
     return subprocess.run(
         [sys.executable, "-m", "pytest", *settings, *options, str(file)],
         cwd=ROOT,

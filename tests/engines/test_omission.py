@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kinds import UNUSED_PLUGINS
+
 pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +44,7 @@ def test_several_workers_say_it_first_and_last_too(tmp_path: Path) -> None:
     assert first == lines[-1]
     assert first.startswith("SMALLER SUITE, all but Apache Kafka: 1 of 2 tests LEFT OUT:")
     assert "1 passed, 1 skipped" in lines[-2]
-    demanded = _pytest(tmp_path, "-n2", NEEDS_KAFKA, TOCSIN_REQUIRE_ENGINES="1")
+    demanded = _pytest(tmp_path, "-n1", NEEDS_KAFKA, TOCSIN_REQUIRE_ENGINES="1")
     assert demanded.returncode == 1
     assert "demanded (TOCSIN_REQUIRE_ENGINES=1) and cannot be had" in demanded.stdout
 
@@ -66,7 +68,7 @@ def _pytest(tmp_path: Path, *tests: str, **environment: str) -> subprocess.Compl
     }
     proxies = dict.fromkeys(("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"), NOWHERE)
     return subprocess.run(
-        [sys.executable, "-m", "pytest", *tests],
+        [sys.executable, "-m", "pytest", *UNUSED_PLUGINS, *tests],
         cwd=ROOT,
         env=clean | proxies | {"TOCSIN_ENGINES_CACHE": str(tmp_path / "cache")} | environment,
         capture_output=True,

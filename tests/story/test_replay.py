@@ -53,11 +53,11 @@ def edited(mention: Mention) -> Mention:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Mention]]:
-    """Monitors with people and a policy, and the mentions of four days that end in a crisis. Some are edited later."""
+    """Monitors with people and a policy, and the mentions of two days that end in a crisis. Some are edited later."""
     folder = tmp_path_factory.mktemp("recorded")
     monitors = folder / "monitors.yaml"
     monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")  # JSON is YAML
-    begin = END - timedelta(days=4)
+    begin = END - timedelta(days=2)
     mentions = [one for one in demo_mentions(END, days=7) if one.created_at >= begin]
     mentions += [edited(m) for m in mentions[100::400]]
     path = folder / "talk.jsonl"
@@ -113,7 +113,7 @@ def test_killed_at_random_moments_it_goes_on_and_ends_the_same(
         process = subprocess.Popen(
             [sys.executable, "-m", "tocsin", *replay], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
-        time.sleep(moments.uniform(0.8, 3.0))
+        time.sleep(moments.uniform(0.8, 2.2))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             killed += 1
