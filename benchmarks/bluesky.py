@@ -74,7 +74,7 @@ def run(
         f"At {LIVE_RATE} posts a second the stream role uses {LIVE_RATE * one:.1%} of a core for them; "
         f"a whole day ({LIVE_RATE * 86_400:,} posts) takes it {LIVE_RATE * 86_400 * one / 60:.0f} minutes of one.",
         f"The faults that came: {', '.join(f'{n} x {kind}' for kind, n in Counter(happened).items())}.",
-        f"Dead letters: {result['dead_letters']} (a message that is no JSON, a post of 2099).",
+        f"Dead letters: {result['dead_letters']}: the message that is no JSON; equal ones are one.",
     ]
     return table
 

@@ -103,7 +103,8 @@ def take(event: JetstreamEvent, source: str, heard: Heard) -> None:
     if commit.operation == "delete":
         heard.remove(id=id)
     elif commit.record is not None:
-        fields = _post(event, commit, commit.record)
+        # An instance whose clock is ahead saw the post now at the latest.
+        fields = _post(event, commit, commit.record, min(time_at(event.at_us), heard.now))
         heard.add(_mention(fields | {"id": id}, source))
 
 
@@ -116,9 +117,10 @@ def _mention(fields: dict[str, Any], source: str) -> Mention:
     return read_json_line(line, source=source, fix_source=True)
 
 
-def _post(event: JetstreamEvent, commit: JetstreamPayload, record: Mapping[str, Any]) -> dict[str, Any]:
-    """A post as the plain values of a mention."""
-    seen = time_at(event.at_us)
+def _post(
+    event: JetstreamEvent, commit: JetstreamPayload, record: Mapping[str, Any], seen: datetime
+) -> dict[str, Any]:
+    """A post as the plain values of a mention. `seen` is when the instance saw it."""
     said = parsed(record.get("createdAt"))
     # What the author's program says may lie in the future; the network shows such a post when it came.
     created = seen if said is None else min(seen, time_at(said))

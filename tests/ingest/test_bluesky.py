@@ -268,10 +268,12 @@ def test_clocks_that_are_wrong_move_no_cursor(jetstream: Jetstream, make: Make) 
     jetstream.post("undated", createdAt="yesterday")
     jetstream.post("seen-in-2099", at=datetime(2099, 1, 1, tzinfo=UTC), createdAt="2026-03-01T11:00:00Z")
     jetstream.post("seen-in-1980", at=datetime(1980, 1, 1, tzinfo=UTC))
+    jetstream.post("all-in-2099", at=datetime(2099, 1, 1, tzinfo=UTC))
     found, cursor, _, _ = listen(make())
-    assert [one.created_at.year for one in found] == [2026, 1970, 2026, 2026, 1980]
+    assert [one.created_at.year for one in found] == [2026, 1970, 2026, 2026, 1980, 2026]
+    assert found[-1].created_at == NOON
     assert found[0].created_at == found[2].created_at == EARLIER
-    assert cursor is not None and (cursor["seq"], cursor["at_us"]) == (5, micros(EARLIER))
+    assert cursor is not None and (cursor["seq"], cursor["at_us"]) == (6, micros(EARLIER))
 
 
 def test_hostile_posts_are_mended_or_refused_one_by_one(jetstream: Jetstream, make: Make) -> None:
