@@ -13,14 +13,25 @@ from ingest.source import Source, SourceContext
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import SourceDef
-from tocsin.definitions.source_kinds import SOURCE_KINDS
+from tocsin.definitions.source_kinds import SOURCE_KINDS, SourceKind
 from tocsin.settings import Ingest
 
-KINDS: dict[str, tuple[type[BaseModel], type[Any]]] = {
-    kind: (pkgutil.resolve_name(one.settings), pkgutil.resolve_name(one.connector))
-    for kind, one in SOURCE_KINDS.items()
-}
-"""The model of the settings, and the connector, of each kind."""
+Parts = tuple[type[BaseModel], type[Any]]
+"""The model of the settings, and the connector, of a kind."""
+
+
+def resolved(kind: SourceKind) -> Parts:
+    """The parts that the entry names. Raises `ImportError` or `AttributeError` where there is none of that name."""
+    return pkgutil.resolve_name(kind.settings), pkgutil.resolve_name(kind.connector)
+
+
+KINDS: dict[str, Parts] = {kind: resolved(one) for kind, one in SOURCE_KINDS.items()}
+
+
+def add(kind: SourceKind, parts: Parts) -> None:
+    """Take in a further kind, of a plugin."""
+    SOURCE_KINDS[kind.kind] = kind
+    KINDS[kind.kind] = parts
 
 
 def make_source(

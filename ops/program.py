@@ -11,6 +11,7 @@ from typing import Any
 
 import typer
 
+from ops.plugins import load_plugins
 from tocsin.core.errors import TocsinError
 from tocsin.version import __version__
 
@@ -69,6 +70,8 @@ def build_app() -> typer.Typer:
 
 def _run() -> None:
     app = build_app()
+    for wrong in load_plugins():
+        _say(wrong)
     try:
         status = app(standalone_mode=False)
         if isinstance(status, int) and status:  # typer returns the status of an Exit

@@ -194,3 +194,28 @@ from ops.demo.scenario import demo_mentions
 print(len(demo_setup()["monitors"]) > 0, len(list(islice(demo_mentions(datetime(2026, 3, 1, tzinfo=UTC)), 50))))
 """
     assert run(installed, tmp_path, "python", "-c", program).stdout == "True 50\n"
+
+
+def test_the_example_plugin_is_built_installed_and_heard(installed: Path, tmp_path: Path) -> None:
+    """The last test of this environment: the plugin stays in it."""
+    example = tmp_path / "tocsin-pond"
+    shutil.copytree(ROOT / "docs" / "examples" / "tocsin-pond", example)
+    built = build_wheel(example, tmp_path)
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(installed / "python"),
+        "--disable-pip-version-check",
+        "-q",
+    ]
+    done = subprocess.run(
+        [*pip, "install", "--no-deps", "--no-index", str(built)], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "one post a frog and minute" in run(installed, tmp_path, "tocsin", "sources", "kinds").stdout
+    heard = run(installed, tmp_path, "tocsin", "sources", "test", "--kind", "pond", "--set", "frogs=3").stdout
+    assert len(heard.splitlines()) == 5
+    said = run(installed, tmp_path, "tocsin", "score", typed='{"text": "terura", "lang": "eo"}\n').stdout
+    assert json.loads(said)["model"] == "pond-eo-1"

@@ -205,8 +205,12 @@ def _code(hint: str | None) -> str | None:
     return _code_of_short(hint[:64]) if hint else None
 
 
+PLUGGED: list[Scorer] = []
+"""The scorers of plugins. They win over Tocsin's own for the languages that they speak."""
+
+
 def default_scorers() -> tuple[Scorer, ...]:
-    """The scorers that come with Tocsin, one a language. Their models are read at the first text, not here."""
+    """The scorers that come with Tocsin, one a language, and those of plugins. Models are read at the first text, not here."""
     from processors.understand.linear import LinearScorer, shipped_languages
 
-    return tuple(map(LinearScorer, shipped_languages()))
+    return (*map(LinearScorer, shipped_languages()), *PLUGGED)

@@ -83,7 +83,7 @@ class SignalKinds:
         self._kinds: dict[str, SignalKind] = {}
         self.judged: tuple[SignalKind, ...] = ()
         for one in kinds:
-            self._add(one)
+            self.add(one)
 
     def __iter__(self) -> Iterator[SignalKind]:
         return iter(self._kinds.values())
@@ -106,13 +106,14 @@ class SignalKinds:
     def registered(self, kind: SignalKind) -> Iterator[None]:
         """Add this kind while the block runs. Raises `ValueError` where its name is taken."""
         before, judged = dict(self._kinds), self.judged
-        self._add(kind)
+        self.add(kind)
         try:
             yield
         finally:
             self._kinds, self.judged = before, judged
 
-    def _add(self, kind: SignalKind) -> None:
+    def add(self, kind: SignalKind) -> None:
+        """Take in a further kind, of a plugin. Raises `ValueError` where its name is taken."""
         if kind.kind in self._kinds:
             raise ValueError(f"there is a signal {kind.kind!r} already; known: {', '.join(self._kinds)}")
         self._kinds[kind.kind] = kind

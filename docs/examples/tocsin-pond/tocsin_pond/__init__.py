@@ -1,0 +1,206 @@
+"""A plugin for Tocsin with one of each: a source, a signal, a scorer and a notifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from tocsin.plugin import (
+    NO_FACETS,
+    UNSCORED,
+    Author,
+    Cursor,
+    Facets,
+    Fetched,
+    Mention,
+    Notice,
+    NotifierKind,
+    Outcome,
+    Plugin,
+    Reading,
+    Sensitivity,
+    Sentiment,
+    SignalKind,
+    SourceContext,
+    SourceKind,
+    WindowCounts,
+    WrongInput,
+    read_cursor,
+)
+
+MINUTE = timedelta(minutes=1)
+
+
+# -- a source --------------------------------------------------------------------------------------------
+
+
+class PondSettings(BaseModel):
+    """What may be said of a pond."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    frogs: int = Field(1, ge=1, le=100, description="How many frogs there are.")
+
+
+class PondCursor(msgspec.Struct, frozen=True):
+    """The last minute that was heard."""
+
+    minute: int = 0
+
+
+class PondSource:
+    """A pond in which every frog says something every minute. It asks nobody, so that the example runs anywhere."""
+
+    kind = "pond"
+    target = "the pond"
+    interval = MINUTE
+    remote = False
+
+    def __init__(self, context: SourceContext, settings: PondSettings) -> None:
+        self._name, self._frogs = context.name, settings.frogs
+
+    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
+        last = int(now.timestamp()) // 60
+        # At the beginning, and after a long time, the last ten minutes.
+        first = max(read_cursor(cursor, PondCursor).minute + 1, last - 9)
+        found = [self._said(frog, minute) for minute in range(first, last + 1) for frog in range(self._frogs)]
+        return Fetched(found, cursor={"minute": last})
+
+    def close(self) -> None:
+        pass
+
+    def _said(self, frog: int, minute: int) -> Mention:
+        return Mention(
+            source=self._name,
+            id=f"{frog}-{minute}",
+            text="La lageto estas bela kva kva",
+            created_at=datetime.fromtimestamp(minute * 60, UTC),
+            network="pond",
+            lang="eo",
+            author=Author(f"frog-{frog}", followers=frog),
+        )
+
+
+# -- a signal --------------------------------------------------------------------------------------------
+
+
+class CroakState(msgspec.Struct, frozen=True):
+    """How many windows there were."""
+
+    windows: int = 0
+
+
+class Croak:
+    """More than a hundred mentions in a window. It is warm after three windows."""
+
+    kind = "croak"
+    version = "croak-1"
+
+    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
+        self.length = length
+
+    def initial(self) -> CroakState:
+        return CroakState()
+
+    def judge(self, state: CroakState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
+        over = self.may_be_over(state, window, sensitivity)
+        return Reading(
+            kind=self.kind,
+            start=window.start,
+            length=window.length,
+            score=5.0 if over else min(2.0, window.count / 50),
+            observed=float(window.count),
+            expected=50.0,
+            lower=0.0,
+            upper=100.0,
+            over=over,
+            state="warm" if state.windows >= 3 else "learning",
+            detail={"span_s": window.length.total_seconds(), "complete": window.complete},
+        )
+
+    def may_be_over(self, state: CroakState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        return state.windows >= 3 and window.count > max(100, sensitivity.at_least_mentions)
+
+    def learn(self, state: CroakState, window: WindowCounts, reading: Reading) -> CroakState:
+        return CroakState(state.windows + 1) if window.complete else state
+
+    def accept(self, state: CroakState) -> CroakState:
+        return state
+
+    def tells(
+        self, state: CroakState, window: WindowCounts, reading: Reading, *, speaks: bool
+    ) -> dict[str, Any]:
+        return {}
+
+
+# -- a scorer --------------------------------------------------------------------------------------------
+
+
+WORDS = {"bela": 1, "bona": 1, "mirinda": 1, "malbela": -1, "malbona": -1, "terura": -1}
+
+
+class EsperantoScorer:
+    """Three good and three bad words of Esperanto."""
+
+    languages = frozenset({"eo"})
+    model = "pond-eo-1"
+
+    def score(self, texts: Sequence[str], nudges: Sequence[Any] | None = None) -> list[Sentiment]:
+        return [self._scored(text) for text in texts]
+
+    def read(self, texts: Sequence[str]) -> list[tuple[Sentiment, Facets]]:
+        return [(self._scored(text), NO_FACETS) for text in texts]
+
+    def _scored(self, text: str) -> Sentiment:
+        total = sum(WORDS.get(word, 0) for word in text[:10_000].lower().split())
+        if total == 0:
+            return UNSCORED
+        label = "positive" if total > 0 else "negative"
+        return Sentiment(label, 5_000 if total > 0 else -5_000, 6_000, self.model)
+
+
+# -- a notifier ------------------------------------------------------------------------------------------
+
+
+class ShoutNotifier:
+    """A notice as a line of the file that the channel's setting `path` names."""
+
+    kind = "shout"
+    honours_id = False
+    time_limit = timedelta(seconds=5)
+
+    def send(self, notice: Notice) -> Outcome:
+        try:
+            with Path(str(notice.target["path"])).open("a", encoding="utf-8") as file:
+                file.write(f"{notice.subject.upper()}!\n")
+        except (OSError, KeyError) as error:
+            return Outcome("failed", f"nobody can hear it: {type(error).__name__}")
+        return Outcome("sent", "shouted")
+
+
+def check_target(target: Any) -> None:
+    if not isinstance(target.get("path"), str):
+        raise WrongInput("a channel of kind shout needs `path`, the file to shout into")
+
+
+PLUGIN = Plugin(
+    sources=(
+        SourceKind(
+            kind="pond",
+            connector="tocsin_pond:PondSource",
+            settings="tocsin_pond:PondSettings",
+            fixes_source=True,
+            limit="one post a frog and minute",
+        ),
+    ),
+    signals=(
+        SignalKind(kind="croak", means="many frogs at once", detector="tocsin_pond:Croak", judges_empty=True),
+    ),
+    scorers=(EsperantoScorer(),),
+    notifiers={"shout": NotifierKind(make=lambda _settings: ShoutNotifier(), check=check_target)},
+)
