@@ -21,7 +21,7 @@ from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, number, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Removed, SourceContext, read_cursor
 from ingest.sources.places import base_url
-from ingest.web import Web, refused
+from ingest.web import Answer, Web, refused
 from tocsin.core.clock import iso
 from tocsin.core.ids import stable_id
 from tocsin.core.mention import MAX_ID_CHARS
@@ -119,7 +119,8 @@ class LemmySource:
             if answer.status == 400 and at.next is not None:
                 # The instance knows the page no longer.
                 return version, None, at.again()
-            if answer.status < 300:
+            # Where there is no version 4, some servers answer with the web page.
+            if answer.status < 300 and (version == tried[-1] or _is_json(answer)):
                 self._versions[instance] = version, known[1] if known and len(tried) == 1 else now
                 return version, answer.json(), at
         self._versions.pop(instance, None)
@@ -132,6 +133,14 @@ class LemmySource:
             return {"type_": listing, "sort": order, "limit": PAGE_SIZE, "page": page or "1"}
         asked = {"type_": listing.lower(), "sort": order.lower(), "limit": PAGE_SIZE}
         return asked | ({"page_cursor": page} if page else {})
+
+
+def _is_json(answer: Answer) -> bool:
+    try:
+        answer.json()
+    except FetchFailed:
+        return False
+    return True
 
 
 def listed_views(said: Any, version: str, name: str, at: Pass) -> tuple[list[Any] | None, str | None]:

@@ -62,6 +62,20 @@ def test_both_versions_give_the_same_mentions(loopback: Loopback) -> None:
     assert found[0][1].edited_at == posts(2)[1].at
 
 
+def test_a_server_that_answers_an_unknown_version_with_its_web_page_is_asked_for_the_other(
+    loopback: Loopback,
+) -> None:
+    def with_page(world: World, request: Request) -> Reply:
+        if request.path.startswith("/api/v4/"):
+            return Reply(b"<!DOCTYPE html><title>Lemmy</title>", headers={"content-type": "text/html"})
+        return serve(world, request)
+
+    ear = ear_of(loopback, replace(NETWORK, serve=with_page))
+    ear.world.notes["version"] = "v3"
+    ear.world.posts = posts(2)
+    assert set(hear(ear, ear.source()).ids) == ear.ids(1, 2)
+
+
 def pages_after_the_first(ear: Ear) -> None:
     ear.world.posts = posts(2)
     source = ear.source()
