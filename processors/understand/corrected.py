@@ -20,6 +20,7 @@ DRIFT: Final = 0.05
 LEAST_POWER: Final = 0.2
 """A scorer that calls negatives negative hardly more often than others cannot be corrected."""
 NORMAL_95: Final = 1.96
+LEAST_INSIDE: Final = 1e-6
 
 
 class Rates(NamedTuple):
@@ -59,19 +60,39 @@ def corrected_share(counted: Mapping[str, tuple[int, int]], rates: Mapping[str, 
             own, spread = _adjusted(negative, of, fit.get(language, NOTHING_KNOWN))
             share += own * of / scored
             variance += spread * (of / scored) ** 2
-    half = NORMAL_95 * math.sqrt(variance)
-    return Share(*(round(min(1.0, max(0.0, value)), 4) for value in (share, share - half, share + half)))
+    spread = math.sqrt(variance)
+    nearest = min(1.0, max(0.0, share))
+    lower, upper = nearest - NORMAL_95 * spread, nearest + NORMAL_95 * spread
+    return Share(*(round(min(1.0, max(0.0, value)), 4) for value in (_within(share, spread), lower, upper)))
+
+
+def _within(share: float, spread: float) -> float:
+    """The mean of what lies between 0 and 1 of a normal distribution around `share`: no count can be below none or above all."""
+    low, high = (0 - share) / spread, (1 - share) / spread
+    inside = _normal(high) - _normal(low)
+    if inside < LEAST_INSIDE:
+        return min(1.0, max(0.0, share))
+    return share + spread * (_density(low) - _density(high)) / inside
+
+
+def _normal(at: float) -> float:
+    return 0.5 * (1 + math.erf(at / math.sqrt(2)))
+
+
+def _density(at: float) -> float:
+    return math.exp(-at * at / 2) / math.sqrt(2 * math.pi)
 
 
 def _adjusted(negative: int, of: int, rates: Rates) -> tuple[float, float]:
-    """The share of one language, at least 0 and at most 1, and its variance."""
+    """The share of one language, which may lie below 0 or above 1, and its variance."""
     said = negative / of
     power = rates.caught - rates.wrong
-    share = min(1.0, max(0.0, (said - rates.wrong) / power))
+    share = (said - rates.wrong) / power
+    possible = min(1.0, max(0.0, share))
     # Half a mention more and less, so that a share of 0 or 1 is not certain.
     near = (negative + 0.5) / (of + 1)
     counting = near * (1 - near) / of
-    moved = share**2 * _spread(rates.caught, rates.caught_of) + (1 - share) ** 2 * _spread(
+    moved = possible**2 * _spread(rates.caught, rates.caught_of) + (1 - possible) ** 2 * _spread(
         rates.wrong, rates.wrong_of
     )
     return share, (counting + moved) / power**2

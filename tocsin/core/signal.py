@@ -122,7 +122,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     # The most telling mention first.
     top: list[TopMention] = []
     triggers: dict[str, int] = {}
-    # By facet and value, the mentions of which it was told, the most frequent value first.
+    # By facet and value, the mentions of which it was told.
     facets: dict[str, dict[str, int]] = {}
     # The parts that are not heard: silent or failing sources, partitions behind.
     missing: list[str] = []
