@@ -65,3 +65,9 @@ def test_every_imported_library_is_declared() -> None:
     for name in _used():
         libraries = {_plain(library) for library in at_hand.get(name, ())} | {COMES_WITH.get(name, "")}
         assert libraries & declared, f"{name} is imported and not declared in pyproject.toml"
+
+
+def test_every_declared_library_is_on_the_page_with_licence_and_size() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([\d.]+) \|$", page, re.MULTILINE)
+    assert sorted(_plain(name) for name, *_ in rows) == sorted(map(_plain, DECLARED))
