@@ -120,8 +120,10 @@ class LemmySource:
                 # The instance knows the page no longer.
                 return version, None, at.again()
             # Where there is no version 4, some servers answer with the web page.
-            if answer.status < 300 and (version == tried[-1] or _is_json(answer)):
+            is_answer = answer.status < 300 and _is_json(answer)
+            if is_answer:
                 self._versions[instance] = version, known[1] if known and len(tried) == 1 else now
+            if is_answer or (answer.status < 300 and version == tried[-1]):
                 return version, answer.json(), at
         self._versions.pop(instance, None)
         raise refused(answer.who, answer.status, None)
