@@ -43,7 +43,7 @@ def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
     m, t = s.mentions, s.matches
     names = repository.names(conn, "monitor", ended=True)
     query = (
-        select(*s.mention_columns, t.c.monitor_id)
+        select(*s.mention_columns, t.c.monitor_id, t.c.label.label("own"), t.c.scored_by)
         .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at))
         .order_by(m.c.created_at, m.c.source, m.c.id, t.c.monitor_id)
         .execution_options(yield_per=2000)
@@ -51,14 +51,22 @@ def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
     present: dict[str, Any] | None = None
     for row in conn.execute(query):
         if present is not None and (present["source"], present["id"]) == (row.source, row.id):
-            present["monitors"].append(names[row.monitor_id])
+            _add_monitor(present, names[row.monitor_id], row.own, row.scored_by)
             continue
         if present is not None:
             yield _finished(present)
-        present = dict(row._mapping)
-        present["monitors"] = [names[present.pop("monitor_id")]]
+        present = dict(row._mapping) | {"monitors": [], "toward": {}}
+        name, own, how = (present.pop(column) for column in ("monitor_id", "own", "scored_by"))
+        _add_monitor(present, names[name], own, how)
     if present is not None:
         yield _finished(present)
+
+
+def _add_monitor(present: dict[str, Any], name: str, own: str, how: str | None) -> None:
+    """Add a monitor that matches, with its label and how that was found where it is not the text's."""
+    present["monitors"].append(name)
+    if how is not None:
+        present["toward"][name] = [own, how]
 
 
 def _finished(row: dict[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,9 @@ def test_of_a_post_that_names_two_brands_each_monitor_has_its_own_label(desk: De
     )
     assert desk.label(both) == ("positive", "part")
     assert desk.label(both, "Hizligo")[0] == "negative"
+    with desk.store.read() as conn:
+        (line,) = export(conn, "mentions")
+    assert b'"toward":{"Lumo":["positive","part"]}' in line
 
 
 def test_a_correction_changes_the_match_the_tallies_and_the_record_and_no_other_monitor(desk: Desk) -> None:
