@@ -37,9 +37,7 @@ ROUNDS = 2
 LIVE_RATE = 300
 
 
-def run(
-    mentions: int = 1_000_000, monitors: int = MONITORS, rounds: int = ROUNDS, here: bool = False
-) -> Table:
+def run(mentions: int = 200_000, monitors: int = MONITORS, rounds: int = ROUNDS, here: bool = False) -> Table:
     """What came, what was lost or double, and the processor time a post of the worker and of the matcher."""
     began = datetime.now(UTC) - DAY - timedelta(minutes=1)
     options: dict[str, Any] = {"posts": mentions, "start": began.isoformat(), "monitors": monitors}

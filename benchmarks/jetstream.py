@@ -111,7 +111,8 @@ class Day:
 def planned(posts: int, rounds: int) -> dict[int, str]:
     """Where which fault comes: every kind so often, evenly, the one after which nothing is compressed last."""
     kinds = [*(kind for _ in range(rounds) for kind in FAULTS[:-1]), *FAULTS[-1:]][: rounds * len(FAULTS)]
-    return {(n + 1) * posts // (len(kinds) + 1): kind for n, kind in enumerate(kinds)}
+    # At odd numbers, where no deletion stands.
+    return {(n + 1) * posts // (len(kinds) + 1) | 1: kind for n, kind in enumerate(kinds)}
 
 
 class Instances:
