@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from ops.runtime import open_runtime
 from processors.worker import StreamProcessor
 from tests.contracts.stream import read
-from tests.engines.kafka import Cluster, start_kafka
+from tests.engines.kafka import HURRIED, OPTIONS, Cluster, start_kafka
 from tocsin.core.errors import StreamUnavailable
 from tocsin.settings import StreamSettings
 from tocsin.store import schema as s
@@ -293,6 +293,7 @@ def certified(folder: Path) -> dict[str, str]:
     store, secret = folder / "broker.p12", "changeit"
     keytool = [
         str(JAVA.with_name("keytool")),
+        *(f"-J{option}" for option in (*OPTIONS, *HURRIED)),
         "-keystore",
         str(store),
         "-storetype",
@@ -305,7 +306,7 @@ def certified(folder: Path) -> dict[str, str]:
     for command in ([*made, *name], ["-exportcert", "-rfc", "-file", str(folder / "broker.pem"), *name]):
         subprocess.run([*keytool, *command], check=True, capture_output=True, timeout=60)
     trusted = folder / "trusted.p12"
-    keytool[2] = str(trusted)
+    keytool[keytool.index(str(store))] = str(trusted)
     subprocess.run(
         [*keytool, "-importcert", "-noprompt", "-file", str(folder / "broker.pem"), *name],
         check=True,
