@@ -18,6 +18,7 @@ from benchmarks import (
     bluesky,
     child,
     dashboards,
+    ears,
     firehose,
     line,
     matching,
@@ -217,6 +218,11 @@ def test_an_unknown_benchmark_is_refused_with_those_that_there_are(
         main()
     assert ended.value.code == 2
     assert f"unknown benchmark 'speed'; known: {', '.join(BENCHMARKS)}" in capsys.readouterr().err
+
+
+@pytest.mark.slow("asks every network twice")
+def test_the_week_of_ears_hears_every_network() -> None:
+    assert ears.run(2, a_day=1).rows[-1][2] > 20
 
 
 def test_a_table_lines_up_words_to_the_left_and_numbers_to_the_right() -> None:
