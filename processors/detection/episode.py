@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from processors.signals.spans import LONGEST_SPAN
 from processors.signals.types import Reading, calm
 
 # Closed calm windows in a row that end an episode: half an hour.
 CALM_WINDOWS = 6
-# The longest span that a reading looks at.
-ASIDE_KEPT = timedelta(hours=6)
+ASIDE_KEPT = LONGEST_SPAN
 
 SignalState = Literal["over", "calm", "set_aside"]
 

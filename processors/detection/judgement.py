@@ -47,6 +47,8 @@ def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until:
                 if until == window.end:
                     _remember(standing, window.start, copies.aside)
                 reading = standing.judge(window, one.sensitivity)
+        if standing.kind.signal.says_due:
+            window = msgspec.structs.replace(window, due=reading.detail["window_expected"])
         readings.append(reading)
     return Judgement(one, window, until, copies, tuple(readings))
 

@@ -15,6 +15,7 @@ from processors.detection.windows import WINDOW_MINUTES
 from processors.signals.registry import WINDOW, JudgedKind, detectors
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.clock import minute_of, minute_start
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 
@@ -63,8 +64,14 @@ class Standing:
         self.state = self.kind.detector.learn(self.state, window, reading)
 
     def heeds(self, window: WindowCounts) -> bool:
-        """Whether this window tells this kind anything. If so, the window gets a reading and teaches the detector."""
+        """Whether this window teaches this kind anything."""
         return bool(self.kind.signal.judges_empty or window.scored or window.count)
+
+    def records(self, window: WindowCounts) -> bool:
+        """Whether this window has a stored reading of this kind. The first kind has one of every window. The readings of others
+        about an empty window follow from that one.
+        """
+        return bool(self.kind.signal is SIGNAL_KINDS.lead or window.scored or window.count)
 
     def takes_up(self, series: str, row: Row[Any] | None) -> bool:
         """Take up the stored state.

@@ -1,71 +1,109 @@
-"""Negativity: a larger share of negatives than this monitor is used to, over 15 minutes, 1 hour or 6 hours.
+"""Negativity: more negatives than the volume explains. The one statistic that joins volume and tone.
 
-The detector compares the share of negatives among the scored mentions of a span with a baseline share. It does so on the
-arc-sine scale, where the variance of a share does not depend on the share. Mentions are correlated (one thread, one topic, one
-hour), so their shares vary more than coins do: a thousand mentions of one evening are worth some thirty. A reading is over only
-if the lower end of the observed share's interval (Wilson's, for that effective number) is above the baseline by a margin.
+Most of the mentions above what was due are taken to be as negative as this monitor's mentions usually are. The rest of their
+negatives, and those of a share that rises by itself, are news. A running sum (CUSUM) adds up the evidence that the odds of a
+negative are 2.4 times the usual ones. A mention counts less the more come at once, because a thousand mentions of one evening are
+not a thousand opinions. A burst with the usual share raises nothing, and neither do a few angry posts. docs/detection.md has the
+formulas.
 
-`detail`: span_s, z, scored, negative, margin, threshold, recent_score, hour_score, adaptive_expected, complete, spans,
-window_taught, reason. observed, lower and upper are the share of the span and its 95 % interval; expected is the baseline share.
+`detail`: span_s, scored and negative (in that span), threshold, heat, hour_score, usual_due (mentions due in the window), taken
+(the negatives that the sums take), window_negative (negatives due in the window), off (how far the last hour is from them),
+evidence (nats, negatives, scored, negatives due and windows since it began), adaptive_expected, complete, reason. observed, lower
+and upper are the share of negatives of the span and its 95 % interval; expected is the usual share.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import msgspec
 
-from processors.signals.spans import moved, spans_in_windows, up_to_an_hour
-from processors.signals.statistics import UNION, Tail, spread_rule, tail_rule, tidy, wilson
+from processors.signals import story
+from processors.signals.spans import HOUR, LONGEST_SPAN, moved
+from processors.signals.statistics import NORMAL_OF_MEDIAN, median_step, score_of, tidy, wilson
+from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.core.promise import CLEARLY_OVER
 
-PRIOR_SHARE, PRIOR_SCORED = 0.2, 10.0
-# The prior correlation between two mentions of one span. The learned spread multiplies it.
+LEARNING = timedelta(hours=2)
+HALF_HOUR = timedelta(minutes=30)
+PRIOR_SHARE, PRIOR_SCORED, LEAST_SHARE, MOST_SHARE = 0.2, 10.0, 0.02, 0.95
+USUAL_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 5, 6.0
+# The part of an unusual volume that explains its own negatives.
+EXPLAINS = 0.85
+# The odds of a negative in a crisis, in units of the usual odds.
+ODDS = 2.4
+# A window enters the sum with at most so many of its own deviations above the negatives that were due.
+CUT = 4.0
+# The most evidence that the sum keeps; where the heat is 1.
+MOST_EVIDENCE, EVIDENCE_AT = 8.0, 3.6
+# The correlation between two mentions of one half hour.
 CORRELATION = 0.03
-PROTECTED_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 7, 6.0
-MARGIN = 0.05
+# At most so many times the usual share teaches the usual share, or so many deviations above it where numbers are small: a cap of
+# few would teach too small a share.
+TEACHES, TEACHES_DEVIATIONS = 2.0, 2.0
+# Half-way to an alert it teaches less, so that a crisis does not become usual while it lasts.
+TEACHES_HOT = 1.5
 AT_LEAST_SCORED = 10
-LEARNING, LEARNING_SCORED = timedelta(hours=2), 30.0
-LEAST_SPREAD = 0.3
-# The worth of three nested spans at first, in independent looks. The tail of the union corrects it.
-LOOKS = 2.0
+# Fewer angry posts are no crisis.
+LEAST_NEGATIVE = 5
+PATHS = (Path("negatives", habit=0.1, a_week=1.0),)
+
+
+class Recent(msgspec.Struct, frozen=True, array_like=True):
+    """One window of the last hour: mentions scored, negatives, mentions due, negatives taken into the sums, negatives due."""
+
+    scored: int = 0
+    negative: int = 0
+    due: float = 0.0
+    taken: float = 0.0
+    negative_due: float = 0.0
+
+
+class Evidence(msgspec.Struct, frozen=True, array_like=True):
+    """The running sum, in nats, with the mentions since it began: negatives, scored, negatives due, windows."""
+
+    nats: float = 0.0
+    negative: int = 0
+    scored: int = 0
+    due: float = 0.0
+    windows: int = 0
 
 
 class NegativityState(msgspec.Struct, frozen=True):
     """The memory of one monitor's negativity detector.
 
-    `protected` and `adaptive` are (negative, scored), fading. `recent` holds (negative, scored) of the last windows, newest last.
-    `spread` and `tails` have one place per span.
+    `usual` and `adaptive` are (negative, scored), fading. `counted` are the mentions behind `usual`, scored or not. `recent` has
+    the windows of the last hour, the newest last. `window_off` and `hour_off` are the logarithms of the medians of how far single
+    windows and hours are from what was due.
     """
 
     first: datetime | None = None
     next: datetime | None = None
-    hours: float = 0.0
-    protected: tuple[float, float] = (0.0, 0.0)
+    known_h: float = 0.0
+    usual: tuple[float, float] = (PRIOR_SHARE * PRIOR_SCORED, PRIOR_SCORED)
+    counted: float = PRIOR_SCORED
     adaptive: tuple[float, float] = (0.0, 0.0)
-    recent: tuple[tuple[int, int], ...] = ()
-    spread: tuple[float, ...] = ()
-    tails: tuple[Tail, ...] = ()
-    union: Tail = Tail()
+    recent: tuple[Recent, ...] = ()
+    window_off: float = 0.0
+    hour_off: float = math.log(0.67)
+    evidence: Evidence = Evidence()
+    story: Story = Story(habits=(0.0,))
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One span: its counts, the distance of its share from the baseline's in units of this monitor's own spread, and the interval
-    of the share.
-    """
+class _Look(msgspec.Struct, frozen=True):
+    """What a window looks like, before the promise and the story are asked."""
 
-    windows: int
-    scored: int
-    negative: int
-    z: float
-    raw: float
-    score: float
-    lower: float
-    upper: float
+    learning: bool
+    share: float
+    due: float
+    negative_due: float
+    taken: float
+    off: float
+    hour: tuple[float, float]
+    evidence: Evidence
 
 
 class Negativity:
@@ -74,118 +112,120 @@ class Negativity:
     """
 
     kind = "negativity"
-    version = "negativity-1"
+    version = "negativity-2"
 
     def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
         self._zone = zone
         self._length = length
         self._hours = length.total_seconds() / 3600.0
-        spans = spans_in_windows(length)
-        self._spans = spans[1:] if len(spans) > 1 else spans
-        self._rules = tuple(tail_rule(n * length) for n in self._spans)
-        self._spreads = tuple(spread_rule(n * length, LEAST_SPREAD) for n in self._spans)
-        self._recent_spans = up_to_an_hour(self._spans, length)
+        self._hour = max(1, round(HOUR / length))
+        self._half = max(1, round(HALF_HOUR / length))
+        self._longest = max(self._hour, round(LONGEST_SPAN / length))
+        self._usual_keep = 0.5 ** (self._hours / USUAL_HALF_LIFE_H)
+        self._adaptive_keep = 0.5 ** (self._hours / ADAPTIVE_HALF_LIFE_H)
 
     def initial(self) -> NegativityState:
-        n = len(self._spans)
-        return NegativityState(spread=(1.0,) * n, tails=(Tail(),) * n)
+        return NegativityState()
 
     def judge(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
-        past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
-        base = _share(state.protected)
-        overall, arc = UNION.scale(state.union), _arc(base)
-        looks = [
-            self._look(state, place, scored, negative, arc, overall)
-            for place, (scored, negative) in enumerate(self._sums(past, window))
-        ]
-        threshold = sensitivity.threshold
-        recent = max(look.score for look in looks[: self._recent_spans])
-        learning = self._learning(state, window)
-        reasons = [_why_not(look, base, recent, threshold, sensitivity) for look in looks]
-        passed = [look for look, reason in zip(looks, reasons, strict=True) if reason is None]
-        shown = max(passed or looks, key=lambda look: (look.score, look.scored))
-        reason = "learning" if learning else _why_not(shown, base, recent, threshold, sensitivity)
-        scored = shown.scored
+        look = self._look(state, window)
+        heat, threshold = _heat(state, window.start, look, sensitivity), sensitivity.threshold
+        score, since = score_of(heat), look.evidence
+        reason = _why_not(state, window.start, look, heat, threshold)
+        windows, scored, negative = self._shown(state, window, since)
+        effective = 1.0 + max(0, scored - 1) * CORRELATION
+        lower, upper = wilson(negative / effective, scored / effective)
         return Reading(
             kind=self.kind,
             start=window.start,
             length=window.length,
-            score=round(shown.score, 4),
-            observed=round(shown.negative / scored, 6) if scored else 0.0,
-            expected=round(base, 6),
-            lower=round(shown.lower, 6),
-            upper=round(shown.upper, 6),
-            over=reason is None,
-            state="learning" if learning else "warm",
+            score=round(score, 4),
+            observed=round(negative / scored, 6) if scored else 0.0,
+            expected=round(look.share, 6),
+            lower=round(lower, 6),
+            upper=round(upper, 6),
+            over=reason == "over",
+            state="learning" if look.learning else "warm",
             detail={
-                "span_s": shown.windows * window.length.total_seconds(),
-                "z": round(shown.z, 4),
+                "span_s": windows * window.length.total_seconds(),
                 "scored": scored,
-                "negative": shown.negative,
-                "margin": MARGIN,
+                "negative": negative,
                 "threshold": round(threshold, 4),
-                "recent_score": round(recent, 4),
-                "hour_score": round(looks[self._recent_spans - 1].score, 4),
-                "adaptive_expected": round(_share(state.adaptive), 6),
+                "heat": heat,
+                "hour_score": round(_hour_score(look), 4),
+                "usual_due": round(look.due, 6),
+                "window_negative": round(look.negative_due, 6),
+                "taken": round(look.taken, 4),
+                "off": round(look.off, 4),
+                "evidence": [
+                    round(since.nats, 6),
+                    since.negative,
+                    since.scored,
+                    round(since.due, 4),
+                    since.windows,
+                ],
+                "adaptive_expected": round(_share(state.adaptive, look.share), 6),
                 "complete": window.complete,
-                "raw_score": round(max(look.raw for look in looks), 4),
-                "spans": [round(look.z, 4) for look in looks],
-                "window_taught": round(self._taught(looks, window, base), 6),
-                "reason": reason or "over",
+                "reason": reason,
             },
         )
 
     def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        """False only where `judge` would not be over. The counts alone decide most spans of most open windows, because the lower
-        end of the interval is never above the share itself.
-        """
+        """False only where `judge` would not be over: the window's negatives count in full, and nothing explains them."""
         if self._learning(state, window):
             return False
-        past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
-        base, overall = _share(state.protected), UNION.scale(state.union)
-        for place, (scored, negative) in enumerate(self._sums(past, window)):
-            if scored < AT_LEAST_SCORED or negative < sensitivity.at_least_mentions:
-                continue
-            if negative > (base + MARGIN) * scored:
-                look = self._look(state, place, scored, negative, _arc(base), overall)
-                if look.score >= sensitivity.threshold and look.lower > base + MARGIN:
-                    return True
-        return False
+        share = _usual(state)
+        high = _high(share)
+        most = state.evidence.nats + window.negative * math.log(high / share)
+        heat = round(min(MOST_EVIDENCE, most) / _needed(state, window.start, sensitivity), 4)
+        enough = state.evidence.negative + window.negative >= LEAST_NEGATIVE
+        return enough and score_of(heat) >= sensitivity.threshold
 
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
         if not window.complete or (state.next is not None and window.start < state.next):
             return state
-        if state.first is None and window.scored == 0:
-            return state
-        warm = state.first is not None and not self._learning(state, window)
-        taught = float(reading.detail["window_taught"]) if warm else float(window.negative)
-        past = moved(state.recent, state.next, window.start, self._length, (0, 0), self._spans[-1])
-        zs: list[float] = reading.detail["spans"]
+        detail, keep = reading.detail, self._usual_keep
+        taken, negative_due, share = detail["taken"], detail["window_negative"], reading.expected
+        off = abs(window.negative - negative_due) / math.sqrt(negative_due + 0.1)
+        taught = min(taken, _most_taught(share * window.scored, detail["heat"]))
+        seen, of = state.adaptive
+        evidence = Evidence(*detail["evidence"])
         return NegativityState(
             first=state.first or window.start,
             next=window.end,
-            hours=tidy(state.hours + self._hours),
-            protected=_fade(state.protected, PROTECTED_HALF_LIFE_H, self._hours, taught, window.scored),
-            adaptive=_fade(state.adaptive, ADAPTIVE_HALF_LIFE_H, self._hours, window.negative, window.scored),
-            recent=(*past, (window.negative, window.scored))[-self._spans[-1] :],
-            spread=tuple(
-                r.after(s, z, self._hours, state.hours)
-                for r, s, z in zip(self._spreads, state.spread, zs, strict=True)
+            known_h=tidy(state.known_h + self._hours),
+            usual=(state.usual[0] * keep + taught, state.usual[1] * keep + window.scored),
+            counted=state.counted * keep + window.count,
+            adaptive=(
+                seen * self._adaptive_keep + window.negative,
+                of * self._adaptive_keep + window.scored,
+            ),
+            recent=(
+                *self._past(state, window.start),
+                Recent(window.scored, window.negative, detail["usual_due"], taken, negative_due),
+            )[-self._hour :],
+            window_off=median_step(state.window_off, off, state.known_h, self._hours),
+            hour_off=median_step(state.hour_off, detail["off"], state.known_h, self._hours),
+            evidence=evidence if evidence.nats > 0.0 else Evidence(),
+            story=story.after(
+                state.story,
+                window.start,
+                PATHS,
+                10.0 ** (CLEARLY_OVER - detail["threshold"]),
+                0,
+                detail["heat"],
+                over=reading.over,
             )
-            if warm
-            else state.spread,
-            tails=tuple(
-                r.after(t, z, self._hours) for r, t, z in zip(self._rules, state.tails, zs, strict=True)
-            )
-            if warm
-            else state.tails,
-            union=UNION.after(state.union, float(reading.detail["raw_score"]), self._hours)
-            if warm
-            else state.union,
+            if detail["reason"] in story.HOT
+            else state.story,
         )
 
     def accept(self, state: NegativityState) -> NegativityState:
-        return msgspec.structs.replace(state, protected=state.adaptive, recent=())
+        if not state.adaptive[1]:
+            return state
+        share = _share(state.adaptive, PRIOR_SHARE)
+        usual = (tidy(share * state.usual[1]), state.usual[1])
+        return msgspec.structs.replace(state, usual=usual, recent=(), evidence=Evidence())
 
     # A share does not need some arguments of the port.
     def tells(
@@ -202,78 +242,133 @@ class Negativity:
         above = reading.detail["scored"] >= AT_LEAST_SCORED and reading.lower > reading.expected
         return {"negative_baseline": round(reading.expected, 4), "negative_over": reading.over or above}
 
-    def _sums(self, past: tuple[tuple[int, int], ...], window: WindowCounts) -> list[tuple[int, int]]:
-        """The scored and the negative mentions over each span that ends with the window."""
-        negatives, scored = zip(*past, strict=True) if past else ((), ())
-        sums = []
-        for n in self._spans:
-            back = slice(-(n - 1), None) if n > 1 else slice(0, 0)
-            sums.append((window.scored + sum(scored[back]), window.negative + sum(negatives[back])))
-        return sums
+    def _look(self, state: NegativityState, window: WindowCounts) -> _Look:
+        past, scored = self._past(state, window.start), window.scored
+        share = _usual(state)
+        due = float(scored)
+        if window.due is not None:
+            due = window.due * min(1.0, state.usual[1] / max(state.counted, 1e-9))
+        before = past[1 - self._hour :] if self._hour > 1 else ()
+        excess = sum(one.scored for one in before) + scored - sum(one.due for one in before) - due
+        explained = due + EXPLAINS * max(0.0, excess / (len(before) + 1), scored - due)
+        negative_due = share * explained
+        wild = max(1.0, NORMAL_OF_MEDIAN * math.exp(state.window_off))
+        taken = min(float(window.negative), negative_due + CUT * math.sqrt(negative_due) * wild + 1.0)
+        recent = sum(one.scored for one in past[1 - self._half :]) if self._half > 1 else 0
+        alike = 1.0 + max(0.0, recent + scored - 1.0) * CORRELATION
+        hour_taken = sum(one.taken for one in before) + taken
+        hour_due = sum(one.negative_due for one in before) + negative_due
+        off = abs(hour_taken - hour_due) / math.sqrt((hour_due + 0.3) * (1.0 - share) * alike)
+        weight = alike * max(1.0, (NORMAL_OF_MEDIAN * math.exp(state.hour_off)) ** 2)
+        learning = self._learning(state, window)
+        return _Look(
+            learning=learning,
+            share=share,
+            due=due,
+            negative_due=negative_due,
+            taken=taken,
+            off=off,
+            hour=(hour_taken, hour_due),
+            evidence=_evidence(state, window, share, explained, negative_due, taken, weight),
+        )
 
-    def _look(
-        self,
-        state: NegativityState,
-        place: int,
-        scored: int,
-        negative: int,
-        arc: float,
-        overall: tuple[float, float],
-    ) -> _Look:
-        """One span. `arc` is the arc-sine of the baseline share; `overall` is the scale of the union's tail."""
-        n, spread = self._spans[place], state.spread[place]
-        spread *= 1.0 + max(0, scored - 1) * CORRELATION
-        variance = spread + scored / (PRIOR_SCORED + state.protected[1])
-        away = _arc((negative + 0.375) / (scored + 0.75)) - arc if scored else 0.0
-        z = math.sqrt(scored / variance) * away
-        lower, upper = wilson(negative / spread, scored / spread)
-        raw = self._rules[place].rarity(state.tails[place], z, LOOKS)
-        return _Look(n, scored, negative, z, raw, UNION.score(raw, overall), lower, upper)
-
-    def _taught(self, looks: list[_Look], window: WindowCounts, base: float) -> float:
-        """The negatives of this window that the protected baseline learns.
-
-        It learns all of them, unless the share of the last hour is above the baseline by more than its interval. Then it learns
-        proportionally fewer, down to the end of that interval.
+    def _shown(self, state: NegativityState, window: WindowCounts, since: Evidence) -> tuple[int, int, int]:
+        """The windows that the reading speaks of, the mentions scored in them and the negatives. Evidence that is old is told by
+        its last hour.
         """
-        hour = looks[self._recent_spans - 1]
-        if hour.lower <= base or not hour.negative:
-            return float(window.negative)
-        ordinary = base + (hour.negative / hour.scored - hour.lower)
-        return window.negative * min(1.0, ordinary * hour.scored / hour.negative)
+        if 0 < since.windows <= self._longest:
+            return since.windows, since.scored, since.negative
+        past = self._past(state, window.start)
+        hour = past[1 - self._hour :] if self._hour > 1 else ()
+        return (
+            self._hour,
+            window.scored + sum(one.scored for one in hour),
+            window.negative + sum(one.negative for one in hour),
+        )
 
-    def _learning(self, state: NegativityState, window: WindowCounts) -> bool:
-        if state.first is None or window.start - state.first < LEARNING:
-            return True
-        return state.protected[1] < LEARNING_SCORED
+    def _past(self, state: NegativityState, start: datetime) -> tuple[Recent, ...]:
+        return moved(state.recent, state.next, start, self._length, Recent(), self._hour)
 
-
-def _share(sums: tuple[float, float]) -> float:
-    return (sums[0] + PRIOR_SHARE * PRIOR_SCORED) / (sums[1] + PRIOR_SCORED)
-
-
-def _arc(share: float) -> float:
-    """The arc-sine transform (Anscombe 1948): variance 1/n whatever the share."""
-    return 2.0 * math.asin(math.sqrt(min(1.0, max(0.0, share))))
+    @staticmethod
+    def _learning(state: NegativityState, window: WindowCounts) -> bool:
+        return state.first is None or window.start - state.first < LEARNING
 
 
-def _fade(
-    sums: tuple[float, float], half_life_h: float, hours: float, negative: float, scored: float
-) -> tuple[float, float]:
-    keep = 0.5 ** (hours / half_life_h)
-    return (tidy(sums[0] * keep + negative), tidy(sums[1] * keep + scored))
+def _evidence(
+    state: NegativityState,
+    window: WindowCounts,
+    share: float,
+    explained: float,
+    negative_due: float,
+    taken: float,
+    weight: float,
+) -> Evidence:
+    """The running sum after this window: the log likelihood of `ODDS` times the odds of a negative, among the mentions that were
+    due and the part of the others that explains its own negatives.
+    """
+    high, before = _high(share), state.evidence
+    more = taken * math.log(high / share)
+    more += max(0.0, explained - taken) * math.log((1.0 - high) / (1.0 - share))
+    nats = before.nats + more / weight
+    if nats <= 0.0:
+        return Evidence()
+    return Evidence(
+        min(MOST_EVIDENCE, nats),
+        before.negative + window.negative,
+        before.scored + window.scored,
+        before.due + negative_due,
+        before.windows + 1,
+    )
+
+
+def _most_taught(due: float, heat: float) -> float:
+    if heat >= 0.5:
+        return TEACHES_HOT * due
+    return max(TEACHES * due, due + TEACHES_DEVIATIONS * math.sqrt(due) + 1.0)
+
+
+def _usual(state: NegativityState) -> float:
+    return min(MOST_SHARE, max(LEAST_SHARE, _share(state.usual, PRIOR_SHARE)))
+
+
+def _high(share: float) -> float:
+    """The share of negatives at `ODDS` times the usual odds."""
+    odds = ODDS * share / (1.0 - share)
+    return odds / (1.0 + odds)
+
+
+def _share(sums: tuple[float, float], without: float) -> float:
+    return sums[0] / sums[1] if sums[1] else without
+
+
+def _heat(state: NegativityState, at: datetime, look: _Look, sensitivity: Sensitivity) -> float:
+    return 0.0 if look.learning else round(look.evidence.nats / _needed(state, at, sensitivity), 4)
+
+
+def _needed(state: NegativityState, at: datetime, sensitivity: Sensitivity) -> float:
+    """The evidence at which the heat is 1."""
+    promise = sensitivity.false_alerts_per_week
+    return EVIDENCE_AT * (1.0 + story.raised(state.story, 0, PATHS[0], at, promise))
+
+
+def _hour_score(look: _Look) -> float:
+    """How far the last hour is above its negatives, on the scale of the score."""
+    taken, due = look.hour
+    return max(0.0, look.off) * CLEARLY_OVER / 4.0 if taken > due else 0.0
 
 
 def _why_not(
-    look: _Look, base: float, recent: float, threshold: float, sensitivity: Sensitivity
-) -> str | None:
-    """The first reason for which this span is not over, or None if it is over."""
-    if look.score < threshold:
+    state: NegativityState,
+    at: datetime,
+    look: _Look,
+    heat: float,
+    threshold: float,
+) -> str:
+    """The first reason for which the window is not over, or "over"."""
+    if look.learning:
+        return "learning"
+    if score_of(heat) < threshold:
         return "as expected"
-    if look.scored < AT_LEAST_SCORED or look.negative < sensitivity.at_least_mentions:
+    if look.evidence.negative < LEAST_NEGATIVE:
         return "too few mentions"
-    if look.lower <= base + MARGIN:
-        return "within the margin"
-    if recent < threshold / 2:
-        return "no longer so"
-    return None
+    return story.OVER if story.speaks(state.story, at, heat) else story.THE_SAME

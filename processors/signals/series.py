@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import csv
 import itertools
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+import msgspec
+
+from processors.signals import story
 from processors.signals.negativity import Negativity
-from processors.signals.types import Reading, Sensitivity, WindowCounts, calm
+from processors.signals.types import Reading, Sensitivity, WindowCounts
 from processors.signals.volume import Volume
 from tocsin.core.errors import WrongInput
 from tocsin.core.promise import CLEARLY_OVER
 
 HEADERS = (["timestamp", "value"], ["timestamp", "value", "negative"])
-CALM_FOR = timedelta(hours=2)
+# A row of a story scores again only where it is so many times higher than the last that did.
+STEP = 1.25
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)
 MOST = 10**12
 LONGEST_LINE = 1000
@@ -41,57 +44,39 @@ class SeriesJudge:
         self._negativity = Negativity(zone, length)
         self._negativity_state = self._negativity.initial()
         self._with_negative = with_negative
-        self._open = False
-        self._calm = timedelta(0)
+        self._said = 0.0
+        self._hot: datetime | None = None
 
     def row(self, window: WindowCounts) -> tuple[float, bool]:
         """The score of this row, 0..1, and whether the row raises an alert."""
         promise = self._sensitivity
-        volume = self._volume.judge(self._volume_state, window, promise)
-        self._volume_state = self._volume.learn(self._volume_state, window, volume)
-        score, over, quiet = gated(volume, promise), volume.over, calm(volume)
+        reading = self._volume.judge(self._volume_state, window, promise)
+        before, state = self._volume_state.story, self._volume.learn(self._volume_state, window, reading)
+        self._volume_state, told = state, state.story
         if self._with_negative:
-            share = self._negativity.judge(self._negativity_state, window, promise)
-            self._negativity_state = self._negativity.learn(self._negativity_state, window, share)
-            score, over = together(score, volume, share, promise)
-            quiet = quiet and calm(share)
-        raises = self._raises(over, quiet, window.length)
-        if not raises:
-            score = min(score, JUST_BELOW * promise.threshold)
-        return max(0.0, score) / (max(0.0, score) + CLEARLY_OVER), raises
+            window = msgspec.structs.replace(window, due=reading.detail["window_expected"])
+            reading = self._negativity.judge(self._negativity_state, window, promise)
+            before = self._negativity_state.story
+            self._negativity_state = self._negativity.learn(self._negativity_state, window, reading)
+            told = self._negativity_state.story
+        raises = told.alerted != before.alerted
+        score = self._score(reading, raises)
+        return score / (score + CLEARLY_OVER), raises
 
-    def _raises(self, over: bool, quiet: bool, length: timedelta) -> bool:
-        if over:
-            first, self._open, self._calm = not self._open, True, timedelta(0)
-            return first
-        self._calm = self._calm + length if quiet else timedelta(0)
-        self._open = self._open and self._calm < CALM_FOR
-        return False
-
-
-def gated(reading: Reading, promise: Sensitivity) -> float:
-    """The reading's score.
-
-    A reading that lacks another need of an alert stays below the threshold, the further the more it lacks.
-    """
-    need = {
-        "learning": 0.5,
-        "too few mentions": reading.detail.get("negative", reading.observed) / promise.at_least_mentions,
-        "less than the ratio": math.log(max(1.0, reading.detail.get("ratio", 1.0)))
-        / math.log(max(1.01, promise.at_least_ratio)),
-        "within the margin": max(0.0, reading.lower - reading.expected) / reading.detail.get("margin", 1.0),
-        "no longer so": 2.0 * reading.detail["recent_score"] / promise.threshold,
-    }.get(reading.detail["reason"])
-    return reading.score if need is None else min(reading.score, min(need, JUST_BELOW) * promise.threshold)
-
-
-def together(score: float, volume: Reading, share: Reading, promise: Sensitivity) -> tuple[float, bool]:
-    """Volume and share as one score, and whether it is over. The share may be over alone; the volume only where the share is at
-    least half-way there. `score` is the gated score of the volume.
-    """
-    confirmed = min(1.0, 2.0 * share.score / promise.threshold)
-    over = share.over or (volume.over and confirmed >= 1.0)
-    return max(gated(share, promise), score * confirmed), over
+    def _score(self, reading: Reading, raises: bool) -> float:
+        """The score of the row. The rows of a story score below its threshold, except where they are clearly higher than those
+        that scored before.
+        """
+        threshold = self._sensitivity.threshold
+        if reading.detail["reason"] not in story.HOT:
+            if self._hot is not None and reading.start - self._hot > story.CALM:
+                self._said = 0.0
+            return min(reading.score, JUST_BELOW * threshold)
+        self._hot = reading.start
+        if raises or reading.score >= STEP * max(threshold, self._said):
+            self._said = reading.score
+            return reading.score
+        return JUST_BELOW * threshold
 
 
 def judge_lines(lines: Iterable[bytes], sensitivity: Sensitivity, zone: tzinfo = UTC) -> Iterator[str]:

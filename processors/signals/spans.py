@@ -1,24 +1,15 @@
-"""The spans that a reading looks at, and the recent windows that their sums come from."""
+"""The spans that a reading speaks of, and the recent windows that sums come from."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-SPANS = (timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6))
 HOUR = timedelta(hours=1)
+LONGEST_SPAN = timedelta(hours=12)
+"""The longest span that a reading speaks of. The last hour stands for what began earlier."""
 
 T = TypeVar("T")
-
-
-def spans_in_windows(length: timedelta) -> tuple[int, ...]:
-    """The spans as numbers of windows, each once, rising. A window longer than every span is a span of its own."""
-    return tuple(sorted({max(1, round(span / length)) for span in SPANS}))
-
-
-def up_to_an_hour(spans: tuple[int, ...], length: timedelta) -> int:
-    """The number of spans that are no longer than an hour; at least one."""
-    return max(1, sum(n * length <= HOUR for n in spans))
 
 
 def moved(

@@ -19,7 +19,8 @@ class WindowCounts(msgspec.Struct, frozen=True):
     """The mentions of one monitor in [start, start + length).
 
     `count` counts every mention, `scored` those with a sentiment, and `negative` the negative ones among the scored. `complete`
-    is False if some posts of the window may not have been heard.
+    is False if some posts of the window may not have been heard. `due` is the number of mentions that the volume detector expects
+    in this window, where it has judged before; None where nobody has said.
     """
 
     start: datetime
@@ -28,6 +29,7 @@ class WindowCounts(msgspec.Struct, frozen=True):
     negative: int = 0
     scored: int = 0
     complete: bool = True
+    due: float | None = None
 
     @property
     def end(self) -> datetime:

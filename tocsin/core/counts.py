@@ -19,8 +19,7 @@ def steady(count: float, kappa: float = KAPPA) -> float:
 
     The spread of the result is about 1 at every mean.
     """
-    root = math.sqrt(kappa)
-    return 2.0 / root * math.asinh(math.sqrt(kappa * (max(0.0, count) + 0.375)))
+    return 2.0 / math.sqrt(kappa) * math.asinh(math.sqrt(kappa * (max(0.0, count) + 0.375)))
 
 
 def unsteady(value: float, kappa: float = KAPPA) -> float:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 CLEARLY_OVER: Final = 3.0
 """The score of a reading so rare that one like it is expected once a week for this monitor."""
 
 
+@lru_cache(maxsize=1024)
 def threshold(false_alerts_per_week: float) -> float:
     """The score that keeps a monitor's promise: 3 for one a week, 2.7 for two, 4 for one in ten weeks.
 

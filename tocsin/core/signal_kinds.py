@@ -41,8 +41,10 @@ class SignalKind:
     figures: tuple[str, str] = ("observed", "expected")
     # The subject of a notice, for kinds in which observed against expected would not fit.
     headline: Callable[[Evidence], str] | None = None
-    # An empty window has a reading and teaches the baseline. For a share, an empty window says nothing.
+    # An empty window teaches this kind, too.
     judges_empty: bool = False
+    # Its readings say how many mentions were due in the window (`window_expected`), and the kinds after it hear of that.
+    says_due: bool = False
     # Copies of one text are left out before this kind, and the kinds after it, are judged.
     sets_copies_aside: bool = False
     # A trigger that counts by itself makes this kind over, with or without a spike.
@@ -138,6 +140,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             detector="processors.signals.volume:Volume",
             headline=_times_the_talk,
             judges_empty=True,
+            says_due=True,
             sets_copies_aside=True,
             armed_by_triggers=True,
             explained_by_events=True,
@@ -149,6 +152,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             detector="processors.signals.negativity:Negativity",
             absorbed_by=VOLUME,
             counted="negative",
+            judges_empty=True,
             figures=("negative_share", "negative_baseline"),
             headline=_share_of_negatives,
         ),

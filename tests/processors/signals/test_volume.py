@@ -123,7 +123,7 @@ def test_a_change_that_stays_is_normal_within_ten_days(known_brand: VolumeState)
     )
     assert any(r.over for r in readings[:DAY])
     assert not any(r.over for r in readings[10 * DAY :])
-    assert state.baseline.level[0] / state.baseline.level[1] > 90
+    assert 12 * state.expected.level > 90
 
 
 def test_a_person_may_accept_the_new_normal_at_once(known_brand: VolumeState) -> None:
@@ -145,8 +145,7 @@ def test_missing_windows_are_unknown_and_not_zero(known_brand: VolumeState) -> N
     later = windows(background(13, 2, 40), MONDAY + timedelta(days=13))
     state, readings = fold(Volume(), later, known_brand)
     assert not any(r.over for r in readings)
-    known, now = known_brand.baseline.level, state.baseline.level
-    assert 0.8 < (now[0] / now[1]) / (known[0] / known[1]) < 1.25
+    assert 0.8 < state.expected.level / known_brand.expected.level < 1.25
 
 
 def test_an_open_window_may_cross_early(known_brand: VolumeState) -> None:
@@ -158,16 +157,27 @@ def test_an_open_window_may_cross_early(known_brand: VolumeState) -> None:
 def test_nobody_is_woken_by_a_handful() -> None:
     quiet = [1 if i % 200 == 0 else 0 for i in range(14 * DAY)]
     state, readings = fold(Volume(), windows(quiet))
-    reading = Volume().judge(state, WindowCounts(MONDAY + timedelta(days=14), FIVE, 7), PROMISE)
     assert not any(r.over for r in readings)
+    assert not Volume().judge(state, WindowCounts(MONDAY + timedelta(days=14), FIVE, 7), PROMISE).over
+    few = Sensitivity(at_least_mentions=20)
+    reading = Volume().judge(state, WindowCounts(MONDAY + timedelta(days=14), FIVE, 19), few)
     assert (reading.over, reading.detail["reason"]) == (False, "too few mentions")
     assert Volume().judge(state, WindowCounts(MONDAY + timedelta(days=14), FIVE, 9), PROMISE).over
 
 
-def test_a_brand_nobody_mentions_stays_as_it_was_born() -> None:
+def test_a_brand_nobody_mentions_is_known_to_be_silent() -> None:
+    """Silence that was heard is knowledge: the first crowd is news after a few posts."""
     state, readings = fold(Volume(), windows([0] * 500))
-    assert state == Volume().initial()
     assert {r.over for r in readings} == {False}
+    burst = windows([1, 3, 8], MONDAY + 500 * FIVE)
+    assert [r.over for r in fold(Volume(), burst, state)[1]] == [False, False, True]
+
+
+def test_silence_that_was_not_heard_is_no_knowledge() -> None:
+    deaf = [WindowCounts(MONDAY + i * FIVE, FIVE, 0, complete=False) for i in range(500)]
+    state, _ = fold(Volume(), deaf)
+    assert state == Volume().initial()
+    _, readings = fold(Volume(), windows([1, 3, 8, 20], MONDAY + 500 * FIVE), state)
     assert {r.state for r in readings} == {"learning"}
 
 
@@ -184,18 +194,28 @@ def test_a_burst_a_few_hours_after_the_first_mention_is_seen() -> None:
 
 
 def test_a_collector_that_begins_at_full_volume_is_no_crisis() -> None:
-    """A few strays over three days, silence, and then all at once a busy brand with its day and night."""
-    strays = [1 if i in (0, 230, 440, 620) else 0 for i in range(1050)]
+    """Three days in which nothing could be heard, and then all at once a busy brand with its day and night."""
     rng = random.Random(14)
+    deaf = [WindowCounts(MONDAY + i * FIVE, FIVE, 0, complete=False) for i in range(1050)]
     busy = [noisy(rng, 8 * day_and_night(1050 + i), 0.15) for i in range(2 * DAY)]
-    _, readings = fold(Volume(), windows(strays + busy))
+    _, readings = fold(Volume(), [*deaf, *windows(busy, MONDAY + 1050 * FIVE)])
     assert onsets(readings) == []
+
+
+def test_growth_over_hours_on_a_first_day_is_seen() -> None:
+    """From four an hour to three hundred over five hours, as after a fire at night."""
+    rng = random.Random(18)
+    hours = [4, 4, 4, 12, 40, 90, 180, 300]
+    counts = [noisy(rng, hours[i // 12] / 12, 0.1) for i in range(12 * len(hours))]
+    _, readings = fold(Volume(), windows(counts))
+    first = next(i for i, r in enumerate(readings) if r.over)
+    assert 36 < first < 72
 
 
 def test_a_first_morning_is_no_crisis() -> None:
     rng = random.Random(15)
-    night = [1 if i % 20 == 0 else 0 for i in range(96)]
-    morning = [noisy(rng, min(3.0, 0.2 + i / 12), 0.1) for i in range(96)]
+    night = [noisy(rng, 0.8, 0.1) for i in range(96)]
+    morning = [noisy(rng, min(2.4, 0.8 + i / 24), 0.1) for i in range(96)]
     _, readings = fold(Volume(), windows(night + morning))
     assert onsets(readings) == []
 

@@ -20,9 +20,11 @@ def windows(counts: Iterable[int], start: datetime = MONDAY, length: timedelta =
     return [WindowCounts(start + i * length, length, n) for i, n in enumerate(counts)]
 
 
-def shared(pairs: Iterable[tuple[int, int]], start: datetime = MONDAY) -> list[WindowCounts]:
-    """The windows of these (negative, scored) pairs."""
-    return [WindowCounts(start + i * FIVE, FIVE, s, n, s) for i, (n, s) in enumerate(pairs)]
+def shared(
+    pairs: Iterable[tuple[int, int]], start: datetime = MONDAY, due: float | None = None
+) -> list[WindowCounts]:
+    """The windows of these (negative, scored) pairs. `due` is the number of mentions that each is said to expect."""
+    return [WindowCounts(start + i * FIVE, FIVE, s, n, s, due=due) for i, (n, s) in enumerate(pairs)]
 
 
 def fold(

@@ -1,0 +1,275 @@
+"""The expectation: the mentions that are due in a window, from what the monitor's own hours were like, in its own zone.
+
+Mentions a window = level x hour of the day x weekday. The level is the median of the last 30 known hours with the season taken
+out, so a crisis of hours does not move it and a lasting change is normal within a day. An hour of the day is the median of
+fifteen days. A weekday is compared with the week around it and trusted as far as there is something to compare. Nothing fades by
+a half-life, so nothing is learned from one loud hour.
+
+Beside it stands the adaptive level, which follows whatever comes. It is shown, and a person may accept it as the new normal.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
+from statistics import median
+
+import msgspec
+
+from processors.signals.statistics import tidy
+
+# Days of hourly history, today among them.
+DAYS = 15
+LEVEL_HOURS = 30
+ADAPTIVE_HALF_LIFE_H = 3.0
+# The season of a day is known from so many hours on.
+SEASON_FROM_H = 24
+# The part of the mean that every hour of the day gets, so that no hour is expected to be silent.
+FLOOR = 0.05
+# A day teaches its weekday only with so many known hours.
+DAY_KNOWN_H = 12
+# What a weekday keeps from one week to the next, and the weeks after which it speaks for itself by half.
+WEEKDAY_KEEP, WEEKDAY_WEEKS = 0.8, 4.0
+# A day with so many mentions is trusted by half to tell weekdays apart.
+WEEKDAY_MENTIONS = 20.0
+WORKDAYS, WEEKEND = range(5), range(5, 7)
+# The least that is due in an hour, and what is due before anything is known.
+LEAST_AN_HOUR, FIRST_GUESS = 0.05, 0.3
+UNKNOWN = -1.0
+
+Day = tuple[float, ...]
+_NO_DAY: Day = (UNKNOWN,) * 24
+_ONES = (1.0,) * 24
+
+
+class Expectation(msgspec.Struct, frozen=True):
+    """What a monitor's hours were like. Rates are mentions in a window; hours and days are those of the monitor's zone.
+
+    `days` holds up to `DAYS` days of 24 hourly rates, the newest last, -1 where an hour is unknown. `today` is the ordinal of the
+    newest day. `typical` has the median rate of each hour of the day, `season` the same, smoothed, with a mean of 1. `weekday` is
+    the log level of the last day of each weekday; `weekday_off` and `weekday_n` are the fading sums of how far each was off the
+    week and how often; `weekdays` are the factors that follow. `met` counts how often an hour of the day was met. `hour` is the
+    hour that is still open (days times 24), with the mentions that it teaches and the windows that it has. `adaptive` is
+    (mentions, windows with the season in them), fading.
+    """
+
+    days: tuple[Day, ...] = (_NO_DAY,)
+    today: int = 0
+    typical: Day = _ONES
+    season: Day = _ONES
+    weekday: tuple[float | None, ...] = (None,) * 7
+    weekday_off: tuple[float, ...] = (0.0,) * 7
+    weekday_n: tuple[float, ...] = (0.0,) * 7
+    weekdays: tuple[float, ...] = (1.0,) * 7
+    level: float = 0.0
+    hours: int = 0
+    met: tuple[int, ...] = (0,) * 24
+    hour: int = -1
+    hour_seen: float = 0.0
+    hour_windows: int = 0
+    adaptive: tuple[float, float] = (0.0, 0.0)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The place of a window in its monitor's week. `hour` is the local hour, counted in days times 24 from the ordinal 0. `away`
+    is the distance of the window's middle from the middle of that hour, in hours: -0.5 to 0.5.
+    """
+
+    hour: int
+    away: float
+
+
+# The windows of many monitors begin at the same times.
+@lru_cache(maxsize=64)
+def place_of(start: datetime, length: timedelta, zone: tzinfo) -> Place:
+    """The place of the window that begins at `start`."""
+    local = (start + length / 2).astimezone(zone)
+    return Place(local.toordinal() * 24 + local.hour, local.minute / 60.0 + local.second / 3600.0 - 0.5)
+
+
+def due(known: Expectation, at: Place, window_hours: float) -> float:
+    """The mentions due in a window at that place, blended with the neighbouring hour so that nothing jumps at the full hour."""
+    if known.hours < 1:
+        return first_guess(known, window_hours)
+    return max(known.level * factor(known, at), LEAST_AN_HOUR * window_hours)
+
+
+def first_guess(known: Expectation, window_hours: float) -> float:
+    """The mentions due before one whole hour is known: those of the windows so far."""
+    so_far = known.hour_seen / known.hour_windows if known.hour_windows else 0.0
+    return max(LEAST_AN_HOUR * window_hours, so_far, FIRST_GUESS)
+
+
+def factor(known: Expectation, at: Place) -> float:
+    """The season at that place: hour of the day times weekday, about 1."""
+    share = abs(at.away)
+    near = at.hour + (1 if at.away > 0 else -1)
+    season, weekdays = known.season, known.weekdays
+    # The ordinal 1 is a Monday.
+    mine = season[at.hour % 24] * weekdays[(at.hour // 24 - 1) % 7]
+    return mine * (1.0 - share) + season[near % 24] * weekdays[(near // 24 - 1) % 7] * share
+
+
+def unmet(known: Expectation, at: Place) -> bool:
+    """Whether this hour of the day has never been met, on a monitor's first day."""
+    return 1 <= known.hours < 24 and not known.met[at.hour % 24]
+
+
+def heard(
+    known: Expectation, at: Place, after: Place, window_hours: float, count: int, teaches: float
+) -> Expectation:
+    """The expectation after a closed window. `teaches` mentions of its `count` teach the hour. `after` is the place of the next
+    window: when it lies in another hour, this hour closes.
+    """
+    if known.hour not in (-1, at.hour):
+        known = _closed(known, window_hours)
+    keep = 0.5 ** (window_hours / ADAPTIVE_HALF_LIFE_H)
+    seen, exposure = known.adaptive
+    known = msgspec.structs.replace(
+        known,
+        hour=at.hour,
+        hour_seen=known.hour_seen + teaches,
+        hour_windows=known.hour_windows + 1,
+        adaptive=(seen * keep + count, exposure * keep + factor(known, at)),
+    )
+    return known if after.hour == at.hour else _closed(known, window_hours)
+
+
+def adaptive_due(known: Expectation, at: Place) -> float:
+    """The mentions in a window if things go on as in the last hours."""
+    seen, exposure = known.adaptive
+    return seen / exposure * factor(known, at) if exposure else 0.0
+
+
+def accepted(known: Expectation) -> Expectation:
+    """The expectation after a person has accepted the present: the hours behind the level are as loud as the adaptive level."""
+    seen, exposure = known.adaptive
+    if not exposure or known.hours < 1:
+        return known
+    rate, left, days = seen / exposure, LEVEL_HOURS, []
+    for back, day in enumerate(reversed(known.days)):
+        hours = list(day)
+        for hour in range(23, -1, -1):
+            if hours[hour] >= 0 and left:
+                hours[hour] = tidy(rate * known.season[hour] * known.weekdays[(known.today - back - 1) % 7])
+                left -= 1
+        days.append(tuple(hours))
+    return msgspec.structs.replace(known, days=tuple(reversed(days)), level=tidy(rate))
+
+
+def _closed(known: Expectation, window_hours: float) -> Expectation:
+    """The expectation after its open hour is over."""
+    today, hour = divmod(known.hour, 24)
+    days = _with(known.days, known.today, today, hour, tidy(known.hour_seen / known.hour_windows))
+    met = (*known.met[:hour], known.met[hour] + 1, *known.met[hour + 1 :])
+    typical = _with_hour(known.typical, hour, _typical([day[hour] for day in days if day[hour] >= 0]))
+    known = msgspec.structs.replace(
+        known,
+        days=days,
+        today=today,
+        hours=known.hours + 1,
+        met=met,
+        typical=typical,
+        season=_smooth(typical) if known.hours + 1 >= SEASON_FROM_H else known.season,
+        hour=-1,
+        hour_seen=0.0,
+        hour_windows=0,
+    )
+    if hour == 23:
+        known = _with_weekday(known, window_hours)
+    return msgspec.structs.replace(known, level=_level(known, hour, window_hours))
+
+
+def _with(days: tuple[Day, ...], newest: int, today: int, hour: int, rate: float) -> tuple[Day, ...]:
+    """The days with one more known hour. Days of which nothing was heard stand between, unknown."""
+    missing = min(DAYS, max(0, today - newest)) if newest else 0
+    days = (*days, *(_NO_DAY,) * missing)[-DAYS:]
+    return (*days[:-1], _with_hour(days[-1], hour, rate))
+
+
+def _with_hour(day: Day, hour: int, value: float) -> Day:
+    return (*day[:hour], value, *day[hour + 1 :])
+
+
+def _typical(rates: list[float]) -> float:
+    """The median, or half the mean where most days were silent at that hour and some were not."""
+    return tidy(max(median(rates), 0.5 * sum(rates) / len(rates)))
+
+
+def _smooth(typical: Day) -> Day:
+    mean = max(sum(typical) / 24.0, 1e-6)
+    smooth = [
+        (typical[hour] + typical[(hour + 1) % 24] + typical[hour - 1]) / 3.0 + FLOOR * mean
+        for hour in range(24)
+    ]
+    scale = 24.0 / sum(smooth)
+    return tuple(tidy(one * scale) for one in smooth)
+
+
+def _level(known: Expectation, newest_hour: int, window_hours: float) -> float:
+    """The level: the median of the last known hours with the season taken out; the fewer mentions there are, the more the mean,
+    because a median of few is 0.
+    """
+    without, seen, exposure = [], 0.0, 0.0
+    for back, day in enumerate(reversed(known.days)):
+        weekday = known.weekdays[(known.today - back - 1) % 7]
+        for hour in range(newest_hour if back == 0 else 23, -1, -1):
+            rate = day[hour]
+            if rate >= 0.0:
+                here = known.season[hour] * weekday
+                without.append(rate / here)
+                seen += rate
+                exposure += here
+                if len(without) == LEVEL_HOURS:
+                    return _middle(without, seen / exposure, window_hours)
+    return _middle(without, seen / max(exposure, 1e-9), window_hours)
+
+
+def _middle(rates: list[float], mean: float, window_hours: float) -> float:
+    middle = median(rates)
+    weight = middle / window_hours
+    return tidy((middle * weight + mean) / (weight + 1.0))
+
+
+def _with_weekday(known: Expectation, window_hours: float) -> Expectation:
+    """The expectation after the newest day is over: what its weekday is like, compared with the week around it."""
+    day, today = known.days[-1], (known.today - 1) % 7
+    rates = [(rate, known.season[hour]) for hour, rate in enumerate(day) if rate >= 0.0]
+    if len(rates) < DAY_KNOWN_H:
+        return known
+    level = _middle(
+        [rate / here for rate, here in rates],
+        sum(rate for rate, _ in rates) / max(sum(here for _, here in rates), 1e-9),
+        window_hours,
+    )
+    logs = _with_log(known.weekday, today, tidy(math.log(max(level, 0.02 * window_hours))))
+    week = [one for one in logs if one is not None]
+    if len(week) < 7:
+        return msgspec.structs.replace(known, weekday=logs)
+    usual = sum(week) / 7.0
+    everyone = not any(known.weekday_n)
+    off, met = list(known.weekday_off), list(known.weekday_n)
+    for k, one in enumerate(week):
+        if everyone or k == today:
+            off[k], met[k] = tidy(off[k] * WEEKDAY_KEEP + one - usual), tidy(met[k] * WEEKDAY_KEEP + 1.0)
+    mentions = 24.0 / window_hours * math.exp(usual)
+    factors = _weekdays(off, met, mentions / (mentions + WEEKDAY_MENTIONS))
+    return msgspec.structs.replace(
+        known, weekday=logs, weekday_off=tuple(off), weekday_n=tuple(met), weekdays=factors
+    )
+
+
+def _with_log(logs: tuple[float | None, ...], at: int, value: float) -> tuple[float | None, ...]:
+    return (*logs[:at], value, *logs[at + 1 :])
+
+
+def _weekdays(off: list[float], met: list[float], trust: float) -> tuple[float, ...]:
+    """The factors of the weekdays: working days and weekends differ first, then each day for itself."""
+    factors = [1.0] * 7
+    for group in (WORKDAYS, WEEKEND):
+        common = trust * sum(off[k] for k in group) / (sum(met[k] for k in group) + len(group))
+        for k in group:
+            own = off[k] / met[k] - common
+            factors[k] = tidy(math.exp(common + trust * met[k] / (met[k] + WEEKDAY_WEEKS) * own))
+    return tuple(factors)

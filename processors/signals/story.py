@@ -1,0 +1,89 @@
+"""The story of a signal: when a statistic that is high says something new, so that a person hears of one crisis once.
+
+A statistic is given as `heat`: 1 where it reaches the promise of one false alert a week. A story begins with a window that is hot
+enough. It goes on until two hours have been cooler. The next story cannot begin on the same day, unless it is clearly worse than
+the last one: half as bad again, half a day later. An alert raises the threshold of its own path for a while. In the long run a
+path then alerts as often as was promised, whatever the series is like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+REFRACTORY = timedelta(hours=24)
+WORSE_AFTER, WORSE = timedelta(hours=12), 1.5
+CALM = timedelta(hours=2)
+WEEK = timedelta(weeks=1)
+OVER, THE_SAME = "over", "the same story"
+HOT = (OVER, THE_SAME)
+"""The reasons of windows that are hot enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """One way in which a signal becomes hot. `habit` is how much an alert raises the path's threshold, as a share of it.
+    `a_week` such raises are forgotten in a week, at a promise of one false alert a week.
+    """
+
+    name: str
+    habit: float
+    a_week: float
+
+
+class Story(msgspec.Struct, frozen=True):
+    """The memory of what was said. `alerted` is the window of the last alert, `hot` the last window that was hot enough, `over`
+    the last that was part of a story. `top` is the highest heat of that story. `habits` has one place per path: how much its
+    threshold was raised right after the last alert, as a share.
+    """
+
+    alerted: datetime | None = None
+    hot: datetime | None = None
+    over: datetime | None = None
+    top: float = 0.0
+    habits: tuple[float, ...] = ()
+
+
+def raised(told: Story, path: int, rule: Path, at: datetime, promise: float) -> float:
+    """How much the threshold of a path is raised at `at`, as a share of it. `promise` is the number of false alerts a week."""
+    habit = told.habits[path]
+    if not habit or told.alerted is None:
+        return 0.0
+    return max(0.0, habit - rule.habit * rule.a_week * promise * ((at - told.alerted) / WEEK))
+
+
+def alerts(told: Story, at: datetime, heat: float) -> bool:
+    """Whether a window that is hot enough, with this heat, begins a story or a clearly worse part of one."""
+    if told.alerted is None:
+        return True
+    since = at - told.alerted
+    cooled = told.hot is None or at - told.hot > CALM
+    return (since >= REFRACTORY and cooled) or (since >= WORSE_AFTER and heat >= WORSE * told.top)
+
+
+def speaks(told: Story, at: datetime, heat: float) -> bool:
+    """Whether a window that is hot enough belongs to a story that is going on, or begins one."""
+    return (told.over is not None and at - told.over <= CALM) or alerts(told, at, heat)
+
+
+def after(
+    told: Story, at: datetime, paths: tuple[Path, ...], promise: float, path: int, heat: float, *, over: bool
+) -> Story:
+    """The story after a closed window that was hot enough. `path` is the place of its hottest path."""
+    if not alerts(told, at, heat):
+        in_story = told.alerted is not None and (
+            at - told.alerted < REFRACTORY or (told.hot is not None and at - told.hot <= CALM)
+        )
+        return msgspec.structs.replace(
+            told,
+            hot=at,
+            over=at if over else told.over,
+            top=max(told.top, heat) if in_story else told.top,
+        )
+    habits = [
+        raised(told, place, rule, at, promise) + (rule.habit if place == path else 0.0)
+        for place, rule in enumerate(paths)
+    ]
+    return Story(alerted=at, hot=at, over=at, top=heat, habits=tuple(habits))
