@@ -195,7 +195,7 @@ class DetectionTicker:
             judging.load(conn)
             for one in judging.monitors:
                 one.set_back(now, closed_until)
-            start = judging.tallies_from(conn)
+            start = judging.tallies_from(conn, coverage.since)
             if start is None:
                 return 0
             tallies = load_tallies(conn, [one.id for one in turn], start, now + MINUTE)

@@ -14,13 +14,14 @@ class Coverage:
     """The knowledge of what was heard. In the spans of `deaf` nothing could be heard; each signal carries `missing`.
 
     `blind` has the spans in which single sources were not heard, by source. `of_monitor` has those that are missed by single
-    monitors, by their id.
+    monitors, by their id. Since `since` every source was heard, apart from those spans; None where nobody knows.
     """
 
     deaf: Sequence[Span] = ()
     missing: Sequence[str] = ()
     blind: Mapping[str, Sequence[Span]] = field(default_factory=dict)
     of_monitor: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    since: datetime | None = None
 
     def complete(self, start: datetime, end: datetime) -> bool:
         return not any(a < end and start < b for a, b in self.deaf)

@@ -8,7 +8,7 @@ The verdicts depend on the tallies and the tick alone, not on how the work was c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
@@ -21,9 +21,10 @@ from processors.detection.rows import Tick, reading_rows, signal_row
 from processors.detection.states import JudgedMonitor, Memory, Standing, fresh
 from processors.detection.tallies import first_minutes
 from processors.detection.windows import WINDOW_MINUTES, MinuteCounts, Tallies, has_trigger, window_of
+from processors.signals.expectation import LEVEL_HOURS
 from processors.signals.registry import WINDOW
 from processors.signals.types import Reading, WindowCounts
-from tocsin.core.clock import minute_start
+from tocsin.core.clock import minute_of, minute_start
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.store import schema as s
@@ -34,6 +35,8 @@ from tocsin.store.statements import among
 AT_ONCE = 500
 # An open window with less than this part (a quarter) of the mentions that an alert needs is not worth judging.
 FEW = 4
+# The level of a monitor rests on so many hours, so earlier silence would not be told.
+EXPOSURE = timedelta(hours=LEVEL_HOURS)
 
 
 class Detection:
@@ -66,8 +69,9 @@ class Detection:
         for one in unknown:
             one.take_up(rows)
 
-    def tallies_from(self, conn: Connection) -> datetime | None:
-        """Set monitors that were never judged to their first mention.
+    def tallies_from(self, conn: Connection, heard_since: datetime | None = None) -> datetime | None:
+        """Set monitors that were never judged to their first window: that of their first mention, or up to `EXPOSURE` earlier
+        where their sources were heard before. Silence that was heard is knowledge.
 
         Return the earliest time from which any monitor needs tallies.
         """
@@ -75,7 +79,7 @@ class Detection:
         first = first_minutes(conn, [one.id for one in unborn])
         for one in unborn:
             if one.id in first:
-                one.next_window = minute_start(first[one.id] - first[one.id] % WINDOW_MINUTES)
+                one.next_window = _first_window(one, first[one.id], heard_since)
         return min((one.next_window for one in self.monitors if one.next_window is not None), default=None)
 
     def tick(
@@ -182,6 +186,16 @@ class Detection:
         self._signals.append(signal_row(conn, judged, standing, reading, state, at))
         if state == "calm":
             standing.episode = Episode()
+
+
+def _first_window(one: JudgedMonitor, first: int, heard_since: datetime | None) -> datetime:
+    """The first window of a monitor whose first mention came in the minute `first`."""
+    mention = minute_start(first - first % WINDOW_MINUTES)
+    if heard_since is None:
+        return mention
+    # Posts from before the monitor was defined were not matched.
+    heard = minute_of(max(heard_since, one.defined.created_at, mention - EXPOSURE))
+    return min(mention, minute_start(heard + -heard % WINDOW_MINUTES))
 
 
 def _trigger_speaks(

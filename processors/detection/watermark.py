@@ -128,7 +128,8 @@ def watermark(
         missing.append(
             f"{unread:,} records of the stream wait to be read: there is more than is counted here"
         )
-    return Watermark(closed, Coverage(deaf, missing, blind_spans(lately, now)), stored_until)
+    since = None if first is None else minute_start(first)
+    return Watermark(closed, Coverage(deaf, missing, blind_spans(lately, now), since=since), stored_until)
 
 
 def _unread(ends: Mapping[str, int], at: Mapping[int, int]) -> int:

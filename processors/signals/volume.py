@@ -263,7 +263,10 @@ class Volume:
         ratio = float(reading.detail["ratio"])
         if speaks:
             return {"ratio": ratio, "tenfold": self._on_course(state, window, reading)}
-        leans = reading.score >= float(reading.detail["threshold"]) / 2
+        spans = zip(reading.detail["offs"], state.spread, BURSTS, strict=True)
+        nearest = max(off / math.sqrt(max(1.0, spread)) / less for off, spread, (_, less) in spans)
+        score = max(reading.score, CLEARLY_OVER * nearest / BURST_AT)
+        leans = score >= float(reading.detail["threshold"]) / 2
         return {"ratio": ratio if leans else min(ratio, 1.0)}
 
     def _look(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> _Look:
@@ -278,7 +281,8 @@ class Volume:
         most = _most(due, state.window_off)
         taken = min(float(count), most)
         for_rise = min(float(count), max(most, CUT_RATIO * ready)) if first_day else taken
-        sums, offs, burst, span, hour_ready = [], [], 0.0, len(BURSTS) - 1, ready
+        sums, offs, burst, loudest, hour_ready = [], [], 0.0, 0.0, ready
+        span = len(BURSTS) - 1
         for place, (n, less) in enumerate(self._bursts):
             seen, span_due = count, due
             if n > 1:
@@ -288,12 +292,13 @@ class Volume:
             off = on_scale - steady(span_due)
             sums.append((seen, span_due))
             offs.append(off)
-            if seen >= sensitivity.at_least_mentions and seen >= sensitivity.at_least_ratio * span_due:
-                if known.hours < FIRST_DAY_H:
-                    off = on_scale - steady(hour_ready)
-                z = off / math.sqrt(max(1.0, state.spread[place])) / less
-                if z > burst:
-                    burst, span = z, place
+            if known.hours < FIRST_DAY_H:
+                off = on_scale - steady(hour_ready)
+            z = off / math.sqrt(max(1.0, state.spread[place])) / less
+            counts = seen >= sensitivity.at_least_mentions and seen >= sensitivity.at_least_ratio * span_due
+            # A span that counts is shown before any that does not.
+            if z > (burst if counts or burst else loudest) and (counts or not burst):
+                span, loudest, burst = place, z, z if counts else burst
         rise = Rise() if learning else _risen(state, count, for_rise, ready)
         few = rise.seen < sensitivity.at_least_mentions or rise.seen < sensitivity.at_least_ratio * rise.due
         return _Look(

@@ -93,13 +93,13 @@ def babel() -> Iterator[None]:
 
 @pytest.fixture
 def world(babel: None, tmp_path: Path) -> Iterator[World]:
-    """A world with four windows of talk. The fifth has twelve mentions, nine of them in a language without a scorer."""
+    """A world with four windows of talk. The fifth has 48 mentions, 36 of them in a language without a scorer."""
     made = World(tmp_path)
     start = made.now
     for i in range(20):
         made.store_mention(f"calm{i}", "Lumo works", start + timedelta(minutes=i), "neutral")
-    for i in range(12):
-        at = start + timedelta(minutes=20, seconds=10 * i)
+    for i in range(48):
+        at = start + timedelta(minutes=20, seconds=i)
         made.store_mention(f"odd{i}", "Lumo izgalmas", at, "unscored" if i % 4 else "negative")
     judge(made, start, start + timedelta(minutes=25))
     made.scene.clock.advance(timedelta(minutes=25))
