@@ -193,8 +193,10 @@ def _first_window(one: JudgedMonitor, first: int, heard_since: datetime | None) 
     mention = minute_start(first - first % WINDOW_MINUTES)
     if heard_since is None:
         return mention
-    # Posts from before the monitor was defined were not matched.
-    heard = minute_of(max(heard_since, one.defined.created_at, mention - EXPOSURE))
+    heard = minute_of(max(heard_since, mention - EXPOSURE))
+    # Posts from before the monitor was defined were not matched, unless somebody brought them in since.
+    if one.defined.created_at <= mention:
+        heard = max(heard, minute_of(one.defined.created_at))
     return min(mention, minute_start(heard + -heard % WINDOW_MINUTES))
 
 

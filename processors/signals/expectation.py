@@ -71,7 +71,7 @@ class Expectation(msgspec.Struct, frozen=True):
     adaptive: tuple[float, float] = (0.0, 0.0)
 
 
-class Place(msgspec.Struct, frozen=True):
+class HourPlace(msgspec.Struct, frozen=True):
     """The place of a window in its monitor's week. `hour` is the local hour, counted in days times 24 from the ordinal 0. `away`
     is the distance of the window's middle from the middle of that hour, in hours: -0.5 to 0.5.
     """
@@ -82,13 +82,13 @@ class Place(msgspec.Struct, frozen=True):
 
 # The windows of many monitors begin at the same times.
 @lru_cache(maxsize=64)
-def place_of(start: datetime, length: timedelta, zone: tzinfo) -> Place:
+def place_of(start: datetime, length: timedelta, zone: tzinfo) -> HourPlace:
     """The place of the window that begins at `start`."""
     local = (start + length / 2).astimezone(zone)
-    return Place(local.toordinal() * 24 + local.hour, local.minute / 60.0 + local.second / 3600.0 - 0.5)
+    return HourPlace(local.toordinal() * 24 + local.hour, local.minute / 60.0 + local.second / 3600.0 - 0.5)
 
 
-def due(known: Expectation, at: Place, window_hours: float) -> float:
+def due(known: Expectation, at: HourPlace, window_hours: float) -> float:
     """The mentions due in a window at that place, blended with the neighbouring hour so that nothing jumps at the full hour."""
     if known.hours < 1:
         return first_guess(known, window_hours)
@@ -101,7 +101,7 @@ def first_guess(known: Expectation, window_hours: float) -> float:
     return max(LEAST_AN_HOUR * window_hours, so_far, FIRST_GUESS)
 
 
-def factor(known: Expectation, at: Place) -> float:
+def factor(known: Expectation, at: HourPlace) -> float:
     """The season at that place: hour of the day times weekday, about 1."""
     share = abs(at.away)
     near = at.hour + (1 if at.away > 0 else -1)
@@ -111,13 +111,13 @@ def factor(known: Expectation, at: Place) -> float:
     return mine * (1.0 - share) + season[near % 24] * weekdays[(near // 24 - 1) % 7] * share
 
 
-def unmet(known: Expectation, at: Place) -> bool:
+def unmet(known: Expectation, at: HourPlace) -> bool:
     """Whether this hour of the day has never been met, on a monitor's first day."""
     return 1 <= known.hours < 24 and not known.met[at.hour % 24]
 
 
 def heard(
-    known: Expectation, at: Place, after: Place, window_hours: float, count: int, teaches: float
+    known: Expectation, at: HourPlace, after: HourPlace, window_hours: float, count: int, teaches: float
 ) -> Expectation:
     """The expectation after a closed window. `teaches` mentions of its `count` teach the hour. `after` is the place of the next
     window: when it lies in another hour, this hour closes.
@@ -136,7 +136,7 @@ def heard(
     return known if after.hour == at.hour else _closed(known, window_hours)
 
 
-def adaptive_due(known: Expectation, at: Place) -> float:
+def adaptive_due(known: Expectation, at: HourPlace) -> float:
     """The mentions in a window if things go on as in the last hours."""
     seen, exposure = known.adaptive
     return seen / exposure * factor(known, at) if exposure else 0.0

@@ -62,7 +62,7 @@ class Recent(msgspec.Struct, frozen=True, array_like=True):
     negative_due: float = 0.0
 
 
-class Evidence(msgspec.Struct, frozen=True, array_like=True):
+class NegativeRun(msgspec.Struct, frozen=True, array_like=True):
     """The running sum, in nats, with the mentions since it began: negatives, scored, negatives due, windows."""
 
     nats: float = 0.0
@@ -89,7 +89,7 @@ class NegativityState(msgspec.Struct, frozen=True):
     recent: tuple[Recent, ...] = ()
     window_off: float = 0.0
     hour_off: float = math.log(0.67)
-    evidence: Evidence = Evidence()
+    evidence: NegativeRun = NegativeRun()
     story: Story = Story(habits=(0.0,))
 
 
@@ -103,7 +103,7 @@ class _Look(msgspec.Struct, frozen=True):
     taken: float
     off: float
     hour: tuple[float, float]
-    evidence: Evidence
+    evidence: NegativeRun
 
 
 class Negativity:
@@ -189,7 +189,7 @@ class Negativity:
         off = abs(window.negative - negative_due) / math.sqrt(negative_due + 0.1)
         taught = min(taken, _most_taught(share * window.scored, detail["heat"]))
         seen, of = state.adaptive
-        evidence = Evidence(*detail["evidence"])
+        evidence = NegativeRun(*detail["evidence"])
         return NegativityState(
             first=state.first or window.start,
             next=window.end,
@@ -206,7 +206,7 @@ class Negativity:
             )[-self._hour :],
             window_off=median_step(state.window_off, off, state.known_h, self._hours),
             hour_off=median_step(state.hour_off, detail["off"], state.known_h, self._hours),
-            evidence=evidence if evidence.nats > 0.0 else Evidence(),
+            evidence=evidence if evidence.nats > 0.0 else NegativeRun(),
             story=story.after(
                 state.story,
                 window.start,
@@ -225,7 +225,7 @@ class Negativity:
             return state
         share = _share(state.adaptive, PRIOR_SHARE)
         usual = (tidy(share * state.usual[1]), state.usual[1])
-        return msgspec.structs.replace(state, usual=usual, recent=(), evidence=Evidence())
+        return msgspec.structs.replace(state, usual=usual, recent=(), evidence=NegativeRun())
 
     # A share does not need some arguments of the port.
     def tells(
@@ -272,8 +272,10 @@ class Negativity:
             evidence=_evidence(state, window, share, explained, negative_due, taken, weight),
         )
 
-    def _shown(self, state: NegativityState, window: WindowCounts, since: Evidence) -> tuple[int, int, int]:
-        """The windows that the reading speaks of, the mentions scored in them and the negatives. Evidence that is old is told by
+    def _shown(
+        self, state: NegativityState, window: WindowCounts, since: NegativeRun
+    ) -> tuple[int, int, int]:
+        """The windows that the reading speaks of, the mentions scored in them and the negatives. A run that is old is told by
         its last hour.
         """
         if 0 < since.windows <= self._longest:
@@ -302,7 +304,7 @@ def _evidence(
     negative_due: float,
     taken: float,
     weight: float,
-) -> Evidence:
+) -> NegativeRun:
     """The running sum after this window: the log likelihood of `ODDS` times the odds of a negative, among the mentions that were
     due and the part of the others that explains its own negatives.
     """
@@ -311,8 +313,8 @@ def _evidence(
     more += max(0.0, explained - taken) * math.log((1.0 - high) / (1.0 - share))
     nats = before.nats + more / weight
     if nats <= 0.0:
-        return Evidence()
-    return Evidence(
+        return NegativeRun()
+    return NegativeRun(
         min(MOST_EVIDENCE, nats),
         before.negative + window.negative,
         before.scored + window.scored,

@@ -14,16 +14,13 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
-from processors.signals import story
 from processors.signals.negativity import Negativity
-from processors.signals.types import Reading, Sensitivity, WindowCounts
+from processors.signals.types import Sensitivity, WindowCounts
 from processors.signals.volume import Volume
 from tocsin.core.errors import WrongInput
 from tocsin.core.promise import CLEARLY_OVER
 
 HEADERS = (["timestamp", "value"], ["timestamp", "value", "negative"])
-# A row of a story scores again only where it is so many times higher than the last that did.
-STEP = 1.25
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=7)
 MOST = 10**12
 LONGEST_LINE = 1000
@@ -44,8 +41,6 @@ class SeriesJudge:
         self._negativity = Negativity(zone, length)
         self._negativity_state = self._negativity.initial()
         self._with_negative = with_negative
-        self._said = 0.0
-        self._hot: datetime | None = None
 
     def row(self, window: WindowCounts) -> tuple[float, bool]:
         """The score of this row, 0..1, and whether the row raises an alert."""
@@ -60,23 +55,9 @@ class SeriesJudge:
             self._negativity_state = self._negativity.learn(self._negativity_state, window, reading)
             told = self._negativity_state.story
         raises = told.alerted != before.alerted
-        score = self._score(reading, raises)
+        # One crisis, one row: the other rows of a story stay below the threshold.
+        score = reading.score if raises else min(reading.score, JUST_BELOW * promise.threshold)
         return score / (score + CLEARLY_OVER), raises
-
-    def _score(self, reading: Reading, raises: bool) -> float:
-        """The score of the row. The rows of a story score below its threshold, except where they are clearly higher than those
-        that scored before.
-        """
-        threshold = self._sensitivity.threshold
-        if reading.detail["reason"] not in story.HOT:
-            if self._hot is not None and reading.start - self._hot > story.CALM:
-                self._said = 0.0
-            return min(reading.score, JUST_BELOW * threshold)
-        self._hot = reading.start
-        if raises or reading.score >= STEP * max(threshold, self._said):
-            self._said = reading.score
-            return reading.score
-        return JUST_BELOW * threshold
 
 
 def judge_lines(lines: Iterable[bytes], sensitivity: Sensitivity, zone: tzinfo = UTC) -> Iterator[str]:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from processors.signals import expectation, story
-from processors.signals.expectation import Expectation, Place, place_of
+from processors.signals.expectation import Expectation, HourPlace, place_of
 from processors.signals.spans import HOUR, LONGEST_SPAN
 from processors.signals.statistics import NORMAL_OF_MEDIAN, median_step, score_of, tidy
 from processors.signals.story import Path, Story
@@ -47,7 +47,7 @@ FEW_EVIDENCE = 2.0
 # What an hour of the day that was never met may bring on a monitor's first day, and the hours that its sums may hold of that.
 SWING, FIRST_DAY_H = 2.0, 26
 # The heat of a path is 1 at this z, and at this evidence.
-BURST_AT, RISE_AT = 4.0, 20.0
+BURST_AT, RISE_AT = 4.0, 17.0
 # The heat of a burst falls so steeply below 1: sensitivity is spent on the rise.
 STEEP = 30.0
 # The thresholds of a new monitor are up to half higher, halving every two days; the burst's less.
@@ -104,7 +104,7 @@ class _Look(msgspec.Struct, frozen=True):
     enough mentions and that the last hour still speaks for it.
     """
 
-    at: Place
+    at: HourPlace
     learning: bool
     due: float
     ready: float

@@ -89,7 +89,9 @@ def test_the_crisis_is_found_and_its_people_would_have_been_paged(
     ]
     assert crisis, printed.decode()
     alerts = [json.loads(line) for line in out["alerts"].splitlines()]
-    worst = min(alerts, key=lambda alert: alert["severity"])
+    # The alert about the share of negatives, which came first, was merged into this one.
+    live = [alert for alert in alerts if alert["status"] != "merged"]
+    worst = min(live, key=lambda alert: alert["severity"])
     assert worst["monitor"] == "Ondrello"
     assert worst["severity"] <= 2
     notices = [json.loads(line) for line in out["notices"].splitlines()]
