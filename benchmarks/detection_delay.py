@@ -1,12 +1,13 @@
 """How soon and how often detectors alert: the detectors over recorded mentions, in 5-minute windows, without a store.
 
     python -m benchmarks.detection_delay alerts FILE...
-    python -m benchmarks.detection_delay onset --events E FILE...
+    python -m benchmarks.detection_delay onset --events E [--silent-hours H] FILE...
 
 `alerts` prints each alert, by brand. It reads JSONL with `created_at`, `brand` and `label`.
 
 `onset` prints the minutes from the tenth mention after the onset to the alert. It reads CSV with the one column `created_at`.
-E is JSON: for each event (the name of the file) `onset_utc` and `tenth_tweet_after_onset`.
+E is JSON: for each event (the name of the file) `onset_utc` and `tenth_tweet_after_onset`. With H, so many hours before the first
+mention were heard and silent.
 
 FILE may be gzip. Only closed windows are judged here. The pipeline also judges an open window whose count already crosses, so it
 can be up to one window sooner.
@@ -23,12 +24,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from processors.signals.negativity import Negativity
-from processors.signals.types import Reading, Sensitivity, WindowCounts, calm
+from processors.signals.types import Reading, Sensitivity, WindowCounts
 from processors.signals.volume import Volume
 
 LENGTH = timedelta(minutes=5)
-CALM_FOR = timedelta(hours=2)
 
 
 def main() -> None:
@@ -38,27 +40,32 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--events", type=Path)
     parser.add_argument("--false-alerts-per-week", type=float, default=1.0)
+    parser.add_argument("--silent-hours", type=int, default=0)
     given = parser.parse_args()
     sensitivity = Sensitivity(false_alerts_per_week=given.false_alerts_per_week)
     if given.table == "alerts":
         for path in given.files:
             _print_alerts(path, sensitivity)
     else:
-        _print_onsets(given.files, json.loads(given.events.read_text()), sensitivity)
+        events = json.loads(given.events.read_text())
+        _print_onsets(given.files, events, sensitivity, given.silent_hours)
 
 
 def alerts(windows: list[WindowCounts], sensitivity: Sensitivity) -> Iterator[Reading]:
-    """The readings that would raise an alert: the first one that is over since the kind was last calm for two hours."""
+    """The readings that would raise an alert: those with which a story begins, or a clearly worse part of one."""
+    dues: list[float] = []
     for detector in (Volume(length=LENGTH), Negativity(length=LENGTH)):
         state: Any = detector.initial()
-        raised, quiet = False, timedelta(0)
-        for window in windows:
-            reading = detector.judge(state, window, sensitivity)
-            state = detector.learn(state, window, reading)
-            if reading.over and not raised:
+        for place, window in enumerate(windows):
+            asked = (
+                msgspec.structs.replace(window, due=dues[place]) if detector.kind == "negativity" else window
+            )
+            reading = detector.judge(state, asked, sensitivity)
+            before, state = state.story.alerted, detector.learn(state, asked, reading)
+            if detector.kind == "volume":
+                dues.append(float(reading.detail["window_expected"]))
+            if state.story.alerted != before:
                 yield reading
-            raised = reading.over or (raised and quiet < CALM_FOR)
-            quiet = quiet + LENGTH if calm(reading) else timedelta(0)
 
 
 def _print_alerts(path: Path, sensitivity: Sensitivity) -> None:
@@ -77,13 +84,18 @@ def _print_alerts(path: Path, sensitivity: Sensitivity) -> None:
             print(f"{brand:16} none")
 
 
-def _print_onsets(files: list[Path], events: dict[str, Any], sensitivity: Sensitivity) -> None:
+def _print_onsets(
+    files: list[Path], events: dict[str, Any], sensitivity: Sensitivity, silent_hours: int
+) -> None:
     print(f"{'event':28} {'tenth post after onset':22} {'min to alert':>12}  alerts before the onset")
     for path in files:
         name = path.name.removesuffix(".csv.gz")
         event = events[name]
         windows = _windows([(_time(line), None) for line in _lines(path) if line[:1].isdigit()])
-        raised = [r.start + r.length for r in alerts(windows, sensitivity) if r.kind == "volume"]
+        silent = [
+            WindowCounts(windows[0].start - n * LENGTH, LENGTH, 0) for n in range(12 * silent_hours, 0, -1)
+        ]
+        raised = [r.start + r.length for r in alerts(silent + windows, sensitivity) if r.kind == "volume"]
         if event.get("onset_utc"):
             onset, tenth = _time(event["onset_utc"]), _time(event["tenth_tweet_after_onset"])
             after = [at for at in raised if at >= onset]
