@@ -279,7 +279,7 @@ class StreamProcessor:
 
     def _heed_fuse(self, batch: Batch) -> None:
         """Raise `FuseBlown`, before anything is stored, if nearly every line is bad, unless a person has let these lines pass."""
-        bad = len(batch.bad)
+        bad = sum(one.lines for one in batch.bad)
         try:
             self._fuse.note(batch.mentions, bad)
             return

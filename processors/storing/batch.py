@@ -28,7 +28,7 @@ Key: TypeAlias = tuple[str, str]
 Rank: TypeAlias = tuple[datetime, str]
 """The rank of one version among the versions of a mention: `Mention.version_rank`."""
 _MOST_SALTS = 4096
-MOST_BAD: Final = 100
+MOST_BAD: Final = 1000
 """The bad lines of one record that get a dead letter each. All further ones get one together."""
 
 
@@ -55,6 +55,8 @@ class BadLine:
     line: bytes
     message: str
     reason: str = "not_a_mention"
+    # The lines that this one stands for.
+    lines: int = 1
 
     def letter(self, now: datetime) -> Mapping[str, Any]:
         """The row of `dead_letters` for this line."""
@@ -191,7 +193,7 @@ def _line_by_line(record: Record) -> tuple[list[Mention], list[BadLine]]:
 def _the_rest(record: Record, rest: Sequence[BadLine]) -> BadLine:
     """Many bad lines as one: 200 KB of stray bytes are one accident, and no hundred thousand letters."""
     message = f"{len(rest)} more lines of this record are no mentions; the first: {rest[0].message}"
-    return BadLine(record, rest[0].position, b"\n".join(one.line for one in rest), message)
+    return BadLine(record, rest[0].position, b"\n".join(one.line for one in rest), message, lines=len(rest))
 
 
 class _Sample:

@@ -102,7 +102,7 @@ class Writer:
             duplicates=len(prepared.batch.versions) - len(prepared.fresh),
             edits=len(prepared.fresh) - len(plan.new),
             late=late,
-            bad=len(prepared.batch.bad),
+            bad=sum(one.lines for one in prepared.batch.bad),
         )
 
 

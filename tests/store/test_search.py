@@ -227,7 +227,7 @@ def test_what_cannot_be_looked_for_is_said(typed: str, said: str) -> None:
 def test_a_very_long_text_is_found_by_its_first_words_alike(store: Store) -> None:
     monotonous = "ha " * 20_000 + "end"
     varied = " ".join(f"w{n}" for n in range(MOST_WORDS)) + " beyond"
-    worst = "\ufdfa" * 21_000  # the letter with the longest spelling
+    worst = "\ufdfb" * 21_000  # the letter with the longest spelling
     with store.write() as conn:
         store.insert_new(
             conn,
@@ -240,7 +240,7 @@ def test_a_very_long_text_is_found_by_its_first_words_alike(store: Store) -> Non
     assert found(store, '"ha ha ha"', "long") == {"0"}
     assert found(store, f"w{MOST_WORDS - 1}", "long") == {"1"}
     assert found(store, "beyond", "long") == set()
-    assert found(store, "صلى", "long") == {"2"}
+    assert found(store, "جل", "long") == {"2"}
     assert found(store, "q" * 150, "long") == {"3"}
     assert found(store, "q" * 149, "long") == set()
 
