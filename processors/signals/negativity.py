@@ -49,13 +49,7 @@ TEACHES_HOT = 1.5
 AT_LEAST_SCORED = 10
 # Fewer angry posts are no crisis.
 LEAST_NEGATIVE = 5
-# A share that is high for six hours counts by itself: from so many scored and negative mentions, with the lower end of its
-# interval so far above the usual share. The heat is 1 at this z and falls steeply below.
-SIX_HOURS, SHARE_SCORED, SHARE_NEGATIVE, MARGIN = timedelta(hours=6), 20, 12, 0.05
-SHARE_AT, STEEP = 2.6, 30.0
-SHARE_PRIOR_H, SHARE_MEMORY_H, SHARE_LEAST = 96.0, 480.0, 0.3
-PATHS = (Path("negatives", habit=0.1, a_week=1.0), Path("share", habit=0.1, a_week=0.5))
-NEGATIVES, SHARE = range(2)
+PATHS = (Path("negatives", habit=0.1, a_week=1.0),)
 
 
 class Recent(msgspec.Struct, frozen=True, array_like=True):
@@ -96,12 +90,7 @@ class NegativityState(msgspec.Struct, frozen=True):
     window_off: float = 0.0
     hour_off: float = math.log(0.67)
     evidence: NegativeRun = NegativeRun()
-    # The last six hours, the newest last: negatives and scored mentions of each window.
-    negatives: tuple[int, ...] = ()
-    scored: tuple[int, ...] = ()
-    # How much wilder the share of six hours is than that of correlated people, as a variance.
-    share_spread: float = 1.0
-    story: Story = Story(habits=(0.0, 0.0))
+    story: Story = Story(habits=(0.0,))
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -115,9 +104,6 @@ class _Look(msgspec.Struct, frozen=True):
     off: float
     hour: tuple[float, float]
     evidence: NegativeRun
-    # Negatives and scored mentions of the last six hours, and how far their share is from the usual one.
-    six: tuple[int, int]
-    share_z: float
 
 
 class Negativity:
@@ -134,7 +120,6 @@ class Negativity:
         self._hours = length.total_seconds() / 3600.0
         self._hour = max(1, round(HOUR / length))
         self._half = max(1, round(HALF_HOUR / length))
-        self._six = max(1, round(SIX_HOURS / length))
         self._longest = max(self._hour, round(LONGEST_SPAN / length))
         self._usual_keep = 0.5 ** (self._hours / USUAL_HALF_LIFE_H)
         self._adaptive_keep = 0.5 ** (self._hours / ADAPTIVE_HALF_LIFE_H)
@@ -144,13 +129,10 @@ class Negativity:
 
     def judge(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         look = self._look(state, window)
-        path, heat = _hottest(state, window.start, look, sensitivity)
-        threshold = sensitivity.threshold
+        heat, threshold = _heat(state, window.start, look, sensitivity), sensitivity.threshold
         score, since = score_of(heat), look.evidence
         reason = _why_not(state, window.start, look, heat, threshold)
         windows, scored, negative = self._shown(state, window, since)
-        if path == SHARE:
-            windows, (negative, scored) = self._six, look.six
         effective = 1.0 + max(0, scored - 1) * CORRELATION
         lower, upper = wilson(negative / effective, scored / effective)
         return Reading(
@@ -165,7 +147,6 @@ class Negativity:
             over=reason == "over",
             state="learning" if look.learning else "warm",
             detail={
-                "path": PATHS[path].name,
                 "span_s": windows * window.length.total_seconds(),
                 "scored": scored,
                 "negative": negative,
@@ -176,7 +157,6 @@ class Negativity:
                 "window_negative": round(look.negative_due, 6),
                 "taken": round(look.taken, 4),
                 "off": round(look.off, 4),
-                "share_z": round(look.share_z, 4),
                 "evidence": [
                     round(since.nats, 6),
                     since.negative,
@@ -199,12 +179,7 @@ class Negativity:
         most = state.evidence.nats + window.negative * math.log(high / share)
         heat = round(min(MOST_EVIDENCE, most) / _needed(state, window.start, sensitivity), 4)
         enough = state.evidence.negative + window.negative >= LEAST_NEGATIVE
-        if enough and score_of(heat) >= sensitivity.threshold:
-            return True
-        if sum(state.negatives) + window.negative < SHARE_NEGATIVE:
-            return False
-        path, heat = _hottest(state, window.start, self._look(state, window), sensitivity)
-        return path == SHARE and score_of(heat) >= sensitivity.threshold
+        return enough and score_of(heat) >= sensitivity.threshold
 
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
         if not window.complete or (state.next is not None and window.start < state.next):
@@ -232,15 +207,12 @@ class Negativity:
             window_off=median_step(state.window_off, off, state.known_h, self._hours),
             hour_off=median_step(state.hour_off, detail["off"], state.known_h, self._hours),
             evidence=evidence if evidence.nats > 0.0 else NegativeRun(),
-            negatives=(*state.negatives, window.negative)[1 - self._six :] if self._six > 1 else (),
-            scored=(*state.scored, window.scored)[1 - self._six :] if self._six > 1 else (),
-            share_spread=_share_spread(state, detail["share_z"], self._hours),
             story=story.after(
                 state.story,
                 window.start,
                 PATHS,
                 10.0 ** (CLEARLY_OVER - detail["threshold"]),
-                SHARE if detail["path"] == PATHS[SHARE].name else NEGATIVES,
+                0,
                 detail["heat"],
                 over=reading.over,
             )
@@ -289,7 +261,6 @@ class Negativity:
         off = abs(hour_taken - hour_due) / math.sqrt((hour_due + 0.3) * (1.0 - share) * alike)
         weight = alike * max(1.0, (NORMAL_OF_MEDIAN * math.exp(state.hour_off)) ** 2)
         learning = self._learning(state, window)
-        six = (sum(state.negatives) + window.negative, sum(state.scored) + scored)
         return _Look(
             learning=learning,
             share=share,
@@ -299,8 +270,6 @@ class Negativity:
             off=off,
             hour=(hour_taken, hour_due),
             evidence=_evidence(state, window, share, explained, negative_due, taken, weight),
-            six=six,
-            share_z=_share_z(state, share, *six),
         )
 
     def _shown(
@@ -374,49 +343,8 @@ def _share(sums: tuple[float, float], without: float) -> float:
     return sums[0] / sums[1] if sums[1] else without
 
 
-def _hottest(
-    state: NegativityState, at: datetime, look: _Look, sensitivity: Sensitivity
-) -> tuple[int, float]:
-    """The path that is hottest, and its heat."""
-    if look.learning:
-        return NEGATIVES, 0.0
-    run = (
-        look.evidence.nats / _needed(state, at, sensitivity)
-        if look.evidence.negative >= LEAST_NEGATIVE
-        else 0.0
-    )
-    raised = story.raised(state.story, SHARE, PATHS[SHARE], at, sensitivity.false_alerts_per_week)
-    share = look.share_z / SHARE_AT / (1.0 + raised) if _clear_share(state, look) else 0.0
-    share = share if share >= 1.0 else max(0.0, share) ** STEEP
-    return (SHARE, round(share, 4)) if share > run else (NEGATIVES, round(run, 4))
-
-
-def _clear_share(state: NegativityState, look: _Look) -> bool:
-    """Whether the share of six hours rests on enough mentions and lies clearly above the usual one."""
-    negative, scored = look.six
-    if scored < SHARE_SCORED or negative < SHARE_NEGATIVE:
-        return False
-    alike = state.share_spread * (1.0 + (scored - 1) * CORRELATION)
-    return wilson(negative / alike, scored / alike)[0] > look.share + MARGIN
-
-
-def _share_z(state: NegativityState, share: float, negative: int, scored: int) -> float:
-    """How far the share of six hours is from the usual one, on the arc-sine scale (Anscombe 1948) and in units of its spread."""
-    if not scored:
-        return 0.0
-    away = _arc((negative + 0.375) / (scored + 0.75)) - _arc(share)
-    variance = state.share_spread * (1.0 + (scored - 1) * CORRELATION) + scored / state.usual[1]
-    return math.sqrt(scored / variance) * away
-
-
-def _share_spread(state: NegativityState, z: float, hours: float) -> float:
-    """The spread after one more z, which is cut at 3, so that a crisis does not pass for noise."""
-    step = hours / (SHARE_PRIOR_H + min(state.known_h, SHARE_MEMORY_H))
-    return max(SHARE_LEAST, state.share_spread * (1.0 + step * (min(9.0, z * z) - 1.0)))
-
-
-def _arc(share: float) -> float:
-    return 2.0 * math.asin(math.sqrt(min(1.0, max(0.0, share))))
+def _heat(state: NegativityState, at: datetime, look: _Look, sensitivity: Sensitivity) -> float:
+    return 0.0 if look.learning else round(look.evidence.nats / _needed(state, at, sensitivity), 4)
 
 
 def _needed(state: NegativityState, at: datetime, sensitivity: Sensitivity) -> float:
@@ -443,4 +371,6 @@ def _why_not(
         return "learning"
     if score_of(heat) < threshold:
         return "as expected"
+    if look.evidence.negative < LEAST_NEGATIVE:
+        return "too few mentions"
     return story.OVER if story.speaks(state.story, at, heat) else story.THE_SAME

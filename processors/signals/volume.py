@@ -47,7 +47,7 @@ FEW_EVIDENCE = 2.0
 # What an hour of the day that was never met may bring on a monitor's first day, and the hours that its sums may hold of that.
 SWING, FIRST_DAY_H = 2.0, 26
 # The heat of a path is 1 at this z, and at this evidence.
-BURST_AT, RISE_AT = 4.0, 17.0
+BURST_AT, RISE_AT = 4.0, 20.0
 # The heat of a burst falls so steeply below 1: sensitivity is spent on the rise.
 STEEP = 30.0
 # The thresholds of a new monitor are up to half higher, halving every two days; the burst's less.
