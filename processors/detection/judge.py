@@ -79,7 +79,7 @@ class Detection:
         first = first_minutes(conn, [one.id for one in unborn])
         for one in unborn:
             if one.id in first:
-                one.next_window = _first_window(one, first[one.id], heard_since)
+                one.next_window = first_window(first[one.id], heard_since, one.defined.created_at)
         return min((one.next_window for one in self.monitors if one.next_window is not None), default=None)
 
     def tick(
@@ -188,15 +188,15 @@ class Detection:
             standing.episode = Episode()
 
 
-def _first_window(one: JudgedMonitor, first: int, heard_since: datetime | None) -> datetime:
-    """The first window of a monitor whose first mention came in the minute `first`."""
+def first_window(first: int, heard_since: datetime | None, defined: datetime) -> datetime:
+    """The first window of a monitor that was defined at `defined` and whose first mention came in the minute `first`."""
     mention = minute_start(first - first % WINDOW_MINUTES)
     if heard_since is None:
         return mention
     heard = minute_of(max(heard_since, mention - EXPOSURE))
     # Posts from before the monitor was defined were not matched, unless somebody brought them in since.
-    if one.defined.created_at <= mention:
-        heard = max(heard, minute_of(one.defined.created_at))
+    if defined <= mention:
+        heard = max(heard, minute_of(defined))
     return min(mention, minute_start(heard + -heard % WINDOW_MINUTES))
 
 

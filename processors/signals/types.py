@@ -52,11 +52,11 @@ class Sensitivity(msgspec.Struct, frozen=True):
 class Reading(msgspec.Struct, frozen=True):
     """A detector's verdict on one window.
 
-    `score` is 0 where things are as expected, and CLEARLY_OVER (3) where this monitor's own past lets one expect the like once a
-    week; each further 1 is ten times rarer. `over` says whether the reading should alert a person. `observed`, `expected`,
-    `lower` and `upper` are mentions (or a share, 0..1) over `detail["span_s"]` seconds that end with the window. `lower` and
-    `upper` are a 95 % interval: of the expected value for counts, of the observed value for a share. `baseline` names the
-    baseline, of the two, that judged. `detail` holds JSON values only; each detector documents its own.
+    `score` is 0 where things are as expected, and CLEARLY_OVER (3) where a promise of one false alert a week is reached.
+    `over` says whether the reading should alert a person. `observed`, `expected`, `lower` and `upper` are mentions (or a
+    share, 0..1) over `detail["span_s"]` seconds that end with the window. `lower` and `upper` are a 95 % interval: of the
+    expected value for counts, of the observed value for a share. `baseline` names the baseline, of the two, that judged.
+    `detail` holds JSON values only; each detector documents its own.
     """
 
     kind: str

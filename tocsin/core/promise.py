@@ -14,7 +14,7 @@ CLEARLY_OVER: Final = 3.0
 def threshold(false_alerts_per_week: float) -> float:
     """The score that keeps a monitor's promise: 3 for one a week, 2.7 for two, 4 for one in ten weeks.
 
-    Each further 1 is ten times rarer. A promise below one in a thousand weeks counts as one in a thousand weeks, and a promise
-    above a thousand a week as a thousand a week.
+    The scale is a convention: docs/detection.md has what other promises gave on real series. A promise below one in a thousand
+    weeks counts as one in a thousand weeks, and a promise above a thousand a week as a thousand a week.
     """
     return CLEARLY_OVER - math.log10(min(1000.0, max(0.001, false_alerts_per_week)))
