@@ -70,7 +70,7 @@ def standing(conn: Connection, now: datetime) -> StandingAlerts:
     need = (case((unanswered, 0), else_=1), a.c.severity, a.c.opened_at, a.c.id)
     # The ids first: rows are large, and sorting all of them costs more than reading those that are shown.
     first = select(a.c.id).where(live).order_by(*need).limit(SHOWN)
-    going_on = select(a).where(a.c.id.in_(conn.execute(first).scalars().all())).order_by(*need)
+    going_on = select(a).where(a.c.id.in_(first)).order_by(*need)
     lately = (
         select(a)
         .where(a.c.live.is_(None), a.c.opened_at >= now - SUPPRESSED_FOR, a.c.status == states.SUPPRESSED)
