@@ -51,10 +51,10 @@ endif
 engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback until Ctrl-C
 	@$(BIN)/python -m tests.engines
 
-quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, within a minute
+quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, three minutes on two cores
 	@$(BIN)/python -m pytest -n 2 -m unit $(TEST_ARGS)
 
-test: $(STAMPS)/dev  ## the whole test suite, six minutes on two cores (WORKERS=6: on four; TEST_ARGS="tests/api -x")
+test: $(STAMPS)/dev  ## the whole test suite, ten minutes on two cores (WORKERS=6: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
 
 chaos: $(STAMPS)/dev  ## the long chaos runs on real engines and wide random walks, some forty minutes: docs/chaos.md (CHAOS_ARGS="live --runs 3 --seed 7")
