@@ -58,7 +58,8 @@ class Jetstream:
     # What was asked: path and query of each connection.
     asked: deque[dict[str, list[str]]] = field(default_factory=lambda: deque(maxlen=100))
     url: str = ""
-    # Of the newest connection.
+    # Of the newest connection. An older one that still sends into the void counts for nothing.
+    newest: ServerConnection | None = None
     sent: int = 0
     idle: bool = False
     changed: threading.Condition = field(default_factory=threading.Condition)
@@ -130,12 +131,15 @@ class Jetstream:
             return _error("CursorTooOld", f"the floor is {self.first_seq}")
         if query.get("zstdDictionary", ["1000"]) != ["1000"]:
             return _error("UnknownZstdDictionary", "1000")
+        # Before the client knows that it is connected: it must not meet what an earlier connection had said.
+        with self.changed:
+            self.newest, self.sent, self.idle = None, 0, False
         return None
 
     def talk(self, socket: ServerConnection) -> None:
         """One connection."""
         with self.changed:
-            self.sent, self.idle = 0, False
+            self.newest = socket
         query = self.asked[-1]
         if self.fault is not None:
             self._spoil(socket, self.fault)
@@ -163,7 +167,7 @@ class Jetstream:
         while True:
             with self.changed:
                 while index >= len(self.events):
-                    self.idle = True
+                    self._rest(socket)
                     self.changed.wait(0.2)
                     ended = socket.protocol.state.name != "OPEN" or self.restarts != restarts
                     if self.stopping or ended or self.fault is not None:
@@ -181,7 +185,7 @@ class Jetstream:
             self._send(socket, fault.body)
             with self.changed:
                 while self.fault is fault and not self.stopping and socket.protocol.state.name == "OPEN":
-                    self.idle = True
+                    self._rest(socket)
                     self.changed.wait(0.2)
 
     def forget(self, first_seq: int) -> None:
@@ -251,7 +255,11 @@ class Jetstream:
     def _send(self, socket: ServerConnection, message: str | bytes) -> None:
         socket.send(message)
         with self.changed:
-            self.sent += 1
+            self.sent += self.newest is socket
+
+    def _rest(self, socket: ServerConnection) -> None:
+        if self.newest is socket:
+            self.idle = True
 
 
 def _response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:

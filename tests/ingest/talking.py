@@ -104,12 +104,13 @@ class Talker:
             if isinstance(talk, Reply):
                 _answer(client, talk)
                 return
-            client.sendall(_welcome(key))
             connection = _Connection(client, bool(key))
-            if key:
-                threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
+            # Before the client knows that it is connected: it must not meet what an earlier connection had said.
             with self._changed:
                 self._newest = connection
+            client.sendall(_welcome(key))
+            if key:
+                threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
             try:
                 self._lead(connection, talk, world, fault)
             finally:
