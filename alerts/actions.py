@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from alerts import states
-from alerts.alert import Alert, get, live
+from alerts.alert import Alert, get, live, live_of
 from alerts.change import BeginEscalation, Change, Move, Page, Step, TakeBack, Tighten, WriteNote, bounded
 from alerts.escalations import states as escalation_states
 from alerts.escalations.actions import check_team
@@ -126,6 +126,12 @@ def note(turn: Turn, alert_id: str, text: str) -> Change:
     if not text.strip():
         raise WrongInput("a note needs words")
     return Change("noted", alert, (WriteNote(alert, text),))
+
+
+def tell(turn: Turn, monitor_id: str, action: str) -> Change:
+    """A line in the timeline of each live alert of the monitor: somebody did something to the monitor. Nothing else changes."""
+    lines = tuple(WriteNote(one, "", action) for one in live_of(turn.conn, monitor_id))
+    return Change(action, None, lines)
 
 
 def set_severity(

@@ -138,6 +138,14 @@ def live(conn: Connection, fingerprint: str) -> Alert | None:
     return from_row(row) if row is not None else None
 
 
+def live_of(conn: Connection, monitor_id: str) -> list[Alert]:
+    """The unresolved alerts of a monitor, the oldest first."""
+    a = s.alerts
+    # This form, and not "is not null", lets the engine use the index.
+    found = select(a).where(a.c.live > "", a.c.monitor_id == monitor_id).order_by(a.c.opened_at, a.c.id)
+    return [from_row(row) for row in conn.execute(found)]
+
+
 def lately_resolved(conn: Connection, fingerprint: str, now: datetime, within: timedelta) -> Alert | None:
     """The last alert of this fingerprint, if it was resolved (not suppressed) less than `within` ago."""
     a = s.alerts

@@ -86,7 +86,7 @@ def _take(turn: Turn, step: Step, alert: Alert) -> Alert:
         case Tighten():
             tighten(turn, alert)
         case WriteNote():
-            record.note(turn.conn, alert, turn.actor, turn.now, step.text)
+            record.note(turn.conn, alert, turn.actor, turn.now, step.text, step.action)
         case BeginEscalation():
             pass  # its escalation was made by `apply`, which hands it on
     return alert

@@ -116,10 +116,11 @@ class BeginEscalation:
 
 @dataclass(frozen=True, slots=True)
 class WriteNote:
-    """A line in the timeline that changes nothing else."""
+    """A line in the timeline that changes nothing else. `action` says what it is of, where it is no note."""
 
     alert: Alert
     text: str
+    action: str = "note"
 
 
 Step = Open | Move | TakeBack | Page | PageAgain | HeadsUp | Tighten | BeginEscalation | WriteNote

@@ -48,10 +48,12 @@ def move(conn: Connection, step: Move, alert: Alert, actor: Actor, now: datetime
     return changed
 
 
-def note(conn: Connection, alert: Alert, actor: Actor, now: datetime, text: str) -> None:
-    """A note of somebody's in the timeline, with its event."""
-    seq = entry(conn, alert, "note", actor, now, reason=text)
-    event(conn, alert.id, "note", now, {"id": alert.id, "seq": seq}, seq)
+def note(
+    conn: Connection, alert: Alert, actor: Actor, now: datetime, text: str, action: str = "note"
+) -> None:
+    """A note of somebody's in the timeline, or another line that changes nothing, with its event."""
+    seq = entry(conn, alert, action, actor, now, reason=text or None)
+    event(conn, alert.id, action, now, {"id": alert.id, "seq": seq}, seq)
 
 
 def entry(

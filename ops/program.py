@@ -32,6 +32,7 @@ COMMANDS = (
     "sources",
     "dead_letters",
     "alerts",
+    "monitors",
     "settings",
 )
 

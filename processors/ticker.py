@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy import Column, Connection, MetaData, Table, or_, select
 
+from processors.detection.acceptances import waiting
 from processors.detection.blindness import Shares
 from processors.detection.coverage import Coverage
 from processors.detection.early_firing import Stillness, Stirring
@@ -110,7 +111,7 @@ class DetectionTicker:
             before, self._watched = self._watched, watched(conn, self._watched)
             if self._watched is not before:
                 self._memory.forget()
-            stirred = self._stirring.look(conn, now)
+            stirred = self._stirring.look(conn, now) | waiting(conn, self._watched.monitors)
             if not everyone and not stirred:
                 return 0
             mark = watermark(

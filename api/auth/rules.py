@@ -77,6 +77,9 @@ API: dict[tuple[str, str], AccessRule] = {
     ("POST", "/v1/monitors/{id}/corrections"): PLAN,
     ("POST", "/v1/monitors/{id}/corrections/learn"): PLAN,
     ("POST", "/v1/monitors/{id}/corrections/use"): PLAN,
+    ("GET", "/v1/monitors/{id}/normal"): READ,
+    ("POST", "/v1/monitors/{id}/normal"): PLAN,
+    ("POST", "/v1/monitors/{id}/normal/undo"): PLAN,
     **_defined("silences", DESK),
     **_defined("expected-events", PLAN),
     **_defined("sources", ADMINS),
@@ -177,6 +180,8 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/monitors/{id}/correct"): PLAN,
     ("POST", "/monitors/{id}/learn"): PLAN,
     ("POST", "/monitors/{id}/use"): PLAN,
+    ("POST", "/monitors/{id}/normal"): PLAN,
+    ("POST", "/monitors/{id}/normal/undo"): PLAN,
 }
 
 RULES: dict[tuple[str, str], AccessRule] = {**API, **SERVICE, **PAGES}

@@ -13,9 +13,10 @@ from api.pages.card import card
 from api.pages.charts import Mark
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
-from api.pages.permission import permitted, permitted_actions
+from api.pages.permission import may_undo, permitted, permitted_actions
 from api.pages.render import page_context, render
 from api.state import state_of
+from processors.acceptance import acceptances
 from tocsin.core.facets import FACETS, common
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.repository import names
@@ -72,6 +73,7 @@ def alert_detail(request: Request, id: str) -> Response:
         ctx = page_context(request, conn)
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
         about = card(conn, id, state.now(), blind_after=patience)
+        normal = next(iter(acceptances(conn, about.alert.monitor_id, 1)), None)
     a, mark = about.alert, None
     actions, evidence = for_people(a.status), a.readable_evidence
     if evidence and a.kind == SIGNAL_KINDS.lead.kind:
@@ -95,6 +97,10 @@ def alert_detail(request: Request, id: str) -> Response:
             "severity": "raise" in actions,
         },
         may=permitted_actions(ctx.who, "/alerts/{id}"),
+        normal=normal,
+        monitor_id=a.monitor_id,
+        may_accept=permitted(ctx.who, "/monitors/{id}/normal"),
+        may_undo=may_undo(ctx.who, normal, state.now()),
         day_chart=draw_day_chart(about.chart, ctx.fmt, a.monitor, mark),
         flash=flash,
         flash_bad=bad,

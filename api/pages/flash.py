@@ -26,6 +26,8 @@ DONE = {
     "saved": "Saved.",
     "learnt": "Learnt. It labels the mentions that come from now on.",
     "used": "That model labels the mentions that come from now on.",
+    "accept_normal": "Accepted. It counts from the next window on.",
+    "undo_normal": "Taken back. It counts from the next window on.",
     "replay": "Handed over again: it counts within seconds.",
     "bad": "It is still no mention; the reason stands below.",
 }

@@ -16,11 +16,12 @@ from api.pages.card import day_points
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
 from api.pages.models import monitor_rows
-from api.pages.permission import permitted
+from api.pages.permission import may_undo, permitted
 from api.pages.render import PageContext, page_context, render
 from api.routes.corrections import summary
 from api.routes.preview import Preview, preview
 from api.state import form_of, principal_of, state_of
+from processors.acceptance import acceptances
 from processors.corrections.refit import LEAST
 from tocsin.core.errors import Conflict
 from tocsin.definitions.models import Monitor, Policy
@@ -95,6 +96,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         points = day_points(conn, monitor.id, state.now())
         latest, _ = find_alerts(conn, monitor=monitor.id, limit=10)
         corrected = summary(conn, monitor.id)
+        normal = next(iter(acceptances(conn, monitor.id, 1)), None)
     return render(
         ctx,
         "monitor.html",
@@ -105,6 +107,11 @@ def monitor_detail(request: Request, id: str) -> Response:
         may_define=permitted(ctx.who, "/monitors/new"),
         may_correct=permitted(ctx.who, "/monitors/{id}/learn"),
         corrections=corrected,
+        normal=normal,
+        monitor_id=monitor.id,
+        may_accept=permitted(ctx.who, "/monitors/{id}/normal"),
+        may_undo=may_undo(ctx.who, normal, state.now()),
+        back="",
         before=_before(corrected["models"]),
         least=LEAST,
         flash=flash_of(request, ctx.fmt)[0],

@@ -82,6 +82,8 @@ ACTIONS = {  # what is on record of alerts and escalations
     "resolve": "resolved",
     "reopen": "reopened",
     "note": "note",
+    "accept_normal": "accepted the present as the new normal",
+    "undo_normal": "took the new normal back",
     "create": "escalated",
     "claim": "claimed",
     "release_claim": "put back into the queue",

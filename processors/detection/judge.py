@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from processors.detection.acceptances import take_up
 from processors.detection.coverage import Coverage
 from processors.detection.episode import Episode, SignalState, after_close, count_over, set_aside
 from processors.detection.evidence import triggers_speak
@@ -63,11 +64,14 @@ class Detection:
         self._signals: list[dict[str, Any]] = []
 
     def load(self, conn: Connection) -> None:
-        """Take up the stored states. A kind of signal whose series or detector has changed starts learning anew."""
+        """Take up the stored states, and what people have said of them since. A kind of signal whose series or detector has
+        changed starts learning anew.
+        """
         unknown = [one for one in self.monitors if not one.stored]
         rows = _stored_states(conn, [one.id for one in unknown])
         for one in unknown:
             one.take_up(rows)
+        take_up(conn, self.monitors)
 
     def tallies_from(self, conn: Connection, heard_since: datetime | None = None) -> datetime | None:
         """Set monitors that were never judged to their first window: that of their first mention, or up to `EXPOSURE` earlier

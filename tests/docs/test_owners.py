@@ -18,6 +18,7 @@ from tocsin.store.schema import metadata
 STOREYS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 
 OWNERS = {
+    "acceptances": "processors",
     "action_tokens": "tocsin.access",
     "alert_events": "alerts",
     "alert_timeline": "alerts",

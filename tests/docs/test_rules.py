@@ -13,7 +13,11 @@ import pytest
 from tests.docs.pages import ROOT, files, text
 
 LONGEST = 500
+CATALOGUE = "a language of the page: a line for each string"
 LONGER = {
+    "api/pages/locales/nl.toml": CATALOGUE,
+    "api/pages/locales/ro.toml": CATALOGUE,
+    "api/pages/locales/tr.toml": CATALOGUE,
     "api/routes/alerts.py": "one resource, a route for every transition, each with its words for OpenAPI",
     "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
     "tests/api/test_pages.py": "the page's tests, one file for one world",

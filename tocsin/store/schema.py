@@ -416,6 +416,22 @@ signals = _table(
     Index("signals_by_fingerprint", "fingerprint", "tick"),
 )
 
+# What people said of a monitor's level: that the present is its new normal, or that it is not after all. Detection takes each up
+# once, with the state that follows from it.
+acceptances = _table(
+    "acceptances",
+    _pk("monitor_id", String(64)),
+    _pk("seq", Integer),
+    Column("action", String(16), nullable=False),  # accept | undo, of the acceptance before
+    Column("series", String(64), nullable=False),  # about which it was said
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("outcome", String(16)),  # applied | lapsed; null: detection has not taken it up yet
+    Column("first_window", UtcTime),  # the first window that was judged with it
+    Column("before", Json),  # by kind of signal, the version and the state of the detector before it
+)
+
 # -- alerts and escalations ------------------------------------------------------------------------------
 
 alerts = _table(

@@ -1,0 +1,136 @@
+"""The new normal: a person says that the present level of a monitor is its new normal, or takes that back.
+
+What was said is a numbered row of `acceptances`. Detection takes a row up in the transaction that writes the state which follows
+from it (`processors/detection/acceptances.py`), so it takes effect once, whatever dies in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, select
+
+from tocsin.core.errors import Conflict
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined
+from tocsin.store import audit
+from tocsin.store import schema as s
+
+ACCEPT: Final = "accept"
+UNDO: Final = "undo"
+APPLIED: Final = "applied"
+LAPSED: Final = "lapsed"
+"""Said of a monitor that matches other mentions by now, or learns anew: there is nothing left to change."""
+UNDO_WITHIN: Final = timedelta(hours=48)
+"""The level rests on thirty hours. After two days it is what was heard, with or without the acceptance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """What a person said.
+
+    `outcome` is None until detection has taken it up. `first_window` is the first window that is judged with it.
+    """
+
+    seq: int
+    action: str
+    at: datetime
+    actor: str
+    outcome: str | None
+    first_window: datetime | None
+
+
+def accept(
+    conn: Connection, monitor: Defined[Monitor], *, now: datetime, actor: str, role: str
+) -> Acceptance:
+    """The present becomes the monitor's new normal. A repeat before detection has taken it up changes nothing.
+
+    Raises `Conflict` for a monitor that has not been judged yet. The transaction must be `alone`.
+    """
+    last = _last(conn, monitor.id)
+    if last is not None and last.action == ACCEPT and last.outcome is None:
+        return last
+    judged = s.detector_state.c.monitor_id == monitor.id
+    if conn.execute(select(s.detector_state.c.kind).where(judged).limit(1)).first() is None:
+        raise Conflict(f"{monitor.value.name} has heard nothing yet: there is no level to accept")
+    return _say(conn, monitor, ACCEPT, last, now, actor, role)
+
+
+def undo(conn: Connection, monitor: Defined[Monitor], *, now: datetime, actor: str, role: str) -> Acceptance:
+    """The last acceptance is taken back: detection goes on as if it had not been said.
+
+    Raises `Conflict` where there is none, or none that can be taken back. The transaction must be `alone`.
+    """
+    last = _last(conn, monitor.id)
+    if last is not None and last.action == UNDO and last.outcome is None:
+        return last
+    why = why_not_undone(last, now)
+    if why:
+        raise Conflict(why)
+    return _say(conn, monitor, UNDO, last, now, actor, role)
+
+
+def why_not_undone(last: Acceptance | None, now: datetime) -> str | None:
+    """Why the last acceptance cannot be taken back; None where it can."""
+    if last is None or last.action == UNDO or last.outcome == LAPSED:
+        return "no new normal was accepted that could be taken back"
+    if now - last.at > UNDO_WITHIN:
+        hours = UNDO_WITHIN // timedelta(hours=1)
+        return f"that was accepted more than {hours} hours ago: by now the level is what was heard since"
+    return None
+
+
+def acceptances(conn: Connection, monitor_id: str, most: int = 20) -> list[Acceptance]:
+    """What was said of the monitor, the newest first."""
+    t = s.acceptances
+    return [
+        _from(row)
+        for row in conn.execute(
+            select(t).where(t.c.monitor_id == monitor_id).order_by(t.c.seq.desc()).limit(most)
+        )
+    ]
+
+
+def as_json(one: Acceptance) -> Mapping[str, Any]:
+    """The acceptance as the API shows it."""
+    return {name: getattr(one, name) for name in Acceptance.__slots__}
+
+
+def _last(conn: Connection, monitor_id: str) -> Acceptance | None:
+    return next(iter(acceptances(conn, monitor_id, 1)), None)
+
+
+def _say(
+    conn: Connection,
+    monitor: Defined[Monitor],
+    action: str,
+    last: Acceptance | None,
+    now: datetime,
+    actor: str,
+    role: str,
+) -> Acceptance:
+    said = Acceptance(
+        seq=(last.seq if last else 0) + 1, action=action, at=now, actor=actor, outcome=None, first_window=None
+    )
+    conn.execute(
+        insert(s.acceptances).values(
+            monitor_id=monitor.id, series=monitor.value.series, role=role, **as_json(said)
+        )
+    )
+    audit.append(
+        conn,
+        at=now,
+        actor=actor,
+        role=role,
+        action=f"normal.{action}",
+        object=monitor.id,
+        detail={"seq": said.seq},
+    )
+    return said
+
+
+def _from(row: Row[Any]) -> Acceptance:
+    return Acceptance(**{name: row._mapping[name] for name in Acceptance.__slots__})

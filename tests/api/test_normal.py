@@ -1,0 +1,76 @@
+"""Accepting the new normal over the API, on the page and by the command: who may, what is on record, what the card says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, select, update
+
+from tests.api.test_pages import page, press, signed_in, words
+from tests.api.world import World
+from tests.browser.served import seeded_app
+from tests.inside import command
+from tocsin.definitions.models import Role
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+
+def fired(world: World) -> str:
+    """The id of an alert that fires."""
+    world.scene.over()
+    return world.scene.alert().id
+
+
+def judged_before(store: Store, monitor: str, series: str, at: Any) -> None:
+    """As if detection had judged the monitor."""
+    row = {"monitor_id": monitor, "kind": "volume", "series": series, "version": "volume-2", "state": {}}
+    with store.write() as conn:
+        conn.execute(insert(s.detector_state).values(**row, next_window=at, next_tick=at))
+
+
+def test_over_the_api_it_is_said_once_told_in_the_live_alerts_audited_and_taken_back(world: World) -> None:
+    alert = fired(world)
+    desk, path = world.key(Role.COMMUNITY_MANAGER), f"/v1/monitors/{world.scene.monitor}/normal"
+    assert desk.post(path).status_code == 409
+    judged_before(world.scene.store, world.scene.monitor, "any", world.now)
+    assert world.key(Role.VIEWER).post(path).status_code == 403
+    first, again = desk.post(path), desk.post(path)
+    assert (first.status_code, first.json()["outcome"]) == (202, None)
+    assert again.json() == first.json()
+    assert desk.post(f"{path}/undo").json()["seq"] == 2
+    assert [one["action"] for one in desk.get(path).json()] == ["undo", "accept"]
+    lines = [one["action"] for one in desk.get(f"/v1/alerts/{alert}/timeline").json()["items"]]
+    assert lines[-2:] == ["accept_normal", "undo_normal"]
+    with world.scene.store.read() as conn:
+        actions = list(conn.execute(select(s.audit.c.action).order_by(s.audit.c.seq)).scalars())
+    assert actions[-2:] == ["normal.accept", "normal.undo"]
+
+
+def test_the_card_says_it_and_has_the_buttons(tmp_path: Path) -> None:
+    with seeded_app(tmp_path) as night:
+        ada = signed_in(night)
+        assert "Accept the new normal" in page(ada, "/alerts/al_crisis")
+        judged_before(night.store, "m_orvane", "any", night.clock.now())
+        status, shown = press(ada, "/monitors/m_orvane", "normal", back="/alerts/al_crisis")
+        assert status == 303
+        said = words(shown)
+        assert "Accepted. It counts from the next window on." in said
+        assert "Ada Yılmaz accepted the present as the new normal" in said
+        _, shown = press(ada, "/monitors/m_orvane", "normal/undo")
+        assert "took the new normal back" in words(shown)
+        assert "Accept the new normal" not in page(signed_in(night, "p_vic"), "/alerts/al_crisis")
+
+
+def test_the_command_says_what_it_did_or_why_not(world: World, tmp_path: Path) -> None:
+    judged_before(world.scene.store, world.scene.monitor, "any", world.now)
+    done = command("monitors", "accept", "Lumo", "--data", tmp_path)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Lumo: accepted as the new normal (number 1)" in done.stdout
+    done = command("monitors", "undo", "Lumo", "--data", tmp_path)
+    # The scene's clock is years ahead of the command's.
+    assert b"the new normal is taken back (number 2)" in done.stdout
+    with world.scene.store.write() as conn:
+        conn.execute(update(s.acceptances).values(outcome="applied"))
+    refused = command("monitors", "undo", "Lumo", "--data", tmp_path)
+    assert refused.returncode == 1 and b"no new normal was accepted" in refused.stderr
