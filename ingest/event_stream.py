@@ -1,10 +1,11 @@
-"""A stream of server-sent events as a wire, over HTTP/1.1."""
+"""Answers over HTTP/1.1 that do not end, as wires: streams of server-sent events, and of lines of JSON."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import h11
@@ -12,13 +13,25 @@ import h11
 from ingest.source import FetchFailed, SourceContext
 from ingest.web import MOST_BYTES, user_agent
 from ingest.wires import MOST_REFUSAL_BYTES, Pipe, WireEnded, WireMessage, knock, turned_away
+from tocsin.core.clock import Clock, iso
 
 # Server-sent events cannot be asked whether they live; the networks send comments more often than that.
 SILENT_AFTER = timedelta(seconds=90)
 
 
-class EventStream:
-    """A stream of server-sent events as a wire."""
+class Messages(Protocol):
+    """What cuts the bytes of a stream into messages."""
+
+    def read(self, data: bytes) -> list[WireMessage]:
+        """The messages that `data` completes. Raises `WireEnded` where one is larger than is held."""
+        ...
+
+
+class HttpStream:
+    """An answer that does not end, as a wire."""
+
+    # The media type of the answer.
+    media: str
 
     def __init__(
         self,
@@ -35,12 +48,12 @@ class EventStream:
         self._pipe = Pipe(context, url)
         self._host, self._silent_after = self._pipe.host, silent_after.total_seconds()
         self._http = h11.Connection(h11.CLIENT)
-        self._events = EventLines(self._host, most_bytes)
+        self._messages = self._messages_of(self._host, most_bytes)
         self._ready: deque[WireMessage] = deque()
         parts = urlsplit(url)
         asked = {
             "host": parts.netloc,
-            "accept": "text/event-stream",
+            "accept": self.media,
             "cache-control": "no-cache",
             "user-agent": user_agent(context.ingest.contact),
             **(headers or {}),
@@ -62,6 +75,10 @@ class EventStream:
         except BaseException:
             self.close()
             raise
+
+    def _messages_of(self, host: str, most_bytes: int) -> Messages:
+        """What reads this kind of stream, holding at most so many bytes."""
+        raise NotImplementedError
 
     def receive(self) -> WireMessage:
         while not self._ready:
@@ -85,12 +102,12 @@ class EventStream:
         while not isinstance(answer, h11.Response):
             answer = self._next()
         kind = dict(answer.headers).get(b"content-type", b"")
-        if answer.status_code != 200 or not kind.lower().startswith(b"text/event-stream"):
+        if answer.status_code != 200 or not kind.lower().startswith(self.media.encode()):
             raise self._refusal(answer)
 
     def _refusal(self, answer: h11.Response) -> FetchFailed:
         if answer.status_code == 200:
-            return FetchFailed(f"{self._host} answered with something that is no stream of events")
+            return FetchFailed(f"{self._host} answered with something that is no stream ({self.media})")
         body = b""
         while len(body) < MOST_REFUSAL_BYTES and isinstance(event := self._next(), h11.Data):
             body += bytes(event.data)
@@ -104,9 +121,47 @@ class EventStream:
 
     def _take(self, event: object) -> None:
         if isinstance(event, h11.Data):
-            self._ready.extend(self._events.read(bytes(event.data)))
+            self._ready.extend(self._messages.read(bytes(event.data)))
         elif isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
-            raise WireEnded(f"{self._host} ended the stream")
+            raise WireEnded(f"{self._host} ended the stream", whole=True)
+
+
+class EventStream(HttpStream):
+    """A stream of server-sent events as a wire."""
+
+    media = "text/event-stream"
+
+    def _messages_of(self, host: str, most_bytes: int) -> Messages:
+        return EventLines(host, most_bytes)
+
+
+class LineStream(HttpStream):
+    """A stream of lines of JSON as a wire.
+
+    An empty line, which only shows that the stream lives, is an empty message; its id is the time when it came.
+    """
+
+    media = "application/json"
+
+    def _messages_of(self, host: str, most_bytes: int) -> Messages:
+        return Lines(host, most_bytes, self._context.clock)
+
+
+class Lines:
+    """The lines in the bytes of a stream, without their ends. Holds at most `most_bytes`."""
+
+    def __init__(self, host: str, most_bytes: int, clock: Clock) -> None:
+        self._host, self._most, self._clock = host, most_bytes, clock
+        self._rest = b""
+
+    def read(self, data: bytes) -> list[WireMessage]:
+        """The lines that `data` completes. Raises `WireEnded` where a line is larger than is held."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > self._most:
+            raise WireEnded(f"{self._host} sent a line of too many bytes to be read", too_large=True)
+        now = iso(self._clock.now())
+        found = [line.removesuffix(b"\r") for line in lines]
+        return [WireMessage(line, id="" if line else now) for line in found]
 
 
 class EventLines:

@@ -63,11 +63,14 @@ class Wire(Protocol):
 
 
 class WireEnded(TocsinError):
-    """The connection is over; the message says why. `too_large`: because of a message that nobody could hold."""
+    """The connection is over; the message says why.
 
-    def __init__(self, message: str, *, too_large: bool = False) -> None:
+    `too_large`: because of a message that nobody could hold. `whole`: the other side had no more to say.
+    """
+
+    def __init__(self, message: str, *, too_large: bool = False, whole: bool = False) -> None:
         super().__init__(message)
-        self.too_large = too_large
+        self.too_large, self.whole = too_large, whole
 
 
 class HandshakeRefused(FetchFailed):

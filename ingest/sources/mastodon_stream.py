@@ -17,8 +17,9 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ingest.missed import MissedFirst
 from ingest.plain import dig, moment, words
-from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
+from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
 from ingest.sources.mastodon import BUDGET, PAGE_SIZE, SNOWFLAKE_BITS
 from ingest.sources.mastodon_status import is_public, status_id, status_post
 from ingest.sources.places import base_url
@@ -113,7 +114,7 @@ class MastodonStreams:
         self._address: str | None = None
         self._uris: OrderedDict[str, str] = OrderedDict()
         # The newest connection.
-        self.before: _FromBefore | None = None
+        self.before: MissedFirst | None = None
 
     def open(self, at: TimelinePlaces, now: datetime) -> Wire:
         headers = {"authorization": f"Bearer {reveal(self._settings.token)}"}
@@ -128,7 +129,7 @@ class MastodonStreams:
         except WireEnded as error:
             socket.close()
             raise FetchFailed(str(error)) from None
-        self.before = _FromBefore(socket, self._before(at, now, headers))
+        self.before = MissedFirst(socket, self._before(at, now, headers))
         return self.before
 
     def read(self, message: WireMessage, at: TimelinePlaces, heard: Heard) -> TimelinePlaces:
@@ -251,33 +252,6 @@ class MastodonStreams:
         if len(self._uris) > REMEMBERED:
             self._uris.popitem(last=False)
         heard.add(mention)
-
-
-class _FromBefore:
-    """A wire that first brings what came before it was there, then what comes on it."""
-
-    def __init__(self, wire: WebSocket, before: Iterator[WireMessage]) -> None:
-        self._wire, self._before = wire, before
-        self.left, self.pages = True, 0
-
-    def receive(self) -> WireMessage:
-        try:
-            message = next(self._before, None) if self.left else None
-        except BudgetSpent as error:
-            raise WireEnded(f"{error}; the stream goes on then") from None
-        except FetchFailed as error:
-            raise WireEnded(str(error)) from None
-        if message is not None:
-            self.pages += 1
-            return message
-        self.left = False
-        return self._wire.receive()
-
-    def cut(self) -> None:
-        self._wire.cut()
-
-    def close(self) -> None:
-        self._wire.close()
 
 
 def _counted(at: TimelinePlaces) -> TimelinePlaces:

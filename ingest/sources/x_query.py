@@ -63,6 +63,30 @@ def wider(node: Node) -> str | None:
     return f"url:{_quoted(node.text)}" if isinstance(node, Url) else None
 
 
+def rules_of(
+    queries: Sequence[str], within: str, most_chars: int, most: int
+) -> tuple[Sequence[str], Sequence[str]]:
+    """One rule of a stream for each of these queries, narrowed by `within`, and the queries that no rule is for."""
+    rules: dict[str, None] = {}
+    left_out: list[str] = []
+    for query in queries:
+        part = _part(query)
+        rule = _joined([part], within) if part is not None else ""
+        if rule and len(rule) <= most_chars and (rule in rules or len(rules) < most):
+            rules[rule] = None
+        else:
+            left_out.append(query)
+    return tuple(rules), tuple(left_out)
+
+
+def unasked(left_out: Sequence[str]) -> str | None:
+    """The warning of queries that X is not asked for; None where there are none."""
+    if not left_out:
+        return None
+    more = f" and {len(left_out) - 1} more" if left_out[1:] else ""
+    return f"not looked for on X: {left_out[0][:80]!r}{more} (docs/sources.md says why)"
+
+
 def _part(query: str) -> str | None:
     try:
         return wider(parse_query(query).root)

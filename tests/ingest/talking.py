@@ -47,8 +47,8 @@ class _Connection:
 class Talker:
     """The server. `begin` gives it a world to follow; connections of earlier worlds end."""
 
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
+    def __init__(self, streams: Streams, media: str = "text/event-stream") -> None:
+        self._streams, self._media = streams, media
         self._changed = threading.Condition()
         self._newest: _Connection | None = None
         self._world = World()
@@ -108,7 +108,7 @@ class Talker:
             # Before the client knows that it is connected: it must not meet what an earlier connection had said.
             with self._changed:
                 self._newest = connection
-            client.sendall(_welcome(key))
+            client.sendall(_welcome(key, self._media))
             if key:
                 threading.Thread(target=self._hear, args=(connection,), daemon=True).start()
             try:
@@ -164,10 +164,13 @@ def _request(client: socket.socket) -> tuple[Request, str]:
         if not data:
             raise OSError
         head += data
+    head, _, begun = head.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines) if name}
     parts = urlsplit(first.split(" ")[1])
-    request = Request("GET", parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), headers, b"")
+    method, query = first.split(" ")[0], dict(parse_qsl(parts.query, keep_blank_values=True))
+    body = begun + _exactly(client, int(headers.get("content-length", 0)) - len(begun))
+    request = Request(method, parts.path, query, headers, body)
     return request, headers.get("sec-websocket-key", "")
 
 
@@ -178,12 +181,10 @@ def _answer(client: socket.socket, reply: Reply) -> None:
     client.sendall(reply.body)
 
 
-def _welcome(key: str) -> bytes:
+def _welcome(key: str, media: str) -> bytes:
     if not key:
-        return (
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-            b"6\r\n:ok\n\n\n\r\n"
-        )
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {media}\r\ntransfer-encoding: chunked\r\n\r\n".encode()
+        return head + (b"6\r\n:ok\n\n\n\r\n" if media == "text/event-stream" else b"")
     digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
     return (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

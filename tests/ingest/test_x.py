@@ -8,7 +8,7 @@ import pytest
 
 from ingest.kinds import make_source
 from ingest.source import FetchFailed
-from ingest.sources.x import MARGIN, id_at, time_of
+from ingest.sources.x_api import MARGIN, id_at, time_of
 from ingest.sources.x_query import search_of, wider
 from tests.contracts.loopback import INGEST, Loopback, as_json, posts
 from tests.contracts.loopback import loopback as loopback

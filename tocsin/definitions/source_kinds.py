@@ -207,6 +207,16 @@ SOURCE_KINDS: Final[dict[str, SourceKind]] = {
             limit="60 requests in 15 minutes; the last seven days; posts_per_day bounds what a day may cost",
         ),
         SourceKind(
+            kind="x_stream",
+            connector="ingest.sources.x_stream:XStreamSource",
+            settings="ingest.sources.x_posts:XStreamSettings",
+            fixes_source=True,
+            streams=True,
+            needs_key=True,
+            price="$0.005 a post and $0.010 an author, paid to X in advance (its prices in 2026)",
+            limit="one connection; 1,000 rules of 1,024 characters; 250 posts a second; posts_per_day bounds what a day may cost",
+        ),
+        SourceKind(
             kind="youtube",
             connector="ingest.sources.youtube:YouTubeSource",
             settings="ingest.sources.youtube:YouTubeSettings",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from ingest.sources.x import BUDGET, PAGE_SIZE, id_at
+from ingest.sources.x import BUDGET
+from ingest.sources.x_api import PAGE_SIZE, id_at
 from tests.contracts.loopback import Network, Post, Reply, Request, World, as_json, posts
 from tests.contracts.sources import NOW
 
@@ -46,8 +47,8 @@ USER = {
 }
 
 
-def serve(world: World, request: Request) -> Reply:
-    if request.headers.get("authorization") != f"Bearer {TOKEN}":
+def serve(world: World, request: Request, token: str = TOKEN) -> Reply:
+    if request.headers.get("authorization") != f"Bearer {token}":
         return as_json({"title": "Unauthorized"}, 401)
     if request.path == "/2/tweets":
         there = {id_of(one) for one in world.there}
