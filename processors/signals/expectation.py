@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
-from statistics import median
 
 import msgspec
 
@@ -197,6 +196,12 @@ def _typical(rates: list[float]) -> float:
     return tidy(max(median(rates), 0.5 * sum(rates) / len(rates)))
 
 
+def median(values: list[float]) -> float:
+    """The median of at least one value, without the checks of the standard library's."""
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(values) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
 def _smooth(typical: Day) -> Day:
     mean = max(sum(typical) / 24.0, 1e-6)
     smooth = [
@@ -211,18 +216,22 @@ def _level(known: Expectation, newest_hour: int, window_hours: float) -> float:
     """The level: the median of the last known hours with the season taken out; the fewer mentions there are, the more the mean,
     because a median of few is 0.
     """
-    without, seen, exposure = [], 0.0, 0.0
-    for back, day in enumerate(reversed(known.days)):
-        weekday = known.weekdays[(known.today - back - 1) % 7]
-        for hour in range(newest_hour if back == 0 else 23, -1, -1):
+    without: list[float] = []
+    seen, exposure = 0.0, 0.0
+    season, day_of_week = known.season, known.today - 1
+    for day in reversed(known.days):
+        weekday = known.weekdays[day_of_week % 7]
+        day_of_week -= 1
+        for hour in range(newest_hour, -1, -1):
             rate = day[hour]
             if rate >= 0.0:
-                here = known.season[hour] * weekday
+                here = season[hour] * weekday
                 without.append(rate / here)
                 seen += rate
                 exposure += here
                 if len(without) == LEVEL_HOURS:
                     return _middle(without, seen / exposure, window_hours)
+        newest_hour = 23
     return _middle(without, seen / max(exposure, 1e-9), window_hours)
 
 

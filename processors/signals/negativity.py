@@ -14,8 +14,8 @@ and upper are the share of negatives of the span and its 95 % interval; expected
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import exp, log, sqrt
 from typing import Any
 
 import msgspec
@@ -72,6 +72,9 @@ class NegativeRun(msgspec.Struct, frozen=True, array_like=True):
     windows: int = 0
 
 
+_NO_RUN = NegativeRun()
+
+
 class NegativityState(msgspec.Struct, frozen=True):
     """The memory of one monitor's negativity detector.
 
@@ -88,8 +91,8 @@ class NegativityState(msgspec.Struct, frozen=True):
     adaptive: tuple[float, float] = (0.0, 0.0)
     recent: tuple[Recent, ...] = ()
     window_off: float = 0.0
-    hour_off: float = math.log(0.67)
-    evidence: NegativeRun = NegativeRun()
+    hour_off: float = log(0.67)
+    evidence: NegativeRun = _NO_RUN
     story: Story = Story(habits=(0.0,))
 
 
@@ -104,6 +107,20 @@ class _Look(msgspec.Struct, frozen=True):
     off: float
     hour: tuple[float, float]
     evidence: NegativeRun
+
+
+class _Lesson(msgspec.Struct, frozen=True):
+    """What a judged window teaches, rounded as its reading stores it."""
+
+    share: float
+    due: float
+    negative_due: float
+    taken: float
+    off: float
+    evidence: list[Any]
+    heat: float
+    threshold: float
+    reason: str
 
 
 class Negativity:
@@ -129,46 +146,47 @@ class Negativity:
 
     def judge(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         look = self._look(state, window)
-        heat, threshold = _heat(state, window.start, look, sensitivity), sensitivity.threshold
-        score, since = score_of(heat), look.evidence
-        reason = _why_not(state, window.start, look, heat, threshold)
-        windows, scored, negative = self._shown(state, window, since)
+        lesson = _lesson(state, window, look, sensitivity)
+        windows, scored, negative = self._shown(state, window, look.evidence)
         effective = 1.0 + max(0, scored - 1) * CORRELATION
         lower, upper = wilson(negative / effective, scored / effective)
         return Reading(
             kind=self.kind,
             start=window.start,
             length=window.length,
-            score=round(score, 4),
+            score=round(score_of(lesson.heat), 4),
             observed=round(negative / scored, 6) if scored else 0.0,
-            expected=round(look.share, 6),
+            expected=lesson.share,
             lower=round(lower, 6),
             upper=round(upper, 6),
-            over=reason == "over",
+            over=lesson.reason == story.OVER,
             state="learning" if look.learning else "warm",
             detail={
                 "span_s": windows * window.length.total_seconds(),
                 "scored": scored,
                 "negative": negative,
-                "threshold": round(threshold, 4),
-                "heat": heat,
+                "threshold": lesson.threshold,
+                "heat": lesson.heat,
                 "hour_score": round(_hour_score(look), 4),
-                "usual_due": round(look.due, 6),
-                "window_negative": round(look.negative_due, 6),
-                "taken": round(look.taken, 4),
-                "off": round(look.off, 4),
-                "evidence": [
-                    round(since.nats, 6),
-                    since.negative,
-                    since.scored,
-                    round(since.due, 4),
-                    since.windows,
-                ],
+                "usual_due": lesson.due,
+                "window_negative": lesson.negative_due,
+                "taken": lesson.taken,
+                "off": lesson.off,
+                "evidence": lesson.evidence,
                 "adaptive_expected": round(_share(state.adaptive, look.share), 6),
                 "complete": window.complete,
-                "reason": reason,
+                "reason": lesson.reason,
             },
         )
+
+    def step(
+        self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity
+    ) -> tuple[NegativityState, float]:
+        """`judge` and `learn` at once, for a series of which nobody keeps the readings: the state after the window and the
+        score.
+        """
+        lesson = _lesson(state, window, self._look(state, window), sensitivity)
+        return self._taught(state, window, lesson), round(score_of(lesson.heat), 4)
 
     def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         """False only where `judge` would not be over: the window's negatives count in full, and nothing explains them."""
@@ -176,47 +194,71 @@ class Negativity:
             return False
         share = _usual(state)
         high = _high(share)
-        most = state.evidence.nats + window.negative * math.log(high / share)
+        most = state.evidence.nats + window.negative * log(high / share)
         heat = round(min(MOST_EVIDENCE, most) / _needed(state, window.start, sensitivity), 4)
         enough = state.evidence.negative + window.negative >= LEAST_NEGATIVE
         return enough and score_of(heat) >= sensitivity.threshold
 
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
-        if not window.complete or (state.next is not None and window.start < state.next):
-            return state
-        detail, keep = reading.detail, self._usual_keep
-        taken, negative_due, share = detail["taken"], detail["window_negative"], reading.expected
-        off = abs(window.negative - negative_due) / math.sqrt(negative_due + 0.1)
-        taught = min(taken, _most_taught(share * window.scored, detail["heat"]))
-        seen, of = state.adaptive
-        evidence = NegativeRun(*detail["evidence"])
-        return NegativityState(
-            first=state.first or window.start,
-            next=window.end,
-            known_h=tidy(state.known_h + self._hours),
-            usual=(state.usual[0] * keep + taught, state.usual[1] * keep + window.scored),
-            counted=state.counted * keep + window.count,
-            adaptive=(
-                seen * self._adaptive_keep + window.negative,
-                of * self._adaptive_keep + window.scored,
-            ),
-            recent=(
-                *self._past(state, window.start),
-                Recent(window.scored, window.negative, detail["usual_due"], taken, negative_due),
-            )[-self._hour :],
-            window_off=median_step(state.window_off, off, state.known_h, self._hours),
-            hour_off=median_step(state.hour_off, detail["off"], state.known_h, self._hours),
-            evidence=evidence if evidence.nats > 0.0 else NegativeRun(),
-            story=story.after(
-                state.story,
-                window.start,
-                PATHS,
-                10.0 ** (CLEARLY_OVER - detail["threshold"]),
-                0,
+        detail = reading.detail
+        return self._taught(
+            state,
+            window,
+            _Lesson(
+                reading.expected,
+                detail["usual_due"],
+                detail["window_negative"],
+                detail["taken"],
+                detail["off"],
+                detail["evidence"],
                 detail["heat"],
-                over=reading.over,
+                detail["threshold"],
+                detail["reason"],
+            ),
+        )
+
+    def _taught(self, state: NegativityState, window: WindowCounts, lesson: _Lesson) -> NegativityState:
+        """The state after a closed window. A window that is incomplete, or was met before, teaches nothing."""
+        start = window.start
+        if not window.complete or (state.next is not None and start < state.next):
+            return state
+        keep, adaptive, known_h = self._usual_keep, self._adaptive_keep, state.known_h
+        scored, negative, negative_due, taken = (
+            window.scored,
+            window.negative,
+            lesson.negative_due,
+            lesson.taken,
+        )
+        taught = min(taken, _most_taught(lesson.share * scored, lesson.heat))
+        nats, negatives, of, due, windows = lesson.evidence
+        return NegativityState(
+            state.first or start,
+            start + self._length,
+            tidy(known_h + self._hours),
+            (state.usual[0] * keep + taught, state.usual[1] * keep + scored),
+            state.counted * keep + window.count,
+            (state.adaptive[0] * adaptive + negative, state.adaptive[1] * adaptive + scored),
+            (*self._past(state, start), Recent(scored, negative, lesson.due, taken, negative_due))[
+                -self._hour :
+            ],
+            median_step(
+                state.window_off,
+                abs(negative - negative_due) / sqrt(negative_due + 0.1),
+                known_h,
+                self._hours,
+            ),
+            median_step(state.hour_off, lesson.off, known_h, self._hours),
+            NegativeRun(nats, negatives, of, due, windows) if nats > 0.0 else _NO_RUN,
+            story.after(
+                state.story,
+                start,
+                PATHS,
+                10.0 ** (CLEARLY_OVER - lesson.threshold),
+                0,
+                lesson.heat,
+                over=lesson.reason == story.OVER,
             )
-            if detail["reason"] in story.HOT
+            if lesson.reason in story.HOT
             else state.story,
         )
 
@@ -243,33 +285,51 @@ class Negativity:
         return {"negative_baseline": round(reading.expected, 4), "negative_over": reading.over or above}
 
     def _look(self, state: NegativityState, window: WindowCounts) -> _Look:
-        past, scored = self._past(state, window.start), window.scored
+        past, scored, negative = self._past(state, window.start), window.scored, window.negative
         share = _usual(state)
         due = float(scored)
         if window.due is not None:
             due = window.due * min(1.0, state.usual[1] / max(state.counted, 1e-9))
         before = past[1 - self._hour :] if self._hour > 1 else ()
-        excess = sum(one.scored for one in before) + scored - sum(one.due for one in before) - due
+        seen, seen_due, hour_taken, hour_due = 0, 0.0, 0.0, 0.0
+        for one in before:
+            seen += one.scored
+            seen_due += one.due
+            hour_taken += one.taken
+            hour_due += one.negative_due
+        excess = seen + scored - seen_due - due
         explained = due + EXPLAINS * max(0.0, excess / (len(before) + 1), scored - due)
         negative_due = share * explained
-        wild = max(1.0, NORMAL_OF_MEDIAN * math.exp(state.window_off))
-        taken = min(float(window.negative), negative_due + CUT * math.sqrt(negative_due) * wild + 1.0)
-        recent = sum(one.scored for one in past[1 - self._half :]) if self._half > 1 else 0
+        taken = float(negative)
+        wild = NORMAL_OF_MEDIAN * exp(state.window_off)
+        most = negative_due + CUT * sqrt(negative_due) * (wild if wild > 1.0 else 1.0) + 1.0
+        if most < taken:
+            taken = most
+        recent = 0
+        if self._half > 1:
+            for one in past[1 - self._half :]:
+                recent += one.scored
         alike = 1.0 + max(0.0, recent + scored - 1.0) * CORRELATION
-        hour_taken = sum(one.taken for one in before) + taken
-        hour_due = sum(one.negative_due for one in before) + negative_due
-        off = abs(hour_taken - hour_due) / math.sqrt((hour_due + 0.3) * (1.0 - share) * alike)
-        weight = alike * max(1.0, (NORMAL_OF_MEDIAN * math.exp(state.hour_off)) ** 2)
-        learning = self._learning(state, window)
+        hour_taken += taken
+        hour_due += negative_due
+        wild = (NORMAL_OF_MEDIAN * exp(state.hour_off)) ** 2
         return _Look(
-            learning=learning,
-            share=share,
-            due=due,
-            negative_due=negative_due,
-            taken=taken,
-            off=off,
-            hour=(hour_taken, hour_due),
-            evidence=_evidence(state, window, share, explained, negative_due, taken, weight),
+            self._learning(state, window),
+            share,
+            due,
+            negative_due,
+            taken,
+            abs(hour_taken - hour_due) / sqrt((hour_due + 0.3) * (1.0 - share) * alike),
+            (hour_taken, hour_due),
+            _evidence(
+                state,
+                window,
+                share,
+                explained,
+                negative_due,
+                taken,
+                alike * (wild if wild > 1.0 else 1.0),
+            ),
         )
 
     def _shown(
@@ -296,6 +356,27 @@ class Negativity:
         return state.first is None or window.start - state.first < LEARNING
 
 
+def _lesson(state: NegativityState, window: WindowCounts, look: _Look, sensitivity: Sensitivity) -> _Lesson:
+    heat, threshold, since = (
+        _heat(state, window.start, look, sensitivity),
+        sensitivity.threshold,
+        look.evidence,
+    )
+    return _Lesson(
+        round(look.share, 6),
+        round(look.due, 6),
+        round(look.negative_due, 6),
+        look.taken if look.taken == window.negative else round(look.taken, 4),
+        round(look.off, 4),
+        [round(since.nats, 6), since.negative, since.scored, round(since.due, 4), since.windows]
+        if since.windows
+        else [0.0, 0, 0, 0.0, 0],
+        heat,
+        round(threshold, 4),
+        _why_not(state, window.start, look, heat, threshold),
+    )
+
+
 def _evidence(
     state: NegativityState,
     window: WindowCounts,
@@ -309,11 +390,11 @@ def _evidence(
     due and the part of the others that explains its own negatives.
     """
     high, before = _high(share), state.evidence
-    more = taken * math.log(high / share)
-    more += max(0.0, explained - taken) * math.log((1.0 - high) / (1.0 - share))
+    more = taken * log(high / share)
+    more += max(0.0, explained - taken) * log((1.0 - high) / (1.0 - share))
     nats = before.nats + more / weight
     if nats <= 0.0:
-        return NegativeRun()
+        return _NO_RUN
     return NegativeRun(
         min(MOST_EVIDENCE, nats),
         before.negative + window.negative,
@@ -326,7 +407,7 @@ def _evidence(
 def _most_taught(due: float, heat: float) -> float:
     if heat >= 0.5:
         return TEACHES_HOT * due
-    return max(TEACHES * due, due + TEACHES_DEVIATIONS * math.sqrt(due) + 1.0)
+    return max(TEACHES * due, due + TEACHES_DEVIATIONS * sqrt(due) + 1.0)
 
 
 def _usual(state: NegativityState) -> float:

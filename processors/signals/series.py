@@ -44,19 +44,16 @@ class SeriesJudge:
 
     def row(self, window: WindowCounts) -> tuple[float, bool]:
         """The score of this row, 0..1, and whether the row raises an alert."""
-        promise = self._sensitivity
-        reading = self._volume.judge(self._volume_state, window, promise)
-        before, state = self._volume_state.story, self._volume.learn(self._volume_state, window, reading)
-        self._volume_state, told = state, state.story
+        promise, before = self._sensitivity, self._volume_state.story
+        self._volume_state, score, due = self._volume.step(self._volume_state, window, promise)
+        told = self._volume_state.story
         if self._with_negative:
-            window = msgspec.structs.replace(window, due=reading.detail["window_expected"])
-            reading = self._negativity.judge(self._negativity_state, window, promise)
-            before = self._negativity_state.story
-            self._negativity_state = self._negativity.learn(self._negativity_state, window, reading)
+            before, window = self._negativity_state.story, msgspec.structs.replace(window, due=due)
+            self._negativity_state, score = self._negativity.step(self._negativity_state, window, promise)
             told = self._negativity_state.story
         raises = told.alerted != before.alerted
         # One crisis, one row: the other rows of a story stay below the threshold.
-        score = reading.score if raises else min(reading.score, JUST_BELOW * promise.threshold)
+        score = score if raises else min(score, JUST_BELOW * promise.threshold)
         return score / (score + CLEARLY_OVER), raises
 
 

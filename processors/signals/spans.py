@@ -26,6 +26,6 @@ def moved(
     `unknown`.
     """
     if following is None or start <= following:
-        return recent[-keep:]
+        return recent if len(recent) <= keep else recent[-keep:]
     missing = min(keep, round((start - following) / length))
     return (*recent, *(unknown,) * missing)[-keep:]

@@ -13,8 +13,8 @@ it is or is not over).
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import exp, log, sqrt
 from typing import Any
 
 import msgspec
@@ -39,7 +39,7 @@ CUT, CUT_RATIO = 3.0, 6.0
 TEACHES, TEACHES_DEVIATIONS, TEACHES_FROM_H = 3.0, 2.0, 12
 # The rise that the running sum looks for, and the most evidence that it keeps.
 RISE, MOST_EVIDENCE = 2.5, 44.0
-LOG_RISE = math.log(RISE)
+LOG_RISE = log(RISE)
 # Below this ratio a window speaks against the rise.
 TURNS_AT = (RISE - 1.0) / LOG_RISE
 # Evidence from fewer mentions than an alert needs.
@@ -77,6 +77,9 @@ class Rise(msgspec.Struct, frozen=True, array_like=True):
     windows: int = 0
 
 
+_NO_RISE = Rise()
+
+
 class VolumeState(msgspec.Struct, frozen=True):
     """The memory of one monitor's volume detector. `spread` has one place per span of a burst, as a variance in units of the
     theory's, and `spread_h` is the weight behind it, in hours. `window_off` and `sums_off` are the medians of how far single
@@ -90,18 +93,18 @@ class VolumeState(msgspec.Struct, frozen=True):
     recent: Recent = Recent()
     spread: tuple[float, ...] = (SPREAD_PRIOR,) * len(BURSTS)
     spread_h: float = SPREAD_PRIOR_H
-    window_off: float = math.log(2.0)
-    sums_off: float = math.log(0.9)
-    rise: Rise = Rise()
+    window_off: float = log(2.0)
+    sums_off: float = log(0.9)
+    rise: Rise = _NO_RISE
     story: Story = Story(habits=(0.0, 0.0))
 
 
 class _Look(msgspec.Struct, frozen=True):
     """What a window looks like, before the promise and the story are asked.
 
-    `sums` has the mentions seen and due in each span of a burst, `offs` how far apart they are on the steady scale. `burst` is
-    the highest z of a span that has enough mentions, `span` its place. `lasting` says that the rise has
-    enough mentions and that the last hour still speaks for it.
+    `sums` has the mentions seen and due in each span of a burst, `offs` how far apart they are on the steady scale, `zs` the same
+    in units of this monitor's spread. `burst` is the highest z of a span that has enough mentions, `span` its place. `lasting`
+    says that the rise has enough mentions and that the last hour still speaks for it.
     """
 
     at: HourPlace
@@ -110,12 +113,28 @@ class _Look(msgspec.Struct, frozen=True):
     ready: float
     taken: float
     sums_off: float
-    sums: tuple[tuple[int, float], ...]
-    offs: tuple[float, ...]
+    sums: list[tuple[int, float]]
+    offs: list[float]
+    zs: list[float]
     burst: float
     span: int
     rise: Rise
     lasting: bool
+
+
+class _Lesson(msgspec.Struct, frozen=True):
+    """What a judged window teaches, rounded as its reading stores it. `heat` is that of the hottest path."""
+
+    due: float
+    taken: float
+    ready: float
+    sums_off: float
+    offs: list[float]
+    rise: list[Any]
+    path: int
+    heat: float
+    threshold: float
+    reason: str
 
 
 class Volume:
@@ -139,46 +158,48 @@ class Volume:
 
     def judge(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         look = self._look(state, window, sensitivity)
-        path, heat = _hottest(state, window.start, look, sensitivity)
-        score, threshold = score_of(heat), sensitivity.threshold
-        reason = _why_not(state, window.start, look, heat, sensitivity)
-        windows, observed, expected = self._shown(look, path)
-        spread = state.spread[look.span] if path == BURST else state.spread[-1]
-        lower, upper = interval_95(expected, math.sqrt(max(1.0, spread)))
+        lesson = _lesson(state, window, look, sensitivity)
+        windows, observed, expected = self._shown(look, lesson.path)
+        spread = state.spread[look.span] if lesson.path == BURST else state.spread[-1]
+        lower, upper = interval_95(expected, sqrt(spread) if spread > 1.0 else 1.0)
         return Reading(
             kind=self.kind,
             start=window.start,
             length=window.length,
-            score=round(score, 4),
+            score=round(score_of(lesson.heat), 4),
             observed=float(observed),
             expected=round(expected, 4),
             lower=round(lower, 4),
             upper=round(upper, 4),
-            over=reason == story.OVER,
+            over=lesson.reason == story.OVER,
             state="learning" if look.learning else "warm",
             detail={
-                "path": PATHS[path].name,
+                "path": PATHS[lesson.path].name,
                 "span_s": windows * window.length.total_seconds(),
                 "ratio": round(observed / max(expected, 1e-9), 4),
-                "threshold": round(threshold, 4),
-                "heat": heat,
-                "hour_score": round(CLEARLY_OVER * _z(state, look, len(BURSTS) - 1) / BURST_AT, 4),
-                "window_expected": round(look.due, 6),
-                "ready": round(look.ready, 6),
-                "taken": round(look.taken, 4),
-                "sums_off": round(look.sums_off, 4),
-                "offs": [round(one, 4) for one in look.offs],
-                "rise": [
-                    round(look.rise.evidence, 4),
-                    look.rise.seen,
-                    round(look.rise.due, 4),
-                    look.rise.windows,
-                ],
+                "threshold": lesson.threshold,
+                "heat": lesson.heat,
+                "hour_score": round(CLEARLY_OVER * look.zs[-1] / BURST_AT, 4),
+                "window_expected": lesson.due,
+                "ready": lesson.ready,
+                "taken": lesson.taken,
+                "sums_off": lesson.sums_off,
+                "offs": lesson.offs,
+                "rise": lesson.rise,
                 "adaptive_expected": round(expectation.adaptive_due(state.expected, look.at), 6),
                 "complete": window.complete,
-                "reason": reason,
+                "reason": lesson.reason,
             },
         )
+
+    def step(
+        self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity
+    ) -> tuple[VolumeState, float, float]:
+        """`judge` and `learn` at once, for a series of which nobody keeps the readings: the state after the window, the score and
+        the mentions that were due.
+        """
+        lesson = _lesson(state, window, self._look(state, window, sensitivity), sensitivity)
+        return self._taught(state, window, lesson), round(score_of(lesson.heat), 4), lesson.due
 
     def may_be_over(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         """False only where `judge` would not be over. The counts alone decide most open windows."""
@@ -192,58 +213,71 @@ class Volume:
         return _why_not(state, window.start, look, heat, sensitivity) == story.OVER
 
     def learn(self, state: VolumeState, window: WindowCounts, reading: Reading) -> VolumeState:
-        if not window.complete or (state.next is not None and window.start < state.next):
+        detail = reading.detail
+        return self._taught(
+            state,
+            window,
+            _Lesson(
+                detail["window_expected"],
+                detail["taken"],
+                detail["ready"],
+                detail["sums_off"],
+                detail["offs"],
+                detail["rise"],
+                BURST if detail["path"] == PATHS[BURST].name else LASTS,
+                detail["heat"],
+                detail["threshold"],
+                detail["reason"],
+            ),
+        )
+
+    def _taught(self, state: VolumeState, window: WindowCounts, lesson: _Lesson) -> VolumeState:
+        """The state after a closed window. A window that is incomplete, or was met before, teaches nothing."""
+        start = window.start
+        if not window.complete or (state.next is not None and start < state.next):
             return state
-        detail, past = reading.detail, self._past(state, window.start)
-        due, taken, ready = detail["window_expected"], detail["taken"], detail["ready"]
-        heat, threshold = detail["heat"], detail["threshold"]
-        deviation = _deviation(due, state.window_off)
-        teaches = float(window.count)
+        count, due, taken, known_h, keep = window.count, lesson.due, lesson.taken, state.known_h, self._keep
+        variance, end, past = _variance(due), start + self._length, self._past(state, start)
+        teaches = float(count)
         if state.expected.hours >= TEACHES_FROM_H:
+            deviation = sqrt(variance) * _wild(state.window_off)
             teaches = min(taken, max(TEACHES * due, due + TEACHES_DEVIATIONS * deviation) + 0.5)
-        cut = SPREAD_CUT * SPREAD_CUT
-        step = self._hours / state.spread_h
-        off = abs(window.count - due) / math.sqrt(_variance(due) + 0.1)
-        evidence, seen, due_since, windows = detail["rise"]
-        path = BURST if detail["path"] == PATHS[BURST].name else LASTS
+        step, cut = self._hours / state.spread_h, max(0, len(past.seen) + 1 - keep)
+        (quick, middle, slow), (z5, z15, z60) = state.spread, lesson.offs
+        evidence, seen, due_since, windows = lesson.rise
         return VolumeState(
-            first=state.first or window.start,
-            next=window.end,
-            known_h=tidy(state.known_h + self._hours),
-            expected=expectation.heard(
+            state.first or start,
+            end,
+            tidy(known_h + self._hours),
+            expectation.heard(
                 state.expected,
-                place_of(window.start, self._length, self._zone),
-                place_of(window.end, self._length, self._zone),
+                place_of(start, self._length, self._zone),
+                place_of(end, self._length, self._zone),
                 self._hours,
-                window.count,
+                count,
                 teaches,
             ),
-            recent=Recent(
-                (*past.seen, window.count)[-self._keep :],
-                (*past.taken, taken)[-self._keep :],
-                (*past.due, due)[-self._keep :],
-                (*past.ready, ready)[-self._keep :],
+            Recent(
+                (*past.seen[cut:], count),
+                (*past.taken[cut:], taken),
+                (*past.due[cut:], due),
+                (*past.ready[cut:], lesson.ready),
             ),
-            spread=tuple(
-                [
-                    spread + (min(z * z, cut * spread) - spread) * step
-                    for spread, z in zip(state.spread, detail["offs"], strict=True)
-                ]
-            ),
-            spread_h=state.spread_h * self._spread_keep + self._hours,
-            window_off=median_step(state.window_off, off, state.known_h, self._hours),
-            sums_off=median_step(state.sums_off, abs(detail["sums_off"]), state.known_h, self._hours),
-            rise=Rise(evidence, seen, due_since, windows) if evidence > 0.0 else Rise(),
-            story=story.after(
+            (_nearer(quick, z5, step), _nearer(middle, z15, step), _nearer(slow, z60, step)),
+            state.spread_h * self._spread_keep + self._hours,
+            median_step(state.window_off, abs(count - due) / sqrt(variance + 0.1), known_h, self._hours),
+            median_step(state.sums_off, abs(lesson.sums_off), known_h, self._hours),
+            Rise(evidence, seen, due_since, windows) if evidence > 0.0 else _NO_RISE,
+            story.after(
                 state.story,
-                window.start,
+                start,
                 PATHS,
-                10.0 ** (CLEARLY_OVER - threshold),
-                path,
-                heat,
-                over=reading.over,
+                10.0 ** (CLEARLY_OVER - lesson.threshold),
+                lesson.path,
+                lesson.heat,
+                over=lesson.reason == story.OVER,
             )
-            if detail["reason"] in story.HOT
+            if lesson.reason in story.HOT
             else state.story,
         )
 
@@ -264,7 +298,7 @@ class Volume:
         if speaks:
             return {"ratio": ratio, "tenfold": self._on_course(state, window, reading)}
         spans = zip(reading.detail["offs"], state.spread, BURSTS, strict=True)
-        nearest = max(off / math.sqrt(max(1.0, spread)) / less for off, spread, (_, less) in spans)
+        nearest = max(off / sqrt(max(1.0, spread)) / less for off, spread, (_, less) in spans)
         score = max(reading.score, CLEARLY_OVER * nearest / BURST_AT)
         leans = score >= float(reading.detail["threshold"]) / 2
         return {"ratio": ratio if leans else min(ratio, 1.0)}
@@ -279,47 +313,54 @@ class Volume:
         ready = due * SWING if first_day else due
         learning = self._learning(state, window)
         most = _most(due, state.window_off)
-        taken = min(float(count), most)
+        taken = float(count) if count < most else most
         for_rise = min(float(count), max(most, CUT_RATIO * ready)) if first_day else taken
-        sums, offs, burst, loudest, hour_ready = [], [], 0.0, 0.0, ready
-        span = len(BURSTS) - 1
+        doubt = known.hours < FIRST_DAY_H
+        least, ratio = sensitivity.at_least_mentions, sensitivity.at_least_ratio
+        sums, offs, zs, burst, loudest, span = [], [], [], 0.0, 0.0, len(BURSTS) - 1
         for place, (n, less) in enumerate(self._bursts):
-            seen, span_due = count, due
+            seen, span_due, span_ready = count, due, ready
             if n > 1:
                 seen, span_due = seen + sum(past.seen[1 - n :]), due + sum(past.due[1 - n :])
-                hour_ready = ready + sum(past.ready[1 - n :])
-            on_scale = steady(seen)
+                # The doubt of a first day is over in all windows of the last hour.
+                span_ready = ready + sum(past.ready[1 - n :]) if doubt else span_due
+            on_scale, spread = steady(seen), state.spread[place]
             off = on_scale - steady(span_due)
+            sigma = sqrt(spread) if spread > 1.0 else 1.0
             sums.append((seen, span_due))
             offs.append(off)
-            if known.hours < FIRST_DAY_H:
-                off = on_scale - steady(hour_ready)
-            z = off / math.sqrt(max(1.0, state.spread[place])) / less
-            counts = seen >= sensitivity.at_least_mentions and seen >= sensitivity.at_least_ratio * span_due
-            # A span that counts is shown before any that does not.
-            if z > (burst if counts or burst else loudest) and (counts or not burst):
-                span, loudest, burst = place, z, z if counts else burst
-        rise = Rise() if learning else _risen(state, count, for_rise, ready)
-        few = rise.seen < sensitivity.at_least_mentions or rise.seen < sensitivity.at_least_ratio * rise.due
+            zs.append(off / sigma if off > 0.0 else 0.0)
+            if doubt:
+                off = on_scale - steady(span_ready)
+            z = off / sigma / less
+            if z > loudest or z > burst:
+                counts = seen >= least and seen >= ratio * span_due
+                # A span that counts is shown before any that does not.
+                if z > (burst if counts or burst else loudest) and (counts or not burst):
+                    span, loudest, burst = place, z, z if counts else burst
+        rise = _NO_RISE if learning else _risen(state, count, for_rise, ready)
+        few = rise.seen < least or rise.seen < ratio * rise.due
         return _Look(
-            at=at,
-            learning=learning,
-            due=due,
-            ready=ready,
-            taken=taken,
-            sums_off=self._sums_off(past, taken, due),
-            sums=tuple(sums),
-            offs=tuple(offs),
-            burst=burst,
-            span=span,
-            rise=rise,
-            lasting=not few and seen >= TURNS_AT * hour_ready,
+            at,
+            learning,
+            due,
+            ready,
+            taken,
+            self._sums_off(past, taken, due),
+            sums,
+            offs,
+            zs,
+            burst,
+            span,
+            rise,
+            not few and seen >= TURNS_AT * span_ready,
         )
 
     def _sums_off(self, past: Recent, taken: float, due: float) -> float:
         """How far the sums of the last two hours are from what was due, on the steady scale of such sums."""
-        if self._keep > 1:
-            taken, due = taken + sum(past.taken[1 - self._keep :]), due + sum(past.due[1 - self._keep :])
+        keep = self._keep
+        if keep > 1:
+            taken, due = taken + sum(past.taken[1 - keep :]), due + sum(past.due[1 - keep :])
         return steady(taken, KAPPA_SUMS) - steady(due, KAPPA_SUMS)
 
     def _shown(self, look: _Look, path: int) -> tuple[int, int, float]:
@@ -349,7 +390,7 @@ class Volume:
             return False
         if now >= 10.0 * max(due_now, 1.0):
             return True
-        least = unsteady(steady(now) - 1.645 * math.sqrt(max(1.0, state.spread[-1]))) / max(due_now, 1.0)
+        least = unsteady(steady(now) - 1.645 * sqrt(max(1.0, state.spread[-1]))) / max(due_now, 1.0)
         growth = least - before / max(due_before, 1.0)
         return least + 6.0 * max(0.0, growth) >= 10.0
 
@@ -364,6 +405,25 @@ class Volume:
     @staticmethod
     def _learning(state: VolumeState, window: WindowCounts) -> bool:
         return state.first is None or window.start - state.first < LEARNING
+
+
+def _lesson(state: VolumeState, window: WindowCounts, look: _Look, sensitivity: Sensitivity) -> _Lesson:
+    path, heat = _hottest(state, window.start, look, sensitivity)
+    due, rise, (off5, off15, off60) = round(look.due, 6), look.rise, look.offs
+    return _Lesson(
+        due,
+        look.taken if look.taken == window.count else round(look.taken, 4),
+        due if look.ready == look.due else round(look.ready, 6),
+        round(look.sums_off, 4),
+        [round(off5, 4), round(off15, 4), round(off60, 4)],
+        [round(rise.evidence, 4), rise.seen, round(rise.due, 4), rise.windows]
+        if rise.windows
+        else [0.0, 0, 0.0, 0],
+        path,
+        heat,
+        round(sensitivity.threshold, 4),
+        _why_not(state, window.start, look, heat, sensitivity),
+    )
 
 
 def _hottest(state: VolumeState, at: datetime, look: _Look, sensitivity: Sensitivity) -> tuple[int, float]:
@@ -384,10 +444,10 @@ def _risen(state: VolumeState, count: int, taken: float, ready: float) -> Rise:
     """The running sum after this window: the log likelihood of `RISE` times as many, divided by how much wilder than Poisson's
     the sums of this monitor are.
     """
-    before, wild = state.rise, max(1.0, (NORMAL_OF_MEDIAN * math.exp(state.sums_off)) ** 2)
-    evidence = before.evidence + (taken * LOG_RISE - ready * (RISE - 1.0)) / wild
+    before, wild = state.rise, NORMAL_OF_MEDIAN * exp(state.sums_off)
+    evidence = before.evidence + (taken * LOG_RISE - ready * (RISE - 1.0)) / (wild**2 if wild > 1.0 else 1.0)
     if evidence <= 0.0:
-        return Rise()
+        return _NO_RISE
     return Rise(min(MOST_EVIDENCE, evidence), before.seen + count, before.due + ready, before.windows + 1)
 
 
@@ -396,14 +456,14 @@ def _why_not(state: VolumeState, at: datetime, look: _Look, heat: float, sensiti
     if look.learning:
         return "learning"
     if score_of(heat) < sensitivity.threshold:
-        return _what_lacks(state, look, sensitivity)
+        return _what_lacks(look, sensitivity)
     return story.OVER if story.speaks(state.story, at, heat) else story.THE_SAME
 
 
-def _what_lacks(state: VolumeState, look: _Look, sensitivity: Sensitivity) -> str:
+def _what_lacks(look: _Look, sensitivity: Sensitivity) -> str:
     """The reason for which a window is not hot: a span or a rise that would be, but lacks another need, or nothing at all."""
     for place, (seen, _) in enumerate(look.sums):
-        if _z(state, look, place) >= BURST_AT * BURSTS[place][1]:
+        if look.zs[place] >= BURST_AT * BURSTS[place][1]:
             if seen < sensitivity.at_least_mentions:
                 return "too few mentions"
             if seen < sensitivity.at_least_ratio * look.sums[place][1]:
@@ -412,19 +472,22 @@ def _what_lacks(state: VolumeState, look: _Look, sensitivity: Sensitivity) -> st
     return "no longer so" if risen else "as expected"
 
 
-def _z(state: VolumeState, look: _Look, place: int) -> float:
-    return max(0.0, look.offs[place] / math.sqrt(max(1.0, state.spread[place])))
-
-
 def _most(due: float, window_off: float) -> float:
     """The most mentions of a window that the sums take."""
-    cut = due + CUT * _deviation(due, window_off) + 1.0
-    return min(cut, max(CUT_RATIO * due, due + 1.0 + 2.0 * math.sqrt(due)))
+    cut = due + CUT * (sqrt(_variance(due)) * _wild(window_off)) + 1.0
+    return min(cut, max(CUT_RATIO * due, due + 1.0 + 2.0 * sqrt(due)))
 
 
-def _deviation(due: float, window_off: float) -> float:
-    """The deviation of a window with so many mentions due: the theory's, times how much wilder this monitor's windows are."""
-    return math.sqrt(_variance(due)) * max(1.0, NORMAL_OF_MEDIAN * math.exp(window_off))
+def _nearer(spread: float, z: float, step: float) -> float:
+    """The spread after a difference of `z`; a square counts with at most `SPREAD_CUT` squared times the spread."""
+    square, most = z * z, SPREAD_CUT * SPREAD_CUT * spread
+    return spread + ((square if square < most else most) - spread) * step
+
+
+def _wild(window_off: float) -> float:
+    """How much wilder than the theory's this monitor's windows are, at least 1."""
+    wild = NORMAL_OF_MEDIAN * exp(window_off)
+    return wild if wild > 1.0 else 1.0
 
 
 def _variance(due: float) -> float:

@@ -6,12 +6,14 @@ Source: Anscombe (1948), The transformation of Poisson, binomial and negative-bi
 
 from __future__ import annotations
 
-import math
+from math import asinh, sinh, sqrt
 from typing import Final
 
 # The variance of the unexplained rate over its square; the spread of a monitor multiplies it.
 KAPPA: Final = 0.03
 NORMAL_95: Final = 1.959964
+# What stretches the scale so that the spread is 1.
+STRETCH: Final = 2.0 / sqrt(KAPPA)
 
 
 def steady(count: float, kappa: float = KAPPA) -> float:
@@ -19,13 +21,14 @@ def steady(count: float, kappa: float = KAPPA) -> float:
 
     The spread of the result is about 1 at every mean.
     """
-    return 2.0 / math.sqrt(kappa) * math.asinh(math.sqrt(kappa * (max(0.0, count) + 0.375)))
+    stretch = STRETCH if kappa == KAPPA else 2.0 / sqrt(kappa)
+    return stretch * asinh(sqrt(kappa * ((count if count > 0.0 else 0.0) + 0.375)))
 
 
 def unsteady(value: float, kappa: float = KAPPA) -> float:
     """The count whose transform is `value`; 0 for a value below the transform of every count."""
-    root = math.sqrt(kappa)
-    return max(0.0, math.sinh(max(0.0, value) * root / 2.0) ** 2 / kappa - 0.375)
+    root = sqrt(kappa)
+    return max(0.0, sinh(max(0.0, value) * root / 2.0) ** 2 / kappa - 0.375)
 
 
 def interval_95(expected: float, sigma: float) -> tuple[float, float]:
