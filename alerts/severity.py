@@ -8,6 +8,8 @@ window. The product leaves some choices open; this module decides them:
   nothing, for detection then writes no signal (`processors.detection.evidence.triggers_speak`);
 - where only one network is heard, nobody can ask for two, and one network alone is no proof either: SEV2 then needs an
   outlet of the first rank or a course for tenfold;
+- a trigger that this monitor hears every day counts only where more than twice as many people say it as usual
+  (`processors.detection.trigger_habit`);
 - a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
 - a monitor in its first week that had heard fewer than a hundred mentions before does not know what is normal (`thin`),
   for it may have begun to listen just now: its alert is a SEV4 that says so, unless a trigger, a well-known author or a

@@ -11,17 +11,18 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
+from processors.detection import trigger_habit
 from processors.detection.terms import rising_terms
+from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from tocsin.core.clock import minute_of
 from tocsin.core.facets import FACETS, counted
-from tocsin.core.signal import TopMention, speaks
+from tocsin.core.signal import TopMention
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 
 # So many posts of one text, none of them a repost, are a copy-paste flood.
 COPIES_FROM = 5
 TOP = 5
-TRIGGER_SPAN = timedelta(hours=1)
 HEARD_SPAN = timedelta(days=14)
 YOUNG = timedelta(days=7)
 # A young monitor with fewer mentions does not know yet what is normal.
@@ -56,6 +57,7 @@ class WindowContents:
     influential: bool
     tier1: bool
     triggers: dict[str, int]
+    usual_triggers: dict[str, int]
     voices: int
     terms: list[tuple[str, int]]
     top: list[TopMention]
@@ -66,12 +68,10 @@ class WindowContents:
 
 
 def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
-    """Whether enough people said one trigger in the hour up to `end`.
-
-    Such a trigger speaks for itself, with or without a spike.
-    """
-    said = _triggers(conn, monitor_id, end)
-    return speaks(said, _voices(conn, monitor_id, end - TRIGGER_SPAN, end))
+    """Whether a trigger speaks for itself in the hour up to `end`, with or without a spike."""
+    return trigger_habit.triggers_speak(
+        conn, monitor_id, end, _voices(conn, monitor_id, end - TRIGGER_SPAN, end)
+    )
 
 
 def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:
@@ -101,6 +101,7 @@ def look(
         labels[label] += count
     reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(within)).scalar_one()
     top = _top(conn, monitor_id, start, end)
+    said = people_who_said(conn, monitor_id, end)
     return WindowContents(
         count=sum(labels.values()),
         negative=labels.get("negative", 0),
@@ -115,7 +116,8 @@ def look(
         networks_heard=_networks_heard(conn, monitor_id, end),
         influential=any(one.reach >= monitor.influential_followers for one in top),
         tier1=bool(monitor.tier1) and _has_tier1(conn, monitor_id, start, end, monitor.tier1),
-        triggers=_triggers(conn, monitor_id, end),
+        triggers=said,
+        usual_triggers=usual_people(conn, monitor_id, end, said),
         voices=_voices(conn, monitor_id, end - TRIGGER_SPAN, end),
         terms=_terms(conn, monitor_id, start, end),
         top=top,
@@ -253,23 +255,6 @@ def _outlet(url: str | None) -> str:
         return (urlsplit(url or "").hostname or "").removeprefix("www.")
     except ValueError:
         return ""
-
-
-def _triggers(conn: Connection, monitor_id: str, end: datetime) -> dict[str, int]:
-    """Distinct authors per trigger category in the hour up to `end`. Mentions without an author count as one voice each."""
-    m = s.matches
-    found = conn.execute(
-        select(m.c.triggers, m.c.author, m.c.source, m.c.id).where(
-            _within(monitor_id, end - TRIGGER_SPAN, end), m.c.triggers != []
-        )
-    )
-    authors: dict[str, set[object]] = {}
-    for row in found:
-        for category in row.triggers:
-            authors.setdefault(category, set()).add(
-                row.author if row.author is not None else (row.source, row.id)
-            )
-    return {category: len(who) for category, who in sorted(authors.items())}
 
 
 def _terms(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ from typing import Any
 from processors.detection.evidence import WindowContents
 from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
+from processors.detection.trigger_habit import unusual
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading
 from processors.understand.corrected import Rates, corrected_share, rates_of
@@ -40,7 +41,7 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
         networks_heard=seen.networks_heard,
         tier1=seen.tier1,
         tenfold=told.get("tenfold", False),
-        triggers=seen.triggers,
+        triggers=unusual(seen.triggers, seen.usual_triggers),
         voices=seen.voices,
         thin=thin,
     )
@@ -108,6 +109,7 @@ def evidence(
         terms=seen.terms,
         top=seen.top,
         triggers=seen.triggers,
+        usual_triggers=seen.usual_triggers,
         facets=seen.facets,
         missing=list(missing),
         monitors_version=monitors_version,

@@ -61,7 +61,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tier1: bool = False
     # The volume is on course for ten times the expected within six hours.
     tenfold: bool = False
-    # Distinct authors in the hour up to the window's end, by category of trigger.
+    # The people who said a trigger in the hour up to the window's end, by category. A category that this monitor is used to is
+    # left out.
     triggers: dict[str, int] = {}
     # Distinct authors in that hour.
     voices: int = 0
@@ -121,7 +122,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     terms: list[tuple[str, int]] = []
     # The most telling mention first.
     top: list[TopMention] = []
+    # The people who said a trigger in the hour up to the window's end, by category, and how many do in the busiest hour of a
+    # usual day.
     triggers: dict[str, int] = {}
+    usual_triggers: dict[str, int] = {}
     # By facet and value, the mentions of which it was told.
     facets: dict[str, dict[str, int]] = {}
     # The parts that are not heard: silent or failing sources, partitions behind.
