@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from alerts.events import newest_event
 from api import problems
+from api.auth.callers import principals
 from api.auth.guard import install_guard
 from api.auth.keys import store_last_uses
 from api.auth.limits import RateLimiter
@@ -50,6 +51,7 @@ from api.routes import (
     sources,
     status,
 )
+from api.shared_reads import SharedReads
 from api.state import AppState, Services
 from tocsin.core.errors import TocsinError
 from tocsin.core.loop import WorkerLoop
@@ -113,12 +115,22 @@ def create_app(
 
 
 def _make_state(runtime: Services, languages: Languages) -> AppState:
+    store, now = runtime.store, runtime.clock.now
+
     def newest() -> int:
-        with runtime.store.read() as conn:
+        with store.read() as conn:
             return newest_event(conn)
 
-    limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
-    return AppState(runtime, limiter, Metrics(), Hub(newest), languages)
+    return AppState(
+        runtime,
+        RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic),
+        Metrics(),
+        Hub(newest),
+        languages,
+        callers=SharedReads(lambda asked: principals(store, asked, now())),
+        revision=SharedReads(lambda _: {None: newest()}),
+        news=SharedReads(lambda after: events.news(store, after, now())),
+    )
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
@@ -14,6 +15,14 @@ MAX_CLIENTS = 200
 # Of one key, or of one person.
 MAX_CLIENTS_OF_ONE = 50
 POLL_EVERY_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One event as the stream of events tells it. It is written once, for all who read it."""
+
+    seq: int
+    lines: bytes
 
 
 class Hub:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Protocol, cast
 
 from fastapi import Depends, Request
 
+from api.auth.callers import Credential
 from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
 from api.lanes import Lanes
-from api.live import Hub
+from api.live import Hub, Told
 from api.metrics import Metrics
 from api.pages.i18n import Languages
 from api.rendered import Rendered
+from api.shared_reads import SharedReads
 from tocsin.core.clock import Clock
 from tocsin.settings import Settings
 from tocsin.store.port import Store
@@ -50,6 +53,15 @@ class AppState:
     metrics: Metrics
     hub: Hub
     languages: Languages
+    callers: SharedReads[Credential, Principal | None]
+    """Whose a credential is now."""
+
+    revision: SharedReads[None, int]
+    """The number of the newest event of alerts and escalations."""
+
+    news: SharedReads[int, Sequence[Told]]
+    """The events after this number, as the event stream tells them."""
+
     last_uses: dict[str, datetime] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
     rendered: Rendered = field(default_factory=Rendered)
@@ -91,5 +103,14 @@ def form_of(request: Request) -> dict[str, str]:
     return cast("dict[str, str]", request.scope.get("state", {}).get("form", {}))
 
 
-State = Annotated[AppState, Depends(state_of)]
-Who = Annotated[Principal, Depends(principal_of)]
+# Of functions that wait for nothing: the framework would run others in a thread, each request two more of them.
+async def _state(request: Request) -> AppState:
+    return state_of(request)
+
+
+async def _who(request: Request) -> Principal:
+    return principal_of(request)
+
+
+State = Annotated[AppState, Depends(_state)]
+Who = Annotated[Principal, Depends(_who)]

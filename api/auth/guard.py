@@ -11,16 +11,14 @@ from copy import copy
 from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.auth.cookies import session_token
-from api.auth.keys import PREFIX, principal_of_key
+from api.auth.callers import credential_of
 from api.auth.principal import Principal
 from api.auth.rules import RULES, AccessRule
-from api.auth.sessions import csrf_matches, principal_of_session
+from api.auth.sessions import csrf_matches
 from api.problems import Problem
 from api.state import AppState, state_of
 from tocsin.core.errors import StoreUnavailable
@@ -65,7 +63,7 @@ class Guard:
 
     async def _principal(self, request: Request, state: AppState, rule: AccessRule) -> Principal | None:
         try:
-            return await run_in_threadpool(identify, request, state)
+            return await identify(request, state)
         except StoreUnavailable:
             if rule.anonymous == "allowed":
                 return None  # health must answer without a store
@@ -134,24 +132,15 @@ def is_same_origin(request: Request, public_url: str | None = None) -> bool:
     return given.netloc.lower() == request.headers.get("host", "").lower()
 
 
-def identify(request: Request, state: AppState) -> Principal | None:
+async def identify(request: Request, state: AppState) -> Principal | None:
     """The caller whose key or session the request brings, as the store knows it now; None for a stranger."""
-    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    now = state.now()
-    if scheme.lower() == "bearer":
-        token = credential.strip()
-        if not token.startswith(PREFIX) or len(token) > 200:
-            return None
-        with state.store.read() as conn:
-            key = principal_of_key(conn, token)
-        if key is not None:
-            state.last_uses[key.id] = now
-        return key
-    session = session_token(request)
-    if session is None or len(session) > 200:
+    credential = credential_of(request)
+    if credential is None:
         return None
-    with state.store.read() as conn:
-        return principal_of_session(conn, session, now)
+    who = await state.callers.ask(credential)
+    if who is not None and who.kind == "key":
+        state.last_uses[who.id] = state.now()
+    return who
 
 
 def _is_read(rule: AccessRule, method: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, func, select
+from starlette.concurrency import run_in_threadpool
 
 from alerts import actions, views
 from alerts.alert import Alert, get
@@ -218,7 +219,7 @@ def alert_out(alert: Alert) -> dict[str, Any]:
 
 
 @router.get("", response_model=ListPage[AlertOut], summary="List alerts", responses={422: PROBLEMS[422]})
-def list_alerts(
+async def list_alerts(
     request: Request,
     response: Response,
     state: State,
@@ -234,24 +235,26 @@ def list_alerts(
     cursor: Cursor = None,
 ) -> Any:
     """The alerts, the newest first."""
+    tag = list_etag(request, who, await state.revision.ask(None))
+    etag_or_304(request, response, tag)
 
     def body() -> bytes:
-        page = views.list_alerts(
-            conn,
-            status=status or (),
-            severity=severity or (),
-            monitor=monitor,
-            kind=kind,
-            limit=limit,
-            cursor=cursor,
-        )
+        # What it shows is at least as new as its tag, so nobody is told that an older list is the newest one.
+        with state.store.read() as conn:
+            page = views.list_alerts(
+                conn,
+                status=status or (),
+                severity=severity or (),
+                monitor=monitor,
+                kind=kind,
+                limit=limit,
+                cursor=cursor,
+            )
         shown = ListPage[AlertOut].model_validate({"items": page.items, "next_cursor": page.next_cursor})
         return shown.model_dump_json().encode()
 
-    with state.store.read() as conn:
-        tag = list_etag(request, who, alerts_revision(conn))
-        etag_or_304(request, response, tag)
-        return Response(state.rendered.get(tag, body), media_type="application/json", headers={"ETag": tag})
+    shown = state.rendered.ready(tag) or await run_in_threadpool(state.rendered.get, tag, body)
+    return Response(shown, media_type="application/json", headers={"ETag": tag})
 
 
 @router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})

@@ -8,8 +8,8 @@ read is told nothing more.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -22,11 +22,12 @@ from alerts.events import events_after, first_and_newest
 from api.auth.guard import allows, identify
 from api.auth.principal import Principal
 from api.auth.rules import RULES
-from api.live import MAX_CLIENTS_OF_ONE
+from api.live import MAX_CLIENTS_OF_ONE, Told
 from api.problems import PROBLEMS, Problem
 from api.state import AppState, State, Who
 from tocsin.core.clock import iso
 from tocsin.core.errors import TocsinError
+from tocsin.store.port import Store
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -71,9 +72,9 @@ def _caller(who: Principal) -> str:
     return f"{who.kind}:{who.id}"
 
 
-def _may_read(request: Request, state: AppState) -> bool:
+async def _may_read(request: Request, state: AppState) -> bool:
     """Whether the caller still may read events: a key may be revoked meanwhile, a session ended, a role taken away."""
-    who = identify(request, state)
+    who = await identify(request, state)
     return who is not None and allows(RULES["GET", "/v1/events"], who)
 
 
@@ -85,17 +86,17 @@ async def _stream(request: Request, state: AppState, caller: str, last: str | No
         if reset:
             yield f"id: {seq}\nevent: reset\ndata: {{}}\n\n".encode()
         while not state.hub.stopped:
-            rows = await run_in_threadpool(_next, state, seq)
-            if not await run_in_threadpool(_may_read, request, state):
+            news = await state.news.ask(seq)
+            if not await _may_read(request, state):
                 return
-            for row in rows:
-                yield _event(row)
-                seq = row.seq
-            if not rows and not await state.hub.wait_for_newer(seq, PING_S):
+            for one in news:
+                yield one.lines
+                seq = one.seq
+            if not news and not await state.hub.wait_for_newer(seq, PING_S):
                 if state.hub.stopped:
                     return
                 yield b": ping\n\n"
-            elif not rows:
+            elif not news:
                 await state.hub.pause()
     except TocsinError:
         return  # the store is away: the client comes back with its last id
@@ -112,17 +113,19 @@ def _start(state: AppState, last: str | None) -> tuple[int, bool]:
     return (int(last), False) if known else (newest, True)
 
 
-def _next(state: AppState, seq: int) -> Sequence[Row[Any]]:
-    now = state.now()
-    with state.store.read() as conn:
-        rows = events_after(conn, seq, BATCH)
-    told: list[Row[Any]] = []
+def news(store: Store, after: Sequence[int], now: datetime) -> Mapping[int, Sequence[Told]]:
+    """The events after each of these numbers that can be told now, `BATCH` of each at most, in one read."""
+    with store.read() as conn:
+        rows = {seq: events_after(conn, seq, BATCH) for seq in after}
+    return {seq: [Told(row.seq, _event(row)) for row in _settled(rows[seq], seq, now)] for seq in after}
+
+
+def _settled(rows: Sequence[Row[Any]], seq: int, now: datetime) -> Iterator[Row[Any]]:
     for row in rows:
         if row.seq != seq + 1 and abs(now - row.at) < SETTLE:
-            break
-        told.append(row)
+            return
+        yield row
         seq = row.seq
-    return told
 
 
 def _event(row: Row[Any]) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import structlog
 
+from ops.run.arenas import share_arenas
 from ops.run.handles import raise_open_files
 from ops.run.locks import STOP_WITHIN_S
 from ops.run.pulse import send_pulse
@@ -75,6 +76,7 @@ def run_roles(
         if role not in ROLES:
             raise WrongInput(f"unknown role {role!r}; known: {', '.join(ROLES)}")
     raise_open_files()
+    share_arenas()
     runtime.retry(lambda: claim_live(runtime))
     failures: list[BaseException] = []
     workers = [(name, work) for role in roles for name, work in _workers(runtime, role)]

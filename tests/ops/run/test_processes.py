@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import resource
 
 import pytest
 
 from api.server import MAX_CONNECTIONS, RESERVED_FILES, connections_allowed
+from ops.run.arenas import share_arenas
 from ops.run.handles import ENOUGH, raise_open_files
 from ops.run.supervisor import PROCESSES
 from tocsin.health.roles import ROLES
@@ -34,3 +36,7 @@ def test_connections_leave_open_files_to_the_databases(a_common_limit: int) -> N
     assert connections_allowed() == 1024 - RESERVED_FILES
     raise_open_files()
     assert connections_allowed() == MAX_CONNECTIONS
+
+
+def test_threads_share_their_memory_where_the_c_library_can_do_that() -> None:
+    assert share_arenas() == (platform.libc_ver()[0] == "glibc")

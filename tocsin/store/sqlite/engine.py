@@ -24,6 +24,9 @@ from tocsin.store.sqlite.bulk import Bulk, Lookup
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_FOR_LOCK_S = 0.001
+# Of each connection. There is one writer at a time; readers are as many as there are threads, and the system caches the file too.
+WRITER_CACHE_KIB = 32_000
+READER_CACHE_KIB = 4_000
 
 
 class SqliteStore:
@@ -40,16 +43,23 @@ class SqliteStore:
         self.url = f"sqlite:///{self.path}"
         if check:
             _refuse_unusable(self.path)
-        self._engine = create_engine(
-            self.url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, pool_size=20, max_overflow=20
-        )
-        self._prepare(self._engine, "FULL" if durable else "NORMAL")
-        self._writer = self._engine.execution_options(tocsin_write=True)
+        synchronous = "FULL" if durable else "NORMAL"
+        self._engine = self._opened(synchronous, READER_CACHE_KIB)
+        self._writer = self._opened(synchronous, WRITER_CACHE_KIB).execution_options(tocsin_write=True)
         self._bulks: dict[tuple[str, ...], Bulk] = {}
         self._lookups: dict[tuple[str, ...], Lookup] = {}
 
+    def _opened(self, synchronous: str, cache_kib: int) -> Engine:
+        """An engine with connections of its own. The connection that was used last is used next, so few of them fill a cache."""
+        waiting = {"timeout": BUSY_TIMEOUT_MS / 1000}
+        engine = create_engine(
+            self.url, connect_args=waiting, pool_size=20, max_overflow=20, pool_use_lifo=True
+        )
+        self._prepare(engine, synchronous, cache_kib)
+        return engine
+
     @staticmethod
-    def _prepare(engine: Engine, synchronous: str) -> None:
+    def _prepare(engine: Engine, synchronous: str, cache_kib: int) -> None:
         @event.listens_for(engine, "connect")
         def _connect(dbapi: sqlite3.Connection, _record: object) -> None:
             # `_begin` says BEGIN: the driver's own BEGIN would come too late.
@@ -60,7 +70,7 @@ class SqliteStore:
                 "journal_mode=WAL",
                 f"synchronous={synchronous}",
                 "temp_store=MEMORY",
-                "cache_size=-32000",
+                f"cache_size=-{cache_kib}",
                 "journal_size_limit=67108864",
             ):
                 cursor.execute(f"PRAGMA {pragma}")
@@ -192,6 +202,7 @@ class SqliteStore:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._writer.dispose()
 
 
 RESTORE = "put a backup in its place: tocsin restore"
