@@ -34,6 +34,7 @@ COMMANDS = (
     "alerts",
     "monitors",
     "settings",
+    "mcp",
 )
 
 

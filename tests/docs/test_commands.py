@@ -166,6 +166,7 @@ def test_environment_variables_that_the_pages_name_are_read() -> None:
     known = {f"TOCSIN_{name.upper().replace('.', '__')}" for name in known_settings()}
     known |= {
         "TOCSIN_CONFIG",
+        "TOCSIN_KEY",
         "TOCSIN_SCREENSHOTS",
         "TOCSIN_REQUIRE_BROWSER",
         "TOCSIN_REQUIRE_ENGINES",

@@ -16,7 +16,10 @@ from tests.docs.pages import ROOT
 OURS = ("tocsin", "ingest", "processors", "alerts", "api", "ops")
 _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # The extras of the product itself. Code that uses one of them says what to install where it is missing.
-DECLARED = [*_PROJECT["dependencies"], *_PROJECT["optional-dependencies"]["news"]]
+DECLARED = [
+    *_PROJECT["dependencies"],
+    *(one for extra in ("mcp", "news") for one in _PROJECT["optional-dependencies"][extra]),
+]
 # Libraries that are used without an import of ours, and why.
 NOT_IMPORTED = {
     "tzdata": "zoneinfo reads it where the system has no time zones",
