@@ -1,7 +1,7 @@
 """The words of a notice: rendered at the decision, kept as they were, the same on every channel.
 
 One template (`notice.txt.j2`) gives the lines; the HTML is those lines, escaped. Lines are cut so that the whole notice
-fits a phone.
+fits a phone. The words are in the reader's language (`alerts.words`); posts stay as they are.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from alerts.alert import Alert
 from alerts.severity import CLOCKS
+from alerts.words import Words, words_for
 from tocsin.core.clock import iso
 from tocsin.core.facets import common
 from tocsin.core.signal import Evidence, TopMention
@@ -30,6 +30,15 @@ from tocsin.store.mentions import stored_rows
 EXCERPT = 90
 LINE = 160
 TOP = 3
+OPEN_ALERT = "Open the alert"
+OPEN_PAGE = "Open the page"
+NO_LONGER_KEPT = "(no longer kept)"
+CALLED = {
+    ("crisis", "data"): "data and privacy",
+    ("crisis", "legal"): "law",
+    ("crisis", "executive"): "management",
+}
+"""Values of facets that people call by other words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ def alert_message(
     alert: Alert,
     *,
     kind: str,
-    zone: str,
+    words: Words,
     now: datetime,
     reasons: Sequence[str],
     link: str,
@@ -53,36 +62,37 @@ def alert_message(
     todo: str = "",
     again: Sequence[str] = (),
 ) -> Message:
-    """The message about an alert for a person whose clock shows `zone`. `why_now` gives the reason for an additional notice,
-    `again` the lines of one that comes again.
+    """The message about an alert, in the words of who reads it. `why_now` gives the reason for an additional notice, `again` the
+    lines of one that comes again.
     """
-    evidence = alert.the_evidence
-    headline = one_line(
-        f"SEV{alert.severity} {alert.monitor}: {SIGNAL_KINDS.of(alert.kind).headline_of(evidence)}", 110
-    )
-    subject = f"DRILL {headline}" if alert.drill else headline
+    evidence, facts_now = alert.the_evidence, alert.readable_facts
+    headline = one_line(f"SEV{alert.severity} {alert.monitor}: {_story(alert, words)}", 110)
+    subject = words.say("DRILL {headline}", headline=headline) if alert.drill else headline
+    known = facts_now is None or not (facts_now.learning or facts_now.thin)
     top = top_posts(conn, evidence.top[:TOP])
     values = {
+        "_": words.say,
         "drill": alert.drill,
         "headline": headline,
-        "why_now": one_line(why_now, LINE),
-        "again": [one_line(line, LINE) for line in again],
-        "since": _clock(evidence.since, zone),
-        "zone": zone,
+        "why_now": one_line(words.say(why_now), LINE) if why_now else "",
+        "again": [one_line(line, LINE) for line in words.lines(list(again))],
+        "since": words.clock(evidence.since),
+        "zone": words.zone,
         "unheard": SIGNAL_KINDS.of(alert.kind).unheard,
-        "observed": figure(alert, evidence.observed),
-        "window": _span(evidence.window_end - evidence.window_start),
-        "expected": figure(alert, evidence.expected),
-        "interval": f"{figure(alert, evidence.lower)}-{figure(alert, evidence.upper)}",
-        "negative": _negatives(evidence),
+        "observed": figure(alert, evidence.observed, words),
+        "window": words.span(evidence.window_end - evidence.window_start),
+        "known": known,
+        "expected": figure(alert, evidence.expected, words),
+        "interval": f"{figure(alert, evidence.lower, words)}-{figure(alert, evidence.upper, words)}",
+        "negative": _negatives(evidence, words, known=known),
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),
-        "facets": one_line(facets_line(evidence), LINE),
+        "facets": one_line(facets_line(evidence, words), LINE),
         "terms": one_line(", ".join(term for term, _ in evidence.terms[:4]), LINE),
-        "top": [{"reach": _thousands(post["reach"]), "text": post["text"]} for post in top],
-        "missing": one_line(", ".join(evidence.missing[:3]), LINE),
-        "reasons": one_line("; ".join(reasons), LINE),
-        "todo": one_line(todo, LINE) or _todo(alert, now, zone),
+        "top": [{"reach": _reach(post["reach"], words), "text": _post(post["text"], words)} for post in top],
+        "missing": one_line(", ".join(words.lines(evidence.missing[:3])), LINE),
+        "reasons": one_line("; ".join(words.lines(list(reasons))), LINE),
+        "todo": one_line(words.say(todo) if todo else _todo(alert, now, words), LINE),
         "link": link,
     }
     text = _template().render(values)
@@ -103,28 +113,39 @@ def alert_message(
         "corrected_share": evidence.corrected_share,
         "link": link,
     }
-    return Message(subject, {"text": text, "html": as_html(text, link), "facts": facts})
+    html_text = as_html(text, link, words.say(OPEN_ALERT), words.language.code)
+    return Message(subject, {"text": text, "html": html_text, "facts": facts})
 
 
-def plain_message(subject: str, lines: Sequence[str], link: str, facts: Mapping[str, Any]) -> Message:
-    """A message that is not about an alert's figures: a test, an escalation's clock."""
+def plain_message(
+    subject: str,
+    lines: Sequence[str],
+    link: str,
+    facts: Mapping[str, Any],
+    *,
+    button: str = OPEN_PAGE,
+    language: str = "en",
+) -> Message:
+    """A message that is not about an alert: a test, a link to sign in. `button` is what its link is called in HTML."""
     text = "\n".join([one_line(line, LINE) for line in (subject, *lines) if line] + [link]) + "\n"
     return Message(
-        one_line(subject, 120), {"text": text, "html": as_html(text, link), "facts": {**facts, "link": link}}
+        one_line(subject, 120),
+        {"text": text, "html": as_html(text, link, button, language), "facts": {**facts, "link": link}},
     )
 
 
-def as_html(text: str, link: str) -> str:
+def as_html(text: str, link: str, button: str = OPEN_ALERT, language: str = "en") -> str:
     """The lines as one small self-contained document, everything escaped; the link is a wide button."""
     lines = [line for line in text.strip().splitlines() if line != link]
     body = "".join(f"<p style='margin:0 0 6px'>{html.escape(line)}</p>" for line in lines[1:])
     return (
-        "<!doctype html><html><head><meta charset='utf-8'>"
+        f"<!doctype html><html lang='{html.escape(language, quote=True)}'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'></head>"
         "<body style='font:16px/1.35 sans-serif;max-width:36em;margin:0 auto;padding:12px'>"
         f"<h1 style='font-size:20px;margin:0 0 8px'>{html.escape(lines[0])}</h1>{body}"
         f"<p><a href='{html.escape(link, quote=True)}' style='display:block;padding:12px;text-align:center;"
-        "background:#8a1c1c;color:#fff;text-decoration:none;border-radius:6px'>Open the alert</a></p></body></html>"
+        "background:#8a1c1c;color:#fff;text-decoration:none;border-radius:6px'>"
+        f"{html.escape(button)}</a></p></body></html>"
     )
 
 
@@ -145,7 +166,7 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
                 "id": one.id,
                 "reach": one.reach,
                 "label": one.label,
-                "text": one_line(row.text, EXCERPT) if row else "(no longer kept)",
+                "text": one_line(_whole(row), EXCERPT) if row else NO_LONGER_KEPT,
                 "url": row.url if row else None,
                 "network": row.network if row else None,
                 "lang": row.lang if row else None,
@@ -156,44 +177,77 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
     return posts
 
 
-def figure(alert: Alert, value: float) -> str:
+def _whole(row: Row[Any]) -> str:
+    """An article's title stands before its text."""
+    return f"{row.title}: {row.text}" if row.title else str(row.text)
+
+
+def figure(alert: Alert, value: float, words: Words) -> str:
     """A figure of the alert as notices show it: a count, or a share in percent."""
-    return f"{value:.0%}" if SIGNAL_KINDS.of(alert.kind).is_share else _number(value)
+    return words.percent(value) if SIGNAL_KINDS.of(alert.kind).is_share else words.number(value)
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.1f}"
+def _story(alert: Alert, words: Words) -> str:
+    """What the alert is about, on one line: the headline of its kind, and the trigger that was said."""
+    facts, headline = alert.readable_facts, SIGNAL_KINDS.of(alert.kind).headline_of(alert.the_evidence)
+    triggers = facts.triggers if facts else {}
+    named = sorted(triggers, key=lambda name: (-triggers[name], name))[:2]
+    said = [words.say(headline), *(words.say(name.replace("_", " ").replace("-", " ")) for name in named)]
+    return ", ".join(said)
 
 
-def _thousands(value: int) -> str:
-    return f"{value:,}" if value < 10_000 else f"{value / 1000:,.0f}k"
-
-
-def _negatives(evidence: Evidence) -> str:
+def _negatives(evidence: Evidence, words: Words, *, known: bool) -> str:
     share = evidence.negative_share
     if share is None:
-        return "unknown: nothing could be scored" if evidence.count else ""
-    interval = ""
+        return words.say("unknown: nothing could be scored") if evidence.count else ""
+    told = words.percent(share)
+    scored = evidence.negative + evidence.neutral + evidence.positive
+    if scored:
+        n, of = words.number(evidence.negative), words.number(scored)
+        told += " " + words.say("({n} of {scored} scored)", n=n, scored=of)
     if evidence.negative_lower is not None and evidence.negative_upper is not None:
-        interval = f" ({evidence.negative_lower:.0%}-{evidence.negative_upper:.0%})"
-    usual = f", usually {evidence.negative_baseline:.0%}" if evidence.negative_baseline is not None else ""
-    return f"{share:.0%}{interval}{usual}{_corrected(evidence)}"
+        told += f" ({words.percent(evidence.negative_lower)}-{words.percent(evidence.negative_upper)})"
+    # What was assumed before anything was heard is not usual.
+    if known and evidence.negative_baseline is not None:
+        told += ", " + words.say("usually {share}", share=words.percent(evidence.negative_baseline))
+    return told + _corrected(evidence, words)
 
 
-def _corrected(evidence: Evidence) -> str:
+def _corrected(evidence: Evidence, words: Words) -> str:
     """The share of negatives with the scorers' known errors undone, where it is another one in whole percent."""
     share, lower, upper = evidence.corrected_share, evidence.corrected_lower, evidence.corrected_upper
     if share is None or lower is None or upper is None or f"{share:.0%}" == f"{evidence.negative_share:.0%}":
         return ""
-    return f"; errors undone {share:.0%} ({lower:.0%}-{upper:.0%})"
+    shown = {"share": share, "low": lower, "high": upper}
+    figures = {name: words.percent(value) for name, value in shown.items()}
+    return "; " + words.say("errors undone {share} ({low}-{high})", **figures)
 
 
-def facets_line(evidence: Evidence) -> str:
+def facets_line(evidence: Evidence, words: Words | None = None) -> str:
     """What the mentions feel, want and talk of, in shares of all of them: "anger 41%, fear 12%; complaint 60%; outage 30%"."""
-    shown = (
-        common(evidence.facets.get(facet, {}), evidence.count) for facet in ("emotion", "intent", "crisis")
+    in_words = words or words_for(None, "UTC")
+    facets = ("emotion", "intent", "crisis")
+    shown = [(facet, common(evidence.facets.get(facet, {}), evidence.count)) for facet in facets]
+    return "; ".join(
+        ", ".join(
+            f"{in_words.say(CALLED.get((facet, value), value))} {in_words.percent(share)}"
+            for value, share in some
+        )
+        for facet, some in shown
+        if some
     )
-    return "; ".join(", ".join(f"{value} {share:.0%}" for value, share in some) for some in shown if some)
+
+
+def _post(text: str, words: Words) -> str:
+    """A post in its own words; ours only where it is no longer kept."""
+    return words.say(text) if text == NO_LONGER_KEPT else text
+
+
+def _reach(followers: int, words: Words) -> str:
+    """How far a post reaches. A network that tells no followers leaves it unknown, which is not nought."""
+    if not followers:
+        return words.say("reach unknown")
+    return words.say("reach {n}", n=words.followers(followers))
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -201,19 +255,16 @@ def _counts(counts: Mapping[str, int]) -> str:
     return one_line(", ".join(f"{name} {count}" for name, count in ordered), LINE)
 
 
-def _span(length: timedelta) -> str:
-    minutes = round(length.total_seconds() / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.0f} h"
-
-
-def _clock(at: datetime, zone: str) -> str:
-    return at.astimezone(ZoneInfo(zone)).strftime("%H:%M %a %d %b")
-
-
-def _todo(alert: Alert, now: datetime, zone: str) -> str:
+def _todo(alert: Alert, now: datetime, words: Words) -> str:
     limit = CLOCKS[alert.severity].acknowledge
-    by = f"Answer by {_clock(now + limit, zone)}" if limit else "Answer in working hours"
-    return f"{by}: open, read, acknowledge; then escalate or dismiss with a reason."
+    if not limit:
+        return words.say(
+            "Answer in working hours: open, read, acknowledge; then escalate or dismiss with a reason."
+        )
+    by = words.clock(now + limit)
+    return words.say(
+        "Answer by {time}: open, read, acknowledge; then escalate or dismiss with a reason.", time=by
+    )
 
 
 @cache

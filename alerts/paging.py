@@ -17,6 +17,8 @@ from alerts.outbox import outages, queue
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
 from alerts.turn import Turn
+from alerts.words import Words, words_for
+from tocsin.core.said import Said
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Channel, Person
 
@@ -55,7 +57,7 @@ def page(
             conn,
             alert,
             kind=kind,
-            zone=one.person.timezone if one is not NOBODY else monitor.zone.key,
+            words=words_of(one, monitor.zone.key),
             now=now,
             reasons=reasons,
             link=f"{turn.base_url}/alerts/{alert.id}",
@@ -93,6 +95,11 @@ def page(
         )
         ids += queued
     return ids
+
+
+def words_of(one: Someone, zone: str) -> Words:
+    """The words for this person. Where there is nobody, the clock is the monitor's (`zone`)."""
+    return words_for(one.person.language, one.person.timezone) if one is not NOBODY else words_for(None, zone)
 
 
 def page_rung(turn: Turn, alert: Alert, asked: Page) -> list[str]:
@@ -141,7 +148,7 @@ def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:
     if alert.severity <= TOLD_FROM and targets:
         directory = turn.directory
         people = [one for target in targets for one in directory.resolve(target, turn.now)]
-        todo = "For your information: others are asked to act."
+        todo = Said("For your information: others are asked to act.")
         page(turn, alert, people, "told", reasons=reasons, todo=todo)
 
 

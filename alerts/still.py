@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from alerts.alert import Alert
-from alerts.message import figure
 from alerts.outbox import reach
+from tocsin.core.said import Nth, Said, Share, listed
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 HOUR: Final = timedelta(hours=1)
 ORDINALS: Final = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
+    "the first hour",
+    "the second hour",
+    "the third hour",
+    "the fourth hour",
+    "the fifth hour",
+    "the sixth hour",
+    "the seventh hour",
+    "the eighth hour",
+    "the ninth hour",
+    "the tenth hour",
+    "the eleventh hour",
+    "the twelfth hour",
 )
+UNKNOWN: Final = Said("unknown")
+NO_CHANGE: Final = Said("Nothing has changed since the last page.")
 
 
 def still(conn: Connection, alert: Alert, now: datetime) -> list[str]:
     """The lines that a repeated page begins with."""
-    lines = [f"Still, for {how_long(now - alert.opened_at)}: nobody has answered."]
+    lasted = how_long(now - alert.opened_at)
+    lines: list[str] = [Said("Still, for {time}: nobody has answered.", time=lasted)]
     away = reach.could_not_be_reached(conn, alert.id)
     if away:
-        lines.append(f"Could not be reached: {', '.join(away)}.")
+        lines.append(Said("Could not be reached: {people}.", people=", ".join(away)))
     return [*lines, *_changed(conn, alert)]
 
 
-def how_long(lasted: timedelta) -> str:
+def how_long(lasted: timedelta) -> Said:
     """The length of time in words: "12 minutes", "the third hour", "the 30th hour"."""
     if lasted < HOUR:
         minutes = max(1, lasted // timedelta(minutes=1))
-        return f"{minutes} minutes" if minutes > 1 else "a minute"
+        return Said("{n} minutes", n=minutes) if minutes > 1 else Said("a minute")
     number = lasted // HOUR + 1
     if number <= len(ORDINALS):
-        return f"the {ORDINALS[number - 1]} hour"
+        return Said(ORDINALS[number - 1])
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return f"the {number}{ending} hour"
+    return Said("the {nth} hour", nth=Nth(number, ending))
 
 
 def _changed(conn: Connection, alert: Alert) -> list[str]:
@@ -55,17 +60,27 @@ def _changed(conn: Connection, alert: Alert) -> list[str]:
     if last is None or alert.readable_evidence is None:
         return []
     before, evidence = last.get("facts", {}), alert.the_evidence
-    figures = (
-        ("severity", before.get("severity"), alert.severity, lambda value: f"SEV{value}"),
-        ("seen", before.get("observed"), evidence.observed, lambda value: figure(alert, value)),
-        ("negative", before.get("negative_share"), evidence.negative_share, lambda value: f"{value:.0%}"),
+    shown = Share if SIGNAL_KINDS.of(alert.kind).is_share else _counted
+    changes = (
+        _moved("severity {now}, was {before}", before.get("severity"), alert.severity, _severity),
+        _moved("seen {now}, was {before}", before.get("observed"), evidence.observed, shown),
+        _moved("negative {now}, was {before}", before.get("negative_share"), evidence.negative_share, Share),
     )
-    changes = [_moved(*one) for one in figures]
-    told = "; ".join(one for one in changes if one)
-    return [f"Since the last page: {told}." if told else "Nothing has changed since the last page."]
+    told = [one for one in changes if one is not None]
+    return [Said("Since the last page: {changes}.", changes=listed(told, "; "))] if told else [NO_CHANGE]
 
 
-def _moved(name: str, before: Any, now: Any, shown: Any) -> str:
-    """One figure that has changed, before and now. Empty where it shows no change."""
-    old, new = (shown(value) if value is not None else "unknown" for value in (before, now))
-    return f"{name} {new}, was {old}" if old != new else ""
+def _moved(pattern: str, before: Any, now: Any, shown: Callable[[Any], Any]) -> Said | None:
+    """One figure that has changed, before and now. None where it shows no change."""
+    old, new = (UNKNOWN if value is None else shown(value) for value in (before, now))
+    said = Said(pattern, before=old, now=new)
+    return said if said != Said(pattern, before=new, now=new) else None
+
+
+def _severity(value: int) -> str:
+    return f"SEV{value}"
+
+
+def _counted(value: float) -> float | int:
+    """A count as notices show it: whole from ten on, with one decimal below where it has one."""
+    return round(value) if value >= 10 or value == int(value) else round(value, 1)

@@ -21,8 +21,9 @@ from alerts.notifiers.port import Notice, Notifier
 from alerts.notifiers.registry import BY_ADDRESS
 from alerts.notifiers.registry import notifiers as real_notifiers
 from alerts.outbox import deliver
+from alerts.personal import personal_path
 from alerts.turn import Turns
-from tocsin.access.links import action_path, make_action_link, page_address
+from tocsin.access.links import page_address
 from tocsin.core.clock import Clock, passed
 from tocsin.core.loop import WorkerLoop
 from tocsin.definitions.models import Person
@@ -142,10 +143,7 @@ class AlertsWorker:
     def _personal_link(self, conn: Connection, notice: Notice, now: datetime) -> str:
         if notice.person_id == NOBODY.id:
             return str(notice.facts["link"])
-        token = make_action_link(
-            conn, alert_id=notice.alert_id, person_id=notice.person_id, action="acknowledge", now=now
-        )
-        return self._base + action_path(token)
+        return self._base + personal_path(conn, notice, now)
 
     def _report(self, now: datetime) -> None:
         """Report how the engine and the deliveries are. Trouble that keeps a delivery from working is the engine's

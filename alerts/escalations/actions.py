@@ -23,6 +23,7 @@ from alerts.turn import Turn
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
 from tocsin.core.ids import stable_id
+from tocsin.core.said import Said
 from tocsin.definitions.repository import names
 from tocsin.store import schema as s
 
@@ -62,7 +63,12 @@ def create(turn: Turn, alert: Alert, team: str, reason: str) -> Escalation:
     people = {
         one.id: one for name in escalation.teams for one in directory.team(alert.the_policy, name, now)[:1]
     }
-    todo = f"Escalated to {escalation.for_whom} by {turn.actor.name}: {_first_line(reason)}"
+    todo = Said(
+        "Escalated to {team} by {who}: {why}",
+        team=Said(escalation.for_whom),
+        who=turn.actor.name,
+        why=_first_line(reason),
+    )
     page(turn, alert, escalation, list(people.values()), "page", todo)
     return escalation
 
@@ -197,7 +203,14 @@ def request_info(
         raise NotFound(f"no person {of!r} to ask about {escalation.id}")
     asked = flag(turn, escalation, "request_info", text=text, detail={"of": of})
     alert = get_alert(turn.conn, escalation.alert_id)
-    page(turn, alert, asked, [one], "told", f"{turn.actor.name} asks you: {_first_line(text)}")
+    page(
+        turn,
+        alert,
+        asked,
+        [one],
+        "told",
+        Said("{who} asks you: {what}", who=turn.actor.name, what=_first_line(text)),
+    )
     return asked
 
 

@@ -21,6 +21,7 @@ from alerts.escalations.paging import page
 from alerts.escalations.record import flag
 from alerts.severity import CLOCKS
 from alerts.turn import Turn
+from tocsin.core.said import Said, listed
 from tocsin.store import schema as s
 
 _e = s.escalations.c
@@ -68,7 +69,10 @@ def _page_one(turn: Turn, row: Row[Any]) -> None:
     over = ", ".join(name for name, at in escalation.clocks().items() if at <= turn.now)
     people = _deputies(turn.directory, alert, escalation, turn.now)
     flagged = flag(turn.by(ENGINE), escalation, "overdue", text=over, overdue_at=turn.now)
-    why = f"Overdue: {over} of the escalation to {escalation.for_whom}"
+    names = [Said(name) for name, at in escalation.clocks().items() if at <= turn.now]
+    why = Said(
+        "Overdue: {what} of the escalation to {team}", what=listed(names), team=Said(escalation.for_whom)
+    )
     page(turn, alert, flagged, people, "overdue", why)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 from alerts.alert import Alert
 from alerts.directory import NOBODY, Someone, monitor_facts
 from alerts.escalations.escalation import Escalation
 from alerts.message import alert_message
 from alerts.outbox import queue
-from alerts.paging import situation
+from alerts.paging import situation, words_of
 from alerts.suppression.order import BEFORE_A_PERSON, first
 from alerts.turn import Turn
+from alerts.words import Words
 
 
 def page(
@@ -24,17 +24,18 @@ def page(
     conn, now, directory = turn.conn, turn.now, turn.directory
     monitor = monitor_facts(conn, alert.monitor_id)
     for one in people or [NOBODY]:
+        words = words_of(one, monitor.zone.key)
         at = situation(alert, directory, monitor, now, severity=escalation.severity, person=one.person)
         verdict = first(BEFORE_A_PERSON, at)
         message = alert_message(
             conn,
             alert,
             kind=kind,
-            zone=one.person.timezone if one is not NOBODY else monitor.zone.key,
+            words=words,
             now=now,
             reasons=(),
             why_now=todo,
-            todo=_clocks_line(escalation, one, monitor.zone.key),
+            todo=_clocks_line(escalation, words),
             link=f"{turn.base_url}/escalations/{escalation.id}",
         )
         queue.queue(
@@ -52,7 +53,11 @@ def page(
         )
 
 
-def _clocks_line(escalation: Escalation, one: Someone, zone: str) -> str:
-    where = ZoneInfo(one.person.timezone if one is not NOBODY else zone)
-    due = [f"{name} by {at.astimezone(where):%H:%M}" for name, at in escalation.clocks().items()]
-    return f"Due: {', '.join(due)}" if due else "No clock runs."
+def _clocks_line(escalation: Escalation, words: Words) -> str:
+    due = [
+        words.say("{what} by {time}", what=words.say(name), time=words.clock(at))
+        for name, at in escalation.clocks().items()
+    ]
+    if not due:
+        return words.say("No clock runs.")
+    return words.say("Due: {what} ({zone})", what=", ".join(due), zone=words.zone)

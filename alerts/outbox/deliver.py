@@ -30,7 +30,7 @@ from alerts.alert import Alert, from_row
 from alerts.change import Move
 from alerts.directory import Someone
 from alerts.ladder import ends_a_round
-from alerts.message import Message, as_html
+from alerts.message import OPEN_ALERT, Message, as_html
 from alerts.notifiers.channels import target_of
 from alerts.notifiers.port import Notice, Notifier, Outcome
 from alerts.notifiers.record import RecordNotifier
@@ -43,6 +43,7 @@ from alerts.outbox.queue import (
     SENT,
     UNKNOWN,
 )
+from alerts.words import words_for
 from tocsin.core.clock import CLOCKS_APART, Clock
 from tocsin.core.errors import OutcomeUnknown
 from tocsin.core.retry import Retry
@@ -253,7 +254,9 @@ def _moot(notice: Notice, alert: Alert | None) -> bool:
 
 def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
     one = _someone(conn, row)
-    body = dict(row.body) | {"text": f"Repeat: it is not known whether you got this.\n{row.body['text']}"}
+    words = words_for(one.person.language, one.person.timezone)
+    repeat = words.say("Repeat: it is not known whether you got this.")
+    body = dict(row.body) | {"text": f"{repeat}\n{row.body['text']}"}
     channels = [channel for channel in one.channels if channel.kind == row.channel][:1]
     queue.queue(
         conn,
@@ -367,7 +370,7 @@ def _take(
             .values(status=ATTEMPTING, attempting_at=now, attempts=row.attempts + 1)
         )
         if changed.rowcount == 1:
-            notice = _late(row, _notice(row, row.attempts + 1), now)
+            notice = _late(conn, row, _notice(row, row.attempts + 1), now)
             taken.append(_personal(conn, notice, now, personal_link))
     return taken
 
@@ -463,18 +466,22 @@ def _notice(row: Row[Any], attempt: int) -> Notice:
     )
 
 
-def _late(row: Row[Any], notice: Notice, now: datetime) -> Notice:
+def _late(conn: Connection, row: Row[Any], notice: Notice, now: datetime) -> Notice:
     """The notice, saying that it is late where it failed before and is tried again on a channel that was away."""
     if row.ended_at is None:
         return notice
+    person = _someone(conn, row).person
+    words = words_for(person.language, person.timezone)
     minutes = max(1, (now - row.created_at) // timedelta(minutes=1))
+    late = words.say("Late by {n} min: it could not reach you before.", n=minutes)
     first, _, rest = notice.text.partition("\n")
-    text = f"{first}\nLate by {minutes} min: it could not reach you before.\n{rest}"
-    return replace(notice, text=text, html=as_html(text, str(notice.facts["link"])))
+    text = f"{first}\n{late}\n{rest}"
+    button, link = words.say(OPEN_ALERT), str(notice.facts["link"])
+    return replace(notice, text=text, html=as_html(text, link, button, words.language.code))
 
 
 def _personal(conn: Connection, notice: Notice, now: datetime, personal_link: PersonalLink | None) -> Notice:
-    if personal_link is None or notice.kind not in queue.ASKING or notice.escalation_id is not None:
+    if personal_link is None or not queue.takes_a_link(notice.kind, notice.escalation_id):
         return notice
     plain, own = str(notice.facts["link"]), personal_link(conn, notice, now)
     text, html = notice.text.replace(plain, own), notice.html.replace(plain, own)

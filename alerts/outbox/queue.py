@@ -25,7 +25,9 @@ STATUSES: Final = (QUEUED, ATTEMPTING, SENT, FAILED, UNKNOWN, CANCELLED)
 
 # The page of an alert that a source is not heard.
 BLIND: Final = "blind"
-KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", BLIND)
+# The mail that lets a person in who asked for it on the page.
+SIGNIN: Final = "signin"
+KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", BLIND, SIGNIN)
 ASKING: Final = ("page", "repeat", "worsened", BLIND)
 """Kinds that ask for an answer. Once there is an answer such a notice is pointless, and is cancelled."""
 
@@ -94,6 +96,19 @@ def queue(
         )
         ids.append(notice_id)
     return ids
+
+
+def takes_a_link(kind: str, escalation_id: str | None) -> bool:
+    """Whether such a notice takes a personal link along: one that asks somebody, is about an escalation, or lets somebody in."""
+    return kind in (*ASKING, SIGNIN) or escalation_id is not None
+
+
+def queued_since(conn: Connection, purpose: str, since: datetime, person_id: str | None = None) -> int:
+    """How many notices that are about no alert, but for this `purpose`, were queued since: to this person, or to all."""
+    n = s.notices.c
+    whose = [] if person_id is None else [n.person_id == person_id]
+    query = select(func.count()).where(n.alert_id == purpose, n.created_at >= since, *whose)
+    return int(conn.execute(query).scalar_one())
 
 
 def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, update
 
 from alerts.directory import Someone
-from alerts.message import plain_message
+from alerts.message import OPEN_PAGE, Message, plain_message
 from alerts.notifiers.port import Notifier
 from alerts.outbox import queue
 from alerts.outbox.deliver import deliver_due
-from tocsin.core.clock import Clock, iso
+from alerts.words import words_for
+from tocsin.core.clock import Clock
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find
 from tocsin.store import schema as s
@@ -30,6 +32,29 @@ class Rang:
     detail: str
 
 
+def test_message(one: Someone, base_url: str, now: datetime, code: str | None = None) -> Message:
+    """The test page, in the person's language. With a `code`, which they type on their own page to prove the channel."""
+    words = words_for(one.person.language, one.person.timezone)
+    lines = [
+        *(
+            [words.say("Your code: {code}. Type it on your own page; it is good for ten minutes.", code=code)]
+            if code
+            else []
+        ),
+        words.say("For {name}, sent {time} ({zone}).", name=one.name, time=words.clock(now), zone=words.zone),
+        words.say("Nothing has happened: somebody wanted to know whether this rings."),
+    ]
+    subject = words.say("TEST: this is how Tocsin pages you")
+    return plain_message(
+        f"{subject}: {code}" if code else subject,
+        lines,
+        f"{base_url}/me",
+        {"notice_kind": TEST},
+        button=words.say(OPEN_PAGE),
+        language=words.language.code,
+    )
+
+
 def page_once(
     store: Store, clock: Clock, notifiers: Mapping[str, Notifier], name: str, base_url: str
 ) -> list[Rang]:
@@ -41,11 +66,7 @@ def page_once(
     with store.write() as conn:
         defined = find(conn, Person, name)
         one = Someone(defined.id, defined.value)
-        lines = [
-            f"For {one.name}, sent {iso(now)}.",
-            "Nothing has happened: somebody wanted to know whether this rings.",
-        ]
-        message = plain_message("TEST: this is how Tocsin pages you", lines, base_url, {"notice_kind": TEST})
+        message = test_message(one, base_url, now)
         ids = queue.queue(
             conn,
             alert_id=TEST,

@@ -8,13 +8,14 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from alerts import directory
-from alerts.directory import NOBODY, OPERATOR_POLICY, Directory, Someone
+from alerts.directory import NOBODY, Directory, Someone
 from alerts.notifiers.channels import obstacles
 from alerts.notifiers.registry import LAST_RESORT
+from alerts.readiness import in_use, on_call_by
 from ops.check.observation import Observation
-from tocsin.definitions.models import Definition, Monitor, Policy
+from tocsin.definitions.models import Definition, Policy
 from tocsin.definitions.references import WrongReference, references
-from tocsin.definitions.repository import kind_of, listed, names
+from tocsin.definitions.repository import kind_of, names
 from tocsin.settings import Settings
 
 MEND = "mend the channels with: tocsin apply FILE; then ring them with: tocsin notify test PERSON"
@@ -25,22 +26,15 @@ def paging(conn: Connection, now: datetime, settings: Settings) -> Iterator[Obse
     not there.
     """
     people = directory.read(conn)
-    policies = _in_use(conn, people)
+    policies = in_use(conn, people)
     yield from _lost(conn, [*people.policies.values(), *people.schedules.values()])
     told: set[str] = set()
     for name, policy in policies.items():
         yield from _policy(name, policy, people, now, settings)
-        for one in _named(policy, people, now):
+        for one in on_call_by(policy, people, now):
             if one.id not in told:
                 told.add(one.id)
                 yield from _person(one, settings)
-
-
-def _in_use(conn: Connection, people: Directory) -> dict[str, Policy]:
-    """The policies by which somebody may be paged now, by name: those of monitors that are watched, and the operator's."""
-    wanted = {one.value.policy for one in listed(conn, Monitor) if one.value.enabled} | {OPERATOR_POLICY}
-    found = {policy.name: policy for policy in map(people.policy, sorted(wanted))}
-    return dict(sorted(found.items()))
 
 
 def _policy(
@@ -59,7 +53,7 @@ def _policy(
     elif empty:
         steps = ", ".join(map(str, empty))
         yield Observation("bad", f"policy {name!r}: step {steps} leads to no channel that works", MEND)
-    elif all(_ways(one, settings) == [LAST_RESORT] for one in _named(policy, people, now)):
+    elif all(_ways(one, settings) == [LAST_RESORT] for one in on_call_by(policy, people, now)):
         yield Observation(
             "note",
             f"policy {name!r} reaches the {LAST_RESORT} only: a page is printed, and rings nowhere",
@@ -92,12 +86,6 @@ def _lost(conn: Connection, values: Sequence[Definition]) -> Iterator[Observatio
 
 def _called(value: Definition) -> str:
     return f"{kind_of(type(value))} {value.name!r}"
-
-
-def _named(policy: Policy, people: Directory, now: datetime) -> list[Someone]:
-    """The people of all steps, each once. `NOBODY` is none."""
-    targets = [target for step in policy.steps for target in step.targets]
-    return [one for one in people.reach(targets, now) if one is not NOBODY]
 
 
 def _ways(one: Someone, settings: Settings) -> list[str]:

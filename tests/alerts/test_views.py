@@ -13,6 +13,7 @@ from alerts import actions, views
 from alerts.alert import Alert
 from alerts.apply import act
 from alerts.message import alert_message, as_html
+from alerts.words import words_for
 from tests.alerts.scene import ADA, Scene, write_mention
 from tests.alerts.test_engine import CRISIS
 from tocsin.core.errors import NotFound, WrongInput
@@ -208,7 +209,7 @@ def test_a_drill_says_so_first(scene: Scene) -> None:
             conn,
             replace(scene.alert(), drill=True),
             kind="page",
-            zone="Europe/Istanbul",
+            words=words_for("en", "Europe/Istanbul"),
             now=scene.now,
             reasons=(),
             link="https://tocsin.example/",

@@ -197,11 +197,9 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
     assert (
         live < shown.index("Orvane baby food") < shown.index("Orvane leadership") < shown.index("Monitors 7")
     )
-    assert (
-        "SEV1 crisis nobody has it Orvane baby food 214 mentions, 12 expected · 17× · 62% negative" in shown
-    )
+    assert "SEV1 crisis unanswered Orvane baby food 214 mentions, 12 expected · 17× · 62% negative" in shown
     assert "since 04:40 · 32 mins ago · next person: 3 mins left" in shown
-    assert "Ada Yılmaz has it" in shown and "answer again: 20 mins left" in shown
+    assert "Ada Yılmaz has it" in shown and "acknowledgement: 20 mins left" in shown
     assert "Calmed, unacknowledged 1" in shown and "expected event: winter flavour launch" in shown
     assert "orvane-forum feed failing" in shown and "HTTP 503" in shown and "store-reviews feed off" in shown
     assert "Orvane Romania" in shown and "learning" in shown and "no mention yet" in shown
@@ -497,7 +495,7 @@ def test_a_viewer_reads_everything_and_is_shown_no_button(night: SeededApp) -> N
 def test_the_link_of_a_notice_shows_the_card_and_acknowledges_once(night: SeededApp) -> None:
     client, token = visitor(night), night.action_token()
     shown = words(page(client, f"/links/{token}"))
-    assert "SEV1 crisis nobody has it Orvane baby food" in shown and "Acknowledge as Ada Yılmaz" in shown
+    assert "SEV1 crisis unanswered Orvane baby food" in shown and "Acknowledge as Ada Yılmaz" in shown
     first = client.post(f"/links/{token}", data={"csrf": ""})
     assert first.status_code == 200 and "It is yours now" in first.text
     with night.store.read() as conn:

@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from api.pages import flash, problem, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
+from tests.alerts.test_words import said_in_notices
 from tests.api.test_pages import page, signed_in
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -49,7 +50,7 @@ TABLES = (
 
 def said() -> set[str]:
     """Every string without a number that the page can show."""
-    found = {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)}
+    found = {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)} | said_in_notices()
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):

@@ -187,7 +187,7 @@ def test_hurtful_words_are_shown_when_asked_for(chromium: Browser, night: Seeded
         page.goto("/alerts/al_crisis")
         threat = page.get_by_text("foc la birouri")
         expect(threat).to_be_hidden()
-        page.get_by_text("Hurtful words: show the post").click()
+        page.get_by_text("Possibly hurtful: show the post").click()
         expect(threat).to_be_visible()
 
 
@@ -245,12 +245,12 @@ def test_the_overview_renews_itself_when_something_happens(chromium: Browser, ni
     with tab(chromium, night, LAPTOP) as page, tab(chromium, night) as other:
         with page.expect_request("**/v1/events"):
             sign_in(page, night)
-        expect(page.get_by_text("nobody has it")).to_have_count(1)
+        expect(page.get_by_text("unanswered")).to_have_count(1)
         sign_in(other, night, "p_root")
         other.goto("/alerts/al_crisis")
         other.get_by_role("button", name="Acknowledge").click()
         expect(page.get_by_text("Robin Admin has it")).to_be_visible(timeout=30_000)
-        expect(page.get_by_text("nobody has it")).to_have_count(0)
+        expect(page.get_by_text("unanswered")).to_have_count(0)
 
 
 def test_somebody_elses_change_is_explained_on_a_page_that_leads_back(
@@ -265,7 +265,7 @@ def test_somebody_elses_change_is_explained_on_a_page_that_leads_back(
         slow.goto("/alerts/al_crisis")
         fast.goto("/alerts/al_crisis")
         fast.locator("summary", has_text="Dismiss").click()
-        fast.get_by_label("Because it is").select_option("handled")
+        fast.get_by_label("Reason").select_option("handled")
         fast.locator("form[action$='/dismiss'] button").click()
         expect(fast.get_by_role("status").filter(has_text="Dismissed.")).to_be_visible()
         slow.locator("summary", has_text="Snooze").click()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,7 +30,7 @@ class LinkRefused(NotAllowed):
 
 @dataclass(frozen=True, slots=True)
 class ActionLink:
-    """The one thing that the link behind a notice may do: `action`, on this alert, as this person, until the link is spent."""
+    """What one button of the link behind a notice may do: `action`, on this alert, as this person, until it is spent."""
 
     alert_id: str
     person_id: str
@@ -104,27 +105,27 @@ def make_action_link(
     action: str,
     now: datetime,
     ttl: timedelta = ACTION_TTL,
+    beside: Sequence[str] = (),
 ) -> str:
-    """Make a link whose one button does `action` on this alert as this person. Returns its token."""
+    """Make a link whose buttons do `action`, and each of the actions `beside` it, on this alert as this person, each once.
+    Returns its token.
+    """
     token, links = new_token(), s.action_tokens
     conn.execute(delete(links).where(links.c.expires_at < now - KEEP_DEAD))
-    conn.execute(
-        insert(links).values(
-            token_hash=hash_token(token),
-            alert_id=alert_id,
-            person_id=person_id,
-            action=action,
-            created_at=now,
-            expires_at=now + ttl,
-        )
-    )
+    bound = {"alert_id": alert_id, "person_id": person_id, "created_at": now, "expires_at": now + ttl}
+    first = {"token_hash": hash_token(token), "action": action, **bound}
+    others = [{"token_hash": _hash_beside(token, one), "action": one, **bound} for one in beside]
+    conn.execute(insert(links), [first, *others])
     return token
 
 
-def find_action_link(conn: Connection, token: str) -> ActionLink:
-    """The purpose of the link. Used and expired links are found too, because their card is still shown. Raises `NotFound`."""
+def find_action_link(conn: Connection, token: str, action: str | None = None) -> ActionLink:
+    """The purpose of the link, or of its button for `action`. Used and expired links are found too, because their card is still
+    shown. Raises `NotFound`.
+    """
     links = s.action_tokens
-    row = conn.execute(select(links).where(links.c.token_hash == hash_token(token))).one_or_none()
+    hashed = hash_token(token) if action is None else _hash_beside(token, action)
+    row = conn.execute(select(links).where(links.c.token_hash == hashed)).one_or_none()
     if row is None:
         raise NotFound("there is no such link, or it is older than 30 days; sign in to see the alert")
     return ActionLink(row.alert_id, row.person_id, row.action, row.expires_at, row.spent_at)
@@ -136,18 +137,33 @@ def spend_every_link(conn: Connection, now: datetime) -> None:
         conn.execute(update(links).where(links.c.spent_at.is_(None)).values(spent_at=now))
 
 
-def spend_action_link(conn: Connection, token: str, now: datetime) -> ActionLink:
-    """Use the link up and return its purpose. The caller carries the action out in the same transaction.
+def spend_action_link(conn: Connection, token: str, now: datetime, action: str | None = None) -> ActionLink:
+    """Use the link, or its button for `action`, up and return its purpose. The caller carries the action out in the same
+    transaction.
 
-    Raises `NotFound`, or `LinkRefused` when the link was used or has expired.
+    Raises `NotFound`, or `LinkRefused` when it was used or has expired.
     """
-    link, links = find_action_link(conn, token), s.action_tokens
+    link, links = find_action_link(conn, token, action), s.action_tokens
+    hashed = hash_token(token) if action is None else _hash_beside(token, action)
     if link.spent_at is None and now >= link.expires_at:
         raise LinkRefused("this link has expired; sign in to act on the alert")
-    unspent = links.c.token_hash == hash_token(token), links.c.spent_at.is_(None)
+    unspent = links.c.token_hash == hashed, links.c.spent_at.is_(None)
     if conn.execute(update(links).where(*unspent).values(spent_at=now)).rowcount != 1:
         raise LinkRefused("this link was used already; sign in to do more")
     return link
+
+
+def usable_beside(conn: Connection, token: str, actions: Sequence[str], now: datetime) -> frozenset[str]:
+    """Those of the actions `beside` a link whose buttons would still work."""
+    links = s.action_tokens.c
+    hashes = {_hash_beside(token, one): one for one in actions}
+    unspent = links.token_hash.in_(hashes), links.spent_at.is_(None), links.expires_at > now
+    return frozenset(hashes[one] for one in conn.execute(select(links.token_hash).where(*unspent)).scalars())
+
+
+def _hash_beside(token: str, action: str) -> str:
+    """What is stored of a link's further button. No token has a full stop, so it opens nothing by itself."""
+    return hash_token(f"{token}.{action}")
 
 
 def page_address(settings: Settings) -> str:

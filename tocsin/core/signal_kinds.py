@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from tocsin.core.said import Said, Share
 from tocsin.core.signal import Evidence
 
 VOLUME: Final = "volume"
@@ -72,8 +73,9 @@ class SignalKind:
         if self.headline is not None:
             return self.headline(evidence)
         if self.is_share:
-            return f"{evidence.observed:.0%} {self.counted}"
-        return f"{evidence.observed / max(evidence.expected, 1e-9):.1f}x the expected {self.counted}"
+            return Said("{share} {counted}", share=Share(evidence.observed), counted=Said(self.counted))
+        times = evidence.observed / max(evidence.expected, 1e-9)
+        return Said("{times}x the expected {counted}", times=times, counted=Said(self.counted))
 
 
 class SignalKinds:
@@ -124,12 +126,18 @@ class SignalKinds:
 
 def _times_the_talk(evidence: Evidence) -> str:
     ratio = evidence.observed / evidence.expected if evidence.expected > 0 else 0.0
-    return f"{ratio:.1f}x the expected talk" if ratio >= 1 else "talk is unusual"
+    return Said("{times}x the expected talk", times=ratio) if ratio >= 1 else Said("talk is unusual")
 
 
 def _share_of_negatives(evidence: Evidence) -> str:
-    share = evidence.negative_share
-    return f"{share:.0%} negative" if share is not None else "turning negative"
+    share, scored = evidence.negative_share, evidence.negative + evidence.neutral + evidence.positive
+    if share is None:
+        return Said("turning negative")
+    if not scored:
+        return Said("{share} negative", share=Share(share))
+    return Said(
+        "{share} negative ({n} of {scored} scored)", share=Share(share), n=evidence.negative, scored=scored
+    )
 
 
 SIGNAL_KINDS: Final = SignalKinds(
@@ -156,6 +164,6 @@ SIGNAL_KINDS: Final = SignalKinds(
             figures=("negative_share", "negative_baseline"),
             headline=_share_of_negatives,
         ),
-        SignalKind(kind=BLIND, means="not seeing", headline=lambda _: "not heard", unheard=True),
+        SignalKind(kind=BLIND, means="not seeing", headline=lambda _: Said("not heard"), unheard=True),
     )
 )

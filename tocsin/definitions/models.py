@@ -196,7 +196,8 @@ class Person(Definition):
     role: Role = Role.VIEWER
     email: str | None = Field(default=None, max_length=320)
     timezone: str = "UTC"
-    language: str = "en"
+    # The page speaks the browser's language, and notices English, until one is chosen.
+    language: str | None = None
     channels: tuple[Channel, ...] = ()
     # Start and end in the person's zone, such as ("22:00", "07:00"). SEV1 and SEV2 ring all the same.
     quiet_hours: tuple[str, str] | None = None

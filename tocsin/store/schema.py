@@ -509,7 +509,7 @@ notices = _table(
     Column("channel", String(32), nullable=False),  # the notifier's kind
     # The channel's own settings; secrets as env:/file: references only.
     Column("target", Json, nullable=False),
-    Column("kind", String(32), nullable=False),  # page | repeat | worsened | overdue | told | test | blind
+    Column("kind", String(32), nullable=False),  # as in `alerts.outbox.queue.KINDS`
     Column("severity", Integer, nullable=False),
     Column("step", Integer, nullable=False),
     Column("subject", Text, nullable=False),

@@ -1,0 +1,66 @@
+"""The words of notices in the reader's language: sentences, figures, times. English is the language of the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_skeleton
+
+from tocsin.core.languages import ENGLISH, Language, Languages
+
+CATALOGUES: Final = Path(__file__).parent / "locales"
+LANGUAGES: Final = Languages(CATALOGUES)
+"""The languages that notices are written in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Sentences, figures and times for one reader of a notice. `zone` is the name of the zone that their clock shows."""
+
+    language: Language
+    zone: str
+
+    def say(self, sentence: str, **values: object) -> str:
+        """A sentence of ours in this language: as it is where it is already whole, else with its places filled in."""
+        return self.language.translate(sentence, **values) if values else self.language.say(sentence)
+
+    def lines(self, sentences: tuple[str, ...] | list[str]) -> list[str]:
+        return [self.say(one) for one in sentences]
+
+    def number(self, value: float) -> str:
+        """1,234; one decimal below ten where it has one."""
+        return self.language.number(value, 0 if value >= 10 or value == int(value) else 1)
+
+    def percent(self, share: float) -> str:
+        return self.language.percent(share)
+
+    def followers(self, reach: int) -> str:
+        """9,999 or 12k: how many follow an author."""
+        if reach < 10_000:
+            return self.number(reach)
+        return self.say("{n}k", n=self.number(round(reach / 1000)))
+
+    def span(self, length: timedelta) -> str:
+        """15 min or 2 h."""
+        minutes = round(length.total_seconds() / 60)
+        if minutes < 120:
+            return self.say("{n} min", n=self.number(minutes))
+        return self.say("{n} h", n=self.number(round(minutes / 60)))
+
+    def clock(self, at: datetime) -> str:
+        """03:12 Sat 22 Nov, in the reader's zone and language."""
+        local = at.astimezone(ZoneInfo(self.zone))
+        if self.language.code == ENGLISH:
+            return local.strftime("%H:%M %a %d %b")
+        return f"{local:%H:%M} {format_skeleton('MMMEd', local, locale=self.language.locale)}"
+
+
+@lru_cache(maxsize=512)
+def words_for(language: str | None, zone: str) -> Words:
+    """The words for a reader of this language (None: not chosen, so English) and zone."""
+    return Words(LANGUAGES.choose(language, None), zone)

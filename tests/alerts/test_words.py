@@ -1,0 +1,116 @@
+"""Notices in the reader's language: every sentence that alerts can say is translated, and a notice has no English left."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import alerts
+from alerts.directory import Someone
+from alerts.escalations.escalation import TEAM_NAMES
+from alerts.message import CALLED, as_html
+from alerts.outbox.test_notice import test_message as the_test_page
+from alerts.severity import RULES
+from alerts.still import ORDINALS, how_long
+from alerts.words import LANGUAGES, words_for
+from tests.alerts.scene import ADA, LEO, PEOPLE, PIA, Scene
+from tocsin.core import signal_kinds
+from tocsin.core.said import Said, Share, listed
+from tocsin.core.signal import TRIGGER_AUTHORS
+from tocsin.core.signal_kinds import SIGNAL_KINDS
+
+OTHERS = tuple(code for code in LANGUAGES.codes if code != "en")
+FOLDER = Path(alerts.__file__).parent
+SAYING = ("say", "Said", "_moved")
+CLOCKS = {"first assessment", "holding statement"}
+
+
+def said_in_notices() -> set[str]:
+    """Every sentence of alerts that a person may read, by its English pattern."""
+    found = {rule.name for rule in RULES} | set(ORDINALS) | set(TEAM_NAMES.values()) | set(CALLED.values())
+    found |= CLOCKS | {one.counted for one in SIGNAL_KINDS}
+    for path in (*FOLDER.rglob("*.py"), Path(signal_kinds.__file__)):
+        found |= set(_spoken(ast.parse(path.read_text("utf-8"))))
+    found |= set(re.findall(r'_\("([^"]+)"', (FOLDER / "notice.txt.j2").read_text("utf-8")))
+    return found | {"Open the alert", "Open the page", "(no longer kept)"}
+
+
+def _spoken(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        first = node.args[0]
+        if name in SAYING and isinstance(first, ast.Constant) and isinstance(first.value, str):
+            yield first.value
+
+
+def _places(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_sentence_of_a_notice_is_translated_with_the_same_places(code: str) -> None:
+    catalogue = LANGUAGES[code].catalogue
+    assert sorted(said_in_notices() - set(catalogue)) == []
+    for english, translated in catalogue.items():
+        assert isinstance(translated, str) and _places(translated) == _places(english), english
+
+
+def test_a_sentence_is_said_in_another_language_with_whatever_fills_it() -> None:
+    sentence = Said("Still, for {time}: nobody has answered.", time=how_long(timedelta(hours=2, minutes=5)))
+    assert sentence == "Still, for the third hour: nobody has answered."
+    assert LANGUAGES["nl"].say(sentence) == "Nog steeds, al het derde uur: niemand heeft gereageerd."
+    assert how_long(timedelta(hours=30)) == "the 31st hour"
+    assert LANGUAGES["tr"].say(how_long(timedelta(hours=30))) == "31. saat"
+    moved = listed([Said("negative {now}, was {before}", now=Share(0.5), before=Share(0.25))])
+    assert (moved, LANGUAGES["tr"].say(moved)) == ("negative 50%, was 25%", "olumsuz %50, önceki %25")
+    # A name is a name, also where it reads like a word of ours.
+    named = Said("Could not be reached: {people}.", people="Sign in")
+    assert LANGUAGES["nl"].say(named) == "Kon niet worden bereikt: Sign in."
+
+
+ENGLISH = re.compile(
+    r"\b(the|and|expected|answer|seen|since|nobody|within|reach|why|due|escalated|person|page)\b",
+    re.IGNORECASE,
+)
+WORDS_OF_OTHERS = ("everything is on fire", "Lumo", "https://tocsin.example")
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_a_page_a_repeat_an_escalation_and_a_test_have_no_english_left(code: str, tmp_path: Path) -> None:
+    people = tuple(one.model_copy(update={"language": code}) for one in PEOPLE)
+    scene = Scene(tmp_path, people=people)
+    scene.over(
+        negative_over=True, networks=2, networks_heard=2, triggers={"safety": TRIGGER_AUTHORS}, voices=20
+    )
+    scene.wait(minutes=40)
+    with scene.write() as conn:
+        scene.escalate(conn, ADA, scene.alert().id, "both", "everything is on fire")
+    scene.wait(minutes=20)
+    told = [*scene.notices()]
+    assert {one.person for one in told} >= {ADA.name, PIA.name, LEO.name}
+    assert {one.kind for one in told} >= {"page", "overdue"}
+    words = words_for(code, "Europe/Istanbul")
+    assert words.language.code == code
+    page = the_test_page(
+        Someone("person_ada", people[0]), "https://tocsin.example", datetime(2031, 3, 5, tzinfo=UTC), "123456"
+    )
+    for subject, text in [
+        *((one.subject, one.body["text"]) for one in told),
+        (page.subject, page.body["text"]),
+    ]:
+        left = f"{subject}\n{text}"
+        for one in WORDS_OF_OTHERS:
+            left = left.replace(one, "")
+        assert ENGLISH.search(left) is None, left
+
+
+def test_the_html_says_its_language() -> None:
+    assert "<html lang='tr'>" in as_html("bir\niki\nhttps://x", "https://x", "Uyarıyı açın", "tr")
