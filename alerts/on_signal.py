@@ -26,7 +26,7 @@ from alerts.suppression.order import BEFORE_FIRING, first
 from alerts.turn import Turn
 from tocsin.core.ids import stable_id
 from tocsin.core.promise import threshold
-from tocsin.core.said import Said
+from tocsin.core.sentences import Sentence
 from tocsin.core.signal import facts_from
 from tocsin.core.signal import fingerprint as fingerprint_of
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -274,7 +274,9 @@ def worsen(
     risen = worse.outcome(turn.now)
     steps: list[Step] = [TakeBack(alert), worse]
     if waiting(turn, risen) is None:
-        rise = Said("Worse: rose from SEV{before} to SEV{now}", before=alert.severity, now=decision.severity)
+        rise = Sentence(
+            "Worse: rose from SEV{before} to SEV{now}", before=alert.severity, now=decision.severity
+        )
         steps.append(Page(risen, "worsened", reasons, rise))
         if not escalated:
             due = next_due(risen.the_policy, risen.severity, 0, turn.now, turn.now, zone_of(turn, risen))

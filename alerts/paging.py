@@ -18,7 +18,7 @@ from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, first
 from alerts.suppression.situation import Situation, Verdict
 from alerts.turn import Turn
 from alerts.words import Words, words_for
-from tocsin.core.said import Said
+from tocsin.core.sentences import Sentence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Channel, Person
 
@@ -148,7 +148,7 @@ def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:
     if alert.severity <= TOLD_FROM and targets:
         directory = turn.directory
         people = [one for target in targets for one in directory.resolve(target, turn.now)]
-        todo = Said("For your information: others are asked to act.")
+        todo = Sentence("For your information: others are asked to act.")
         page(turn, alert, people, "told", reasons=reasons, todo=todo)
 
 

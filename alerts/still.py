@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from alerts.alert import Alert
 from alerts.outbox import reach
-from tocsin.core.said import Nth, Said, Share, listed
+from tocsin.core.sentences import Nth, Percentage, Sentence, listed
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 HOUR: Final = timedelta(hours=1)
@@ -28,30 +28,30 @@ ORDINALS: Final = (
     "the eleventh hour",
     "the twelfth hour",
 )
-UNKNOWN: Final = Said("unknown")
-NO_CHANGE: Final = Said("Nothing has changed since the last page.")
+UNKNOWN: Final = Sentence("unknown")
+NO_CHANGE: Final = Sentence("Nothing has changed since the last page.")
 
 
 def still(conn: Connection, alert: Alert, now: datetime) -> list[str]:
     """The lines that a repeated page begins with."""
     lasted = how_long(now - alert.opened_at)
-    lines: list[str] = [Said("Still, for {time}: nobody has answered.", time=lasted)]
+    lines: list[str] = [Sentence("Still, for {time}: nobody has answered.", time=lasted)]
     away = reach.could_not_be_reached(conn, alert.id)
     if away:
-        lines.append(Said("Could not be reached: {people}.", people=", ".join(away)))
+        lines.append(Sentence("Could not be reached: {people}.", people=", ".join(away)))
     return [*lines, *_changed(conn, alert)]
 
 
-def how_long(lasted: timedelta) -> Said:
+def how_long(lasted: timedelta) -> Sentence:
     """The length of time in words: "12 minutes", "the third hour", "the 30th hour"."""
     if lasted < HOUR:
         minutes = max(1, lasted // timedelta(minutes=1))
-        return Said("{n} minutes", n=minutes) if minutes > 1 else Said("a minute")
+        return Sentence("{n} minutes", n=minutes) if minutes > 1 else Sentence("a minute")
     number = lasted // HOUR + 1
     if number <= len(ORDINALS):
-        return Said(ORDINALS[number - 1])
+        return Sentence(ORDINALS[number - 1])
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    return Said("the {nth} hour", nth=Nth(number, ending))
+    return Sentence("the {nth} hour", nth=Nth(number, ending))
 
 
 def _changed(conn: Connection, alert: Alert) -> list[str]:
@@ -60,21 +60,23 @@ def _changed(conn: Connection, alert: Alert) -> list[str]:
     if last is None or alert.readable_evidence is None:
         return []
     before, evidence = last.get("facts", {}), alert.the_evidence
-    shown = Share if SIGNAL_KINDS.of(alert.kind).is_share else _counted
+    shown = Percentage if SIGNAL_KINDS.of(alert.kind).is_share else _counted
     changes = (
         _moved("severity {now}, was {before}", before.get("severity"), alert.severity, _severity),
         _moved("seen {now}, was {before}", before.get("observed"), evidence.observed, shown),
-        _moved("negative {now}, was {before}", before.get("negative_share"), evidence.negative_share, Share),
+        _moved(
+            "negative {now}, was {before}", before.get("negative_share"), evidence.negative_share, Percentage
+        ),
     )
     told = [one for one in changes if one is not None]
-    return [Said("Since the last page: {changes}.", changes=listed(told, "; "))] if told else [NO_CHANGE]
+    return [Sentence("Since the last page: {changes}.", changes=listed(told, "; "))] if told else [NO_CHANGE]
 
 
-def _moved(pattern: str, before: Any, now: Any, shown: Callable[[Any], Any]) -> Said | None:
+def _moved(pattern: str, before: Any, now: Any, shown: Callable[[Any], Any]) -> Sentence | None:
     """One figure that has changed, before and now. None where it shows no change."""
     old, new = (UNKNOWN if value is None else shown(value) for value in (before, now))
-    said = Said(pattern, before=old, now=new)
-    return said if said != Said(pattern, before=new, now=new) else None
+    said = Sentence(pattern, before=old, now=new)
+    return said if said != Sentence(pattern, before=new, now=new) else None
 
 
 def _severity(value: int) -> str:

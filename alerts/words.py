@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton
 
-from tocsin.core.languages import ENGLISH, Language, Languages
+from tocsin.core.languages import ENGLISH, Catalogues, Language
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
-LANGUAGES: Final = Languages(CATALOGUES)
+LANGUAGES: Final = Catalogues(CATALOGUES)
 """The languages that notices are written in."""
 
 

@@ -23,7 +23,7 @@ from alerts.turn import Turn
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
 from tocsin.core.ids import stable_id
-from tocsin.core.said import Said
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.repository import names
 from tocsin.store import schema as s
 
@@ -63,9 +63,9 @@ def create(turn: Turn, alert: Alert, team: str, reason: str) -> Escalation:
     people = {
         one.id: one for name in escalation.teams for one in directory.team(alert.the_policy, name, now)[:1]
     }
-    todo = Said(
+    todo = Sentence(
         "Escalated to {team} by {who}: {why}",
-        team=Said(escalation.for_whom),
+        team=Sentence(escalation.for_whom),
         who=turn.actor.name,
         why=_first_line(reason),
     )
@@ -209,7 +209,7 @@ def request_info(
         asked,
         [one],
         "told",
-        Said("{who} asks you: {what}", who=turn.actor.name, what=_first_line(text)),
+        Sentence("{who} asks you: {what}", who=turn.actor.name, what=_first_line(text)),
     )
     return asked
 

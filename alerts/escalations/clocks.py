@@ -21,7 +21,7 @@ from alerts.escalations.paging import page
 from alerts.escalations.record import flag
 from alerts.severity import CLOCKS
 from alerts.turn import Turn
-from tocsin.core.said import Said, listed
+from tocsin.core.sentences import Sentence, listed
 from tocsin.store import schema as s
 
 _e = s.escalations.c
@@ -69,9 +69,9 @@ def _page_one(turn: Turn, row: Row[Any]) -> None:
     over = ", ".join(name for name, at in escalation.clocks().items() if at <= turn.now)
     people = _deputies(turn.directory, alert, escalation, turn.now)
     flagged = flag(turn.by(ENGINE), escalation, "overdue", text=over, overdue_at=turn.now)
-    names = [Said(name) for name, at in escalation.clocks().items() if at <= turn.now]
-    why = Said(
-        "Overdue: {what} of the escalation to {team}", what=listed(names), team=Said(escalation.for_whom)
+    names = [Sentence(name) for name, at in escalation.clocks().items() if at <= turn.now]
+    why = Sentence(
+        "Overdue: {what} of the escalation to {team}", what=listed(names), team=Sentence(escalation.for_whom)
     )
     page(turn, alert, flagged, people, "overdue", why)
 

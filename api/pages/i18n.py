@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from alerts.words import CATALOGUES as WORDS_OF_NOTICES
-from tocsin.core.languages import ENGLISH, Language, plural_forms
-from tocsin.core.languages import Languages as SpokenLanguages
+from tocsin.core.languages import ENGLISH, Catalogues, Language, plural_forms
 
 __all__ = ["CATALOGUES", "ENGLISH", "Language", "Languages", "plural_forms"]
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
 
 
-class Languages(SpokenLanguages):
+class Languages(Catalogues):
     """English, and one language per catalogue in `folder`."""
 
     def __init__(self, folder: Path = CATALOGUES) -> None:

@@ -21,13 +21,13 @@ from alerts.still import ORDINALS, how_long
 from alerts.words import LANGUAGES, words_for
 from tests.alerts.scene import ADA, LEO, PEOPLE, PIA, Scene
 from tocsin.core import signal_kinds
-from tocsin.core.said import Said, Share, listed
+from tocsin.core.sentences import Percentage, Sentence, listed
 from tocsin.core.signal import TRIGGER_AUTHORS
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 OTHERS = tuple(code for code in LANGUAGES.codes if code != "en")
 FOLDER = Path(alerts.__file__).parent
-SAYING = ("say", "Said", "_moved")
+SAYING = ("say", "Sentence", "_moved")
 CLOCKS = {"first assessment", "holding statement"}
 
 
@@ -64,15 +64,17 @@ def test_every_sentence_of_a_notice_is_translated_with_the_same_places(code: str
 
 
 def test_a_sentence_is_said_in_another_language_with_whatever_fills_it() -> None:
-    sentence = Said("Still, for {time}: nobody has answered.", time=how_long(timedelta(hours=2, minutes=5)))
+    sentence = Sentence(
+        "Still, for {time}: nobody has answered.", time=how_long(timedelta(hours=2, minutes=5))
+    )
     assert sentence == "Still, for the third hour: nobody has answered."
     assert LANGUAGES["nl"].say(sentence) == "Nog steeds, al het derde uur: niemand heeft gereageerd."
     assert how_long(timedelta(hours=30)) == "the 31st hour"
     assert LANGUAGES["tr"].say(how_long(timedelta(hours=30))) == "31. saat"
-    moved = listed([Said("negative {now}, was {before}", now=Share(0.5), before=Share(0.25))])
+    moved = listed([Sentence("negative {now}, was {before}", now=Percentage(0.5), before=Percentage(0.25))])
     assert (moved, LANGUAGES["tr"].say(moved)) == ("negative 50%, was 25%", "olumsuz %50, önceki %25")
     # A name is a name, also where it reads like a word of ours.
-    named = Said("Could not be reached: {people}.", people="Sign in")
+    named = Sentence("Could not be reached: {people}.", people="Sign in")
     assert LANGUAGES["nl"].say(named) == "Kon niet worden bereikt: Sign in."
 
 

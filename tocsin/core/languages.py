@@ -19,7 +19,7 @@ from babel import Locale
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
-from tocsin.core.said import Said, Share
+from tocsin.core.sentences import Percentage, Sentence
 
 ENGLISH: Final = "en"
 LOCALES: Final = {ENGLISH: "en_001"}
@@ -46,7 +46,7 @@ class Language:
 
     def say(self, sentence: str) -> str:
         """A sentence of ours in this language, with whatever sentences fill its places; other text stays as it is."""
-        if not isinstance(sentence, Said):
+        if not isinstance(sentence, Sentence):
             return self.translate(sentence)
         return self.translate(
             sentence.pattern, **{name: self._filled(value) for name, value in sentence.values.items()}
@@ -61,9 +61,9 @@ class Language:
         return format_percent(share, locale=self.locale)
 
     def _filled(self, value: object) -> object:
-        if isinstance(value, Said):
+        if isinstance(value, Sentence):
             return self.say(value)
-        if isinstance(value, Share):
+        if isinstance(value, Percentage):
             return self.percent(value)
         return self.number(value, 1) if isinstance(value, int | float) else value
 
@@ -81,7 +81,7 @@ class Language:
         return form.format(n=shown)
 
 
-class Languages:
+class Catalogues:
     """English, and one language per catalogue in the first of the `folders`; further folders add to its words. A catalogue is
     read on first use.
     """

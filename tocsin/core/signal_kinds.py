@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tocsin.core.said import Said, Share
+from tocsin.core.sentences import Percentage, Sentence
 from tocsin.core.signal import Evidence
 
 VOLUME: Final = "volume"
@@ -73,9 +73,11 @@ class SignalKind:
         if self.headline is not None:
             return self.headline(evidence)
         if self.is_share:
-            return Said("{share} {counted}", share=Share(evidence.observed), counted=Said(self.counted))
+            return Sentence(
+                "{share} {counted}", share=Percentage(evidence.observed), counted=Sentence(self.counted)
+            )
         times = evidence.observed / max(evidence.expected, 1e-9)
-        return Said("{times}x the expected {counted}", times=times, counted=Said(self.counted))
+        return Sentence("{times}x the expected {counted}", times=times, counted=Sentence(self.counted))
 
 
 class SignalKinds:
@@ -126,17 +128,20 @@ class SignalKinds:
 
 def _times_the_talk(evidence: Evidence) -> str:
     ratio = evidence.observed / evidence.expected if evidence.expected > 0 else 0.0
-    return Said("{times}x the expected talk", times=ratio) if ratio >= 1 else Said("talk is unusual")
+    return Sentence("{times}x the expected talk", times=ratio) if ratio >= 1 else Sentence("talk is unusual")
 
 
 def _share_of_negatives(evidence: Evidence) -> str:
     share, scored = evidence.negative_share, evidence.negative + evidence.neutral + evidence.positive
     if share is None:
-        return Said("turning negative")
+        return Sentence("turning negative")
     if not scored:
-        return Said("{share} negative", share=Share(share))
-    return Said(
-        "{share} negative ({n} of {scored} scored)", share=Share(share), n=evidence.negative, scored=scored
+        return Sentence("{share} negative", share=Percentage(share))
+    return Sentence(
+        "{share} negative ({n} of {scored} scored)",
+        share=Percentage(share),
+        n=evidence.negative,
+        scored=scored,
     )
 
 
@@ -164,6 +169,6 @@ SIGNAL_KINDS: Final = SignalKinds(
             figures=("negative_share", "negative_baseline"),
             headline=_share_of_negatives,
         ),
-        SignalKind(kind=BLIND, means="not seeing", headline=lambda _: Said("not heard"), unheard=True),
+        SignalKind(kind=BLIND, means="not seeing", headline=lambda _: Sentence("not heard"), unheard=True),
     )
 )

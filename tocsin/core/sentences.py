@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-class Share(float):
+class Percentage(float):
     """A share (0..1) that fills a place of a sentence, as a percentage."""
 
 
@@ -20,27 +20,27 @@ class Nth(int):
         return made
 
 
-class Said(str):
+class Sentence(str):
     """A sentence in English, with its pattern and with what fills its places: sentences, names, numbers and shares."""
 
     pattern: str
     values: Mapping[str, object]
 
-    def __new__(cls, pattern: str, **values: object) -> Said:
+    def __new__(cls, pattern: str, **values: object) -> Sentence:
         shown = {name: _shown(value) for name, value in values.items()}
         said = super().__new__(cls, pattern.format(**shown) if values else pattern)
         said.pattern, said.values = pattern, values
         return said
 
 
-def listed(sentences: Sequence[str], joint: str = ", ") -> Said:
+def listed(sentences: Sequence[str], joint: str = ", ") -> Sentence:
     """Sentences joined to one."""
     places = {f"_{number}": one for number, one in enumerate(sentences)}
-    return Said(joint.join(f"{{{name}}}" for name in places), **places)
+    return Sentence(joint.join(f"{{{name}}}" for name in places), **places)
 
 
 def _shown(value: object) -> object:
-    if isinstance(value, Share):
+    if isinstance(value, Percentage):
         return f"{value:.0%}"
     if isinstance(value, Nth):
         return f"{int(value)}{value.ending}"
