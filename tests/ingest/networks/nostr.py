@@ -82,7 +82,7 @@ def make(definition: SourceDef, world: World) -> Source:
 
 NETWORK = Network(
     kind="nostr",
-    settings=lambda url: {"relays": [url]},
+    settings=lambda url: {"relays": [f"ws{url.removeprefix('http')}"]},
     serve=lambda world, request: Reply(status=404),
     shapes="NIP-01, NIP-09, NIP-10, NIP-22, NIP-32, NIP-62 (github.com/nostr-protocol/nips)",
     page=PAGE,
