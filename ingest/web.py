@@ -12,9 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 from http import HTTPStatus
-from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +21,7 @@ import httpx
 from ingest.budget import Budget, in_words
 from ingest.source import BudgetSpent, FetchFailed, SourceContext
 from tocsin.core.errors import BadMention, WrongInput
-from tocsin.net import check_url, checked_client
+from tocsin.net import certificate_fault, certificates, check_url, checked_client
 from tocsin.reading import decoded
 from tocsin.version import __version__
 
@@ -150,7 +148,7 @@ class Web:
     def _exchange(
         self, method: str, url: str, who: str, most_bytes: int, **request: Any
     ) -> tuple[int, dict[str, str], bytes]:
-        ingest, certificates = self._context.ingest, _certificates()
+        ingest = self._context.ingest
         limit_s = ingest.fetch_timeout_s
         deadline = time.monotonic() + limit_s
         slow = f"{who} took longer than {limit_s:g} s"
@@ -159,7 +157,7 @@ class Web:
                 ingest.allowed_private_networks,
                 timedelta(seconds=limit_s),
                 most_bytes,
-                verify=certificates,
+                verify=certificates(),
                 unpack=True,
             ) as client:
                 client.max_redirects = MAX_REDIRECTS
@@ -183,7 +181,8 @@ class Web:
                 f"{who} cannot be asked: its address, key or token has characters that no request may have"
             ) from None
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise FetchFailed(f"{who} cannot be fetched: {error or type(error).__name__}"[:500]) from None
+            why = certificate_fault(error) or str(error) or type(error).__name__
+            raise FetchFailed(f"{who} cannot be fetched: {why}"[:500]) from None
         # A private address, or an answer that is too large.
         except WrongInput as error:
             raise FetchFailed(str(error)) from None
@@ -256,9 +255,3 @@ def _host_of(url: str) -> str:
 
 def _plain_headers(headers: httpx.Headers) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-@cache
-def _certificates() -> SSLContext:
-    """The certificates, loaded once: loading takes longer than asking."""
-    return httpx.create_ssl_context(trust_env=False)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import cache
 from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -29,7 +27,7 @@ from ingest.budget import in_words
 from ingest.source import BudgetSpent, FetchFailed, SourceContext
 from ingest.web import MOST_BYTES, refused, retry_after, user_agent
 from tocsin.core.errors import TocsinError, WrongInput
-from tocsin.net import check_url, checked_socket
+from tocsin.net import certificate_fault, certificates, check_url, checked_socket
 
 # Of the answer to a handshake that the other side refuses.
 MOST_REFUSAL_BYTES = 64 * 1024
@@ -118,13 +116,13 @@ class Pipe:
                 self.host, port, ingest.allowed_private_networks, timedelta(seconds=self._timeout)
             )
             self._sock: socket.socket = (
-                _tls().wrap_socket(sock, server_hostname=self.host) if secure else sock
+                certificates().wrap_socket(sock, server_hostname=self.host) if secure else sock
             )
         # A private address.
         except WrongInput as error:
             raise FetchFailed(str(error)) from None
         except OSError as error:
-            reason = error.strerror or str(error) or type(error).__name__
+            reason = certificate_fault(error) or error.strerror or str(error) or type(error).__name__
             raise FetchFailed(f"{self.host} cannot be reached: {reason}"[:300]) from None
 
     def read(self, within_s: float | None = None) -> bytes:
@@ -165,12 +163,6 @@ class Pipe:
         """Give the socket back. Only the thread that reads may: its number may be another socket's right after."""
         self.cut()
         self._sock.close()
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """The certificates, loaded once."""
-    return ssl.create_default_context()
 
 
 class WebSocket:

@@ -9,10 +9,12 @@ check and use gains nothing. Each hop of a redirect is checked like the first.
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from ssl import SSLContext
 from typing import Any
@@ -183,6 +185,34 @@ def checked_socket(
             found.settimeout(timeout.total_seconds())
             return found
     raise failure
+
+
+@cache
+def certificates() -> SSLContext:
+    """What judges the certificates of others; loaded once, as loading takes longer than asking.
+
+    The authorities are the machine's own and those of the package certifi, or only those that the environment names with
+    `SSL_CERT_FILE` or `SSL_CERT_DIR`.
+    """
+    paths = ssl.get_default_verify_paths()
+    if paths.cafile not in (None, paths.openssl_cafile) or paths.capath not in (None, paths.openssl_capath):
+        return ssl.create_default_context()
+    context = httpx.create_ssl_context(trust_env=False)
+    context.load_default_certs()
+    return context
+
+
+def certificate_fault(error: BaseException | None) -> str | None:
+    """What is wrong with the other side's certificate, in plain words; None where the failure has another reason."""
+    for _ in range(6):
+        if error is None:
+            return None
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return f"its certificate does not hold: {error.verify_message or 'it cannot be verified'}".rstrip(
+                "."
+            )
+        error = error.__cause__ or error.__context__
+    return None
 
 
 class _CheckedBackend(httpcore.NetworkBackend):

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from ingest.source import FetchFailed
 from tocsin.core.errors import WrongInput
+from tocsin.net import certificate_fault, certificates
 
 Tls = Literal["tls", "starttls", "none"]
 SignIn = Literal["password", "token"]
@@ -68,7 +69,7 @@ class Mailbox:
         # The server says by itself what comes.
         self.idles = False
         self._wire: socket.socket | None = None
-        context = ssl.create_default_context() if login.tls != "none" else None
+        context = certificates() if login.tls != "none" else None
 
         def dial() -> socket.socket:
             plain = connect()
@@ -191,7 +192,7 @@ class Mailbox:
             self.close()
             if not timer.is_alive() or isinstance(error, TimeoutError):
                 raise FetchFailed(f"the mailbox took longer than {seconds:g} s to {what}") from None
-            said = " ".join(str(error).split())[:200] or type(error).__name__
+            said = certificate_fault(error) or " ".join(str(error).split())[:200] or type(error).__name__
             raise FetchFailed(f"the mailbox cannot {what}: {said}") from None
         finally:
             timer.cancel()
