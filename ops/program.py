@@ -62,7 +62,6 @@ def build_app() -> typer.Typer:
         epilog="Start with: tocsin demo",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
     )
     for name in COMMANDS:
         importlib.import_module(f"ops.commands.{name}").register(app)
@@ -75,7 +74,7 @@ def _run() -> None:
     for wrong in load_plugins():
         _say(wrong)
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="tocsin", standalone_mode=False)
         if isinstance(status, int) and status:  # typer returns the status of an Exit
             sys.exit(status)
     except SystemExit as ended:
