@@ -17,13 +17,25 @@ from sqlalchemy import Connection
 
 from alerts import states
 from alerts.alert import Alert, get, live, live_of
-from alerts.change import BeginEscalation, Change, Move, Page, Step, TakeBack, Tighten, WriteNote, bounded
+from alerts.change import (
+    BeginEscalation,
+    Change,
+    GiveVerdict,
+    Move,
+    Page,
+    Step,
+    TakeBack,
+    Tighten,
+    WriteNote,
+    bounded,
+)
 from alerts.escalations import states as escalation_states
 from alerts.escalations.actions import check_team
 from alerts.escalations.escalation import of_alert
 from alerts.ladder import climbed, next_due, rings_again
 from alerts.on_signal import reopened_values, zone_of
 from alerts.turn import Turn
+from alerts.verdicts import OF_DISMISSAL, check_verdict
 from tocsin.core.errors import Conflict, IllegalTransition, WrongInput
 
 LONGEST_SNOOZE = timedelta(days=7)
@@ -68,15 +80,35 @@ def dismiss(
     alert = _seen(turn.conn, alert_id, expected_version)
     why = states.check_dismissal(reason)
     detail = {"note": bounded(note)} if note else None
-    return _answered(alert, "dismiss", {"snoozed_until": None, **_by(turn, alert)}, why, detail)
+    done = _answered(alert, "dismiss", {"snoozed_until": None, **_by(turn, alert)}, why, detail)
+    return Change("dismiss", alert, (*done.steps, GiveVerdict(alert, OF_DISMISSAL[why], audited=True)))
 
 
-def resolve(turn: Turn, alert_id: str, reason: str = "", expected_version: int | None = None) -> Change:
-    """The story is over. Raises `Conflict` while an escalation of the alert is still open with PR or Legal."""
+def resolve(
+    turn: Turn,
+    alert_id: str,
+    reason: str = "",
+    expected_version: int | None = None,
+    verdict: str | None = None,
+) -> Change:
+    """The story is over; `verdict` says what it was. Raises `Conflict` while an escalation of the alert is still open with PR
+    or Legal.
+    """
     alert = _seen(turn.conn, alert_id, expected_version)
     _refuse_open_escalations(turn.conn, alert)
     values = {"live": None, "resolved_at": turn.now, "snoozed_until": None, **_by(turn, alert)}
-    return _answered(alert, "resolve", values, reason or None)
+    if verdict is None:
+        return _answered(alert, "resolve", values, reason or None)
+    said = {"verdict": check_verdict(verdict)}
+    done = _answered(alert, "resolve", values, reason or None, said)
+    return Change("resolve", alert, (*done.steps, GiveVerdict(alert, verdict)))
+
+
+def give_verdict(turn: Turn, alert_id: str, verdict: str) -> Change:
+    """Say what the alert was, at any time: one of `alerts.verdicts.VERDICTS`. It takes the place of an earlier verdict."""
+    alert = get(turn.conn, alert_id)
+    line = WriteNote(alert, "", "verdict", {"verdict": check_verdict(verdict)})
+    return Change("verdict", alert, (line, GiveVerdict(alert, verdict)))
 
 
 def reopen(turn: Turn, alert_id: str, reason: str = "", expected_version: int | None = None) -> Change:

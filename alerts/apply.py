@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Concatenate, ParamSpec
 
-from alerts import record
+from alerts import record, verdicts
 from alerts.alert import Alert
 from alerts.change import (
     BeginEscalation,
     Change,
+    GiveVerdict,
     HeadsUp,
     Move,
     Open,
@@ -86,7 +87,9 @@ def _take(turn: Turn, step: Step, alert: Alert) -> Alert:
         case Tighten():
             tighten(turn, alert)
         case WriteNote():
-            record.note(turn.conn, alert, turn.actor, turn.now, step.text, step.action)
+            record.note(turn.conn, alert, turn.actor, turn.now, step.text, step.action, step.detail)
+        case GiveVerdict():
+            verdicts.keep(turn.conn, alert, step.verdict, turn.actor, turn.now, audited=step.audited)
         case BeginEscalation():
             pass  # its escalation was made by `apply`, which hands it on
     return alert

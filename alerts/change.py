@@ -121,9 +121,21 @@ class WriteNote:
     alert: Alert
     text: str
     action: str = "note"
+    detail: Mapping[str, Any] | None = None
 
 
-Step = Open | Move | TakeBack | Page | PageAgain | HeadsUp | Tighten | BeginEscalation | WriteNote
+@dataclass(frozen=True, slots=True)
+class GiveVerdict:
+    """A person's verdict on the alert. `audited` says that a step before it is on record with what the verdict follows from."""
+
+    alert: Alert
+    verdict: str
+    audited: bool = False
+
+
+Step = (
+    Open | Move | TakeBack | Page | PageAgain | HeadsUp | Tighten | BeginEscalation | WriteNote | GiveVerdict
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,10 +49,16 @@ def move(conn: Connection, step: Move, alert: Alert, actor: Actor, now: datetime
 
 
 def note(
-    conn: Connection, alert: Alert, actor: Actor, now: datetime, text: str, action: str = "note"
+    conn: Connection,
+    alert: Alert,
+    actor: Actor,
+    now: datetime,
+    text: str,
+    action: str = "note",
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
     """A note of somebody's in the timeline, or another line that changes nothing, with its event."""
-    seq = entry(conn, alert, action, actor, now, reason=text or None)
+    seq = entry(conn, alert, action, actor, now, reason=text or None, detail=detail)
     event(conn, alert.id, action, now, {"id": alert.id, "seq": seq}, seq)
 
 

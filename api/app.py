@@ -50,6 +50,7 @@ from api.routes import (
     reasons,
     sources,
     status,
+    verdicts,
 )
 from api.shared_reads import SharedReads
 from api.state import AppState, Services
@@ -69,6 +70,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     alerts.router,
     corrections.router,
     normal.router,
+    verdicts.router,
     escalations.router,
     sources.router,
     *defined.ROUTERS,

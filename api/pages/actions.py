@@ -53,7 +53,10 @@ ALERT_ACTIONS: dict[str, FormAction] = {
     "snooze": lambda t, id, f: act(t, actions.snooze, id, t.now + timedelta(minutes=_minutes(f))),
     "dismiss": lambda t, id, f: act(t, actions.dismiss, id, _field(f, "reason"), f.get("note", "")),
     "escalate": lambda t, id, f: act(t, actions.escalate, id, _field(f, "team"), f.get("reason", "")),
-    "resolve": lambda t, id, f: act(t, actions.resolve, id, f.get("reason", "")),
+    "resolve": lambda t, id, f: act(
+        t, actions.resolve, id, f.get("reason", ""), None, f.get("verdict") or None
+    ),
+    "verdict": lambda t, id, f: act(t, actions.give_verdict, id, _field(f, "verdict")),
     "reopen": lambda t, id, f: act(t, actions.reopen, id, f.get("reason", "")),
     "severity": lambda t, id, f: act(t, actions.set_severity, id, _severity(f), f.get("reason", "")),
     "note": lambda t, id, f: act(t, actions.note, id, f.get("text", "")),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from alerts.states import STATUSES, for_people
+from alerts.verdicts import VERDICTS, verdict_of
 from alerts.views import find_alerts
 from api.pages.card import card
 from api.pages.charts import Mark
@@ -73,6 +74,7 @@ def alert_detail(request: Request, id: str) -> Response:
         ctx = page_context(request, conn)
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
         about = card(conn, id, state.now(), blind_after=patience)
+        verdict = verdict_of(conn, id)
         normal = next(iter(acceptances(conn, about.alert.monitor_id, 1)), None)
     a, mark = about.alert, None
     actions, evidence = for_people(a.status), a.readable_evidence
@@ -98,6 +100,8 @@ def alert_detail(request: Request, id: str) -> Response:
         },
         may=permitted_actions(ctx.who, "/alerts/{id}"),
         normal=normal,
+        verdict=verdict,
+        verdicts=VERDICTS,
         monitor_id=a.monitor_id,
         may_accept=permitted(ctx.who, "/monitors/{id}/normal"),
         may_undo=may_undo(ctx.who, normal, state.now()),

@@ -16,6 +16,7 @@ DONE = {
     "reopen": "Reopened.",
     "severity": "The severity was changed.",
     "note": "The note is on record.",
+    "verdict": "The verdict is on record.",
     "claim": "Claimed. It is yours now.",
     "review": "The review has begun.",
     "assess": "The assessment is on record.",

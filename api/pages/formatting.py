@@ -139,6 +139,10 @@ class Formatter:
             return UNKNOWN
         return _number(round(value, 1 if abs(value) < 10 else 0), self.language.locale)
 
+    def rate(self, value: float) -> str:
+        """A small rate to two figures, such as 0.25."""
+        return _number(float(f"{value:.2g}"), self.language.locale)
+
     def compact(self, value: float | None) -> str:
         """Followers, shortly: 950, 1.4K, 12K, 1.4M."""
         if value is None or not math.isfinite(value):

@@ -18,6 +18,7 @@ from api.pages.flash import flash_of
 from api.pages.models import monitor_rows
 from api.pages.permission import may_undo, permitted
 from api.pages.render import PageContext, page_context, render
+from api.promise import promise_of
 from api.routes.corrections import summary
 from api.routes.preview import Preview, preview
 from api.state import form_of, principal_of, state_of
@@ -96,6 +97,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         points = day_points(conn, monitor.id, state.now())
         latest, _ = find_alerts(conn, monitor=monitor.id, limit=10)
         corrected = summary(conn, monitor.id)
+        promise = promise_of(conn, monitor, state.now())
         normal = next(iter(acceptances(conn, monitor.id, 1)), None)
     return render(
         ctx,
@@ -107,6 +109,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         may_define=permitted(ctx.who, "/monitors/new"),
         may_correct=permitted(ctx.who, "/monitors/{id}/learn"),
         corrections=corrected,
+        promise=promise,
         normal=normal,
         monitor_id=monitor.id,
         may_accept=permitted(ctx.who, "/monitors/{id}/normal"),

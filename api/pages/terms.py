@@ -44,6 +44,19 @@ DISMISSALS = {
     "inauthentic": "inauthentic: bots or a campaign",
     "handled": "already handled",
 }
+VERDICTS = {
+    "real": "real",
+    "noise": "noise",
+    "duplicate": "duplicate of another alert",
+    "expected": "expected",
+    "wrong_brand": "another brand of that name",
+}
+ABILITIES = {
+    "triggers": "hears triggers in a single mention",
+    "bursts": "sees sudden and lasting rises",
+    "hours": "knows the hours of the day",
+    "weekdays": "tells weekdays apart",
+}
 OUTCOMES = {
     "queued": "waiting to be sent",
     "attempting": "being sent",
@@ -82,6 +95,7 @@ ACTIONS = {  # what is on record of alerts and escalations
     "resolve": "resolved",
     "reopen": "reopened",
     "note": "note",
+    "verdict": "gave a verdict",
     "accept_normal": "accepted the present as the new normal",
     "undo_normal": "took the new normal back",
     "create": "escalated",
@@ -154,6 +168,8 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "label": dict(LABELS.items()),
     "role": dict(ROLES.items()),
     "dismissal": dict(DISMISSALS.items()),
+    "verdict": dict(VERDICTS.items()),
+    "ability": dict(ABILITIES.items()),
     "outcome": dict(OUTCOMES.items()),
     "trigger": dict(TRIGGERS.items()),
     "facet": dict(FACET_NAMES.items()),

@@ -54,6 +54,7 @@ Status = Literal[
     "escalated",
     "resolved",
 ]
+Verdict = Literal["real", "noise", "duplicate", "expected", "wrong_brand"]
 Id = Annotated[str, Path(max_length=64)]
 Words = Annotated[str, Field(max_length=2000)]
 
@@ -180,6 +181,10 @@ class Because(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: Words = ""
+
+
+class Resolve(Because):
+    verdict: Verdict | None = Field(default=None, description="What the alert was, if somebody knows.")
 
 
 class Escalate(BaseModel):
@@ -470,13 +475,14 @@ def resolve(
     state: State,
     who: Who,
     id: Id,
-    wanted: Annotated[Because, Body()],
+    wanted: Annotated[Resolve, Body()],
     if_match: IfMatch = None,
 ) -> Any:
-    """Resolve the alert. Refused while PR or Legal has an open escalation of it."""
+    """Resolve the alert. Refused while PR or Legal has an open escalation of it. The verdict counts in the signal's precision."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, act(turn_of(state, conn, who), actions.resolve, id, wanted.reason, seen))
+        turn = turn_of(state, conn, who)
+        return _done(response, act(turn, actions.resolve, id, wanted.reason, seen, wanted.verdict))
 
 
 @router.post("/{id}/reopen", response_model=AlertOut, summary="It is not over after all", responses=PROBLEMS)

@@ -11,14 +11,17 @@ from ops.commands.common import Config, Data, StoreUrl, user_here
 
 
 def register(app: typer.Typer) -> None:
-    """Add `alerts list|show|ack` and `notify test|release`."""
-    alerts = typer.Typer(help="Alerts: list, show, acknowledge.", no_args_is_help=True)
+    """Add `alerts list|show|ack|verdict` and `notify test|release`."""
+    alerts = typer.Typer(help="Alerts: list, show, acknowledge, say what it was.", no_args_is_help=True)
     notify = typer.Typer(help="Try how people are reached; release a held outbox.", no_args_is_help=True)
     app.add_typer(alerts, name="alerts", epilog="Example: tocsin alerts list")
     app.add_typer(notify, name="notify", epilog="Example: tocsin notify test ada")
     alerts.command("list", epilog="Example: tocsin alerts list --status open --json")(list_alerts)
     alerts.command("show", epilog="Example: tocsin alerts show al_0123456789abcdef0123")(show_alert)
     alerts.command("ack", epilog="Example: tocsin alerts ack al_0123456789abcdef0123 --as ada")(acknowledge)
+    alerts.command("verdict", epilog="Example: tocsin alerts verdict al_0123456789abcdef0123 noise")(
+        give_verdict
+    )
     notify.command("test", epilog="Example: tocsin notify test ada")(page_person)
     notify.command("release", epilog="Example: tocsin notify release --discard")(release_outbox)
 
@@ -92,6 +95,30 @@ def acknowledge(
 ) -> None:
     """Acknowledge an alert: somebody has it, and no more pages are sent about it."""
     from alerts import actions
+
+    alert = _act(actions.acknowledge, person, alert_id, data=data, store=store, config=config)
+    print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
+
+
+def give_verdict(
+    alert_id: str,
+    verdict: Annotated[str, typer.Argument(help="real, noise, duplicate, expected or wrong_brand.")],
+    person: Annotated[
+        str | None, typer.Option("--as", help="Who says it; default: who you are here.")
+    ] = None,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
+    """Say what an alert was. Verdicts make each signal's shown precision, and two of a kind a proposal."""
+    from alerts import actions
+
+    alert = _act(actions.give_verdict, person, alert_id, verdict, data=data, store=store, config=config)
+    print(f"{alert.id}: {verdict}")
+
+
+def _act(decide: Any, person: str | None, *args: str, data: Data, store: StoreUrl, config: Config) -> Any:
+    """What a person, or whoever sits here, does with an alert. Returns the alert as it is afterwards."""
     from alerts.actor import Actor
     from alerts.apply import act
     from alerts.turn import Turns
@@ -107,8 +134,7 @@ def acknowledge(
             one = find(conn, Person, person)
             actor = Actor(one.id, one.name, one.value.role)
         turns = Turns(runtime.store, page_address(runtime.settings))
-        alert = act(turns.begin(conn, runtime.clock.now(), actor), actions.acknowledge, alert_id)
-    print(f"{alert.id} is {alert.status}, in the hands of {alert.acknowledged_by}")
+        return act(turns.begin(conn, runtime.clock.now(), actor), decide, *args)
 
 
 def page_person(person: str, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:

@@ -1,4 +1,4 @@
-"""`tocsin monitors`: what a person says of a monitor's level."""
+"""`tocsin monitors`: what a monitor promises and keeps, and what a person says of its level."""
 
 from __future__ import annotations
 
@@ -12,11 +12,36 @@ Ref = Annotated[str, typer.Argument(help="Name or id of the monitor.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add `monitors accept|undo`."""
-    monitors = typer.Typer(help="Monitors: accept the new normal, take it back.", no_args_is_help=True)
+    """Add `monitors promise|accept|undo`."""
+    monitors = typer.Typer(
+        help="Monitors: the promise and what came of it; accept the new normal.", no_args_is_help=True
+    )
     app.add_typer(monitors, name="monitors", epilog="Example: tocsin monitors accept united")
+    monitors.command("promise", epilog="Example: tocsin monitors promise united")(promise)
     monitors.command("accept", epilog="Example: tocsin monitors accept united")(accept)
     monitors.command("undo", epilog="Example: tocsin monitors undo united")(undo)
+
+
+def promise(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
+    """Print the promised rate of false alerts beside the actual one, the precision by verdicts, and what is known so far."""
+    from api.promise import promise_of
+    from ops.runtime import open_runtime
+    from tocsin.definitions.models import Monitor
+    from tocsin.definitions.repository import find
+
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        kept = promise_of(conn, find(conn, Monitor, monitor), runtime.clock.now())
+    print(f"promised: {kept.promised:g} false alerts a week at most")
+    rate = "no rate in the first week" if kept.false_a_week is None else f"{kept.false_a_week:.2g} a week"
+    print(f"actual: {kept.false} false of {kept.fired} fired ({rate}), {kept.unjudged} not judged")
+    for one in kept.signals:
+        given = ", ".join(f"{verdict} {n}" for verdict, n in one.given.items() if n)
+        print(f"{one.kind}: {one.real} of {one.judged} real ({given})")
+    if kept.knowledge.learning:
+        print("learning: too little was heard to say what is usual")
+    print(f"can: {', '.join(kept.knowledge.can)} ({kept.knowledge.hours:.0f} hours were heard)")
+    for ability, hours in kept.knowledge.later:
+        print(f"in {hours:.0f} hours: {ability}")
 
 
 def accept(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:

@@ -34,6 +34,8 @@ TABLES = (
     terms.LABELS,
     terms.ROLES,
     terms.DISMISSALS,
+    terms.VERDICTS,
+    terms.ABILITIES,
     terms.OUTCOMES,
     terms.TRIGGERS,
     terms.ACTIONS,

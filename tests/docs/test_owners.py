@@ -58,6 +58,7 @@ OWNERS = {
     "source_state": "ingest",
     "tallies": "processors",
     "tally_parts": "processors",
+    "verdicts": "alerts",
 }
 
 # For each file, the tables that it names without owning them, and how often.

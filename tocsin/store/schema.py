@@ -532,6 +532,17 @@ receipts = _table(
     Column("outcome", String(16), nullable=False),  # sent | failed | unknown
     Column("detail", Text, nullable=False),
 )
+# What people said of an alert afterwards. Each signal's shown precision comes from it.
+verdicts = _table(
+    "verdicts",
+    _pk("alert_id", String(64)),
+    Column("monitor_id", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("verdict", String(16), nullable=False),  # real | noise | duplicate | expected | wrong_brand
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Index("verdicts_by_monitor", "monitor_id", "at"),
+)
 escalations = _table(
     "escalations",
     _pk("id", String(64)),
