@@ -14,6 +14,14 @@ from ops.commands.common import (
     StreamUrl,
 )
 
+HeardSince = Annotated[
+    str | None,
+    typer.Option(
+        "--heard-since",
+        help="Time from which the sources were heard, though silent until the first mention (ISO 8601).",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add `replay` and `backtest`."""
@@ -33,6 +41,7 @@ def replay(
         typer.Option("--source", help="Source of mentions that name none (default: the file's name)."),
     ] = None,
     tz: Annotated[str | None, typer.Option("--tz", help="Time zone of times without an offset.")] = None,
+    heard_since: HeardSince = None,
     config: Config = None,
     store: StoreUrl = None,
     stream: StreamUrl = None,
@@ -52,6 +61,7 @@ def replay(
         stream_url=stream,
         source=source,
         tz=tz,
+        heard_since=heard_since,
         as_json=json_lines,
         out=typer.echo,
     )
@@ -61,6 +71,7 @@ def replay(
 
 def backtest(
     monitor: Annotated[str, typer.Argument(help="Name or id of the monitor.")],
+    heard_since: HeardSince = None,
     data: Data = None,
     config: Config = None,
     store: StoreUrl = None,
@@ -70,5 +81,5 @@ def backtest(
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime:
-        totals, covered = run(runtime, monitor, typer.echo)
+        totals, covered = run(runtime, monitor, typer.echo, heard_since)
     typer.echo(f"{len(totals.fired)} alerts over {covered}", err=True)

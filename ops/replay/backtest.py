@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from ops.replay.files import heard_from
 from ops.replay.fired import fired_alerts, in_a_line
 from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
@@ -26,12 +27,17 @@ from tocsin.store.mentions import count_and_span, oldest_first
 ACTOR = "backtest"
 
 
-def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tuple[Totals, str]:
+def backtest(
+    runtime: Runtime, monitor: str, out: Callable[[str], None], heard_since: str | None = None
+) -> tuple[Totals, str]:
     """Play the stored mentions through a copy of this monitor alone, and hand a line for each alert to `out`.
+
+    `heard_since` (ISO 8601) is the time from which the sources were heard, though they were silent until the first mention.
 
     Returns the totals, and a text that says what the back-test covers. Nobody is notified, and this store is not changed. Raises
     `NotFound` for an unknown monitor, and where nothing is stored yet.
     """
+    since = heard_from(heard_since) if heard_since else None
     with runtime.store.read() as conn:
         one = repository.find(conn, Monitor, monitor).value
         count, first, last = count_and_span(conn)
@@ -43,8 +49,8 @@ def backtest(runtime: Runtime, monitor: str, out: Callable[[str], None]) -> tupl
     ):
         with room.store.write() as conn:
             meta.claim_mode(conn, "replay")
-            repository.save(conn, one, now=first, actor=ACTOR)
-        player = Player(room.store, room.stream, room.settings, first)
+            repository.save(conn, one, now=min(first, since or first), actor=ACTOR)
+        player = Player(room.store, room.stream, room.settings, first, heard_since=since)
         player.play(map(_as_posted, oldest_first(runtime.store)))
         player.close()
         with room.store.read() as conn:

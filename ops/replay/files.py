@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -51,15 +51,19 @@ def replay_files(
     stream_url: str | None = None,
     source: str | None = None,
     tz: str | None = None,
+    heard_since: str | None = None,
     as_json: bool = False,
 ) -> int:
     """Play the files, hand a line for each alert to `out`, and return how many lines were no mentions.
+
+    `heard_since` (ISO 8601) is the time from which the sources were heard, though they were silent until the first mention.
 
     With `data` everything is kept in that folder, or in the real engines. The same call after an interruption then goes on
     where it was. Raises `WrongInput` for a missing file, a wrong monitors file, or a folder that holds something else, and
     `StoreUnavailable` or `StreamUnavailable` where a real engine is away for longer than `RETRY_FOR`.
     """
     zone = ZoneInfo(_zone(tz)) if tz else None
+    since = heard_from(heard_since, zone) if heard_since else None
     for path in files:
         if not path.is_file():
             raise WrongInput(f"no file {path}")
@@ -81,7 +85,7 @@ def replay_files(
             durable=not embedded,
         )
         runtime = retry(lambda: stack.enter_context(opened()))
-        log = retry(lambda: _claim(runtime.store, files, monitors, document))
+        log = retry(lambda: _claim(runtime.store, files, monitors, document, since))
         runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}replay-{log}."
         reader = _Reader(runtime.store, files, source, zone, retry)
         mentions = reader.mentions()
@@ -90,7 +94,7 @@ def replay_files(
             _say(f"no mentions in {', '.join(str(path) for path in files)}")
             return reader.bad
         player = retry(
-            lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), retry)
+            lambda: Player(runtime.store, runtime.stream, runtime.settings, heard_at(first), retry, since)
         )
         stack.callback(player.close)
         shown = _Printer(runtime, out, as_json, retry)
@@ -195,7 +199,13 @@ def _as_json(at: datetime, alert: dict[str, Any]) -> str:
     return msgspec.json.encode({"at": iso(at)} | {key: alert[key] for key in kept}).decode()
 
 
-def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mapping[str, Any]) -> str:
+def _claim(
+    store: Store,
+    files: Sequence[Path],
+    monitors: Path,
+    document: Mapping[str, Any],
+    heard_since: datetime | None,
+) -> str:
     """Mark the store as this replay's and apply the definitions, once; return the name that its topics get.
 
     Topics of its own keep a replay apart from the mentions of others on shared brokers. Raises `WrongInput` where the store holds
@@ -204,6 +214,8 @@ def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mappin
     digest = hashlib.sha256(msgspec.json.encode(document, order="deterministic"))
     for path in files:
         digest.update(f"\x00{path.name}\x00{path.stat().st_size}".encode())
+    if heard_since is not None:
+        digest.update(f"\x00heard since {heard_since.isoformat()}".encode())
     with store.write() as conn:
         meta.claim_mode(conn, "replay")
         present = meta.get(conn, "replay")
@@ -213,10 +225,22 @@ def _claim(store: Store, files: Sequence[Path], monitors: Path, document: Mappin
             meta.put(conn, "replay-log", uuid.uuid4().hex[:12])
         elif present != digest.hexdigest():
             raise WrongInput(
-                f"this store holds a replay of other files or other monitors than {monitors}: name another --data or --store"
+                f"this store holds a replay of other files, of other monitors than {monitors} or of another --heard-since:"
+                " name another --data or --store"
             )
         # An old replay, from before replays had topics of their own, has the name 0.
         return meta.get(conn, "replay-log") or "0"
+
+
+def heard_from(text: str, zone: ZoneInfo | None = None) -> datetime:
+    """The time that --heard-since names; in `zone`, or UTC, where it has no offset. Raises `WrongInput` for anything else."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+        return (at if at.tzinfo else at.replace(tzinfo=zone or UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise WrongInput(
+            f"--heard-since: {text[:40]!r} is no time; give ISO 8601, such as 2026-03-01T10:00:00Z"
+        ) from error
 
 
 def _zone(tz: str) -> str:

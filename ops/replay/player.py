@@ -74,6 +74,8 @@ class Player:
     """Plays mentions in the order in which they were heard.
 
     A store takes one player at a time. A second player gets `Conflict` as soon as both have moved the clock.
+
+    `heard_since` is the time from which the sources were heard: the silence between then and a monitor's first mention is known.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Player:
         settings: Settings,
         start: datetime,
         retry: Retry | None = None,
+        heard_since: datetime | None = None,
     ) -> None:
         with store.read() as conn:
             stands_at = meta.simulated_clock(conn)
@@ -90,6 +93,7 @@ class Player:
         self.clock = SimulatedClock(stands_at or minute_start(minute_of(start)))
         self.totals = Totals()
         self._resumed = stands_at is not None
+        self._heard_since = heard_since
         self._store = store
         self._stream = stream
         self._hand_over = HandOver(
@@ -190,7 +194,7 @@ class Player:
         """
         detection = Detection(self._watched.monitors, self._watched.version)
         detection.load(conn)
-        start = detection.tallies_from(conn)
+        start = detection.tallies_from(conn, self._heard_since)
         now = self.clock.now()
         tallies = (
             load_tallies(conn, [one.id for one in self._watched.monitors], start, to)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ops.replay.backtest import backtest
+from ops.replay.files import replay_files
 from ops.replay.imports import import_files
 from ops.runtime import Runtime
 from ops.transfer.export import export
@@ -17,6 +18,7 @@ from tests.stores import embedded_at
 from tests.story.test_replay import tocsin
 from tocsin.core.clock import SimulatedClock
 from tocsin.core.errors import NotFound, WrongInput
+from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.health.report import Reporter
@@ -24,6 +26,7 @@ from tocsin.settings import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOW = datetime(2026, 3, 6, tzinfo=UTC)
+WORDS = ["table", "river", "lamp", "window", "garden", "paper", "summer"]
 
 
 @pytest.fixture
@@ -97,3 +100,28 @@ def test_history_waits_while_mentions_are_being_processed(runtime: Runtime) -> N
     Reporter(runtime.store, "processors").say(NOW, "ok")
     with pytest.raises(WrongInput, match="stop tocsin up"):
         import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)
+
+
+def test_silence_that_was_heard_makes_the_first_crowd_news(tmp_path: Path) -> None:
+    first = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    talk, monitors = tmp_path / "talk.jsonl", tmp_path / "monitors.yaml"
+    crowd = [
+        Mention(
+            source="forum",
+            id=str(i),
+            text=f"acme {WORDS[i % 7]} {WORDS[i % 5]} {WORDS[i % 3]} {WORDS[i // 4]} today",
+            created_at=first + timedelta(seconds=20 * i),
+            author=Author(id=str(i)),
+        )
+        for i in range(28)
+    ]
+    talk.write_bytes(encode_mentions(crowd))
+    monitors.write_text("monitors:\n  - {name: acme, query: acme}\n")
+    printed: dict[str | None, list[str]] = {}
+    for since in (None, "2026-03-01T00:00:00Z"):
+        printed[since] = []
+        replay_files([talk], monitors, out=printed[since].append, heard_since=since)
+    assert printed[None] == []
+    assert [line[:17] for line in printed["2026-03-01T00:00:00Z"]] == ["2026-03-02T09:06:"]
+    with pytest.raises(WrongInput, match="--heard-since: 'yesterday' is no time; give ISO 8601"):
+        replay_files([talk], monitors, out=print, heard_since="yesterday")
