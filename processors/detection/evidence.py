@@ -33,10 +33,13 @@ TERM_TEXTS = 400
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """Copy-paste copies in a span. `aside` is the number of mentions beyond one of each text."""
+    """Copy-paste copies in a span. `aside` is the number of mentions beyond one of each text, `negative` the negatives among
+    them.
+    """
 
     aside: int
     groups: int
+    negative: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,18 @@ def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime)
     One post of each text stays.
     """
     m = s.matches
+    negative = func.sum(case((m.c.label == "negative", 1), else_=0))
     groups = conn.execute(
-        select(func.count().label("n"))
+        select(func.count(), negative)
         .where(_within(monitor_id, start, end), m.c.repost.is_(False), m.c.signature != 0)
         .group_by(m.c.signature)
         .having(func.count() >= COPIES_FROM)
     ).all()
-    return Copies(aside=sum(n - 1 for (n,) in groups), groups=len(groups))
+    return Copies(
+        aside=sum(n - 1 for n, _ in groups),
+        groups=len(groups),
+        negative=sum(min(n - 1, int(negatives)) for n, negatives in groups),
+    )
 
 
 def look(

@@ -75,6 +75,7 @@ def evidence(
     began.
     """
     share, lower, upper = _negatives(seen)
+    copies = judged.copies_before(reading.kind)
     corrected = corrected_share(seen.scored, _rates(seen.scored))
     return Evidence(
         rule=rule,
@@ -88,8 +89,8 @@ def evidence(
         upper=reading.upper,
         level=LEVEL,
         count=seen.count,
-        copies=judged.copies.aside,
-        copy_groups=judged.copies.groups,
+        copies=copies.aside,
+        copy_groups=copies.groups,
         authors=seen.authors,
         reach=seen.reach,
         negative=seen.negative,

@@ -228,7 +228,7 @@ def _after_close(standing: Standing, reading: Reading, judged: Judgement, speaks
         # What is missing may be what would have made the share an ordinary one.
         return None
     state: SignalState | None = after_close(standing.episode, reading, speaks and signal.armed_by_triggers)
-    if state is None and signal.sets_copies_aside and judged.copies.aside:
+    if state is None and judged.set_aside_by(standing.name):
         return set_aside(standing.episode, reading)
     return state
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,28 +24,38 @@ class Judgement:
     monitor: JudgedMonitor
     window: WindowCounts
     until: datetime
-    copies: Copies
+    # By kind, the copies that were set aside before that kind was judged.
+    copies: Mapping[str, Copies]
     # One reading for each standing of the monitor, in the same order.
     readings: tuple[Reading, ...]
 
     def __iter__(self) -> Iterator[tuple[Standing, Reading]]:
         return zip(self.monitor.standings, self.readings, strict=True)
 
+    def set_aside_by(self, kind: str) -> int:
+        """The copies that this kind itself set aside."""
+        return self.copies.get(kind, NO_COPIES).aside
+
+    def copies_before(self, kind: str) -> Copies:
+        """The copies that were set aside before this kind was judged: its own, or else those of a kind before it."""
+        return self.copies.get(kind) or next(iter(self.copies.values()), NO_COPIES)
+
 
 def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until: datetime) -> Judgement:
     """Every reading of the window. A kind that sets copies aside and is over judges the window again without them, and the kinds
-    after it judge without them, too.
+    after it judge without them, too. A share sets aside the negatives among the copies.
     """
-    readings, copies = [], NO_COPIES
+    readings, copies = [], dict[str, Copies]()
     for standing in one.standings:
         reading = standing.judge(window, one.sensitivity)
-        if reading.over and standing.kind.signal.sets_copies_aside and not copies.aside:
-            copies = _copies(conn, one.id, standing, reading, window, until)
-            if copies.aside:
-                window = _without(window, copies.aside)
+        if reading.over and standing.kind.signal.sets_copies_aside:
+            found = _copies(conn, one, standing, reading, window, until)
+            if found.aside:
+                copies[standing.name] = found
                 # A look at an open window leaves no trace: only closed windows are remembered.
                 if until == window.end:
-                    _remember(standing, window.start, copies.aside)
+                    _remember(standing, window.start, found.aside)
+                window = _without(window, found, of_share=standing.kind.signal.is_share)
                 reading = standing.judge(window, one.sensitivity)
         if standing.kind.signal.says_due:
             window = msgspec.structs.replace(window, due=reading.detail["window_expected"])
@@ -55,25 +65,37 @@ def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until:
 
 def _copies(
     conn: Connection,
-    monitor: str,
+    one: JudgedMonitor,
     standing: Standing,
     reading: Reading,
     window: WindowCounts,
     until: datetime,
 ) -> Copies:
-    """The copies in this window: the copies in the reading's span minus those that earlier windows have set aside."""
+    """The copies in this window: the copies in the reading's span minus those that earlier windows have set aside. For a share
+    these are the negatives among the copies, and what any kind has set aside counts.
+    """
     start = window.end - timedelta(seconds=reading.detail["span_s"])
-    found = copies_in(conn, monitor, start, until)
-    known = sum(n for at, n in standing.aside if start <= at < window.start)
-    aside = min(window.count, max(0, found.aside - known))
-    return Copies(aside, found.groups) if aside else NO_COPIES
-
-
-def _without(window: WindowCounts, copies: int) -> WindowCounts:
-    count = window.count - copies
-    return msgspec.structs.replace(
-        window, count=count, scored=min(window.scored, count), negative=min(window.negative, count)
+    found = copies_in(conn, one.id, start, until)
+    share = standing.kind.signal.is_share
+    known = sum(
+        n
+        for other in (one.standings if share else (standing,))
+        for at, n in other.aside
+        if start <= at < window.start
     )
+    most, there = (window.negative, found.negative) if share else (window.count, found.aside)
+    aside = min(most, max(0, there - known))
+    if not aside:
+        return NO_COPIES
+    return Copies(aside, found.groups, aside if share else aside * found.negative // found.aside)
+
+
+def _without(window: WindowCounts, copies: Copies, *, of_share: bool) -> WindowCounts:
+    """The window without these copies. A share keeps the count, which was judged already."""
+    count = window.count if of_share else window.count - copies.aside
+    scored = max(0, window.scored - copies.negative) if of_share else min(window.scored, count)
+    negative = min(max(0, window.negative - copies.negative), scored)
+    return msgspec.structs.replace(window, count=count, scored=scored, negative=negative)
 
 
 def _remember(standing: Standing, start: datetime, copies: int) -> None:

@@ -77,8 +77,8 @@ def signal_row(
 
 def _reading_row(judged: Judgement, standing: Standing, reading: Reading, now: datetime) -> dict[str, Any]:
     window, detail = judged.window, dict(reading.detail)
-    if standing.kind.signal.sets_copies_aside and judged.copies.aside:
-        detail["copies"] = judged.copies.aside
+    if copies := judged.set_aside_by(standing.name):
+        detail["copies"] = copies
     return {
         "monitor_id": judged.monitor.id,
         "kind": reading.kind,

@@ -46,7 +46,8 @@ class SignalKind:
     judges_empty: bool = False
     # Its readings say how many mentions were due in the window (`window_expected`), and the kinds after it hear of that.
     says_due: bool = False
-    # Copies of one text are left out before this kind, and the kinds after it, are judged.
+    # Copies of one text are left out before this kind, and the kinds after it, are judged; before a share the negatives among
+    # them.
     sets_copies_aside: bool = False
     # A trigger that counts by itself makes this kind over, with or without a spike.
     armed_by_triggers: bool = False
@@ -166,6 +167,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             absorbed_by=VOLUME,
             counted="negative",
             judges_empty=True,
+            sets_copies_aside=True,
             figures=("negative_share", "negative_baseline"),
             headline=_share_of_negatives,
         ),
