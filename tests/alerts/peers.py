@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+from urllib.parse import urlsplit
+
+AWAY = "away"
+HANG = "hang"
+TROUBLES: Final[Mapping[str, int | None]] = {AWAY: None, HANG: None, "429": 429, "500": 500, "302": 302}
+"""The troubles of a peer, with the status that it answers. Away: nobody listens. Hang: it takes requests and says nothing."""
 
 
 @dataclass
 class HttpPeer:
-    """An HTTP server that answers each POST with the next of `statuses`, then 200. With `silent` it never answers."""
+    """An HTTP server that answers each POST with the next of `statuses`, then 200. With `silent` it never answers.
+
+    While there is a `trouble` it does what that says: one of `TROUBLES`.
+    """
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
@@ -20,7 +30,16 @@ class HttpPeer:
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
     """The status of each answer, in the order of the requests."""
+    taken: list[str] = field(default_factory=list)
+    """The webhook ids of the requests that were answered well."""
     done: threading.Event = field(default_factory=threading.Event)
+    listens: Callable[[bool], None] = lambda _yes: None
+    trouble: str = ""
+
+    def have(self, trouble: str) -> None:
+        """Begin this trouble; with "", end it."""
+        self.trouble = trouble
+        self.listens(trouble != AWAY)
 
 
 @contextmanager
@@ -31,32 +50,50 @@ def http_peer(statuses: list[int] | None = None, silent: bool = False) -> Iterat
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             peer.requests.append(({key.lower(): value for key, value in self.headers.items()}, body))
-            if peer.silent:
+            trouble = peer.trouble
+            if peer.silent or trouble == HANG:
                 peer.done.wait(10)
                 return
-            status = peer.statuses.pop(0) if peer.statuses else 200
+            status = TROUBLES.get(trouble) or (peer.statuses.pop(0) if peer.statuses else 200)
             peer.answered.append(status)
+            if status < 300:
+                peer.taken.append(self.headers.get("webhook-id", ""))
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("location", "http://127.0.0.1:1/elsewhere")
+            if status == 429:
+                self.send_header("retry-after", "2")
             self.send_header("content-length", "0")
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    peer.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+    running: list[tuple[Server, threading.Thread]] = []
+
+    def listens(yes: bool) -> None:
+        if yes and not running:
+            server = Server(("127.0.0.1", urlsplit(peer.url).port or 0), Handler)
+            serve = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+            serve.start()
+            running.append((server, serve))
+            peer.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+        elif running and not yes:
+            server, serve = running.pop()
+            server.shutdown()
+            server.server_close()
+            serve.join(10)
+
+    peer.listens = listens
+    listens(True)
     try:
         yield peer
     finally:
         peer.done.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(10)
+        listens(False)
 
 
 @dataclass

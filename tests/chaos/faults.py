@@ -11,6 +11,7 @@ from typing import Final
 
 from kafka import KafkaAdminClient
 
+from tests.alerts.peers import TROUBLES
 from tests.chaos.running import House, Seat
 
 Act = Callable[[House, random.Random], str]
@@ -111,6 +112,17 @@ def _commit(house: House, chance: random.Random) -> str:
     return side
 
 
+def _channels(*troubles: str) -> Act:
+    """One of these troubles, of every channel that there is: all people of a house have theirs at one receiver."""
+
+    def act(house: House, chance: random.Random) -> str:
+        trouble = chance.choice(troubles)
+        house.hook.have(trouble)
+        return trouble
+
+    return act
+
+
 def _switch(change: Callable[[House], object]) -> Act:
     def act(house: House, _chance: random.Random) -> str:
         change(house)
@@ -147,6 +159,9 @@ ACTS: Final[Mapping[str, Act]] = {
     "end silence": _switch(lambda house: house.proxy.silence(False)),
     "kill -9 postgres": _switch(lambda house: house.postgres.kill()),
     "start postgres": _switch(_start_postgres),
+    "channels fail": _channels(*TROUBLES),
+    **{f"channels {trouble}": _channels(trouble) for trouble in TROUBLES},
+    "channels back": _channels(""),
 }
 """Every fault and every end of one, by name. Each function returns whom it hit."""
 
@@ -159,6 +174,8 @@ ENDS: Final[Mapping[str, tuple[str, float, float]]] = {
     "silence store": ("end silence", 1.0, 6.0),
     "kill -9 postgres": ("start postgres", 0.5, 2.5),
     "add processor": ("take processor away", 8.0, 15.0),
+    "channels fail": ("channels back", 4.0, 12.0),
+    **{f"channels {trouble}": ("channels back", 10.0, 30.0) for trouble in TROUBLES},
 }
 """The faults that last: the event that ends them, and after how many seconds at least and at most."""
 
@@ -173,6 +190,7 @@ SHORT: Final = (
     "cut COMMIT",
     "kill -9 broker",
     "end processor",
+    "channels fail",
 )
 """The faults of the default test run, in an order drawn from the seed."""
 
@@ -194,6 +212,7 @@ LONG: Final = (
     "refuse store",
     "silence store",
     "kill -9 postgres",
+    *(f"channels {trouble}" for trouble in TROUBLES),
 )
 """The faults of a long run."""
 

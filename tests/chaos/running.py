@@ -23,6 +23,7 @@ from api.auth.keys import create_key
 from ops.runtime import Runtime, open_runtime
 from ops.transfer.apply import apply, plan
 from ops.transfer.export import export
+from tests.alerts.peers import HttpPeer
 from tests.chaos.proxy import Proxy
 from tests.engines.guard import GUARD
 from tests.engines.kafka import Cluster, start_kafka
@@ -69,6 +70,7 @@ class House:
     postgres: Postgres
     proxy: Proxy
     direct: str  # the store's URL past the proxy
+    hook: HttpPeer = field(default_factory=HttpPeer)  # the receiver of every channel of everybody
     prefix: str = ""  # the prefix of its topics and groups
     seats: dict[str, Seat] = field(default_factory=dict)
     by_itself: list[str] = field(default_factory=list)  # processes that ended without a fault of the schedule
@@ -246,7 +248,8 @@ def a_house(
         stack.callback(engines.put_right)
         proxy = stack.enter_context(Proxy(engines.postgres.port))
         prefix = f"house-{uuid.uuid4().hex[:8]}."
-        house = House(folder, engines.kafka, engines.postgres, proxy, engines.postgres.database(), prefix)
+        database = engines.postgres.database()
+        house = House(folder, engines.kafka, engines.postgres, proxy, database, prefix=prefix)
         stack.callback(house.end)
         for name, roles in (layout or {}).items():
             house.seat(name, *roles)
