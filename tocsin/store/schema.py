@@ -468,6 +468,8 @@ alerts = _table(
     Column("version", Integer, nullable=False),
     Index("alerts_due", "next_step_at"),
     Index("alerts_by_time", "opened_at"),
+    # All that a list of alerts filters by, in its order. Whatever is asked for, rows are read of what is shown only.
+    Index("alerts_listed", "opened_at", "id", "kind", "severity", "status", "monitor_id", "monitor"),
     Index("alerts_by_status", "status", "opened_at"),
     Index("alerts_by_fingerprint", "fingerprint", "opened_at"),
 )
