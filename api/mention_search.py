@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -59,11 +59,11 @@ def search_mentions(
 
     Raises `WrongInput` where that takes longer than `LONGEST`.
     """
-    with within(conn, LONGEST, "narrow it by monitor, from or to"):
+    with within(conn, LONGEST, "narrow it by monitor, from or to") as look:
         rare = bool(criteria.phrases) and is_rare(conn, criteria.phrases)
         if criteria.monitor_id is None or rare:
             return _search_all(conn, criteria, after, limit, rare=rare)
-        return _search_monitor(conn, criteria, after, limit)
+        return _search_monitor(conn, criteria, after, limit, look)
 
 
 def _search_all(
@@ -93,13 +93,18 @@ def _search_all(
 
 
 def _search_monitor(
-    conn: Connection, criteria: MentionFilter, after: SearchKey | None, limit: int
+    conn: Connection,
+    criteria: MentionFilter,
+    after: SearchKey | None,
+    limit: int,
+    look: Callable[[], None],
 ) -> Sequence[Row[Any]]:
     """Start from the monitor's newest match. Where words are asked for, go on in chunks until enough mentions say them."""
     x = s.matches
     chunk = CHUNK if criteria.phrases else limit
     found: list[Row[Any]] = []
     while True:
+        look()
         own = select(x.c.source, x.c.id, x.c.created_at).where(x.c.monitor_id == criteria.monitor_id)
         if criteria.since is not None:
             own = own.where(x.c.minute >= minute_of(criteria.since))

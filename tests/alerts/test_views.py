@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, select, update
@@ -68,6 +69,32 @@ def test_lists_are_filtered_and_unknown_filters_are_refused(scene: Scene) -> Non
         ):
             with pytest.raises(WrongInput):
                 views.list_alerts(conn, **wrong)
+
+
+FILTERS: tuple[dict[str, Any], ...] = (
+    {"kind": "nope"},
+    {"severity": [1]},
+    {"monitor": "nobody"},
+    {"status": ["resolved"], "kind": "nope"},
+    {"status": ["open", "resolved"], "severity": [1], "monitor": "nobody", "kind": "nope"},
+)
+
+
+@pytest.mark.parametrize("filters", FILTERS)
+def test_a_list_that_finds_nothing_reads_no_rows_only_the_index_that_holds_all_filters(
+    scene: Scene, filters: dict[str, Any]
+) -> None:
+    asked: list[tuple[str, Any]] = []
+    with scene.store.read() as conn:
+        if conn.dialect.name != "sqlite":
+            pytest.skip("the other engine chooses by what is stored")
+        event.listen(conn, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+        assert views.list_alerts(conn, **filters).items == []
+        sql, parameters = asked[-1]
+        plan = [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    (scan,) = [step for step in plan if "SCAN" in step]
+    assert scan.endswith("USING COVERING INDEX alerts_listed")
+    assert not [step for step in plan if "alerts_by" in step]
 
 
 @pytest.mark.slow("makes hundreds of alerts")

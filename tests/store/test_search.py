@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
 from tocsin.store.opening import open_store
 from tocsin.store.port import Store
-from tocsin.store.search import SearchPhrase, index_due, index_missing, matching, parse_search
+from tocsin.store.search import SearchPhrase, index_due, index_missing, matching, parse_search, within
 from tocsin.store.words import GAP, MOST_WORDS, cut, words_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -323,3 +323,26 @@ def test_rows_that_another_tool_inserts_are_indexed_and_deleted_like_ours(tmp_pa
     with store.write() as conn:
         conn.exec_driver_sql("INSERT INTO mention_words (mention_words, rank) VALUES ('integrity-check', 1)")
     store.close()
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+
+def test_a_search_without_an_end_is_ended_and_so_are_many_short_ones(store: Store) -> None:
+    soon = timedelta(milliseconds=50)
+    with (
+        pytest.raises(WrongInput, match="narrow it"),
+        store.read() as conn,
+        within(conn, soon, "narrow it"),
+    ):
+        conn.exec_driver_sql(ENDLESS)
+    with (
+        pytest.raises(WrongInput, match="narrow it"),
+        store.read() as conn,
+        within(conn, soon, "narrow it") as look,
+    ):
+        while True:
+            look()
+    # The connection is as it was: the limit was of that search.
+    with store.read() as conn:
+        assert conn.exec_driver_sql("SELECT 1").scalar() == 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,21 +102,29 @@ def is_rare(conn: Connection, phrases: Sequence[SearchPhrase]) -> bool:
 
 
 @contextmanager
-def within(conn: Connection, longest: timedelta, advice: str) -> Iterator[None]:
-    """Statements of this connection in the block are cancelled after `longest`, and `WrongInput` gives this advice."""
+def within(conn: Connection, longest: timedelta, advice: str) -> Iterator[Callable[[], None]]:
+    """Statements of this connection in the block are cancelled after `longest`, and `WrongInput` gives this advice.
+
+    Yields what raises the same once that time is over, for a block of many short statements.
+    """
     too_long = WrongInput(f"the search takes longer than {longest.total_seconds():g} s: {advice}")
+    end = time.monotonic() + longest.total_seconds()
+
+    def look() -> None:
+        if time.monotonic() > end:
+            raise too_long
+
     try:
         if conn.dialect.name == "postgresql":
             # The limit holds for this transaction, which only reads.
             conn.exec_driver_sql(f"SET LOCAL statement_timeout = {longest // timedelta(milliseconds=1)}")
-            yield
+            yield look
             return
         driver = conn.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        end = time.monotonic() + longest.total_seconds()
         driver.set_progress_handler(lambda: time.monotonic() > end, _STEPS_BETWEEN_LOOKS)
         try:
-            yield
+            yield look
         finally:
             driver.set_progress_handler(None, 0)
     except DBAPIError as error:
