@@ -35,6 +35,7 @@ COMMANDS = (
     "monitors",
     "settings",
     "mcp",
+    "oncall",
 )
 
 
