@@ -17,6 +17,7 @@ from processors.detection.blindness import Shares
 from processors.detection.coverage import Coverage
 from processors.detection.early_firing import Stillness, Stirring
 from processors.detection.judge import Detection
+from processors.detection.set_back import any_ahead, set_back
 from processors.detection.states import Memory
 from processors.detection.tallies import first_minutes, load_tallies
 from processors.detection.watermark import take_barrier, watermark
@@ -118,6 +119,7 @@ class DetectionTicker:
                 conn, self._stream.cluster, MENTIONS, now, grace, timedelta(seconds=detection.longest_wait_s)
             )
             still: Set[str] = frozenset()
+            ahead = everyone and any_ahead(conn, now)
             if everyone:
                 still = self._stillness.look(conn, now, mark.closed_until)
                 unborn = [one.id for one in self._watched.monitors if one.id not in self._stillness.judged]
@@ -128,6 +130,8 @@ class DetectionTicker:
         ]
         signals = 0
         at_once = MONITORS_A_TURN if self._store.one_writer else MONITORS_A_LONG_TURN
+        # Learning weeks anew takes a while, and others want to write.
+        at_once = 1 if ahead else at_once
         for start in range(0, len(turn), at_once):
             some = turn[start : start + at_once]
             signals += self._judge(some, stirred, now, mark.closed_until, mark.coverage)
@@ -195,7 +199,7 @@ class DetectionTicker:
             judging = Detection(turn, self._watched.version, self._memory, due)
             judging.load(conn)
             for one in judging.monitors:
-                one.set_back(now, closed_until)
+                set_back(conn, one, now, closed_until)
             start = judging.tallies_from(conn, coverage.since)
             if start is None:
                 return 0

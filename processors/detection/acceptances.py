@@ -41,6 +41,14 @@ def take_up(conn: Connection, monitors: Iterable[JudgedMonitor]) -> None:
             _take_up(conn, known[row.monitor_id], row)
 
 
+def standing_acceptance(conn: Connection, one: JudgedMonitor) -> datetime | None:
+    """The first window from which the last acceptance counts, where nobody has taken it back."""
+    t = s.acceptances
+    applied = (t.c.monitor_id == one.id, t.c.series == one.series, t.c.outcome == APPLIED)
+    last = conn.execute(select(t).where(*applied).order_by(t.c.seq.desc()).limit(1)).first()
+    return last.first_window if last is not None and last.action == ACCEPT else None
+
+
 def _take_up(conn: Connection, one: JudgedMonitor, row: Row[Any]) -> None:
     assert one.next_window is not None
     values: dict[str, Any] = {"outcome": LAPSED, "first_window": one.next_window}

@@ -11,10 +11,8 @@ import msgspec
 from sqlalchemy import Row
 
 from processors.detection.episode import Episode
-from processors.detection.windows import WINDOW_MINUTES
-from processors.signals.registry import WINDOW, JudgedKind, detectors
+from processors.signals.registry import JudgedKind, detectors
 from processors.signals.types import Reading, Sensitivity, WindowCounts
-from tocsin.core.clock import minute_of, minute_start
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
@@ -122,17 +120,6 @@ class JudgedMonitor:
         taken = [one.takes_up(self.series, rows.get((self.id, one.name))) for one in self.standings]
         if all(taken):
             self.next_tick, self.stored = lead.next_tick, True
-
-    def set_back(self, now: datetime, closed_until: datetime) -> None:
-        """Begin again at the window that is open now, where this monitor was judged by a clock that was ahead and was set back.
-        It would else stand still until the time that the clock showed.
-        """
-        if self.next_window is None or self.next_window <= now + WINDOW:
-            return
-        minute = minute_of(min(closed_until, now))
-        self.next_window, self.changed = minute_start(minute - minute % WINDOW_MINUTES), True
-        for one in self.standings:
-            one.episode.set_back(now)
 
     def was_stored(self) -> None:
         """Note that the rows now hold this state."""

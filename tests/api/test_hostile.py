@@ -1,4 +1,6 @@
-"""Hostile values in every parameter and definition: a 4xx with a reason, never a 5xx, and never a row that breaks a list."""
+"""Hostile values in every parameter and definition, on both engines: a 4xx with a reason, never a 5xx, and never a row that
+breaks a list.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ import pytest
 
 from tests.api.test_resources import KINDS, MONITOR
 from tests.api.world import World
+from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.definitions.models import Role
 
 # Percent-encoded as they travel: NUL, a lone surrogate, overlong, numbers beyond 64 bits, no number, the ends of the calendar.

@@ -284,3 +284,38 @@ def test_after_a_clock_was_set_back_monitors_are_judged_and_minutes_close_as_eve
         opened = conn.execute(select(s.detector_state.c.next_window)).scalars().first()
     assert max(minutes) <= minute_of(clock.now())
     assert clock.now() - timedelta(minutes=10) < opened <= clock.now()
+
+
+def lived(folder: Path, jumps_at: int | None) -> dict[str, list[object]]:
+    """What detection knows after three hours of talk, of which the clock was two hours ahead for a while, or never."""
+    folder.mkdir()
+    store, stream = embedded_at(folder / "store.db"), SqliteStream(folder / "stream.db", durable=False)
+    stream.ensure_topic(MENTIONS, 2)
+    with store.write() as conn:
+        monitor = repository.save(conn, Monitor(name="loud", query="loud"), now=NOW, actor="test").id
+    clock = SimulatedClock(NOW)
+    ticker = DetectionTicker(store, stream, Settings(), clock)
+    for step in range(36):
+        clock.advance(timedelta(minutes=5))
+        tallied(store, monitor, clock.now(), 3 + step % 4)
+        if step == jumps_at:
+            ticker._clock = SimulatedClock(clock.now() + timedelta(hours=2))
+            for _ in range(2):
+                ticker.once()
+            ticker._clock = clock
+        ticker.once()
+    d, r = s.detector_state.c, s.readings.c
+    with store.read() as conn:
+        known = conn.execute(select(d.kind, d.next_window, d.state).order_by(d.kind))
+        judged = conn.execute(
+            select(r.kind, r.window_start, r["count"], r.expected).order_by(*s.readings.primary_key)
+        )
+        found: dict[str, list[object]] = {"known": list(known), "judged": list(judged)}
+    store.close()
+    stream.close()
+    return found
+
+
+@pytest.mark.slow("plays three hours of ticks, twice")
+def test_what_was_judged_by_a_clock_that_was_ahead_is_judged_and_learned_again(tmp_path: Path) -> None:
+    assert lived(tmp_path / "ahead", 20) == lived(tmp_path / "never", None)

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 READS = 1
 
 DDL = "CREATE INDEX alerts_listed ON alerts (opened_at, id, kind, severity, status, monitor_id, monitor)"
