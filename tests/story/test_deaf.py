@@ -1,6 +1,6 @@
-"""An hour in which every network that is polled fails in turn: the ledger is right to the minute, and nothing is lost.
+"""An hour in which every network fails in turn, polled or streaming, a mailbox and a topic too.
 
-Streams keep time by the machine's clock, so they fail in tests of their own.
+The ledger is right to the minute, and nothing is lost.
 """
 
 from __future__ import annotations
@@ -12,21 +12,17 @@ from typing import Any
 
 import pytest
 
-from ingest.kinds import make_source
 from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed, Source
-from tests.contracts.loopback import INGEST, Loopback, Network, Reply, World, posts
-from tests.contracts.networks import Unlimited
+from tests.contracts.loopback import posts
 from tests.ingest.house import NOON, House
 from tests.ingest.house import house as house
-from tests.ingest.networks import NETWORKS
+from tests.ingest.stages import ENVIRONMENT, Stage, stages_of
 from tocsin.core.mention import whole
-from tocsin.definitions.models import SourceDef
-from tocsin.definitions.source_kinds import source_kind
+from tocsin.definitions.source_kinds import SOURCE_KINDS
 from tocsin.health import gaps
 from tocsin.store import schema as s
 
 MINUTE = timedelta(minutes=1)
-POLLED = [one for one in NETWORKS.values() if not source_kind(one.kind).streams]
 FAILS_FOR = 4 * MINUTE
 
 
@@ -63,43 +59,29 @@ class Noted:
         return found
 
 
-@dataclass
-class Stage:
-    network: Network
-    server: Loopback
-    world: World
-    source: Noted
-
-
 @pytest.fixture
 def stages(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Stage]]:
-    made: dict[str, Stage] = {}
-    for network in POLLED:
-        for name, value in network.environment.items():
-            monkeypatch.setenv(name, value)
-        server = Loopback()
-        world = server.begin(network)
-        world.clock, world.budget, world.posts = house.clock, Unlimited(), posts(2)
-        settings = network.settings(world.url)
-        definition = SourceDef.model_validate({"name": network.kind, "kind": network.kind} | settings)
-        source = (
-            network.make(definition, world)
-            if network.make is not None
-            else make_source(definition, INGEST, world.clock, world.budget)
-        )
-        house.define(network.kind, network.kind, **settings)
-        made[network.kind] = Stage(network, server, world, Noted(source))
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    made = stages_of(house.clock)
+    for kind, stage in made.items():
+        stage.offer(posts(2))
+        house.define(kind, kind, **stage.settings)
     yield made
-    for one in made.values():
-        one.source.source.close()
-        one.server.close()
+    for stage in made.values():
+        stage.close()
+
+
+def test_every_kind_that_can_fail_is_here(stages: dict[str, Stage]) -> None:
+    assert set(stages) == set(SOURCE_KINDS) - {"file", "push"}
 
 
 @pytest.mark.slow("plays an hour of every network")
 def test_every_network_fails_in_turn_for_an_hour_and_the_ledger_is_right_to_the_minute(
     house: House, stages: dict[str, Stage]
 ) -> None:
-    worker = house.worker(make=lambda definition: stages[definition.name].source)
+    noted = {kind: Noted(stage.source) for kind, stage in stages.items()}
+    worker = house.worker(make=lambda definition: noted[definition.name])
     worker.collect_once()
     turn = (60 * MINUTE - FAILS_FOR) / len(stages)
     for minute in range(1, 80):
@@ -107,13 +89,13 @@ def test_every_network_fails_in_turn_for_an_hour_and_the_ledger_is_right_to_the_
         for place, stage in enumerate(stages.values()):
             begins = NOON + MINUTE + place * turn
             away = begins <= now < begins + FAILS_FOR
-            stage.world.fault = Reply(b"away", 503) if away else None
+            stage.fail(away)
             if away:
                 # Said while nobody hears it.
-                stage.world.posts = posts(3)
+                stage.offer(posts(3))
         worker.collect_once()
-        for kind, stage in stages.items():
-            if stage.source.answers and not stage.source.answers[-1][1]:
+        for kind, source in noted.items():
+            if source.answers and not source.answers[-1][1]:
                 assert house.row(s.health, component=f"source:{kind}").state != "ok"
     with house.store.read() as conn:
         ledger = gaps.newest_gaps(conn, 1000)
@@ -124,7 +106,7 @@ def test_every_network_fails_in_turn_for_an_hour_and_the_ledger_is_right_to_the_
         mine = sorted(
             (one.starts_at, one.ends_at) for one in ledger if one.source == kind and one.cause == "failed"
         )
-        assert stage.source.outages, f"{kind} has never failed"
-        assert mine == stage.source.outages, kind
+        assert noted[kind].outages, f"{kind} has never failed"
+        assert mine == noted[kind].outages, kind
         assert not any(one.open for one in ledger if one.source == kind), kind
-        assert {stage.network.id_of(post) for post in posts(3)} <= heard[kind], kind
+        assert {stage.id_of(post) for post in posts(3)} <= heard[kind], kind
