@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -34,6 +34,12 @@ IdempotencyKey = Annotated[
         description="Repeat a creation with the same key within 24 hours and get the first answer again.",
     ),
 ]
+
+
+def typed_version(form: Mapping[str, str]) -> int | None:
+    """The version that a form of the page was read at; None where it names none."""
+    text = form.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def checked_version(if_match: str | None, current: int) -> int:

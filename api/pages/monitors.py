@@ -18,6 +18,7 @@ from api.pages.flash import flash_of
 from api.pages.models import monitor_rows
 from api.pages.permission import may_undo, permitted
 from api.pages.render import PageContext, page_context, render
+from api.preconditions import typed_version
 from api.promise import promise_of
 from api.routes.corrections import summary
 from api.routes.preview import Preview, preview
@@ -166,7 +167,7 @@ def _save(request: Request, id: str | None) -> Response:
         with state.store.write() as conn:
             if present is None and any(one.name == value.name for one in listed(conn, Monitor)):
                 raise Conflict(ctx.fmt.translate("There is a monitor of that name already."))
-            version = _version(form)
+            version = typed_version(form)
             saved = save(
                 conn, value, now=state.now(), actor=who.label, id=id, expected_version=version if id else None
             )
@@ -221,7 +222,7 @@ def _form(
         tried=tried,
         texts=_texts(tried) if tried else [],
         id=monitor.id if monitor else None,
-        version=_version(form) or (monitor.version if monitor else None),
+        version=typed_version(form) or (monitor.version if monitor else None),
     )
 
 
@@ -243,11 +244,6 @@ def _as_form(value: Monitor) -> dict[str, str]:
 
 def _policies(conn: Connection) -> list[str]:
     return [one.name for one in listed(conn, Policy)]
-
-
-def _version(form: Mapping[str, str]) -> int | None:
-    text = form.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _explained(monitor: Defined[Monitor]) -> str:

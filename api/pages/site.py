@@ -18,6 +18,7 @@ from api.pages import (
     overview,
     search,
     signin,
+    source_form,
     sources,
 )
 from api.pages.problem import render_problem
@@ -49,6 +50,8 @@ def add_pages(app: FastAPI) -> None:
         normal.router,
         dead_letters.router,
         search.router,
+        # Before the page of one, which any other name would be.
+        source_form.router,
         sources.router,
         signin.router,
     ):

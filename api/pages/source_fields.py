@@ -46,6 +46,14 @@ def fields_of(model: type[BaseModel], typed: Mapping[str, str] | None = None) ->
     return sorted(found, key=lambda one: not one.required)
 
 
+def typed_of(model: type[BaseModel], settings: Mapping[str, Any]) -> dict[str, str]:
+    """What a person would have written into the form to get these settings."""
+    return {
+        PREFIX + one.name: _written(settings[one.name], one.widget) if one.name in settings else one.value
+        for one in fields_of(model)
+    }
+
+
 def settings_from(model: type[BaseModel], typed: Mapping[str, str]) -> dict[str, Any]:
     """The settings that the form describes. An empty field is a setting that is left out, and a text that is no JSON a text."""
     settings: dict[str, Any] = {}

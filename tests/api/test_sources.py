@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from api.app import create_app
-from api.pages.source_fields import PREFIX, fields_of, settings_from
+from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from ingest.kinds import KINDS
 from tests.api.test_pages import SeededApp, page, send, signed_in
 from tests.api.world import STRANGER_ADDRESS, Client, World
@@ -20,8 +20,9 @@ from tests.contracts.loopback import INGEST, Loopback, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.ingest.networks import NETWORKS
 from tocsin.core.clock import MINUTE
+from tocsin.core.errors import NotFound
 from tocsin.definitions.models import Role, SourceDef
-from tocsin.definitions.repository import save
+from tocsin.definitions.repository import find, save
 from tocsin.health import gaps
 from tocsin.settings import Loaded
 from tocsin.store import schema as s
@@ -164,6 +165,46 @@ def test_a_source_is_added_on_the_page(night: SeededApp, forum: str) -> None:
     assert (status, "De ketel lekt alweer (5)" in shown) == (200, True)
     status, shown = send(client, "/sources/new", filled)
     assert (status, "There is a source of that name already." in shown) == (422, True)
+
+
+@pytest.mark.live
+def test_a_source_is_changed_paused_and_ended_on_the_page(night: SeededApp, forum: str) -> None:
+    client = signed_in(night, "p_root")
+    given = {"name": "a/b", "kind": "feed", "url": forum, "lang": "nl", "expected_every_minutes": 30}
+    with night.store.write() as conn:
+        id = save(conn, SourceDef.model_validate(given), now=night.clock.now(), actor="test").id
+    assert f"/sources/{id}/edit" in page(client, f"/sources/{id}")
+    assert f"/sources/{id}/edit" not in page(signed_in(night), f"/sources/{id}")
+    form = page(client, f"/sources/{id}/edit")
+    for stands in (f'value="{forum}"', 'name="s.lang" value="nl"', 'value="30"', "checked>Listening"):
+        assert stands in form
+    token = form.split('name="csrf" value="')[1].split('"')[0]
+    version = form.split('name="version" value="')[1].split('"')[0]
+    filled = {"csrf": token, "version": version, "s.url": "nowhere", "enabled": "1", "name": "other"}
+    status, shown = send(client, f"/sources/{id}", filled)
+    assert (status, 'id="fault-s.url"' in shown) == (422, True)
+    filled |= {"s.url": forum, "s.interval_s": "600"}
+    status, shown = send(client, f"/sources/{id}", filled | {"try": "1"})
+    assert (status, "De ketel lekt alweer (9)" in shown) == (200, True)
+    status, shown = send(client, f"/sources/{id}", {k: v for k, v in filled.items() if k != "enabled"})
+    assert (status, "Saved." in shown) == (303, True)
+    status, shown = send(client, f"/sources/{id}", filled)
+    assert (status, "is at version 2" in shown) == (409, True)
+    with night.store.read() as conn:
+        saved = find(conn, SourceDef, id).value
+    assert (saved.name, saved.enabled, saved.settings) == ("a/b", False, {"url": forum, "interval_s": "600"})
+    status, _ = send(client, f"/sources/{id}/end", {"csrf": token})
+    assert status == 303
+    with night.store.read() as conn, pytest.raises(NotFound):
+        find(conn, SourceDef, id)
+
+
+@pytest.mark.parametrize("kind", sorted(NETWORKS))
+def test_the_form_of_a_stored_source_gives_its_settings_back(kind: str) -> None:
+    model, _ = KINDS[kind]
+    settings = NETWORKS[kind].settings("http://forum.example")
+    again = settings_from(model, typed_of(model, settings))
+    assert model.model_validate(again) == model.model_validate(settings)
 
 
 def test_the_page_of_a_source_shows_what_was_not_heard(night: SeededApp) -> None:

@@ -1,0 +1,204 @@
+"""The form of a source: it makes one, changes one, pauses and ends one. New and changed sources are checked alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from api.auth.principal import Principal
+from api.pages.render import PageContext, page_context, render
+from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
+from api.preconditions import typed_version
+from api.routes.defined import audit_definition, require_allowed
+from api.routes.sources import trial_of
+from api.soundness import require_sound
+from api.state import AppState, form_of, principal_of, state_of
+from ingest.kinds import KINDS
+from tocsin.core.errors import Conflict, WrongInput
+from tocsin.definitions.models import SourceDef
+from tocsin.definitions.repository import Defined, delete, find, listed, save
+from tocsin.definitions.source_kinds import SOURCE_KINDS, source_kind
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A form as a person sees it: what stands in it, what is wrong with it by field, and the source that it changes, if any.
+
+    Faults of the definition go by its field, those of the settings by `PREFIX` and name, and others by the empty text.
+    """
+
+    kind: str
+    typed: Mapping[str, str] = field(default_factory=dict)
+    present: Defined[SourceDef] | None = None
+    faults: Mapping[str, str] = field(default_factory=dict)
+    trial: Mapping[str, Any] | None = None
+
+
+@router.get("/sources/new")
+def new_source_form(request: Request) -> Response:
+    """The choice of a kind, with its price and its limit; then the form of that kind."""
+    kind = request.query_params.get("kind", "")
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
+    if kind not in KINDS:
+        kinds = [one for _, one in sorted(SOURCE_KINDS.items()) if not one.reads_files]
+        return render(ctx, "source_kinds.html", kinds=kinds)
+    return _shown(ctx, _Form(kind, {"name": kind}))
+
+
+@router.post("/sources/new")
+def create_source(request: Request) -> Response:
+    """Store a new source, or try it; a fault is shown at its field."""
+    kind = form_of(request).get("kind", "")
+    if kind not in KINDS:
+        raise WrongInput(f"unknown kind {kind[:40]!r}; known: {', '.join(sorted(KINDS))}")
+    return _taken(request, kind, None)
+
+
+@router.get("/sources/{id}/edit")
+def edit_source_form(request: Request, id: str) -> Response:
+    """The form, filled with the stored source."""
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
+        present = find(conn, SourceDef, id[:256])
+    return _shown(ctx, _Form(present.value.kind, _as_typed(present), present))
+
+
+@router.post("/sources/{id}")
+def change_source(request: Request, id: str) -> Response:
+    """Change the source, if nobody else did since the form was read, or try the changed one. Name and kind stay."""
+    with state_of(request).store.read() as conn:
+        present = find(conn, SourceDef, id[:256])
+    return _taken(request, present.value.kind, present)
+
+
+@router.post("/sources/{id}/end")
+def end_source(request: Request, id: str) -> Response:
+    """End the source. What it brought stays."""
+    state, who = state_of(request), principal_of(request)
+    with state.store.write() as conn:
+        present = find(conn, SourceDef, id[:256])
+        delete(conn, SourceDef, present.id, now=state.now(), actor=who.label)
+        audit_definition(conn, who, "ended", present, state.now())
+    return RedirectResponse("/", 303)
+
+
+# -- pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> Response:
+    """What the form leads to: the form again with faults or posts, or the stored source."""
+    state, who, typed = state_of(request), principal_of(request), form_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+    definition, faults = _read(typed, kind, present)
+    form = _Form(kind, typed, present, faults)
+    if definition is None:
+        return _shown(ctx, form, 422)
+    try:
+        require_allowed(state, definition, present.value if present else None)
+        if typed.get("try"):
+            return _shown(ctx, _Form(kind, typed, present, trial=trial_of(state, definition)))
+        saved = _save(state, who, ctx, definition, present, typed)
+    except (Conflict, WrongInput) as error:
+        status = 409 if isinstance(error, Conflict) and present else 422
+        return _shown(ctx, _Form(kind, typed, present, {"": str(error)}), status)
+    return RedirectResponse(f"/sources/{quote(saved.id, safe='')}?done=saved", 303)
+
+
+def _save(
+    state: AppState,
+    who: Principal,
+    ctx: PageContext,
+    definition: SourceDef,
+    present: Defined[SourceDef] | None,
+    typed: Mapping[str, str],
+) -> Defined[SourceDef]:
+    now = state.now()
+    with state.store.write() as conn:
+        require_sound(conn, definition)
+        if present is None:
+            _require_new(conn, ctx, definition.name)
+            saved = save(conn, definition, now=now, actor=who.label)
+        else:
+            version = typed_version(typed)
+            saved = save(conn, definition, now=now, actor=who.label, id=present.id, expected_version=version)
+        if present is None or saved.version != present.version:
+            audit_definition(conn, who, "changed" if present else "made", saved, now)
+    return saved
+
+
+def _require_new(conn: Connection, ctx: PageContext, name: str) -> None:
+    if any(one.name == name for one in listed(conn, SourceDef)):
+        raise Conflict(ctx.fmt.translate("There is a source of that name already."))
+
+
+def _read(
+    typed: Mapping[str, str], kind: str, present: Defined[SourceDef] | None
+) -> tuple[SourceDef | None, Mapping[str, str]]:
+    """The definition that the form describes, or its faults."""
+    model, _ = KINDS[kind]
+    settings = settings_from(model, typed)
+    faults: dict[str, str] = {}
+    try:
+        model.model_validate(settings)
+    except ValidationError as error:
+        faults |= {PREFIX + _place(one): _words(one) for one in error.errors()}
+    given = {"name": present.name if present else typed.get("name", "").strip(), "kind": kind} | settings
+    if present:
+        given["enabled"] = typed.get("enabled") == "1"
+    if every := typed.get("expected_every_minutes", "").strip():
+        given["expected_every_minutes"] = every
+    try:
+        definition = SourceDef.model_validate(given)
+    except ValidationError as error:
+        faults |= {_place(one): _words(one) for one in error.errors()}
+        return None, faults
+    return (None if faults else definition), faults
+
+
+def _place(error: Mapping[str, Any]) -> str:
+    return str(error["loc"][0]) if error["loc"] else ""
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _as_typed(present: Defined[SourceDef]) -> Mapping[str, str]:
+    """What stands in the form of a stored source."""
+    value = present.value
+    model, _ = KINDS[value.kind]
+    every = value.expected_every_minutes
+    return typed_of(model, value.settings) | {
+        "name": present.name,
+        "version": str(present.version),
+        "enabled": "1" if value.enabled else "",
+        "expected_every_minutes": "" if every is None else f"{every:g}",
+    }
+
+
+def _shown(ctx: PageContext, form: _Form, status: int = 200) -> Response:
+    model, _ = KINDS[form.kind]
+    is_filled = form.present is not None or any(name.startswith(PREFIX) for name in form.typed)
+    return render(
+        ctx,
+        "source_form.html",
+        status=status,
+        kind=source_kind(form.kind),
+        form={"name": "", "expected_every_minutes": "", **form.typed},
+        id=form.present.id if form.present else None,
+        fields=fields_of(model, form.typed if is_filled else None),
+        prefix=PREFIX,
+        faults=form.faults,
+        trial=form.trial,
+    )

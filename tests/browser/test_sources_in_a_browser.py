@@ -1,0 +1,94 @@
+"""Sources as an admin meets them in Chromium: one is added, tried, changed and ended; every page of it is held against axe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from api.app import create_app
+from tests.browser.served import SeededApp, seeded_app, served
+from tests.browser.test_page_in_a_browser import CONTRAST, LAPTOP, PHONE, SMALL_TARGETS, keep, sign_in, tab
+from tests.contracts.loopback import INGEST, Loopback, posts
+from tests.contracts.loopback import loopback as loopback
+from tests.ingest.networks import NETWORKS
+from tocsin.settings import Loaded
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+RUN_AXE = """() => axe.run(document, {resultTypes: ["violations"]})
+  .then((found) => found.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 90)).join(" | ")))"""
+
+
+@pytest.fixture
+def hearing(tmp_path: Path) -> Iterator[SeededApp]:
+    """An app that may listen to loopback."""
+    with seeded_app(tmp_path) as one:
+        settings = one.runtime.settings.model_copy(update={"ingest": INGEST})
+        one.runtime.loaded = Loaded(settings, {})
+        one.app = create_app(one.runtime)
+        with served(one):
+            yield one
+
+
+def hold(page: Page, name: str) -> None:
+    """Fits, can be read, can be touched, and axe finds nothing."""
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
+    assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
+    if width == PHONE["width"]:
+        assert page.evaluate(SMALL_TARGETS) == [], f"{name}: too small for a thumb"
+    page.evaluate(AXE)
+    assert page.evaluate(RUN_AXE) == [], name
+    keep(page, f"{name}-{width}")
+
+
+def test_an_admin_adds_tries_changes_and_ends_a_source(
+    chromium: Browser, hearing: SeededApp, loopback: Loopback
+) -> None:
+    world = loopback.begin(NETWORKS["feed"])
+    world.posts = posts(9)
+    with tab(chromium, hearing, refused=422) as page:
+        sign_in(page, hearing, "p_root")
+        page.goto("/sources/new")
+        hold(page, "source-kinds")
+        page.locator("a[href='/sources/new?kind=feed']").first.click()
+        hold(page, "source-form")
+        page.get_by_label("Name").fill("forum")
+        page.get_by_label("url").fill("nowhere")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("[id='fault-s.url']")).to_be_visible()
+        hold(page, "source-fault")
+        page.get_by_label("url").fill(f"{world.url}/feed")
+        page.get_by_role("button", name="Try it").click()
+        expect(page.get_by_text("De ketel lekt alweer (9)")).to_be_visible()
+        hold(page, "source-tried")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+        hold(page, "source")
+        page.get_by_role("button", name="Show its newest posts").click()
+        expect(page.get_by_text("De ketel lekt alweer (5)")).to_be_visible()
+        page.get_by_role("link", name="Edit").click()
+        expect(page.get_by_label("url")).to_have_value(f"{world.url}/feed")
+        page.get_by_label("Listening").uncheck()
+        page.get_by_label("lang").fill("nl")
+        hold(page, "source-edit")
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status").filter(has_text="Saved.")).to_be_visible()
+        page.get_by_role("link", name="Edit").click()
+        expect(page.get_by_label("lang")).to_have_value("nl")
+        expect(page.get_by_label("Listening")).not_to_be_checked()
+        page.get_by_text("End this source").click()
+        page.get_by_role("button", name="End it").click()
+        expect(page.get_by_role("heading", level=2).first).to_be_visible()
+        page.goto("/")
+        expect(page.get_by_role("link", name="forum", exact=True)).to_have_count(0)
+
+
+def test_the_form_of_a_kind_with_many_settings_fits_a_laptop(chromium: Browser, hearing: SeededApp) -> None:
+    with tab(chromium, hearing, LAPTOP, scheme="dark") as page:
+        sign_in(page, hearing, "p_root")
+        page.goto("/sources/new?kind=x_stream")
+        hold(page, "source-many")
