@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.examples import WIDE
+from tests.contracts.examples import WIDE
 
 KINDS: Final = ("engines", "browser", "live", "packaging", "chaos", "slow")
 """The marks, explained in pyproject.toml. A test with none of them gets the mark `unit`."""

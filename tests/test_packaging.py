@@ -107,7 +107,16 @@ def test_every_file_of_the_packages_is_in_the_wheel_and_no_other(names: list[str
         if (ROOT / name).is_file()
     }
     brought = {name for name in names if not name.startswith("tocsin-")}
-    assert brought == expected
+    suites = {name for name in brought if name.startswith("tocsin/contracts/")}
+    assert brought - suites == expected
+    assert {PurePosixPath(name).stem for name in suites} > {
+        "sources",
+        "networks",
+        "detectors",
+        "scorers",
+        "notifiers",
+    }
+    assert all((ROOT / "tests" / name.removeprefix("tocsin/")).is_file() for name in suites)
     kinds = {PurePosixPath(name).suffix for name in brought}
     assert kinds >= {".py", ".sql", ".toml", ".yaml", ".txt", ".html", ".css", ".js", ".j2", ".typed"}
 
@@ -219,3 +228,6 @@ def test_the_example_plugin_is_built_installed_and_heard(installed: Path, tmp_pa
     assert len(heard.splitlines()) == 5
     said = run(installed, tmp_path, "tocsin", "score", typed='{"text": "terura", "lang": "eo"}\n').stdout
     assert json.loads(said)["model"] == "pond-eo-1"
+    # Its own tests hold its parts to the suites that the wheel brings.
+    tests = run(installed, example, "python", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests").stdout
+    assert " passed" in tests

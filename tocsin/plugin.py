@@ -5,7 +5,8 @@ A package names its `Plugin` in its metadata, and every command of Tocsin then k
     [project.entry-points."tocsin.plugin"]
     pond = "tocsin_pond:PLUGIN"
 
-`docs/examples/tocsin-pond` has one of each. The contract suites that hold each port are in Tocsin's sources, `tests/contracts`.
+`docs/examples/tocsin-pond` has one of each. The contract suites that hold each port stand in the wheel as `tocsin.contracts`, and
+in Tocsin's sources as `tests/contracts`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from alerts.notifiers.port import Notice, Outcome
 from alerts.outbox.deliver import deliver_due
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, BEN, LEO, PIA, Scene
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.core.errors import Conflict, IllegalTransition, NotAllowed, WrongInput
 from tocsin.core.signal_kinds import NEGATIVITY, VOLUME
 from tocsin.store import schema as s

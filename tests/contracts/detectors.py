@@ -17,10 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.signals.types import Detector, Reading, Sensitivity, WindowCounts, calm
-from tests.examples import examples
-from tests.processors.signals.worlds import FIVE, MONDAY, PROMISE, fold, onsets
 from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+
+from .examples import examples
+from .worlds import FIVE, MONDAY, PROMISE, fold, onsets
 
 # One window: mentions, scored, negative, complete, and the number of missing windows before it.
 Talk = tuple[int, int, int, bool, int]

@@ -19,10 +19,11 @@ import pytest
 
 from ingest.budget import Budget, HostBudget
 from ingest.source import Source
-from tests.contracts.sources import NOW
 from tocsin.core.clock import SimulatedClock
 from tocsin.definitions.models import SourceDef
 from tocsin.settings import Ingest
+
+from .sources import NOW
 
 INGEST = Ingest.model_validate({"allowed_private_networks": ["127.0.0.0/8"], "fetch_timeout_s": 5})
 

@@ -22,13 +22,14 @@ from ingest.budget import Budget, HostBudget
 from ingest.kinds import make_source
 from ingest.source import BudgetSpent, Cursor, Fetched, FetchFailed, Gap, Removed, Source
 from ingest.web import MOST_BYTES
-from tests.contracts.loopback import INGEST, Loopback, Network, Post, Reply, World, posts
-from tests.contracts.loopback import loopback as loopback
-from tests.contracts.sources import NAME, NOW, Bench
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import MAX_TEXT_BYTES, Mention, whole
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import source_kind
+
+from .loopback import INGEST, Loopback, Network, Post, Reply, World, posts
+from .loopback import loopback as loopback
+from .sources import NAME, NOW, Bench
 
 MINUTE = timedelta(minutes=1)
 MOST_FETCHES = 100

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand.sentiment import UNSCORED, Scorer
-from tests.examples import examples
 from tocsin.core.facets import FACETS, pairs
+
+from .examples import examples
 
 HOSTILE = [
     "",

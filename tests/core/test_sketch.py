@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.core.sketch import K, distinct, hash64, signed64, sketch, union
 
 _HASHES = st.sets(st.integers(0, 2**64 - 1), max_size=2 * K)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.match import Matcher
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tests.query.naive import naively
 from tests.query.strategies import WHEN, mentions, nodes
 from tocsin.core.mention import Mention

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.query.fold import MOST_FOR_ONE, fold, fold_together
 
 

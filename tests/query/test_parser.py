@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tests.query.strategies import nodes
 from tocsin.core.errors import WrongInput
 from tocsin.query import QueryError, parse_query

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tests.reading.test_mention import NOON, mention_like, obj
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import (

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import MAX_TEXT_BYTES, Author, Engagement, Mention, decode_mention, encode_mentions
 from tocsin.reading import REASONS, check_time, iter_mentions, read_json_line, read_mention, source_name

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
+from tests.contracts.examples import examples
 from tests.engines.postgres import Postgres
-from tests.examples import examples
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
 from tocsin.store.opening import open_store

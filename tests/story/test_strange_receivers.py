@@ -17,7 +17,7 @@ from alerts.outbox.deliver import deliver_due, due
 from tests.alerts.peers import HttpPeer, SmtpPeer, http_peer, smtp_peer
 from tests.alerts.scene import POLICY, Scene
 from tests.alerts.test_engine import CRISIS
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.definitions.models import Channel, Person, Role
 from tocsin.settings import Smtp
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 from ops.commands import detect
 from processors.signals.series import judge_lines
 from processors.signals.types import Sensitivity
-from tests.examples import examples
-from tests.processors.signals.worlds import (
+from tests.contracts.examples import examples
+from tests.contracts.worlds import (
     FIVE,
     MONDAY,
     PROMISE,

@@ -13,7 +13,7 @@ from processors.signals.registry import WINDOW, detectors
 from processors.signals.types import Detector, WindowCounts
 from processors.signals.volume import Volume
 from tests.contracts.detectors import *  # noqa: F403  # the contract
-from tests.processors.signals.worlds import MONDAY, PROMISE, noisy
+from tests.contracts.worlds import MONDAY, PROMISE, noisy
 from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 
 

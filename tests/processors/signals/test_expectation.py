@@ -16,7 +16,7 @@ from processors.signals.expectation import (
     place_of,
     unmet,
 )
-from tests.processors.signals.worlds import FIVE, MONDAY
+from tests.contracts.worlds import FIVE, MONDAY
 
 HOURS = 1.0 / 12.0
 

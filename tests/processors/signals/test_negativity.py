@@ -10,7 +10,7 @@ import pytest
 from processors.signals import story
 from processors.signals.negativity import Negativity, NegativityState
 from processors.signals.types import Reading, WindowCounts
-from tests.processors.signals.worlds import (
+from tests.contracts.worlds import (
     FIVE,
     MONDAY,
     PROMISE,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from processors.signals.spans import moved
 from processors.signals.statistics import median_step, wilson
 from processors.signals.types import Sensitivity
-from tests.processors.signals.worlds import MONDAY, noisy
+from tests.contracts.worlds import MONDAY, noisy
 from tocsin.core.counts import steady, unsteady
 
 

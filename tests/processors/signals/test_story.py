@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from processors.signals.story import Path, Story, after, alerts, raised, speaks
-from tests.processors.signals.worlds import MONDAY
+from tests.contracts.worlds import MONDAY
 
 PATHS = (Path("fast", habit=0.1, a_week=0.5), Path("slow", habit=0.2, a_week=1.0))
 HOUR = timedelta(hours=1)

@@ -10,7 +10,7 @@ import pytest
 
 from processors.signals.types import Sensitivity, WindowCounts, calm
 from processors.signals.volume import Volume, VolumeState
-from tests.processors.signals.worlds import (
+from tests.contracts.worlds import (
     DAY,
     FIVE,
     MONDAY,

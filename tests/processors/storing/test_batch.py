@@ -20,7 +20,7 @@ from processors.monitors import watched
 from processors.storing.batch import MOST_BAD
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tests.processors.batches import read_batch
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import minute_of

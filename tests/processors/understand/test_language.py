@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand.language import detect_language, detect_languages, language_code
-from tests.examples import examples
+from tests.contracts.examples import examples
 
 POSTS = {
     "en": [

@@ -13,7 +13,7 @@ from processors.understand.brand import Nudge
 from processors.understand.sentiment import Sentiment
 from processors.understand.signature import text_signature
 from processors.understand.triggers import trigger_categories
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.core.facets import NO_FACETS, Facets
 from tocsin.core.mention import Mention
 

@@ -13,8 +13,8 @@ from vaderSentiment import vaderSentiment as plain
 from processors.understand.linear import LinearScorer, shipped_languages
 from processors.understand.sentiment import UNSCORED, Scorer
 from processors.understand.vader import MAX_CHARS, MAX_EMOJI, VaderScorer, compound, readable
+from tests.contracts.examples import examples
 from tests.contracts.scorers import *  # noqa: F403  # the contract's tests are collected here
-from tests.examples import examples
 
 ANALYZER = plain.SentimentIntensityAnalyzer()
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand.signature import NO_SIGNATURE, is_repost, simhash, text_signature
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.core.mention import Mention
 
 POST = "Brightwater is pouring waste into the river, share before they delete this"

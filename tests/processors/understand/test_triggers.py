@@ -13,7 +13,7 @@ from processors.understand.triggers import (
     trigger_terms,
     triggers_of_folded,
 )
-from tests.examples import examples
+from tests.contracts.examples import examples
 from tocsin.query.fold import fold
 
 
