@@ -162,6 +162,34 @@ CRISES = {
 }
 HARMS = {"insult": "insult", "hate": "hate", "violence": "violence", "sexual": "sexual"}
 
+FIGURES = {
+    "observed": "Observed",
+    "expected": "Expected",
+    "lower": "Interval, from",
+    "upper": "Interval, to",
+    "score": "Score",
+}
+# The names of the steps of every kind of signal (`SignalKind.steps`).
+STEPS = (
+    "Due in the window",
+    "Level, in mentions a window",
+    "Season at that time",
+    "Observed",
+    "Expected",
+    "Interval of the expected, from",
+    "Interval of the expected, to",
+    "Interval of the observed, from",
+    "Interval of the observed, to",
+    "Distance from the expected (z)",
+    "Heat of the burst",
+    "Evidence of a rise, in nats",
+    "Heat of the rise",
+    "Usual share of negatives",
+    "Evidence of more negatives, in nats",
+    "Heat of the negatives",
+    "Score",
+)
+STEP_NAMES = {name: name for name in STEPS}
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "severity": dict(SEVERITIES.items()),
     "status": dict(STATUSES.items()),
@@ -178,4 +206,6 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "crisis": dict(CRISES.items()),
     "harm": dict(HARMS.items()),
     "action": dict(ACTIONS.items()),
+    "figure": dict(FIGURES.items()),
+    "step": dict(STEP_NAMES.items()),
 }

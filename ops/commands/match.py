@@ -1,11 +1,14 @@
-"""`tocsin match` and `tocsin explain`: try a query on recorded mentions, and say a query in plain words."""
+"""`tocsin match` and `tocsin explain`: try a query on recorded mentions, say a query in plain words, and explain an alert."""
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Annotated
 
 import typer
+
+from ops.commands.common import Config, Data, StoreUrl
 
 _MATCH_EXAMPLE = """Example:
 
@@ -18,7 +21,10 @@ query asks for it.
 _EXPLAIN_EXAMPLE = """Example:
 
     tocsin explain 'united OR #united -job'
+    tocsin explain al_0123456789abcdef0123
 """
+ALERT = re.compile(r"al_[0-9a-f]{20}")
+"""The form of an alert's id: such an argument of `tocsin explain` is no query."""
 Query = Annotated[str, typer.Argument(metavar="QUERY", help="What to listen for; see docs/queries.md.")]
 
 
@@ -27,7 +33,13 @@ def register(app: typer.Typer) -> None:
     app.command("match", help="Print the mentions that match a query, unchanged.", epilog=_MATCH_EXAMPLE)(
         match
     )
-    app.command("explain", help="Say how a query was understood.", epilog=_EXPLAIN_EXAMPLE)(explain)
+    app.command(
+        "explain",
+        help="Say how a query was understood, or how an alert was computed: observed, expected, interval, the hours"
+        " behind them, the arithmetic step by step, and who and what made it. Figures are computed and counted again;"
+        " one that differs is said.",
+        epilog=_EXPLAIN_EXAMPLE,
+    )(explain)
 
 
 def match(
@@ -44,8 +56,34 @@ def match(
         raise typer.Exit(1)
 
 
-def explain(query: Query) -> None:
-    """Print the query in plain words."""
+def explain(
+    what: Annotated[str, typer.Argument(metavar="QUERY|ALERT", help="A query, or the id of an alert.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for an alert.")] = False,
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
+    """Print the query in plain words, or the arithmetic of the alert."""
     from tocsin.query import explain, parse_query
 
-    print(explain(parse_query(query)))
+    if ALERT.fullmatch(what):
+        _explain_alert(what, as_json, data, store, config)
+    else:
+        print(explain(parse_query(what)))
+
+
+def _explain_alert(alert_id: str, as_json: bool, data: Data, store: StoreUrl, config: Config) -> None:
+    import msgspec
+
+    from api.explanation import explanation_of
+    from ops.runtime import open_runtime
+    from processors.explanation import lines
+
+    with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
+        alert, one = explanation_of(conn, alert_id)
+    if as_json:
+        print(msgspec.json.encode({"alert": alert.id, **lines.as_json(one)}).decode("utf-8", "surrogatepass"))
+        return
+    print(f"{alert.id}, monitor {alert.monitor}, SEV{alert.severity}")
+    for line in lines.lines(one):
+        print(line)

@@ -73,7 +73,7 @@ class WindowContents:
 def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
     """Whether a trigger speaks for itself in the hour up to `end`, with or without a spike."""
     return trigger_habit.triggers_speak(
-        conn, monitor_id, end, _voices(conn, monitor_id, end - TRIGGER_SPAN, end)
+        conn, monitor_id, end, voices(conn, monitor_id, end - TRIGGER_SPAN, end)
     )
 
 
@@ -86,7 +86,7 @@ def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime)
     negative = func.sum(case((m.c.label == "negative", 1), else_=0))
     groups = conn.execute(
         select(func.count(), negative)
-        .where(_within(monitor_id, start, end), m.c.repost.is_(False), m.c.signature != 0)
+        .where(within(monitor_id, start, end), m.c.repost.is_(False), m.c.signature != 0)
         .group_by(m.c.signature)
         .having(func.count() >= COPIES_FROM)
     ).all()
@@ -102,12 +102,12 @@ def look(
 ) -> WindowContents:
     """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on."""
     m = s.matches
-    within = _within(monitor_id, start, end)
-    tones = _tones(conn, within)
+    here = within(monitor_id, start, end)
+    tones = _tones(conn, here)
     labels = Counter[str]()
     for _, label, count in tones:
         labels[label] += count
-    reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(within)).scalar_one()
+    reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(here)).scalar_one()
     top = _top(conn, monitor_id, start, end)
     said = people_who_said(conn, monitor_id, end)
     return WindowContents(
@@ -116,30 +116,28 @@ def look(
         neutral=labels.get("neutral", 0),
         positive=labels.get("positive", 0),
         unscored=labels.get("unscored", 0),
-        authors=_voices(conn, monitor_id, start, end),
+        authors=voices(conn, monitor_id, start, end),
         reach=int(reach),
-        networks=_by(conn, monitor_id, start, end, "network"),
-        languages=_by(conn, monitor_id, start, end, "lang"),
-        sources=_by(conn, monitor_id, start, end, "source"),
+        networks=counted_by(conn, monitor_id, start, end, "network"),
+        languages=counted_by(conn, monitor_id, start, end, "lang"),
+        sources=counted_by(conn, monitor_id, start, end, "source"),
         networks_heard=_networks_heard(conn, monitor_id, end),
         influential=any(one.reach >= monitor.influential_followers for one in top),
         tier1=bool(monitor.tier1) and _has_tier1(conn, monitor_id, start, end, monitor.tier1),
         triggers=said,
         usual_triggers=usual_people(conn, monitor_id, end, said),
-        voices=_voices(conn, monitor_id, end - TRIGGER_SPAN, end),
+        voices=voices(conn, monitor_id, end - TRIGGER_SPAN, end),
         terms=_terms(conn, monitor_id, start, end),
         top=top,
-        digest=_digest(conn, monitor_id, start, end),
+        digest=digest_of(conn, monitor_id, start, end),
         facets=_facets(conn, monitor_id, start, end),
         scored=_scored(tones),
     )
 
 
-def _tones(conn: Connection, within: ColumnElement[bool]) -> list[tuple[str | None, str, int]]:
+def _tones(conn: Connection, here: ColumnElement[bool]) -> list[tuple[str | None, str, int]]:
     m = s.matches
-    found = conn.execute(
-        select(m.c.lang, m.c.label, func.count()).where(within).group_by(m.c.lang, m.c.label)
-    )
+    found = conn.execute(select(m.c.lang, m.c.label, func.count()).where(here).group_by(m.c.lang, m.c.label))
     return [(lang, label, count) for lang, label, count in found]
 
 
@@ -167,19 +165,20 @@ def is_thin(conn: Connection, monitor_id: str, since: datetime) -> bool:
     return int(heard.scalar_one()) < THIN
 
 
-def _voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
+def voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
     """Distinct authors in [start, end); a mention without an author counts as a voice of its own."""
     m = s.matches
     nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
     named, anonymous = conn.execute(
         select(func.count(m.c.author.distinct()), func.coalesce(nobody, 0)).where(
-            _within(monitor_id, start, end)
+            within(monitor_id, start, end)
         )
     ).one()
     return int(named + anonymous)
 
 
-def _within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:
+def within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:
+    """The condition of a match of this monitor in [start, end)."""
     m = s.matches
     return and_(
         m.c.monitor_id == monitor_id,
@@ -196,10 +195,12 @@ def _same() -> ColumnElement[bool]:
     return and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at)
 
 
-def _by(conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str) -> dict[str, int]:
+def counted_by(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, column: str
+) -> dict[str, int]:
     # One object for both uses: PostgreSQL must see the same parameter twice.
     value = func.coalesce(s.matches.c[column], "unknown")
-    found = conn.execute(select(value, func.count()).where(_within(monitor_id, start, end)).group_by(value))
+    found = conn.execute(select(value, func.count()).where(within(monitor_id, start, end)).group_by(value))
     return dict(sorted(((value, count) for value, count in found), key=lambda pair: (-pair[1], pair[0])))
 
 
@@ -207,7 +208,7 @@ def _facets(conn: Connection, monitor_id: str, start: datetime, end: datetime) -
     """By facet and value, the mentions of which it was told. As many groups as there are different answers, which is few."""
     columns = [s.matches.c[facet] for facet in FACETS]
     alike = select(*columns, func.count().label("alike"))
-    found = conn.execute(alike.where(_within(monitor_id, start, end)).group_by(*columns))
+    found = conn.execute(alike.where(within(monitor_id, start, end)).group_by(*columns))
     return counted((row, row.alike) for row in found)
 
 
@@ -220,7 +221,7 @@ def _top(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> l
     rank = case((m.c.label == "negative", 0), else_=1)
     found = conn.execute(
         select(m.c.source, m.c.id, m.c.reach, m.c.label)
-        .where(_within(monitor_id, start, end), m.c.repost.is_(False))
+        .where(within(monitor_id, start, end), m.c.repost.is_(False))
         .order_by(m.c.reach.desc(), rank, m.c.created_at, m.c.source, m.c.id)
         .limit(TOP)
     )
@@ -249,7 +250,7 @@ def _has_tier1(
     found = conn.execute(
         select(m.c.url, m.c.author_handle)
         .join(t, _same())
-        .where(_within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
+        .where(within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
         .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
     )
     return any(
@@ -277,7 +278,7 @@ def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
     found = conn.execute(
         select(func.min(m.c.text))
         .join(t, _same())
-        .where(_within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
+        .where(within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
         .group_by(t.c.signature)
         .order_by(t.c.signature)
         .limit(TERM_TEXTS)
@@ -285,11 +286,12 @@ def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
     return [text for (text,) in found]
 
 
-def _digest(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> str:
+def digest_of(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> str:
+    """A digest over the sorted ids of the mentions in [start, end)."""
     m = s.matches
     digest = hashlib.blake2b(digest_size=16)
     found = conn.execute(
-        select(m.c.source, m.c.id).where(_within(monitor_id, start, end)).order_by(m.c.source, m.c.id)
+        select(m.c.source, m.c.id).where(within(monitor_id, start, end)).order_by(m.c.source, m.c.id)
     )
     for source, id in found:
         digest.update(f"{source}\x1f{id}\x1e".encode("utf-8", "surrogatepass"))

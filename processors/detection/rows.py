@@ -14,6 +14,7 @@ from processors.detection.evidence import is_thin, look
 from processors.detection.facts import evidence, facts
 from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
+from processors.detection.working import working
 from processors.signals.types import Reading
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import encode, fingerprint
@@ -72,6 +73,7 @@ def signal_row(
         "evidence": encode(shown),
         "handled_at": None,
         "published_at": None,
+        "working": None if state == "calm" else working(standing, reading, judged),
     }
 
 

@@ -157,6 +157,11 @@ def accepted(known: Expectation) -> Expectation:
     return msgspec.structs.replace(known, days=tuple(reversed(days)), level=tidy(rate))
 
 
+def level(known: Expectation, window_hours: float) -> float:
+    """The level, computed again from the hours behind it."""
+    return _level(known, 23, window_hours)
+
+
 def _closed(known: Expectation, window_hours: float) -> Expectation:
     """The expectation after its open hour is over."""
     today, hour = divmod(known.hour, 24)

@@ -44,6 +44,8 @@ TABLES = (
     terms.EMOTIONS,
     terms.CRISES,
     terms.HARMS,
+    terms.FIGURES,
+    terms.STEP_NAMES,
     flash.DONE,
     problem.TITLES,
     problem.ADVICE,

@@ -34,6 +34,8 @@ class SignalKind:
     means: str
     unit: Unit = "mentions"
     detector: str | None = None
+    # The arithmetic of its verdicts: `module:function` in the form of `processors.signals.volume_steps:steps`.
+    steps: str | None = None
     # The kind whose alert tells this story too: an alert of this kind is merged into a live alert of that kind.
     absorbed_by: str | None = None
     # The noun for what is counted or shared, as in "12 mentions" or "30 % negative".
@@ -152,6 +154,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             kind=VOLUME,
             means="more talk than expected",
             detector="processors.signals.volume:Volume",
+            steps="processors.signals.volume_steps:steps",
             headline=_times_the_talk,
             judges_empty=True,
             says_due=True,
@@ -164,6 +167,7 @@ SIGNAL_KINDS: Final = SignalKinds(
             means="more negative than usual",
             unit="share",
             detector="processors.signals.negativity:Negativity",
+            steps="processors.signals.negativity_steps:steps",
             absorbed_by=VOLUME,
             counted="negative",
             judges_empty=True,

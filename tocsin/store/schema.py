@@ -412,6 +412,8 @@ signals = _table(
     Column("evidence", Json, nullable=False),  # tocsin.core.signal.Evidence
     Column("handled_at", UtcTime),
     Column("published_at", UtcTime),
+    # What the verdict was computed from (`processors.detection.working.Working`). Null: a signal of calm, or older code.
+    Column("working", Json),
     Index("signals_unhandled", "handled_at", "tick", "monitor_id", "kind"),
     Index("signals_by_fingerprint", "fingerprint", "tick"),
 )

@@ -117,8 +117,10 @@ def talk(*, flood: bool = False) -> list[Mention]:
     ]
 
 
-def judge(store: Store, until: datetime, cuts: int, first: datetime = START) -> None:
-    """Tick every minute up to `until`, and commit and load again `cuts` times."""
+def judge(
+    store: Store, until: datetime, cuts: int, first: datetime = START, every: timedelta = MINUTE
+) -> None:
+    """Tick every minute up to `until`, or as rarely as `every` says, and commit and load again `cuts` times."""
     now, step = first, (until - first) / cuts
     for part in range(cuts):
         end = until if part == cuts - 1 else START + ((first + (part + 1) * step) - START) // MINUTE * MINUTE
@@ -129,7 +131,7 @@ def judge(store: Store, until: datetime, cuts: int, first: datetime = START) -> 
             assert start is not None
             tallies = load_tallies(conn, [d.id for d in repository.listed(conn, Monitor)], start, until)
             while now < end:
-                now += MINUTE
+                now += every
                 detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
             detection.flush(conn, store, now)
 

@@ -1,0 +1,20 @@
+"""The explanation of an alert, for the API, the page and the command."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from alerts.alert import Alert, get
+from processors.explanation.explain import Explanation, explained
+from tocsin.core.errors import NotFound
+
+
+def explanation_of(conn: Connection, alert_id: str) -> tuple[Alert, Explanation]:
+    """The alert with this id and its explanation. Raises `NotFound`."""
+    alert = get(conn, alert_id[:64])
+    evidence = alert.readable_evidence
+    if evidence is None:
+        raise NotFound(f"another version of Tocsin wrote the evidence of {alert.id}; this one cannot read it")
+    return alert, explained(
+        conn, alert.monitor_id, alert.kind, alert.fingerprint, evidence, alert.last_signal_at
+    )

@@ -1,0 +1,99 @@
+"""The explanation of an alert: its figures computed again, the arithmetic, and what its window holds now."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, Field
+
+from api.explanation import explanation_of
+from api.problems import PROBLEMS
+from api.state import State
+from processors.explanation.lines import as_json
+
+router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
+
+
+class FigureOut(BaseModel):
+    """A figure as it was judged and as it comes out when it is computed again."""
+
+    name: str
+    judged: float
+    again: float | None
+    same: bool
+
+
+class StepOut(BaseModel):
+    """A line of the arithmetic."""
+
+    name: str
+    formula: str
+    value: float
+    judged: float | None
+    same: bool
+
+
+class PartOut(BaseModel):
+    name: str
+    count: int
+    share: float = Field(description="Of all mentions of the window, 0..1.")
+
+
+class NowOut(BaseModel):
+    """The window's mentions as the store has them now."""
+
+    count: int
+    negative: int
+    distinct: int = Field(description="Without copies of a text.")
+    copy_groups: int
+    voices: int
+    digest: str
+    authors: list[PartOut]
+    networks: list[PartOut]
+    languages: list[PartOut]
+    sources: list[PartOut]
+    others: dict[str, int] = Field(description="The parts that each list leaves out.")
+
+
+class BaselineOut(BaseModel):
+    """The hours behind the expectation."""
+
+    first: date | None
+    last: date | None
+    hours: int
+    zone: str
+
+
+class ExplanationOut(BaseModel):
+    """All that is needed to check an alert by hand."""
+
+    alert: str
+    monitor_id: str
+    kind: str
+    rule: str
+    window_start: datetime
+    window_end: datetime
+    figures: list[FigureOut]
+    threshold: float | None
+    reason: str | None
+    baseline: BaselineOut | None
+    steps: list[StepOut]
+    terms: list[tuple[str, int]]
+    now: NowOut
+    differs: list[str] = Field(description="A sentence for each number that comes out otherwise.")
+    why_not: str | None = Field(description="Why the figures cannot be computed again.")
+
+
+@router.get(
+    "/{id}/explanation",
+    response_model=ExplanationOut,
+    summary="The arithmetic of an alert",
+    responses={404: PROBLEMS[404]},
+)
+def explanation(state: State, id: Annotated[str, Path(max_length=64)]) -> Any:
+    """The verdict computed again from what was kept with its signal, step by step, and its window counted again."""
+    with state.store.read() as conn:
+        alert, one = explanation_of(conn, id)
+    return {"alert": alert.id, **as_json(one)}

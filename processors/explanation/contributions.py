@@ -1,0 +1,118 @@
+"""What made the number: the authors, networks, languages, sources and copies of a window, counted now from the matches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, Row, func, select
+
+from processors.detection.evidence import copies_in, counted_by, digest_of, voices, within
+from tocsin.store import schema as s
+from tocsin.store.mentions import stored_rows
+
+# Of each list so many are shown.
+SHOWN = 8
+NOT_SAID = "unknown"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A part of the window's mentions: `share` of all of them, 0..1."""
+
+    name: str
+    count: int
+    share: float
+
+
+class Contributions(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of the mentions in [start, end) as the store has them now. `others` counts, by dimension, the parts that are left
+    out. `distinct` is `count` without the copies.
+    """
+
+    count: int
+    negative: int
+    distinct: int
+    copy_groups: int
+    voices: int
+    digest: str
+    authors: list[Part]
+    networks: list[Part]
+    languages: list[Part]
+    sources: list[Part]
+    others: dict[str, int] = {}
+
+
+def contributions(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Contributions:
+    """Count the window's mentions, by what brought them."""
+    m, here = s.matches, within(monitor_id, start, end)
+    labels = {
+        row.label: int(row.said)
+        for row in conn.execute(select(m.c.label, func.count().label("said")).where(here).group_by(m.c.label))
+    }
+    count, copies = sum(labels.values()), copies_in(conn, monitor_id, start, end)
+    found = {
+        "authors": _authors(conn, monitor_id, start, end),
+        "networks": counted_by(conn, monitor_id, start, end, "network"),
+        "languages": counted_by(conn, monitor_id, start, end, "lang"),
+        "sources": counted_by(conn, monitor_id, start, end, "source"),
+    }
+    parts = {name: _parts(counts, count) for name, counts in found.items()}
+    return Contributions(
+        count=count,
+        negative=labels.get("negative", 0),
+        distinct=count - copies.aside,
+        copy_groups=copies.groups,
+        voices=voices(conn, monitor_id, start, end),
+        digest=digest_of(conn, monitor_id, start, end),
+        others={
+            name: len(found[name]) - len(some) for name, some in parts.items() if len(found[name]) > len(some)
+        },
+        **parts,
+    )
+
+
+def _parts(counts: Mapping[str, int], of: int) -> list[Part]:
+    most = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:SHOWN]
+    return [Part(name, count, round(count / of, 4)) for name, count in most]
+
+
+def _authors(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> dict[str, int]:
+    """The mentions of each author. A name is that which one of the author's mentions has now; an author without one is counted
+    as such, and mentions without an author together.
+    """
+    m = s.matches
+    rows = conn.execute(
+        select(m.c.author, func.count().label("said"), func.min(m.c.source).label("source"))
+        .where(within(monitor_id, start, end))
+        .group_by(m.c.author)
+    ).all()
+    loudest = sorted((row for row in rows if row.author is not None), key=lambda row: (-row.said, row.author))
+    named = _names(conn, monitor_id, start, end, [row.author for row in loudest[:SHOWN]])
+    counts: dict[str, int] = {}
+    for row in loudest:
+        name = named.get(row.author) or f"author {row.author & 0xFFFFFFFF:08x}"
+        counts[name] = counts.get(name, 0) + row.said
+    nobody = sum(row.said for row in rows if row.author is None)
+    return counts | ({NOT_SAID: nobody} if nobody else {})
+
+
+def _names(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, authors: list[int]
+) -> dict[int, str]:
+    m = s.matches
+    first: dict[int, tuple[str, str]] = {}
+    for row in conn.execute(
+        select(m.c.author, m.c.source, m.c.id)
+        .where(within(monitor_id, start, end), m.c.author.in_(authors))
+        .order_by(m.c.source, m.c.id)
+    ):
+        first.setdefault(row.author, (row.source, row.id))
+    found = stored_rows(conn, list(first.values()))
+    return {author: _name(found[key]) for author, key in first.items() if key in found}
+
+
+def _name(row: Row[tuple[object, ...]]) -> str:
+    """The handle or the name of a mention's author; with the network, because two networks may have the same."""
+    said = row.author_handle or row.author_name or row.author_id
+    return f"{said} ({row.network or row.source})" if said else ""

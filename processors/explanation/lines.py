@@ -1,0 +1,91 @@
+"""An explanation in plain lines, as `tocsin explain ALERT` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from processors.explanation.contributions import Part
+from processors.explanation.explain import Explanation
+
+FIGURES = {
+    "observed": "observed",
+    "expected": "expected",
+    "lower": "interval, from",
+    "upper": "interval, to",
+    "score": "score",
+}
+
+
+def as_json(one: Explanation) -> dict[str, Any]:
+    """The explanation as JSON values. Each figure and step says whether it came out the same."""
+    built: dict[str, Any] = msgspec.to_builtins(one)
+    for shown, figure in zip(built["figures"], one.figures, strict=True):
+        shown["same"] = figure.same
+    for shown, step in zip(built["steps"], one.steps, strict=True):
+        shown["same"] = step.same
+    return built
+
+
+def lines(one: Explanation) -> Iterator[str]:
+    """The lines, in English."""
+    yield f"{one.kind}, judged by {one.rule}, window {one.window_start:%Y-%m-%d %H:%M:%SZ} to {one.window_end:%H:%M:%SZ}"
+    for figure in one.figures:
+        again = "" if figure.again is None else f"  computed again {figure.again:g}{_mark(figure.same)}"
+        yield f"  {FIGURES.get(figure.name, figure.name):<16}{figure.judged:g}{again}"
+    if one.threshold is not None:
+        yield f"  {'threshold':<16}{one.threshold:g}  ({one.reason or 'no reason kept'})"
+    if one.baseline is not None and one.baseline.first is not None:
+        b = one.baseline
+        yield f"baseline: {b.hours} known hours, {b.first} to {b.last} ({b.zone})"
+    if one.why_not:
+        yield f"not computed again: {one.why_not}"
+    yield from _steps(one)
+    yield from _parts(one)
+    yield from (f"differs: {said}" for said in one.differs)
+    if not one.differs and one.why_not is None:
+        yield "every number came out as it was judged"
+
+
+def _steps(one: Explanation) -> Iterator[str]:
+    if one.steps:
+        yield "step by step:"
+    for number, step in enumerate(one.steps, 1):
+        yield f"  {number}. {step.name} = {step.formula} = {step.value:.6g}{_mark(step.same)}"
+
+
+def _parts(one: Explanation) -> Iterator[str]:
+    now = one.now
+    yield (
+        f"in the store now: {now.count} mentions ({now.distinct} without copies, {now.copy_groups} copied texts),"
+        f" {now.negative} negative, {now.voices} voices"
+    )
+    for name, parts in (
+        ("authors", now.authors),
+        ("networks", now.networks),
+        ("languages", now.languages),
+        ("sources", now.sources),
+    ):
+        if parts:
+            yield f"  {name}: {_said(parts)}{_others(now.others.get(name, 0))}"
+    if one.terms:
+        yield "  rising terms: " + ", ".join(f"{term} {count}" for term, count in one.terms)
+
+
+def _said(parts: list[Part]) -> str:
+    return ", ".join(f"{_plain(part.name)} {part.count} ({part.share:.0%})" for part in parts)
+
+
+def _others(count: int) -> str:
+    return f" and {count} more" if count else ""
+
+
+def _mark(same: bool) -> str:
+    return "" if same else "  DIFFERS"
+
+
+def _plain(text: str) -> str:
+    """The text without control characters, so that an author's name cannot steer the terminal."""
+    return "".join(c for c in text if c.isprintable())

@@ -1,0 +1,47 @@
+"""The arithmetic of a verdict, step by step, as a person follows it with a pocket calculator."""
+
+from __future__ import annotations
+
+import msgspec
+
+# Judged figures are rounded where they are stored, and a step starts from rounded figures.
+CLOSE = 1e-3
+
+
+class Calculation(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the arithmetic: `value` is what `formula` gives. `judged` is the figure that the verdict has for it, where it
+    keeps one. `name` is English; the page translates it.
+    """
+
+    name: str
+    formula: str
+    value: float
+    judged: float | None = None
+
+    @property
+    def same(self) -> bool:
+        """Whether the verdict has the same figure, as far as both were rounded."""
+        return self.judged is None or abs(self.value - self.judged) <= CLOSE * max(1.0, abs(self.judged))
+
+
+def shown(value: float) -> str:
+    """A number in a formula: at most six digits that count."""
+    return f"{value:.6g}"
+
+
+def added(values: list[float] | list[int]) -> str:
+    """A sum as it is written out: "3 + 0 + 5". Equal neighbours from three on are written once: "0 (7 times)"."""
+    parts: list[str] = []
+    for value, times in _runs(values):
+        parts += [f"{shown(value)} ({times} times)"] if times > 2 else [shown(value)] * times
+    return " + ".join(parts) or "0"
+
+
+def _runs(values: list[float] | list[int]) -> list[tuple[float, int]]:
+    runs: list[tuple[float, int]] = []
+    for value in values:
+        if runs and runs[-1][0] == value:
+            runs[-1] = (value, runs[-1][1] + 1)
+        else:
+            runs.append((value, 1))
+    return runs

@@ -1,0 +1,107 @@
+"""The arithmetic of a verdict on the negatives: from the usual share to the evidence that there are more, and to the score."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from math import exp, log
+
+from processors.signals import story
+from processors.signals.calculation import Calculation, shown
+from processors.signals.negativity import (
+    CORRELATION,
+    EVIDENCE_AT,
+    HALF_HOUR,
+    LEAST_SHARE,
+    MOST_EVIDENCE,
+    MOST_SHARE,
+    ODDS,
+    PATHS,
+    NegativityState,
+    Recent,
+)
+from processors.signals.spans import moved
+from processors.signals.statistics import NORMAL_OF_MEDIAN, wilson
+from processors.signals.types import Reading, WindowCounts
+from tocsin.core.promise import CLEARLY_OVER
+
+
+def steps(
+    state: NegativityState,
+    window: WindowCounts,
+    reading: Reading,
+    zone: tzinfo,  # noqa: ARG001  # every kind's steps are asked alike; a share has no season here
+    promise: float,
+) -> list[Calculation]:
+    """The steps of `reading`, the verdict on `window` by `state`. `promise` is the number of false alerts a week."""
+    return [
+        *_shares(state, reading),
+        *_evidence(state, window, reading, promise),
+        Calculation(
+            name="Score",
+            formula=f"{shown(CLEARLY_OVER)} x heat {shown(reading.detail['heat'])}",
+            value=CLEARLY_OVER * float(reading.detail["heat"]),
+            judged=reading.score,
+        ),
+    ]
+
+
+def _shares(state: NegativityState, reading: Reading) -> list[Calculation]:
+    negative, scored = int(reading.detail["negative"]), int(reading.detail["scored"])
+    usual = min(MOST_SHARE, max(LEAST_SHARE, state.usual[0] / state.usual[1]))
+    alike = 1.0 + max(0, scored - 1) * CORRELATION
+    lower, upper = wilson(negative / alike, scored / alike)
+    n = shown(scored / alike)
+    wilsons = f"Wilson's interval of {shown(reading.observed)} in {scored} / (1 + {max(0, scored - 1)} x {CORRELATION}) = {n}"
+    return [
+        Calculation(
+            name="Usual share of negatives",
+            formula=f"{shown(state.usual[0])} negatives / {shown(state.usual[1])} scored, fading by half in five days",
+            value=usual,
+            judged=reading.expected,
+        ),
+        Calculation(
+            name="Observed",
+            formula=f"{negative} negatives / {scored} scored",
+            value=negative / scored if scored else 0.0,
+            judged=reading.observed,
+        ),
+        Calculation(
+            name="Interval of the observed, from", formula=wilsons, value=lower, judged=reading.lower
+        ),
+        Calculation(name="Interval of the observed, to", formula=wilsons, value=upper, judged=reading.upper),
+    ]
+
+
+def _evidence(
+    state: NegativityState, window: WindowCounts, reading: Reading, promise: float
+) -> list[Calculation]:
+    share, detail = reading.expected, reading.detail
+    odds = ODDS * share / (1.0 - share)
+    high = odds / (1.0 + odds)
+    taken, due = float(detail["taken"]), float(detail["window_negative"])
+    others = max(0.0, due / share - taken)
+    half = round(HALF_HOUR / window.length)
+    past = (
+        moved(state.recent, state.next, window.start, window.length, Recent(), half - 1) if half > 1 else ()
+    )
+    alike = 1.0 + max(0.0, sum(one.scored for one in past) + window.scored - 1.0) * CORRELATION
+    wild = max(1.0, (NORMAL_OF_MEDIAN * exp(state.hour_off)) ** 2)
+    more = taken * log(high / share) + others * log((1.0 - high) / (1.0 - share))
+    nats = min(MOST_EVIDENCE, max(0.0, state.evidence.nats + more / (alike * wild)))
+    raised = 1.0 + story.raised(state.story, 0, PATHS[0], window.start, promise)
+    return [
+        Calculation(
+            name="Evidence of more negatives, in nats",
+            formula=f"{shown(state.evidence.nats)} before + ({shown(taken)} taken of {window.negative} x ln({shown(high)}"
+            f" / {shown(share)}) + {shown(others)} others x ln({shown(1 - high)} / {shown(1 - share)}))"
+            f" / ({shown(alike)} alike x {shown(wild)} wildness)",
+            value=nats,
+            judged=float(detail["evidence"][0]),
+        ),
+        Calculation(
+            name="Heat of the negatives",
+            formula=f"{shown(nats)} / {shown(EVIDENCE_AT)} / {shown(raised)} (told lately)",
+            value=nats / EVIDENCE_AT / raised,
+            judged=float(detail["heat"]) if reading.state == "warm" else None,
+        ),
+    ]

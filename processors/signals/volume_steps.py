@@ -1,0 +1,193 @@
+"""The arithmetic of a verdict on the volume: from the hours that were heard to the expectation, and from there to the score."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from math import exp, sqrt
+
+from processors.signals import expectation, story
+from processors.signals.calculation import Calculation, added, shown
+from processors.signals.expectation import LEAST_AN_HOUR, LEVEL_HOURS, HourPlace, place_of
+from processors.signals.spans import moved
+from processors.signals.statistics import NORMAL_OF_MEDIAN
+from processors.signals.types import Reading, WindowCounts
+from processors.signals.volume import (
+    BURST,
+    BURST_AT,
+    BURSTS,
+    LASTS,
+    LOG_RISE,
+    PATHS,
+    RISE,
+    RISE_AT,
+    YOUTH,
+    YOUTH_BURST,
+    YOUTH_H,
+    VolumeState,
+)
+from tocsin.core.counts import KAPPA, NORMAL_95, steady, unsteady
+from tocsin.core.promise import CLEARLY_OVER
+
+
+def steps(
+    state: VolumeState, window: WindowCounts, reading: Reading, zone: tzinfo, promise: float
+) -> list[Calculation]:
+    """The steps of `reading`, the verdict on `window` by `state`. `promise` is the number of false alerts a week."""
+    path = BURST if reading.detail["path"] == PATHS[BURST].name else LASTS
+    return [
+        *_due(state, window, reading, zone),
+        *_sums(state, window, reading, path),
+        *_interval(state, reading, path),
+        *(_burst if path == BURST else _rise)(state, window, reading, promise),
+        Calculation(
+            name="Score",
+            formula=f"{shown(CLEARLY_OVER)} x heat {shown(reading.detail['heat'])}",
+            value=CLEARLY_OVER * float(reading.detail["heat"]),
+            judged=reading.score,
+        ),
+    ]
+
+
+def _due(state: VolumeState, window: WindowCounts, reading: Reading, zone: tzinfo) -> list[Calculation]:
+    known, at = state.expected, place_of(window.start, window.length, zone)
+    hours, judged = window.length.total_seconds() / 3600.0, float(reading.detail["window_expected"])
+    if known.hours < 1:
+        guess = expectation.first_guess(known, hours)
+        so_far = guess if known.hour_windows else max(guess, float(window.count))
+        said = f"{shown(known.hour_seen)} in {known.hour_windows} windows so far"
+        return [Calculation(name="Due in the window", formula=said, value=so_far, judged=judged)]
+    level, factor = expectation.level(known, hours), expectation.factor(known, at)
+    of = min(LEVEL_HOURS, known.hours)
+    return [
+        Calculation(
+            name="Level, in mentions a window",
+            formula=f"median of the last {of} known hours without their season",
+            value=level,
+            judged=known.level,
+        ),
+        Calculation(name="Season at that time", formula=_season(known, at), value=factor),
+        Calculation(
+            name="Due in the window",
+            formula=f"{shown(known.level)} x {shown(factor)}, at least {shown(LEAST_AN_HOUR * hours)}",
+            value=max(known.level * factor, LEAST_AN_HOUR * hours),
+            judged=judged,
+        ),
+    ]
+
+
+def _season(known: expectation.Expectation, at: HourPlace) -> str:
+    near, share = at.hour + (1 if at.away > 0 else -1), abs(at.away)
+    mine, other = (
+        f"hour {place % 24:02d} {shown(known.season[place % 24])}"
+        f" x weekday {shown(known.weekdays[(place // 24 - 1) % 7])}"
+        for place in (at.hour, near)
+    )
+    return f"{shown(1.0 - share)} x ({mine}) + {shown(share)} x ({other})"
+
+
+def _sums(state: VolumeState, window: WindowCounts, reading: Reading, path: int) -> list[Calculation]:
+    detail, due = reading.detail, float(reading.detail["window_expected"])
+    windows = round(detail["span_s"] / window.length.total_seconds())
+    if path == LASTS and detail["rise"][3] == windows and state.rise.windows + 1 == windows:
+        before = state.rise
+        seen = f"{before.seen} in {before.windows} windows before + {window.count}"
+        of = f"{shown(before.due)} + {shown(detail['ready'])}"
+        counted, expected = before.seen + window.count, before.due + float(detail["ready"])
+    else:
+        past = _past(state, window, windows - 1)
+        counts, dues = [one for one, _ in past] + [window.count], [one for _, one in past] + [due]
+        seen, of, counted, expected = added(counts), added(dues), sum(counts), sum(dues)
+    return [
+        Calculation(name="Observed", formula=seen, value=float(counted), judged=reading.observed),
+        Calculation(name="Expected", formula=of, value=expected, judged=reading.expected),
+    ]
+
+
+def _past(state: VolumeState, window: WindowCounts, windows: int) -> list[tuple[int, float]]:
+    """The mentions seen and due in so many windows before this one."""
+    if windows <= 0:
+        return []
+    recent = tuple(zip(state.recent.seen, state.recent.due, strict=True))
+    return list(moved(recent, state.next, window.start, window.length, (0, 0.0), windows))
+
+
+def _interval(state: VolumeState, reading: Reading, path: int) -> list[Calculation]:
+    spread = _spread(state, reading, path)
+    sigma, middle = sqrt(max(1.0, spread)), steady(reading.expected)
+    reach = NORMAL_95 * sigma
+    return [
+        Calculation(
+            name=name,
+            formula=f"g⁻¹(g({shown(reading.expected)}) {sign} {NORMAL_95:.2f} x √{shown(max(1.0, spread))}),"
+            f" g(x) = 2/√{KAPPA} x asinh √({KAPPA} x (x + 3/8))",
+            value=unsteady(middle + (reach if sign == "+" else -reach)),
+            judged=judged,
+        )
+        for name, sign, judged in (
+            ("Interval of the expected, from", "-", reading.lower),
+            ("Interval of the expected, to", "+", reading.upper),
+        )
+    ]
+
+
+def _spread(state: VolumeState, reading: Reading, path: int) -> float:
+    return state.spread[_span(reading) if path == BURST else -1]
+
+
+def _span(reading: Reading) -> int:
+    """The place of the span of a burst that the reading speaks of."""
+    spans = [max(1, round(span / reading.length)) for span, _ in BURSTS]
+    return spans.index(round(reading.detail["span_s"] / reading.length.total_seconds()))
+
+
+def _burst(state: VolumeState, window: WindowCounts, reading: Reading, promise: float) -> list[Calculation]:
+    place = _span(reading)
+    off, spread = steady(reading.observed) - steady(reading.expected), max(1.0, state.spread[place])
+    z, less = off / sqrt(spread), BURSTS[place][1]
+    needs = 1.0 + YOUTH_BURST * _youth(state)
+    raised = 1.0 + story.raised(state.story, BURST, PATHS[BURST], window.start, promise)
+    return [
+        Calculation(
+            name="Distance from the expected (z)",
+            formula=f"(g({shown(reading.observed)}) - g({shown(reading.expected)})) / √{shown(spread)}",
+            value=z,
+        ),
+        Calculation(
+            name="Heat of the burst",
+            formula=f"{shown(z)} / {shown(less)} (span) / {shown(BURST_AT)} / {shown(needs)} (young)"
+            f" / {shown(raised)} (told lately)",
+            value=z / less / BURST_AT / needs / raised,
+            # What is below 1, or held against the doubt of a first day, is not this quotient.
+            judged=float(reading.detail["heat"])
+            if reading.over and state.expected.hours >= LEVEL_HOURS
+            else None,
+        ),
+    ]
+
+
+def _rise(state: VolumeState, window: WindowCounts, reading: Reading, promise: float) -> list[Calculation]:
+    evidence, _, _, windows = reading.detail["rise"]
+    if not windows:
+        return []
+    wild = max(1.0, NORMAL_OF_MEDIAN * exp(state.sums_off)) ** 2
+    ready = float(reading.detail["ready"])
+    young = 1.0 + _youth(state)
+    raised = 1.0 + story.raised(state.story, LASTS, PATHS[LASTS], window.start, promise)
+    return [
+        Calculation(
+            name="Evidence of a rise, in nats",
+            formula=f"{shown(state.rise.evidence)} before + ({shown(reading.detail['taken'])} taken of {window.count}"
+            f" x {shown(LOG_RISE)} - {shown(ready)} x {shown(RISE - 1.0)}) / {shown(wild)} (wildness)",
+            value=float(evidence),
+        ),
+        Calculation(
+            name="Heat of the rise",
+            formula=f"{shown(evidence)} / {shown(RISE_AT)} / {shown(young)} (young) / {shown(raised)} (told lately)",
+            value=float(evidence) / RISE_AT / young / raised,
+            judged=float(reading.detail["heat"]) if reading.over else None,
+        ),
+    ]
+
+
+def _youth(state: VolumeState) -> float:
+    return YOUTH * float(0.5 ** (state.known_h / YOUTH_H))

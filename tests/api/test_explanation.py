@@ -1,0 +1,56 @@
+"""An alert is explained by the API, on the page and by the command, from the same computation."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.api.world import World
+from tests.inside import command
+from tests.processors.detection.test_judge import judge
+from tocsin.definitions.models import Role
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.mark.slow("judges four hours")
+def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
+    made = World(tmp_path)
+    try:
+        start = made.now
+        for i in range(40):
+            made.store_mention(f"calm{i}", "Lumo works", start + timedelta(minutes=6 * i), "neutral")
+        for i in range(180):
+            at = start + timedelta(hours=4, seconds=3 * i)
+            made.store_mention(f"odd{i}", f"Lumo {i} burns", at, "negative", network="forum")
+        until = start + timedelta(hours=4, minutes=10)
+        judge(made.scene.store, until, cuts=1, first=start, every=timedelta(minutes=5))
+        made.scene.clock.advance(until - start)
+        made.scene.step()
+        alert = made.scene.alert()
+        key = made.key(Role.VIEWER)
+        told = key.get(f"/v1/alerts/{alert.id}/explanation").json()
+        assert told["why_not"] is None and told["differs"] == []
+        assert all(figure["same"] and figure["again"] == figure["judged"] for figure in told["figures"])
+        assert {"Expected", "Score"} <= {step["name"] for step in told["steps"]}
+        assert key.get("/v1/alerts/al_nobody/explanation").status_code == 404
+        browser, _ = made.session("ada")
+        assert (
+            f'href="/alerts/{alert.id}/explanation"' in browser.get(f"/alerts/{alert.id}", headers=HTML).text
+        )
+        page = browser.get(f"/alerts/{alert.id}/explanation", headers=HTML).text
+        assert "Every number came out as it was judged." in page
+        assert told["steps"][-1]["formula"] in page
+        said = command("explain", alert.id, "--data", tmp_path)
+        assert said.returncode == 0, said.stderr
+        assert b"every number came out as it was judged" in said.stdout
+        as_json = json.loads(command("explain", alert.id, "--json", "--data", tmp_path).stdout)
+        assert as_json["steps"] == told["steps"]
+        nobody = command("explain", f"al_{0:020x}", "--data", tmp_path)
+        assert nobody.returncode == 2 or nobody.returncode == 1
+        assert b"no alert" in nobody.stderr
+    finally:
+        made.close()
