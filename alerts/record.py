@@ -26,7 +26,7 @@ HIDDEN = frozenset({"update"})
 
 def opened(conn: Connection, alert: Alert, actor: Actor, now: datetime, reason: str | None = None) -> Alert:
     """Write a new alert with the first line of its timeline."""
-    conn.execute(insert(s.alerts).values(**columns(alert)))
+    conn.execute(insert(s.alerts), columns(alert))
     _tell(conn, alert, actor, now, "open", None, reason, {"severity": alert.severity})
     return alert
 
@@ -38,9 +38,8 @@ def move(conn: Connection, step: Move, alert: Alert, actor: Actor, now: datetime
     """
     changed = step.outcome(now, alert)
     written = conn.execute(
-        update(s.alerts)
-        .where(s.alerts.c.id == alert.id, s.alerts.c.version == alert.version)
-        .values(**_difference(alert, changed))
+        update(s.alerts).where(s.alerts.c.id == alert.id, s.alerts.c.version == alert.version),
+        _difference(alert, changed),
     )
     if written.rowcount != 1:
         raise Conflict(f"the alert {alert.id} changed since you looked: read it again")
@@ -87,14 +86,15 @@ def event(
 ) -> None:
     """One row for dashboards and the relay. `parts` make its id unique and the same in every run."""
     conn.execute(
-        insert(s.alert_events).values(
-            id=stable_id("ev", alert_id, escalation_id or "", kind, *parts),
-            alert_id=alert_id,
-            escalation_id=escalation_id,
-            at=now,
-            kind=kind,
-            data=dict(data),
-        )
+        insert(s.alert_events),
+        {
+            "id": stable_id("ev", alert_id, escalation_id or "", kind, *parts),
+            "alert_id": alert_id,
+            "escalation_id": escalation_id,
+            "at": now,
+            "kind": kind,
+            "data": dict(data),
+        },
     )
 
 
@@ -167,17 +167,18 @@ def _line(
     last = conn.execute(select(func.max(t.c.seq)).where(t.c.alert_id == alert_id)).scalar_one()
     seq = (last or 0) + 1
     conn.execute(
-        insert(t).values(
-            alert_id=alert_id,
-            seq=seq,
-            at=now,
-            actor=actor.name,
-            role=actor.role,
-            action=action,
-            from_status=before,
-            to_status=after,
-            reason=reason,
-            detail=dict(detail) if detail is not None else None,
-        )
+        insert(t),
+        {
+            "alert_id": alert_id,
+            "seq": seq,
+            "at": now,
+            "actor": actor.name,
+            "role": actor.role,
+            "action": action,
+            "from_status": before,
+            "to_status": after,
+            "reason": reason,
+            "detail": dict(detail) if detail is not None else None,
+        },
     )
     return seq

@@ -26,7 +26,7 @@ _e = s.escalations.c
 
 def begun(turn: Turn, escalation: Escalation, text: str) -> None:
     """Write a new escalation with its first entry."""
-    turn.conn.execute(insert(s.escalations).values(**asdict(escalation)))
+    turn.conn.execute(insert(s.escalations), asdict(escalation))
     _tell(turn, escalation, "create", None, text=text)
 
 
@@ -76,9 +76,8 @@ def _write(
     changed = replace(changed, deadline_at=min(running.values()) if running else None)
     old, new = asdict(escalation), asdict(changed)
     written = turn.conn.execute(
-        update(s.escalations)
-        .where(_e.id == escalation.id, _e.version == escalation.version)
-        .values(**{name: value for name, value in new.items() if old[name] != value})
+        update(s.escalations).where(_e.id == escalation.id, _e.version == escalation.version),
+        {name: value for name, value in new.items() if old[name] != value},
     )
     if written.rowcount != 1:
         raise Conflict(f"the escalation {escalation.id} changed since you looked: read it again")
@@ -117,19 +116,20 @@ def _tell(
     if text is not None and len(text) > MAX_TEXT:
         raise WrongInput(f"a text may have {MAX_TEXT} characters, this one has {len(text)}")
     conn.execute(
-        insert(x).values(
-            escalation_id=escalation.id,
-            seq=(last or 0) + 1,
-            at=now,
-            actor=actor.name,
-            role=actor.role,
-            action=action,
-            from_status=before,
-            to_status=escalation.status,
-            text=text,
-            privileged=privileged,
-            detail=dict(detail) if detail is not None else None,
-        )
+        insert(x),
+        {
+            "escalation_id": escalation.id,
+            "seq": (last or 0) + 1,
+            "at": now,
+            "actor": actor.name,
+            "role": actor.role,
+            "action": action,
+            "from_status": before,
+            "to_status": escalation.status,
+            "text": text,
+            "privileged": privileged,
+            "detail": dict(detail) if detail is not None else None,
+        },
     )
     audit.append(
         conn,

@@ -74,25 +74,26 @@ def queue(
             "ntc", *parts, place, _before(conn, alert_id, escalation_id, step, one.id, channel, kind)
         )
         conn.execute(
-            insert(s.notices).values(
-                id=notice_id,
-                alert_id=alert_id,
-                escalation_id=escalation_id,
-                person_id=one.id,
-                person=one.name,
-                channel=channel.kind,
-                target=target_of(one.person, channel),
-                kind=kind,
-                severity=severity,
-                step=step,
-                subject=message.subject,
-                body=message.body,
-                status=QUEUED,
-                attempts=0,
-                created_at=now,
-                due_at=due_at,
-                repeat_of=repeat_of,
-            )
+            insert(s.notices),
+            {
+                "id": notice_id,
+                "alert_id": alert_id,
+                "escalation_id": escalation_id,
+                "person_id": one.id,
+                "person": one.name,
+                "channel": channel.kind,
+                "target": target_of(one.person, channel),
+                "kind": kind,
+                "severity": severity,
+                "step": step,
+                "subject": message.subject,
+                "body": message.body,
+                "status": QUEUED,
+                "attempts": 0,
+                "created_at": now,
+                "due_at": due_at,
+                "repeat_of": repeat_of,
+            },
         )
         ids.append(notice_id)
     return ids
@@ -151,7 +152,7 @@ def cancel_for_escalation(conn: Connection, escalation_id: str, now: datetime) -
 def _cancel(conn: Connection, now: datetime, *where: Any) -> int:
     n = s.notices
     return conn.execute(
-        update(n).where(*where, n.c.status == QUEUED).values(status=CANCELLED, ended_at=now)
+        update(n).where(*where, n.c.status == QUEUED), {"status": CANCELLED, "ended_at": now}
     ).rowcount
 
 

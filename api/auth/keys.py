@@ -46,15 +46,16 @@ def create_key(
     token = PREFIX + new_token()
     key_id = stable_id("key", hash_token(token))
     conn.execute(
-        insert(k).values(
-            id=key_id,
-            token_hash=hash_token(token),
-            name=name,
-            role=role.value,
-            scopes=sorted(set(scopes)),
-            source=source,
-            created_at=now,
-        )
+        insert(k),
+        {
+            "id": key_id,
+            "token_hash": hash_token(token),
+            "name": name,
+            "role": role.value,
+            "scopes": sorted(set(scopes)),
+            "source": source,
+            "created_at": now,
+        },
     )
     return key_id, token
 
@@ -93,7 +94,7 @@ def revoke_key(conn: Connection, name_or_id: str, now: datetime) -> str:
     living = conn.execute(select(k.c.id, k.c.name).where(k.c.revoked_at.is_(None)).order_by(k.c.name)).all()
     for row in living:
         if name_or_id in (row.id, row.name):
-            conn.execute(update(k).where(k.c.id == row.id).values(revoked_at=now))
+            conn.execute(update(k).where(k.c.id == row.id), {"revoked_at": now})
             return str(row.name)
     known = ", ".join(row.name for row in living[:20]) or "none"
     raise NotFound(f"no key {name_or_id!r}; known: {known}")
@@ -104,4 +105,4 @@ def store_last_uses(conn: Connection, uses: Mapping[str, datetime]) -> None:
     k = s.api_keys
     for key_id, at in uses.items():
         older = or_(k.c.last_used_at.is_(None), k.c.last_used_at < at)
-        conn.execute(update(k).where(k.c.id == key_id, older).values(last_used_at=at))
+        conn.execute(update(k).where(k.c.id == key_id, older), {"last_used_at": at})

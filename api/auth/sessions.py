@@ -41,13 +41,14 @@ def open_session(conn: Connection, person_id: str, now: datetime, hours: int) ->
     # A day late: a clock that jumps ahead and is set back takes nobody's session away.
     conn.execute(delete(s.sessions).where(s.sessions.c.expires_at < now - timedelta(days=1)))
     conn.execute(
-        insert(s.sessions).values(
-            token_hash=hash_token(session.token),
-            person_id=person_id,
-            csrf=session.csrf,
-            created_at=now,
-            expires_at=session.expires_at,
-        )
+        insert(s.sessions),
+        {
+            "token_hash": hash_token(session.token),
+            "person_id": person_id,
+            "csrf": session.csrf,
+            "created_at": now,
+            "expires_at": session.expires_at,
+        },
     )
     return session
 
@@ -73,14 +74,12 @@ def principal_of_session(conn: Connection, token: str, now: datetime) -> Princip
 
 def sign_out(conn: Connection, token: str, now: datetime) -> None:
     """End the session in every browser that has its cookie."""
-    conn.execute(
-        update(s.sessions).where(s.sessions.c.token_hash == hash_token(token)).values(revoked_at=now)
-    )
+    conn.execute(update(s.sessions).where(s.sessions.c.token_hash == hash_token(token)), {"revoked_at": now})
 
 
 def sign_everybody_out(conn: Connection, now: datetime) -> None:
     """End every session: what a restore must not take for granted."""
-    conn.execute(update(s.sessions).where(s.sessions.c.revoked_at.is_(None)).values(revoked_at=now))
+    conn.execute(update(s.sessions).where(s.sessions.c.revoked_at.is_(None)), {"revoked_at": now})
 
 
 def open_sessions(conn: Connection, now: datetime) -> list[dict[str, Any]]:
@@ -108,7 +107,7 @@ def end_session(conn: Connection, id: str, now: datetime) -> None:
     t = s.sessions.c
     for hashed in conn.execute(select(t.token_hash).where(t.revoked_at.is_(None))).scalars():
         if stable_id("ses", hashed) == id:
-            conn.execute(update(s.sessions).where(t.token_hash == hashed).values(revoked_at=now))
+            conn.execute(update(s.sessions).where(t.token_hash == hashed), {"revoked_at": now})
 
 
 def ever_signed_in(conn: Connection) -> bool:

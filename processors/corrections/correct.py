@@ -44,7 +44,7 @@ def correct(
         raise NotFound(f"the monitor matches no mention {key[1]!r} of the source {key[0]!r} that is kept")
     before = match_row(row)
     after = msgspec.structs.replace(before, label=label, scored_by=PERSON)
-    conn.execute(update(t).where(here, t.c.minute == row.minute).values(label=label, scored_by=PERSON))
+    conn.execute(update(t).where(here, t.c.minute == row.minute), {"label": label, "scored_by": PERSON})
     _relabel_mention(conn, key, row.created_at, label)
     store_changes(store, conn, [(before, -1), (after, 1)])
     _note(conn, monitor_id, key, label, before.label, now, actor)
@@ -76,9 +76,8 @@ def _relabel_mention(conn: Connection, key: Key, created_at: datetime, label: st
     monitors = select(func.count()).where(t.source == key[0], t.id == key[1], t.created_at == created_at)
     if conn.execute(monitors).scalar_one() == 1:
         conn.execute(
-            update(m)
-            .where(m.c.source == key[0], m.c.id == key[1], m.c.created_at == created_at)
-            .values(label=label, model=PERSON, confidence_e4=10_000)
+            update(m).where(m.c.source == key[0], m.c.id == key[1], m.c.created_at == created_at),
+            {"label": label, "model": PERSON, "confidence_e4": 10_000},
         )
 
 
@@ -88,7 +87,7 @@ def _note(
     """Keep the correction. `was` stays the label before the first one."""
     t = s.corrections
     here = and_(t.c.monitor_id == monitor_id, t.c.source == key[0], t.c.id == key[1])
-    changed = conn.execute(update(t).where(here).values(label=label, at=now, actor=actor))
+    changed = conn.execute(update(t).where(here), {"label": label, "at": now, "actor": actor})
     if not changed.rowcount:
         values = {"monitor_id": monitor_id, "source": key[0], "id": key[1], "label": label, "was": was}
-        conn.execute(insert(t).values(**values, at=now, actor=actor))
+        conn.execute(insert(t), {**values, "at": now, "actor": actor})

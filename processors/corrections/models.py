@@ -45,15 +45,16 @@ def keep(
     last = conn.execute(select(func.max(t.c.version)).where(t.c.monitor_id == monitor_id)).scalar_one()
     version = (last or 0) + 1
     conn.execute(
-        insert(t).values(
-            monitor_id=monitor_id,
-            version=version,
-            at=now,
-            actor=actor,
-            model={"bias": model.bias, "words": dict(model.words)},
-            figures=dict(figures),
-            active=False,
-        )
+        insert(t),
+        {
+            "monitor_id": monitor_id,
+            "version": version,
+            "at": now,
+            "actor": actor,
+            "model": {"bias": model.bias, "words": dict(model.words)},
+            "figures": dict(figures),
+            "active": False,
+        },
     )
     use(conn, monitor_id, version, now=now, actor=actor, role=role)
     return version

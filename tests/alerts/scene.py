@@ -205,7 +205,7 @@ def write_signal(
         "facts": encode(the_facts),
         "evidence": encode(Evidence(**shown)),
     }
-    conn.execute(insert(s.signals).values(**row))
+    conn.execute(insert(s.signals), row)
     return str(row["id"])
 
 

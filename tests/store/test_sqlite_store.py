@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.store_values import *  # noqa: F403  # and these
+from tests.stores import embedded_at, prepare
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.store import schema as s
 from tocsin.store.opening import open_store
+from tocsin.store.sqlite.dialect import COMPILED
 from tocsin.store.sqlite.engine import SqliteStore
 
 
@@ -22,6 +24,7 @@ def make_store(tmp_path: Path) -> Iterator[Callable[[], SqliteStore]]:
     made: list[SqliteStore] = []
 
     def make() -> SqliteStore:
+        prepare(tmp_path / "store.db")
         store = SqliteStore(tmp_path / "store.db")
         store.migrate()
         made.append(store)
@@ -43,6 +46,23 @@ def test_a_backup_taken_while_running_opens(make_store: Callable[[], SqliteStore
     copy.close()
     with pytest.raises(WrongInput, match="there already"):
         store.backup(str(tmp_path / "copy.db"))
+
+
+def test_a_statement_is_compiled_once_for_all_stores_of_the_process(tmp_path: Path) -> None:
+    asked = select(s.meta.c.value.label("asked_by_this_test_alone"))
+    for name in ("one.db", "another.db"):
+        store = embedded_at(tmp_path / name)
+        with store.read() as conn:
+            conn.execute(asked).all()
+        store.close()
+    assert sum("asked_by_this_test_alone" in str(compiled) for compiled in COMPILED.values()) == 1
+
+
+def test_a_column_types_part_of_the_cache_key_is_made_once_and_tells_types_apart() -> None:
+    types = [s.meta.c.value.type, s.alerts.c.opened_at.type, s.alerts.c.score.type, s.alerts.c.id.type]
+    keys = [one._static_cache_key for one in types]
+    assert len(set(keys)) == len(types)
+    assert all(key is one._static_cache_key for key, one in zip(keys, types, strict=True))
 
 
 def test_its_files_are_for_its_owner_only(make_store: Callable[[], SqliteStore], tmp_path: Path) -> None:

@@ -68,9 +68,8 @@ def make_signin_link(conn: Connection, person_id: str, now: datetime, ttl: timed
     token, links = new_token(), s.signin_links
     conn.execute(delete(links).where(links.c.expires_at < now - KEEP_DEAD))
     conn.execute(
-        insert(links).values(
-            token_hash=hash_token(token), person_id=person_id, created_at=now, expires_at=now + ttl
-        )
+        insert(links),
+        {"token_hash": hash_token(token), "person_id": person_id, "created_at": now, "expires_at": now + ttl},
     )
     return token
 
@@ -92,7 +91,7 @@ def spend_signin_link(conn: Connection, token: str, now: datetime) -> str:
     """Use the link up and return the person's id. Raises as `find_signin_link` does."""
     person, links = find_signin_link(conn, token, now), s.signin_links
     unspent = links.c.token_hash == hash_token(token), links.c.spent_at.is_(None)
-    if conn.execute(update(links).where(*unspent).values(spent_at=now)).rowcount != 1:
+    if conn.execute(update(links).where(*unspent), {"spent_at": now}).rowcount != 1:
         raise LinkRefused("this sign-in link was used already; make a new one with: tocsin signin")
     return person
 
@@ -134,7 +133,7 @@ def find_action_link(conn: Connection, token: str, action: str | None = None) ->
 def spend_every_link(conn: Connection, now: datetime) -> None:
     """Use up all unspent sign-in and action links, so that none of them works after a restore."""
     for links in (s.signin_links, s.action_tokens):
-        conn.execute(update(links).where(links.c.spent_at.is_(None)).values(spent_at=now))
+        conn.execute(update(links).where(links.c.spent_at.is_(None)), {"spent_at": now})
 
 
 def spend_action_link(conn: Connection, token: str, now: datetime, action: str | None = None) -> ActionLink:
@@ -148,7 +147,7 @@ def spend_action_link(conn: Connection, token: str, now: datetime, action: str |
     if link.spent_at is None and now >= link.expires_at:
         raise LinkRefused("this link has expired; sign in to act on the alert")
     unspent = links.c.token_hash == hashed, links.c.spent_at.is_(None)
-    if conn.execute(update(links).where(*unspent).values(spent_at=now)).rowcount != 1:
+    if conn.execute(update(links).where(*unspent), {"spent_at": now}).rowcount != 1:
         raise LinkRefused("this link was used already; sign in to do more")
     return link
 

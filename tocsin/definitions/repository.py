@@ -137,15 +137,16 @@ def save(
         count = conn.execute(select(func.count()).select_from(d).where(d.c.kind == kind)).scalar_one()
         new_id = stable_id(kind.replace("_", ""), value.name, count)
         conn.execute(
-            insert(d).values(
-                kind=kind,
-                id=new_id,
-                name=value.name,
-                definition=body,
-                version=1,
-                created_at=now,
-                updated_at=now,
-            )
+            insert(d),
+            {
+                "kind": kind,
+                "id": new_id,
+                "name": value.name,
+                "definition": body,
+                "version": 1,
+                "created_at": now,
+                "updated_at": now,
+            },
         )
         _keep_version(conn, kind, new_id, 1, body, now, actor)
         _bump(conn, kind)
@@ -158,9 +159,8 @@ def save(
         return find(conn, model, present.id)
     version = present.version + 1
     conn.execute(
-        update(d)
-        .where(d.c.kind == kind, d.c.id == present.id)
-        .values(name=value.name, definition=body, version=version, updated_at=now)
+        update(d).where(d.c.kind == kind, d.c.id == present.id),
+        {"name": value.name, "definition": body, "version": version, "updated_at": now},
     )
     _keep_version(conn, kind, present.id, version, body, now, actor)
     _bump(conn, kind)
@@ -184,9 +184,8 @@ def delete(
         raise Conflict(f"{present.kind} {present.name!r} is at version {present.version}: read it again")
     d = s.definitions
     conn.execute(
-        update(d)
-        .where(d.c.kind == present.kind, d.c.id == present.id)
-        .values(deleted_at=now, version=present.version + 1)
+        update(d).where(d.c.kind == present.kind, d.c.id == present.id),
+        {"deleted_at": now, "version": present.version + 1},
     )
     _keep_version(conn, present.kind, present.id, present.version + 1, {"deleted": True}, now, actor)
     _bump(conn, present.kind)
@@ -281,9 +280,8 @@ def _keep_version(
     conn: Connection, kind: str, id: str, version: int, body: object, now: datetime, actor: str
 ) -> None:
     conn.execute(
-        insert(s.definition_versions).values(
-            kind=kind, id=id, version=version, definition=body, at=now, actor=actor
-        )
+        insert(s.definition_versions),
+        {"kind": kind, "id": id, "version": version, "definition": body, "at": now, "actor": actor},
     )
 
 

@@ -57,8 +57,8 @@ def append(
         "previous": previous,
     }
     digest = entry_hash(entry)
-    conn.execute(insert(s.audit).values(**(entry | {"at": at}), hash=digest))
-    conn.execute(update(s.meta).where(s.meta.c.key == _HEAD).values(value=f"{seq + 1}:{digest}"))
+    conn.execute(insert(s.audit), entry | {"at": at, "hash": digest})
+    conn.execute(update(s.meta).where(s.meta.c.key == _HEAD), {"value": f"{seq + 1}:{digest}"})
     return seq + 1
 
 
@@ -107,7 +107,7 @@ def _head(conn: Connection) -> tuple[int, str]:
     statement = select(s.meta.c.value).where(s.meta.c.key == _HEAD).with_for_update()
     found = conn.execute(statement).scalar_one_or_none()
     if found is None:
-        conn.execute(insert(s.meta).values(key=_HEAD, value=f"0:{GENESIS}"))
+        conn.execute(insert(s.meta), {"key": _HEAD, "value": f"0:{GENESIS}"})
         return 0, GENESIS
     seq, _, digest = str(found).partition(":")
     return int(seq), digest

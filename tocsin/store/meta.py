@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Literal
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, false, or_, select, update
 
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -33,7 +33,7 @@ def get(conn: Connection, key: str) -> str | None:
 def put(conn: Connection, key: str, value: str) -> None:
     """Set a value of `meta`. Two processes may set the same key at the same moment."""
     if not insert_once(conn, s.meta, {"key": key, "value": value}):
-        conn.execute(update(s.meta).where(s.meta.c.key == key).values(value=value))
+        conn.execute(update(s.meta).where(s.meta.c.key == key), {"value": value})
 
 
 def several(conn: Connection, keys: Collection[str]) -> dict[str, str]:
@@ -45,7 +45,9 @@ def several(conn: Connection, keys: Collection[str]) -> dict[str, str]:
 def _several(keys: tuple[str, ...]) -> Select[str, str]:
     """The query for these keys, made once: an idle engine asks for the same keys every second."""
     m = s.meta.c
-    return select(m.key, m.value).where(m.key.in_(keys)).order_by(m.key)
+    # Not `in_`, whose SQL is put together anew at each execution.
+    wanted = or_(false(), *(m.key == key for key in keys))
+    return select(m.key, m.value).where(wanted).order_by(m.key)
 
 
 def starting_with(conn: Connection, prefix: str) -> list[str]:

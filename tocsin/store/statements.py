@@ -29,4 +29,4 @@ def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     at the same moment.
     """
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    return conn.execute(insert(table).values(**row).on_conflict_do_nothing()).rowcount > 0
+    return conn.execute(insert(table).on_conflict_do_nothing(), dict(row)).rowcount > 0

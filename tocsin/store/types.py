@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -23,7 +24,19 @@ Integer = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 """A whole number of 64 bits with its sign: SQLite's are all of that size."""
 
 
-class _Plain(TypeDecorator[str]):
+class Keyed:
+    """A type whose part of a statement's cache key is made once.
+
+    SQLAlchemy keeps that part for its own types. For types of others it makes it anew for each value of each statement, which
+    took a tenth of the time of a statement.
+    """
+
+    @cached_property
+    def _static_cache_key(self) -> Any:
+        return super()._static_cache_key  # type: ignore[misc]  # of TypeDecorator, the second base of every class here
+
+
+class _Plain(Keyed, TypeDecorator[str]):
     """Text that every engine can keep. NUL, which PostgreSQL refuses, and lone surrogates, which UTF-8 lacks, become U+FFFD."""
 
     impl: type[sa.String] = sa.Text
@@ -95,7 +108,7 @@ def plain(text: str) -> str:
     return text
 
 
-class Float(TypeDecorator[float]):
+class Float(Keyed, TypeDecorator[float]):
     """A number of 64 bits. No engine tells -0.0 from 0.0. NaN is refused with ValueError."""
 
     impl = sa.Float
@@ -109,7 +122,7 @@ class Float(TypeDecorator[float]):
         return value + 0.0
 
 
-class UtcTime(TypeDecorator[datetime]):
+class UtcTime(Keyed, TypeDecorator[datetime]):
     """An aware datetime in UTC, kept as microseconds since 1970: exact, sortable and the same on every engine."""
 
     impl = BigInteger
@@ -141,7 +154,7 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else from_micros(value)
 
 
-class Json(TypeDecorator[Any]):
+class Json(Keyed, TypeDecorator[Any]):
     """Any JSON value, kept as text with sorted keys, so that equal values are equal bytes."""
 
     impl = sa.Text

@@ -24,6 +24,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
 from tocsin.query.fold import fold
+from tocsin.store.types import Keyed
 
 GAP: Final = "|"
 """The sign at a position that has no word. No search asks for it."""
@@ -69,7 +70,7 @@ def words_of(title: str | None, text: str) -> str:
     return " ".join(found)
 
 
-class WordsColumn(TypeDecorator[str]):
+class WordsColumn(Keyed, TypeDecorator[str]):
     """Words with one space between, as `words_of` gives them. PostgreSQL keeps them in the written form of a `tsvector`."""
 
     impl = Text

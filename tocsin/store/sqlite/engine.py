@@ -21,6 +21,7 @@ from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
 from tocsin.store.schema import mentions
 from tocsin.store.sqlite.bulk import Bulk, Lookup
+from tocsin.store.sqlite.dialect import COMPILED, DRIVER
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_FOR_LOCK_S = 0.001
@@ -53,7 +54,12 @@ class SqliteStore:
         """An engine with connections of its own. The connection that was used last is used next, so few of them fill a cache."""
         waiting = {"timeout": BUSY_TIMEOUT_MS / 1000}
         engine = create_engine(
-            self.url, connect_args=waiting, pool_size=20, max_overflow=20, pool_use_lifo=True
+            f"{DRIVER}:///{self.path}",
+            connect_args=waiting,
+            execution_options={"compiled_cache": COMPILED},
+            pool_size=20,
+            max_overflow=20,
+            pool_use_lifo=True,
         )
         self._prepare(engine, synchronous, cache_kib)
         return engine
