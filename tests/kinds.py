@@ -19,6 +19,8 @@ from tests.contracts.examples import WIDE
 KINDS: Final = ("engines", "browser", "live", "packaging", "chaos", "slow")
 """The marks, explained in pyproject.toml. A test with none of them gets the mark `unit`."""
 
+_MARKS: Final = frozenset(KINDS)
+
 UNIT_WITHIN_S: Final = 5.0
 
 UNUSED_PLUGINS: Final = ("-p", "no:hypothesispytest", "-p", "no:anyio")
@@ -84,7 +86,7 @@ def add_marks(items: list[pytest.Item]) -> None:
         for begin, kind in FOLDERS.items():
             if item.nodeid.startswith(begin):
                 item.add_marker(kind)
-        if not any(item.get_closest_marker(kind) for kind in KINDS):
+        if _MARKS.isdisjoint(mark.name for mark in item.iter_markers()):
             item.add_marker(pytest.mark.unit)
 
 

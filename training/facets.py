@@ -20,7 +20,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from processors.understand.facets import BUCKETS, COLUMNS, FacetModel
 from processors.understand.triggers import trigger_terms
@@ -170,6 +169,8 @@ def _labels(found: Sequence[FacetExample]) -> Floats:
 
 def _fitted(matrix: Any, labels: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """The weights (bucket, column) and the biases: a logistic regression a column, on the examples that it is labelled in."""
+    from sklearn.linear_model import LogisticRegression
+
     columns = labels.shape[1]
     own, bias = np.zeros((matrix.shape[1], columns)), np.full(columns, NEVER)
     for column in range(columns):

@@ -1,4 +1,7 @@
-"""Fits one sentiment model: logistic regression over hashed features, whole-numbered weights, measured confidence."""
+"""Fits one sentiment model: logistic regression over hashed features, whole-numbered weights, measured confidence.
+
+The functions that fit load scikit-learn themselves. That takes over a second, and who only imports this module needs none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from processors.understand.linear import LABELS, STEPS, LinearModel, LinearScorer, confidence_step
 from training.data import Example, is_held_out
@@ -32,6 +33,8 @@ class Fitted(NamedTuple):
 
 def fit(language: str, found: Sequence[Example]) -> Fitted:
     """Fit on nine tenths of the examples, measure the confidence on the last tenth. Classes weigh the same."""
+    from sklearn.linear_model import LogisticRegression
+
     found = sorted(found)
     learnt = [one for one in found if not is_held_out(one.text)]
     held = [one for one in found if is_held_out(one.text)]
@@ -72,6 +75,8 @@ def _balanced(learnt: Sequence[Example]) -> Any:
 
 def _calibrated(model: LinearModel, held: Sequence[Example]) -> tuple[Any, dict[str, Any]]:
     """How often the label is right, by step of the highest share: an isotonic fit, even within a step. With the report of it."""
+    from sklearn.isotonic import IsotonicRegression
+
     shares = LinearScorer(model.language, model).shares([one.text for one in held])
     right = np.array(
         [LABELS[best] == one.label for best, one in zip(shares.argmax(axis=1), held, strict=True)]

@@ -196,14 +196,9 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
         return "somebody else's"
     detail = " ".join(outcome.detail.split())[:MAX_DETAIL]
     conn.execute(
-        insert(s.receipts),
-        {
-            "notice_id": notice.id,
-            "attempt": notice.attempt,
-            "at": now,
-            "outcome": outcome.status,
-            "detail": detail,
-        },
+        insert(s.receipts).values(
+            notice_id=notice.id, attempt=notice.attempt, at=now, outcome=outcome.status, detail=detail
+        )
     )
     again = _again(outcome, notice, honours_id)
     alert = _alert(conn, notice.alert_id)
@@ -370,8 +365,9 @@ def _take(
     taken = []
     for row in store.claim(conn, s.notices, where, (_n.severity, _n.due_at, _n.id), limit):
         changed = conn.execute(
-            update(s.notices).where(_n.id == row.id, _n.status == QUEUED),
-            {"status": ATTEMPTING, "attempting_at": now, "attempts": row.attempts + 1},
+            update(s.notices)
+            .where(_n.id == row.id, _n.status == QUEUED)
+            .values(status=ATTEMPTING, attempting_at=now, attempts=row.attempts + 1)
         )
         if changed.rowcount == 1:
             notice = _late(conn, row, _notice(row, row.attempts + 1), now)
@@ -498,4 +494,4 @@ def _alert(conn: Connection, alert_id: str) -> Alert | None:
 
 
 def _set(conn: Connection, notice_id: str, **values: Any) -> None:
-    conn.execute(update(s.notices).where(_n.id == notice_id), values)
+    conn.execute(update(s.notices).where(_n.id == notice_id).values(**values))

@@ -7,6 +7,7 @@ import re
 import shutil
 import string
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -52,7 +53,8 @@ TABLES = (
 )
 
 
-def said() -> set[str]:
+@cache
+def said() -> frozenset[str]:
     """Every string without a number that the page can show."""
     found = {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)} | said_in_notices()
     for table in TABLES:
@@ -69,7 +71,7 @@ def said() -> set[str]:
                 and isinstance(node.args[0], ast.Constant)
             ):
                 found.add(str(node.args[0].value))
-    return found
+    return frozenset(found)
 
 
 def counted() -> set[str]:

@@ -1,8 +1,8 @@
 """SQLAlchemy's dialect for the embedded stores, and the statements that it has compiled.
 
-All embedded stores of a process speak the same dialect, and so do a store's readers and its writer. What was compiled for one of
-them serves the others: a replay beside the live store, the target of a copy, the next store of a test. Compiling takes ten times as
-long as the query.
+All embedded stores of a process speak the same dialect, and so do a store's readers and its writer. What was compiled for one
+of them serves the others: a replay beside the live store, the target of a copy, the next store of a test. Compiling takes ten
+times as long as the query.
 """
 
 from __future__ import annotations
