@@ -84,7 +84,7 @@ def test_every_route_of_the_page_exists(world: World) -> None:
 
 
 def test_the_description_names_every_refusal_as_a_problem(world: World) -> None:
-    spec = world.app.openapi()
+    spec = world.description
     for path, item in spec["paths"].items():
         for method, operation in item.items():
             told = operation["responses"]

@@ -106,6 +106,11 @@ class World:
         return self.scene.now
 
     @property
+    def description(self) -> dict[str, Any]:
+        """The OpenAPI description, for reading. It is the same of every app and takes a second, so it is made once a process."""
+        return _description(self.app)
+
+    @property
     def stranger(self) -> Client:
         return Client(self.app, {}, STRANGER_ADDRESS, self.runner)
 
@@ -227,6 +232,14 @@ def mention(id: str, at: datetime, text: str = "Lumo is down again", **fields: A
 
 
 MINUTES = timedelta(minutes=1)
+
+_described: list[dict[str, Any]] = []
+
+
+def _description(app: FastAPI) -> dict[str, Any]:
+    if not _described:
+        _described.append(app.openapi())
+    return _described[0]
 
 
 @pytest.fixture
