@@ -13,6 +13,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -154,6 +155,18 @@ def _checked_addresses(host: str, port: int, allowed: Sequence[Network], resolve
                 "ingest.allowed_private_networks if that is meant"
             )
     return addresses
+
+
+def check_host(
+    host: str, port: int, allowed_private_networks: Sequence[str] = (), resolve: Resolve | None = None
+) -> None:
+    """Raise `WrongInput` where any address of the host is refused. One that has no address passes: nothing is reached there.
+
+    Only for a connection that another library makes. Such a library resolves the name again, so a name that changes its answer
+    in between is not held; `checked_client` and `checked_socket` hold it.
+    """
+    with suppress(OSError, UnicodeError):
+        _checked_addresses(host, port, parse_networks(allowed_private_networks), resolve or _resolve)
 
 
 def checked_socket(

@@ -2,18 +2,23 @@
 
 An Apprise URL is a secret, so settings only ever refer to it. Each call has one target, because Apprise returns one
 boolean for several. A False from Apprise counts as `unknown`: Apprise may call a slow success a failure.
+
+A service that stands at an address of one's own is refused where that is in a private network, unless the network is listed.
+Apprise resolves the name once more and follows redirects by itself. So this holds a mistake, and not a name that changes its
+answer.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.errors import WrongInput
 from tocsin.core.text import one_line
+from tocsin.net import check_host
 from tocsin.settings import Settings, require_reference, reveal
 
 LONGEST_TITLE: Final = 250
@@ -25,8 +30,11 @@ class AppriseNotifier:
     kind = "apprise"
     honours_id = False
 
-    def __init__(self, timeout: timedelta = timedelta(seconds=20)) -> None:
+    def __init__(
+        self, timeout: timedelta = timedelta(seconds=20), allowed_private_networks: Sequence[str] = ()
+    ) -> None:
         self.time_limit = timeout
+        self._allowed = tuple(allowed_private_networks)
 
     def send(self, notice: Notice) -> Outcome:
         reference = notice.target.get("url")
@@ -35,13 +43,15 @@ class AppriseNotifier:
         except WrongInput as error:
             return Outcome("failed", f"this channel is not set up: {error}", for_good=True)
         outcomes: list[Outcome] = []
-        worker = threading.Thread(target=lambda: outcomes.append(_call(url, notice)), daemon=True)
+        worker = threading.Thread(
+            target=lambda: outcomes.append(_call(url, notice, self._allowed)), daemon=True
+        )
         worker.start()
         worker.join(self.time_limit.total_seconds())
         return outcomes[0] if outcomes else Outcome("unknown", "no answer within the time limit")
 
 
-def _call(url: str, notice: Notice) -> Outcome:
+def _call(url: str, notice: Notice, allowed: Sequence[str]) -> Outcome:
     # Apprise is slow to import and few channels need it, so the import stands here.
     import apprise
 
@@ -49,6 +59,11 @@ def _call(url: str, notice: Notice) -> Outcome:
     target = apprise.Apprise(asset=asset)
     if not target.add(url) or len(target) != 1:
         return Outcome("failed", "the URL is none that Apprise knows, or more than one", for_good=True)
+    try:
+        for host, port in _own_hosts(target[0]):
+            check_host(host, port, allowed)
+    except WrongInput as refused:
+        return Outcome("failed", f"this channel is not used: {refused}", for_good=True)
     title = one_line(f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}", LONGEST_TITLE)
     try:
         sent = target.notify(title=title, body=notice.text, body_format=apprise.NotifyFormat.TEXT)
@@ -59,6 +74,15 @@ def _call(url: str, notice: Notice) -> Outcome:
         if sent
         else Outcome("unknown", "Apprise says not sent, which may be wrong")
     )
+
+
+def _own_hosts(service: Any) -> Iterator[tuple[str, int]]:
+    """The hosts that the URL itself names. Other services have an address of their own, and a token in its place."""
+    port = service.port or 443
+    if any("{host}" in template for template in service.templates) and service.host:
+        yield str(service.host).strip("[]"), port
+    if smtp := getattr(service, "smtp_host", None):
+        yield str(smtp), port
 
 
 def check_target(target: Mapping[str, Any]) -> None:

@@ -37,7 +37,11 @@ class NotifierKind:
 
 KINDS: Final[dict[str, NotifierKind]] = {
     "apprise": NotifierKind(
-        make=lambda _settings: AppriseNotifier(), check=apprise.check_target, ready=apprise.require_ready
+        make=lambda settings: AppriseNotifier(
+            allowed_private_networks=settings.ingest.allowed_private_networks
+        ),
+        check=apprise.check_target,
+        ready=apprise.require_ready,
     ),
     "console": NotifierKind(make=lambda _settings: ConsoleNotifier(), last_resort=True),
     "email": NotifierKind(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from standardwebhooks import Webhook
 
+from alerts.notifiers import apprise
 from alerts.notifiers.apprise import AppriseNotifier
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.email import EmailNotifier, message
@@ -23,6 +24,8 @@ from tests.alerts.fakes import Phone
 from tests.alerts.peers import closed_port, http_peer, smtp_peer
 from tests.contracts.notifiers import SENT_AT, Bench, NotifierContract, notice
 from tocsin.core.clock import SimulatedClock, SystemClock
+from tocsin.core.errors import WrongInput
+from tocsin.net import check_host
 from tocsin.settings import Settings, Smtp
 
 # Apprise itself imports it.
@@ -91,7 +94,7 @@ def apprise_bench(folder: Path) -> Iterator[Bench]:
 
         there = peer.url.removeprefix("http://")
         yield Bench(
-            AppriseNotifier(timedelta(seconds=10)),
+            AppriseNotifier(timedelta(seconds=10), LOOPBACK),
             reference("good", f"json://{there}"),
             lambda: "\n".join(body.decode("unicode-escape") for _, body in peer.requests),
             unusable=[
@@ -101,7 +104,10 @@ def apprise_bench(folder: Path) -> Iterator[Bench]:
                 reference("two", f"json://{there}, json://{there}"),
             ],
             unreachable=reference("away", f"json://127.0.0.1:{closed_port()}/"),
-            silent=(AppriseNotifier(SHORT), reference("mute", f"json://{mute.url.removeprefix('http://')}")),
+            silent=(
+                AppriseNotifier(SHORT, LOOPBACK),
+                reference("mute", f"json://{mute.url.removeprefix('http://')}"),
+            ),
         )
 
 
@@ -296,8 +302,42 @@ def test_nothing_goes_out_in_the_clear_where_the_server_offers_no_encryption() -
 def test_apprise_that_says_no_is_unknown_for_it_may_be_wrong(tmp_path: Path) -> None:
     with http_peer([500]) as peer:
         (tmp_path / "url").write_text(f"json://{peer.url.removeprefix('http://')}")
-        got = AppriseNotifier().send(notice({"url": f"file:{tmp_path / 'url'}"}))
+        got = AppriseNotifier(allowed_private_networks=LOOPBACK).send(
+            notice({"url": f"file:{tmp_path / 'url'}"})
+        )
     assert got.status == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("json://127.0.0.1:{port}", True),
+        ("json://user:word@localhost:{port}/hook", True),
+        ("ntfy://[::1]:{port}/topic", True),
+        ("mailto://a:b@localhost:{port}?smtp=127.0.0.1", True),
+        # Not a host: the service has an address of its own, and the token is shown to no resolver.
+        ("tgram://123456789:abcdefghijklmnopqrstuvwxyzabcdefghi/12315544", False),
+    ],
+)
+def test_apprise_reaches_no_private_network_that_is_not_listed(url: str, refused: bool) -> None:
+    import apprise as library
+
+    service = library.Apprise.instantiate(url.format(port=80))
+    hosts = list(apprise._own_hosts(service))
+    if not refused:
+        assert hosts == []
+        return
+    with pytest.raises(WrongInput, match=r"ingest\.allowed_private_networks"):
+        for host, port in hosts:
+            check_host(host, port)
+
+
+def test_a_channel_of_apprise_in_a_private_network_has_failed_and_says_what_to_list(tmp_path: Path) -> None:
+    with http_peer() as peer:
+        (tmp_path / "url").write_text(f"json://{peer.url.removeprefix('http://')}")
+        got = AppriseNotifier().send(notice({"url": f"file:{tmp_path / 'url'}"}))
+        assert (got.status, got.for_good, peer.requests) == ("failed", True, [])
+    assert "ingest.allowed_private_networks" in got.detail
 
 
 def test_a_console_that_is_gone_has_failed() -> None:
