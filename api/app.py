@@ -8,9 +8,8 @@ page joins by `add_pages`. A handler asks `api.state` for what it needs: `state_
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -24,6 +23,7 @@ from api.auth.guard import install_guard
 from api.auth.keys import store_last_uses
 from api.auth.limits import RateLimiter
 from api.auth.rules import RULES, AccessRule
+from api.auth.shared_limits import EVERY_S, SharedLimits
 from api.body_limit import BodyLimit
 from api.live import Hub
 from api.metrics import Metrics
@@ -125,14 +125,16 @@ def _make_state(runtime: Services, languages: Languages) -> AppState:
         with store.read() as conn:
             return newest_event(conn)
 
+    limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
     return AppState(
         runtime,
-        RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic),
+        limiter,
         Metrics(),
         Hub(newest),
         languages,
         callers=SharedReads(lambda asked: principals(store, asked, now())),
         revision=SharedReads(lambda _: {None: newest()}),
+        shared_limits=SharedLimits(limiter, store, runtime.clock),
         news=SharedReads(lambda after: events.news(store, after, now())),
     )
 
@@ -140,26 +142,31 @@ def _make_state(runtime: Services, languages: Languages) -> AppState:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state: AppState = app.state.tocsin
-    task = asyncio.create_task(_store_last_uses_now_and_then(state))
+    tasks = [
+        asyncio.create_task(
+            _now_and_then("last uses", STORE_LAST_USES_EVERY_S, lambda: _store_last_uses(state))
+        ),
+        asyncio.create_task(_now_and_then("limits", EVERY_S, state.shared_limits.exchange)),
+    ]
     try:
         yield
     finally:
         state.hub.stop()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await run_in_threadpool(_store_last_uses, state)
 
 
-async def _store_last_uses_now_and_then(state: AppState) -> None:
-    def work() -> float:
-        _store_last_uses(state)
-        return STORE_LAST_USES_EVERY_S
+async def _now_and_then(name: str, every_s: float, work: Callable[[], None]) -> None:
+    def turn() -> float:
+        work()
+        return every_s
 
-    loop, pause = WorkerLoop("last uses"), float(STORE_LAST_USES_EVERY_S)
+    loop, pause = WorkerLoop(name), every_s
     while True:
         await asyncio.sleep(pause)
-        pause = await run_in_threadpool(loop.round, work)
+        pause = await run_in_threadpool(loop.round, turn)
 
 
 def _store_last_uses(state: AppState) -> None:

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from api.auth.callers import Credential
 from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
+from api.auth.shared_limits import SharedLimits
 from api.lanes import Lanes
 from api.live import Hub, Told
 from api.metrics import Metrics
@@ -59,6 +60,7 @@ class AppState:
     revision: SharedReads[None, int]
     """The number of the newest event of alerts and escalations."""
 
+    shared_limits: SharedLimits
     news: SharedReads[int, Sequence[Told]]
     """The events after this number, as the event stream tells them."""
 
