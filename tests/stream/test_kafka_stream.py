@@ -16,8 +16,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import kafka.record.default_records as batches
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import codec as codecs
+from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions
+from kafka.errors import KafkaError
 
 from tests.contracts.stream import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.stream import NOW, read
@@ -61,8 +65,6 @@ def admin(kafka: Cluster) -> Iterator[KafkaAdminClient]:
 def test_a_topic_is_made_with_what_it_keeps_and_who_must_confirm(
     make_stream: MakeStream, admin: KafkaAdminClient, prefix: str
 ) -> None:
-    from kafka.admin import ConfigResource, ConfigResourceType
-
     stream = make_stream(settings={"max_bytes": 64 * 1024**2, "retention_hours": 2})
     stream.ensure_topic("talk", 4)
     name = f"{prefix}talk"
@@ -373,3 +375,72 @@ def test_what_a_transaction_took_back_is_not_read_and_its_marks_leave_nothing_un
     # The last one is the mark of the last transaction, and holds nothing.
     assert [(one.offset, one.value) for one in records] == [(0, b"ours"), (3, b"kept"), (4, b"")]
     assert stream.end_offsets("talk") == {0: 5}
+
+
+# -- what a stranger with rights on the brokers does ----------------------------------------------------
+
+
+def test_a_batch_that_is_compressed_wrongly_does_not_get_in_and_the_next_records_are_read(
+    make_stream: MakeStream, kafka: Cluster, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    stranger = KafkaProducer(bootstrap_servers=kafka.bootstrap, compression_type="gzip", retries=0)
+    with monkeypatch.context() as wrongly:
+        wrongly.setattr(batches, "gzip_encode", lambda data: b"\x1f\x8bno gzip at all" + bytes(data[:7]))
+        with pytest.raises(KafkaError):
+            stranger.send(f"{prefix}talk", b"x" * 4000, partition=0).get(30)
+    stranger.send(f"{prefix}talk", b"y" * 4000, partition=0).get(30)
+    stranger.close()
+    stream.append("talk", [(0, b"ours")], NOW)
+    assert [one.value for one in read(stream.consumer("talk", "readers", "one"), 2)] == [b"y" * 4000, b"ours"]
+
+
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+def test_records_are_read_however_they_were_compressed_or_it_is_said_what_to_install(
+    make_stream: MakeStream, admin: KafkaAdminClient, prefix: str, codec: str
+) -> None:
+    stream = make_stream()
+    stream.ensure_topic("talk", 1)
+    told = ConfigResource(ConfigResourceType.TOPIC, f"{prefix}talk", {"compression.type": codec})
+    admin.alter_configs([told])
+    stream.append("talk", [(0, b"ours " * 500)], NOW)
+    consumer = stream.consumer("talk", "readers", "one")
+    if getattr(codecs, f"has_{codec}")():
+        assert [one.value for one in read(consumer, 1)] == [b"ours " * 500]
+        return
+    with pytest.raises(StreamUnavailable, match=r"pip install"):
+        read(consumer, 1)
+
+
+def test_partitions_that_a_stranger_adds_are_read_too(
+    make_stream: MakeStream, admin: KafkaAdminClient, prefix: str, kafka: Cluster
+) -> None:
+    stream = make_stream(topics={MENTIONS: 1})
+    stream.append(MENTIONS, [(0, b"before")], NOW)
+    admin.create_partitions({prefix + MENTIONS: NewPartitions(3)})
+    stranger = KafkaProducer(bootstrap_servers=kafka.bootstrap)
+    stranger.send(prefix + MENTIONS, b"after", partition=2).get(30)
+    stranger.close()
+    anew = make_stream(topics={MENTIONS: 1})
+    assert anew.partitions(MENTIONS) == 3
+    got = read(anew.consumer(MENTIONS, "readers", "one"), 2)
+    assert {(one.partition, one.value) for one in got} == {(0, b"before"), (2, b"after")}
+
+
+def test_a_topic_that_is_deleted_under_a_reader_and_made_anew_is_another_log_for_who_opens_it(
+    make_stream: MakeStream, admin: KafkaAdminClient, prefix: str
+) -> None:
+    stream = make_stream(topics={MENTIONS: 1})
+    stream.append(MENTIONS, [(0, b"old")], NOW)
+    consumer = stream.consumer(MENTIONS, "readers", "one")
+    assert [one.value for one in read(consumer, 1)] == [b"old"]
+    old = stream.cluster
+    admin.delete_topics([prefix + MENTIONS])
+    anew = make_stream(topics={MENTIONS: 1})
+    assert anew.cluster != old
+    anew.append(MENTIONS, [(0, b"new")], NOW)
+    with contextlib.suppress(StreamUnavailable):
+        assert [one.value for one in consumer.poll(timedelta(milliseconds=200)).records] in ([], [b"new"])
+    fresh = anew.consumer(MENTIONS, "others", "two")
+    assert [one.value for one in read(fresh, 1)] == [b"new"]

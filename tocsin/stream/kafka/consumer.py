@@ -175,6 +175,12 @@ class KafkaConsumer:
         except errors.LogTruncationError as error:
             cut = error.divergent_offsets
             return {}, {tp.partition: at.offset if at is not None else None for tp, at in cut.items()}
+        except errors.UnsupportedCodecError as error:
+            # Somebody else writes here, or the topic was told to pack anew. The records stay where they are, and wait.
+            raise StreamUnavailable(
+                f"the topic {self._name} holds records that are packed in a way that cannot be read here ({in_words(error)}): "
+                'install what is missing, for example: pip install "kafka-python[snappy,zstd]"'
+            ) from error
         except (errors.KafkaError, OSError, RuntimeError) as error:
             raise StreamUnavailable(
                 f"the stream {self._topics.url} cannot be read just now: {in_words(error)}"
