@@ -215,7 +215,9 @@ def test_a_store_that_nobody_can_write_for_a_while_costs_no_page_and_doubles_non
     """`query_only` and `max_page_count` give SQLite's own errors of a read-only file system and a full disk."""
     holds = well
 
-    @event.listens_for(scene.store._engine, "checkout")  # type: ignore[attr-defined]  # the embedded store has one
+    # The embedded store has an engine for its readers and one for its writers.
+    @event.listens_for(scene.store._engine, "checkout")  # type: ignore[attr-defined]
+    @event.listens_for(scene.store._writer, "checkout")  # type: ignore[attr-defined]
     def checkout(dbapi: sqlite3.Connection, _record: object, _proxy: object) -> None:
         dbapi.execute(f"PRAGMA {pragma}={holds}")
 
