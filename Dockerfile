@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# One image for every role: `docker compose` says which. Built in two stages; what runs is no root and has no compiler, no pip cache
-# and none of the checkout.
+# One image for every role; docker-compose.yml names the role. It is built in two stages. The final image has no root user, no compiler,
+# no pip cache and no checkout.
 FROM python:3.13.7-slim-trixie AS build
 WORKDIR /source
 RUN python -m venv /opt/tocsin

@@ -10,7 +10,7 @@ ENGINES ?= embedded
 ifeq ($(filter embedded real,$(ENGINES)),)
 $(error unknown ENGINES=$(ENGINES); known: embedded, real)
 endif
-unexport PYTHONDONTWRITEBYTECODE  # what is compiled once is kept: the processes of a run start in half the time
+unexport PYTHONDONTWRITEBYTECODE  # Python keeps what it has compiled: the processes of a run start in half the time
 
 .PHONY: help demo engines quick test chaos format lint types imports check bench train bench-sentiment lock clean
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Makes the passwords that docker-compose.yml mounts as secrets, once; what is there is kept. Another folder may be named.
+# Makes the passwords that docker-compose.yml mounts as secrets. A password that exists is kept. An argument names another folder.
 #
-# The folder is closed to everybody else; the files in it are readable, because containers run as users of their own and Compose mounts
-# a file with the mode that it has.
+# The folder is closed to everybody else. The files in it are readable: containers run as users of their own, and Compose mounts a
+# file with the mode that it has.
 set -eu
 folder=${1:-$(dirname "$0")/secrets}
 umask 077

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kinds import KINDS, UNUSED_PLUGINS
-from tests.workers import ROOMS, room
+from tests.workers import FIRST, ROOMS, room
 
 pytestmark = pytest.mark.live
 
@@ -68,5 +68,6 @@ def test_every_room_and_mark_is_there() -> None:
     for begin in ROOMS:
         assert (ROOT / begin).exists(), begin
         assert room(begin) == ROOMS[begin]
+    assert all(name in ROOMS.values() or (ROOT / name).exists() for name in FIRST)
     named = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert all(f'  "{kind}' in named for kind in KINDS)

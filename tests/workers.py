@@ -37,6 +37,14 @@ FIRST: Final = (
     "tests/test_packaging.py",
     "tests/test_deployment.py",
     "tests/story/test_replay.py",
+    "tests/story/test_backtest.py",
+    "tests/api/test_fuzz.py",
+    "tests/alerts/test_outages.py",
+    "tests/alerts/test_walks.py",
+    "tests/story/test_three_hours.py",
+    "tests/story/test_every_channel_away.py",
+    "tests/story/test_backup.py",
+    "tests/ingest/test_networks.py",
 )
 """The rooms and files that come first, the longest first. The others come in the order of collection."""
 

@@ -159,6 +159,7 @@ def test_a_crisis_that_is_lowered_to_a_watch_above_its_ladder_asks_nobody_and_pa
     assert "nobody" not in {row.person for row in scene.notices()}
 
 
+@pytest.mark.slow("six hours without an answer or a channel")
 def test_notices_that_cannot_leave_do_not_pile_up(scene: Scene) -> None:
     scene.over(**CRISIS)
     leap(scene, hours=6)

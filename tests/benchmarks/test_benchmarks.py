@@ -192,6 +192,7 @@ def test_notices_are_timed_from_the_post_and_a_storm_rings(monkeypatch: pytest.M
     ]
 
 
+@pytest.mark.slow("two processors work off a backlog")
 def test_a_second_processor_takes_its_share_of_a_backlog() -> None:
     table = scale.run(1000, where=EnginesHere(), measure_s=0.2, monitors=20)
     assert [row[0] for row in table.rows] == [1, 2]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
 from tocsin.definitions.models import MOST_FOLLOWERS, Monitor, SourceDef
-from tocsin.health.sources import LONGEST_EXPECTED, SourceFacts, facts_of, judge
+from tocsin.health.sources import LONGEST_EXPECTED, Level, SourceFacts, State, facts_of, judge
 
 NOW = datetime(2031, 3, 5, 12, tzinfo=UTC)
 BLIND_AFTER = timedelta(minutes=15)
@@ -98,6 +99,11 @@ def test_a_source_is_judged(facts: SourceFacts, state: str, level: str) -> None:
     verdict = judge(facts, NOW, BLIND_AFTER)
     assert (verdict.state, verdict.level) == (state, level)
     assert verdict.reason
+
+
+def test_the_table_has_every_state_and_level() -> None:
+    assert {case[2] for case in CASES} == set(get_args(State))
+    assert {case[3] for case in CASES} == set(get_args(Level))
 
 
 def test_a_source_that_was_never_heard_is_calm_nowhere() -> None:

@@ -50,6 +50,7 @@ def test_two_tables_are_added_up_beside_each_other_the_smaller_one_folded() -> N
     assert np.allclose(sums[:, 3:] / np.sqrt(counts)[:, None], folded(matrix) @ small.astype(float))
 
 
+@pytest.mark.slow("fits a model twice")
 def test_the_same_examples_give_the_same_facets(tmp_path: Path) -> None:
     found = facet_examples("nl", None)[:60]
     for name, order in (("a", 1), ("b", -1)):
