@@ -35,6 +35,7 @@ from api.push import RecentPushes
 from api.routes import (
     access,
     alerts,
+    backtests,
     corrections,
     dead_letters,
     defined,
@@ -73,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     corrections.router,
     normal.router,
     verdicts.router,
+    backtests.router,
     escalations.router,
     sources.router,
     *defined.ROUTERS,

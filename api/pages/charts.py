@@ -157,7 +157,7 @@ def count_chart(
     parts.append(
         f'<line class="axis" x1="{left}" x2="{frame.width - right}" y1="{top + plot_h}" y2="{top + plot_h}"/>'
     )
-    return _svg(frame, parts)
+    return drawn(frame, parts)
 
 
 def sparkline(
@@ -249,7 +249,8 @@ def _n(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _svg(frame: Frame, parts: Sequence[str]) -> Markup:
+def drawn(frame: Frame, parts: Sequence[str]) -> Markup:
+    """The parts as one chart, with the title and the description of its frame."""
     ident = f"{escape(frame.name)}-{frame.width}"
     return Markup(  # noqa: S704  # every value in it is escaped or a number
         f'<svg class="chart" viewBox="0 0 {frame.width} {frame.height}" width="{frame.width}" height="{frame.height}" role="img"'
@@ -261,7 +262,7 @@ def _svg(frame: Frame, parts: Sequence[str]) -> Markup:
 def _empty(frame: Frame) -> Markup:
     middle = f'x="{frame.width // 2}" y="{frame.height // 2}" text-anchor="middle"'
     fmt = f'<text class="empty" {middle}>{escape(frame.none_yet)}</text>'
-    return _svg(
+    return drawn(
         frame,
         [f'<rect class="track" x="0" y="0" width="{frame.width}" height="{frame.height}" rx="6"/>', fmt],
     )

@@ -29,6 +29,10 @@ DONE = {
     "used": "That model labels the mentions that come from now on.",
     "accept_normal": "Accepted. It counts from the next window on.",
     "undo_normal": "Taken back. It counts from the next window on.",
+    "asked": "Asked for. It is played within minutes.",
+    "cancelled": "Cancelled.",
+    "accepted": "Accepted. The monitor was changed.",
+    "refused": "Refused. Nothing was changed.",
     "replay": "Handed over again: it counts within seconds.",
     "bad": "It is still no mention; the reason stands below.",
 }

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from alerts.views import find_alerts, standing
+from api.backtests import of_monitor
 from api.pages.card import day_points
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
@@ -98,6 +99,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         points = day_points(conn, monitor.id, state.now())
         latest, _ = find_alerts(conn, monitor=monitor.id, limit=10)
         corrected = summary(conn, monitor.id)
+        tested = of_monitor(conn, monitor.id)
         promise = promise_of(conn, monitor, state.now())
         normal = next(iter(acceptances(conn, monitor.id, 1)), None)
     return render(
@@ -111,6 +113,8 @@ def monitor_detail(request: Request, id: str) -> Response:
         may_correct=permitted(ctx.who, "/monitors/{id}/learn"),
         corrections=corrected,
         promise=promise,
+        proposals=[one for one in tested if one.asks],
+        may_decide=permitted(ctx.who, "/backtests/{id}/decide"),
         normal=normal,
         monitor_id=monitor.id,
         may_accept=permitted(ctx.who, "/monitors/{id}/normal"),

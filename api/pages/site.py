@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from api.pages import (
     actions,
     alerts,
+    backtests,
     corrections,
     dead_letters,
     escalations,
@@ -50,6 +51,7 @@ def add_pages(app: FastAPI) -> None:
         monitors.router,
         corrections.router,
         normal.router,
+        backtests.router,
         dead_letters.router,
         search.router,
         # Before the page of one, which any other name would be.

@@ -51,6 +51,13 @@ VERDICTS = {
     "expected": "expected",
     "wrong_brand": "another brand of that name",
 }
+BACKTESTS = {
+    "queued": "waits for its turn",
+    "running": "is being played",
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+}
 ABILITIES = {
     "triggers": "hears triggers in a single mention",
     "bursts": "sees sudden and lasting rises",
@@ -197,6 +204,7 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "role": dict(ROLES.items()),
     "dismissal": dict(DISMISSALS.items()),
     "verdict": dict(VERDICTS.items()),
+    "backtest": dict(BACKTESTS.items()),
     "ability": dict(ABILITIES.items()),
     "outcome": dict(OUTCOMES.items()),
     "trigger": dict(TRIGGERS.items()),

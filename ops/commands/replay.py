@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,7 +26,7 @@ HeardSince = Annotated[
 def register(app: typer.Typer) -> None:
     """Add `replay` and `backtest`."""
     app.command("replay", epilog="Example: tocsin replay --monitors monitors.yaml mentions.jsonl.gz")(replay)
-    app.command("backtest", epilog="Example: tocsin backtest acme")(backtest)
+    app.command("backtest", epilog="Example: tocsin backtest acme --curve")(backtest)
 
 
 def replay(
@@ -72,6 +72,9 @@ def replay(
 def backtest(
     monitor: Annotated[str, typer.Argument(help="Name or id of the monitor.")],
     heard_since: HeardSince = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Also print the alerts a week by the promise of false alerts.")
+    ] = False,
     data: Data = None,
     config: Config = None,
     store: StoreUrl = None,
@@ -81,5 +84,32 @@ def backtest(
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime:
+        if curve:
+            _print_curve(runtime, monitor, heard_since)
+            return
         totals, covered = run(runtime, monitor, typer.echo, heard_since)
     typer.echo(f"{len(totals.fired)} alerts over {covered}", err=True)
+
+
+def _print_curve(runtime: Any, monitor: str, heard_since: str | None) -> None:
+    """The alerts of the monitor as it is, then a line for each promise."""
+    from ops.replay.curve import with_curve
+    from ops.replay.files import heard_from
+    from tocsin.core.clock import EPOCH
+    from tocsin.definitions.models import Monitor
+    from tocsin.definitions.repository import find
+
+    with runtime.store.read() as conn:
+        one = find(conn, Monitor, monitor)
+    heard = heard_from(heard_since) if heard_since else None
+    result = with_curve(runtime, one, since=EPOCH, heard_since=heard)
+    for alert in result["alerts"]:
+        said = f", {alert['verdict']}" if alert["verdict"] else ""
+        figures = f"{alert['observed']:g} observed, {alert['expected']:.3g} expected"
+        typer.echo(
+            f"{alert['at']}  SEV{alert['severity']} {alert['kind']}  {figures}  [{alert['status']}{said}]"
+        )
+    for point in result["curve"]:
+        rate = "less than a week" if point["a_week"] is None else f"{point['a_week']:g} a week"
+        judged = f"{point['real']} real of {point['judged']} judged"
+        typer.echo(f"promise {point['promise']:g}: {point['fired']} alerts, {rate}, {judged}")

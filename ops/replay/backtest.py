@@ -1,4 +1,4 @@
-"""`tocsin backtest`: a monitor played over the stored mentions, by the same code as a replay.
+"""Back-tests: monitors played over the stored mentions, by the same code as a replay.
 
 The store holds the mentions that some monitor matched, and a sample of the rest. The answer says what it covers.
 """
@@ -6,9 +6,11 @@ The store holds the mentions that some monitor matched, and a sample of the rest
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -27,6 +29,30 @@ from tocsin.store.mentions import count_and_span, oldest_first
 ACTOR = "backtest"
 
 
+@dataclass(frozen=True, slots=True)
+class CoveredMentions:
+    """The stored mentions that a back-test covers."""
+
+    mentions: int
+    first: datetime
+    last: datetime
+
+    def __str__(self) -> str:
+        return (
+            f"{self.mentions:,} stored mentions from {_day(self.first)} to {_day(self.last)};"
+            " what no monitor matched is not among them"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a back-test: by name of the monitor, each alert with the time at which it would have fired."""
+
+    totals: Totals
+    history: CoveredMentions
+    fired: Mapping[str, Sequence[tuple[datetime, dict[str, Any]]]]
+
+
 def backtest(
     runtime: Runtime, monitor: str, out: Callable[[str], None], heard_since: str | None = None
 ) -> tuple[Totals, str]:
@@ -37,10 +63,30 @@ def backtest(
     Returns the totals, and a text that says what the back-test covers. Nobody is notified, and this store is not changed. Raises
     `NotFound` for an unknown monitor, and where nothing is stored yet.
     """
-    since = heard_from(heard_since) if heard_since else None
+    heard = heard_from(heard_since) if heard_since else None
     with runtime.store.read() as conn:
         one = repository.find(conn, Monitor, monitor).value
-        count, first, last = count_and_span(conn)
+    played = play(runtime, [one], heard_since=heard)
+    for at, alert in played.fired[one.name]:
+        out(f"{iso(at)}  {in_a_line(alert)}")
+    return played.totals, str(played.history)
+
+
+def play(
+    runtime: Runtime,
+    monitors: Sequence[Monitor],
+    *,
+    since: datetime | None = None,
+    heard_since: datetime | None = None,
+    on_progress: Callable[[float], None] = lambda _part: None,
+) -> Played:
+    """Play the mentions that are stored since `since` through these monitors at once, each by a name of its own.
+
+    `heard_since` is the time from which the sources were heard. `on_progress` hears which part (0 to 1) is done, and may end it by
+    an exception. Nobody is notified, and this store is not changed. Raises `NotFound` where nothing is stored.
+    """
+    with runtime.store.read() as conn:
+        count, first, last = count_and_span(conn, since)
     if first is None or last is None:
         raise NotFound("nothing is stored yet to test on: take recorded mentions in with tocsin import")
     with (
@@ -49,17 +95,28 @@ def backtest(
     ):
         with room.store.write() as conn:
             meta.claim_mode(conn, "replay")
-            repository.save(conn, one, now=min(first, since or first), actor=ACTOR)
-        player = Player(room.store, room.stream, room.settings, first, heard_since=since)
-        player.play(map(_as_posted, oldest_first(runtime.store)))
+            for one in monitors:
+                repository.save(conn, one, now=min(first, heard_since or first), actor=ACTOR)
+        player = Player(room.store, room.stream, room.settings, first, heard_since=heard_since)
+        span = max((last - first).total_seconds(), 1.0)
+        player.play(
+            _up_to(last, map(_as_posted, oldest_first(runtime.store, since=since))),
+            lambda _totals: on_progress(min(1.0, (player.clock.now() - first).total_seconds() / span)),
+        )
         player.close()
+        fired: dict[str, list[tuple[datetime, dict[str, Any]]]] = {one.name: [] for one in monitors}
         with room.store.read() as conn:
             for at, alert in fired_alerts(conn, player.totals.fired):
-                out(f"{iso(at)}  {in_a_line(alert)}")
-    return (
-        player.totals,
-        f"{count:,} stored mentions from {_day(first)} to {_day(last)}; what no monitor matched is not among them",
-    )
+                fired[alert["monitor"]].append((at, alert))
+    return Played(player.totals, CoveredMentions(count, first, last), fired)
+
+
+def _up_to(last: datetime, mentions: Iterator[Mention]) -> Iterator[Mention]:
+    """The mentions up to the last one that was there at the beginning: in a live store there are always more."""
+    for mention in mentions:
+        if mention.created_at > last:
+            return
+        yield mention
 
 
 def _as_posted(mention: Mention) -> Mention:

@@ -159,8 +159,10 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
         yield "relay", Relay(store, runtime.stream, clock).run
     elif role == "api":
         from api.server import serve
+        from ops.run.backtests import Backtester
 
         yield "api", lambda stop: serve(runtime, stop)
+        yield "backtests", Backtester(runtime).run
     else:
         from alerts.auditor import Auditor
 

@@ -37,6 +37,7 @@ TABLES = (
     terms.DISMISSALS,
     terms.VERDICTS,
     terms.ABILITIES,
+    terms.BACKTESTS,
     terms.OUTCOMES,
     terms.TRIGGERS,
     terms.ACTIONS,

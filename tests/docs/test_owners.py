@@ -26,6 +26,7 @@ OWNERS = {
     "amendments": "processors",
     "api_keys": "api",
     "audit": "tocsin.store",
+    "backtests": "api",
     "barriers": "processors",
     "batches": "api",
     "brand_models": "processors",

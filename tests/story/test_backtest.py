@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from ops.replay.backtest import backtest
+from api import backtests
+from ops.replay.backtest import backtest, play
 from ops.replay.files import replay_files
 from ops.replay.imports import import_files
+from ops.run.backtests import Backtester, Cancelled, play_job
 from ops.runtime import Runtime
 from ops.transfer.export import export
+from tests.inside import command
 from tests.stores import embedded_at
 from tests.story.test_replay import tocsin
-from tocsin.core.clock import SimulatedClock
+from tocsin.core.clock import SimulatedClock, SystemClock
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
@@ -125,3 +131,91 @@ def test_silence_that_was_heard_makes_the_first_crowd_news(tmp_path: Path) -> No
     assert [line[:17] for line in printed["2026-03-01T00:00:00Z"]] == ["2026-03-02T09:06:"]
     with pytest.raises(WrongInput, match="--heard-since: 'yesterday' is no time; give ISO 8601"):
         replay_files([talk], monitors, out=print, heard_since="yesterday")
+
+
+def talked(runtime: Runtime, folder: Path) -> None:
+    """Half a day of a mention an hour, then a burst of sixty within ten minutes."""
+    start = NOW - timedelta(hours=13)
+    posts = [(start + timedelta(hours=n), f"acme opens at {n}") for n in range(12)]
+    burst = NOW - timedelta(minutes=50)
+    posts += [(burst + timedelta(seconds=10 * n), f"acme is late {n * 7919}") for n in range(60)]
+    path = folder / "talk.jsonl"
+    lines = [{"id": str(n), "text": text, "created_at": at.isoformat()} for n, (at, text) in enumerate(posts)]
+    path.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    import_files(runtime, [path], source="wall", tz=None)
+
+
+@pytest.mark.slow("plays hours at seven promises")
+def test_one_play_gives_the_alerts_their_verdicts_and_the_curve_and_can_be_cancelled(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    talked(runtime, tmp_path)
+    with runtime.store.write() as conn:
+        monitor = repository.find(conn, Monitor, "acme")
+        change = {"query": 'acme NOT "late"'}
+        job = backtests.ask(conn, monitor, now=NOW, actor="ada", change=change, because={})
+    assert backtests.claim(runtime.store, NOW) is not None
+    play_job(runtime, job.id)
+    with runtime.store.read() as conn:
+        done = backtests.get(conn, job.id)
+    assert (done.state, done.progress, done.message) == ("done", 100, None)
+    result = done.result
+    assert result is not None and result["mentions"] == 72
+    assert [one["kind"] for one in result["alerts"]][:1] == ["volume"]
+    assert result["changed"]["fired"] == 0 < result["fired"]
+    assert [one["promise"] for one in result["curve"]] == [0.1, 0.25, 0.5, 1.0, 2.0, 5.0]
+    fired = [one["fired"] for one in result["curve"]]
+    assert fired == sorted(fired) and fired[-1] > 0
+    # A rate over less than a week would be made up.
+    assert result["a_week"] is None
+    printed = command("backtest", "acme", "--curve", "--data", tmp_path).stdout.decode()
+    assert "promise 0.1: " in printed and "less than a week, 0 real of 0 judged" in printed
+    played: list[float] = []
+
+    def cancel(part: float) -> None:
+        played.append(part)
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        play(runtime, [monitor.value], on_progress=cancel)
+    assert len(played) == 1
+
+
+@pytest.mark.live
+def test_a_worker_plays_what_was_asked_for_in_a_process_of_its_own(tmp_path: Path) -> None:
+    store = embedded_at(tmp_path / "store.db")
+    with store.write() as conn:
+        repository.save(conn, Monitor(name="acme", query="acme"), now=NOW, actor="test")
+    runtime = Runtime(load(environ={"TOCSIN_DATA": str(tmp_path)}), store, SystemClock())
+    with store.write() as conn:
+        job = backtests.ask(
+            conn, repository.find(conn, Monitor, "acme"), now=runtime.clock.now(), actor="ada"
+        )
+    stop = threading.Event()
+    worker = threading.Thread(target=Backtester(runtime).run, args=(stop,))
+    worker.start()
+    try:
+        # Nothing is stored: the play fails, and says what to do.
+        assert within(60, lambda: _state(runtime, job.id) == "failed")
+    finally:
+        stop.set()
+        worker.join(30)
+        with store.read() as conn:
+            message = backtests.get(conn, job.id).message
+        runtime.close()
+    assert message is not None and "tocsin import" in message
+
+
+def _state(runtime: Runtime, id: str) -> str:
+    with runtime.store.read() as conn:
+        return backtests.get(conn, id).state
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Whether it comes to hold within so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True

@@ -121,22 +121,23 @@ def sampled_rows(conn: Connection, limit: int, *, since: datetime) -> Result[Any
     return conn.execution_options(stream_results=True).execute(query)
 
 
-def count_and_span(conn: Connection) -> tuple[int, datetime | None, datetime | None]:
-    """The number of stored mentions, and the times at which the first and the last of them were posted."""
+def count_and_span(
+    conn: Connection, since: datetime | None = None
+) -> tuple[int, datetime | None, datetime | None]:
+    """The number of stored mentions (since a time), and the times at which the first and the last of them were posted."""
     m = s.mentions.c
-    count, first, last = conn.execute(
-        select(func.count(), func.min(m.created_at), func.max(m.created_at))
-    ).one()
+    query = select(func.count(), func.min(m.created_at), func.max(m.created_at))
+    count, first, last = conn.execute(query if since is None else query.where(m.created_at >= since)).one()
     return count, first, last
 
 
-def oldest_first(store: Store, at_once: int = 2000) -> Iterator[Mention]:
-    """Every current version, ordered by the time at which it was posted. Each `at_once` of them have a snapshot of their own,
-    so that no snapshot is held for long.
+def oldest_first(store: Store, at_once: int = 2000, since: datetime | None = None) -> Iterator[Mention]:
+    """Every current version (since a time), ordered by the time at which it was posted. Each `at_once` of them have a snapshot
+    of their own, so that no snapshot is held for long.
     """
     m = s.mentions.c
     query = select(*s.mention_columns).order_by(m.created_at, m.source, m.id).limit(at_once)
-    page = query
+    page = query if since is None else query.where(m.created_at >= since)
     while True:
         with store.read() as conn:
             rows = conn.execute(page).all()

@@ -547,6 +547,25 @@ verdicts = _table(
     Column("actor", String(256), nullable=False),
     Index("verdicts_by_monitor", "monitor_id", "at"),
 )
+# Back-tests that people asked for, and those behind a proposal. A worker plays one at a time.
+backtests = _table(
+    "backtests",
+    _pk("id", String(64)),
+    Column("monitor_id", String(64), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("state", String(16), nullable=False),  # queued | running | done | failed | cancelled
+    Column("beat_at", UtcTime, nullable=False),  # the last sign of its worker, or its last change
+    Column("progress", Integer, nullable=False),  # percent
+    Column("message", Text),  # why it failed
+    Column("change", Json),  # of a proposal: the fields of the monitor that it would change
+    Column("because", Json),  # of a proposal: the verdict, and the alerts that it was said of
+    Column("result", Json),
+    Column("decided", String(16)),  # of a proposal: accepted | refused
+    Column("decided_by", String(256)),
+    Index("backtests_by_monitor", "monitor_id", "at"),
+    Index("backtests_by_state", "state", "at"),
+)
 escalations = _table(
     "escalations",
     _pk("id", String(64)),

@@ -1,0 +1,194 @@
+"""Back-tests as jobs: a row that somebody asked for, that a worker plays, and that can be cancelled. No request waits for one.
+
+A back-test with a `change` is a proposal: what it would do is played beside the monitor as it is, and a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
+
+from tocsin.core.errors import Conflict, IllegalTransition, NotFound
+from tocsin.core.ids import stable_id
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined, find, save
+from tocsin.store import audit
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+MOST_WAITING: Final = 20
+DEAD_AFTER: Final = timedelta(minutes=2)
+"""A worker that has given no sign for so long is gone: the back-test begins anew."""
+SHOWN: Final = 20
+WAITING: Final = ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """One back-test as stored. `progress` is percent. `change`, `because` and `decided` are those of a proposal."""
+
+    id: str
+    monitor_id: str
+    at: datetime
+    actor: str
+    state: str
+    beat_at: datetime
+    progress: int
+    message: str | None
+    change: Mapping[str, Any] | None
+    because: Mapping[str, Any] | None
+    result: Mapping[str, Any] | None
+    decided: str | None
+    decided_by: str | None
+
+    @property
+    def waits(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def asks(self) -> bool:
+        """A proposal that somebody may decide."""
+        return self.change is not None and self.state == "done" and self.decided is None
+
+
+def ask(
+    conn: Connection,
+    monitor: Defined[Monitor],
+    *,
+    now: datetime,
+    actor: str,
+    change: Mapping[str, Any] | None = None,
+    because: Mapping[str, Any] | None = None,
+) -> Backtest:
+    """Ask for a back-test of the monitor. One that waits already is the answer to who asks again.
+
+    Raises `Conflict` where too many wait. The transaction must be `alone`.
+    """
+    t = s.backtests
+    same = (t.c.monitor_id == monitor.id, t.c.state.in_(WAITING), t.c.change.is_(None))
+    if change is None and (row := conn.execute(select(t).where(*same)).first()) is not None:
+        return _from(row)
+    if conn.execute(select(func.count()).where(t.c.state.in_(WAITING))).scalar_one() >= MOST_WAITING:
+        raise Conflict(f"{MOST_WAITING} back-tests are waiting already: cancel one, or ask later")
+    id = stable_id("bt", monitor.id, now.isoformat(), str(change))
+    values = {
+        "id": id,
+        "monitor_id": monitor.id,
+        "at": now,
+        "actor": actor,
+        "change": change,
+        "because": because,
+    }
+    conn.execute(insert(t).values(**values, state="queued", beat_at=now, progress=0))
+    return get(conn, id)
+
+
+def get(conn: Connection, id: str) -> Backtest:
+    """The back-test with this id. Raises `NotFound`."""
+    row = conn.execute(select(s.backtests).where(s.backtests.c.id == id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no back-test {id!r}")
+    return _from(row)
+
+
+def of_monitor(conn: Connection, monitor_id: str) -> list[Backtest]:
+    """The last back-tests of the monitor, the newest first."""
+    t = s.backtests
+    query = select(t).where(t.c.monitor_id == monitor_id).order_by(t.c.at.desc(), t.c.id).limit(SHOWN)
+    return [_from(row) for row in conn.execute(query)]
+
+
+def cancel(conn: Connection, id: str, now: datetime) -> Backtest:
+    """Cancel a back-test that waits or runs; its worker stops within seconds. One that is over stays as it is."""
+    t = s.backtests
+    waits = (t.c.id == get(conn, id).id, t.c.state.in_(WAITING))
+    conn.execute(update(t).where(*waits).values(state="cancelled", beat_at=now))
+    return get(conn, id)
+
+
+def decide(conn: Connection, id: str, decision: str, *, now: datetime, actor: str, role: str) -> Backtest:
+    """A person accepts a proposal, which changes the monitor, or refuses it.
+
+    Raises `IllegalTransition` where there is nothing to decide, and `Conflict` where the monitor was changed since.
+    """
+    one = get(conn, id)
+    if not one.asks or one.change is None:
+        raise IllegalTransition(f"{id} is {one.decided or one.state}: there is no proposal to decide")
+    monitor = find(conn, Monitor, one.monitor_id)
+    if decision == "accepted":
+        was = (one.because or {}).get("version")
+        if monitor.version != was:
+            raise Conflict(
+                f"{monitor.value.name} was changed since this was proposed: refuse it, or change it by hand"
+            )
+        changed = Monitor.model_validate({**monitor.value.model_dump(mode="json"), **one.change})
+        save(conn, changed, now=now, actor=actor, id=monitor.id, expected_version=was)
+    t = s.backtests
+    conn.execute(update(t).where(t.c.id == id).values(decided=decision, decided_by=actor))
+    audit.append(
+        conn,
+        at=now,
+        actor=actor,
+        role=role,
+        action=f"proposal.{decision}",
+        object=id,
+        detail={"monitor": monitor.id},
+    )
+    return get(conn, id)
+
+
+# -- the worker's side -----------------------------------------------------------------------------------------------
+
+
+def claim(store: Store, now: datetime) -> Backtest | None:
+    """The next back-test to play, now running; one whose worker is gone begins anew."""
+    t = s.backtests
+    free = or_(t.c.state == "queued", (t.c.state == "running") & (t.c.beat_at < now - DEAD_AFTER))
+    with store.write() as conn:
+        id = conn.execute(select(t.c.id).where(free).order_by(t.c.at, t.c.id).limit(1)).scalar_one_or_none()
+        if id is None:
+            return None
+        conn.execute(update(t).where(t.c.id == id).values(state="running", beat_at=now, progress=0))
+        return get(conn, id)
+
+
+def goes_on(store: Store, id: str, progress: int, now: datetime) -> bool:
+    """Note how far it is. False: somebody has cancelled it."""
+    t = s.backtests
+    with store.write() as conn:
+        here = (t.c.id == id, t.c.state == "running")
+        return bool(conn.execute(update(t).where(*here).values(progress=progress, beat_at=now)).rowcount)
+
+
+def finish(
+    store: Store,
+    id: str,
+    now: datetime,
+    *,
+    result: Mapping[str, Any] | None = None,
+    message: str | None = None,
+) -> None:
+    """It is over: with a result, or failed for the reason in `message`. A cancelled one stays cancelled."""
+    t = s.backtests
+    state = "done" if result is not None else "failed"
+    values: dict[str, Any] = {"state": state, "result": result, "message": message, "beat_at": now}
+    with store.write() as conn:
+        if result is not None:
+            values["progress"] = 100
+        conn.execute(update(t).where(t.c.id == id, t.c.state == "running").values(**values))
+
+
+def put_back(store: Store, id: str, now: datetime) -> None:
+    """Its worker stops before the end: another one begins it anew."""
+    t = s.backtests
+    with store.write() as conn:
+        here = (t.c.id == id, t.c.state == "running")
+        conn.execute(update(t).where(*here).values(state="queued", beat_at=now, progress=0))
+
+
+def _from(row: Row[Any]) -> Backtest:
+    return Backtest(**{name: row._mapping[name] for name in Backtest.__slots__})

@@ -1,0 +1,113 @@
+"""Proposals: after two verdicts of a kind, the change that would have spared people those alerts. It is back-tested first, and a
+person accepts or refuses it; nothing is changed by itself.
+
+Noise proposes a lower promise of false alerts; another brand of that name proposes an exclusion.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from alerts.alert import get
+from alerts.verdicts import NOISE, WRONG_BRAND, Judged, judged_alerts, monitors_with_verdicts
+from api import backtests
+from processors.detection.terms import rising_terms
+from tocsin.core.errors import Conflict, NotFound, WrongInput
+from tocsin.core.promise import threshold
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined, find
+from tocsin.query import parse_query
+from tocsin.store.mentions import stored_rows
+
+LOOKED_BACK: Final = timedelta(days=90)
+AFTER: Final = 2
+"""So many verdicts of a kind make a proposal."""
+PROMISES: Final = (2.0, 1.0, 0.5, 0.25, 0.1)
+ACTOR: Final = "tocsin"
+
+
+def propose(conn: Connection, now: datetime) -> list[str]:
+    """Ask for a back-test of each change that the verdicts suggest and nobody was asked about yet. Returns their ids.
+
+    The transaction must be `alone`.
+    """
+    made = []
+    for monitor_id in monitors_with_verdicts(conn, now - LOOKED_BACK):
+        try:
+            monitor = find(conn, Monitor, monitor_id)
+        except (NotFound, Conflict):
+            continue
+        judged = judged_alerts(conn, monitor_id, now - LOOKED_BACK)
+        for verdict, suggest in ((NOISE, _promise), (WRONG_BRAND, _exclusion)):
+            some = [one for one in judged if one.verdict == verdict]
+            if len(some) >= AFTER and not _asked(conn, monitor, verdict, some):
+                made += _ask(conn, monitor, verdict, some, suggest(conn, monitor.value, judged), now)
+    return made
+
+
+def _asked(conn: Connection, monitor: Defined[Monitor], verdict: str, some: Sequence[Judged]) -> bool:
+    """Whether people were asked already: a proposal stands open, or fewer than `AFTER` such verdicts came since the last."""
+    earlier = [
+        one.because
+        for one in backtests.of_monitor(conn, monitor.id)
+        if one.because is not None and one.because["verdict"] == verdict
+    ]
+    known = {alert for because in earlier for alert in because["alerts"]}
+    return len({one.alert_id for one in some} - known) < AFTER
+
+
+def _ask(
+    conn: Connection,
+    monitor: Defined[Monitor],
+    verdict: str,
+    some: Sequence[Judged],
+    change: Mapping[str, Any] | None,
+    now: datetime,
+) -> list[str]:
+    if change is None:
+        return []
+    because = {"verdict": verdict, "alerts": [one.alert_id for one in some], "version": monitor.version}
+    try:
+        return [backtests.ask(conn, monitor, now=now, actor=ACTOR, change=change, because=because).id]
+    except Conflict:
+        # Too many wait: there is a next look.
+        return []
+
+
+def _promise(_conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> dict[str, Any] | None:
+    """The mildest lower promise under which `AFTER` of the noisy alerts would have stayed below the threshold."""
+    noisy = sorted(one.peak_score for one in judged if one.verdict == NOISE)
+    for promise in PROMISES:
+        if promise < monitor.false_alerts_per_week and noisy[AFTER - 1] < threshold(promise):
+            return {"false_alerts_per_week": promise}
+    return None
+
+
+def _exclusion(conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> dict[str, Any] | None:
+    """The query without a word that most posts of the wrong brand's alerts have, and none of the others'."""
+    wrong = [_texts(conn, one) for one in judged if one.verdict == WRONG_BRAND]
+    others = [text for one in judged if one.verdict != WRONG_BRAND for text in _texts(conn, one)]
+    said = Counter(term for texts in wrong for term, _ in rising_terms(texts, others))
+    apart = {term for term, _ in rising_terms(others, [])}
+    for term, _ in sorted(said.items(), key=lambda one: (-one[1], one[0])):
+        if said[term] < AFTER or term in apart or term.lstrip("#") in monitor.query.casefold():
+            continue
+        try:
+            query = f'({monitor.query}) NOT "{term}"'
+            parse_query(query)
+        except WrongInput:
+            continue
+        return {"query": query}
+    return None
+
+
+def _texts(conn: Connection, one: Judged) -> list[str]:
+    """The posts that stood in the evidence of the alert, as far as they are kept."""
+    evidence = get(conn, one.alert_id).readable_evidence
+    keys = [(post.source, post.id) for post in (evidence.top if evidence else ())]
+    return [" ".join(filter(None, (row.title, row.text))) for row in stored_rows(conn, keys).values()]

@@ -1,0 +1,102 @@
+"""A back-test with its curve: one play of a monitor at several promises at once, and the verdicts that people gave meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from alerts.verdicts import DUPLICATE, REAL, Judged, judged_alerts
+from ops.replay.backtest import CoveredMentions, Played, play
+from ops.runtime import Runtime
+from tocsin.core.clock import iso
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined
+
+PROMISES: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+"""The false alerts a week of the curve."""
+NEAR: Final = timedelta(hours=2)
+"""An alert of the back-test is the stored one where it lies so near to its time."""
+LISTED: Final = 200
+WEEK: Final = timedelta(days=7)
+CHANGED: Final = "changed"
+
+
+def with_curve(
+    runtime: Runtime,
+    monitor: Defined[Monitor],
+    *,
+    since: datetime,
+    change: Mapping[str, Any] | None = None,
+    heard_since: datetime | None = None,
+    on_progress: Callable[[float], None] = lambda _part: None,
+) -> dict[str, Any]:
+    """The alerts that the monitor would have fired since then, and the alerts a week by sensitivity; with a `change`, beside
+    them those of the changed monitor. JSON values only.
+    """
+    own = monitor.value
+    copies = {f"{promise:g}": promise for promise in PROMISES}
+    played_as = [own.model_copy(update={"name": "own"})]
+    played_as += [
+        own.model_copy(update={"name": name, "false_alerts_per_week": promise})
+        for name, promise in copies.items()
+    ]
+    if change is not None:
+        played_as.append(own.model_copy(update={**change, "name": CHANGED}))
+    played = play(runtime, played_as, since=since, heard_since=heard_since, on_progress=on_progress)
+    with runtime.store.read() as conn:
+        judged = judged_alerts(conn, monitor.id, played.history.first)
+    told = {name: [_alert(at, one, judged) for at, one in fired] for name, fired in played.fired.items()}
+    result = _covered(played.history) | _summary(told["own"], played)
+    result["promise"] = own.false_alerts_per_week
+    result["curve"] = [
+        {"promise": promise} | _summary(told[name], played) for name, promise in copies.items()
+    ]
+    for point in result["curve"]:
+        del point["alerts"]
+    if change is not None:
+        result[CHANGED] = _summary(told[CHANGED], played)
+    return result
+
+
+def _covered(history: CoveredMentions) -> dict[str, Any]:
+    return {"mentions": history.mentions, "first": iso(history.first), "last": iso(history.last)}
+
+
+def _summary(alerts: Sequence[Mapping[str, Any]], played: Played) -> dict[str, Any]:
+    """The alerts that would have told people anything, as a rate and by verdict."""
+    weeks = max((played.history.last - played.history.first) / WEEK, 1e-9)
+    told = [one for one in alerts if one["status"] not in ("suppressed", "merged")]
+    known = [one for one in told if one["verdict"] not in (None, DUPLICATE)]
+    return {
+        "alerts": list(alerts[-LISTED:]),
+        "fired": len(told),
+        # A rate over less than a week would be made up.
+        "a_week": round(len(told) / weeks, 4) if weeks >= 1 else None,
+        "real": sum(one["verdict"] == REAL for one in known),
+        "judged": len(known),
+    }
+
+
+def _alert(at: datetime, alert: Mapping[str, Any], judged: Sequence[Judged]) -> dict[str, Any]:
+    facts = alert["facts"]
+    return {
+        "at": iso(at),
+        "kind": alert["kind"],
+        "severity": alert["severity"],
+        "status": alert["status"],
+        "reason": alert["reason"],
+        "observed": facts["observed"],
+        "expected": facts["expected"],
+        "score": alert["score"],
+        "verdict": _verdict(at, alert["kind"], judged),
+    }
+
+
+def _verdict(at: datetime, kind: str, judged: Sequence[Judged]) -> str | None:
+    near = (
+        one.verdict
+        for one in judged
+        if one.kind == kind and one.opened_at - NEAR <= at <= max(one.ended_at, one.opened_at) + NEAR
+    )
+    return next(near, None)

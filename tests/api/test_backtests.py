@@ -1,0 +1,151 @@
+"""Back-tests as jobs over the API and the page: asked for once, followed, cancelled; a proposal is decided by a person."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from alerts import actions
+from alerts.apply import act
+from api import backtests
+from api.proposals import propose
+from tests.alerts.scene import ADA
+from tests.api.test_pages import page, press, signed_in, words
+from tests.api.world import World
+from tests.browser.served import seeded_app
+from tocsin.core.errors import Conflict
+from tocsin.definitions.models import Monitor, Role
+from tocsin.definitions.repository import find, save
+from tocsin.store import schema as s
+
+POINT = {"fired": 3, "a_week": 0.75, "real": 1, "judged": 2}
+ALERT = {
+    "at": "2026-11-20T10:00:00Z", "kind": "volume", "severity": 3, "status": "firing", "reason": None,
+    "observed": 40.0, "expected": 4.0, "score": 4.0, "verdict": "noise",
+}  # fmt: skip
+RESULT: dict[str, Any] = {
+    "mentions": 1000, "first": "2026-10-25T10:00:00Z", "last": "2026-11-22T10:00:00Z", "promise": 1.0,
+    "alerts": [ALERT], "curve": [{"promise": 0.5, **POINT}, {"promise": 1.0, **POINT}], **POINT,
+    "changed": {"alerts": [], "fired": 1, "a_week": 0.25, "real": 1, "judged": 1},
+}  # fmt: skip
+
+
+def test_a_back_test_is_asked_for_once_followed_cancelled_and_its_dead_worker_is_replaced(
+    world: World,
+) -> None:
+    desk, store = world.key(Role.COMMUNITY_MANAGER), world.scene.store
+    path = f"/v1/monitors/{world.scene.monitor}/backtests"
+    assert world.key(Role.VIEWER).post(path).status_code == 403
+    first, again = desk.post(path), desk.post(path)
+    assert (first.status_code, first.json()["state"]) == (202, "queued")
+    assert again.json()["id"] == first.json()["id"]
+    id = first.json()["id"]
+    claimed = backtests.claim(store, world.now)
+    assert claimed is not None and claimed.id == id and backtests.claim(store, world.now) is None
+    assert backtests.goes_on(store, id, 40, world.now)
+    assert desk.get(f"/v1/backtests/{id}").json()["progress"] == 40
+    world.scene.clock.advance(backtests.DEAD_AFTER + timedelta(seconds=1))
+    assert backtests.claim(store, world.now) is not None
+    assert desk.post(f"/v1/backtests/{id}/cancel").json()["state"] == "cancelled"
+    assert not backtests.goes_on(store, id, 60, world.now)
+    backtests.finish(store, id, world.now, result=RESULT)
+    assert desk.get(path).json()[0]["state"] == "cancelled"
+    assert desk.post(f"/v1/backtests/{id}/decide", json={"decision": "accepted"}).status_code == 409
+
+
+def test_not_too_many_wait_at_once(world: World) -> None:
+    with world.scene.write() as conn:
+        monitor = find(conn, Monitor, world.scene.monitor)
+        for n in range(backtests.MOST_WAITING):
+            backtests.ask(conn, monitor, now=world.now, actor="a", change={"n": n})
+        with pytest.raises(Conflict, match="cancel one"):
+            backtests.ask(conn, monitor, now=world.now, actor="a", change={"n": -1})
+
+
+def judged(world: World, verdict: str, text: str, score: float) -> str:
+    """An alert that ended with this verdict, with a post in its evidence."""
+    world.scene.clock.advance(timedelta(hours=8))
+    posts = [f"{verdict}{world.now:%d%H}-{n}" for n in range(3)]
+    for id in posts:
+        world.store_mention(id, text, world.now)
+    top = [{"source": "forum", "id": id, "reach": 0, "label": "neutral"} for id in posts]
+    world.scene.signal("over", evidence={"top": top}, score=score)
+    world.scene.step()
+    alert = world.scene.alert().id
+    with world.scene.write() as conn:
+        act(world.scene.turn(conn, ADA), actions.resolve, alert, "", None, verdict)
+    return alert
+
+
+def proposed(world: World) -> list[dict[str, Any]]:
+    with world.scene.write() as conn:
+        return [dict(backtests.get(conn, id).change or {}) for id in propose(conn, world.now)]
+
+
+def test_two_of_a_kind_make_a_proposal_that_changes_nothing_before_a_person_accepts_it(world: World) -> None:
+    judged(world, "noise", "lumo is bright", 3.1)
+    judged(world, "real", "lumo caught fire", 6.0)
+    assert proposed(world) == []
+    judged(world, "noise", "lumo is bright", 3.2)
+    assert proposed(world) == [{"false_alerts_per_week": 0.5}]
+    assert proposed(world) == []
+    desk, path = world.key(Role.COMMUNITY_MANAGER), f"/v1/monitors/{world.scene.monitor}"
+    job = backtests.claim(world.scene.store, world.now)
+    assert job is not None and desk.get(path).json()["version"] == 1
+    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    decided = desk.post(f"/v1/backtests/{job.id}/decide", json={"decision": "accepted"}).json()
+    assert (decided["decided"], desk.get(path).json()["false_alerts_per_week"]) == (
+        "accepted",
+        0.5,
+    )
+    with world.scene.store.read() as conn:
+        assert "proposal.accepted" in set(conn.execute(select(s.audit.c.action)).scalars())
+
+
+def test_posts_of_another_brand_propose_an_exclusion_and_a_monitor_changed_since_is_left_alone(
+    world: World,
+) -> None:
+    judged(world, "real", "lumo lamp caught fire", 6.0)
+    judged(world, "wrong_brand", "lumo football wins", 5.0)
+    judged(world, "wrong_brand", "lumo football loses", 5.0)
+    assert proposed(world) == [{"query": '(lumo) NOT "football"'}]
+    job = backtests.claim(world.scene.store, world.now)
+    assert job is not None
+    backtests.finish(world.scene.store, job.id, world.now, result=RESULT)
+    with world.scene.write() as conn:
+        monitor = find(conn, Monitor, world.scene.monitor)
+        changed = monitor.value.model_copy(update={"timezone": "Europe/Amsterdam"})
+        save(conn, changed, now=world.now, actor="test", id=monitor.id)
+    desk = world.key(Role.COMMUNITY_MANAGER)
+    assert desk.post(f"/v1/backtests/{job.id}/decide", json={"decision": "accepted"}).status_code == 409
+    refused = desk.post(f"/v1/backtests/{job.id}/decide", json={"decision": "refused"})
+    assert refused.json()["decided"] == "refused"
+
+
+def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Path) -> None:
+    with seeded_app(tmp_path) as night:
+        ada, now = signed_in(night), night.clock.now()
+        status, shown = press(ada, "/monitors/m_orvane", "backtests")
+        assert status == 303 and "waits for its turn" in words(shown)
+        job = backtests.claim(night.store, now)
+        assert job is not None
+        backtests.finish(night.store, job.id, now, result=RESULT)
+        shown = page(ada, "/monitors/m_orvane/backtests")
+        assert 'id="curve-760-t"' in shown and "Alerts that would have fired" in shown
+        assert "3 0.75 1 / 2" in words(shown)
+        with night.store.write() as conn:
+            monitor = find(conn, Monitor, "m_orvane")
+            because = {"verdict": "noise", "alerts": ["a", "b"], "version": monitor.version}
+            change = {"false_alerts_per_week": 0.25}
+            backtests.ask(conn, monitor, now=now, actor="tocsin", change=change, because=because)
+        job = backtests.claim(night.store, now)
+        assert job is not None
+        backtests.finish(night.store, job.id, now, result=RESULT)
+        shown = page(ada, "/monitors/m_orvane")
+        assert "2 alerts were judged so: noise. Promise 0.25 false alerts a week." in words(shown)
+        assert "3 alerts as it is, 1 with the change" in words(shown)
+        assert "Accept the proposal" not in page(signed_in(night, "p_vic"), "/monitors/m_orvane")
