@@ -82,8 +82,8 @@ def play(
 ) -> Played:
     """Play the mentions that are stored since `since` through these monitors at once, each by a name of its own.
 
-    `heard_since` is the time from which the sources were heard. `on_progress` hears which part (0 to 1) is done, and may end it by
-    an exception. Nobody is notified, and this store is not changed. Raises `NotFound` where nothing is stored.
+    `heard_since` is the time from which the sources were heard. `on_progress` hears which part (0 to 1) is done, and may end it
+    by an exception. Nobody is notified, and this store is not changed. Raises `NotFound` where nothing is stored.
     """
     with runtime.store.read() as conn:
         count, first, last = count_and_span(conn, since)
