@@ -24,7 +24,7 @@ def scene(tmp_path: Path) -> Scene:
 
 def another(scene: Scene) -> Alert:
     """An alert of a story of its own."""
-    scene.wait(hours=8)
+    scene.clock.advance(timedelta(hours=8))
     scene.over()
     return scene.alert()
 
