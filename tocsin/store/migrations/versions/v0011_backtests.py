@@ -4,8 +4,8 @@ from alembic import op
 
 from tocsin.store.migrations.sql import statements
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 READS = 1
 
 DDL = """
