@@ -70,6 +70,7 @@ class MonitorFacts:
     zone: ZoneInfo
     policy: str
     false_alerts_per_week: float
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -172,6 +173,7 @@ def monitor_facts(conn: Connection, monitor_id: str) -> MonitorFacts:
         ZoneInfo(body.get("timezone", "UTC")),
         body.get("policy", "default"),
         float(body.get("false_alerts_per_week", 1.0)),
+        tuple(body.get("countries", ())),
     )
 
 

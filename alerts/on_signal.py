@@ -22,7 +22,7 @@ from alerts.ladder import first_due, next_due, rung
 from alerts.outbox import queue
 from alerts.paging import situation, waiting
 from alerts.severity import Decision, severity, worsening
-from alerts.suppression.order import BEFORE_FIRING, first
+from alerts.suppression.order import BEFORE_FIRING, EXPLAINS, first
 from alerts.turn import Turn
 from tocsin.core.ids import stable_id
 from tocsin.core.promise import threshold
@@ -165,6 +165,10 @@ def _try_to_fire(turn: Turn, alert: Alert, signal: Row[Any], new: bool = False) 
     verdict = first(BEFORE_FIRING, at)
     if verdict is None:
         return Change("fired", alert, (update, *_fire(turn, judged, signal, decision)))
+    if verdict.action == "lower":
+        low = Move(alert, "update", {**figures, "severity": MILDEST})
+        lowered = Decision(MILDEST, (verdict.reason, *decision.reasons))
+        return Change("fired", alert, (low, *_fire(turn, low.outcome(turn.now), signal, lowered)))
     if verdict.action == "merge" and rival is not None:
         merge = Move(judged, "merge", {"merged_into": rival.id}, reason=verdict.reason)
         shared = _share(turn, merge.outcome(turn.now), rival, decision)
@@ -172,6 +176,13 @@ def _try_to_fire(turn: Turn, alert: Alert, signal: Row[Any], new: bool = False) 
     if judged.reason == verdict.reason and judged.status == states.SUPPRESSED:
         return Change("suppressed", alert, (update,))
     return Change("suppressed", alert, (update, Move(judged, "suppress", reason=verdict.reason)))
+
+
+def _explained(turn: Turn, alert: Alert, signal: Row[Any]) -> bool:
+    """Whether an event or a holiday explains all that this signal says: then the alert does not rise."""
+    now = Move(alert, "update", _figures(alert, signal)).outcome(turn.now)
+    at = situation(now, turn.directory, monitor_facts(turn.conn, alert.monitor_id), turn.now)
+    return first(EXPLAINS, at) is not None
 
 
 def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> list[Step]:
@@ -238,7 +249,8 @@ def _absorb(conn: Connection, alert: Alert) -> list[Step]:
 
 def _goes_on(turn: Turn, alert: Alert, signal: Row[Any]) -> Change:
     decision = judge(turn.conn, alert, signal)
-    if decision.severity is not None and decision.severity < alert.severity:
+    rises = decision.severity is not None and decision.severity < alert.severity
+    if rises and not _explained(turn, alert, signal):
         risen = worsen(turn, alert, decision, figures=_figures(alert, signal, worsened=True))
         return Change("worsened", alert, tuple(risen))
     figures = _figures(alert, signal)

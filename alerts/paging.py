@@ -179,6 +179,7 @@ def situation(
         policy=alert.the_policy,
         silences=[one for one in directory.silences if one.monitor in mine],
         events=[one for one in directory.events if one.monitor in mine],
+        countries=monitor.countries,
         rival=rival,
         person=person,
     )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from alerts.suppression.situation import Situation, Verdict
-from tocsin.core.signal_kinds import SIGNAL_KINDS
+from alerts.suppression.situation import Situation, Verdict, only_volume
 
 
 def expected_event(at: Situation) -> Verdict | None:
-    """Suppressed while an expected event covers now and nothing but the volume is unusual; the reason names the event."""
-    if not SIGNAL_KINDS.of(at.kind).explained_by_events or at.facts.negative_over or at.facts.triggers:
+    """A watch that waits while an expected event covers now and nothing but the volume is unusual; the reason names the event."""
+    if not only_volume(at):
         return None
     for one in at.events:
         if one.starts_at <= at.now < one.ends_at:
-            return Verdict("suppress", f"expected event: {one.name}", until=one.ends_at)
+            return Verdict("lower", f"expected event: {one.name}", until=one.ends_at)
     return None

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from tocsin.core.signal import Facts
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import (
     ExpectedEvent,
     Person,
@@ -32,6 +33,8 @@ class Situation:
     policy: Policy
     silences: Sequence[Silence] = ()
     events: Sequence[ExpectedEvent] = ()
+    # The countries of the monitor.
+    countries: Sequence[str] = ()
     # The live alert of the same monitor that already tells this story.
     rival: str | None = None
     person: Person | None = None
@@ -39,12 +42,20 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`suppress`: the alert does not fire. `merge`: it joins `into`. `wait`: it fires, but pages only at `until`."""
+    """`suppress`: the alert does not fire. `merge`: it joins `into`. `wait`: it fires, but pages only at `until`. `lower`: it
+    fires as the mildest, with the reason, and waits.
+    """
 
-    action: Literal["suppress", "merge", "wait"]
+    action: Literal["suppress", "merge", "wait", "lower"]
     reason: str
     until: datetime | None = None
     into: str | None = None
+
+
+def only_volume(at: Situation) -> bool:
+    """Whether nothing but a volume is unusual, which an event may explain."""
+    kind = SIGNAL_KINDS.of(at.kind)
+    return kind.explained_by_events and not (at.facts.negative_over or at.facts.triggers)
 
 
 Judge = Callable[[Situation], Verdict | None]

@@ -37,7 +37,7 @@ from tocsin.definitions.repository import (
 from tocsin.query import QueryError, explain, parse_query
 
 router = APIRouter(include_in_schema=False)
-LISTS = ("languages", "tier1")
+LISTS = ("languages", "tier1", "countries")
 PHRASES = ("rivals", "neutral_words")
 """Fields of several values: words, and words or phrases between commas."""
 BLANK = {
@@ -45,6 +45,7 @@ BLANK = {
     "query": "",
     "languages": "",
     "timezone": "UTC",
+    "countries": "",
     "policy": "default",
     "false_alerts_per_week": "1",
     "influential_followers": "100000",
@@ -186,6 +187,7 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
     raw: dict[str, Any] = {name: form.get(name, "").strip() for name in BLANK}
     for name in LISTS:
         raw[name] = tuple(part for part in raw[name].replace(",", " ").split() if part)
+    raw["countries"] = tuple(code.upper() for code in raw["countries"])
     for name in PHRASES:
         raw[name] = tuple(" ".join(part.split()) for part in raw[name].split(",") if part.strip())
     raw["false_alerts_per_week"] = raw["false_alerts_per_week"].replace(",", ".")
@@ -236,6 +238,7 @@ def _as_form(value: Monitor) -> dict[str, str]:
         "query": value.query,
         "languages": ", ".join(value.languages),
         "timezone": value.timezone,
+        "countries": ", ".join(value.countries),
         "policy": value.policy,
         "false_alerts_per_week": f"{value.false_alerts_per_week:g}",
         "influential_followers": str(value.influential_followers),

@@ -17,13 +17,14 @@ from tocsin.core.signal_kinds import NEGATIVITY
 from tocsin.definitions.models import (
     Channel,
     ExpectedEvent,
+    Monitor,
     Person,
     Policy,
     Role,
     Schedule,
     Silence,
 )
-from tocsin.definitions.repository import delete
+from tocsin.definitions.repository import delete, find
 from tocsin.store import schema as s
 
 REVIEW: dict[str, Any] = {"negative_over": True}
@@ -264,11 +265,36 @@ def test_a_silence_of_another_monitor_changes_nothing(scene: Scene) -> None:
 
 def test_what_is_suppressed_fires_when_the_reason_has_gone(scene: Scene) -> None:
     scene.define(ExpectedEvent(name="launch", starts_at=START, ends_at=START + timedelta(minutes=30)))
+    scene.over(influential=True, networks=2, networks_heard=2)
+    assert (scene.alert().status, scene.alert().severity, scene.paged()) == ("firing", 4, [])
+    assert (scene.alert().reason or "").startswith("expected event: launch")
+    scene.wait(minutes=25)
+    scene.over(influential=True, tenfold=True)
+    assert (scene.alert().severity, scene.paged()) == (4, [])
+    scene.wait(minutes=10)
+    assert [person for person, _, _ in scene.paged()] == ["ada"]
+    scene.over(influential=True)
+    assert scene.alert().severity == 3
+
+
+def test_an_event_hides_no_souring_tone(scene: Scene) -> None:
+    scene.define(ExpectedEvent(name="launch", starts_at=START, ends_at=START + timedelta(minutes=30)))
     scene.over()
-    assert (scene.alert().status, scene.alert().reason) == ("suppressed", "expected event: launch")
-    scene.wait(minutes=35)
-    scene.over()
-    assert scene.alert().status == "firing"
+    scene.over(negative_over=True, negative_share=0.6, score=5.0)
+    assert scene.alert().severity == 3 and scene.paged() != []
+
+
+def test_a_holiday_of_the_monitors_country_lowers_a_volume_until_its_midnight(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, start=datetime(2031, 4, 25, 10, 0, tzinfo=UTC))
+    with scene.store.read() as conn:
+        monitor = find(conn, Monitor, "Lumo")
+    home = {"countries": ("TR", "NL"), "timezone": "Europe/Amsterdam"}
+    scene.define(monitor.value.model_copy(update=home))
+    scene.clock.set(datetime(2031, 4, 26, 10, 0, tzinfo=UTC))
+    scene.over(influential=True)
+    assert (scene.alert().severity, scene.paged()) == (4, [])
+    assert (scene.alert().reason or "").startswith("holiday: King's Day (NL)")
+    assert scene.alert().next_step_at == datetime(2031, 4, 26, 22, 0, tzinfo=UTC)
 
 
 def test_a_silence_that_begins_later_holds_the_next_step_back(scene: Scene) -> None:

@@ -72,7 +72,7 @@ def test_an_expected_event_explains_volume_but_not_a_souring_tone() -> None:
         ]
     }
     verdict = expected_event(situation(**events))
-    assert verdict is not None and verdict.reason == "expected event: launch"
+    assert verdict is not None and (verdict.action, verdict.reason) == ("lower", "expected event: launch")
     assert expected_event(situation(facts={"negative_over": True}, **events)) is None
     assert expected_event(situation(facts={"triggers": {"safety": 1}}, **events)) is None
     assert expected_event(situation(kind=NEGATIVITY, **events)) is None

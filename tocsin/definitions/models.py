@@ -27,6 +27,7 @@ from pydantic import (
 from tocsin.core.clock import EPOCH, LATEST, iso
 from tocsin.core.ids import stable_id
 from tocsin.core.text import unseen
+from tocsin.definitions.calendar import known_country
 from tocsin.definitions.settings_values import why_not_plain
 
 
@@ -130,6 +131,8 @@ class Monitor(Definition):
     query: str = Field(min_length=1, max_length=10_000)
     languages: tuple[str, ...] = ()
     timezone: str = "UTC"
+    # Countries (ISO 3166, such as NL) whose public holidays explain an unusual volume.
+    countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(default=(), max_length=20)
     policy: str = "default"
     false_alerts_per_week: float = Field(default=1.0, gt=0, le=100)
     influential_followers: Annotated[int, _bent_to(MOST_FOLLOWERS)] = Field(
@@ -147,6 +150,14 @@ class Monitor(Definition):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         return known_zone(value)
+
+    @field_validator("countries")
+    @classmethod
+    def _known_countries(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        for code in () if as_stored(info) else value:
+            if not known_country(code):
+                raise ValueError(f"no holidays are known of {code!r}: use a code of ISO 3166, such as NL")
+        return value
 
     @field_validator("query")
     @classmethod
@@ -320,7 +331,7 @@ class Silence(Definition):
 
 
 class ExpectedEvent(Definition):
-    """An announced event (a launch, a match, a campaign). A volume alert within it is suppressed unless the tone sours."""
+    """An announced event (a launch, a match, a campaign). A volume alert within it is a watch that waits, unless tone sours."""
 
     monitor: str | None = None
     starts_at: Moment
