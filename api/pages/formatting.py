@@ -21,6 +21,7 @@ from babel.units import format_unit
 from markupsafe import Markup, escape
 
 from api.pages.i18n import Language
+from api.pages.reasons import sentence_of
 from api.pages.terms import TERMS
 from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -53,6 +54,13 @@ class Formatter:
         """A word of one of our closed lists, translated; a key that the list lacks is shown as it is."""
         known = TERMS[table].get(key)
         return self.translate(known) if known is not None else str(key).replace("_", " ")
+
+    def reason(self, reason: str) -> Markup:
+        """Why a source was not heard; what a network says in its own words stays, marked as English."""
+        known = sentence_of(reason)
+        if known is not None:
+            return escape(self.language.say(known))
+        return Markup('<span lang="en">{}</span>').format(reason)
 
     def means(self, kind: str) -> str:
         """What a kind of signal is called."""

@@ -11,10 +11,12 @@ from tocsin.core.languages import ENGLISH, Catalogues, Language, plural_forms
 __all__ = ["CATALOGUES", "ENGLISH", "Language", "Languages", "plural_forms"]
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
+# Why a source was not heard.
+WORDS_OF_SOURCES: Final = CATALOGUES / "sources"
 
 
 class Languages(Catalogues):
     """English, and one language per catalogue in `folder`."""
 
     def __init__(self, folder: Path = CATALOGUES) -> None:
-        super().__init__(folder, WORDS_OF_NOTICES)
+        super().__init__(folder, WORDS_OF_NOTICES, WORDS_OF_SOURCES)

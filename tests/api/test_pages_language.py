@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from api.pages import flash, problem, terms
+from api.pages import flash, problem, reasons, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from tests.alerts.test_words import said_in_notices
@@ -58,6 +58,7 @@ TABLES = (
 def said() -> frozenset[str]:
     """Every string without a number that the page can show."""
     found = {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)} | said_in_notices()
+    found |= set(reasons.PATTERNS)
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from api.app import create_app
+from api.pages.formatting import Formatter
+from api.pages.i18n import Languages
+from api.pages.reasons import sentence_of
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from ingest.kinds import KINDS
 from tests.api.test_pages import SeededApp, page, send, signed_in
@@ -18,6 +23,7 @@ from tests.api.world import STRANGER_ADDRESS, Client, World
 from tests.browser.served import seeded_app
 from tests.contracts.loopback import INGEST, Loopback, posts
 from tests.contracts.loopback import loopback as loopback
+from tests.ingest.house import NOON
 from tests.ingest.networks import NETWORKS
 from tocsin.core.clock import MINUTE
 from tocsin.core.errors import NotFound
@@ -217,3 +223,41 @@ def test_the_page_of_a_source_shows_what_was_not_heard(night: SeededApp) -> None
     assert "the &lt;cursor&gt; is too old" in shown
     assert "no event yet" in shown
     page(signed_in(night), "/sources/none", 404)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("the cursor is too old: Wikimedia keeps 7 days",
+         "de plaats waar we waren is te oud: Wikimedia bewaart 7 dagen"),
+        ("forum.example answered 503 Service Unavailable", "forum.example antwoordde 503 Service Unavailable"),
+        ("a.example answered 404 Not Found: there is nothing at the address of this source, at least for now",
+         "a.example antwoordde 404 Not Found: op het adres van deze bron is niets, althans nu niet"),
+        ("fails for 9 min: X answered 403: <b>no</b>", "faalt al 9 min: X antwoordde 403: &lt;b&gt;no&lt;/b&gt;"),
+        ("the feed cannot be fetched: its certificate does not hold: certificate has expired",
+         "the feed kan niet worden opgehaald: zijn certificaat klopt niet: certificate has expired"),
+        ("because <i>", '<span lang="en">because &lt;i&gt;</span>'),
+    ],
+)  # fmt: skip
+def test_a_reason_is_said_in_the_readers_language(reason: str, said: str) -> None:
+    fmt = Formatter(Languages()["nl"], ZoneInfo("UTC"), NOON)
+    assert fmt.reason(reason) == said
+    assert sentence_of(reason) in (reason, None)
+
+
+def test_every_gap_that_a_source_tells_has_a_pattern() -> None:
+    """The text of each `Gap` in the connectors, with something in its places."""
+    told = set[str]()
+    for path in (Path(__file__).parents[2] / "ingest").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            is_gap = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Gap"
+            if is_gap and isinstance(node.args[2], ast.Constant | ast.JoinedStr):
+                told.add(_text(node.args[2]))
+    assert len(told) > 8
+    assert {one for one in told if sentence_of(one) is None} == set()
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(_text(one) for one in node.values)
+    return str(node.value) if isinstance(node, ast.Constant) else "7"

@@ -84,3 +84,12 @@ def test_a_removal_that_is_told_again_waits_again(store: Store, again: timedelta
     assert erase_removed(store, SURE) == (0 if again else 1)
     assert erase_removed(store, SURE + again) == (1 if again else 0)
     assert counted(store, s.removals) == 0
+
+
+def test_many_removals_are_noted_in_few_statements(store: Store) -> None:
+    many = [Removal("forum", POST, str(n)) for n in range(1200)]
+    told(store, *many)
+    told(store, *many[:700], many[0], at=SURE)
+    with store.read() as conn:
+        times = list(conn.execute(select(s.removals.c.told_at)).scalars())
+    assert (len(times), times.count(SURE)) == (1200, 700)

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from sqlalchemy import Connection, delete, select, tuple_
 
 from tocsin.store import schema as s
-from tocsin.store.statements import insert_once
+from tocsin.store.statements import insert_or_change
 
 POST: Final = "post"
 AUTHOR: Final = "author"
@@ -32,16 +32,12 @@ class Removal:
 
 def note_removals(conn: Connection, removals: Iterable[Removal], now: datetime) -> None:
     """Keep the removals until they can be done, in the transaction that stores the source's progress."""
-    for one in dict.fromkeys(removals):
-        row = {"source": one.source, "what": one.what, "value": one.value, "told_at": now}
-        if not insert_once(conn, s.removals, row):
-            # Told again: what was handed over in between goes, too.
-            r = s.removals.c
-            conn.execute(
-                s.removals.update()
-                .where(r.source == one.source, r.what == one.what, r.value == one.value)
-                .values(told_at=now)
-            )
+    rows = [
+        {"source": one.source, "what": one.what, "value": one.value, "told_at": now}
+        for one in dict.fromkeys(removals)
+    ]
+    # Told again: what was handed over in between goes, too.
+    insert_or_change(conn, s.removals, rows, ("told_at",))
 
 
 def due_removals(conn: Connection, before: datetime, limit: int) -> list[Removal]:

@@ -11,6 +11,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from tocsin.store.types import Text
 
+# Rows of one statement.
+PIECE = 500
+
 
 def among(conn: Connection, column: Column[str], ids: Sequence[str]) -> ColumnElement[bool]:
     """The condition that the column is one of these ids. On PostgreSQL it is the same statement for any number of ids."""
@@ -30,3 +33,22 @@ def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     """
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     return conn.execute(insert(table).on_conflict_do_nothing(), dict(row)).rowcount > 0
+
+
+def insert_or_change(
+    conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]
+) -> None:
+    """Insert the rows, in one statement a piece; where a key is there already, change these columns.
+
+    No key may be there twice among the rows. Two transactions that change the same rows take them in the same order.
+    """
+    make = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
+    keys = list(table.primary_key.columns)
+    ordered = sorted(rows, key=lambda row: [str(row[key.name]) for key in keys])
+    for begin in range(0, len(ordered), PIECE):
+        insert = make(table).values(ordered[begin : begin + PIECE])
+        conn.execute(
+            insert.on_conflict_do_update(
+                index_elements=keys, set_={name: insert.excluded[name] for name in columns}
+            )
+        )

@@ -1,0 +1,90 @@
+"""Why a source was not heard, said in the reader's language: the ledger and the API keep the English words.
+
+A reason is known by its pattern, so that what is in the ledger already is said as well. What a network says in its own words has
+no pattern, and is shown as it came.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from functools import lru_cache
+from typing import Final
+
+from tocsin.core.sentences import Sentence
+
+PATTERNS: Final = (
+    "{who} answered {code}: {why}",
+    "{who} answered {code}",
+    "it refuses the key or token of this source; check that it is right and still valid",
+    "it does not let us read this",
+    "there is nothing at the address of this source, at least for now",
+    "what was at the address of this source is gone",
+    "the law keeps it from showing this",
+    "{who} took longer than {seconds} s",
+    "{who} took too long to answer",
+    "{who} cannot be fetched: {why}",
+    "{who} cannot be reached: {why}",
+    "its certificate does not hold: {why}",
+    "{who} takes no more requests of ours for {span}",
+    "{who} answered with something that is not read: {why}",
+    "{who} has fallen silent",
+    "{who} broke off",
+    "{who} broke off in the middle of the stream",
+    "{who} ended the stream",
+    "{who} closed the connection ({why})",
+    "{path} is not there (yet)",
+    "it cannot be read: {why}",
+    "it was not asked for {span}",
+    "silent for {span}, some {n} posts used to come in such a time",
+    "fails for {span}: {why}",
+    "the cursor is too old",
+    "the cursor is too old: Wikimedia keeps {n} days",
+    "the cursor is too old: the instance keeps {n} hours",
+    "more was posted than the feed holds",
+    "it shows more pages than are read",
+    "the forum shows an empty page before what was heard last",
+    "more posts of one second than the index shows",
+    "more posts changed in one second than the network shows",
+    "the topic no longer had what came next",
+    "the instance counts its statuses anew",
+    "Telegram keeps updates for 24 hours",
+    "GDELT searches three months back",
+    "GDELT shows {n} articles of a step at most",
+    "X's search reaches seven days back",
+    "X's compliance streams reach one day back",
+    "what X's search did not reach",
+    "what was missed was not searched for",
+    "the App Store gave an empty page for {country}: it has no reviews, or hides them just now",
+    "{what} had too many bytes to be read; {who} is heard again from now on",
+)
+"""The reasons that Tocsin gives, the more exact ones first where two would do. `{code}` is a status of HTTP, `{n}` a number."""
+
+_PLACES: Final = {
+    "code": r"\d{3}(?: [A-Z][A-Za-z' -]*)?",
+    "n": r"[\d,]+",
+    "seconds": r"[\d.]+",
+    "country": r"\w+",
+}
+
+
+def _shape(pattern: str) -> re.Pattern[str]:
+    parts = [
+        re.escape(text) + (f"(?P<{name}>{_PLACES.get(name, '.+?')})" if name else "")
+        for text, name, _, _ in string.Formatter().parse(pattern)
+    ]
+    return re.compile("".join(parts), re.DOTALL)
+
+
+_SHAPES: Final = tuple((pattern, _shape(pattern)) for pattern in PATTERNS)
+
+
+@lru_cache(maxsize=1024)
+def sentence_of(reason: str) -> Sentence | None:
+    """The reason with its pattern; None where it has none. What fills a place may be a reason itself."""
+    for pattern, shape in _SHAPES:
+        if found := shape.fullmatch(reason):
+            return Sentence(
+                pattern, **{name: sentence_of(text) or text for name, text in found.groupdict().items()}
+            )
+    return None
