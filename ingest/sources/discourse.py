@@ -13,7 +13,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
 from ingest.lanes import PlacesInTurn
@@ -22,7 +22,7 @@ from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, listed, moment, number, taken, words
 from ingest.source import Cursor, Fetched, Removed, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
-from ingest.sources.places import base_url
+from ingest.sources.places import WebAddresses
 from ingest.web import Web
 from tocsin.core.clock import iso
 from tocsin.core.mention import MAX_ID_CHARS
@@ -33,6 +33,7 @@ BUDGET = Budget(200, per_s=60)
 
 # The kind of an action that is a like.
 LIKE = 2
+_HOLE = "the forum shows an empty page before what was heard last"
 _ONLY_NEWEST = "the feed shows only the newest topics"
 
 
@@ -41,7 +42,7 @@ class DiscourseSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    forums: tuple[str, ...] = Field(
+    forums: WebAddresses = Field(
         min_length=1, max_length=50, description="Addresses of forums, such as meta.discourse.org."
     )
     read: Literal["posts", "topics"] = Field(
@@ -50,11 +51,6 @@ class DiscourseSettings(BaseModel):
     )
     lang: str | None = Field(None, max_length=16, description="Language of the forums.")
     interval_s: int = Field(60, ge=10, le=86_400, description="How often to ask.")
-
-    @field_validator("forums")
-    @classmethod
-    def _web_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(base_url(one) for one in value))
 
 
 class DiscourseSource:
@@ -111,6 +107,9 @@ class DiscourseSource:
         ids = [id for raw in found if (id := number(raw, "id"))]
         goes_on = bool(ids) and not at.reaches(posts)
         gone = [Removed(post_id(raw, forum)) for raw in found if is_removed(raw) and number(raw, "id")]
+        # Older versions page by numbers: behind fifty posts in a row that nobody may see nothing is shown.
+        if at.next is not None and {str(id) for id in ids} <= {at.next}:
+            return ShownPage([], cut=_HOLE), gone
         return ShownPage(posts, str(min(ids)) if goes_on else None), gone
 
     def _topics(self, forum: str, now: datetime) -> tuple[ShownPage, str | None]:

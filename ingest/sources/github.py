@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.budget import Budget
 from ingest.lanes import PlacesInTurn
@@ -23,7 +23,7 @@ from ingest.newest_first import step as pass_step
 from ingest.oldest_first import Climb, step, young
 from ingest.plain import dig, items, moment, number, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
-from ingest.sources.places import base_url
+from ingest.sources.places import Secret, WebAddress
 from ingest.web import Answer, Web, refused
 from tocsin.core.clock import iso
 from tocsin.core.text import one_line
@@ -79,21 +79,15 @@ class GitHubSettings(BaseModel):
         max_length=3,
         description="What is read of each: issues (with pull requests), comments, discussions (with a token).",
     )
-    token: str | None = Field(
+    token: Secret | None = Field(
         None,
-        pattern="^(env|file):.",
         description="env:NAME or file:PATH; 5,000 requests an hour instead of 60.",
     )
     look_back_hours: int = Field(24, ge=1, le=2160, description="How far back the first reading goes.")
     interval_s: int | None = Field(
         None, ge=30, le=86_400, description="How often to ask; default: so that the hour's requests suffice."
     )
-    site: str = Field("https://api.github.com", description="The address of the API.")
-
-    @field_validator("site")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        return base_url(value)
+    site: WebAddress = Field("https://api.github.com", description="The address of the API.")
 
     @model_validator(mode="after")
     def _may_read(self) -> GitHubSettings:

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
 from ingest.markup import html_to_text
 from ingest.newest_first import LATE, Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, listed, number, taken, unix_moment, words
 from ingest.source import Cursor, Fetched, Gap, SourceContext, read_cursor
-from ingest.sources.places import base_url
+from ingest.sources.places import WebAddress
 from ingest.web import Web
 from tocsin.core.clock import iso
 
@@ -44,12 +44,7 @@ class HackerNewsSettings(BaseModel):
     )
     look_back_hours: int = Field(2, ge=1, le=2160, description="How far back the first reading goes.")
     interval_s: int = Field(60, ge=10, le=86_400, description="How often to ask.")
-    site: str = Field("https://hn.algolia.com", description="The address of the search.")
-
-    @field_validator("site")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        return base_url(value)
+    site: WebAddress = Field("https://hn.algolia.com", description="The address of the search.")
 
 
 class HackerNewsSource:

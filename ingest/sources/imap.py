@@ -18,6 +18,7 @@ from ingest.plain import taken
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Natural, SourceContext, read_cursor
 from ingest.sources.imap_letter import fields
 from ingest.sources.imap_mailbox import Letter, Login, Mailbox, SignIn, Tls
+from ingest.sources.places import Secret
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention
 from tocsin.net import checked_socket
@@ -45,9 +46,7 @@ class ImapSettings(BaseModel):
         "tls", description="tls, starttls, or none for a server on a network that nobody else reads."
     )
     user: str = Field(min_length=1, max_length=256, description="The name that the mailbox is opened with.")
-    password: str = Field(
-        pattern="^(env|file):.", description="As env:NAME or file:PATH; often an app password."
-    )
+    password: Secret = Field(description="As env:NAME or file:PATH; often an app password.")
     sign_in: SignIn = Field(
         "password",
         description="token: `password` is an access token of OAuth 2.0 (XOAUTH2), in a file that you keep fresh.",

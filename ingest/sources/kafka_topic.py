@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ingest.mapped import KEY, PLACE, TIMESTAMP, check_mapping, mapped
 from ingest.source import Bad, Cursor, Fetched, FetchFailed, Gap, Natural, Removed, SourceContext, read_cursor
+from ingest.sources.places import Secret
 from ingest.streaming import INTERVAL
 from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
 from tocsin.core.clock import iso
@@ -58,7 +59,7 @@ class KafkaTopicSettings(BaseModel):
         "SCRAM-SHA-512", description="How to sign in."
     )
     username: str | None = Field(None, description="The account.")
-    password: str | None = Field(None, pattern="^(env|file):.", description="env:NAME or file:PATH.")
+    password: Secret | None = Field(None, description="env:NAME or file:PATH.")
 
     @field_validator("servers")
     @classmethod

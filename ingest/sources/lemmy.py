@@ -13,14 +13,14 @@ from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
 from ingest.lanes import PlacesInTurn
 from ingest.newest_first import Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, number, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Removed, SourceContext, read_cursor
-from ingest.sources.places import base_url
+from ingest.sources.places import WebAddresses
 from ingest.web import Answer, Web, refused
 from tocsin.core.clock import iso
 from tocsin.core.ids import stable_id
@@ -47,7 +47,7 @@ class LemmySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    instances: tuple[str, ...] = Field(
+    instances: WebAddresses = Field(
         ("lemmy.world",), min_length=1, max_length=20, description="Instances, such as feddit.nl."
     )
     lists: tuple[Literal["posts", "comments"], ...] = Field(
@@ -55,11 +55,6 @@ class LemmySettings(BaseModel):
     )
     only_local: bool = Field(False, description="Only what is posted in the instance's own communities.")
     interval_s: int = Field(60, ge=10, le=86_400, description="How often to ask.")
-
-    @field_validator("instances")
-    @classmethod
-    def _web_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(base_url(one) for one in value))
 
 
 class LemmySource:

@@ -20,7 +20,7 @@ from ingest.monitored import hashtags_of
 from ingest.plain import dig, moment, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
 from ingest.sources.mastodon_status import is_public, status_post
-from ingest.sources.places import base_url
+from ingest.sources.places import Secret, WebAddresses
 from ingest.web import Web
 from tocsin.core.clock import EPOCH
 from tocsin.settings.secrets import reveal
@@ -46,7 +46,7 @@ class MastodonSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    instances: tuple[str, ...] = Field(
+    instances: WebAddresses = Field(
         ("mastodon.social",), min_length=1, max_length=20, description="Instances, such as mastodon.nl."
     )
     public: bool = Field(True, description="Read the public timeline of each instance.")
@@ -57,18 +57,11 @@ class MastodonSettings(BaseModel):
         False, description="Also read the hashtags that the monitors' queries name."
     )
     only_local: bool = Field(False, description="Only what is posted on the instance itself.")
-    token: str | None = Field(
-        None, pattern="^(env|file):.", description="env:NAME or file:PATH, for an instance that wants one."
-    )
+    token: Secret | None = Field(None, description="env:NAME or file:PATH, for an instance that wants one.")
     look_back_minutes: int = Field(
         0, ge=0, le=10_080, description="How far back the first reading goes; 0: the newest 40 statuses."
     )
     interval_s: int = Field(60, ge=10, le=86_400, description="How often to ask.")
-
-    @field_validator("instances")
-    @classmethod
-    def _web_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(base_url(one) for one in value))
 
     @field_validator("hashtags")
     @classmethod

@@ -15,14 +15,14 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.missed import MissedFirst
 from ingest.plain import dig, moment, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
 from ingest.sources.mastodon import BUDGET, PAGE_SIZE, SNOWFLAKE_BITS
 from ingest.sources.mastodon_status import is_public, status_id, status_post
-from ingest.sources.places import base_url
+from ingest.sources.places import Secret, WebAddress
 from ingest.streaming import INTERVAL, Heard, Streaming
 from ingest.web import Web
 from ingest.wires import WebSocket, Wire, WireEnded, WireMessage, check_wire
@@ -42,10 +42,8 @@ class MastodonStreamSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    instance: str = Field(description="The instance, such as mastodon.nl.")
-    token: str = Field(
-        pattern="^(env|file):.", description="env:NAME or file:PATH, with a user's token for it."
-    )
+    instance: WebAddress = Field(description="The instance, such as mastodon.nl.")
+    token: Secret = Field(description="env:NAME or file:PATH, with a user's token for it.")
     public: bool = Field(True, description="Hear the public timeline.")
     only_local: bool = Field(False, description="Only what is posted on the instance itself.")
     hashtags: tuple[Annotated[str, Field(pattern=r"^#?[^\s#/?]{1,100}$")], ...] = Field(
@@ -54,11 +52,6 @@ class MastodonStreamSettings(BaseModel):
     first_minutes: int = Field(
         10, ge=0, le=7 * 24 * 60, description="How much of the past to hear at the very beginning."
     )
-
-    @field_validator("instance")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        return base_url(value)
 
     @model_validator(mode="after")
     def _hears_something(self) -> MastodonStreamSettings:

@@ -17,6 +17,7 @@ from ingest.budget import Budget
 from ingest.newest_first import LATE, Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, listed, moment, number, taken, values, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
+from ingest.sources.places import Secret
 from ingest.web import Answer, Web
 from tocsin.core.clock import iso
 from tocsin.settings.secrets import reveal
@@ -43,9 +44,7 @@ class MetaSettings(BaseModel):
     page: str = Field(
         pattern=r"^[A-Za-z0-9.]{3,64}$", description="The page's id or name, as in its address."
     )
-    token: str = Field(
-        pattern="^(env|file):.", description="The page's access token, as env:NAME or file:PATH."
-    )
+    token: Secret = Field(description="The page's access token, as env:NAME or file:PATH.")
     interval_s: int = Field(300, ge=30, le=86_400, description="How often to ask.")
     version: str = Field("v26.0", pattern=r"^v\d{1,3}\.\d$", description="The version of the Graph API.")
     site: str = Field("https://graph.facebook.com", description="The address of Meta's Graph API.")

@@ -1,6 +1,10 @@
-"""Addresses of places that people name by their host alone, such as an instance or a forum."""
+"""What the settings of many kinds have in common: addresses of the web, of places by their host alone, and secrets."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from tocsin.core.errors import WrongInput
 from tocsin.net import check_url
@@ -13,3 +17,18 @@ def base_url(value: str) -> str:
         return check_url(full).rstrip("/")
     except WrongInput as error:
         raise ValueError(str(error)) from None
+
+
+Secret = Annotated[str, Field(pattern="^(env|file):.")]
+"""Where a key, token or password stands: `env:NAME` or `file:PATH`. A definition never holds the secret itself."""
+
+WebAddress = Annotated[str, AfterValidator(base_url)]
+"""A web address as `base_url` gives it."""
+
+
+def _once(value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value))
+
+
+WebAddresses = Annotated[tuple[WebAddress, ...], AfterValidator(_once)]
+"""Several of them, each once."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Cursor, Fetched, SourceContext
+from ingest.sources.places import Secret
 
 
 class PushSettings(BaseModel):
@@ -14,9 +15,8 @@ class PushSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    secret: str | None = Field(
+    secret: Secret | None = Field(
         default=None,
-        pattern="^(env|file):.",
         description="For a sender that signs instead of sending a key: env:NAME or file:PATH.",
     )
 

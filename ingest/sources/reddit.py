@@ -20,7 +20,7 @@ from ingest.newest_first import Pass, ShownPage, step
 from ingest.plain import dig, listed, number, taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Removed, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
-from ingest.sources.places import base_url
+from ingest.sources.places import Secret, WebAddress
 from ingest.sources.reddit_posts import WEB, api_post, feed_post, is_gone
 from ingest.web import Web
 from tocsin.settings.secrets import reveal
@@ -48,8 +48,6 @@ _STATES: Final[Mapping[int, tuple[str, timedelta]]] = {
 }
 """What Reddit's refusals mean, and how long to wait where it does not say."""
 
-_Secret = Annotated[str, Field(pattern="^(env|file):.")]
-
 
 class RedditSettings(BaseModel):
     """What may be said of Reddit."""
@@ -65,19 +63,14 @@ class RedditSettings(BaseModel):
     user: str | None = Field(
         None, pattern=r"^[A-Za-z0-9_-]{2,60}$", description="The account that the feed token belongs to."
     )
-    feed_token: _Secret | None = Field(
+    feed_token: Secret | None = Field(
         None, description="env:NAME or file:PATH, from the account's preferences."
     )
-    client_id: _Secret | None = Field(None, description="env:NAME or file:PATH, of an approved app.")
-    client_secret: _Secret | None = Field(None, description="env:NAME or file:PATH, of the same app.")
+    client_id: Secret | None = Field(None, description="env:NAME or file:PATH, of an approved app.")
+    client_secret: Secret | None = Field(None, description="env:NAME or file:PATH, of the same app.")
     interval_s: int = Field(60, ge=30, le=86_400, description="How often to ask.")
-    site: str = Field(WEB, description="The address of the feeds and of signing in.")
-    api: str = Field("https://oauth.reddit.com", description="The address of the API.")
-
-    @field_validator("site", "api")
-    @classmethod
-    def _web_addresses(cls, value: str) -> str:
-        return base_url(value)
+    site: WebAddress = Field(WEB, description="The address of the feeds and of signing in.")
+    api: WebAddress = Field("https://oauth.reddit.com", description="The address of the API.")
 
     @field_validator("subreddits")
     @classmethod

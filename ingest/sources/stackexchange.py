@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
 from ingest.lanes import PlacesInTurn
@@ -22,7 +22,7 @@ from ingest.newest_first import ShownPost
 from ingest.oldest_first import Climb, step, young
 from ingest.plain import dig, items, number, taken, unix_moment, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
-from ingest.sources.places import base_url
+from ingest.sources.places import Secret, WebAddress
 from ingest.web import Web
 from tocsin.core.clock import iso
 from tocsin.core.text import one_line
@@ -62,21 +62,15 @@ class StackExchangeSettings(BaseModel):
         max_length=200,
         description="Only questions with all of these tags, parted by semicolons; no answers.",
     )
-    key: str | None = Field(
+    key: Secret | None = Field(
         None,
-        pattern="^(env|file):.",
         description="env:NAME or file:PATH; 10,000 requests a day instead of 300.",
     )
     look_back_hours: int = Field(24, ge=1, le=2160, description="How far back the first reading goes.")
     interval_s: int | None = Field(
         None, ge=60, le=86_400, description="How often to ask; default: so that the day's requests suffice."
     )
-    site: str = Field("https://api.stackexchange.com", description="The address of the API.")
-
-    @field_validator("site")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        return base_url(value)
+    site: WebAddress = Field("https://api.stackexchange.com", description="The address of the API.")
 
 
 class StackExchangeSource:

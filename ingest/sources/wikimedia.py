@@ -13,15 +13,15 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.event_stream import EventStream
 from ingest.source import Cursor, Fetched, Gap, SourceContext
+from ingest.sources.places import WebAddress
 from ingest.streaming import INTERVAL, Heard, Streaming
 from ingest.wires import HandshakeRefused, Wire, WireMessage
 from tocsin.core.clock import iso
-from tocsin.core.errors import BadMention, WrongInput
-from tocsin.net import check_url
+from tocsin.core.errors import BadMention
 from tocsin.reading import decoded, read_mention
 
 HOME = "https://stream.wikimedia.org/v2/stream"
@@ -39,7 +39,7 @@ class WikimediaSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(HOME, description="Where the streams are.")
+    url: WebAddress = Field(HOME, description="Where the streams are.")
     wikis: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]{2,40}$")], ...] = Field(
         (), max_length=100, description="Only these wikis, such as trwiki or nlwiki."
     )
@@ -55,14 +55,6 @@ class WikimediaSettings(BaseModel):
     first_minutes: int = Field(
         10, ge=0, le=7 * 24 * 60, description="How much of the past to hear at the very beginning."
     )
-
-    @field_validator("url")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        try:
-            return check_url(value).rstrip("/")
-        except WrongInput as error:
-            raise ValueError(str(error)) from None
 
 
 class WikimediaPlace(msgspec.Struct, frozen=True, omit_defaults=True):

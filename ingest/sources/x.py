@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ingest.budget import Budget
 from ingest.plain import taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
+from ingest.sources.places import Secret
 from ingest.sources.x_api import (
     MARGIN,
     PAGE_SIZE,
@@ -58,9 +59,7 @@ class XSettings(BaseModel):
     query_chars: int = Field(
         512, ge=64, le=4096, description="The longest search that X takes from this account."
     )
-    token: str = Field(
-        pattern="^(env|file):.", description="The app's bearer token, as env:NAME or file:PATH."
-    )
+    token: Secret = Field(description="The app's bearer token, as env:NAME or file:PATH.")
     interval_s: int = Field(300, ge=15, le=86_400, description="How often to ask.")
     posts_per_day: int = Field(
         1000,

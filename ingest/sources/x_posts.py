@@ -8,19 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.missed import MissedFirst
 from ingest.plain import items, moment, taken, words
 from ingest.source import Gap, SourceContext
+from ingest.sources.places import Secret, WebAddress
 from ingest.sources.x_api import MARGIN, PAGE_SIZE, REACH, XApi, id_at, ids_of, posts, time_of, what_is_asked
 from ingest.sources.x_connection import said_no_more, x_stream
 from ingest.sources.x_query import rules_of, search_of, unasked
 from ingest.sources.x_rules import XRules
 from ingest.streaming import Heard
 from ingest.wires import Wire, WireMessage
-from tocsin.core.errors import WrongInput
-from tocsin.net import check_url
 from tocsin.reading import decoded
 
 PATH = "/2/tweets/search/stream"
@@ -36,9 +35,7 @@ class XStreamSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    token: str = Field(
-        pattern="^(env|file):.", description="The app's bearer token, as env:NAME or file:PATH."
-    )
+    token: Secret = Field(description="The app's bearer token, as env:NAME or file:PATH.")
     rules: tuple[Annotated[str, Field(min_length=2, max_length=2048)], ...] = Field(
         (),
         max_length=1000,
@@ -76,15 +73,7 @@ class XStreamSettings(BaseModel):
         le=720,
         description="Without compliance: how often recent posts are looked up for deletions; each is paid for.",
     )
-    site: str = Field("https://api.x.com", description="The address of X's API.")
-
-    @field_validator("site")
-    @classmethod
-    def _address(cls, value: str) -> str:
-        try:
-            return check_url(value).rstrip("/")
-        except WrongInput as error:
-            raise ValueError(str(error)) from None
+    site: WebAddress = Field("https://api.x.com", description="The address of X's API.")
 
 
 class XPlace(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,6 +18,7 @@ from ingest.budget import Budget
 from ingest.newest_first import MOST_MARKS, Pass, ShownPage, ShownPost, step
 from ingest.plain import dig, items, listed, moment, number, taken, values, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
+from ingest.sources.places import Secret
 from ingest.web import Answer, Web
 from tocsin.settings.secrets import reveal
 
@@ -51,7 +52,7 @@ class YouTubeCommentsSettings(BaseModel):
         pattern="^UC[A-Za-z0-9_-]{22}$",
         description="The channel's id, which begins with UC (not its @handle).",
     )
-    key: str = Field(pattern="^(env|file):.", description="The API key, as env:NAME or file:PATH.")
+    key: Secret = Field(description="The API key, as env:NAME or file:PATH.")
     interval_s: int = Field(
         300, ge=30, le=86_400, description="How often to ask; each time costs a unit or more."
     )

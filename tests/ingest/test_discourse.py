@@ -7,6 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from ingest.newest_first import Pass
 from ingest.source import SourceContext
 from ingest.sources.discourse import DiscourseSettings, DiscourseSource, forum_post
 from ingest.sources.feed_parsing import parse_feed
@@ -45,6 +46,23 @@ def test_all_pages_since_the_last_reading_are_read(loopback: Loopback, old: bool
     ear.world.posts = posts(count + 1)
     assert set(hear(ear, ear.source(), later.cursor).ids) == ear.ids(count + 1)
     assert len(ear.world.requests) == asked + 1
+
+
+def test_what_lies_behind_a_page_that_nobody_may_see_is_a_gap(loopback: Loopback) -> None:
+    """An older version counts back by numbers: more than a page of hidden posts, and nothing tells where the next one is."""
+    ear = ear_of(loopback, NETWORK)
+    ear.world.notes["old"] = True
+    ear.world.posts = posts(2)
+    source = ear.source()
+    first = hear(ear, source)
+    ear.world.posts = [*posts(3), *posts(3, first=2 * PAGE)]
+    later = hear(ear, source, first.cursor)
+    assert set(later.ids) == ear.ids(2 * PAGE, 2 * PAGE + 1, 2 * PAGE + 2)
+    (gap,) = later.gaps
+    assert gap.start == posts(2)[1].at
+    assert gap.end == posts(1, first=2 * PAGE)[0].at
+    page, _ = source._posts(ear.world.url, Pass(next="1"))  # type: ignore[attr-defined]
+    assert (page.entries, page.cut) == ([], "the forum shows an empty page before what was heard last")
 
 
 def test_new_topics_come_by_the_feed_and_those_that_left_it_are_a_gap(loopback: Loopback) -> None:

@@ -147,6 +147,15 @@ def test_every_kind_is_held_to_the_contract() -> None:
     assert {*BENCHES, *NETWORKS} == set(KINDS) == set(SOURCE_KINDS)
 
 
+def test_secrets_are_said_by_one_type() -> None:
+    spelt = {
+        path.name
+        for path in (Path(__file__).parents[2] / "ingest").rglob("*.py")
+        if "(env|file)" in path.read_text("utf-8")
+    }
+    assert spelt == {"places.py"}
+
+
 def test_a_kind_that_nobody_registered_is_a_plain_one() -> None:
     gone = source_kind("mailbox")
     assert (gone.kind, gone.asked, gone.fixes_source, gone.reads_files) == ("mailbox", True, False, False)
