@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from tests.docs.pages import text
+from tests.docs.pages import ROOT, text
 from tests.ingest.networks import NETWORKS
+from tests.ingest.networks.__main__ import OTHERS, table
 from tocsin.definitions.source_kinds import SOURCE_KINDS
 
 PAGE = "docs/coverage.md"
@@ -39,3 +40,12 @@ def test_a_section_says_everything(kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(NETWORKS))
 def test_the_shapes_come_from_the_documentation_that_the_fake_names(kind: str) -> None:
     assert sections()[kind]["shapes"] == NETWORKS[kind].shapes
+
+
+def test_the_table_of_all_contract_suites_is_on_the_page() -> None:
+    """`python -m tests.ingest.networks` prints it; what is no network has its shapes from its own section as well."""
+    assert "\n".join(table()) in text(PAGE)
+    assert {*NETWORKS, *OTHERS} == set(SOURCE_KINDS)
+    for kind, (file, shapes) in OTHERS.items():
+        assert sections()[kind]["shapes"] == shapes
+        assert (ROOT / file).is_file()
