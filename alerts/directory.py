@@ -28,7 +28,7 @@ from tocsin.definitions.models import (
 from tocsin.definitions.repository import listed, stored_definition
 from tocsin.store import meta
 
-_KEYS = tuple(f"generation:{kind}" for kind in ("person", "schedule", "policy", "silence", "expected_event"))
+KEYS = tuple(f"generation:{kind}" for kind in ("person", "schedule", "policy", "silence", "expected_event"))
 """The places where `tocsin.definitions.repository` counts the changes of each kind."""
 
 OPERATOR_POLICY = "operator"
@@ -87,8 +87,8 @@ class Directory:
 
     def fresh(self, conn: Connection) -> Directory:
         """This directory if no definition changed since it was read, else a new one."""
-        stamp = _stamp(conn)
-        return self if stamp == self.stamp else read(conn, stamp)
+        now = stamp(conn)
+        return self if now == self.stamp else read(conn, now)
 
     def policy(self, name: str) -> Policy:
         """The policy of this name, else `default`, else the built-in one."""
@@ -148,9 +148,9 @@ def read(conn: Connection, stamp: tuple[tuple[str, str], ...] | None = None) -> 
     )
 
 
-def _stamp(conn: Connection) -> tuple[tuple[str, str], ...]:
+def stamp(conn: Connection) -> tuple[tuple[str, str], ...]:
     """The generation numbers of everything that a directory holds, in one query."""
-    return tuple(meta.several(conn, _KEYS).items())
+    return tuple(meta.several(conn, KEYS).items())
 
 
 def on_call(schedule: Schedule, now: datetime) -> str:

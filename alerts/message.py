@@ -66,14 +66,15 @@ def alert_message(
     lines of one that comes again.
     """
     evidence, facts_now = alert.the_evidence, alert.readable_facts
-    headline = one_line(f"SEV{alert.severity} {alert.monitor}: {_story(alert, words)}", 110)
-    subject = words.say("DRILL {headline}", headline=headline) if alert.drill else headline
-    known = facts_now is None or not (facts_now.learning or facts_now.thin)
+    first = headline(alert, words)
+    subject = words.say("DRILL {headline}", headline=first) if alert.drill else first
+    known = facts_now is None or not facts_now.learning
+    usual = known and not (facts_now is not None and facts_now.thin)
     top = top_posts(conn, evidence.top[:TOP])
     values = {
         "_": words.say,
         "drill": alert.drill,
-        "headline": headline,
+        "headline": first,
         "why_now": one_line(words.say(why_now), LINE) if why_now else "",
         "again": [one_line(line, LINE) for line in words.lines(list(again))],
         "since": words.clock(evidence.since),
@@ -84,7 +85,7 @@ def alert_message(
         "known": known,
         "expected": figure(alert, evidence.expected, words),
         "interval": f"{figure(alert, evidence.lower, words)}-{figure(alert, evidence.upper, words)}",
-        "negative": _negatives(evidence, words, known=known),
+        "negative": _negatives(evidence, words, usual=usual),
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),
         "facets": one_line(facets_line(evidence, words), LINE),
@@ -187,6 +188,11 @@ def figure(alert: Alert, value: float, words: Words) -> str:
     return words.percent(value) if SIGNAL_KINDS.of(alert.kind).is_share else words.number(value)
 
 
+def headline(alert: Alert, words: Words) -> str:
+    """The alert on one line, as a lock screen and a list show it."""
+    return one_line(f"SEV{alert.severity} {alert.monitor}: {_story(alert, words)}", 110)
+
+
 def _story(alert: Alert, words: Words) -> str:
     """What the alert is about, on one line: the headline of its kind, and the trigger that was said."""
     facts, headline = alert.readable_facts, SIGNAL_KINDS.of(alert.kind).headline_of(alert.the_evidence)
@@ -196,7 +202,7 @@ def _story(alert: Alert, words: Words) -> str:
     return ", ".join(said)
 
 
-def _negatives(evidence: Evidence, words: Words, *, known: bool) -> str:
+def _negatives(evidence: Evidence, words: Words, *, usual: bool) -> str:
     share = evidence.negative_share
     if share is None:
         return words.say("unknown: nothing could be scored") if evidence.count else ""
@@ -207,8 +213,8 @@ def _negatives(evidence: Evidence, words: Words, *, known: bool) -> str:
         told += " " + words.say("({n} of {scored} scored)", n=n, scored=of)
     if evidence.negative_lower is not None and evidence.negative_upper is not None:
         told += f" ({words.percent(evidence.negative_lower)}-{words.percent(evidence.negative_upper)})"
-    # What was assumed before anything was heard is not usual.
-    if known and evidence.negative_baseline is not None:
+    # What was assumed before much was heard is not usual.
+    if usual and evidence.negative_baseline is not None:
         told += ", " + words.say("usually {share}", share=words.percent(evidence.negative_baseline))
     return told + _corrected(evidence, words)
 

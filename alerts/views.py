@@ -14,8 +14,9 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
-from alerts.message import top_posts
+from alerts.message import headline, top_posts
 from alerts.severity import CLOCKS, severity
+from alerts.words import words_for
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -89,11 +90,16 @@ def sorted_by_need(going_on: Sequence[Alert], suppressed_lately: Sequence[Alert]
     shown = [one for one in going_on if one.status in GROUPS["open"]]
     live = [one for one in shown if not one.calmed_unacknowledged]
     return StandingAlerts(
-        live=tuple(sorted(live, key=lambda one: (not one.needs_answer, one.severity, one.opened_at))),
+        live=tuple(sorted(live, key=_need)),
         calmed=tuple(one for one in shown if one.calmed_unacknowledged),
         merged=tuple(one for one in going_on if one.status in (states.MERGED, states.DISMISSED)),
         suppressed=(*(one for one in going_on if one.status == states.SUPPRESSED), *suppressed_lately),
     )
+
+
+def _need(alert: Alert) -> tuple[bool, bool, int, datetime]:
+    """What nobody has first, what has calmed last, then the most severe, then the oldest."""
+    return not alert.needs_answer, alert.calmed_at is not None, alert.severity, alert.opened_at
 
 
 def find_alerts(
@@ -165,11 +171,40 @@ def alert_view(alert: Alert) -> dict[str, Any]:
     clocks, facts = CLOCKS[alert.severity], alert.readable_facts
     return columns(alert) | {
         "reasons": list(severity(facts).reasons) if facts else [],
+        "headline": headline(alert, words_for(None, "UTC")) if alert.readable_evidence else alert.monitor,
+        "figures": figures(alert),
         "calmed_unacknowledged": alert.calmed_unacknowledged,
         "open": alert.is_open,
         "severity_name": clocks.name,
         "acknowledge_by": alert.opened_at + clocks.acknowledge if clocks.acknowledge else None,
         "actions": list(states.for_people(alert.status)),
+    }
+
+
+def figures(alert: Alert) -> dict[str, Any] | None:
+    """What a wallboard shows of an alert, as it was judged: observed against expected, the tone, since when, by how many. None
+    where this version cannot read them.
+    """
+    evidence, facts = alert.readable_evidence, alert.readable_facts
+    if evidence is None or facts is None:
+        return None
+    known = not facts.learning
+    return {
+        "since": evidence.since,
+        "window_start": evidence.window_start,
+        "window_end": evidence.window_end,
+        "observed": evidence.observed,
+        "expected": evidence.expected if known else None,
+        "lower": evidence.lower if known else None,
+        "upper": evidence.upper if known else None,
+        "ratio": facts.ratio if known else None,
+        "count": evidence.count,
+        "authors": evidence.authors,
+        "scored": evidence.negative + evidence.neutral + evidence.positive,
+        "negative": evidence.negative,
+        "negative_share": evidence.negative_share,
+        "negative_usual": evidence.negative_baseline if known and not facts.thin else None,
+        "triggers": dict(facts.triggers),
     }
 
 

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
 
 from alerts.events import newest_event
 from api import problems
@@ -116,6 +117,8 @@ def create_app(
     app.add_middleware(TimeBound)
     app.add_middleware(BodyLimit, most=state.settings.api.max_body_bytes)
     app.add_middleware(HostCheck, settings=state.settings.api)
+    # Not for event streams: what is compressed waits for more.
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
     app.add_middleware(Outermost, metrics=state.metrics)
     return app
 

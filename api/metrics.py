@@ -11,15 +11,19 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
+from alerts import counted
 from alerts.escalations.escalation import is_overdue
 from alerts.outbox import outages
 from alerts.unreached import unreached
+from api.last_hour import mentions_last_hour
 from tocsin.core.errors import TocsinError
+from tocsin.definitions.repository import names
+from tocsin.health.report import part_rows, troubled_rows
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.store import offsets
 from tocsin.store import schema as s
@@ -27,6 +31,8 @@ from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Stream
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+MOST_MONITORS = 1000
 
 NAMES: dict[str, str] = {
     "tocsin_http_requests_total": "Requests answered, by method, route and status.",
@@ -39,6 +45,12 @@ NAMES: dict[str, str] = {
     "tocsin_source_lag_seconds": "Age of the newest mention of each source.",
     "tocsin_source_received_total": "Mentions that each source handed over.",
     "tocsin_source_rejected_total": "Mentions of each source that were refused.",
+    "tocsin_monitor_mentions": "Mentions of each monitor in the last hour.",
+    "tocsin_alerts_fired_total": "Alerts that ever fired, by kind and by the severity that they have now.",
+    "tocsin_page_seconds": "How long it took from the opening of an alert until the first page had left.",
+    "tocsin_deliveries_total": "Attempts to send a notice, by kind of channel and outcome.",
+    "tocsin_part_report_age_seconds": "Age of the last report of each part: its heartbeat.",
+    "tocsin_blind": "1 for each source or part that is BLIND: not heard.",
     "tocsin_alerts": "Unresolved alerts, by status and severity.",
     "tocsin_alerts_unreached": "Crises (SEV1, SEV2) that nobody has answered and that reach nobody.",
     "tocsin_channels_away": "Channels on which notices fail, by kind of channel.",
@@ -119,6 +131,10 @@ def stream_lag(store: Store, stream: Stream) -> int:
     return sum(max(0, end - stored.get(partition, 0)) for partition, end in ends.items())
 
 
+def _counter(name: str, labels: list[str]) -> CounterMetricFamily:
+    return CounterMetricFamily(name, NAMES[name], labels=labels)
+
+
 def _one(name: str, value: float) -> Metric:
     return GaugeMetricFamily(name, NAMES[name], value=value)
 
@@ -127,12 +143,8 @@ def _sources(conn: Connection, now: datetime) -> Iterable[Metric]:
     lag = GaugeMetricFamily(
         "tocsin_source_lag_seconds", NAMES["tocsin_source_lag_seconds"], labels=["source"]
     )
-    received = GaugeMetricFamily(
-        "tocsin_source_received_total", NAMES["tocsin_source_received_total"], labels=["source"]
-    )
-    rejected = GaugeMetricFamily(
-        "tocsin_source_rejected_total", NAMES["tocsin_source_rejected_total"], labels=["source"]
-    )
+    received = _counter("tocsin_source_received_total", ["source"])
+    rejected = _counter("tocsin_source_rejected_total", ["source"])
     t = s.source_state
     for row in conn.execute(select(t.c.name, t.c.last_event_at, t.c.received, t.c.rejected).limit(1000)):
         if row.last_event_at is not None:
@@ -153,6 +165,42 @@ def _alerts(conn: Connection, _now: datetime) -> Iterable[Metric]:
     for status, severity, count in conn.execute(query):
         family.add_metric([status, str(severity)], count)
     return (family,)
+
+
+def _monitors(conn: Connection, now: datetime) -> Iterable[Metric]:
+    family = GaugeMetricFamily(
+        "tocsin_monitor_mentions", NAMES["tocsin_monitor_mentions"], labels=["monitor"]
+    )
+    counts = mentions_last_hour(conn, now)
+    for id, name in names(conn, "monitor", most=MOST_MONITORS).items():
+        family.add_metric([name], counts.get(id, 0))
+    return (family,)
+
+
+def _ever(conn: Connection, _now: datetime) -> Iterable[Metric]:
+    """What alerts and the outbox have done since this store began."""
+    alerts = _counter("tocsin_alerts_fired_total", ["kind", "severity"])
+    for kind, severity, count in counted.fired(conn):
+        alerts.add_metric([kind, str(severity)], count)
+    sent = _counter("tocsin_deliveries_total", ["channel", "outcome"])
+    for channel, outcome, count in counted.deliveries(conn):
+        sent.add_metric([channel, outcome], count)
+    pages, seconds = counted.seconds_to_page(conn)
+    took = SummaryMetricFamily("tocsin_page_seconds", NAMES["tocsin_page_seconds"], pages, seconds)
+    return alerts, sent, took
+
+
+def _health(conn: Connection, now: datetime) -> Iterable[Metric]:
+    """Which part has reported when, and what is not heard."""
+    name = "tocsin_part_report_age_seconds"
+    ages = GaugeMetricFamily(name, NAMES[name], labels=["part"])
+    for row in part_rows(conn):
+        ages.add_metric([row.component], max(0.0, (now - row.at).total_seconds()))
+    blind = GaugeMetricFamily("tocsin_blind", NAMES["tocsin_blind"], labels=["component"])
+    for row in troubled_rows(conn, now, live=False):
+        if row.state == "blind":
+            blind.add_metric([row.component], 1)
+    return ages, blind
 
 
 def _reach(conn: Connection, now: datetime) -> Iterable[Metric]:
@@ -184,4 +232,4 @@ def _dead_letters(conn: Connection, _now: datetime) -> Iterable[Metric]:
     return (_one("tocsin_dead_letters", count_dead_letters(conn)),)
 
 
-_FAMILIES = (_sources, _alerts, _reach, _notices, _escalations, _dead_letters)
+_FAMILIES = (_sources, _monitors, _alerts, _ever, _health, _reach, _notices, _escalations, _dead_letters)

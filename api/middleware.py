@@ -62,6 +62,8 @@ class Outermost:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
+                for name, value in scope["state"].get("rate", {}).items():
+                    headers[name] = value
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.encoders import jsonable_encoder
 from fastapi.openapi.models import Schema
 
+from api.auth.cookies import COOKIE, SECURE_COOKIE
 from api.auth.rules import RULES
 from api.problems import DESCRIPTIONS, MEDIA_TYPE, ProblemBody
 
@@ -18,6 +19,19 @@ _PROBLEM = {"$ref": f"{_SCHEMAS}{ProblemBody.__name__}"}
 _ALWAYS = (421, 429, 503)
 _GUARDED = (401, 403)
 _WITH_BODY = (400, 413)
+SCHEMES = {
+    "key": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, made with: tocsin key create.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"The page's session; {SECURE_COOKIE} over https. Whatever changes something also takes X-CSRF-Token.",
+    },
+}
 # FastAPI's own words for what is a problem here.
 _UNUSED = {"HTTPValidationError", "ValidationError"}
 
@@ -38,9 +52,17 @@ def with_every_refusal(spec: dict[str, Any]) -> dict[str, Any]:
             told = operation["responses"].setdefault(str(status), {})
             told.setdefault("description", DESCRIPTIONS.get(status, "Refused."))
             told["content"] = {MEDIA_TYPE: {"schema": _PROBLEM}}
+        operation["security"] = _who_may(path, method)
     schemas = spec["components"]["schemas"] | _problem_schemas()
     spec["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas.keys() - _UNUSED)}
+    spec["components"]["securitySchemes"] = SCHEMES
     return spec
+
+
+def _who_may(path: str, method: str) -> list[dict[str, list[str]]]:
+    """How a caller is known there: by a key, or by the page's session with its CSRF token. Empty: everybody may."""
+    rule = RULES.get((method, path))
+    return [] if rule is not None and rule.anonymous == "allowed" else [{"key": []}, {"session": []}]
 
 
 def _problem_schemas() -> dict[str, Any]:

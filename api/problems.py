@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from api.auth.principal import Principal
 from tocsin.core import errors as e
+from tocsin.core.sentences import Sentence
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +138,8 @@ def from_error(error: e.TocsinError) -> Problem:
     for kind, status, slug in FROM_ERRORS:
         if isinstance(error, kind):
             headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
-            return Problem(status, slug, str(error), errors=_places(error), headers=headers)
+            said = error.args[0] if error.args and isinstance(error.args[0], Sentence) else str(error)
+            return Problem(status, slug, said, errors=_places(error), headers=headers)
     return Problem(
         500, "internal", "something went wrong on our side; the log has it under this request's id"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +19,7 @@ from api.lanes import Lanes
 from api.live import Hub, Told
 from api.metrics import Metrics
 from api.pages.i18n import Languages
+from api.pages.readiness import Readiness
 from api.rendered import Rendered
 from api.shared_reads import SharedReads
 from tocsin.core.clock import Clock
@@ -27,6 +29,8 @@ from tocsin.stream.port import Stream
 
 # Pushes that are unpacked and handed over at once; others wait. Each may hold about three times the largest unpacked body.
 PUSHES_AT_ONCE = 4
+# Sign-in mails that one address may ask for, however many people it names.
+MAILS_A_MINUTE = 10
 
 
 class Services(Protocol):
@@ -67,6 +71,9 @@ class AppState:
     last_uses: dict[str, datetime] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
     rendered: Rendered = field(default_factory=Rendered)
+    readiness: Readiness = field(default_factory=Readiness)
+    # What a stranger may ask by mail: a rate of its own, per address.
+    mails: RateLimiter = field(default_factory=lambda: RateLimiter(MAILS_A_MINUTE, time.monotonic))
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))
 
     @property

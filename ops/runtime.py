@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,9 @@ from tocsin.store.opening import open_store
 from tocsin.store.port import Store
 from tocsin.stream.opening import open_stream
 from tocsin.stream.port import ALERT_EVENTS, MENTIONS, SIGNALS, Stream
+
+LIES_HERE = "tocsin.toml"
+"""The name that the README gives to a file of settings."""
 
 
 class Runtime:
@@ -88,6 +93,8 @@ def open_runtime(
         config, overrides={"data": data, "store.url": store, "stream.url": stream, "api.port": port}
     )
     settings = loaded.settings
+    if config is None and not os.environ.get("TOCSIN_CONFIG") and Path(LIES_HERE).is_file():
+        _say_that_it_is_not_read()
     password = reveal(settings.store.password) if settings.store.password else None
     retrying = retry if retry is not None and settings.store.url != "sqlite" else Retry()
     opened = retrying(
@@ -99,3 +106,11 @@ def open_runtime(
         yield runtime
     finally:
         runtime.close()
+
+
+def _say_that_it_is_not_read() -> None:
+    """A file of settings lies where the command was typed. Only the file that is named is read."""
+    print(  # noqa: T201  # the operator's terminal
+        f"tocsin: the {LIES_HERE} in this folder is not read; to use it: --config {LIES_HERE}",
+        file=sys.stderr,
+    )

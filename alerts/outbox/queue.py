@@ -112,6 +112,15 @@ def queued_since(conn: Connection, purpose: str, since: datetime, person_id: str
     return int(conn.execute(query).scalar_one())
 
 
+def newest_of(conn: Connection, person_id: str, most: int) -> list[dict[str, Any]]:
+    """The newest notices to this person, without their texts; `about_alert` says whether there is an alert behind one."""
+    n = s.notices.c
+    shown = (n.id, n.alert_id, n.channel, n.kind, n.status, n.subject, n.created_at)
+    mine = select(*shown).where(n.person_id == person_id).order_by(n.created_at.desc(), n.id).limit(most)
+    without = ("test", SIGNIN)
+    return [dict(row._mapping) | {"about_alert": row.kind not in without} for row in conn.execute(mine)]
+
+
 def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:
     """Take back the notices that still wait to ask about this alert: somebody has answered, or the alert has calmed.
     Returns how many.

@@ -155,7 +155,9 @@ def _caller(principal: Principal | None, request: Request) -> str:
 
 
 def _limit_rate(state: AppState, principal: Principal | None, request: Request, open_path: str) -> None:
-    wait = state.limiter.wait_for(f"{_caller(principal, request)} {open_path}")
+    caller = f"{_caller(principal, request)} {open_path}"
+    wait = state.limiter.wait_for(caller)
+    request.scope["state"]["rate"] = state.limiter.headers_for(caller)
     if wait:
         detail = (
             f"more than {state.settings.api.requests_per_minute} requests a minute: try again in {wait} s"

@@ -48,6 +48,16 @@ class RateLimiter:
             bucket.allowed += 1
             return 0
 
+    def headers_for(self, who: str) -> dict[str, str]:
+        """What the caller is told of its rate: the most requests at once, how many are left, and in how many seconds all are."""
+        with self._lock:
+            left = self._bucket(_hashed(who)).left
+            return {
+                "RateLimit-Limit": f"{self._capacity:.0f}",
+                "RateLimit-Remaining": str(max(0, int(left))),
+                "RateLimit-Reset": str(math.ceil((self._capacity - left) / self._rate)),
+            }
+
     def spent(self, share: float, over_s: float) -> dict[str, int]:
         """The requests ever allowed to each caller who used this share of the limit since the last call, `over_s` seconds ago."""
         least = max(1.0, share * self._rate * over_s)

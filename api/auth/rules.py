@@ -37,6 +37,8 @@ def _allow(*roles: Role, scope: str = "write") -> AccessRule:
 READ = _allow(V, CM, PR, LEGAL, scope="read")
 PAGED = _allow(CM, PR, LEGAL)  # anybody who can be woken can answer
 DESK = _allow(CM)
+# What concerns only who asks: their own page.
+OWN = _allow(V, CM, PR, LEGAL)
 READ_DEAD_LETTERS = _allow(CM, scope="read")
 PLAN = _allow(CM, PR)
 ESCALATE = _allow(CM, PR, LEGAL)
@@ -145,11 +147,19 @@ SERVICE: dict[tuple[str, str], AccessRule] = {
 PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/static"): OPEN,
     ("GET", "/signin"): OPEN,
+    ("POST", "/signin"): OPEN,
     ("GET", "/signin/{token}"): OPEN,
     ("POST", "/signin/{token}"): OPEN,
     ("POST", "/signout"): READ,
     ("GET", "/links/{token}"): OPEN,
     ("POST", "/links/{token}"): OPEN,
+    ("POST", "/links/{token}/{action}"): OPEN,
+    ("POST", "/language"): OPEN,
+    ("GET", "/me"): READ,
+    ("POST", "/me"): OWN,
+    ("POST", "/me/channels/{number}/test"): OWN,
+    ("POST", "/me/channels/{number}/prove"): OWN,
+    ("POST", "/me/sessions/{id}/end"): OWN,
     ("GET", "/"): READ,
     ("GET", "/alerts"): READ,
     ("GET", "/alerts/{id}"): READ,

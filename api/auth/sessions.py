@@ -19,6 +19,25 @@ from tocsin.definitions.models import Person
 from tocsin.definitions.repository import names
 from tocsin.store import schema as s
 
+# The first sign that is found decides: Edge and Chrome also call themselves Chrome and Safari, and Android Linux.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("CriOS", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -30,13 +49,13 @@ class Session:
     expires_at: datetime
 
 
-def sign_in(conn: Connection, link_token: str, now: datetime, hours: int) -> Session:
+def sign_in(conn: Connection, link_token: str, now: datetime, hours: int, device: str = "") -> Session:
     """Spend a sign-in link and open a session. Raises `NotFound` or `LinkRefused` with what to do next."""
-    return open_session(conn, spend_signin_link(conn, link_token, now), now, hours)
+    return open_session(conn, spend_signin_link(conn, link_token, now), now, hours, device)
 
 
-def open_session(conn: Connection, person_id: str, now: datetime, hours: int) -> Session:
-    """Open a session of so many hours for this person."""
+def open_session(conn: Connection, person_id: str, now: datetime, hours: int, device: str = "") -> Session:
+    """Open a session of so many hours for this person, in a browser on this device."""
     session = Session(new_token(), new_token(), person_id, now + timedelta(hours=hours))
     # A day late: a clock that jumps ahead and is set back takes nobody's session away.
     conn.execute(delete(s.sessions).where(s.sessions.c.expires_at < now - timedelta(days=1)))
@@ -48,9 +67,25 @@ def open_session(conn: Connection, person_id: str, now: datetime, hours: int) ->
             "csrf": session.csrf,
             "created_at": now,
             "expires_at": session.expires_at,
+            "device": device[:64] or None,
         },
     )
     return session
+
+
+def device_of(user_agent: str) -> str:
+    """The browser and its system, as it names itself: "Firefox, Android". Empty where it says nothing that we know."""
+    named = (_first_in(user_agent, BROWSERS), _first_in(user_agent, SYSTEMS))
+    return ", ".join(one for one in named if one)
+
+
+def _first_in(text: str, names: tuple[tuple[str, str], ...]) -> str:
+    return next((name for sign, name in names if sign in text[:1000]), "")
+
+
+def current_session(token: str) -> str:
+    """The id by which `open_sessions` lists the session with this token."""
+    return stable_id("ses", hash_token(token))
 
 
 def principal_of_session(conn: Connection, token: str, now: datetime) -> Principal | None:
@@ -86,7 +121,7 @@ def open_sessions(conn: Connection, now: datetime) -> list[dict[str, Any]]:
     """The sessions that are open at `now`, with their people, the newest first. An id tells a session apart and opens nothing."""
     t = s.sessions.c
     people = names(conn, "person", ended=True)
-    query = select(t.token_hash, t.person_id, t.created_at, t.expires_at)
+    query = select(t.token_hash, t.person_id, t.created_at, t.expires_at, t.device)
     rows = conn.execute(
         query.where(t.revoked_at.is_(None), t.expires_at > now).order_by(t.created_at.desc(), t.token_hash)
     )
@@ -97,6 +132,7 @@ def open_sessions(conn: Connection, now: datetime) -> list[dict[str, Any]]:
             "person": people.get(row.person_id, row.person_id),
             "created_at": row.created_at,
             "expires_at": row.expires_at,
+            "device": row.device,
         }
         for row in rows
     ]

@@ -30,6 +30,7 @@ from api.state import (
 )
 from api.turns import turn_of
 from tocsin.core.errors import IllegalTransition, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.store import schema as s
 
 router = APIRouter(include_in_schema=False)
@@ -147,19 +148,30 @@ def _released(turn: Turn, id: str, text: str) -> None:
 def _field(form: Form, name: str) -> str:
     value = form.get(name, "").strip()
     if not value:
-        raise WrongInput(f"the field {name!r} is missing: go back and fill it in")
+        raise WrongInput(Sentence("the field '{name}' is missing: go back and fill it in", name=name))
     return value
 
 
 def _minutes(form: Form) -> int:
     text = form.get("minutes", "")
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= LONGEST_SNOOZE_MIN):
-        raise WrongInput(f"a snooze is 1 to {LONGEST_SNOOZE_MIN} minutes, not {text[:20]!r}")
+        raise WrongInput(
+            Sentence(
+                "a snooze is 1 to {most} minutes, not '{given}'",
+                most=str(LONGEST_SNOOZE_MIN),
+                given=text[:20],
+            )
+        )
     return int(text)
 
 
 def _severity(form: Form) -> int:
     text = form.get("severity", "")
     if text not in ("1", "2", "3", "4"):
-        raise WrongInput(f"severity {text[:20]!r}: choose 1 (crisis), 2 (escalate), 3 (review) or 4 (watch)")
+        raise WrongInput(
+            Sentence(
+                "severity '{given}': choose 1 (crisis), 2 (escalate), 3 (review) or 4 (watch)",
+                given=text[:20],
+            )
+        )
     return int(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -10,12 +11,13 @@ from fastapi import APIRouter, Request, Response
 from alerts.states import STATUSES, for_people
 from alerts.verdicts import VERDICTS, verdict_of
 from alerts.views import find_alerts
-from api.pages.card import card
+from api.pages.card import Card, card
 from api.pages.charts import Mark
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
+from api.pages.models import SLOT
 from api.pages.permission import may_undo, permitted, permitted_actions
-from api.pages.render import page_context, render
+from api.pages.render import PageContext, page_context, render
 from api.state import state_of
 from processors.acceptance import acceptances
 from tocsin.core.facets import FACETS, common
@@ -76,19 +78,15 @@ def alert_detail(request: Request, id: str) -> Response:
         about = card(conn, id, state.now(), blind_after=patience)
         verdict = verdict_of(conn, id)
         normal = next(iter(acceptances(conn, about.alert.monitor_id, 1)), None)
-    a, mark = about.alert, None
-    actions, evidence = for_people(a.status), a.readable_evidence
-    if evidence and a.kind == SIGNAL_KINDS.lead.kind:
-        mark = Mark(evidence.window_start, evidence.window_end, ctx.fmt.translate("judged"))
+    a = about.alert
+    actions = for_people(a.status)
     flash, bad = flash_of(request, ctx.fmt)
     return render(
         ctx,
         "alert.html",
-        card=about,
-        facets=FACETS,
+        linked=False,
         correct=a.monitor_id if permitted(ctx.who, "/monitors/{id}/correct") else None,
         back=request.url.path,
-        common=common,
         can={
             "acknowledge": "acknowledge" in actions,
             "escalate": "escalate" in actions,
@@ -105,7 +103,22 @@ def alert_detail(request: Request, id: str) -> Response:
         monitor_id=a.monitor_id,
         may_accept=permitted(ctx.who, "/monitors/{id}/normal"),
         may_undo=may_undo(ctx.who, normal, state.now()),
-        day_chart=draw_day_chart(about.chart, ctx.fmt, a.monitor, mark),
         flash=flash,
         flash_bad=bad,
+        **card_context(ctx, about),
     )
+
+
+def card_context(ctx: PageContext, about: Card) -> dict[str, Any]:
+    """What the figures, posts and chart of an alert are drawn from, on its page and behind a notice's link."""
+    a, mark = about.alert, None
+    evidence = a.readable_evidence
+    if evidence and a.kind == SIGNAL_KINDS.lead.kind:
+        mark = Mark(evidence.window_start, evidence.window_end, ctx.fmt.translate("judged"))
+    return {
+        "card": about,
+        "facets": FACETS,
+        "common": common,
+        "chart_until": about.chart[-1].at + SLOT if about.chart else a.last_signal_at,
+        "day_chart": draw_day_chart(about.chart, ctx.fmt, a.monitor, mark),
+    }

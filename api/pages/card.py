@@ -128,7 +128,7 @@ def card(
         posts=shown,
         chart=day_points(conn, alert.monitor_id, until),
         timeline=tuple(record_line(one) for one in reversed(views.timeline(conn, alert.id)[-200:])),
-        notices=tuple(_notice_line(one) for one in reversed(views.notices(conn, alert.id)[-100:])),
+        notices=tuple(notice_line(one) for one in reversed(views.notices(conn, alert.id)[-100:])),
         escalations=tuple(of_alert(conn, alert.id)),
         away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
         sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
@@ -252,7 +252,8 @@ def _sigma(row: Row[Any]) -> float | None:
     return found if math.isfinite(found) and found > 0 else None
 
 
-def _notice_line(notice: Mapping[str, Any]) -> NoticeLine:
+def notice_line(notice: Mapping[str, Any]) -> NoticeLine:
+    """A notice of `alerts.views.notices` as a page shows it."""
     receipts = notice["receipts"]
     return NoticeLine(
         person=notice["person"],

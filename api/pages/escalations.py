@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from alerts.escalations.escalation import TEAMS, Escalation, get, of_alert
 from alerts.escalations.views import ended_escalations, find_escalations, history
-from api.pages.card import Card, RecordLine, card, record_line
+from alerts.views import notices
+from api.pages.card import Card, NoticeLine, RecordLine, card, notice_line, record_line
 from api.pages.flash import flash_of
 from api.pages.permission import permitted_actions
 from api.pages.render import page_context, render
@@ -20,6 +22,7 @@ from tocsin.definitions.models import Role
 router = APIRouter(include_in_schema=False)
 AT_ONCE = 200
 LINES = 300
+TOLD = 50
 """So many lines of the history are shown, the newest ones."""
 OFFERED = ("claim", "review", "decide", "release", "close", "withdraw", "assess")
 
@@ -34,6 +37,7 @@ class EscalationPage:
     hidden: int
     beside: tuple[Escalation, ...]
     seen: int  # the last line of the record, hidden ones included
+    notices: tuple[NoticeLine, ...] = ()
 
 
 @router.get("/escalations")
@@ -68,16 +72,25 @@ def escalation_page(request: Request, id: str) -> Response:
         role = ctx.who.role if ctx.who else None
         shown = read_page(conn, id, state.now(), role)
     flash, bad = flash_of(request, ctx.fmt)
+    may = permitted_actions(ctx.who, "/escalations/{id}")
     return render(
         ctx,
         "escalation.html",
-        page=shown,
-        can={action: action in shown.escalation.actions for action in OFFERED},
-        may=permitted_actions(ctx.who, "/escalations/{id}"),
-        asked=_asked(shown.escalation.team, role),
+        linked=False,
+        may=may,
         flash=flash,
         flash_bad=bad,
+        **escalation_context(shown, role),
     )
+
+
+def escalation_context(shown: EscalationPage, role: Role | None) -> dict[str, Any]:
+    """What an escalation is drawn from, on its page and behind a notice's link."""
+    return {
+        "page": shown,
+        "can": {action: action in shown.escalation.actions for action in OFFERED},
+        "asked": _asked(shown.escalation.team, role),
+    }
 
 
 def read_page(conn: Connection, id: str, now: datetime, role: Role | None) -> EscalationPage:
@@ -91,6 +104,11 @@ def read_page(conn: Connection, id: str, now: datetime, role: Role | None) -> Es
         hidden=told.hidden,
         beside=tuple(one for one in of_alert(conn, escalation.alert_id) if one.id != escalation.id),
         seen=told.last,
+        notices=tuple(
+            notice_line(one)
+            for one in reversed(notices(conn, escalation.alert_id))
+            if one["escalation_id"] == escalation.id
+        )[:TOLD],
     )
 
 

@@ -33,6 +33,10 @@ DONE = {
     "cancelled": "Cancelled.",
     "accepted": "Accepted. The monitor was changed.",
     "refused": "Refused. Nothing was changed.",
+    "rung": "A test page is on its way. Type its code here.",
+    "proven": "Proven: this channel reaches you.",
+    "wrong_code": "That is not the code that was sent, or its ten minutes are over.",
+    "ended": "Signed out there.",
     "replay": "Handed over again: it counts within seconds.",
     "bad": "It is still no mention; the reason stands below.",
 }
@@ -41,4 +45,4 @@ DONE = {
 def flash_of(request: Request, fmt: Formatter) -> tuple[str, bool]:
     """The message for the address's `done`, and whether it is bad news."""
     key = request.query_params.get("done", "")
-    return (fmt.translate(DONE[key]) if key in DONE else ""), key in ("already", "bad")
+    return (fmt.translate(DONE[key]) if key in DONE else ""), key in ("already", "bad", "wrong_code")

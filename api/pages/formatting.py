@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from api.pages.i18n import Language
 from api.pages.reasons import sentence_of
-from api.pages.terms import TERMS
+from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
@@ -61,6 +61,16 @@ class Formatter:
         if known is not None:
             return escape(self.language.say(known))
         return Markup('<span lang="en">{}</span>').format(reason)
+
+    def said(self, text: str) -> str:
+        """A reason or a receipt: our own words in this language, whatever a person or a server wrote as it is."""
+        return "; ".join(self._said(piece) for piece in text.split("; "))
+
+    def _said(self, piece: str) -> str:
+        prefix, colon, rest = piece.partition(": ")
+        if colon and prefix in PREFIXES:
+            return f"{self.translate(PREFIXES[prefix])}: {rest}"
+        return self.translate(piece) if "{" not in piece else piece
 
     def means(self, kind: str) -> str:
         """What a kind of signal is called."""

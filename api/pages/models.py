@@ -7,7 +7,7 @@ readings (one row per monitor and window), those of the last hour from the talli
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,9 @@ from alerts.escalations.views import count_open
 from alerts.outbox import hold
 from alerts.unreached import Unreached, unreached
 from alerts.views import StandingAlerts, standing
-from tocsin.core.clock import from_micros, minute_of, to_micros
+from api.last_hour import mentions_last_hour
+from api.pages.readiness import KEYS, READY, NotReady
+from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
 from tocsin.health.gaps import SourceGap
@@ -53,6 +55,9 @@ DAY = timedelta(hours=24)
 SLOT = timedelta(minutes=15)  # of the sparklines: three windows
 SLOT_US = 15 * 60 * 1_000_000
 _Slot = tuple[int, int, int, bool]  # mentions, negatives, scored, over
+Look = Callable[[Connection, datetime, Hashable], NotReady]
+"""Finds what is not ready at a time; the last argument changes with the definitions."""
+
 WORST_FIRST = (FAILING, SILENT, NEVER_HEARD, OK, OFF)
 
 
@@ -127,6 +132,8 @@ class Banner:
     held_since: datetime | None = None  # the outbox waits for a person
     # Crises that nobody has answered and that reach nobody.
     unreached: tuple[Unreached, ...] = ()
+    # What keeps this installation from waking anybody.
+    not_ready: NotReady = READY
 
     @property
     def blind(self) -> bool:
@@ -149,18 +156,20 @@ class Overview:
         return any(one.state not in (OK, OFF) for one in self.sources)
 
 
-def banner(conn: Connection, now: datetime) -> Banner:
+def banner(conn: Connection, now: datetime, look: Look = lambda *_: READY) -> Banner:
     """What every page says: a handful of queries. A part that has not reported for two minutes is silent, and a part without a
-    row has never run. In a replay or demo nothing runs live, so the page names neither.
+    row has never run. In a replay or demo nothing runs live, so the page names neither, nor what is not ready (`look` finds it).
     """
-    said = meta.several(conn, ("mode", hold.OUTBOX))
+    said = meta.several(conn, ("mode", hold.OUTBOX, *KEYS))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
     live = mode == "live"
     troubles = [_trouble(row, now, live=live) for row in troubled_rows(conn, now, live=live)]
     if live and (missing := never_ran(conn)):
         troubles.append(Trouble(", ".join(missing), "never ran", None, ""))
     since = held.since if held else None
-    return Banner(mode, tuple(t for t in troubles if t is not None), since, tuple(unreached(conn, now)))
+    known = tuple(t for t in troubles if t is not None)
+    not_ready = look(conn, now, tuple(said.get(key) for key in KEYS)) if live else READY
+    return Banner(mode, known, since, tuple(unreached(conn, now)), not_ready)
 
 
 def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overview:
@@ -186,7 +195,7 @@ def monitor_rows(conn: Connection, now: datetime, live: Sequence[Alert]) -> tupl
     ids = [m.id for m in monitors]
     days = last_days(conn, ids, now)
     latest = _latest_readings(conn, ids, now)
-    hour = _last_hour(conn, now)
+    hour = mentions_last_hour(conn, now)
     rows = []
     for m in monitors:
         reading = latest.get(m.id)
@@ -285,16 +294,6 @@ def _latest_readings(conn: Connection, ids: Sequence[str], now: datetime) -> dic
     for row in found:
         latest[row.monitor_id] = row
     return latest
-
-
-def _last_hour(conn: Connection, now: datetime) -> dict[str, int]:
-    t = s.tallies
-    found = conn.execute(
-        select(t.c.monitor_id, func.sum(t.c.count))
-        .where(t.c.minute > minute_of(now) - 60, t.c.minute <= minute_of(now))
-        .group_by(t.c.monitor_id)
-    )
-    return {monitor: int(n) for monitor, n in found}
 
 
 def _source(one: SourceReport, now: datetime) -> SourceRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +107,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         ctx,
         "monitor.html",
         m=monitor,
-        explained=_explained(monitor),
+        explained=_explained(monitor, ctx.fmt.language.translate),
         day_chart=draw_day_chart(points, ctx.fmt, monitor.name),
         alerts=latest,
         may_define=permitted(ctx.who, "/monitors/new"),
@@ -225,11 +225,16 @@ def _form(
         form=form,
         policies=policies or ["default"],
         faults=faults,
-        tried=tried,
+        tried=_said(tried, form["query"], ctx) if tried else None,
         texts=_texts(tried) if tried else [],
         id=monitor.id if monitor else None,
         version=typed_version(form) or (monitor.version if monitor else None),
     )
+
+
+def _said(tried: Mapping[str, Any], query: str, ctx: PageContext) -> Mapping[str, Any]:
+    """What a query would hear, explained in the reader's language."""
+    return {**tried, "explanation": explain(parse_query(query.strip()), ctx.fmt.language.translate)}
 
 
 def _as_form(value: Monitor) -> dict[str, str]:
@@ -253,9 +258,9 @@ def _policies(conn: Connection) -> list[str]:
     return [one.name for one in listed(conn, Policy)]
 
 
-def _explained(monitor: Defined[Monitor]) -> str:
+def _explained(monitor: Defined[Monitor], say: Callable[[str], str]) -> str:
     try:
-        return explain(parse_query(monitor.value.query))
+        return explain(parse_query(monitor.value.query), say)
     except QueryError:
         return ""  # stored by a version that knew more words; the query itself is shown
 

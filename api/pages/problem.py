@@ -8,11 +8,21 @@ from zoneinfo import ZoneInfo
 from fastapi import Request, Response
 
 from api.pages.formatting import Formatter
+from api.pages.i18n import ENGLISH
 from api.pages.models import Banner
 from api.pages.render import PageContext, page_context, render
 from api.problems import Problem
-from api.state import state_of, visitor_of
+from api.state import form_of, state_of, visitor_of
 from tocsin.core.errors import TocsinError
+
+KEPT = (403, 409, 412, 422)
+"""Statuses of a refusal after which what was typed is shown."""
+
+WRITTEN = ("reason", "text", "note")
+"""The fields of forms in which people write sentences."""
+
+SAID_ALREADY = (412,)
+"""Statuses whose detail is made in the reader's language."""
 
 TITLES = {
     401: "Sign in first",
@@ -26,6 +36,19 @@ TITLES = {
     429: "Too many requests",
     500: "Something went wrong on our side",
     503: "Not just now",
+}
+DETAILS = {
+    400: "What was sent cannot be read.",
+    401: "A link by mail, or one from the machine, lets you in.",
+    403: "Your role does not cover this.",
+    404: "It was never here, or it is here no more.",
+    405: "This address takes no such request.",
+    409: "Its state has changed since.",
+    413: "What was sent is larger than what is taken.",
+    422: "Something in the form is missing or not possible. Go back and look at what you filled in.",
+    429: "More was asked for from here than is answered in a minute.",
+    500: "It is being written down with its request's id.",
+    503: "A part that this needs is away.",
 }
 ADVICE = {
     403: "If you need to, ask an administrator for another role.",
@@ -50,13 +73,29 @@ def render_problem(request: Request, problem: Problem) -> Response:
         status=problem.status,
         headers=problem.headers,
         title=ctx.fmt.translate(title),
-        detail=problem.detail,
+        detail=_detail(problem, ctx),
+        typed=_typed(request) if problem.status in KEPT else [],
         advice=ctx.fmt.translate(ADVICE[problem.status]) if problem.status in ADVICE else "",
         faults=problem.errors,
         back=back,
         request_id=request.scope.get("state", {}).get("request_id"),
         code=problem.status,
     )
+
+
+def _detail(problem: Problem, ctx: PageContext) -> str:
+    """What happened, in the reader's language: the sentence itself where it can be said there, else that of its status."""
+    language = ctx.fmt.language
+    if language.code == ENGLISH or problem.status in SAID_ALREADY:
+        return problem.detail
+    said = language.say(problem.detail)
+    return said if said != problem.detail else language.translate(DETAILS.get(problem.status, DETAILS[500]))
+
+
+def _typed(request: Request) -> list[str]:
+    """What somebody typed into a form that was refused, so that it can be copied and is not lost."""
+    fields = form_of(request)
+    return [fields[name] for name in WRITTEN if fields.get(name, "").strip()]
 
 
 def _context(request: Request) -> PageContext:

@@ -7,7 +7,9 @@ reader's language; `fmt` writes times, numbers and words (`api.pages.formatting`
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Hashable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,17 @@ from api.pages import charts
 from api.pages.formatting import Formatter
 from api.pages.models import Banner, banner
 from api.pages.permission import permitted
+from api.pages.readiness import NotReady
 from api.pages.terms import DISMISSALS, SEVERITIES, SHAPES
 from api.state import AppState, state_of, visitor_of
+from tocsin.core.signal import Evidence
 from tocsin.definitions.models import known_zone
 from tocsin.definitions.repository import stored_definition
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
+LANGUAGE_COOKIE = "tocsin_language"
+NAMES_OF_LANGUAGES = {"en": "English", "nl": "Nederlands", "ro": "Română", "tr": "Türkçe"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,20 @@ def page_context(request: Request, conn: Connection, reader: str | None = None) 
     now = state.now()
     definition = _person(conn, reader or (who.id if who is not None and who.kind == "person" else None))
     zone = ZoneInfo(_zone(definition.get("timezone")))
-    language = state.languages.choose(definition.get("language"), request.headers.get("accept-language"))
-    return PageContext(request, state, who, Formatter(language, zone, now), banner(conn, now))
+    # A person's own choice, else this browser's, else what the browser asks for.
+    chosen = definition.get("language") or chosen_language(request)
+    language = state.languages.choose(chosen, request.headers.get("accept-language"))
+
+    def look(conn: Connection, now: datetime, stamp: Hashable) -> NotReady:
+        return state.readiness.look(conn, state.settings, now, stamp)
+
+    return PageContext(request, state, who, Formatter(language, zone, now), banner(conn, now, look))
+
+
+def chosen_language(request: Request) -> str | None:
+    """The language that was chosen in this browser."""
+    pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "")[:4000].split(";"))
+    return next((value for name, _, value in pairs if name == LANGUAGE_COOKIE), None)
 
 
 def render(
@@ -81,10 +99,12 @@ def render(
             path=ctx.request.url.path,
             now=fmt.now,
             charts=charts,
+            scored=scored,
             severities=SEVERITIES,
             shapes=SHAPES,
             dismissals=DISMISSALS,
             asset_url=asset_url,
+            languages=[(code, NAMES_OF_LANGUAGES.get(code, code)) for code in ctx.state.languages.codes],
             local_only=ctx.state.settings.api.public_url is None,
             **context,
         )
@@ -96,6 +116,11 @@ def render(
             return Response(status_code=304, headers={"ETag": tag})
         headers = {**(headers or {}), "ETag": tag}
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
+
+
+def scored(evidence: Evidence) -> int:
+    """How many mentions of the window have a tone."""
+    return evidence.negative + evidence.neutral + evidence.positive
 
 
 @cache

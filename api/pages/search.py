@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,6 +26,8 @@ from tocsin.store.search import LONGEST, parse_search
 
 router = APIRouter(include_in_schema=False)
 AT_ONCE: Final = 30
+# What the queries of monitors know and a search does not.
+OPERATORS: Final = re.compile(r"\b(?:AND|OR|NOT|lang:|source:|author:|followers>|near/\d+)")
 MONITORS: Final = 1000  # to choose from
 
 
@@ -63,6 +66,7 @@ def mention_list(request: Request) -> Response:
         back=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
         more="/mentions?" + urlencode({name: value for name, value in kept.items() if value}) if more else "",
         typed=typed[:LONGEST],
+        operators=list(dict.fromkeys(OPERATORS.findall(typed[:LONGEST])))[:5],
         longest=LONGEST,
         fault=fault,
         monitor=monitor,

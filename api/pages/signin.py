@@ -1,45 +1,49 @@
-"""Signing in by a link, signing out, and the button behind a notice's link. A GET spends nothing, the POST spends the link."""
+"""Signing in: asking for a link by mail, spending it, signing out, and the language of a browser. A GET spends nothing."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+import structlog
+from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
-from alerts.actions import acknowledge
-from alerts.actor import Actor
-from alerts.apply import act
+from alerts.signin_mail import mail_links
 from api.auth.cookies import clear_cookie, session_token, set_cookie
-from api.auth.principal import Principal
-from api.auth.sessions import sign_in, sign_out
-from api.pages.card import card
-from api.pages.permission import permitted
-from api.pages.render import page_context, render
-from api.state import state_of
-from api.turns import turn_of
-from tocsin.access.links import (
-    LinkRefused,
-    find_action_link,
-    find_signin_link,
-    spend_action_link,
-)
-from tocsin.core.errors import IllegalTransition, NotAllowed, NotFound
-from tocsin.definitions.models import Role
-from tocsin.definitions.repository import stored_definition
+from api.auth.sessions import device_of, sign_in, sign_out
+from api.pages.render import LANGUAGE_COOKIE, page_context, render
+from api.problems import Problem
+from api.state import AppState, form_of, state_of, visitor_of
+from tocsin.access.links import LinkRefused, find_signin_link, page_address
+from tocsin.core.errors import NotFound, TocsinError
+from tocsin.definitions.models import Person, Role
+from tocsin.definitions.repository import find, save, stored_definition
 
+log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
-ACKNOWLEDGE = "/alerts/{id}/acknowledge"
 Token = Annotated[str, Path(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+LONGEST_ADDRESS = 320
+A_YEAR_S = 365 * 24 * 3600
 
 
 @router.get("/signin")
 def signin_help(request: Request) -> Response:
-    """The page that says where a sign-in link comes from."""
-    with state_of(request).store.read() as conn:
-        ctx = page_context(request, conn)
-    return render(ctx, "signin.html", token=None, person=None, refused=None)
+    """The page that says where a sign-in link comes from, with the form that mails one."""
+    return _signin_page(request)
+
+
+@router.post("/signin")
+def ask_for_link(request: Request, background: BackgroundTasks) -> Response:
+    """Mail a sign-in link to this address if somebody here has it. The answer and its time are the same for everybody."""
+    state = state_of(request)
+    address = form_of(request).get("email", "").strip()[:LONGEST_ADDRESS]
+    wait = state.mails.wait_for(request.client.host if request.client else "unknown")
+    if wait:
+        detail = f"too many links were asked for from here: try again in {wait} s"
+        raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
+    background.add_task(_mail, state, address)
+    return _signin_page(request, mailed=True, background=background)
 
 
 @router.get("/signin/{token}")
@@ -47,31 +51,29 @@ def signin_page(request: Request, token: Token) -> Response:
     """A page with one button: mail scanners that follow the link spend nothing."""
     state, person, refused = state_of(request), None, None
     with state.store.read() as conn:
-        ctx = page_context(request, conn)
         try:
-            person, _ = _person(conn, find_signin_link(conn, token, state.now()))
-        except (NotFound, LinkRefused) as error:
-            refused = str(error)
-    status = 200 if refused is None else 410
-    return render(
-        ctx, "signin.html", status=status, token=None if refused else token, person=person, refused=refused
-    )
+            person, _ = person_of(conn, find_signin_link(conn, token, state.now()))
+        except (NotFound, LinkRefused):
+            refused = True
+    if refused:
+        return _signin_page(request, refused=True)
+    return _signin_page(request, token=token, person=person)
 
 
 @router.post("/signin/{token}")
 def use_signin_link(request: Request, token: Token) -> Response:
     """Spend the link, open a session, and go to the overview."""
-    state = state_of(request)
-    now = state.now()
+    state, api = state_of(request), state_of(request).settings.api
+    now, kept = state.now(), form_of(request).get("keep") == "1"
+    hours = 24 * api.session_kept_days if kept else api.session_hours
     try:
         with state.store.write() as conn:
-            session = sign_in(conn, token, now, state.settings.api.session_hours)
-    except (NotFound, LinkRefused) as error:
-        with state.store.read() as conn:
-            ctx = page_context(request, conn)
-        return render(ctx, "signin.html", status=410, token=None, person=None, refused=str(error))
+            device = device_of(request.headers.get("user-agent", ""))
+            session = sign_in(conn, token, now, hours, device)
+    except (NotFound, LinkRefused):
+        return _signin_page(request, refused=True)
     answer = RedirectResponse("/", 303)
-    set_cookie(answer, request, session, state.settings.api, now)
+    set_cookie(answer, request, session, api, now)
     return answer
 
 
@@ -87,91 +89,70 @@ def signout(request: Request) -> Response:
     return answer
 
 
-@router.get("/links/{token}")
-def notice_link(request: Request, token: Token) -> Response:
-    """The alert's card without signing in, and one button, as far as the link's person may see and press it today."""
-    state = state_of(request)
-    with state.store.read() as conn:
-        link = find_action_link(conn, token)
-        reader = _reader(conn, link.person_id)
-        ctx = page_context(request, conn, link.person_id)
-        about = card(conn, link.alert_id, state.now(), brief=True)
-    translate, refused, may = ctx.fmt.translate, None, permitted(reader, ACKNOWLEDGE)
-    usable = (
-        may
-        and link.usable(state.now())
-        and link.action == "acknowledge"
-        and about.alert.status in ("firing", "snoozed")
-    )
-    if not may:
-        refused = translate("Your role may not acknowledge any more. Sign in to see the alert.")
-    elif link.spent_at is not None:
-        refused = translate("This link was used already. Sign in to do more.")
-    elif not link.usable(state.now()):
-        refused = translate("This link has expired. Sign in to act on the alert.")
-    return render(
-        ctx,
-        "link.html",
-        card=about,
-        token=token,
-        person=reader.name,
-        usable=usable,
-        refused=refused,
-        done=None,
-    )
-
-
-@router.post("/links/{token}")
-def use_notice_link(request: Request, token: Token) -> Response:
-    """Acknowledge as the person whom the notice went to, once."""
-    state, now, done, refused = state_of(request), state_of(request).now(), None, None
-    try:
+@router.post("/language")
+def choose_language(request: Request) -> Response:
+    """The page's language from now on: in this browser, and for the person who is signed in."""
+    state, who, form = state_of(request), visitor_of(request), form_of(request)
+    code = form.get("language", "")
+    if code not in state.languages.codes:
+        raise Problem(422, "wrong-input", f"the page speaks: {', '.join(state.languages.codes)}")
+    if who is not None and who.kind == "person":
         with state.store.write() as conn:
-            link = spend_action_link(conn, token, now)
-            reader = _reader(conn, link.person_id)
-            if link.action != "acknowledge" or not permitted(reader, ACKNOWLEDGE):
-                raise NotAllowed(
-                    f"the role {reader.role.value} may not acknowledge; sign in to see the alert"
-                )
-            act(
-                turn_of(state, conn, Actor(reader.id, reader.name, reader.role.value)),
-                acknowledge,
-                link.alert_id,
-            )
-        done = "Acknowledged. It is yours now."
-    except (LinkRefused, IllegalTransition, NotAllowed) as error:
-        refused = str(error)
-    with state.store.read() as conn:
-        link = find_action_link(conn, token)
-        reader = _reader(conn, link.person_id)
-        ctx = page_context(request, conn, link.person_id)
-        about = card(conn, link.alert_id, now, brief=True)
-    if done:
-        done = ctx.fmt.translate("Acknowledged. It is yours now.")
-    return render(
-        ctx,
-        "link.html",
-        status=200 if done else 410,
-        card=about,
-        token=token,
-        person=reader.name,
-        usable=False,
-        refused=refused,
-        done=done,
-    )
+            person = find(conn, Person, who.id)
+            chosen = person.value.model_copy(update={"language": code})
+            save(conn, chosen, now=state.now(), actor=who.label, id=who.id)
+    answer = RedirectResponse(_own_path(form.get("back", "")), 303)
+    answer.set_cookie(LANGUAGE_COOKIE, code, max_age=A_YEAR_S, path="/", httponly=True, samesite="lax")
+    return answer
 
 
-def _reader(conn: Connection, person_id: str) -> Principal:
-    """The person whom a notice's link was sent to, with today's role. Raises `NotAllowed` for one who left."""
-    name, role = _person(conn, person_id)
-    if not name:
-        raise NotAllowed("the person of this link is no longer active; sign in to see the alert")
-    return Principal("person", person_id, name, Role(role))
-
-
-def _person(conn: Connection, id: str) -> tuple[str, str]:
-    """Name and role of an active person; empty where there is none."""
+def person_of(conn: Connection, id: str) -> tuple[str, Role]:
+    """Name and role of an active person; an empty name where there is none."""
     found = stored_definition(conn, "person", id)
     if found is None or found.ended or not found.body.get("active", True):
-        return "", ""
-    return found.name, str(found.body.get("role", "viewer"))
+        return "", Role.VIEWER
+    return found.name, Role(str(found.body.get("role", "viewer")))
+
+
+def _own_path(path: str) -> str:
+    """A path of this page, and nothing that leads elsewhere."""
+    plain = path.isascii() and path.isprintable() and "\\" not in path and len(path) <= 300
+    return path if plain and path.startswith("/") and not path.startswith("//") else "/"
+
+
+def _signin_page(
+    request: Request,
+    *,
+    token: str | None = None,
+    person: str | None = None,
+    refused: bool = False,
+    mailed: bool = False,
+    background: BackgroundTasks | None = None,
+) -> Response:
+    state = state_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+    answer = render(
+        ctx,
+        "signin.html",
+        status=410 if refused else 200,
+        token=token,
+        person=person,
+        refused=refused,
+        mailed=mailed,
+        by_mail=state.settings.smtp.host is not None,
+        days=state.settings.api.session_kept_days,
+    )
+    answer.background = background
+    return answer
+
+
+def _mail(state: AppState, address: str) -> None:
+    """Queue the mails, after the answer has left: how long this takes tells a stranger nothing."""
+    if not address or state.settings.smtp.host is None:
+        return
+    try:
+        with state.store.write() as conn:
+            mail_links(conn, address, page_address(state.settings), state.now())
+    except TocsinError as error:
+        log.warning("a sign-in link could not be queued", kind=type(error).__name__)

@@ -15,6 +15,8 @@ from api.pages import (
     dead_letters,
     escalations,
     explanation,
+    links,
+    me,
     monitors,
     normal,
     overview,
@@ -58,6 +60,8 @@ def add_pages(app: FastAPI) -> None:
         source_form.router,
         sources.router,
         signin.router,
+        links.router,
+        me.router,
     ):
         app.router.routes.extend(router.routes)
     app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))

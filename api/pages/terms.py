@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from alerts.on_signal import COPIES
+
 SEVERITIES = {1: "crisis", 2: "escalate", 3: "review", 4: "watch"}
 SHAPES = {1: "◆", 2: "▲", 3: "●", 4: "○"}  # told apart without colour
 STATUSES = {
@@ -197,9 +199,30 @@ STEPS = (
     "Score",
 )
 STEP_NAMES = {name: name for name in STEPS}
+BASELINES = {"adaptive": "adaptive", "protected": "protected"}
+# What reasons and receipts begin with; a name or a server's own words follow.
+PREFIXES = {
+    "silence": "silence",
+    "expected event": "expected event",
+    "taken": "taken",
+    "refused": "refused",
+    "not sent": "not sent",
+    "no connection": "no connection",
+}
+# Whole reasons and receipts of ours.
+REASONS = {
+    "printed": "printed",
+    "recorded": "recorded",
+    "morning": "waits for the morning",
+    "working hour": "waits for the next working hour",
+    "volume": "the volume alert of the same monitor tells this story",
+    "copies": COPIES,
+}
+
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "severity": dict(SEVERITIES.items()),
     "status": dict(STATUSES.items()),
+    "baseline": dict(BASELINES.items()),
     "label": dict(LABELS.items()),
     "role": dict(ROLES.items()),
     "dismissal": dict(DISMISSALS.items()),

@@ -34,6 +34,7 @@ class SessionOut(BaseModel):
     person: str
     created_at: datetime
     expires_at: datetime
+    device: str | None = Field(description="The browser and its system, as it named itself; null: not known.")
 
 
 class KeyOut(BaseModel):

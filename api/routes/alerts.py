@@ -59,6 +59,28 @@ Id = Annotated[str, Path(max_length=64)]
 Words = Annotated[str, Field(max_length=2000)]
 
 
+class Figures(BaseModel):
+    """What was judged, in figures. What was not known is null."""
+
+    since: datetime = Field(description="When the story began.")
+    window_start: datetime
+    window_end: datetime
+    observed: float = Field(
+        description="Mentions in the window, or a share of the scored ones, by the alert's kind."
+    )
+    expected: float | None = Field(description="null: too little was heard before to say.")
+    lower: float | None
+    upper: float | None
+    ratio: float | None = Field(description="Observed over expected, of the volume.")
+    count: int
+    authors: int
+    scored: int = Field(description="Mentions with a tone.")
+    negative: int
+    negative_share: float | None
+    negative_usual: float | None
+    triggers: dict[str, int] = Field(description="Category of a trigger, and how many people said it.")
+
+
 class AlertOut(BaseModel):
     """One story about one monitor."""
 
@@ -72,6 +94,8 @@ class AlertOut(BaseModel):
     reason: str | None
     severity_name: str
     reasons: list[str] = Field(description="Why the severity is what it is.")
+    headline: str = Field(description="What it is about, on one line of English.")
+    figures: Figures | None = Field(description="null: another version wrote them.")
     acknowledge_by: datetime | None
     open: bool
     calmed_unacknowledged: bool = Field(description="It is over, and nobody has looked at it.")

@@ -57,7 +57,7 @@ def _operation(path: str, method: str, told: dict[str, Any]) -> str:
         f"<td>{'required' if one.get('required') else ''}</td><td>{escape(one.get('description', ''))}</td></tr>"
         for one in told.get("parameters", [])
     )
-    table = f"<table><thead><tr><th>name</th><th>in</th><th></th><th>meaning</th></tr></thead><tbody>{rows}</tbody></table>"
+    table = f"<table><thead><tr><th>name</th><th>in</th><th>need</th><th>meaning</th></tr></thead><tbody>{rows}</tbody></table>"
     return (
         f"<section><h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
         f"<p><strong>{escape(told.get('summary', ''))}</strong> {escape(told.get('description', ''))}</p>"

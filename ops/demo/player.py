@@ -41,7 +41,7 @@ from tocsin.access.links import make_signin_link, page_address, signin_path
 from tocsin.core.clock import iso, minute_start
 from tocsin.core.mention import Mention
 from tocsin.definitions.models import Person
-from tocsin.definitions.repository import find
+from tocsin.definitions.repository import listed
 from tocsin.intake.handover import HandOver
 from tocsin.store import meta
 from tocsin.store import schema as s
@@ -187,10 +187,14 @@ class Demo:
 
     def _say_where(self) -> None:
         base = page_address(self._runtime.settings)
+        _say(
+            f"the page: {base}/ (everything of this demo lies in {self._runtime.settings.data}, until it ends)"
+        )
         with self._runtime.store.write() as conn:
-            token = make_signin_link(conn, find(conn, Person, WHO).id, self._clock.now())
-        _say(f"the page: {base}/")
-        _say(f"sign in as {WHO}, on call: {base}{signin_path(token)}")
+            for one in sorted(listed(conn, Person), key=lambda one: one.name != WHO):
+                token = make_signin_link(conn, one.id, self._clock.now())
+                role = "on call" if one.name == WHO else one.value.role.value.replace("_", " ")
+                _say(f"sign in as {one.name}, {role}: {base}{signin_path(token)}")
 
     def _progress(self, player: Player) -> None:
         """Print each alert that has opened since the last call, and on a terminal also where the clock stands."""

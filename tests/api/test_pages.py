@@ -197,7 +197,8 @@ def test_the_overview_shows_the_worst_first_with_what_it_takes_to_believe_it(nig
     assert (
         live < shown.index("Orvane baby food") < shown.index("Orvane leadership") < shown.index("Monitors 7")
     )
-    assert "SEV1 crisis unanswered Orvane baby food 214 mentions, 12 expected · 17× · 62% negative" in shown
+    assert "SEV1 crisis unanswered Orvane baby food 214 mentions, 12 expected · 17× ·" in shown
+    assert re.search(r"17× · \d+ of \d+ scored are negative", shown)
     assert "since 04:40 · 32 mins ago · next person: 3 mins left" in shown
     assert "Ada Yılmaz has it" in shown and "acknowledgement: 20 mins left" in shown
     assert "Calmed, unacknowledged 1" in shown and "expected event: winter flavour launch" in shown
@@ -624,6 +625,7 @@ def test_the_overview_asks_the_store_no_more_for_fifty_monitors_than_for_seven(t
     for name, more in (("few", 0), ("many", 50)):
         with seeded_app(tmp_path / name, monitors=more) as one:
             client = signed_in(one)
+            page(client, "/")  # once a minute it is also asked whether anybody would be woken
             with counted(one) as statements:
                 shown = page(client, "/")
             asked.append([st for st in statements if st.startswith("SELECT")])

@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from api.pages import flash, problem, reasons, terms
+from api.pages import flash, links, me, problem, reasons, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from tests.alerts.test_words import said_in_notices
 from tests.api.test_pages import page, signed_in
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.query.explain import SENTENCES
 from tocsin.store import schema as s
 
 FOLDER = Path(terms.__file__).parent
@@ -50,14 +51,24 @@ TABLES = (
     terms.STEP_NAMES,
     flash.DONE,
     problem.TITLES,
+    links.REFUSALS,
+    me.FAULTS,
     problem.ADVICE,
+    problem.DETAILS,
+    terms.BASELINES,
+    terms.PREFIXES,
+    terms.REASONS,
 )
 
 
 @cache
 def said() -> frozenset[str]:
     """Every string without a number that the page can show."""
-    found = {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)} | said_in_notices()
+    found = (
+        {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)}
+        | said_in_notices()
+        | SENTENCES
+    )
     found |= set(reasons.PATTERNS)
     for table in TABLES:
         found |= set(table.values())
@@ -68,7 +79,7 @@ def said() -> frozenset[str]:
         for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if (
                 isinstance(node, ast.Call)
-                and _named(node.func) == "translate"
+                and _named(node.func) in ("translate", "Sentence")
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):

@@ -38,7 +38,7 @@ def make_pictures(browser: Browser, folder: Path) -> list[Path]:
             )
             page = context.new_page()
             page.goto(f"/signin/{one.signin_token()}")
-            page.get_by_role("button").last.click()
+            page.locator("main").get_by_role("button").last.click()
             page.goto(path)
             page.screenshot(path=str(folder / name))
             made.append(folder / name)

@@ -37,7 +37,15 @@ MONITORS = (
 PEOPLE: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "p_ada",
-        {"name": "Ada Yılmaz", "role": "community_manager", "timezone": "Europe/Istanbul", "language": "en"},
+        {
+            "name": "Ada Yılmaz",
+            "role": "community_manager",
+            "timezone": "Europe/Istanbul",
+            "language": "en",
+            "channels": [
+                {"kind": "webhook", "url": "https://hooks.orvane.example/ada", "secret": "env:HOOK"}
+            ],
+        },
     ),
     ("p_pim", {"name": "Pim de Wit", "role": "pr", "timezone": "Europe/Amsterdam", "language": "nl"}),
     (

@@ -36,6 +36,7 @@ PAGES = {
     "monitor": "/monitors/m_orvane",
     "new-monitor": "/monitors/new",
     "mentions": "/mentions",
+    "me": "/me",
 }
 Scheme = Literal["light", "dark"]
 
@@ -85,7 +86,7 @@ def tab(
 
 def sign_in(page: Page, one: SeededApp, person: str = "p_ada") -> None:
     page.goto(f"/signin/{one.signin_token(person)}")
-    page.get_by_role("button").last.click()
+    page.locator("main").get_by_role("button").last.click()
     expect(page.get_by_role("heading", level=2).first).to_be_visible()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tocsin.query.literals import Literal
 from tocsin.query.tree import (
@@ -24,11 +24,38 @@ from tocsin.query.tree import (
 
 _OPS = {">": "more than", ">=": "at least", "<": "fewer than", "<=": "at most", "=": "exactly"}
 _FIELDS = {
-    "lang": "the language is {}",
-    "source": "it came through the source {}",
-    "network": "it was posted on the network {}",
-    "author": "its author's handle, id or name is {}",
+    "lang": "the language is {value}",
+    "source": "it came through the source {value}",
+    "network": "it was posted on the network {value}",
+    "author": "its author's handle, id or name is {value}",
 }
+_LEAVES = {
+    (Word, False): "the word {value}",
+    (Word, True): "a word that begins with {value}",
+    (Tag, False): "the hashtag {value}",
+    (Tag, True): "a hashtag that begins with {value}",
+    (Handle, False): "the handle {value}",
+    (Handle, True): "a handle that begins with {value}",
+    (Phrase, False): "the phrase {value}",
+    (Url, False): "a link to, or below, {value}",
+}
+_HOLDS = "A mention matches when this holds:"
+_FIRST = "What is looked for first (a mention that holds none of these is passed over):"
+_QUERY, _NOT, _ALL, _ONE = "query:", "not:", "all of:", "at least one of:"
+_COMPARED = "(compared as {value})"
+_FOLLOWERS = "its author has {how_many} {n} followers"
+_NOTE = "note: {word} is looked for as a word; the operator is written {operator}"
+SENTENCES = frozenset(
+    {
+        *_OPS.values(),
+        *_FIELDS.values(),
+        *_LEAVES.values(),
+        *(_HOLDS, _FIRST, _QUERY, _NOT, _ALL, _ONE, _COMPARED, _FOLLOWERS, _NOTE),
+    }
+)
+"""Everything that an explanation is made of, in English; what stands in braces is filled in."""
+
+Say = Callable[[str], str]
 _LOOKS_LIKE_AN_OPERATOR = {
     "and": "AND",
     "or": "OR",
@@ -42,62 +69,65 @@ _LOOKS_LIKE_AN_OPERATOR = {
 }
 
 
-def explain(query: Query) -> str:
+def explain(query: Query, say: Say = lambda sentence: sentence) -> str:
     """Several lines: the query in one spelling, its tree indented, its anchors, and notes on words that may be meant as
-    operators.
+    operators. `say` puts a sentence into the reader's language.
     """
-    lines = [f"query: {query}", "", "A mention matches when this holds:", *_tree(query.root, "  "), ""]
-    lines.append("What is looked for first (a mention that holds none of these is passed over):")
+    lines = [f"{say(_QUERY)} {query}", "", say(_HOLDS), *_tree(query.root, "  ", say), "", say(_FIRST)]
     lines += [
         f"  {_literal(anchor)}" for anchor in sorted(query.anchors, key=lambda one: (one.needle, one.kind))
     ]
-    notes = list(_notes(query.root))
+    notes = list(_notes(query.root, say))
     return "\n".join(lines + (["", *notes] if notes else []))
 
 
-def _tree(node: Node, indent: str) -> Iterator[str]:
+def _tree(node: Node, indent: str, say: Say) -> Iterator[str]:
     if isinstance(node, Not):
-        yield f"{indent}not:"
-        yield from _tree(node.part, indent + "  ")
+        yield f"{indent}{say(_NOT)}"
+        yield from _tree(node.part, indent + "  ", say)
     elif isinstance(node, And | Or):
-        yield f"{indent}{'all of:' if isinstance(node, And) else 'at least one of:'}"
+        yield f"{indent}{say(_ALL if isinstance(node, And) else _ONE)}"
         for part in node.parts:
-            yield from _tree(part, indent + "  ")
+            yield from _tree(part, indent + "  ", say)
     else:
-        yield indent + _leaf(node)
+        yield indent + _leaf(node, say)
 
 
-def _leaf(leaf: Leaf) -> str:
+def _leaf(leaf: Leaf, say: Say) -> str:
     match leaf:
         case Followers(op, count):
-            return f"its author has {_OPS[op]} {count:,} followers"
+            return say(_FOLLOWERS).format(how_many=say(_OPS[op]), n=f"{count:,}")
         case Field(name, value):
-            return _FIELDS[name].format(f'"{value}"')
+            return say(_FIELDS[name]).format(value=f'"{value}"')
     found = shape(leaf)
     assert found is not None
     words = " ".join(found[0])
     typed = leaf.text if isinstance(leaf, Word | Phrase | Url) else str(leaf).rstrip("*")
-    compared = "" if words == typed.lower() else f' (compared as "{words}")'
+    said = say(_LEAVES[_kind(leaf, len(found[0]))]).format(value=f'"{typed}"')
+    compared = f'"{words}"'
+    return said if words == typed.lower() else f"{said} {say(_COMPARED).format(value=compared)}"
+
+
+def _kind(leaf: Leaf, words: int) -> tuple[type[object], bool]:
+    """Which sentence a leaf is said with: its class, and whether it is a beginning. A phrase of one word is a word."""
     match leaf:
         case Word(_, prefix) | Tag(_, prefix) | Handle(_, prefix):
-            what = {Word: "word", Tag: "hashtag", Handle: "handle"}[type(leaf)]
-            return f'{f"a {what} that begins with" if prefix else f"the {what}"} "{typed}"{compared}'
+            return type(leaf), bool(prefix)
         case Phrase():
-            return f'the {"phrase" if len(found[0]) > 1 else "word"} "{typed}"{compared}'
+            return (Phrase if words > 1 else Word), False
         case _:
-            return f'a link to, or below, "{typed}"{compared}'
+            return Url, False
 
 
 def _literal(literal: Literal) -> str:
     return f"{literal.needle}*" if literal.kind.endswith("prefix") else literal.needle
 
 
-def _notes(node: Node) -> Iterator[str]:
+def _notes(node: Node, say: Say) -> Iterator[str]:
     if isinstance(node, Not):
-        yield from _notes(node.part)
+        yield from _notes(node.part, say)
     elif isinstance(node, And | Or):
         for part in node.parts:
-            yield from _notes(part)
+            yield from _notes(part, say)
     elif isinstance(node, Word) and node.text in _LOOKS_LIKE_AN_OPERATOR:
-        meant = _LOOKS_LIKE_AN_OPERATOR[node.text]
-        yield f'note: "{node.text}" is looked for as a word; the operator is written {meant}'
+        yield say(_NOTE).format(word=f'"{node.text}"', operator=_LOOKS_LIKE_AN_OPERATOR[node.text])

@@ -42,6 +42,9 @@ class Api(Section):
         8 * 1024 * 1024, ge=1024, description="Largest push accepted; other bodies may have 1 MiB at most."
     )
     session_hours: int = Field(12, ge=1, le=24 * 30, description="How long a sign-in lasts.")
+    session_kept_days: int = Field(
+        30, ge=1, le=366, description="How long a sign-in lasts that a person keeps on a device."
+    )
     requests_per_minute: int = Field(
         1200, ge=1, description="Per key or address; beyond: 429 with Retry-After."
     )

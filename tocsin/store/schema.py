@@ -623,6 +623,7 @@ sessions = _table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("revoked_at", UtcTime),
+    Column("device", String(64)),  # the browser and its system, as it named itself
 )
 api_keys = _table(
     "api_keys",
@@ -646,6 +647,16 @@ action_tokens = _table(
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
     Column("spent_at", UtcTime),
+)
+# A code that was sent to a person's channel, and whether the person typed it: that they read what is sent there.
+contact_proofs = _table(
+    "contact_proofs",
+    _pk("person_id", String(64)),
+    _pk("channel", String(64)),  # its key, made of kind and target
+    Column("code_hash", String(64), nullable=False),
+    Column("sent_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("proven_at", UtcTime),
 )
 idempotency = _table(
     "idempotency",

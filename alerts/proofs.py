@@ -1,0 +1,104 @@
+"""Codes that prove a channel: a test page carries one, and whoever types it has read what is sent there.
+
+A channel that was never proven still pages; the page and the doctor warn of it. A code is good for ten minutes and five tries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, select, update
+
+from alerts.directory import Someone
+from alerts.notifiers.channels import target_of
+from alerts.outbox import queue
+from alerts.outbox.test_notice import TEST, test_message
+from tocsin.core.errors import WrongInput
+from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence
+from tocsin.definitions.models import Channel
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+GOOD_FOR: Final = timedelta(minutes=10)
+MOST_TRIES: Final = 5
+MOST_TESTS: Final = 10
+"""Test pages that one person may ask for in an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is known of a channel: when a code was last sent, and when one was typed."""
+
+    sent_at: datetime
+    proven_at: datetime | None
+
+    def waits(self, now: datetime) -> bool:
+        """Whether a code that was sent may still be typed."""
+        return now < self.sent_at + GOOD_FOR and (self.proven_at is None or self.proven_at < self.sent_at)
+
+
+def key_of(one: Someone, channel: Channel) -> str:
+    """The key of a person's channel: another address or another phone is another channel."""
+    target = sorted((name, str(value)) for name, value in target_of(one.person, channel).items())
+    return stable_id("ctc", channel.kind, *(part for pair in target for part in pair))
+
+
+def proofs(conn: Connection, person_id: str) -> Mapping[str, Proof]:
+    """What is known of this person's channels, by their keys."""
+    p = s.contact_proofs.c
+    rows = conn.execute(select(p.channel, p.sent_at, p.proven_at).where(p.person_id == person_id))
+    return {row.channel: Proof(row.sent_at, row.proven_at) for row in rows}
+
+
+def send_code(
+    store: Store, conn: Connection, one: Someone, channel: Channel, base_url: str, now: datetime
+) -> None:
+    """Queue a test page with a fresh code on this channel. Raises `WrongInput` beyond the limit."""
+    if queue.queued_since(conn, TEST, now - timedelta(hours=1), one.id) >= MOST_TESTS:
+        raise WrongInput(Sentence("that were {n} test pages within an hour: try again later", n=MOST_TESTS))
+    code, key = f"{secrets.randbelow(10**6):06d}", key_of(one, channel)
+    queue.queue(
+        conn,
+        alert_id=TEST,
+        one=one,
+        channels=[channel],
+        kind=TEST,
+        severity=queue.CRISIS,
+        step=0,
+        message=test_message(one, base_url, now, code),
+        now=now,
+        due_at=now,
+    )
+    row = {
+        "person_id": one.id,
+        "channel": key,
+        "code_hash": _hashed(one.id, key, code),
+        "sent_at": now,
+        "tries": 0,
+        "proven_at": None,
+    }
+    store.put(conn, s.contact_proofs, [row], columns=["code_hash", "sent_at", "tries"])
+
+
+def prove(conn: Connection, one: Someone, channel: Channel, code: str, now: datetime) -> bool:
+    """Whether this is the code that was sent there, and in time. The channel then counts as proven."""
+    p, key = s.contact_proofs, key_of(one, channel)
+    mine = p.c.person_id == one.id, p.c.channel == key
+    row = conn.execute(select(p).where(*mine)).one_or_none()
+    if row is None or not now < row.sent_at + GOOD_FOR or row.tries >= MOST_TRIES:
+        return False
+    typed = "".join(sign for sign in code if sign in "0123456789")[:12]
+    right = secrets.compare_digest(_hashed(one.id, key, typed), row.code_hash)
+    change = {"proven_at": now, "tries": MOST_TRIES} if right else {"tries": row.tries + 1}
+    conn.execute(update(p).where(*mine).values(**change))
+    return right
+
+
+def _hashed(person_id: str, key: str, code: str) -> str:
+    return hashlib.sha256(f"{person_id}\x1f{key}\x1f{code}".encode()).hexdigest()

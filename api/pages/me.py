@@ -1,0 +1,187 @@
+"""One's own page: language, zone and quiet hours, the channels with their proof, where one is signed in, what one was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from alerts.directory import Someone
+from alerts.notifiers.channels import target_of
+from alerts.notifiers.registry import LAST_RESORT
+from alerts.outbox.queue import newest_of
+from alerts.proofs import Proof, key_of, proofs, prove, send_code
+from api.auth.cookies import session_token
+from api.auth.principal import Principal
+from api.auth.sessions import current_session, end_session, open_sessions
+from api.pages.flash import flash_of
+from api.pages.render import page_context, render
+from api.state import form_of, principal_of, state_of
+from tocsin.access.links import page_address
+from tocsin.core.errors import NotFound
+from tocsin.definitions.models import Channel, Person
+from tocsin.definitions.repository import find, save
+from tocsin.store import audit
+
+router = APIRouter(include_in_schema=False)
+NOTICES = 20
+SHOWN_OF_A_TARGET = ("to", "url")
+Number = Annotated[int, Path(ge=0, le=99)]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnChannel:
+    """A channel of one's own. `proof` None: no code was ever sent there."""
+
+    number: int
+    kind: str
+    where: str
+    proof: Proof | None
+    rings: bool
+
+    @property
+    def proven_at(self) -> datetime | None:
+        return self.proof.proven_at if self.proof else None
+
+
+@router.get("/me")
+def own_page(request: Request) -> Response:
+    """The page of the person who is signed in."""
+    return _page(request)
+
+
+@router.post("/me")
+def change_own(request: Request) -> Response:
+    """Change one's language, zone and quiet hours. What cannot be is said at its field, and nothing typed is lost."""
+    state, who, form = state_of(request), _person(request), form_of(request)
+    typed = {name: form.get(name, "").strip() for name in ("language", "timezone", "quiet_from", "quiet_to")}
+    with state.store.read() as conn:
+        mine = find(conn, Person, who.id).value
+    quiet = (typed["quiet_from"], typed["quiet_to"]) if typed["quiet_from"] or typed["quiet_to"] else None
+    change = {"language": typed["language"] or None, "timezone": typed["timezone"], "quiet_hours": quiet}
+    if typed["language"] and typed["language"] not in state.languages.codes:
+        return _page(request, typed, {"language": FAULTS["language"]}, status=422)
+    try:
+        value = Person.model_validate(mine.model_dump() | change, context={"stored": True})
+    except ValidationError as error:
+        wrong = {
+            str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False) if one["loc"]
+        }
+        return _page(request, typed, {name: FAULTS.get(name, FAULTS[""]) for name in wrong}, status=422)
+    with state.store.write() as conn:
+        save(conn, value, now=state.now(), actor=who.label, id=who.id)
+    return RedirectResponse("/me?done=saved", 303)
+
+
+@router.post("/me/channels/{number}/test")
+def ring(request: Request, number: Number) -> Response:
+    """Send a test page with a code to one of one's own channels."""
+    state, who = state_of(request), _person(request)
+    with state.store.write() as conn:
+        one, channel = _channel(conn, who, number)
+        send_code(state.store, conn, one, channel, page_address(state.settings), state.now())
+    return RedirectResponse("/me?done=rung#channels", 303)
+
+
+@router.post("/me/channels/{number}/prove")
+def type_code(request: Request, number: Number) -> Response:
+    """The code that arrived there: the channel counts as proven."""
+    state, who = state_of(request), _person(request)
+    with state.store.write() as conn:
+        one, channel = _channel(conn, who, number)
+        right = prove(conn, one, channel, form_of(request).get("code", ""), state.now())
+        if right:
+            _note(conn, who, "channel.proven", key_of(one, channel), state.now())
+    return RedirectResponse(f"/me?done={'proven' if right else 'wrong_code'}#channels", 303)
+
+
+@router.post("/me/sessions/{id}/end")
+def end_own(request: Request, id: str) -> Response:
+    """Sign one of one's own browsers out, its event streams included."""
+    state, who, now = state_of(request), _person(request), state_of(request).now()
+    with state.store.write() as conn:
+        if not any(one["id"] == id and one["person_id"] == who.id for one in open_sessions(conn, now)):
+            raise NotFound("no open session of yours has this id")
+        end_session(conn, id, now)
+        _note(conn, who, "session.ended", who.id, now)
+    return RedirectResponse("/me?done=ended#sessions", 303)
+
+
+FAULTS = {
+    "language": "Choose one of these languages.",
+    "timezone": "There is no such time zone. Zones are written like Europe/Amsterdam.",
+    "quiet_hours": "Quiet hours are two times of day, such as 22:00 and 07:00, or both empty.",
+    "": "This cannot be used.",
+}
+
+
+def _page(
+    request: Request,
+    typed: Mapping[str, str] | None = None,
+    faults: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    state, who = state_of(request), _person(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+        mine = find(conn, Person, who.id)
+        one = Someone(mine.id, mine.value)
+        known = proofs(conn, who.id)
+        sessions = [found for found in open_sessions(conn, state.now()) if found["person_id"] == who.id]
+        notices = newest_of(conn, who.id, NOTICES)
+    flash, bad = flash_of(request, ctx.fmt)
+    quiet = mine.value.quiet_hours or ("", "")
+    form = typed or {
+        "language": mine.value.language or "",
+        "timezone": mine.value.timezone,
+        "quiet_from": quiet[0],
+        "quiet_to": quiet[1],
+    }
+    channels = [_own_channel(one, number, channel, known) for number, channel in enumerate(one.channels)]
+    return render(
+        ctx,
+        "me.html",
+        status=status,
+        form=form,
+        faults={name: ctx.fmt.translate(text) for name, text in (faults or {}).items()},
+        channels=channels,
+        sessions=sessions,
+        here=current_session(session_token(request) or ""),
+        notices=notices,
+        flash=flash,
+        flash_bad=bad,
+    )
+
+
+def _own_channel(one: Someone, number: int, channel: Channel, known: Mapping[str, Proof]) -> OwnChannel:
+    target: Mapping[str, Any] = target_of(one.person, channel)
+    where = next((str(target[name]) for name in SHOWN_OF_A_TARGET if target.get(name)), "")
+    return OwnChannel(
+        number, channel.kind, where, known.get(key_of(one, channel)), channel.kind != LAST_RESORT
+    )
+
+
+def _channel(conn: Connection, who: Principal, number: int) -> tuple[Someone, Channel]:
+    mine = find(conn, Person, who.id)
+    one = Someone(mine.id, mine.value)
+    if number >= len(one.channels):
+        raise NotFound("you have no such channel any more; load the page again")
+    return one, one.channels[number]
+
+
+def _person(request: Request) -> Principal:
+    """Who asks, where that is a person. Raises `NotFound`: a key has no page of its own."""
+    who = principal_of(request)
+    if who.kind != "person":
+        raise NotFound("a key has no page of its own; a person does")
+    return who
+
+
+def _note(conn: Connection, who: Principal, action: str, object: str, now: datetime) -> None:
+    audit.append(conn, at=now, actor=who.label, role=who.role.value, action=action, object=object, detail={})

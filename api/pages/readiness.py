@@ -1,0 +1,53 @@
+"""What is not ready: no source, nobody on call, no channel that rings. Every page says so, and nothing is called calm.
+
+The answer follows from definitions and settings, so it is kept until a definition changes, and for a minute at most, because a
+schedule's turn ends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from alerts import directory
+from alerts.readiness import Unready, unready
+from ingest.heard import anything
+from tocsin.settings import Settings
+
+KEYS = (*directory.KEYS, "generation:monitor", "generation:source")
+"""The counts of changes that the answer follows from."""
+
+KEPT_FOR = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    """What keeps this installation from waking anybody."""
+
+    no_source: bool = False
+    policies: tuple[Unready, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.no_source or bool(self.policies)
+
+
+READY = NotReady()
+
+
+@dataclass(slots=True)
+class Readiness:
+    """The last answer, with what it was made from. One per app; two threads may both make it anew."""
+
+    made: tuple[Hashable, datetime, NotReady] | None = None
+
+    def look(self, conn: Connection, settings: Settings, now: datetime, stamp: Hashable) -> NotReady:
+        """What is not ready at `now`: no query while the `stamp` (the values of `KEYS`) is the same."""
+        made = self.made
+        if made is not None and made[0] == stamp and timedelta() <= now - made[1] < KEPT_FOR:
+            return made[2]
+        found = NotReady(not anything(conn), unready(conn, directory.read(conn), settings, now))
+        self.made = (stamp, now, found)
+        return found

@@ -1,0 +1,255 @@
+"""Getting in at three in the night: a link by mail, a device that is kept, the buttons behind a notice, one's own page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from alerts.alert import get
+from alerts.outbox.deliver import deliver_due
+from alerts.personal import personal_path
+from alerts.signin_mail import A_PERSON
+from api.app import create_app
+from tests.alerts.fakes import OneForAll, Phone
+from tests.api.test_pages import Visitor, page, press, send, signed_in, visitor, words
+from tests.browser.served import SeededApp, seeded_app
+from tests.contracts.notifiers import notice as a_notice
+from tocsin.access.links import make_action_link
+from tocsin.definitions.models import Channel, Person, Role
+from tocsin.definitions.repository import find, save
+from tocsin.settings import Loaded, Smtp
+from tocsin.store import schema as s
+
+LINK = re.compile(r"/signin/[\w-]{43}")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[SeededApp]:
+    """The seeded app with a mail server, and Ada with an address."""
+    with seeded_app(tmp_path) as one:
+        settings = one.runtime.settings.model_copy(update={"smtp": Smtp(host="mail.example")})
+        one.runtime.loaded = Loaded(settings, {})
+        one.app = create_app(one.runtime)
+        change(one, email="Ada@Orvane.example", language=None, channels=())
+        yield one
+
+
+def change(one: SeededApp, person: str = "p_ada", **fields: object) -> None:
+    with one.store.write() as conn:
+        found = find(conn, Person, person)
+        save(conn, found.value.model_copy(update=fields), now=one.clock.now(), actor="root", id=found.id)
+
+
+def queued(one: SeededApp, purpose: str) -> int:
+    with one.store.read() as conn:
+        return int(conn.execute(select(func.count()).where(s.notices.c.alert_id == purpose)).scalar_one())
+
+
+def delivered(one: SeededApp, phone: Phone) -> None:
+    deliver_due(
+        one.store,
+        one.clock,
+        OneForAll(phone),
+        "test",
+        personal_link=lambda conn, notice, now: f"https://t.example{personal_path(conn, notice, now)}",
+    )
+
+
+def test_a_link_is_mailed_to_who_is_known_and_strangers_hear_the_same(house: SeededApp) -> None:
+    client, phone = visitor(house), Phone()
+    shown = page(client, "/signin")
+    assert "Mail me a link" in shown
+    known = client.post("/signin", data={"email": " ada@orvane.example "})
+    stranger = client.post("/signin", data={"email": "eve@elsewhere.example"})
+    assert known.status_code == stranger.status_code == 200
+    assert known.text == stranger.text and "a link is on its way" in known.text
+    assert queued(house, "signin") == 1
+    with house.store.read() as conn:
+        assert not LINK.search(str(conn.execute(select(s.notices.c.body)).all()))
+    delivered(house, phone)
+    (mail,) = [one for one in phone.got if one.kind == "signin"]
+    assert mail.target["to"] == "Ada@Orvane.example" and "15 minutes" in mail.text
+    assert LINK.search(mail.impersonal_text) is None
+    path = LINK.search(mail.text)[0]  # type: ignore[index]  # or the test fails
+    assert client.post(path, data={"keep": "1"}).status_code == 303
+    assert client.post(path).status_code == 410
+    for _ in range(5):
+        client.post("/signin", data={"email": "ada@orvane.example"})
+    assert queued(house, "signin") == A_PERSON[0]
+
+
+def test_who_asks_for_too_many_links_waits_and_somebody_who_left_gets_none(house: SeededApp) -> None:
+    client = visitor(house)
+    change(house, active=False)
+    answers = [client.post("/signin", data={"email": "ada@orvane.example"}).status_code for _ in range(11)]
+    assert answers == [200] * 10 + [429] and queued(house, "signin") == 0
+
+
+def test_a_kept_device_stays_for_thirty_days_and_is_ended_from_ones_own_page(house: SeededApp) -> None:
+    kept, short = visitor(house), visitor(house)
+    firefox = {"user-agent": "Mozilla/5.0 (Android 14; Mobile; rv:128.0) Gecko/128.0 Firefox/128.0"}
+    kept._client.headers.update(firefox)  # as a phone names itself
+    kept.post(f"/signin/{house.signin_token()}", data={"keep": "1"})
+    short.post(f"/signin/{house.signin_token()}", data={})
+    house.clock.advance(timedelta(days=29))
+    assert page(short, "/", 401) and "Firefox, Android" in page(kept, "/me")
+    other = signed_in(house)
+    listed = page(other, "/me")
+    (phone,) = re.findall(r'action="/me/sessions/(ses_\w+)/end">.*?Firefox, Android', listed, re.DOTALL)[-1:]
+    csrf = re.search(r'name="csrf" value="([^"]+)"', listed)[1]  # type: ignore[index]
+    assert other.post(f"/me/sessions/{phone}/end", data={"csrf": csrf}).status_code == 303
+    assert page(kept, "/", 401)
+    assert other.post("/me/sessions/ses_of_somebody/end", data={"csrf": csrf}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "status"),
+    [
+        ("snooze", {"minutes": "30"}, "snoozed"),
+        ("dismiss", {"reason": "noise"}, "dismissed"),
+        ("escalate", {"team": "pr", "reason": "it is on the news"}, "escalated"),
+    ],
+)
+def test_a_notices_link_shows_the_whole_card_and_does_each_thing_once(
+    house: SeededApp, action: str, fields: dict[str, str], status: str
+) -> None:
+    token, client = link(house), visitor(house)
+    shown = words(page(client, f"/links/{token}"))
+    assert "Share of negatives" in shown and "What was done" in shown and "Acknowledge as Ada" in shown
+    assert client.post(f"/links/{token}/resolve", data={}).status_code == 404
+    assert client.post(f"/links/{token}/{action}", data={}).status_code == 410  # nothing is filled in
+    assert client.post(f"/links/{token}/{action}", data=fields).status_code == 200
+    with house.store.read() as conn:
+        assert get(conn, "al_crisis").status == status
+    assert client.post(f"/links/{token}/{action}", data=fields).status_code == 410
+
+
+def test_a_link_does_what_the_role_of_today_may(house: SeededApp) -> None:
+    token, client = link(house), visitor(house)
+    change(house, role=Role.PR)
+    shown = page(client, f"/links/{token}")
+    assert "/escalate" in shown and f"/links/{token}/dismiss" not in shown
+    assert client.post(f"/links/{token}/dismiss", data={"reason": "noise"}).status_code == 410
+    with house.store.read() as conn:
+        assert get(conn, "al_crisis").status == "firing"
+
+
+def link(one: SeededApp) -> str:
+    with one.store.write() as conn:
+        bound = {"alert_id": "al_crisis", "person_id": "p_ada", "action": "acknowledge"}
+        return make_action_link(conn, now=one.clock.now(), beside=("snooze", "dismiss", "escalate"), **bound)
+
+
+def test_an_escalations_link_shows_it_without_privileged_notes_and_changes_nothing(house: SeededApp) -> None:
+    with house.store.read() as conn:
+        row = conn.execute(select(s.escalations).order_by(s.escalations.c.id)).first()
+        assert row is not None
+    legal = signed_in(house, "p_ioana")
+    press(legal, f"/escalations/{row.id}", "note", text="counsel says wait", privileged="1")
+    with house.store.write() as conn:
+        notice = replace(a_notice({}), alert_id=row.alert_id, escalation_id=row.id, person_id="p_ioana")
+        path = personal_path(conn, notice, house.clock.now())
+    shown = words(page(visitor(house), path))
+    assert row.reason in shown, shown
+    assert "notă confidențială" in shown and "counsel says wait" not in shown
+    assert '<form method="post" action="/escalations' not in page(visitor(house), path)
+    assert visitor(house).post(path).status_code in (403, 404, 410)
+
+
+def test_the_language_is_chosen_by_the_person_else_in_the_browser_else_by_the_browser(
+    house: SeededApp,
+) -> None:
+    client = visitor(house)
+    client._client.headers["accept-language"] = "nl-BE,nl;q=0.9"
+    assert 'lang="nl"' in page(client, "/signin") and "Mail mij een link" in page(client, "/signin")
+    assert (
+        client.post("/language", data={"language": "ro", "back": "/signin"}).headers["location"] == "/signin"
+    )
+    assert '<html lang="ro"' in page(client, "/signin")
+    ada = signed_in(house)
+    ada._client.headers["accept-language"] = "nl"
+    assert '<html lang="nl"' in page(ada, "/")  # she has chosen none
+    ada.post("/language", data={"language": "tr", "back": "//elsewhere.example"})
+    assert '<html lang="tr"' in page(ada, "/")
+    with house.store.read() as conn:
+        assert find(conn, Person, "p_ada").value.language == "tr"
+    assert ada.post("/language", data={"language": "xx"}).status_code == 422
+    assert (
+        ada.post("/language", data={"language": "en", "back": "//elsewhere.example"}).headers["location"]
+        == "/"
+    )
+
+
+def test_a_code_proves_a_channel_and_one_without_proof_still_pages(house: SeededApp) -> None:
+    change(house, channels=(Channel(kind="email"), Channel(kind="console")))
+    client, phone = signed_in(house), Phone()
+    shown = page(client, "/me")
+    assert "not proven" in shown and "rings nowhere" in shown
+    assert press(client, "/me", "channels/0/test")[0] == 303
+    delivered(house, phone)
+    (test,) = [one for one in phone.got if one.kind == "test"]
+    code = re.search(r"\d{6}", test.subject)[0]  # type: ignore[index]
+    wrong = f"{(int(code) + 1) % 10**6:06d}"
+    assert "not the code" in press(client, "/me", "channels/0/prove", code=wrong)[1]
+    assert "reaches you" in press(client, "/me", "channels/0/prove", code=f" {code[:3]} {code[3:]} ")[1]
+    assert "not proven" not in page(client, "/me")
+    change(house, email="new@orvane.example")
+    assert "not proven" in page(client, "/me")  # another address is another channel
+
+
+def test_a_code_is_worth_five_tries_and_ten_minutes(house: SeededApp) -> None:
+    change(house, channels=(Channel(kind="email"),))
+    client, phone = signed_in(house), Phone()
+    press(client, "/me", "channels/0/test")
+    delivered(house, phone)
+    code = re.search(r"\d{6}", phone.got[-1].subject)[0]  # type: ignore[index]
+    for _ in range(5):
+        press(client, "/me", "channels/0/prove", code="x")
+    assert "not the code" in press(client, "/me", "channels/0/prove", code=code)[1]
+    house.clock.advance(timedelta(minutes=11))
+    assert "not the code" in press(client, "/me", "channels/0/prove", code=code)[1]
+
+
+def test_ones_own_page_keeps_what_was_typed_and_says_what_is_wrong(house: SeededApp) -> None:
+    client = signed_in(house)
+    status, shown = own(client, language="", timezone="Europe/Atlantis", quiet_from="22", quiet_to="7:00")
+    assert status == 422 and "no such time zone" in shown and 'value="Europe/Atlantis"' in shown
+    status, shown = own(
+        client, language="nl", timezone="Europe/Amsterdam", quiet_from="22:00", quiet_to="07:00"
+    )
+    assert status == 303 and "Opgeslagen." in shown
+    with house.store.read() as conn:
+        mine = find(conn, Person, "p_ada").value
+    assert (mine.timezone, mine.quiet_hours, mine.role) == (
+        "Europe/Amsterdam",
+        ("22:00", "07:00"),
+        Role.COMMUNITY_MANAGER,
+    )
+
+
+def own(client: Visitor, **fields: str) -> tuple[int, str]:
+    """Fill in the form of one's own page and send it."""
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page(client, "/me"))[1]  # type: ignore[index]
+    return send(client, "/me", {"csrf": csrf, **fields})
+
+
+def test_an_installation_that_would_wake_nobody_says_so_on_every_page(tmp_path: Path) -> None:
+    with seeded_app(tmp_path, empty=True) as bare:
+        client = signed_in(bare)
+        for path in ("/", "/monitors", "/me"):
+            shown = words(page(client, path))
+            assert (
+                "NOT READY" in shown and "no source is defined" in shown and "no channel rings" not in shown
+            )
+        change(bare, channels=())
+        shown = words(page(client, "/"))
+        assert "no channel rings" in shown and "All calm" not in shown
+        for person in ("p_ada", "p_pim", "p_root"):
+            change(bare, person, active=False)
+        assert "nöbette kimse yok" in words(page(signed_in(bare, "p_vic"), "/"))
