@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tocsin.core.errors import WrongInput
-from tocsin.net import TooLarge, check_url, checked_client, parse_networks, refusal
+from tocsin.net import Resolve, TooLarge, check_url, checked_client, checked_socket, parse_networks, refusal
 
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -206,3 +206,55 @@ def test_a_host_that_does_not_exist_is_a_connect_error() -> None:
         pytest.raises(httpx.ConnectError, match="cannot be found"),
     ):
         client.get("http://nowhere.example/")
+
+
+@contextmanager
+def name_server(answers: Sequence[str]) -> Iterator[tuple[Resolve, list[str]]]:
+    """A name server on loopback that gives the next of these addresses for each question, to be kept for no time. Yields what asks
+    it, and the answers that it gave.
+    """
+    given: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+
+        def serve() -> None:
+            for address in answers:
+                try:
+                    question, who = server.recvfrom(512)
+                except OSError:
+                    return
+                given.append(address)
+                record = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x00\x00\x04" + socket.inet_aton(address)
+                server.sendto(question[:2] + b"\x81\x80\x00\x01\x00\x01" + question[8:] + record, who)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+
+        def resolve(host: str, _port: int) -> Sequence[str]:
+            name = b"".join(bytes([len(part)]) + part.encode() for part in host.split(".")) + b"\0"
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(15)
+                client.sendto(
+                    b"\x07\x07\x01\0\0\x01\0\0\0\0\0\0" + name + b"\0\x01\0\x01", server.getsockname()
+                )
+                return [socket.inet_ntoa(client.recv(512)[-4:])]
+
+        yield resolve, given
+
+
+@pytest.mark.parametrize("how", ["http", "socket"])
+def test_a_name_server_that_changes_its_answer_between_check_and_connection_gains_nothing(how: str) -> None:
+    # The first answer is allowed and is checked; the second would be the metadata service of a cloud.
+    with (
+        name_server(["127.0.0.1", "169.254.169.254"]) as (resolve, given),
+        peer(lambda conn: conn.sendall(PLAIN)) as port,
+    ):
+        if how == "http":
+            with checked_client(LOOPBACK, resolve=resolve) as client:
+                assert client.get(f"http://rebind.example:{port}/").text == "ok"
+        else:
+            with checked_socket("rebind.example", port, LOOPBACK, resolve=resolve) as found:
+                assert found.getpeername() == ("127.0.0.1", port)
+        assert given == ["127.0.0.1"]
+        with pytest.raises(WrongInput, match=r"169\.254\.169\.254, a link-local address"):
+            checked_socket("rebind.example", port, LOOPBACK, resolve=resolve)

@@ -18,6 +18,7 @@ from tests.engines.postgres import Postgres, start_postgres
 from tests.stores import on_postgres, store_url
 from tocsin.core.errors import OutcomeUnknown, StoreUnavailable, WrongInput
 from tocsin.settings import masked
+from tocsin.store import meta
 from tocsin.store import schema as s
 from tocsin.store.opening import open_store
 from tocsin.store.postgres.engine import PostgresStore
@@ -246,3 +247,50 @@ def cut_all(server: Postgres, store: PostgresStore) -> None:
     name = store.url.rpartition("/")[2]
     with server.admin() as conn:
         conn.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_done_in_a_statement_or_at_commit(
+    make_store: Callable[[], PostgresStore],
+) -> None:
+    """The server itself raises the error that it has for a full disk, once in a statement and once while it commits."""
+    store = make_store()
+    full = "RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'"
+    with store.write() as conn:
+        conn.exec_driver_sql(
+            f"CREATE FUNCTION full_disk() RETURNS trigger AS $$ BEGIN {full}; END $$ LANGUAGE plpgsql"
+        )
+        conn.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER full_disk AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW WHEN (NEW.key = 'at commit') EXECUTE FUNCTION full_disk()"
+        )
+    with pytest.raises(StoreUnavailable, match="its disk is full"), store.write() as conn:
+        meta.put(conn, "before", "it was full")
+        conn.exec_driver_sql(f"DO $$ BEGIN {full}; END $$")
+    with pytest.raises(StoreUnavailable, match="its disk is full") as refused, store.write() as conn:
+        meta.put(conn, "at commit", "it was full")
+    # COMMIT was refused, which is no unknown outcome: whoever tries again does nothing twice.
+    assert not isinstance(refused.value, OutcomeUnknown)
+    with store.write() as conn:
+        assert meta.several(conn, ["before", "at commit"]) == {}
+        meta.put(conn, "after", "there is room")
+
+
+def test_a_server_process_that_is_killed_in_commit_leaves_an_unknown_outcome_and_the_store_goes_on(
+    make_store: Callable[[], PostgresStore],
+) -> None:
+    store = make_store()
+    with store.write() as conn:
+        conn.exec_driver_sql(
+            "CREATE FUNCTION killed() RETURNS trigger AS $$ BEGIN "
+            "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$ LANGUAGE plpgsql"
+        )
+        conn.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER killed AFTER INSERT ON meta DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW WHEN (NEW.key = 'at commit') EXECUTE FUNCTION killed()"
+        )
+    with pytest.raises(StoreUnavailable), store.write() as conn:
+        meta.put(conn, "at commit", "who knows")
+    with store.write() as conn:
+        # Whoever gets an unknown outcome reads before deciding: it was not kept.
+        assert meta.get(conn, "at commit") is None
+        meta.put(conn, "after", "it goes on")
