@@ -210,8 +210,8 @@ def test_a_host_that_does_not_exist_is_a_connect_error() -> None:
 
 @contextmanager
 def name_server(answers: Sequence[str]) -> Iterator[tuple[Resolve, list[str]]]:
-    """A name server on loopback that gives the next of these addresses for each question, to be kept for no time. Yields what asks
-    it, and the answers that it gave.
+    """A name server on loopback that gives the next of these addresses for each question. Yields what asks it, and the answers
+    that it gave.
     """
     given: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
