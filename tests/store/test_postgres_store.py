@@ -15,12 +15,14 @@ from tests.contracts.store import *  # noqa: F403  # the contract's tests are co
 from tests.contracts.store import in_threads
 from tests.contracts.store_values import *  # noqa: F403  # and these
 from tests.engines.postgres import Postgres, start_postgres
-from tests.stores import on_postgres, store_url
+from tests.stores import on_postgres, store_at, store_url
 from tocsin.core.errors import OutcomeUnknown, StoreUnavailable, WrongInput
 from tocsin.settings import masked
 from tocsin.store import meta
 from tocsin.store import schema as s
+from tocsin.store.compiled import COMPILED
 from tocsin.store.opening import open_store
+from tocsin.store.postgres.dialect import ServerDialect
 from tocsin.store.postgres.engine import PostgresStore
 from tocsin.store.postgres.timeouts import Silences
 
@@ -40,6 +42,23 @@ def make_store(postgres: Postgres, tmp_path: Path) -> Iterator[Callable[[], Post
         yield make
         for store in made:
             store.close()
+
+
+def test_a_statement_is_compiled_once_for_all_stores_of_one_version_of_the_server(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    asked = select(s.meta.c.value.label("asked_of_the_server_alone"))
+    with on_postgres(postgres):
+        for name in ("one", "another"):
+            store = store_at(tmp_path / name)
+            with store.read() as conn:
+                conn.execute(asked).all()
+            store.close()
+    assert sum("asked_of_the_server_alone" in str(compiled) for compiled in COMPILED.values()) == 1
+    older, newer = ServerDialect(), ServerDialect()
+    assert older == newer and hash(older) == hash(newer)
+    older.server_version_info, newer.server_version_info = (14, 1), (17, 0)
+    assert older != newer
 
 
 def test_its_password_is_shown_nowhere(postgres: Postgres, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from tests.contracts.store_values import *  # noqa: F403  # and these
 from tests.stores import embedded_at, prepare
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.store import schema as s
+from tocsin.store.compiled import COMPILED
 from tocsin.store.opening import open_store
-from tocsin.store.sqlite.dialect import COMPILED
 from tocsin.store.sqlite.engine import SqliteStore
 
 

@@ -14,9 +14,11 @@ from sqlalchemy import URL, ColumnElement, Connection, Engine, Row, Table, creat
 from sqlalchemy.engine import make_url
 
 from tocsin.core.errors import WrongInput
+from tocsin.store.compiled import COMPILED
 from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
 from tocsin.store.postgres.bulk import STAGED, KeyLookup, Staging
+from tocsin.store.postgres.dialect import DRIVER
 from tocsin.store.postgres.errors import after_commit, translated
 from tocsin.store.postgres.partitions import Days
 from tocsin.store.postgres.timeouts import Listening, Silences, may_be_silent
@@ -84,6 +86,7 @@ class PostgresStore:
         self._where = _where(given)
         self._engine = create_engine(
             given,
+            execution_options={"compiled_cache": COMPILED},
             pool_size=CONNECTIONS,
             max_overflow=MORE_CONNECTIONS,
             pool_timeout=WAIT_FOR_CONNECTION_S,
@@ -262,7 +265,7 @@ def _given(url: str, password: str | None) -> URL:
         given = make_url(url)
         if password is not None:
             given = given.set(password=password)
-        given = given.set(drivername="postgresql+psycopg")
+        given = given.set(drivername=DRIVER)
         if not given.database:
             raise WrongInput("the store's URL names no database: postgresql://user@host:port/database")
         if {"password", "options", "passfile"} & given.query.keys():

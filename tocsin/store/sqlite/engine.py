@@ -17,11 +17,12 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.core.sqlite import is_damaged
 from tocsin.store import search
+from tocsin.store.compiled import COMPILED
 from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
 from tocsin.store.schema import mentions
 from tocsin.store.sqlite.bulk import Bulk, Lookup
-from tocsin.store.sqlite.dialect import COMPILED, DRIVER
+from tocsin.store.sqlite.dialect import DRIVER
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_FOR_LOCK_S = 0.001
