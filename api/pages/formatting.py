@@ -84,6 +84,9 @@ class Formatter:
         """What a signal claims, on one line: observed against expected."""
         signal = SIGNAL_KINDS.of(facts.kind)
         observed, expected = (self.figure(getattr(facts, name), facts.kind) for name in signal.figures)
+        if facts.learning:
+            # What was assumed before anything was heard is neither usual nor expected.
+            expected = UNKNOWN
         named = (
             {"share": observed, "usual": expected}
             if signal.is_share

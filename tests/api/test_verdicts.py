@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 
 from tests.api.test_pages import page, press, signed_in, words
 from tests.api.world import World
@@ -72,3 +72,19 @@ def test_the_commands_give_a_verdict_and_print_the_promise(world: World, tmp_pat
     printed = command("monitors", "promise", "Lumo", "--data", tmp_path).stdout.decode()
     assert "promised: 1 false alerts a week at most" in printed
     assert "volume: 0 of 1 real (noise 1)" in printed and "learning: too little was heard" in printed
+
+
+def test_what_was_assumed_before_anything_was_heard_is_called_neither_usual_nor_expected(
+    tmp_path: Path,
+) -> None:
+    with seeded_app(tmp_path) as night:
+        ada, a = signed_in(night), s.alerts
+        before = words(page(ada, "/alerts/al_crisis"))
+        assert "Usual: 17%." in before and "not known yet" not in before
+        with night.store.write() as conn:
+            facts = conn.execute(select(a.c.facts).where(a.c.id == "al_crisis")).scalar_one()
+            conn.execute(update(a).where(a.c.id == "al_crisis").values(facts={**facts, "learning": True}))
+        card = words(page(ada, "/alerts/al_crisis"))
+        assert "Usual:" not in card and "17%" not in card
+        assert "not known yet Too little was heard to say what is usual." in card
+        assert "– expected" in card
