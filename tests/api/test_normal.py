@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.api.test_pages import page, press, signed_in, words
 from tests.api.world import World
 from tests.browser.served import seeded_app
 from tests.inside import command
+from tests.stores import at_store
 from tocsin.definitions.models import Role
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -63,14 +65,15 @@ def test_the_card_says_it_and_has_the_buttons(tmp_path: Path) -> None:
 
 
 def test_the_command_says_what_it_did_or_why_not(world: World, tmp_path: Path) -> None:
+    here = {**os.environ, **at_store(tmp_path / "store.db")}
     judged_before(world.scene.store, world.scene.monitor, "any", world.now)
-    done = command("monitors", "accept", "Lumo", "--data", tmp_path)
+    done = command("monitors", "accept", "Lumo", "--data", tmp_path, environment=here)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"Lumo: accepted as the new normal (number 1)" in done.stdout
-    done = command("monitors", "undo", "Lumo", "--data", tmp_path)
+    done = command("monitors", "undo", "Lumo", "--data", tmp_path, environment=here)
     # The scene's clock is years ahead of the command's.
     assert b"the new normal is taken back (number 2)" in done.stdout
     with world.scene.store.write() as conn:
         conn.execute(update(s.acceptances).values(outcome="applied"))
-    refused = command("monitors", "undo", "Lumo", "--data", tmp_path)
+    refused = command("monitors", "undo", "Lumo", "--data", tmp_path, environment=here)
     assert refused.returncode == 1 and b"no new normal was accepted" in refused.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.api.test_pages import page, press, signed_in, words
 from tests.api.world import World
 from tests.browser.served import seeded_app
 from tests.inside import command
+from tests.stores import at_store
 from tocsin.definitions.models import Monitor, Role
 from tocsin.definitions.repository import find
 from tocsin.store import schema as s
@@ -64,12 +66,13 @@ def test_the_page_asks_for_the_verdict_and_shows_the_promise_and_what_is_learnt(
 
 
 def test_the_commands_give_a_verdict_and_print_the_promise(world: World, tmp_path: Path) -> None:
+    here = {**os.environ, **at_store(tmp_path / "store.db")}
     world.scene.over()
     alert = world.scene.alert().id
-    done = command("alerts", "verdict", alert, "noise", "--as", "ada", "--data", tmp_path)
+    done = command("alerts", "verdict", alert, "noise", "--as", "ada", "--data", tmp_path, environment=here)
     assert done.stdout.decode() == f"{alert}: noise\n", done.stderr
-    assert command("alerts", "verdict", alert, "dull", "--data", tmp_path).returncode == 2
-    printed = command("monitors", "promise", "Lumo", "--data", tmp_path).stdout.decode()
+    assert command("alerts", "verdict", alert, "dull", "--data", tmp_path, environment=here).returncode == 2
+    printed = command("monitors", "promise", "Lumo", "--data", tmp_path, environment=here).stdout.decode()
     assert "promised: 1 false alerts a week at most" in printed
     assert "volume: 0 of 1 real (noise 1)" in printed and "learning: too little was heard" in printed
 
