@@ -89,5 +89,5 @@ def test_what_was_assumed_before_anything_was_heard_is_called_neither_usual_nor_
             conn.execute(update(a).where(a.c.id == "al_crisis").values(facts={**facts, "learning": True}))
         card = words(page(ada, "/alerts/al_crisis"))
         assert "Usual:" not in card and "17%" not in card
-        assert "not known yet Too little was heard to say what is usual." in card
+        assert "not known yet" in card
         assert "– expected" in card
