@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
@@ -15,9 +16,11 @@ from processors.detection import trigger_habit
 from processors.detection.terms import rising_terms
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from tocsin.core.clock import minute_of
+from tocsin.core.errors import WrongInput
 from tocsin.core.facets import FACETS, counted
 from tocsin.core.signal import TopMention
 from tocsin.definitions.models import Monitor
+from tocsin.query import parse_query
 from tocsin.store import schema as s
 
 # So many posts of one text, none of them a repost, are a copy-paste flood.
@@ -127,7 +130,7 @@ def look(
         triggers=said,
         usual_triggers=usual_people(conn, monitor_id, end, said),
         voices=voices(conn, monitor_id, end - TRIGGER_SPAN, end),
-        terms=_terms(conn, monitor_id, start, end),
+        terms=_terms(conn, monitor_id, monitor, start, end),
         top=top,
         digest=digest_of(conn, monitor_id, start, end),
         facets=_facets(conn, monitor_id, start, end),
@@ -266,10 +269,21 @@ def _outlet(url: str | None) -> str:
         return ""
 
 
-def _terms(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[tuple[str, int]]:
+def _terms(
+    conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, end: datetime
+) -> list[tuple[str, int]]:
     now = _texts(conn, monitor_id, start, end)
     before = _texts(conn, monitor_id, start - timedelta(days=2), start)
-    return rising_terms(now, before)
+    return rising_terms(now, before, (monitor.name, *_looked_for(monitor.query)))
+
+
+@lru_cache(maxsize=256)
+def _looked_for(query: str) -> tuple[str, ...]:
+    """The words that a query cannot match without: the names of the brand. An older query may be unreadable, and gives none."""
+    try:
+        return tuple(sorted(one.needle for one in parse_query(query).anchors))
+    except WrongInput:
+        return ()
 
 
 def _texts(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[str]:

@@ -1,7 +1,12 @@
-"""Rising terms: words that many say now and few said before, without a list of stop words in any language.
+"""Rising terms: the words and pairs of words that many say now and that this monitor's own baseline does not explain.
 
-The weight of a term is the log-likelihood ratio (Dunning 1993) of the number of texts with it now against before. A word that
-everybody always says weighs nothing, whatever the language.
+The weight of a term is its log-odds now against before, with a prior, in units of its own spread (Monroe, Colaresi and Quinn
+2008, Fightin' Words). The prior is what both times together say of the term, with the weight of `PRIOR` texts and one more: a
+term of three texts that was never heard before is not infinitely unusual. Texts are counted, not repetitions; copies of a text
+are one text.
+
+Stop words of four languages, and the brand with its spellings, are no terms. A pair of words stands for its parts where they are
+hardly said apart: "data breach" and not also "data" and "breach".
 """
 
 from __future__ import annotations
@@ -9,40 +14,113 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
+from processors.detection.stop_words import STOP_WORDS
 from tocsin.query import fold
 
 TERMS = 8
 AT_LEAST_TEXTS = 3
-_WORD = re.compile(r"#?\w[\w'’-]{2,30}")
+# The texts that the prior weighs, and the weight from which on a term rises: 95 % of a normal spread.
+PRIOR, RISES = 10.0, 1.96
+# The part of the texts that a term needs where nothing was heard before.
+COMMON = 0.2
+# A part of a pair is told by the pair where it has at most so many times the pair's texts.
+APART = 1.34
+# A brand is also its inflections and tags that begin with it, from so many letters on, and one slip of the keyboard from so many.
+INFLECTED, MISTYPED = 4, 6
+_WORD = re.compile(r"#?\w[\w'’-]{1,30}")
 _LINK = re.compile(r"https?://\S+|@\w+")
 
 
-def rising_terms(now: Sequence[str], before: Sequence[str]) -> list[tuple[str, int]]:
-    """Up to `TERMS` terms, the most telling first, each with its number of texts in `now`. The order of texts does not matter."""
-    here, there = _texts_with(now), _texts_with(before)
+def rising_terms(
+    now: Sequence[str], before: Sequence[str], brand: Iterable[str] = ()
+) -> list[tuple[str, int]]:
+    """Up to `TERMS` terms, the most telling first, each with its number of texts in `now`. `brand` has the words and phrases that
+    name what is watched. The order of texts does not matter.
+    """
+    names = _names(brand)
+    here, there = _texts_with(now, names), _texts_with(before, names)
     weighed = []
     for term, count in here.items():
-        past = there.get(term, 0)
-        if count < AT_LEAST_TEXTS or count / len(now) <= past / max(1, len(before)):
+        if count < AT_LEAST_TEXTS:
             continue
-        weighed.append((-_ratio(count, len(now), past, len(before)), term, count))
-    return [(term, count) for _, term, count in sorted(weighed)[:TERMS]]
+        weight = _weight(count, len(now), there.get(term, 0), len(before))
+        if weight >= RISES:
+            weighed.append((-weight, term, count))
+    return _without_parts([(term, count) for _, term, count in sorted(weighed)])[:TERMS]
 
 
-def _texts_with(texts: Iterable[str]) -> Counter[str]:
+def _texts_with(texts: Iterable[str], names: Collection[str]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(
-            {word for word in _WORD.findall(_LINK.sub(" ", fold(text[:2000]))) if not word.isdigit()}
-        )
+        words = [_known(word, names) for word in _WORD.findall(_LINK.sub(" ", fold(text[:2000])))]
+        pairs = (f"{a} {b}" for a, b in pairwise(words) if a and b)
+        counts.update({*(word for word in words if len(word) > 2), *pairs})
     return counts
 
 
-def _ratio(a: int, n: int, b: int, m: int) -> float:
-    """Dunning's G² for a of n against b of m, rounded so that it is the same on every machine."""
-    expected_a, expected_b = n * (a + b) / (n + m), m * (a + b) / (n + m)
-    total = a * math.log(a / expected_a) if a else 0.0
-    total += b * math.log(b / expected_b) if b else 0.0
-    return round(2 * total, 6)
+def _known(word: str, names: Collection[str]) -> str:
+    """The word as a term; "" for a stop word, a number or the brand, which also part the words around them."""
+    bare = word.removeprefix("#").strip("'’-_")
+    if bare in STOP_WORDS or bare.isdigit() or _is_brand(bare, names):
+        return ""
+    return word.rstrip("'’-_")
+
+
+def _names(brand: Iterable[str]) -> frozenset[str]:
+    found = {word for name in brand for word in re.findall(r"\w+", fold(name))}
+    # "#smart home" is also written "#smarthome".
+    return frozenset(found | {"".join(re.findall(r"\w+", fold(name))) for name in brand}) - STOP_WORDS - {""}
+
+
+def _is_brand(word: str, names: Collection[str]) -> bool:
+    word = word.replace("'", "").replace("’", "").replace("-", "")
+    return any(
+        word == name
+        or (len(name) >= INFLECTED and word.startswith(name))
+        or (len(name) >= MISTYPED and _one_slip(word, name))
+        for name in names
+    )
+
+
+def _one_slip(a: str, b: str) -> bool:
+    """Whether one letter is wrong, missing or too many, or two neighbours have changed places."""
+    if abs(len(a) - len(b)) > 1:
+        return False
+    at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    swapped = (
+        len(a) == len(b) and a[at + 1 : at + 2] == b[at : at + 1] and a[at : at + 1] == b[at + 1 : at + 2]
+    )
+    return (
+        a[at + 1 :] == b[at + 1 :]
+        or a[at + 1 :] == b[at:]
+        or a[at:] == b[at + 1 :]
+        or (swapped and a[at + 2 :] == b[at + 2 :])
+    )
+
+
+def _weight(a: int, n: int, b: int, m: int) -> float:
+    """The log-odds of a in n texts against b in m, over its spread, rounded so that it is the same on every machine.
+
+    Without any text of before there is nothing to rise from: what a fifth of the texts say is told then, the commonest first.
+    """
+    if not m:
+        return RISES + a if a >= COMMON * n else 0.0
+    share = (a + b) / (n + m)
+    said, not_said = 0.5 + PRIOR * share, 0.5 + PRIOR * (1.0 - share)
+    now, before = (a + said, n - a + not_said), (b + said, m - b + not_said)
+    odds = math.log(now[0] / now[1]) - math.log(before[0] / before[1])
+    return round(odds / math.sqrt(sum(1.0 / one for one in (*now, *before))), 6)
+
+
+def _without_parts(terms: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The terms without those that a pair tells, and with each pair once."""
+    counts = dict(terms)
+    told: set[str] = set()
+    for term, count in terms:
+        for part in term.split() if " " in term else ():
+            if part in counts and counts[part] <= APART * count:
+                told.add(part)
+    return [(term, count) for term, count in terms if term not in told]
