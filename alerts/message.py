@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from tocsin.store.mentions import stored_rows
 EXCERPT = 90
 LINE = 160
 TOP = 3
+PEAK = timedelta(minutes=5)
 OPEN_ALERT = "Open the alert"
 OPEN_PAGE = "Open the page"
 NO_LONGER_KEPT = "(no longer kept)"
@@ -88,6 +89,10 @@ def alert_message(
         "negative": _negatives(evidence, words, usual=usual),
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),
+        "well_known": _well_known(evidence, top, words),
+        "first_heard": one_line(
+            ", ".join(one for some in evidence.first_heard.values() for one in some), LINE
+        ),
         "facets": one_line(facets_line(evidence, words), LINE),
         "terms": one_line(", ".join(term for term, _ in evidence.terms[:4]), LINE),
         "top": [{"reach": _reach(post["reach"], words), "text": _post(post["text"], words)} for post in top],
@@ -194,12 +199,33 @@ def headline(alert: Alert, words: Words) -> str:
 
 
 def _story(alert: Alert, words: Words) -> str:
-    """What the alert is about, on one line: the headline of its kind, and the trigger that was said."""
-    facts, headline = alert.readable_facts, SIGNAL_KINDS.of(alert.kind).headline_of(alert.the_evidence)
+    """What the alert is about, on one line: the headline of its kind with its window and its peak, and the triggers."""
+    facts, evidence = alert.readable_facts, alert.the_evidence
+    headline = words.say(SIGNAL_KINDS.of(alert.kind).headline_of(evidence))
+    span = evidence.window_end - evidence.window_start
+    if not SIGNAL_KINDS.of(alert.kind).unheard:
+        headline = words.say("{headline} in {span}", headline=headline, span=words.span(span))
     triggers = facts.triggers if facts else {}
     named = sorted(triggers, key=lambda name: (-triggers[name], name))[:2]
-    said = [words.say(headline), *(words.say(name.replace("_", " ").replace("-", " ")) for name in named)]
+    # A share has no peak, and the peak of five minutes is those minutes.
+    peaks = evidence.peak and span > PEAK and not SIGNAL_KINDS.of(alert.kind).is_share
+    peak = [words.say("peak {n} in {span}", n=words.number(evidence.peak), span=words.span(PEAK))]
+    said = [
+        headline,
+        *(peak if peaks else ()),
+        *(words.say(name.replace("_", " ").replace("-", " ")) for name in named),
+    ]
     return ", ".join(said)
+
+
+def _well_known(evidence: Evidence, top: Sequence[Mapping[str, Any]], words: Words) -> str:
+    """The outlets of the first rank and the influential authors that are in it, by name."""
+    authors = [
+        f"{post['author']} ({_reach(post['reach'], words)})"
+        for post in top
+        if post["author"] and evidence.influential_from and post["reach"] >= evidence.influential_from
+    ]
+    return one_line(", ".join([*evidence.outlets[:3], *authors]), LINE)
 
 
 def _negatives(evidence: Evidence, words: Words, *, usual: bool) -> str:

@@ -24,7 +24,7 @@ from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.facets import pairs
-from tocsin.core.signal import TopMention
+from tocsin.core.signal import Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
@@ -101,6 +101,8 @@ class Card:
     escalations: tuple[Escalation, ...]
     # The people whom no notice about the alert has reached, while nobody has answered.
     away: tuple[str, ...] = ()
+    # Of the posts, those of influential authors.
+    influential: tuple[Post, ...] = ()
     # The sources of its mentions, as they are now.
     sources: tuple[SourceRow, ...] = ()
 
@@ -130,9 +132,17 @@ def card(
         timeline=tuple(record_line(one) for one in reversed(views.timeline(conn, alert.id)[-200:])),
         notices=tuple(notice_line(one) for one in reversed(views.notices(conn, alert.id)[-100:])),
         escalations=tuple(of_alert(conn, alert.id)),
+        influential=_influential(evidence, shown),
         away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
         sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
     )
+
+
+def _influential(evidence: Evidence | None, shown: Sequence[Post]) -> tuple[Post, ...]:
+    if evidence is None or not evidence.influential_from:
+        return ()
+    pairs = zip(evidence.top, shown, strict=False)
+    return tuple(post for one, post in pairs if one.reach >= evidence.influential_from)
 
 
 def _sources(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -27,6 +27,10 @@ from tocsin.store import schema as s
 COPIES_FROM = 5
 TOP = 5
 HEARD_SPAN = timedelta(days=14)
+# So many mentions on a network or in a language that was not heard before are a spread.
+SPREADS_FROM = 3
+UNTOLD = frozenset({"unknown", ""})
+PEAK_MINUTES = 5
 YOUNG = timedelta(days=7)
 # A young monitor with fewer mentions does not know yet what is normal.
 THIN = 100
@@ -61,7 +65,10 @@ class WindowContents:
     sources: dict[str, int]
     networks_heard: int
     influential: bool
-    tier1: bool
+    influential_from: int
+    outlets: list[str]
+    first_heard: dict[str, list[str]]
+    peak: int
     triggers: dict[str, int]
     usual_triggers: dict[str, int]
     voices: int
@@ -113,6 +120,8 @@ def look(
     reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(here)).scalar_one()
     top = _top(conn, monitor_id, start, end)
     said = people_who_said(conn, monitor_id, end)
+    networks = counted_by(conn, monitor_id, start, end, "network")
+    languages = counted_by(conn, monitor_id, start, end, "lang")
     return WindowContents(
         count=sum(labels.values()),
         negative=labels.get("negative", 0),
@@ -121,12 +130,15 @@ def look(
         unscored=labels.get("unscored", 0),
         authors=voices(conn, monitor_id, start, end),
         reach=int(reach),
-        networks=counted_by(conn, monitor_id, start, end, "network"),
-        languages=counted_by(conn, monitor_id, start, end, "lang"),
+        networks=networks,
+        languages=languages,
         sources=counted_by(conn, monitor_id, start, end, "source"),
         networks_heard=_networks_heard(conn, monitor_id, end),
         influential=any(one.reach >= monitor.influential_followers for one in top),
-        tier1=bool(monitor.tier1) and _has_tier1(conn, monitor_id, start, end, monitor.tier1),
+        influential_from=monitor.influential_followers,
+        outlets=_outlets(conn, monitor_id, start, end, monitor.tier1) if monitor.tier1 else [],
+        first_heard=first_heard(conn, monitor_id, start, {"network": networks, "lang": languages}),
+        peak=_peak(conn, monitor_id, start, end),
         triggers=said,
         usual_triggers=usual_people(conn, monitor_id, end, said),
         voices=voices(conn, monitor_id, end - TRIGGER_SPAN, end),
@@ -245,9 +257,48 @@ def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
     return int(found.scalar_one())
 
 
-def _has_tier1(
+def first_heard(
+    conn: Connection, monitor_id: str, start: datetime, counts: Mapping[str, Mapping[str, int]]
+) -> dict[str, list[str]]:
+    """By dimension of `tally_parts`, the values of `counts` with `SPREADS_FROM` mentions or more that this monitor had not heard
+    in the two weeks before `start`. A monitor that had heard nothing before has no habits, and hears nothing for the first time.
+    """
+    p, found = s.tally_parts, {}
+    for dimension, values in counts.items():
+        known = set(
+            conn.execute(
+                select(p.c.value)
+                .distinct()
+                .where(
+                    p.c.monitor_id == monitor_id,
+                    p.c.dimension == dimension,
+                    p.c.count > 0,
+                    p.c.minute >= minute_of(start - HEARD_SPAN),
+                    p.c.minute < minute_of(start),
+                )
+            ).scalars()
+        )
+        new = sorted(
+            one for one, n in values.items() if n >= SPREADS_FROM and one not in known and one not in UNTOLD
+        )
+        if known - UNTOLD and new:
+            found[dimension] = new
+    return found
+
+
+def _peak(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
+    """The mentions of the fullest five minutes of the clock in [start, end)."""
+    m, windows = s.matches, Counter[int]()
+    for minute, count in conn.execute(
+        select(m.c.minute, func.count()).where(within(monitor_id, start, end)).group_by(m.c.minute)
+    ):
+        windows[minute // PEAK_MINUTES] += count
+    return max(windows.values(), default=0)
+
+
+def _outlets(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: tuple[str, ...]
-) -> bool:
+) -> list[str]:
     m, t = s.mentions, s.matches
     wanted = {outlet.lower().removeprefix("@").removeprefix("www.") for outlet in outlets}
     found = conn.execute(
@@ -256,10 +307,10 @@ def _has_tier1(
         .where(within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
         .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
     )
-    return any(
-        _outlet(row.url) in wanted or (row.author_handle or "").lower().removeprefix("@") in wanted
-        for row in found
-    )
+    heard: set[str] = set()
+    for row in found:
+        heard |= {_outlet(row.url), (row.author_handle or "").lower().removeprefix("@")}
+    return sorted(heard & wanted)
 
 
 def _outlet(url: str | None) -> str:

@@ -39,7 +39,7 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
         influential=seen.influential,
         networks=len([n for n in seen.networks if n != "unknown"]),
         networks_heard=seen.networks_heard,
-        tier1=seen.tier1,
+        tier1=bool(seen.outlets),
         tenfold=told.get("tenfold", False),
         triggers=unusual(seen.triggers, seen.usual_triggers),
         voices=seen.voices,
@@ -114,6 +114,10 @@ def evidence(
         facets=seen.facets,
         missing=list(missing),
         monitors_version=monitors_version,
+        peak=seen.peak,
+        influential_from=seen.influential_from,
+        outlets=seen.outlets,
+        first_heard=seen.first_heard,
         input_digest=seen.digest,
     )
 

@@ -1,10 +1,12 @@
-"""The lines of a notice: what the mentions feel, want and talk of."""
+"""The lines of a notice: its window and its peak, who is in it, what the mentions feel, want and talk of."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from alerts.message import facets_line
+from tests.alerts.scene import Scene
 from tocsin.core.signal import Evidence
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,3 +37,21 @@ def test_the_tone_is_told_in_shares_of_all_mentions_the_rare_left_out() -> None:
     }
     assert facets_line(evidence(100, facets)) == "anger 41%, fear 12%; complaint 60%"
     assert facets_line(evidence(0, {})) == ""
+
+
+def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    try:
+        shown = {
+            "window_start": scene.now - timedelta(minutes=15),
+            "peak": 33,
+            "outlets": ["news.example"],
+            "first_heard": {"network": ["press"], "lang": ["ro"]},
+        }
+        scene.signal("over", evidence=shown, ratio=5.0, tier1=True, negative_over=True)
+        scene.step()
+        text = scene.notices()[0].body["text"]
+    finally:
+        scene.store.close()
+    assert text.startswith("SEV2 Lumo: 5x the expected talk in 15 min, peak 33 in 5 min\n")
+    assert "First heard here: press, ro\nWell known: news.example\n" in text

@@ -150,7 +150,7 @@ def test_it_becomes_an_alert_and_a_notice_in_its_own_words(world: World) -> None
     alert = world.scene.alert("babel")
     assert (alert.status, alert.severity) == ("firing", 3)
     [notice] = [one for one in world.scene.notices() if one.alert_id == alert.id]
-    assert notice.subject == "SEV3 Lumo: 75% unscored"
+    assert notice.subject == "SEV3 Lumo: 75% unscored in 5 min"
     assert "Seen 75% in 5 min, expected 10% (38%-88%)" in notice.body["text"]
 
 

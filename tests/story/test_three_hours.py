@@ -18,7 +18,7 @@ from tocsin.store.audit import verify
 
 TRANSCRIPT = """\
 == 10:10 page to ada
-SEV2 Lumo: 5.6x the expected talk
+SEV2 Lumo: 5.6x the expected talk in 5 min
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -32,7 +32,7 @@ Answer by 10:20 Wed 05 Mar: open, read, acknowledge; then escalate or dismiss wi
 https://tocsin.example/alerts/ALERT
 
 == 10:25 page to ben
-SEV2 Lumo: 5.6x the expected talk
+SEV2 Lumo: 5.6x the expected talk in 5 min
 Still, for 20 minutes: nobody has answered.
 Nothing has changed since the last page.
 Since 10:00 Wed 05 Mar (UTC)
@@ -48,7 +48,7 @@ Answer by 10:35 Wed 05 Mar: open, read, acknowledge; then escalate or dismiss wi
 https://tocsin.example/alerts/ALERT
 
 == 10:40 page to leo
-SEV2 Lumo: 5.6x the expected talk
+SEV2 Lumo: 5.6x the expected talk in 5 min
 Escalated to PR and Legal by ben: lamps may burn
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
@@ -62,7 +62,7 @@ Due: first assessment by 11:00, holding statement by 11:40
 https://tocsin.example/escalations/CASE
 
 == 10:40 page to pia
-SEV2 Lumo: 5.6x the expected talk
+SEV2 Lumo: 5.6x the expected talk in 5 min
 Escalated to PR and Legal by ben: lamps may burn
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
@@ -76,7 +76,7 @@ Due: first assessment by 11:00, holding statement by 11:40
 https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to leo
-SEV2 Lumo: 5.6x the expected talk
+SEV2 Lumo: 5.6x the expected talk in 5 min
 Overdue: holding statement of the escalation to PR and Legal
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
@@ -90,7 +90,7 @@ Due: holding statement by 11:40
 https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to pia
-SEV2 Lumo: 5.6x the expected talk
+SEV2 Lumo: 5.6x the expected talk in 5 min
 Overdue: holding statement of the escalation to PR and Legal
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)

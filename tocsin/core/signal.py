@@ -131,6 +131,14 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     # The parts that are not heard: silent or failing sources, partitions behind.
     missing: list[str] = []
     monitors_version: int = 0
+    # The mentions of the fullest five minutes; 0 where an older version wrote the evidence.
+    peak: int = 0
+    # The followers from which on an author is influential, for this monitor.
+    influential_from: int = 0
+    # The outlets of the first rank that are in the window, as domains or handles.
+    outlets: list[str] = []
+    # By "network" and "lang", what this monitor had not heard in the two weeks before and hears now from at least three mentions.
+    first_heard: dict[str, list[str]] = {}
     # A digest over the sorted ids of the window's mentions: the same replay gives the same digest.
     input_digest: str = ""
 

@@ -1,0 +1,52 @@
+"""An alert names who is in it and what is new: well-known authors, outlets, networks and languages never heard before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from processors.detection.evidence import look
+from tests.processors.detection.conftest import START
+from tests.processors.detection.test_judge import keep
+from tocsin.core.mention import Author, Mention
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
+from tocsin.store.port import Store
+
+NOON = START + timedelta(hours=12)
+WATCHED = Monitor(
+    name="Brightwater", query="brightwater", influential_followers=50_000, tier1=("news.example", "@thepaper")
+)
+
+
+def said(n: int, at: timedelta, *, network: str, lang: str = "en", followers: int = 10) -> Mention:
+    who = Author(id=f"a{n}", handle="ThePaper" if n == 103 else f"handle{n}", followers=followers)
+    url = f"https://www.news.example/{n}" if n == 101 else None
+    text = f"brightwater again, number {n}"
+    return Mention(
+        source="x",
+        id=str(n),
+        text=text,
+        created_at=NOON + at,
+        lang=lang,
+        network=network,
+        author=who,
+        url=url,
+    )
+
+
+def test_an_alert_names_outlets_and_what_was_never_heard_here_before(store: Store) -> None:
+    usual = [said(n, timedelta(minutes=-10 * n - 1), network="forum") for n in range(1, 20)]
+    crowd = [said(100 + n, timedelta(minutes=n), network="press", lang="ro") for n in range(4)]
+    few = [said(200 + n, timedelta(minutes=11), network="radio", lang="nl") for n in range(2)]
+    loud = [said(300, timedelta(minutes=2), network="forum", followers=60_000)]
+    keep(store, usual + crowd + few + loud)
+    with store.read() as conn:
+        [monitor] = repository.listed(conn, Monitor)
+        seen = look(conn, monitor.id, WATCHED, NOON, NOON + timedelta(minutes=15))
+        before = look(conn, monitor.id, WATCHED, NOON - timedelta(days=1), NOON)
+    assert seen.first_heard == {"network": ["press"], "lang": ["ro"]}
+    assert seen.outlets == ["news.example", "thepaper"]
+    assert (seen.influential, seen.influential_from, seen.top[0].reach) == (True, 50_000, 60_000)
+    assert (seen.count, seen.peak) == (7, 5)
+    # What is heard when nothing was heard before is no spread.
+    assert before.first_heard == {}
