@@ -90,9 +90,7 @@ def alert_message(
         "networks": _counts(evidence.networks),
         "languages": _counts(evidence.languages),
         "well_known": _well_known(evidence, top, words),
-        "first_heard": one_line(
-            ", ".join(one for some in evidence.first_heard.values() for one in some), LINE
-        ),
+        "first_heard": one_line(", ".join(_first_heard(evidence)), LINE),
         "facets": one_line(facets_line(evidence, words), LINE),
         "terms": one_line(", ".join(term for term, _ in evidence.terms[:4]), LINE),
         "top": [{"reach": _reach(post["reach"], words), "text": _post(post["text"], words)} for post in top],
@@ -216,6 +214,10 @@ def _story(alert: Alert, words: Words) -> str:
         *(words.say(name.replace("_", " ").replace("-", " ")) for name in named),
     ]
     return ", ".join(said)
+
+
+def _first_heard(evidence: Evidence) -> list[str]:
+    return [one for name in ("network", "lang") for one in evidence.first_heard.get(name, [])]
 
 
 def _well_known(evidence: Evidence, top: Sequence[Mapping[str, Any]], words: Words) -> str:
