@@ -7,7 +7,7 @@ from math import exp, sqrt
 
 from processors.signals import expectation, story
 from processors.signals.calculation import Calculation, added, shown
-from processors.signals.expectation import LEAST_AN_HOUR, LEVEL_HOURS, HourPlace, place_of
+from processors.signals.expectation import LEAST_AN_HOUR, LEVEL_HOURS, SEASON_FROM_H, HourPlace, place_of
 from processors.signals.spans import moved
 from processors.signals.statistics import NORMAL_OF_MEDIAN
 from processors.signals.types import Reading, WindowCounts
@@ -17,6 +17,7 @@ from processors.signals.volume import (
     BURSTS,
     LASTS,
     LOG_RISE,
+    MOST_EVIDENCE,
     PATHS,
     RISE,
     RISE_AT,
@@ -170,15 +171,17 @@ def _rise(state: VolumeState, window: WindowCounts, reading: Reading, promise: f
     if not windows:
         return []
     wild = max(1.0, NORMAL_OF_MEDIAN * exp(state.sums_off)) ** 2
-    ready = float(reading.detail["ready"])
+    taken, ready = float(reading.detail["taken"]), float(reading.detail["ready"])
     young = 1.0 + _youth(state)
     raised = 1.0 + story.raised(state.story, LASTS, PATHS[LASTS], window.start, promise)
     return [
         Calculation(
             name="Evidence of a rise, in nats",
-            formula=f"{shown(state.rise.evidence)} before + ({shown(reading.detail['taken'])} taken of {window.count}"
+            formula=f"{shown(state.rise.evidence)} before + ({shown(taken)} taken of {window.count}"
             f" x {shown(LOG_RISE)} - {shown(ready)} x {shown(RISE - 1.0)}) / {shown(wild)} (wildness)",
-            value=float(evidence),
+            value=min(MOST_EVIDENCE, state.rise.evidence + (taken * LOG_RISE - ready * (RISE - 1.0)) / wild),
+            # On a first day the sum may take more of a window than the other sums do.
+            judged=float(evidence) if state.expected.hours >= SEASON_FROM_H else None,
         ),
         Calculation(
             name="Heat of the rise",
