@@ -58,7 +58,7 @@ In ro 30, en 20, tr 6
 Rising: baterie, smoke
 1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
 2. [reach 1,200] My Lumo lamp filled the hall with smoke
-Due: first assessment by 11:00, holding statement by 11:40
+Due: first assessment by 11:00 Wed 05 Mar, holding statement by 11:40 Wed 05 Mar (UTC)
 https://tocsin.example/escalations/CASE
 
 == 10:40 page to pia
@@ -72,7 +72,7 @@ In ro 30, en 20, tr 6
 Rising: baterie, smoke
 1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
 2. [reach 1,200] My Lumo lamp filled the hall with smoke
-Due: first assessment by 11:00, holding statement by 11:40
+Due: first assessment by 11:00 Wed 05 Mar, holding statement by 11:40 Wed 05 Mar (UTC)
 https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to leo
@@ -86,7 +86,7 @@ In ro 30, en 20, tr 6
 Rising: baterie, smoke
 1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
 2. [reach 1,200] My Lumo lamp filled the hall with smoke
-Due: holding statement by 11:40
+Due: holding statement by 11:40 Wed 05 Mar (UTC)
 https://tocsin.example/escalations/CASE
 
 == 11:40 overdue to pia
@@ -100,7 +100,7 @@ In ro 30, en 20, tr 6
 Rising: baterie, smoke
 1. [reach 1,200] Bateria Lumo a luat foc pe masa din bucătărie
 2. [reach 1,200] My Lumo lamp filled the hall with smoke
-Due: holding statement by 11:40
+Due: holding statement by 11:40 Wed 05 Mar (UTC)
 https://tocsin.example/escalations/CASE
 """
 
