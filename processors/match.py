@@ -23,6 +23,7 @@ from tocsin.query import Asked, Query, compile_query
 from tocsin.query.evaluate import (
     DetectLanguage,
     Key,
+    TellFacets,
     Test,
     known_language,
     searched_links_text,
@@ -89,23 +90,31 @@ class Matcher:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def match(self, mention: Mention, language: DetectLanguage | None = None) -> tuple[str, ...]:
+    def match(
+        self, mention: Mention, language: DetectLanguage | None = None, facets: TellFacets | None = None
+    ) -> tuple[str, ...]:
         """The sorted ids of the monitors that `mention` matches.
 
         `language` detects the language of a mention that does not state one. The matcher calls it at most once, and only when a
-        mention holds the words of a monitor that asks for the language.
+        mention holds the words of a monitor that asks for the language. `facets` likewise tells the facets of a mention.
         """
-        return self.match_many((mention,), language)[0]
+        return self.match_many((mention,), language, facets)[0]
 
     def match_many(
-        self, mentions: Sequence[Mention], language: DetectLanguage | None = None
+        self,
+        mentions: Sequence[Mention],
+        language: DetectLanguage | None = None,
+        facets: TellFacets | None = None,
     ) -> list[tuple[str, ...]]:
         """`match` for each of `mentions`, in their order. This is several times faster than one at a time."""
-        hits = self.hits(mentions, language)
+        hits = self.hits(mentions, language, facets)
         return [hits.get(number, _NOBODY) for number in range(len(mentions))]
 
     def hits(
-        self, mentions: Sequence[Mention], language: DetectLanguage | None = None
+        self,
+        mentions: Sequence[Mention],
+        language: DetectLanguage | None = None,
+        facets: TellFacets | None = None,
     ) -> dict[int, tuple[str, ...]]:
         """`match` for the mentions that match at least one monitor, by their place in `mentions`."""
         if not self._ids:
@@ -126,7 +135,7 @@ class Matcher:
             matched = verdict.sure
             undecided = verdict.maybe - matched
             if undecided:
-                asked = Asked(mentions[number], fold(texts[number]), language)
+                asked = Asked(mentions[number], fold(texts[number]), language, facets)
                 asked.known.update(dict.fromkeys(verdict.keys, True))
                 matched.update(one for one in undecided if self._agrees(one, asked))
             if matched:

@@ -22,6 +22,7 @@ from training.corpus import LANGUAGES
 from training.data import SOURCES, examples
 from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facets
 from training.fit import fit
+from training.language import save_language
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path.with_suffix(".json").write_text(text, encoding="utf-8")
         print(f"{path.name}: {len(found):,} examples, {path.stat().st_size:,} bytes, version {model.version}")
         _train_facets(language, given)
+    if given.data is not None:
+        path = given.out / "language.npz"
+        _write_card(path, save_language(given.data, path), {})
+        print(f"{path.name}: {path.stat().st_size:,} bytes")
     return 0
 
 

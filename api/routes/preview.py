@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.problems import PROBLEMS
 from api.routes.mentions import MentionOut, mention_out
 from api.state import State
+from processors.understand import mention_facets
 from tocsin.core.mention import Mention
 from tocsin.query import Asked, compile_query, explain, parse_query
 from tocsin.query.evaluate import known_language, searched
@@ -80,7 +81,7 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
         language = known_language(mention.lang)
         if languages and language and language not in languages:
             return False
-        return test(Asked(mention, searched(mention)))
+        return test(Asked(mention, searched(mention), tell=mention_facets))
 
     with state.store.read() as conn:
         stored = _Look(end)

@@ -11,7 +11,8 @@ _EXAMPLE = """Example:
     echo '{"text": "The app keeps crashing, I am furious"}' | tocsin score
 
 A line is an object with `text` and, if you know it, `lang`. The answer has `label` (negative, neutral,
-positive, unscored), `score` (-1 to 1), `confidence` (0 to 1), `lang` and `model`. Nothing is sent anywhere.
+positive, unscored), `score` (-1 to 1), `confidence` (0 to 1), `lang` and `model`, and what was told of `intent`,
+`emotion`, `crisis` and `harm`, each a list. Nothing is sent anywhere.
 """
 _HELP = "Score the sentiment of texts: JSON lines on stdin to JSON lines on stdout."
 

@@ -16,6 +16,7 @@ from typing import BinaryIO, Final, TextIO
 import msgspec
 
 from processors.match import Matcher
+from processors.understand import mention_facets
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import MAX_TEXT_BYTES, Author, Mention
 from tocsin.query.evaluate import DetectLanguage
@@ -84,7 +85,7 @@ def match_stream(
                     notes.bad_line(f"{name}:{number}: {error}")
                 else:
                     kept.append(line or b"")
-            found = matcher.match_many(mentions, detect)
+            found = matcher.match_many(mentions, detect, mention_facets)
             out.write([line for line, ids in zip(kept, found, strict=True) if ids])
     except (OSError, zlib.error, EOFError) as error:
         if isinstance(error, BrokenPipeError):

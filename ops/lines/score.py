@@ -1,4 +1,4 @@
-"""`tocsin score`: the sentiments of texts, JSON lines in, JSON lines out.
+"""`tocsin score`: the sentiments and facets of texts, JSON lines in, JSON lines out.
 
 Line n of the output always answers line n of the input. A line that cannot be read is answered too, with `unscored` and an
 `error`. Answers leave as soon as the input that is there has been read, so another program can ask and wait for its answers.
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, TextIO
 
 from processors.understand import Understander
+from tocsin.core.facets import FACETS
 from tocsin.core.mention import MAX_TEXT_BYTES
 
 READ_BYTES: Final = 256 * 1024
@@ -25,7 +26,7 @@ def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, n
     for lines in _pieces(source):
         requests = [_request(line) for line in lines]
         scored = iter(
-            understander.sentiments(
+            understander.read(
                 [text for text, _, error in requests if error is None],
                 [lang for _, lang, error in requests if error is None],
             )
@@ -34,14 +35,14 @@ def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, n
         for _, _, error in requests:
             number += 1
             if error is None:
-                lang, sentiment = next(scored)
+                lang, (sentiment, facets) = next(scored)
                 answer = {
                     "label": sentiment.label,
                     "score": sentiment.score,
                     "confidence": sentiment.confidence,
                     "lang": lang,
                     "model": sentiment.model,
-                }
+                } | {facet: list(getattr(facets, facet)) for facet in FACETS}
             else:
                 bad += 1
                 if bad <= MOST_NOTES:

@@ -21,7 +21,7 @@ from ops.runtime import Runtime
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import Batch, MentionVersion
 from processors.storing.writer import Writer
-from processors.understand import Understander, default_scorers
+from processors.understand import Understander, default_scorers, mention_facets
 from processors.understand.language import mention_language
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
@@ -105,7 +105,7 @@ def _refuse_beside_live(runtime: Runtime) -> None:
 def _store(
     runtime: Runtime, writer: Writer, present: CompiledMonitors, chunk: list[Mention], totals: Totals
 ) -> None:
-    matched = present.matcher.match_many(chunk, mention_language)
+    matched = present.matcher.match_many(chunk, mention_language, mention_facets)
     versions = [
         MentionVersion(mention, PARTITION, monitors)
         for mention, monitors in zip(chunk, matched, strict=True)

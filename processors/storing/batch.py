@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from processors.match import Matcher
+from processors.understand import mention_facets
 from processors.understand.language import mention_language
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention, decode_mention, decode_mentions, encode_mentions
@@ -140,7 +141,7 @@ def _read(
     for record in records:
         mentions = _decoded(record, batch)
         batch.mentions += len(mentions)
-        matched = matcher.hits(mentions, mention_language)
+        matched = matcher.hits(mentions, mention_language, mention_facets)
         edits = [place for place, mention in enumerate(mentions) if mention.edited_at is not None]
         for place in sorted(matched.keys() | edits):
             if times is None or _in_time(times, mentions[place], place, record, batch):

@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
+from processors.understand.letters import fit_of
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
@@ -42,6 +43,10 @@ _FLOOR = 0.002
 _MOST_WORDS = 5
 _HITS_TO_ODDS = tuple(math.exp(1.3 * hits) for hits in range(_MOST_WORDS + 1))
 """The odds that so many function words give a language. After the fifth, another word adds nothing."""
+_FIT_COUNTS, _FARTHEST = 1.0, 25.0
+"""The fit of a language (`letters.py`) beside the best fit counts with this power, down to so far below it."""
+_OTHERS_FIT = 0.6
+"""A language whose letters were not learnt is taken to fit so much as well as the best of those that were."""
 _LEAST_SETTLING, _LEAST_LEAD = 4, 3
 """A language is settled by so many different function words of a first-class language, and so many more than of any other."""
 
@@ -211,6 +216,11 @@ class _Said(dict[str, str | None]):
         return word
 
 
+def plain_words(text: str) -> list[tuple[str, str]]:
+    """The distinct words of the part that is read, in lower case, each with its form without marks."""
+    return [(word, word.translate(_PLAIN)) for word in _words(text)]
+
+
 def _words(text: str) -> list[str]:
     """The distinct words in lower case, without the signs that tell no language. The same word twenty times counts once."""
     bare = text[: 4 * MAX_CHARS]
@@ -237,6 +247,9 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
         if share >= _PLAIN_SAILING and code in _COMMON and len(words) >= 4:
             return code, min(1.0, share)
         found[code] = found.get(code, 0.0) + share
+    plains = [word.translate(_PLAIN) for word in words]
+    fits = fit_of(words, plains)
+    best_fit = max(fits.values())
     hits: dict[str, int] = {}
     languages_of = _function_words()
     for word in languages_of.keys() & line.translate(_PLAIN).split():
@@ -246,7 +259,8 @@ def _best(line: str, words: list[str]) -> tuple[str, float]:
         code: max(found.get(code, 0.0), _FLOOR)
         * _PRIOR.get(code, _PRIOR_REST)
         * _HITS_TO_ODDS[min(hits.get(code, 0), _MOST_WORDS)]
-        for code in found.keys() | hits.keys()
+        * math.exp(_FIT_COUNTS * max(-_FARTHEST, fits.get(code, _OTHERS_FIT * best_fit) - best_fit))
+        for code in found.keys() | hits.keys() | fits.keys()
     }
     if not scores:
         return "", 0.0

@@ -8,6 +8,7 @@ remembered for a while.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -110,12 +111,7 @@ class Understander:
             for (text, _, repost), spelling, (lang, (sentiment, facets)), categories in zip(
                 asked,
                 folded,
-                self._by_language(
-                    texts,
-                    [code for _, code, _ in asked],
-                    (UNSCORED, NO_FACETS),
-                    lambda scorer, some: scorer.read(some),
-                ),
+                self.read(texts, [code for _, code, _ in asked]),
                 triggers_of_folded(folded),
                 strict=True,
             )
@@ -127,6 +123,17 @@ class Understander:
         """The language and the sentiment of each text. A hint (the `lang` of the mention) that names a language is believed."""
         return self._by_language(
             texts, list(map(_code, hints)), UNSCORED, lambda scorer, some: scorer.score(some)
+        )
+
+    def read(
+        self, texts: Sequence[str], hints: Sequence[str | None]
+    ) -> list[tuple[str | None, tuple[Sentiment, Facets]]]:
+        """`sentiments`, with the facets of each text beside its sentiment."""
+        return self._by_language(
+            texts,
+            list(map(_code, hints)),
+            (UNSCORED, NO_FACETS),
+            lambda scorer, some: scorer.read(some),
         )
 
     def toward(self, asked: Sequence[AboutBrand]) -> list[Toward | None]:
@@ -214,3 +221,14 @@ def default_scorers() -> tuple[Scorer, ...]:
     from processors.understand.linear import LinearScorer, shipped_languages
 
     return (*map(LinearScorer, shipped_languages()), *PLUGGED)
+
+
+_of_thread = threading.local()
+
+
+def mention_facets(mention: Mention) -> Facets:
+    """The facets of one mention, for the queries that ask for them (`intent:complaint`). Each thread has its own understander."""
+    understander: Understander | None = getattr(_of_thread, "understander", None)
+    if understander is None:
+        understander = _of_thread.understander = Understander(default_scorers())
+    return understander.understand([mention])[0].facets

@@ -10,6 +10,7 @@ from processors.match import Matcher
 from tests.contracts.examples import examples
 from tests.query.naive import naively
 from tests.query.strategies import WHEN, mentions, nodes
+from tocsin.core.facets import Facets
 from tocsin.core.mention import Mention
 from tocsin.query import Query, QueryError, parse_query
 
@@ -98,6 +99,26 @@ def test_the_language_is_asked_only_where_a_word_was_met_and_only_once() -> None
     assert detector.asked == 0
     assert matcher.match(mention("Tocsin çaldı"), detector) == ("tocsin lang:tr",)
     assert detector.asked == 1
+
+
+def test_facets_are_told_only_where_a_word_was_met_and_only_once() -> None:
+    matcher = matcher_of(
+        "tocsin intent:complaint", "tocsin -emotion:joy", "tocsin (harm:insult OR crisis:legal)", "bell"
+    )
+    asked: list[str] = []
+
+    def tell(one: Mention) -> Facets:
+        asked.append(one.text)
+        return Facets(intent=("complaint",), emotion=("anger", "joy"), crisis=("legal",))
+
+    assert matcher.match(mention("a bell"), facets=tell) == ("bell",)
+    assert asked == []
+    assert matcher.match(mention("tocsin"), facets=tell) == (
+        "tocsin (harm:insult OR crisis:legal)",
+        "tocsin intent:complaint",
+    )
+    assert asked == ["tocsin"]
+    assert matcher.match(mention("tocsin")) == ("tocsin -emotion:joy",)
 
 
 def test_a_mention_that_says_its_language_is_believed() -> None:

@@ -26,11 +26,14 @@ def test_a_query_is_explained_as_a_tree_with_its_anchors() -> None:
 
 
 def test_tags_handles_addresses_and_fields_are_named_as_what_they_are() -> None:
-    lines = explain(parse_query("#bell OR @bell* OR url:www.bell.example OR (gong source:news author:jane)"))
+    lines = explain(
+        parse_query("#bell OR @bell* OR url:www.bell.example OR (gong source:news author:jane intent:news)")
+    )
     for line in (
         'the hashtag "#bell"',
         'a handle that begins with "@bell"',
         'a link to, or below, "www.bell.example" (compared as "bell.example")',
+        'its intent is told to be "news"',
         'it came through the source "news"',
         'its author\'s handle, id or name is "jane"',
         "  @bell*",

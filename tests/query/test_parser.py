@@ -41,6 +41,7 @@ def refused(query: str) -> QueryError:
         ("c++", Word("c++")),
         ("AT&T", Word("AT&T")),
         ("12:30", Word("12:30")),
+        ("tocsin Emotion:ANGER", And((Word("tocsin"), Field("emotion", "anger")))),
         ("tocsin LANG:TR", And((Word("tocsin"), Field("lang", "tr")))),
         ("tocsin source:news", And((Word("tocsin"), Field("source", "news")))),
         ('tocsin source:"my feed"', And((Word("tocsin"), Field("source", "my feed")))),
@@ -117,8 +118,11 @@ def test_not_binds_tighter_than_and_and_tighter_than_or(typed: str, root: object
         (
             "tocsin colour:red",
             8,
-            "unknown field 'colour'; expected one of author, followers, lang, network, source, url",
+            "unknown field 'colour'; expected one of author, followers, lang, network, source, url, "
+            "intent, emotion, crisis, harm",
         ),
+        ("tocsin intent:rant", 15, "'rant' is no intent; expected one of complaint, question"),
+        ("tocsin emotion: joy", 15, "emotion: has no value; expected a value, as in emotion:anger"),
         ("tocsin lang:english", 13, "'english' is not a language code"),
         ("tocsin lang:pt-br", 13, "'pt-br' is not a language code"),
         ("tocsin lang: en", 12, "lang: has no value"),
@@ -148,6 +152,7 @@ def test_an_error_names_the_column_and_what_was_expected(typed: str, column: int
     [
         ("NOT tocsin", 1, "NOT alone would match almost everything"),
         ("-tocsin -bell", 1, "NOT alone"),
+        ("intent:complaint", 1, "intent alone would match almost everything"),
         ("lang:tr", 1, "lang alone would match almost everything"),
         ("followers>1000", 1, "followers alone"),
         ("author:jane source:news", 1, "author alone"),

@@ -11,6 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import TypeAlias
 
+from tocsin.core.facets import FACETS, NO_FACETS, Facets
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 from tocsin.query.literals import Kind, phrase_occurs
@@ -18,6 +19,9 @@ from tocsin.query.tree import And, Field, Followers, Leaf, Node, Not, Or, Query,
 
 DetectLanguage = Callable[[Mention], str | None]
 """Tells a mention's language (ISO 639-1), or None. It is called at most once per mention, and only where the answer decides."""
+
+TellFacets = Callable[[Mention], Facets]
+"""Tells a mention's facets. It is called at most once per mention, and only where the answer decides."""
 
 Key: TypeAlias = tuple[Kind, tuple[str, ...]]
 Test: TypeAlias = "Callable[[Asked], bool]"
@@ -40,9 +44,15 @@ class Asked:
     when first needed.
     """
 
-    __slots__ = ("_detect", "_fields", "_language", "_links", "known", "mention", "text")
+    __slots__ = ("_detect", "_facets", "_fields", "_language", "_links", "_tell", "known", "mention", "text")
 
-    def __init__(self, mention: Mention, text: str, detect: DetectLanguage | None = None) -> None:
+    def __init__(
+        self,
+        mention: Mention,
+        text: str,
+        detect: DetectLanguage | None = None,
+        tell: TellFacets | None = None,
+    ) -> None:
         self.mention = mention
         self.text = text
         self.known: dict[Key, bool] = {}
@@ -50,6 +60,8 @@ class Asked:
         self._links: str | None = None
         self._fields: dict[str, tuple[str, ...]] = {}
         self._language: str | None = None
+        self._tell = tell
+        self._facets: Facets | None = None
 
     @property
     def links(self) -> str:
@@ -75,6 +87,13 @@ class Asked:
                 told = known_language(self._detect(self.mention))
             self._language = told
         return self._language
+
+    @property
+    def facets(self) -> Facets:
+        """The facets of the mention, as far as they can be told."""
+        if self._facets is None:
+            self._facets = self._tell(self.mention) if self._tell is not None else NO_FACETS
+        return self._facets
 
 
 def searched(mention: Mention) -> str:
@@ -111,12 +130,12 @@ def known_language(tag: str | None) -> str:
 
 
 def compile_query(query: Query) -> Test:
-    """The query as a function of a mention. Cheap tests come first, the language last."""
+    """The query as a function of a mention. Cheap tests come first, then the language, the facets last."""
     return _compile(query.root)[1]
 
 
 def _compile(node: Node) -> tuple[int, Test]:
-    """A node as a test, and its cost: 0 for text and fields, 1 where the test may need the language."""
+    """A node as a test, and its cost: 0 for text and fields, 1 where it may need the language, 2 where it needs the facets."""
     if isinstance(node, Not):
         cost, test = _compile(node.part)
         return cost, lambda asked: not test(asked)
@@ -150,6 +169,8 @@ def _any(tests: tuple[Test, ...]) -> Test:
 def _compile_leaf(leaf: Leaf) -> tuple[int, Test]:
     if isinstance(leaf, Followers):
         return 0, _followers(leaf)
+    if isinstance(leaf, Field) and leaf.name in FACETS:
+        return 2, _facet(leaf.name, leaf.value)
     if isinstance(leaf, Field):
         return (1, _language(leaf.value)) if leaf.name == "lang" else (0, _field(leaf.name, fold(leaf.value)))
     found = shape(leaf)
@@ -186,6 +207,10 @@ def _field(name: str, value: str) -> Test:
 def _language(tag: str) -> Test:
     wanted = known_language(tag)
     return lambda asked: asked.language == wanted
+
+
+def _facet(name: str, value: str) -> Test:
+    return lambda asked: value in getattr(asked.facets, name)
 
 
 def _author_names(mention: Mention) -> tuple[str | None, ...]:

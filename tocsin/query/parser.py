@@ -14,6 +14,7 @@ from functools import cache
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
 
+from tocsin.core.facets import FACETS
 from tocsin.query.anchors import anchors_of, unanchored
 from tocsin.query.errors import QueryError
 from tocsin.query.fold import fold
@@ -40,7 +41,7 @@ MAX_DEPTH = 32
 MAX_PHRASE_WORDS = 32
 MAX_FOLLOWERS = 10**12
 
-FIELDS = ("author", "followers", "lang", "network", "source", "url")
+FIELDS = ("author", "followers", "lang", "network", "source", "url", *FACETS)
 
 _QUOTES = '"“”„‟'
 _GRAMMAR = rf"""
@@ -328,6 +329,10 @@ def _field(name: str, value: str, at: int, skip: int) -> Leaf:
                 f"{value!r} is not a language code",
                 "two or three letters such as en, tr, nl, ro (no region)",
             )
+    if known in FACETS:
+        value = value.lower()
+        if value not in FACETS[known]:
+            raise _Refused(at + skip, f"{value!r} is no {known}", f"one of {', '.join(FACETS[known])}")
     if known == "author":
         value = value.removeprefix("@") or value
     return Field(known, value, at)
@@ -339,7 +344,7 @@ _EXAMPLES = {
     "network": "a network, as in network:mastodon",
     "source": "a source, as in source:news",
     "url": "a domain, as in url:example.com",
-}
+} | {facet: f"a value, as in {facet}:{values[0]}" for facet, values in FACETS.items()}
 
 
 def _url(value: str, at: int) -> Leaf:

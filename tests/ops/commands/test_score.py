@@ -20,6 +20,7 @@ from ops.lines.score import (
     answer_lines,
 )
 from processors.understand import Understander, default_scorers
+from tocsin.core.facets import FACETS
 
 PROGRAM = """
 import typer
@@ -47,7 +48,8 @@ def test_each_line_is_answered_in_order() -> None:
     assert bad == 0
     assert [a["label"] for a in answers] == ["positive", "negative", "negative", "unscored"]
     assert [a["lang"] for a in answers] == ["en", "en", "tr", "de"]
-    assert all(set(a) == {"label", "score", "confidence", "lang", "model"} for a in answers)
+    assert all(set(a) == {"label", "score", "confidence", "lang", "model", *FACETS} for a in answers)
+    assert all(answers[3][facet] == [] for facet in FACETS)
     assert 0 < answers[0]["score"] <= 1 and -1 <= answers[1]["score"] < 0
     assert answers[3]["model"] is None and answers[3]["score"] == 0
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.understand.language import detect_language, detect_languages, language_code
+from processors.understand.letters import fit_of
 from tests.contracts.examples import examples
 
 POSTS = {
@@ -75,6 +76,29 @@ def test_other_languages_are_not_pulled_into_ours(lang: str, text: str) -> None:
 )
 def test_neighbours_of_ours_that_share_its_small_words_are_left_to_the_model(lang: str, text: str) -> None:
     assert detect_language(text)[0] == lang
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("ro", "s-a rupt repede"),
+        ("ro", "incarca greu bateria"),
+        ("ro", "nemultumit de husa"),
+        ("tr", "kargom gelmedi"),
+        ("nl", "verzending duurt"),
+        ("id", "barangnya rusak"),
+    ],
+)
+def test_a_few_words_are_told_by_their_letters(lang: str, text: str) -> None:
+    assert detect_language(text)[0] == lang
+
+
+def test_letters_of_another_alphabet_are_left_to_the_model() -> None:
+    fits = fit_of(["привет", "hello"], ["привет", "hello"])
+    assert set(fits.values()) == {0.0}
+    found = fit_of(["nemultumit"], ["nemultumit"])
+    assert max(found, key=found.__getitem__) == "ro"
+    assert fit_of(["merge", "greu"], ["merge", "greu"]) == fit_of(["greu", "merge"], ["greu", "merge"])
 
 
 @pytest.mark.parametrize(
