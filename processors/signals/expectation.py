@@ -26,6 +26,8 @@ ADAPTIVE_HALF_LIFE_H = 3.0
 SEASON_FROM_H = 24
 # The part of the mean that every hour of the day gets, so that no hour is expected to be silent.
 FLOOR = 0.05
+# An hour is known from so much of it on.
+HOUR_KNOWN = 0.5
 # A day teaches its weekday only with so many known hours.
 DAY_KNOWN_H = 12
 # What a weekday keeps from one week to the next, and the weeks after which it speaks for itself by half.
@@ -163,7 +165,11 @@ def level(known: Expectation, window_hours: float) -> float:
 
 
 def _closed(known: Expectation, window_hours: float) -> Expectation:
-    """The expectation after its open hour is over."""
+    """The expectation after its open hour is over. An hour of which less than half was heard is unknown: a monitor that begins at
+    its first mention would else take that one for the rate of an hour.
+    """
+    if known.hour_windows * window_hours < HOUR_KNOWN:
+        return msgspec.structs.replace(known, hour=-1, hour_seen=0.0, hour_windows=0)
     today, hour = divmod(known.hour, 24)
     days = _with(known.days, known.today, today, hour, tidy(known.hour_seen / known.hour_windows))
     met = (*known.met[:hour], known.met[hour] + 1, *known.met[hour + 1 :])

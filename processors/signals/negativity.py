@@ -15,14 +15,14 @@ and upper are the share of negatives of the span and its 95 % interval; expected
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from math import exp, log, sqrt
+from math import log, sqrt
 from typing import Any
 
 import msgspec
 
 from processors.signals import story
 from processors.signals.spans import HOUR, LONGEST_SPAN, moved
-from processors.signals.statistics import NORMAL_OF_MEDIAN, median_step, score_of, tidy, wilson
+from processors.signals.statistics import median_step, score_of, tidy, wildness, wilson
 from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
@@ -301,8 +301,7 @@ class Negativity:
         explained = due + EXPLAINS * max(0.0, excess / (len(before) + 1), scored - due)
         negative_due = share * explained
         taken = float(negative)
-        wild = NORMAL_OF_MEDIAN * exp(state.window_off)
-        most = negative_due + CUT * sqrt(negative_due) * (wild if wild > 1.0 else 1.0) + 1.0
+        most = negative_due + CUT * sqrt(negative_due) * wildness(state.window_off) + 1.0
         if most < taken:
             taken = most
         recent = 0
@@ -312,7 +311,6 @@ class Negativity:
         alike = 1.0 + max(0.0, recent + scored - 1.0) * CORRELATION
         hour_taken += taken
         hour_due += negative_due
-        wild = (NORMAL_OF_MEDIAN * exp(state.hour_off)) ** 2
         return _Look(
             self._learning(state, window),
             share,
@@ -328,7 +326,7 @@ class Negativity:
                 explained,
                 negative_due,
                 taken,
-                alike * (wild if wild > 1.0 else 1.0),
+                alike * wildness(state.hour_off) ** 2,
             ),
         )
 

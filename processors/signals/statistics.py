@@ -5,7 +5,7 @@ Source: Wilson (1927), Probable inference.
 
 from __future__ import annotations
 
-import math
+from math import exp, sqrt
 
 from tocsin.core.counts import NORMAL_95
 from tocsin.core.promise import CLEARLY_OVER
@@ -17,7 +17,7 @@ def wilson(part: float, of: float, z: float = NORMAL_95) -> tuple[float, float]:
         return (0.0, 1.0)
     share = min(1.0, max(0.0, part / of))
     middle = share + z * z / (2 * of)
-    reach = z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    reach = z * sqrt(share * (1 - share) / of + z * z / (4 * of * of))
     scale = 1 + z * z / of
     return (max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale))
 
@@ -35,7 +35,13 @@ def median_step(log_median: float, value: float, known_h: float, hours: float) -
     `MEDIAN_MEMORY_H` hours; `known_h` hours are known.
     """
     step = MEDIAN_SPEED * hours / (MEDIAN_PRIOR_H + min(MEDIAN_MEMORY_H, known_h))
-    return log_median + (step if value > math.exp(log_median) else -step)
+    return log_median + (step if value > exp(log_median) else -step)
+
+
+def wildness(log_median: float) -> float:
+    """How much wilder than the theory's the differences with this median (its logarithm) are, at least 1."""
+    wild = NORMAL_OF_MEDIAN * exp(log_median)
+    return wild if wild > 1.0 else 1.0
 
 
 def score_of(heat: float) -> float:

@@ -2,27 +2,29 @@
 
 A *burst* shows in the sums of the last 5 minutes, 15 minutes and hour. Each sum is compared with what was due on Anscombe's
 scale, and the difference is divided by the real spread of this monitor. A *rise* that lasts shows in a running sum (CUSUM) of the
-evidence for two and a half times the mentions due. Its windows are cut at what a crowd does by itself, so one loud window is no
-rise. The cut hides bursts; hence the two paths. docs/detection.md has the formulas, the constants and their sources.
+evidence for two and a half times the mentions due, and another for a leap to ten times. Its windows are cut at what a crowd does
+by itself, so one loud window is no rise. The cut hides bursts; hence the two paths. docs/detection.md has the formulas, the
+constants and their sources.
 
 `detail`: path (burst or rise), span_s, ratio, threshold, heat, hour_score (how far the last hour is from what was due),
 window_expected (mentions due in the window itself), ready (the same, with the doubt of a first day), taken (what the sums take of
-the window), sums_off, offs, rise (evidence, seen, due and windows since the rise began), adaptive_expected, complete, reason (why
-it is or is not over).
+the window), sums_off, offs, rise and leap (evidence, seen, due and windows since each began), adaptive_expected, complete, reason
+(why it is or is not over).
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from math import exp, log, sqrt
+from math import log, sqrt
 from typing import Any
 
 import msgspec
 
 from processors.signals import expectation, story
 from processors.signals.expectation import Expectation, HourPlace, place_of
+from processors.signals.rises import LEAP, NO_RISE, NOTHING, RISE, Rise, as_stored, from_stored, risen
 from processors.signals.spans import HOUR, LONGEST_SPAN
-from processors.signals.statistics import NORMAL_OF_MEDIAN, median_step, score_of, tidy
+from processors.signals.statistics import median_step, score_of, tidy, wildness
 from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.counts import KAPPA, interval_95, steady, unsteady
@@ -37,23 +39,20 @@ SUMS, KAPPA_SUMS = timedelta(hours=2), KAPPA / 24.0
 CUT, CUT_RATIO = 3.0, 6.0
 # It teaches at most so many times what was due, once twelve hours are known.
 TEACHES, TEACHES_DEVIATIONS, TEACHES_FROM_H = 3.0, 2.0, 12
-# The rise that the running sum looks for, and the most evidence that it keeps.
-RISE, MOST_EVIDENCE = 2.5, 44.0
-LOG_RISE = log(RISE)
-# Below this ratio a window speaks against the rise.
-TURNS_AT = (RISE - 1.0) / LOG_RISE
 # Evidence from fewer mentions than an alert needs.
 FEW_EVIDENCE = 2.0
 # What an hour of the day that was never met may bring on a monitor's first day, and the hours that its sums may hold of that.
 SWING, FIRST_DAY_H = 2.0, 26
-# The heat of a path is 1 at this z, and at this evidence.
-BURST_AT, RISE_AT = 4.0, 20.0
+# The heat of a burst is 1 at this z.
+BURST_AT = 3.7
+# A promise of N a week asks N to the power of minus this of each path. Measured: the rate follows the promise.
+ASKS_BURST, ASKS_RISE = 0.2, 0.4
 # The heat of a burst falls so steeply below 1: sensitivity is spent on the rise.
 STEEP = 30.0
 # The thresholds of a new monitor are up to half higher, halving every two days; the burst's less.
 YOUTH, YOUTH_H, YOUTH_BURST = 0.5, 48.0, 0.4
 SPREAD_PRIOR, SPREAD_PRIOR_H, SPREAD_CUT, SPREAD_HALF_LIFE_H = 2.0, 48.0, 6.0, 24.0 * 14
-PATHS = (Path("burst", habit=0.12, a_week=0.5), Path("rise", habit=0.2, a_week=1.0))
+PATHS = (Path("burst", habit=0.2, a_week=0.5), Path("rise", habit=0.2, a_week=1.0))
 BURST, LASTS = range(2)
 
 
@@ -66,18 +65,6 @@ class Recent(msgspec.Struct, frozen=True, array_like=True):
     taken: tuple[float, ...] = ()
     due: tuple[float, ...] = ()
     ready: tuple[float, ...] = ()
-
-
-class Rise(msgspec.Struct, frozen=True, array_like=True):
-    """The running sum: its evidence in nats, and the mentions seen and due in the windows since it began."""
-
-    evidence: float = 0.0
-    seen: int = 0
-    due: float = 0.0
-    windows: int = 0
-
-
-_NO_RISE = Rise()
 
 
 class VolumeState(msgspec.Struct, frozen=True):
@@ -95,8 +82,10 @@ class VolumeState(msgspec.Struct, frozen=True):
     spread_h: float = SPREAD_PRIOR_H
     window_off: float = log(2.0)
     sums_off: float = log(0.9)
-    rise: Rise = _NO_RISE
+    rise: Rise = NO_RISE
     story: Story = Story(habits=(0.0, 0.0))
+    # The running sum for a leap. States that were stored before have none.
+    leap: Rise = NO_RISE
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -120,6 +109,8 @@ class _Look(msgspec.Struct, frozen=True):
     span: int
     rise: Rise
     lasting: bool
+    leap: Rise
+    leaping: bool
 
 
 class _Lesson(msgspec.Struct, frozen=True):
@@ -131,6 +122,7 @@ class _Lesson(msgspec.Struct, frozen=True):
     sums_off: float
     offs: list[float]
     rise: list[Any]
+    leap: list[Any]
     path: int
     heat: float
     threshold: float
@@ -186,6 +178,7 @@ class Volume:
                 "sums_off": lesson.sums_off,
                 "offs": lesson.offs,
                 "rise": lesson.rise,
+                "leap": lesson.leap,
                 "adaptive_expected": round(expectation.adaptive_due(state.expected, look.at), 6),
                 "complete": window.complete,
                 "reason": lesson.reason,
@@ -206,7 +199,10 @@ class Volume:
         if self._learning(state, window):
             return False
         least, recent = sensitivity.at_least_mentions, state.recent.seen[1 - self._hour :]
-        if window.count + sum(recent) < least and window.count + state.rise.seen < least:
+        if (
+            window.count + sum(recent) < least
+            and window.count + max(state.rise.seen, state.leap.seen) < least
+        ):
             return False
         look = self._look(state, window, sensitivity)
         _, heat = _hottest(state, window.start, look, sensitivity)
@@ -224,6 +220,8 @@ class Volume:
                 detail["sums_off"],
                 detail["offs"],
                 detail["rise"],
+                # Readings that were stored before have none.
+                detail.get("leap", NOTHING),
                 BURST if detail["path"] == PATHS[BURST].name else LASTS,
                 detail["heat"],
                 detail["threshold"],
@@ -240,11 +238,10 @@ class Volume:
         variance, end, past = _variance(due), start + self._length, self._past(state, start)
         teaches = float(count)
         if state.expected.hours >= TEACHES_FROM_H:
-            deviation = sqrt(variance) * _wild(state.window_off)
+            deviation = sqrt(variance) * wildness(state.window_off)
             teaches = min(taken, max(TEACHES * due, due + TEACHES_DEVIATIONS * deviation) + 0.5)
         step, cut = self._hours / state.spread_h, max(0, len(past.seen) + 1 - keep)
         (quick, middle, slow), (z5, z15, z60) = state.spread, lesson.offs
-        evidence, seen, due_since, windows = lesson.rise
         return VolumeState(
             state.first or start,
             end,
@@ -267,7 +264,7 @@ class Volume:
             state.spread_h * self._spread_keep + self._hours,
             median_step(state.window_off, abs(count - due) / sqrt(variance + 0.1), known_h, self._hours),
             median_step(state.sums_off, abs(lesson.sums_off), known_h, self._hours),
-            Rise(evidence, seen, due_since, windows) if evidence > 0.0 else _NO_RISE,
+            from_stored(lesson.rise),
             story.after(
                 state.story,
                 start,
@@ -279,11 +276,16 @@ class Volume:
             )
             if lesson.reason in story.HOT
             else state.story,
+            from_stored(lesson.leap),
         )
 
     def accept(self, state: VolumeState) -> VolumeState:
         return msgspec.structs.replace(
-            state, expected=expectation.accepted(state.expected), recent=Recent(), rise=Rise()
+            state,
+            expected=expectation.accepted(state.expected),
+            recent=Recent(),
+            rise=NO_RISE,
+            leap=NO_RISE,
         )
 
     def tells(
@@ -338,8 +340,11 @@ class Volume:
                 # A span that counts is shown before any that does not.
                 if z > (burst if counts or burst else loudest) and (counts or not burst):
                     span, loudest, burst = place, z, z if counts else burst
-        rise = _NO_RISE if learning else _risen(state, count, for_rise, ready)
-        few = rise.seen < least or rise.seen < ratio * rise.due
+        rise = leap = NO_RISE
+        if not learning:
+            wild = wildness(state.sums_off) ** 2
+            rise = risen(state.rise, RISE, for_rise, ready, wild, count)
+            leap = risen(state.leap, LEAP, for_rise, ready, wild, count)
         return _Look(
             at,
             learning,
@@ -353,7 +358,9 @@ class Volume:
             burst,
             span,
             rise,
-            not few and seen >= TURNS_AT * span_ready,
+            seen >= RISE.turns_at * span_ready and rise.seen >= least and rise.seen >= ratio * rise.due,
+            leap,
+            seen >= LEAP.turns_at * span_ready and leap.seen >= least and leap.seen >= ratio * leap.due,
         )
 
     def _sums_off(self, past: Recent, taken: float, due: float) -> float:
@@ -367,8 +374,9 @@ class Volume:
         """The windows that the reading speaks of, the mentions seen in them and the mentions due. A rise that has lasted for long
         is told by its last hour.
         """
-        if path == LASTS and 0 < look.rise.windows <= self._longest:
-            return look.rise.windows, look.rise.seen, look.rise.due
+        rise = look.leap if _leaps(look) else look.rise
+        if path == LASTS and 0 < rise.windows <= self._longest:
+            return rise.windows, rise.seen, rise.due
         return self._bursts[look.span][0], *look.sums[look.span]
 
     def _on_course(self, state: VolumeState, window: WindowCounts, reading: Reading) -> bool:
@@ -409,16 +417,15 @@ class Volume:
 
 def _lesson(state: VolumeState, window: WindowCounts, look: _Look, sensitivity: Sensitivity) -> _Lesson:
     path, heat = _hottest(state, window.start, look, sensitivity)
-    due, rise, (off5, off15, off60) = round(look.due, 6), look.rise, look.offs
+    due, (off5, off15, off60) = round(look.due, 6), look.offs
     return _Lesson(
         due,
         look.taken if look.taken == window.count else round(look.taken, 4),
         due if look.ready == look.due else round(look.ready, 6),
         round(look.sums_off, 4),
         [round(off5, 4), round(off15, 4), round(off60, 4)],
-        [round(rise.evidence, 4), rise.seen, round(rise.due, 4), rise.windows]
-        if rise.windows
-        else [0.0, 0, 0.0, 0],
+        as_stored(look.rise),
+        as_stored(look.leap),
         path,
         heat,
         round(sensitivity.threshold, 4),
@@ -432,23 +439,28 @@ def _hottest(state: VolumeState, at: datetime, look: _Look, sensitivity: Sensiti
         return LASTS, 0.0
     youth = YOUTH * 0.5 ** (state.known_h / YOUTH_H)
     raised, promise = story.raised, sensitivity.false_alerts_per_week
+    # The heat at which the promise is reached.
+    reached = sensitivity.threshold / CLEARLY_OVER
     burst = look.burst / BURST_AT / (1.0 + YOUTH_BURST * youth)
     burst /= 1.0 + raised(state.story, BURST, PATHS[BURST], at, promise)
+    rise = _rise_heat(look) / (1.0 + youth) / (1.0 + raised(state.story, LASTS, PATHS[LASTS], at, promise))
+    if promise != 1.0:
+        burst, rise = burst * promise**ASKS_BURST, rise * promise**ASKS_RISE
     burst = burst if burst >= 1.0 else burst**STEEP
+    return (BURST, round(burst * reached, 4)) if burst >= rise else (LASTS, round(rise * reached, 4))
+
+
+def _rise_heat(look: _Look) -> float:
+    """The evidence of the rise or of the leap, whichever is nearer to its threshold, in units of that."""
     evidence = look.rise.evidence if look.lasting else min(look.rise.evidence, FEW_EVIDENCE)
-    rise = evidence / RISE_AT / (1.0 + youth) / (1.0 + raised(state.story, LASTS, PATHS[LASTS], at, promise))
-    return (BURST, round(burst, 4)) if burst >= rise else (LASTS, round(rise, 4))
+    return max(evidence / RISE.needs, look.leap.evidence / LEAP.needs if look.leaping else 0.0)
 
 
-def _risen(state: VolumeState, count: int, taken: float, ready: float) -> Rise:
-    """The running sum after this window: the log likelihood of `RISE` times as many, divided by how much wilder than Poisson's
-    the sums of this monitor are.
-    """
-    before, wild = state.rise, NORMAL_OF_MEDIAN * exp(state.sums_off)
-    evidence = before.evidence + (taken * LOG_RISE - ready * (RISE - 1.0)) / (wild**2 if wild > 1.0 else 1.0)
-    if evidence <= 0.0:
-        return _NO_RISE
-    return Rise(min(MOST_EVIDENCE, evidence), before.seen + count, before.due + ready, before.windows + 1)
+def _leaps(look: _Look) -> bool:
+    """Whether the leap speaks, and not the rise."""
+    return look.leaping and not (
+        look.lasting and look.rise.evidence / RISE.needs >= look.leap.evidence / LEAP.needs
+    )
 
 
 def _why_not(state: VolumeState, at: datetime, look: _Look, heat: float, sensitivity: Sensitivity) -> str:
@@ -468,13 +480,13 @@ def _what_lacks(look: _Look, sensitivity: Sensitivity) -> str:
                 return "too few mentions"
             if seen < sensitivity.at_least_ratio * look.sums[place][1]:
                 return "less than the ratio"
-    risen = look.rise.evidence >= RISE_AT and not look.lasting
+    risen = look.rise.evidence >= RISE.needs and not look.lasting
     return "no longer so" if risen else "as expected"
 
 
 def _most(due: float, window_off: float) -> float:
     """The most mentions of a window that the sums take."""
-    cut = due + CUT * (sqrt(_variance(due)) * _wild(window_off)) + 1.0
+    cut = due + CUT * (sqrt(_variance(due)) * wildness(window_off)) + 1.0
     return min(cut, max(CUT_RATIO * due, due + 1.0 + 2.0 * sqrt(due)))
 
 
@@ -482,12 +494,6 @@ def _nearer(spread: float, z: float, step: float) -> float:
     """The spread after a difference of `z`; a square counts with at most `SPREAD_CUT` squared times the spread."""
     square, most = z * z, SPREAD_CUT * SPREAD_CUT * spread
     return spread + ((square if square < most else most) - spread) * step
-
-
-def _wild(window_off: float) -> float:
-    """How much wilder than the theory's this monitor's windows are, at least 1."""
-    wild = NORMAL_OF_MEDIAN * exp(window_off)
-    return wild if wild > 1.0 else 1.0
 
 
 def _variance(due: float) -> float:

@@ -120,3 +120,11 @@ def test_who_accepts_the_present_moves_the_level_at_once() -> None:
 
 def test_before_anything_is_known_little_is_due() -> None:
     assert due_at(Expectation(), MONDAY) == 0.3
+
+
+def test_an_hour_of_which_little_was_heard_is_unknown() -> None:
+    # A monitor that begins at its first mention, five minutes before the hour is over, is not one of twelve mentions an hour.
+    begun = taught(1.0, days=1 / 288, start=MONDAY + timedelta(minutes=55))
+    known = taught(0.0, days=5 / 24, known=begun, start=MONDAY + timedelta(hours=1))
+    assert (begun.hours, known.hours) == (0, 5)
+    assert due_at(known, MONDAY + timedelta(hours=6)) < 0.02

@@ -274,3 +274,34 @@ def test_what_is_over_is_seen_from_the_counts(seed: int) -> None:
         over, passed_over = over + reading.over, passed_over + (not may)
         state = detector.learn(state, window, reading)
     assert over and passed_over > len(counts) / 10
+
+
+def test_who_was_all_but_silent_needs_few_mentions_that_go_on() -> None:
+    # Thirty silent hours that were heard, then a post each quarter of an hour.
+    posts = [0] * (30 * 12) + [1 if i % 3 == 0 else 0 for i in range(6 * 12)]
+    _, readings = fold(Volume(), windows(posts))
+    first = next(i for i, r in enumerate(readings) if r.over)
+    assert readings[first].detail["path"] == "rise"
+    assert 8 <= sum(posts[: first + 1]) <= 17
+
+
+def test_a_state_from_before_the_leap_goes_on(known_brand: VolumeState) -> None:
+    kept = msgspec.to_builtins(known_brand)
+    del kept["leap"]
+    assert msgspec.convert(kept, VolumeState) == msgspec.structs.replace(known_brand, leap=VolumeState().leap)
+    window = after_ten_days([9])[0]
+    reading = Volume().judge(known_brand, window, PROMISE)
+    del reading.detail["leap"]
+    assert Volume().learn(known_brand, window, reading).leap == VolumeState().leap
+
+
+def test_a_promise_moves_what_a_burst_needs(known_brand: VolumeState) -> None:
+    state, detector = to_noon(known_brand), Volume()
+
+    def needs(promise: float) -> int:
+        asked = Sensitivity(false_alerts_per_week=promise)
+        return next(n for n in range(1, 600) if detector.judge(state, after_ten_days([n])[0], asked).over)
+
+    needed = [needs(promise) for promise in (0.1, 0.5, 1, 2, 10)]
+    assert needed == sorted(set(needed), reverse=True)
+    assert needed[0] > 1.5 * needed[2] > 1.5 * 1.3 * needed[4]
