@@ -12,7 +12,7 @@ $(error unknown ENGINES=$(ENGINES); known: embedded, real)
 endif
 unexport PYTHONDONTWRITEBYTECODE  # Python keeps what it has compiled: the processes of a run start in half the time
 
-.PHONY: help demo engines quick test chaos format lint types imports check bench train bench-sentiment lock clean
+.PHONY: help demo engines quick test chaos format lint types imports check bench bench-detection train bench-sentiment lock clean
 
 help:  ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -76,6 +76,12 @@ check: lint types imports test  ## all of the above
 
 bench: $(STAMPS)/dev  ## the figures in docs/performance.md
 	@$(BIN)/python -m benchmarks
+
+bench-detection: $(STAMPS)/dev  ## the tables in docs/detection.md (DATA=FOLDER of the recordings; TOOLS=FOLDER with spike_eval.py, which needs numpy)
+	@for ruler in nab "inject --seed 1" "inject --seed 2" "inject --seed 3" "inject --seed 1 --sentiment" "inject --seed 2 --sentiment" "inject --seed 3 --sentiment"; do \
+	  echo "== $$ruler"; $(BIN)/python $(TOOLS)/spike_eval.py $$ruler --series-dir $(DATA)/nab_tweets --labels $(DATA)/nab_tweets/labels.json --cmd '$(BIN)/tocsin detect' || exit 1; done
+	@for silent in 0 30; do $(BIN)/python -m benchmarks.detection_delay onset --silent-hours $$silent --events $(DATA)/crisislex_t26/events.json $(DATA)/crisislex_t26/times/*; done
+	@$(BIN)/python -m benchmarks.detection_delay alerts $(DATA)/airline2015/stream.jsonl.gz $(DATA)/sanders2011/stream.jsonl.gz
 
 train: $(STAMPS)/dev  ## fit the sentiment models anew (SETS=FOLDER: the labelled sets; DATA=all OUT=FOLDER: those that are not cleared, too)
 	@$(BIN)/python -m training $(if $(SETS),--data $(SETS)) $(if $(filter all,$(DATA)),--all) $(if $(OUT),--out $(OUT))

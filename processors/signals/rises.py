@@ -31,7 +31,8 @@ class Sought:
         object.__setattr__(self, "turns_at", (self.times - 1.0) / log(self.times))
 
 
-RISE, LEAP = Sought(2.5, needs=16.0), Sought(10.0, needs=16.0)
+# The evidence for a leap is kept short, so that a crisis that follows an early whisper is still half as bad again.
+RISE, LEAP = Sought(2.5, needs=16.0), Sought(10.0, needs=12.0, most=18.0)
 
 
 class Rise(msgspec.Struct, frozen=True, array_like=True):
