@@ -8,26 +8,25 @@ from math import exp, sqrt
 from processors.signals import expectation, story
 from processors.signals.calculation import Calculation, added, shown
 from processors.signals.expectation import LEAST_AN_HOUR, LEVEL_HOURS, SEASON_FROM_H, HourPlace, place_of
+from processors.signals.rises import LEAP, RISE, Sought
 from processors.signals.spans import moved
 from processors.signals.statistics import NORMAL_OF_MEDIAN
 from processors.signals.types import Reading, WindowCounts
 from processors.signals.volume import (
+    ASKS_BURST,
+    ASKS_RISE,
     BURST,
     BURST_AT,
     BURSTS,
     LASTS,
-    LOG_RISE,
-    MOST_EVIDENCE,
     PATHS,
-    RISE,
-    RISE_AT,
     YOUTH,
     YOUTH_BURST,
     YOUTH_H,
     VolumeState,
 )
 from tocsin.core.counts import KAPPA, NORMAL_95, steady, unsteady
-from tocsin.core.promise import CLEARLY_OVER
+from tocsin.core.promise import CLEARLY_OVER, threshold
 
 
 def steps(
@@ -89,8 +88,10 @@ def _season(known: expectation.Expectation, at: HourPlace) -> str:
 def _sums(state: VolumeState, window: WindowCounts, reading: Reading, path: int) -> list[Calculation]:
     detail, due = reading.detail, float(reading.detail["window_expected"])
     windows = round(detail["span_s"] / window.length.total_seconds())
-    if path == LASTS and detail["rise"][3] == windows and state.rise.windows + 1 == windows:
-        before = state.rise
+    leaps = _leaps(reading)
+    before = state.leap if leaps else state.rise
+    run = detail["leap" if leaps else "rise"]
+    if path == LASTS and run[3] == windows and before.windows + 1 == windows:
         seen = f"{before.seen} in {before.windows} windows before + {window.count}"
         of = f"{shown(before.due)} + {shown(detail['ready'])}"
         counted, expected = before.seen + window.count, before.due + float(detail["ready"])
@@ -156,8 +157,8 @@ def _burst(state: VolumeState, window: WindowCounts, reading: Reading, promise: 
         Calculation(
             name="Heat of the burst",
             formula=f"{shown(z)} / {shown(less)} (span) / {shown(BURST_AT)} / {shown(needs)} (young)"
-            f" / {shown(raised)} (told lately)",
-            value=z / less / BURST_AT / needs / raised,
+            f" / {shown(raised)} (told lately){_promised(promise, ASKS_BURST)}",
+            value=z / less / BURST_AT / needs / raised * _asks(promise, ASKS_BURST),
             # What is below 1, or held against the doubt of a first day, is not this quotient.
             judged=float(reading.detail["heat"])
             if reading.over and state.expected.hours >= LEVEL_HOURS
@@ -167,29 +168,55 @@ def _burst(state: VolumeState, window: WindowCounts, reading: Reading, promise: 
 
 
 def _rise(state: VolumeState, window: WindowCounts, reading: Reading, promise: float) -> list[Calculation]:
-    evidence, _, _, windows = reading.detail["rise"]
+    leaps = _leaps(reading)
+    name, sought = ("leap", LEAP) if leaps else ("rise", RISE)
+    evidence, _, _, windows = reading.detail[name]
     if not windows:
         return []
     wild = max(1.0, NORMAL_OF_MEDIAN * exp(state.sums_off)) ** 2
     taken, ready = float(reading.detail["taken"]), float(reading.detail["ready"])
     young = 1.0 + _youth(state)
     raised = 1.0 + story.raised(state.story, LASTS, PATHS[LASTS], window.start, promise)
+    before = state.leap if leaps else state.rise
     return [
         Calculation(
-            name="Evidence of a rise, in nats",
-            formula=f"{shown(state.rise.evidence)} before + ({shown(taken)} taken of {window.count}"
-            f" x {shown(LOG_RISE)} - {shown(ready)} x {shown(RISE - 1.0)}) / {shown(wild)} (wildness)",
-            value=min(MOST_EVIDENCE, state.rise.evidence + (taken * LOG_RISE - ready * (RISE - 1.0)) / wild),
+            name=f"Evidence of a {name}, in nats",
+            formula=f"{shown(before.evidence)} before + ({shown(taken)} taken of {window.count}"
+            f" x {shown(sought.nats)} - {shown(ready)} x {shown(sought.times - 1.0)}) / {shown(wild)} (wildness)",
+            value=min(
+                sought.most,
+                before.evidence + (taken * sought.nats - ready * (sought.times - 1.0)) / wild,
+            ),
             # On a first day the sum may take more of a window than the other sums do.
             judged=float(evidence) if state.expected.hours >= SEASON_FROM_H else None,
         ),
         Calculation(
-            name="Heat of the rise",
-            formula=f"{shown(evidence)} / {shown(RISE_AT)} / {shown(young)} (young) / {shown(raised)} (told lately)",
-            value=float(evidence) / RISE_AT / young / raised,
+            name=f"Heat of the {name}",
+            formula=f"{shown(evidence)} / {shown(sought.needs)} / {shown(young)} (young) / {shown(raised)} (told lately)"
+            f"{_promised(promise, ASKS_RISE)}",
+            value=float(evidence) / sought.needs / young / raised * _asks(promise, ASKS_RISE),
             judged=float(reading.detail["heat"]) if reading.over else None,
         ),
     ]
+
+
+def _leaps(reading: Reading) -> bool:
+    """Whether the reading tells of a leap and not of a rise. Readings that were stored before the leap have none."""
+    leap = reading.detail.get("leap")
+    return leap is not None and _quotient(leap, LEAP) > _quotient(reading.detail["rise"], RISE)
+
+
+def _quotient(run: list[float], sought: Sought) -> float:
+    return run[0] / sought.needs
+
+
+def _asks(promise: float, power: float) -> float:
+    """What another promise than one a week makes of a heat."""
+    return float(promise**power) * threshold(promise) / CLEARLY_OVER
+
+
+def _promised(promise: float, power: float) -> str:
+    return f" x {shown(_asks(promise, power))} (promise)" if promise != 1.0 else ""
 
 
 def _youth(state: VolumeState) -> float:
