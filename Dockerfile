@@ -11,6 +11,7 @@ COPY processors ./processors
 COPY alerts ./alerts
 COPY api ./api
 COPY ops ./ops
+COPY tests/contracts ./tests/contracts
 RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/tocsin/bin/pip install --disable-pip-version-check --only-binary :all: --no-binary tocsin -c requirements.lock . \
     && /opt/tocsin/bin/tocsin --version

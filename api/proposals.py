@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from alerts.alert import get
 from alerts.verdicts import NOISE, WRONG_BRAND, Judged, judged_alerts, monitors_with_verdicts
 from api import backtests
-from processors.detection.terms import rising_terms
+from processors.detection.terms import texts_with
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.core.promise import threshold
 from tocsin.definitions.models import Monitor
@@ -91,11 +91,16 @@ def _promise(_conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> d
 def _exclusion(conn: Connection, monitor: Monitor, judged: Sequence[Judged]) -> dict[str, Any] | None:
     """The query without a word that most posts of the wrong brand's alerts have, and none of the others'."""
     wrong = [_texts(conn, one) for one in judged if one.verdict == WRONG_BRAND]
-    others = [text for one in judged if one.verdict != WRONG_BRAND for text in _texts(conn, one)]
-    said = Counter(term for texts in wrong for term, _ in rising_terms(texts, others))
-    apart = {term for term, _ in rising_terms(others, [])}
+    others = texts_with(text for one in judged if one.verdict != WRONG_BRAND for text in _texts(conn, one))
+    said = Counter(
+        term
+        for texts in wrong
+        for term, count in texts_with(texts).items()
+        # A pair of words leaves out no more than either word does.
+        if 2 * count > len(texts) and " " not in term
+    )
     for term, _ in sorted(said.items(), key=lambda one: (-one[1], one[0])):
-        if said[term] < AFTER or term in apart or term.lstrip("#") in monitor.query.casefold():
+        if said[term] < AFTER or term in others or term.lstrip("#") in monitor.query.casefold():
             continue
         try:
             query = f'({monitor.query}) NOT "{term}"'

@@ -41,7 +41,7 @@ def rising_terms(
     name what is watched. The order of texts does not matter.
     """
     names = _names(brand)
-    here, there = _texts_with(now, names), _texts_with(before, names)
+    here, there = texts_with(now, names), texts_with(before, names)
     weighed = []
     for term, count in here.items():
         if count < AT_LEAST_TEXTS:
@@ -52,7 +52,8 @@ def rising_terms(
     return _without_parts([(term, count) for _, term, count in sorted(weighed)])[:TERMS]
 
 
-def _texts_with(texts: Iterable[str], names: Collection[str]) -> Counter[str]:
+def texts_with(texts: Iterable[str], names: Collection[str] = ()) -> Counter[str]:
+    """Each term with the number of texts that say it. `names` are the words of the brand, folded: they are no terms."""
     counts: Counter[str] = Counter()
     for text in texts:
         words = [_known(word, names) for word in _WORD.findall(_LINK.sub(" ", fold(text[:2000])))]

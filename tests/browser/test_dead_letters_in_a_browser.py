@@ -77,7 +77,7 @@ def test_a_letter_is_mended_and_the_outbox_released_by_hand(
 ) -> None:
     with tab(chromium, night, scripts=False) as page:
         sign_in(page, night, "p_root")
-        page.get_by_role("link", name="Dead letters").click()
+        page.get_by_role("link", name="Input that could not be read").click()
         page.get_by_role("link", name="a-feed").click()
         expect(page.locator("pre")).to_contain_text("<b onload=alert(1)> \\x1b[31m \\u202e")
         button = page.get_by_role("button", name="Hand it over again")
