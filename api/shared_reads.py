@@ -28,7 +28,7 @@ class SharedReads(Generic[Q, A]):
     def __init__(self, answer: Callable[[Sequence[Q]], Mapping[Q, A]]) -> None:
         self._answer = answer
         self._waiting: dict[Q, asyncio.Future[A]] = {}
-        self._turns: set[asyncio.Task[None]] = set()
+        self._turns: set[asyncio.Task[None] | None] = set()
 
     async def ask(self, question: Q) -> A:
         """The answer, by work that begins from now on."""
@@ -38,11 +38,17 @@ class SharedReads(Generic[Q, A]):
         if len(self._turns) < TURNS_AT_ONCE:
             turn = asyncio.create_task(self._work())
             self._turns.add(turn)
-            turn.add_done_callback(self._turns.discard)
         # Others wait for the same answer: who goes away takes it from nobody.
         return await asyncio.shield(waiting)
 
     async def _work(self) -> None:
+        try:
+            await self._answer_all()
+        finally:
+            # At once, and not when the loop comes to it: a question in between would wait for a turn that has ended.
+            self._turns.discard(asyncio.current_task())
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             asked, self._waiting = self._waiting, {}
             try:

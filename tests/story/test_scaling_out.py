@@ -46,7 +46,12 @@ def house(kafka: Cluster, postgres: Postgres, tmp_path: Path) -> Iterator[House]
     """Seats on the run's own engines, which these tests leave intact."""
     with Proxy(postgres.port) as proxy:
         made = House(
-            tmp_path, kafka, postgres, proxy, postgres.database(), f"scaling-{uuid.uuid4().hex[:8]}."
+            tmp_path,
+            kafka,
+            postgres,
+            proxy,
+            postgres.database(),
+            prefix=f"scaling-{uuid.uuid4().hex[:8]}.",
         )
         try:
             yield made
