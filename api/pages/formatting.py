@@ -62,6 +62,13 @@ class Formatter:
             return escape(self.language.say(known))
         return Markup('<span lang="en">{}</span>').format(reason)
 
+    def unseen(self, told: str) -> Markup:
+        """What was not heard: a sentence of ours, perhaps after the name of a source; else as it is."""
+        name, colon, rest = told.partition(": ")
+        if colon and sentence_of(told) is None:
+            return Markup("{}: {}").format(name, self.reason(rest))
+        return self.reason(told)
+
     def said(self, text: str) -> str:
         """A reason or a receipt: our own words in this language, whatever a person or a server wrote as it is."""
         return "; ".join(self._said(piece) for piece in text.split("; "))
@@ -133,6 +140,10 @@ class Formatter:
             else self.translate("overdue by {span}", span=self.duration(self.now - due))
         )
         return _stamp(due, said, exact=self.time_text(due, day=True))
+
+    def next_look(self, due: datetime) -> Markup:
+        """When a source is asked next. One that is due is asked by and by: nobody is late with it."""
+        return self.time_left(due) if due > self.now else _stamp(due, self.translate("now"))
 
     def seconds(self, seconds: float) -> str:
         """A length of time given in seconds."""

@@ -36,7 +36,7 @@ from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
 from tocsin.health.gaps import SourceGap
-from tocsin.health.report import never_ran, troubled_rows
+from tocsin.health.report import in_words, never_ran, troubled_rows
 from tocsin.health.roles import PARTS, is_gone
 from tocsin.health.sources import (
     FAILING,
@@ -335,12 +335,4 @@ def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
         return (
             Trouble(row.component, row.state, row.at, "; ".join(told[:3])) if told else None
         )  # blind sources tell it themselves
-    return Trouble(row.component, row.state, row.at, _plain(detail))
-
-
-def _plain(detail: object) -> str:
-    """The words of a health detail: its message where it has one, else its fields."""
-    if isinstance(detail, dict):
-        said = detail.get("message") or detail.get("reason")
-        return str(said) if said else ", ".join(f"{k}: {v}" for k, v in sorted(detail.items()))[:300]
-    return "" if detail is None else str(detail)[:300]
+    return Trouble(row.component, row.state, row.at, in_words(detail))

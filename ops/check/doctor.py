@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Connection, select
 
@@ -24,6 +25,7 @@ from tocsin.definitions.models import (
     SourceDef,
 )
 from tocsin.definitions.repository import listed
+from tocsin.health.report import in_words
 from tocsin.health.roles import PARTS, is_gone
 from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.intake.dead_letters import count_dead_letters
@@ -141,7 +143,7 @@ def _settings(settings: Settings) -> Iterator[Observation]:
         yield Observation(
             "note",
             "links in notices work on this machine only",
-            "set api.public_url to the address at which people reach the page",
+            "set api.public_url to the address at which people reach the page, and start tocsin again",
         )
     if settings.smtp.password is not None:
         try:
@@ -152,7 +154,7 @@ def _settings(settings: Settings) -> Iterator[Observation]:
         yield Observation(
             "note",
             "nobody outside would notice if this machine died",
-            "set alerting.heartbeat_url to a watcher that misses its ping",
+            "set alerting.heartbeat_url to a watcher that misses its ping, and start tocsin again",
         )
 
 
@@ -204,14 +206,16 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
         elif is_gone(row.at, now):
             yield Observation("bad", f"{role} was last heard of at {iso(row.at)}", "start it with: tocsin up")
         elif row.state != "ok":
-            yield Observation("bad", f"{role} is {row.state}", str(row.detail))
+            yield Observation("bad", f"{role} is {row.state}", in_words(row.detail))
         else:
             yield Observation("ok", f"{role} runs")
     sources = conn.execute(
         select(h).where(h.c.component.like(f"{COMPONENT_PREFIX}%"), h.c.state != "ok").order_by(h.c.component)
     )
     for row in sources:
-        yield Observation("bad", f"{row.component.replace(':', ' ')} is {row.state}", str(row.detail))
+        # A source that is not heard since a moment, or not yet, needs nobody: it is blind after a time.
+        state: Literal["bad", "note"] = "bad" if row.state == "blind" else "note"
+        yield Observation(state, f"{row.component.replace(':', ' ')} is {row.state}", in_words(row.detail))
 
 
 def _audited(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:

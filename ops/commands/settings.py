@@ -24,6 +24,9 @@ def show_settings(config: Config = None, data: Data = None) -> None:
         section, _, name = key.rpartition(".")
         value = getattr(getattr(loaded.settings, section) if section else loaded.settings, name)
         typer.echo(f"{key} = {masked(key, value)}  # {loaded.origins.get(key, 'default')}")
+    typer.echo(
+        "a Tocsin that runs has read its settings at its start; after a change, start it again", err=True
+    )
 
 
 def print_example() -> None:

@@ -187,14 +187,13 @@ class Demo:
 
     def _say_where(self) -> None:
         base = page_address(self._runtime.settings)
-        _say(
-            f"the page: {base}/ (everything of this demo lies in {self._runtime.settings.data}, until it ends)"
-        )
+        _say(f"everything of this demo lies in {self._runtime.settings.data}, until it ends")
+        _give(f"the page: {base}/")
         with self._runtime.store.write() as conn:
             for one in sorted(listed(conn, Person), key=lambda one: one.name != WHO):
                 token = make_signin_link(conn, one.id, self._clock.now())
                 role = "on call" if one.name == WHO else one.value.role.value.replace("_", " ")
-                _say(f"sign in as {one.name}, {role}: {base}{signin_path(token)}")
+                _give(f"sign in as {one.name}, {role}: {base}{signin_path(token)}")
 
     def _progress(self, player: Player) -> None:
         """Print each alert that has opened since the last call, and on a terminal also where the clock stands."""
@@ -237,6 +236,12 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _give(line: str) -> None:
+    """What a person opens goes to standard output, as by `tocsin signin`."""
+    ProgressLine().clear()
+    print(f"DEMO  {line}", flush=True)  # noqa: T201  # the watcher's terminal
 
 
 def _say(message: str) -> None:

@@ -6,6 +6,7 @@ their names. A definition that the file does not name stays as it is. Applying t
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -269,5 +270,5 @@ def _check(conn: Connection, values: Mapping[str, Sequence[Definition]], name: s
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 120 else f"{text[:117]}..."

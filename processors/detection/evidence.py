@@ -249,6 +249,7 @@ def _networks_heard(conn: Connection, monitor_id: str, end: datetime) -> int:
         select(func.count(p.c.value.distinct())).where(
             p.c.monitor_id == monitor_id,
             p.c.dimension == "network",
+            p.c.value.not_in(sorted(UNTOLD)),
             p.c.count > 0,
             p.c.minute >= minute_of(end - HEARD_SPAN),
             p.c.minute < minute_of(end),

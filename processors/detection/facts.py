@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from processors.detection.evidence import WindowContents
+from processors.detection.evidence import UNTOLD, WindowContents
 from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
 from processors.detection.trigger_habit import unusual
@@ -37,7 +37,7 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
         negative_baseline=told.get("negative_baseline"),
         negative_over=told.get("negative_over", False),
         influential=seen.influential,
-        networks=len([n for n in seen.networks if n != "unknown"]),
+        networks=len(seen.networks.keys() - UNTOLD),
         networks_heard=seen.networks_heard,
         tier1=bool(seen.outlets),
         tenfold=told.get("tenfold", False),

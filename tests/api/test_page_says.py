@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
 
+from api.pages import terms
+from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
+from api.pages.render import STATIC
 from tests.api.test_pages import page, press, send, signed_in, visitor, words
 from tests.browser.seed import NOW
 from tests.browser.served import SeededApp, seeded_app
@@ -129,3 +134,82 @@ def test_the_chart_of_an_alert_that_is_over_names_its_day(night: SeededApp) -> N
     assert "The last 24 hours, mentions" in page(client, "/alerts/al_crisis")
     assert "The last 24 hours, mentions" not in page(client, "/alerts/al_old")
     assert "24 hours until" in page(client, "/alerts/al_old")
+
+
+def test_two_alerts_of_one_monitor_have_two_titles_and_an_influential_author_is_named(
+    night: SeededApp,
+) -> None:
+    client = signed_in(night)
+    titles = [
+        re.findall("<title>(.*?)</title>", page(client, f"/alerts/{id}")) for id in ("al_crisis", "al_calm")
+    ]
+    kinds = "more talk than expected"
+    assert all(kinds in one for (one,) in titles)
+    said = {re.sub(".*" + kinds, "", one) for (one,) in titles}
+    assert len(said) == 2 and kinds in words(page(client, "/"))
+    with night.store.write() as conn:
+        evidence = conn.execute(select(s.alerts.c.evidence).where(s.alerts.c.id == "al_crisis")).scalar_one()
+        known = {**evidence, "influential_from": 50_000}
+        conn.execute(update(s.alerts).where(s.alerts.c.id == "al_crisis").values(evidence=known))
+        conn.execute(update(s.mentions).where(s.mentions.c.followers < 50_000).values(followers=None))
+    shown = words(page(client, "/alerts/al_crisis"))
+    named = shown.partition("An influential author is in it")[2][:200]
+    assert any(author and author in named for author in _authors(night)) and "followers unknown" not in named
+
+
+def _authors(one: SeededApp) -> list[str]:
+    m = s.mentions.c
+    with one.store.read() as conn:
+        return list(conn.execute(select(m.author_name).where(m.followers >= 50_000)).scalars())
+
+
+def test_a_reach_that_nobody_told_is_unknown_and_a_source_that_is_due_is_late_for_nobody(
+    night: SeededApp,
+) -> None:
+    client = signed_in(night, "p_root")
+    with night.store.write() as conn:
+        conn.execute(update(s.mentions).values(followers=None))
+        evidence = conn.execute(select(s.alerts.c.evidence).where(s.alerts.c.id == "al_crisis")).scalar_one()
+        unknown = {**evidence, "top": [{**one, "reach": 0} for one in evidence["top"]]}
+        conn.execute(update(s.alerts).where(s.alerts.c.id == "al_crisis").values(evidence=unknown))
+        conn.execute(update(s.source_state).values(next_fetch_at=NOW - timedelta(seconds=26)))
+    shown = words(page(client, "/alerts/al_crisis"))
+    assert "followers unknown" in shown and not re.search(r"\b0 followers", shown)
+    sources = words(page(client, "/")).partition("Sources")[2]
+    assert "overdue" not in sources and "now" in sources
+    assert "Links in notices work on this machine only" in words(page(client, "/"))
+    assert "on this machine only" not in words(page(signed_in(night), "/"))
+
+
+def test_what_is_not_seen_is_said_in_the_readers_language(night: SeededApp) -> None:
+    speaks(night, "tr")
+    told = ["forum was never heard", "processing is 9 minutes behind", "forum: nothing has come yet"]
+    with night.store.write() as conn:
+        evidence = conn.execute(select(s.alerts.c.evidence).where(s.alerts.c.id == "al_crisis")).scalar_one()
+        conn.execute(
+            update(s.alerts)
+            .where(s.alerts.c.id == "al_crisis")
+            .values(evidence={**evidence, "missing": told})
+        )
+    shown = words(page(signed_in(night), "/alerts/al_crisis"))
+    for line in ("forum hiç duyulmadı", "işleme 9 dakika geride", "forum: henüz bir şey gelmedi"):
+        assert line in shown
+
+
+def test_names_stand_beside_long_times_and_small_rates_keep_their_figures() -> None:
+    css = (STATIC / "tocsin.css").read_text("utf-8")
+    columns = re.search(r"\.record li \{[^}]*grid-template-columns: ([^;]+);", css)[1]  # type: ignore[index]
+    assert "max-content" in columns and "minmax(0, 1fr)" in columns
+    assert Formatter(Languages()["en"], ZoneInfo("UTC"), NOW).rate(0.25) == "0.25"
+    run_on = re.compile(r"""\.["'][^{}]*\}\}(?:\{% end\w+ %\}|</?(?:strong|span|em)>)*\{\{ ?_n?\(""")
+    for template in (STATIC.parent / "templates").glob("*.html"):
+        assert not run_on.findall(template.read_text("utf-8")), template.name
+    assert terms.ACTIONS["exhaust"] == "every step was taken"
+
+
+def test_the_api_says_how_a_caller_is_known_and_packs_what_is_long(night: SeededApp) -> None:
+    client = signed_in(night)
+    packed = client.get("/", {"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip" and "ratelimit-remaining" in packed.headers
+    described = client.get("/openapi.json").json()
+    assert described["components"]["securitySchemes"]

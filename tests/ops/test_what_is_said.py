@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from ingest.worker import IngestWorker
+from ops.check.doctor import observations
 from ops.demo.monitors import demo_setup
 from ops.demo.player import Demo
+from ops.run.up import _Greeting, _greeting
 from ops.runtime import LIES_HERE, open_runtime
 from ops.transfer.apply import apply, plan
+from tests.inside import command
+from tocsin.settings import Api, example_file
 
 NOW = datetime(2031, 3, 5, tzinfo=UTC)
 
@@ -37,8 +43,49 @@ def test_the_demo_names_its_folder_and_prints_a_link_per_person_on_the_port_it_h
         with runtime.store.write() as conn:
             apply(conn, plan(conn, demo_setup()), NOW, "demo")
         Demo(runtime, until_alert=False)._say_where()  # what it prints, and no more of it
-    told = capsys.readouterr().err
-    assert str(tmp_path) in told and "8085" not in told
+    printed = capsys.readouterr()
+    told = printed.out
+    assert str(tmp_path) in printed.err and "8085" not in printed.err + told and "http" not in printed.err
     links = [line for line in told.splitlines() if "sign in as" in line]
     assert "on call" in links[0] and all("http://127.0.0.1:8123/signin/" in line for line in links)
     assert {"pr", "legal"} <= {line.partition(", ")[2].partition(":")[0] for line in links}
+
+
+def test_what_a_person_opens_goes_to_standard_output_and_the_rest_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_runtime(data=tmp_path, durable=False) as runtime:
+        lines = _greeting(runtime)
+        greeting = _Greeting(runtime.settings, lines)
+        with socket.socket() as page:
+            page.bind(("127.0.0.1", 0))
+            page.listen()
+            greeting._api = Api(port=page.getsockname()[1])
+            greeting.once_it_answers()
+            greeting.once_it_answers()
+    said = capsys.readouterr()
+    assert said.out.count("the page: http://") == 1 and "/signin/" in said.out and not said.err
+
+
+def test_a_source_that_is_not_there_yet_needs_nobody_and_nothing_is_said_in_python(tmp_path: Path) -> None:
+    document = {
+        "sources": [{"name": "log", "kind": "file", "path": str(tmp_path / "later.jsonl")}],
+        "monitors": [{"name": "Lumo", "query": "lumo", "languages": ["en"]}],
+    }
+    with open_runtime(data=tmp_path, durable=False) as runtime:
+        with runtime.store.write() as conn:
+            changes = plan(conn, document)
+            apply(conn, changes, runtime.clock.now(), "root")
+        worker = IngestWorker(runtime.store, runtime.stream, runtime.settings, runtime.clock)
+        worker.collect_once()
+        worker.close()
+    shown = [line for change in changes for line in change.lines()]
+    assert '    + languages: ["en"]' in shown
+    seen = [one for one in observations(None, tmp_path, None, None) if "source log" in one.text]
+    assert [one.state for one in seen] == ["note"]
+    assert "is not there (yet)" in seen[0].advice and "{" not in seen[0].advice
+
+
+def test_a_changed_setting_is_said_to_count_after_a_start(tmp_path: Path) -> None:
+    assert b"start it again" in command("config", "show", "--data", tmp_path).stderr
+    assert "start Tocsin again" in example_file()

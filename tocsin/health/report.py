@@ -74,3 +74,11 @@ class Reporter:
         row = {"component": self._component, "at": now, "state": state, "detail": dict(detail)}
         self._store.put(conn, s.health, [row])
         self._last = (now, state)
+
+
+def in_words(detail: object) -> str:
+    """The detail of a row of `health` as a person reads it: its message or reason where it has one, else its fields."""
+    if isinstance(detail, dict):
+        said = detail.get("message") or detail.get("reason")
+        return str(said) if said else ", ".join(f"{k}: {v}" for k, v in sorted(detail.items()))[:300]
+    return "" if detail is None else str(detail)[:300]

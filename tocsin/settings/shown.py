@@ -37,7 +37,11 @@ def masked(key: str, value: Any) -> Any:
 
 def example_file() -> str:
     """A TOML file that explains every setting and sets none: each line is a default, commented out."""
-    lines = ["# Settings of Tocsin. Every line is a default; take the # away to change it.", ""]
+    lines = [
+        "# Settings of Tocsin. Every line is a default; take the # away to change it.",
+        "# They are read at the start: after a change, start Tocsin again.",
+        "",
+    ]
     section = None
     for key, (description, default) in known_settings().items():
         head, _, name = key.rpartition(".")

@@ -87,8 +87,8 @@ def test_a_changed_field_is_printed_before_and_after_and_its_id_stays(world: Wor
         changes = plan(conn, parse_document(FILE.replace("[tr, nl]", "[tr]").encode()))
     assert [line for change in changes for line in change.lines()] == [
         "~ monitor Velora",
-        "    - languages: ['tr', 'nl']",
-        "    + languages: ['tr']",
+        '    - languages: ["tr", "nl"]',
+        '    + languages: ["tr"]',
     ]
     with world.scene.write() as conn:
         apply(conn, changes, world.now, "test")
