@@ -84,6 +84,10 @@ def alert_message(
         "observed": figure(alert, evidence.observed, words),
         "window": words.span(evidence.window_end - evidence.window_start),
         "known": known,
+        "claim": _claim(alert, words) if known else "",
+        "agrees": one_line(
+            ", ".join(words.say(SIGNAL_KINDS.of(one.kind).means) for one in evidence.agrees), LINE
+        ),
         "expected": figure(alert, evidence.expected, words),
         "interval": f"{figure(alert, evidence.lower, words)}-{figure(alert, evidence.upper, words)}",
         "negative": _negatives(evidence, words, usual=usual),
@@ -191,6 +195,15 @@ def figure(alert: Alert, value: float, words: Words) -> str:
     return words.percent(value) if SIGNAL_KINDS.of(alert.kind).is_share else words.number(value)
 
 
+def _claim(alert: Alert, words: Words) -> str:
+    """What the alert says, where its kind has words of its own for it; else empty."""
+    claims, evidence = SIGNAL_KINDS.of(alert.kind).claims, alert.the_evidence
+    if claims is None:
+        return ""
+    observed, expected = (figure(alert, one, words) for one in (evidence.observed, evidence.expected))
+    return words.say(claims, observed=observed, expected=expected)
+
+
 def headline(alert: Alert, words: Words) -> str:
     """The alert on one line, as a lock screen and a list show it."""
     return one_line(f"SEV{alert.severity} {alert.monitor}: {_story(alert, words)}", 110)
@@ -201,7 +214,8 @@ def _story(alert: Alert, words: Words) -> str:
     facts, evidence = alert.readable_facts, alert.the_evidence
     headline = words.say(SIGNAL_KINDS.of(alert.kind).headline_of(evidence))
     span = evidence.window_end - evidence.window_start
-    if not SIGNAL_KINDS.of(alert.kind).unheard:
+    kind = SIGNAL_KINDS.of(alert.kind)
+    if kind.headline_spans and not kind.unheard:
         headline = words.say("{headline} in {span}", headline=headline, span=words.span(span))
     triggers = facts.triggers if facts else {}
     named = sorted(triggers, key=lambda name: (-triggers[name], name))[:2]

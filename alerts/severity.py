@@ -17,6 +17,8 @@ window. The product leaves some choices open; this module decides them:
 - a share that rises, as negativity does, without a volume of twice the expected is SEV3 at most, triggers aside;
 - a worsening is a run of readings of which none falls under nine tenths of the peak, and which still grows after 30
   minutes;
+- a signal beside the volume (`watch`: a voice that is heard far, a silence) is a SEV4, whatever its own figures are; with the
+  share of negatives over its baseline, or with a trigger and a voice that is heard far, it is a SEV3, and SEV2 asks for volume;
 - a signal that a source is not heard (`unheard`) is SEV3 and rings at night: the silence may hide something worse.
 """
 
@@ -100,11 +102,19 @@ class Rule:
 def _spike(given: SeverityInput) -> bool:
     f = given.facts
     enough = given.signal.is_share or f.ratio >= TWICE
-    return not given.signal.unheard and not f.learning and enough and f.score >= given.clearly_over
+    loud = not (given.signal.unheard or given.signal.watch)
+    return loud and not f.learning and enough and f.score >= given.clearly_over
 
 
 def _twofold(given: SeverityInput) -> bool:
+    if given.signal.watch:
+        return False
     return not given.signal.is_share or given.facts.ratio >= TWICE
+
+
+def _watched(given: SeverityInput) -> bool:
+    f = given.facts
+    return given.signal.watch and not f.learning and f.score >= given.clearly_over
 
 
 def _most_said(given: SeverityInput) -> int:
@@ -119,6 +129,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(4, "clearly over expected in two windows", None, lambda c: _spike(c) and c.facts.windows_over >= 2),
     Rule(4, "far over expected at once", None, lambda c: _spike(c) and c.facts.score >= AT_ONCE),
     Rule(4, "a trigger was said", None, lambda c: _most_said(c) >= 1),
+    Rule(4, "unusual beside the volume: a watch", None, _watched),
     Rule(4, "little was heard before: this may be normal", 4, lambda c: c.facts.thin),
     Rule(3, "a source is not heard", None, lambda c: c.signal.unheard),
     Rule(
@@ -127,7 +138,13 @@ RULES: Final[tuple[Rule, ...]] = (
         4,
         lambda c: _known(c) and c.facts.negative_over and c.facts.complete,
     ),
-    Rule(3, "an influential author is in it", 4, lambda c: c.facts.influential),
+    Rule(3, "an influential author is in it", 4, lambda c: c.facts.influential and not c.signal.watch),
+    Rule(
+        3,
+        "a trigger beside a voice that is heard far",
+        4,
+        lambda c: _watched(c) and _most_said(c) >= 1 and (c.facts.influential or c.facts.tier1),
+    ),
     Rule(3, "a trigger within a spike", 4, lambda c: _most_said(c) >= 1 and _spike(c)),
     Rule(
         2,

@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from api.pages.i18n import Language
 from api.pages.reasons import sentence_of
 from api.pages.terms import PREFIXES, TERMS
-from tocsin.core.signal import Facts
+from tocsin.core.signal import Agreement, Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 UNKNOWN: Final = "–"
@@ -86,6 +86,13 @@ class Formatter:
     def figure(self, value: float | None, kind: str) -> str:
         """An observed or expected value of a signal of that kind, in its unit."""
         return self.percent(value) if SIGNAL_KINDS.of(kind).is_share else self.number(value)
+
+    def agreement(self, one: Agreement) -> str:
+        """What another signal of the same window claims."""
+        signal = SIGNAL_KINDS.of(one.kind)
+        names = ("share", "usual") if signal.is_share else ("observed", "expected")
+        figures = (self.figure(value, one.kind) for value in (one.observed, one.expected))
+        return self.translate(signal.claim, **dict(zip(names, figures, strict=True)))
 
     def claim(self, facts: Facts) -> str:
         """What a signal claims, on one line: observed against expected."""

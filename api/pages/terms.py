@@ -196,6 +196,9 @@ STEPS = (
     "Usual share of negatives",
     "Evidence of more negatives, in nats",
     "Heat of the negatives",
+    "The loudest of a usual day",
+    "Score by outlets",
+    "Score by followers",
     "Score",
 )
 STEP_NAMES = {name: name for name in STEPS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 from processors.detection import trigger_habit
 from processors.detection.terms import rising_terms
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
+from processors.signals.types import FarVoice
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.facets import FACETS, counted
@@ -136,7 +137,7 @@ def look(
         networks_heard=_networks_heard(conn, monitor_id, end),
         influential=any(one.reach >= monitor.influential_followers for one in top),
         influential_from=monitor.influential_followers,
-        outlets=_outlets(conn, monitor_id, start, end, monitor.tier1) if monitor.tier1 else [],
+        outlets=_outlets(conn, monitor_id, start, end, monitor.tier1),
         first_heard=first_heard(conn, monitor_id, start, {"network": networks, "lang": languages}),
         peak=_peak(conn, monitor_id, start, end),
         triggers=said,
@@ -297,21 +298,37 @@ def _peak(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> 
     return max(windows.values(), default=0)
 
 
-def _outlets(
-    conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: tuple[str, ...]
-) -> list[str]:
+def outlet_posts(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: Collection[str]
+) -> list[FarVoice]:
+    """The mentions in [start, end) by one of these outlets, the first post first."""
     m, t = s.mentions, s.matches
     wanted = {outlet.lower().removeprefix("@").removeprefix("www.") for outlet in outlets}
     found = conn.execute(
-        select(m.c.url, m.c.author_handle)
+        select(m.c.url, m.c.author_handle, t.c.source, t.c.id, t.c.reach, t.c.label, t.c.triggers)
         .join(t, _same())
         .where(within(monitor_id, start, end), m.c.created_at >= start, m.c.created_at < end)
         .where(m.c.url.is_not(None) | m.c.author_handle.is_not(None))
+        .order_by(t.c.created_at, t.c.source, t.c.id)
     )
-    heard: set[str] = set()
-    for row in found:
-        heard |= {_outlet(row.url), (row.author_handle or "").lower().removeprefix("@")}
-    return sorted(heard & wanted)
+    return [
+        FarVoice(row.source, row.id, row.reach, outlet, is_against(row.label, row.triggers))
+        for row in found
+        for outlet in sorted({_outlet(row.url), (row.author_handle or "").lower().removeprefix("@")} & wanted)
+    ]
+
+
+def is_against(label: str, triggers: Collection[str]) -> bool:
+    """Whether a mention speaks against the brand: it is negative, or says a trigger."""
+    return label == "negative" or bool(triggers)
+
+
+def _outlets(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, outlets: Collection[str]
+) -> list[str]:
+    if not outlets:
+        return []
+    return sorted({one.outlet for one in outlet_posts(conn, monitor_id, start, end, outlets)})
 
 
 def _outlet(url: str | None) -> str:

@@ -13,7 +13,7 @@ from processors.detection.trigger_habit import unusual
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading
 from processors.understand.corrected import Rates, corrected_share, rates_of
-from tocsin.core.signal import Evidence, Facts
+from tocsin.core.signal import Agreement, Evidence, Facts
 
 # The level of every interval.
 LEVEL = 0.95
@@ -53,7 +53,7 @@ def _told(standing: Standing, reading: Reading, judged: Judgement) -> dict[str, 
     for other, theirs in judged:
         if other is not standing:
             told |= other.tells(judged.window, theirs, speaks=False)
-    if not standing.kind.signal.is_share:
+    if not (standing.kind.signal.is_share or standing.kind.signal.watch):
         told["ratio"] = reading.observed / max(reading.expected, 1e-9)
     return told | standing.tells(judged.window, reading, speaks=True)
 
@@ -118,8 +118,18 @@ def evidence(
         influential_from=seen.influential_from,
         outlets=seen.outlets,
         first_heard=seen.first_heard,
+        agrees=_agreeing(reading, judged),
         input_digest=seen.digest,
     )
+
+
+def _agreeing(reading: Reading, judged: Judgement) -> list[Agreement]:
+    """The other signals that are over in this window, in the order in which they are judged."""
+    return [
+        Agreement(one.kind, one.score, one.observed, one.expected, one.lower, one.upper, one.detail["span_s"])
+        for one in judged.readings
+        if one.over and one.kind != reading.kind
+    ]
 
 
 def _rates(languages: Iterable[str]) -> dict[str, Rates]:

@@ -43,10 +43,13 @@ class Judgement:
 
 def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until: datetime) -> Judgement:
     """Every reading of the window. A kind that sets copies aside and is over judges the window again without them, and the kinds
-    after it judge without them, too. A share sets aside the negatives among the copies.
+    after it judge without them, too. A share sets aside the negatives among the copies. A kind that asks the store for more than
+    counts does so before it is judged; an empty window has no more to tell.
     """
-    readings, copies = [], dict[str, Copies]()
+    readings, copies = list[Reading](), dict[str, Copies]()
     for standing in one.standings:
+        if standing.kind.hears is not None and window.count:
+            window = standing.kind.hears(conn, one, standing, window, until, readings)
         reading = standing.judge(window, one.sensitivity)
         if reading.over and standing.kind.signal.sets_copies_aside:
             found = _copies(conn, one, standing, reading, window, until)

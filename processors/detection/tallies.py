@@ -43,6 +43,7 @@ def load_tallies(
             total(t.c.negative),
             total(t.c.negative + t.c.neutral + t.c.positive),
             total(t.c.triggered),
+            total(t.c.reach),
         )
         .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
         .group_by(t.c.monitor_id, t.c.minute)
@@ -51,9 +52,9 @@ def load_tallies(
     if len(monitors) <= FEW_MONITORS:
         query = query.where(among(conn, t.c.monitor_id, monitors))
     wanted = set(monitors)
-    for monitor, minute, count, negative, scored, triggered in conn.execute(query).all():
+    for monitor, minute, count, negative, scored, triggered, reach in conn.execute(query).all():
         if monitor in wanted and count:
-            tallies.setdefault(monitor, {})[minute] = (count, negative, scored, triggered)
+            tallies.setdefault(monitor, {})[minute] = (count, negative, scored, triggered, reach)
     return tallies
 
 

@@ -12,8 +12,8 @@ from tocsin.core.clock import MINUTE, minute_of
 
 WINDOW_MINUTES = 5
 
-# Mentions: all, negative, scored, with a trigger.
-Counts = tuple[int, int, int, int]
+# Mentions: all, negative, scored, with a trigger. Then the followers of their authors, summed.
+Counts = tuple[int, int, int, int, int]
 # Counts by minute.
 MinuteCounts = Mapping[int, Counts]
 # The minutes of each monitor, by its id.
@@ -22,10 +22,12 @@ Tallies = Mapping[str, MinuteCounts]
 
 def window_of(counts: MinuteCounts, start: datetime, end: datetime, coverage: Coverage) -> WindowCounts:
     """The window that begins at `start`, with the counts of its mentions before `end`."""
-    count = negative = scored = 0
+    count = negative = scored = reach = 0
     for here in _in(counts, start, end):
         count, negative, scored = count + here[0], negative + here[1], scored + here[2]
-    return WindowCounts(start, WINDOW, count, negative, scored, coverage.complete(start, start + WINDOW))
+        reach += here[4]
+    complete = coverage.complete(start, start + WINDOW)
+    return WindowCounts(start, WINDOW, count, negative, scored, complete, reach=reach)
 
 
 def has_trigger(counts: MinuteCounts, start: datetime, end: datetime) -> bool:

@@ -20,7 +20,7 @@ from processors.signals.calculation import Calculation
 from processors.signals.expectation import Expectation
 from processors.signals.registry import detectors
 from processors.signals.types import Detector, Reading
-from tocsin.core.signal import Evidence
+from tocsin.core.signal import Agreement, Evidence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
@@ -67,6 +67,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     steps: list[Calculation] = []
     terms: list[tuple[str, int]] = []
+    agrees: list[Agreement] = []
     now: Contributions
     differs: list[str] = []
     why_not: str | None = None
@@ -94,6 +95,7 @@ def explained(
         baseline=_baseline(kept, detector) if kept and detector and again else None,
         steps=steps,
         terms=evidence.terms,
+        agrees=evidence.agrees,
         now=counted,
         differs=[*_other_figures(figures, steps), *_other_counts(evidence, counted)],
         why_not=why_not,

@@ -43,6 +43,11 @@ def lines(one: Explanation) -> Iterator[str]:
     if one.why_not:
         yield f"not computed again: {one.why_not}"
     yield from _steps(one)
+    for also in one.agrees:
+        yield (
+            f"also over: {also.kind} {also.observed:g}, expected {also.expected:g} ({also.lower:g}-{also.upper:g}),"
+            f" score {also.score:g}, in {also.span_s / 60:g} min"
+        )
     yield from _parts(one)
     yield from (f"differs: {said}" for said in one.differs)
     if not one.differs and one.why_not is None:

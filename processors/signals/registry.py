@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from processors.signals.types import Detector
+from processors.signals.types import Detector, WindowCounts
 from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 
 WINDOW = timedelta(minutes=5)
@@ -23,6 +24,8 @@ class JudgedKind:
 
     signal: SignalKind
     detector: Detector[Any]
+    # Answers with the window and what the store tells of it. None: the counts are enough.
+    hears: Callable[..., WindowCounts] | None = None
 
     @property
     def name(self) -> str:
@@ -39,7 +42,14 @@ def detectors(zone: tzinfo) -> tuple[JudgedKind, ...]:
 
 @lru_cache(maxsize=1024)
 def _detectors(zone: tzinfo, kinds: tuple[SignalKind, ...]) -> tuple[JudgedKind, ...]:
-    return tuple(JudgedKind(one, _made(one, zone)) for one in kinds)
+    return tuple(JudgedKind(one, _made(one, zone), _hears(one)) for one in kinds)
+
+
+def _hears(signal: SignalKind) -> Callable[..., WindowCounts] | None:
+    if signal.hears is None:
+        return None
+    found: Callable[..., WindowCounts] = pkgutil.resolve_name(signal.hears)
+    return found
 
 
 def _made(signal: SignalKind, zone: tzinfo) -> Detector[Any]:

@@ -15,12 +15,35 @@ import msgspec
 from tocsin.core.promise import CLEARLY_OVER, threshold
 
 
+class FarVoice(msgspec.Struct, frozen=True):
+    """A mention by somebody who is heard far: an author with many followers, or an outlet of the first rank (`outlet`, else "").
+    `against` says that it is negative or says a trigger. `reach` is in followers.
+    """
+
+    source: str
+    id: str
+    reach: int
+    outlet: str = ""
+    against: bool = False
+
+
+class WindowFindings(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the store tells of a window beside its counts. A part is None where nobody has looked."""
+
+    voices: tuple[FarVoice, ...] | None = None
+
+
+NOT_LOOKED = WindowFindings()
+
+
 class WindowCounts(msgspec.Struct, frozen=True):
     """The mentions of one monitor in [start, start + length).
 
     `count` counts every mention, `scored` those with a sentiment, and `negative` the negative ones among the scored. `complete`
     is False if some posts of the window may not have been heard. `due` is the number of mentions that the volume detector expects
-    in this window, where it has judged before; None where nobody has said.
+    in this window, where it has judged before; None where nobody has said. `reach` is the sum of the authors' followers. `heard`
+    is what a kind of signal has asked the store. A state that is rebuilt meets its windows without `reach` and `heard`: what a
+    detector learns of them stands in its reading.
     """
 
     start: datetime
@@ -30,6 +53,8 @@ class WindowCounts(msgspec.Struct, frozen=True):
     scored: int = 0
     complete: bool = True
     due: float | None = None
+    reach: int = 0
+    heard: WindowFindings = NOT_LOOKED
 
     @property
     def end(self) -> datetime:

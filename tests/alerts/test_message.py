@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alerts.message import facets_line
 from tests.alerts.scene import Scene
-from tocsin.core.signal import Evidence
+from tocsin.core.signal import Agreement, Evidence, TopMention
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -47,6 +47,7 @@ def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> 
             "peak": 33,
             "outlets": ["news.example"],
             "first_heard": {"network": ["press"], "lang": ["ro"]},
+            "agrees": [Agreement("reach", 6.0, 1.0, 0.0, 0.0, 0.0, 300.0)],
         }
         scene.signal("over", evidence=shown, ratio=5.0, tier1=True, negative_over=True)
         scene.step()
@@ -54,4 +55,18 @@ def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> 
     finally:
         scene.store.close()
     assert text.startswith("SEV2 Lumo: 5x the expected talk in 15 min, peak 33 in 5 min\n")
-    assert "First heard here: press, ro\nWell known: news.example\n" in text
+    assert "Also: heard far\nFirst heard here: press, ro\nWell known: news.example\n" in text
+
+
+def test_a_watch_says_who_is_heard_far_in_place_of_figures(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    try:
+        top = [TopMention("x", "1", 2_000_000, "negative")]
+        scene.signal("over", kind="reach", evidence={"top": top, "observed": 1.0, "expected": 0.0}, score=6.0)
+        scene.step()
+        alert, text = scene.alert("reach"), scene.notices()[0].body["text"]
+    finally:
+        scene.store.close()
+    assert (alert.status, alert.severity) == ("firing", 4)
+    assert text.startswith("SEV4 Lumo: an author with 2,000,000 followers speaks against it\n")
+    assert "\nheard far, against it: 1\n" in text

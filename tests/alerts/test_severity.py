@@ -10,7 +10,7 @@ import pytest
 from alerts.severity import CLOCKS, RULES, severity, worsening
 from tocsin.core.promise import threshold
 from tocsin.core.signal import Facts
-from tocsin.core.signal_kinds import BLIND, NEGATIVITY, VOLUME
+from tocsin.core.signal_kinds import BLIND, NEGATIVITY, REACH, VOLUME
 
 NOW = datetime(2031, 3, 5, 10, 0, tzinfo=UTC)
 
@@ -57,6 +57,13 @@ def facts(kind: str = VOLUME, **values: Any) -> Facts:
         (2, facts(NEGATIVITY, ratio=2.0, negative_over=True, tier1=True)),
         (1, facts(NEGATIVITY, ratio=1.0, negative_over=True, triggers={"safety": 3})),
         (3, facts(BLIND, score=0.0, ratio=0.0, windows_over=1)),
+        # A signal beside the volume is a watch; agreement makes it a SEV3, and no more without volume.
+        (4, facts(REACH, windows_over=1, ratio=1.0, influential=True)),
+        (4, facts(REACH, score=6.0, ratio=9.0, influential=True, tier1=True, networks=2, networks_heard=2)),
+        (None, facts(REACH, score=2.9)),
+        (None, facts(REACH, learning=True)),
+        (3, facts(REACH, windows_over=1, ratio=1.0, influential=True, triggers={"safety": 1})),
+        (3, facts(REACH, windows_over=1, ratio=9.0, tenfold=True, negative_over=True, tier1=True)),
     ],
 )
 def test_the_worst_level_whose_rules_hold_decides(level: int | None, given: Facts) -> None:

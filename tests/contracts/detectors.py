@@ -16,15 +16,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.signals.types import Detector, Reading, Sensitivity, WindowCounts, calm
+from processors.signals.types import (
+    NOT_LOOKED,
+    Detector,
+    FarVoice,
+    Reading,
+    Sensitivity,
+    WindowCounts,
+    WindowFindings,
+    calm,
+)
 from tocsin.core.signal import Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 from .examples import examples
 from .worlds import FIVE, MONDAY, PROMISE, fold, onsets
 
-# One window: mentions, scored, negative, complete, and the number of missing windows before it.
-Talk = tuple[int, int, int, bool, int]
+# One window: mentions, scored, negative, complete, the number of missing windows before it, and what the store tells of it.
+Talk = tuple[int, int, int, bool, int, WindowFindings]
 ORDINARY_WINDOWS = 40 * 12
 STATE_BYTES = 16_384
 
@@ -59,14 +68,25 @@ def _talk(draw: st.DrawFn) -> Talk:
     scored = draw(st.integers(0, count))
     negative = draw(st.integers(0, scored) | st.just(scored))
     missing = draw(st.sampled_from([0, 0, 0, 0, 1, 5, 90, 400]))
-    return count, scored, negative, draw(st.integers(0, 9)) > 0, missing
+    return count, scored, negative, draw(st.integers(0, 9)) > 0, missing, draw(_heard(count))
+
+
+def _heard(count: int) -> st.SearchStrategy[WindowFindings]:
+    """What may be told of a window with so many mentions; an empty one has no more to tell."""
+    if not count:
+        return st.just(NOT_LOOKED)
+    reach = st.integers(0, 10**8)
+    voice = st.builds(
+        FarVoice, st.just("x"), st.just("1"), reach, st.sampled_from(["", "a.example"]), st.booleans()
+    )
+    return st.just(NOT_LOOKED) | st.builds(WindowFindings, voices=st.lists(voice, max_size=4).map(tuple))
 
 
 def _windows(talk: list[Talk], hours: float = 0) -> list[WindowCounts]:
     at, series = MONDAY + timedelta(hours=hours), []
-    for count, scored, negative, complete, missing in talk:
+    for count, scored, negative, complete, missing, heard in talk:
         at += missing * FIVE
-        series.append(WindowCounts(at, FIVE, count, negative, scored, complete))
+        series.append(WindowCounts(at, FIVE, count, negative, scored, complete, heard=heard))
         at += FIVE
     return series
 
@@ -141,7 +161,9 @@ def test_a_state_survives_json_and_is_rebuilt_from_what_was_stored(
     kept, stored = first, []
     for window in _windows(talk, KNOWN_HOURS):
         reading = detector.judge(kept, window, PROMISE)
-        stored.append((msgspec.json.encode(window), msgspec.json.encode(reading)))
+        # What the store told is not stored with the window: the reading has what was learned of it.
+        bare = msgspec.structs.replace(window, heard=NOT_LOOKED)
+        stored.append((msgspec.json.encode(bare), msgspec.json.encode(reading)))
         learned = detector.learn(kept, window, reading)
         kept = msgspec.json.decode(msgspec.json.encode(learned), type=type(learned))
         assert kept == learned
@@ -204,7 +226,7 @@ def test_a_promise_of_fewer_false_alerts_never_alerts_where_the_other_does_not(
 
 
 def test_an_incomplete_window_neither_calms_nor_teaches(detector: Detector[Any], known: Known) -> None:
-    [deaf] = _windows([(0, 0, 0, False, 0)], KNOWN_HOURS)
+    [deaf] = _windows([(0, 0, 0, False, 0, NOT_LOOKED)], KNOWN_HOURS)
     reading = detector.judge(known.state, deaf, PROMISE)
     assert not calm(reading)
     assert detector.learn(known.state, deaf, reading) == known.state
@@ -213,13 +235,13 @@ def test_an_incomplete_window_neither_calms_nor_teaches(detector: Detector[Any],
 def test_what_is_accepted_is_a_state_that_judges_on(detector: Detector[Any], known: Known) -> None:
     accepted = detector.accept(known.state)
     assert type(accepted) is type(known.state)
-    [window] = _windows([(5, 5, 1, True, 0)], KNOWN_HOURS)
+    [window] = _windows([(5, 5, 1, True, 0, NOT_LOOKED)], KNOWN_HOURS)
     assert detector.judge(accepted, window, PROMISE).kind == detector.kind
 
 
 @pytest.mark.parametrize("speaks", [True, False])
 def test_what_it_tells_are_facts(detector: Detector[Any], known: Known, speaks: bool) -> None:
-    [window] = _windows([(90, 60, 50, True, 0)], KNOWN_HOURS)
+    [window] = _windows([(90, 60, 50, True, 0, NOT_LOOKED)], KNOWN_HOURS)
     reading = detector.judge(known.state, window, PROMISE)
     told = detector.tells(known.state, window, reading, speaks=speaks)
     assert told.keys() <= set(Facts.__struct_fields__)

@@ -79,6 +79,18 @@ class TopMention(msgspec.Struct, frozen=True):
     label: str
 
 
+class Agreement(msgspec.Struct, frozen=True):
+    """Another kind of signal that is over in the same window, with the figures of its reading."""
+
+    kind: str
+    score: float
+    observed: float
+    expected: float
+    lower: float
+    upper: float
+    span_s: float
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The part that a person checks by hand, as it was judged."""
 
@@ -139,6 +151,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     outlets: list[str] = []
     # By "network" and "lang", what this monitor had not heard in the two weeks before and hears now from at least three mentions.
     first_heard: dict[str, list[str]] = {}
+    # The other signals that were over in the same window.
+    agrees: list[Agreement] = []
     # A digest over the sorted ids of the window's mentions: the same replay gives the same digest.
     input_digest: str = ""
 

@@ -16,6 +16,7 @@ from tocsin.core.signal import Evidence
 
 VOLUME: Final = "volume"
 NEGATIVITY: Final = "negativity"
+REACH: Final = "reach"
 BLIND: Final = "blind"
 
 Unit = Literal["mentions", "share"]
@@ -36,6 +37,8 @@ class SignalKind:
     detector: str | None = None
     # The arithmetic of its verdicts: `module:function` in the form of `processors.signals.volume_steps:steps`.
     steps: str | None = None
+    # What it asks the store beside the counts: `module:function` in the form of `processors.detection.far_voices:hear`.
+    hears: str | None = None
     # The kind whose alert tells this story too: an alert of this kind is merged into a live alert of that kind.
     absorbed_by: str | None = None
     # The noun for what is counted or shared, as in "12 mentions" or "30 % negative".
@@ -55,6 +58,12 @@ class SignalKind:
     armed_by_triggers: bool = False
     # An announced event may explain a signal of this kind.
     explained_by_events: bool = False
+    # By itself it is a watch: its alert asks for no volume, is the mildest, and does not ring.
+    watch: bool = False
+    # Its headline names the window.
+    headline_spans: bool = True
+    # The text of the page's lists where the one of its unit would not fit.
+    claims: str | None = None
     # The signal says that a source is not heard. It rings at night too, because the unheard talk may be worse.
     unheard: bool = False
 
@@ -67,6 +76,8 @@ class SignalKind:
         """The text of the page's lists, which the page translates. It has the places {observed} and {expected} for mentions, and
         {share} and {usual} for a share.
         """
+        if self.claims is not None:
+            return self.claims
         if self.is_share:
             return f"{{share}} {self.counted}, {{usual}} is usual"
         return f"{{observed}} {self.counted}, {{expected}} expected"
@@ -148,6 +159,13 @@ def _share_of_negatives(evidence: Evidence) -> str:
     )
 
 
+def _heard_far(evidence: Evidence) -> str:
+    if evidence.outlets:
+        return Sentence("{who} speaks against it", who=evidence.outlets[0])
+    followers = max((one.reach for one in evidence.top), default=0)
+    return Sentence("an author with {n} followers speaks against it", n=followers)
+
+
 SIGNAL_KINDS: Final = SignalKinds(
     (
         SignalKind(
@@ -174,6 +192,19 @@ SIGNAL_KINDS: Final = SignalKinds(
             sets_copies_aside=True,
             figures=("negative_share", "negative_baseline"),
             headline=_share_of_negatives,
+        ),
+        SignalKind(
+            kind=REACH,
+            means="heard far",
+            detector="processors.signals.reach:Reach",
+            steps="processors.signals.reach:steps",
+            hears="processors.detection.far_voices:hear",
+            absorbed_by=VOLUME,
+            counted="voices heard far",
+            headline=_heard_far,
+            headline_spans=False,
+            claims="heard far, against it: {observed}",
+            watch=True,
         ),
         SignalKind(kind=BLIND, means="not seeing", headline=lambda _: Sentence("not heard"), unheard=True),
     )

@@ -1,0 +1,48 @@
+"""The mentions of a window by people who are heard far. The sum of followers tells where there is nobody to look for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from processors.detection.evidence import is_against, outlet_posts, within
+from processors.detection.states import JudgedMonitor, Standing
+from processors.signals.types import FarVoice, Reading, WindowCounts
+from tocsin.store import schema as s
+
+# The loudest voices that are read from one window.
+MOST = 20
+
+
+def hear(
+    conn: Connection,
+    one: JudgedMonitor,
+    standing: Standing,  # noqa: ARG001  # every such function gets it
+    window: WindowCounts,
+    until: datetime,
+    before: Sequence[Reading],  # noqa: ARG001  # the same
+) -> WindowCounts:
+    """The window with its `heard.voices`: the loudest authors first, then outlets of the first rank."""
+    monitor = one.defined.value
+    voices: list[FarVoice] = []
+    if window.reach >= monitor.influential_followers:
+        voices += _authors(conn, one.id, window.start, until, monitor.influential_followers)
+    if monitor.tier1:
+        voices += outlet_posts(conn, one.id, window.start, until, monitor.tier1)[:MOST]
+    return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, voices=tuple(voices)))
+
+
+def _authors(conn: Connection, monitor_id: str, start: datetime, end: datetime, least: int) -> list[FarVoice]:
+    m = s.matches
+    found = conn.execute(
+        select(m.c.source, m.c.id, m.c.reach, m.c.label, m.c.triggers)
+        .where(within(monitor_id, start, end), m.c.reach >= least)
+        .order_by(m.c.reach.desc(), m.c.source, m.c.id)
+        .limit(MOST)
+    )
+    return [
+        FarVoice(row.source, row.id, row.reach, against=is_against(row.label, row.triggers)) for row in found
+    ]

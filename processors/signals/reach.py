@@ -1,0 +1,190 @@
+"""Reach: somebody who is heard far speaks against the brand, louder than this monitor is used to.
+
+An author is heard far who has as many followers as the monitor's `influential_followers`; so is an outlet of its `tier1`.
+A brand of which such people speak every day hears nothing new: an author is news who has twice the followers of the loudest
+author of a usual day, and an outlet is news on a day on which more than twice as many first-rank posts speak against the brand as
+on a usual day. Praise is heard and remembered, and alerts nobody. What was told is not told again for a day, unless somebody with
+twice the followers speaks.
+
+`detail`: span_s, complete, threshold, loudest (the followers of the loudest voice in the window, praise included), outlets (posts
+of outlets against it in the window), usual and usual_outlets (of a usual day), told (the followers that the verdict is about),
+reason.
+"""
+
+# ruff: noqa: ARG001, ARG002  # the port has arguments that this kind does not need
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from math import log2
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from processors.signals import habit
+from processors.signals.calculation import Calculation, shown
+from processors.signals.habit import Habit
+from processors.signals.types import FarVoice, Reading, Sensitivity, WindowCounts
+from tocsin.core.promise import CLEARLY_OVER
+
+LEARNING = TOLD_FOR = timedelta(days=1)
+# A score rises by this with each doubling over a usual day, and no further than twice.
+A_DOUBLING, HIGHEST = CLEARLY_OVER, 2 * CLEARLY_OVER
+
+
+class ReachState(msgspec.Struct, frozen=True):
+    """The memory of one monitor: the loudest author of each day, the outlets' posts against it, and what was told last."""
+
+    first: datetime | None = None
+    authors: Habit = Habit()
+    outlets: Habit = Habit()
+    told_at: datetime | None = None
+    told: float = 0.0
+
+
+class Reach:
+    """The detector. It needs `heard.voices`; without them it knows of nobody, and is quiet."""
+
+    kind = "reach"
+    version = "reach-1"
+
+    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
+        self._length = length
+
+    def initial(self) -> ReachState:
+        return ReachState()
+
+    def judge(self, state: ReachState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
+        voices, today = window.heard.voices or (), window.start.toordinal()
+        against = [one for one in voices if one.against]
+        learning = state.first is None or window.start - state.first < LEARNING
+        loudest = max((one.reach for one in voices), default=0)
+        outlets = sum(bool(one.outlet) for one in against)
+        usual, usual_outlets = habit.usual(state.authors, today), habit.usual(state.outlets, today)
+        score = _score(state, against, today, usual, usual_outlets)
+        told = max((one.reach for one in against), default=0)
+        known = _told_already(state, window.start, told)
+        over = bool(against) and not learning and window.complete and not known
+        over = over and score >= sensitivity.threshold
+        days = habit.before(state.authors, today)
+        return Reading(
+            kind=self.kind,
+            start=window.start,
+            length=window.length,
+            score=score,
+            observed=float(len(against)),
+            expected=0.0,
+            lower=0.0,
+            upper=0.0,
+            over=over,
+            state="learning" if learning else "warm",
+            detail={
+                "span_s": window.length.total_seconds(),
+                "complete": window.complete,
+                "threshold": sensitivity.threshold,
+                "loudest": loudest,
+                "outlets": outlets,
+                "usual": usual,
+                "usual_outlets": usual_outlets,
+                "days": len(days),
+                "told": told,
+                "reason": _reason(voices, against, learning=learning, known=known, over=over),
+            },
+        )
+
+    def may_be_over(self, state: ReachState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        return any(one.against for one in window.heard.voices or ())
+
+    def learn(self, state: ReachState, window: WindowCounts, reading: Reading) -> ReachState:
+        if not window.complete:
+            return state
+        today, detail = window.start.toordinal(), reading.detail
+        outlets = detail["outlets"] + (state.outlets.highest if state.outlets.today == today else 0.0)
+        return ReachState(
+            first=state.first or window.start,
+            authors=habit.met(state.authors, today, float(detail["loudest"])),
+            outlets=habit.met(state.outlets, today, float(outlets)),
+            told_at=window.start if reading.over else state.told_at,
+            told=float(detail["told"]) if reading.over else state.told,
+        )
+
+    def accept(self, state: ReachState) -> ReachState:
+        return state
+
+    def tells(
+        self, state: ReachState, window: WindowCounts, reading: Reading, *, speaks: bool
+    ) -> dict[str, Any]:
+        return {}
+
+
+def steps(
+    state: ReachState, window: WindowCounts, reading: Reading, zone: ZoneInfo, promise: float
+) -> list[Calculation]:
+    """The arithmetic of a verdict."""
+    today, detail = window.start.toordinal(), reading.detail
+    days = habit.before(state.authors, today)
+    usual = habit.usual(state.authors, today)
+    listed = ", ".join(shown(one) for one in sorted(days)) or "no day"
+    made = [
+        Calculation(
+            name="The loudest of a usual day",
+            formula=f"lower median of {listed}",
+            value=usual,
+            judged=detail["usual"],
+        )
+    ]
+    against = [one for one in window.heard.voices or () if one.against]
+    if any(one.outlet for one in against):
+        n = detail["outlets"] + (state.outlets.highest if state.outlets.today == today else 0.0)
+        made.append(_step("outlets", n, detail["usual_outlets"]))
+    authors = [one.reach for one in against if not one.outlet]
+    if authors:
+        made.append(_step("followers", float(max(authors)), usual))
+    best = max((one.value for one in made[1:]), default=0.0)
+    return [
+        *made,
+        Calculation(name="Score", formula="the highest of these", value=best, judged=reading.score),
+    ]
+
+
+def _step(what: str, seen: float, usual: float) -> Calculation:
+    formula = f"3 * log2({shown(seen)} / {shown(usual)}), from 0 to 6" if usual else "6: none on a usual day"
+    return Calculation(name=f"Score by {what}", formula=formula, value=_doublings(seen, usual))
+
+
+def _score(
+    state: ReachState, against: list[FarVoice], today: int, usual: float, usual_outlets: float
+) -> float:
+    outlets = sum(bool(one.outlet) for one in against)
+    authors = [one.reach for one in against if not one.outlet]
+    by_outlets = by_authors = 0.0
+    if outlets:
+        so_far = state.outlets.highest if state.outlets.today == today else 0.0
+        by_outlets = _doublings(outlets + so_far, usual_outlets)
+    if authors:
+        by_authors = _doublings(float(max(authors)), usual)
+    return max(by_outlets, by_authors)
+
+
+def _doublings(seen: float, usual: float) -> float:
+    if usual <= 0:
+        return HIGHEST if seen > 0 else 0.0
+    return round(min(HIGHEST, max(0.0, A_DOUBLING * log2(seen / usual))), 6) if seen > 0 else 0.0
+
+
+def _told_already(state: ReachState, start: datetime, reach: int) -> bool:
+    lately = state.told_at is not None and start - state.told_at < TOLD_FOR
+    return lately and reach < 2 * max(state.told, 1.0)
+
+
+def _reason(voices: Any, against: Any, *, learning: bool, known: bool, over: bool) -> str:
+    if learning:
+        return "learning who usually speaks"
+    if not voices:
+        return "nobody who is heard far"
+    if not against:
+        return "nobody who is heard far speaks against it"
+    if known:
+        return "told within a day"
+    return "heard farther than usual" if over else "no farther than on a usual day"

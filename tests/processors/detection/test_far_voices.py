@@ -1,0 +1,67 @@
+"""Somebody who is heard far: from the post to the signal, and the state that is rebuilt from the readings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from alerts.severity import severity
+from processors.detection.judge import Detection
+from processors.detection.rebuilding import learn_again
+from processors.detection.states import fresh
+from processors.detection.tallies import load_tallies
+from tests.processors.detection.conftest import START
+from tests.processors.detection.test_judge import ALL_HEARD, GRACE, keep
+from tocsin.core.clock import MINUTE
+from tocsin.core.mention import Author, Mention
+from tocsin.core.signal import evidence_from, facts_from
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+NOON = START + timedelta(hours=36)
+END = NOON + timedelta(minutes=30)
+
+
+def talk() -> list[Mention]:
+    """A post every two hours by people who are heard nowhere; then praise and, later, a complaint by people with followers."""
+    posts = [(START + timedelta(hours=2 * n), "brightwater again", 10) for n in range(18)]
+    posts += [
+        (NOON + timedelta(minutes=1), "brightwater is wonderful, I love it", 2_000_000),
+        (NOON + timedelta(minutes=12), "brightwater is awful, horrible and disgusting", 900_000),
+    ]
+    return [
+        Mention(
+            source="x",
+            id=str(n),
+            text=f"{text} {n}",
+            created_at=at,
+            lang="en",
+            author=Author(id=f"a{n}", followers=followers),
+        )
+        for n, (at, text, followers) in enumerate(posts)
+    ]
+
+
+def test_the_complaint_of_one_who_is_heard_far_is_a_watch_that_names_the_post(store: Store) -> None:
+    keep(store, talk())
+    with store.write() as conn:
+        detection = Detection(repository.listed(conn, Monitor))
+        start = detection.tallies_from(conn)
+        assert start is not None
+        tallies = load_tallies(conn, [one.id for one in detection.monitors], start, END)
+        for now in (START + n * 5 * MINUTE for n in range(1, 12 * 36 + 6)):
+            detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
+        detection.flush(conn, store, END)
+        found = conn.execute(select(s.signals).where(s.signals.c.state == "over")).all()
+        [signal] = [one for one in found if one.kind == "reach"]
+        facts, evidence = facts_from(signal.facts), evidence_from(signal.evidence)
+        assert {one.kind for one in found} == {"reach"}
+        assert (evidence.top[0].reach, evidence.count) == (900_000, 1)
+        assert severity(facts).severity == 4
+        [one] = detection.monitors
+        again = fresh(one.defined)
+        learn_again(conn, again, START, END)
+    assert again.standings[2].state == one.standings[2].state
