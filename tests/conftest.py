@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests import kinds, stores, workers
+from tests.contracts.examples import WIDE
 from tests.engines import EnginesUnavailable
 from tests.engines.kafka import Cluster, kafka_at_hand, start_kafka
 from tests.engines.postgres import Postgres, postgres_at_hand, start_postgres
@@ -33,6 +35,9 @@ OMISSION = pytest.StashKey[str]()
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(kinds.Kinds(), "tocsin-kinds")
     config.pluginmanager.register(LeftOut(), "tocsin-left-out")
+    # Every run tries the same made-up examples, so that a run is red by what was changed. `make chaos` makes up others.
+    settings.register_profile("tocsin", derandomize=not WIDE)
+    settings.load_profile("tocsin")
     if not workers.is_worker(config):
         config.pluginmanager.register(Controller(), "tocsin-controller")
     # A shell starts background jobs with Ctrl-C ignored. The processes that tests start would inherit that.

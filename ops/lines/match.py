@@ -93,7 +93,7 @@ def match_stream(
         reason = (
             "the gzip data are damaged or end early" if not isinstance(error, OSError) else error.strerror
         )
-        notes.bad_line(f"{name}:{number + 1}: {reason}; what came before was read")
+        notes.bad_file(f"{name}:{number + 1}: {reason}; what came before was read")
 
 
 class _Lines:
@@ -122,6 +122,11 @@ class _Notes:
         self.bad += 1
         if self.bad <= MOST_NOTES:
             print(note, file=self._to)
+
+    def bad_file(self, note: str) -> None:
+        """Print why the rest of a file was not read, however many lines were named before."""
+        self.bad += 1
+        print(note, file=self._to)
 
     def finish(self) -> None:
         if self.bad > MOST_NOTES:

@@ -13,6 +13,7 @@ from sqlalchemy import func, inspect, select
 
 from tests.engines.postgres import Postgres
 from tests.store.test_search import row
+from tests.stores import on_postgres, store_url
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import StoreUnavailable
 from tocsin.store import schema as s
@@ -31,8 +32,9 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def url(postgres: Postgres) -> str:
-    return postgres.database()
+def url(postgres: Postgres, tmp_path: Path) -> Iterator[str]:
+    with on_postgres(postgres):
+        yield store_url(tmp_path)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -98,9 +99,18 @@ def test_a_flood_of_bad_lines_is_counted_not_printed() -> None:
     assert found.stderr.splitlines()[-1].startswith("5000 lines could not be read")
 
 
+def test_damaged_gzip_is_named_after_however_many_bad_lines(tmp_path: Path) -> None:
+    (tmp_path / "cut.gz").write_bytes(gzip.compress(b"?\n" * 200 + line("tocsin"))[:-8])
+    found = run("match", "tocsin", str(tmp_path / "cut.gz"))
+    assert found.exit_code == 1 and found.stdout_bytes == line("tocsin")
+    assert len(found.stderr.splitlines()) == lines.MOST_NOTES + 2
+    assert "cut.gz:202: the gzip data are damaged or end early" in found.stderr
+
+
 @pytest.mark.slow("reads a large file")
 def test_damaged_gzip_is_named_and_what_came_before_was_matched(tmp_path: Path) -> None:
-    whole = gzip.compress(b"".join(line(f"tocsin {os.urandom(30).hex()}") for _ in range(20_000)))
+    words = random.Random(7)
+    whole = gzip.compress(b"".join(line(f"tocsin {words.randbytes(30).hex()}") for _ in range(20_000)))
     for name, content in (("cut.gz", whole[: len(whole) // 2]), ("bad.gz", whole[:-5000] + b"\xff" * 5000)):
         (tmp_path / name).write_bytes(content)
         found = run("match", "tocsin", str(tmp_path / name))
