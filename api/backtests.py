@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
 from tocsin.core.ids import stable_id
+from tocsin.definitions.changes import note_saved
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined, find, save
 from tocsin.store import audit
@@ -126,7 +127,8 @@ def decide(conn: Connection, id: str, decision: str, *, now: datetime, actor: st
                 f"{monitor.value.name} was changed since this was proposed: refuse it, or change it by hand"
             )
         changed = Monitor.model_validate({**monitor.value.model_dump(mode="json"), **one.change})
-        save(conn, changed, now=now, actor=actor, id=monitor.id, expected_version=was)
+        saved = save(conn, changed, now=now, actor=actor, id=monitor.id, expected_version=was)
+        note_saved(conn, saved, monitor.value, at=now, actor=actor, role=role)
     t = s.backtests
     conn.execute(update(t).where(t.c.id == id).values(decided=decision, decided_by=actor))
     audit.append(

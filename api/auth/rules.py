@@ -57,6 +57,28 @@ def _defined(path: str, edit: AccessRule) -> dict[tuple[str, str], AccessRule]:
         ("PUT", f"/v1/{path}/{{id}}"): edit,
         ("DELETE", f"/v1/{path}/{{id}}"): edit,
         ("GET", f"/v1/{path}/{{id}}/versions"): READ,
+        ("POST", f"/v1/{path}/{{id}}/restore"): edit,
+    }
+
+
+def _undone(path: str, edit: AccessRule) -> dict[tuple[str, str], AccessRule]:
+    """The history of a definition on the page, and the button that brings a version back."""
+    return {
+        ("GET", f"/{path}/{{id}}/history"): edit,
+        ("POST", f"/{path}/{{id}}/restore"): edit,
+    }
+
+
+def _formed(path: str, edit: AccessRule) -> dict[tuple[str, str], AccessRule]:
+    """The list of a kind of definition on the page, with its form."""
+    return {
+        ("GET", f"/{path}"): READ,
+        ("GET", f"/{path}/new"): edit,
+        ("POST", f"/{path}/new"): edit,
+        ("GET", f"/{path}/{{id}}"): edit,
+        ("POST", f"/{path}/{{id}}"): edit,
+        ("POST", f"/{path}/{{id}}/end"): edit,
+        **_undone(path, edit),
     }
 
 
@@ -201,6 +223,10 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/monitors/{id}"): READ,
     ("GET", "/monitors/{id}/edit"): DESK,
     ("POST", "/monitors/{id}"): DESK,
+    ("POST", "/monitors/{id}/pause"): DESK,
+    ("POST", "/monitors/{id}/end"): DESK,
+    **_undone("monitors", DESK),
+    **_undone("sources", ADMINS),
     ("POST", "/monitors/{id}/correct"): PLAN,
     ("POST", "/monitors/{id}/learn"): PLAN,
     ("POST", "/monitors/{id}/use"): PLAN,

@@ -25,6 +25,8 @@ DONE = {
     "close": "Closed.",
     "withdraw": "Withdrawn.",
     "saved": "Saved.",
+    "gone": "Ended. It can be brought back here.",
+    "restored": "Brought back. It is in force again.",
     "learnt": "Learnt. It labels the mentions that come from now on.",
     "used": "That model labels the mentions that come from now on.",
     "accept_normal": "Accepted. It counts from the next window on.",

@@ -20,13 +20,14 @@ from alerts.proofs import Proof, key_of, proofs, prove, send_code
 from api.auth.cookies import session_token
 from api.auth.principal import Principal
 from api.auth.sessions import current_session, end_session, open_sessions
+from api.defining import change_part
 from api.pages.flash import flash_of
 from api.pages.render import page_context, render
 from api.state import form_of, principal_of, state_of
 from tocsin.access.links import page_address
 from tocsin.core.errors import NotFound
 from tocsin.definitions.models import Channel, Person
-from tocsin.definitions.repository import find, save
+from tocsin.definitions.repository import find
 from tocsin.store import audit
 
 router = APIRouter(include_in_schema=False)
@@ -62,20 +63,20 @@ def change_own(request: Request) -> Response:
     state, who, form = state_of(request), _person(request), form_of(request)
     typed = {name: form.get(name, "").strip() for name in ("language", "timezone", "quiet_from", "quiet_to")}
     with state.store.read() as conn:
-        mine = find(conn, Person, who.id).value
+        present = find(conn, Person, who.id)
     quiet = (typed["quiet_from"], typed["quiet_to"]) if typed["quiet_from"] or typed["quiet_to"] else None
     change = {"language": typed["language"] or None, "timezone": typed["timezone"], "quiet_hours": quiet}
     if typed["language"] and typed["language"] not in state.languages.codes:
         return _page(request, typed, {"language": FAULTS["language"]}, status=422)
     try:
-        value = Person.model_validate(mine.model_dump() | change, context={"stored": True})
+        value = Person.model_validate(present.value.model_dump() | change, context={"stored": True})
     except ValidationError as error:
         wrong = {
             str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False) if one["loc"]
         }
         return _page(request, typed, {name: FAULTS.get(name, FAULTS[""]) for name in wrong}, status=422)
     with state.store.write() as conn:
-        save(conn, value, now=state.now(), actor=who.label, id=who.id)
+        change_part(conn, who, value, present, state.now(), present.version)
     return RedirectResponse("/me?done=saved", 303)
 
 

@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from alerts.views import find_alerts, standing
+from api import defining
 from api.backtests import of_monitor
 from api.pages.card import day_points
 from api.pages.day_chart import draw_day_chart
 from api.pages.flash import flash_of
+from api.pages.history import history_address
 from api.pages.models import monitor_rows
 from api.pages.permission import may_undo, permitted
 from api.pages.render import PageContext, page_context, render
@@ -32,7 +34,6 @@ from tocsin.definitions.repository import (
     Defined,
     find,
     listed,
-    save,
 )
 from tocsin.query import QueryError, explain, parse_query
 
@@ -76,12 +77,16 @@ def monitor_list(request: Request) -> Response:
 
 @router.get("/monitors/new")
 def new_monitor_form(request: Request) -> Response:
-    """An empty form with the defaults."""
+    """An empty form with the defaults, or one filled with the monitor that it shall be `like`."""
+    like = request.query_params.get("like", "")[:256]
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         policies = _policies(conn)
-    zone = ctx.fmt.zone.key
-    return _form(ctx, {**BLANK, "timezone": zone}, policies, {})
+        copied = find(conn, Monitor, like).value if like else None
+    if copied is None:
+        return _form(ctx, {**BLANK, "timezone": ctx.fmt.zone.key}, policies, {})
+    name = ctx.fmt.translate("{name} (copy)", name=copied.name)[:256]
+    return _form(ctx, {**_as_form(copied), "name": name}, policies, {})
 
 
 @router.post("/monitors/new")
@@ -143,6 +148,26 @@ def change_monitor(request: Request, id: str) -> Response:
     return _save(request, id[:256])
 
 
+@router.post("/monitors/{id}/pause")
+def pause_monitor(request: Request, id: str) -> Response:
+    """Pause the monitor, or go on with it: whichever it is not."""
+    state, who = state_of(request), principal_of(request)
+    with state.store.write() as conn:
+        present = find(conn, Monitor, id[:256])
+        value = present.value.model_copy(update={"enabled": form_of(request).get("to") == "on"})
+        defining.change_part(conn, who, value, present, state.now())
+    return RedirectResponse(f"/monitors/{present.id}?done=saved", 303)
+
+
+@router.post("/monitors/{id}/end")
+def end_monitor(request: Request, id: str) -> Response:
+    """Put the monitor away. What it heard and its alerts stay, and it can be brought back with what it has learnt."""
+    state, who = state_of(request), principal_of(request)
+    with state.store.write() as conn:
+        gone = defining.end(conn, who, Monitor, id[:256], state.now())
+    return RedirectResponse(history_address("monitors", gone.id), 303)
+
+
 def _before(models: Sequence[Mapping[str, Any]]) -> int:
     """The version before the one in use, 0 where there is none."""
     active = next((one["version"] for one in models if one["active"]), 0)
@@ -170,12 +195,13 @@ def _save(request: Request, id: str | None) -> Response:
         return _form(ctx, typed, policies, faults, present, status=422)
     try:
         with state.store.write() as conn:
-            if present is None and any(one.name == value.name for one in listed(conn, Monitor)):
-                raise Conflict(ctx.fmt.translate("There is a monitor of that name already."))
-            version = typed_version(form)
-            saved = save(
-                conn, value, now=state.now(), actor=who.label, id=id, expected_version=version if id else None
-            )
+            if present is None:
+                if any(one.name == value.name for one in listed(conn, Monitor)):
+                    raise Conflict(ctx.fmt.translate("There is a monitor of that name already."))
+                saved = defining.make(conn, state.settings, who, value, state.now())
+            else:
+                version = typed_version(form)
+                saved = defining.change(conn, state.settings, who, value, present, state.now(), version)
     except Conflict as error:
         faults = {"": Fault(str(error))}
         return _form(ctx, typed, policies, faults, present, status=409)

@@ -12,13 +12,14 @@ from sqlalchemy import Connection
 from alerts.signin_mail import mail_links
 from api.auth.cookies import clear_cookie, session_token, set_cookie
 from api.auth.sessions import device_of, sign_in, sign_out
+from api.defining import change_part
 from api.pages.render import LANGUAGE_COOKIE, page_context, render
 from api.problems import Problem
 from api.state import AppState, form_of, state_of, visitor_of
 from tocsin.access.links import LinkRefused, find_signin_link, page_address
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.definitions.models import Person, Role
-from tocsin.definitions.repository import find, save, stored_definition
+from tocsin.definitions.repository import find, stored_definition
 
 log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
@@ -100,7 +101,7 @@ def choose_language(request: Request) -> Response:
         with state.store.write() as conn:
             person = find(conn, Person, who.id)
             chosen = person.value.model_copy(update={"language": code})
-            save(conn, chosen, now=state.now(), actor=who.label, id=who.id)
+            change_part(conn, who, chosen, person, state.now())
     answer = RedirectResponse(_own_path(form.get("back", "")), 303)
     answer.set_cookie(LANGUAGE_COOKIE, code, max_age=A_YEAR_S, path="/", httponly=True, samesite="lax")
     return answer

@@ -15,6 +15,7 @@ from api.pages import (
     dead_letters,
     escalations,
     explanation,
+    history,
     links,
     me,
     monitors,
@@ -62,6 +63,7 @@ def add_pages(app: FastAPI) -> None:
         signin.router,
         links.router,
         me.router,
+        *history.ROUTERS,
     ):
         app.router.routes.extend(router.routes)
     app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))

@@ -12,18 +12,18 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from api import defining
 from api.auth.principal import Principal
+from api.pages.history import history_address
 from api.pages.render import PageContext, page_context, render
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from api.preconditions import typed_version
-from api.routes.defined import audit_definition, require_allowed
 from api.routes.sources import trial_of
-from api.soundness import require_sound
 from api.state import AppState, form_of, principal_of, state_of
 from ingest.kinds import KINDS
 from tocsin.core.errors import Conflict, WrongInput
 from tocsin.definitions.models import SourceDef
-from tocsin.definitions.repository import Defined, delete, find, listed, save
+from tocsin.definitions.repository import Defined, find, listed
 from tocsin.definitions.source_kinds import SOURCE_KINDS, source_kind
 
 router = APIRouter(include_in_schema=False)
@@ -87,9 +87,8 @@ def end_source(request: Request, id: str) -> Response:
     state, who = state_of(request), principal_of(request)
     with state.store.write() as conn:
         present = find(conn, SourceDef, id[:256])
-        delete(conn, SourceDef, present.id, now=state.now(), actor=who.label)
-        audit_definition(conn, who, "ended", present, state.now())
-    return RedirectResponse("/", 303)
+        defining.end(conn, who, SourceDef, present.id, state.now())
+    return RedirectResponse(history_address("sources", present.id), 303)
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------
@@ -105,7 +104,7 @@ def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> R
     if definition is None:
         return _shown(ctx, form, 422)
     try:
-        require_allowed(state, definition, present.value if present else None)
+        defining.require_allowed(state.settings, definition, present.value if present else None)
         if typed.get("try"):
             return _shown(ctx, _Form(kind, typed, present, trial=trial_of(state, definition)))
         saved = _save(state, who, ctx, definition, present, typed)
@@ -125,16 +124,11 @@ def _save(
 ) -> Defined[SourceDef]:
     now = state.now()
     with state.store.write() as conn:
-        require_sound(conn, definition)
         if present is None:
             _require_new(conn, ctx, definition.name)
-            saved = save(conn, definition, now=now, actor=who.label)
-        else:
-            version = typed_version(typed)
-            saved = save(conn, definition, now=now, actor=who.label, id=present.id, expected_version=version)
-        if present is None or saved.version != present.version:
-            audit_definition(conn, who, "changed" if present else "made", saved, now)
-    return saved
+            return defining.make(conn, state.settings, who, definition, now)
+        version = typed_version(typed)
+        return defining.change(conn, state.settings, who, definition, present, now, version)
 
 
 def _require_new(conn: Connection, ctx: PageContext, name: str) -> None:

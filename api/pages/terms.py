@@ -202,6 +202,12 @@ STEPS = (
     "Score",
 )
 STEP_NAMES = {name: name for name in STEPS}
+CHANGES: Mapping[object, str] = {
+    "made": "Made",
+    "changed": "Changed",
+    "ended": "Ended",
+    "restored": "Brought back",
+}
 BASELINES = {"adaptive": "adaptive", "protected": "protected"}
 # What reasons and receipts begin with; a name or a server's own words follow.
 PREFIXES = {
@@ -223,6 +229,7 @@ REASONS = {
 }
 
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
+    "change": CHANGES,
     "severity": dict(SEVERITIES.items()),
     "status": dict(STATUSES.items()),
     "baseline": dict(BASELINES.items()),

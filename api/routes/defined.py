@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Body, Path, Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, create_model
-from sqlalchemy import Connection
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
+from api import defining
 from api.auth.principal import Principal
 from api.etags import etag_or_304, list_etag, version_etag
 from api.lists import (
@@ -26,12 +26,9 @@ from api.preconditions import (
     create_once,
 )
 from api.problems import PROBLEMS
-from api.soundness import require_sound
-from api.state import AppState, State, Who
+from api.state import State, Who
 from tocsin.core.clock import iso
 from tocsin.core.cursor import decode_cursor, page_of
-from tocsin.core.errors import Conflict
-from tocsin.definitions.folders import require_allowed_file, require_allowed_secrets
 from tocsin.definitions.models import (
     Definition,
     ExpectedEvent,
@@ -45,8 +42,6 @@ from tocsin.definitions.models import (
 )
 from tocsin.definitions.repository import (
     Defined,
-    DefinitionRow,
-    delete,
     ever_defined,
     find,
     find_row,
@@ -54,9 +49,7 @@ from tocsin.definitions.repository import (
     history,
     kind_of,
     listed,
-    save,
 )
-from tocsin.store import audit
 
 OURS = frozenset({"id", "version", "created_at", "updated_at"})
 Id = Annotated[str, Path(min_length=1, max_length=256, description="The id, or the name.")]
@@ -69,6 +62,14 @@ class DefinitionVersion(BaseModel):
     at: datetime
     actor: str
     definition: dict[str, Any]
+
+
+class VersionWanted(BaseModel):
+    """The version that is to be in force again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=1, le=10**9)
 
 
 def shown(one: Defined[Any], who: Principal) -> dict[str, Any]:
@@ -134,19 +135,10 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         idempotency: Idempotent,
         value: Annotated[model, BeforeValidator(_without_ours), Body()],  # type: ignore[valid-type]  # the kind's own model
     ) -> Any:
-        now, name = state.now(), cast(Definition, value).name
-
-        require_allowed(state, value)
+        now = state.now()
 
         def create() -> dict[str, Any]:
-            require_sound(conn, value)
-            if any(d.name == name for d in listed(conn, model)):
-                raise Conflict(
-                    f"there is {one} named {name!r} already; change it with PUT, or take another name"
-                )
-            saved = save(conn, value, now=now, actor=who.label)
-            audit_definition(conn, who, "made", saved, now)
-            return shown(saved, who)
+            return shown(defining.make(conn, state.settings, who, cast(Definition, value), now), who)
 
         with state.store.write() as conn:
             made, repeated = create_once(conn, idempotency, who, now, create)
@@ -183,11 +175,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         with state.store.write() as conn:
             present = find_row(conn, model, id)
             checked_version(if_match, present.version)
-            require_allowed(state, value, present.value)
-            require_sound(conn, value)
-            saved = save(conn, value, now=state.now(), actor=who.label, id=present.id)
-            if saved.version != present.version:
-                audit_definition(conn, who, "changed", saved, state.now())
+            saved = defining.change(conn, state.settings, who, cast(Definition, value), present, state.now())
         response.headers["ETag"] = version_etag(saved.version)
         return shown(saved, who)
 
@@ -198,8 +186,7 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         with state.store.write() as conn:
             present = find_row(conn, model, id)
             checked_version(if_match, present.version)
-            delete(conn, model, present.id, now=state.now(), actor=who.label)
-            audit_definition(conn, who, "ended", present, state.now())
+            defining.end(conn, who, model, present.id, state.now())
 
     @router.get(
         "/{id}/versions",
@@ -217,15 +204,23 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
             for v, at, actor, body in found
         ]
 
+    @router.post(
+        "/{id}/restore",
+        response_model=out,
+        summary=f"Bring back {one}",
+        operation_id=f"restore_{kind}",
+        responses=PROBLEMS,
+    )
+    def restore(
+        response: Response, state: State, who: Who, id: Id, wanted: Annotated[VersionWanted, Body()]
+    ) -> Any:
+        """As it was at a version, also where it was ended since: it keeps its id. The versions are listed beside it."""
+        with state.store.write() as conn:
+            saved = defining.bring_back(conn, state.settings, who, model, id, wanted.version, state.now())
+        response.headers["ETag"] = version_etag(saved.version)
+        return shown(saved, who)
+
     return router
-
-
-def require_allowed(state: AppState, value: Definition, present: Definition | None = None) -> None:
-    """Raise `WrongInput` for a source that would read what an admin from afar may not read."""
-    if isinstance(value, SourceDef):
-        before = present if isinstance(present, SourceDef) else None
-        require_allowed_file(value, state.settings.ingest.allowed_folders, before)
-        require_allowed_secrets(value, state.settings.ingest.allowed_folders, before)
 
 
 def _without_ours(given: Any) -> Any:
@@ -233,21 +228,6 @@ def _without_ours(given: Any) -> Any:
     if isinstance(given, dict):
         return {name: value for name, value in given.items() if name not in OURS}
     return given
-
-
-def audit_definition(
-    conn: Connection, who: Principal, what: str, one: Defined[Any] | DefinitionRow, now: datetime
-) -> None:
-    """Write down who has made, changed or ended a definition."""
-    audit.append(
-        conn,
-        at=now,
-        actor=who.label,
-        role=who.role.value,
-        action=f"{one.kind}.{what}",
-        object=one.id,
-        detail={"version": one.version},
-    )
 
 
 def _hidden(kind: str, id: str, body: dict[str, Any], who: Principal) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
+from api.defining import require_allowed
 from api.problems import PROBLEMS
-from api.routes.defined import Id, require_allowed
+from api.routes.defined import Id
 from api.source_status import SourceStatus, source_status
 from api.state import AppState, State
 from ingest.kinds import make_source
@@ -72,7 +73,7 @@ def try_defined(state: State, id: Id) -> Any:
 @router.post("/test", response_model=TrialOut, summary="Try a source before it is made", responses=PROBLEMS)
 def try_undefined(state: State, definition: Annotated[SourceDef, Body()]) -> Any:
     """Ask a source for its newest posts that nobody has saved."""
-    require_allowed(state, definition)
+    require_allowed(state.settings, definition)
     return trial_of(state, definition)
 
 

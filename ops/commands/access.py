@@ -132,6 +132,7 @@ def user_create(
     from ops.runtime import open_runtime
     from tocsin.access.signin import role_named
     from tocsin.core.errors import WrongInput
+    from tocsin.definitions.changes import note_saved
     from tocsin.definitions.models import Person
     from tocsin.definitions.repository import listed, save
 
@@ -148,7 +149,8 @@ def user_create(
             first = error.errors()[0]
             raise WrongInput(f"{first['loc'][0]} = {first['input']!r}: {first['msg']}") from None
         require_usable(person)
-        save(conn, person, now=runtime.clock.now(), actor=ACTOR)
+        saved = save(conn, person, now=runtime.clock.now(), actor=ACTOR)
+        note_saved(conn, saved, present, at=runtime.clock.now(), actor=ACTOR, role="admin")
     print(
         f"{'changed' if present else 'made'} {name} ({checked.value}); sign in with: tocsin signin --person {name!r}"
     )
@@ -178,11 +180,13 @@ def user_deactivate(
 ) -> None:
     """Deactivate a person: nobody pages them, they cannot sign in, and their sessions end at once."""
     from ops.runtime import open_runtime
+    from tocsin.definitions.changes import note_saved
     from tocsin.definitions.models import Person
     from tocsin.definitions.repository import find, save
 
     with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
         one = find(conn, Person, name)
         changed = one.value.model_copy(update={"active": False})
-        save(conn, changed, now=runtime.clock.now(), actor=ACTOR, id=one.id)
+        saved = save(conn, changed, now=runtime.clock.now(), actor=ACTOR, id=one.id)
+        note_saved(conn, saved, one.value, at=runtime.clock.now(), actor=ACTOR, role="admin")
     print(f"{one.name} is no longer active")

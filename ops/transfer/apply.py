@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from api.soundness import require_sound
 from tocsin.core.clock import iso
 from tocsin.core.errors import WrongInput
+from tocsin.definitions.changes import note_saved
 from tocsin.definitions.models import (
     KINDS,
     Definition,
@@ -32,7 +33,6 @@ from tocsin.definitions.repository import (
     listed,
     save,
 )
-from tocsin.store import audit
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_NODES = 200_000
@@ -59,6 +59,7 @@ class DefinitionChange:
     value: Definition
     fields: Mapping[str, tuple[Any, Any]]
     version: int | None  # of the definition in the store; None where there is none
+    before: Definition | None = None
 
     def lines(self) -> list[str]:
         """The change as lines of a printed difference."""
@@ -141,16 +142,7 @@ def apply(
     done: list[Defined[Any]] = []
     for change in changes:
         saved = save(conn, change.value, now=now, actor=actor, expected_version=change.version)
-        what = f"{saved.kind}.{'made' if change.what == 'make' else 'changed'}"
-        audit.append(
-            conn,
-            at=now,
-            actor=actor,
-            role="admin",
-            action=what,
-            object=saved.id,
-            detail={"version": saved.version},
-        )
+        note_saved(conn, saved, change.before, at=now, actor=actor, role="admin")
         done.append(saved)
     return done
 
@@ -255,7 +247,9 @@ def _change(section: str, value: Definition, present: Defined[Any] | None) -> De
         )
     before = present.value.model_dump(mode="json")
     fields = {k: (before.get(k), after.get(k)) for k in before | after if before.get(k) != after.get(k)}
-    return DefinitionChange("change", section, value, fields, present.version) if fields else None
+    return (
+        DefinitionChange("change", section, value, fields, present.version, present.value) if fields else None
+    )
 
 
 def _check(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:

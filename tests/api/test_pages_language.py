@@ -56,6 +56,7 @@ TABLES = (
     problem.ADVICE,
     problem.DETAILS,
     terms.BASELINES,
+    terms.CHANGES,
     terms.PREFIXES,
     terms.REASONS,
 )

@@ -191,6 +191,46 @@ def delete(
     _bump(conn, present.kind)
 
 
+def value_at(conn: Connection, model: type[D], id: str, version: int) -> tuple[D, D | None]:
+    """The definition as it was at this version, and as it is now (None where it was ended). Raises `NotFound` where there was no
+    such version, or it is the one that ended it.
+    """
+    body = next((body for number, _, _, body in history(conn, kind_of(model), id) if number == version), None)
+    if body is None or body.get("deleted"):
+        raise NotFound(f"there is no version {version} of that {kind_of(model)} to go back to")
+    row = conn.execute(_living(model, s.definitions.c.id == id)).first()
+    present = _readable(model, row) if row is not None else None
+    return model.model_validate(body, context={"stored": True}), present.value if present else None
+
+
+def restore(conn: Connection, value: D, id: str, *, now: datetime, actor: str) -> Defined[D]:
+    """Put this value in the place of the definition with this id, also where it was ended: it keeps its id, and so its history.
+
+    Raises `Conflict` where its name belongs to another one by now, and `NotFound` for an unknown id.
+    """
+    model, d = type(value), s.definitions
+    kind = kind_of(model)
+    row = conn.execute(select(d).where(d.c.kind == kind, d.c.id == id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no {kind} {id!r} was ever defined")
+    if row.deleted_at is None:
+        return save(conn, value, now=now, actor=actor, id=id)
+    if conn.execute(_living(model, d.c.name == value.name)).first() is not None:
+        raise Conflict(f"the name {value.name!r} belongs to another {kind}")
+    version, body = row.version + 1, value.model_dump(mode="json")
+    change = {
+        "name": value.name,
+        "definition": body,
+        "version": version,
+        "updated_at": now,
+        "deleted_at": None,
+    }
+    conn.execute(update(d).where(d.c.kind == kind, d.c.id == id), change)
+    _keep_version(conn, kind, id, version, body, now, actor)
+    _bump(conn, kind)
+    return Defined(kind, id, version, row.created_at, now, value)
+
+
 def touch(conn: Connection, kind: str) -> None:
     """Let readers of this kind read again: something that belongs to its definitions has changed beside them."""
     _bump(conn, kind)

@@ -1,0 +1,153 @@
+"""Making, changing, ending and bringing back a definition: the one way for the API and the page, with the checks of
+`tocsin apply` (`api.soundness`) and an entry in the audit chain.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from api.auth.principal import Principal
+from api.soundness import require_sound
+from tocsin.core.errors import Conflict
+from tocsin.definitions.changes import note_change, note_saved
+from tocsin.definitions.folders import require_allowed_file, require_allowed_secrets
+from tocsin.definitions.models import Definition, SourceDef
+from tocsin.definitions.repository import (
+    Defined,
+    DefinitionRow,
+    delete,
+    find_row,
+    kind_of,
+    names,
+    restore,
+    save,
+    value_at,
+)
+from tocsin.settings import Settings
+
+D = TypeVar("D", bound=Definition)
+
+ONE = {
+    "monitor": "a monitor",
+    "silence": "a silence",
+    "expected_event": "an expected event",
+    "source": "a source",
+    "policy": "a policy",
+    "person": "a person",
+    "schedule": "a schedule",
+}
+"""Each kind with its article, as a refusal names it."""
+
+
+def require_allowed(settings: Settings, value: Definition, present: Definition | None = None) -> None:
+    """Raise `WrongInput` for a source that would read what an admin from afar may not read."""
+    if isinstance(value, SourceDef):
+        before = present if isinstance(present, SourceDef) else None
+        require_allowed_file(value, settings.ingest.allowed_folders, before)
+        require_allowed_secrets(value, settings.ingest.allowed_folders, before)
+
+
+def make(conn: Connection, settings: Settings, who: Principal, value: D, now: datetime) -> Defined[D]:
+    """Store a new definition. Raises `Conflict` where the name is taken, and `WrongInput` where it cannot be used."""
+    require_allowed(settings, value)
+    require_sound(conn, value)
+    kind = kind_of(type(value))
+    if value.name in names(conn, kind).values():
+        raise Conflict(
+            f"there is {ONE[kind]} named {value.name!r} already; change it with PUT, or take another name"
+        )
+    saved = save(conn, value, now=now, actor=who.label)
+    note_saved(conn, saved, None, at=now, actor=who.label, role=who.role.value)
+    return saved
+
+
+def change(
+    conn: Connection,
+    settings: Settings,
+    who: Principal,
+    value: D,
+    present: DefinitionRow | Defined[D],
+    now: datetime,
+    expected_version: int | None = None,
+) -> Defined[D]:
+    """Replace the definition that is `present`. An equal value changes nothing. Raises `Conflict` where it is at another version
+    than the expected one, and `WrongInput` where the value cannot be used.
+    """
+    require_allowed(settings, value, present.value)
+    require_sound(conn, value)
+    return change_part(conn, who, value, present, now, expected_version)
+
+
+def change_part(
+    conn: Connection,
+    who: Principal,
+    value: D,
+    present: DefinitionRow | Defined[D],
+    now: datetime,
+    expected_version: int | None = None,
+) -> Defined[D]:
+    """Like `change`, for a change that touches nothing of what is checked: an older definition is not refused for the rest."""
+    saved = save(conn, value, now=now, actor=who.label, id=present.id, expected_version=expected_version)
+    note_saved(conn, saved, present.value, at=now, actor=who.label, role=who.role.value)
+    return saved
+
+
+def end(
+    conn: Connection,
+    who: Principal,
+    model: type[D],
+    name_or_id: str,
+    now: datetime,
+    expected_version: int | None = None,
+) -> DefinitionRow:
+    """End a definition; its versions stay, so that `bring_back` can undo it. Returns what it was."""
+    present = find_row(conn, model, name_or_id)
+    delete(conn, model, present.id, now=now, actor=who.label, expected_version=expected_version)
+    _note(conn, who, "ended", present.kind, present.id, present.version + 1, present.value, None, now)
+    return present
+
+
+def bring_back(
+    conn: Connection,
+    settings: Settings,
+    who: Principal,
+    model: type[D],
+    id: str,
+    version: int,
+    now: datetime,
+) -> Defined[D]:
+    """The definition as it was at this version, whether it was ended or changed since. It is checked by the rules of today."""
+    value, present = value_at(conn, model, id, version)
+    require_allowed(settings, value, value)
+    require_sound(conn, value)
+    saved = restore(conn, value, id, now=now, actor=who.label)
+    _note(conn, who, "restored", saved.kind, id, saved.version, present, value, now)
+    return saved
+
+
+def _note(
+    conn: Connection,
+    who: Principal,
+    what: str,
+    kind: str,
+    id: str,
+    version: int,
+    before: Definition | None,
+    after: Definition | None,
+    now: datetime,
+) -> None:
+    note_change(
+        conn,
+        at=now,
+        actor=who.label,
+        role=who.role.value,
+        what=what,
+        kind=kind,
+        id=id,
+        version=version,
+        before=before,
+        after=after,
+    )
