@@ -17,6 +17,7 @@ from tocsin.core.errors import WrongInput
 from tocsin.net import checked_socket
 from tocsin.settings import Ingest, StreamSettings
 from tocsin.stream.kafka.client import client_settings, in_words, make_client, quieten
+from tocsin.stream.kafka.unpacking import Unreadable, unpacks_within_bounds
 
 FETCH_BYTES, PARTITION_FETCH_BYTES = 4 * 1024 * 1024, 1024 * 1024
 
@@ -58,6 +59,7 @@ class ForeignTopic:
                 max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
                 metrics_enabled=False,
             )
+            unpacks_within_bounds(self._client)
 
     def bounds(self) -> dict[int, tuple[int, int]]:
         with said(self._topic):
@@ -93,9 +95,9 @@ class ForeignTopic:
 
 
 def _record(one: Any) -> TopicRecord:
-    return TopicRecord(
-        one.partition, one.offset, from_micros(max(0, one.timestamp) * 1000), one.key, one.value
-    )
+    at = from_micros(max(0, one.timestamp) * 1000)
+    trouble = one.value.reason if isinstance(one.value, Unreadable) else ""
+    return TopicRecord(one.partition, one.offset, at, one.key, one.value, trouble)
 
 
 @contextmanager

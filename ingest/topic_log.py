@@ -10,13 +10,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TopicRecord:
-    """One record. `value` is None where the key was deleted."""
+    """One record. `value` is None where the key was deleted. `trouble` says why it could not be read, if it could not."""
 
     partition: int
     offset: int
     at: datetime
     key: bytes | None
     value: bytes | None
+    trouble: str = ""
 
 
 class OutOfRange(Exception):  # what is asked for is not there, and somebody else decides what to read instead

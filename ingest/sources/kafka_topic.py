@@ -191,6 +191,8 @@ class KafkaTopicSource:
 
     def _take(self, record: TopicRecord, mentions: list[Mention], removed: list[Removed]) -> None:
         fields, name = self._settings.fields, self._context.name
+        if record.trouble:
+            raise BadMention("unreadable_record", record.trouble)
         key = record.key.decode("utf-8", "replace") if record.key is not None else None
         if record.value is None:
             if key and fields.get("id", KEY) == KEY:

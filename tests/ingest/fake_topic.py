@@ -20,10 +20,17 @@ class FakeTopic:
     away: bool = False
     connections: int = 0
 
-    def add(self, value: bytes | None, key: bytes | None = None, partition: int = 0, minute: int = 0) -> None:
+    def add(
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        partition: int = 0,
+        minute: int = 0,
+        trouble: str = "",
+    ) -> None:
         kept = self.records[partition]
         at = NOW - timedelta(hours=1) + timedelta(minutes=minute)
-        kept.append(TopicRecord(partition, self.oldest[partition] + len(kept), at, key, value))
+        kept.append(TopicRecord(partition, self.oldest[partition] + len(kept), at, key, value, trouble))
 
     def forget(self, partition: int, count: int) -> None:
         """Retention takes the oldest records away."""

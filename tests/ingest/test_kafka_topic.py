@@ -78,9 +78,11 @@ def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_rest_goes_on() ->
     topic = FakeTopic()
     for value in (b"{", b"[]", post(at="yesterday"), post(at=10**30), b"\xff", post()):
         topic.add(value, key=b"k")
+    topic.add(b"", key=b"k", trouble="cannot be unpacked")
     fetched = source(topic).fetch(None, NOW)
     assert len(fetched.mentions) == 1
-    assert [one.position for one in fetched.bad] == [0, 1, 2, 3, 4]
+    assert [one.position for one in fetched.bad] == [0, 1, 2, 3, 4, 6]
+    assert str(fetched.bad[-1].error) == "cannot be unpacked"
 
 
 def test_a_deleted_key_is_a_deleted_mention() -> None:

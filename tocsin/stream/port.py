@@ -19,13 +19,18 @@ MAX_RECORD_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of the log. `value` is at most `MAX_RECORD_BYTES`; `appended_at` is the appender's clock."""
+    """One entry of the log. `value` is at most `MAX_RECORD_BYTES`; `appended_at` is the appender's clock.
+
+    `trouble` is empty, or says why the value is not what was written: it could not be unpacked, or it is too long. Such an
+    entry may stand for several before it that could not be read.
+    """
 
     topic: str
     partition: int
     offset: int
     value: bytes
     appended_at: datetime
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

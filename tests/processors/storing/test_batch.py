@@ -144,6 +144,15 @@ def test_a_line_that_is_no_mention_is_a_dead_letter_with_its_place_and_the_rest_
     ]
 
 
+def test_a_record_that_could_not_be_unpacked_is_a_dead_letter_that_says_why(line: Line) -> None:
+    spoilt = Record("mentions", 2, 78, b"", NOON, trouble="the records 70 to 78 cannot be unpacked: a bomb")
+    outcome = line.feed_records([spoilt, Record("mentions", 2, 79, encode_mentions([mention("1")]), NOON)])
+    assert (outcome.stored, outcome.bad) == (1, 1)
+    with line.store.read() as conn:
+        letter = conn.execute(select(s.dead_letters)).one()
+    assert (letter.offset, letter.reason, letter.message) == (78, "unreadable_record", spoilt.trouble)
+
+
 def test_a_mention_later_than_its_closed_window_is_counted_as_an_amendment(line: Line) -> None:
     with line.store.write() as conn:
         state = {"kind": "volume", "series": "x", "version": "x", "next_tick": NOON, "state": {}}

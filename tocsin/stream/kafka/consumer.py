@@ -29,7 +29,8 @@ from tocsin.stream.kafka.client import (
     translated,
 )
 from tocsin.stream.kafka.topics import Topics
-from tocsin.stream.port import Polled, Record, RecordGap
+from tocsin.stream.kafka.unpacking import Unreadable, unpacks_within_bounds
+from tocsin.stream.port import MAX_RECORD_BYTES, Polled, Record, RecordGap
 
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 1_000
@@ -40,9 +41,15 @@ FETCH_BYTES = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES = 1024 * 1024
 # A record has 512 KB at most, so this number bounds how far a poll may exceed `max_bytes`.
 RECORDS_A_TAKE = 32
+A_RECORD_BYTES = 256
+"""What a record costs beside its value. A stranger may write very many that are empty."""
+
 SLICE_MS = 100
 LEAST_WAIT_MS = 5
 SIGN_EVERY_S = 2.0
+SHOWN_BYTES = 2048
+"""How much of a record that is too long goes into its dead letter."""
+
 LEAVE_WITHIN_MS = 3_000
 KNOW_WITHIN_S = 5.0
 METADATA_AGE_MS = 30_000
@@ -83,6 +90,7 @@ class KafkaConsumer:
                 metadata_max_age_ms=METADATA_AGE_MS,
                 metrics_enabled=False,
             )
+            unpacks_within_bounds(self._client)
             self._client.subscribe([self._name], listener=_Notes(self._client, self._noted))
             try:
                 self._know_the_topic()
@@ -114,7 +122,7 @@ class KafkaConsumer:
                     taken.pop(partition, None)
                 gained, lost = came, went
                 break
-            size += sum(len(record.value) for record in self._accept(found, taken))
+            size += sum(len(record.value) + A_RECORD_BYTES for record in self._accept(found, taken))
             if not found and (taken or gaps or time.monotonic() >= deadline):
                 break
             left_ms = (deadline - time.monotonic()) * 1000
@@ -175,12 +183,6 @@ class KafkaConsumer:
         except errors.LogTruncationError as error:
             cut = error.divergent_offsets
             return {}, {tp.partition: at.offset if at is not None else None for tp, at in cut.items()}
-        except errors.UnsupportedCodecError as error:
-            # Somebody else writes here, or the topic was told to pack anew. The records stay where they are, and wait.
-            raise StreamUnavailable(
-                f"the topic {self._name} holds records that are packed in a way that cannot be read here ({in_words(error)}): "
-                'install what is missing, for example: pip install "kafka-python[snappy,zstd]"'
-            ) from error
         except (errors.KafkaError, OSError, RuntimeError) as error:
             raise StreamUnavailable(
                 f"the stream {self._topics.url} cannot be read just now: {in_words(error)}"
@@ -205,7 +207,13 @@ class KafkaConsumer:
         return new
 
     def _record(self, partition: int, entry: Any) -> Record:
-        return Record(self._topic, partition, entry.offset, entry.value or b"", _received_at(entry))
+        value, trouble = entry.value or b"", ""
+        if isinstance(entry.value, Unreadable):
+            trouble = entry.value.reason
+        elif len(value) > MAX_RECORD_BYTES:
+            trouble = f"a record of {len(value)} bytes; at most {MAX_RECORD_BYTES} are read"
+            value = value[:SHOWN_BYTES]
+        return Record(self._topic, partition, entry.offset, value, _received_at(entry), trouble)
 
     def _past_marks(self) -> dict[int, list[Record]]:
         """An empty record for each partition at whose end stand marks of transactions, or records that were taken back. They
