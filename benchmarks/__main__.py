@@ -21,6 +21,7 @@ from benchmarks import (
     memory,
     notice,
     scale,
+    soak,
     understanding,
 )
 from benchmarks.place import engines
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, ModuleType] = {
         ears,
         acknowledge,
         dashboards,
+        soak,
         memory,
     )
 }

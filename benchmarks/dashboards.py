@@ -67,11 +67,11 @@ def run(
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with house(where or Embedded(), api__port=str(port), api__requests_per_minute="1000000") as made:
-        tokens = _prepare(made, dashboards + readers, alerts=int(5 * seconds) + 10)
+        tokens = prepare(made, dashboards + readers, alerts=int(5 * seconds) + 10)
         roles = [made.start(*names) for names in PROCESSES]
         url = f"http://127.0.0.1:{port}"
-        made.until(lambda: _answers(url), "the API to answer")
-        seen, before = Seen(), [_size(role) for role in roles]
+        made.until(lambda: answers(url), "the API to answer")
+        seen, before = Seen(), [size(role) for role in roles]
         for role in roles:
             role.mark()
         ours = time.process_time()
@@ -84,7 +84,7 @@ def run(
         return table
 
 
-def _prepare(made: House, callers: int, alerts: int) -> dict[str, list[str]]:
+def prepare(made: House, callers: int, alerts: int) -> dict[str, list[str]]:
     """Monitors, firing alerts, and keys: one for each caller, one that acknowledges, one that pushes."""
     from alerts.engine import step
     from alerts.turn import Turns
@@ -105,7 +105,7 @@ def _prepare(made: House, callers: int, alerts: int) -> dict[str, list[str]]:
     return tokens
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     with suppress(httpx.TransportError):
         return httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
     return False
@@ -119,18 +119,18 @@ async def _all(
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False) as client:
         ends = time.monotonic() + seconds
         viewers = tokens["viewer"]
-        streams = [asyncio.create_task(_reads(seen, client, key)) for key in viewers[dashboards:]]
+        streams = [asyncio.create_task(reads(seen, client, key)) for key in viewers[dashboards:]]
         callers = [
-            *(_asks(seen, client, key, ends) for key in viewers[:dashboards]),
-            _pushes(seen, client, tokens["admin"][0], seconds),
+            *(asks(seen, client, key, ends) for key in viewers[:dashboards]),
+            pushes(seen, client, tokens["admin"][0], seconds),
             # In a thread, so that its times hold nothing of how busy the other callers are.
             asyncio.to_thread(
-                _acknowledges, seen, url, tokens["community_manager"][0], tokens["alerts"], ends
+                acknowledges, seen, url, tokens["community_manager"][0], tokens["alerts"], ends
             ),
         ]
         working = asyncio.gather(*callers)
         await asyncio.sleep(seconds / 2)
-        middle = [_size(role) for role in roles]
+        middle = [size(role) for role in roles]
         await working
         for stream in streams:
             stream.cancel()
@@ -154,18 +154,18 @@ def _bearer(key: str, **more: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}", **more}
 
 
-async def _asks(seen: Seen, client: httpx.AsyncClient, key: str, ends: float) -> None:
-    await asyncio.sleep(random.random())  # so that they do not ask all at once
+async def asks(seen: Seen, client: httpx.AsyncClient, key: str, ends: float, every_s: float = 1.0) -> None:
+    await asyncio.sleep(every_s * random.random())  # so that they do not ask all at once
     has: dict[str, str] = {}
     while time.monotonic() < ends:
-        again = time.monotonic() + 1
+        again = time.monotonic() + every_s
         answer = await _timed(seen, "poll", client.get("/v1/alerts", headers=_bearer(key, **has)))
         if answer is not None and "etag" in answer.headers:
             has = {"If-None-Match": answer.headers["etag"]}
         await asyncio.sleep(max(0.0, again - time.monotonic()))
 
 
-async def _reads(seen: Seen, client: httpx.AsyncClient, key: str) -> None:
+async def reads(seen: Seen, client: httpx.AsyncClient, key: str) -> None:
     async with client.stream(
         "GET", "/v1/events", headers=_bearer(key), timeout=None
     ) as answer:  # it stays open
@@ -174,25 +174,30 @@ async def _reads(seen: Seen, client: httpx.AsyncClient, key: str) -> None:
             seen.events += line.startswith("event:")
 
 
-async def _pushes(seen: Seen, client: httpx.AsyncClient, key: str, seconds: float) -> None:
+async def pushes(
+    seen: Seen, client: httpx.AsyncClient, key: str, seconds: float, per_second: int = PER_SECOND
+) -> None:
     headers = _bearer(key, **{"Content-Type": "application/x-ndjson"})
     began = time.monotonic()
-    for number, body in enumerate(_bodies(int(seconds * PER_SECOND))):
-        await asyncio.sleep(max(0.0, began + number * A_PUSH / PER_SECOND - time.monotonic()))
+    a_push = min(A_PUSH, per_second)
+    for number, body in enumerate(_bodies(int(seconds * per_second), per_second, a_push)):
+        await asyncio.sleep(max(0.0, began + number * a_push / per_second - time.monotonic()))
         ask = client.post("/v1/mentions", params={"source": "dashboards"}, content=body, headers=headers)
         answer = await _timed(seen, "push", ask)
         if answer is not None and answer.status_code == 202:
             seen.accepted += answer.json()["accepted"]
 
 
-def _bodies(mentions: int) -> Iterator[bytes]:
+def _bodies(mentions: int, per_second: int, a_push: int) -> Iterator[bytes]:
     start = datetime.now(UTC) - timedelta(seconds=5)
-    made = made_up(mentions, 0.1, MONITORS, per_second=PER_SECOND, start=start)
-    while batch := [one for _, one in zip(range(A_PUSH), made, strict=False)]:
+    made = made_up(mentions, 0.1, MONITORS, per_second=per_second, start=start)
+    while batch := [one for _, one in zip(range(a_push), made, strict=False)]:
         yield encode_mentions(batch)
 
 
-def _acknowledges(seen: Seen, url: str, key: str, alerts: Sequence[str], ends: float) -> None:
+def acknowledges(
+    seen: Seen, url: str, key: str, alerts: Sequence[str], ends: float, pause_s: float = 0.2
+) -> None:
     with httpx.Client(base_url=url, timeout=30, trust_env=False, headers=_bearer(key)) as client:
         for alert in alerts:
             if time.monotonic() > ends:
@@ -201,10 +206,10 @@ def _acknowledges(seen: Seen, url: str, key: str, alerts: Sequence[str], ends: f
             answer = client.post(f"/v1/alerts/{alert}/acknowledge")
             seen.taken_ms["acknowledge"].append(1e3 * (time.perf_counter() - began))
             seen.ended[f"acknowledge: {answer.status_code}"] += 1
-            time.sleep(0.2)
+            time.sleep(pause_s)
 
 
-def _size(role: Role) -> tuple[float, int]:
+def size(role: Role) -> tuple[float, int]:
     """The MiB in memory and the open files of this process; zeros where the system does not tell."""
     of = Path(f"/proc/{getattr(getattr(role, 'process', None), 'pid', 'self')}")
     with suppress(OSError):
@@ -233,7 +238,7 @@ def _table(
     table.notes.append(
         f"Mentions accepted: {seen.accepted:,}; stored, of those that match: {stored:,}; events read: {seen.events:,}."
     )
-    for role, first, half, last in zip(roles, before, middle, map(_size, roles), strict=True):
+    for role, first, half, last in zip(roles, before, middle, map(size, roles), strict=True):
         table.notes.append(
             f"{role.name}: {first[0]:.0f} MiB and {first[1]} files at the start, {half[0]:.0f} and {half[1]} in the middle, "
             f"{last[0]:.0f} and {last[1]} at the end."

@@ -26,6 +26,7 @@ from benchmarks import (
     naive,
     notice,
     scale,
+    soak,
     understanding,
 )
 from benchmarks.__main__ import BENCHMARKS, main
@@ -238,3 +239,11 @@ def test_a_table_lines_up_words_to_the_left_and_numbers_to_the_right() -> None:
         "A note.",
     ]
     assert "cores" in machine()
+
+
+@pytest.mark.slow("a benchmark in small")
+def test_a_soak_samples_every_process_along_the_way() -> None:
+    table = soak.run(mentions=100, where=EnginesHere())
+    assert len(table.rows) == soak.SAMPLES + 1
+    assert "push: 202 2" in table.notes[0]
+    assert table.notes[1].startswith("Mentions accepted: 100;")
