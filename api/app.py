@@ -44,6 +44,7 @@ from api.routes import (
     escalations,
     events,
     explanation,
+    feeds,
     figures,
     health,
     mentions,
@@ -83,6 +84,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     dead_letters.router,
     outbox.router,
     access.router,
+    feeds.router,
     health.router,
     docs.router,
 )

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, or_, select, update
 
 from api.auth.principal import Principal
-from api.auth.rules import SCOPES
+from api.auth.rules import IN_ADDRESSES, SCOPES
 from tocsin.access.links import hash_token, new_token
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.core.ids import stable_id
@@ -36,6 +36,10 @@ def create_key(
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
         raise WrongInput(f"unknown scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
+    if set(scopes) & set(IN_ADDRESSES) and (source or not set(scopes) <= set(IN_ADDRESSES)):
+        raise WrongInput(
+            f"a key for {' or '.join(IN_ADDRESSES)} stands in an address: it can have no other scope and no source"
+        )
     if not name or len(name) > 256 or any(ord(letter) < 32 for letter in name):
         raise WrongInput("a key's name has 1 to 256 characters, none of them control characters")
     if source is not None and not scopes:
@@ -71,8 +75,33 @@ def principal_of_key(conn: Connection, token: str) -> Principal | None:
     return Principal("key", row.id, row.name, Role(row.role), frozenset(row.scopes) or None, row.source)
 
 
+def principal_of_address(conn: Connection, token: str, scope: str) -> Principal:
+    """The principal of a key that stands in an address of this scope. Raises `NotFound` for any other key, known or not."""
+    found = principal_of_key(conn, token)
+    if (
+        found is None
+        or found.scopes is None
+        or scope not in found.scopes
+        or not found.scopes <= set(IN_ADDRESSES)
+    ):
+        raise NotFound("there is nothing at this address: its token is unknown, or was revoked")
+    return found
+
+
+def addresses_of(token: str, scopes: Sequence[str]) -> list[str]:
+    """The paths at which a key of these scopes is read, if it stands in addresses."""
+    return [path.replace("{token}", token) for one in scopes for path in IN_ADDRESSES.get(one, ())]
+
+
+def kind_of_key(scopes: Sequence[str]) -> str:
+    """What a key is for, in a word: feed, wall, push, metrics, or else the API."""
+    if scopes and set(scopes) <= set(IN_ADDRESSES):
+        return " and ".join(sorted(scopes))
+    return scopes[0] if len(scopes) == 1 and scopes[0] in ("push", "metrics") else "API"
+
+
 def list_keys(conn: Connection) -> list[Mapping[str, Any]]:
-    """All keys, revoked ones too, the oldest first. The secret is not among the fields."""
+    """All keys with their kind, revoked ones too, the oldest first. The secret is not among the fields."""
     k = s.api_keys
     columns = (
         k.c.id,
@@ -85,7 +114,7 @@ def list_keys(conn: Connection) -> list[Mapping[str, Any]]:
         k.c.revoked_at,
     )
     found = conn.execute(select(*columns).order_by(k.c.created_at, k.c.id))
-    return [dict(row._mapping) for row in found]
+    return [{**row._mapping, "kind": kind_of_key(row.scopes)} for row in found]
 
 
 def revoke_key(conn: Connection, name_or_id: str, now: datetime) -> str:

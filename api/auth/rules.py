@@ -14,7 +14,16 @@ from typing import Literal
 
 from tocsin.definitions.models import Role
 
-SCOPES = ("read", "write", "push", "metrics")  # what a key may be limited to
+SCOPES = ("read", "write", "push", "metrics", "feed", "wall")  # what a key may be limited to
+# Keys of these scopes stand in addresses, so they can do nothing else.
+IN_ADDRESSES: dict[str, tuple[str, ...]] = {
+    "feed": (
+        "/v1/feeds/{token}/alerts.atom",
+        "/v1/feeds/{token}/alerts.ics",
+        "/v1/feeds/{token}/on-call.ics",
+    ),
+    "wall": ("/wall/{token}",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,7 @@ API: dict[tuple[str, str], AccessRule] = {
     ("POST", "/v1/escalations/{id}/note"): ESCALATE,
     ("POST", "/v1/outbox/release"): ADMINS,
     ("GET", "/v1/events"): READ,
+    **{("GET", path): OPEN for path in IN_ADDRESSES["feed"]},  # its token is its key
     ("GET", "/v1/sessions"): READ,
     ("DELETE", "/v1/sessions/{id}"): _allow(V, CM, PR, LEGAL),
     ("GET", "/v1/keys"): ADMINS,
@@ -182,6 +192,8 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/me/channels/{number}/test"): OWN,
     ("POST", "/me/channels/{number}/prove"): OWN,
     ("POST", "/me/sessions/{id}/end"): OWN,
+    ("GET", "/wall"): READ,
+    ("GET", "/wall/{token}"): OPEN,  # its token is its key
     ("GET", "/"): READ,
     ("GET", "/alerts"): READ,
     ("GET", "/alerts/{id}"): READ,

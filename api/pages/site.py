@@ -25,6 +25,7 @@ from api.pages import (
     signin,
     source_form,
     sources,
+    wall,
 )
 from api.pages.problem import render_problem
 from api.pages.render import STATIC
@@ -64,6 +65,7 @@ def add_pages(app: FastAPI) -> None:
         links.router,
         me.router,
         *history.ROUTERS,
+        wall.router,
     ):
         app.router.routes.extend(router.routes)
     app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))

@@ -45,6 +45,7 @@ class KeyOut(BaseModel):
     role: Role
     scopes: list[str] = Field(description="None: everything that the role may.")
     source: str | None
+    kind: str = Field(description="What it is for: API, push, metrics, feed, wall.")
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None

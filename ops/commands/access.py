@@ -51,7 +51,9 @@ def key_create(
     role: str = typer.Option(..., "--role", help="viewer, community_manager, pr, legal or admin."),
     name: str = typer.Option(..., "--name", help="What it is for."),
     scope: list[str] = typer.Option(
-        [], "--scope", help="read, write, push, metrics; may be given again. Default: all."
+        [],
+        "--scope",
+        help="read, write, push, metrics; may be given again. Default: all. feed, wall: a token for an address.",
     ),
     source: str | None = typer.Option(
         None, "--source", help="A push key: what it pushes belongs to this source."
@@ -61,8 +63,9 @@ def key_create(
     store: StoreUrl = None,
 ) -> None:
     """Make an API key and print it. It cannot be shown again."""
-    from api.auth.keys import create_key
+    from api.auth.keys import addresses_of, create_key
     from ops.runtime import open_runtime
+    from tocsin.access.links import page_address
     from tocsin.access.signin import role_named
     from tocsin.store import audit
 
@@ -75,26 +78,29 @@ def key_create(
             audit.append(
                 conn, at=now, actor=ACTOR, role="admin", action="key.made", object=key_id, detail=detail
             )
+        base = page_address(runtime.settings)
     typer.echo(f"key {name} ({checked.value}); it is shown this once:", err=True)
+    for path in addresses_of(token, sorted(set(scope))):
+        typer.echo(f"read it at {base}{path}", err=True)
     print(token)
 
 
 def key_list(config: Config = None, data: Data = None, store: StoreUrl = None) -> None:
-    """List the keys: name, role, scopes, source, made, last used, revoked."""
+    """List the keys: name, role, scopes, source, made, last used, revoked, kind."""
     from api.auth.keys import list_keys
     from ops.runtime import open_runtime
     from tocsin.core.clock import iso
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
         found = list_keys(conn)
-    print("\t".join(("id", "name", "role", "scopes", "source", "made", "last used", "revoked")))
+    print("\t".join(("id", "name", "role", "scopes", "source", "made", "last used", "revoked", "kind")))
     for key in found:
         times = [
             iso(key[name]) if key[name] else "-" for name in ("created_at", "last_used_at", "revoked_at")
         ]
         scopes = ",".join(key["scopes"]) or "all"
         name, of = escaped(key["name"]), escaped(key["source"] or "-")
-        print("\t".join((key["id"], name, key["role"], scopes, of, *times)))
+        print("\t".join((key["id"], name, key["role"], scopes, of, *times, key["kind"])))
 
 
 def key_revoke(

@@ -76,7 +76,7 @@ def test_every_metric_is_on_the_page_and_every_one_on_the_page_is_told(world: Wo
 
 def test_every_route_of_the_page_exists(world: World) -> None:
     templates = {str(getattr(route, "path", "")) for route in world.app.router.routes}
-    for path in re.findall(r"`(?:GET |POST )?(/(?:v1/[a-z/{}-]+|healthz|readyz|metrics|docs))", TEXT):
+    for path in re.findall(r"`(?:GET |POST )?(/(?:v1/[a-z/{}.-]+|healthz|readyz|metrics|docs))", TEXT):
         known = path.replace("{batch}", "{id}").rstrip("/")
         assert (
             known in templates or known.replace("NAME", "{source}") in templates or known.endswith("/hook")

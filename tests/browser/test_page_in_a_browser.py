@@ -37,6 +37,7 @@ PAGES = {
     "new-monitor": "/monitors/new",
     "mentions": "/mentions",
     "me": "/me",
+    "wall": "/wall",
 }
 Scheme = Literal["light", "dark"]
 

@@ -1,0 +1,155 @@
+"""Feeds by token: alerts as Atom and as a calendar, and who is on call as a calendar.
+
+The token stands in the address, because readers of feeds and calendars send no header. It is a key with the scope `feed` and can
+do nothing else. A token that is unknown or revoked is a 404.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, time, timedelta
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from sqlalchemy import Connection
+
+from alerts import directory
+from alerts.alert import Alert
+from alerts.message import headline
+from alerts.on_call import shifts
+from alerts.states import CANDIDATE, STATUSES, SUPPRESSED
+from alerts.views import find_alerts
+from alerts.words import Words, words_for
+from api.auth.keys import principal_of_address
+from api.etags import alerts_revision, etag_or_304, list_etag, slot
+from api.feeds import FeedEntry, atom, calendar
+from api.problems import PROBLEMS
+from api.state import AppState, State
+from tocsin.access.links import page_address
+from tocsin.core.errors import WrongInput
+from tocsin.definitions.models import known_zone
+
+router = APIRouter(prefix="/v1/feeds", tags=["feeds"], responses={404: PROBLEMS[404]})
+
+Token = Annotated[str, Path(min_length=8, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+Lang = Annotated[
+    str | None, Query(max_length=35, description="The language of the headlines; default: English.")
+]
+Tz = Annotated[str | None, Query(max_length=64, description="The zone of times in texts; default: UTC.")]
+
+NEWEST = 100
+"""The alerts of a feed."""
+BEFORE, AHEAD = timedelta(days=7), timedelta(days=60)
+"""The shifts of a calendar, from and to so long before and after today."""
+MOST_SHIFTS = 2000
+FIRED = tuple(one for one in STATUSES if one not in (CANDIDATE, SUPPRESSED))
+DAY = timedelta(days=1)
+XML, ICS = "application/atom+xml; charset=utf-8", "text/calendar; charset=utf-8"
+
+
+@router.get("/{token}/alerts.atom", summary="Alerts as a feed (Atom)", response_class=Response)
+def alerts_atom(request: Request, state: State, token: Token, lang: Lang = None, tz: Tz = None) -> Response:
+    """The newest hundred alerts that fired, with their headlines. A change of an alert changes its entry."""
+    words, base = _words(lang, tz), page_address(state.settings)
+
+    def make(conn: Connection) -> bytes:
+        own = f"{base}/v1/feeds/{token}/alerts.atom"
+        return atom("Tocsin", own, f"{base}/alerts", _alerts(conn, base, words), _today(state))
+
+    return _answer(request, state, token, XML, make, alerts_revision)
+
+
+@router.get("/{token}/alerts.ics", summary="Alerts as a calendar (iCalendar)", response_class=Response)
+def alerts_ics(request: Request, state: State, token: Token, lang: Lang = None, tz: Tz = None) -> Response:
+    """The newest hundred alerts that fired, each from its first sign to its end."""
+    words, base = _words(lang, tz), page_address(state.settings)
+    return _answer(
+        request,
+        state,
+        token,
+        ICS,
+        lambda conn: calendar("Tocsin", _alerts(conn, base, words)),
+        alerts_revision,
+    )
+
+
+@router.get("/{token}/on-call.ics", summary="Who is on call, as a calendar", response_class=Response)
+def on_call_ics(request: Request, state: State, token: Token) -> Response:
+    """Every schedule's shifts from a week ago to sixty days ahead. An override stands in place of the turn that it replaces."""
+    today = _today(state)
+
+    def make(conn: Connection) -> bytes:
+        return calendar("Tocsin: on call", _on_call(conn, page_address(state.settings), today))
+
+    return _answer(request, state, token, ICS, make, directory.stamp)
+
+
+def _answer(
+    request: Request,
+    state: AppState,
+    token: str,
+    kind: str,
+    make: Callable[[Connection], bytes],
+    revision: Callable[[Connection], object],
+) -> Response:
+    """The feed, made once for each state of the store and day. Raises `NotFound` for a token that is none."""
+    answer = Response(media_type=kind)
+    with state.store.read() as conn:
+        who = principal_of_address(conn, token, "feed")
+        state.last_uses[who.id] = state.now()
+        tag = list_etag(request, who, page_address(state.settings), revision(conn), slot(state.now(), DAY))
+        etag_or_304(request, answer, tag)
+        body = state.rendered.get(tag, lambda: make(conn))
+    return Response(body, media_type=kind, headers={"ETag": answer.headers["ETag"]})
+
+
+def _today(state: AppState) -> datetime:
+    return datetime.combine(state.now().date(), time(), UTC)
+
+
+def _words(lang: str | None, tz: str | None) -> Words:
+    try:
+        return words_for(lang, known_zone(tz or "UTC"))
+    except ValueError as error:
+        raise WrongInput(str(error)) from None
+
+
+def _alerts(conn: Connection, base: str, words: Words) -> list[FeedEntry]:
+    found, _ = find_alerts(conn, status=FIRED, limit=NEWEST)
+    return [_entry(one, base, words) for one in found]
+
+
+def _entry(alert: Alert, base: str, words: Words) -> FeedEntry:
+    return FeedEntry(
+        id=f"alert:{alert.id}",
+        title=headline(alert, words),
+        updated=alert.updated_at,
+        starts_at=alert.since,
+        ends_at=alert.resolved_at or alert.last_signal_at,
+        link=f"{base}/alerts/{alert.id}",
+        summary=words.say("Since {time} ({zone})", time=words.clock(alert.since), zone=words.zone),
+        categories=(f"SEV{alert.severity}", alert.status),
+        version=alert.version,
+    )
+
+
+def _on_call(conn: Connection, base: str, today: datetime) -> list[FeedEntry]:
+    people = directory.read(conn)
+    every = (
+        one
+        for schedule in people.schedules.values()
+        for one in shifts(schedule, today - BEFORE, today + AHEAD)
+    )
+    return [
+        FeedEntry(
+            id=f"shift:{one.schedule}:{one.starts_at:%Y%m%dT%H%M%S}",
+            title=f"{one.person} ({one.schedule})",
+            updated=today,
+            starts_at=one.starts_at,
+            ends_at=one.ends_at,
+            link=f"{base}/",
+            categories=("override",) if one.override else (),
+        )
+        for one in islice(every, MOST_SHIFTS)
+    ]
