@@ -105,8 +105,8 @@ def _erase(conn: Connection, found: Sequence[Found]) -> None:
     for source, ids in _by_source((source, id) for source, id, _ in found):
         conn.execute(delete(m).where(_these(m.c, source, ids), days))
         conn.execute(delete(v).where(_these(v.c, source, ids)))
-        # The match keeps what was counted, and forgets who wrote it.
-        conn.execute(update(t).where(_these(t.c, source, ids), minutes).values(author=None))
+        # The match keeps what was counted, and forgets who wrote it and in what words.
+        conn.execute(update(t).where(_these(t.c, source, ids), minutes).values(author=None, gist=None))
 
 
 def _these(columns: Any, source: str, ids: Sequence[str]) -> ColumnElement[bool]:

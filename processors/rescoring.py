@@ -22,7 +22,7 @@ from processors.storing.batch import MentionVersion
 from processors.storing.plan import Said
 from processors.storing.tally_delta import MatchRow, match_rows
 from processors.storing.writer import Writer, match_row, store_changes
-from processors.understand import Understander, Understood, default_scorers
+from processors.understand import Understander, Understood, default_scorers, gist
 from processors.understand.artefacts import FOLDER, card_of
 from tocsin.core.clock import Clock
 from tocsin.core.facets import FACETS
@@ -53,8 +53,10 @@ class Walk(msgspec.Struct, frozen=True):
 
 
 def models_in_use() -> str:
-    """A digest over the names of all models, as their cards tell them: whatever may change an answer changes it."""
-    names = [str(card_of(path)["model"]) for path in FOLDER.glob("*.json")]
+    """A digest over the names of all models, as their cards tell them, and the version of gists: whatever may change an answer
+    changes it.
+    """
+    names = [f"gist-{gist.VERSION}", *(str(card_of(path)["model"]) for path in FOLDER.glob("*.json"))]
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 
@@ -190,7 +192,7 @@ def _monitors(matches: Mapping[Key, Sequence[MatchRow]], row: Any) -> tuple[str,
 def _understood_anew(before: MatchRow, version: MentionVersion, understood: Understood) -> MatchRow:
     """The match as it would be stored now. The label that a person or a model of corrections gave stays."""
     (now,) = match_rows(version.mention, understood, (before.monitor_id,), before.partition)
-    anew = {name: getattr(now, name) for name in FACETS}
+    anew = {name: getattr(now, name) for name in ("gist", *FACETS)}
     if before.scored_by is None or before.scored_by == "part":
         anew |= {"label": now.label, "scored_by": now.scored_by}
     return msgspec.structs.replace(before, **anew)
@@ -198,7 +200,7 @@ def _understood_anew(before: MatchRow, version: MentionVersion, understood: Unde
 
 def _store_match(conn: Connection, one: MatchRow) -> None:
     t = s.matches
-    values = {name: getattr(one, name) for name in ("label", "scored_by", *FACETS)}
+    values = {name: getattr(one, name) for name in ("label", "scored_by", "gist", *FACETS)}
     here = (t.c.monitor_id == one.monitor_id, t.c.source == one.source, t.c.id == one.id)
     conn.execute(update(t).where(*here, t.c.minute == one.minute).values(**values))
 

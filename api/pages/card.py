@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,14 +20,15 @@ from alerts.outbox.reach import could_not_be_reached
 from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US, SourceRow, source_rows
 from processors.corrections.correct import labels
+from processors.detection.day_stories import DayStory
 from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.facets import pairs
-from tocsin.core.signal import Evidence, TopMention
+from tocsin.core.signal import AutomatedAuthor, Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
-from tocsin.store.mentions import stored_rows
+from tocsin.store.mentions import Key, stored_rows
 
 _TEXT_SHOWN = 1200
 SOURCES_SHOWN = 6
@@ -53,6 +54,9 @@ class Post:
     facets: tuple[tuple[str, str], ...] = ()
     # The text in pieces, each with what it counted for the label (above 0) or against it.
     pieces: tuple[tuple[str, float], ...] = ()
+    # In a list: how many other mentions of its day tell the same, and those of them that stand in this list.
+    copies: int = 0
+    copied: tuple[Post, ...] = ()
 
     @property
     def veiled(self) -> str:
@@ -103,6 +107,8 @@ class Card:
     away: tuple[str, ...] = ()
     # Of the posts, those of influential authors.
     influential: tuple[Post, ...] = ()
+    # A post and the reasons of each account that looks automated.
+    robots: tuple[tuple[Post, AutomatedAuthor], ...] = ()
     # The sources of its mentions, as they are now.
     sources: tuple[SourceRow, ...] = ()
 
@@ -133,6 +139,7 @@ def card(
         notices=tuple(notice_line(one) for one in reversed(views.notices(conn, alert.id)[-100:])),
         escalations=tuple(of_alert(conn, alert.id)),
         influential=_influential(evidence, shown),
+        robots=_robots(conn, evidence.automated_authors if evidence else ()),
         away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
         sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
     )
@@ -143,6 +150,14 @@ def _influential(evidence: Evidence | None, shown: Sequence[Post]) -> tuple[Post
         return ()
     pairs = zip(evidence.top, shown, strict=False)
     return tuple(post for one, post in pairs if one.reach >= evidence.influential_from)
+
+
+def _robots(conn: Connection, found: Sequence[AutomatedAuthor]) -> tuple[tuple[Post, AutomatedAuthor], ...]:
+    rows = stored_rows(conn, [(one.source, one.id) for one in found]) if found else {}
+    tops = [TopMention(one.source, one.id, 0, "unscored") for one in found]
+    return tuple(
+        (post_of(rows.get((top.source, top.id)), top), one) for top, one in zip(tops, found, strict=True)
+    )
 
 
 def _sources(
@@ -161,6 +176,23 @@ def posts(conn: Connection, monitor_id: str, top: Sequence[TopMention]) -> tuple
     top = [structs.replace(one, label=own.get((one.source, one.id), one.label)) for one in top]
     found = stored_rows(conn, [(one.source, one.id) for one in top])
     return tuple(post_of(found.get((t.source, t.id)), t) for t in top)
+
+
+def collapsed(shown: Sequence[Post], stories: Mapping[Key, DayStory]) -> tuple[Post, ...]:
+    """The posts of a list, with further posts of a story and day behind the first that stands in it."""
+    first: dict[DayStory, int] = {}
+    found: list[Post] = []
+    for post in shown:
+        story = stories.get((post.source, post.id))
+        if story is None:
+            found.append(post)
+        elif story not in first:
+            first[story] = len(found)
+            found.append(replace(post, copies=story.count - 1))
+        else:
+            lead = found[first[story]]
+            found[first[story]] = replace(lead, copied=(*lead.copied, post))
+    return tuple(found)
 
 
 def day_points(conn: Connection, monitor_id: str, until: datetime) -> tuple[ChartPoint, ...]:

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
 from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
-from api.pages.card import post_of
+from api.pages.card import collapsed, post_of
 from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.pages.terms import LABELS
 from api.state import state_of
 from processors.corrections.correct import labels
+from processors.detection.day_stories import DayStory, day_stories
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.facets import FACETS
@@ -40,6 +41,7 @@ def mention_list(request: Request) -> Response:
     told = [(facet, value) for facet, values in FACETS.items() for value in values]
     facets = [one for one in told if ":".join(one) == asked.get("facet")]
     fault, found, more, own = "", list[Row[Any]](), None, dict[Key, str]()
+    stories: dict[Key, DayStory] = {}
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         monitors = names(conn, "monitor", most=MONITORS)
@@ -53,6 +55,7 @@ def mention_list(request: Request) -> Response:
             )
             found, more = page_of(rows, AT_ONCE, search_key)
             own = labels(conn, monitor, [(row.source, row.id) for row in found]) if monitor else own
+            stories = day_stories(conn, monitor, found) if monitor else stories
         except WrongInput as error:
             fault = str(error)
     facet = ":".join(facets[0]) if facets else None
@@ -61,7 +64,7 @@ def mention_list(request: Request) -> Response:
         ctx,
         "mentions.html",
         status=422 if fault else 200,
-        posts=[post_of(row, _told(row, own)) for row in found],
+        posts=collapsed([post_of(row, _told(row, own)) for row in found], stories),
         correct=monitor if permitted(ctx.who, "/monitors/{id}/correct") else None,
         back=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
         more="/mentions?" + urlencode({name: value for name, value in kept.items() if value}) if more else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from alerts.on_signal import COPIES
+from alerts.on_signal import AUTOMATED, COPIES
 
 SEVERITIES = {1: "crisis", 2: "escalate", 3: "review", 4: "watch"}
 SHAPES = {1: "◆", 2: "▲", 3: "●", 4: "○"}  # told apart without colour
@@ -226,6 +226,7 @@ REASONS = {
     "working hour": "waits for the next working hour",
     "volume": "the volume alert of the same monitor tells this story",
     "copies": COPIES,
+    "automated": AUTOMATED,
 }
 
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {

@@ -41,13 +41,42 @@ class PartOut(BaseModel):
     share: float = Field(description="Of all mentions of the window, 0..1.")
 
 
+class StoryOut(BaseModel):
+    """A text that several mentions tell, word for word or lightly edited."""
+
+    story: str
+    source: str = Field(description="With `id`, its first post.")
+    id: str
+    count: int
+    reposts: int = Field(description="Of these, the ones that say that they pass it on.")
+    authors: int
+    negative: int
+    since: datetime
+    until: datetime
+
+
+class RobotOut(BaseModel):
+    """An account that looks automated."""
+
+    name: str
+    posts: int = Field(description="In the window.")
+    why: dict[str, float] = Field(
+        description="By reason, in the day before the window's end: `pace`, most posts in an hour; `same text`, times that it"
+        " told one text; `equal gaps`, seconds from post to post; `copies`, share of posts that others posted too."
+    )
+
+
 class NowOut(BaseModel):
     """The window's mentions as the store has them now."""
 
     count: int
     negative: int
-    distinct: int = Field(description="Without copies of a text.")
+    distinct: int = Field(description="Without copies of a text, and further posts of automated accounts.")
     copy_groups: int
+    texts: int = Field(description="Different texts.")
+    stories: list[StoryOut] = Field(description="The texts with the most copies.")
+    automated: int = Field(description="Mentions by accounts that look automated.")
+    robots: list[RobotOut] = Field(description="The busiest of these accounts.")
     voices: int
     digest: str
     authors: list[PartOut]

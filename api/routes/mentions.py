@@ -28,6 +28,7 @@ from api.problems import PROBLEMS, Problem
 from api.push import push
 from api.state import AppState, State, Who
 from processors.corrections.correct import labels
+from processors.detection.day_stories import DayStory, day_stories
 from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
@@ -115,6 +116,13 @@ class FacetsOut(BaseModel):
     harm: list[Harm] = Field(description="What a reader may want hidden.")
 
 
+class MentionStoryOut(BaseModel):
+    """The text that several mentions of a monitor tell on one day, word for word or lightly edited."""
+
+    id: str = Field(description="Equal for all its mentions of that day.")
+    count: int = Field(description="Mentions of the monitor that tell it on that day, by UTC.")
+
+
 class MentionOut(BaseModel):
     """A mention as it is kept, with what was understood of it."""
 
@@ -141,6 +149,9 @@ class MentionOut(BaseModel):
     sentiment: SentimentOut
     triggers: list[str]
     facets: FacetsOut
+    story: MentionStoryOut | None = Field(
+        default=None, description="Where one monitor is asked for and others of its mentions tell the same."
+    )
 
 
 _BODY: dict[str, Any] = {
@@ -387,14 +398,19 @@ def list_mentions(
         monitor_id = find(conn, Monitor, monitor).id if monitor else None
         criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, facets, says)
         found = search_mentions(conn, criteria, after, limit + 1)
-        own = labels(conn, monitor_id, [(row.source, row.id) for row in found]) if monitor_id else {}
-    rows, more = page_of(found, limit, search_key)
-    items = [mention_out(row, own.get((row.source, row.id))) for row in rows]
+        rows, more = page_of(found, limit, search_key)
+        own = labels(conn, monitor_id, [(row.source, row.id) for row in rows]) if monitor_id else {}
+        stories = day_stories(conn, monitor_id, rows) if monitor_id else {}
+    items = [
+        mention_out(row, own.get(key), stories.get(key)) for row in rows for key in [(row.source, row.id)]
+    ]
     return {"items": items, "next_cursor": more}
 
 
-def mention_out(row: Row[Any], label: str | None = None) -> dict[str, Any]:
-    """A stored mention as the API shows it. `label` is the one toward the brand of the monitor that was asked for."""
+def mention_out(row: Row[Any], label: str | None = None, story: DayStory | None = None) -> dict[str, Any]:
+    """A stored mention as the API shows it. `label` is the one toward the brand of the monitor that was asked for, and `story`
+    what its other mentions tell too.
+    """
     mention = stored_mention(row)
     return {
         **{name: getattr(mention, name) for name in Mention.__struct_fields__},
@@ -408,4 +424,5 @@ def mention_out(row: Row[Any], label: str | None = None) -> dict[str, Any]:
         },
         "triggers": list(row.triggers or []),
         "facets": {facet: list(row._mapping[facet] or []) for facet in FACETS},
+        "story": story and {"id": story.story, "count": story.count},
     }

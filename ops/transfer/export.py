@@ -43,7 +43,7 @@ def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
     m, t = s.mentions, s.matches
     names = repository.names(conn, "monitor", ended=True)
     query = (
-        select(*s.mention_columns, t.c.monitor_id, t.c.label.label("own"), t.c.scored_by)
+        select(*s.mention_columns, t.c.monitor_id, t.c.label.label("own"), t.c.scored_by, t.c.gist)
         .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at))
         .order_by(m.c.created_at, m.c.source, m.c.id, t.c.monitor_id)
         .execution_options(yield_per=2000)
@@ -71,6 +71,7 @@ def _add_monitor(present: dict[str, Any], name: str, own: str, how: str | None) 
 
 def _finished(row: dict[str, Any]) -> dict[str, Any]:
     row["monitors"].sort()
+    row["gist"] = row["gist"].hex() if row["gist"] else None
     row["created_at"] = iso(row["created_at"])
     row["edited_at"] = iso(row["edited_at"]) if row["edited_at"] else None
     if not row["truncated"]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from processors.detection import trigger_habit
+from processors.detection.copies import Told, told_in, within
 from processors.detection.terms import rising_terms
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from processors.signals.types import FarVoice
@@ -24,8 +25,6 @@ from tocsin.definitions.models import Monitor
 from tocsin.query import parse_query
 from tocsin.store import schema as s
 
-# So many posts of one text, none of them a repost, are a copy-paste flood.
-COPIES_FROM = 5
 TOP = 5
 HEARD_SPAN = timedelta(days=14)
 # So many mentions on a network or in a language that was not heard before are a spread.
@@ -40,19 +39,8 @@ TERM_TEXTS = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
-    """Copy-paste copies in a span. `aside` is the number of mentions beyond one of each text, `negative` the negatives among
-    them.
-    """
-
-    aside: int
-    groups: int
-    negative: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class WindowContents:
-    """The counted content of a window. Copies are included; `Copies` says how many they are."""
+    """The counted content of a window. Copies are included; `told` says what they are."""
 
     count: int
     negative: int
@@ -79,32 +67,13 @@ class WindowContents:
     facets: dict[str, dict[str, int]]
     scored: dict[str, tuple[int, int]]
     """By language, the mentions that were called negative, and all that were scored."""
+    told: Told
 
 
 def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
     """Whether a trigger speaks for itself in the hour up to `end`, with or without a spike."""
     return trigger_habit.triggers_speak(
         conn, monitor_id, end, voices(conn, monitor_id, end - TRIGGER_SPAN, end)
-    )
-
-
-def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:
-    """The posts in [start, end) that repeat a text without saying so, as neither repost nor quote.
-
-    One post of each text stays.
-    """
-    m = s.matches
-    negative = func.sum(case((m.c.label == "negative", 1), else_=0))
-    groups = conn.execute(
-        select(func.count(), negative)
-        .where(within(monitor_id, start, end), m.c.repost.is_(False), m.c.signature != 0)
-        .group_by(m.c.signature)
-        .having(func.count() >= COPIES_FROM)
-    ).all()
-    return Copies(
-        aside=sum(n - 1 for n, _ in groups),
-        groups=len(groups),
-        negative=sum(min(n - 1, int(negatives)) for n, negatives in groups),
     )
 
 
@@ -148,6 +117,7 @@ def look(
         digest=digest_of(conn, monitor_id, start, end),
         facets=_facets(conn, monitor_id, start, end),
         scored=_scored(tones),
+        told=told_in(conn, monitor_id, start, end, sum(labels.values())),
     )
 
 
@@ -191,18 +161,6 @@ def voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
         )
     ).one()
     return int(named + anonymous)
-
-
-def within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:
-    """The condition of a match of this monitor in [start, end)."""
-    m = s.matches
-    return and_(
-        m.c.monitor_id == monitor_id,
-        m.c.minute >= minute_of(start),
-        m.c.minute <= minute_of(end),
-        m.c.created_at >= start,
-        m.c.created_at < end,
-    )
 
 
 def _same() -> ColumnElement[bool]:

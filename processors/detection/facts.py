@@ -119,6 +119,11 @@ def evidence(
         outlets=seen.outlets,
         first_heard=seen.first_heard,
         agrees=_agreeing(reading, judged),
+        distinct=seen.told.distinct,
+        stories=seen.told.stories,
+        automated=seen.told.automated,
+        automated_authors=seen.told.automated_authors,
+        automated_aside=copies.automated,
         input_digest=seen.digest,
     )
 

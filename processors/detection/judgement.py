@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import Connection
 
+from processors.detection.copies import NO_COPIES, Copies, copies_in
 from processors.detection.episode import ASIDE_KEPT
-from processors.detection.evidence import Copies, copies_in
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import Reading, WindowCounts
-
-NO_COPIES = Copies(0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +88,8 @@ def _copies(
     aside = min(most, max(0, there - known))
     if not aside:
         return NO_COPIES
-    return Copies(aside, found.groups, aside if share else aside * found.negative // found.aside)
+    negative = aside if share else aside * found.negative // found.aside
+    return Copies(aside, found.groups, negative, aside * found.automated // max(1, found.aside))
 
 
 def _without(window: WindowCounts, copies: Copies, *, of_share: bool) -> WindowCounts:

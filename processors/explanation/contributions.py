@@ -8,7 +8,9 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, Row, func, select
 
-from processors.detection.evidence import copies_in, counted_by, digest_of, voices, within
+from processors.detection.copies import copies_in, told_in, within
+from processors.detection.evidence import counted_by, digest_of, voices
+from tocsin.core.signal import AutomatedAuthor, StoryTold
 from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
 
@@ -25,15 +27,29 @@ class Part(msgspec.Struct, frozen=True):
     share: float
 
 
+class Robot(msgspec.Struct, frozen=True):
+    """An account that looks automated, its posts in the window, and the reasons with their figures."""
+
+    name: str
+    posts: int
+    why: dict[str, float]
+
+
 class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of the mentions in [start, end) as the store has them now. `others` counts, by dimension, the parts that are left
-    out. `distinct` is `count` without the copies.
+    out. `distinct` is `count` without the copies and without the further posts of accounts that look automated. `texts` counts
+    the different texts; `stories` are those with the most copies; `automated` counts the mentions by accounts that look
+    automated, and `robots` are the busiest of these.
     """
 
     count: int
     negative: int
     distinct: int
     copy_groups: int
+    texts: int = 0
+    stories: list[StoryTold] = []
+    automated: int = 0
+    robots: list[Robot] = []
     voices: int
     digest: str
     authors: list[Part]
@@ -57,12 +73,17 @@ def contributions(conn: Connection, monitor_id: str, start: datetime, end: datet
         "languages": counted_by(conn, monitor_id, start, end, "lang"),
         "sources": counted_by(conn, monitor_id, start, end, "source"),
     }
+    told = told_in(conn, monitor_id, start, end, count)
     parts = {name: _parts(counts, count) for name, counts in found.items()}
     return Contributions(
         count=count,
         negative=labels.get("negative", 0),
         distinct=count - copies.aside,
         copy_groups=copies.groups,
+        texts=told.distinct,
+        stories=told.stories,
+        automated=told.automated,
+        robots=_robots(conn, told.automated_authors),
         voices=voices(conn, monitor_id, start, end),
         digest=digest_of(conn, monitor_id, start, end),
         others={
@@ -95,6 +116,12 @@ def _authors(conn: Connection, monitor_id: str, start: datetime, end: datetime) 
         counts[name] = counts.get(name, 0) + row.said
     nobody = sum(row.said for row in rows if row.author is None)
     return counts | ({NOT_SAID: nobody} if nobody else {})
+
+
+def _robots(conn: Connection, authors: list[AutomatedAuthor]) -> list[Robot]:
+    found = stored_rows(conn, [(one.source, one.id) for one in authors])
+    names = [_name(found[one.source, one.id]) if (one.source, one.id) in found else "" for one in authors]
+    return [Robot(name or NOT_SAID, one.posts, one.why) for name, one in zip(names, authors, strict=True)]
 
 
 def _names(

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from processors.explanation.contributions import Part
+from processors.detection.automation import COPIES_REASON, GAPS_REASON, PACE_REASON, SAME_REASON
+from processors.explanation.contributions import Contributions, Part
 from processors.explanation.explain import Explanation
 
 FIGURES = {
@@ -16,6 +17,12 @@ FIGURES = {
     "lower": "interval, from",
     "upper": "interval, to",
     "score": "score",
+}
+WHY = {
+    PACE_REASON: "{figure:g} posts in one hour",
+    SAME_REASON: "the same text {figure:g} times",
+    GAPS_REASON: "a post every {figure:g} seconds",
+    COPIES_REASON: "{figure:.0%} copies of what others post",
 }
 
 
@@ -67,6 +74,7 @@ def _parts(one: Explanation) -> Iterator[str]:
         f"in the store now: {now.count} mentions ({now.distinct} without copies, {now.copy_groups} copied texts),"
         f" {now.negative} negative, {now.voices} voices"
     )
+    yield from _told(now)
     for name, parts in (
         ("authors", now.authors),
         ("networks", now.networks),
@@ -77,6 +85,22 @@ def _parts(one: Explanation) -> Iterator[str]:
             yield f"  {name}: {_said(parts)}{_others(now.others.get(name, 0))}"
     if one.terms:
         yield "  rising terms: " + ", ".join(f"{term} {count}" for term, count in one.terms)
+
+
+def _told(now: Contributions) -> Iterator[str]:
+    """Stories and accounts that look automated, where there are any."""
+    if now.stories:
+        yield f"  {now.count} mentions tell {now.texts} different texts:"
+    for one in now.stories:
+        by = f"by {one.authors} authors ({one.reposts} reposts, {one.negative} negative)"
+        span = f"{one.since:%Y-%m-%d %H:%M:%SZ} to {one.until:%H:%M:%SZ}"
+        first = f"first {_plain(one.source)} {_plain(one.id)}"
+        yield f"    {one.count} of {now.count} are one text {by}, {span}, {first}"
+    if now.automated:
+        yield f"  {now.automated} of {now.count} by accounts that look automated:"
+    for robot in now.robots:
+        why = ", ".join(WHY[reason].format(figure=figure) for reason, figure in robot.why.items())
+        yield f"    {_plain(robot.name)}: {robot.posts} posts here; in a day {why}"
 
 
 def _said(parts: list[Part]) -> str:

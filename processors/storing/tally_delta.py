@@ -39,6 +39,8 @@ class MatchRow(msgspec.Struct, frozen=True):
     crisis: tuple[str, ...]
     harm: tuple[str, ...]
     scored_by: str | None = None
+    # None: older code stored it.
+    gist: bytes | None = None
 
 
 class TallyDelta:
@@ -124,6 +126,7 @@ def match_rows(
             told.crisis,
             told.harm,
             toward[monitor].how if monitor in toward else None,
+            understood.gist,
         )
         for monitor in monitors
     ]

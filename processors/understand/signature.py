@@ -1,4 +1,4 @@
-"""Near-duplicates: a number that copies of one text share.
+"""Near-duplicates: a number that copies of one text share, and the gist that lightly edited copies nearly share.
 
 Copy-paste floods and syndicated posts differ in the parts that are cheap to vary: the link, the handle, the case, punctuation,
 figures, the hashtags at the end, "RT". `text_signature` leaves these out and hashes the rest. So copies are equal in it: they
@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
+from processors.understand.gist import NO_GIST, gist_of
 from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
@@ -40,36 +41,25 @@ def text_signature(text: str) -> int:
     are no flood. But if such a text has a link or a tag, everything in it is hashed except case, diacritics and white space: the
     same few words with the same link or tags are one text.
     """
-    return signature_of_folded(fold(text[:MAX_CHARS]))
+    return copied_part(text)[0]
 
 
-def signature_of_folded(folded: str) -> int:
-    """`text_signature` of a text of at most `MAX_CHARS` that is already folded."""
+def copied_part(text: str) -> tuple[int, bytes]:
+    """The signature of a text and its gist (`processors.understand.gist`), which copies with a changed word nearly share."""
+    return copied_part_of_folded(fold(text[:MAX_CHARS]))
+
+
+def copied_part_of_folded(folded: str) -> tuple[int, bytes]:
+    """`copied_part` of a text of at most `MAX_CHARS` that is already folded."""
     folded = folded[:MAX_CHARS]
     words = _words(folded)
-    if len(words) < LEAST_WORDS and not _says_much_in_few_words(words):
-        if not any(mark in folded for mark in (*_LINKS, "#")):
-            return NO_SIGNATURE
-        # The empty word keeps these words apart from those of a longer text.
-        words = ["", *folded.split()]
-    return _hash63(" ".join(words))
-
-
-def simhash(text: str) -> int:
-    """A 64-bit SimHash (Charikar, 2002) over the words that `text_signature` hashes, as a signed number.
-
-    Texts that share most of their words differ in few bits: `(a ^ b).bit_count()` tells how many. The function is for
-    looking at a few texts by hand. It costs several times as much as a signature, so the stream does not call it.
-    """
-    counts = [0] * 64
-    folded = fold(text[:MAX_CHARS])[:MAX_CHARS]
-    words = _words(folded) or folded.split()
-    for word in words:
-        bits = int.from_bytes(_digest(word), "big")
-        for place in range(64):
-            counts[place] += 1 if bits >> place & 1 else -1
-    value = sum(1 << place for place in range(64) if counts[place] > 0)
-    return value - (1 << 64) if value >> 63 else value
+    if len(words) >= LEAST_WORDS or _says_much_in_few_words(words):
+        said = _encoded(words)
+        return _hash63(said), gist_of(said)
+    if not any(mark in folded for mark in (*_LINKS, "#")):
+        return NO_SIGNATURE, NO_GIST
+    # The empty word keeps these words apart from those of a longer text.
+    return _hash63(_encoded(["", *folded.split()])), NO_GIST
 
 
 def is_repost(mention: Mention) -> bool:
@@ -101,9 +91,9 @@ def _says_much_in_few_words(words: list[str]) -> bool:
     return sum(sign >= "\u2e80" for word in words for sign in word) >= 2 * LEAST_WORDS
 
 
-def _hash63(text: str) -> int:
-    return int.from_bytes(_digest(text), "big") >> 1
+def _encoded(words: list[str]) -> bytes:
+    return " ".join(words).encode("utf-8", "surrogatepass")
 
 
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+def _hash63(said: bytes) -> int:
+    return int.from_bytes(blake2b(said, digest_size=8).digest(), "big") >> 1

@@ -19,7 +19,7 @@ from processors.understand import signature, triggers
 from processors.understand.brand import NO_NUDGE, Brand, Toward
 from processors.understand.language import detect_language, language_code
 from processors.understand.sentiment import UNSCORED, Label, Scorer, Sentiment
-from processors.understand.signature import is_repost, signature_of_folded
+from processors.understand.signature import copied_part_of_folded, is_repost
 from processors.understand.triggers import triggers_of_folded
 from tocsin.core.facets import NO_FACETS, Facets
 from tocsin.core.mention import Mention
@@ -45,6 +45,8 @@ class Understood(msgspec.Struct, frozen=True):
     signature: int
     repost: bool
     triggers: tuple[str, ...]
+    # `processors.understand.gist`
+    gist: bytes = b""
     toward: dict[str, Toward] = {}
     """By monitor, the label toward its brand, where that is another one than `label`."""
 
@@ -102,15 +104,14 @@ class Understander:
                 confidence_e4=sentiment.confidence_e4,
                 model=sentiment.model,
                 facets=facets,
-                signature=signature_of_folded(
-                    spelling if len(text) <= signature.MAX_CHARS else fold(text[: signature.MAX_CHARS])
-                ),
+                signature=mark,
                 repost=repost,
                 triggers=categories,
+                gist=gist,
             )
-            for (text, _, repost), spelling, (lang, (sentiment, facets)), categories in zip(
+            for (_, _, repost), (mark, gist), (lang, (sentiment, facets)), categories in zip(
                 asked,
-                folded,
+                map(_copied_part, texts, folded),
                 self.read(texts, [code for _, code, _ in asked]),
                 triggers_of_folded(folded),
                 strict=True,
@@ -206,6 +207,11 @@ class _Remembered:
 @lru_cache(maxsize=1024)
 def _code_of_short(hint: str) -> str | None:
     return language_code(hint)
+
+
+def _copied_part(text: str, folded: str) -> tuple[int, bytes]:
+    short = len(text) <= signature.MAX_CHARS
+    return copied_part_of_folded(folded if short else fold(text[: signature.MAX_CHARS]))
 
 
 def _code(hint: str | None) -> str | None:

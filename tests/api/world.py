@@ -19,6 +19,7 @@ from api.auth.cookies import COOKIE
 from api.auth.keys import create_key
 from api.auth.sessions import Session, open_session
 from api.routes.status import PARTS
+from processors.understand.signature import copied_part
 from tests.alerts.scene import Scene
 from tocsin.core.clock import Clock, minute_of
 from tocsin.core.facets import FACETS
@@ -152,6 +153,7 @@ class World:
     def store_mention(self, id: str, text: str, at: datetime, label: str = "neutral", **fields: Any) -> None:
         """Store a mention as the processors would, matched by the scene's monitor and tallied."""
         author = fields.get("author_id", f"author of {id}")
+        signature, gist = copied_part(text)
         row = {
             "source": "forum",
             "id": id,
@@ -166,7 +168,7 @@ class World:
             "label": label,
             "score_e4": {"negative": -5000, "positive": 5000}.get(label, 0),
             "confidence_e4": 7000,
-            "signature": 1,
+            "signature": signature,
             "repost": False,
             "triggers": [],
             "words": words_of(fields.get("title"), text),
@@ -192,7 +194,7 @@ class World:
         key = {name: tally[name] for name in ("monitor_id", "minute", "partition")}
         with self.scene.write() as conn:
             self.scene.store.insert_new(conn, s.mentions, [row])
-            match |= {"reach": 10, "author": signed64(hashed)}
+            match |= {"reach": 10, "author": signed64(hashed), "gist": gist}
             self.scene.store.insert_new(conn, s.matches, [match])
             seen = {
                 "source": row["source"],

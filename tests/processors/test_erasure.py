@@ -45,7 +45,7 @@ def test_a_deleted_post_leaves_its_identity_and_what_it_counted(store: Store) ->
     assert [counted(store, t) for t in (s.seen, s.matches)] == [2, 2]
     with store.read() as conn:
         m, t = s.matches.c, s.tallies.c
-        assert conn.execute(select(m.author).where(m.id == "1")).scalar_one() is None
+        assert tuple(conn.execute(select(m.author, m.gist).where(m.id == "1")).one()) == (None, None)
         assert sum(conn.execute(select(t.count)).scalars()) == 2
     # The same post once more, from a source that reads it again, is a duplicate and not kept.
     keep(store, days=1, text="brightwater leaks no more", edited=NOW)

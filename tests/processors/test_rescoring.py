@@ -42,12 +42,12 @@ def exports(store: Store) -> list[list[bytes]]:
 
 
 def as_older_code_left_it(store: Store) -> None:
-    """Every mention unscored and without facets, in the tallies too."""
+    """Every mention unscored and without facets or a gist, in the tallies too."""
     nothing = dict.fromkeys(FACETS)
     with store.write() as conn:
         unscored = {"label": "unscored", "score_e4": 0, "confidence_e4": 0, "model": None}
         conn.execute(update(s.mentions).values(**unscored, **nothing))
-        conn.execute(update(s.matches).values(label="unscored", scored_by=None, **nothing))
+        conn.execute(update(s.matches).values(label="unscored", scored_by=None, gist=None, **nothing))
         counts = {"negative": 0, "neutral": 0, "positive": 0, "unscored": s.tallies.c.count}
         conn.execute(update(s.tallies).values(**counts))
         conn.execute(s.tally_parts.delete().where(s.tally_parts.c.dimension.in_(FACETS)))

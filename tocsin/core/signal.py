@@ -91,6 +91,33 @@ class Agreement(msgspec.Struct, frozen=True):
     span_s: float
 
 
+class StoryTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that several mentions of the window tell, word for word or lightly edited. `source` and `id` are its first post;
+    `reposts` of its `count` mentions say that they pass it on; a mention without an author counts as one of the `authors`.
+    """
+
+    story: str
+    source: str
+    id: str
+    count: int
+    reposts: int
+    authors: int
+    negative: int
+    since: datetime
+    until: datetime
+
+
+class AutomatedAuthor(msgspec.Struct, frozen=True):
+    """An account that looks automated. `source` and `id` are its first post in the window, which has `posts` of it; `why` has the
+    reasons with their figures (`processors.detection.automation`).
+    """
+
+    source: str
+    id: str
+    posts: int
+    why: dict[str, float]
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The part that a person checks by hand, as it was judged."""
 
@@ -153,6 +180,15 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     first_heard: dict[str, list[str]] = {}
     # The other signals that were over in the same window.
     agrees: list[Agreement] = []
+    # The different texts among the mentions; 0 where an older version wrote the evidence.
+    distinct: int = 0
+    # The texts with the most copies.
+    stories: list[StoryTold] = []
+    # The mentions by accounts that look automated, and the busiest of these accounts. Of `copies`, `automated_aside` were set
+    # aside for that reason.
+    automated: int = 0
+    automated_authors: list[AutomatedAuthor] = []
+    automated_aside: int = 0
     # A digest over the sorted ids of the window's mentions: the same replay gives the same digest.
     input_digest: str = ""
 

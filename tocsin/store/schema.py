@@ -262,6 +262,9 @@ matches = _table(
     # How the label toward the monitor's brand was found, where it is not that of the text: "part" of the text, "brand-N" (the
     # model that was learnt from corrections), "person".
     Column("scored_by", String(64)),
+    # Hashes of its words (`processors.understand.gist`), nearly equal for lightly edited copies. Null: older code stored it, or
+    # the mention was erased.
+    Column("gist", LargeBinary),
     Index("matches_by_minute", "monitor_id", "minute"),
     Index("matches_by_mention", "source", "id"),
     rowid=False,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.understand.signature import NO_SIGNATURE, is_repost, simhash, text_signature
+from processors.understand.gist import ALIKE, LEAST_SHARED, MOST_WORDS, alike, words_in
+from processors.understand.signature import NO_SIGNATURE, copied_part, is_repost, text_signature
 from tests.contracts.examples import examples
 from tocsin.core.mention import Mention
 
@@ -33,7 +34,7 @@ COPIES = [
 
 @pytest.mark.parametrize("copy", COPIES)
 def test_copies_that_differ_in_what_copying_varies_share_a_signature(copy: str) -> None:
-    assert text_signature(copy) == text_signature(POST)
+    assert copied_part(copy) == copied_part(POST)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,8 @@ def test_a_text_without_spaces_is_long_enough_by_its_signs() -> None:
 def test_a_signature_fits_a_signed_bigint_whatever_the_text(text: str) -> None:
     assert 0 <= text_signature(text) < 2**63
     assert text_signature(text) == text_signature(text)
-    assert -(2**63) <= simhash(text) < 2**63
+    assert copied_part(text) == copied_part(text)
+    assert len(copied_part(text)[1]) in (0, *range(2 * LEAST_SHARED, 2 * MOST_WORDS + 1, 2))
 
 
 @pytest.mark.parametrize(
@@ -130,12 +132,16 @@ def test_a_picture_at_the_end_changes_nothing_whatever_stands_before(noise: list
     )
 
 
-def test_simhash_of_nearly_equal_texts_differs_in_few_bits() -> None:
-    near = (simhash(POST) ^ simhash(POST.replace("delete", "remove"))) & (2**64 - 1)
-    far = (simhash(POST) ^ simhash("the new coffee in the station hall is better than I had expected")) & (
-        2**64 - 1
+def test_gists_of_nearly_equal_texts_are_alike() -> None:
+    mine, near, far = (
+        words_in(copied_part(text)[1])
+        for text in (
+            POST,
+            POST.replace("delete", "remove"),
+            "the new coffee in the station hall is better than I had expected",
+        )
     )
-    assert near.bit_count() < far.bit_count()
+    assert alike(mine, near) >= ALIKE > alike(mine, far) == 0
 
 
 def _mention(text: str, repost_of: str | None = None) -> Mention:

@@ -1,0 +1,261 @@
+"""The stories of a window: which of its mentions tell one text, who tells it, and which accounts look automated.
+
+Everything is read from the matches of the span when it is asked for, so it is exact after a kill, an edit or an erasure. What is
+read has bounds: `MOST_TEXTS` different texts are compared, and `MOST_POSTS` posts of `MOST_AUTHORS` authors rated.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, case, cast, func, select
+
+from processors.detection.automation import DAY, LEAST_POSTS, AuthorPost, looks_automated, reasons
+from processors.understand.stories import MOST_TEXTS, Text, folded
+from tocsin.core.clock import minute_of
+from tocsin.core.signal import AutomatedAuthor, StoryTold
+from tocsin.store import schema as s
+
+COPIES_FROM = 5
+"""So many posts of one story, none of them a repost, are a copy-paste flood."""
+STORIES_SHOWN = 3
+AUTHORS_SHOWN = 5
+MOST_AUTHORS = 100
+MOST_POSTS = 5_000
+# Groups of mentions that are read: twice the texts, because reposts of a text are a group of their own.
+MOST_GROUPS = 2 * MOST_TEXTS
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """The mentions of a span that are set aside: copies beyond one of each story, and the posts beyond one of each account that
+    looks automated. `aside` is the number of both, `automated` that of the second, `negative` the negatives among all of them.
+    """
+
+    aside: int
+    groups: int
+    negative: int = 0
+    automated: int = 0
+
+
+NO_COPIES = Copies(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The mentions of one text in a span, reposts apart."""
+
+    signature: int
+    gist: bytes | None
+    repost: bool
+    count: int
+    negative: int
+
+
+@dataclass(frozen=True, slots=True)
+class Automated:
+    """An account that looks automated: why, and its posts in the span. `outside` counts those that are in no flood of copies."""
+
+    author: int
+    why: dict[str, float]
+    posts: int
+    outside: int
+    negative_outside: int
+    floods: int
+    first: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a span tells: `distinct` different texts, the stories of which there are copies, the most told first, and the accounts
+    that look automated, the busiest first.
+    """
+
+    distinct: int
+    stories: list[StoryTold] = field(default_factory=list)
+    automated: int = 0
+    automated_authors: list[AutomatedAuthor] = field(default_factory=list)
+
+
+def within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:
+    """The condition of a match of this monitor in [start, end)."""
+    m = s.matches
+    return and_(
+        m.c.monitor_id == monitor_id,
+        m.c.minute >= minute_of(start),
+        m.c.minute <= minute_of(end),
+        m.c.created_at >= start,
+        m.c.created_at < end,
+    )
+
+
+def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:
+    """The posts in [start, end) that repeat a story without saying so, as neither repost nor quote, and the further posts of
+    accounts that look automated. One post of each story and of each such account stays.
+    """
+    groups = groups_in(conn, monitor_id, start, end)
+    story = stories_of(groups)
+    posts, negative = Counter[int](), Counter[int]()
+    for one in groups:
+        if one.signature and not one.repost:
+            posts[story[one.signature]] += one.count
+            negative[story[one.signature]] += one.negative
+    floods = {told: n for told, n in posts.items() if n >= COPIES_FROM}
+    robots = automated_in(conn, monitor_id, start, end)
+    extra = [(max(0, one.outside - (not one.floods)), one.negative_outside) for one in robots]
+    return Copies(
+        aside=sum(n - 1 for n in floods.values()) + sum(n for n, _ in extra),
+        groups=len(floods),
+        negative=sum(min(n - 1, negative[told]) for told, n in floods.items()) + sum(map(min, extra)),
+        automated=sum(n for n, _ in extra),
+    )
+
+
+def groups_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[Group]:
+    """The mentions in [start, end) by text, the most copied text first."""
+    m, many = s.matches, func.count()
+    negative = func.sum(case((m.c.label == "negative", 1), else_=0))
+    found = conn.execute(
+        select(m.c.signature, m.c.gist, m.c.repost, many, negative)
+        .where(within(monitor_id, start, end))
+        .group_by(m.c.signature, m.c.gist, m.c.repost)
+        .order_by(many.desc(), m.c.signature, cast(m.c.repost, Integer), m.c.gist.is_(None))
+        .limit(MOST_GROUPS)
+    )
+    return [Group(signature, gist, bool(repost), n, int(bad)) for signature, gist, repost, n, bad in found]
+
+
+def stories_of(groups: Iterable[Group]) -> dict[int, int]:
+    """By signature, the story of each of these texts: the signature of its leading text."""
+    return folded(Text(one.signature, one.gist, one.count) for one in groups)
+
+
+def told_in(conn: Connection, monitor_id: str, start: datetime, end: datetime, count: int) -> Told:
+    """What the `count` mentions in [start, end) tell."""
+    groups = groups_in(conn, monitor_id, start, end)
+    story = stories_of(groups)
+    robots = automated_in(conn, monitor_id, start, end)
+    mentions, reposts = Counter[int](), Counter[int]()
+    for one in groups:
+        if one.signature:
+            mentions[story[one.signature]] += one.count
+            reposts[story[one.signature]] += one.count * one.repost
+    repeated = sum(n - 1 for n in mentions.values())
+    most = sorted((told for told, n in mentions.items() if n > 1), key=lambda one: (-mentions[one], one))
+    shown = [
+        _story(
+            conn, monitor_id, start, end, told, [one for one in story if story[one] == told], reposts[told]
+        )
+        for told in most[:STORIES_SHOWN]
+    ]
+    return Told(
+        count - repeated,
+        shown,
+        sum(one.posts for one in robots),
+        [AutomatedAuthor(*one.first, one.posts, one.why) for one in robots[:AUTHORS_SHOWN]],
+    )
+
+
+def automated_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[Automated]:
+    """The accounts with posts in [start, end) that look automated by what they posted in the day up to `end` and since `start`,
+    the busiest first.
+    """
+    since = min(start, end - DAY)
+    rows = _busiest(conn, monitor_id, since, end)
+    if not rows:
+        return []
+    texts = groups_in(conn, monitor_id, since, end)
+    story = stories_of(texts)
+    told = Counter[int]()
+    for one in texts:
+        if one.signature and not one.repost:
+            told[story[one.signature]] += one.count
+    by_author: dict[int, list[tuple[AuthorPost, bool, tuple[str, str]]]] = {}
+    for row in rows:
+        tells: int = story.get(row.signature, row.signature)
+        copied = not row.repost and told[tells] >= COPIES_FROM
+        post = AuthorPost(row.created_at, tells, copied)
+        by_author.setdefault(row.author, []).append((post, row.label == "negative", (row.source, row.id)))
+    found = (_rated(author, posts, start) for author, posts in by_author.items())
+    return sorted((one for one in found if one), key=lambda one: (-one.posts, one.author))
+
+
+def _rated(
+    author: int, posts: Sequence[tuple[AuthorPost, bool, tuple[str, str]]], start: datetime
+) -> Automated | None:
+    why = reasons([post for post, _, _ in posts])
+    here = [one for one in posts if one[0].at >= start]
+    if not here or not looks_automated(why):
+        return None
+    outside = [one for one in here if not one[0].copied]
+    return Automated(
+        author,
+        why,
+        len(here),
+        len(outside),
+        sum(negative for _, negative, _ in outside),
+        len(here) - len(outside),
+        min((post.at, key) for post, _, key in here)[1],
+    )
+
+
+def _busiest(conn: Connection, monitor_id: str, since: datetime, end: datetime) -> list[Row[Any]]:
+    """The newest posts of the authors with the most posts."""
+    m, many, here = s.matches, func.count(), within(monitor_id, since, end)
+    busy = conn.execute(
+        select(m.c.author)
+        .where(here, m.c.author.is_not(None))
+        .group_by(m.c.author)
+        .having(many >= LEAST_POSTS)
+        .order_by(many.desc(), m.c.author)
+        .limit(MOST_AUTHORS)
+    )
+    authors = list(busy.scalars())
+    if not authors:
+        return []
+    columns = (m.c.author, m.c.created_at, m.c.signature, m.c.repost, m.c.label, m.c.source, m.c.id)
+    newest = select(*columns).where(here, m.c.author.in_(authors))
+    order = (m.c.created_at.desc(), m.c.source, m.c.id)
+    return list(conn.execute(newest.order_by(*order).limit(MOST_POSTS)))
+
+
+def _story(
+    conn: Connection,
+    monitor_id: str,
+    start: datetime,
+    end: datetime,
+    told: int,
+    texts: Sequence[int],
+    reposts: int,
+) -> StoryTold:
+    """The figures of one story. Its name is the signature of its leading text, in hexadecimal digits."""
+    m = s.matches
+    here = and_(within(monitor_id, start, end), m.c.signature.in_(texts))
+    negative = func.sum(case((m.c.label == "negative", 1), else_=0))
+    nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
+    count, bad, named, unnamed, last = conn.execute(
+        select(
+            func.count(), negative, func.count(m.c.author.distinct()), nobody, func.max(m.c.created_at)
+        ).where(here)
+    ).one()
+    first = conn.execute(
+        select(m.c.source, m.c.id, m.c.created_at)
+        .where(here)
+        .order_by(m.c.created_at, m.c.source, m.c.id)
+        .limit(1)
+    ).one()
+    return StoryTold(
+        story=f"{told:016x}",
+        source=first.source,
+        id=first.id,
+        count=count,
+        reposts=reposts,
+        authors=int(named + unnamed),
+        negative=int(bad),
+        since=first.created_at,
+        until=last,
+    )
