@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, case, cast, func, select
 
 from processors.detection.automation import DAY, LEAST_POSTS, AuthorPost, looks_automated, reasons
-from processors.understand.stories import MOST_TEXTS, Text, folded
+from processors.understand.stories import MOST_TEXTS, CopiedText, folded
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import AutomatedAuthor, StoryTold
 from tocsin.store import schema as s
@@ -70,7 +70,7 @@ class Automated:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WindowStories:
     """What a span tells: `distinct` different texts, the stories of which there are copies, the most told first, and the accounts
     that look automated, the busiest first.
     """
@@ -131,10 +131,10 @@ def groups_in(conn: Connection, monitor_id: str, start: datetime, end: datetime)
 
 def stories_of(groups: Iterable[Group]) -> dict[int, int]:
     """By signature, the story of each of these texts: the signature of its leading text."""
-    return folded(Text(one.signature, one.gist, one.count) for one in groups)
+    return folded(CopiedText(one.signature, one.gist, one.count) for one in groups)
 
 
-def told_in(conn: Connection, monitor_id: str, start: datetime, end: datetime, count: int) -> Told:
+def told_in(conn: Connection, monitor_id: str, start: datetime, end: datetime, count: int) -> WindowStories:
     """What the `count` mentions in [start, end) tell."""
     groups = groups_in(conn, monitor_id, start, end)
     story = stories_of(groups)
@@ -152,7 +152,7 @@ def told_in(conn: Connection, monitor_id: str, start: datetime, end: datetime, c
         )
         for told in most[:STORIES_SHOWN]
     ]
-    return Told(
+    return WindowStories(
         count - repeated,
         shown,
         sum(one.posts for one in robots),

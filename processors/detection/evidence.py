@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from processors.detection import trigger_habit
-from processors.detection.copies import Told, told_in, within
+from processors.detection.copies import WindowStories, told_in, within
 from processors.detection.terms import rising_terms
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from processors.signals.types import FarVoice
@@ -67,7 +67,7 @@ class WindowContents:
     facets: dict[str, dict[str, int]]
     scored: dict[str, tuple[int, int]]
     """By language, the mentions that were called negative, and all that were scored."""
-    told: Told
+    told: WindowStories
 
 
 def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:

@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select
 
-from processors.detection.evidence import is_against, outlet_posts, within
+from processors.detection.copies import within
+from processors.detection.evidence import is_against, outlet_posts
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import FarVoice, Reading, WindowCounts
 from tocsin.store import schema as s

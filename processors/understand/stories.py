@@ -22,7 +22,7 @@ MOST_LOOKED_AT = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class CopiedText:
     """A text as its copies have it in common, and the number of its mentions."""
 
     signature: int
@@ -30,7 +30,7 @@ class Text:
     count: int
 
 
-def folded(texts: Iterable[Text]) -> dict[int, int]:
+def folded(texts: Iterable[CopiedText]) -> dict[int, int]:
     """By signature, the story: the signature of its leader. A text that is like no other leads a story of its own."""
     known = _merged(texts)
     order = sorted(known, key=lambda one: (-one.count, one.signature))
@@ -49,13 +49,13 @@ def folded(texts: Iterable[Text]) -> dict[int, int]:
     return story
 
 
-def _merged(texts: Iterable[Text]) -> Sequence[Text]:
+def _merged(texts: Iterable[CopiedText]) -> Sequence[CopiedText]:
     """The texts, each signature once. Older mentions of a text may have no gist yet: it follows from the signature."""
-    found: dict[int, Text] = {}
+    found: dict[int, CopiedText] = {}
     for one in texts:
         before = found.get(one.signature)
         gist = one.gist or (before.gist if before else None)
-        found[one.signature] = Text(one.signature, gist, one.count + (before.count if before else 0))
+        found[one.signature] = CopiedText(one.signature, gist, one.count + (before.count if before else 0))
     return list(found.values())
 
 

@@ -92,6 +92,29 @@ def test_the_words_that_counted_are_told_and_marked_in_the_text(talk: World) -> 
     assert "<b>" not in page
 
 
+def test_copies_of_a_text_are_one_story_and_stand_behind_the_first(talk: World) -> None:
+    text = "The Lumo lamp caught fire while my children slept, please share this"
+    edited = (text, f"BREAKING {text}", text.replace("please share", "pls RT"), f"{text} #lumo")
+    for n, said in enumerate(edited):
+        talk.store_mention(f"copy{n}", said, talk.now - n * MINUTE, "negative")
+    key = talk.key(Role.VIEWER)
+    items = key.get("/v1/mentions", params={"monitor": "Lumo", "q": "children"}).json()["items"]
+    stories = {one["id"]: one["story"] for one in items}
+    assert stories.keys() == {f"copy{n}" for n in range(4)}
+    assert {one["count"] for one in stories.values()} == {4}
+    assert len({one["id"] for one in stories.values()}) == 1
+    [page] = key.get("/v1/mentions", params={"monitor": "Lumo", "limit": 1}).json()["items"]
+    assert page["story"] == stories["copy0"]
+    [alone] = key.get("/v1/mentions", params={"monitor": "Lumo", "q": '"lamp van"'}).json()["items"]
+    assert alone["story"] is None
+    assert key.get("/v1/mentions", params={"q": "children"}).json()["items"][0]["story"] is None
+    browser, _ = talk.session("ada")
+    where = {"monitor": talk.scene.monitor, "q": "lamp"}
+    shown = browser.get("/mentions", params=where, headers={"Accept": "text/html"}).text
+    assert "and 3 copies that day" in shown
+    assert shown.index("copies that day") < shown.index("BREAKING")
+
+
 def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> None:
     monitor = talk.scene.monitor
     mine = {"source": "forum", "id": "a", "label": "positive"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from processors.understand.gist import LEAST_SHARED, MOST_WORDS, gist_of, words_in
 from processors.understand.signature import copied_part
-from processors.understand.stories import MOST_TEXTS, Text, folded
+from processors.understand.stories import MOST_TEXTS, CopiedText, folded
 from tests.contracts.examples import examples
 
 POST = "Brightwater is pouring waste into the river at night, please share before they delete this"
@@ -30,8 +30,8 @@ OTHERS = [
 ]
 
 
-def text(said: str, count: int = 1) -> Text:
-    return Text(*copied_part(said), count)
+def text(said: str, count: int = 1) -> CopiedText:
+    return CopiedText(*copied_part(said), count)
 
 
 @pytest.mark.parametrize("edited", EDITED)
@@ -56,9 +56,9 @@ def test_short_texts_fold_only_where_they_are_equal() -> None:
 def test_a_text_that_older_code_stored_without_a_gist_folds_by_its_signature() -> None:
     signature, gist = copied_part(POST)
     edited = text(EDITED[0])
-    found = folded([Text(signature, None, 4), Text(signature, gist, 1), edited])
+    found = folded([CopiedText(signature, None, 4), CopiedText(signature, gist, 1), edited])
     assert found == {signature: signature, edited.signature: signature}
-    alone = folded([Text(signature, None, 4), edited])
+    alone = folded([CopiedText(signature, None, 4), edited])
     assert alone[edited.signature] == edited.signature
 
 
@@ -72,7 +72,7 @@ def test_the_order_of_the_texts_and_how_they_are_grouped_make_no_difference(
         for n, one in enumerate([POST, *EDITED, *OTHERS, *(f"{POST} {n}" for n in "abc")])
     ]
     texts += [text(POST.replace("river", word), 1) for word in ("lake", "sea", "canal", "harbour")[:more]]
-    cut = [Text(one.signature, one.gist, 1) for one in texts for _ in range(one.count)]
+    cut = [CopiedText(one.signature, one.gist, 1) for one in texts for _ in range(one.count)]
     shuffled = dice.sample(cut, len(cut))
     assert folded(texts) == folded(shuffled)
 
@@ -81,7 +81,7 @@ def test_thousands_of_texts_that_were_made_up_to_cost_time_are_folded_within_bou
     words = [f"word{n}" for n in range(60)]
     dice = random.Random(4)
     texts = [
-        Text(1 + n, gist_of(" ".join(dice.sample(words, 12)).encode()), 1 + (n % 7 == 0))
+        CopiedText(1 + n, gist_of(" ".join(dice.sample(words, 12)).encode()), 1 + (n % 7 == 0))
         for n in range(MOST_TEXTS // 4)
     ]
     found = folded(texts)

@@ -1,0 +1,54 @@
+"""An alert's card says which mentions are one text and which accounts look automated, and why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from alerts.on_signal import AUTOMATED, COPIES
+from tests.api.world import World
+from tocsin.core.signal import AutomatedAuthor, StoryTold
+
+
+def test_the_card_says_which_mentions_are_one_text_and_who_looks_automated(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    at = world.now
+    world.store_mention("b0", "Lumo offer of today only", at - timedelta(minutes=9), author_id="offers")
+    story = StoryTold(
+        story="0f" * 8,
+        source="forum",
+        id="b0",
+        count=31,
+        reposts=2,
+        authors=12,
+        negative=0,
+        since=at - timedelta(minutes=9),
+        until=at,
+    )
+    robot = AutomatedAuthor("forum", "b0", 18, {"pace": 24, "equal gaps": 120.0, "copies": 0.9})
+    told = {"count": 44, "distinct": 14, "stories": [story], "automated": 18, "automated_authors": [robot]}
+    world.scene.signal("over", evidence=told)
+    world.scene.step()
+    browser, _ = world.session("ada")
+    alert = world.scene.alert("volume")
+    page = browser.get(f"/alerts/{alert.id}", headers={"Accept": "text/html"}).text
+    assert "31 of 44 mentions are one text</strong>, by 12 authors" in page
+    assert "44 mentions tell 14 different texts." in page
+    assert "18 of 44 by accounts that look automated" in page
+    assert "(90% copies of what others post, a post every 120 seconds, 24 posts in one hour)" in page
+    world.close()
+
+
+def test_what_is_set_aside_says_whether_copies_or_accounts_made_it(tmp_path: Path) -> None:
+    for n, (evidence, reason) in enumerate(
+        [
+            ({"copies": 20, "automated_aside": 4}, COPIES),
+            ({"copies": 20, "automated_aside": 16}, AUTOMATED),
+        ]
+    ):
+        world = World(tmp_path / str(n))
+        world.scene.signal("set_aside", evidence=evidence)
+        world.scene.step()
+        alert = world.scene.alert("volume")
+        assert (alert.status, alert.reason) == ("suppressed", reason)
+        world.close()
