@@ -31,7 +31,7 @@ class Fitted(NamedTuple):
     report: dict[str, Any]
 
 
-def fit(language: str, found: Sequence[Example]) -> Fitted:
+def fit(language: str, found: Sequence[Example], iterations: int = ITERATIONS) -> Fitted:
     """Fit on nine tenths of the examples, measure the confidence on the last tenth. Classes weigh the same."""
     from sklearn.linear_model import LogisticRegression
 
@@ -39,7 +39,7 @@ def fit(language: str, found: Sequence[Example]) -> Fitted:
     learnt = [one for one in found if not is_held_out(one.text)]
     held = [one for one in found if is_held_out(one.text)]
     labels = [one.label for one in learnt]
-    regression = LogisticRegression(C=C, max_iter=ITERATIONS)
+    regression = LogisticRegression(C=C, max_iter=iterations)
     regression.fit(features([one.text for one in learnt], language), labels, sample_weight=_balanced(learnt))
     assert tuple(regression.classes_) == LABELS
     weights = regression.coef_.T

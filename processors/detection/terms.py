@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from processors.detection.stop_words import STOP_WORDS
@@ -30,6 +31,7 @@ COMMON = 0.2
 APART = 1.34
 # A brand is also its inflections and tags that begin with it, from so many letters on, and one slip of the keyboard from so many.
 INFLECTED, MISTYPED = 4, 6
+MOST_CHARACTERS = 2_000
 _WORD = re.compile(r"#?\w[\w'’-]{1,30}")
 _LINK = re.compile(r"https?://\S+|@\w+")
 
@@ -54,15 +56,23 @@ def rising_terms(
 
 def texts_with(texts: Iterable[str], names: Collection[str] = ()) -> Counter[str]:
     """Each term with the number of texts that say it. `names` are the words of the brand, folded: they are no terms."""
+    brand = frozenset(names)
     counts: Counter[str] = Counter()
     for text in texts:
-        words = [_known(word, names) for word in _WORD.findall(_LINK.sub(" ", fold(text[:2000])))]
-        pairs = (f"{a} {b}" for a, b in pairwise(words) if a and b)
-        counts.update({*(word for word in words if len(word) > 2), *pairs})
+        counts.update(_terms_of(text[:MOST_CHARACTERS], brand))
     return counts
 
 
-def _known(word: str, names: Collection[str]) -> str:
+# While an alert goes on, each window asks again about nearly the same texts.
+@lru_cache(maxsize=4_096)
+def _terms_of(text: str, names: frozenset[str]) -> frozenset[str]:
+    words = [_known(word, names) for word in _WORD.findall(_LINK.sub(" ", fold(text)))]
+    pairs = (f"{a} {b}" for a, b in pairwise(words) if a and b)
+    return frozenset({*(word for word in words if len(word) > 2), *pairs})
+
+
+@lru_cache(maxsize=32_768)
+def _known(word: str, names: frozenset[str]) -> str:
     """The word as a term; "" for a stop word, a number or the brand, which also part the words around them."""
     bare = word.removeprefix("#").strip("'’-_")
     if bare in STOP_WORDS or bare.isdigit() or _is_brand(bare, names):
