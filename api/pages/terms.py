@@ -196,6 +196,8 @@ STEPS = (
     "Usual share of negatives",
     "Evidence of more negatives, in nats",
     "Heat of the negatives",
+    "Due since the last mention",
+    "Missing that a silence needs",
     "The loudest of a usual day",
     "Score by outlets",
     "Score by followers",

@@ -17,6 +17,7 @@ from tocsin.core.signal import Evidence
 VOLUME: Final = "volume"
 NEGATIVITY: Final = "negativity"
 REACH: Final = "reach"
+SILENCE: Final = "silence"
 BLIND: Final = "blind"
 
 Unit = Literal["mentions", "share"]
@@ -166,6 +167,10 @@ def _heard_far(evidence: Evidence) -> str:
     return Sentence("an author with {n} followers speaks against it", n=followers)
 
 
+def _silent(evidence: Evidence) -> str:
+    return Sentence("nobody speaks where {n} mentions were due", n=round(evidence.expected))
+
+
 SIGNAL_KINDS: Final = SignalKinds(
     (
         SignalKind(
@@ -204,6 +209,16 @@ SIGNAL_KINDS: Final = SignalKinds(
             headline=_heard_far,
             headline_spans=False,
             claims="heard far, against it: {observed}",
+            watch=True,
+        ),
+        SignalKind(
+            kind=SILENCE,
+            means="silent where talk is the rule",
+            detector="processors.signals.silence:Silence",
+            steps="processors.signals.silence:steps",
+            headline=_silent,
+            judges_empty=True,
+            explained_by_events=True,
             watch=True,
         ),
         SignalKind(kind=BLIND, means="not seeing", headline=lambda _: Sentence("not heard"), unheard=True),

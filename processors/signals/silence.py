@@ -1,0 +1,170 @@
+"""Silence: nobody speaks where somebody should.
+
+The mentions that were due since the last one, by the monitor's own hours, are summed window by window; so a night that is always
+quiet adds next to nothing. A silence is over when so many are missing that chance would not do it, and half as many again as in
+the longest silence of the last two weeks: what a monitor is used to is no news. Sources that are not heard are no silence: their
+windows are incomplete and neither add nor raise anything. A silence is told once, and not again within a day.
+
+`detail`: span_s, complete, threshold, missing (mentions due since the last one), usual (missing in the longest silence of a known
+day), limit (missing at which the score is 3), since (the first empty window, as a time), reason.
+"""
+
+# ruff: noqa: ARG001, ARG002  # the port has arguments that this kind does not need
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from processors.signals import habit
+from processors.signals.calculation import Calculation, shown
+from processors.signals.habit import Habit
+from processors.signals.spans import LONGEST_SPAN
+from processors.signals.statistics import tidy
+from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.core.counts import interval_95
+from tocsin.core.promise import CLEARLY_OVER
+
+LEARNING = TOLD_FOR = timedelta(days=1)
+# So many mentions must be missing at least: chance leaves out a dozen once in 160,000 times.
+LEAST = 12.0
+BEYOND = 1.5
+# The limit of a new monitor is up to so much higher, halving every two days.
+YOUTH, YOUTH_HALF_LIFE_H = 1.0, 48.0
+HIGHEST = 2 * CLEARLY_OVER
+# The spread of talk on the steady scale, for the interval that is shown.
+SPREAD = 1.5
+
+
+class SilenceState(msgspec.Struct, frozen=True):
+    """The memory of one monitor: the silence that lasts (`since`, `missing`), the longest of each day, and what was told last."""
+
+    first: datetime | None = None
+    since: datetime | None = None
+    missing: float = 0.0
+    longest: Habit = Habit()
+    told_at: datetime | None = None
+
+
+class Silence:
+    """The detector. It needs `due`, which volume says."""
+
+    kind = "silence"
+    version = "silence-1"
+
+    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
+        self._length = length
+
+    def initial(self) -> SilenceState:
+        return SilenceState()
+
+    def judge(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
+        empty = not window.count
+        learning = state.first is None or window.start - state.first < LEARNING
+        missing = tidy(state.missing + (window.due or 0.0)) if empty else 0.0
+        since = (state.since or window.start) if empty else window.end
+        most = habit.most(state.longest, window.start.toordinal())
+        limit = _limit(state, window.start, most)
+        score = round(min(HIGHEST, CLEARLY_OVER * missing / limit), 6)
+        told = state.told_at is not None and window.start - state.told_at < TOLD_FOR
+        over = empty and window.complete and not learning and not told and score >= sensitivity.threshold
+        lower, upper = interval_95(missing, SPREAD) if missing else (0.0, 0.0)
+        span = max(window.length, min(LONGEST_SPAN, window.end - since))
+        return Reading(
+            kind=self.kind,
+            start=window.start,
+            length=window.length,
+            score=score,
+            observed=float(window.count),
+            expected=round(missing, 4),
+            lower=round(lower, 4),
+            upper=round(upper, 4),
+            over=over,
+            state="learning" if learning else "warm",
+            detail={
+                "span_s": span.total_seconds(),
+                "complete": window.complete,
+                "threshold": sensitivity.threshold,
+                "missing": missing,
+                "usual": most,
+                "limit": limit,
+                "since": since.isoformat(),
+                "reason": _reason(empty=empty, learning=learning, told=told, over=over),
+            },
+        )
+
+    def may_be_over(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        return not window.count and state.missing + (window.due or 0.0) > LEAST / 2
+
+    def learn(self, state: SilenceState, window: WindowCounts, reading: Reading) -> SilenceState:
+        if not window.complete:
+            return state
+        detail, today = reading.detail, window.start.toordinal()
+        # A silence counts as known once it has ended; one that lasts is not usual yet.
+        ended = state.missing if window.count else 0.0
+        return SilenceState(
+            first=state.first or window.start,
+            since=None if window.count else datetime.fromisoformat(detail["since"]),
+            missing=detail["missing"],
+            longest=habit.met(state.longest, today, ended),
+            told_at=window.start if reading.over else state.told_at,
+        )
+
+    def accept(self, state: SilenceState) -> SilenceState:
+        return msgspec.structs.replace(state, since=None, missing=0.0)
+
+    def tells(
+        self, state: SilenceState, window: WindowCounts, reading: Reading, *, speaks: bool
+    ) -> dict[str, Any]:
+        return {}
+
+
+def steps(
+    state: SilenceState, window: WindowCounts, reading: Reading, zone: ZoneInfo, promise: float
+) -> list[Calculation]:
+    """The arithmetic of a verdict."""
+    due, most = window.due or 0.0, reading.detail["usual"]
+    missing = state.missing + due
+    limit = _limit(state, window.start, most)
+    return [
+        Calculation(
+            name="Due since the last mention",
+            formula=f"{shown(state.missing)} + {shown(due)}",
+            value=missing,
+            judged=reading.detail["missing"],
+        ),
+        Calculation(
+            name="Missing that a silence needs",
+            formula=f"max({shown(LEAST)}, {shown(BEYOND)} * {shown(most)}) * {shown(_youth(state, window.start))}",
+            value=limit,
+            judged=reading.detail["limit"],
+        ),
+        Calculation(
+            name="Score",
+            formula=f"min(6, 3 * {shown(missing)} / {shown(limit)})",
+            value=min(HIGHEST, CLEARLY_OVER * missing / limit),
+            judged=reading.score,
+        ),
+    ]
+
+
+def _limit(state: SilenceState, start: datetime, most: float) -> float:
+    return tidy(max(LEAST, BEYOND * most) * _youth(state, start))
+
+
+def _youth(state: SilenceState, start: datetime) -> float:
+    known = (start - state.first).total_seconds() / 3600 if state.first else 0.0
+    return 1.0 + YOUTH * float(0.5 ** (max(0.0, known) / YOUTH_HALF_LIFE_H))
+
+
+def _reason(*, empty: bool, learning: bool, told: bool, over: bool) -> str:
+    if learning:
+        return "learning when it is quiet"
+    if not empty:
+        return "somebody speaks"
+    if told:
+        return "told within a day"
+    return "silent where somebody should speak" if over else "no longer than its silences are"

@@ -1,0 +1,60 @@
+"""Silence through the whole judge: the signal, and the state that is rebuilt from the readings of volume alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from alerts.severity import severity
+from processors.detection.coverage import Coverage
+from processors.detection.judge import Detection
+from processors.detection.rebuilding import learn_again
+from processors.detection.states import fresh
+from tests.processors.detection.conftest import START
+from tests.processors.detection.test_judge import GRACE
+from tocsin.core.clock import MINUTE, minute_of
+from tocsin.core.signal import evidence_from, facts_from
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+SPOKEN = timedelta(hours=40)
+END = START + timedelta(hours=60)
+DEAF = Coverage(deaf=[(START + SPOKEN, END)])
+
+
+def judged(store: Store, coverage: Coverage) -> Detection:
+    """A mention every twelve minutes for forty hours, then nothing; judged every five minutes and written."""
+    with store.write() as conn:
+        detection = Detection(repository.listed(conn, Monitor))
+        [one] = detection.monitors
+        one.next_window = START
+        minutes = {minute_of(START) + 12 * n: (1, 0, 1, 0, 0) for n in range(40 * 5)}
+        now = START
+        while now < END:
+            now += 5 * MINUTE
+            detection.tick(conn, {one.id: minutes}, now, now - GRACE, now, coverage)
+        detection.flush(conn, store, END)
+    return detection
+
+
+def test_a_brand_that_falls_silent_is_a_watch_with_what_was_due(store: Store) -> None:
+    detection = judged(store, Coverage())
+    with store.read() as conn:
+        [signal] = conn.execute(select(s.signals)).all()
+        facts, evidence = facts_from(signal.facts), evidence_from(signal.evidence)
+        assert (signal.kind, signal.state, severity(facts).severity) == ("silence", "over", 4)
+        assert (evidence.observed, evidence.expected > 12, evidence.count) == (0.0, True, 0)
+        assert evidence.window_start == START + SPOKEN - 10 * MINUTE
+        [one] = detection.monitors
+        again = fresh(one.defined)
+        learn_again(conn, again, START, END)
+    assert [standing.state for standing in again.standings] == [standing.state for standing in one.standings]
+
+
+def test_sources_that_are_not_heard_are_no_silence(store: Store) -> None:
+    judged(store, DEAF)
+    with store.read() as conn:
+        assert conn.execute(select(s.signals)).all() == []

@@ -1,0 +1,74 @@
+"""Silence: nothing where something is the rule, and no alert on nights that are always quiet."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from processors.signals import silence
+from processors.signals.silence import Silence, SilenceState
+from processors.signals.types import Reading, WindowCounts
+from tests.contracts.worlds import DAY, FIVE, MONDAY, PROMISE, noisy
+
+DETECTOR = Silence()
+DAYS = 5
+
+
+def due(i: int) -> float:
+    """Three mentions an hour from eight to ten at night, and one in ten hours at night."""
+    return 0.25 if 8 <= i % DAY / 12 < 22 else 0.008
+
+
+def quiet_from(first: int, windows: int, *, complete: bool = True) -> tuple[SilenceState, list[Reading]]:
+    """Days of talk by that season; from window `first` on nobody speaks."""
+    dice, state, readings = random.Random(3), DETECTOR.initial(), []
+    for i in range(windows):
+        silent = i >= first
+        count = 0 if silent else noisy(dice, due(i), extra=0.0)
+        window = WindowCounts(MONDAY + i * FIVE, FIVE, count, complete=complete or not silent, due=due(i))
+        readings.append(DETECTOR.judge(state, window, PROMISE))
+        state = DETECTOR.learn(state, window, readings[-1])
+    return state, readings
+
+
+def test_nights_that_are_always_quiet_raise_nothing() -> None:
+    _, readings = quiet_from(DAYS * DAY, DAYS * DAY)
+    assert not [one for one in readings if one.over]
+    assert readings[-1].state == "warm"
+
+
+def test_a_day_of_silence_is_told_once_by_day_with_what_was_due() -> None:
+    _, readings = quiet_from(DAYS * DAY + 8 * 12, (DAYS + 1) * DAY)
+    [told] = [one for one in readings if one.over]
+    hours = (told.start - MONDAY - timedelta(days=DAYS)) / timedelta(hours=1)
+    assert 11 < hours < 22
+    assert (told.observed, told.expected >= 12) == (0.0, True)
+    # The silence goes on, so the alert does not calm; it is not told again.
+    assert readings[-1].score > PROMISE.threshold
+
+
+def test_sources_that_are_not_heard_are_no_silence() -> None:
+    _, readings = quiet_from(DAYS * DAY, (DAYS + 2) * DAY, complete=False)
+    assert not [one for one in readings if one.over]
+
+
+def test_a_mention_ends_the_silence() -> None:
+    state, _ = quiet_from(DAYS * DAY, (DAYS + 1) * DAY)
+    assert state.missing > 12
+    window = WindowCounts(MONDAY + (DAYS + 1) * DAY * FIVE, FIVE, 1, due=0.25)
+    reading = DETECTOR.judge(state, window, PROMISE)
+    after = DETECTOR.learn(state, window, reading)
+    assert (reading.score, after.missing, after.since) == (0.0, 0.0, None)
+    # What this silence was is usual from now on.
+    assert after.longest.highest == pytest.approx(state.missing)
+
+
+def test_the_arithmetic_comes_out_by_hand() -> None:
+    state, _ = quiet_from(DAYS * DAY, DAYS * DAY + 150)
+    window = WindowCounts(MONDAY + (DAYS * DAY + 150) * FIVE, FIVE, 0, due=0.25)
+    reading = DETECTOR.judge(state, window, PROMISE)
+    assert all(step.same for step in silence.steps(state, window, reading, None, 1.0))
+    assert msgspec.json.decode(msgspec.json.encode(state), type=SilenceState) == state
