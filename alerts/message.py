@@ -22,7 +22,7 @@ from alerts.severity import CLOCKS
 from alerts.words import Words, words_for
 from tocsin.core.clock import iso
 from tocsin.core.facets import common
-from tocsin.core.signal import Evidence, TopMention
+from tocsin.core.signal import Agreement, Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.text import one_line
 from tocsin.store.mentions import stored_rows
@@ -85,9 +85,7 @@ def alert_message(
         "window": words.span(evidence.window_end - evidence.window_start),
         "known": known,
         "claim": _claim(alert, words) if known else "",
-        "agrees": one_line(
-            ", ".join(words.say(SIGNAL_KINDS.of(one.kind).means) for one in evidence.agrees), LINE
-        ),
+        "agrees": one_line(", ".join(_agreement(one, words) for one in evidence.agrees), LINE),
         "expected": figure(alert, evidence.expected, words),
         "interval": f"{figure(alert, evidence.lower, words)}-{figure(alert, evidence.upper, words)}",
         "negative": _negatives(evidence, words, usual=usual),
@@ -228,6 +226,16 @@ def _story(alert: Alert, words: Words) -> str:
         *(words.say(name.replace("_", " ").replace("-", " ")) for name in named),
     ]
     return ", ".join(said)
+
+
+def _agreement(one: Agreement, words: Words) -> str:
+    """What another signal of the same window says: its kind, and where and since when the talk has spread."""
+    means = words.say(SIGNAL_KINDS.of(one.kind).means)
+    places = [
+        words.say("{place} since {time}", place=place.value, time=words.clock(place.since))
+        for place in one.places
+    ]
+    return f"{means} ({', '.join(places)})" if places else means
 
 
 def _first_heard(evidence: Evidence) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from processors.detection.evidence import UNTOLD, WindowContents
 from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
@@ -13,10 +15,12 @@ from processors.detection.trigger_habit import unusual
 from processors.signals.statistics import wilson
 from processors.signals.types import Reading
 from processors.understand.corrected import Rates, corrected_share, rates_of
-from tocsin.core.signal import Agreement, Evidence, Facts
+from tocsin.core.signal import Agreement, Evidence, Facts, SpreadPlace
 
 # The level of every interval.
 LEVEL = 0.95
+# What the arithmetic of an agreeing signal needs of its detail.
+NUMBERS = ("new", "of", "usual")
 
 
 def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowContents, thin: bool) -> Facts:
@@ -131,7 +135,17 @@ def evidence(
 def _agreeing(reading: Reading, judged: Judgement) -> list[Agreement]:
     """The other signals that are over in this window, in the order in which they are judged."""
     return [
-        Agreement(one.kind, one.score, one.observed, one.expected, one.lower, one.upper, one.detail["span_s"])
+        Agreement(
+            one.kind,
+            one.score,
+            one.observed,
+            one.expected,
+            one.lower,
+            one.upper,
+            one.detail["span_s"],
+            msgspec.convert(one.detail.get("places", []), list[SpreadPlace]),
+            {name: one.detail[name] for name in NUMBERS if name in one.detail},
+        )
         for one in judged.readings
         if one.over and one.kind != reading.kind
     ]

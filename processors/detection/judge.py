@@ -218,12 +218,15 @@ def _worth_judging(one: JudgedMonitor, window: WindowCounts) -> bool:
     """Whether an open window is worth judging: only a verdict of "over" counts there."""
     if window.count < one.sensitivity.at_least_mentions // FEW:
         return False
-    return any(standing.may_be_over(window, one.sensitivity) for standing in one.standings)
+    alerting = (standing for standing in one.standings if not standing.kind.signal.supports)
+    return any(standing.may_be_over(window, one.sensitivity) for standing in alerting)
 
 
 def _after_close(standing: Standing, reading: Reading, judged: Judgement, speaks: bool) -> SignalState | None:
     """Move the episode on by a closed window. Return the news for its alert, if any."""
     signal = standing.kind.signal
+    if signal.supports:
+        return None
     if signal.is_share and not judged.window.complete:
         # What is missing may be what would have made the share an ordinary one.
         return None
@@ -234,7 +237,9 @@ def _after_close(standing: Standing, reading: Reading, judged: Judgement, speaks
 
 
 def _fires_early(standing: Standing, reading: Reading, speaks: bool) -> bool:
-    """Whether an open window is over for the first time. If so, the episode counts it."""
+    """Whether an open window is over for the first time. If so, the episode counts it. A kind that supports others never is."""
+    if standing.kind.signal.supports:
+        return False
     episode = standing.episode
     over = reading.over or (speaks and standing.kind.signal.armed_by_triggers)
     if not over or (episode.told is not None and episode.told >= reading.start):

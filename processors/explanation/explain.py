@@ -83,6 +83,7 @@ def explained(
     counted = contributions(conn, monitor_id, evidence.window_start, evidence.window_end)
     figures = _figures(evidence, again, kept)
     steps = _steps(detector, kept) if detector and kept and again else []
+    steps += [step for one in evidence.agrees for step in _checks(one)]
     return Explanation(
         monitor_id=monitor_id,
         kind=kind,
@@ -156,6 +157,14 @@ def _steps(detector: Detector[Any], kept: Working) -> list[Calculation]:
     state = msgspec.convert(kept.state, type(detector.initial()))
     promise = kept.sensitivity.false_alerts_per_week
     return made(state, kept.window, kept.reading, ZoneInfo(kept.zone), promise)
+
+
+def _checks(agreement: Agreement) -> list[Calculation]:
+    where = SIGNAL_KINDS.of(agreement.kind).checks
+    if where is None:
+        return []
+    made: Callable[[Agreement], list[Calculation]] = pkgutil.resolve_name(where)
+    return made(agreement)
 
 
 def _baseline(kept: Working, detector: Detector[Any]) -> Baseline | None:

@@ -55,6 +55,8 @@ def lines(one: Explanation) -> Iterator[str]:
             f"also over: {also.kind} {also.observed:g}, expected {also.expected:g} ({also.lower:g}-{also.upper:g}),"
             f" score {also.score:g}, in {also.span_s / 60:g} min"
         )
+        for place in also.places:
+            yield f"  {place.value}: since {place.since:%Y-%m-%d %H:%MZ}, {place.seen} in an hour, expected {place.due:g}"
     yield from _parts(one)
     yield from (f"differs: {said}" for said in one.differs)
     if not one.differs and one.why_not is None:

@@ -49,7 +49,7 @@ class SilenceState(msgspec.Struct, frozen=True):
     told_at: datetime | None = None
 
 
-class Silence:
+class SilenceDetector:
     """The detector. It needs `due`, which volume says."""
 
     kind = "silence"

@@ -27,10 +27,22 @@ class FarVoice(msgspec.Struct, frozen=True):
     against: bool = False
 
 
+class TalkPlace(msgspec.Struct, frozen=True):
+    """A network or a language: the mentions of the last hour there, and its share (0..1) of those of the two weeks before."""
+
+    dimension: str
+    value: str
+    seen: int
+    share: float
+
+
 class WindowFindings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the store tells of a window beside its counts. A part is None where nobody has looked."""
 
     voices: tuple[FarVoice, ...] | None = None
+    places: tuple[TalkPlace, ...] | None = None
+    # The 64-bit hashes of people, signed as the store has them.
+    people: tuple[int, ...] | None = None
 
 
 NOT_LOOKED = WindowFindings()

@@ -22,6 +22,7 @@ from processors.signals.types import (
     FarVoice,
     Reading,
     Sensitivity,
+    TalkPlace,
     WindowCounts,
     WindowFindings,
     calm,
@@ -68,18 +69,29 @@ def _talk(draw: st.DrawFn) -> Talk:
     scored = draw(st.integers(0, count))
     negative = draw(st.integers(0, scored) | st.just(scored))
     missing = draw(st.sampled_from([0, 0, 0, 0, 1, 5, 90, 400]))
-    return count, scored, negative, draw(st.integers(0, 9)) > 0, missing, draw(_heard(count))
-
-
-def _heard(count: int) -> st.SearchStrategy[WindowFindings]:
-    """What may be told of a window with so many mentions; an empty one has no more to tell."""
-    if not count:
-        return st.just(NOT_LOOKED)
-    reach = st.integers(0, 10**8)
-    voice = st.builds(
-        FarVoice, st.just("x"), st.just("1"), reach, st.sampled_from(["", "a.example"]), st.booleans()
+    return (
+        count,
+        scored,
+        negative,
+        draw(st.integers(0, 9)) > 0,
+        missing,
+        draw(st.sampled_from(FOUND)) if count else NOT_LOOKED,
     )
-    return st.just(NOT_LOOKED) | st.builds(WindowFindings, voices=st.lists(voice, max_size=4).map(tuple))
+
+
+def _findings(dice: random.Random) -> WindowFindings:
+    """What the store may tell of a window; each part now and then not."""
+    voice = ("x", "1", dice.choice([0, 10**4, 10**7]), dice.choice(["", "a.example"]), dice.random() < 0.5)
+    place = (dice.choice(["network", "lang"]), dice.choice("xyz"), dice.randrange(400), dice.random())
+    people = [dice.getrandbits(64) - 2**63 for _ in range(dice.choice([1, 9, 40]))]
+    return WindowFindings(
+        voices=(FarVoice(*voice),) if dice.random() < 0.7 else None,
+        places=(TalkPlace(*place), TalkPlace("network", "w", 90, 0.1)) if dice.random() < 0.7 else None,
+        people=tuple(people) if dice.random() < 0.7 else None,
+    )
+
+
+FOUND = [NOT_LOOKED, *(_findings(random.Random(seed)) for seed in range(24))]
 
 
 def _windows(talk: list[Talk], hours: float = 0) -> list[WindowCounts]:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.core.signal_kinds import BLIND, NEGATIVITY, REACH, SIGNAL_KINDS, SILENCE, VOLUME, SignalKind
+from tocsin.core.signal_kinds import (
+    BLIND,
+    NEGATIVITY,
+    NEWCOMERS,
+    REACH,
+    SIGNAL_KINDS,
+    SILENCE,
+    SPREAD,
+    VOLUME,
+    SignalKind,
+)
 
 SARCASM = SignalKind(
     kind="sarcasm", means="more sarcastic than usual", unit="share", detector="nowhere:Sarcasm"
@@ -12,8 +22,23 @@ SARCASM = SignalKind(
 
 
 def test_the_kinds_stand_in_the_order_in_which_they_are_judged() -> None:
-    assert [one.kind for one in SIGNAL_KINDS] == [VOLUME, NEGATIVITY, REACH, SILENCE, BLIND]
-    assert [one.kind for one in SIGNAL_KINDS.judged] == [VOLUME, NEGATIVITY, REACH, SILENCE]
+    assert [one.kind for one in SIGNAL_KINDS] == [
+        VOLUME,
+        NEGATIVITY,
+        REACH,
+        SILENCE,
+        SPREAD,
+        NEWCOMERS,
+        BLIND,
+    ]
+    assert [one.kind for one in SIGNAL_KINDS.judged] == [
+        VOLUME,
+        NEGATIVITY,
+        REACH,
+        SILENCE,
+        SPREAD,
+        NEWCOMERS,
+    ]
 
 
 def test_the_first_kind_has_a_reading_for_every_window() -> None:
@@ -38,7 +63,7 @@ def test_a_name_that_is_taken_is_refused_with_those_that_are() -> None:
     with (
         pytest.raises(
             ValueError,
-            match=r"there is a signal 'volume' already; known: volume, negativity, reach, silence, blind",
+            match=r"there is a signal 'volume' already; known: volume, negativity, reach, silence, spread, newcomers, blind",
         ),
         SIGNAL_KINDS.registered(taken),
     ):

@@ -79,6 +79,20 @@ class TopMention(msgspec.Struct, frozen=True):
     label: str
 
 
+class SpreadPlace(msgspec.Struct, frozen=True):
+    """A network or a language in which the talk was over its usual between `since` and `until`: `seen` mentions in an hour, `due`
+    of them expected, `z` deviations above that.
+    """
+
+    dimension: str
+    value: str
+    since: datetime
+    until: datetime
+    seen: int
+    due: float
+    z: float
+
+
 class Agreement(msgspec.Struct, frozen=True):
     """Another kind of signal that is over in the same window, with the figures of its reading."""
 
@@ -89,6 +103,10 @@ class Agreement(msgspec.Struct, frozen=True):
     lower: float
     upper: float
     span_s: float
+    # Where the talk has spread, the first place first.
+    places: list[SpreadPlace] = []
+    # The further numbers of its arithmetic, by their names in the reading's detail.
+    numbers: dict[str, float] = {}
 
 
 class StoryTold(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ VOLUME: Final = "volume"
 NEGATIVITY: Final = "negativity"
 REACH: Final = "reach"
 SILENCE: Final = "silence"
+SPREAD: Final = "spread"
+NEWCOMERS: Final = "newcomers"
 BLIND: Final = "blind"
 
 Unit = Literal["mentions", "share"]
@@ -38,6 +40,8 @@ class SignalKind:
     detector: str | None = None
     # The arithmetic of its verdicts: `module:function` in the form of `processors.signals.volume_steps:steps`.
     steps: str | None = None
+    # The arithmetic of its reading where that agrees with an alert of another kind: `module:function`, from an `Agreement`.
+    checks: str | None = None
     # What it asks the store beside the counts: `module:function` in the form of `processors.detection.far_voices:hear`.
     hears: str | None = None
     # The kind whose alert tells this story too: an alert of this kind is merged into a live alert of that kind.
@@ -59,6 +63,8 @@ class SignalKind:
     armed_by_triggers: bool = False
     # An announced event may explain a signal of this kind.
     explained_by_events: bool = False
+    # It opens no alert. Where it is over, it stands in the evidence of those that are open.
+    supports: bool = False
     # By itself it is a watch: its alert asks for no volume, is the mildest, and does not ring.
     watch: bool = False
     # Its headline names the window.
@@ -214,12 +220,31 @@ SIGNAL_KINDS: Final = SignalKinds(
         SignalKind(
             kind=SILENCE,
             means="silent where talk is the rule",
-            detector="processors.signals.silence:Silence",
+            detector="processors.signals.silence:SilenceDetector",
             steps="processors.signals.silence:steps",
             headline=_silent,
             judges_empty=True,
             explained_by_events=True,
             watch=True,
+        ),
+        SignalKind(
+            kind=SPREAD,
+            means="on a second network or in a second language",
+            detector="processors.signals.spread:Spread",
+            checks="processors.signals.spread:checks",
+            hears="processors.detection.places:hear",
+            claims="over its usual in {observed} places",
+            supports=True,
+        ),
+        SignalKind(
+            kind=NEWCOMERS,
+            means="people who never spoke of it before",
+            unit="share",
+            detector="processors.signals.newcomers:Newcomers",
+            checks="processors.signals.newcomers:checks",
+            hears="processors.detection.people:hear",
+            counted="newcomers",
+            supports=True,
         ),
         SignalKind(kind=BLIND, means="not seeing", headline=lambda _: Sentence("not heard"), unheard=True),
     )

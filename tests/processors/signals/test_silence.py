@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from processors.signals import silence
-from processors.signals.silence import Silence, SilenceState
+from processors.signals.silence import SilenceDetector, SilenceState
 from processors.signals.types import Reading, WindowCounts
 from tests.contracts.worlds import DAY, FIVE, MONDAY, PROMISE, noisy
 
-DETECTOR = Silence()
+DETECTOR = SilenceDetector()
 DAYS = 5
 
 

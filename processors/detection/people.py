@@ -1,0 +1,45 @@
+"""Who speaks: the hashes of the people since they were last asked for, once an hour, and in each window that may alert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from processors.detection.copies import within
+from processors.detection.half_way import half_way
+from processors.detection.states import JudgedMonitor, Standing
+from processors.signals.newcomers import NewcomersState
+from processors.signals.types import Reading, WindowCounts
+from tocsin.store import schema as s
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# The people that are read at once; where more spoke, these are a sample of them by their hash.
+MOST = 2000
+
+
+def hear(
+    conn: Connection,
+    one: JudgedMonitor,
+    standing: Standing,
+    window: WindowCounts,
+    until: datetime,
+    before: Sequence[Reading],
+) -> WindowCounts:
+    """The window with its `heard.people`."""
+    state: NewcomersState = standing.state
+    since = max(state.upto or window.start, window.start - DAY)
+    if until - since < HOUR and not half_way(before):
+        return window
+    author = s.matches.c.author
+    found = conn.execute(
+        select(author)
+        .distinct()
+        .where(within(one.id, since, until), author.is_not(None), author % (1 << state.level) == 0)
+        .order_by(author)
+        .limit(MOST)
+    )
+    people = tuple(found.scalars())
+    return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, people=people))

@@ -1,0 +1,62 @@
+"""Where the talk of the last hour is, by network and language, beside the share that each had in the two weeks before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import Connection, case, select
+
+from processors.detection.evidence import HEARD_SPAN, UNTOLD
+from processors.detection.half_way import half_way
+from processors.detection.states import JudgedMonitor, Standing
+from processors.signals.types import Reading, TalkPlace, WindowCounts
+from tocsin.core.clock import minute_of
+from tocsin.store import schema as s
+from tocsin.store.statements import total
+
+HOUR = timedelta(hours=1)
+DIMENSIONS = ("network", "lang")
+# The fullest places of each dimension that are looked at.
+MOST = 6
+
+
+def hear(
+    conn: Connection,
+    one: JudgedMonitor,
+    standing: Standing,  # noqa: ARG001  # every such function gets it
+    window: WindowCounts,
+    until: datetime,
+    before: Sequence[Reading],
+) -> WindowCounts:
+    """The window with its `heard.places`, where anything is half-way to an alert."""
+    if not half_way(before):
+        return window
+    places = tuple(place for dimension in DIMENSIONS for place in _places(conn, one.id, dimension, until))
+    return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, places=places))
+
+
+def _places(conn: Connection, monitor_id: str, dimension: str, until: datetime) -> list[TalkPlace]:
+    p = s.tally_parts
+    hour = minute_of(until - HOUR)
+    now, before = (
+        total(case((here, p.c.count), else_=0)) for here in (p.c.minute >= hour, p.c.minute < hour)
+    )
+    found = conn.execute(
+        select(p.c.value, now, before)
+        .where(
+            p.c.monitor_id == monitor_id,
+            p.c.dimension == dimension,
+            p.c.minute >= minute_of(until - HEARD_SPAN),
+            p.c.minute <= minute_of(until),
+        )
+        .group_by(p.c.value)
+    ).all()
+    everywhere = sum(row[2] for row in found)
+    fullest = sorted(found, key=lambda row: (-row[1], row[0]))[:MOST]
+    return [
+        TalkPlace(dimension, value, int(seen), usual / everywhere if everywhere else 0.0)
+        for value, seen, usual in fullest
+        if seen and value not in UNTOLD
+    ]

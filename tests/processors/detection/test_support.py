@@ -1,0 +1,89 @@
+"""Signals that only support: a crisis that strangers bring and that reaches a second network has them in its alert's evidence."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from processors.detection.judge import Detection
+from processors.detection.rebuilding import learn_again
+from processors.detection.states import fresh
+from processors.detection.tallies import load_tallies
+from processors.explanation.explain import explained
+from processors.explanation.lines import lines
+from tests.processors.detection.conftest import START
+from tests.processors.detection.test_judge import ALL_HEARD, GRACE, WORDS, keep
+from tocsin.core.clock import MINUTE
+from tocsin.core.mention import Author, Mention
+from tocsin.core.signal import evidence_from
+from tocsin.core.signal_kinds import NEWCOMERS, SPREAD, VOLUME
+from tocsin.definitions import repository
+from tocsin.definitions.models import Monitor
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+CRISIS = START + timedelta(hours=26)
+END = CRISIS + timedelta(hours=2)
+
+
+def talk() -> list[Mention]:
+    """Thirty regulars on x, seven posts an hour. Then strangers come, an hour later also on reddit."""
+    dice = random.Random(5)
+    posts = [(START + timedelta(minutes=8 * n), "x", f"u{dice.randrange(30)}") for n in range(28 * 60 // 8)]
+    posts += [(CRISIS + timedelta(seconds=45 * n), "x", f"s{n}") for n in range(100)]
+    posts += [(CRISIS + timedelta(minutes=60, seconds=90 * n), "reddit", f"r{n}") for n in range(40)]
+    return [
+        Mention(
+            source="wire",
+            id=str(n),
+            text=f"brightwater {' '.join(dice.sample(WORDS, 6))}",
+            created_at=at,
+            lang="en",
+            network=network,
+            author=Author(id=who),
+        )
+        for n, (at, network, who) in enumerate(sorted(posts))
+    ]
+
+
+@pytest.mark.slow("judges a day and a half of windows")
+def test_the_alert_of_the_volume_names_where_it_spread_and_who_is_new(store: Store) -> None:
+    keep(store, talk())
+    with store.write() as conn:
+        detection = Detection(repository.listed(conn, Monitor))
+        start = detection.tallies_from(conn)
+        assert start is not None
+        tallies = load_tallies(conn, [one.id for one in detection.monitors], start, END)
+        now = START
+        while now < END:
+            now += 5 * MINUTE
+            detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
+        detection.flush(conn, store, END)
+        [one] = detection.monitors
+        again = fresh(one.defined)
+        learn_again(conn, again, START, END)
+        signals = conn.execute(select(s.signals).order_by(s.signals.c.tick)).all()
+    assert {signal.kind for signal in signals} == {VOLUME}
+    assert [standing.state for standing in again.standings] == [standing.state for standing in one.standings]
+    shown = {
+        agreement.kind: agreement for signal in signals for agreement in evidence_from(signal.evidence).agrees
+    }
+    assert shown.keys() == {SPREAD, NEWCOMERS}
+    first, then = shown[SPREAD].places
+    assert (first.value, then.value, then.since >= first.since + timedelta(minutes=50)) == (
+        "x",
+        "reddit",
+        True,
+    )
+    assert shown[NEWCOMERS].lower > shown[NEWCOMERS].expected
+    last = next(one for one in reversed(signals) if len(evidence_from(one.evidence).agrees) == 2)
+    with store.read() as conn:
+        why = explained(conn, one.id, VOLUME, last.fingerprint, evidence_from(last.evidence), last.tick)
+    assert all(step.same for step in why.steps)
+    said = "\n".join(lines(why))
+    assert "also over: spread 2" in said
+    assert "  reddit: since 2026-03-02 03:" in said
+    assert "Share of newcomers" in said
