@@ -5,12 +5,12 @@ Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
 
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
@@ -102,59 +102,74 @@ def _need(alert: Alert) -> tuple[bool, bool, int, datetime]:
     return not alert.needs_answer, alert.calmed_at is not None, alert.severity, alert.opened_at
 
 
-def find_alerts(
-    conn: Connection,
-    *,
-    status: Sequence[str] = (),
-    severity: Sequence[int] = (),
-    monitor: str | None = None,
-    kind: str | None = None,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> tuple[list[Alert], str | None]:
-    """Alerts, newest first, and the cursor of the next page. `status` takes statuses and the names in `GROUPS`;
-    `monitor` takes an id or a name.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which alerts a list shows. `status` takes statuses and the names in `GROUPS`; `monitor` takes an id or a name."""
+
+    status: Sequence[str] = ()
+    severity: Sequence[int] = ()
+    monitor: str | None = None
+    kind: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+
+def find_alerts(conn: Connection, wanted: Wanted) -> tuple[list[Alert], str | None]:
+    """Alerts, newest first, and the cursor of the next page.
 
     Raises `WrongInput` for an unknown status, `BadCursor` for a cursor of another list.
     """
+    rows, more = _page(conn, wanted, [s.alerts])
+    return [from_row(row) for row in rows], more
+
+
+def find_versions(conn: Connection, wanted: Wanted) -> tuple[list[tuple[str, int]], str | None]:
+    """Like `find_alerts`, but the id and version of each: who knows this version need not read the alert again."""
+    a = s.alerts
+    rows, more = _page(conn, wanted, [a.c.id, a.c.version, a.c.opened_at])
+    return [(row.id, row.version) for row in rows], more
+
+
+def alerts_by_id(conn: Connection, ids: Collection[str]) -> dict[str, Alert]:
+    """The alerts with these ids, those that there are."""
+    if not ids:
+        return {}
+    rows = conn.execute(select(s.alerts).where(s.alerts.c.id.in_(ids)))
+    return {row.id: from_row(row) for row in rows}
+
+
+def _page(conn: Connection, wanted: Wanted, what: Sequence[Any]) -> tuple[list[Row[Any]], str | None]:
+    a = s.alerts
+    newest = (a.c.opened_at.desc(), a.c.id.desc())
+    # The ids first, from an index that holds all that is asked for: the large rows are read of those that are shown.
+    found = select(a.c.id).where(*_where(wanted)).order_by(*newest).limit(bounded(wanted.limit) + 1)
+    rows = conn.execute(select(*what).where(a.c.id.in_(found.scalar_subquery())).order_by(*newest)).all()
+    return page_of(rows, wanted.limit, lambda row: (row.opened_at, row.id))
+
+
+def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
     a = s.alerts
     where: list[ColumnElement[bool]] = []
-    wanted = known_statuses(status, states.STATUSES, GROUPS)
-    if wanted:
+    statuses = known_statuses(wanted.status, states.STATUSES, GROUPS)
+    if statuses:
         # Not by the index of statuses: whoever asks for a status and something rare would have all its large rows read.
-        where.append(func.coalesce(a.c.status, "").in_(wanted))
-    if severity:
-        where.append(a.c.severity.in_(tuple(severity)))
-    if monitor is not None:
-        where.append(or_(a.c.monitor_id == monitor, a.c.monitor == monitor))
-    if kind is not None:
-        where.append(a.c.kind == kind)
-    after = decode_cursor(cursor, datetime, str)
+        where.append(func.coalesce(a.c.status, "").in_(statuses))
+    if wanted.severity:
+        where.append(a.c.severity.in_(tuple(wanted.severity)))
+    if wanted.monitor is not None:
+        where.append(or_(a.c.monitor_id == wanted.monitor, a.c.monitor == wanted.monitor))
+    if wanted.kind is not None:
+        where.append(a.c.kind == wanted.kind)
+    after = decode_cursor(wanted.cursor, datetime, str)
     if after is not None:
         at, last = after
         where.append(or_(a.c.opened_at < at, and_(a.c.opened_at == at, a.c.id < last)))
-    newest = (a.c.opened_at.desc(), a.c.id.desc())
-    # The ids first, from an index that holds all that is asked for: the large rows are read of those that are shown.
-    found = select(a.c.id).where(*where).order_by(*newest).limit(bounded(limit) + 1)
-    rows = conn.execute(select(a).where(a.c.id.in_(found.scalar_subquery())).order_by(*newest)).all()
-    shown, more = page_of(rows, limit, lambda row: (row.opened_at, row.id))
-    return [from_row(row) for row in shown], more
+    return where
 
 
-def list_alerts(
-    conn: Connection,
-    *,
-    status: Sequence[str] = (),
-    severity: Sequence[int] = (),
-    monitor: str | None = None,
-    kind: str | None = None,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> Listing:
-    """The alerts of `find_alerts`, as JSON."""
-    found, more = find_alerts(
-        conn, status=status, severity=severity, monitor=monitor, kind=kind, limit=limit, cursor=cursor
-    )
+def list_alerts(conn: Connection, **wanted: Any) -> Listing:
+    """The alerts of `find_alerts`, as JSON. `wanted` are the fields of `Wanted`."""
+    found, more = find_alerts(conn, Wanted(**wanted))
     return Listing([alert_view(one) for one in found], more)
 
 

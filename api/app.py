@@ -33,6 +33,7 @@ from api.openapi import DescribedApp
 from api.pages.i18n import Languages
 from api.pages.site import add_pages
 from api.push import RecentPushes
+from api.rendered import COMPRESS_FROM, COMPRESS_LEVEL
 from api.routes import (
     access,
     alerts,
@@ -120,7 +121,7 @@ def create_app(
     app.add_middleware(BodyLimit, most=state.settings.api.max_body_bytes)
     app.add_middleware(HostCheck, settings=state.settings.api)
     # Not for event streams: what is compressed waits for more.
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)
+    app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=COMPRESS_LEVEL)
     app.add_middleware(Outermost, metrics=state.metrics)
     return app
 

@@ -6,12 +6,20 @@ an acknowledgement would wait behind them. A tag names path, query, role and sta
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
+
 MOST_BYTES = 8 * 1024 * 1024
+COMPRESS_LEVEL, COMPRESS_FROM = 4, 1000
+"""The level of gzip of every answer, and the bytes from which on it is worth it."""
+
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(slots=True)
@@ -25,6 +33,7 @@ class Rendered:
 
     def __init__(self, most: int = MOST_BYTES) -> None:
         self._most = most
+        self._size = 0
         self._answers: OrderedDict[str, _Answer] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -36,17 +45,45 @@ class Rendered:
         with answer.lock:
             if answer.body is None:
                 answer.body = make()
-                self._forget()
+                self._keep(tag, answer, len(answer.body))
             return answer.body
 
     def ready(self, tag: str) -> bytes | None:
-        """The answer with this tag, where it is made already. Waits for nobody."""
-        answer = self._answers.get(tag)
-        return answer.body if answer else None
-
-    def _forget(self) -> None:
+        """The answer with this tag, where it is made already. Waits for no rendering."""
         with self._lock:
-            size = sum(len(one.body or b"") for one in self._answers.values())
-            while size > self._most and self._answers:
+            answer = self._answers.get(tag)
+            if answer is None or answer.body is None:
+                return None
+            self._answers.move_to_end(tag)
+            return answer.body
+
+    def _keep(self, tag: str, answer: _Answer, size: int) -> None:
+        with self._lock:
+            if self._answers.get(tag) is not answer:
+                # Others have pushed it out while it was made.
+                return
+            self._size += size
+            while self._size > self._most and self._answers:
                 _, oldest = self._answers.popitem(last=False)
-                size -= len(oldest.body or b"")
+                self._size -= len(oldest.body or b"")
+
+
+async def shared_answer(
+    request: Request, rendered: Rendered, tag: str, make: Callable[[], bytes]
+) -> Response:
+    """The answer with this tag, as JSON, compressed where the caller takes that: both are made once for all who ask."""
+    takes_gzip = "gzip" in request.headers.get("accept-encoding", "")
+
+    def body() -> bytes:
+        plain = rendered.get(tag, make)
+        if takes_gzip and len(plain) >= COMPRESS_FROM:
+            return rendered.get(f"{tag} gzip", lambda: gzip.compress(plain, COMPRESS_LEVEL, mtime=0))
+        return plain
+
+    ready = rendered.ready(f"{tag} gzip" if takes_gzip else tag)
+    shown = ready if ready is not None else await run_in_threadpool(body)
+    headers = {"ETag": tag}
+    if shown.startswith(_GZIP):
+        # Of all others the middleware says that they vary.
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(shown, media_type="application/json", headers=headers)

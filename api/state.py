@@ -31,6 +31,7 @@ from tocsin.stream.port import Stream
 PUSHES_AT_ONCE = 4
 # Sign-in mails that one address may ask for, however many people it names.
 MAILS_A_MINUTE = 10
+ALERTS_BYTES = 4 * 1024 * 1024
 
 
 class Services(Protocol):
@@ -71,6 +72,8 @@ class AppState:
     last_uses: dict[str, datetime] = field(default_factory=dict)
     lanes: Lanes = field(default_factory=Lanes)
     rendered: Rendered = field(default_factory=Rendered)
+    # Single alerts as JSON, each in one version: from one list to the next, few of them have changed.
+    rendered_alerts: Rendered = field(default_factory=lambda: Rendered(ALERTS_BYTES))
     readiness: Readiness = field(default_factory=Readiness)
     # What a stranger may ask by mail: a rate of its own, per address.
     mails: RateLimiter = field(default_factory=lambda: RateLimiter(MAILS_A_MINUTE, time.monotonic))

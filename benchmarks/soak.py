@@ -83,7 +83,7 @@ async def _all(
         ends = began + seconds
         alerts, acks = tokens["alerts"], tokens["community_manager"][0]
         await asyncio.gather(
-            *(asks(seen, client, key, ends, ASK_EVERY_S) for key in viewers[:DASHBOARDS]),
+            *(asks(seen, url, key, ends, ASK_EVERY_S) for key in viewers[:DASHBOARDS]),
             *(_comes_and_goes(seen, client, key, ends) for key in viewers[DASHBOARDS:]),
             _opens(seen, client, tokens["admin"][0], ends),
             pushes(seen, client, tokens["admin"][0], seconds, PER_SECOND),

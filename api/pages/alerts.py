@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from alerts.states import STATUSES, for_people
 from alerts.verdicts import VERDICTS, verdict_of
-from alerts.views import find_alerts
+from alerts.views import Wanted, find_alerts
 from api.pages.card import Card, card
 from api.pages.charts import Mark
 from api.pages.day_chart import draw_day_chart
@@ -41,14 +41,14 @@ def alert_list(request: Request) -> Response:
     monitor = asked.get("monitor", "")[:64] or None
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
-        found, more = find_alerts(
-            conn,
+        wanted = Wanted(
             status=(GROUP.get(status, status),) if status else (),
             severity=(severity,) if severity else (),
             monitor=monitor,
             cursor=asked.get("cursor"),
             limit=PAGE,
         )
+        found, more = find_alerts(conn, wanted)
         monitors = names(conn, "monitor", most=MONITORS)
     kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": more}
     following = (

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from alerts.views import find_alerts, standing
+from alerts.views import Wanted, find_alerts, standing
 from api import defining
 from api.backtests import of_monitor
 from api.pages.card import day_points
@@ -103,7 +103,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         ctx = page_context(request, conn)
         monitor = find(conn, Monitor, id[:256])
         points = day_points(conn, monitor.id, state.now())
-        latest, _ = find_alerts(conn, monitor=monitor.id, limit=10)
+        latest, _ = find_alerts(conn, Wanted(monitor=monitor.id, limit=10))
         corrected = summary(conn, monitor.id)
         tested = of_monitor(conn, monitor.id)
         promise = promise_of(conn, monitor, state.now())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, func, select
-from starlette.concurrency import run_in_threadpool
 
 from alerts import actions, views
 from alerts.alert import Alert, get
@@ -33,6 +34,7 @@ from api.preconditions import (
     create_once,
 )
 from api.problems import PROBLEMS
+from api.rendered import Rendered, shared_answer
 from api.routes.mentions import MentionOut, mention_out
 from api.state import State, Who
 from api.turns import turn_of
@@ -267,23 +269,37 @@ async def list_alerts(
     tag = list_etag(request, who, await state.revision.ask(None))
     etag_or_304(request, response, tag)
 
+    wanted = views.Wanted(
+        status=status or (),
+        severity=severity or (),
+        monitor=monitor,
+        kind=kind,
+        limit=limit,
+        cursor=cursor,
+    )
+
     def body() -> bytes:
         # What it shows is at least as new as its tag, so nobody is told that an older list is the newest one.
         with state.store.read() as conn:
-            page = views.list_alerts(
-                conn,
-                status=status or (),
-                severity=severity or (),
-                monitor=monitor,
-                kind=kind,
-                limit=limit,
-                cursor=cursor,
-            )
-        shown = ListPage[AlertOut].model_validate({"items": page.items, "next_cursor": page.next_cursor})
-        return shown.model_dump_json().encode()
+            return _rendered_page(conn, wanted, state.rendered_alerts)
 
-    shown = state.rendered.ready(tag) or await run_in_threadpool(state.rendered.get, tag, body)
-    return Response(shown, media_type="application/json", headers={"ETag": tag})
+    return await shared_answer(request, state.rendered, tag, body)
+
+
+def _rendered_page(conn: Connection, wanted: views.Wanted, rendered: Rendered) -> bytes:
+    """A `ListPage[AlertOut]` as JSON. Only the alerts are read and rendered that are not in `rendered` in this version."""
+    listed, more = views.find_versions(conn, wanted)
+    known = {(id, version): rendered.ready(f"{id} {version}") for id, version in listed}
+    found = views.alerts_by_id(conn, [id for (id, _), body in known.items() if body is None])
+    items = [
+        body or rendered.get(f"{id} {version}", partial(_rendered_alert, found[id]))
+        for (id, version), body in known.items()
+    ]
+    return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + json.dumps(more).encode() + b"}"
+
+
+def _rendered_alert(alert: Alert) -> bytes:
+    return AlertOut.model_validate(alert_out(alert)).model_dump_json().encode()
 
 
 @router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 
 from api.rendered import Rendered
 from tests.api.world import World
-from tocsin.definitions.models import Role
+from tocsin.definitions.models import Monitor, Role
 
 
 def test_callers_at_once_wait_for_one_rendering() -> None:
@@ -53,3 +54,44 @@ def test_the_list_of_alerts_is_the_same_for_all_of_a_role_and_new_after_a_change
     after = two.get("/v1/alerts")
     assert after.headers["etag"] != first.headers["etag"]
     assert after.json()["items"][0]["status"] == "acknowledged"
+
+
+def three_alerts(world: World) -> None:
+    for number in range(3):
+        world.scene.monitor = world.scene.define(Monitor(name=f"Brand {number}", query=f"brand{number}"))
+        world.scene.over(negative_over=True)
+        world.scene.clock.advance(timedelta(minutes=1))
+
+
+def test_a_list_is_packed_once_for_all_who_take_that_and_equals_the_plain_one(world: World) -> None:
+    three_alerts(world)
+    key = world.key(Role.VIEWER)
+    packed = key.get("/v1/alerts", headers={"Accept-Encoding": "gzip"})
+    plain = key.get("/v1/alerts", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert packed.content == plain.content
+    assert plain.json()["items"] == [
+        key.get(f"/v1/alerts/{one['id']}").json() for one in plain.json()["items"]
+    ]
+
+
+def test_of_the_next_list_only_the_alerts_that_changed_are_rendered(world: World) -> None:
+    three_alerts(world)
+    key, rendered = world.key(Role.VIEWER), world.app.state.tocsin.rendered_alerts
+    before = key.get("/v1/alerts").json()["items"]
+    kept = {
+        f"{one['id']} {one['version']}": rendered.ready(f"{one['id']} {one['version']}") for one in before
+    }
+    world.key(Role.ADMIN).post(f"/v1/alerts/{before[0]['id']}/acknowledge")
+    after = key.get("/v1/alerts").json()["items"]
+    assert [one["status"] for one in after] == ["acknowledged", "firing", "firing"]
+    assert [
+        rendered.ready(f"{one['id']} {one['version']}") is kept.get(f"{one['id']} {one['version']}")
+        for one in after
+    ] == [
+        False,
+        True,
+        True,
+    ]
