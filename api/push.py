@@ -27,7 +27,7 @@ from tocsin.stream.port import MENTIONS
 
 MAX_DEAD_LETTERS = 100  # of one batch; what is beyond is told to the pusher only
 MAX_SOURCES_NOTED = 20  # of one batch
-RECENT = 100_000  # identities remembered to tell duplicates that are still on their way
+RECENT = 30_000  # identities remembered to tell duplicates that are still on their way; 100 bytes each
 
 
 @dataclass(frozen=True, slots=True)

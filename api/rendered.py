@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
-MOST_BYTES = 8 * 1024 * 1024
+MOST_BYTES = 4 * 1024 * 1024
 COMPRESS_LEVEL, COMPRESS_FROM = 4, 1000
 """The level of gzip of every answer, and the bytes from which on it is worth it."""
 

@@ -69,7 +69,7 @@ def test_the_example_adds_one_of_each(house: House, tmp_path: Path) -> None:
         facts={}, created_at=NOON,
     )  # fmt: skip
     assert made.send(notice).status == "sent"
-    assert (tmp_path / "out").read_text() == "FROGS!\n"
+    assert (tmp_path / "out").read_text() == "frogs!\n"
 
 
 def test_the_source_of_the_example_goes_on_at_its_cursor() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,9 +14,12 @@ from tocsin.plugin import (
     NO_FACETS,
     UNSCORED,
     Author,
+    Bad,
+    BadMention,
     Cursor,
     Facets,
     Fetched,
+    FetchFailed,
     Mention,
     Notice,
     NotifierKind,
@@ -53,36 +56,77 @@ class PondCursor(msgspec.Struct, frozen=True):
     minute: int = 0
 
 
-class PondSource:
+class Pond(Protocol):
+    """What the source listens at. A source takes it as an argument, so that tests can give it another one."""
+
+    def listen(self, now: datetime) -> bytes:
+        """Lines of `frog minute text`, the oldest first, as far back as the pond remembers. Raises OSError where it is dry."""
+        ...
+
+
+class Frogs:
     """A pond in which every frog says something every minute. It asks nobody, so that the example runs anywhere."""
+
+    def __init__(self, frogs: int) -> None:
+        self._frogs = frogs
+
+    def listen(self, now: datetime) -> bytes:
+        last = int(now.timestamp()) // 60
+        heard = [(frog, minute) for minute in range(last - 9, last + 1) for frog in range(self._frogs)]
+        return "".join(f"{frog} {minute} La lageto estas bela kva kva\n" for frog, minute in heard).encode()
+
+
+class PondSource:
+    """The frogs of a pond. It goes on at the minute after the last one that it heard."""
 
     kind = "pond"
     target = "the pond"
     interval = MINUTE
     remote = False
 
-    def __init__(self, context: SourceContext, settings: PondSettings) -> None:
-        self._name, self._frogs = context.name, settings.frogs
+    def __init__(self, context: SourceContext, settings: PondSettings, pond: Pond | None = None) -> None:
+        self._name, self._pond = context.name, pond or Frogs(settings.frogs)
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
+        try:
+            heard = self._pond.listen(now)
+        except OSError as error:
+            raise FetchFailed(f"the pond cannot be heard: {type(error).__name__}") from None
         last = int(now.timestamp()) // 60
-        # At the beginning, and after a long time, the last ten minutes.
-        first = max(read_cursor(cursor, PondCursor).minute + 1, last - 9)
-        found = [self._said(frog, minute) for minute in range(first, last + 1) for frog in range(self._frogs)]
-        return Fetched(found, cursor={"minute": last})
+        before = read_cursor(cursor, PondCursor).minute
+        # A place in the future is none of ours, and nothing would be heard until then.
+        after = before if before <= last else 0
+        mentions: list[Mention] = []
+        bad: list[Bad] = []
+        for place, line in enumerate(heard.splitlines()):
+            try:
+                minute, mention = self._read(line)
+            except ValueError as error:
+                bad.append(Bad(place, line[:2000] or b"(nothing)", BadMention("malformed", str(error)[:200])))
+                continue
+            if after < minute <= last:
+                mentions.append(mention)
+                before = minute if before > last else max(before, minute)
+        return Fetched(mentions, bad, cursor={"minute": before if before <= last else 0})
 
     def close(self) -> None:
         pass
 
-    def _said(self, frog: int, minute: int) -> Mention:
-        return Mention(
+    def _read(self, line: bytes) -> tuple[int, Mention]:
+        """The minute of one line, and what was said. Raises ValueError."""
+        frog, _, rest = line.decode("utf-8").partition(" ")
+        minute, _, text = rest.partition(" ")
+        at = datetime.fromtimestamp(int(minute[:12]) * 60, UTC)
+        if not frog or not text:
+            raise ValueError("a line is `frog minute text`")
+        return int(minute), Mention(
             source=self._name,
             id=f"{frog}-{minute}",
-            text="La lageto estas bela kva kva",
-            created_at=datetime.fromtimestamp(minute * 60, UTC),
+            text=text,
+            created_at=at,
             network="pond",
             lang="eo",
-            author=Author(f"frog-{frog}", followers=frog),
+            author=Author(f"frog-{frog}"),
         )
 
 
@@ -175,10 +219,16 @@ class ShoutNotifier:
     time_limit = timedelta(seconds=5)
 
     def send(self, notice: Notice) -> Outcome:
+        path = notice.target.get("path")
+        if not isinstance(path, str) or not path:
+            return Outcome("failed", "the channel names no file to shout into", for_good=True)
+        # A subject may hold what somebody typed: one line stays one line.
+        words = " ".join(notice.subject.split())
+        again = "REPEAT: " if notice.repeat_of else ""
         try:
-            with Path(str(notice.target["path"])).open("a", encoding="utf-8") as file:
-                file.write(f"{notice.subject.upper()}!\n")
-        except (OSError, KeyError) as error:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(f"{again}{words}!\n")
+        except (OSError, ValueError) as error:
             return Outcome("failed", f"nobody can hear it: {type(error).__name__}")
         return Outcome("sent", "shouted")
 
