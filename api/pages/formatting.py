@@ -20,7 +20,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.units import format_unit
 from markupsafe import Markup, escape
 
-from api.pages.i18n import Language
+from api.pages.i18n import ENGLISH, Language
 from api.pages.reasons import sentence_of
 from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.signal import Agreement, Facts
@@ -68,6 +68,12 @@ class Formatter:
         if colon and sentence_of(told) is None:
             return Markup("{}: {}").format(name, self.reason(rest))
         return self.reason(told)
+
+    def hint(self, text: str) -> Markup:
+        """What a connector says of a setting, its price or its limit; that of a plugin stays, marked as English."""
+        if self.language.code == ENGLISH or text in self.language.catalogue:
+            return escape(self.translate(text))
+        return Markup('<span lang="en">{}</span>').format(text)
 
     def said(self, text: str) -> str:
         """A reason or a receipt: our own words in this language, whatever a person or a server wrote as it is."""

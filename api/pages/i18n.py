@@ -13,10 +13,12 @@ __all__ = ["CATALOGUES", "ENGLISH", "Language", "Languages", "plural_forms"]
 CATALOGUES: Final = Path(__file__).parent / "locales"
 # Why a source was not heard.
 WORDS_OF_SOURCES: Final = CATALOGUES / "sources"
+# What stands beside the settings of a source, and its price and limit.
+HINTS_OF_SOURCES: Final = CATALOGUES / "hints"
 
 
 class Languages(Catalogues):
     """English, and one language per catalogue in `folder`."""
 
     def __init__(self, folder: Path = CATALOGUES) -> None:
-        super().__init__(folder, WORDS_OF_NOTICES, WORDS_OF_SOURCES)
+        super().__init__(folder, WORDS_OF_NOTICES, WORDS_OF_SOURCES, HINTS_OF_SOURCES)

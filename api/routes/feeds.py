@@ -19,7 +19,7 @@ from alerts.alert import Alert
 from alerts.message import headline
 from alerts.on_call import shifts
 from alerts.states import CANDIDATE, STATUSES, SUPPRESSED
-from alerts.views import find_alerts
+from alerts.views import Wanted, find_alerts
 from alerts.words import Words, words_for
 from api.auth.keys import principal_of_address
 from api.etags import alerts_revision, etag_or_304, list_etag, slot
@@ -116,7 +116,7 @@ def _words(lang: str | None, tz: str | None) -> Words:
 
 
 def _alerts(conn: Connection, base: str, words: Words) -> list[FeedEntry]:
-    found, _ = find_alerts(conn, status=FIRED, limit=NEWEST)
+    found, _ = find_alerts(conn, Wanted(status=FIRED, limit=NEWEST))
     return [_entry(one, base, words) for one in found]
 
 

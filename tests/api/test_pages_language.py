@@ -17,10 +17,12 @@ from sqlalchemy import select, update
 from api.pages import flash, links, me, problem, reasons, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
+from ingest.kinds import KINDS
 from tests.alerts.test_words import said_in_notices
 from tests.api.test_pages import page, signed_in
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.definitions.source_kinds import SOURCE_KINDS
 from tocsin.query.explain import SENTENCES
 from tocsin.store import schema as s
 
@@ -70,7 +72,7 @@ def said() -> frozenset[str]:
         | said_in_notices()
         | SENTENCES
     )
-    found |= set(reasons.PATTERNS)
+    found |= set(reasons.PATTERNS) | hints_of_sources()
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):
@@ -86,6 +88,14 @@ def said() -> frozenset[str]:
             ):
                 found.add(str(node.args[0].value))
     return frozenset(found)
+
+
+def hints_of_sources() -> set[str]:
+    """What stands beside each setting of each kind of source of ours, and its price and limit."""
+    parts = [part for kind in SOURCE_KINDS for part in KINDS[kind] if hasattr(part, "model_fields")]
+    described = {one.description for part in parts for one in part.model_fields.values()}
+    told = {words for kind in SOURCE_KINDS.values() for words in (kind.price, kind.limit)}
+    return told | {str(one) for one in described}
 
 
 def counted() -> set[str]:

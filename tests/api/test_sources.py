@@ -245,6 +245,12 @@ def test_a_reason_is_said_in_the_readers_language(reason: str, said: str) -> Non
     assert sentence_of(reason) in (reason, None)
 
 
+def test_what_a_setting_means_is_said_in_the_readers_language_and_a_plugins_words_stay() -> None:
+    fmt = Formatter(Languages()["ro"], ZoneInfo("UTC"), NOON)
+    assert fmt.hint("How often to ask.") == "Cât de des se întreabă."
+    assert fmt.hint("How many <frogs>.") == '<span lang="en">How many &lt;frogs&gt;.</span>'
+
+
 def test_every_gap_that_a_source_tells_has_a_pattern() -> None:
     """The text of each `Gap` in the connectors, with something in its places."""
     told = set[str]()
