@@ -24,17 +24,17 @@ from tocsin.core.mention import (
     MAX_TEXT_BYTES,
     MentionLine,
 )
-from tocsin.reading.mention import (
+from tocsin.reading.fields import (
     MAX_HASHTAG_CHARS,
     MAX_HASHTAGS,
     MAX_NAME_CHARS,
     MAX_TITLE_CHARS,
     MAX_URL_CHARS,
     MAX_URLS,
+    hashtags,
     is_known_code,
     is_source,
     is_web_address,
-    plain_hashtags,
 )
 
 LONGEST = 64 * 1024
@@ -149,7 +149,7 @@ def _wanting(w: _Written) -> bool:
         or not (w.url is None or is_web_address(w.url))
         or not all(map(is_web_address, w.links))
         or not all(map(is_web_address, w.media))
-        or plain_hashtags(w.hashtags) != w.hashtags
+        or hashtags(w.hashtags) != w.hashtags
     )
 
 
