@@ -8,7 +8,14 @@ import pytest
 from pydantic import ValidationError
 
 from tocsin.core.clock import LATEST
-from tocsin.definitions.models import Definition, ExpectedEvent, Schedule, Silence
+from tocsin.definitions.models import (
+    LONGEST_EXPECTED_MINUTES,
+    Definition,
+    ExpectedEvent,
+    Schedule,
+    Silence,
+    SourceDef,
+)
 
 EDGES = (
     "9999-12-31T23:59:59-01:00",
@@ -48,3 +55,11 @@ def test_a_turn_begins_within_reach(at: str) -> None:
 def test_a_stored_silence_that_lies_beyond_2200_is_readable() -> None:
     given = {"name": "far", "starts_at": EDGES[3], "ends_at": EDGES[0], "reason": "quiet"}
     assert Silence.model_validate(given, context={"stored": True}).starts_at == LATEST
+
+
+def test_a_rhythm_of_a_million_years_is_refused_and_is_bent_where_it_is_stored() -> None:
+    given = {"name": "shop", "kind": "push", "expected_every_minutes": 10**12}
+    with pytest.raises(ValidationError, match="expected_every_minutes"):
+        SourceDef.model_validate(given)
+    stored = SourceDef.model_validate(given, context={"stored": True})
+    assert stored.expected_every_minutes == LONGEST_EXPECTED_MINUTES
