@@ -14,7 +14,7 @@ from ingest.source import FetchFailed
 from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
 from tocsin.core.clock import from_micros
 from tocsin.core.errors import WrongInput
-from tocsin.net import checked_socket
+from tocsin.net import certificates, checked_socket
 from tocsin.settings import Ingest, StreamSettings
 from tocsin.stream.kafka.client import client_settings, in_words, make_client, quieten
 from tocsin.stream.kafka.unpacking import Unreadable, unpacks_within_bounds
@@ -36,7 +36,11 @@ def connect(servers: Sequence[str], topic: str, given: StreamSettings, ingest: I
             failure = FetchFailed(f"{server} cannot be reached: {error}"[:300])
     if failure is not None and not reached:
         raise failure
-    return ForeignTopic(client_settings(f"kafka://{','.join(reached)}", given), topic)
+    config = client_settings(f"kafka://{','.join(reached)}", given)
+    if given.security.endswith("SSL"):
+        # The authorities of every other way out; kafka-python would take the machine's alone.
+        config["ssl_context"] = certificates()
+    return ForeignTopic(config, topic)
 
 
 class ForeignTopic:

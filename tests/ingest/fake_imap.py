@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import socketserver
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class Mailbox:
     commands: list[str] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     connections: list[socket.socket] = field(default_factory=list)
+    # What a client that asks for STARTTLS gets (RFC 3501, 6.2.1).
+    tls: ssl.SSLContext | None = None
 
     def leave(self) -> None:
         """The server goes away, and ends all connections."""
@@ -70,6 +73,16 @@ class _Session(socketserver.StreamRequestHandler):
             answer = getattr(self, f"_{command.lower().replace(' ', '_')}", None)
             said = "BAD what" if answer is None else answer(mailbox, rest)
             self._say(f"{tag} {said or 'OK done'}\r\n".encode())
+            if command.upper() == "STARTTLS" and not said:
+                self._secure(mailbox)
+
+    def _starttls(self, mailbox: Mailbox, rest: str) -> str | None:
+        return None if mailbox.tls else "BAD what"
+
+    def _secure(self, mailbox: Mailbox) -> None:
+        assert mailbox.tls is not None
+        self.connection = self.request = mailbox.tls.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
 
     def _say(self, data: bytes) -> None:
         self.wfile.write(data)
