@@ -13,9 +13,10 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
+from pydantic import AfterValidator
 from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidHandshake, InvalidState, InvalidURI, PayloadTooBig
 from websockets.frames import Frame, Opcode
@@ -311,3 +312,18 @@ def check_wire(url: str) -> str:
     except InvalidURI as error:
         raise WrongInput(f"{url[:80]!r} is no address of a websocket: {error}"[:300]) from None
     return url
+
+
+def _wire_url(value: str) -> str:
+    try:
+        return check_wire(value).rstrip("/")
+    except WrongInput as error:
+        raise ValueError(str(error)) from None
+
+
+def _once(value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(value))
+
+
+WireAddresses = Annotated[tuple[Annotated[str, AfterValidator(_wire_url)], ...], AfterValidator(_once)]
+"""Addresses of websockets in the settings of a source, each once and without a slash at its end."""

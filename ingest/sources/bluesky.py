@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import zstandard
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
 from ingest.sources.bluesky_events import (
@@ -31,8 +31,8 @@ from ingest.sources.bluesky_events import (
 )
 from ingest.streaming import INTERVAL, Elsewhere, Heard, Streaming
 from ingest.web import Web
-from ingest.wires import HandshakeRefused, WebSocket, Wire, WireMessage, check_wire
-from tocsin.core.errors import BadMention, WrongInput
+from ingest.wires import HandshakeRefused, WebSocket, Wire, WireAddresses, WireMessage
+from tocsin.core.errors import BadMention
 
 V2, V1 = "/xrpc/network.bsky.jetstream.subscribeEvents", "/subscribe"
 DICTIONARY = "/xrpc/network.bsky.jetstream.getZstdDictionary"
@@ -53,7 +53,7 @@ class BlueskySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    instances: tuple[str, ...] = Field(
+    instances: WireAddresses = Field(
         INSTANCES,
         min_length=1,
         max_length=8,
@@ -63,14 +63,6 @@ class BlueskySettings(BaseModel):
         10, ge=0, le=36 * 60, description="How much of the past to hear at the very beginning."
     )
     compressed: bool = Field(True, description="Whether to ask for compressed events.")
-
-    @field_validator("instances")
-    @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(check_wire(one).rstrip("/") for one in value)
-        except WrongInput as error:
-            raise ValueError(str(error)) from None
 
 
 class JetstreamPlace(msgspec.Struct, frozen=True, omit_defaults=True):

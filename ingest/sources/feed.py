@@ -14,15 +14,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Bad, Cursor, Fetched, Gap, SourceContext, read_cursor
 from ingest.sources.feed_parsing import Parsed, parse_apart
+from ingest.sources.places import PageAddress
 from ingest.web import Answer, Web
 from tocsin.core.clock import iso
-from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention
-from tocsin.net import check_url
 from tocsin.reading import read_mention
 
 MAX_VALIDATOR_CHARS = 512
@@ -34,7 +34,7 @@ class FeedSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field(description="Its address, http or https.")
+    url: PageAddress = Field(description="Its address, http or https.")
     interval_s: int | None = Field(
         None, ge=10, le=604_800, description="How often to ask; default: feed_interval_s."
     )
@@ -44,14 +44,6 @@ class FeedSettings(BaseModel):
     lang: str | None = Field(
         None, max_length=16, description="Language of entries, where the feed names none."
     )
-
-    @field_validator("url")
-    @classmethod
-    def _web_address(cls, value: str) -> str:
-        try:
-            return check_url(value)
-        except WrongInput as error:
-            raise ValueError(str(error)) from None
 
 
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -16,14 +16,14 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
 from ingest.streaming import INTERVAL, Elsewhere, Heard, Streaming
 from ingest.together import Together
-from ingest.wires import WebSocket, Wire, WireEnded, WireMessage, check_wire
+from ingest.wires import WebSocket, Wire, WireAddresses, WireEnded, WireMessage
 from tocsin.core.clock import iso
-from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.errors import BadMention
 from tocsin.reading import decoded, read_mention
 
 NOTE, DELETION, COMMENT, VANISH = 1, 5, 1111, 62
@@ -49,7 +49,7 @@ class NostrSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    relays: tuple[str, ...] = Field(
+    relays: WireAddresses = Field(
         min_length=1, max_length=20, description="Websocket addresses of relays. Each has a connection."
     )
     hashtags: tuple[Annotated[str, Field(pattern=r"^#?[^\s#]{1,100}$")], ...] = Field(
@@ -58,14 +58,6 @@ class NostrSettings(BaseModel):
     first_minutes: int = Field(
         10, ge=0, le=7 * 24 * 60, description="How much of the past to hear at the very beginning."
     )
-
-    @field_validator("relays")
-    @classmethod
-    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(dict.fromkeys(check_wire(one).rstrip("/") for one in value))
-        except WrongInput as error:
-            raise ValueError(str(error)) from None
 
 
 class RelayPlace(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -30,5 +30,15 @@ def _once(value: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
+def _page_url(value: str) -> str:
+    try:
+        return check_url(value)
+    except WrongInput as error:
+        raise ValueError(str(error)) from None
+
+
+PageAddress = Annotated[str, AfterValidator(_page_url)]
+"""The address of one page of the web, http or https, as it was written."""
+
 WebAddresses = Annotated[tuple[WebAddress, ...], AfterValidator(_once)]
 """Several of them, each once."""

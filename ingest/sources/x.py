@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ingest.budget import Budget
 from ingest.plain import taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
-from ingest.sources.places import Secret
+from ingest.sources.places import WebAddress
+from ingest.sources.x_account import XAccountSettings
 from ingest.sources.x_api import (
     MARGIN,
     PAGE_SIZE,
@@ -43,10 +44,8 @@ BUDGET = Budget(60, per_s=900)
 """Of recent search, for an app without a contract of its own."""
 
 
-class XSettings(BaseModel):
+class XSettings(XAccountSettings):
     """What may be said of a search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     query: str = Field(
         "",
@@ -59,15 +58,7 @@ class XSettings(BaseModel):
     query_chars: int = Field(
         512, ge=64, le=4096, description="The longest search that X takes from this account."
     )
-    token: Secret = Field(description="The app's bearer token, as env:NAME or file:PATH.")
     interval_s: int = Field(300, ge=15, le=86_400, description="How often to ask.")
-    posts_per_day: int = Field(
-        1000,
-        ge=10,
-        le=10_000_000,
-        description="Posts that may be paid for on a day (UTC); then it waits for the next.",
-    )
-    authors: bool = Field(True, description="Whether to ask for names and followers, which X bills apart.")
     look_back_hours: int = Field(24, ge=1, le=167, description="How far back the first reading goes.")
     check_hours: int = Field(
         24,
@@ -75,7 +66,7 @@ class XSettings(BaseModel):
         le=720,
         description="How often posts of the last days are looked up for deletions; each is paid for.",
     )
-    site: str = Field("https://api.x.com", description="The address of X's API.")
+    site: WebAddress = Field("https://api.x.com", description="The address of X's API.")
 
     @model_validator(mode="after")
     def _looks_for_something(self) -> XSettings:

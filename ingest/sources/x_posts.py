@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from ingest.missed import MissedFirst
 from ingest.plain import items, moment, taken, words
 from ingest.source import Gap, SourceContext
-from ingest.sources.places import Secret, WebAddress
+from ingest.sources.places import WebAddress
+from ingest.sources.x_account import XAccountSettings
 from ingest.sources.x_api import MARGIN, PAGE_SIZE, REACH, XApi, id_at, ids_of, posts, time_of, what_is_asked
 from ingest.sources.x_connection import said_no_more, x_stream
 from ingest.sources.x_query import rules_of, search_of, unasked
@@ -30,12 +31,9 @@ MOST_PAGES = 50
 _PAGE, _CAUGHT_UP = "page", "caught up"
 
 
-class XStreamSettings(BaseModel):
+class XStreamSettings(XAccountSettings):
     """What may be said of the filtered stream."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    token: Secret = Field(description="The app's bearer token, as env:NAME or file:PATH.")
     rules: tuple[Annotated[str, Field(min_length=2, max_length=2048)], ...] = Field(
         (),
         max_length=1000,
@@ -51,13 +49,6 @@ class XStreamSettings(BaseModel):
         1024, ge=64, le=2048, description="The longest rule that X takes from this account."
     )
     query_chars: int = Field(512, ge=64, le=4096, description="The longest search for what was missed.")
-    posts_per_day: int = Field(
-        1000,
-        ge=10,
-        le=10_000_000,
-        description="Posts that may be paid for on a day (UTC); then it waits for the next.",
-    )
-    authors: bool = Field(True, description="Whether to ask for names and followers, which X bills apart.")
     first_minutes: int = Field(
         10, ge=0, le=10_000, description="How much of the past to search for at the very beginning."
     )
