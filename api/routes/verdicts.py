@@ -55,6 +55,17 @@ class Missing(BaseModel):
     hours: float
 
 
+class ForecastOut(BaseModel):
+    """The mentions that are expected in the next hours."""
+
+    hours: int
+    expected: float
+    lower: float = Field(
+        description="With upper, an interval of 90 %; docs/detection.md has how often it held."
+    )
+    upper: float
+
+
 class PromiseOut(BaseModel):
     """What a monitor promises, and what came of it in the last four weeks."""
 
@@ -74,6 +85,9 @@ class PromiseOut(BaseModel):
         description="What detection can do with what it knows: triggers, bursts, hours, weekdays."
     )
     later: list[Missing] = Field(description="What it cannot do yet, with the hours that are missing.")
+    forecast: list[ForecastOut] = Field(
+        description="For the next hour and the next six; empty before a day is known."
+    )
 
 
 @router.get(
@@ -130,5 +144,9 @@ def promise(
         "learning": kept.knowledge.learning,
         "known_hours": round(kept.knowledge.hours, 2),
         "can": kept.knowledge.can,
+        "forecast": [
+            {"hours": one.hours, "expected": one.expected, "lower": one.lower, "upper": one.upper}
+            for one in kept.forecasts
+        ],
         "later": [{"ability": name, "hours": round(hours, 2)} for name, hours in kept.knowledge.later],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from alerts.severity import severity
 from processors.detection.coverage import Coverage
@@ -15,6 +15,7 @@ from tests.processors.detection.conftest import START
 from tests.processors.detection.test_judge import GRACE
 from tocsin.core.clock import MINUTE, minute_of
 from tocsin.core.signal import evidence_from, facts_from
+from tocsin.core.signal_kinds import NEGATIVITY, VOLUME
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
@@ -25,12 +26,14 @@ END = START + timedelta(hours=60)
 DEAF = Coverage(deaf=[(START + SPOKEN, END)])
 
 
-def judged(store: Store, coverage: Coverage) -> Detection:
-    """A mention every twelve minutes for forty hours, then nothing; judged every five minutes and written."""
+def judged(store: Store, coverage: Coverage, kinds: int | None = None) -> Detection:
+    """A mention every twelve minutes for forty hours, then nothing; judged every five minutes and written. `kinds`: only so many
+    kinds of signals judge.
+    """
     with store.write() as conn:
         detection = Detection(repository.listed(conn, Monitor))
         [one] = detection.monitors
-        one.next_window = START
+        one.next_window, one.standings = START, one.standings[:kinds]
         minutes = {minute_of(START) + 12 * n: (1, 0, 1, 0, 0) for n in range(40 * 5)}
         now = START
         while now < END:
@@ -52,6 +55,24 @@ def test_a_brand_that_falls_silent_is_a_watch_with_what_was_due(store: Store) ->
         again = fresh(one.defined)
         learn_again(conn, again, START, END)
     assert [standing.state for standing in again.standings] == [standing.state for standing in one.standings]
+
+
+def test_the_signals_beside_the_volume_change_none_of_its_verdicts(store: Store) -> None:
+    judged(store, Coverage())
+    r = s.readings
+    own = select(r).where(r.c.kind.in_([VOLUME, NEGATIVITY])).order_by(r.c.window_start, r.c.kind)
+    with store.write() as conn:
+        with_all = conn.execute(own).all()
+        conn.execute(delete(r))
+        conn.execute(delete(s.detector_state))
+        conn.execute(delete(s.signals))
+    judged(store, Coverage(), kinds=2)
+    with store.read() as conn:
+        assert conn.execute(select(r.c.kind).distinct().order_by(r.c.kind)).scalars().all() == [
+            NEGATIVITY,
+            VOLUME,
+        ]
+        assert conn.execute(own).all() == with_all
 
 
 def test_sources_that_are_not_heard_are_no_silence(store: Store) -> None:
