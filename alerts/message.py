@@ -96,7 +96,7 @@ def alert_message(
         "facets": one_line(facets_line(evidence, words), LINE),
         "terms": one_line(", ".join(term for term, _ in evidence.terms[:4]), LINE),
         "top": [{"reach": _reach(post["reach"], words), "text": _post(post["text"], words)} for post in top],
-        "missing": one_line(", ".join(words.lines(evidence.missing[:3])), LINE),
+        "missing": one_line(", ".join(map(words.unseen, evidence.missing[:3])), LINE),
         "reasons": one_line("; ".join(words.lines(list(reasons))), LINE),
         "todo": one_line(words.say(todo) if todo else _todo(alert, now, words), LINE),
         "link": link,

@@ -12,9 +12,12 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_skeleton
 
 from tocsin.core.languages import ENGLISH, Catalogues, Language
+from tocsin.core.sentences import Sentence
+from tocsin.health.reasons import CATALOGUES as WORDS_OF_SOURCES
+from tocsin.health.reasons import unseen
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
-LANGUAGES: Final = Catalogues(CATALOGUES)
+LANGUAGES: Final = Catalogues(CATALOGUES, WORDS_OF_SOURCES)
 """The languages that notices are written in."""
 
 
@@ -31,6 +34,13 @@ class Words:
 
     def lines(self, sentences: tuple[str, ...] | list[str]) -> list[str]:
         return [self.say(one) for one in sentences]
+
+    def unseen(self, told: str) -> str:
+        """What was not heard and why; what a network says in its own words stays as it came."""
+        name, known = ("", None) if isinstance(told, Sentence) else unseen(told)
+        if known is None:
+            return self.say(told)
+        return f"{name}: {self.say(known)}" if name else self.say(known)
 
     def number(self, value: float) -> str:
         """1,234; one decimal below ten where it has one."""

@@ -21,10 +21,10 @@ from babel.units import format_unit
 from markupsafe import Markup, escape
 
 from api.pages.i18n import ENGLISH, Language
-from api.pages.reasons import sentence_of
 from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.signal import Agreement, Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.health.reasons import sentence_of, unseen
 
 UNKNOWN: Final = "–"
 NO_TIME: Final = Markup("–")
@@ -64,9 +64,10 @@ class Formatter:
 
     def unseen(self, told: str) -> Markup:
         """What was not heard: a sentence of ours, perhaps after the name of a source; else as it is."""
-        name, colon, rest = told.partition(": ")
-        if colon and sentence_of(told) is None:
-            return Markup("{}: {}").format(name, self.reason(rest))
+        name, known = unseen(told)
+        if name:
+            said = self.language.say(known) if known else self.reason(told.removeprefix(f"{name}: "))
+            return Markup("{}: {}").format(name, said)
         return self.reason(told)
 
     def hint(self, text: str) -> Markup:

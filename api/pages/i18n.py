@@ -7,12 +7,11 @@ from typing import Final
 
 from alerts.words import CATALOGUES as WORDS_OF_NOTICES
 from tocsin.core.languages import ENGLISH, Catalogues, Language, plural_forms
+from tocsin.health.reasons import CATALOGUES as WORDS_OF_SOURCES
 
 __all__ = ["CATALOGUES", "ENGLISH", "Language", "Languages", "plural_forms"]
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
-# Why a source was not heard.
-WORDS_OF_SOURCES: Final = CATALOGUES / "sources"
 # What stands beside the settings of a source, and its price and limit.
 HINTS_OF_SOURCES: Final = CATALOGUES / "hints"
 

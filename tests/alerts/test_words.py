@@ -24,6 +24,7 @@ from tocsin.core import signal_kinds
 from tocsin.core.sentences import Percentage, Sentence, listed
 from tocsin.core.signal import TRIGGER_AUTHORS
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.health.reasons import PATTERNS
 
 OTHERS = tuple(code for code in LANGUAGES.codes if code != "en")
 FOLDER = Path(alerts.__file__).parent
@@ -38,7 +39,7 @@ def said_in_notices() -> set[str]:
     for path in (*FOLDER.rglob("*.py"), Path(signal_kinds.__file__)):
         found |= set(_spoken(ast.parse(path.read_text("utf-8"))))
     found |= set(re.findall(r'_\("([^"]+)"', (FOLDER / "notice.txt.j2").read_text("utf-8")))
-    return found | {"Open the alert", "Open the page", "(no longer kept)"}
+    return found | set(PATTERNS) | {"Open the alert", "Open the page", "(no longer kept)"}
 
 
 def _spoken(tree: ast.AST) -> Iterator[str]:
@@ -76,6 +77,20 @@ def test_a_sentence_is_said_in_another_language_with_whatever_fills_it() -> None
     # A name is a name, also where it reads like a word of ours.
     named = Sentence("Could not be reached: {people}.", people="Sign in")
     assert LANGUAGES["nl"].say(named) == "Kon niet worden bereikt: Sign in."
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("sky: the cursor is too old: Wikimedia keeps 7 days",
+         "sky: de plaats waar we waren is te oud: Wikimedia bewaart 7 dagen"),
+        ("fails for 9 min: X answered 403", "faalt al 9 min: X antwoordde 403"),
+        ("press: <b>their own words</b>", "press: <b>their own words</b>"),
+        (Sentence("Could not be reached: {people}.", people="ada"), "Kon niet worden bereikt: ada."),
+    ],
+)  # fmt: skip
+def test_why_something_was_not_heard_is_said_in_the_readers_language(told: str, said: str) -> None:
+    assert words_for("nl", "UTC").unseen(told) == said
 
 
 ENGLISH = re.compile(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from api.pages import flash, links, me, problem, reasons, terms
+from api.pages import flash, links, me, problem, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from ingest.kinds import KINDS
@@ -72,7 +72,7 @@ def said() -> frozenset[str]:
         | said_in_notices()
         | SENTENCES
     )
-    found |= set(reasons.PATTERNS) | hints_of_sources()
+    found |= hints_of_sources()
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):

@@ -15,7 +15,6 @@ from sqlalchemy import func, select
 from api.app import create_app
 from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
-from api.pages.reasons import sentence_of
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from ingest.kinds import KINDS
 from tests.api.test_pages import SeededApp, page, send, signed_in
@@ -30,6 +29,7 @@ from tocsin.core.errors import NotFound
 from tocsin.definitions.models import Role, SourceDef
 from tocsin.definitions.repository import find, save
 from tocsin.health import gaps
+from tocsin.health.reasons import sentence_of
 from tocsin.settings import Loaded
 from tocsin.store import schema as s
 

@@ -9,9 +9,13 @@ from __future__ import annotations
 import re
 import string
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 from tocsin.core.sentences import Sentence
+
+CATALOGUES: Final = Path(__file__).parent / "locales"
+"""The translations of the patterns, for pages and notices alike."""
 
 PATTERNS: Final = (
     "{who} answered {code}: {why}",
@@ -98,3 +102,14 @@ def sentence_of(reason: str) -> Sentence | None:
                 pattern, **{name: sentence_of(text) or text for name, text in found.groupdict().items()}
             )
     return None
+
+
+def unseen(told: str) -> tuple[str, Sentence | None]:
+    """What was not heard, as evidence tells it: the name of a source that it begins with (or nothing), and the reason with its
+    pattern.
+    """
+    known = sentence_of(told)
+    name, colon, reason = told.partition(": ")
+    if known is not None or not colon:
+        return "", known
+    return name, sentence_of(reason)
