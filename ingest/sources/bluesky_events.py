@@ -105,7 +105,8 @@ def take(event: JetstreamEvent, source: str, heard: Heard) -> None:
     elif commit.record is not None:
         # An instance whose clock is ahead saw the post now at the latest.
         fields = _post(event, commit, commit.record, min(time_at(event.at_us), heard.now))
-        heard.add(_mention(fields | {"id": id}, source))
+        fields["id"] = id
+        heard.add(_mention(fields, source))
 
 
 def _mention(fields: dict[str, Any], source: str) -> Mention:
@@ -124,28 +125,38 @@ def _post(
     said = parsed(record.get("createdAt"))
     # What the author's program says may lie in the future; the network shows such a post when it came.
     created = seen if said is None else min(seen, time_at(said))
-    langs, reply = record.get("langs"), as_dict(record.get("reply"))
     fields: dict[str, Any] = {
         "text": record.get("text"),
         "created_at": iso(created),
         "network": "bluesky",
         "url": f"https://bsky.app/profile/{event.did}/post/{commit.rkey}",
         "author": {"id": event.did},
-        "lang": langs[0] if isinstance(langs, list) and langs and isinstance(langs[0], str) else None,
-        "in_reply_to": as_dict(reply.get("parent")).get("uri"),
-        "thread": as_dict(reply.get("root")).get("uri"),
     }
     if commit.operation == "update":
         fields["edited_at"] = iso(seen)
-    embed = as_dict(record.get("embed"))
-    links, tags = list(_features(record, "#link", "uri")), list(_features(record, "#tag", "tag"))
+    langs, reply = record.get("langs"), record.get("reply")
+    if isinstance(langs, list) and langs and isinstance(langs[0], str):
+        fields["lang"] = langs[0]
+    if isinstance(reply, dict):
+        fields["in_reply_to"] = as_dict(reply.get("parent")).get("uri")
+        fields["thread"] = as_dict(reply.get("root")).get("uri")
+    # Most posts have none of these.
+    if record.get("facets") or record.get("embed") or record.get("tags"):
+        fields |= _pointed(record)
+    return fields
+
+
+def _pointed(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a post points to: links, tags, the post that it quotes."""
+    embed, tags = as_dict(record.get("embed")), record.get("tags")
+    links, hashtags = list(_features(record, "#link", "uri")), list(_features(record, "#tag", "tag"))
     if shown := as_dict(embed.get("external")).get("uri"):
         links.append(shown)
-    if isinstance(record.get("tags"), list):
-        tags += [tag for tag in record["tags"] if isinstance(tag, str)]
+    if isinstance(tags, list):
+        hashtags += [tag for tag in tags if isinstance(tag, str)]
     quoted = as_dict(embed.get("record")).get("uri")
-    extra = {"links": links, "hashtags": tags, "quotes": quoted}
-    return fields | {key: value for key, value in extra.items() if value}
+    found = {"links": links, "hashtags": hashtags, "quotes": quoted}
+    return {key: value for key, value in found.items() if value}
 
 
 def _features(record: Mapping[str, Any], kind: str, key: str) -> Iterator[str]:
