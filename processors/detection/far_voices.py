@@ -26,13 +26,15 @@ def hear(
     until: datetime,
     before: Sequence[Reading],  # noqa: ARG001  # the same
 ) -> WindowCounts:
-    """The window with its `heard.voices`: the loudest authors first, then outlets of the first rank."""
+    """The window, with its `heard.voices` where there are any: the loudest authors first, then outlets of the first rank."""
     monitor = one.defined.value
     voices: list[FarVoice] = []
     if window.reach >= monitor.influential_followers:
         voices += _authors(conn, one.id, window.start, until, monitor.influential_followers)
     if monitor.tier1:
         voices += outlet_posts(conn, one.id, window.start, until, monitor.tier1)[:MOST]
+    if not voices:
+        return window
     return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, voices=tuple(voices)))
 
 

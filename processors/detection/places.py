@@ -34,6 +34,8 @@ def hear(
     if not half_way(before):
         return window
     places = tuple(place for dimension in DIMENSIONS for place in _places(conn, one.id, dimension, until))
+    if not places:
+        return window
     return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, places=places))
 
 

@@ -34,7 +34,7 @@ def reading_rows(judged: Judgement, now: datetime) -> list[dict[str, Any]]:
     return [
         _reading_row(judged, standing, reading, now)
         for standing, reading in judged
-        if standing.records(judged.window)
+        if standing.records(judged.window, reading)
     ]
 
 

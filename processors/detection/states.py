@@ -12,7 +12,7 @@ from sqlalchemy import Row
 
 from processors.detection.episode import Episode
 from processors.signals.registry import JudgedKind, detectors
-from processors.signals.types import Reading, Sensitivity, WindowCounts
+from processors.signals.types import NOT_LOOKED, Reading, Sensitivity, WindowCounts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
@@ -65,11 +65,16 @@ class Standing:
         """Whether this window teaches this kind anything."""
         return bool(self.kind.signal.judges_empty or window.scored or window.count)
 
-    def records(self, window: WindowCounts) -> bool:
+    def records(self, window: WindowCounts, reading: Reading) -> bool:
         """Whether this window has a stored reading of this kind. The first kind has one of every window. The readings of others
-        about an empty window follow from that one.
+        about an empty window follow from that one; so do those of a kind beside the volume that says nothing and asked nothing.
         """
-        return bool(self.kind.signal is SIGNAL_KINDS.lead or window.scored or window.count)
+        signal = self.kind.signal
+        if signal is SIGNAL_KINDS.lead:
+            return True
+        if (signal.watch or signal.supports) and not reading.over and window.heard == NOT_LOOKED:
+            return False
+        return bool(window.scored or window.count)
 
     def takes_up(self, series: str, row: Row[Any] | None) -> bool:
         """Take up the stored state.

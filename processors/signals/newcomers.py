@@ -32,6 +32,8 @@ MOST, BITS = 512, 32
 # People of an hour that a share needs.
 AT_LEAST = 8
 HALF_LIFE_H = 72.0
+# What is usual is known from so many people on, the made-up ones before anything is known among them.
+KNOWN_FROM = 40.0
 # The share before anything is known, with the weight of so many people.
 FIRST_SHARE, FIRST_WEIGHT = 0.5, 8.0
 # People of one hour are no independent sample.
@@ -66,9 +68,10 @@ class Newcomers:
         return NewcomersState()
 
     def judge(self, state: NewcomersState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
-        people, known = window.heard.people, _unpacked(state.known)
+        people = window.heard.people
         learning = state.first is None or window.start - state.first < LEARNING
         sample = sorted({_short(one) for one in people or () if in_sample(one, state.level)})
+        known = frozenset(_listed(state.known)) if sample else frozenset()
         met = [one for one in sample if one not in known]
         recent = _recent(state, window.end)
         of, new = len(sample) + sum(one[1] for one in recent), len(met) + sum(one[2] for one in recent)
@@ -76,7 +79,8 @@ class Newcomers:
         score = distance(new, of, usual) if people is not None and of >= AT_LEAST else 0.0
         lower, upper = wilson(new, of)
         share = round(new / of, 6) if of else 0.0
-        over = not learning and window.complete and score >= sensitivity.threshold
+        enough = state.usual[1] >= KNOWN_FROM
+        over = enough and not learning and window.complete and score >= sensitivity.threshold
         return Reading(
             kind=self.kind,
             start=window.start,
@@ -187,10 +191,6 @@ def _short(author: int) -> int:
 def _listed(known: bytes) -> list[int]:
     step = BITS // 8
     return [int.from_bytes(known[i : i + step], "big") for i in range(0, len(known), step)]
-
-
-def _unpacked(known: bytes) -> frozenset[int]:
-    return frozenset(_listed(known))
 
 
 def _reason(*, over: bool, learning: bool, asked: bool, of: int) -> str:

@@ -61,13 +61,13 @@ class Reach:
         learning = state.first is None or window.start - state.first < LEARNING
         loudest = max((one.reach for one in voices), default=0)
         outlets = sum(bool(one.outlet) for one in against)
-        usual, usual_outlets = habit.usual(state.authors, today), habit.usual(state.outlets, today)
+        usual = habit.usual(state.authors, today) if voices else 0.0
+        usual_outlets = habit.usual(state.outlets, today) if voices else 0.0
         score = _score(state, against, today, usual, usual_outlets)
         told = max((one.reach for one in against), default=0)
         known = _told_already(state, window.start, told)
         over = bool(against) and not learning and window.complete and not known
         over = over and score >= sensitivity.threshold
-        days = habit.before(state.authors, today)
         return Reading(
             kind=self.kind,
             start=window.start,
@@ -87,7 +87,6 @@ class Reach:
                 "outlets": outlets,
                 "usual": usual,
                 "usual_outlets": usual_outlets,
-                "days": len(days),
                 "told": told,
                 "reason": _reason(voices, against, learning=learning, known=known, over=over),
             },
@@ -100,6 +99,9 @@ class Reach:
         if not window.complete:
             return state
         today, detail = window.start.toordinal(), reading.detail
+        nobody = not (detail["loudest"] or detail["outlets"])
+        if nobody and state.first and state.authors.today == state.outlets.today == today:
+            return state
         outlets = detail["outlets"] + (state.outlets.highest if state.outlets.today == today else 0.0)
         return ReachState(
             first=state.first or window.start,

@@ -103,6 +103,8 @@ class SilenceDetector:
         if not window.complete:
             return state
         detail, today = reading.detail, window.start.toordinal()
+        if window.count and state.first and state.since is None and state.longest.today == today:
+            return state
         # A silence counts as known once it has ended; one that lasts is not usual yet.
         ended = state.missing if window.count else 0.0
         return SilenceState(

@@ -68,8 +68,8 @@ class Spread:
 
     def judge(self, state: SpreadState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         learning = state.first is None or window.start - state.first < LEARNING
-        hot = _hot(state, window)
-        spread = _spread(hot, window.end)
+        hot = _hot(state, window) if state.hot or window.heard.places else ()
+        spread = _spread(hot, window.end) if hot else []
         score = round(min(HIGHEST, max((one.z for one in spread if one.until == window.end), default=0.0)), 6)
         over = bool(spread) and window.complete and not learning and score >= sensitivity.threshold
         return Reading(
@@ -102,6 +102,8 @@ class Spread:
 
     def learn(self, state: SpreadState, window: WindowCounts, reading: Reading) -> SpreadState:
         if not window.complete:
+            return state
+        if state.first and not state.hot and not reading.detail["hot"]:
             return state
         hot = msgspec.convert(reading.detail["hot"], tuple[HotPlace, ...])
         return SpreadState(state.first or window.start, hot)
