@@ -1,6 +1,7 @@
 """Codes that prove a channel: a test page carries one, and whoever types it has read what is sent there.
 
-A channel that was never proven still pages; the page and the doctor warn of it. A code is good for ten minutes and five tries.
+A channel that a file defines pages without proof; the page and the doctor warn of it. One that a person adds on the page waits
+here (`pending`) and belongs to the person only when its code was typed. A code is good for ten minutes and five tries.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, null, select, update
 
 from alerts.directory import Someone
 from alerts.notifiers.channels import target_of
@@ -43,6 +44,15 @@ class Proof:
         return now < self.sent_at + GOOD_FOR and (self.proven_at is None or self.proven_at < self.sent_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A channel that was asked for on the page and waits for its code: it pages nobody yet."""
+
+    key: str
+    channel: Channel
+    proof: Proof
+
+
 def key_of(one: Someone, channel: Channel) -> str:
     """The key of a person's channel: another address or another phone is another channel."""
     target = sorted((name, str(value)) for name, value in target_of(one.person, channel).items())
@@ -56,12 +66,74 @@ def proofs(conn: Connection, person_id: str) -> Mapping[str, Proof]:
     return {row.channel: Proof(row.sent_at, row.proven_at) for row in rows}
 
 
+def anybody_proven(conn: Connection) -> bool:
+    """Whether anybody has a channel that was proven."""
+    p = s.contact_proofs.c
+    proven = select(p.person_id).where(p.proven_at.is_not(None), p.pending.is_(None)).limit(1)
+    return conn.execute(proven).first() is not None
+
+
+def pending(conn: Connection, person_id: str) -> list[Pending]:
+    """The channels of this person that wait for their code, the newest last."""
+    p = s.contact_proofs.c
+    query = select(p.channel, p.sent_at, p.proven_at, p.pending).where(
+        p.person_id == person_id, p.pending.is_not(None)
+    )
+    return [
+        Pending(row.channel, _waiting(row.pending), Proof(row.sent_at, row.proven_at))
+        for row in conn.execute(query.order_by(p.sent_at, p.channel))
+        if row.pending
+    ]
+
+
+def ask_for(
+    store: Store, conn: Connection, one: Someone, channel: Channel, base_url: str, now: datetime
+) -> None:
+    """Send a code to a channel that is not the person's yet; it waits. Raises `WrongInput` beyond the limit."""
+    send_code(store, conn, one, channel, base_url, now)
+    p = s.contact_proofs
+    mine = p.c.person_id == one.id, p.c.channel == key_of(one, channel)
+    conn.execute(update(p).where(*mine).values(pending=channel.model_dump(mode="json")))
+
+
+def settle(conn: Connection, one: Someone, key: str, code: str, now: datetime) -> Channel | None:
+    """The channel that waited under this key, where this is its code; the caller makes it the person's. None: a wrong code."""
+    waiting = next((found for found in pending(conn, one.id) if found.key == key), None)
+    if waiting is None or not prove(conn, one, waiting.channel, code, now):
+        return None
+    p = s.contact_proofs
+    conn.execute(update(p).where(p.c.person_id == one.id, p.c.channel == key).values(pending=null()))
+    return waiting.channel
+
+
+def drop(conn: Connection, person_id: str, key: str) -> None:
+    """Forget a channel that waits for its code."""
+    p = s.contact_proofs
+    conn.execute(delete(p).where(p.c.person_id == person_id, p.c.channel == key, p.c.pending.is_not(None)))
+
+
+def ring_all(conn: Connection, one: Someone, base_url: str, now: datetime) -> None:
+    """Queue a test page without a code on each channel, as a crisis would. Raises `WrongInput` beyond the limit."""
+    _require_few(conn, one, now)
+    queue.queue(
+        conn,
+        alert_id=TEST,
+        one=one,
+        channels=one.channels,
+        kind=TEST,
+        severity=queue.CRISIS,
+        step=0,
+        message=test_message(one, base_url, now),
+        now=now,
+        due_at=now,
+    )
+
+
 def send_code(
     store: Store, conn: Connection, one: Someone, channel: Channel, base_url: str, now: datetime
 ) -> None:
     """Queue a test page with a fresh code on this channel. Raises `WrongInput` beyond the limit."""
-    if queue.queued_since(conn, TEST, now - timedelta(hours=1), one.id) >= MOST_TESTS:
-        raise WrongInput(Sentence("that were {n} test pages within an hour: try again later", n=MOST_TESTS))
+    _require_few(conn, one, now)
     code, key = f"{secrets.randbelow(10**6):06d}", key_of(one, channel)
     queue.queue(
         conn,
@@ -98,6 +170,15 @@ def prove(conn: Connection, one: Someone, channel: Channel, code: str, now: date
     change = {"proven_at": now, "tries": MOST_TRIES} if right else {"tries": row.tries + 1}
     conn.execute(update(p).where(*mine).values(**change))
     return right
+
+
+def _require_few(conn: Connection, one: Someone, now: datetime) -> None:
+    if queue.queued_since(conn, TEST, now - timedelta(hours=1), one.id) >= MOST_TESTS:
+        raise WrongInput(Sentence("that were {n} test pages within an hour: try again later", n=MOST_TESTS))
+
+
+def _waiting(stored: Mapping[str, Any]) -> Channel:
+    return Channel.model_validate(stored, context={"stored": True})
 
 
 def _hashed(person_id: str, key: str, code: str) -> str:

@@ -50,10 +50,17 @@ def require_allowed(settings: Settings, value: Definition, present: Definition |
         require_allowed_secrets(value, settings.ingest.allowed_folders, before)
 
 
+def require_possible(
+    conn: Connection, settings: Settings, value: Definition, present: Definition | None = None
+) -> None:
+    """Raise `WrongInput` where this definition could not be saved: what it refers to is not there, or may not be read."""
+    require_allowed(settings, value, present)
+    require_sound(conn, value)
+
+
 def make(conn: Connection, settings: Settings, who: Principal, value: D, now: datetime) -> Defined[D]:
     """Store a new definition. Raises `Conflict` where the name is taken, and `WrongInput` where it cannot be used."""
-    require_allowed(settings, value)
-    require_sound(conn, value)
+    require_possible(conn, settings, value)
     kind = kind_of(type(value))
     if value.name in names(conn, kind).values():
         raise Conflict(
@@ -76,8 +83,7 @@ def change(
     """Replace the definition that is `present`. An equal value changes nothing. Raises `Conflict` where it is at another version
     than the expected one, and `WrongInput` where the value cannot be used.
     """
-    require_allowed(settings, value, present.value)
-    require_sound(conn, value)
+    require_possible(conn, settings, value, present.value)
     return change_part(conn, who, value, present, now, expected_version)
 
 
@@ -121,8 +127,7 @@ def bring_back(
 ) -> Defined[D]:
     """The definition as it was at this version, whether it was ended or changed since. It is checked by the rules of today."""
     value, present = value_at(conn, model, id, version)
-    require_allowed(settings, value, value)
-    require_sound(conn, value)
+    require_possible(conn, settings, value, value)
     saved = restore(conn, value, id, now=now, actor=who.label)
     _note(conn, who, "restored", saved.kind, id, saved.version, present, value, now)
     return saved

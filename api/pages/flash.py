@@ -38,6 +38,10 @@ DONE = {
     "rung": "A test page is on its way. Type its code here.",
     "proven": "Proven: this channel reaches you.",
     "wrong_code": "That is not the code that was sent, or its ten minutes are over.",
+    "removed": "Taken out.",
+    "rang": "It rang. You are woken when it matters.",
+    "paged": "A test page is on its way to each of your channels.",
+    "silent": "Nothing came: what may be wrong stands below.",
     "ended": "Signed out there.",
     "replay": "Handed over again: it counts within seconds.",
     "bad": "It is still no mention; the reason stands below.",
@@ -47,4 +51,9 @@ DONE = {
 def flash_of(request: Request, fmt: Formatter) -> tuple[str, bool]:
     """The message for the address's `done`, and whether it is bad news."""
     key = request.query_params.get("done", "")
-    return (fmt.translate(DONE[key]) if key in DONE else ""), key in ("already", "bad", "wrong_code")
+    return (fmt.translate(DONE[key]) if key in DONE else ""), key in (
+        "already",
+        "bad",
+        "wrong_code",
+        "silent",
+    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
@@ -13,17 +12,16 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from alerts.directory import Someone
-from alerts.notifiers.channels import target_of
-from alerts.notifiers.registry import LAST_RESORT
 from alerts.outbox.queue import newest_of
-from alerts.proofs import Proof, key_of, proofs, prove, send_code
+from alerts.proofs import key_of, prove, send_code
 from api.auth.cookies import session_token
 from api.auth.principal import Principal
 from api.auth.sessions import current_session, end_session, open_sessions
 from api.defining import change_part
+from api.pages.channels import ask_channel, back, channels_of, fault_of, person_of
 from api.pages.flash import flash_of
 from api.pages.render import page_context, render
-from api.state import form_of, principal_of, state_of
+from api.state import form_of, state_of
 from tocsin.access.links import page_address
 from tocsin.core.errors import NotFound
 from tocsin.definitions.models import Channel, Person
@@ -32,23 +30,7 @@ from tocsin.store import audit
 
 router = APIRouter(include_in_schema=False)
 NOTICES = 20
-SHOWN_OF_A_TARGET = ("to", "url")
 Number = Annotated[int, Path(ge=0, le=99)]
-
-
-@dataclass(frozen=True, slots=True)
-class OwnChannel:
-    """A channel of one's own. `proof` None: no code was ever sent there."""
-
-    number: int
-    kind: str
-    where: str
-    proof: Proof | None
-    rings: bool
-
-    @property
-    def proven_at(self) -> datetime | None:
-        return self.proof.proven_at if self.proof else None
 
 
 @router.get("/me")
@@ -60,7 +42,7 @@ def own_page(request: Request) -> Response:
 @router.post("/me")
 def change_own(request: Request) -> Response:
     """Change one's language, zone and quiet hours. What cannot be is said at its field, and nothing typed is lost."""
-    state, who, form = state_of(request), _person(request), form_of(request)
+    state, who, form = state_of(request), person_of(request), form_of(request)
     typed = {name: form.get(name, "").strip() for name in ("language", "timezone", "quiet_from", "quiet_to")}
     with state.store.read() as conn:
         present = find(conn, Person, who.id)
@@ -80,32 +62,41 @@ def change_own(request: Request) -> Response:
     return RedirectResponse("/me?done=saved", 303)
 
 
+@router.post("/me/channels")
+def add_channel(request: Request) -> Response:
+    """Send a code to a new channel; it pages when the code has been typed. A fault is shown at its field."""
+    typed, fault = ask_channel(request)
+    if fault is None:
+        return RedirectResponse("/me?done=rung#channels", 303)
+    return _page(request, status=422, channel=typed, channel_fault=fault)
+
+
 @router.post("/me/channels/{number}/test")
 def ring(request: Request, number: Number) -> Response:
     """Send a test page with a code to one of one's own channels."""
-    state, who = state_of(request), _person(request)
+    state, who = state_of(request), person_of(request)
     with state.store.write() as conn:
         one, channel = _channel(conn, who, number)
         send_code(state.store, conn, one, channel, page_address(state.settings), state.now())
-    return RedirectResponse("/me?done=rung#channels", 303)
+    return back(request, "rung")
 
 
 @router.post("/me/channels/{number}/prove")
 def type_code(request: Request, number: Number) -> Response:
     """The code that arrived there: the channel counts as proven."""
-    state, who = state_of(request), _person(request)
+    state, who = state_of(request), person_of(request)
     with state.store.write() as conn:
         one, channel = _channel(conn, who, number)
         right = prove(conn, one, channel, form_of(request).get("code", ""), state.now())
         if right:
             _note(conn, who, "channel.proven", key_of(one, channel), state.now())
-    return RedirectResponse(f"/me?done={'proven' if right else 'wrong_code'}#channels", 303)
+    return back(request, "proven" if right else "wrong_code")
 
 
 @router.post("/me/sessions/{id}/end")
 def end_own(request: Request, id: str) -> Response:
     """Sign one of one's own browsers out, its event streams included."""
-    state, who, now = state_of(request), _person(request), state_of(request).now()
+    state, who, now = state_of(request), person_of(request), state_of(request).now()
     with state.store.write() as conn:
         if not any(one["id"] == id and one["person_id"] == who.id for one in open_sessions(conn, now)):
             raise NotFound("no open session of yours has this id")
@@ -127,13 +118,15 @@ def _page(
     typed: Mapping[str, str] | None = None,
     faults: Mapping[str, str] | None = None,
     status: int = 200,
+    channel: Mapping[str, str] | None = None,
+    channel_fault: tuple[str, str] | None = None,
 ) -> Response:
-    state, who = state_of(request), _person(request)
+    state, who = state_of(request), person_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
         mine = find(conn, Person, who.id)
         one = Someone(mine.id, mine.value)
-        known = proofs(conn, who.id)
+        own = channels_of(conn, one)
         sessions = [found for found in open_sessions(conn, state.now()) if found["person_id"] == who.id]
         notices = newest_of(conn, who.id, NOTICES)
     flash, bad = flash_of(request, ctx.fmt)
@@ -144,27 +137,22 @@ def _page(
         "quiet_from": quiet[0],
         "quiet_to": quiet[1],
     }
-    channels = [_own_channel(one, number, channel, known) for number, channel in enumerate(one.channels)]
     return render(
         ctx,
         "me.html",
         status=status,
         form=form,
-        faults={name: ctx.fmt.translate(text) for name, text in (faults or {}).items()},
-        channels=channels,
+        faults={name: ctx.fmt.translate(text) for name, text in (faults or {}).items()}
+        | fault_of(ctx, channel_fault),
+        own=own,
+        typed=channel or {},
+        by_mail=state.settings.smtp.host is not None,
+        back="me",
         sessions=sessions,
         here=current_session(session_token(request) or ""),
         notices=notices,
         flash=flash,
         flash_bad=bad,
-    )
-
-
-def _own_channel(one: Someone, number: int, channel: Channel, known: Mapping[str, Proof]) -> OwnChannel:
-    target: Mapping[str, Any] = target_of(one.person, channel)
-    where = next((str(target[name]) for name in SHOWN_OF_A_TARGET if target.get(name)), "")
-    return OwnChannel(
-        number, channel.kind, where, known.get(key_of(one, channel)), channel.kind != LAST_RESORT
     )
 
 
@@ -174,14 +162,6 @@ def _channel(conn: Connection, who: Principal, number: int) -> tuple[Someone, Ch
     if number >= len(one.channels):
         raise NotFound("you have no such channel any more; load the page again")
     return one, one.channels[number]
-
-
-def _person(request: Request) -> Principal:
-    """Who asks, where that is a person. Raises `NotFound`: a key has no page of its own."""
-    who = principal_of(request)
-    if who.kind != "person":
-        raise NotFound("a key has no page of its own; a person does")
-    return who
 
 
 def _note(conn: Connection, who: Principal, action: str, object: str, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import structlog
@@ -11,7 +12,7 @@ from sqlalchemy import Connection
 
 from alerts.signin_mail import mail_links
 from api.auth.cookies import clear_cookie, session_token, set_cookie
-from api.auth.sessions import device_of, sign_in, sign_out
+from api.auth.sessions import device_of, principal_of_session, sign_in, sign_out
 from api.defining import change_part
 from api.pages.render import LANGUAGE_COOKIE, page_context, render
 from api.problems import Problem
@@ -19,7 +20,7 @@ from api.state import AppState, form_of, state_of, visitor_of
 from tocsin.access.links import LinkRefused, find_signin_link, page_address
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.definitions.models import Person, Role
-from tocsin.definitions.repository import find, stored_definition
+from tocsin.definitions.repository import find, names, stored_definition
 
 log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
@@ -71,9 +72,10 @@ def use_signin_link(request: Request, token: Token) -> Response:
         with state.store.write() as conn:
             device = device_of(request.headers.get("user-agent", ""))
             session = sign_in(conn, token, now, hours, device)
+            place = _first_place(conn, session.token, now)
     except (NotFound, LinkRefused):
         return _signin_page(request, refused=True)
-    answer = RedirectResponse("/", 303)
+    answer = RedirectResponse(place, 303)
     set_cookie(answer, request, session, api, now)
     return answer
 
@@ -113,6 +115,13 @@ def person_of(conn: Connection, id: str) -> tuple[str, Role]:
     if found is None or found.ended or not found.body.get("active", True):
         return "", Role.VIEWER
     return found.name, Role(str(found.body.get("role", "viewer")))
+
+
+def _first_place(conn: Connection, token: str, now: datetime) -> str:
+    """Where a person lands who has just come in: an administrator in the set-up as long as nothing is watched."""
+    who = principal_of_session(conn, token, now)
+    is_empty = not names(conn, "monitor", most=1)
+    return "/setup" if is_empty and who is not None and who.role is Role.ADMIN else "/"
 
 
 def _own_path(path: str) -> str:

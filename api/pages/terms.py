@@ -207,6 +207,44 @@ STEPS = (
     "Score",
 )
 STEP_NAMES = {name: name for name in STEPS}
+CHANNELS: Mapping[object, str] = {
+    "email": "e-mail",
+    "apprise": "chat, push or SMS (Apprise)",
+    "webhook": "webhook",
+    "console": "the machine's console",
+}
+SETUP: Mapping[object, str] = {
+    "brand": "The brand",
+    "listen": "Where to listen",
+    "wake": "Whom to wake",
+    "ring": "Did it ring?",
+}
+SETUP_WHY: Mapping[object, str] = {
+    "brand": "A name becomes a query that you can see and change.",
+    "listen": "Networks that need no key, each with a test.",
+    "wake": "You, by mail, chat, push or webhook, proven by a code.",
+    "ring": "A test page on your phone, and what to expect from then on.",
+}
+WHYS: Mapping[object, str] = {
+    "name": "the name",
+    "endings": "with endings, such as Turkish ones",
+    "joined": "written as one word",
+    "spelling": "as it is misspelt",
+    "hashtag": "hashtag",
+    "handle": "who speaks to this account",
+    "product": "product",
+    "jobs": "job advertisements",
+    "shop": "discount codes",
+    "prizes": "giveaways",
+}
+ASKED: Mapping[object, str] = {
+    "instances": "Instances (optional)",
+    "query": "What to search for, in GDELT's own words",
+    "url": "Address of the feed",
+    "channel": "Name of the channel",
+    "forums": "Address of the forum",
+    "app": "Number of the app in the store",
+}
 CHANGES: Mapping[object, str] = {
     "made": "Made",
     "changed": "Changed",
@@ -236,6 +274,11 @@ REASONS = {
 
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "change": CHANGES,
+    "channel": CHANNELS,
+    "setup": SETUP,
+    "setup_why": SETUP_WHY,
+    "why": WHYS,
+    "asked": ASKED,
     "severity": dict(SEVERITIES.items()),
     "status": dict(STATUSES.items()),
     "baseline": dict(BASELINES.items()),

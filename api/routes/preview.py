@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -49,12 +50,22 @@ class Looked(BaseModel):
     complete: bool
 
 
+class DayCount(BaseModel):
+    """The matches of one day (UTC). A match of the sample counts for as many as it stands for."""
+
+    day: date
+    count: float
+
+
 class Previewed(BaseModel):
     explanation: str = Field(description="How the query was understood, in plain words.")
     stored: Looked = Field(description="Mentions that some monitor matches already: all of them are kept.")
     sampled: Looked = Field(description="Of what no monitor matches: a sample, kept for a day.")
     per_day: float | None = Field(
         description="Estimated mentions a day, the sample scaled by its rate; null where the sample is too small."
+    )
+    by_day: list[DayCount] = Field(
+        description="The matches by day, the oldest first; days without one are left out."
     )
     examples: list[MentionOut] = Field(description="Stored mentions that match, the newest first.")
     sample_examples: list[str] = Field(description="Texts from the sample that match, the newest first.")
@@ -93,6 +104,11 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
         sampled = _Look(end)
         drawn = sampled.at(sampled_rows(conn, MAX_LOOKED_AT + 1, since=since))
         samples = [row for row in drawn if matches(msgspec.convert(row.mention, Mention))]
+    days_of = Counter[date]()
+    for row in hits:
+        days_of[row.created_at.date()] += 1
+    for row in samples:
+        days_of[row.created_at.date()] += round(1 / row.rate) if row.rate > 0 else 0
     scaled = len(hits) + sum(1 / row.rate for row in samples if row.rate > 0)
     oldest = min((one.since for one in (stored, sampled) if one.since is not None), default=None)
     days = (state.now() - oldest) / timedelta(days=1) if oldest else 0.0
@@ -101,6 +117,7 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
         "stored": stored.told(len(hits)),
         "sampled": sampled.told(len(samples)),
         "per_day": round(scaled / days, 2) if days > 0.02 else None,
+        "by_day": [{"day": day, "count": n} for day, n in sorted(days_of.items())],
         "examples": [mention_out(row) for row in hits[:SHOWN]],
         "sample_examples": [str(row.mention.get("text", ""))[:500] for row in samples[:SHOWN]],
     }

@@ -136,6 +136,13 @@ GETS = (
     "/mentions",
     "/mentions?q=kabelbrand&monitor=m_orvane&label=negative",
     "/signin",
+    "/me",
+    "/setup",
+    "/setup/brand",
+    "/setup/listen",
+    "/setup/wake",
+    "/setup/ring",
+    "/monitors/m_orvane/history",
 )
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from api.pages import flash, links, me, problem, terms
+from api.pages import channels, flash, links, me, problem, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from ingest.kinds import KINDS
@@ -59,6 +59,12 @@ TABLES = (
     problem.DETAILS,
     terms.BASELINES,
     terms.CHANGES,
+    terms.CHANNELS,
+    terms.SETUP,
+    terms.SETUP_WHY,
+    terms.WHYS,
+    terms.ASKED,
+    channels.FAULTS,
     terms.PREFIXES,
     terms.REASONS,
 )

@@ -42,16 +42,23 @@ def require_allowed_secrets(
     if present is not None and (present.kind, present.settings) == (source.kind, source.settings):
         return
     for reference in _references(source.settings):
-        scheme, _, rest = reference.partition(":")
-        if scheme == "file" and not ("\0" not in rest and _within(Path(rest), allowed)):
-            raise WrongInput(
-                "from here a source may take secrets from files in the folders that ingest.allowed_folders names; "
-                "add the folder there, or define the source on the machine itself with: tocsin apply"
-            )
-        if scheme == "env" and rest.upper().startswith(_OWN_VARIABLES):
-            raise WrongInput(
-                f"{rest[:80]!r} is a variable of Tocsin's own, which no source may send away: give the secret another name"
-            )
+        require_allowed_reference(reference, allowed)
+
+
+def require_allowed_reference(reference: str, allowed: Sequence[str]) -> None:
+    """Raise `WrongInput` where a person may not name this secret from afar: a file outside of these folders, or a variable of
+    Tocsin's own.
+    """
+    scheme, _, rest = reference.partition(":")
+    if scheme == "file" and not ("\0" not in rest and _within(Path(rest), allowed)):
+        raise WrongInput(
+            "from here a source may take secrets from files in the folders that ingest.allowed_folders names; "
+            "add the folder there, or define the source on the machine itself with: tocsin apply"
+        )
+    if scheme == "env" and rest.upper().startswith(_OWN_VARIABLES):
+        raise WrongInput(
+            f"{rest[:80]!r} is a variable of Tocsin's own, which no source may send away: give the secret another name"
+        )
 
 
 def _references(value: Any) -> Iterator[str]:

@@ -660,6 +660,8 @@ contact_proofs = _table(
     Column("sent_at", UtcTime, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("proven_at", UtcTime),
+    # The channel itself, where it was asked for on the page and is not the person's yet; else null.
+    Column("pending", Json),
 )
 idempotency = _table(
     "idempotency",

@@ -1,0 +1,237 @@
+"""One's own channels: a new one is asked for, gets a code, and pages only when that code has been typed.
+
+What was asked for waits beside the person (`contact_proofs.pending`), so that it is found again on another device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from alerts.directory import Someone
+from alerts.notifiers.channels import require_usable, target_of
+from alerts.notifiers.registry import BY_ADDRESS, LAST_RESORT
+from alerts.proofs import Pending, Proof, ask_for, drop, key_of, pending, proofs, settle
+from api.auth.principal import Principal
+from api.defining import change_part, make
+from api.kept_secrets import kept
+from api.pages.render import PageContext
+from api.state import AppState, form_of, principal_of, state_of
+from tocsin.access.links import new_token, page_address
+from tocsin.core.errors import NotFound, WrongInput
+from tocsin.definitions.models import Channel, Person, Policy, Role, Step
+from tocsin.definitions.repository import Defined, find, names
+from tocsin.store import audit
+
+router = APIRouter(include_in_schema=False)
+SHOWN_OF_A_TARGET: Final = ("to", "url")
+ASKED_FOR: Final = ("email", "webhook", "apprise")
+BACK: Final = {"setup": "/setup/wake", "me": "/me"}
+MOST: Final = 10
+LONGEST: Final = 2000
+REFERENCES: Final = ("env:", "file:")
+DEFAULT_POLICY: Final = "default"
+Key = Annotated[str, Path(min_length=1, max_length=64)]
+Number = Annotated[int, Path(ge=0, le=99)]
+
+FAULTS: Final = {
+    "kind": "Choose one of these.",
+    "email": "That is no e-mail address. One looks like ada@brand.example.",
+    "webhook": "That is no address that can be called. One looks like https://chat.example/hook.",
+    "apprise": "That is no address that Apprise knows. One looks like ntfy://ntfy.sh/your-topic.",
+    "secret": "A secret is a line of text, or env:NAME. A file must lie in a folder that ingest.allowed_folders names.",
+    "no_mail": "No mail server is set: set smtp.host and start Tocsin again, or choose another way.",
+    "taken": "You have this channel already.",
+    "many": "Too many test pages within an hour: try again later.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnChannel:
+    """A channel of one's own. `proof` None: no code was ever sent there."""
+
+    number: int
+    kind: str
+    where: str
+    proof: Proof | None
+    rings: bool
+
+    @property
+    def proven_at(self) -> datetime | None:
+        return self.proof.proven_at if self.proof else None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnChannels:
+    """A person's channels, and those that wait for their code."""
+
+    listed: list[OwnChannel]
+    waiting: list[tuple[Pending, str]]
+
+
+def channels_of(conn: Connection, one: Someone) -> OwnChannels:
+    """What a person is woken by, and what waits for its code with the place that it goes to."""
+    known = proofs(conn, one.id)
+    own = [_own_channel(one, number, channel, known) for number, channel in enumerate(one.channels)]
+    return OwnChannels(own, [(found, _where(one.person, found.channel)) for found in pending(conn, one.id)])
+
+
+def ask_channel(request: Request) -> tuple[dict[str, str], tuple[str, str] | None]:
+    """Send a code to the new channel of the form. Returns what was typed, and the field with the key of its fault, if any."""
+    state, who, form = state_of(request), person_of(request), form_of(request)
+    typed = {name: form.get(name, "").strip()[:LONGEST] for name in ("kind", "to", "secret")}
+    kind = typed["kind"]
+    if kind not in ASKED_FOR:
+        return typed, ("kind", "kind")
+    if kind == BY_ADDRESS and not state.settings.smtp.host:
+        return typed, ("kind", "no_mail")
+    try:
+        channel = _channel_of(state, who, typed)
+    except WrongInput:
+        return typed, ("secret", "secret")
+    except ValidationError:
+        return typed, ("to", kind)
+    with state.store.write() as conn:
+        return typed, _sent(state, conn, who, channel)
+
+
+@router.post("/me/waiting/{key}/prove")
+def type_code(request: Request, key: Key) -> Response:
+    """The code that arrived there: the channel is one's own from now on, and pages. Where no policy is defined, one is made."""
+    state, who = state_of(request), person_of(request)
+    with state.store.write() as conn:
+        mine = find(conn, Person, who.id)
+        code = form_of(request).get("code", "")
+        channel = settle(conn, Someone(mine.id, mine.value), key, code, state.now())
+        if channel is not None:
+            _added(conn, state, who, mine, channel, key)
+    return back(request, "proven" if channel is not None else "wrong_code")
+
+
+@router.post("/me/waiting/{key}/test")
+def send_again(request: Request, key: Key) -> Response:
+    """Send a fresh code there."""
+    state, who = state_of(request), person_of(request)
+    with state.store.write() as conn:
+        mine = find(conn, Person, who.id)
+        waiting = next((one for one in pending(conn, who.id) if one.key == key), None)
+        if waiting is None:
+            raise NotFound("that channel waits for no code any more; load the page again")
+        one = Someone(mine.id, mine.value)
+        ask_for(state.store, conn, one, waiting.channel, page_address(state.settings), state.now())
+    return back(request, "rung")
+
+
+@router.post("/me/waiting/{key}/drop")
+def drop_waiting(request: Request, key: Key) -> Response:
+    """Take back a channel that was never proven."""
+    state, who = state_of(request), person_of(request)
+    with state.store.write() as conn:
+        drop(conn, who.id, key)
+    return back(request, "removed")
+
+
+@router.post("/me/channels/{number}/remove")
+def remove(request: Request, number: Number) -> Response:
+    """Take a channel out: nothing pages there any more. The history brings it back."""
+    state, who = state_of(request), person_of(request)
+    with state.store.write() as conn:
+        mine = find(conn, Person, who.id)
+        if number >= len(mine.value.channels):
+            raise NotFound("you have no such channel any more; load the page again")
+        left = tuple(one for place, one in enumerate(mine.value.channels) if place != number)
+        change_part(conn, who, mine.value.model_copy(update={"channels": left}), mine, state.now())
+    return back(request, "removed")
+
+
+def person_of(request: Request) -> Principal:
+    """Who asks, where that is a person. Raises `NotFound`: a key has no page of its own."""
+    who = principal_of(request)
+    if who.kind != "person":
+        raise NotFound("a key has no page of its own; a person does")
+    return who
+
+
+def fault_of(ctx: PageContext, fault: tuple[str, str] | None) -> dict[str, str]:
+    """The fault of a new channel by its field, in the reader's language."""
+    return {} if fault is None else {fault[0]: ctx.fmt.translate(FAULTS[fault[1]])}
+
+
+# -- pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _channel_of(state: AppState, who: Principal, typed: Mapping[str, str]) -> Channel:
+    """The channel that the form describes. Raises `WrongInput` for its secret, and `ValidationError` for its address."""
+    kind, to = typed["kind"], typed["to"]
+    if kind == BY_ADDRESS:
+        given: dict[str, Any] = {"to": to}
+    elif kind == "webhook":
+        secret = typed["secret"] or new_token()
+        given = {"url": to, "secret": kept(state.settings, secret, may_name=who.role is Role.ADMIN)}
+    elif "://" not in to and not to.startswith(REFERENCES):
+        raise ValidationError.from_exception_data("Channel", [])
+    else:
+        given = {"url": kept(state.settings, to, may_name=who.role is Role.ADMIN)}
+    channel = Channel.model_validate({"kind": kind, **given})
+    probe = Person(name="probe", channels=(channel,))
+    try:
+        require_usable(probe)
+    except WrongInput:
+        raise ValidationError.from_exception_data("Channel", []) from None
+    return channel
+
+
+def _sent(state: AppState, conn: Connection, who: Principal, channel: Channel) -> tuple[str, str] | None:
+    mine = find(conn, Person, who.id)
+    one = Someone(mine.id, mine.value)
+    if channel in one.person.channels:
+        return "to", "taken"
+    if len(pending(conn, who.id)) >= MOST:
+        return "to", "many"
+    try:
+        ask_for(state.store, conn, one, channel, page_address(state.settings), state.now())
+    except WrongInput:
+        return "to", "many"
+    return None
+
+
+def _added(
+    conn: Connection, state: AppState, who: Principal, mine: Defined[Person], channel: Channel, key: str
+) -> None:
+    now = state.now()
+    value = mine.value.model_copy(update={"channels": (*mine.value.channels, channel)})
+    change_part(conn, who, value, mine, now)
+    audit.append(
+        conn, at=now, actor=who.label, role=who.role.value, action="channel.proven", object=key, detail={}
+    )
+    if who.role is Role.ADMIN and DEFAULT_POLICY not in names(conn, "policy").values():
+        first = Step(after_minutes=0, targets=(f"person:{mine.name}",))
+        make(conn, state.settings, who, Policy(name=DEFAULT_POLICY, steps=(first,)), now)
+
+
+def back(request: Request, done: str) -> Response:
+    """Where the form was: one's own page or the set-up."""
+    place = BACK.get(form_of(request).get("back", ""), BACK["me"])
+    return RedirectResponse(f"{place}?done={done}#channels", 303)
+
+
+def _own_channel(one: Someone, number: int, channel: Channel, known: Mapping[str, Proof]) -> OwnChannel:
+    return OwnChannel(
+        number,
+        channel.kind,
+        _where(one.person, channel),
+        known.get(key_of(one, channel)),
+        channel.kind != LAST_RESORT,
+    )
+
+
+def _where(person: Person, channel: Channel) -> str:
+    target: Mapping[str, Any] = target_of(person, channel)
+    return next((str(target[name]) for name in SHOWN_OF_A_TARGET if target.get(name)), "")

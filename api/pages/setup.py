@@ -1,0 +1,100 @@
+"""The set-up: four steps from an empty home to a page that rang. Where it stands follows from what is defined, so that it can be
+left and taken up again at any moment, on any device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
+
+from alerts.proofs import anybody_proven
+from api.pages.flash import flash_of
+from api.pages.render import PageContext, page_context, render
+from api.pages.terms import TRIGGERS
+from api.state import state_of
+from ingest.heard import anything
+from processors.detection.knowledge import ABILITIES, knowledge
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import Defined, listed
+from tocsin.store import meta
+
+router = APIRouter(include_in_schema=False)
+
+StepName = Literal["brand", "listen", "wake", "ring"]
+RANG = "setup:rang"
+"""The key of `meta` with the time at which somebody said that a test page rang."""
+
+FIRST_SIGHT = timedelta(hours=dict(ABILITIES)["bursts"])
+"""How long a monitor must have heard before it sees bursts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupStep:
+    """One step: whether it is done."""
+
+    name: StepName
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Learning:
+    """A monitor that knows too little to see a burst: it does from `until` on, if it hears from now on."""
+
+    monitor: str
+    until: datetime
+
+
+def steps(ctx: PageContext, conn: Connection) -> list[SetupStep]:
+    """The four steps as they stand."""
+    woken = not ctx.banner.not_ready.policies and anybody_proven(conn)
+    return [
+        SetupStep("brand", bool(watched(conn))),
+        SetupStep("listen", anything(conn)),
+        SetupStep("wake", woken),
+        SetupStep("ring", meta.get(conn, RANG) is not None),
+    ]
+
+
+def watched(conn: Connection) -> list[Defined[Monitor]]:
+    """The monitors that are on."""
+    return [one for one in listed(conn, Monitor) if one.value.enabled]
+
+
+def learning(conn: Connection, now: datetime) -> list[Learning]:
+    """The monitors that learn, with the moment from which they see bursts."""
+    found = []
+    for one in watched(conn):
+        known = knowledge(conn, one.id, one.value.series)
+        if known.learning:
+            left = FIRST_SIGHT - timedelta(hours=known.hours)
+            found.append(Learning(one.name, max(now, now + left)))
+    return found
+
+
+def trigger_words(ctx: PageContext) -> list[str]:
+    """What a single post rings for from the first hour on, in the reader's language."""
+    return [ctx.fmt.term("trigger", one) for one in TRIGGERS]
+
+
+@router.get("/setup")
+def set_up(request: Request) -> Response:
+    """The steps, which of them are done, and what happens then."""
+    state = state_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+        found = steps(ctx, conn)
+        learns = learning(conn, state.now())
+    upcoming = next((one.name for one in found if not one.done), None)
+    return render(
+        ctx,
+        "setup.html",
+        steps=found,
+        upcoming=upcoming,
+        learns=learns,
+        triggers=trigger_words(ctx),
+        flash=flash_of(request, ctx.fmt)[0],
+    )

@@ -1,0 +1,113 @@
+"""Set-up, the last two steps: whom to wake, with channels that a code has proven, and a test page that somebody says rang."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from alerts.directory import Someone
+from alerts.outbox.queue import newest_of
+from alerts.outbox.test_notice import TEST
+from alerts.proofs import ring_all
+from api.pages.channels import ask_channel, channels_of, fault_of, person_of
+from api.pages.flash import flash_of
+from api.pages.render import page_context, render
+from api.pages.setup import RANG, learning, steps, trigger_words
+from api.state import form_of, state_of
+from tocsin.access.links import page_address
+from tocsin.core.clock import iso
+from tocsin.definitions.models import Person
+from tocsin.definitions.repository import find
+from tocsin.store import audit, meta
+
+router = APIRouter(include_in_schema=False)
+SHOWN = 4
+
+
+@router.get("/setup/wake")
+def wake(request: Request) -> Response:
+    """One's own channels with their proof, and the form that adds one."""
+    return _shown(request)
+
+
+@router.post("/setup/wake")
+def add_channel(request: Request) -> Response:
+    """Send a code to a new channel; it pages when the code has been typed. A fault is shown at its field."""
+    typed, fault = ask_channel(request)
+    if fault is None:
+        return RedirectResponse("/setup/wake?done=rung#channels", 303)
+    return _shown(request, typed, fault, 422)
+
+
+def _shown(
+    request: Request,
+    typed: Mapping[str, str] | None = None,
+    fault: tuple[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    state, who = state_of(request), person_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+        mine = find(conn, Person, who.id)
+        found = channels_of(conn, Someone(mine.id, mine.value))
+        woken = next(one.done for one in steps(ctx, conn) if one.name == "wake")
+    flash, bad = flash_of(request, ctx.fmt)
+    return render(
+        ctx,
+        "setup_wake.html",
+        status=status,
+        own=found,
+        typed=typed or {},
+        faults=fault_of(ctx, fault),
+        by_mail=state.settings.smtp.host is not None,
+        woken=woken,
+        back="setup",
+        flash=flash,
+        flash_bad=bad,
+    )
+
+
+@router.get("/setup/ring")
+def did_it_ring(request: Request) -> Response:
+    """The button that pages oneself on every channel, what became of the pages, and what to expect from now on."""
+    state, who = state_of(request), person_of(request)
+    with state.store.read() as conn:
+        ctx = page_context(request, conn)
+        sent = [one for one in newest_of(conn, who.id, 20) if one["kind"] == TEST][:SHOWN]
+        rang = meta.get(conn, RANG)
+        learns = learning(conn, state.now())
+        found = steps(ctx, conn)
+    flash, bad = flash_of(request, ctx.fmt)
+    more: dict[str, Any] = {"steps": found, "flash": flash, "flash_bad": bad}
+    return render(
+        ctx,
+        "setup_ring.html",
+        sent=sent,
+        rang=rang is not None,
+        learns=learns,
+        triggers=trigger_words(ctx),
+        help=request.query_params.get("done") == "silent",
+        **more,
+    )
+
+
+@router.post("/setup/ring")
+def ring(request: Request) -> Response:
+    """Page oneself as in a crisis, or say whether it rang."""
+    state, who, said = state_of(request), person_of(request), form_of(request).get("said", "")
+    now = state.now()
+    if said == "silent":
+        return RedirectResponse("/setup/ring?done=silent", 303)
+    with state.store.write() as conn:
+        if said == "rang":
+            meta.put(conn, RANG, iso(now))
+            audit.append(
+                conn, at=now, actor=who.label, role=who.role.value, action="setup.rang", object=who.id
+            )
+        else:
+            mine = find(conn, Person, who.id)
+            ring_all(conn, Someone(mine.id, mine.value), page_address(state.settings), now)
+    return RedirectResponse("/setup?done=rang" if said == "rang" else "/setup/ring?done=paged", 303)

@@ -1,0 +1,208 @@
+"""The set-up without scripts: from an empty home to a page that rang, left and taken up again, with each step's wrong input."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alerts.outbox.deliver import deliver_due
+from api.app import create_app
+from ops.transfer.apply import plan
+from ops.transfer.definitions_file import stored_sections, written
+from tests.alerts.fakes import OneForAll, Phone
+from tests.api.test_defining import told
+from tests.api.test_pages import CSRF, Visitor, page, signed_in, visitor, words
+from tests.browser.served import SeededApp, seeded_app
+from tests.contracts.loopback import INGEST, Loopback, posts
+from tests.contracts.loopback import loopback as loopback
+from tests.ingest.networks import NETWORKS
+from tocsin.definitions.models import Monitor, Person, Policy, SourceDef
+from tocsin.definitions.repository import find, listed
+from tocsin.settings import Loaded, Smtp
+
+CODE = re.compile(r"\b(\d{6})\b")
+WAITING = re.compile(r"/me/waiting/([\w-]+)/prove")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[SeededApp]:
+    """An app with people and nothing else, that may listen to loopback and has a mail server."""
+    with seeded_app(tmp_path, empty=True) as one:
+        change = {"ingest": INGEST, "smtp": Smtp(host="mail.example")}
+        one.runtime.loaded = Loaded(one.runtime.settings.model_copy(update=change), {})
+        one.app = create_app(one.runtime)
+        yield one
+
+
+def post(client: Visitor, path: str, **fields: str) -> tuple[int, str]:
+    """Send a form of the set-up; returns the status and where it leads, or the page."""
+    token = CSRF.search(page(client, "/setup"))
+    assert token
+    answer = client.post(path, data={"csrf": token[1], **fields})
+    return answer.status_code, answer.headers.get("location") or str(answer.text)
+
+
+def delivered(one: SeededApp, phone: Phone) -> None:
+    deliver_due(one.store, one.clock, OneForAll(phone), "test")
+
+
+def test_the_first_sign_in_of_an_administrator_leads_into_the_set_up(home: SeededApp) -> None:
+    root, other = visitor(home), visitor(home)
+    assert root.post(f"/signin/{home.signin_token('p_root')}").headers["location"] == "/setup"
+    assert other.post(f"/signin/{home.signin_token('p_ada')}").headers["location"] == "/"
+    shown = words(page(root, "/"))
+    assert "NOT READY" in shown and "Set it up" in shown
+    assert "Set it up" not in words(page(other, "/"))
+    assert other.get("/setup").status_code == 403
+
+
+def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
+    client, name = signed_in(home, "p_root"), "Orvane & Co"
+    assert post(client, "/setup/brand", name=" ")[0] == 422
+    status, shown = post(client, "/setup/brand", name=name, handles="@orvane")
+    assert status == 200 and "&#34;Orvane &amp; Co&#34;" in shown and "Nothing has been heard yet" in shown
+    ticks = dict.fromkeys(re.findall(r'name="(t:[^"]+)"', shown), "1")
+    parts = re.search(r'name="shown" value="([^"]+)"', shown)
+    assert parts and "t:@orvane" in ticks
+    seen = {"name": name, "handles": "@orvane", "shown": unescape(parts[1])}
+    status, shown = post(client, "/setup/brand", **seen, save="1")
+    assert status == 422 and "Nothing is ticked" in shown and 'value="@orvane"' in shown, (
+        "nothing typed is lost"
+    )
+    status, shown = post(client, "/setup/brand", **seen, own="(orvane", save="1")
+    assert status == 422 and 'id="fault-own"' in shown and 'value="(orvane"' in shown
+    status, place = post(client, "/setup/brand", **seen, **{"t:@orvane": "1"}, own="orvane food", save="1")
+    assert (status, place) == (303, "/setup/listen?done=saved")
+    with home.store.read() as conn:
+        (made,) = listed(conn, Monitor)
+    assert made.value.query == "@orvane OR (orvane food)" and made.value.timezone == "Europe/Amsterdam"
+    assert ("monitor.made", 1) in [(what, detail.get("version")) for what, detail in told(home) if detail]
+    status, shown = post(client, "/setup/brand", **seen, **{"t:@orvane": "1"}, save="1")
+    assert status == 422 and "There is a monitor of that name already." in shown
+    assert "Watched already: Orvane &amp; Co." in page(client, "/setup/brand")
+
+
+@pytest.mark.live
+def test_a_network_is_tested_with_the_monitors_words_marked_and_made_by_its_tick(
+    home: SeededApp, loopback: Loopback
+) -> None:
+    world = loopback.begin(NETWORKS["feed"])
+    world.posts = posts(9)
+    client = signed_in(home, "p_root")
+    ketel = {"t:Ketel": "1", "shown": "Ketel", "name": "Ketel", "save": "1"}
+    assert post(client, "/setup/brand", **ketel)[0] == 303
+    feed = {"feed": "1", "feed.value": f"{world.url}/feed"}
+    status, shown = post(client, "/setup/listen", **feed, **{"try": "feed"})
+    assert status == 200 and '<mark class="hit">ketel</mark> lekt alweer (9)' in shown
+    assert "9 posts came. Of the newest 5 a monitor hears 5." in words(shown)
+    with home.store.read() as conn:
+        assert listed(conn, SourceDef) == []
+    assert post(client, "/setup/listen", save="1")[0] == 422
+    status, shown = post(client, "/setup/listen", feed="1", **{"feed.value": ""})
+    assert status == 422 and 'id="fault-feed"' in shown
+    status, shown = post(client, "/setup/listen", lemmy="1", feed="1", **{"feed.value": "nowhere"})
+    assert status == 422 and 'value="nowhere"' in shown and 'name="lemmy" value="1" checked' in shown
+    assert post(client, "/setup/listen", **feed, save="1") == (303, "/setup/wake?done=saved")
+    with home.store.read() as conn:
+        (made,) = listed(conn, SourceDef)
+    assert made.value.settings["url"] == f"{world.url}/feed"
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"kind": "email", "to": "nobody"}, "to"),
+        ({"kind": "email", "to": "a@b.example\r\nBcc: c@d.example"}, "to"),
+        ({"kind": "webhook", "to": "ftp://x"}, "to"),
+        ({"kind": "webhook", "to": "https://x.example/", "secret": "env:TOCSIN_KEY"}, "secret"),
+        ({"kind": "webhook", "to": "https://x.example/", "secret": "file:/etc/passwd"}, "secret"),
+        ({"kind": "apprise", "to": "no address"}, "to"),
+        ({"kind": "fax", "to": "1"}, "kind"),
+    ],
+)
+def test_a_wrong_channel_is_said_at_its_field_and_keeps_what_was_typed(
+    home: SeededApp, fields: dict[str, str], fault: str
+) -> None:
+    status, shown = post(signed_in(home, "p_root"), "/setup/wake", **fields)
+    assert status == 422 and f'id="fault-{fault}"' in shown
+    assert f'value="{fields["to"].split()[0]}' in shown
+
+
+def test_a_channel_pages_only_when_its_code_was_typed_and_the_rest_is_made_then(home: SeededApp) -> None:
+    client, phone = signed_in(home, "p_root"), Phone()
+    assert post(client, "/setup/wake", kind="email", to="robin@orvane.example")[0] == 303
+    with home.store.read() as conn:
+        assert find(conn, Person, "p_root").value.channels == ()
+    shown = page(client, "/setup/wake")
+    waiting = WAITING.search(shown)
+    assert waiting and "waits for its code" in shown and "robin@orvane.example" in shown
+    assert waiting[1] in page(client, "/me"), "it is found again elsewhere"
+    delivered(home, phone)
+    code = CODE.search(phone.got[-1].subject)
+    assert code and phone.got[-1].target == {"to": "robin@orvane.example"}
+    prove = f"/me/waiting/{waiting[1]}/prove"
+    wrong = f"{(int(code[1]) + 1) % 10**6:06d}"
+    assert post(client, prove, code=wrong, back="setup") == (303, "/setup/wake?done=wrong_code#channels")
+    assert post(client, prove, code=code[1], back="setup") == (303, "/setup/wake?done=proven#channels")
+    with home.store.read() as conn:
+        root = find(conn, Person, "p_root").value
+        policy = find(conn, Policy, "default").value
+    assert [one.target for one in root.channels] == [{"to": "robin@orvane.example"}]
+    assert policy.steps[0].targets == ("person:Robin Admin",)
+    assert "proven" in words(page(client, "/setup/wake"))
+    status, shown = post(client, "/setup/wake", kind="email", to="robin@orvane.example")
+    assert status == 422 and "You have this channel already." in shown
+    assert post(client, "/setup/ring")[1] == "/setup/ring?done=paged"
+    assert "What became of it" in words(page(client, "/setup/ring"))
+    delivered(home, phone)
+    assert phone.got[-1].subject.startswith("TEST") and not CODE.search(phone.got[-1].subject)
+    assert "Nothing came" in words(page(client, "/setup/ring"))
+    status, place = post(client, "/setup/ring", said="silent")
+    assert "the mail server is wrong" in page(client, place)
+    status, place = post(client, "/setup/ring", said="rang")
+    assert place == "/setup?done=rang" and "It rang." in page(client, place)
+    assert [what for what, _ in told(home)][-1] == "setup.rang"
+    assert post(client, "/me/channels/0/remove")[1] == "/me?done=removed#channels"
+    with home.store.read() as conn:
+        assert find(conn, Person, "p_root").value.channels == ()
+
+
+def test_a_typed_secret_lies_in_a_file_and_never_in_a_definition_and_the_export_applies_again(
+    home: SeededApp, tmp_path: Path
+) -> None:
+    client, phone = signed_in(home, "p_root"), Phone()
+    post(client, "/setup/wake", kind="apprise", to="ntfy://ntfy.example/very-secret-topic")
+    post(client, "/setup/wake", kind="webhook", to="https://chat.example/hook")
+    delivered(home, phone)
+    shown = page(client, "/setup/wake")
+    assert "very-secret-topic" not in shown
+    codes = [code[1] for one in phone.got if (code := CODE.search(one.subject))]
+    for key in WAITING.findall(shown):
+        answers = [post(client, f"/me/waiting/{key}/prove", code=code)[1] for code in codes]
+        assert sum("done=proven" in one for one in answers) == 1
+    files = list((tmp_path / "secrets").iterdir())
+    assert "ntfy://ntfy.example/very-secret-topic" in {one.read_text() for one in files}
+    assert {one.stat().st_mode & 0o777 for one in files} == {0o600}
+    with home.store.read() as conn:
+        text = written(stored_sections(conn))
+        assert "very-secret-topic" not in text and "chat.example/hook" in text
+        assert plan(conn, yaml.safe_load(text)) == []
+
+
+def test_who_is_no_administrator_adds_a_channel_and_names_no_secret_of_the_machine(home: SeededApp) -> None:
+    client = signed_in(home, "p_pim")
+    token = CSRF.search(page(client, "/me"))
+    assert token
+    named = {"csrf": token[1], "kind": "apprise", "to": "env:SOMETHING"}
+    assert client.post("/me/channels", data=named).status_code == 422
+    added = client.post("/me/channels", data={"csrf": token[1], "kind": "email", "to": "pim@orvane.example"})
+    assert added.headers["location"] == "/me?done=rung#channels"
+    waiting = WAITING.search(page(client, "/me"))
+    assert waiting
+    dropped = client.post(f"/me/waiting/{waiting[1]}/drop", data={"csrf": token[1]})
+    assert dropped.status_code == 303 and WAITING.search(page(client, "/me")) is None
