@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Protocol, cast
@@ -36,6 +36,9 @@ ALERTS_BYTES = 4 * 1024 * 1024
 
 class Services(Protocol):
     """What the app asks of its composition root (`ops.runtime`)."""
+
+    @property
+    def origins(self) -> Mapping[str, str]: ...
 
     @property
     def settings(self) -> Settings: ...
@@ -90,6 +93,11 @@ class AppState:
     @property
     def stream(self) -> Stream:
         return self.runtime.stream
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """Where each setting in force came from, as `section.name`; one at its default is left out."""
+        return self.runtime.origins
 
     def now(self) -> datetime:
         return self.runtime.clock.now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +40,10 @@ class Runtime:
     @property
     def settings(self) -> Settings:
         return self.loaded.settings
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        return self.loaded.origins
 
     @property
     def stream(self) -> Stream:

@@ -31,6 +31,9 @@ class NotifierKind:
     ready: Ready = lambda _target, _settings: None
     # A person's e-mail address is the target, unless the channel names another.
     by_address: bool = False
+    # The setting that holds the address which a person types, and the one that refers to a secret, where there is one.
+    address: str = "to"
+    signed_by: str | None = None
     # The kind needs no target: it serves a person who has listed no channel and has no address.
     last_resort: bool = False
 
@@ -42,6 +45,8 @@ KINDS: Final[dict[str, NotifierKind]] = {
         ),
         check=apprise.check_target,
         ready=apprise.require_ready,
+        address="url",
+        signed_by="url",
     ),
     "console": NotifierKind(make=lambda _settings: ConsoleNotifier(), last_resort=True),
     "email": NotifierKind(
@@ -54,6 +59,8 @@ KINDS: Final[dict[str, NotifierKind]] = {
         make=lambda settings: WebhookNotifier(settings.ingest.allowed_private_networks),
         check=webhook.check_target,
         ready=webhook.require_ready,
+        address="url",
+        signed_by="secret",
     ),
 }
 BY_ADDRESS: Final = next(kind for kind, one in KINDS.items() if one.by_address)

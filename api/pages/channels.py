@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from alerts.directory import Someone
 from alerts.notifiers.channels import require_usable, target_of
-from alerts.notifiers.registry import BY_ADDRESS, LAST_RESORT
+from alerts.notifiers.registry import BY_ADDRESS, KINDS, LAST_RESORT
 from alerts.proofs import Pending, Proof, ask_for, drop, key_of, pending, proofs, settle
 from api.auth.principal import Principal
 from api.defining import change_part, make
@@ -32,7 +32,7 @@ from tocsin.store import audit
 
 router = APIRouter(include_in_schema=False)
 SHOWN_OF_A_TARGET: Final = ("to", "url")
-ASKED_FOR: Final = ("email", "webhook", "apprise")
+ASKED_FOR: Final = tuple(kind for kind, one in KINDS.items() if not one.last_resort)
 BACK: Final = {"setup": "/setup/wake", "me": "/me"}
 MOST: Final = 10
 LONGEST: Final = 2000
@@ -170,15 +170,15 @@ def fault_of(ctx: PageContext, fault: tuple[str, str] | None) -> dict[str, str]:
 def _channel_of(state: AppState, who: Principal, typed: Mapping[str, str]) -> Channel:
     """The channel that the form describes. Raises `WrongInput` for its secret, and `ValidationError` for its address."""
     kind, to = typed["kind"], typed["to"]
-    if kind == BY_ADDRESS:
-        given: dict[str, Any] = {"to": to}
-    elif kind == "webhook":
+    known, may_name = KINDS[kind], who.role is Role.ADMIN
+    given: dict[str, Any] = {known.address: to}
+    if known.signed_by == known.address:
+        if "://" not in to and not to.startswith(REFERENCES):
+            raise ValidationError.from_exception_data("Channel", [])
+        given = {known.address: kept(state.settings, to, may_name=may_name)}
+    elif known.signed_by is not None:
         secret = typed["secret"] or new_token()
-        given = {"url": to, "secret": kept(state.settings, secret, may_name=who.role is Role.ADMIN)}
-    elif "://" not in to and not to.startswith(REFERENCES):
-        raise ValidationError.from_exception_data("Channel", [])
-    else:
-        given = {"url": kept(state.settings, to, may_name=who.role is Role.ADMIN)}
+        given |= {known.signed_by: kept(state.settings, secret, may_name=may_name)}
     channel = Channel.model_validate({"kind": kind, **given})
     probe = Person(name="probe", channels=(channel,))
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -31,6 +31,7 @@ NO_TIME: Final = Markup("–")
 # Skeletons of CLDR: what is to be seen of a time, in whatever order and with whatever signs.
 CLOCK: Final = "Hm"
 DAY: Final = "MMMd"
+WEEKDAY: Final = "MMMEd"
 DAY_AND_YEAR: Final = "yMMMd"
 BEYOND_NAMES: Final = 1e15  # no language has a short word for it
 REMEMBERED: Final = 4096  # numbers and spans as written lately: a page writes the same few again and again
@@ -131,6 +132,10 @@ class Formatter:
             return clock
         date = self._written(local, DAY if local.year == today.year else DAY_AND_YEAR)
         return f"{date} {clock}"
+
+    def day(self, day: date) -> str:
+        """Sat 28 Nov, in the reader's order."""
+        return self._written(datetime(day.year, day.month, day.day, 12, tzinfo=self.zone), WEEKDAY)
 
     def ago(self, at: datetime | None) -> Markup:
         """4 mins ago; the script keeps it fresh."""

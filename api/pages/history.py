@@ -19,12 +19,26 @@ from api.problems import Problem
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import NotFound
 from tocsin.definitions.changes import changed_fields
-from tocsin.definitions.models import Definition, Monitor, SourceDef
+from tocsin.definitions.models import (
+    Definition,
+    ExpectedEvent,
+    Monitor,
+    Person,
+    Policy,
+    Schedule,
+    Silence,
+    SourceDef,
+)
 from tocsin.definitions.repository import history, kind_of
 
 PATHS: Mapping[str, type[Definition]] = {
     "monitors": Monitor,
     "sources": SourceDef,
+    "people": Person,
+    "policies": Policy,
+    "schedules": Schedule,
+    "silences": Silence,
+    "expected-events": ExpectedEvent,
 }
 """Where each kind of definition stands on the page."""
 

@@ -17,6 +17,12 @@ def permitted(who: Principal | None, path: str) -> bool:
     return rule is not None and allows(rule, who)
 
 
+def sees(who: Principal | None, path: str) -> bool:
+    """Whether this reader may look at this route."""
+    rule = RULES.get(("GET", path))
+    return rule is not None and allows(rule, who)
+
+
 def may_undo(who: Principal | None, normal: Acceptance | None, now: datetime) -> bool:
     """Whether this reader may take back the new normal that was accepted last."""
     return permitted(who, "/monitors/{id}/normal/undo") and why_not_undone(normal, now) is None

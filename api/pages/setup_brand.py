@@ -32,7 +32,7 @@ TICK = "t:"
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class QueryTick:
     """One part of the query with its box."""
 
     text: str
@@ -87,14 +87,16 @@ def _fault(ctx: PageContext, error: Exception) -> dict[str, str]:
     return {"name": ctx.fmt.translate("This cannot be a name: one line, and nothing invisible.")}
 
 
-def _ticks(form: Mapping[str, str]) -> tuple[list[Tick], list[Tick]]:
+def _ticks(form: Mapping[str, str]) -> tuple[list[QueryTick], list[QueryTick]]:
     """The proposal with the boxes as they stand: a part that was not shown yet has its own default."""
     wanted = _proposal(form)
     shown = set(form.get("shown", "").split("\x1f"))
 
-    def ticks(terms: Sequence[Any]) -> list[Tick]:
+    def ticks(terms: Sequence[Any]) -> list[QueryTick]:
         return [
-            Tick(one.text, one.why, form.get(TICK + one.text) == "1" if one.text in shown else one.ticked)
+            QueryTick(
+                one.text, one.why, form.get(TICK + one.text) == "1" if one.text in shown else one.ticked
+            )
             for one in terms
         ]
 
@@ -115,7 +117,7 @@ def _languages(form: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _query(
-    ctx: PageContext, form: Mapping[str, str], hears: Sequence[Tick], leaves_out: Sequence[Tick]
+    ctx: PageContext, form: Mapping[str, str], hears: Sequence[QueryTick], leaves_out: Sequence[QueryTick]
 ) -> tuple[str, dict[str, str]]:
     """The query of the ticks and of the person's own words, or the field that is wrong."""
     if not form.get("name", "").strip():
@@ -149,7 +151,7 @@ def _shown(
     form: Mapping[str, str],
     present: Sequence[str],
     faults: Mapping[str, str],
-    ticks: tuple[Sequence[Tick], Sequence[Tick]] = ((), ()),
+    ticks: tuple[Sequence[QueryTick], Sequence[QueryTick]] = ((), ()),
     query: str = "",
     tried: Mapping[str, Any] | None = None,
     status: int = 200,

@@ -34,6 +34,7 @@ class Recipe:
     asks: str | None = None
     example: str = ""
     many: bool = False
+    optional: bool = False
 
 
 # Those without a key, the widest first.
@@ -46,8 +47,9 @@ RECIPES: Final = (
         asks="instances",
         example="mastodon.social",
         many=True,
+        optional=True,
     ),
-    Recipe("lemmy", {}, ticked=True, asks="instances", example="lemmy.world", many=True),
+    Recipe("lemmy", {}, ticked=True, asks="instances", example="lemmy.world", many=True, optional=True),
     Recipe("hackernews", {}, ticked=True),
     Recipe("gdelt", {}, asks="query", example='"Orvane" sourcelang:dutch'),
     Recipe("feed", {}, asks="url", example="https://news.example/feed.xml"),
@@ -59,7 +61,7 @@ RECIPES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class NetworkRow:
     """One network as the form shows it."""
 
     recipe: Recipe
@@ -121,7 +123,7 @@ def _definitions(
         for one in wanted:
             text = form.get(f"{one.kind}.value", "").strip()
             asked = _asked(one, text)
-            if one.asks and not asked and one.kind not in ("mastodon", "lemmy"):
+            if one.asks and not asked and not one.optional:
                 faults[one.kind] = fmt.translate("Type it here, for example {example}", example=one.example)
                 continue
             name = f"{one.kind} {text}"[:200] if one.asks and text else one.kind
@@ -175,7 +177,7 @@ def _shown(
         present = listed(conn, SourceDef)
     kinds = {one.value.kind for one in present}
     rows = [
-        Row(
+        NetworkRow(
             one,
             form.get(one.kind) == "1" if form else one.ticked and one.kind not in kinds,
             form.get(f"{one.kind}.value", ""),

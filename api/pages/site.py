@@ -23,6 +23,7 @@ from api.pages import (
     normal,
     overview,
     search,
+    settings_page,
     setup,
     setup_brand,
     setup_listen,
@@ -30,6 +31,8 @@ from api.pages import (
     signin,
     source_form,
     sources,
+    team_forms,
+    times_forms,
     wall,
 )
 from api.pages.problem import render_problem
@@ -70,6 +73,9 @@ def add_pages(app: FastAPI) -> None:
         links.router,
         me.router,
         channels.router,
+        settings_page.router,
+        *team_forms.ROUTERS,
+        *times_forms.ROUTERS,
         setup.router,
         setup_brand.router,
         setup_listen.router,

@@ -245,6 +245,25 @@ ASKED: Mapping[object, str] = {
     "forums": "Address of the forum",
     "app": "Number of the app in the store",
 }
+PLACES: Mapping[object, str] = {
+    "setup": "Set-up",
+    "monitors": "Monitors",
+    "sources/new": "New source",
+    "people": "People",
+    "policies": "Policies",
+    "schedules": "Schedules",
+    "silences": "Silences",
+    "expected-events": "Expected events",
+    "keys": "API keys",
+    "sessions": "Who is signed in",
+}
+NEW: Mapping[object, str] = {
+    "people": "New person",
+    "policies": "New policy",
+    "schedules": "New schedule",
+    "silences": "New silence",
+    "expected-events": "New expected event",
+}
 CHANGES: Mapping[object, str] = {
     "made": "Made",
     "changed": "Changed",
@@ -274,6 +293,8 @@ REASONS = {
 
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "change": CHANGES,
+    "place": PLACES,
+    "new": NEW,
     "channel": CHANNELS,
     "setup": SETUP,
     "setup_why": SETUP_WHY,

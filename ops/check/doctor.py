@@ -14,6 +14,7 @@ from typing import Literal
 from sqlalchemy import Connection, select
 
 from alerts.auditor import audit
+from api.pages.reach import reach_faults
 from ops.check.observation import Observation
 from ops.check.paging import paging
 from ops.runtime import Runtime, open_runtime
@@ -139,12 +140,8 @@ def _stream(runtime: Runtime) -> Iterator[Observation]:
 
 
 def _settings(settings: Settings) -> Iterator[Observation]:
-    if settings.api.public_url is None:
-        yield Observation(
-            "note",
-            "links in notices work on this machine only",
-            "set api.public_url to the address at which people reach the page, and start tocsin again",
-        )
+    for fault in reach_faults(settings):
+        yield Observation("bad" if fault.bad else "note", str(fault.words), str(fault.to_do))
     if settings.smtp.password is not None:
         try:
             reveal(settings.smtp.password)

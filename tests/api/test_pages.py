@@ -143,6 +143,20 @@ GETS = (
     "/setup/wake",
     "/setup/ring",
     "/monitors/m_orvane/history",
+    "/settings",
+    "/keys",
+    "/sessions",
+    "/people",
+    "/people/new",
+    "/people/p_ada",
+    "/policies",
+    "/policies/new",
+    "/schedules",
+    "/schedules/new",
+    "/silences",
+    "/silences/new",
+    "/expected-events",
+    "/expected-events/new",
 )
 
 

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from api.pages import channels, flash, links, me, problem, terms
+from api.pages import channels, definition_form, flash, links, me, problem, settings_page, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from ingest.kinds import KINDS
@@ -65,6 +65,10 @@ TABLES = (
     terms.WHYS,
     terms.ASKED,
     channels.FAULTS,
+    definition_form.FAULTS,
+    settings_page.FAULTS,
+    terms.PLACES,
+    terms.NEW,
     terms.PREFIXES,
     terms.REASONS,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class TestRuntime:
     store: Store
     stream: Stream
     clock: Clock
+    origins: Mapping[str, str] = field(default_factory=dict)
 
 
 class Client:

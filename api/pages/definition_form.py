@@ -1,0 +1,295 @@
+"""The forms of people, policies, schedules, silences and expected events: a list, a form for one, and its end.
+
+One builder makes the routes of each kind. A kind says how its definition stands in a form and how the form is read. What is wrong
+is found by the models and by `api.defining`, as for `tocsin apply`, and said at its field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
+from sqlalchemy import Connection
+
+from api import defining
+from api.pages.flash import flash_of
+from api.pages.history import history_address
+from api.pages.permission import permitted
+from api.pages.render import PageContext, page_context, render
+from api.preconditions import typed_version
+from api.state import form_of, principal_of, state_of
+from tocsin.core.errors import Conflict, WrongInput
+from tocsin.definitions.models import Definition, Role
+from tocsin.definitions.references import WrongReference
+from tocsin.definitions.repository import Defined, find, kind_of, listed, names
+
+Typed = dict[str, str]
+MOST_ROWS: Final = 40
+
+FAULTS: Final = {
+    "": "This cannot be used.",
+    "name": "A name is one line of characters that can be seen, and none that stands for Tocsin itself.",
+    "taken": "There is one of that name already.",
+    "stale": "Somebody changed it since you opened the form. What you typed stands here: save again to replace theirs.",
+    "email": "That is no e-mail address. One looks like ada@brand.example.",
+    "timezone": "There is no such time zone. Zones are written like Europe/Amsterdam.",
+    "quiet_hours": "Quiet hours are two times of day, such as 22:00 and 07:00, or both empty.",
+    "starts_at": "Write a day and a time, such as 2026-11-28 18:00.",
+    "ends_at": "Write a day and a time after the beginning, such as 2026-11-28 20:00.",
+    "reason": "Say why, in a line or two.",
+    "monitor": "There is no monitor of that name.",
+    "rotation": "Choose at least one person who takes turns.",
+    "turn_hours": "A turn is a whole number of hours, from 1 to 2160.",
+    "overrides": "Each exception needs a person, a beginning and an end after it.",
+    "steps": "Each step needs a whole number of minutes, none before the step above it, and somebody to wake.",
+    "acknowledge_expires_minutes": "A whole number of minutes, from 1 to 1440.",
+}
+"""What is wrong, by the field. A test holds each to its translations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a form must know of the rest: the names of what it may refer to, the reader's zone, and the moment."""
+
+    people: Sequence[str]
+    schedules: Sequence[str]
+    monitors: Sequence[str]
+    zone: ZoneInfo
+    now: datetime
+
+    @property
+    def targets(self) -> list[str]:
+        """Whom a step of a policy may wake."""
+        return [f"person:{one}" for one in self.people] + [f"schedule:{one}" for one in self.schedules]
+
+
+@dataclass(frozen=True, slots=True)
+class FormKind:
+    """A kind of definition with its form.
+
+    `typed` gives what stands in the form, of a definition or (None) of an empty one. `given` reads the form back: the fields of
+    the definition, and the fields of the form that cannot be read. `rows` gives what the list shows of each.
+    """
+
+    path: str
+    model: type[Definition]
+    typed: Callable[[Any, Look], Typed]
+    given: Callable[[Typed, Any, Look], tuple[dict[str, Any], set[str]]]
+    rows: Callable[[Sequence[Defined[Any]], Look, Connection], Any]
+    fixed_name: bool = False
+    more: Callable[[Defined[Any] | None, Connection], dict[str, Any]] = field(default=lambda _one, _conn: {})
+
+
+def router_of(kind: FormKind) -> APIRouter:
+    """The routes of one kind: list, new, edit, end."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get(f"/{kind.path}")
+    def list_all(request: Request) -> Response:
+        with state_of(request).store.read() as conn:
+            ctx = page_context(request, conn)
+            look = look_of(ctx, conn)
+            rows = kind.rows(listed(conn, kind.model), look, conn)
+            living = set(names(conn, kind_of(kind.model)))
+            ended = [
+                (id, name)
+                for id, name in names(conn, kind_of(kind.model), ended=True).items()
+                if id not in living
+            ][:20]
+        flash, bad = flash_of(request, ctx.fmt)
+        return render(
+            ctx,
+            f"list_{kind.path.replace('-', '_')}.html",
+            rows=rows,
+            look=look,
+            ended=ended,
+            place=kind.path,
+            may_define=permitted(ctx.who, f"/{kind.path}/new"),
+            may_hand_over=permitted(ctx.who, "/schedules/{id}/handover"),
+            flash=flash,
+            flash_bad=bad,
+        )
+
+    @router.get(f"/{kind.path}/new")
+    def new(request: Request) -> Response:
+        with state_of(request).store.read() as conn:
+            ctx = page_context(request, conn)
+            look = look_of(ctx, conn)
+            return _shown(ctx, kind, kind.typed(None, look), look, None, {}, conn)
+
+    @router.post(f"/{kind.path}/new")
+    def create(request: Request) -> Response:
+        return _taken(request, kind, None)
+
+    @router.get(f"/{kind.path}/{{id}}")
+    def edit(request: Request, id: str) -> Response:
+        with state_of(request).store.read() as conn:
+            ctx = page_context(request, conn)
+            look = look_of(ctx, conn)
+            present = find(conn, kind.model, id[:256])
+            typed = kind.typed(present.value, look) | {"version": str(present.version)}
+            return _shown(ctx, kind, typed, look, present, {}, conn)
+
+    @router.post(f"/{kind.path}/{{id}}")
+    def change(request: Request, id: str) -> Response:
+        return _taken(request, kind, id[:256])
+
+    @router.post(f"/{kind.path}/{{id}}/end")
+    def end(request: Request, id: str) -> Response:
+        state, who = state_of(request), principal_of(request)
+        with state.store.write() as conn:
+            gone = defining.end(conn, who, kind.model, id[:256], state.now())
+        return RedirectResponse(history_address(kind.path, gone.id), 303)
+
+    return router
+
+
+def look_of(ctx: PageContext, conn: Connection) -> Look:
+    """What the forms must know, read now."""
+    people, schedules, monitors = (
+        list(names(conn, one).values()) for one in ("person", "schedule", "monitor")
+    )
+    return Look(people, schedules, monitors, ctx.fmt.zone, ctx.fmt.now)
+
+
+def moment_of(text: str, zone: ZoneInfo) -> datetime | None:
+    """The moment that a person typed in their zone; None where it is none."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=zone)
+
+
+def typed_moment(at: datetime, zone: ZoneInfo) -> str:
+    """A moment as it stands in a form."""
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+
+
+def whole(text: str) -> int | None:
+    """The whole number that was typed; None where it is none."""
+    clean = text.strip()
+    return int(clean) if clean.isascii() and clean.isdigit() and len(clean) < 8 else None
+
+
+def chosen(typed: Typed, prefix: str, most: int = 20) -> list[str]:
+    """What was chosen in `prefix0`, `prefix1` and so on; empty ones are left out."""
+    return [one for n in range(most) if (one := typed.get(f"{prefix}{n}", "").strip())]
+
+
+def spread(prefix: str, values: Sequence[str]) -> Typed:
+    """Values as they stand in `prefix0`, `prefix1` and so on."""
+    return {f"{prefix}{n}": one for n, one in enumerate(values)}
+
+
+# -- pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _taken(request: Request, kind: FormKind, id: str | None) -> Response:
+    """What the form leads to: the form again with faults or with another row, or the stored definition."""
+    state, who, typed = state_of(request), principal_of(request), dict(form_of(request))
+    with state.store.write() as conn:
+        ctx = page_context(request, conn)
+        look = look_of(ctx, conn)
+        present = find(conn, kind.model, id) if id else None
+        if typed.get("more"):
+            return _shown(ctx, kind, typed, look, present, {}, conn)
+        value, faults = _read(kind, typed, present, look)
+        if value is not None:
+            faults, status = {}, 422
+            try:
+                if present is None:
+                    defining.make(conn, state.settings, who, value, state.now())
+                else:
+                    version = typed_version(typed)
+                    defining.change(conn, state.settings, who, value, present, state.now(), version)
+            except Conflict:
+                faults, status = {"name": "taken"} if present is None else {"": "stale"}, 409
+                typed["version"] = str(present.version) if present else ""
+            except WrongReference as error:
+                faults = {_field(error.field.split(".")): ""}
+            except WrongInput:
+                faults = {"": ""}
+            if not faults:
+                return RedirectResponse(f"/{kind.path}?done=saved", 303)
+            return _shown(ctx, kind, typed, look, present, faults, conn, status)
+        return _shown(ctx, kind, typed, look, present, faults, conn, 422)
+
+
+def _read(
+    kind: FormKind, typed: Typed, present: Defined[Any] | None, look: Look
+) -> tuple[Definition | None, dict[str, str]]:
+    """The definition that the form describes, or the fields that are wrong with the keys of what to say."""
+    given, wrong = kind.given(typed, present.value if present else None, look)
+    fixed = present is not None and kind.fixed_name
+    given["name"] = present.name if present and fixed else typed.get("name", "").strip()
+    if wrong:
+        return None, {one: one for one in wrong}
+    try:
+        return kind.model.model_validate(given), {}
+    except ValidationError as error:
+        found = {_field(one["loc"]) for one in error.errors(include_url=False, include_input=False)}
+        return None, {one: one for one in found}
+
+
+def _field(place: Sequence[Any]) -> str:
+    """The field of the form for a place in the definition. What concerns the whole of a time is said at its end."""
+    return str(place[0]) if place else ""
+
+
+def _shown(
+    ctx: PageContext,
+    kind: FormKind,
+    typed: Typed,
+    look: Look,
+    present: Defined[Any] | None,
+    faults: Mapping[str, str],
+    conn: Connection,
+    status: int = 200,
+) -> Response:
+    more = 2 if typed.get("more") else 1
+    said = {one: ctx.fmt.translate(FAULTS.get(key or one, FAULTS[""])) for one, key in faults.items()}
+    people = [(one, one) for one in look.people]
+    schedules = [(f"schedule:{one}", f"{one} ({ctx.fmt.translate('schedule')})") for one in look.schedules]
+    return render(
+        ctx,
+        f"form_{kind.path.replace('-', '_')}.html",
+        status=status,
+        form=_Blank(typed),
+        rows=lambda prefix: len(chosen(typed, prefix, 60)) + more,
+        step_count=_count(typed, "s", ".after") + more - 1,
+        override_count=_count(typed, "o", ".person", ".from") + more,
+        people_choices=people,
+        target_choices=[(f"person:{name}", name) for name, _ in people] + schedules,
+        monitor_choices=[(one, one) for one in look.monitors],
+        role_choices=[(one.value, ctx.fmt.term("role", one.value)) for one in Role],
+        id=present.id if present else None,
+        name=present.name if present else "",
+        fixed_name=kind.fixed_name,
+        faults=said,
+        place=kind.path,
+        quoted=quote(present.id, safe="") if present else "",
+        **kind.more(present, conn),
+    )
+
+
+def _count(typed: Typed, prefix: str, *names: str) -> int:
+    """How many rows `prefix0`, `prefix1` and so on have something in them, up to the last one."""
+    filled = [
+        n for n in range(MOST_ROWS) if any(typed.get(f"{prefix}{n}{name}", "").strip() for name in names)
+    ]
+    return filled[-1] + 1 if filled else 1
+
+
+class _Blank(dict[str, str]):
+    """What was typed; what was not is empty."""
+
+    def __missing__(self, name: str) -> str:
+        return ""

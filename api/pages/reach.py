@@ -1,0 +1,80 @@
+"""How people reach the page: what is wrong with `api.public_url` and `api.trusted_proxies`, for the page and `tocsin doctor`."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from tocsin.core.sentences import Sentence
+from tocsin.settings import Settings
+
+NAMES_OF_THIS_MACHINE: Final = ("localhost", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a request came: the host that the browser named, the address at the other end, and whom a proxy says it comes from."""
+
+    host: str
+    address: str
+    forwarded_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReachFault:
+    """One thing that is wrong, and what to do. `bad`: people would be misled or shut out."""
+
+    words: Sentence
+    to_do: Sentence
+    bad: bool = False
+
+
+def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator[ReachFault]:
+    """What is wrong, as far as settings show; with an `arrival` also what this request shows."""
+    url = settings.api.public_url
+    where = urlsplit(url or "")
+    if url is None:
+        yield ReachFault(
+            Sentence("links in notices work on this machine only"),
+            Sentence(
+                "set api.public_url to the address at which people reach the page, and start tocsin again"
+            ),
+        )
+    elif where.scheme == "http" and not _is_here(where.hostname or ""):
+        yield ReachFault(
+            Sentence("api.public_url is http: sign-in links and cookies can be read on the way"),
+            Sentence(
+                "put a proxy with a certificate before it, set api.public_url to the https address, and start tocsin again"
+            ),
+            bad=True,
+        )
+    if arrival is None:
+        return
+    named = arrival.host.lower()
+    if url is not None and named and named != where.netloc.lower():
+        yield ReachFault(
+            Sentence("you came by {host}, and links in notices lead to {url}", host=named[:200], url=url),
+            Sentence(
+                "set api.public_url to the address at which people reach the page, and start tocsin again"
+            ),
+        )
+    passed = [one.strip() for one in arrival.forwarded_for.split(",") if one.strip()]
+    if passed and arrival.address not in passed:
+        yield ReachFault(
+            Sentence(
+                "a proxy at {address} passed this request on and is not trusted: everybody counts as one address",
+                address=arrival.address,
+            ),
+            Sentence("add its address to api.trusted_proxies, and start tocsin again"),
+            bad=True,
+        )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in NAMES_OF_THIS_MACHINE
