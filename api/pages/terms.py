@@ -202,6 +202,7 @@ STEPS = (
     "Share of newcomers",
     "Distance from the usual share (z)",
     "The loudest of a usual day",
+    "Authors of one text on a usual day",
     "Score by outlets",
     "Score by followers",
     "Score",

@@ -115,8 +115,10 @@ def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime)
     )
 
 
-def groups_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[Group]:
-    """The mentions in [start, end) by text, the most copied text first."""
+def groups_in(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, most: int = MOST_GROUPS
+) -> list[Group]:
+    """The mentions in [start, end) by text, the most copied text first, at most `most` groups."""
     m, many = s.matches, func.count()
     negative = func.sum(case((m.c.label == "negative", 1), else_=0))
     found = conn.execute(
@@ -124,7 +126,7 @@ def groups_in(conn: Connection, monitor_id: str, start: datetime, end: datetime)
         .where(within(monitor_id, start, end))
         .group_by(m.c.signature, m.c.gist, m.c.repost)
         .order_by(many.desc(), m.c.signature, cast(m.c.repost, Integer), m.c.gist.is_(None))
-        .limit(MOST_GROUPS)
+        .limit(most)
     )
     return [Group(signature, gist, bool(repost), n, int(bad)) for signature, gist, repost, n, bad in found]
 

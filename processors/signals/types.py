@@ -36,6 +36,13 @@ class TalkPlace(msgspec.Struct, frozen=True):
     share: float
 
 
+class OneText(msgspec.Struct, frozen=True):
+    """The most told text of an hour: its authors, and its posts that are no reposts."""
+
+    authors: int
+    posts: int
+
+
 class WindowFindings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the store tells of a window beside its counts. A part is None where nobody has looked."""
 
@@ -43,6 +50,7 @@ class WindowFindings(msgspec.Struct, frozen=True, omit_defaults=True):
     places: tuple[TalkPlace, ...] | None = None
     # The 64-bit hashes of people, signed as the store has them.
     people: tuple[int, ...] | None = None
+    text: OneText | None = None
 
 
 NOT_LOOKED = WindowFindings()

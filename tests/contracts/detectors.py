@@ -20,6 +20,7 @@ from processors.signals.types import (
     NOT_LOOKED,
     Detector,
     FarVoice,
+    OneText,
     Reading,
     Sensitivity,
     TalkPlace,
@@ -88,6 +89,7 @@ def _findings(dice: random.Random) -> WindowFindings:
         voices=(FarVoice(*voice),) if dice.random() < 0.7 else None,
         places=(TalkPlace(*place), TalkPlace("network", "w", 90, 0.1)) if dice.random() < 0.7 else None,
         people=tuple(people) if dice.random() < 0.7 else None,
+        text=OneText(dice.choice([1, 9, 12, 80]), 90) if dice.random() < 0.7 else None,
     )
 
 

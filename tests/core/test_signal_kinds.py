@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.core.signal_kinds import (
     BLIND,
+    FLOOD,
     NEGATIVITY,
     NEWCOMERS,
     REACH,
@@ -29,6 +30,7 @@ def test_the_kinds_stand_in_the_order_in_which_they_are_judged() -> None:
         SILENCE,
         SPREAD,
         NEWCOMERS,
+        FLOOD,
         BLIND,
     ]
     assert [one.kind for one in SIGNAL_KINDS.judged] == [
@@ -38,6 +40,7 @@ def test_the_kinds_stand_in_the_order_in_which_they_are_judged() -> None:
         SILENCE,
         SPREAD,
         NEWCOMERS,
+        FLOOD,
     ]
 
 
@@ -47,7 +50,7 @@ def test_the_first_kind_has_a_reading_for_every_window() -> None:
 
 def test_negativity_is_told_by_the_volume_alert() -> None:
     assert SIGNAL_KINDS.of(NEGATIVITY).absorbed_by == VOLUME
-    assert [one.kind for one in SIGNAL_KINDS.absorbed_into(VOLUME)] == [NEGATIVITY, REACH]
+    assert [one.kind for one in SIGNAL_KINDS.absorbed_into(VOLUME)] == [NEGATIVITY, REACH, FLOOD]
 
 
 def test_a_kind_is_registered_for_as_long_as_the_block_runs() -> None:
@@ -63,7 +66,8 @@ def test_a_name_that_is_taken_is_refused_with_those_that_are() -> None:
     with (
         pytest.raises(
             ValueError,
-            match=r"there is a signal 'volume' already; known: volume, negativity, reach, silence, spread, newcomers, blind",
+            match=r"there is a signal 'volume' already; known: "
+            r"volume, negativity, reach, silence, spread, newcomers, flood, blind",
         ),
         SIGNAL_KINDS.registered(taken),
     ):

@@ -20,6 +20,7 @@ REACH: Final = "reach"
 SILENCE: Final = "silence"
 SPREAD: Final = "spread"
 NEWCOMERS: Final = "newcomers"
+FLOOD: Final = "flood"
 BLIND: Final = "blind"
 
 Unit = Literal["mentions", "share"]
@@ -177,6 +178,10 @@ def _silent(evidence: Evidence) -> str:
     return Sentence("nobody speaks where {n} mentions were due", n=round(evidence.expected))
 
 
+def _one_text(evidence: Evidence) -> str:
+    return Sentence("one text by {n} authors", n=round(evidence.observed))
+
+
 SIGNAL_KINDS: Final = SignalKinds(
     (
         SignalKind(
@@ -245,6 +250,18 @@ SIGNAL_KINDS: Final = SignalKinds(
             hears="processors.detection.people:hear",
             counted="newcomers",
             supports=True,
+        ),
+        SignalKind(
+            kind=FLOOD,
+            means="a flood of copies",
+            detector="processors.signals.flood:Flood",
+            steps="processors.signals.flood:steps",
+            hears="processors.detection.one_text:hear",
+            absorbed_by=VOLUME,
+            counted="authors of one text",
+            headline=_one_text,
+            claims="one text by {observed} authors, {expected} on a usual day",
+            watch=True,
         ),
         SignalKind(kind=BLIND, means="not seeing", headline=lambda _: Sentence("not heard"), unheard=True),
     )

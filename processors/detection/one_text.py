@@ -1,0 +1,59 @@
+"""The most told text of an hour: how many tell it, in their own name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from processors.detection.copies import COPIES_FROM, groups_in, stories_of, within
+from processors.detection.states import JudgedMonitor, Standing
+from processors.signals.flood import in_the_hour
+from processors.signals.spans import HOUR
+from processors.signals.types import OneText, Reading, WindowCounts
+from tocsin.store import schema as s
+
+# The texts of an hour that are compared, the most copied first.
+MOST_TEXTS = 500
+
+
+def hear(
+    conn: Connection,
+    one: JudgedMonitor,
+    standing: Standing,
+    window: WindowCounts,
+    until: datetime,
+    before: Sequence[Reading],  # noqa: ARG001  # every such function gets it
+) -> WindowCounts:
+    """The window with its `heard.text`. Where the hour has fewer mentions than a flood, the store is not asked."""
+    if in_the_hour(standing.state, window) < COPIES_FROM:
+        return window
+    found = _most_told(conn, one.id, window.end - HOUR, until)
+    return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, text=found))
+
+
+def _most_told(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> OneText | None:
+    """The story with the most posts that are no reposts, where there are enough of them for a flood."""
+    groups = [
+        one for one in groups_in(conn, monitor_id, start, end, MOST_TEXTS) if one.signature and not one.repost
+    ]
+    story, posts = stories_of(groups), Counter[int]()
+    for one in groups:
+        posts[story[one.signature]] += one.count
+    told = min(posts, key=lambda name: (-posts[name], name), default=0)
+    if posts[told] < COPIES_FROM:
+        return None
+    texts = [signature for signature, leader in story.items() if leader == told]
+    return OneText(_people(conn, monitor_id, start, end, texts), posts[told])
+
+
+def _people(conn: Connection, monitor_id: str, start: datetime, end: datetime, texts: Sequence[int]) -> int:
+    """The authors of these texts. Items without an author count as one of each source: they are not so many people."""
+    m = s.matches
+    here = (within(monitor_id, start, end), m.c.repost.is_(False), m.c.signature.in_(texts))
+    named = conn.execute(select(func.count(m.c.author.distinct())).where(*here)).scalar_one()
+    nobody = select(func.count(m.c.source.distinct())).where(*here, m.c.author.is_(None))
+    return int(named + conn.execute(nobody).scalar_one())

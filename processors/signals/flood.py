@@ -1,0 +1,166 @@
+"""Flood: many authors tell one text within an hour, none of them as a repost.
+
+So look coordinated campaigns, copy-paste protests and syndicated news. Whether the talk is real, a person decides who reads it:
+the signal says that these are not so many people with so many thoughts. A brand that is syndicated every day is used to it: a
+flood is news that has twice the authors of the largest of a usual day, and of five where less is usual. What was told is not told
+again for a day, unless twice as many authors tell it.
+
+`detail`: span_s, complete, threshold, authors and posts (of the most told story of the hour), usual (authors on a usual day),
+days (known days), reason.
+"""
+
+# ruff: noqa: ARG001, ARG002  # the port has arguments that this kind does not need
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, tzinfo
+from math import log2
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from processors.signals import habit
+from processors.signals.calculation import Calculation, shown
+from processors.signals.habit import Habit
+from processors.signals.spans import HOUR, moved
+from processors.signals.types import OneText, Reading, Sensitivity, WindowCounts
+from tocsin.core.promise import CLEARLY_OVER
+
+LEARNING = TOLD_FOR = timedelta(days=1)
+HANDFUL = 5
+"""So many authors of one text are usual anywhere: a headline that a few pass on."""
+HIGHEST = 2 * CLEARLY_OVER
+NOBODY = OneText(0, 0)
+
+
+class FloodState(msgspec.Struct, frozen=True):
+    """The memory of one monitor: the mentions of the last windows of an hour, the most authors of one text on each day, and what
+    was told last. `following` is the window after the newest known one.
+    """
+
+    first: datetime | None = None
+    following: datetime | None = None
+    recent: tuple[int, ...] = ()
+    authors: Habit = Habit()
+    told_at: datetime | None = None
+    told: int = 0
+
+
+class Flood:
+    """The detector. It needs `heard.text`; without it it knows of no copies, and is quiet."""
+
+    kind = "flood"
+    version = "flood-1"
+
+    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
+        self._kept = int(HOUR / length) - 1
+
+    def initial(self) -> FloodState:
+        return FloodState()
+
+    def judge(self, state: FloodState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
+        found, today = window.heard.text or NOBODY, window.start.toordinal()
+        learning = state.first is None or window.start - state.first < LEARNING
+        usual = habit.usual(state.authors, today)
+        score = score_of(found.authors, usual)
+        known = _told_already(state, window.start, found.authors)
+        over = score >= sensitivity.threshold and window.complete and not learning and not known
+        return Reading(
+            kind=self.kind,
+            start=window.start,
+            length=window.length,
+            score=score,
+            observed=float(found.authors),
+            expected=usual,
+            lower=0.0,
+            upper=max(usual, float(HANDFUL)),
+            over=over,
+            state="learning" if learning else "warm",
+            detail={
+                "span_s": HOUR.total_seconds(),
+                "complete": window.complete,
+                "threshold": sensitivity.threshold,
+                "authors": found.authors,
+                "posts": found.posts,
+                "usual": usual,
+                "days": len(habit.before(state.authors, today)),
+                "reason": _reason(found, learning=learning, known=known, over=over),
+            },
+        )
+
+    def may_be_over(self, state: FloodState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
+        return window.heard.text is not None and window.heard.text.authors > HANDFUL
+
+    def learn(self, state: FloodState, window: WindowCounts, reading: Reading) -> FloodState:
+        if not window.complete:
+            return state
+        recent = moved(state.recent, state.following, window.start, window.length, 0, self._kept)
+        authors = int(reading.detail["authors"])
+        return FloodState(
+            first=state.first or window.start,
+            following=window.end,
+            recent=(*recent, window.count)[-self._kept :],
+            authors=habit.met(state.authors, window.start.toordinal(), float(authors)),
+            told_at=window.start if reading.over else state.told_at,
+            told=authors if reading.over else state.told,
+        )
+
+    def accept(self, state: FloodState) -> FloodState:
+        return state
+
+    def tells(
+        self, state: FloodState, window: WindowCounts, reading: Reading, *, speaks: bool
+    ) -> dict[str, Any]:
+        return {}
+
+
+def in_the_hour(state: FloodState, window: WindowCounts) -> int:
+    """The mentions of the hour that ends with this window, as far as it was heard."""
+    kept = int(HOUR / window.length) - 1
+    return sum(moved(state.recent, state.following, window.start, window.length, 0, kept)) + window.count
+
+
+def score_of(authors: int, usual: float) -> float:
+    """0 for no more authors than usual, 3 for twice as many, 6 for four times as many and for more."""
+    if not authors:
+        return 0.0
+    return round(min(HIGHEST, max(0.0, CLEARLY_OVER * log2(authors / max(usual, HANDFUL)))), 6)
+
+
+def steps(
+    state: FloodState, window: WindowCounts, reading: Reading, zone: ZoneInfo, promise: float
+) -> list[Calculation]:
+    """The arithmetic of a verdict."""
+    today, authors = window.start.toordinal(), reading.detail["authors"]
+    listed = ", ".join(shown(one) for one in sorted(habit.before(state.authors, today))) or "no day"
+    usual = habit.usual(state.authors, today)
+    return [
+        Calculation(
+            name="Authors of one text on a usual day",
+            formula=f"lower median of {listed}",
+            value=usual,
+            judged=reading.detail["usual"],
+        ),
+        Calculation(
+            name="Score",
+            formula=f"3 * log2({shown(authors)} / {shown(max(usual, HANDFUL))}), from 0 to 6",
+            value=score_of(authors, usual),
+            judged=reading.score,
+        ),
+    ]
+
+
+def _told_already(state: FloodState, start: datetime, authors: int) -> bool:
+    lately = state.told_at is not None and start - state.told_at < TOLD_FOR
+    return lately and authors < 2 * state.told
+
+
+def _reason(found: OneText, *, learning: bool, known: bool, over: bool) -> str:
+    if learning:
+        return "learning which texts are usual"
+    if not found.authors:
+        return "no text that several tell"
+    if known:
+        return "told within a day"
+    return "one text by more authors than usual" if over else "no more authors of one text than usual"
