@@ -49,7 +49,8 @@ TEACHES_HOT = 1.5
 AT_LEAST_SCORED = 10
 # Fewer angry posts are no crisis.
 LEAST_NEGATIVE = 5
-PATHS = (Path("negatives", habit=0.1, a_week=1.0),)
+# A false alert must not hide a crisis of the same day, and the wildest monitor must keep its promise.
+PATHS = (Path("negatives", habit=0.15, a_week=2 / 3, rest=story.HALF_A_DAY),)
 
 
 class Recent(msgspec.Struct, frozen=True, array_like=True):
@@ -452,4 +453,4 @@ def _why_not(
         return "as expected"
     if look.evidence.negative < LEAST_NEGATIVE:
         return "too few mentions"
-    return story.OVER if story.speaks(state.story, at, heat) else story.THE_SAME
+    return story.OVER if story.speaks(state.story, at, heat, 0, PATHS[0]) else story.THE_SAME

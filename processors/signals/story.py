@@ -1,9 +1,9 @@
 """The story of a signal: when a statistic that is high says something new, so that a person hears of one crisis once.
 
 A statistic is given as `heat`: 1 where it reaches the promise of one false alert a week. A story begins with a window that is hot
-enough. It goes on until two hours have been cooler. The next story cannot begin on the same day, unless it is clearly worse than
-the last one: half as bad again, half a day later. An alert raises the threshold of its own path for a while. In the long run a
-path then alerts as often as was promised, whatever the series is like.
+enough. It goes on until two hours have been cooler. The next story begins when its path has rested, half a day to a day, or is
+clearly worse than the last one: half as bad again, half a day later. An alert raises the threshold of its own path for a while.
+In the long run a path then alerts as often as was promised, whatever the series is like.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-REFRACTORY = timedelta(hours=24)
-WORSE_AFTER, WORSE = timedelta(hours=12), 1.5
+DAY, HALF_A_DAY = timedelta(hours=24), timedelta(hours=12)
+WORSE_AFTER, WORSE = HALF_A_DAY, 1.5
 CALM = timedelta(hours=2)
 WEEK = timedelta(weeks=1)
 OVER, THE_SAME = "over", "the same story"
@@ -25,18 +25,21 @@ HOT = (OVER, THE_SAME)
 @dataclass(frozen=True, slots=True)
 class Path:
     """One way in which a signal becomes hot. `habit` is how much an alert raises the path's threshold, as a share of it.
-    `a_week` such raises are forgotten in a week, at a promise of one false alert a week.
+    `a_week` such raises are forgotten in a week, at a promise of one false alert a week. It begins no story for `rest` after an
+    alert of its own, and for `yields` after one of another path.
     """
 
     name: str
     habit: float
     a_week: float
+    rest: timedelta = DAY
+    yields: timedelta = DAY
 
 
 class Story(msgspec.Struct, frozen=True):
     """The memory of what was said. `alerted` is the window of the last alert, `hot` the last window that was hot enough, `over`
     the last that was part of a story. `top` is the highest heat of that story. `habits` has one place per path: how much its
-    threshold was raised right after the last alert, as a share.
+    threshold was raised right after the last alert, as a share. `path` is the place of the path that alerted last.
     """
 
     alerted: datetime | None = None
@@ -44,6 +47,8 @@ class Story(msgspec.Struct, frozen=True):
     over: datetime | None = None
     top: float = 0.0
     habits: tuple[float, ...] = ()
+    # Stories that were stored before have none: they wait as after the first path.
+    path: int = 0
 
 
 def raised(told: Story, path: int, rule: Path, at: datetime, promise: float) -> float:
@@ -54,27 +59,33 @@ def raised(told: Story, path: int, rule: Path, at: datetime, promise: float) -> 
     return max(0.0, habit - rule.habit * rule.a_week * promise * ((at - told.alerted) / WEEK))
 
 
-def alerts(told: Story, at: datetime, heat: float) -> bool:
-    """Whether a window that is hot enough, with this heat, begins a story or a clearly worse part of one."""
+def rest(told: Story, path: int, rule: Path) -> timedelta:
+    """How long after the last alert a path begins no story."""
+    return rule.rest if path == told.path else rule.yields
+
+
+def alerts(told: Story, at: datetime, heat: float, path: int, rule: Path) -> bool:
+    """Whether a window that is hot enough on a path, with this heat, begins a story or a clearly worse part of one."""
     if told.alerted is None:
         return True
     since = at - told.alerted
     cooled = told.hot is None or at - told.hot > CALM
-    return (since >= REFRACTORY and cooled) or (since >= WORSE_AFTER and heat >= WORSE * told.top)
+    return (since >= rest(told, path, rule) and cooled) or (since >= WORSE_AFTER and heat >= WORSE * told.top)
 
 
-def speaks(told: Story, at: datetime, heat: float) -> bool:
+def speaks(told: Story, at: datetime, heat: float, path: int, rule: Path) -> bool:
     """Whether a window that is hot enough belongs to a story that is going on, or begins one."""
-    return (told.over is not None and at - told.over <= CALM) or alerts(told, at, heat)
+    return (told.over is not None and at - told.over <= CALM) or alerts(told, at, heat, path, rule)
 
 
 def after(
     told: Story, at: datetime, paths: tuple[Path, ...], promise: float, path: int, heat: float, *, over: bool
 ) -> Story:
     """The story after a closed window that was hot enough. `path` is the place of its hottest path."""
-    if not alerts(told, at, heat):
+    if not alerts(told, at, heat, path, paths[path]):
         in_story = told.alerted is not None and (
-            at - told.alerted < REFRACTORY or (told.hot is not None and at - told.hot <= CALM)
+            at - told.alerted < rest(told, path, paths[path])
+            or (told.hot is not None and at - told.hot <= CALM)
         )
         return msgspec.structs.replace(
             told,
@@ -86,4 +97,4 @@ def after(
         raised(told, place, rule, at, promise) + (rule.habit if place == path else 0.0)
         for place, rule in enumerate(paths)
     ]
-    return Story(alerted=at, hot=at, over=at, top=heat, habits=tuple(habits))
+    return Story(alerted=at, hot=at, over=at, top=heat, habits=tuple(habits), path=path)

@@ -43,16 +43,15 @@ TEACHES, TEACHES_DEVIATIONS, TEACHES_FROM_H = 3.0, 2.0, 12
 FEW_EVIDENCE = 2.0
 # What an hour of the day that was never met may bring on a monitor's first day, and the hours that its sums may hold of that.
 SWING, FIRST_DAY_H = 2.0, 26
-# The heat of a burst is 1 at this z.
-BURST_AT = 3.7
+# The heat of a burst is 1 at this z, and falls so steeply below: sensitivity is spent on the rise.
+BURST_AT, STEEP = 3.7, 30.0
 # A promise of N a week asks N to the power of minus this of each path. Measured: the rate follows the promise.
 ASKS_BURST, ASKS_RISE = 0.2, 0.4
-# The heat of a burst falls so steeply below 1: sensitivity is spent on the rise.
-STEEP = 30.0
 # The thresholds of a new monitor are up to half higher, halving every two days; the burst's less.
 YOUTH, YOUTH_H, YOUTH_BURST = 0.5, 48.0, 0.4
 SPREAD_PRIOR, SPREAD_PRIOR_H, SPREAD_CUT, SPREAD_HALF_LIFE_H = 2.0, 48.0, 6.0, 24.0 * 14
-PATHS = (Path("burst", habit=0.2, a_week=0.5), Path("rise", habit=0.2, a_week=1.0))
+# A burst that passed must not hide a rise of the same day.
+PATHS = Path("burst", 0.2, 0.5), Path("rise", 0.2, 1.0, rest=timedelta(hours=18), yields=story.HALF_A_DAY)
 BURST, LASTS = range(2)
 
 
@@ -205,8 +204,8 @@ class Volume:
         ):
             return False
         look = self._look(state, window, sensitivity)
-        _, heat = _hottest(state, window.start, look, sensitivity)
-        return _why_not(state, window.start, look, heat, sensitivity) == story.OVER
+        hottest = _hottest(state, window.start, look, sensitivity)
+        return _why_not(state.story, window.start, look, hottest, sensitivity) == story.OVER
 
     def learn(self, state: VolumeState, window: WindowCounts, reading: Reading) -> VolumeState:
         detail = reading.detail
@@ -416,7 +415,7 @@ class Volume:
 
 
 def _lesson(state: VolumeState, window: WindowCounts, look: _Look, sensitivity: Sensitivity) -> _Lesson:
-    path, heat = _hottest(state, window.start, look, sensitivity)
+    path, heat = hottest = _hottest(state, window.start, look, sensitivity)
     due, (off5, off15, off60) = round(look.due, 6), look.offs
     return _Lesson(
         due,
@@ -429,7 +428,7 @@ def _lesson(state: VolumeState, window: WindowCounts, look: _Look, sensitivity: 
         path,
         heat,
         round(sensitivity.threshold, 4),
-        _why_not(state, window.start, look, heat, sensitivity),
+        _why_not(state.story, window.start, look, hottest, sensitivity),
     )
 
 
@@ -463,13 +462,14 @@ def _leaps(look: _Look) -> bool:
     )
 
 
-def _why_not(state: VolumeState, at: datetime, look: _Look, heat: float, sensitivity: Sensitivity) -> str:
+def _why_not(told: Story, at: datetime, look: _Look, hot: tuple[int, float], sensitivity: Sensitivity) -> str:
     """The first reason for which the window is not over, or "over"."""
     if look.learning:
         return "learning"
+    path, heat = hot
     if score_of(heat) < sensitivity.threshold:
         return _what_lacks(look, sensitivity)
-    return story.OVER if story.speaks(state.story, at, heat) else story.THE_SAME
+    return story.OVER if story.speaks(told, at, heat, path, PATHS[path]) else story.THE_SAME
 
 
 def _what_lacks(look: _Look, sensitivity: Sensitivity) -> str:

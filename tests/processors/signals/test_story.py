@@ -7,7 +7,10 @@ from datetime import timedelta
 from processors.signals.story import Path, Story, after, alerts, raised, speaks
 from tests.contracts.worlds import MONDAY
 
-PATHS = (Path("fast", habit=0.1, a_week=0.5), Path("slow", habit=0.2, a_week=1.0))
+PATHS = (
+    Path("fast", habit=0.1, a_week=0.5),
+    Path("slow", habit=0.2, a_week=1.0, rest=timedelta(hours=18), yields=timedelta(hours=12)),
+)
 HOUR = timedelta(hours=1)
 
 
@@ -16,17 +19,17 @@ def told(*hot: tuple[float, float], path: int = 0) -> Story:
     story = Story(habits=(0.0, 0.0))
     for hours, heat in hot:
         at = MONDAY + hours * HOUR
-        story = after(story, at, PATHS, 1.0, path, heat, over=speaks(story, at, heat))
+        story = after(story, at, PATHS, 1.0, path, heat, over=speaks(story, at, heat, path, PATHS[path]))
     return story
 
 
 def at(hours: float) -> tuple[Story, bool]:
     story = told((0, 1.2))
-    return story, alerts(story, MONDAY + hours * HOUR, 1.2)
+    return story, alerts(story, MONDAY + hours * HOUR, 1.2, 0, PATHS[0])
 
 
 def test_the_first_hot_window_alerts() -> None:
-    assert alerts(Story(habits=(0.0, 0.0)), MONDAY, 1.0)
+    assert alerts(Story(habits=(0.0, 0.0)), MONDAY, 1.0, 0, PATHS[0])
 
 
 def test_the_next_story_waits_for_a_day_and_two_cooler_hours() -> None:
@@ -34,21 +37,31 @@ def test_the_next_story_waits_for_a_day_and_two_cooler_hours() -> None:
     assert not at(23.9)[1]
     assert at(24)[1]
     lasting = told(*((hours / 2, 1.2) for hours in range(48)))
-    assert not alerts(lasting, MONDAY + 24 * HOUR, 1.2)
-    assert alerts(lasting, MONDAY + 26 * HOUR, 1.2)
+    assert not alerts(lasting, MONDAY + 24 * HOUR, 1.2, 0, PATHS[0])
+    assert alerts(lasting, MONDAY + 26 * HOUR, 1.2, 0, PATHS[0])
+
+
+def test_each_path_rests_after_an_alert_of_its_own_and_yields_to_the_others() -> None:
+    def slow(after: int, hours: int) -> bool:
+        return alerts(told((0, 1.2), path=after), MONDAY + hours * HOUR, 1.2, 1, PATHS[1])
+
+    assert not slow(after=0, hours=11)
+    assert slow(after=0, hours=12)
+    assert not slow(after=1, hours=17)
+    assert slow(after=1, hours=18)
 
 
 def test_half_as_bad_again_is_worth_another_word_after_half_a_day() -> None:
     story = told((0, 1.2), (1, 2.0))
-    assert not alerts(story, MONDAY + 11 * HOUR, 9.0)
-    assert not alerts(story, MONDAY + 12 * HOUR, 2.9)
-    assert alerts(story, MONDAY + 12 * HOUR, 3.0)
+    assert not alerts(story, MONDAY + 11 * HOUR, 9.0, 0, PATHS[0])
+    assert not alerts(story, MONDAY + 12 * HOUR, 2.9, 0, PATHS[0])
+    assert alerts(story, MONDAY + 12 * HOUR, 3.0, 0, PATHS[0])
 
 
 def test_a_story_goes_on_through_a_lull_and_no_longer() -> None:
     story = told((0, 1.2))
-    assert speaks(story, MONDAY + 2 * HOUR, 1.0)
-    assert not speaks(story, MONDAY + 3 * HOUR, 1.0)
+    assert speaks(story, MONDAY + 2 * HOUR, 1.0, 0, PATHS[0])
+    assert not speaks(story, MONDAY + 3 * HOUR, 1.0, 0, PATHS[0])
 
 
 def test_an_alert_raises_the_threshold_of_its_own_path_for_a_while() -> None:
@@ -71,7 +84,7 @@ def test_a_path_that_is_always_hot_alerts_as_often_as_was_promised() -> None:
         now = MONDAY + timedelta(days=day, hours=day % 5)
         heat = 1.7 / (1.0 + raised(story, 1, PATHS[1], now, 1.0))
         if heat >= 1.0:
-            alerted = alerts(story, now, heat)
+            alerted = alerts(story, now, heat, 1, PATHS[1])
             story = after(story, now, PATHS, 1.0, 1, heat, over=True)
             count += alerted
     assert count / weeks < 1.1
