@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from processors.corrections.models import active_models
 from processors.match import Matcher
-from processors.understand.brand import Brand, BrandModel
+from processors.understand.brand import Brand, BrandModel, account
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined, generation, listed
 from tocsin.query import Query, parse_query
@@ -49,4 +49,5 @@ def brand_of(monitor: Monitor, query: Query, model: BrandModel | None) -> Brand:
         rivals=tuple(sorted(map(fold, monitor.rivals))),
         neutral=tuple(sorted(map(fold, monitor.neutral_words))),
         model=model,
+        accounts=frozenset(map(account, monitor.own_accounts)),
     )

@@ -51,6 +51,7 @@ class Post:
     label: str
     url: str | None
     folded: bool  # may hurt to read: shown when asked for
+    own: bool = False  # an account of the brand itself wrote it
     facets: tuple[tuple[str, str], ...] = ()
     # The text in pieces, each with what it counted for the label (above 0) or against it.
     pieces: tuple[tuple[str, float], ...] = ()
@@ -109,6 +110,8 @@ class Card:
     influential: tuple[Post, ...] = ()
     # A post and the reasons of each account that looks automated.
     robots: tuple[tuple[Post, AutomatedAuthor], ...] = ()
+    # Posts of the brand's own accounts: they are in no figure.
+    own: tuple[Post, ...] = ()
     # The sources of its mentions, as they are now.
     sources: tuple[SourceRow, ...] = ()
 
@@ -128,8 +131,9 @@ def card(
     alert = get(conn, alert_id[:64])
     evidence = alert.readable_evidence
     shown = posts(conn, alert.monitor_id, evidence.top[:5] if evidence else ())
+    own = posts(conn, alert.monitor_id, evidence.own_top if evidence else ())
     if brief:
-        return Card(alert, shown, (), (), (), ())
+        return Card(alert, shown, (), (), (), (), own=own)
     until = now if alert.is_open else min(now, alert.last_signal_at + timedelta(hours=1))
     return Card(
         alert=alert,
@@ -140,6 +144,7 @@ def card(
         escalations=tuple(of_alert(conn, alert.id)),
         influential=_influential(evidence, shown),
         robots=_robots(conn, evidence.automated_authors if evidence else ()),
+        own=own,
         away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
         sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
     )
@@ -246,8 +251,8 @@ def record_line(line: Mapping[str, Any]) -> RecordLine:
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def post_of(row: Row[Any] | None, top: TopMention) -> Post:
-    """A stored mention as a page shows it; `top` says what stays of one that is no longer kept."""
+def post_of(row: Row[Any] | None, top: TopMention, *, own: bool = False) -> Post:
+    """A stored mention as a page shows it; `top` says what stays of one that is no longer kept. `own`: by the brand itself."""
     if row is None:
         return Post(top.source, top.id, None, "", None, top.reach, None, None, None, top.label, None, False)
     whole = f"{row.title}\n{row.text}" if row.title else row.text
@@ -266,6 +271,7 @@ def post_of(row: Row[Any] | None, top: TopMention) -> Post:
         label=top.label,
         url=safe_url(row.url),
         folded="violence" in (row.triggers or ()) or bool(row.harm),
+        own=own,
         facets=tuple(pairs(row)),
         pieces=tuple((piece.replace("\x00", ""), weight) for piece, weight in pieces(text, counted)),
     )

@@ -38,7 +38,7 @@ from tocsin.definitions.repository import (
 from tocsin.query import QueryError, explain, parse_query
 
 router = APIRouter(include_in_schema=False)
-LISTS = ("languages", "tier1", "countries")
+LISTS = ("languages", "tier1", "countries", "own_accounts")
 PHRASES = ("rivals", "neutral_words")
 """Fields of several values: words, and words or phrases between commas."""
 BLANK = {
@@ -51,6 +51,7 @@ BLANK = {
     "false_alerts_per_week": "1",
     "influential_followers": "100000",
     "tier1": "",
+    "own_accounts": "",
     "rivals": "",
     "neutral_words": "",
     "enabled": "1",
@@ -274,6 +275,7 @@ def _as_form(value: Monitor) -> dict[str, str]:
         "false_alerts_per_week": f"{value.false_alerts_per_week:g}",
         "influential_followers": str(value.influential_followers),
         "tier1": ", ".join(value.tier1),
+        "own_accounts": ", ".join(value.own_accounts),
         "rivals": ", ".join(value.rivals),
         "neutral_words": ", ".join(value.neutral_words),
         "enabled": "1" if value.enabled else "",

@@ -17,6 +17,7 @@ from api.pages.terms import LABELS
 from api.state import state_of
 from processors.corrections.correct import labels
 from processors.detection.day_stories import DayStory, day_stories
+from processors.own_accounts import written_by_the_brand
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.facets import FACETS
@@ -40,7 +41,7 @@ def mention_list(request: Request) -> Response:
     label = asked.get("label") if asked.get("label") in LABELS else None
     told = [(facet, value) for facet, values in FACETS.items() for value in values]
     facets = [one for one in told if ":".join(one) == asked.get("facet")]
-    fault, found, more, own = "", list[Row[Any]](), None, dict[Key, str]()
+    fault, found, more, toward, brands = "", list[Row[Any]](), None, dict[Key, str](), set[Key]()
     stories: dict[Key, DayStory] = {}
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
@@ -54,7 +55,9 @@ def mention_list(request: Request) -> Response:
                 conn, criteria, decode_cursor(asked.get("cursor"), *SEARCH_KEY), AT_ONCE + 1
             )
             found, more = page_of(rows, AT_ONCE, search_key)
-            own = labels(conn, monitor, [(row.source, row.id) for row in found]) if monitor else own
+            keys = [(row.source, row.id) for row in found]
+            toward = labels(conn, monitor, keys) if monitor else toward
+            brands = written_by_the_brand(conn, keys, monitor)
             stories = day_stories(conn, monitor, found) if monitor else stories
         except WrongInput as error:
             fault = str(error)
@@ -64,7 +67,9 @@ def mention_list(request: Request) -> Response:
         ctx,
         "mentions.html",
         status=422 if fault else 200,
-        posts=collapsed([post_of(row, _told(row, own)) for row in found], stories),
+        posts=collapsed(
+            [post_of(row, _told(row, toward), own=(row.source, row.id) in brands) for row in found], stories
+        ),
         correct=monitor if permitted(ctx.who, "/monitors/{id}/correct") else None,
         back=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
         more="/mentions?" + urlencode({name: value for name, value in kept.items() if value}) if more else "",
@@ -81,6 +86,6 @@ def mention_list(request: Request) -> Response:
     )
 
 
-def _told(row: Row[Any], own: dict[Key, str]) -> TopMention:
+def _told(row: Row[Any], toward: dict[Key, str]) -> TopMention:
     """What a list says of a mention: the label toward the monitor's brand, where one monitor is asked for."""
-    return TopMention(row.source, row.id, row.followers or 0, own.get((row.source, row.id), row.label))
+    return TopMention(row.source, row.id, row.followers or 0, toward.get((row.source, row.id), row.label))

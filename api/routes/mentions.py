@@ -29,6 +29,7 @@ from api.push import push
 from api.state import AppState, State, Who
 from processors.corrections.correct import labels
 from processors.detection.day_stories import DayStory, day_stories
+from processors.own_accounts import written_by_the_brand
 from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
@@ -152,6 +153,7 @@ class MentionOut(BaseModel):
     story: MentionStoryOut | None = Field(
         default=None, description="Where one monitor is asked for and others of its mentions tell the same."
     )
+    own: bool = Field(False, description="An account of the monitor's own brand wrote it: it is in no count.")
 
 
 _BODY: dict[str, Any] = {
@@ -399,10 +401,13 @@ def list_mentions(
         criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, facets, says)
         found = search_mentions(conn, criteria, after, limit + 1)
         rows, more = page_of(found, limit, search_key)
-        own = labels(conn, monitor_id, [(row.source, row.id) for row in rows]) if monitor_id else {}
+        keys = [(row.source, row.id) for row in rows]
+        toward = labels(conn, monitor_id, keys) if monitor_id else {}
+        own = written_by_the_brand(conn, keys, monitor_id)
         stories = day_stories(conn, monitor_id, rows) if monitor_id else {}
     items = [
-        mention_out(row, own.get(key), stories.get(key)) for row in rows for key in [(row.source, row.id)]
+        {**mention_out(row, toward.get(key), stories.get(key)), "own": key in own}
+        for row, key in zip(rows, keys, strict=True)
     ]
     return {"items": items, "next_cursor": more}
 

@@ -81,10 +81,11 @@ class WindowStories:
     automated_authors: list[AutomatedAuthor] = field(default_factory=list)
 
 
-def within(monitor_id: str, start: datetime, end: datetime) -> ColumnElement[bool]:
+def within(monitor_id: str, start: datetime, end: datetime, *, own: bool = False) -> ColumnElement[bool]:
     """The condition of a match of this monitor in [start, end)."""
     m = s.matches
     return and_(
+        m.c.own.is_(True) if own else m.c.own.is_not(True),
         m.c.monitor_id == monitor_id,
         m.c.minute >= minute_of(start),
         m.c.minute <= minute_of(end),

@@ -26,6 +26,8 @@ from tocsin.query import parse_query
 from tocsin.store import schema as s
 
 TOP = 5
+# Posts of the brand's own accounts that are shown apart.
+OWN_SHOWN = 3
 HEARD_SPAN = timedelta(days=14)
 # So many mentions on a network or in a language that was not heard before are a spread.
 SPREADS_FROM = 3
@@ -63,6 +65,8 @@ class WindowContents:
     voices: int
     terms: list[tuple[str, int]]
     top: list[TopMention]
+    own: int
+    own_top: list[TopMention]
     digest: str
     facets: dict[str, dict[str, int]]
     scored: dict[str, tuple[int, int]]
@@ -89,6 +93,7 @@ def look(
         labels[label] += count
     reach = conn.execute(select(func.coalesce(func.sum(m.c.reach), 0)).where(here)).scalar_one()
     top = _top(conn, monitor_id, start, end)
+    own = _own(conn, monitor_id, start, end) if monitor.own_accounts else 0
     said = people_who_said(conn, monitor_id, end)
     networks = counted_by(conn, monitor_id, start, end, "network")
     languages = counted_by(conn, monitor_id, start, end, "lang")
@@ -114,6 +119,8 @@ def look(
         voices=voices(conn, monitor_id, end - TRIGGER_SPAN, end),
         terms=_terms(conn, monitor_id, monitor, start, end),
         top=top,
+        own=own,
+        own_top=_top(conn, monitor_id, start, end, own=True)[:OWN_SHOWN] if own else [],
         digest=digest_of(conn, monitor_id, start, end),
         facets=_facets(conn, monitor_id, start, end),
         scored=_scored(tones),
@@ -186,7 +193,14 @@ def _facets(conn: Connection, monitor_id: str, start: datetime, end: datetime) -
     return counted((row, row.alike) for row in found)
 
 
-def _top(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[TopMention]:
+def _own(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
+    here = within(monitor_id, start, end, own=True)
+    return int(conn.execute(select(func.count()).select_from(s.matches).where(here)).scalar_one())
+
+
+def _top(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, *, own: bool = False
+) -> list[TopMention]:
     """The posts that matter, by reach.
 
     Among equals negatives come first, then earlier posts, so that the first of a story leads.
@@ -195,7 +209,7 @@ def _top(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> l
     rank = case((m.c.label == "negative", 0), else_=1)
     found = conn.execute(
         select(m.c.source, m.c.id, m.c.reach, m.c.label)
-        .where(within(monitor_id, start, end), m.c.repost.is_(False))
+        .where(within(monitor_id, start, end, own=own), m.c.repost.is_(False))
         .order_by(m.c.reach.desc(), rank, m.c.created_at, m.c.source, m.c.id)
         .limit(TOP)
     )

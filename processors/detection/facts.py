@@ -113,6 +113,8 @@ def evidence(
         sources=seen.sources,
         terms=seen.terms,
         top=seen.top,
+        own=seen.own,
+        own_top=seen.own_top,
         triggers=seen.triggers,
         usual_triggers=seen.usual_triggers,
         facets=seen.facets,

@@ -50,6 +50,7 @@ def people_who_said(conn: Connection, monitor_id: str, end: datetime) -> dict[st
             m.c.created_at >= start,
             m.c.created_at < end,
             m.c.triggers != [],
+            m.c.own.is_not(True),
         )
     )
     people: dict[str, set[Voice]] = {}
@@ -76,7 +77,10 @@ def usual_people(conn: Connection, monitor_id: str, end: datetime, said: Mapping
     )
     found = conn.execute(
         select(m.c.minute, m.c.triggers, m.c.author, m.c.source).where(
-            m.c.monitor_id == monitor_id, m.c.minute.in_(said_at), m.c.triggers != []
+            m.c.monitor_id == monitor_id,
+            m.c.minute.in_(said_at),
+            m.c.triggers != [],
+            m.c.own.is_not(True),
         )
     )
     hours: dict[str, dict[int, set[Voice]]] = {}

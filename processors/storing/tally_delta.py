@@ -41,6 +41,8 @@ class MatchRow(msgspec.Struct, frozen=True):
     scored_by: str | None = None
     # None: older code stored it.
     gist: bytes | None = None
+    own: bool = False
+    """Whether an account of the monitor's own brand wrote it: then it counts nowhere."""
 
 
 class TallyDelta:
@@ -127,6 +129,7 @@ def match_rows(
             told.harm,
             toward[monitor].how if monitor in toward else None,
             understood.gist,
+            monitor in understood.own,
         )
         for monitor in monitors
     ]
@@ -135,12 +138,14 @@ def match_rows(
 def summed(
     signed: Iterable[tuple[MatchRow, int]], onto: dict[tuple[str, int, int], TallyDelta] | None = None
 ) -> dict[tuple[str, int, int], TallyDelta]:
-    """The deltas by (monitor, minute, partition). `+1` adds a row; `-1` takes it back after an edit.
+    """The deltas by (monitor, minute, partition). `+1` adds a row; `-1` takes it back after an edit. Own accounts count nowhere.
 
     `onto` holds deltas to add to. The function changes them in place and returns them.
     """
     deltas = {} if onto is None else onto
     for one, sign in signed:
+        if one.own:
+            continue
         key = (one.monitor_id, one.minute, one.partition)
         delta = deltas.get(key)
         if delta is None:

@@ -61,6 +61,13 @@ class Writer:
         understood = self._understander.understand([v.mention for v in matched])
         said = {(v.key, v.rank): u for v, u in zip(matched, understood, strict=True)}
         if brands:
+            for version in matched:
+                own = frozenset(
+                    one for one in version.monitors if one in brands and brands[one].wrote(version.mention)
+                )
+                if own:
+                    key = (version.key, version.rank)
+                    said[key] = msgspec.structs.replace(said[key], own=own)
             asked = list(_about_brands(matched, said, brands))
             answers = self._understander.toward([question for _, _, question in asked])
             for (version, monitor, _), answer in zip(asked, answers, strict=True):
@@ -154,7 +161,7 @@ def _stored_matches(conn: Connection, keys: Mapping[Key, datetime]) -> list[Matc
 def match_row(row: Row[Any]) -> MatchRow:
     """The match in a row of `matches`."""
     lists = {name: tuple(row._mapping[name] or ()) for name in ("triggers", *FACETS)}
-    return MatchRow(**{**row._mapping, **lists})
+    return MatchRow(**{**row._mapping, **lists, "own": bool(row.own)})
 
 
 def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: BatchRows) -> None:
@@ -305,7 +312,11 @@ def _authors_left(conn: Connection, key: tuple[str, int, int]) -> bytes:
     t = s.matches
     found = conn.execute(
         select(t.c.author).where(
-            t.c.monitor_id == key[0], t.c.minute == key[1], t.c.partition == key[2], t.c.author.is_not(None)
+            t.c.monitor_id == key[0],
+            t.c.minute == key[1],
+            t.c.partition == key[2],
+            t.c.author.is_not(None),
+            t.c.own.is_not(True),
         )
     )
     return sketch(author % 2**64 for (author,) in found)
@@ -321,6 +332,8 @@ def _store_amendments(store: Store, conn: Connection, signed: Sequence[tuple[Mat
     rows: dict[tuple[str, datetime, int], dict[str, Any]] = {}
     late = 0
     for one, sign in signed:
+        if one.own:
+            continue
         end = closed.get(one.monitor_id)
         if end is None or one.created_at >= end:
             continue

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from processors.understand.target import MAX_CHARS, part_about
+from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
 Nudge = tuple[float, float, float]
@@ -54,6 +55,11 @@ def words_in(text: str) -> list[str]:
     return sorted(set(_WORD.findall(fold(text[:MAX_CHARS]))[:MOST_WORDS]))
 
 
+def account(name: str) -> str:
+    """An account's handle or id as accounts are compared: without its first @, and without case."""
+    return name.strip().removeprefix("@").casefold()
+
+
 @dataclass(frozen=True)
 class Brand:
     """What a monitor knows of its brand. Names and words are folded."""
@@ -62,6 +68,15 @@ class Brand:
     rivals: tuple[str, ...] = ()
     neutral: tuple[str, ...] = ()
     model: BrandModel | None = None
+    # Its own accounts, as `account` writes them.
+    accounts: frozenset[str] = frozenset()
+
+    def wrote(self, mention: Mention) -> bool:
+        """Whether one of the brand's own accounts wrote the mention, by its handle or its id."""
+        author = mention.author
+        if author is None or not self.accounts:
+            return False
+        return bool({account(one) for one in (author.handle, author.id) if one} & self.accounts)
 
     @property
     def is_plain(self) -> bool:

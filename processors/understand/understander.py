@@ -49,6 +49,8 @@ class Understood(msgspec.Struct, frozen=True):
     gist: bytes = b""
     toward: dict[str, Toward] = {}
     """By monitor, the label toward its brand, where that is another one than `label`."""
+    own: frozenset[str] = frozenset()
+    """The monitors whose own brand's account wrote the mention."""
 
 
 class AboutBrand(NamedTuple):

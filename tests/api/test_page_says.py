@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from api.pages import terms
 from api.pages.formatting import Formatter
@@ -18,6 +18,7 @@ from api.pages.render import STATIC
 from tests.api.test_pages import page, press, send, signed_in, visitor, words
 from tests.browser.seed import NOW
 from tests.browser.served import SeededApp, seeded_app
+from tocsin.core.clock import minute_of
 from tocsin.core.signal import encode, facts_from
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find, save
@@ -213,3 +214,32 @@ def test_the_api_says_how_a_caller_is_known_and_packs_what_is_long(night: Seeded
     assert packed.headers["content-encoding"] == "gzip" and "ratelimit-remaining" in packed.headers
     described = client.get("/openapi.json").json()
     assert described["components"]["securitySchemes"]
+
+
+def test_posts_of_the_brands_own_accounts_stand_apart_on_the_card_and_are_marked_in_lists(
+    night: SeededApp,
+) -> None:
+    with night.store.write() as conn:
+        x, a = s.matches, s.alerts
+        first, second = conn.execute(select(s.mentions).order_by(s.mentions.c.id).limit(2)).all()
+        for post, own in ((first, True), (second, None)):
+            known = {name: post._mapping[name] for name in ("source", "id", "created_at", "label", "repost")}
+            minute = minute_of(post.created_at)
+            more = {"minute": minute, "partition": 0, "reach": 7, "signature": 1, "triggers": []}
+            conn.execute(insert(x).values(monitor_id="m_orvane", own=own, **known, **more))
+        evidence = conn.execute(select(a.c.evidence).where(a.c.id == "al_crisis")).scalar_one()
+        top = [{"source": first.source, "id": first.id, "reach": 7, "label": "neutral"}]
+        conn.execute(
+            update(a).where(a.c.id == "al_crisis").values(evidence={**evidence, "own": 4, "own_top": top})
+        )
+    client = signed_in(night)
+    card = words(page(client, "/alerts/al_crisis"))
+    assert "From the brand's own accounts 4" in card and "in none of the figures" in card
+    assert words(page(client, "/mentions?monitor=m_orvane")).count("own account: not counted") == 1
+    marked = {
+        (one["source"], one["id"]): one["own"]
+        for one in client.get("/v1/mentions?monitor=m_orvane&limit=500").json()["items"]
+    }
+    assert marked[first.source, first.id] and not marked[second.source, second.id]
+    form = page(signed_in(night, "p_root"), "/monitors/m_orvane/edit")
+    assert 'name="own_accounts"' in form

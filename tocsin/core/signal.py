@@ -179,6 +179,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     terms: list[tuple[str, int]] = []
     # The most telling mention first.
     top: list[TopMention] = []
+    # Posts of the brand's own accounts in the window: how many, and those that most see. They are in no other figure.
+    own: int = 0
+    own_top: list[TopMention] = []
     # The people who said a trigger in the hour up to the window's end, by category, and how many do in the busiest hour of a
     # usual day.
     triggers: dict[str, int] = {}

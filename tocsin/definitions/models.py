@@ -80,6 +80,11 @@ MOST_BRAND_WORDS: Final = 200
 BrandWord = Annotated[str, Field(min_length=2, max_length=64, pattern=r"^[^\x00-\x1f]*\w[^\x00-\x1f]*$")]
 """A word or a phrase that a monitor knows of its brand."""
 
+Account = Annotated[
+    str, Field(min_length=1, max_length=256, pattern=r"^@?[^\s\x00-\x1f@,]+(@[^\s\x00-\x1f@,]+)?$")
+]
+"""A handle as a network shows it, such as @lumo or @lumo@social.example, or the id of an author."""
+
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -140,6 +145,8 @@ class Monitor(Definition):
     )
     # Domains or handles of outlets of the first rank.
     tier1: tuple[str, ...] = ()
+    # Accounts of the brand itself. Their posts are kept and shown apart, and are not counted as people's talk.
+    own_accounts: tuple[Account, ...] = Field(default=(), max_length=MOST_BRAND_WORDS)
     # Names of others that posts compare it with. Of a post that names one, only the clauses about this brand are scored.
     rivals: tuple[BrandWord, ...] = Field(default=(), max_length=MOST_BRAND_WORDS)
     # Words that say nothing good or bad of this brand, such as the name of a game that is called "War Zone".

@@ -265,6 +265,8 @@ matches = _table(
     # Hashes of its words (`processors.understand.gist`), nearly equal for lightly edited copies. Null: older code stored it, or
     # the mention was erased.
     Column("gist", LargeBinary),
+    # Whether an account of the monitor's own brand wrote it: such a match is in no tally. Null: older code stored it, as false.
+    Column("own", Boolean),
     Index("matches_by_minute", "monitor_id", "minute"),
     Index("matches_by_mention", "source", "id"),
     rowid=False,
