@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from api.auth.principal import Principal
 from api.pages import charts
 from api.pages.formatting import Formatter
+from api.pages.lessons import lesson_of
 from api.pages.models import Banner, banner
 from api.pages.permission import permitted
 from api.pages.readiness import NotReady
@@ -100,6 +101,7 @@ def render(
             now=fmt.now,
             charts=charts,
             scored=scored,
+            lesson=lesson_of if ctx.banner.mode == "demo" else _no_lesson,
             severities=SEVERITIES,
             shapes=SHAPES,
             dismissals=DISMISSALS,
@@ -116,6 +118,10 @@ def render(
             return Response(status_code=304, headers={"ETag": tag})
         headers = {**(headers or {}), "ETag": tag}
     return HTMLResponse(html.encode("utf-8", "replace"), status, headers)
+
+
+def _no_lesson(_: object) -> None:
+    """Outside the demo an alert teaches nothing but itself."""
 
 
 def scored(evidence: Evidence) -> int:

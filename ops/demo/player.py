@@ -3,6 +3,8 @@
 A simulated clock plays the past of the brand fast, and the crisis slowly enough to watch. Then the live workers take over on the
 real clock, and people acknowledge and escalate on the page. The demo keeps its data in a folder of its own, which it removes at
 the end, or in the engines that the command line names. No notice leaves the machine.
+
+Before the crisis the demo waits for its visitor: until somebody has signed in. Its clock stands meanwhile (`ops.demo.visitor`).
 """
 
 from __future__ import annotations
@@ -21,12 +23,17 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from alerts.alert import get
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.worker import AlertsWorker
+from api.auth.sessions import ever_signed_in
+from api.pages.lessons import lesson_of
+from api.pages.render import NAMES_OF_LANGUAGES
 from api.server import serve
 from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions, live_mentions
 from ops.demo.timeline import timeline
+from ops.demo.visitor import HeldClock, Keyboard, wait_for
 from ops.demo.world import BRAND
 from ops.progress import ProgressLine
 from ops.replay.fired import fired_alerts, in_a_line
@@ -48,7 +55,9 @@ from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
 WHO = "Elif Karabulak"  # the community manager on call; the demo's link signs in as her
-WATCHED_SPEED = 150  # how many times faster than real the crisis is played
+# How many times faster than real the crisis is played: for a visitor who reads, and for who waits for the alert alone.
+WATCHED_SPEED = 20
+HURRIED_SPEED = 150
 # The time from the crisis's first post until the clock becomes real: the alert is still fresh then.
 CRISIS_BEFORE = timedelta(minutes=40)
 SCORED = ("firing", "acknowledged", "escalated")
@@ -57,18 +66,24 @@ SCORED = ("firing", "acknowledged", "escalated")
 class Demo:
     """One run of the demo. With `until_alert` it ends when the brand's first alert has arrived, instead of staying up."""
 
-    def __init__(self, runtime: Runtime, *, until_alert: bool) -> None:
+    def __init__(self, runtime: Runtime, *, until_alert: bool, keyboard: Keyboard | None = None) -> None:
         self._runtime = runtime
         # The clock of the page and of the live workers. The player has a simulated clock of its own.
-        self._clock = runtime.clock
+        self._clock = HeldClock(runtime.clock.now().replace(microsecond=0))
+        runtime.clock = self._clock
         self._until_alert = until_alert
+        self._keyboard = keyboard if keyboard is not None else Keyboard()
+        self._speed = HURRIED_SPEED if until_alert else WATCHED_SPEED
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._shown = 0
 
-    def run(self) -> None:
-        """Play, then stay up until Ctrl-C. Raises the error of the page's server, where it failed."""
-        end = self._clock.now().replace(microsecond=0)
+    def run(self) -> bool:
+        """Play, then stay up until Ctrl-C. Returns True where the visitor asks to see it again. Raises the error of the page's
+        server, where it failed.
+        """
+        end = self._clock.now()
+        again = False
         with self._runtime.store.write() as conn:
             meta.claim_mode(conn, "demo")
             apply(conn, plan(conn, demo_setup()), end, "demo")
@@ -81,7 +96,7 @@ class Demo:
         try:
             self._play(player, end)
             if not self._until_alert:
-                self._go_live(player, end, threads)
+                again = self._go_live(player, end, threads)
         finally:
             self._stop.set()
             player.close()
@@ -89,6 +104,7 @@ class Demo:
                 thread.join(timeout=8)
         if self._failure is not None:
             raise self._failure
+        return again
 
     def _play(self, player: Player, end: datetime) -> None:
         times = timeline(end, crisis_before=CRISIS_BEFORE)
@@ -107,12 +123,15 @@ class Demo:
         self._progress(player)
         _say(
             f"{player.totals.mentions:,} mentions matched, understood and judged in {time.monotonic() - started:.0f} s. "
-            f"Now a first customer reports a burning battery; watch the page."
+            f"{'Sign in with a link above, or press Enter, to see what comes next.' if self._waits else ''}"
         )
+        if self._waits:
+            wait_for(self._anybody_looks, self._keyboard, self._stop)
+        _say("now a first customer reports a burning battery; watch the page.")
         self._play_watched(player, [*held, *mentions], quiet_until, end)
 
     def _play_watched(self, player: Player, mentions: list[Mention], start: datetime, end: datetime) -> None:
-        """Play the crisis minute by minute, `WATCHED_SPEED` times as fast as in real time."""
+        """Play the crisis minute by minute, faster than in real time."""
         at, place = start, 0
         while at < end and not self._failure:
             at = min(at + timedelta(minutes=1), minute_start(int(end.timestamp()) // 60))
@@ -129,8 +148,18 @@ class Demo:
                 return
             if at >= minute_start(int(end.timestamp()) // 60):
                 break
-            self._stop.wait(max(0.0, 60 / WATCHED_SPEED - (time.monotonic() - began)))
+            self._stop.wait(max(0.0, 60 / self._speed - (time.monotonic() - began)))
         player.play(mentions[place:], tail=timedelta(0))
+
+    @property
+    def _waits(self) -> bool:
+        return not self._until_alert
+
+    def _anybody_looks(self) -> bool:
+        if self._failure is not None:
+            return True
+        with self._runtime.store.read() as conn:
+            return ever_signed_in(conn)
 
     def _arrived(self) -> bool:
         a = s.alerts
@@ -140,8 +169,9 @@ class Demo:
             ).first()
         return found is not None
 
-    def _go_live(self, player: Player, end: datetime, threads: list[threading.Thread]) -> None:
-        """Hand over to the live workers on the real clock."""
+    def _go_live(self, player: Player, end: datetime, threads: list[threading.Thread]) -> bool:
+        """Hand over to the live workers, in real time. Returns True where the visitor asks to see it again."""
+        self._clock.let_go()
         runtime = self._runtime
         player.close()
         store, stream, settings, clock = runtime.store, runtime.stream, runtime.settings, self._clock
@@ -156,11 +186,17 @@ class Demo:
             thread.start()
             threads.append(thread)
         _say(
-            "the clock is real from here: acknowledge, escalate to PR or Legal, look around. Ctrl-C ends the demo."
+            "time runs as it does from here: acknowledge, escalate to PR or Legal, look around. "
+            f"{'Enter plays it again, ' if self._keyboard.there else ''}Ctrl-C ends the demo."
         )
         _say("for your own brand: pip install . && tocsin up")
+        self._keyboard.enter.clear()
         while not self._stop.wait(1.0):
             self._progress(player)
+            if self._keyboard.enter.is_set():
+                self._keyboard.enter.clear()
+                return True
+        return False
 
     def _talk(self, end: datetime, stop: threading.Event) -> None:
         """Hand over the mentions that follow, each at its time."""
@@ -189,6 +225,7 @@ class Demo:
         base = page_address(self._runtime.settings)
         _say(f"everything of this demo lies in {self._runtime.settings.data}, until it ends")
         _give(f"the page: {base}/")
+        _say(f"it speaks {', '.join(NAMES_OF_LANGUAGES.values())}: choose at the foot of each page")
         with self._runtime.store.write() as conn:
             for one in sorted(listed(conn, Person), key=lambda one: one.name != WHO):
                 token = make_signin_link(conn, one.id, self._clock.now())
@@ -202,6 +239,9 @@ class Demo:
         with self._runtime.store.read() as conn:
             for at, alert in fired_alerts(conn, new):
                 _say(f"ALERT {iso(at)}  {in_a_line(alert)}")
+                lesson = lesson_of(get(conn, alert["id"]))
+                if lesson:
+                    _say(f"      what this shows: {lesson}")
         ProgressLine().update(f"{iso(player.clock.now())[:16]}  {player.totals.mentions:,} mentions ")
 
 
@@ -212,6 +252,16 @@ def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stre
 
     Raises `WrongInput` where the port is taken or the store holds anything but a demo.
     """
+    keyboard = None if until_alert else Keyboard()
+    # Engines that the command line names are the visitor's: the demo begins there once.
+    own = (store, stream) == ("sqlite", "sqlite")
+    while _run_once(port, until_alert=until_alert, store=store, stream=stream, keyboard=keyboard) and own:
+        _say("once more, from the beginning")
+
+
+def _run_once(
+    port: int | None, *, until_alert: bool, store: str, stream: str, keyboard: Keyboard | None
+) -> bool:
     folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
     try:
         with open_runtime(
@@ -225,7 +275,7 @@ def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stre
             runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
             require_free_port(runtime.settings.api)
             try:
-                Demo(runtime, until_alert=until_alert).run()
+                return Demo(runtime, until_alert=until_alert, keyboard=keyboard).run()
             finally:
                 runtime.stream.drop()
     finally:

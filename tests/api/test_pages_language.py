@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from api.pages import channels, definition_form, flash, links, me, problem, settings_page, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
+from api.pages.lessons import LESSONS
 from ingest.kinds import KINDS
 from tests.alerts.test_words import said_in_notices
 from tests.api.test_pages import page, signed_in
@@ -82,7 +83,7 @@ def said() -> frozenset[str]:
         | said_in_notices()
         | SENTENCES
     )
-    found |= hints_of_sources()
+    found |= hints_of_sources() | set(LESSONS)
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):

@@ -5,8 +5,8 @@ Matches that were stored before, and those that older code stores meanwhile, are
 
 from alembic import op
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 READS = 1
 
 

@@ -1,0 +1,43 @@
+"""What each alert of the demo teaches: a sentence beside it, by what the alert says of itself."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from alerts.alert import Alert
+from alerts.states import SUPPRESSED
+
+CRISIS: Final = (
+    "Several people speak of danger, on several networks and in several languages. "
+    "Such an alert rings at night too, and goes on to the next person until somebody answers."
+)
+GIVEAWAY: Final = (
+    "A giveaway: loud, and glad. That makes a watch, which waits for working hours. "
+    "Announced as an expected event, it would have paged nobody at all."
+)
+WORSE: Final = (
+    "There is more talk, and more of it is negative than usual. Both together weigh more than either alone."
+)
+TONE: Final = "There is not much more talk, but more of it is negative than usual."
+COPIES: Final = (
+    "A few accounts posted one text again and again. "
+    "Copies are set aside before the volume is judged, so nobody was paged."
+)
+LOUDER: Final = "There is more talk than expected, and it is not worse than usual: a watch, which waits for working hours."
+LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, LOUDER)
+
+
+def lesson_of(alert: Alert) -> str | None:
+    """The lesson of an alert, in English; None where it has none."""
+    facts, evidence = alert.readable_facts, alert.readable_evidence
+    if facts is None or evidence is None or alert.signal.unheard:
+        return None
+    if alert.status == SUPPRESSED:
+        return COPIES if evidence.copies else None
+    if facts.triggers and alert.severity <= 2:
+        return CRISIS
+    if alert.signal.is_share:
+        return TONE
+    if facts.negative_over:
+        return WORSE
+    return GIVEAWAY if evidence.positive > 2 * evidence.negative else LOUDER
