@@ -12,7 +12,7 @@ $(error unknown ENGINES=$(ENGINES); known: embedded, real)
 endif
 unexport PYTHONDONTWRITEBYTECODE  # Python keeps what it has compiled: the processes of a run start in half the time
 
-.PHONY: help demo engines quick test chaos format lint types imports check bench bench-detection train bench-sentiment lock clean
+.PHONY: help demo docs reference engines quick test chaos format lint types imports check bench bench-detection train bench-sentiment lock clean
 
 help:  ## what can be made here
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,16 @@ else
 demo: $(STAMPS)/run  ## watch a crisis being heard, judged, alerted and escalated (ENGINES=real: on Kafka and PostgreSQL)
 	@$(BIN)/tocsin demo --port $(PORT) $(DEMO_ARGS)
 endif
+
+$(STAMPS)/docs: $(STAMPS)/venv pyproject.toml requirements.lock mkdocs.yml
+	@$(PIP) install -c requirements.lock $$(sed -n 's/^docs = \["\(.*\)"\].*/\1/p' pyproject.toml)
+	@touch $@
+
+docs: $(STAMPS)/docs  ## the documentation as a site in build/site; a page that the site does not name, or a heading that is not there, is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+reference: $(STAMPS)/dev  ## write docs/settings.md and docs/routes.md anew
+	@$(BIN)/python -m tests.docs.reference
 
 engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback until Ctrl-C
 	@$(BIN)/python -m tests.engines
@@ -90,7 +100,7 @@ bench-sentiment: $(STAMPS)/dev  ## how good the models are on posts they have no
 	@$(BIN)/python -m training.report --data $(SETS) $(if $(MODELS),--models $(MODELS))
 
 lock: $(STAMPS)/venv  ## write requirements.lock anew from the lower bounds in pyproject.toml
-	@$(PIP) install --upgrade -e '.[dev]'
+	@$(PIP) install --upgrade -e '.[dev,docs]'
 	@$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude pip --exclude setuptools > requirements.lock
 
 clean:  ## remove everything that was made here
