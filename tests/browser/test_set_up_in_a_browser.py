@@ -1,0 +1,173 @@
+"""The set-up on a phone in Chromium: from an empty home to a page that a real mail server received; then each form, with axe.
+
+The taps are counted, and docs/page.md names them.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from alerts.notifiers.registry import notifiers
+from alerts.outbox.deliver import deliver_due
+from api.app import create_app
+from tests.alerts.peers import SmtpPeer, smtp_peer
+from tests.browser.served import SeededApp, seeded_app, served
+from tests.browser.test_page_in_a_browser import LAPTOP, tab
+from tests.browser.test_sources_in_a_browser import hold
+from tests.contracts.loopback import INGEST, Loopback, posts
+from tests.contracts.loopback import loopback as loopback
+from tests.ingest.networks import NETWORKS
+from tocsin.settings import Loaded, Smtp
+
+CODE = re.compile(r"\b(\d{6})\b")
+TAPS = 16
+"""From the sign-in link to "It rang", with one brand, one network and one address; typing is not counted."""
+
+BYTES = 150_000
+"""The most that a view may weigh, compressed, with its style sheet and its script."""
+
+
+@dataclass
+class Thumb:
+    """A thumb that counts its taps."""
+
+    page: Page
+    taps: int = 0
+
+    def tap(self, what: Locator) -> None:
+        self.taps += 1
+        what.tap()
+
+    def type(self, label: str, text: str) -> None:
+        """One tap into the field, then the text."""
+        field = self.page.get_by_label(label, exact=True)
+        self.tap(field)
+        field.fill(text)
+
+
+@pytest.fixture
+def post_office() -> Iterator[SmtpPeer]:
+    with smtp_peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def home(tmp_path: Path, post_office: SmtpPeer) -> Iterator[SeededApp]:
+    """An app with people and nothing else, that may listen to loopback and mails by a real server."""
+    with seeded_app(tmp_path, empty=True) as one:
+        change = {"ingest": INGEST, "smtp": Smtp(host="127.0.0.1", port=post_office.port, security="none")}
+        one.runtime.loaded = Loaded(one.runtime.settings.model_copy(update=change), {})
+        one.app = create_app(one.runtime)
+        with served(one):
+            yield one
+
+
+def delivered(one: SeededApp) -> None:
+    deliver_due(one.store, one.clock, notifiers(one.runtime.settings), "test")
+
+
+def subject(peer: SmtpPeer) -> str:
+    return str(email.message_from_bytes(peer.messages[-1], policy=email.policy.default)["subject"])
+
+
+def test_an_empty_home_is_set_up_on_a_phone_until_its_page_has_arrived(
+    chromium: Browser, home: SeededApp, post_office: SmtpPeer, loopback: Loopback
+) -> None:
+    world = loopback.begin(NETWORKS["feed"])
+    world.posts = posts(9)
+    with tab(chromium, home, refused=422) as page:
+        thumb = Thumb(page)
+        page.goto(f"/signin/{home.signin_token('p_root')}")
+        thumb.tap(page.locator("main").get_by_role("button").last)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Set-up")
+        hold(page, "setup")
+        thumb.tap(page.get_by_role("link", name="Go on here"))
+        at(page, "The brand", "setup-brand")
+        thumb.type("Its name, as people write it", "Ketel")
+        thumb.tap(page.get_by_role("button", name="Propose a query"))
+        expect(page.get_by_text("job advertisements")).to_be_visible()
+        hold(page, "setup-proposed")
+        thumb.tap(page.get_by_role("button", name="Save and go on"))
+        at(page, "Where to listen", "setup-listen")
+        page.get_by_label("bluesky", exact=True).uncheck()
+        page.get_by_label("mastodon", exact=True).uncheck()
+        row = page.locator("#feed")
+        thumb.tap(row.get_by_role("checkbox"))
+        thumb.type("Address of the feed: feed", f"{world.url}/feed")
+        thumb.tap(row.get_by_role("button", name="Test it"))
+        expect(page.locator("mark.hit").first).to_have_text("ketel")
+        hold(page, "setup-tested")
+        thumb.tap(page.get_by_role("button", name="Save and go on"))
+        at(page, "Whom to wake", "setup-wake")
+        page.get_by_label("Address", exact=True).fill("nobody")
+        page.get_by_role("button", name="Send a code there").click()
+        expect(page.locator("#fault-to")).to_be_visible()
+        hold(page, "setup-wrong")
+        thumb.type("Address", "robin@orvane.example")
+        thumb.tap(page.get_by_role("button", name="Send a code there"))
+        expect(page.get_by_label("The code that arrived")).to_be_visible()
+        delivered(home)
+        code = CODE.search(subject(post_office))
+        assert code and len(post_office.messages) == 1
+        hold(page, "setup-code")
+        thumb.type("The code that arrived", code[1])
+        thumb.tap(page.get_by_role("button", name="It rang"))
+        expect(page.get_by_text("Proven: this channel reaches you.")).to_be_visible()
+        thumb.tap(page.get_by_role("link", name="Go on to the next step"))
+        thumb.tap(page.get_by_role("button", name="Page me now"))
+        expect(page.get_by_role("heading", name="What became of it")).to_be_visible()
+        delivered(home)
+        assert subject(post_office).startswith("TEST") and len(post_office.messages) == 2
+        page.goto("/setup/ring")
+        hold(page, "setup-ring")
+        thumb.tap(page.get_by_role("button", name="It rang"))
+        expect(page.get_by_text("All four are done: a crisis would ring.")).to_be_visible()
+        expect(page.get_by_text("NOT READY")).to_have_count(0)
+        hold(page, "setup-done")
+    assert thumb.taps == TAPS
+
+
+def at(page: Page, heading: str, name: str) -> None:
+    """The view with this heading has come, and holds."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    hold(page, name)
+
+
+VIEWS = (
+    "/settings",
+    "/people",
+    "/people/p_ada",
+    "/policies",
+    "/policies/new",
+    "/schedules",
+    "/schedules/new",
+    "/silences",
+    "/silences/new",
+    "/expected-events/new",
+    "/keys",
+    "/sessions",
+    "/me",
+    "/monitors/m_lidra/history",
+)
+
+
+def test_each_form_fits_a_laptop_in_the_dark_and_weighs_little(chromium: Browser, night: SeededApp) -> None:
+    with tab(chromium, night, LAPTOP, scheme="dark") as page:
+        page.goto(f"/signin/{night.signin_token('p_root')}")
+        page.locator("main").get_by_role("button").last.click()
+        expect(page.get_by_role("heading", level=2).first).to_be_visible()
+        for path in VIEWS:
+            page.goto(path)
+            hold(page, "form-" + path.strip("/").replace("/", "-"))
+            sizes = page.evaluate(
+                "() => performance.getEntries().filter((e) => e.encodedBodySize).map((e) => e.encodedBodySize)"
+            )
+            assert sum(sizes) < BYTES, (path, sizes)
