@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from alerts.directory import Someone
+from alerts.directory import read as read_directory
 from alerts.notifiers.channels import require_usable, target_of
 from alerts.notifiers.registry import BY_ADDRESS, KINDS, LAST_RESORT
 from alerts.proofs import Pending, Proof, ask_for, drop, key_of, pending, proofs, settle
@@ -38,6 +39,7 @@ MOST: Final = 10
 LONGEST: Final = 2000
 REFERENCES: Final = ("env:", "file:")
 DEFAULT_POLICY: Final = "default"
+NOBODY_AT_ALL: Final = "person:nobody"
 Key = Annotated[str, Path(min_length=1, max_length=64)]
 Number = Annotated[int, Path(ge=0, le=99)]
 
@@ -212,8 +214,15 @@ def _added(
         conn, at=now, actor=who.label, role=who.role.value, action="channel.proven", object=key, detail={}
     )
     if who.role is Role.ADMIN and DEFAULT_POLICY not in names(conn, "policy").values():
-        first = Step(after_minutes=0, targets=(f"person:{mine.name}",))
-        make(conn, state.settings, who, Policy(name=DEFAULT_POLICY, steps=(first,)), now)
+        make(conn, state.settings, who, _first_policy(conn, mine.name), now)
+
+
+def _first_policy(conn: Connection, name: str) -> Policy:
+    """The built-in policy, which held until now, with this person in its first step: nobody who was woken is left out."""
+    first, *later = read_directory(conn).built_in_policy().steps
+    kept = (one for one in first.targets if one != NOBODY_AT_ALL)
+    targets = tuple(dict.fromkeys((*kept, f"person:{name}")))
+    return Policy(name=DEFAULT_POLICY, steps=(Step(after_minutes=0, targets=targets), *later))
 
 
 def back(request: Request, done: str) -> Response:

@@ -264,7 +264,7 @@ def _shown(
         status=status,
         form=_Blank(typed),
         rows=lambda prefix: len(chosen(typed, prefix, 60)) + more,
-        step_count=_count(typed, "s", ".after") + more - 1,
+        step_count=max(1, _count(typed, "s", ".after") + more - 1),
         override_count=_count(typed, "o", ".person", ".from") + more,
         people_choices=people,
         target_choices=[(f"person:{name}", name) for name, _ in people] + schedules,
@@ -285,7 +285,7 @@ def _count(typed: Typed, prefix: str, *names: str) -> int:
     filled = [
         n for n in range(MOST_ROWS) if any(typed.get(f"{prefix}{n}{name}", "").strip() for name in names)
     ]
-    return filled[-1] + 1 if filled else 1
+    return filled[-1] + 1 if filled else 0
 
 
 class _Blank(dict[str, str]):

@@ -77,7 +77,7 @@ def learning(conn: Connection, now: datetime) -> list[Learning]:
 
 def trigger_words(ctx: PageContext) -> list[str]:
     """What a single post rings for from the first hour on, in the reader's language."""
-    return [ctx.fmt.term("trigger", one) for one in TRIGGERS]
+    return list(dict.fromkeys(ctx.fmt.term("trigger", one) for one in TRIGGERS))
 
 
 @router.get("/setup")

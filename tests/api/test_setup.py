@@ -153,7 +153,10 @@ def test_a_channel_pages_only_when_its_code_was_typed_and_the_rest_is_made_then(
         root = find(conn, Person, "p_root").value
         policy = find(conn, Policy, "default").value
     assert [one.target for one in root.channels] == [{"to": "robin@orvane.example"}]
-    assert policy.steps[0].targets == ("person:Robin Admin",)
+    assert policy.steps[0].targets == ("person:Ada Yılmaz", "person:Robin Admin"), (
+        "who was woken before still is"
+    )
+    assert policy.steps[1].targets == ("person:Pim de Wit",)
     assert "proven" in words(page(client, "/setup/wake"))
     status, shown = post(client, "/setup/wake", kind="email", to="robin@orvane.example")
     assert status == 422 and "You have this channel already." in shown
