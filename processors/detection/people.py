@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from processors.detection.copies import within
-from processors.detection.half_way import half_way
+from processors.detection.nearness import half_way
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.newcomers import NewcomersState
 from processors.signals.types import Reading, WindowCounts

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, case, select
 
 from processors.detection.evidence import HEARD_SPAN, UNTOLD
-from processors.detection.half_way import half_way
+from processors.detection.nearness import near_an_alert
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import Reading, TalkPlace, WindowCounts
 from tocsin.core.clock import minute_of
@@ -30,8 +30,8 @@ def hear(
     until: datetime,
     before: Sequence[Reading],
 ) -> WindowCounts:
-    """The window with its `heard.places`, where anything is half-way to an alert."""
-    if not half_way(before):
+    """The window with its `heard.places`, where anything nears an alert."""
+    if not near_an_alert(before):
         return window
     places = tuple(place for dimension in DIMENSIONS for place in _places(conn, one.id, dimension, until))
     if not places:
