@@ -19,7 +19,7 @@ from typing import Any
 
 from processors.understand.artefacts import FOLDER
 from training.corpus import LANGUAGES
-from training.data import SOURCES, examples
+from training.data import SOURCES, TAUGHT, examples
 from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facets
 from training.fit import fit
 from training.language import save_language
@@ -96,11 +96,12 @@ def _card(
     used = [
         one.name for one in SOURCES if given.data and language in one.languages and (given.all or one.cleared)
     ]
+    taught = any(name in TAUGHT.get(language, ()) for name in used)
     return {
         "model": f"linear-{language}-{version}",
         "task": "sentiment of a short post: negative, neutral, positive",
         "kind": "multinomial logistic regression over hashed words, parts of words, pairs and valences",
-        "learnt_from": ["training/corpus", *used],
+        "learnt_from": ["training/corpus", *used, *(["training/teacher.npz"] if taught else [])],
         "licence": "not to be passed on" if given.all else "Apache-2.0; NOTICE names the makers of the sets",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         **report,

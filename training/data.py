@@ -7,12 +7,15 @@ passed on (`cleared`). NOTICE names the makers of the cleared ones. The sets the
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from processors.understand.artefacts import read_arrays
+from processors.understand.linear import LABELS
 from training.corpus import SENTIMENTS, posts
 
 
@@ -42,7 +45,8 @@ SOURCES: Final = (
     Source("tr_tweets_binary", ("tr",), 2.0),
     Source("red_ro", ("ro",), 1.5),
     Source("brighter", ("ro",), 0.5),
-    Source("xed", ("tr", "nl", "ro"), 0.3, posts=False),
+    Source("xed", ("tr", "nl"), 0.1, posts=False),
+    Source("xed", ("ro",), 0.3, posts=False),
     Source("mabsa5", ("tr", "nl"), 0.4, posts=False),
     Source("bounti", ("tr",), 1.5, cleared=False),
     Source("fsmtsad", ("tr",), 0.3, cleared=False),
@@ -54,6 +58,13 @@ SOURCES: Final = (
 CORPUS_WEIGHTS: Final = {"en": 0.3}
 OTHER_WEIGHT: Final = 2.0
 """The weight of a post of the corpus where its language has no entry above: English has many other tweets to learn from."""
+TO_AN_ACCOUNT: Final = 1.0
+"""The least weight of a post of the corpus that speaks to an account: few of the other English tweets are those of customers."""
+TEACHER: Final = Path(__file__).with_name("teacher.npz")
+"""What the deep scorer says of some lines (`training/deep.py`): by their keys, the share of each label in ten-thousandths."""
+TAUGHT: Final = {"tr": ("xed", "mabsa5"), "nl": ("xed", "mabsa5")}
+"""By language, the sets whose lines are learnt a second time, as the teacher labels them: nobody called one of them neutral."""
+TAUGHT_WEIGHT: Final = 1.0
 HELD_OUT: Final = 10
 """Of every set, one text in so many is kept for calibration."""
 
@@ -66,19 +77,45 @@ def is_held_out(text: str) -> bool:
 def examples(language: str, folder: Path | None, *, everything: bool) -> list[Example]:
     """All examples in a language: of the corpus and, where `folder` is given, of the sets in it that may be used."""
     weight = CORPUS_WEIGHTS.get(language, OTHER_WEIGHT)
-    found = [Example(post.text, post.sentiment, weight) for post in posts(language)]
+    found = [
+        Example(post.text, post.sentiment, max(weight, TO_AN_ACCOUNT) if "@" in post.text else weight)
+        for post in posts(language)
+    ]
     if folder is None:
         return found
     for source in SOURCES:
         if language in source.languages and (everything or source.cleared):
-            found += [
+            rows = [
                 one._replace(is_post=source.posts)
-                for one in _rows(folder / source.name, language, source.weight)
+                for one in rows_of(folder / source.name, language, source.weight)
             ]
+            found += rows
+            if source.name in TAUGHT.get(language, ()):
+                found += taught(one.text for one in rows)
     return found
 
 
-def _rows(folder: Path, language: str, weight: float) -> Iterable[Example]:
+def taught(texts: Iterable[str]) -> list[Example]:
+    """What the teacher said of these texts: an example a label, as heavy as its share. It was not asked of every text."""
+    _, arrays = read_arrays(TEACHER)
+    shares = dict(zip(arrays["keys"].tolist(), arrays["shares"].tolist(), strict=True))
+    return [
+        Example(text, label, TAUGHT_WEIGHT * share / 10_000, is_post=False)
+        for text in dict.fromkeys(texts)
+        if not is_held_out(text)
+        for label, share in zip(LABELS, shares.get(key_of(text), ()), strict=False)
+        if share
+    ]
+
+
+def key_of(text: str) -> int:
+    """63 bits that stand for a text."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def rows_of(folder: Path, language: str, weight: float) -> Iterable[Example]:
+    """The labelled rows of a set in a language."""
     path = folder / ("train.jsonl.gz" if (folder / "train.jsonl.gz").exists() else "stream.jsonl.gz")
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:

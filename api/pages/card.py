@@ -17,6 +17,7 @@ from alerts import views
 from alerts.alert import Alert, get
 from alerts.escalations.escalation import Escalation, of_alert
 from alerts.outbox.reach import could_not_be_reached
+from api.opinions import Opinion, opinion_of
 from api.pages.charts import ChartPoint
 from api.pages.models import DAY, SLOT, SLOT_US, SourceRow, source_rows
 from processors.corrections.correct import labels
@@ -114,6 +115,8 @@ class Card:
     own: tuple[Post, ...] = ()
     # The sources of its mentions, as they are now.
     sources: tuple[SourceRow, ...] = ()
+    # What a slower scorer said of its mentions; None where it was not asked.
+    opinion: Opinion | None = None
 
     @property
     def seen(self) -> int:
@@ -147,6 +150,7 @@ def card(
         own=own,
         away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
         sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
+        opinion=opinion_of(conn, alert.id),
     )
 
 

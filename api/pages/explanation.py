@@ -16,5 +16,5 @@ def alert_explanation(request: Request, id: str) -> Response:
     """The figures as judged and computed again, the steps, and the window's parts."""
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
-        alert, one = explanation_of(conn, id)
+        alert, one, _ = explanation_of(conn, id)
     return render(ctx, "explanation.html", a=alert, one=one)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from api.explanation import explanation_of
+from api.opinions import as_json as opinion_json
 from api.problems import PROBLEMS
 from api.state import State
 from processors.explanation.lines import as_json
@@ -95,6 +96,20 @@ class BaselineOut(BaseModel):
     zone: str
 
 
+class OpinionOut(BaseModel):
+    """What a slower scorer said of a part of an alert's mentions (`tocsin[deep]`)."""
+
+    agrees: bool = Field(description="Whether two of three labels are the same.")
+    asked: int = Field(description="The mentions with a label that it labelled, too.")
+    agreed: int = Field(description="Of these, those that both call negative, or both do not.")
+    unscored: int = Field(description="The mentions without a label that it was asked of.")
+    unscored_negative: int
+    negative: int = Field(description="Of all that it was asked of, those that it calls negative.")
+    model: str
+    at: datetime
+    window_end: datetime
+
+
 class ExplanationOut(BaseModel):
     """All that is needed to check an alert by hand."""
 
@@ -113,6 +128,7 @@ class ExplanationOut(BaseModel):
     now: NowOut
     differs: list[str] = Field(description="A sentence for each number that comes out otherwise.")
     why_not: str | None = Field(description="Why the figures cannot be computed again.")
+    second_opinion: OpinionOut | None = Field(description="null: none was formed; it needs the extra `deep`.")
 
 
 @router.get(
@@ -124,5 +140,5 @@ class ExplanationOut(BaseModel):
 def explanation(state: State, id: Annotated[str, Path(max_length=64)]) -> Any:
     """The verdict computed again from what was kept with its signal, step by step, and its window counted again."""
     with state.store.read() as conn:
-        alert, one = explanation_of(conn, id)
-    return {"alert": alert.id, **as_json(one)}
+        alert, one, opinion = explanation_of(conn, id)
+    return {"alert": alert.id, **as_json(one), "second_opinion": opinion_json(opinion)}

@@ -75,15 +75,19 @@ def explain(
 def _explain_alert(alert_id: str, as_json: bool, data: Data, store: StoreUrl, config: Config) -> None:
     import msgspec
 
+    from api import opinions
     from api.explanation import explanation_of
     from ops.runtime import open_runtime
     from processors.explanation import lines
 
     with open_runtime(config, data, store) as runtime, runtime.store.read() as conn:
-        alert, one = explanation_of(conn, alert_id)
+        alert, one, opinion = explanation_of(conn, alert_id)
     if as_json:
-        print(msgspec.json.encode({"alert": alert.id, **lines.as_json(one)}).decode("utf-8", "surrogatepass"))
+        told = {"alert": alert.id, **lines.as_json(one), "second_opinion": opinions.as_json(opinion)}
+        print(msgspec.json.encode(told).decode("utf-8", "surrogatepass"))
         return
     print(f"{alert.id}, monitor {alert.monitor}, SEV{alert.severity}")
     for line in lines.lines(one):
         print(line)
+    if opinion is not None:
+        print(opinions.line(opinion))

@@ -160,9 +160,14 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
     elif role == "api":
         from api.server import serve
         from ops.run.backtests import Backtester
+        from processors.understand.deep import is_installed
 
         yield "api", lambda stop: serve(runtime, stop)
         yield "backtests", Backtester(runtime).run
+        if is_installed():
+            from api.opinions import Opinions
+
+            yield "opinions", Opinions(store, clock).run
     else:
         from alerts.auditor import Auditor
 

@@ -6,14 +6,24 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from api.opinions import Opinions
+from processors.detection.asked import MOST_SCORED
+from processors.understand.deep import WIDTH, DeepModel, DeepScorer
 from tests.api.world import World
 from tests.inside import command
 from tests.processors.detection.test_judge import judge
 from tocsin.definitions.models import Role
 
 HTML = {"Accept": "text/html"}
+HEAD = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1]), np.zeros(3))
+
+
+def burning(text: str) -> list[float]:
+    """A vector that the head calls negative where the number in the text ends with a four, else positive."""
+    return [1.0 if "4 burns" in text else -1.0, *[0.0] * (WIDTH - 1)]
 
 
 @pytest.mark.slow("judges four hours")
@@ -44,11 +54,27 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         page = browser.get(f"/alerts/{alert.id}/explanation", headers=HTML).text
         assert "Every number came out as it was judged." in page
         assert told["steps"][-1]["formula"] in page
+        assert told["second_opinion"] is None
+        assert "second opinion" not in browser.get(f"/alerts/{alert.id}", headers=HTML).text
         said = command("explain", alert.id, "--data", tmp_path)
         assert said.returncode == 0, said.stderr
         assert b"every number came out as it was judged" in said.stdout
         as_json = json.loads(command("explain", alert.id, "--json", "--data", tmp_path).stdout)
         assert as_json["steps"] == told["steps"]
+        assert b"second opinion" not in said.stdout and as_json["second_opinion"] is None
+        opinions = Opinions(made.scene.store, made.scene.clock, lambda: DeepScorer(burning, HEAD))
+        assert opinions.once()
+        while opinions.once():
+            pass
+        told = key.get(f"/v1/alerts/{alert.id}/explanation").json()["second_opinion"]
+        window = alert.readable_evidence
+        assert window and 0 < told["asked"] <= min(window.count, MOST_SCORED) and told["unscored"] == 0
+        assert told["negative"] < told["agreed"] < told["asked"] and not told["agrees"]
+        shown = browser.get(f"/alerts/{alert.id}", headers=HTML).text
+        assert f"The second opinion differs: the same label for {told['agreed']} of {told['asked']}." in shown
+        said = command("explain", alert.id, "--data", tmp_path)
+        line = f"second opinion differs ({told['agreed']} of {told['asked']}); deep-test"
+        assert line in said.stdout.decode()
         nobody = command("explain", f"al_{0:020x}", "--data", tmp_path)
         assert nobody.returncode == 2 or nobody.returncode == 1
         assert b"no alert" in nobody.stderr

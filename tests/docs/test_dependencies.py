@@ -18,7 +18,7 @@ _PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"
 # The extras of the product itself. Code that uses one of them says what to install where it is missing.
 DECLARED = [
     *_PROJECT["dependencies"],
-    *(one for extra in ("mcp", "news") for one in _PROJECT["optional-dependencies"][extra]),
+    *(one for extra in ("deep", "mcp", "news") for one in _PROJECT["optional-dependencies"][extra]),
 ]
 # Libraries that are used without an import of ours, and why.
 NOT_IMPORTED = {

@@ -52,6 +52,7 @@ OWNERS = {
     "receipts": "alerts",
     "removals": "tocsin.intake",
     "samples": "processors",
+    "second_opinions": "api",
     "seen": "processors",
     "sessions": "api",
     "signals": "processors",

@@ -542,6 +542,18 @@ receipts = _table(
     Column("detail", Text, nullable=False),
 )
 # What people said of an alert afterwards. Each signal's shown precision comes from it.
+second_opinions = _table(
+    "second_opinions",
+    _pk("alert_id", String(64)),
+    Column("window_end", UtcTime, nullable=False),  # of the evidence that it is about
+    Column("at", UtcTime, nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("asked", Integer, nullable=False),  # mentions with a label that were labelled again
+    Column("agreed", Integer, nullable=False),  # of these, those that both call negative, or both do not
+    Column("unscored", Integer, nullable=False),
+    Column("unscored_negative", Integer, nullable=False),
+    Column("negative", Integer, nullable=False),  # of all
+)
 verdicts = _table(
     "verdicts",
     _pk("alert_id", String(64)),

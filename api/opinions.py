@@ -1,0 +1,189 @@
+"""Second opinions: a slower scorer reads a part of an alert's mentions again, and says whether it calls them negative, too.
+
+Only with the extra `tocsin[deep]` does a worker run. It asks a few mentions at a time, one alert after the other, at most 300
+an alert and for at most `LONGEST`, and again at most every `AGAIN` while the alert's window moves on. What it says is shown and
+decides nothing. Without the extra there is no row, and nothing is shown.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from alerts.alert import Alert
+from alerts.views import standing
+from processors.detection.asked import ToAsk, to_ask
+from processors.understand.deep import DeepScorer, embedder
+from tocsin.core.clock import Clock
+from tocsin.core.loop import WorkerLoop
+from tocsin.health.report import Reporter
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+KEY: Final = "opinions"
+PIECE: Final = 5
+BETWEEN_S: Final = 0.1
+LOOK_AGAIN_S: Final = 30.0
+LONGEST: Final = timedelta(minutes=3)
+AGAIN: Final = timedelta(minutes=15)
+
+
+class Opinion(msgspec.Struct, frozen=True, kw_only=True):
+    """What the second scorer said of a part of an alert's mentions, in counts."""
+
+    window_end: datetime
+    at: datetime
+    model: str
+    asked: int
+    """The mentions with a label that it labelled, too."""
+    agreed: int
+    """Of these, those that both call negative, or both do not."""
+    unscored: int
+    """The mentions without a label that it was asked of."""
+    unscored_negative: int
+    """Of these, those that it calls negative."""
+    negative: int
+    """Of all, those that it calls negative."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether two of three labels are the same."""
+        return 3 * self.agreed >= 2 * self.asked
+
+
+def opinion_of(conn: Connection, alert_id: str) -> Opinion | None:
+    """The last opinion on an alert; None where none was formed."""
+    t = s.second_opinions
+    row = conn.execute(select(t).where(t.c.alert_id == alert_id)).one_or_none()
+    return None if row is None else _opinion(row)
+
+
+def as_json(opinion: Opinion | None) -> dict[str, Any] | None:
+    """The opinion as JSON values."""
+    return None if opinion is None else msgspec.to_builtins(opinion) | {"agrees": opinion.agrees}
+
+
+def line(opinion: Opinion) -> str:
+    """The opinion on a line of English."""
+    said = "agrees" if opinion.agrees else "differs"
+    rest = (
+        f"; of {opinion.unscored} unscored it calls {opinion.unscored_negative} negative"
+        if opinion.unscored
+        else ""
+    )
+    return f"second opinion {said} ({opinion.agreed} of {opinion.asked}){rest}; {opinion.model}"
+
+
+class Opinions:
+    """The worker. `once` asks of a few mentions; `run` goes on until stopped."""
+
+    def __init__(
+        self, store: Store, clock: Clock, scorer: Callable[[], DeepScorer] = lambda: DeepScorer(embedder())
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._make = scorer
+        self._scorer: DeepScorer | None = None
+        self._task: _Task | None = None
+        self._reporter = Reporter(store, KEY)
+        self._loop = WorkerLoop(KEY)
+
+    def run(self, stop: threading.Event) -> None:
+        """Run until `stop` is set."""
+        self._loop.run(stop, self.step)
+
+    def step(self) -> float:
+        """Ask of a few mentions and report. Returns the seconds to pause."""
+        busy = self.once()
+        self._reporter.say(self._clock.now(), "ok", unexpected_errors=self._loop.unexpected)
+        return BETWEEN_S if busy else LOOK_AGAIN_S
+
+    def once(self) -> bool:
+        """Go on with an alert, or begin with the next one. Returns False where no alert needs an opinion."""
+        now = self._clock.now()
+        self._task = self._task or self._next(now)
+        if self._task is None:
+            return False
+        if self._scorer is None:
+            self._scorer = self._make()
+        self._task.go_on(self._scorer)
+        if self._task.left and now < self._task.began + LONGEST:
+            return True
+        self._keep(self._task, self._scorer.model, now)
+        self._task = None
+        return True
+
+    def _next(self, now: datetime) -> _Task | None:
+        with self._store.read() as conn:
+            for alert in _due(conn, now):
+                evidence = alert.readable_evidence
+                if evidence is not None and (
+                    found := to_ask(conn, alert.monitor_id, evidence.window_start, evidence.window_end)
+                ):
+                    return _Task(alert.id, evidence.window_end, now, found)
+        return None
+
+    def _keep(self, task: _Task, model: str, now: datetime) -> None:
+        row = {"alert_id": task.alert_id, "window_end": task.window_end, "at": now, "model": model}
+        with self._store.write(alone=False) as conn:
+            self._store.put(conn, s.second_opinions, [row | task.counts()])
+
+
+class _Task:
+    """An alert that an opinion is being formed on."""
+
+    def __init__(self, alert_id: str, window_end: datetime, began: datetime, left: list[ToAsk]) -> None:
+        self.alert_id, self.window_end, self.began, self.left = alert_id, window_end, began, left
+        self._said: Counter[str] = Counter()
+
+    def go_on(self, scorer: DeepScorer) -> None:
+        """Ask of the next few."""
+        now, self.left = self.left[:PIECE], self.left[PIECE:]
+        for one in now:
+            label = scorer.label(one.text)
+            if label != "unscored":
+                self._said.update(_counted(one.label, label == "negative"))
+
+    def counts(self) -> dict[str, int]:
+        """The columns of the row."""
+        return {name: self._said[name] for name in _COUNTS}
+
+
+_COUNTS: Final = ("asked", "agreed", "unscored", "unscored_negative", "negative")
+
+
+def _counted(label: str, negative: bool) -> list[str]:
+    """What is counted of a mention with this label, which the second scorer calls negative, or not."""
+    found = ["negative"] if negative else []
+    if label == "unscored":
+        return [*found, "unscored", *(["unscored_negative"] if negative else [])]
+    return [*found, "asked", *(["agreed"] if negative == (label == "negative") else [])]
+
+
+def _due(conn: Connection, now: datetime) -> Sequence[Alert]:
+    """The alerts that have no opinion, or an old one of another window: first what needs a person most."""
+    t = s.second_opinions
+    now_open = standing(conn, now)
+    found = [alert for alert in (*now_open.live, *now_open.calmed, *now_open.suppressed) if not alert.drill]
+    known = {
+        row.alert_id: row
+        for row in conn.execute(select(t).where(t.c.alert_id.in_([alert.id for alert in found])))
+    }
+    return [alert for alert in found if _is_due(alert, known.get(alert.id), now)]
+
+
+def _is_due(alert: Alert, opinion: Row[Any] | None, now: datetime) -> bool:
+    if opinion is None:
+        return True
+    evidence = alert.readable_evidence
+    return evidence is not None and evidence.window_end != opinion.window_end and opinion.at <= now - AGAIN
+
+
+def _opinion(row: Row[Any]) -> Opinion:
+    return Opinion(**{name: row._mapping[name] for name in Opinion.__struct_fields__})

