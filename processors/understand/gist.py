@@ -8,6 +8,7 @@ function of one text, so what is folded from gists does not depend on batches, o
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from zlib import crc32
 
 MOST_WORDS = 32
@@ -34,6 +35,8 @@ def gist_of(words: bytes) -> bytes:
     return _PACK[len(hashes)](*hashes) if len(hashes) >= LEAST_SHARED else NO_GIST
 
 
+# Each window that is judged asks again about nearly the same texts.
+@lru_cache(maxsize=8_192)
 def words_in(gist: bytes | None) -> frozenset[int]:
     """The hashes in a gist; none for a mention that older code stored."""
     return frozenset(struct.unpack(f"<{len(gist) // 2}H", gist)) if gist else frozenset()

@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from math import ceil
+from typing import Final
 
-from processors.understand.gist import ALIKE, alike, words_in
+from processors.understand.gist import ALIKE, MOST_WORDS, alike, words_in
 
 MOST_TEXTS = 2_000
 """The different texts that are compared, the most copied first. Others stand for themselves."""
@@ -35,17 +37,17 @@ def folded(texts: Iterable[CopiedText]) -> dict[int, int]:
     known = _merged(texts)
     order = sorted(known, key=lambda one: (-one.count, one.signature))
     compared = {one.signature: words for one in order[:MOST_TEXTS] if (words := words_in(one.gist))}
-    rarity = Counter(word for words in compared.values() for word in words)
+    rank = _rarest_first(compared.values())
     leaders: dict[int, list[int]] = {}
-    story: dict[int, int] = {}
-    for one in order:
-        words = compared.get(one.signature, frozenset())
-        telling = _telling(words, rarity)
+    story = {one.signature: one.signature for one in order}
+    for signature, words in compared.items():
+        telling = sorted(words, key=rank.__getitem__)[: _TELLING[len(words)]]
         leader = _leader(words, telling, leaders, compared)
-        story[one.signature] = one.signature if leader is None else leader
-        if leader is None:
-            for word in telling:
-                leaders.setdefault(word, []).append(one.signature)
+        if leader is not None:
+            story[signature] = leader
+            continue
+        for word in telling:
+            leaders.setdefault(word, []).append(signature)
     return story
 
 
@@ -59,10 +61,16 @@ def _merged(texts: Iterable[CopiedText]) -> Sequence[CopiedText]:
     return list(found.values())
 
 
-def _telling(words: frozenset[int], rarity: Mapping[int, int]) -> list[int]:
-    """The rarest words of a text, so many that a text which is like it must share one of them, and have it among its own."""
-    many = len(words) - ceil(ALIKE * len(words)) + 1
-    return sorted(words, key=lambda word: (rarity[word], word))[: many if words else 0]
+_TELLING: Final = [0, *(n - ceil(ALIKE * n) + 1 for n in range(1, MOST_WORDS + 1))]
+"""By its number of words, how many of the rarest words of a text tell it: a text that is like it must share one of them, and have
+it among its own.
+"""
+
+
+def _rarest_first(texts: Iterable[frozenset[int]]) -> Mapping[int, int]:
+    """By word, its place among all words, the rarest first."""
+    texts_with = Counter(chain.from_iterable(texts))
+    return {word: at for at, word in enumerate(sorted(texts_with, key=lambda word: (texts_with[word], word)))}
 
 
 def _leader(
@@ -71,10 +79,13 @@ def _leader(
     leaders: Mapping[int, Sequence[int]],
     compared: Mapping[int, frozenset[int]],
 ) -> int | None:
-    candidates = dict.fromkeys(one for word in telling for one in leaders.get(word, ()))
+    candidates: dict[int, None] = {}
+    for word in telling:
+        if word in leaders:
+            candidates.update(dict.fromkeys(leaders[word]))
     best, found = 0.0, None
-    for one in list(candidates)[:MOST_LOOKED_AT]:
+    for one in islice(candidates, MOST_LOOKED_AT):
         likeness = alike(words, compared[one])
-        if likeness >= ALIKE and likeness > best:
+        if likeness > best and likeness >= ALIKE:
             best, found = likeness, one
     return found
