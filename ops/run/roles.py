@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import structlog
 
@@ -109,8 +112,11 @@ def _wait_for_the_end(
     """Wait until `stop` is set, by whomever. Returns the loops that hang, if it was they."""
     hung: tuple[str, ...] = ()
     looks = 0
-    try:
-        while not stop.wait(every_s):
+    with _end_asked_for() as asked_within:
+        while not stop.is_set():
+            if asked_within(every_s):
+                stop.set()
+                break
             hung = stop.hanging()
             # A process that was stopped and goes on looks the same at first.
             looks = looks + 1 if hung else 0
@@ -122,9 +128,35 @@ def _wait_for_the_end(
                 stop.set()
             elif not hung:
                 send_pulse(pulse)
-    except KeyboardInterrupt:
-        stop.set()
     return hung if looks >= LOOKS else ()
+
+
+@contextmanager
+def _end_asked_for() -> Iterator[Callable[[float], bool]]:
+    """A wait of so many seconds. It ends at once, with True, where Ctrl-C or SIGTERM asks for the end.
+
+    The handlers write to a pipe and raise nothing: an exception could come while this thread holds the lock of the order to stop,
+    and who gives that order would then wait for the lock for ever.
+    """
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+
+    def ask(_number: int, _frame: object) -> None:
+        # A full pipe has been asked often enough.
+        with suppress(BlockingIOError):
+            os.write(writes, b"!")
+
+    asked = select.poll()
+    asked.register(reads, select.POLLIN)
+    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heeded}
+    try:
+        yield lambda seconds: bool(asked.poll(seconds * 1000))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reads)
+        os.close(writes)
 
 
 def _where_threads_are() -> dict[str, str]:

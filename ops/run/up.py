@@ -46,7 +46,7 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
             try:
                 Supervisor(options, lock).run(stop, greeting.once_it_answers)
             except KeyboardInterrupt:
-                stop.set()
+                # `stop` is not set: Ctrl-C may have come while its lock was held, and nobody waits for it any more.
                 _say("stopped")
 
 

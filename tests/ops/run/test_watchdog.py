@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,28 @@ def test_a_process_with_a_loop_that_hangs_says_so_and_stops_saying_that_all_is_w
     with pytest.raises(BlockingIOError):
         os.read(heard._reads, 1)
     heard.close()
+
+
+class _AskedInside(Pulse):
+    """A process that is asked to end while its main thread holds the lock of the order to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self._number = number
+
+    def hanging(self, longest: timedelta = HUNG_AFTER) -> tuple[str, ...]:
+        self._cond.acquire()
+        signal.raise_signal(self._number)
+        self._cond.release()
+        return super().hanging(longest)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_process_ends_whenever_it_is_asked_to(number: int) -> None:
+    before, stop = signal.getsignal(number), _AskedInside(number)
+    assert _wait_for_the_end(stop, ["alerts"], None, None, every_s=0.001) == ()
+    assert stop.is_set()
+    assert signal.getsignal(number) is before
 
 
 CHILD = """
