@@ -29,6 +29,7 @@ log = structlog.get_logger()
 ORPHANED = "the tocsin up that started this is gone"
 
 LOOK_EVERY_S = 0.5
+ENDS = (signal.SIGINT, signal.SIGTERM)
 # A loop hangs when so many looks in a row find it standing.
 LOOKS = 4
 
@@ -148,7 +149,9 @@ def _end_asked_for() -> Iterator[Callable[[float], bool]]:
 
     asked = select.poll()
     asked.register(reads, select.POLLIN)
-    heeded = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    # Python hands signals to the main thread alone. Who runs roles in another thread sets `stop`.
+    here = threading.current_thread() is threading.main_thread()
+    heeded = [one for one in ENDS if here and signal.getsignal(one) is not signal.SIG_IGN]
     before = {number: signal.signal(number, ask) for number in heeded}
     try:
         yield lambda seconds: bool(asked.poll(seconds * 1000))

@@ -14,6 +14,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
+from processors.understand.gist import ALIKE, words_in
+
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 
@@ -29,6 +31,9 @@ EQUAL_WITHIN: Final = 0.1
 SHORTEST_GAP: Final = timedelta(seconds=30)
 COPIED: Final = 0.8
 """The share of an author's posts that tell what others told before or after in the same words."""
+KIN: Final = 2 * ALIKE - 1 - 1e-9
+MOST_COMPARED: Final = 60
+"""Of an author with more posts in the day nothing is ruled out beforehand."""
 
 PACE_REASON, SAME_REASON, GAPS_REASON, COPIES_REASON = "pace", "same text", "equal gaps", "copies"
 WEIGHTS: Final[Mapping[str, float]] = {
@@ -70,6 +75,32 @@ def reasons(posts: Sequence[AuthorPost]) -> dict[str, float]:
     if copied >= COPIED:
         found[COPIES_REASON] = round(copied, 4)
     return found
+
+
+def may_look_automated(posts: Sequence[tuple[datetime, int, bytes | None]]) -> bool:
+    """Whether these posts of one author (time, signature, gist) can look automated, whatever others posted. False is certain.
+
+    Stories are known only once all texts are folded, which is dear. Two texts of one story are each as like its leader as `ALIKE`
+    asks, and distances of Jaccard add up as distances do: so the two cannot be less like each other than `KIN`.
+    """
+    if len(posts) > MOST_COMPARED:
+        return True
+    times = sorted(at for at, _, _ in posts)
+    if _most_in_an_hour(times) >= PACE or _equal_gap(times) is not None:
+        return True
+    needed = max(SAME, -(-len(posts) // 2))
+    telling = [(signature, gist, words_in(gist)) for _, signature, gist in posts if signature]
+    return any(sum(_may_tell_one(one, other) for other in telling) >= needed for one in telling)
+
+
+def _may_tell_one(
+    one: tuple[int, bytes | None, frozenset[int]], other: tuple[int, bytes | None, frozenset[int]]
+) -> bool:
+    """Whether two texts may be of one story. A mention that older code stored has no gist, and may be of any."""
+    if one[0] == other[0] or one[1] is None or other[1] is None:
+        return True
+    shared = len(one[2] & other[2])
+    return shared > 0 and shared >= KIN * (len(one[2]) + len(other[2]) - shared)
 
 
 def looks_automated(found: Mapping[str, float]) -> bool:

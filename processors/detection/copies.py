@@ -14,7 +14,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, case, cast, func, select
 
-from processors.detection.automation import DAY, LEAST_POSTS, AuthorPost, looks_automated, reasons
+from processors.detection.automation import (
+    DAY,
+    LEAST_POSTS,
+    AuthorPost,
+    looks_automated,
+    may_look_automated,
+    reasons,
+)
 from processors.understand.stories import MOST_TEXTS, CopiedText, folded
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import AutomatedAuthor, StoryTold
@@ -169,7 +176,10 @@ def automated_in(conn: Connection, monitor_id: str, start: datetime, end: dateti
     """
     since = min(start, end - DAY)
     rows = _busiest(conn, monitor_id, since, end)
-    if not rows:
+    posted: dict[int, list[tuple[datetime, int, bytes | None]]] = {}
+    for row in rows:
+        posted.setdefault(row.author, []).append((row.created_at, row.signature, row.gist))
+    if not any(map(may_look_automated, posted.values())):
         return []
     texts = groups_in(conn, monitor_id, since, end)
     story = stories_of(texts)
@@ -220,7 +230,16 @@ def _busiest(conn: Connection, monitor_id: str, since: datetime, end: datetime) 
     authors = list(busy.scalars())
     if not authors:
         return []
-    columns = (m.c.author, m.c.created_at, m.c.signature, m.c.repost, m.c.label, m.c.source, m.c.id)
+    columns = (
+        m.c.author,
+        m.c.created_at,
+        m.c.signature,
+        m.c.gist,
+        m.c.repost,
+        m.c.label,
+        m.c.source,
+        m.c.id,
+    )
     newest = select(*columns).where(here, m.c.author.in_(authors))
     order = (m.c.created_at.desc(), m.c.source, m.c.id)
     return list(conn.execute(newest.order_by(*order).limit(MOST_POSTS)))

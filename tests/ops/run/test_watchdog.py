@@ -76,6 +76,15 @@ def test_a_process_ends_whenever_it_is_asked_to(number: int) -> None:
     assert signal.getsignal(number) is before
 
 
+def test_roles_in_another_thread_end_with_the_order_to_stop() -> None:
+    stop = Pulse()
+    waiting = threading.Thread(target=_wait_for_the_end, args=(stop, ["alerts"], None, None, 0.001))
+    waiting.start()
+    stop.set()
+    waiting.join(15)
+    assert not waiting.is_alive()
+
+
 CHILD = """
 import os, sys, time
 given = sys.argv[1:]
