@@ -18,7 +18,7 @@ from sqlalchemy import Connection, delete, null, select, update
 from alerts.directory import Someone
 from alerts.notifiers.channels import target_of
 from alerts.outbox import queue
-from alerts.outbox.test_notice import TEST, test_message
+from alerts.outbox.test_notice import TEST, queue_test
 from tocsin.core.errors import WrongInput
 from tocsin.core.ids import stable_id
 from tocsin.core.sentences import Sentence
@@ -115,18 +115,7 @@ def drop(conn: Connection, person_id: str, key: str) -> None:
 def ring_all(conn: Connection, one: Someone, base_url: str, now: datetime) -> None:
     """Queue a test page without a code on each channel, as a crisis would. Raises `WrongInput` beyond the limit."""
     _require_few(conn, one, now)
-    queue.queue(
-        conn,
-        alert_id=TEST,
-        one=one,
-        channels=one.channels,
-        kind=TEST,
-        severity=queue.CRISIS,
-        step=0,
-        message=test_message(one, base_url, now),
-        now=now,
-        due_at=now,
-    )
+    queue_test(conn, one, one.channels, base_url, now)
 
 
 def send_code(
@@ -135,18 +124,7 @@ def send_code(
     """Queue a test page with a fresh code on this channel. Raises `WrongInput` beyond the limit."""
     _require_few(conn, one, now)
     code, key = f"{secrets.randbelow(10**6):06d}", key_of(one, channel)
-    queue.queue(
-        conn,
-        alert_id=TEST,
-        one=one,
-        channels=[channel],
-        kind=TEST,
-        severity=queue.CRISIS,
-        step=0,
-        message=test_message(one, base_url, now, code),
-        now=now,
-        due_at=now,
-    )
+    queue_test(conn, one, [channel], base_url, now, code)
     row = {
         "person_id": one.id,
         "channel": key,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from alerts.directory import Someone
 from alerts.message import OPEN_PAGE, Message, plain_message
@@ -15,7 +15,7 @@ from alerts.outbox import queue
 from alerts.outbox.deliver import deliver_due
 from alerts.words import words_for
 from tocsin.core.clock import Clock
-from tocsin.definitions.models import Person
+from tocsin.definitions.models import Channel, Person
 from tocsin.definitions.repository import find
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -55,6 +55,31 @@ def test_message(one: Someone, base_url: str, now: datetime, code: str | None = 
     )
 
 
+def queue_test(
+    conn: Connection,
+    one: Someone,
+    channels: Sequence[Channel],
+    base_url: str,
+    now: datetime,
+    code: str | None = None,
+) -> list[str]:
+    """Queue a test page on these channels of the person, as a crisis would, with a code where one is given. Returns the ids of
+    its notices.
+    """
+    return queue.queue(
+        conn,
+        alert_id=TEST,
+        one=one,
+        channels=channels,
+        kind=TEST,
+        severity=queue.CRISIS,
+        step=0,
+        message=test_message(one, base_url, now, code),
+        now=now,
+        due_at=now,
+    )
+
+
 def page_once(
     store: Store, clock: Clock, notifiers: Mapping[str, Notifier], name: str, base_url: str
 ) -> list[Rang]:
@@ -66,19 +91,7 @@ def page_once(
     with store.write() as conn:
         defined = find(conn, Person, name)
         one = Someone(defined.id, defined.value)
-        message = test_message(one, base_url, now)
-        ids = queue.queue(
-            conn,
-            alert_id=TEST,
-            one=one,
-            channels=one.channels,
-            kind=TEST,
-            severity=queue.CRISIS,
-            step=0,
-            message=message,
-            now=now,
-            due_at=now,
-        )
+        ids = queue_test(conn, one, one.channels, base_url, now)
     deliver_due(store, clock, notifiers, "notify test", only=ids, parallel=len(ids))
     n, r = s.notices.c, s.receipts.c
     with store.write() as conn:
