@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.corpus import LANGUAGES, Post, balance, faults, posts
+from training.corpus import LANGUAGES, Post, balance, faults, posts, real_names
 
 LEAST = {"tr": 3_000, "nl": 3_000, "ro": 3_000, "en": 1_500}
 
@@ -39,3 +39,9 @@ def test_a_repeated_and_a_hardly_changed_text_are_named() -> None:
     text = "drie weken wachten op een simpele overboeking en niemand die iets weet"
     again = [_post(text), _post(text.upper(), where="b"), _post(text.replace("drie", "vier"), where="c")]
     assert {one.split(":")[0] for one in faults(again)} == {"b", "c"}
+
+
+def test_a_real_name_is_named_with_its_place_with_or_without_a_suffix() -> None:
+    found = [_post("klm heeft mijn koffer kwijt"), _post("Turkcell'in hattı kesik", where="b")]
+    assert faults(found) == ["xx/01.tsv:1: real name 'klm'", "b: real name 'turkcell'"]
+    assert real_names("een dag, een klmop, een Duovlinder") == []

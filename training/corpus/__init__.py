@@ -61,6 +61,14 @@ VALUES: Final = {
 }
 """By column, its values."""
 
+REAL: Final = frozenset(
+    fold(word) for word in (FOLDER / "real_names.txt").read_text(encoding="utf-8").split()
+)
+"""Names of real companies, institutions and people that a post was once found to have, or might have. They may not occur."""
+
+_WORD: Final = re.compile(r"[^\W_][\w.-]*")
+_SUFFIX: Final = re.compile(r"[-'’.]")
+
 _GRAM: Final = 3
 _NEAR: Final = 0.6
 """Texts that share so much of their triples of words are near-duplicates."""
@@ -101,7 +109,7 @@ def targets_of(post: Post) -> list[tuple[str, str]]:
 
 
 def faults(found: Sequence[Post]) -> list[str]:
-    """What is wrong: a value that its column does not have, a target that is not in the text, a text that comes again."""
+    """What is wrong: a value that a column does not have, a target that the text lacks, a real name, a text that comes twice."""
     wrong = [
         f"{post.where}: {column} {value!r}"
         for post in found
@@ -114,7 +122,14 @@ def faults(found: Sequence[Post]) -> list[str]:
         for name, sentiment in targets_of(post)
         if sentiment not in SENTIMENTS or fold(name) not in fold(post.text)
     ]
+    wrong += [f"{post.where}: real name {name!r}" for post in found for name in real_names(post.text)]
     return wrong + [f"{one}: as {other}" for one, other in _repeated(found)]
+
+
+def real_names(text: str) -> list[str]:
+    """The words of a text, with or without a suffix, that are names in `real_names.txt`."""
+    words = (word.strip(".-") for word in _WORD.findall(fold(text)))
+    return [word for word in words if word in REAL or _SUFFIX.split(word)[0] in REAL]
 
 
 def _repeated(found: Sequence[Post]) -> Iterator[tuple[str, str]]:
