@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -98,7 +97,11 @@ def replay_files(
         )
         stack.callback(player.close)
         shown = _Printer(runtime, out, as_json, retry)
-        player.play(_chained(first, mentions), shown.progress)
+        try:
+            player.play(_chained(first, mentions), shown.progress)
+        except KeyboardInterrupt:
+            shown.finish(player.totals)
+            raise
         shown.finish(player.totals)
         player.close()
         retry(runtime.stream.drop)
@@ -159,39 +162,36 @@ class _Reader:
 
 
 class _Printer:
-    """Prints each alert once, as soon as it has opened."""
+    """Shows how far a replay is, and at its end prints the alerts in the order in which they fired.
+
+    A line tells what became of its alert. Printed earlier it would depend on how the work was cut.
+    """
 
     def __init__(self, runtime: Runtime, out: Callable[[str], None], as_json: bool, retry: Retry) -> None:
         self._retry = retry
         self._runtime = runtime
         self._out = out
         self._as_json = as_json
-        self._printed = 0
         self._line = ProgressLine()
 
     def progress(self, totals: Totals) -> None:
-        new = dict(islice(totals.fired.items(), self._printed, None))
-        self._printed += len(new)
-        if new:
-            lines = self._retry(lambda: self._lines(new))
-            self._line.clear()
-            for line in lines:
-                self._out(line)
         self._line.update(f"{totals.mentions:,} mentions, {len(totals.fired)} alerts")
 
-    def _lines(self, new: Mapping[str, datetime]) -> list[str]:
-        with self._runtime.store.read() as conn:
-            return [
-                _as_json(at, alert) if self._as_json else f"{iso(at)}  {in_a_line(alert)}"
-                for at, alert in fired_alerts(conn, new)
-            ]
-
     def finish(self, totals: Totals) -> None:
-        self.progress(totals)
+        lines = self._retry(lambda: self._lines(totals.fired))
         self._line.clear()
+        for line in lines:
+            self._out(line)
         _say(
             f"{totals.mentions:,} mentions, {totals.stored:,} matched, {totals.duplicates:,} known, {len(totals.fired)} alerts"
         )
+
+    def _lines(self, fired: Mapping[str, datetime]) -> list[str]:
+        with self._runtime.store.read() as conn:
+            return [
+                _as_json(at, alert) if self._as_json else f"{iso(at)}  {in_a_line(alert)}"
+                for at, alert in fired_alerts(conn, fired)
+            ]
 
 
 def _as_json(at: datetime, alert: dict[str, Any]) -> str:

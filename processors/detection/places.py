@@ -12,7 +12,7 @@ from processors.detection.evidence import HEARD_SPAN, UNTOLD
 from processors.detection.nearness import near_an_alert
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import Reading, TalkPlace, WindowCounts
-from tocsin.core.clock import minute_of
+from tocsin.core.clock import minute_of, minutes_until
 from tocsin.store import schema as s
 from tocsin.store.statements import total
 
@@ -51,7 +51,7 @@ def _places(conn: Connection, monitor_id: str, dimension: str, until: datetime) 
             p.c.monitor_id == monitor_id,
             p.c.dimension == dimension,
             p.c.minute >= minute_of(until - HEARD_SPAN),
-            p.c.minute <= minute_of(until),
+            p.c.minute < minutes_until(until),
         )
         .group_by(p.c.value)
     ).all()

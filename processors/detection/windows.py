@@ -8,7 +8,7 @@ from datetime import datetime
 from processors.detection.coverage import Coverage
 from processors.signals.registry import WINDOW
 from processors.signals.types import WindowCounts
-from tocsin.core.clock import MINUTE, minute_of
+from tocsin.core.clock import minute_of, minutes_until
 
 WINDOW_MINUTES = 5
 
@@ -36,8 +36,7 @@ def has_trigger(counts: MinuteCounts, start: datetime, end: datetime) -> bool:
 
 
 def _in(counts: MinuteCounts, start: datetime, end: datetime) -> Iterator[Counts]:
-    first = minute_of(start)
-    # Rounded up: the minute that is still filling counts with its mentions so far. Otherwise a crisis would wait for its end.
-    for minute in range(first, first - (start - end) // MINUTE):
+    # The minute that is still filling counts with its mentions so far. Otherwise a crisis would wait for its end.
+    for minute in range(minute_of(start), minutes_until(end)):
         if minute in counts:
             yield counts[minute]

@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.clock import EPOCH, MINUTE, from_micros, minute_of, minute_start, passed, to_micros
+from tocsin.core.clock import (
+    EPOCH,
+    MINUTE,
+    from_micros,
+    minute_of,
+    minute_start,
+    minutes_until,
+    passed,
+    to_micros,
+)
 
 _ZONES = st.builds(timezone, st.timedeltas(timedelta(hours=-14), timedelta(hours=14)))
 _TIMES = st.datetimes(timezones=st.just(UTC) | _ZONES).filter(lambda at: 2 < at.year < 9998)
@@ -22,6 +31,11 @@ def test_microseconds_are_exact_there_and_back(at: datetime) -> None:
 @given(_TIMES)
 def test_every_time_lies_in_its_minute(at: datetime) -> None:
     assert minute_start(minute_of(at)) <= at < minute_start(minute_of(at)) + MINUTE
+
+
+@given(_TIMES)
+def test_what_was_posted_before_a_time_lies_in_the_minutes_until_then(at: datetime) -> None:
+    assert minute_start(minutes_until(at)) >= at > minute_start(minutes_until(at)) - MINUTE
 
 
 def test_a_pause_is_over_after_its_time_and_at_once_where_the_clock_was_set_back() -> None:

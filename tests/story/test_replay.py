@@ -6,17 +6,20 @@ import gzip
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions
+from ops.replay import player
 from ops.transfer.export import export
 from tests.engines.postgres import Postgres
 from tests.inside import command
@@ -128,7 +131,10 @@ def test_killed_at_random_moments_it_goes_on_and_ends_the_same(
 
 
 def test_shuffled_repeated_and_cut_otherwise_it_ends_the_same(
-    recorded: tuple[Path, Path, list[Mention]], undisturbed: tuple[bytes, dict[str, bytes]], tmp_path: Path
+    recorded: tuple[Path, Path, list[Mention]],
+    undisturbed: tuple[bytes, dict[str, bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monitors, _, mentions = recorded
     mixed = mentions + mentions[::9]
@@ -136,10 +142,32 @@ def test_shuffled_repeated_and_cut_otherwise_it_ends_the_same(
     first, second = tmp_path / "one.jsonl.gz", tmp_path / "two.jsonl"
     first.write_bytes(gzip.compress(encode_mentions(mixed[::2])))
     second.write_bytes(encode_mentions(mixed[1::2]))
+    monkeypatch.setattr(player, "CHUNK_MINUTES", 17)
     cuts = {"TOCSIN_STREAM__RECORD_MAX_MENTIONS": "3", "TOCSIN_STREAM__PARTITIONS": "5"}
     data = str(tmp_path / "data")
     done = tocsin("replay", "--monitors", str(monitors), "--data", data, str(first), str(second), env=cuts)
     assert (done.stdout, exports(tmp_path / "data")) == undisturbed
+
+
+def test_an_interrupted_replay_prints_what_it_has_found(
+    recorded: tuple[Path, Path, list[Mention]],
+    undisturbed: tuple[bytes, dict[str, bytes]],
+    kept: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monitors, path, _ = recorded
+    data = shutil.copytree(kept, tmp_path / "data")
+    played = player.Player.play
+
+    def interrupted(self: player.Player, *args: Any, **options: Any) -> None:
+        played(self, *args, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(player.Player, "play", interrupted)
+    done = tocsin("replay", "--monitors", str(monitors), "--data", str(data), str(path), check=False)
+    assert done.returncode == 130
+    assert done.stdout == undisturbed[0]
 
 
 def test_what_is_no_mention_is_said_with_its_line_and_the_rest_is_played(

@@ -87,6 +87,11 @@ def minute_of(at: datetime) -> int:
     return since.days * 1_440 + since.seconds // 60
 
 
+def minutes_until(at: datetime) -> int:
+    """The first minute that has not begun before `at`: minutes below it hold everything that was posted before `at`."""
+    return -((EPOCH - at) // MINUTE)
+
+
 def minute_start(minute: int) -> datetime:
     """The time at which minute number `minute` begins."""
     return EPOCH + minute * MINUTE
