@@ -29,6 +29,7 @@ from tocsin.access.links import spend_every_link
 from tocsin.core.clock import iso
 from tocsin.core.errors import StoreUnavailable, TocsinError, WrongInput
 from tocsin.store import audit, meta, offsets
+from tocsin.store.migrations import upgrade
 from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS, RecordGap
 from tocsin.version import __version__
@@ -186,7 +187,8 @@ def _opened(path: Path, room: Path | None) -> Iterator[SqliteStore]:
             ) from error
         store = SqliteStore(unpacked, durable=False)
         try:
-            store.migrate()
+            # Not `store.migrate`, which would keep a copy of this copy.
+            upgrade.migrate(store, str(path))
             yield store
         finally:
             store.close()

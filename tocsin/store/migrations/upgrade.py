@@ -8,6 +8,7 @@ refuses it otherwise. Code of schema N migrates a store of an older schema. The 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,11 +38,19 @@ class SchemaVersion:
     reads: int
 
 
-def migrate(store: Store, where: str, *, to: int = SCHEMA, migrations: Path | None = None) -> None:
+def migrate(
+    store: Store,
+    where: str,
+    *,
+    to: int = SCHEMA,
+    migrations: Path | None = None,
+    before: Callable[[SchemaVersion], None] = lambda _present: None,
+) -> None:
     """Bring the store up to schema `to`, in one transaction. Several processes may call this at once; one of them migrates.
 
-    `where` names the store in errors. `migrations` is a folder of further migrations. Raises `WrongInput` where the store is of
-    a later schema that this code cannot use, or where the database holds other tables of the same names.
+    `where` names the store in errors. `migrations` is a folder of further migrations. `before` is called before a store that
+    holds something is changed, while nobody else writes; its error leaves the store as it is. Raises `WrongInput` where the store
+    is of a later schema that this code cannot use, or where the database holds other tables of the same names.
     """
     with store.read() as conn:
         if _is_fit(version(conn), where, to):
@@ -50,6 +59,8 @@ def migrate(store: Store, where: str, *, to: int = SCHEMA, migrations: Path | No
     with store.write() as conn:
         present = version(conn)
         if not _is_fit(present, where, to):
+            if present is not None:
+                before(present)
             _upgrade(conn, present, where, to, migrations)
 
 

@@ -21,6 +21,7 @@ from tocsin.store.compiled import COMPILED
 from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
 from tocsin.store.schema import mentions
+from tocsin.store.sqlite.before_upgrade import keep_copy
 from tocsin.store.sqlite.bulk import Bulk, Lookup
 from tocsin.store.sqlite.dialect import DRIVER
 
@@ -195,8 +196,22 @@ class SqliteStore:
         # BEGIN IMMEDIATE made this transaction the only writer, so it holds every row that it reads.
         return conn.execute(select(table).where(where).order_by(*order_by).limit(limit)).all()
 
-    def migrate(self) -> None:
-        upgrade.migrate(self, str(self.path))
+    def migrate(self, *, to: int = upgrade.SCHEMA, migrations: Path | None = None) -> None:
+        """See `Store.migrate`. A store of an older schema is copied first (`tocsin.store.sqlite.before_upgrade`)."""
+        upgrade.migrate(self, str(self.path), to=to, migrations=migrations, before=self._keep_copy)
+
+    def _keep_copy(self, present: upgrade.SchemaVersion) -> None:
+        # Imported here because it costs a third of a second, and most starts have nothing to migrate.
+        import structlog
+
+        copy = keep_copy(self.path, present.schema)
+        structlog.get_logger().warning(
+            "the store gets a newer schema; it was copied first",
+            schema=present.schema,
+            newer=upgrade.SCHEMA,
+            copy=str(copy),
+            to_go_back=f"tocsin restore --replace {copy}, with the version of before",
+        )
 
     def backup(self, path: str) -> None:
         target = Path(path)
