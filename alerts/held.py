@@ -30,14 +30,14 @@ STAMP: Final = "definitions"
 
 def stamp(conn: Connection) -> str:
     """A text that changes with every change of a silence or an expected event."""
-    return _joined(meta.several(conn, HOLDERS))
+    return joined(meta.several(conn, HOLDERS))
 
 
 def changed(conn: Connection) -> bool:
     """Whether a silence or an expected event changed since every held step was looked at."""
     kept = meta.several(conn, (*HOLDERS, SEEN))
-    seen = kept.pop(SEEN, _joined({}))
-    return seen != _joined(kept)
+    seen = kept.pop(SEEN, joined({}))
+    return seen != joined(kept)
 
 
 def look_again(turn: Turn, limit: int) -> int:
@@ -77,5 +77,6 @@ def _holds(row: Row[Any]) -> bool:
     return bool(until == row.next_step_at)
 
 
-def _joined(counts: Mapping[str, str]) -> str:
+def joined(counts: Mapping[str, str]) -> str:
+    """The stamp of these counts, as `meta.several` gives them."""
     return " ".join(f"{key}={value}" for key, value in sorted(counts.items()))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, select
 
-from alerts import held, ladder, set_back, states
+from alerts import announcements, held, ladder, set_back, states
 from alerts.alert import Alert, from_row, get
 from alerts.apply import apply
 from alerts.change import Change, Move, Page, PageAgain
@@ -179,6 +179,8 @@ def run(turn: Turn, limit: int) -> dict[str, int]:
         waiting = _due_now(turn)
     if ESCALATIONS in waiting and (overdue := clocks.page_overdue(turn, limit)):
         done["escalation overdue"] = overdue
+    if told := announcements.announce(turn, limit):
+        done["silence or event announced"] = told
     return done
 
 
@@ -228,7 +230,12 @@ def anything(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -
     """Whether anything is due at `now`, apart from the stories `passed_over`: one cheap look, so that an idle engine never
     takes the writer's lock.
     """
-    return held.changed(conn) or bool(waiting_now(conn, now, passed_over)) or bool(outages.back(conn))
+    return (
+        held.changed(conn)
+        or announcements.due(conn, now)
+        or bool(waiting_now(conn, now, passed_over))
+        or bool(outages.back(conn))
+    )
 
 
 def waiting_now(conn: Connection, now: datetime, passed_over: Sequence[str] = ()) -> frozenset[str]:
@@ -290,6 +297,7 @@ def next_at(conn: Connection) -> datetime | None:
         ).scalar_one(),
         clocks.next_overdue(conn),
         outages.next_probe(conn),
+        announcements.next_at(conn),
         min((one.works_at for one in outages.back(conn) if one.works_at), default=None),
     ]
     for due in TABLE:

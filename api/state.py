@@ -18,6 +18,7 @@ from api.auth.shared_limits import SharedLimits
 from api.lanes import Lanes
 from api.live import Hub, Told
 from api.metrics import Metrics
+from api.pages.holding import HeldTimes
 from api.pages.i18n import Languages
 from api.pages.readiness import Readiness
 from api.rendered import Rendered
@@ -78,6 +79,7 @@ class AppState:
     # Single alerts as JSON, each in one version: from one list to the next, few of them have changed.
     rendered_alerts: Rendered = field(default_factory=lambda: Rendered(ALERTS_BYTES))
     readiness: Readiness = field(default_factory=Readiness)
+    held_times: HeldTimes = field(default_factory=HeldTimes)
     # What a stranger may ask by mail: a rate of its own, per address.
     mails: RateLimiter = field(default_factory=lambda: RateLimiter(MAILS_A_MINUTE, time.monotonic))
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))

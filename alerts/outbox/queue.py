@@ -27,7 +27,9 @@ STATUSES: Final = (QUEUED, ATTEMPTING, SENT, FAILED, UNKNOWN, CANCELLED)
 BLIND: Final = "blind"
 # The mail that lets a person in who asked for it on the page.
 SIGNIN: Final = "signin"
-KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", BLIND, SIGNIN)
+# A silence or an expected event begins, lasts until another time, or ends.
+ANNOUNCED: Final = "announced"
+KINDS: Final = ("page", "repeat", "worsened", "overdue", "told", "test", BLIND, SIGNIN, ANNOUNCED)
 ASKING: Final = ("page", "repeat", "worsened", BLIND)
 """Kinds that ask for an answer. Once there is an answer such a notice is pointless, and is cancelled."""
 
@@ -117,7 +119,7 @@ def newest_of(conn: Connection, person_id: str, most: int) -> list[dict[str, Any
     n = s.notices.c
     shown = (n.id, n.alert_id, n.channel, n.kind, n.status, n.subject, n.created_at)
     mine = select(*shown).where(n.person_id == person_id).order_by(n.created_at.desc(), n.id).limit(most)
-    without = ("test", SIGNIN)
+    without = ("test", SIGNIN, ANNOUNCED)
     return [dict(row._mapping) | {"about_alert": row.kind not in without} for row in conn.execute(mine)]
 
 
@@ -150,6 +152,14 @@ def cancel_waiting(conn: Connection, alert_id: str, now: datetime) -> int:
     """
     n = s.notices
     return _cancel(conn, now, n.c.alert_id == alert_id, n.c.kind.in_(ASKING), n.c.due_at > now)
+
+
+def cancel_announced(conn: Connection, id: str, now: datetime) -> int:
+    """Take back the announcements of this silence or expected event that have not left: a newer one tells more. Returns how
+    many.
+    """
+    n = s.notices
+    return _cancel(conn, now, n.c.alert_id == id, n.c.kind == ANNOUNCED)
 
 
 def cancel_for_escalation(conn: Connection, escalation_id: str, now: datetime) -> int:

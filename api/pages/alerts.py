@@ -50,6 +50,7 @@ def alert_list(request: Request) -> Response:
         )
         found, more = find_alerts(conn, wanted)
         monitors = names(conn, "monitor", most=MONITORS)
+        holds = ctx.state.held_times.now(conn, ctx.fmt.now, ctx.banner.stamp)
     kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": more}
     following = (
         "/alerts?" + urlencode({name: value for name, value in kept.items() if value}) if more else None
@@ -65,6 +66,7 @@ def alert_list(request: Request) -> Response:
         monitors=monitors.items(),
         statuses=LISTED,
         may_acknowledge=False,
+        holding=holds,
     )
 
 

@@ -134,6 +134,8 @@ class Banner:
     unreached: tuple[Unreached, ...] = ()
     # What keeps this installation from waking anybody.
     not_ready: NotReady = READY
+    # It differs where a definition changed.
+    stamp: Hashable = None
 
     @property
     def blind(self) -> bool:
@@ -168,8 +170,9 @@ def banner(conn: Connection, now: datetime, look: Look = lambda *_: READY) -> Ba
         troubles.append(Trouble(", ".join(missing), "never ran", None, ""))
     since = held.since if held else None
     known = tuple(t for t in troubles if t is not None)
-    not_ready = look(conn, now, tuple(said.get(key) for key in KEYS)) if live else READY
-    return Banner(mode, known, since, tuple(unreached(conn, now)), not_ready)
+    stamp = tuple(said.get(key) for key in KEYS)
+    not_ready = look(conn, now, stamp) if live else READY
+    return Banner(mode, known, since, tuple(unreached(conn, now)), not_ready, stamp)
 
 
 def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overview:

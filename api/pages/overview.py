@@ -21,11 +21,13 @@ def overview_page(request: Request) -> Response:
     with state.store.read() as conn:
         ctx = page_context(request, conn)
         shown = overview(conn, state.now(), timedelta(minutes=state.settings.alerting.blind_after_minutes))
+        holds = state.held_times.now(conn, state.now(), ctx.banner.stamp)
     return render(
         ctx,
         "overview.html",
         etag=True,
         o=shown,
+        holding=holds,
         may_acknowledge=permitted(ctx.who, "/alerts/{id}/acknowledge"),
         may_define=permitted(ctx.who, "/monitors/new"),
         may_listen=permitted(ctx.who, "/sources/new"),

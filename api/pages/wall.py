@@ -16,13 +16,13 @@ from sqlalchemy import Connection
 
 from api.auth.keys import principal_of_address
 from api.pages.formatting import Formatter
+from api.pages.holding import Holds
 from api.pages.models import Overview, overview
 from api.pages.render import PageContext, page_context, render
 from api.routes.feeds import Token
 from api.state import AppState, state_of
 from tocsin.core.errors import WrongInput
-from tocsin.definitions.models import Silence, known_zone
-from tocsin.definitions.repository import listed
+from tocsin.definitions.models import known_zone
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,7 +40,7 @@ class Wall:
     """What is on the wall."""
 
     overview: Overview
-    silences: tuple[Silence, ...]
+    holding: tuple[Holds, ...]
 
     @property
     def unheard(self) -> list[str]:
@@ -66,17 +66,15 @@ def wall_by_token(request: Request, token: Token, lang: Lang = "", tz: Tz = "") 
         return _shown(request, conn, state, lang, tz)
 
 
-def look(conn: Connection, now: datetime, blind_after: timedelta) -> Wall:
+def look(conn: Connection, now: datetime, blind_after: timedelta, holds: tuple[Holds, ...]) -> Wall:
     """What is on the wall now."""
-    silences = (one.value for one in listed(conn, Silence))
-    return Wall(
-        overview(conn, now, blind_after), tuple(one for one in silences if one.starts_at <= now < one.ends_at)
-    )
+    return Wall(overview(conn, now, blind_after), holds)
 
 
 def _shown(request: Request, conn: Connection, state: AppState, lang: str, tz: str) -> Response:
     ctx = _in_words(page_context(request, conn), lang, tz)
-    seen = look(conn, state.now(), timedelta(minutes=state.settings.alerting.blind_after_minutes))
+    holds = state.held_times.now(conn, state.now(), ctx.banner.stamp)
+    seen = look(conn, state.now(), timedelta(minutes=state.settings.alerting.blind_after_minutes), holds)
     return render(
         ctx,
         "wall.html",

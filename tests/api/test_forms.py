@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,7 @@ EVENT = {
     "starts_at": "2026-11-25T10:00",
     "ends_at": "2026-11-25T12:00",
 }
+TONIGHT = {"starts_at": "2026-11-22T01:00", "ends_at": "2026-11-22T05:00"}
 
 
 def post(client: Visitor, path: str, fields: dict[str, str]) -> tuple[int, str]:
@@ -167,6 +168,22 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten_unseen(night: Seeded
         assert "p_pim" not in {one.id for one in listed(conn, Person)}
     assert post(client, f"{place}/restore", {"to": "2"})[0] == 303
     assert "Pim de Wit" in page(client, "/people")
+
+
+def test_what_holds_pages_back_is_said_on_the_overview_the_list_of_alerts_and_the_wall(
+    night: SeededApp,
+) -> None:
+    client = signed_in(night, "p_root")
+    places = ("/", "/alerts", "/wall")
+    assert not any("SILENCED" in page(client, path) for path in places)
+    for path, fields in (("silences", SILENCE), ("expected-events", EVENT)):
+        assert post(client, f"/{path}/new", fields | TONIGHT)[0] == 303
+    for path in places:
+        shown = words(page(client, path))
+        assert "SILENCED" in shown and "all monitors · until 05:00" in shown, shown[:900]
+        assert "EXPECTED" in shown and "Orvane baby food · until 05:00" in shown
+    night.clock.advance(timedelta(hours=3))
+    assert not any("SILENCED" in page(signed_in(night, "p_root"), path) for path in places)
 
 
 def test_another_row_is_asked_for_without_scripts_and_saves_nothing(night: SeededApp) -> None:
