@@ -108,6 +108,19 @@ class Web:
         body: dict[str, Any] = {"data": dict(form)} if form is not None else {"json": json}
         return self._ask("POST", url, params, headers, most_bytes, expected, cost, body)
 
+    def put(
+        self,
+        url: str,
+        *,
+        content: bytes,
+        headers: Mapping[str, str] | None = None,
+        most_bytes: int = MOST_BYTES,
+        expected: Collection[int] = (),
+        cost: int = 1,
+    ) -> Answer:
+        """The answer to a PUT of these bytes, as `get` gives it. Redirects are not followed."""
+        return self._ask("PUT", url, None, headers, most_bytes, expected, cost, {"content": content})
+
     def _ask(
         self,
         method: str,

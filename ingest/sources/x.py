@@ -16,28 +16,22 @@ from pydantic import Field, model_validator
 from ingest.budget import Budget
 from ingest.plain import taken, words
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, SourceContext, read_cursor
-from ingest.sources.places import WebAddress
 from ingest.sources.x_account import XAccountSettings
 from ingest.sources.x_api import (
     MARGIN,
     PAGE_SIZE,
     REACH,
     Moment,
-    Paid,
     PostId,
     XApi,
-    check,
     id_at,
     ids_of,
-    is_check_due,
     posts,
     time_of,
-    today,
-    too_much,
-    until_tomorrow,
     what_is_asked,
-    with_more,
 )
+from ingest.sources.x_gone import XGone
+from ingest.sources.x_paid import Paid, today, too_much, until_tomorrow, with_more
 from ingest.sources.x_query import XSearch, search_of, unasked
 
 BUDGET = Budget(60, per_s=900)
@@ -55,18 +49,8 @@ class XSettings(XAccountSettings):
     monitors: bool = Field(
         False, description="Look for what the monitors' queries ask for; `query` then narrows it."
     )
-    query_chars: int = Field(
-        512, ge=64, le=4096, description="The longest search that X takes from this account."
-    )
     interval_s: int = Field(300, ge=15, le=86_400, description="How often to ask.")
     look_back_hours: int = Field(24, ge=1, le=167, description="How far back the first reading goes.")
-    check_hours: int = Field(
-        24,
-        ge=1,
-        le=720,
-        description="How often posts of the last days are looked up for deletions; each is paid for.",
-    )
-    site: WebAddress = Field("https://api.x.com", description="The address of X's API.")
 
     @model_validator(mode="after")
     def _looks_for_something(self) -> XSettings:
@@ -94,6 +78,7 @@ class XSource:
     def __init__(self, context: SourceContext, settings: XSettings) -> None:
         self._name, self._settings, self._queries = context.name, settings, context.queries
         self._api = XApi(context, settings.site, settings.token, BUDGET)
+        self._gone = XGone(context, self._api, settings)
         self.target = f"{settings.site} {'monitors' if settings.monitors else ''} {settings.query}"
         self.interval = timedelta(seconds=settings.interval_s)
 
@@ -108,10 +93,8 @@ class XSource:
                 retry_after=until_tomorrow(now),
                 warning=too_much(self._settings.posts_per_day),
             )
-        if not at.until and is_check_due(at, now, timedelta(hours=self._settings.check_hours)):
-            removed, changes = check(self._api, at, now, min(PAGE_SIZE, left))
-            after = msgspec.to_builtins(msgspec.structs.replace(at, **changes))
-            return Fetched(cursor=after, more=True, removed=removed)
+        if not at.until and (told := self._gone.look(at, now, left)) is not None:
+            return told
         search = self._what()
         if not search.text:
             return Fetched(
@@ -162,4 +145,5 @@ class XSource:
             recent=with_more(at, found),
         )
         cursor = msgspec.to_builtins(after)
-        return Fetched(mentions, bad, cursor, more=more, gaps=gaps, warning=unasked(search.left_out))
+        warning = self._gone.warning or unasked(search.left_out)
+        return Fetched(mentions, bad, cursor, more=more, gaps=gaps, warning=warning)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ingest.sources.places import Secret
+from ingest.sources.places import Secret, WebAddress
 
 
 class XAccountSettings(BaseModel):
-    """The key of the account, and what its posts may cost."""
+    """The key of the account, where it is used, what its posts may cost, and how their deletions are found out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,3 +20,17 @@ class XAccountSettings(BaseModel):
         description="Posts that may be paid for on a day (UTC); then it waits for the next.",
     )
     authors: bool = Field(True, description="Whether to ask for names and followers, which X bills apart.")
+    query_chars: int = Field(
+        512, ge=64, le=4096, description="The longest search that X takes from this account."
+    )
+    check_hours: int = Field(
+        24,
+        ge=1,
+        le=720,
+        description="How often posts of the last days are looked up for deletions; each is paid for.",
+    )
+    batch: bool = Field(
+        False,
+        description="Whether deletions are asked for in one batch compliance job, in place of looking posts up.",
+    )
+    site: WebAddress = Field("https://api.x.com", description="The address of X's API.")

@@ -14,7 +14,7 @@ import msgspec
 
 from ingest.budget import Budget
 from ingest.plain import dig, items, moment, number, values, words
-from ingest.source import FetchFailed, Natural, Removed, SourceContext
+from ingest.source import FetchFailed, SourceContext
 from ingest.web import Answer, Web
 from tocsin.core.clock import EPOCH, iso, to_micros
 from tocsin.settings.secrets import reveal
@@ -23,15 +23,12 @@ PAGE_SIZE = 100
 # The search reaches so far back, and refuses an id that is seven days old to the minute.
 REACH = timedelta(days=7)
 MARGIN = timedelta(minutes=5)
-# Posts that are looked up again now and then.
-MOST_RECENT = 1000
 _POST_FIELDS = "created_at,lang,public_metrics,referenced_tweets,conversation_id,edit_history_tweet_ids,entities,note_tweet"
 # Post ids hold the milliseconds since this moment, above 22 bits.
 _FIRST_MS = 1_288_834_974_657
 _BITS = 22
 PostId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-_GONE = ("/resource-not-found", "/not-authorized-for-resource", "/disallowed-resource")
 HELP: Mapping[int, str] = {
     400: "it does not accept the query",
     401: "it refuses the token; check that it is the app's bearer token",
@@ -148,63 +145,3 @@ def time_of(id: int) -> datetime:
 def id_at(at: datetime) -> int:
     """The least id that a post of this time can have."""
     return max(0, to_micros(at) // 1000 - _FIRST_MS) << _BITS
-
-
-# -- the day, and what is gone ---------------------------------------------------------------------------
-
-
-class Paid(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What a cursor of a source on X holds besides its place: what was paid for, and the posts to look up again."""
-
-    # Posts paid for on this day since 1970.
-    day: Natural = 0
-    paid: Natural = 0
-    # Posts to look up, the latest last, when that was done last, and how many are left of this time.
-    recent: tuple[PostId, ...] = ()
-    checked_at: Moment | None = None
-    unchecked: Natural = 0
-
-
-def today(at: Paid, now: datetime) -> dict[str, Any]:
-    """The changes to `at` that a new day brings. What was brought just now needs no second look."""
-    day = (now - EPOCH).days
-    begun = {"checked_at": at.checked_at or now}
-    return begun if at.day == day else begun | {"day": day, "paid": 0}
-
-
-def with_more(at: Paid, found: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
-    """The posts to look up, with those that came just now, the newest first."""
-    return (*at.recent, *reversed([id for one in found if (id := number(one, "id"))]))[-MOST_RECENT:]
-
-
-def is_check_due(at: Paid, now: datetime, every: timedelta) -> bool:
-    """Whether recent posts are to be looked up for deletions."""
-    return bool(at.recent) and (at.unchecked > 0 or at.checked_at is None or now - at.checked_at >= every)
-
-
-def check(api: XApi, at: Paid, now: datetime, most: int) -> tuple[list[Removed], dict[str, Any]]:
-    """Look up some of the recent posts, the latest first: those that are gone, and the changes to `at`."""
-    end = min(at.unchecked or len(at.recent), len(at.recent))
-    asked = at.recent[max(0, end - most) : end]
-    answer = api.get("/2/tweets", {"ids": ",".join(map(str, asked))})
-    gone = {number(one, "resource_id") for one in items(answer, "errors") if _is_gone(one)} & set(asked)
-    return [Removed(id=str(id)) for id in asked if id in gone], {
-        "recent": tuple(id for id in at.recent if id not in gone),
-        "checked_at": now,
-        "unchecked": max(0, end - len(asked)),
-        "paid": at.paid + len(asked) - len(gone),
-    }
-
-
-def until_tomorrow(now: datetime) -> timedelta:
-    """The wait until the next day (UTC)."""
-    return timedelta(days=1) - (now - EPOCH) % timedelta(days=1)
-
-
-def too_much(posts_per_day: int) -> str:
-    """The warning of a source that has read what a day may cost."""
-    return f"the {posts_per_day} posts of this day (posts_per_day) are read; the rest waits for tomorrow"
-
-
-def _is_gone(error: Any) -> bool:
-    return words(error, "type").endswith(_GONE) and words(error, "resource_type") in ("tweet", "")

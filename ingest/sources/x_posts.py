@@ -13,7 +13,6 @@ from pydantic import Field
 from ingest.missed import MissedFirst
 from ingest.plain import items, moment, taken, words
 from ingest.source import Gap, SourceContext
-from ingest.sources.places import WebAddress
 from ingest.sources.x_account import XAccountSettings
 from ingest.sources.x_api import MARGIN, PAGE_SIZE, REACH, XApi, id_at, ids_of, posts, time_of, what_is_asked
 from ingest.sources.x_connection import said_no_more, x_stream
@@ -48,7 +47,6 @@ class XStreamSettings(XAccountSettings):
     rule_chars: int = Field(
         1024, ge=64, le=2048, description="The longest rule that X takes from this account."
     )
-    query_chars: int = Field(512, ge=64, le=4096, description="The longest search for what was missed.")
     first_minutes: int = Field(
         10, ge=0, le=10_000, description="How much of the past to search for at the very beginning."
     )
@@ -58,13 +56,6 @@ class XStreamSettings(XAccountSettings):
     compliance: bool = Field(
         False, description="Whether to hear X's compliance streams, which need a contract with X."
     )
-    check_hours: int = Field(
-        24,
-        ge=1,
-        le=720,
-        description="Without compliance: how often recent posts are looked up for deletions; each is paid for.",
-    )
-    site: WebAddress = Field("https://api.x.com", description="The address of X's API.")
 
 
 class XPlace(msgspec.Struct, frozen=True, omit_defaults=True):

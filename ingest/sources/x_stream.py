@@ -15,18 +15,10 @@ import msgspec
 
 from ingest.budget import Budget
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
-from ingest.sources.x_api import (
-    PAGE_SIZE,
-    Paid,
-    XApi,
-    check,
-    is_check_due,
-    today,
-    too_much,
-    until_tomorrow,
-    with_more,
-)
+from ingest.sources.x_api import XApi
 from ingest.sources.x_compliance import compliance_streams
+from ingest.sources.x_gone import XGone
+from ingest.sources.x_paid import Paid, today, too_much, until_tomorrow, with_more
 from ingest.sources.x_posts import XPlace, XPosts, XStreamSettings
 from ingest.streaming import INTERVAL, Streaming
 from ingest.together import Together
@@ -64,6 +56,7 @@ class XStreamSource:
         self._api = XApi(context, settings.site, settings.token, BUDGET)
         self._dialect = XPosts(context, settings, self._api, streams_at or settings.site)
         self._posts: Streaming[XPlace] = Streaming(context, self._dialect, **streaming)
+        self._gone = XGone(context, self._api, settings)
         self._recent: frozenset[int] = frozenset()
         self._compliance = compliance
         if settings.compliance and compliance is None:
@@ -93,10 +86,8 @@ class XStreamSource:
                 retry_after=until_tomorrow(now),
                 warning=too_much(self._settings.posts_per_day),
             )
-        if self._compliance is None and is_check_due(at, now, timedelta(hours=self._settings.check_hours)):
-            removed, changes = check(self._api, at, now, min(PAGE_SIZE, left))
-            after = msgspec.to_builtins(msgspec.structs.replace(at, **changes))
-            return Fetched(cursor=after, more=True, removed=removed)
+        if self._compliance is None and (told := self._gone.look(at, now, left)) is not None:
+            return told
         if not self._dialect.wanted()[0]:
             self.close()
             return Fetched(
@@ -142,7 +133,7 @@ class XStreamSource:
             paid=at.paid + len(found.mentions) + len(found.bad) + len(told.mentions),
             recent=with_more(at, [{"id": one.id} for one in reversed(mentions)]),
         )
-        warnings = [warning, self._dialect.unasked(), found.warning, told.warning]
+        warnings = [warning, self._dialect.unasked(), self._gone.warning, found.warning, told.warning]
         return replace(
             found,
             mentions=[*mentions, *told.mentions],

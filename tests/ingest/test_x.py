@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 
 from ingest.kinds import make_source
-from ingest.source import FetchFailed
+from ingest.source import Cursor, FetchFailed, Removed, Source
 from ingest.sources.x_api import MARGIN, id_at, time_of
 from ingest.sources.x_query import search_of, wider
 from tests.contracts.loopback import INGEST, Loopback, as_json, posts
 from tests.contracts.loopback import loopback as loopback
-from tests.contracts.networks import Ear, hear
+from tests.contracts.networks import Ear, Heard, hear
 from tests.contracts.sources import NOW
 from tests.ingest.networks.x import NETWORK, SECONDS_OF_8_DAYS, TOKEN
 from tests.ingest.one_network import ear_of
@@ -99,6 +99,99 @@ def test_posts_that_are_gone_are_removed_after_a_day(ear: Ear) -> None:
     assert {one.id for one in heard.removed} == ear.ids(2)
     ear.world.clock.advance(DAY)
     assert hear(ear, ear.source(), heard.cursor).removed == []
+
+
+# -- batch compliance jobs -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def batch(loopback: Loopback, monkeypatch: pytest.MonkeyPatch) -> Ear:
+    """X whose API stands under `/api`, and its store of files beside it."""
+    monkeypatch.setenv("X_TOKEN", TOKEN)
+    return ear_of(loopback, NETWORK, batch=True, site=f"{loopback.url}/api")
+
+
+def _a_day_later(ear: Ear, source: Source, cursor: Cursor | None) -> Heard:
+    """What is heard within the quarter of an hour after the day in which post 2 was deleted."""
+    ear.world.delete(2)
+    ear.world.clock.advance(DAY)
+    heard = hear(ear, source, cursor)
+    for _ in range(8):
+        ear.world.clock.advance(timedelta(minutes=2))
+        more = hear(ear, source, heard.cursor)
+        heard.cursor = more.cursor
+        heard.removed += more.removed
+    return heard
+
+
+def test_one_job_tells_which_posts_are_gone_and_nobody_else_sees_the_token(batch: Ear) -> None:
+    batch.world.posts = posts(3)
+    batch.world.notes["odd lines"] = ["", "no JSON", '{"id": "7", "action": "delete", "reason": "scrub_geo"}']
+    source = batch.source()
+    first = hear(batch, source)
+    heard = _a_day_later(batch, source, first.cursor)
+    assert {one.id for one in heard.removed} == batch.ids(2)
+    assert (len(heard.removed), heard.gaps, batch.world.notes["shown"]) == (1, [], [None, None])
+    assert set(batch.world.notes["ids 17"]) == batch.ids(1, 2, 3)
+    # No post was looked up one by one, and the next job is due tomorrow.
+    asked = [one.path for one in batch.world.requests]
+    assert "/api/2/tweets" not in asked
+    assert asked.count("/api/2/compliance/jobs") == 1
+    assert "1 lines" in (source.fetch(heard.cursor, batch.world.clock.now()).warning or "")
+
+
+def test_a_job_is_gone_on_with_after_a_restart(batch: Ear) -> None:
+    batch.world.posts = posts(2)
+    batch.world.notes["states"] = ("created", "in_progress", "in_progress", "in_progress", "complete")
+    cursor = hear(batch, batch.source()).cursor
+    batch.world.delete(2)
+    batch.world.clock.advance(DAY)
+    removed: list[Removed] = []
+    for _ in range(6):
+        heard = hear(batch, batch.source(), cursor)
+        cursor, removed = heard.cursor, removed + heard.removed
+        batch.world.clock.advance(timedelta(minutes=2))
+    assert {one.id for one in removed} == batch.ids(2)
+    assert len(batch.world.notes["jobs"]) == 1
+
+
+@pytest.mark.parametrize("ended", ["failed", "expired", "a word that nobody knows"])
+def test_a_job_that_comes_to_nothing_is_said_and_tried_again(batch: Ear, ended: str) -> None:
+    batch.world.posts = posts(2)
+    batch.world.notes["states"] = (ended,)
+    source = batch.source()
+    heard = _a_day_later(batch, source, hear(batch, source).cursor)
+    assert heard.removed == []
+    assert ended in (source.fetch(heard.cursor, batch.world.clock.now()).warning or "")
+    del batch.world.notes["states"]
+    batch.world.clock.advance(timedelta(hours=1))
+    heard = _a_day_later(batch, source, heard.cursor)
+    assert {one.id for one in heard.removed} == batch.ids(2)
+
+
+def test_an_account_that_may_make_no_job_is_heard_all_the_same(batch: Ear) -> None:
+    batch.world.posts = posts(2)
+    source = batch.source()
+    cursor = hear(batch, source).cursor
+    # As after a process that died between making a job and handing over the ids.
+    batch.world.notes["jobs"] = {"1": ["created"]}
+    batch.world.clock.advance(DAY)
+    batch.world.posts += posts(1, first=SECONDS_OF_8_DAYS // 9)
+    assert len(hear(batch, source, cursor).ids) == 1
+    warning = source.fetch(cursor, batch.world.clock.now()).warning or ""
+    assert "concurrent job" in warning
+    assert TOKEN not in warning
+
+
+def test_only_an_address_of_the_api_itself_is_shown_the_token(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("X_TOKEN", TOKEN)
+    ear = ear_of(loopback, NETWORK, batch=True)
+    ear.world.posts = posts(2)
+    source = ear.source()
+    _a_day_later(ear, source, hear(ear, source).cursor)
+    assert ear.world.notes["shown"] == [f"Bearer {TOKEN}"] * 2
 
 
 def test_a_search_that_finds_nothing_for_long_is_no_gap(ear: Ear) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -48,8 +50,13 @@ USER = {
 
 
 def serve(world: World, request: Request, token: str = TOKEN) -> Reply:
+    request = replace(request, path=request.path.removeprefix("/api"))
+    if request.path.startswith("/files/"):
+        return file(world, request)
     if request.headers.get("authorization") != f"Bearer {token}":
         return as_json({"title": "Unauthorized"}, 401)
+    if request.path.startswith("/2/compliance/jobs"):
+        return job(world, request)
     if request.path == "/2/tweets":
         there = {id_of(one) for one in world.there}
         asked = request.query["ids"].split(",")
@@ -75,6 +82,43 @@ def serve(world: World, request: Request, token: str = TOKEN) -> Reply:
     )
 
 
+def job(world: World, request: Request) -> Reply:
+    """Batch compliance: one job at a time, which is made, then worked on, then complete."""
+    jobs: dict[str, list[str]] = world.notes.setdefault("jobs", {})
+    if request.method == "POST":
+        if any(states for states in jobs.values()):
+            return as_json({"errors": [{"message": "You already have a concurrent job"}]}, 403)
+        id = str(17 + len(jobs))
+        jobs[id] = list(world.notes.get("states", ("in_progress", "complete")))
+        places = {f"{one}_url": f"{world.url}/files/{one}/{id}?signed=1" for one in ("upload", "download")}
+        made = {
+            "id": id,
+            "type": "tweets",
+            "name": "tocsin",
+            "status": "created",
+            "created_at": NOW.isoformat(),
+        }
+        return as_json({"data": made | places})
+    id = request.path.rpartition("/")[2]
+    status = jobs[id].pop(0) if jobs[id] else "complete"
+    told = {"id": id, "type": "tweets", "status": status}
+    return as_json({"data": told | {"download_url": f"{world.url}/files/download/{id}?signed=1"}})
+
+
+def file(world: World, request: Request) -> Reply:
+    """The store of files, which wants no token: the ids that are handed over, and those of them that are gone."""
+    world.notes.setdefault("shown", []).append(request.headers.get("authorization"))
+    id = request.path.rpartition("/")[2]
+    if request.method == "PUT":
+        world.notes[f"ids {id}"] = request.body.decode().split()
+        return Reply()
+    there = {id_of(one) for one in world.there}
+    gone = [one for one in world.notes[f"ids {id}"] if one not in there]
+    lines = [{"id": one, "action": "delete", "reason": world.notes.get("reason", "deleted")} for one in gone]
+    body = "\r\n".join([*map(json.dumps, lines), *world.notes.get("odd lines", ())])
+    return Reply(body.encode(), headers={"content-type": "application/octet-stream"})
+
+
 def grow_old(world: World) -> None:
     world.clock.advance(timedelta(days=8))
     world.posts = posts(2, first=SECONDS_OF_8_DAYS)
@@ -84,12 +128,12 @@ NETWORK = Network(
     kind="x",
     settings=lambda url: {"query": "ketel", "token": "env:X_TOKEN", "site": url},
     serve=serve,
-    shapes="X API v2 (docs.x.com/x-api): GET /2/tweets/search/recent, GET /2/tweets, Post and User objects",
+    shapes="X API v2 (docs.x.com/x-api): GET /2/tweets/search/recent, GET /2/tweets, batch compliance, Post and User objects",
     page=PAGE_SIZE,
     budget=BUDGET,
     id_of=id_of,
     environment={"X_TOKEN": TOKEN},
     grow_old=grow_old,
-    odd_cursors=({"recent": ["x"]}, {"since": -1}, {"paid": 10**9, "day": 3}),
+    odd_cursors=({"recent": ["x"]}, {"since": -1}, {"paid": 10**9, "day": 3}, {"job": "../x"}),
     not_here={"test_a_deletion_is_told": "posts are looked up after a day; tests/ingest/test_x.py"},
 )
