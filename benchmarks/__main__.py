@@ -57,21 +57,24 @@ def main() -> None:
     known = "; ".join(f"{name}: {_first_line(one)}" for name, one in BENCHMARKS.items())
     options.add_argument("name", nargs="*", help=f"default: all. {known}")
     options.add_argument("--mentions", type=int, help="how many, instead of each benchmark's own number")
+    options.add_argument("--minutes", type=float, help="how long the soak lasts, instead of ten minutes")
     given = options.parse_args()
     unknown = [name for name in given.name if name not in BENCHMARKS]
     if unknown:
         options.error(f"unknown benchmark {unknown[0]!r}; known: {', '.join(BENCHMARKS)}")
     if given.mentions is not None and given.mentions < 1:
         options.error(f"--mentions {given.mentions}: need 1 or more")
+    if given.minutes is not None and (given.minutes <= 0 or given.name != [soak.NAME]):
+        options.error(f"--minutes {given.minutes:g}: more than 0, and of the soak alone")
     set_up("warning")
     print(f"$ python -m benchmarks {' '.join(sys.argv[1:])}".rstrip())
     print(f"{machine()}\n", flush=True)
-    left_out = run(given.name or list(BENCHMARKS), given.mentions)
+    left_out = run(given.name or list(BENCHMARKS), given.mentions, given.minutes)
     if left_out:
         sys.exit(f"not run, for want of the real engines: {', '.join(left_out)}")
 
 
-def run(names: Sequence[str], mentions: int | None) -> list[str]:
+def run(names: Sequence[str], mentions: int | None, minutes: float | None = None) -> list[str]:
     """Run these benchmarks and print their tables. The real engines start once, when the first benchmark needs them.
 
     Returns the names of the benchmarks that could not run because an engine cannot be had here.
@@ -84,6 +87,8 @@ def run(names: Sequence[str], mentions: int | None) -> list[str]:
         for name in names:
             one = BENCHMARKS[name]
             options: dict[str, Any] = {} if mentions is None else {"mentions": mentions}
+            if minutes is not None:
+                options["minutes"] = minutes
             began = time.perf_counter()
             if getattr(one, "ENGINES", False):
                 try:

@@ -21,7 +21,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from benchmarks.child import measured, start
+from benchmarks.child import measured, rss_mib, start
 from benchmarks.jetstream import DAY, Day, planned, streaming
 from benchmarks.load import runtime
 from benchmarks.table import Table
@@ -35,6 +35,7 @@ MONITORS = 1000
 # Every kind of fault so often.
 ROUNDS = 2
 LIVE_RATE = 300
+SAMPLES = 20
 
 
 def run(mentions: int = 200_000, monitors: int = MONITORS, rounds: int = ROUNDS, here: bool = False) -> Table:
@@ -71,6 +72,7 @@ def run(mentions: int = 200_000, monitors: int = MONITORS, rounds: int = ROUNDS,
         "us: microseconds of processor time an event; ingest is the connection's thread, reading and hand-over.",
         f"At {LIVE_RATE} posts a second the stream role uses {LIVE_RATE * one:.1%} of a core for them; "
         f"a whole day ({LIVE_RATE * 86_400:,} posts) takes it {LIVE_RATE * 86_400 * one / 60:.0f} minutes of one.",
+        f"MiB in use along the way: {', '.join(f'{mib:.0f}' for mib in result['held_mib'])}.",
         f"The faults that came: {', '.join(f'{n} x {kind}' for kind, n in Counter(happened).items())}.",
         f"Dead letters: {result['dead_letters']}: the message that is no JSON; equal ones are one.",
     ]
@@ -158,8 +160,10 @@ def work(url: str, posts: int, start: str, monitors: int) -> dict[str, Any]:
         matching = threading.Thread(target=match)
         hearing.start()
         matching.start()
-        first = 0
+        first, held = 0, list[float]()
         while (first := _missing(wanted, watching.came, first)) < posts and _alive(hearing, matching):
+            if first >= len(held) * posts / SAMPLES:
+                held.append(rss_mib())
             time.sleep(0.2)
         stop.set()
         hearing.join()
@@ -182,6 +186,7 @@ def work(url: str, posts: int, start: str, monitors: int) -> dict[str, Any]:
         "ingest_cpu": cpu - match_cpu[0],
         "match_cpu": match_cpu[0],
         "dead_letters": letters.total(),
+        "held_mib": [*held, rss_mib()],
     }
 
 

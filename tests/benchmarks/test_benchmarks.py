@@ -247,3 +247,11 @@ def test_a_soak_samples_every_process_along_the_way() -> None:
     assert len(table.rows) == soak.SAMPLES + 1
     assert "push: 202 2" in table.notes[0]
     assert table.notes[1].startswith("Mentions accepted: 100;")
+    assert (table.columns[-1], table.rows[-1][-1]) == ("errors", 0)
+
+
+def test_a_soak_lasts_as_long_as_it_is_told_to() -> None:
+    assert soak.pace(None, None) == (600, 50)
+    assert soak.pace(100, None) == (2, 50)
+    assert soak.pace(None, 1.5) == (90, 50)
+    assert soak.pace(74_400, 62) == (3720, 20)
