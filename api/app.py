@@ -36,6 +36,7 @@ from api.push import RecentPushes
 from api.rendered import COMPRESS_FROM, COMPRESS_LEVEL
 from api.routes import (
     access,
+    alert_actions,
     alerts,
     backtests,
     corrections,
@@ -73,6 +74,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     reasons.router,
     figures.router,
     alerts.router,
+    alert_actions.router,
     explanation.router,
     corrections.router,
     normal.router,

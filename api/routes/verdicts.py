@@ -15,7 +15,7 @@ from alerts.verdicts import verdict_of
 from api.etags import version_etag
 from api.problems import PROBLEMS
 from api.promise import promise_of
-from api.routes.alerts import AlertOut, Id, Verdict, alert_out
+from api.routes.alert_shapes import AlertOut, Id, Verdict, alert_out
 from api.state import State, Who
 from api.turns import turn_of
 from tocsin.definitions.models import Monitor

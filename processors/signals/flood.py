@@ -15,22 +15,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from math import log2
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from processors.signals import habit
+from processors.signals.beside import Beside, bounded, learns, reaches, told_lately
 from processors.signals.calculation import Calculation, shown
 from processors.signals.habit import Habit
 from processors.signals.spans import HOUR, moved
 from processors.signals.types import OneText, Reading, Sensitivity, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
 
-LEARNING = TOLD_FOR = timedelta(days=1)
 HANDFUL = 5
 """So many authors of one text are usual anywhere: a headline that a few pass on."""
-HIGHEST = 2 * CLEARLY_OVER
 NOBODY = OneText(0, 0)
 
 
@@ -47,7 +45,7 @@ class FloodState(msgspec.Struct, frozen=True):
     told: int = 0
 
 
-class Flood:
+class Flood(Beside[FloodState]):
     """The detector. It needs `heard.text`; without it it knows of no copies, and is quiet."""
 
     kind = "flood"
@@ -61,32 +59,28 @@ class Flood:
 
     def judge(self, state: FloodState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         found, today = window.heard.text or NOBODY, window.start.toordinal()
-        learning = state.first is None or window.start - state.first < LEARNING
+        learning = learns(state.first, window.start)
         usual = habit.usual(state.authors, today)
         score = score_of(found.authors, usual)
         known = _told_already(state, window.start, found.authors)
-        over = score >= sensitivity.threshold and window.complete and not learning and not known
-        return Reading(
-            kind=self.kind,
-            start=window.start,
-            length=window.length,
-            score=score,
-            observed=float(found.authors),
-            expected=usual,
-            lower=0.0,
-            upper=max(usual, float(HANDFUL)),
-            over=over,
-            state="learning" if learning else "warm",
-            detail={
-                "span_s": HOUR.total_seconds(),
-                "complete": window.complete,
-                "threshold": sensitivity.threshold,
+        over = not known and reaches(window, sensitivity, score, learning=learning)
+        return self.reading(
+            window,
+            sensitivity,
+            HOUR,
+            {
                 "authors": found.authors,
                 "posts": found.posts,
                 "usual": usual,
                 "days": len(habit.before(state.authors, today)),
                 "reason": _reason(found, learning=learning, known=known, over=over),
             },
+            score=score,
+            observed=float(found.authors),
+            expected=usual,
+            interval=(0.0, max(usual, float(HANDFUL))),
+            learning=learning,
+            over=over,
         )
 
     def may_be_over(self, state: FloodState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
@@ -106,14 +100,6 @@ class Flood:
             told=authors if reading.over else state.told,
         )
 
-    def accept(self, state: FloodState) -> FloodState:
-        return state
-
-    def tells(
-        self, state: FloodState, window: WindowCounts, reading: Reading, *, speaks: bool
-    ) -> dict[str, Any]:
-        return {}
-
 
 def in_the_hour(state: FloodState, window: WindowCounts) -> int:
     """The mentions of the hour that ends with this window, as far as it was heard."""
@@ -125,7 +111,7 @@ def score_of(authors: int, usual: float) -> float:
     """0 for no more authors than usual, 3 for twice as many, 6 for four times as many and for more."""
     if not authors:
         return 0.0
-    return round(min(HIGHEST, max(0.0, CLEARLY_OVER * log2(authors / max(usual, HANDFUL)))), 6)
+    return bounded(CLEARLY_OVER * log2(authors / max(usual, HANDFUL)))
 
 
 def steps(
@@ -152,8 +138,7 @@ def steps(
 
 
 def _told_already(state: FloodState, start: datetime, authors: int) -> bool:
-    lately = state.told_at is not None and start - state.told_at < TOLD_FOR
-    return lately and authors < 2 * state.told
+    return told_lately(state.told_at, start) and authors < 2 * state.told
 
 
 def _reason(found: OneText, *, learning: bool, known: bool, over: bool) -> str:

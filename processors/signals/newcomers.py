@@ -14,19 +14,18 @@ hashes that are new, in hexadecimal), reason.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from math import asin, sqrt
-from typing import Any
 
 import msgspec
 
+from processors.signals.beside import HIGHEST, Beside, learns, reaches
 from processors.signals.calculation import Calculation, shown
 from processors.signals.statistics import tidy, wilson
 from processors.signals.types import Reading, Sensitivity, WindowCounts
-from tocsin.core.promise import CLEARLY_OVER
 from tocsin.core.signal import Agreement
 
-LEARNING, HOUR = timedelta(days=1), timedelta(hours=1)
+HOUR = timedelta(hours=1)
 # The people that are remembered, and the bits of a hash by which they are.
 MOST, BITS = 512, 32
 # People of an hour that a share needs.
@@ -38,7 +37,6 @@ KNOWN_FROM = 40.0
 FIRST_SHARE, FIRST_WEIGHT = 0.5, 8.0
 # People of one hour are no independent sample.
 CORRELATION = 0.02
-HIGHEST = 2 * CLEARLY_OVER
 
 
 class NewcomersState(msgspec.Struct, frozen=True):
@@ -55,21 +53,18 @@ class NewcomersState(msgspec.Struct, frozen=True):
     usual: tuple[float, float] = (FIRST_SHARE * FIRST_WEIGHT, FIRST_WEIGHT)
 
 
-class Newcomers:
+class Newcomers(Beside[NewcomersState]):
     """The detector. It needs `heard.people`, the hashes of those who spoke from the state's `upto` to the end of the window."""
 
     kind = "newcomers"
     version = "newcomers-1"
-
-    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
-        self._length = length
 
     def initial(self) -> NewcomersState:
         return NewcomersState()
 
     def judge(self, state: NewcomersState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         people = window.heard.people
-        learning = state.first is None or window.start - state.first < LEARNING
+        learning = learns(state.first, window.start)
         sample = sorted({_short(one) for one in people or () if in_sample(one, state.level)})
         known = frozenset(_listed(state.known)) if sample else frozenset()
         met = [one for one in sample if one not in known]
@@ -80,22 +75,12 @@ class Newcomers:
         lower, upper = wilson(new, of)
         share = round(new / of, 6) if of else 0.0
         enough = state.usual[1] >= KNOWN_FROM
-        over = enough and not learning and window.complete and score >= sensitivity.threshold
-        return Reading(
-            kind=self.kind,
-            start=window.start,
-            length=window.length,
-            score=min(HIGHEST, max(0.0, score)),
-            observed=share,
-            expected=round(usual, 6),
-            lower=min(share, round(lower, 6)),
-            upper=max(share, round(upper, 6)),
-            over=over,
-            state="learning" if learning else "warm",
-            detail={
-                "span_s": max(HOUR, window.length).total_seconds(),
-                "complete": window.complete,
-                "threshold": sensitivity.threshold,
+        over = enough and reaches(window, sensitivity, score, learning=learning)
+        return self.reading(
+            window,
+            sensitivity,
+            max(HOUR, window.length),
+            {
                 "of": of,
                 "new": new,
                 "people": len(sample),
@@ -104,6 +89,12 @@ class Newcomers:
                 "met": "".join(f"{one:08x}" for one in met),
                 "reason": _reason(over=over, learning=learning, asked=people is not None, of=of),
             },
+            score=score,
+            observed=share,
+            expected=round(usual, 6),
+            interval=(min(share, round(lower, 6)), max(share, round(upper, 6))),
+            learning=learning,
+            over=over,
         )
 
     def may_be_over(self, state: NewcomersState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
@@ -129,14 +120,6 @@ class Newcomers:
             recent=(*_recent(state, window.end), (window.end, detail["people"], len(met))),
             usual=(tidy(state.usual[0] * keep + new), tidy(state.usual[1] * keep + detail["people"])),
         )
-
-    def accept(self, state: NewcomersState) -> NewcomersState:
-        return state
-
-    def tells(
-        self, state: NewcomersState, window: WindowCounts, reading: Reading, *, speaks: bool
-    ) -> dict[str, Any]:
-        return {}
 
 
 def checks(agreement: Agreement) -> list[Calculation]:

@@ -15,7 +15,7 @@ reason.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime
 from math import log2
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,14 +23,14 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from processors.signals import habit
+from processors.signals.beside import HIGHEST, Beside, bounded, learns, reaches, told_lately
 from processors.signals.calculation import Calculation, shown
 from processors.signals.habit import Habit
 from processors.signals.types import FarVoice, Reading, Sensitivity, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
 
-LEARNING = TOLD_FOR = timedelta(days=1)
-# A score rises by this with each doubling over a usual day, and no further than twice.
-A_DOUBLING, HIGHEST = CLEARLY_OVER, 2 * CLEARLY_OVER
+# A score rises by this with each doubling over a usual day.
+A_DOUBLING = CLEARLY_OVER
 
 
 class ReachState(msgspec.Struct, frozen=True):
@@ -43,14 +43,11 @@ class ReachState(msgspec.Struct, frozen=True):
     told: float = 0.0
 
 
-class Reach:
+class Reach(Beside[ReachState]):
     """The detector. It needs `heard.voices`; without them it knows of nobody, and is quiet."""
 
     kind = "reach"
     version = "reach-1"
-
-    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
-        self._length = length
 
     def initial(self) -> ReachState:
         return ReachState()
@@ -58,7 +55,7 @@ class Reach:
     def judge(self, state: ReachState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         voices, today = window.heard.voices or (), window.start.toordinal()
         against = [one for one in voices if one.against]
-        learning = state.first is None or window.start - state.first < LEARNING
+        learning = learns(state.first, window.start)
         loudest = max((one.reach for one in voices), default=0)
         outlets = sum(bool(one.outlet) for one in against)
         usual = habit.usual(state.authors, today) if voices else 0.0
@@ -66,23 +63,12 @@ class Reach:
         score = _score(state, against, today, usual, usual_outlets)
         told = max((one.reach for one in against), default=0)
         known = _told_already(state, window.start, told)
-        over = bool(against) and not learning and window.complete and not known
-        over = over and score >= sensitivity.threshold
-        return Reading(
-            kind=self.kind,
-            start=window.start,
-            length=window.length,
-            score=score,
-            observed=float(len(against)),
-            expected=0.0,
-            lower=0.0,
-            upper=0.0,
-            over=over,
-            state="learning" if learning else "warm",
-            detail={
-                "span_s": window.length.total_seconds(),
-                "complete": window.complete,
-                "threshold": sensitivity.threshold,
+        over = bool(against) and not known and reaches(window, sensitivity, score, learning=learning)
+        return self.reading(
+            window,
+            sensitivity,
+            window.length,
+            {
                 "loudest": loudest,
                 "outlets": outlets,
                 "usual": usual,
@@ -90,6 +76,12 @@ class Reach:
                 "told": told,
                 "reason": _reason(voices, against, learning=learning, known=known, over=over),
             },
+            score=score,
+            observed=float(len(against)),
+            expected=0.0,
+            interval=(0.0, 0.0),
+            learning=learning,
+            over=over,
         )
 
     def may_be_over(self, state: ReachState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
@@ -110,14 +102,6 @@ class Reach:
             told_at=window.start if reading.over else state.told_at,
             told=float(detail["told"]) if reading.over else state.told,
         )
-
-    def accept(self, state: ReachState) -> ReachState:
-        return state
-
-    def tells(
-        self, state: ReachState, window: WindowCounts, reading: Reading, *, speaks: bool
-    ) -> dict[str, Any]:
-        return {}
 
 
 def steps(
@@ -172,12 +156,11 @@ def _score(
 def _doublings(seen: float, usual: float) -> float:
     if usual <= 0:
         return HIGHEST if seen > 0 else 0.0
-    return round(min(HIGHEST, max(0.0, A_DOUBLING * log2(seen / usual))), 6) if seen > 0 else 0.0
+    return bounded(A_DOUBLING * log2(seen / usual)) if seen > 0 else 0.0
 
 
 def _told_already(state: ReachState, start: datetime, reach: int) -> bool:
-    lately = state.told_at is not None and start - state.told_at < TOLD_FOR
-    return lately and reach < 2 * max(state.told, 1.0)
+    return told_lately(state.told_at, start) and reach < 2 * max(state.told, 1.0)
 
 
 def _reason(voices: Any, against: Any, *, learning: bool, known: bool, over: bool) -> str:

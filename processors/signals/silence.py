@@ -13,13 +13,13 @@ day), limit (missing at which the score is 3), since (the first empty window, as
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from processors.signals import habit
+from processors.signals.beside import HIGHEST, Beside, bounded, learns, reaches, told_lately
 from processors.signals.calculation import Calculation, shown
 from processors.signals.habit import Habit
 from processors.signals.spans import LONGEST_SPAN
@@ -28,13 +28,11 @@ from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.counts import interval_95
 from tocsin.core.promise import CLEARLY_OVER
 
-LEARNING = TOLD_FOR = timedelta(days=1)
 # So many mentions must be missing at least: chance leaves out a dozen once in 160,000 times.
 LEAST = 12.0
 BEYOND = 1.5
 # The limit of a new monitor is up to so much higher, halving every two days.
 YOUTH, YOUTH_HALF_LIFE_H = 1.0, 48.0
-HIGHEST = 2 * CLEARLY_OVER
 # The spread of talk on the steady scale, for the interval that is shown.
 SPREAD = 1.5
 
@@ -49,51 +47,44 @@ class SilenceState(msgspec.Struct, frozen=True):
     told_at: datetime | None = None
 
 
-class SilenceDetector:
+class SilenceDetector(Beside[SilenceState]):
     """The detector. It needs `due`, which volume says."""
 
     kind = "silence"
     version = "silence-1"
-
-    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
-        self._length = length
 
     def initial(self) -> SilenceState:
         return SilenceState()
 
     def judge(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         empty = not window.count
-        learning = state.first is None or window.start - state.first < LEARNING
+        learning = learns(state.first, window.start)
         missing = tidy(state.missing + (window.due or 0.0)) if empty else 0.0
         since = (state.since or window.start) if empty else window.end
         most = habit.most(state.longest, window.start.toordinal())
         limit = _limit(state, window.start, most)
-        score = round(min(HIGHEST, CLEARLY_OVER * missing / limit), 6)
-        told = state.told_at is not None and window.start - state.told_at < TOLD_FOR
-        over = empty and window.complete and not learning and not told and score >= sensitivity.threshold
+        score = bounded(CLEARLY_OVER * missing / limit)
+        told = told_lately(state.told_at, window.start)
+        over = empty and not told and reaches(window, sensitivity, score, learning=learning)
         lower, upper = interval_95(missing, SPREAD) if missing else (0.0, 0.0)
         span = max(window.length, min(LONGEST_SPAN, window.end - since))
-        return Reading(
-            kind=self.kind,
-            start=window.start,
-            length=window.length,
-            score=score,
-            observed=float(window.count),
-            expected=round(missing, 4),
-            lower=round(lower, 4),
-            upper=round(upper, 4),
-            over=over,
-            state="learning" if learning else "warm",
-            detail={
-                "span_s": span.total_seconds(),
-                "complete": window.complete,
-                "threshold": sensitivity.threshold,
+        return self.reading(
+            window,
+            sensitivity,
+            span,
+            {
                 "missing": missing,
                 "usual": most,
                 "limit": limit,
                 "since": since.isoformat(),
                 "reason": _reason(empty=empty, learning=learning, told=told, over=over),
             },
+            score=score,
+            observed=float(window.count),
+            expected=round(missing, 4),
+            interval=(round(lower, 4), round(upper, 4)),
+            learning=learning,
+            over=over,
         )
 
     def may_be_over(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
@@ -117,11 +108,6 @@ class SilenceDetector:
 
     def accept(self, state: SilenceState) -> SilenceState:
         return msgspec.structs.replace(state, since=None, missing=0.0)
-
-    def tells(
-        self, state: SilenceState, window: WindowCounts, reading: Reading, *, speaks: bool
-    ) -> dict[str, Any]:
-        return {}
 
 
 def steps(

@@ -13,24 +13,21 @@ first), hot (all that are hot, as the state keeps them), reason.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from datetime import datetime, timedelta
 
 import msgspec
 
+from processors.signals.beside import Beside, bounded, learns, reaches
 from processors.signals.calculation import Calculation, shown
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.counts import steady
-from tocsin.core.promise import CLEARLY_OVER
 from tocsin.core.signal import Agreement
 
-LEARNING = timedelta(days=1)
 HOT_FOR = timedelta(hours=6)
 HOUR = timedelta(hours=1)
 AT_LEAST, TWICE, DEVIATIONS = 5, 2.0, 3.0
 # The spread of talk on the steady scale, and the share that a place has which was never heard.
 SPREAD, LEAST_SHARE = 1.5, 0.01
-HIGHEST = 2 * CLEARLY_OVER
 # The hot places that are kept.
 MOST = 12
 
@@ -54,39 +51,26 @@ class SpreadState(msgspec.Struct, frozen=True):
     hot: tuple[HotPlace, ...] = ()
 
 
-class Spread:
+class Spread(Beside[SpreadState]):
     """The detector. It needs `due`, which volume says, and `heard.places`."""
 
     kind = "spread"
     version = "spread-1"
 
-    def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
-        self._length = length
-
     def initial(self) -> SpreadState:
         return SpreadState()
 
     def judge(self, state: SpreadState, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
-        learning = state.first is None or window.start - state.first < LEARNING
+        learning = learns(state.first, window.start)
         hot = _hot(state, window) if state.hot or window.heard.places else ()
         spread = _spread(hot, window.end) if hot else []
-        score = round(min(HIGHEST, max((one.z for one in spread if one.until == window.end), default=0.0)), 6)
-        over = bool(spread) and window.complete and not learning and score >= sensitivity.threshold
-        return Reading(
-            kind=self.kind,
-            start=window.start,
-            length=window.length,
-            score=score,
-            observed=float(len(spread)),
-            expected=1.0,
-            lower=1.0,
-            upper=1.0,
-            over=over,
-            state="learning" if learning else "warm",
-            detail={
-                "span_s": max(HOUR, window.length).total_seconds(),
-                "complete": window.complete,
-                "threshold": sensitivity.threshold,
+        score = bounded(max((one.z for one in spread if one.until == window.end), default=0.0))
+        over = bool(spread) and reaches(window, sensitivity, score, learning=learning)
+        return self.reading(
+            window,
+            sensitivity,
+            max(HOUR, window.length),
+            {
                 "places": msgspec.to_builtins(spread),
                 "hot": msgspec.to_builtins([*hot]),
                 "reason": "spreads"
@@ -95,6 +79,12 @@ class Spread:
                 if learning
                 else "in one place",
             },
+            score=score,
+            observed=float(len(spread)),
+            expected=1.0,
+            interval=(1.0, 1.0),
+            learning=learning,
+            over=over,
         )
 
     def may_be_over(self, state: SpreadState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
@@ -110,11 +100,6 @@ class Spread:
 
     def accept(self, state: SpreadState) -> SpreadState:
         return msgspec.structs.replace(state, hot=())
-
-    def tells(
-        self, state: SpreadState, window: WindowCounts, reading: Reading, *, speaks: bool
-    ) -> dict[str, Any]:
-        return {}
 
 
 def checks(agreement: Agreement) -> list[Calculation]:

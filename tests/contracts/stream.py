@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import pytest
 
@@ -13,6 +14,7 @@ from tocsin.stream.port import MAX_RECORD_BYTES, Consumer, Record, Stream
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WAIT = timedelta(seconds=15)
+SETTLED_WITHIN_S = 60.0
 MakeStream = Callable[[], Stream]
 
 
@@ -28,21 +30,45 @@ def read(consumer: Consumer, count: int, at: dict[int, int] | None = None) -> li
     return records
 
 
-def settled(*consumers: Consumer, at: dict[int, int] | None = None) -> list[frozenset[int]]:
-    """Poll all consumers in turn until their partitions have not changed for a while. Returns the partitions of each.
+def settled(
+    *consumers: Consumer, at: dict[int, int] | None = None, until: Callable[[list[frozenset[int]]], bool]
+) -> list[frozenset[int]]:
+    """Poll all consumers in turn `until` it holds for the partitions that each of them has. Returns the partitions of each.
 
-    A gained partition starts at `at` (else 0).
+    Members find each other by messages, which take as long as the machine lets them: no pause says that they are done. A gained
+    partition starts at `at` (else 0).
     """
     assigned: list[frozenset[int]] = [frozenset()] * len(consumers)
-    calm_since, deadline = time.monotonic(), time.monotonic() + 40
-    while time.monotonic() - calm_since < 2.5 and time.monotonic() < deadline:
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while not until(assigned) and time.monotonic() < deadline:
         for place, consumer in enumerate(consumers):
             polled = consumer.poll(timedelta(milliseconds=50))
             for partition in polled.gained:
                 consumer.seek(partition, (at or {}).get(partition, 0))
-            if polled.assigned != assigned[place]:
-                assigned[place], calm_since = polled.assigned, time.monotonic()
+            assigned[place] = polled.assigned
     return assigned
+
+
+def shared_out(assigned: list[frozenset[int]]) -> bool:
+    """Whether each of four partitions has one member, and each member as many."""
+    return sorted(chain(*assigned)) == [0, 1, 2, 3] and len({len(one) for one in assigned}) == 1
+
+
+def each_reads(*consumers: Consumer, count: int) -> list[set[tuple[int, bytes]]]:
+    """Poll all consumers in turn until `count` records have come. Returns what each has read: partitions and values.
+
+    A record comes only to the member that has its partition.
+    """
+    came: list[set[tuple[int, bytes]]] = [set() for _ in consumers]
+    deadline = time.monotonic() + SETTLED_WITHIN_S
+    while len(set().union(*came)) < count and time.monotonic() < deadline:
+        for place, consumer in enumerate(consumers):
+            polled = consumer.poll(timedelta(milliseconds=50))
+            for partition in polled.gained:
+                consumer.seek(partition, 0)
+            assert {one.partition for one in polled.records} <= polled.assigned
+            came[place] |= {(one.partition, one.value) for one in polled.records}
+    return came
 
 
 def test_a_topic_that_is_there_keeps_its_partitions(make_stream: MakeStream) -> None:
@@ -117,18 +143,18 @@ def test_members_share_the_partitions_and_one_that_leaves_hands_its_over(make_st
     stream = make_stream()
     stream.ensure_topic("talk", 4)
     one, two = stream.consumer("talk", "readers", "one"), stream.consumer("talk", "readers", "two")
-    first, second = settled(one, two)
+    first, second = settled(one, two, until=shared_out)
     assert first | second == {0, 1, 2, 3}
     assert not first & second
     assert len(first) == len(second) == 2
     stream.append("talk", [(p, b"shared") for p in range(4)], NOW)
-    assert {(r.partition, r.value) for r in read(one, 2)} == {(p, b"shared") for p in first}
-    assert {(r.partition, r.value) for r in read(two, 2)} == {(p, b"shared") for p in second}
+    assert each_reads(one, two, count=4) == [{(p, b"shared") for p in each} for each in (first, second)]
     two.close()
-    assert settled(one, at=dict.fromkeys(range(4), 1)) == [frozenset({0, 1, 2, 3})]
+    behind = dict.fromkeys(range(4), 1)
+    assert settled(one, at=behind, until=shared_out) == [frozenset({0, 1, 2, 3})]
     stream.append("talk", [(p, b"alone") for p in range(4)], NOW)
     # A partition that stayed goes on where it stood: nobody has called `seek` for it.
-    assert sorted((r.partition, r.offset, r.value) for r in read(one, 4)) == [
+    assert sorted((r.partition, r.offset, r.value) for r in read(one, 4, behind)) == [
         (p, 1, b"alone") for p in range(4)
     ]
     one.close()

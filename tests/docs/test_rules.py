@@ -18,7 +18,6 @@ LONGER = {
     "api/pages/locales/nl.toml": CATALOGUE,
     "api/pages/locales/ro.toml": CATALOGUE,
     "api/pages/locales/tr.toml": CATALOGUE,
-    "api/routes/alerts.py": "one resource, a route for every transition, each with its words for OpenAPI",
     "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",
