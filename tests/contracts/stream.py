@@ -14,7 +14,7 @@ from tocsin.stream.port import MAX_RECORD_BYTES, Consumer, Record, Stream
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WAIT = timedelta(seconds=15)
-SETTLED_WITHIN_S = 60.0
+SETTLED_WITHIN_S = 120.0
 MakeStream = Callable[[], Stream]
 
 
