@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from api.auth.passkeys import remove_passkeys
 from api.auth.principal import Principal
 from api.soundness import require_sound
 from tocsin.core.errors import Conflict
@@ -109,9 +110,14 @@ def end(
     now: datetime,
     expected_version: int | None = None,
 ) -> DefinitionRow:
-    """End a definition; its versions stay, so that `bring_back` can undo it. Returns what it was."""
+    """End a definition; its versions stay, so that `bring_back` can undo it. A person's passkeys do not come back.
+
+    Returns what it was.
+    """
     present = find_row(conn, model, name_or_id)
     delete(conn, model, present.id, now=now, actor=who.label, expected_version=expected_version)
+    if present.kind == "person":
+        remove_passkeys(conn, present.id)
     _note(conn, who, "ended", present.kind, present.id, present.version + 1, present.value, None, now)
     return present
 

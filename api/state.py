@@ -30,8 +30,8 @@ from tocsin.stream.port import Stream
 
 # Pushes that are unpacked and handed over at once; others wait. Each may hold about three times the largest unpacked body.
 PUSHES_AT_ONCE = 4
-# Sign-in mails that one address may ask for, however many people it names.
-MAILS_A_MINUTE = 10
+# Sign-ins that one address may ask for, by mail or by passkey, however many people it names.
+KNOCKS_A_MINUTE = 10
 ALERTS_BYTES = 4 * 1024 * 1024
 
 
@@ -80,8 +80,8 @@ class AppState:
     rendered_alerts: Rendered = field(default_factory=lambda: Rendered(ALERTS_BYTES))
     readiness: Readiness = field(default_factory=Readiness)
     held_times: HeldTimes = field(default_factory=HeldTimes)
-    # What a stranger may ask by mail: a rate of its own, per address.
-    mails: RateLimiter = field(default_factory=lambda: RateLimiter(MAILS_A_MINUTE, time.monotonic))
+    # How often a stranger may ask to be signed in: a rate of its own, per address.
+    knocks: RateLimiter = field(default_factory=lambda: RateLimiter(KNOCKS_A_MINUTE, time.monotonic))
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))
 
     @property

@@ -163,6 +163,8 @@ API: dict[tuple[str, str], AccessRule] = {
     **{("GET", path): OPEN for path in IN_ADDRESSES["feed"]},  # its token is its key
     ("GET", "/v1/sessions"): READ,
     ("DELETE", "/v1/sessions/{id}"): _allow(V, CM, PR, LEGAL),
+    ("GET", "/v1/passkeys"): READ,
+    ("DELETE", "/v1/passkeys/{id}"): _allow(V, CM, PR, LEGAL),
     ("GET", "/v1/keys"): ADMINS,
     ("DELETE", "/v1/keys/{id}"): ADMINS,
 }
@@ -182,6 +184,8 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/signin"): OPEN,
     ("GET", "/signin/{token}"): OPEN,
     ("POST", "/signin/{token}"): OPEN,
+    ("POST", "/signin/passkey"): OPEN,
+    ("POST", "/signin/passkey/begin"): OPEN,
     ("POST", "/signout"): READ,
     ("GET", "/links/{token}"): OPEN,
     ("POST", "/links/{token}"): OPEN,
@@ -195,6 +199,10 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/me/waiting/{key}/prove"): OWN,
     ("POST", "/me/waiting/{key}/test"): OWN,
     ("POST", "/me/waiting/{key}/drop"): OWN,
+    ("POST", "/me/passkeys"): OWN,
+    ("POST", "/me/passkeys/begin"): OWN,
+    ("POST", "/me/passkeys/{id}/name"): OWN,
+    ("POST", "/me/passkeys/{id}/remove"): OWN,
     ("GET", "/setup"): ADMINS,
     ("GET", "/setup/brand"): ADMINS,
     ("POST", "/setup/brand"): ADMINS,
@@ -243,6 +251,7 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/sessions"): ADMINS,
     ("POST", "/sessions/{id}/end"): ADMINS,
     **_formed("people", ADMINS),
+    ("POST", "/people/{id}/passkeys/remove"): ADMINS,
     **_formed("policies", ADMINS),
     **_formed("schedules", ADMINS),
     # Whoever can be woken hands a night over; the record says who did.

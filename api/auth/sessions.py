@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from api.auth.principal import Principal
-from tocsin.access.links import hash_token, new_token, spend_signin_link
+from tocsin.access.links import hash_token, new_token
 from tocsin.core.ids import stable_id
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import names
@@ -47,11 +47,6 @@ class Session:
     csrf: str
     person_id: str
     expires_at: datetime
-
-
-def sign_in(conn: Connection, link_token: str, now: datetime, hours: int, device: str = "") -> Session:
-    """Spend a sign-in link and open a session. Raises `NotFound` or `LinkRefused` with what to do next."""
-    return open_session(conn, spend_signin_link(conn, link_token, now), now, hours, device)
 
 
 def open_session(conn: Connection, person_id: str, now: datetime, hours: int, device: str = "") -> Session:

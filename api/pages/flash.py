@@ -46,6 +46,10 @@ DONE = {
     "paged": "A test page is on its way to each of your channels.",
     "silent": "Nothing came: what may be wrong stands below.",
     "ended": "Signed out there.",
+    "passkey_kept": "The passkey is kept. From now on it signs you in.",
+    "passkey_refused": "That passkey was not accepted, and nothing was kept. Try again.",
+    "passkey_known": "Nothing was kept: this passkey is here already, or you have as many as one may have.",
+    "passkeys_gone": "This person has no passkey any more. A link by mail still signs them in.",
     "replay": "Handed over again: it counts within seconds.",
     "bad": "It is still no mention; the reason stands below.",
 }
@@ -60,4 +64,6 @@ def flash_of(request: Request, fmt: Formatter) -> tuple[str, bool]:
         "wrong_code",
         "silent",
         "no_turn",
+        "passkey_refused",
+        "passkey_known",
     )

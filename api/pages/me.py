@@ -14,12 +14,15 @@ from sqlalchemy import Connection
 from alerts.directory import Someone
 from alerts.outbox.queue import newest_of
 from alerts.proofs import key_of, prove, send_code
+from api.auth.ceremonies import RelyingParty, relying_party
 from api.auth.cookies import session_token
+from api.auth.passkeys import passkeys_of
 from api.auth.principal import Principal
-from api.auth.sessions import current_session, end_session, open_sessions
+from api.auth.sessions import current_session, device_of, end_session, open_sessions
 from api.defining import change_part
 from api.pages.channels import ask_channel, back, channels_of, fault_of, person_of
 from api.pages.flash import flash_of
+from api.pages.passkeys import LACKS
 from api.pages.render import page_context, render
 from api.state import form_of, state_of
 from tocsin.access.links import page_address
@@ -129,6 +132,8 @@ def _page(
         own = channels_of(conn, one)
         sessions = [found for found in open_sessions(conn, state.now()) if found["person_id"] == who.id]
         notices = newest_of(conn, who.id, NOTICES)
+        passkeys = passkeys_of(conn, who.id)
+    party = relying_party(state.settings.api.public_url)
     flash, bad = flash_of(request, ctx.fmt)
     quiet = mine.value.quiet_hours or ("", "")
     form = typed or {
@@ -151,6 +156,10 @@ def _page(
         sessions=sessions,
         here=current_session(session_token(request) or ""),
         notices=notices,
+        passkeys=passkeys,
+        party=party,
+        passkeys_lack="" if isinstance(party, RelyingParty) else ctx.fmt.translate(LACKS[party]),
+        device=device_of(request.headers.get("user-agent", "")),
         flash=flash,
         flash_bad=bad,
     )

@@ -11,16 +11,18 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
 from alerts.signin_mail import mail_links
+from api.auth.ceremonies import RelyingParty, relying_party
 from api.auth.cookies import clear_cookie, session_token, set_cookie
-from api.auth.sessions import device_of, principal_of_session, sign_in, sign_out
+from api.auth.sessions import device_of, open_session, principal_of_session, sign_out
 from api.defining import change_part
 from api.pages.render import LANGUAGE_COOKIE, page_context, render
 from api.problems import Problem
 from api.state import AppState, form_of, state_of, visitor_of
-from tocsin.access.links import LinkRefused, find_signin_link, page_address
+from tocsin.access.links import LinkRefused, find_signin_link, page_address, spend_signin_link
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.definitions.models import Person, Role
 from tocsin.definitions.repository import find, names, stored_definition
+from tocsin.store import audit
 
 log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
@@ -32,7 +34,7 @@ A_YEAR_S = 365 * 24 * 3600
 @router.get("/signin")
 def signin_help(request: Request) -> Response:
     """The page that says where a sign-in link comes from, with the form that mails one."""
-    return _signin_page(request)
+    return signin_answer(request)
 
 
 @router.post("/signin")
@@ -40,12 +42,9 @@ def ask_for_link(request: Request, background: BackgroundTasks) -> Response:
     """Mail a sign-in link to this address if somebody here has it. The answer and its time are the same for everybody."""
     state = state_of(request)
     address = form_of(request).get("email", "").strip()[:LONGEST_ADDRESS]
-    wait = state.mails.wait_for(request.client.host if request.client else "unknown")
-    if wait:
-        detail = f"too many links were asked for from here: try again in {wait} s"
-        raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
+    require_patience(request)
     background.add_task(_mail, state, address)
-    return _signin_page(request, mailed=True, background=background)
+    return signin_answer(request, mailed=True, background=background)
 
 
 @router.get("/signin/{token}")
@@ -58,26 +57,48 @@ def signin_page(request: Request, token: Token) -> Response:
         except (NotFound, LinkRefused):
             refused = True
     if refused:
-        return _signin_page(request, refused=True)
-    return _signin_page(request, token=token, person=person)
+        return signin_answer(request, refused=True)
+    return signin_answer(request, token=token, person=person)
 
 
 @router.post("/signin/{token}")
 def use_signin_link(request: Request, token: Token) -> Response:
     """Spend the link, open a session, and go to the overview."""
-    state, api = state_of(request), state_of(request).settings.api
-    now, kept = state.now(), form_of(request).get("keep") == "1"
-    hours = 24 * api.session_kept_days if kept else api.session_hours
+    state, now = state_of(request), state_of(request).now()
     try:
         with state.store.write() as conn:
-            device = device_of(request.headers.get("user-agent", ""))
-            session = sign_in(conn, token, now, hours, device)
-            place = _first_place(conn, session.token, now)
+            return let_in(request, conn, spend_signin_link(conn, token, now), now, by="link")
     except (NotFound, LinkRefused):
-        return _signin_page(request, refused=True)
-    answer = RedirectResponse(place, 303)
+        return signin_answer(request, refused=True)
+
+
+def let_in(request: Request, conn: Connection, person_id: str, now: datetime, by: str) -> Response:
+    """Open a session for this person, as long as the form asks for, note by what, and lead on to the page."""
+    api, kept = state_of(request).settings.api, form_of(request).get("keep") == "1"
+    hours = 24 * api.session_kept_days if kept else api.session_hours
+    session = open_session(conn, person_id, now, hours, device_of(request.headers.get("user-agent", "")))
+    name, role = person_of(conn, person_id)
+    audit.append(
+        conn,
+        at=now,
+        actor=name or person_id,
+        role=role.value,
+        action="session.opened",
+        object=person_id,
+        detail={"by": by},
+    )
+    answer = RedirectResponse(_first_place(conn, session.token, now), 303)
     set_cookie(answer, request, session, api, now)
     return answer
+
+
+def require_patience(request: Request) -> None:
+    """Raise `Problem` where this address has knocked too often within a minute."""
+    state = state_of(request)
+    wait = state.knocks.wait_for(request.client.host if request.client else "unknown")
+    if wait:
+        detail = f"too many sign-ins were asked for from here: try again in {wait} s"
+        raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
 
 
 @router.post("/signout")
@@ -130,26 +151,31 @@ def _own_path(path: str) -> str:
     return path if plain and path.startswith("/") and not path.startswith("//") else "/"
 
 
-def _signin_page(
+def signin_answer(
     request: Request,
     *,
     token: str | None = None,
     person: str | None = None,
     refused: bool = False,
     mailed: bool = False,
+    bad_passkey: bool = False,
     background: BackgroundTasks | None = None,
 ) -> Response:
+    """The page before which nobody is signed in. A link that is used up is 410, a passkey that does not hold 403."""
     state = state_of(request)
+    party = relying_party(state.settings.api.public_url)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
     answer = render(
         ctx,
         "signin.html",
-        status=410 if refused else 200,
+        status=410 if refused else 403 if bad_passkey else 200,
         token=token,
         person=person,
         refused=refused,
         mailed=mailed,
+        bad_passkey=bad_passkey,
+        party=party if isinstance(party, RelyingParty) else None,
         by_mail=state.settings.smtp.host is not None,
         days=state.settings.api.session_kept_days,
     )

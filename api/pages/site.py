@@ -22,6 +22,7 @@ from api.pages import (
     monitors,
     normal,
     overview,
+    passkeys,
     search,
     settings_page,
     setup,
@@ -69,6 +70,8 @@ def add_pages(app: FastAPI) -> None:
         # Before the page of one, which any other name would be.
         source_form.router,
         sources.router,
+        # Before the sign-in link, whose token any other word would be.
+        passkeys.router,
         signin.router,
         links.router,
         me.router,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from alerts.directory import Directory, Someone, read
 from alerts.on_call import Shift, shifts
 from api import defining
+from api.auth.passkeys import passkeys_of
 from api.pages.channels import OwnChannels, channels_of
 from api.pages.definition_form import (
     FormKind,
@@ -90,7 +91,7 @@ def _people(all_: Sequence[Defined[Any]], look: Look, conn: Connection) -> list[
 
 def _ways(present: Defined[Any] | None, conn: Connection) -> dict[str, Any]:
     own = channels_of(conn, Someone(present.id, present.value)) if present else OwnChannels([], [])
-    return {"own": own}
+    return {"own": own, "passkeys": passkeys_of(conn, present.id) if present else []}
 
 
 # -- policies ------------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Who is let in: the sessions of browsers and the keys of programs, to be looked at and ended.
+"""Who is let in: the sessions of browsers, people's passkeys and the keys of programs, to be looked at and ended.
 
-Everybody sees and ends their own sessions; an admin those of everybody, and the keys. No secret is among the fields.
+Everybody sees and ends their own sessions and passkeys; an admin those of everybody, and the keys. No secret is among the fields.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from api.auth.keys import list_keys, revoke_key
+from api.auth.passkeys import Passkey, all_passkeys, passkeys_of, remove_passkeys
 from api.auth.principal import Principal
 from api.auth.sessions import end_session, open_sessions
 from api.problems import PROBLEMS
@@ -35,6 +36,16 @@ class SessionOut(BaseModel):
     created_at: datetime
     expires_at: datetime
     device: str | None = Field(description="The browser and its system, as it named itself; null: not known.")
+
+
+class PasskeyOut(BaseModel):
+    """A passkey by which a person may sign in."""
+
+    id: str
+    person_id: str
+    name: str
+    created_at: datetime
+    used_at: datetime | None = Field(description="null: never yet.")
 
 
 class KeyOut(BaseModel):
@@ -70,6 +81,26 @@ def end(state: State, who: Who, id: Id) -> None:
         _note(conn, who, "session.ended", found["person_id"], now)
 
 
+@router.get("/passkeys", response_model=list[PasskeyOut], summary="List passkeys")
+def passkeys(state: State, who: Who) -> Any:
+    """The passkeys, the oldest first: your own, or everybody's where you are an admin. The page makes them (`/me`)."""
+    with state.store.read() as conn:
+        return _passkeys(conn, who)
+
+
+@router.delete(
+    "/passkeys/{id}", status_code=204, summary="Take a passkey out", responses={404: PROBLEMS[404]}
+)
+def remove_passkey(state: State, who: Who, id: Id) -> None:
+    """Forget a passkey: it signs nobody in from now on. Sessions that it opened go on until they are ended."""
+    with state.store.write() as conn:
+        found = next((one for one in _passkeys(conn, who) if one.id == id), None)
+        if found is None:
+            raise NotFound(f"no passkey {id!r} of yours; GET /v1/passkeys lists them")
+        remove_passkeys(conn, found.person_id, id)
+        _note(conn, who, "passkey.removed", found.person_id, state.now())
+
+
 @router.get("/keys", response_model=list[KeyOut], summary="List keys")
 def keys(state: State) -> Any:
     """All keys, revoked ones too, the oldest first."""
@@ -83,6 +114,10 @@ def revoke(state: State, who: Who, id: Id) -> None:
     now = state.now()
     with state.store.write() as conn:
         _note(conn, who, "key.revoked", revoke_key(conn, id, now), now)
+
+
+def _passkeys(conn: Connection, who: Principal) -> list[Passkey]:
+    return all_passkeys(conn) if who.role is Role.ADMIN else passkeys_of(conn, who.id)
 
 
 def _theirs(conn: Connection, who: Principal, now: datetime) -> list[dict[str, Any]]:

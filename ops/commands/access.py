@@ -22,6 +22,9 @@ def register(app: typer.Typer) -> None:
     users.command("create", epilog="Example: tocsin user create 'Ana Pop' --role pr")(user_create)
     users.command("list", epilog="Example: tocsin user list")(user_list)
     users.command("deactivate", epilog="Example: tocsin user deactivate 'Ana Pop'")(user_deactivate)
+    users.command("remove-passkeys", epilog="Example: tocsin user remove-passkeys 'Ana Pop'")(
+        user_remove_passkeys
+    )
     app.add_typer(users, name="user")
 
 
@@ -196,3 +199,33 @@ def user_deactivate(
         saved = save(conn, changed, now=runtime.clock.now(), actor=ACTOR, id=one.id)
         note_saved(conn, saved, one.value, at=runtime.clock.now(), actor=ACTOR, role="admin")
     print(f"{one.name} is no longer active")
+
+
+def user_remove_passkeys(
+    name: str = typer.Argument(..., help="Name or id."),
+    config: Config = None,
+    data: Data = None,
+    store: StoreUrl = None,
+) -> None:
+    """Take all passkeys of a person out, as where a device was lost. A sign-in link still signs them in."""
+    from api.auth.passkeys import remove_passkeys
+    from ops.runtime import open_runtime
+    from tocsin.definitions.models import Person
+    from tocsin.definitions.repository import find
+    from tocsin.store import audit
+
+    with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
+        one, now = find(conn, Person, name), runtime.clock.now()
+        count = remove_passkeys(conn, one.id)
+        if count:
+            detail = {"passkeys": count}
+            audit.append(
+                conn,
+                at=now,
+                actor=ACTOR,
+                role="admin",
+                action="passkey.removed",
+                object=one.id,
+                detail=detail,
+            )
+    print(f"{one.name} has no passkey any more; taken out: {count}")

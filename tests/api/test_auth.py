@@ -22,7 +22,7 @@ from api.auth.guard import (
 from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
 from api.auth.rules import RULES, SCOPES
-from api.auth.sessions import sign_in, sign_out
+from api.auth.sessions import sign_out
 from api.routes import health
 from tests.api.world import HERE, Client, World
 from tocsin.access.links import (
@@ -32,6 +32,7 @@ from tocsin.access.links import (
     make_action_link,
     make_signin_link,
     spend_action_link,
+    spend_signin_link,
 )
 from tocsin.definitions.models import Person, Role
 from tocsin.settings import Api
@@ -292,12 +293,12 @@ def test_a_sign_in_link_works_once_within_fifteen_minutes(world: World) -> None:
     with world.scene.write() as conn:
         token = make_signin_link(conn, ada, world.now)
         assert find_signin_link(conn, token, world.now) == ada
-        assert sign_in(conn, token, world.now, 12).person_id == ada
+        assert spend_signin_link(conn, token, world.now) == ada
         with pytest.raises(LinkRefused, match="used already"):
-            sign_in(conn, token, world.now, 12)
+            spend_signin_link(conn, token, world.now)
         late = make_signin_link(conn, ada, world.now)
         with pytest.raises(LinkRefused, match="expired"):
-            sign_in(conn, late, world.now + timedelta(minutes=15), 12)
+            spend_signin_link(conn, late, world.now + timedelta(minutes=15))
         assert token not in str(conn.execute(select(s.signin_links)).all())
 
 

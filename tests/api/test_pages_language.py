@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from api.pages import channels, definition_form, flash, links, me, problem, settings_page, terms
+from api.pages import channels, definition_form, flash, links, me, passkeys, problem, settings_page, terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from api.pages.lessons import LESSONS
@@ -56,6 +56,7 @@ TABLES = (
     problem.TITLES,
     links.REFUSALS,
     me.FAULTS,
+    passkeys.LACKS,
     problem.ADVICE,
     problem.DETAILS,
     terms.BASELINES,

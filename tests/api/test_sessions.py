@@ -7,9 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from api.auth.sessions import sign_in
 from tests.api.world import World
-from tocsin.access.links import LinkRefused, make_signin_link
+from tocsin.access.links import LinkRefused, make_signin_link, spend_signin_link
 from tocsin.definitions.models import Role
 from tocsin.store import schema as s
 
@@ -60,8 +59,8 @@ def test_a_clock_that_jumps_ahead_and_is_set_back_takes_no_session_and_no_link_a
     assert ada.get("/v1/me").status_code == 401
     ben, _ = world.session("ben")
     with world.scene.write() as conn, pytest.raises(LinkRefused):
-        sign_in(conn, link, world.now, 12)
+        spend_signin_link(conn, link, world.now)
     world.scene.clock._now = now + timedelta(seconds=5)
     assert (ada.get("/v1/me").status_code, ben.get("/v1/me").status_code) == (200, 200)
     with world.scene.write() as conn:
-        assert sign_in(conn, link, world.now, 12).person_id == person
+        assert spend_signin_link(conn, link, world.now) == person

@@ -78,10 +78,11 @@ def seeded_app(
 
 
 @contextlib.contextmanager
-def served(one: SeededApp) -> Iterator[SeededApp]:
-    """The app, served on loopback."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+def served(one: SeededApp, given: socket.socket | None = None) -> Iterator[SeededApp]:
+    """The app, served on loopback: on a free port, or on the one that a socket is bound to already."""
+    with given or socket.socket() as listener:
+        if given is None:
+            listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         config = uvicorn.Config(one.app, log_level="error", lifespan="on", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)

@@ -48,6 +48,8 @@ OWNERS = {
     "meta": "tocsin.store",
     "notices": "alerts",
     "offsets": "tocsin.store",
+    "passkey_challenges": "api",
+    "passkeys": "api",
     "readings": "processors",
     "receipts": "alerts",
     "removals": "tocsin.intake",

@@ -642,6 +642,26 @@ sessions = _table(
     Column("revoked_at", UtcTime),
     Column("device", String(64)),  # the browser and its system, as it named itself
 )
+# What signs a person in by the lock of a device. The device keeps the secret; here stands what checks its signatures.
+passkeys = _table(
+    "passkeys",
+    _pk("id", String(64)),
+    Column("person_id", String(64), nullable=False),
+    Column("credential", Text, nullable=False),  # the device's id of it, base64url
+    Column("public_key", Text, nullable=False),  # COSE, base64url
+    Column("sign_count", BigInteger, nullable=False),  # as the device counted last; 0 where it does not count
+    Column("name", String(64), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("used_at", UtcTime),
+    Index("passkeys_by_person", "person_id"),
+)
+# What a browser must sign with a passkey: one a browser, answered once.
+passkey_challenges = _table(
+    "passkey_challenges",
+    _pk("browser_hash", String(64)),  # of the purpose, and of the session or cookie of the browser that asked
+    Column("challenge", String(128), nullable=False),  # base64url
+    Column("expires_at", UtcTime, nullable=False),
+)
 api_keys = _table(
     "api_keys",
     _pk("id", String(64)),
