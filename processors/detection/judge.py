@@ -170,11 +170,12 @@ class Detection:
             window = window_of(counts, start, end, at.coverage.of(one.id))
             start += WINDOW
             speaks = _trigger_speaks(conn, one, counts, window.start, end)
-            if not window.complete or not (speaks or _worth_judging(one, window)):
+            # What three people say needs no whole window: Tocsin may have been away, or a source may fail, just before a crisis.
+            if not speaks and not (window.complete and _worth_judging(one, window)):
                 continue
             judged = judgement(conn, one, window, end)
             for standing, reading in judged:
-                if _fires_early(standing, reading, speaks):
+                if _fires_early(standing, reading, window, speaks):
                     one.changed = True
                     self._signal(conn, judged, standing, reading, "over", at)
 
@@ -236,9 +237,12 @@ def _after_close(standing: Standing, reading: Reading, judged: Judgement, speaks
     return state
 
 
-def _fires_early(standing: Standing, reading: Reading, speaks: bool) -> bool:
-    """Whether an open window is over for the first time. If so, the episode counts it. A kind that supports others never is."""
-    if standing.kind.signal.supports:
+def _fires_early(standing: Standing, reading: Reading, window: WindowCounts, speaks: bool) -> bool:
+    """Whether an open window is over for the first time. If so, the episode counts it. A kind that supports others never is, and
+    neither is a share of a window of which a part was not heard.
+    """
+    signal = standing.kind.signal
+    if signal.supports or (signal.is_share and not window.complete):
         return False
     episode = standing.episode
     over = reading.over or (speaks and standing.kind.signal.armed_by_triggers)

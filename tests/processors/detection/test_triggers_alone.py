@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from alerts.docs_tables import TABLES, TRIGGER_ROWS
 from alerts.severity import severity
+from processors.detection.coverage import Coverage
 from processors.detection.evidence import triggers_speak
+from processors.detection.judge import Detection
+from processors.detection.tallies import load_tallies
 from tests.processors.detection.conftest import START
 from tests.processors.detection.test_judge import judge, keep, signals
 from tocsin.core.mention import Author, Mention
@@ -52,3 +56,22 @@ def test_a_trigger_alone_makes_the_alert_that_the_page_says(store: Store, people
     found = [severity(facts_from(one["facts"])).severity for one in signals(store)[:1]]
     wanted = ALONE[people, voices]
     assert (spoke, [f"SEV{level}" for level in found] or ["nothing"]) == (wanted != "nothing", [wanted])
+
+
+def test_three_people_are_heard_in_an_open_window_of_which_a_part_was_not(store: Store) -> None:
+    begun = START + timedelta(minutes=20)
+    keep(store, [msgspec.structs.replace(one, created_at=begun + timedelta(minutes=2)) for one in said(3, 3)])
+    now = begun + timedelta(minutes=3)
+    # Tocsin was away, or its clock was moved on, until a minute ago.
+    deaf = Coverage(deaf=[(START - timedelta(hours=2), begun + timedelta(minutes=1))])
+    with store.write() as conn:
+        detection = Detection(repository.listed(conn, Monitor))
+        detection.load(conn)
+        start = detection.tallies_from(conn)
+        assert start == begun
+        tallies = load_tallies(conn, [one.id for one in detection.monitors], start, now)
+        assert detection.tick(conn, tallies, now, begun, now, deaf) == 1
+        detection.flush(conn, store, now)
+    assert [(one["kind"], severity(facts_from(one["facts"])).severity) for one in signals(store)] == [
+        ("volume", 1)
+    ]
