@@ -88,10 +88,13 @@ class ForeignTopic:
             except (errors.OffsetOutOfRangeError, errors.NoOffsetForPartitionError) as error:
                 self._next = {}
                 raise OutOfRange(str(error)) from None
-        found = [_record(one) for batch in polled.values() for one in batch]
-        for one in found:
-            self._next[one.partition] = one.offset + 1
-        return found
+            for partition in places:
+                at = self._client.position(TopicPartition(self._topic, partition), timeout_ms=0)
+                self._next[partition] = max(self._next[partition], at or 0)
+        return [_record(one) for batch in polled.values() for one in batch]
+
+    def places(self) -> dict[int, int]:
+        return dict(self._next)
 
     def close(self) -> None:
         with suppress(errors.KafkaError, OSError, RuntimeError):

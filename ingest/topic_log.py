@@ -35,4 +35,10 @@ class TopicLog(Protocol):
         """At most so many records from these places on, in the order of each partition; waits so long for the first."""
         ...
 
+    def places(self) -> dict[int, int]:
+        """Where each partition is read on after the last `read`: behind its records, and behind what no reader is given, such as
+        the marks of transactions, records that were taken back, and places whose records were compacted away.
+        """
+        ...
+
     def close(self) -> None: ...

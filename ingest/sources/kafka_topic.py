@@ -122,7 +122,9 @@ class KafkaTopicSource:
             # Something was taken away meanwhile; the next fetch looks what is there.
             self._known = None
             return Fetched(cursor=cursor, more=True)
-        return self._fetched(at, offsets, lost, records, now)
+        places = {n: max(offset, log.places().get(n, 0)) for n, offset in offsets.items()}
+        # A poll may bring nothing but what no reader is given: then the next one is due at once.
+        return self._fetched(at, places, lost, records, now, more=places != offsets)
 
     def close(self) -> None:
         log, self._log, self._known = self._log, None, None
@@ -165,13 +167,14 @@ class KafkaTopicSource:
         lost: set[int],
         records: list[TopicRecord],
         now: datetime,
+        *,
+        more: bool,
     ) -> Fetched:
         mentions: list[Mention] = []
         bad: list[Bad] = []
         removed: list[Removed] = []
         heard = at.heard
         for record in records:
-            offsets[record.partition] = record.offset + 1
             if record.at <= now:
                 heard = max(heard or record.at, record.at)
             try:
@@ -184,7 +187,7 @@ class KafkaTopicSource:
             mentions,
             bad,
             msgspec.to_builtins(after),
-            more=bool(records),
+            more=more,
             gaps=_gaps(at.heard, lost, records, now),
             removed=removed,
         )

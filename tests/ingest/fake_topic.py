@@ -13,11 +13,13 @@ from tests.contracts.sources import NOW
 
 @dataclass
 class FakeTopic:
-    """`records` by partition; the first of a list has the offset `oldest`."""
+    """`records` by partition; the first of a list has the offset `oldest`. None is a place that no reader is given."""
 
-    records: dict[int, list[TopicRecord]] = field(default_factory=lambda: {0: [], 1: []})
+    records: dict[int, list[TopicRecord | None]] = field(default_factory=lambda: {0: [], 1: []})
     oldest: dict[int, int] = field(default_factory=lambda: {0: 0, 1: 0})
     away: bool = False
+    polled: int = 1_000_000
+    next: dict[int, int] = field(default_factory=dict)
     connections: int = 0
 
     def add(
@@ -31,6 +33,10 @@ class FakeTopic:
         kept = self.records[partition]
         at = NOW - timedelta(hours=1) + timedelta(minutes=minute)
         kept.append(TopicRecord(partition, self.oldest[partition] + len(kept), at, key, value, trouble))
+
+    def add_marks(self, count: int, partition: int = 0) -> None:
+        """So many marks of transactions, or places whose records were compacted away."""
+        self.records[partition] += [None] * count
 
     def forget(self, partition: int, count: int) -> None:
         """Retention takes the oldest records away."""
@@ -48,13 +54,21 @@ class FakeTopic:
         return {n: (self.oldest[n], self.oldest[n] + len(kept)) for n, kept in self.records.items()}
 
     def read(self, places: Mapping[int, int], most: int, wait: timedelta) -> list[TopicRecord]:
+        """Of each partition at most `polled` places, as a broker gives so many bytes."""
         found: list[TopicRecord] = []
         for partition, (oldest, end) in self.bounds().items():
             place = places.get(partition, end)
             if not oldest <= place <= end:
                 raise OutOfRange
-            found += self.records[partition][place - oldest :]
-        return found[:most]
+            some = self.records[partition][place - oldest :][: self.polled]
+            given = [one for one in some if one is not None][: most - len(found)]
+            found += given
+            is_whole = len(given) == len(some) - some.count(None)
+            self.next[partition] = place + len(some) if is_whole else given[-1].offset + 1 if given else place
+        return found
+
+    def places(self) -> dict[int, int]:
+        return dict(self.next)
 
     def close(self) -> None:
         pass

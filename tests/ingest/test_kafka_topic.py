@@ -105,6 +105,30 @@ def test_it_begins_with_the_latest_unless_told_otherwise_and_reads_partitions_th
     assert [one.id for one in bus.fetch(first.cursor, NOW).mentions] == ["new"]
 
 
+def test_what_no_reader_is_given_is_passed_in_bounded_steps_and_never_twice() -> None:
+    topic = FakeTopic(polled=1000)
+    topic.add(post(), key=b"a")
+    topic.add_marks(5_000)
+    topic.add(post(), key=b"b")
+    topic.add_marks(2_000)
+    bus = source(topic)
+    found: list[str] = []
+    cursor: Cursor | None = None
+    places = []
+    while True:
+        fetched = bus.fetch(cursor, NOW)
+        cursor = fetched.cursor
+        found += [one.id for one in fetched.mentions]
+        places.append(cursor["offsets"]["0"] if cursor else 0)
+        if not fetched.more:
+            break
+    assert (found, places) == (["a", "b"], [*range(1000, 8000, 1000), 7002, 7002])
+    # The marks go with time, after the records: nothing is missed, and a new process begins behind them.
+    topic.forget(0, 7_002)
+    later = source(topic).fetch(cursor, NOW)
+    assert (later.mentions, later.gaps, later.cursor) == ([], [], cursor)
+
+
 def test_records_that_are_gone_are_a_gap() -> None:
     topic = FakeTopic()
     topic.add(post(), key=b"a", minute=1)
@@ -157,6 +181,37 @@ def test_a_private_broker_is_refused() -> None:
     )
     with pytest.raises(FetchFailed, match="loopback address; list its network"):
         make_source(definition, Ingest.model_validate({})).fetch(None, NOW)
+
+
+@pytest.mark.slow("a real broker")
+def test_on_a_real_topic_the_place_moves_past_what_transactions_leave(kafka: Cluster) -> None:
+    name = f"foreign-{time.time_ns()}"
+    producer = kafka_python.KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=name)
+    definition = SourceDef.model_validate(
+        {"name": "bus", "kind": "kafka", "servers": kafka.bootstrap.split(","), "topic": name,
+         "fields": FIELDS, "first": "earliest"}
+    )  # fmt: skip
+    bus = make_source(definition, INGEST)
+    admin = kafka_python.KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    try:
+        admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1, "configs": {}}})
+        producer.init_transactions()
+        for number in range(6):
+            producer.begin_transaction()
+            producer.send(name, key=str(number).encode(), value=post()).get(10)
+            producer.abort_transaction() if number else producer.commit_transaction()
+        cursor, found, ends = None, list[str](), time.monotonic() + 20
+        # Each transaction has a record and a mark.
+        while cursor is None or cursor["offsets"] != {"0": 12}:
+            fetched = bus.fetch(cursor, datetime.now(UTC))
+            cursor = fetched.cursor
+            found += [one.id for one in fetched.mentions]
+            assert time.monotonic() < ends, cursor
+        assert found == ["0"]
+    finally:
+        bus.close()
+        producer.close()
+        admin.close()
 
 
 @pytest.mark.slow("a real broker")
