@@ -7,7 +7,7 @@ is found by the models and by `api.defining`, as for `tocsin apply`, and said at
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -23,7 +23,7 @@ from api.pages.flash import flash_of
 from api.pages.history import history_address
 from api.pages.permission import permitted
 from api.pages.render import PageContext, page_context, render
-from api.preconditions import typed_version
+from api.pages.two_edits import TwoEdits, as_chosen, as_read, asked_again, two_edits
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import Conflict, WrongInput
 from tocsin.definitions.models import Definition, Role
@@ -37,7 +37,7 @@ FAULTS: Final = {
     "": "This cannot be used.",
     "name": "A name is one line of characters that can be seen, and none that stands for Tocsin itself.",
     "taken": "There is one of that name already.",
-    "stale": "Somebody changed it since you opened the form. What you typed stands here: save again to replace theirs.",
+    "stale": "Somebody changed it since you opened the form. Nothing you typed is lost: take theirs or yours, field by field.",
     "email": "That is no e-mail address. One looks like ada@brand.example.",
     "timezone": "There is no such time zone. Zones are written like Europe/Amsterdam.",
     "quiet_hours": "Quiet hours are two times of day, such as 22:00 and 07:00, or both empty.",
@@ -200,27 +200,44 @@ def _taken(request: Request, kind: FormKind, id: str | None) -> Response:
         look = look_of(ctx, conn)
         present = find(conn, kind.model, id) if id else None
         if typed.get("more"):
-            return _shown(ctx, kind, typed, look, present, {}, conn)
+            return _shown(ctx, kind, asked_again(typed), look, present, {}, conn)
         value, faults = _read(kind, typed, present, look)
+        if value is not None and present is not None:
+            edits = _edits(conn, kind, typed, present, look, value)
+            if edits is not None:
+                typed["version"] = str(present.version)
+                return _shown(ctx, kind, typed, look, present, {"": "stale"}, conn, 409, edits)
         if value is not None:
             faults, status = {}, 422
             try:
                 if present is None:
                     defining.make(conn, state.settings, who, value, state.now())
                 else:
-                    version = typed_version(typed)
-                    defining.change(conn, state.settings, who, value, present, state.now(), version)
+                    chosen = as_chosen(value, present.value, typed)
+                    defining.change(conn, state.settings, who, chosen, present, state.now(), present.version)
             except Conflict:
-                faults, status = {"name": "taken"} if present is None else {"": "stale"}, 409
-                typed["version"] = str(present.version) if present else ""
+                faults, status = {"name": "taken"}, 409
+            except ValidationError as error:
+                faults = _places(error)
             except WrongReference as error:
                 faults = {_field(error.field.split(".")): ""}
             except WrongInput:
                 faults = {"": ""}
             if not faults:
                 return RedirectResponse(f"/{kind.path}?done=saved", 303)
-            return _shown(ctx, kind, typed, look, present, faults, conn, status)
-        return _shown(ctx, kind, typed, look, present, faults, conn, 422)
+            return _shown(ctx, kind, asked_again(typed), look, present, faults, conn, status)
+        return _shown(ctx, kind, asked_again(typed), look, present, faults, conn, 422)
+
+
+def _edits(
+    conn: Connection, kind: FormKind, typed: Typed, present: Defined[Any], look: Look, value: Definition
+) -> TwoEdits | None:
+    """What somebody did to it since the form was read, beside what was typed; None where nothing stands against it."""
+    was = as_read(conn, present, typed)
+    if was is None:
+        return None
+    mine, _ = _read(kind, typed, replace(present, value=was), look)
+    return two_edits(conn, present, typed, was, mine or value)
 
 
 def _read(
@@ -235,8 +252,13 @@ def _read(
     try:
         return kind.model.model_validate(given), {}
     except ValidationError as error:
-        found = {_field(one["loc"]) for one in error.errors(include_url=False, include_input=False)}
-        return None, {one: one for one in found}
+        return None, _places(error)
+
+
+def _places(error: ValidationError) -> dict[str, str]:
+    """The fields of the form that a refused definition is wrong in."""
+    found = {_field(one["loc"]) for one in error.errors(include_url=False, include_input=False)}
+    return {one: one for one in found}
 
 
 def _field(place: Sequence[Any]) -> str:
@@ -253,6 +275,7 @@ def _shown(
     faults: Mapping[str, str],
     conn: Connection,
     status: int = 200,
+    edits: TwoEdits | None = None,
 ) -> Response:
     more = 2 if typed.get("more") else 1
     said = {one: ctx.fmt.translate(FAULTS.get(key or one, FAULTS[""])) for one, key in faults.items()}
@@ -274,6 +297,7 @@ def _shown(
         name=present.name if present else "",
         fixed_name=kind.fixed_name,
         faults=said,
+        edits=edits,
         place=kind.path,
         quoted=quote(present.id, safe="") if present else "",
         **kind.more(present, conn),

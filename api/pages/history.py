@@ -112,7 +112,7 @@ def _versions(kept: Sequence[tuple[int, datetime, str, Mapping[str, Any]]]) -> l
             continue
         what = "restored" if ended else "changed" if before else "made"
         fields = [
-            (one, _short(before.get(one)), _short(body.get(one)))
+            (one, shortened(before.get(one)), shortened(body.get(one)))
             for one in changed_fields(before, body)
             if before or body.get(one) not in (None, [], {}, "")
         ]
@@ -121,7 +121,8 @@ def _versions(kept: Sequence[tuple[int, datetime, str, Mapping[str, Any]]]) -> l
     return found[::-1]
 
 
-def _short(value: Any) -> str:
+def shortened(value: Any) -> str:
+    """A field's value in a cell of a table."""
     if value is None:
         return "–"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

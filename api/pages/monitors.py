@@ -16,11 +16,13 @@ from api import defining
 from api.backtests import of_monitor
 from api.pages.card import day_points
 from api.pages.day_chart import draw_day_chart
+from api.pages.definition_form import FAULTS as STALE
 from api.pages.flash import flash_of
 from api.pages.history import history_address
 from api.pages.models import monitor_rows
 from api.pages.permission import may_undo, permitted
 from api.pages.render import PageContext, page_context, render
+from api.pages.two_edits import TwoEdits, as_chosen, asked_again, edits_of
 from api.preconditions import typed_version
 from api.promise import promise_of
 from api.routes.corrections import summary
@@ -187,13 +189,18 @@ def _save(request: Request, id: str | None) -> Response:
         present = find(conn, Monitor, id) if id else None
     if value is not None and value.policy not in (policies or ["default"]):
         faults = {"policy": Fault(ctx.fmt.translate("There is no policy of that name."))}
-    typed = {**BLANK, "enabled": "", **form}
+    typed = {**BLANK, "enabled": "", **asked_again(form)}
     if form.get("try") and "query" not in faults:
         languages = tuple(one[:16] for one in typed["languages"].replace(",", " ").split()[:50])
         tried = preview(state, Preview(query=typed["query"].strip(), languages=languages))
         return _form(ctx, typed, policies, faults, present, tried=tried)
     if value is None or faults:
         return _form(ctx, typed, policies, faults, present, status=422)
+    edits = edits_of(state.store, present, form, value)
+    if edits is not None and present is not None:
+        stale = {"": Fault(ctx.fmt.translate(STALE["stale"]))}
+        typed["version"] = str(present.version)
+        return _form(ctx, typed, policies, stale, present, status=409, edits=edits)
     try:
         with state.store.write() as conn:
             if present is None:
@@ -201,8 +208,11 @@ def _save(request: Request, id: str | None) -> Response:
                     raise Conflict(ctx.fmt.translate("There is a monitor of that name already."))
                 saved = defining.make(conn, state.settings, who, value, state.now())
             else:
-                version = typed_version(form)
-                saved = defining.change(conn, state.settings, who, value, present, state.now(), version)
+                chosen = as_chosen(value, present.value, form)
+                now = state.now()
+                saved = defining.change(conn, state.settings, who, chosen, present, now, present.version)
+    except ValidationError as error:
+        return _form(ctx, typed, policies, _faults_of(error), present, status=422)
     except Conflict as error:
         faults = {"": Fault(str(error))}
         return _form(ctx, typed, policies, faults, present, status=409)
@@ -229,11 +239,17 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
     try:
         value = Monitor.model_validate(raw)
     except ValidationError as error:
-        for one in error.errors(include_url=False, include_input=False):
-            name = str(one["loc"][0]) if one["loc"] else ""
-            faults.setdefault(name, Fault(str(one["msg"]).removeprefix("Value error, ")))
-        return None, faults
+        return None, _faults_of(error) | faults
     return (None if faults else value), faults
+
+
+def _faults_of(error: ValidationError) -> dict[str, Fault]:
+    """The first fault of each field."""
+    faults: dict[str, Fault] = {}
+    for one in error.errors(include_url=False, include_input=False):
+        name = str(one["loc"][0]) if one["loc"] else ""
+        faults.setdefault(name, Fault(str(one["msg"]).removeprefix("Value error, ")))
+    return faults
 
 
 def _form(
@@ -244,6 +260,7 @@ def _form(
     monitor: Defined[Monitor] | None = None,
     status: int = 200,
     tried: Mapping[str, Any] | None = None,
+    edits: TwoEdits | None = None,
 ) -> Response:
     return render(
         ctx,
@@ -255,6 +272,7 @@ def _form(
         tried=_said(tried, form["query"], ctx) if tried else None,
         texts=_texts(tried) if tried else [],
         id=monitor.id if monitor else None,
+        edits=edits,
         version=typed_version(form) or (monitor.version if monitor else None),
     )
 

@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 
 from api import defining
 from api.auth.principal import Principal
+from api.pages.definition_form import FAULTS
 from api.pages.history import history_address
 from api.pages.render import PageContext, page_context, render
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
-from api.preconditions import typed_version
+from api.pages.two_edits import TwoEdits, as_chosen, asked_again, edits_of
 from api.routes.sources import trial_of
 from api.state import AppState, form_of, principal_of, state_of
 from ingest.kinds import KINDS
@@ -41,6 +42,7 @@ class _Form:
     present: Defined[SourceDef] | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
     trial: Mapping[str, Any] | None = None
+    edits: TwoEdits | None = None
 
 
 @router.get("/sources/new")
@@ -100,17 +102,24 @@ def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> R
     with state.store.read() as conn:
         ctx = page_context(request, conn)
     definition, faults = _read(typed, kind, present)
-    form = _Form(kind, typed, present, faults)
+    again = asked_again(typed)
     if definition is None:
-        return _shown(ctx, form, 422)
+        return _shown(ctx, _Form(kind, again, present, faults), 422)
     try:
         defining.require_allowed(state.settings, definition, present.value if present else None)
         if typed.get("try"):
-            return _shown(ctx, _Form(kind, typed, present, trial=trial_of(state, definition)))
+            return _shown(ctx, _Form(kind, again, present, trial=trial_of(state, definition)))
+        edits = edits_of(state.store, present, typed, definition)
+        if edits is not None and present is not None:
+            stale = {"": ctx.fmt.translate(FAULTS["stale"])}
+            read = {**typed, "version": str(present.version)}
+            return _shown(ctx, _Form(kind, read, present, stale, edits=edits), 409)
         saved = _save(state, who, ctx, definition, present, typed)
+    except ValidationError as error:
+        return _shown(ctx, _Form(kind, again, present, {"": _words(error.errors()[0])}), 422)
     except (Conflict, WrongInput) as error:
         status = 409 if isinstance(error, Conflict) and present else 422
-        return _shown(ctx, _Form(kind, typed, present, {"": str(error)}), status)
+        return _shown(ctx, _Form(kind, again, present, {"": str(error)}), status)
     return RedirectResponse(f"/sources/{quote(saved.id, safe='')}?done=saved", 303)
 
 
@@ -127,8 +136,8 @@ def _save(
         if present is None:
             _require_new(conn, ctx, definition.name)
             return defining.make(conn, state.settings, who, definition, now)
-        version = typed_version(typed)
-        return defining.change(conn, state.settings, who, definition, present, now, version)
+        chosen = as_chosen(definition, present.value, typed)
+        return defining.change(conn, state.settings, who, chosen, present, now, present.version)
 
 
 def _require_new(conn: Connection, ctx: PageContext, name: str) -> None:
@@ -194,5 +203,6 @@ def _shown(ctx: PageContext, form: _Form, status: int = 200) -> Response:
         fields=fields_of(model, form.typed if is_filled else None),
         prefix=PREFIX,
         faults=form.faults,
+        edits=form.edits,
         trial=form.trial,
     )

@@ -162,6 +162,20 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten_unseen(night: Seeded
     assert post(client, place, fields | {"version": "1"})[0] == 303
     status, shown = post(client, place, fields | {"version": "1", "email": "other@orvane.example"})
     assert status == 409 and "Somebody changed it" in shown and 'value="other@orvane.example"' in shown
+    assert 'name="take.email" value="mine" required>' in shown, "both changed it"
+    status, shown = post(
+        client, place, fields | {"version": "1", "role": "legal", "email": "o@orvane.example"}
+    )
+    assert status == 409 and 'name="take.role" value="mine" required checked' in shown, "only one did"
+    choice = {"version": "2", "read_at": "1", "take.role": "theirs", "take.email": "mine"}
+    mine = fields | {"role": "legal", "email": "o@orvane.example"} | choice
+    assert 'name="version" value="1"' in post(client, place, mine | {"timezone": "Mars"})[1]
+    assert post(client, place, mine)[0] == 303
+    with night.store.read() as conn:
+        pim = find(conn, Person, "p_pim").value
+    assert (pim.role.value, pim.email) == ("pr", "o@orvane.example")
+    assert post(client, place, mine | {"version": "2"})[0] == 409, "a third edit is asked about, too"
+    assert post(client, place, fields | {"version": "1", "email": "o@orvane.example"})[0] == 303, "the same"
     status, _ = post(client, f"{place}/end", {})
     assert status == 303 and "Pim de Wit" in page(client, "/people"), "it is listed among the ended ones"
     with night.store.read() as conn:

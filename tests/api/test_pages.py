@@ -23,7 +23,7 @@ from api.auth.rules import PAGES
 from tests.browser.seed import NOW, POSTS
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import StoreUnavailable
-from tocsin.definitions.models import Person, Role
+from tocsin.definitions.models import Monitor, Person, Role
 from tocsin.definitions.repository import find, save
 from tocsin.store import schema as s
 
@@ -629,7 +629,17 @@ def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: SeededApp) 
     slow = filled(ada, query="lidra OR lidrawater")
     assert send(robin, "/monitors/m_lidra", filled(robin, tier1="kuzeyhaber.example"))[0] == 303
     status, shown = send(ada, "/monitors/m_lidra", slow)
-    assert status == 409 and "read it again" in shown and "lidra OR lidrawater" in shown
+    assert status == 409 and "lidra OR lidrawater" in shown and "Robin Admin changed it at" in shown
+    proposed = dict(re.findall(r'name="take\.(\w+)" value="(\w+)" required checked', shown))
+    assert proposed == {"tier1": "theirs", "query": "mine"}
+    version = re.search(r'name="version" value="(\d+)"', shown)[1]  # type: ignore[index]
+    chosen = {"version": version, "read_at": slow["version"]} | {
+        f"take.{field}": side for field, side in proposed.items()
+    }
+    assert send(ada, "/monitors/m_lidra", {**slow, **chosen})[0] == 303
+    with night.store.read() as conn:
+        both = find(conn, Monitor, "m_lidra").value
+    assert (both.query, both.tier1) == ("lidra OR lidrawater", ("kuzeyhaber.example",))
 
 
 def test_the_overview_answers_304_to_who_has_it(night: SeededApp) -> None:

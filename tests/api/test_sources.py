@@ -194,8 +194,18 @@ def test_a_source_is_changed_paused_and_ended_on_the_page(night: SeededApp, foru
     assert (status, "De ketel lekt alweer (9)" in shown) == (200, True)
     status, shown = send(client, f"/sources/{id}", {k: v for k, v in filled.items() if k != "enabled"})
     assert (status, "Saved." in shown) == (303, True)
-    status, shown = send(client, f"/sources/{id}", filled)
-    assert (status, "is at version 2" in shown) == (409, True)
+    status, shown = send(client, f"/sources/{id}", filled | {"s.interval_s": "900"})
+    assert status == 409 and 'name="take.interval_s"' in shown and 'name="take.enabled"' in shown
+    assert "take.url" not in shown, "it is the same in both"
+    chosen = {
+        "version": "2",
+        "read_at": version,
+        "take.interval_s": "theirs",
+        "take.enabled": "theirs",
+    }
+    tried = send(client, f"/sources/{id}", filled | chosen | {"s.interval_s": "900", "try": "1"})[1]
+    assert f'name="version" value="{version}"' in tried, "the choice is asked for again"
+    assert send(client, f"/sources/{id}", filled | chosen | {"s.interval_s": "900"})[0] == 303
     with night.store.read() as conn:
         saved = find(conn, SourceDef, id).value
     assert (saved.name, saved.enabled, saved.settings) == ("a/b", False, {"url": forum, "interval_s": "600"})
