@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, select
 
 from alerts import states
+from tocsin.core.clock import CLOCKS_APART
 from tocsin.core.errors import NotFound
 from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
 from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
@@ -52,6 +53,15 @@ class Alert:
     evidence: Mapping[str, Any]
     drill: bool
     version: int
+
+    def moved_back(self, now: datetime) -> dict[str, datetime]:
+        """Its times where they belong, if a clock ahead of `now` gave them: as far from now as they were from the alert's last
+        change. Empty where no such clock did.
+        """
+        if self.updated_at <= now + CLOCKS_APART:
+            return {}
+        times = {name: getattr(self, name) for name in ("next_step_at", "ack_expires_at")}
+        return {name: max(now, now + (at - self.updated_at)) for name, at in times.items() if at is not None}
 
     @property
     def the_policy(self) -> Policy:

@@ -49,7 +49,8 @@ class Move:
         reason = bounded(self.reason)
         return replace(
             before,
-            **self.values,
+            # Where a clock was set back, this step is the last that can tell.
+            **before.moved_back(now) | dict(self.values),
             reason=reason if reason is not None else before.reason,
             status=states.after(before.status, self.action),
             version=before.version + 1,

@@ -202,7 +202,7 @@ def _fire(turn: Turn, alert: Alert, signal: Row[Any], decision: Decision) -> lis
         alert,
         "fire",
         {
-            "next_step_at": told.next_step_at
+            "next_step_at": told.moved_back(turn.now).get("next_step_at", told.next_step_at)
             if told and told.step
             else first_due(alert.the_policy, alert.severity, turn.now),
             "step": told.step if told else 0,

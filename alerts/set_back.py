@@ -2,13 +2,15 @@
 
 An alert whose next ring was set at a time that has not come yet would be silent until then. So its times keep their distance from
 the moment when they were set, and that moment is now. Nothing rings twice for it: what had come due by that clock has rung.
+Whatever else changes such an alert first, a signal or a person, moves its times, too (`Move.outcome`): afterwards nothing would
+tell that they are ahead.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_
 
@@ -21,7 +23,6 @@ from tocsin.core.clock import CLOCKS_APART
 from tocsin.store import schema as s
 
 _a = s.alerts.c
-_TIMES: Final = ("next_step_at", "ack_expires_at")
 
 
 def ahead(now: datetime | ColumnElement[Any], later: datetime | ColumnElement[Any]) -> ColumnElement[bool]:
@@ -43,10 +44,5 @@ def move_back(turn: Turn, limit: int) -> int:
 
 
 def _moved(turn: Turn, alert: Alert) -> None:
-    values = {
-        name: max(turn.now, turn.now + (at - alert.updated_at))
-        for name in _TIMES
-        if (at := getattr(alert, name)) is not None
-    }
     detail = {"the_clock_was_set_back_from": alert.updated_at.isoformat()}
-    apply(turn, Change("moved back", alert, (Move(alert, "update", values, detail=detail),)))
+    apply(turn, Change("moved back", alert, (Move(alert, "update", detail=detail),)))

@@ -57,6 +57,24 @@ def test_an_unanswered_crisis_keeps_its_pace_through_a_clock_that_jumps_an_hour_
     assert len({row.id for row in scene.notices()}) == len(scene.notices())
 
 
+def test_a_signal_that_comes_before_anything_else_after_the_clock_was_set_back_loses_no_ring(
+    scene: Scene,
+) -> None:
+    crisis(scene)
+    set_clock(scene, START + 2 * HOUR)
+    scene.step()
+    due = scene.alert().next_step_at
+    assert due is not None
+    waits = due - scene.now
+    set_clock(scene, START + timedelta(minutes=1))
+    # The crisis goes on: its signal is handled in the first round after.
+    crisis(scene)
+    assert scene.alert().next_step_at == scene.now + waits
+    before = len(rings(scene))
+    scene.wait(minutes=16)
+    assert len(rings(scene)) > before
+
+
 def test_an_acknowledgement_made_while_the_clock_was_ahead_lasts_as_long_as_any(scene: Scene) -> None:
     crisis(scene)
     set_clock(scene, START + HOUR)
