@@ -61,8 +61,8 @@ reference: $(STAMPS)/dev  ## write docs/settings.md and docs/routes.md anew
 engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback until Ctrl-C
 	@$(BIN)/python -m tests.engines
 
-quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, three minutes on two cores
-	@$(BIN)/python -m pytest -n 2 -m unit $(TEST_ARGS)
+quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, two minutes of processor time
+	@$(BIN)/python -m pytest -n 2 -m unit --ignore=tests/browser --ignore=tests/chaos $(TEST_ARGS)
 
 test: $(STAMPS)/dev  ## the whole test suite, ten minutes on two cores (WORKERS=6: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)

@@ -144,6 +144,7 @@ def test_a_second_case_for_the_same_team_is_refused_and_for_the_other_is_not(sce
     assert begun(scene, "legal").team == "legal"
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_missed_deadline_pages_the_deputy_once_per_deadline_and_decides_nothing(scene: Scene) -> None:
     made = begun(scene, "pr")
     scene.wait(minutes=59)
@@ -302,6 +303,7 @@ def test_a_rise_of_severity_tightens_the_clocks_of_open_cases(scene: Scene) -> N
     assert ("ada", "worsened", "queued") in scene.paged()
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_the_queue_is_ordered_by_deadline_and_pages_through_a_cursor(scene: Scene) -> None:
     with scene.write() as conn:
         alert = scene.alert()

@@ -119,6 +119,7 @@ def test_a_change_of_another_silence_takes_no_step_before_its_time(scene: Scene)
     assert scene.timeline(first).count("hold") == 2, "looked at again once, not each minute"
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_one_story_that_cannot_be_handled_waits_alone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     other = scene.define(Monitor(name="Velora", query="velora"))
     worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(Phone()))
@@ -139,6 +140,7 @@ def test_one_story_that_cannot_be_handled_waits_alone(scene: Scene, monkeypatch:
     ]
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_story_that_was_deferred_is_tried_again_in_its_order(scene: Scene) -> None:
     worker = AlertsWorker(scene.store, Settings(), scene.clock, OneForAll(Phone()))
     id = scene.signal("over", **ESCALATE)

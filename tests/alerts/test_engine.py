@@ -73,6 +73,7 @@ def test_nobody_answers_so_the_next_step_is_paged_when_its_time_has_come(scene: 
     assert [person for person, _, _ in scene.paged()] == ["ada", "ben"]
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_the_ladder_is_climbed_three_times_with_the_fallback_list_and_then_everybody_rings(
     tmp_path: Path,
 ) -> None:
@@ -174,6 +175,7 @@ def test_a_severity_that_a_person_lowered_is_not_raised_back_but_beyond(scene: S
     assert scene.alert().severity == 1
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_calmed_alert_pages_nobody_and_stays_until_somebody_has_looked(scene: Scene) -> None:
     scene.over(**ESCALATE)
     scene.wait(minutes=5)
@@ -284,6 +286,7 @@ def test_an_event_hides_no_souring_tone(scene: Scene) -> None:
     assert scene.alert().severity == 3 and scene.paged() != []
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_holiday_of_the_monitors_country_lowers_a_volume_until_its_midnight(tmp_path: Path) -> None:
     scene = Scene(tmp_path, start=datetime(2031, 4, 25, 10, 0, tzinfo=UTC))
     with scene.store.read() as conn:
@@ -418,6 +421,7 @@ def test_signals_are_handled_in_the_order_of_tick_monitor_and_kind(scene: Scene)
     assert len(scene.paged()) == 1, "negativity was absorbed before its first step"
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_the_clock_may_jump_to_what_is_due_next_with_the_same_result(tmp_path: Path) -> None:
     def play(scene: Scene, jump: bool) -> list[Any]:
         scene.over(**ESCALATE)

@@ -108,6 +108,7 @@ def test_a_watch_that_reached_nobody_is_not_given_up(tmp_path: Path) -> None:
     assert scene.timeline(scene.alert())[-1] == "exhaust" and scene.alert().next_step_at is None
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_an_unanswered_crisis_rings_everybody_every_five_minutes(scene: Scene) -> None:
     scene.over(**CRISIS)
     leap(scene, hours=2)
@@ -137,6 +138,7 @@ def test_who_did_not_answer_on_one_channel_is_rung_on_the_others_in_the_second_r
     assert sorted(one.channel for one in scene.notices()) == ["console", "console", "email"]
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_lowered_alert_rings_at_the_milder_pace(scene: Scene) -> None:
     scene.over(**CRISIS)
     leap(scene, hours=3)
@@ -145,6 +147,7 @@ def test_a_lowered_alert_rings_at_the_milder_pace(scene: Scene) -> None:
     assert scene.alert().next_step_at == datetime(2031, 3, 6, 8, 0, tzinfo=UTC)
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_crisis_that_is_lowered_to_a_watch_above_its_ladder_asks_nobody_and_pages_no_nobody(
     scene: Scene,
 ) -> None:
@@ -180,6 +183,7 @@ def test_who_has_been_reached_is_not_rung_again_when_the_channel_is_back(scene: 
         assert outages.standing(conn) == []
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_an_answer_ends_the_waiting_for_the_channel(scene: Scene) -> None:
     line = Line(scene.clock, ["email"])
     scene.over(**ESCALATE)
@@ -204,6 +208,7 @@ def test_a_wrong_address_says_nothing_of_the_channel(scene: Scene) -> None:
         assert outages.standing(conn) == []
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_channel_that_may_have_delivered_is_not_tried_again_each_minute(scene: Scene) -> None:
     phone = Phone([Outcome("unknown", "cut")] * 1000)
     scene.over(**ESCALATE)
@@ -215,6 +220,7 @@ def test_a_channel_that_may_have_delivered_is_not_tried_again_each_minute(scene:
     assert [one.person for one in phone.got] == ["ada", "ada", "ben", "ben", "pia", "pia"]
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_a_repeated_page_says_for_how_long_and_what_has_changed(scene: Scene) -> None:
     scene.over(**ESCALATE)
     scene.wait(minutes=10)

@@ -191,6 +191,7 @@ def test_a_worker_that_wakes_too_late_changes_nothing(scene: Scene) -> None:
     assert scene.paged() == [("ada", "page", "unknown")] and receipts(scene) == []
 
 
+@pytest.mark.slow("hours of an alert's life")
 def test_many_workers_send_each_notice_once(scene: Scene) -> None:
     phone = Phone()
     one = Someone("p", Person(name="p", channels=(Channel(kind="phone"),)))

@@ -63,6 +63,7 @@ def test_every_route_stands_behind_the_guard(world: World) -> None:
     )
 
 
+@pytest.mark.slow("asks for many answers")
 def test_every_route_refuses_a_stranger_unless_it_is_open(world: World) -> None:
     for method, path in walk(world):
         answer = world.stranger.request(method, concrete(path))

@@ -126,6 +126,7 @@ def test_posts_of_another_brand_propose_an_exclusion_and_a_monitor_changed_since
     assert refused.json()["decided"] == "refused"
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Path) -> None:
     with seeded_app(tmp_path) as night:
         ada, now = signed_in(night), night.clock.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from tests.api.test_pages import CSRF, page, press, send, signed_in, words
@@ -62,6 +63,7 @@ def test_an_ended_name_that_is_taken_again_is_a_conflict(world: World) -> None:
     assert refused.status_code == 409 and "belongs to another monitor" in refused.json()["detail"]
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_monitor_is_paused_copied_put_away_and_brought_back_on_the_page(night: SeededApp) -> None:
     client, path = signed_in(night, "p_ada"), "/monitors/m_lidra"
     status, shown = press(client, path, "pause", to="off")

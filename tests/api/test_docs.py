@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from api.auth.keys import create_key
 from api.metrics import NAMES
 from ops.transfer.apply import parse_document, plan
@@ -83,6 +85,7 @@ def test_every_route_of_the_page_exists(world: World) -> None:
         ), path
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_description_names_every_refusal_as_a_problem(world: World) -> None:
     spec = world.description
     for path, item in spec["paths"].items():

@@ -111,6 +111,7 @@ def test_events_are_for_those_who_may_read(world: World) -> None:
         assert httpx.get(f"{base}/v1/events", headers=push).status_code == 403
 
 
+@pytest.mark.slow("asks for many answers")
 @pytest.mark.parametrize("waits", [True, False], ids=["while nothing happens", "before the next event"])
 def test_a_revoked_key_is_told_nothing_more(
     world: World, waits: bool, monkeypatch: pytest.MonkeyPatch

@@ -70,6 +70,7 @@ def id_of(one: SeededApp, model: type[Definition], name: str) -> str:
         return find(conn, model, name).id
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_team_is_made_on_the_page_and_is_in_the_export_which_applies_to_nothing(night: SeededApp) -> None:
     client = signed_in(night, "p_root")
     for path, fields in [
@@ -155,6 +156,7 @@ def test_wrong_input_is_said_at_its_field_and_loses_nothing(
         assert not text.strip() or f'value="{text}"' in shown or name == "active", (name, text)
 
 
+@pytest.mark.slow("asks for many answers")
 def test_what_somebody_changed_meanwhile_is_not_overwritten_unseen(night: SeededApp) -> None:
     client = signed_in(night, "p_root")
     place = "/people/p_pim"
@@ -208,6 +210,7 @@ def test_another_row_is_asked_for_without_scripts_and_saves_nothing(night: Seede
         assert [one.name for one in listed(conn, Policy)] == ["default"]
 
 
+@pytest.mark.slow("asks for many answers")
 def test_who_is_on_call_now_and_next_is_seen_and_a_night_is_handed_over(night: SeededApp) -> None:
     root = signed_in(night, "p_root")
     post(root, "/people/new", PERSON)

@@ -108,6 +108,7 @@ def test_a_kept_device_stays_for_thirty_days_and_is_ended_from_ones_own_page(hou
     assert other.post("/me/sessions/ses_of_somebody/end", data={"csrf": csrf}).status_code == 404
 
 
+@pytest.mark.slow("asks for many answers")
 @pytest.mark.parametrize(
     ("action", "fields", "status"),
     [
@@ -203,6 +204,7 @@ def test_a_code_proves_a_channel_and_one_without_proof_still_pages(house: Seeded
     assert "not proven" in page(client, "/me")  # another address is another channel
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_code_is_worth_five_tries_and_ten_minutes(house: SeededApp) -> None:
     change(house, channels=(Channel(kind="email"),))
     client, phone = signed_in(house), Phone()

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, select, update
 
 from tests.api.test_pages import page, press, signed_in, words
@@ -49,6 +50,7 @@ def test_over_the_api_it_is_said_once_told_in_the_live_alerts_audited_and_taken_
     assert actions[-2:] == ["normal.accept", "normal.undo"]
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_card_says_it_and_has_the_buttons(tmp_path: Path) -> None:
     with seeded_app(tmp_path) as night:
         ada = signed_in(night)
@@ -64,6 +66,7 @@ def test_the_card_says_it_and_has_the_buttons(tmp_path: Path) -> None:
         assert "Accept the new normal" not in page(signed_in(night, "p_vic"), "/alerts/al_crisis")
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_command_says_what_it_did_or_why_not(world: World, tmp_path: Path) -> None:
     here = {**os.environ, **at_store(tmp_path / "store.db")}
     judged_before(world.scene.store, world.scene.monitor, "any", world.now)

@@ -137,6 +137,7 @@ def test_the_chart_of_an_alert_that_is_over_names_its_day(night: SeededApp) -> N
     assert "24 hours until" in page(client, "/alerts/al_old")
 
 
+@pytest.mark.slow("asks for many answers")
 def test_two_alerts_of_one_monitor_have_two_titles_and_an_influential_author_is_named(
     night: SeededApp,
 ) -> None:
@@ -208,6 +209,7 @@ def test_names_stand_beside_long_times_and_small_rates_keep_their_figures() -> N
     assert terms.ACTIONS["exhaust"] == "every step was taken"
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_api_says_how_a_caller_is_known_and_packs_what_is_long(night: SeededApp) -> None:
     client = signed_in(night)
     packed = client.get("/", {"accept-encoding": "gzip"})

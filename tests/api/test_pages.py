@@ -170,6 +170,7 @@ def test_every_page_is_drawn_without_inline_styles_or_scripts(night: SeededApp) 
         assert re.search(r"\son[a-z]+=", shown) is None, path
 
 
+@pytest.mark.slow("asks for many answers")
 def test_looking_at_every_page_changes_nothing(night: SeededApp) -> None:
     client, link, signin = signed_in(night, "p_root"), night.action_token(), night.signin_token()
     before = everything(night)
@@ -362,6 +363,7 @@ def test_a_post_that_was_erased_is_said_to_be_gone(night: SeededApp) -> None:
     assert "no longer kept" in shown and str(POSTS[0]["text"])[:30] not in shown
 
 
+@pytest.mark.slow("asks for many answers")
 def test_acknowledging_takes_one_form_and_names_who_has_it(night: SeededApp) -> None:
     status, shown = press(signed_in(night), "/alerts/al_crisis", "acknowledge")
     assert status == 303 and "It is yours now" in shown and "Ada Yılmaz has it" in words(shown)
@@ -372,6 +374,7 @@ def test_acknowledging_takes_one_form_and_names_who_has_it(night: SeededApp) -> 
         assert get(conn, "al_crisis").acknowledged_by == "Ada Yılmaz"
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_second_of_two_who_acknowledge_learns_who_was_first(night: SeededApp) -> None:
     slow = signed_in(night, "p_root")
     form = page(slow, "/alerts/al_crisis")
@@ -441,6 +444,7 @@ def test_every_button_of_an_alert_does_what_it_says(
         assert get(conn, alert).status == status_after
 
 
+@pytest.mark.slow("asks for many answers")
 def test_wrong_fields_are_refused_with_the_choices(night: SeededApp) -> None:
     client = signed_in(night)
     for action, fields, told in (
@@ -456,6 +460,7 @@ def test_wrong_fields_are_refused_with_the_choices(night: SeededApp) -> None:
         assert status == 422 and told in words(shown), (action, fields)
 
 
+@pytest.mark.slow("asks for many answers")
 def test_an_escalation_goes_from_the_alert_through_pr_and_legal(night: SeededApp) -> None:
     ada, pim, ioana = signed_in(night), signed_in(night, "p_root"), signed_in(night, "p_ioana")
     status, shown = press(
@@ -485,6 +490,7 @@ def test_overdue_is_said_in_words(night: SeededApp) -> None:
     assert "First assessment overdue by 16 mins" in shown and "Holding statement 24 mins left" in shown
 
 
+@pytest.mark.slow("asks for many answers")
 def test_privileged_notes_are_for_legal_alone(night: SeededApp) -> None:
     legal, pr, admin = (signed_in(night, p) for p in ("p_ioana", "p_pim", "p_root"))
     assert "severance clause" in page(legal, "/escalations/es_pr")
@@ -496,6 +502,7 @@ def test_privileged_notes_are_for_legal_alone(night: SeededApp) -> None:
     assert status == 403 and "Legal's" in unescape(shown)
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_viewer_reads_everything_and_is_shown_no_button(night: SeededApp) -> None:
     client = signed_in(night, "p_vic")
     for path in (
@@ -642,6 +649,7 @@ def test_two_who_edit_one_monitor_do_not_overwrite_each_other(night: SeededApp) 
     assert (both.query, both.tier1) == ("lidra OR lidrawater", ("kuzeyhaber.example",))
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_overview_answers_304_to_who_has_it(night: SeededApp) -> None:
     client = signed_in(night)
     tag = client.get("/").headers["etag"]

@@ -127,6 +127,7 @@ def _places(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
 
+@pytest.mark.slow("asks for many answers")
 @pytest.mark.parametrize("code", OTHERS)
 def test_every_string_of_the_page_is_translated(code: str) -> None:
     catalogue = LANGUAGES[code].catalogue

@@ -6,6 +6,8 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 
+import pytest
+
 from alerts import actions
 from alerts.apply import act
 from alerts.auditor import audit
@@ -43,6 +45,7 @@ def drawn(client: Client, path: str) -> str:
     return unescape(" ".join(client.get(path, headers={"Accept": "text/html"}).text.split()))
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_crisis_that_reaches_nobody_is_said_everywhere_until_somebody_answers(world: World) -> None:
     scene = world.scene
     browser, _ = world.session("ada")

@@ -193,6 +193,7 @@ def pages(key: Client, path: str, limit: int) -> list[dict[str, Any]]:
         cursor = f"&cursor={answer.json()['next_cursor']}"
 
 
+@pytest.mark.slow("asks for many answers")
 def test_pages_join_to_the_whole_list_whatever_their_size(world: World) -> None:
     for index in range(7):
         world.scene.define(Monitor(name=f"m{index}", query="velora"))
@@ -307,6 +308,7 @@ def test_acknowledging_twice_names_who_was_first(world: World) -> None:
     assert first.json()["acknowledged_by"] == second.json()["acknowledged_by"] == "ada"
 
 
+@pytest.mark.slow("asks for many answers")
 def test_every_transition_has_a_route_with_its_manners(world: World) -> None:
     world.scene.over()
     key = world.key(Role.ADMIN)
@@ -333,6 +335,7 @@ def test_every_transition_has_a_route_with_its_manners(world: World) -> None:
     assert key.post(f"{path}/dismiss", json={"reason": "boring"}, headers=key.etag(path)).status_code == 422
 
 
+@pytest.mark.slow("asks for many answers")
 def test_an_alert_is_carried_to_pr_and_legal_and_released(world: World) -> None:
     world.scene.over()
     desk = world.key(Role.COMMUNITY_MANAGER)
@@ -365,6 +368,7 @@ def test_an_alert_is_carried_to_pr_and_legal_and_released(world: World) -> None:
     assert len(pia.get("/v1/escalations?status=closed").json()["items"]) == 1
 
 
+@pytest.mark.slow("asks for many answers")
 def test_privileged_notes_are_legals_alone(world: World) -> None:
     world.scene.over()
     admin = world.key(Role.ADMIN)
@@ -494,6 +498,7 @@ def test_records_can_be_limited_to_one_mention(world: World) -> None:
     assert Settings().stream.record_max_mentions > 1
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_docs_page_lists_every_operation_and_loads_nothing(world: World) -> None:
     key = world.key(Role.VIEWER)
     page, spec = key.get("/docs").text, key.get("/openapi.json").json()

@@ -35,6 +35,7 @@ def ids(world: World, **asked: Any) -> list[str]:
     return [one["id"] for one in answer.json()["items"]]
 
 
+@pytest.mark.slow("asks for many answers")
 def test_words_phrases_and_beginnings_are_found_the_newest_first(talk: World) -> None:
     assert ids(talk, q="lamp") == ["d", "c"]
     assert ids(talk, q="LAMP*") == ["d", "c", "a"]
@@ -139,6 +140,7 @@ def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> 
     assert ids(talk, monitor="Lumo", label="neutral") == ["d", "b"]
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_model_is_learnt_used_and_rolled_back_on_the_page(talk: World) -> None:
     monitor = talk.scene.monitor
     desk = talk.key(Role.COMMUNITY_MANAGER)
@@ -195,6 +197,7 @@ def test_what_cannot_be_looked_for_is_a_plain_422(talk: World) -> None:
 HOSTILE = """' OR 1=1 --|"; DROP TABLE mentions|NEAR(lumo)|words : lumo|lumo & !lamp|a\\'b|lumo <-> x|lumo:*|{lumo}|%s %(x)s"""
 
 
+@pytest.mark.slow("asks for many answers")
 def test_hostile_words_are_only_words(talk: World) -> None:
     key = talk.key(Role.VIEWER)
     for q in [*HOSTILE.split("|"), "\ufffd lumo", "lu\0mo", "😀" * 30]:

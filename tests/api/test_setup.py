@@ -61,6 +61,7 @@ def test_the_first_sign_in_of_an_administrator_leads_into_the_set_up(home: Seede
     assert other.get("/setup").status_code == 403
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
     client, name = signed_in(home, "p_root"), "Orvane & Co"
     assert post(client, "/setup/brand", name=" ")[0] == 422
@@ -133,6 +134,7 @@ def test_a_wrong_channel_is_said_at_its_field_and_keeps_what_was_typed(
     assert f'value="{fields["to"].split()[0]}' in shown
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_channel_pages_only_when_its_code_was_typed_and_the_rest_is_made_then(home: SeededApp) -> None:
     client, phone = signed_in(home, "p_root"), Phone()
     assert post(client, "/setup/wake", kind="email", to="robin@orvane.example")[0] == 303
@@ -175,6 +177,7 @@ def test_a_channel_pages_only_when_its_code_was_typed_and_the_rest_is_made_then(
         assert find(conn, Person, "p_root").value.channels == ()
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_typed_secret_lies_in_a_file_and_never_in_a_definition_and_the_export_applies_again(
     home: SeededApp, tmp_path: Path
 ) -> None:

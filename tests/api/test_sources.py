@@ -261,6 +261,7 @@ def test_what_a_setting_means_is_said_in_the_readers_language_and_a_plugins_word
     assert fmt.hint("How many <frogs>.") == '<span lang="en">How many &lt;frogs&gt;.</span>'
 
 
+@pytest.mark.slow("asks for many answers")
 def test_every_gap_that_a_source_tells_has_a_pattern() -> None:
     """The text of each `Gap` in the connectors, with something in its places."""
     told = set[str]()

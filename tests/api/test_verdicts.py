@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import insert, select, update
 
 from tests.api.test_pages import page, press, signed_in, words
@@ -29,6 +30,7 @@ def knows(store: Store, monitor: str, hours: float, at: Any) -> None:
         conn.execute(insert(s.detector_state).values(**row, next_tick=at, state=state, series=series))
 
 
+@pytest.mark.slow("asks for many answers")
 def test_a_resolved_alert_has_its_verdict_and_the_promise_stands_beside_what_came_of_it(world: World) -> None:
     desk, monitor = world.key(Role.COMMUNITY_MANAGER), f"/v1/monitors/{world.scene.monitor}"
     first = desk.get(f"{monitor}/promise").json()
@@ -52,6 +54,7 @@ def test_a_resolved_alert_has_its_verdict_and_the_promise_stands_beside_what_cam
     assert desk.post(f"{path}/verdict", json={"verdict": "dull"}).status_code == 422
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_page_asks_for_the_verdict_and_shows_the_promise_and_what_is_learnt(tmp_path: Path) -> None:
     with seeded_app(tmp_path) as night:
         knows(night.store, "m_new", 1.0, night.clock.now())
@@ -65,6 +68,7 @@ def test_the_page_asks_for_the_verdict_and_shows_the_promise_and_what_is_learnt(
         assert "sees sudden and lasting rises: in 1 h" in learning
 
 
+@pytest.mark.slow("asks for many answers")
 def test_the_commands_give_a_verdict_and_print_the_promise(world: World, tmp_path: Path) -> None:
     here = {**os.environ, **at_store(tmp_path / "store.db")}
     world.scene.over()

@@ -26,11 +26,13 @@ def some(n: int = 20_000, **changes: Any) -> list[Mention]:
     return list(synthetic_mentions(n, **(settings | changes)))
 
 
+@pytest.mark.slow("a made-up firehose")
 def test_the_same_seed_makes_the_same_load_and_another_seed_another() -> None:
     assert some(2_000) == some(2_000)
     assert [m.text for m in some(2_000)] != [m.text for m in some(2_000, seed=4)]
 
 
+@pytest.mark.slow("a made-up firehose")
 def test_mentions_come_in_order_at_the_rate_asked_for_with_ids_of_their_own() -> None:
     mentions = some()
     assert [m.created_at for m in mentions] == sorted(m.created_at for m in mentions)
@@ -39,6 +41,7 @@ def test_mentions_come_in_order_at_the_rate_asked_for_with_ids_of_their_own() ->
     assert len({m.key for m in mentions}) == len(mentions)
 
 
+@pytest.mark.slow("a made-up firehose")
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
 def test_the_share_that_names_a_brand_is_the_one_asked_for(share: float) -> None:
     named = [m for m in some(match_share=share) if "brand0" in m.text]
@@ -47,6 +50,7 @@ def test_the_share_that_names_a_brand_is_the_one_asked_for(share: float) -> None
     assert all(m.text.split()[0] in queries for m in named)
 
 
+@pytest.mark.slow("a made-up firehose")
 def test_few_brands_are_named_much_and_all_texts_have_the_length_of_a_tweet() -> None:
     mentions = some(match_share=1.0)
     first_ten = sum(m.text.split()[0] <= "brand0010" for m in mentions)
@@ -57,6 +61,7 @@ def test_few_brands_are_named_much_and_all_texts_have_the_length_of_a_tweet() ->
     assert len({m.text for m in mentions}) > 19_900
 
 
+@pytest.mark.slow("a made-up firehose")
 def test_queries_have_several_shapes_and_no_mention_trips_over_a_not() -> None:
     queries = synthetic_queries(MOST_MONITORS)
     assert len(queries) == MOST_MONITORS

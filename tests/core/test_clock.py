@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ _ZONES = st.builds(timezone, st.timedeltas(timedelta(hours=-14), timedelta(hours
 _TIMES = st.datetimes(timezones=st.just(UTC) | _ZONES).filter(lambda at: 2 < at.year < 9998)
 
 
+@pytest.mark.slow("many values")
 @given(_TIMES)
 def test_microseconds_are_exact_there_and_back(at: datetime) -> None:
     assert from_micros(to_micros(at)) == at

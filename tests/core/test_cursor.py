@@ -17,6 +17,7 @@ TIMES = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.jus
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=256)
 
 
+@pytest.mark.slow("many values")
 @given(TIMES, TEXTS, st.integers(-(2**62) + 1, 2**62 - 1))
 def test_a_key_comes_back_as_it_was(at: datetime, text: str, number: int) -> None:
     assert decode_cursor(encode_cursor(at, text, number), datetime, str, int) == (at, text, number)

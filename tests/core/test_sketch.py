@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from tocsin.core.sketch import K, distinct, hash64, signed64, sketch, union
 _HASHES = st.sets(st.integers(0, 2**64 - 1), max_size=2 * K)
 
 
+@pytest.mark.slow("many values")
 @settings(max_examples=examples(50), deadline=None)
 @given(_HASHES, _HASHES)
 def test_a_union_of_sketches_is_the_sketch_of_the_union(one: set[int], other: set[int]) -> None:

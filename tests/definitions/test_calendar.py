@@ -13,6 +13,7 @@ from tocsin.definitions.models import Monitor
 AMSTERDAM, ISTANBUL = ZoneInfo("Europe/Amsterdam"), ZoneInfo("Europe/Istanbul")
 
 
+@pytest.mark.slow("many cases")
 def test_a_holiday_lasts_as_long_as_the_monitors_day() -> None:
     first = datetime(2026, 4, 26, 22, 0, tzinfo=UTC)
     found = holiday_at(first, ("TR", "NL"), AMSTERDAM)

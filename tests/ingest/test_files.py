@@ -70,6 +70,7 @@ def test_a_growing_csv_keeps_its_header_and_waits_for_the_closing_quote(tmp_path
     assert reader.bad == []
 
 
+@pytest.mark.slow("many fetches")
 def test_a_quote_that_nobody_closes_is_said_and_holds_up_a_growing_csv_only_so_long(tmp_path: Path) -> None:
     path = tmp_path / "posts.csv"
     rows = b'id,created_at,text\n1,2026-03-01T10:00Z,"open\n2,2026-03-01T10:00Z,b\n'

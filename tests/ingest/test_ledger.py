@@ -96,6 +96,7 @@ def test_an_outage_is_a_gap_from_the_last_answer_to_the_next_with_what_came_late
     assert not gap.open
 
 
+@pytest.mark.slow("many fetches")
 def test_a_source_that_fails_again_while_it_catches_up_is_in_the_same_gap(house: House) -> None:
     source = Scripted(fails)
     worker = worker_of(house, forum=source)

@@ -40,6 +40,7 @@ def feed_source(world: World, **settings: Any) -> RedditSource:
     return RedditSource(context, RedditSettings.model_validate(plain | settings), parse_feed)
 
 
+@pytest.mark.slow("many fetches")
 def test_a_feed_is_asked_once_a_minute_and_all_its_pages_are_read(loopback: Loopback) -> None:
     world = loopback.begin(FEED)
     world.posts = posts(2)

@@ -241,6 +241,7 @@ def test_a_definition_that_cannot_be_used_is_shown_as_such(house: House) -> None
     )
 
 
+@pytest.mark.slow("many fetches")
 def test_the_loop_reads_all_sources_and_a_slow_one_holds_up_none(house: House, site: Site) -> None:
     site.body, site.drip_s = b"<rss>" * 1000, 0.05
     path = house.folder / "a.jsonl"
@@ -280,6 +281,7 @@ class Noted:
         self.sources += [mentions[0].source] if mentions else []
 
 
+@pytest.mark.slow("many fetches")
 def test_two_sources_that_always_have_more_do_not_starve_a_third(house: House) -> None:
     for name in ("a", "b"):
         (house.folder / name).write_bytes(b"".join(line(n) for n in range(20_000)))
@@ -297,6 +299,7 @@ def test_two_sources_that_always_have_more_do_not_starve_a_third(house: House) -
     assert noted.sources.index("c") < 6
 
 
+@pytest.mark.slow("many fetches")
 def test_what_was_read_ahead_of_a_refused_hand_over_is_read_again(house: House) -> None:
     class Refusing(Noted):
         """Takes the first batch and refuses the second, once. By then the third batch has been read ahead."""
@@ -333,6 +336,7 @@ class TripsOver(Noted):
         super().hand_over(mentions, now)
 
 
+@pytest.mark.slow("many fetches")
 def test_an_unexpected_error_with_one_source_stops_no_other(house: House) -> None:
     for name in ("odd", "sound"):
         (house.folder / f"{name}.jsonl").write_bytes(line(1))

@@ -126,6 +126,7 @@ def tocsin(line: Line, *args: str) -> int:
     return inside(*args, "--data", line.folder)
 
 
+@pytest.mark.slow("fills a stream")
 def test_an_operator_sees_it_and_says_the_word_on_the_command_line(
     line: Line, capsys: pytest.CaptureFixture[str]
 ) -> None:

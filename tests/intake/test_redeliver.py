@@ -165,6 +165,7 @@ def test_a_line_too_long_to_be_kept_whole_is_known_to_be_cut(house: House) -> No
     assert outcome(house, letter.id)[0] == "cannot"
 
 
+@pytest.mark.slow("fills a stream")
 def test_everything_that_waits_is_tried_once_the_oldest_first(house: House) -> None:
     for n in range(120):
         keep(house, line(n) if n % 2 else b"{", position=n)
@@ -251,6 +252,7 @@ def tocsin(house: House, capsysbinary: pytest.CaptureFixture[bytes]) -> Tocsin:
 HOSTILE = b'{"id": "\x1b]0;owned\x07", "text": "\xe2\x80\xae\xff"\n'
 
 
+@pytest.mark.slow("fills a stream")
 def test_hostile_bytes_are_shown_safely_and_given_raw_on_demand(house: House, tocsin: Tocsin) -> None:
     id = keep(house, HOSTILE, source="wall\x1b[2J", message="bad \x07")
     for args in (("list",), ("list", "--json"), ("show", id), ("show", id, "--json")):
@@ -262,6 +264,7 @@ def test_hostile_bytes_are_shown_safely_and_given_raw_on_demand(house: House, to
     assert tocsin("show", "dl_none", status=1)[1].count(b"\n") == 1
 
 
+@pytest.mark.slow("fills a stream")
 def test_replay_says_what_became_of_each_and_ends_1_where_any_is_left(house: House, tocsin: Tocsin) -> None:
     now = iso(datetime.now(UTC))
     bad, good = keep(house, b"{"), keep(house, line(1, at=now), position=1)

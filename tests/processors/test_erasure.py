@@ -86,6 +86,7 @@ def test_a_removal_that_is_told_again_waits_again(store: Store, again: timedelta
     assert counted(store, s.removals) == 0
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_many_removals_are_noted_in_few_statements(store: Store) -> None:
     many = [Removal("forum", POST, str(n)) for n in range(1200)]
     told(store, *many)

@@ -163,6 +163,7 @@ def test_hostile_texts_are_matched_like_any_other(text: str) -> None:
     assert matcher_of("tocsin", "bell").match(mention(text)) == ("tocsin",)
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_anchors_inside_each_other_cost_a_bounded_number_of_hits() -> None:
     matcher = Matcher.build({f"{length:03d}": parse_query("a" * length + "*") for length in range(3, 200)})
     assert matcher.match(mention("a" * 64_000)) == tuple(f"{length:03d}" for length in range(3, 200))

@@ -170,6 +170,7 @@ def test_a_monitor_of_which_nothing_was_heard_is_judged_from_its_first_mention(
     assert judged_at(store)["late"] == NOW + timedelta(seconds=32)
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_a_window_closes_though_nothing_is_said_any_more(store: SqliteStore, stream: SqliteStream) -> None:
     two_monitors(store)
     clock = SimulatedClock(NOW)
@@ -261,6 +262,7 @@ def test_no_more_states_are_remembered_than_asked_for(store: SqliteStore) -> Non
     assert [memory.take(one, NOW) is not None for one in monitors] == [True, False]
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_after_a_clock_was_set_back_monitors_are_judged_and_minutes_close_as_ever(
     store: SqliteStore, stream: SqliteStream
 ) -> None:

@@ -48,6 +48,7 @@ class CutStore(SqliteStore):
                 raise StoreUnavailable("the line was cut")
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Path) -> None:
     prepare(tmp_path / "store.db")
     store = CutStore(tmp_path / "store.db", durable=False)
@@ -85,6 +86,7 @@ def test_nothing_after_a_dropped_batch_counts_before_the_batch_does(tmp_path: Pa
     store.close()
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_a_reader_that_cannot_even_leave_reads_on_from_what_is_stored(tmp_path: Path) -> None:
     prepare(tmp_path / "store.db")
     store = SqliteStore(tmp_path / "store.db", durable=False)
@@ -180,6 +182,7 @@ def test_a_batch_is_stored_while_the_next_is_read_and_each_once_whatever_is_cut(
     store.close()
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_told_to_stop_it_ends_with_the_transaction_that_is_open(tmp_path: Path) -> None:
     store = embedded_at(tmp_path / "store.db")
     stream = SqliteStream(tmp_path / "s.db", durable=False)

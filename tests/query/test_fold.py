@@ -81,6 +81,7 @@ def test_letters_of_other_scripts_stay_different() -> None:
     assert fold("कि") != fold("क")
 
 
+@pytest.mark.slow("many cases")
 def test_folding_again_changes_nothing_for_any_character() -> None:
     for point in range(0x80, sys.maxunicode + 1):
         char = chr(point)

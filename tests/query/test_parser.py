@@ -258,6 +258,7 @@ def test_thousands_of_terms_are_no_deeper_than_two() -> None:
     assert len(query.root.parts) == len(query.anchors) == 900
 
 
+@pytest.mark.slow("many cases")
 @settings(max_examples=examples(100), deadline=None)
 @given(nodes)
 def test_what_is_printed_is_read_back_as_the_same_query(node: object) -> None:

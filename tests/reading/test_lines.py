@@ -180,6 +180,7 @@ _nearly = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow("many cases")
 @settings(max_examples=examples(120), deadline=None)
 @given(_nearly, st.booleans())
 def test_nearly_plain_lines_too(value: dict[str, Any], ascii_only: bool) -> None:

@@ -427,6 +427,7 @@ def test_gzip_is_known_by_its_first_bytes() -> None:
     assert ([mention.id for _, mention in found], bad) == (["1", "2"], [])
 
 
+@pytest.mark.slow("many cases")
 def test_what_a_broken_gzip_file_still_holds_is_kept() -> None:
     many = lines(*(obj(id=str(n), text=f"ketel {n * 7919 % 1000}") for n in range(20_000)))
     packed = gzip.compress(many)

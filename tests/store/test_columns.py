@@ -48,6 +48,7 @@ def same(dialect: Dialect, kind: Any, values: Sequence[Any]) -> None:
     assert got == [value if each is None else each(value) for value in values]
 
 
+@pytest.mark.slow("fills and carries stores")
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())

@@ -215,6 +215,7 @@ def test_a_store_from_before_there_were_steps_comes_up_with_everything_in_it(tmp
     store.close()
 
 
+@pytest.mark.slow("fills and carries stores")
 @pytest.mark.parametrize("released", range(1, upgrade.SCHEMA))
 def test_every_earlier_schema_comes_up_to_this_one(url: str, tmp_path: Path, released: int) -> None:
     store = _unmigrated(url, tmp_path)

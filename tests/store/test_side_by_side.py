@@ -118,6 +118,7 @@ def test_a_notice_whose_taking_lost_its_answer_leaves_once(tmp_path: Path, kept:
     assert {status for _, _, status in scene.paged()} == {"sent"}
 
 
+@pytest.mark.slow("fills and carries stores")
 def test_tickers_side_by_side_judge_each_window_once(tmp_path: Path, open_again: Callable[[], Store]) -> None:
     scene = Scene(tmp_path)
     for n in range(20):
@@ -162,6 +163,7 @@ def _look(ticker: DetectionTicker) -> None:
     ticker.once()
 
 
+@pytest.mark.slow("fills and carries stores")
 def test_two_apis_name_the_same_first_and_make_one_thing_of_one_key(
     tmp_path: Path, open_again: Callable[[], Store]
 ) -> None:

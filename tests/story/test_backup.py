@@ -98,6 +98,7 @@ def gaps(runtime: Runtime) -> list[tuple[int, int]]:
         return [(row.from_offset, row.to_offset) for row in conn.execute(select(s.gaps))]
 
 
+@pytest.mark.slow("backs up and restores whole stores")
 def test_a_backup_is_restored_into_an_empty_folder_and_its_outbox_is_held(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_backup_is_restored_into_an_empty_folder_and_its_outbox_is_held(
     assert b"not held" in tocsin("notify", "release", "--data", restored, status=1).stderr
 
 
+@pytest.mark.slow("backs up and restores whole stores")
 def test_what_was_handed_over_and_is_on_no_stream_any_more_is_a_gap(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -135,6 +137,7 @@ def test_what_was_handed_over_and_is_on_no_stream_any_more_is_a_gap(
     assert "7 records were gone" in capsys.readouterr().out
 
 
+@pytest.mark.slow("backs up and restores whole stores")
 def test_on_the_same_stream_reading_goes_on_where_the_backup_stood(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -171,6 +174,7 @@ def test_a_stream_that_was_trimmed_beyond_the_backup_is_a_gap_and_no_crash(
             assert offsets.stored(conn, runtime.stream.cluster, MENTIONS)[0] == 12
 
 
+@pytest.mark.slow("backs up and restores whole stores")
 def test_a_stream_that_ends_before_the_backup_is_a_gap_and_what_comes_is_read(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -242,6 +246,7 @@ def backed_up(folder: Path, tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "b.db"
 
 
+@pytest.mark.slow("backs up and restores whole stores")
 def test_what_is_no_backup_is_refused_in_one_line_and_nothing_changes(
     backed_up: Path, folder: Path, tmp_path: Path
 ) -> None:
@@ -266,6 +271,7 @@ def test_what_is_no_backup_is_refused_in_one_line_and_nothing_changes(
         inside("backup", tmp_path / "no" / "b.db", "--data", folder)
 
 
+@pytest.mark.slow("backs up and restores whole stores")
 def test_a_store_that_was_copied_by_hand_is_restored_too_but_not_one_that_is_in_use(
     folder: Path, tmp_path: Path
 ) -> None:

@@ -56,11 +56,11 @@ def edited(mention: Mention) -> Mention:
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Mention]]:
-    """Monitors with people and a policy, and the mentions of two days that end in a crisis. Some are edited later."""
+    """Monitors with people and a policy, and the mentions of a day that ends in a crisis. Some are edited later."""
     folder = tmp_path_factory.mktemp("recorded")
     monitors = folder / "monitors.yaml"
     monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")  # JSON is YAML
-    begin = END - timedelta(days=2)
+    begin = END - timedelta(hours=27)
     mentions = [one for one in demo_mentions(END, days=7) if one.created_at >= begin]
     mentions += [edited(m) for m in mentions[100::400]]
     path = folder / "talk.jsonl"

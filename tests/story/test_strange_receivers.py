@@ -95,6 +95,7 @@ def test_a_webhook_that_answers_500_for_long_rings_again_when_it_is_well(tmp_pat
         assert one.taken() and set(one.taken().values()) == {1}
 
 
+@pytest.mark.slow("a whole story")
 @pytest.mark.parametrize(
     ("statuses", "mail"),
     [

@@ -125,6 +125,7 @@ def judge(world: World, start: datetime, until: datetime) -> None:
             detection.flush(conn, store, now + MINUTE, everyone=True)
 
 
+@pytest.mark.slow("a whole story")
 def test_it_has_a_state_and_readings_of_its_own(world: World) -> None:
     d, r = s.detector_state, s.readings
     with world.scene.store.read() as conn:
@@ -135,6 +136,7 @@ def test_it_has_a_state_and_readings_of_its_own(world: World) -> None:
     assert [(row.observed, row.over) for row in readings] == [(0.0, False)] * 4 + [(0.75, True)]
 
 
+@pytest.mark.slow("a whole story")
 def test_it_becomes_a_signal_with_the_facts_that_all_signals_have(world: World) -> None:
     g = s.signals
     with world.scene.store.read() as conn:
@@ -146,6 +148,7 @@ def test_it_becomes_a_signal_with_the_facts_that_all_signals_have(world: World) 
     assert first.facts["ratio"] > 2
 
 
+@pytest.mark.slow("a whole story")
 def test_it_becomes_an_alert_and_a_notice_in_its_own_words(world: World) -> None:
     alert = world.scene.alert("babel")
     assert (alert.status, alert.severity) == ("firing", 3)
@@ -154,6 +157,7 @@ def test_it_becomes_an_alert_and_a_notice_in_its_own_words(world: World) -> None
     assert "Seen 75% in 5 min, expected 10% (38%-88%)" in notice.body["text"]
 
 
+@pytest.mark.slow("a whole story")
 def test_the_page_shows_it(world: World) -> None:
     alert, (browser, _) = world.scene.alert("babel"), world.session("ada")
     page = browser.get(f"/alerts/{alert.id}", headers={"Accept": "text/html"}).text
@@ -163,6 +167,7 @@ def test_the_page_shows_it(world: World) -> None:
     assert observed.startswith("75%")
 
 
+@pytest.mark.slow("a whole story")
 def test_the_api_tells_of_it(world: World) -> None:
     alert, key = world.scene.alert("babel"), world.key(Role.VIEWER)
     assert key.get(f"/v1/alerts/{alert.id}").json()["kind"] == "babel"
@@ -184,6 +189,7 @@ def test_an_alert_whose_story_another_kind_tells_is_merged_into_that_one(tmp_pat
         scene.store.close()
 
 
+@pytest.mark.slow("a whole story")
 def test_a_kind_that_nobody_registered_has_no_readings(world: World) -> None:
     key = world.key(Role.VIEWER)
     answer = key.get(f"/v1/monitors/{world.scene.monitor}/readings", params={"kind": "rumour"})

@@ -87,6 +87,7 @@ def test_a_batch_that_is_packed_wrongly_is_one_record_that_says_so_and_the_next_
         assert trouble.startswith("the records 0 to 1 of this partition cannot be unpacked: ")
 
 
+@pytest.mark.slow("many cases")
 @pytest.mark.parametrize("codec", PACK)
 def test_a_bomb_costs_no_more_than_what_may_come_out_of_a_batch(codec: str) -> None:
     bomb = repacked(batch([b""]), PACK[codec](bytes(4 * MOST_UNPACKED)), CODECS[codec])

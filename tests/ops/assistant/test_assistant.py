@@ -83,6 +83,7 @@ def test_it_offers_to_read_and_nothing_else_unless_told(world: World) -> None:
     assert spoken(world, names, acts=True) == dict.fromkeys(READS, True) | dict.fromkeys(ACTS, False)
 
 
+@pytest.mark.slow("many runs of a command")
 def test_it_tells_of_an_alert_with_evidence_and_keeps_strangers_words_apart(world: World) -> None:
     world.store_mention("1", INJECTION, world.now - timedelta(minutes=2), "negative")
     world.scene.over()
@@ -114,6 +115,7 @@ def test_it_tells_of_an_alert_with_evidence_and_keeps_strangers_words_apart(worl
     assert queue == {"escalations": []}
 
 
+@pytest.mark.slow("many runs of a command")
 def test_an_escalation_hides_privileged_notes_from_a_key_that_may_not_see_them(world: World) -> None:
     world.scene.over()
     alert, lawyer = world.scene.alert(), world.key("legal")
@@ -153,6 +155,7 @@ def test_it_acts_only_as_far_as_its_key_may(world: World) -> None:
     assert "note" in world.scene.timeline(alert)
 
 
+@pytest.mark.slow("many runs of a command")
 @pytest.mark.parametrize(
     ("tool", "arguments", "says"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import make_url
 
 from ops.check.doctor import observations
@@ -44,6 +45,7 @@ def test_a_server_that_is_away_is_one_line(tmp_path: Path) -> None:
     assert len(seen) == 1 and seen[0].needs_a_person and "d at 127.0.0.1:1" in seen[0].text
 
 
+@pytest.mark.slow("many runs of a command")
 def test_a_stream_that_is_away_hides_nothing_else(tmp_path: Path) -> None:
     seen = list(observations(None, tmp_path, "sqlite", "kafka://127.0.0.1:1"))
     bad = [one.text for one in seen if one.needs_a_person]

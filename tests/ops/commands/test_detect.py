@@ -56,6 +56,7 @@ def test_every_row_is_answered_with_its_own_timestamp(ten_days: list[int]) -> No
     assert all(0.0 <= r[1] < 1.0 for r in rows)
 
 
+@pytest.mark.slow("many runs of a command")
 def test_a_burst_is_one_alert_and_not_one_per_row(ten_days: list[int]) -> None:
     rng = random.Random(22)
     rows = judged(csv_of(ten_days + [noisy(rng, 60, 0.05) for _ in range(36)]))
@@ -155,6 +156,7 @@ def test_wrong_input_is_one_line_that_names_its_place(lines: list[bytes], messag
     assert wrong.value.exit_code == 2
 
 
+@pytest.mark.slow("many runs of a command")
 @settings(max_examples=examples(30), deadline=None)
 @given(lines=st.lists(st.binary(max_size=60), max_size=6))
 def test_no_input_ends_in_anything_but_an_answer_or_a_refusal(lines: list[bytes]) -> None:

@@ -119,6 +119,7 @@ def test_damaged_gzip_is_named_and_what_came_before_was_matched(tmp_path: Path) 
         assert found.stdout.count("\n") > 1000
 
 
+@pytest.mark.slow("many runs of a command")
 def test_an_overlong_line_is_refused_without_being_kept_and_a_5_mb_text_is_cut_and_matched() -> None:
     long = line("x" * (lines.MAX_LINE_BYTES + 10))
     large = line("tocsin " + "é" * 2_500_000)

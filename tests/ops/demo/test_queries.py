@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from benchmarks.synthetic import synthetic_mentions, synthetic_queries
 from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions
@@ -21,6 +23,7 @@ def _matched(queries: dict[str, str], mentions: list[Mention]) -> list[list[str]
     return [[name for name, test in tests.items() if test(one)] for one in asked]
 
 
+@pytest.mark.slow("the demo's days of talk")
 def test_the_demos_monitors_hear_their_brands_and_not_the_holiday_home() -> None:
     queries = {monitor["name"]: monitor["query"] for monitor in demo_setup()["monitors"]}
     mentions = list(demo_mentions(END, days=7))
@@ -30,6 +33,7 @@ def test_the_demos_monitors_hear_their_brands_and_not_the_holiday_home() -> None
         assert names == meant, mention.full_text
 
 
+@pytest.mark.slow("the demo's days of talk")
 def test_a_synthetic_mention_matches_the_query_of_the_brand_it_names_and_no_other() -> None:
     queries = synthetic_queries(40)
     mentions = list(

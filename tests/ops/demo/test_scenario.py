@@ -223,6 +223,7 @@ def test_after_the_end_the_crisis_calms_within_three_quarters_of_an_hour(end: da
     assert any(m.author and m.author.handle == "ondrello" for m in crisis)
 
 
+@pytest.mark.slow("the demo's days of talk")
 def test_the_live_part_never_ends_and_repeats_for_a_seed() -> None:
     assert list(islice(live_mentions(AFTERNOON), 3_000)) == list(islice(live_mentions(AFTERNOON), 3_000))
 

@@ -6,6 +6,8 @@ import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from alerts.alert import get
 from api.pages import lessons
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
@@ -43,6 +45,7 @@ def test_the_wait_ends_with_a_visitor_a_key_or_the_end_of_the_demo() -> None:
     wait_for(lambda: False, keyboard, stop)
 
 
+@pytest.mark.slow("the demo's days of talk")
 def test_each_alert_of_the_demo_says_what_it_teaches_and_no_alert_elsewhere_does(tmp_path: Path) -> None:
     with seeded_app(tmp_path, mode="demo") as one:
         with one.store.read() as conn:

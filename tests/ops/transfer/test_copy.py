@@ -107,6 +107,7 @@ def next_number(store: Store) -> int:
         )
 
 
+@pytest.mark.slow("fills and carries whole stores")
 def test_every_table_arrives_whole_and_numbers_go_on(make: Make) -> None:
     source, target = make(), make()
     fill(source)
@@ -130,6 +131,7 @@ def test_to_the_real_engine_and_back_nothing_is_different(make: Any, postgres: P
     assert next_number(real) == next_number(back) == next_number(first) == ROWS + 2
 
 
+@pytest.mark.slow("fills and carries whole stores")
 def test_a_target_that_holds_anything_is_refused(make: Make) -> None:
     source, target = make(), make()
     fill(source)
@@ -141,6 +143,7 @@ def test_a_target_that_holds_anything_is_refused(make: Make) -> None:
         copy.prepare(source, "a test")
 
 
+@pytest.mark.slow("fills and carries whole stores")
 @pytest.mark.parametrize("engine", ["sqlite", "postgres"])
 def test_what_was_interrupted_cannot_be_used_and_is_begun_anew(
     make: Any, engine: str, request: pytest.FixtureRequest
@@ -165,6 +168,7 @@ def test_what_was_interrupted_cannot_be_used_and_is_begun_anew(
         meta.claim_mode(conn, "live")
 
 
+@pytest.mark.slow("fills and carries whole stores")
 def test_what_is_written_meanwhile_is_not_in_the_copy(make: Make) -> None:
     source, target = make(), make()
     fill(source)
@@ -183,6 +187,7 @@ def test_what_is_written_meanwhile_is_not_in_the_copy(make: Make) -> None:
     assert after == before
 
 
+@pytest.mark.slow("fills and carries whole stores")
 def test_a_line_that_differs_is_named(make: Make) -> None:
     source, target = make(), make()
     fill(source)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ops.transfer.apply import apply, parse_document, plan
 from ops.transfer.definitions_file import stored_sections, written
 from tests.api.world import World
@@ -28,6 +30,7 @@ def test_the_file_changes_nothing_where_it_came_from_and_makes_the_same_elsewher
     assert "  - name: Velora" in text or "- name: Velora" in text
 
 
+@pytest.mark.slow("fills and carries whole stores")
 def test_the_command_prints_what_is_defined(tmp_path: Path) -> None:
     file = tmp_path / "all.yaml"
     file.write_text(
@@ -43,6 +46,7 @@ def test_the_command_prints_what_is_defined(tmp_path: Path) -> None:
     assert b"nothing to change" in command("apply", file, *data).stdout
 
 
+@pytest.mark.slow("fills and carries whole stores")
 def test_it_is_one_or_the_other(tmp_path: Path) -> None:
     for arguments in (("apply",), ("apply", "--export", "x.yaml"), ("apply", "--export", "--dry-run")):
         refused = command(*arguments, "--data", tmp_path)

@@ -122,6 +122,7 @@ def test_a_correction_changes_the_match_the_tallies_and_the_record_and_no_other_
         desk.correct(bad, "unscored")
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_a_model_of_corrections_labels_the_next_batch_and_is_taken_back_in_one_step(desk: Desk) -> None:
     texts = [f"Lumo sick beats drop number {number}, insane and brutal" for number in range(8)]
     ids = desk.hear(*texts, "Lumo was late and the staff was rude", "Lumo arrived on Tuesday at nine")

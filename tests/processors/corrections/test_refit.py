@@ -15,6 +15,7 @@ def posts(word: str, shares: tuple[float, float, float], label: str, number: int
     return [Labelled(f"{word} number{place} here", shares, label) for place in range(number)]
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_what_people_correct_is_learnt_and_what_they_did_not_stays() -> None:
     corrected = posts("warzone", SURE, "positive", 12)
     others = posts("delay", SURE, "negative", 40)

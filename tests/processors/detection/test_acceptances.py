@@ -104,6 +104,7 @@ def expected(store: Store) -> float:
         return float(conn.execute(newest).scalar_one()["window_expected"])
 
 
+@pytest.mark.slow("judges days of windows")
 def test_what_was_accepted_is_expected_from_the_next_window_on_and_a_rebuilt_state_heeds_it(
     store: Store,
 ) -> None:
@@ -118,6 +119,7 @@ def test_what_was_accepted_is_expected_from_the_next_window_on_and_a_rebuilt_sta
     assert as_stored(stored(store)) == as_stored(rebuilt(store, one.first_window))
 
 
+@pytest.mark.slow("judges days of windows")
 def test_a_judge_that_dies_before_its_commit_leaves_the_acceptance_for_the_next_and_no_one_takes_it_up_twice(
     store: Store,
 ) -> None:
@@ -137,6 +139,7 @@ def test_a_judge_that_dies_before_its_commit_leaves_the_acceptance_for_the_next_
     assert as_stored(stored(store)) == as_stored(rebuilt(store, END - timedelta(minutes=30)))
 
 
+@pytest.mark.slow("judges days of windows")
 def test_what_is_taken_back_is_as_if_it_had_never_been_accepted(store: Store) -> None:
     tallied(store)
     memory = Memory()
@@ -154,6 +157,7 @@ def test_what_is_taken_back_is_as_if_it_had_never_been_accepted(store: Store) ->
         assert audit.verify(conn).broken_at is None
 
 
+@pytest.mark.slow("judges days of windows")
 def test_both_in_one_breath_and_one_about_another_query_change_nothing(store: Store) -> None:
     tallied(store)
     judged(store, END - timedelta(minutes=30))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from alerts.severity import severity
@@ -45,6 +46,7 @@ def talk() -> list[Mention]:
     ]
 
 
+@pytest.mark.slow("judges days of windows")
 def test_the_complaint_of_one_who_is_heard_far_is_a_watch_that_names_the_post(store: Store) -> None:
     keep(store, talk())
     with store.write() as conn:

@@ -60,6 +60,7 @@ def judged(store: Store, mentions: list[Mention], every: int) -> list[dict[str, 
     return [one for one in signals(store) if one["kind"] == "flood"]
 
 
+@pytest.mark.slow("judges days of windows")
 @pytest.mark.parametrize(("kind", "floods"), [("many", 1), ("reposts", 0), ("few", 0)])
 def test_one_text_by_many_accounts_in_their_own_name_is_a_flood(store: Store, kind: str, floods: int) -> None:
     found = judged(store, talk(kind), 30)

@@ -34,7 +34,7 @@ from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Record
 from tocsin.stream.sqlite import SqliteStream
 
-BURST = START + timedelta(days=2, hours=10)
+BURST = START + timedelta(days=1, hours=10)
 GRACE = timedelta(seconds=30)
 ALL_HEARD = Coverage()
 
@@ -90,7 +90,7 @@ WORDS = [
 
 
 def talk(*, flood: bool = False) -> list[Mention]:
-    """Two days of some twelve mentions an hour, then a burst: many people, or one text copied by a few accounts."""
+    """A day and a half of some twelve mentions an hour, then a burst: many people, or one text copied by a few accounts."""
     dice = random.Random(11)
     posts: list[tuple[datetime, str, str]] = []
     at = START
@@ -144,6 +144,7 @@ def signals(store: Store) -> list[Any]:
         ]
 
 
+@pytest.mark.slow("judges days of windows")
 def test_a_burst_is_signalled_within_minutes_with_evidence_that_can_be_checked(store: Store) -> None:
     keep(store, talk())
     judge(store, BURST + timedelta(minutes=30), cuts=1)
@@ -185,6 +186,7 @@ def test_what_is_stored_ahead_of_the_tick_is_not_seen(store: Store, tmp_path: Pa
     other.close()
 
 
+@pytest.mark.slow("judges days of windows")
 def test_copies_of_one_text_are_set_aside_and_said_once(store: Store) -> None:
     keep(store, talk(flood=True))
     judge(store, BURST + timedelta(hours=1), cuts=2)
@@ -242,6 +244,7 @@ def test_the_state_rebuilt_from_stored_readings_is_the_state_that_was_kept(store
     assert msgspec.convert(msgspec.convert(kept, KindState).detector, VolumeState) == state
 
 
+@pytest.mark.slow("judges days of windows")
 def test_windows_that_nobody_could_hear_teach_nothing_and_calm_nothing(store: Store) -> None:
     keep(store, [m for m in talk() if m.created_at < BURST])
     with store.write() as conn:
@@ -260,6 +263,7 @@ def test_windows_that_nobody_could_hear_teach_nothing_and_calm_nothing(store: St
     assert not any(row.over for row in rows if not row.complete)
 
 
+@pytest.mark.slow("judges days of windows")
 def test_a_change_of_the_query_starts_a_new_series_that_learns(store: Store) -> None:
     keep(store, talk())
     judge(store, START + timedelta(hours=30), cuts=1)
@@ -336,6 +340,7 @@ def test_while_every_source_fails_nothing_is_heard(store: Store) -> None:
     assert mark.coverage.missing == ["feed is blind"]
 
 
+@pytest.mark.slow("judges days of windows")
 def test_two_tickers_judge_each_window_once(store: Store, tmp_path: Path) -> None:
     keep(store, [m for m in talk() if m.created_at < START + timedelta(hours=6)])
     stream = SqliteStream(tmp_path / "stream.db", durable=False)

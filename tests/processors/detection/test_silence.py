@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import delete, select
 
 from alerts.severity import severity
@@ -43,6 +44,7 @@ def judged(store: Store, coverage: Coverage, kinds: int | None = None) -> Detect
     return detection
 
 
+@pytest.mark.slow("judges days of windows")
 def test_a_brand_that_falls_silent_is_a_watch_with_what_was_due(store: Store) -> None:
     detection = judged(store, Coverage())
     with store.read() as conn:
@@ -57,6 +59,7 @@ def test_a_brand_that_falls_silent_is_a_watch_with_what_was_due(store: Store) ->
     assert [standing.state for standing in again.standings] == [standing.state for standing in one.standings]
 
 
+@pytest.mark.slow("judges days of windows")
 def test_the_signals_beside_the_volume_change_none_of_its_verdicts(store: Store) -> None:
     judged(store, Coverage())
     r = s.readings
@@ -75,6 +78,7 @@ def test_the_signals_beside_the_volume_change_none_of_its_verdicts(store: Store)
         assert conn.execute(own).all() == with_all
 
 
+@pytest.mark.slow("judges days of windows")
 def test_sources_that_are_not_heard_are_no_silence(store: Store) -> None:
     judged(store, DEAF)
     with store.read() as conn:

@@ -38,6 +38,7 @@ def talk(*, copied: bool) -> list[Mention]:
     ]
 
 
+@pytest.mark.slow("judges days of windows")
 @pytest.mark.parametrize(("copied", "states"), [(True, {"set_aside"}), (False, {"over"})])
 def test_a_text_that_two_accounts_repeat_is_no_souring_tone(
     store: Store, copied: bool, states: set[str]

@@ -46,6 +46,7 @@ def said(people: int, voices: int) -> list[Mention]:
     ]
 
 
+@pytest.mark.slow("judges days of windows")
 @pytest.mark.parametrize(("people", "voices"), TRIGGER_ROWS)
 def test_a_trigger_alone_makes_the_alert_that_the_page_says(store: Store, people: int, voices: int) -> None:
     keep(store, said(people, voices))

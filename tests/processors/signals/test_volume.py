@@ -46,6 +46,7 @@ def crowd(seed: int, factor: list[float], hour: int = 12, per_hour: float = 40) 
     return [noisy(rng, per_hour / 12 * day_and_night(i + hour * 12) * f, 0.1) for i, f in enumerate(factor)]
 
 
+@pytest.mark.slow("folds days of windows")
 def test_a_sudden_burst_is_over_within_two_windows(known_brand: VolumeState) -> None:
     _, readings = fold(Volume(), after_ten_days(crowd(3, [10.0] * 6)), to_noon(known_brand))
     assert any(r.over for r in readings[:2])
@@ -61,6 +62,7 @@ def test_a_slow_ramp_is_seen_in_the_longer_spans(known_brand: VolumeState) -> No
     assert any(r.over and r.detail["span_s"] >= 3600 for r in readings)
 
 
+@pytest.mark.slow("folds days of windows")
 def test_day_and_night_are_no_news() -> None:
     _, readings = fold(Volume(), windows(background(5, 12, 40, extra=0.05)))
     assert onsets(readings) == []
@@ -117,6 +119,7 @@ def test_a_crisis_is_not_learned_while_it_happens(known_brand: VolumeState) -> N
     assert due[1] < 1.4 * due[0]
 
 
+@pytest.mark.slow("folds days of windows")
 def test_a_change_that_stays_is_normal_within_ten_days(known_brand: VolumeState) -> None:
     state, readings = fold(
         Volume(), windows(background(9, 12, 120), MONDAY + timedelta(days=10)), known_brand
@@ -154,6 +157,7 @@ def test_an_open_window_may_cross_early(known_brand: VolumeState) -> None:
     assert so_far.over
 
 
+@pytest.mark.slow("folds days of windows")
 def test_nobody_is_woken_by_a_handful() -> None:
     quiet = [1 if i % 200 == 0 else 0 for i in range(14 * DAY)]
     state, readings = fold(Volume(), windows(quiet))

@@ -253,6 +253,7 @@ def test_what_a_stranger_put_on_the_stream_spoils_no_batch(tmp_path: Path, chang
         assert set(conn.execute(select(s.mentions.c.text)).scalars()) == {"brightwater\ufffd"}
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_a_record_of_a_hundred_thousand_bad_lines_becomes_a_thousand_letters_and_one() -> None:
     good = encode_mentions([mention("1", "brightwater")])
     record = Record("mentions", 0, 7, good + b"x\n" * 100_000, NOON)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,7 @@ def test_no_mentions_are_understood_as_none() -> None:
     assert Understander(default_scorers()).understand([]) == []
 
 
+@pytest.mark.slow("takes in many mentions")
 def test_copies_are_understood_once_in_a_batch_and_for_a_while_after() -> None:
     scorer = ByLength("m-1", "en")
     understander = Understander([scorer])
@@ -161,6 +163,7 @@ _TEXTS = st.text(max_size=60) | st.sampled_from(
 _MENTIONS = st.builds(_mention, _TEXTS, lang=st.sampled_from([None, None, "en", "tr", "xx", ""]))
 
 
+@pytest.mark.slow("takes in many mentions")
 @settings(max_examples=examples(30), deadline=None)
 @given(st.lists(_MENTIONS, max_size=6), st.randoms(use_true_random=False))
 def test_what_is_understood_does_not_depend_on_the_batch(mentions: list[Mention], random: object) -> None:

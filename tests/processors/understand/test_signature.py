@@ -85,6 +85,7 @@ def test_a_text_without_spaces_is_long_enough_by_its_signs() -> None:
     assert text_signature(text) == text_signature(f"{text} https://short.example/1")
 
 
+@pytest.mark.slow("takes in many mentions")
 @settings(max_examples=examples(300), deadline=None)
 @given(st.text())
 def test_a_signature_fits_a_signed_bigint_whatever_the_text(text: str) -> None:
@@ -101,6 +102,7 @@ def test_hostile_texts_have_a_signature_too(text: str) -> None:
     assert 0 <= text_signature(text) < 2**63
 
 
+@pytest.mark.slow("takes in many mentions")
 @settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
