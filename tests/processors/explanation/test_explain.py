@@ -55,7 +55,7 @@ def test_what_was_kept_gives_every_figure_again_and_the_steps_give_them_by_hand(
     last = over(store, "volume")[-1]
     closed = explanation(store, last)
     assert closed.baseline is not None
-    assert (closed.baseline.first, closed.baseline.hours) == (START.date(), 58)
+    assert (closed.baseline.first, closed.baseline.hours) == (START.date(), 34)
     assert closed.now.count == sum(part.count for part in closed.now.networks) == last.evidence["count"]
     assert closed.now.authors[0].name
     assert closed.differs == []
