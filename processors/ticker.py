@@ -20,6 +20,7 @@ from processors.detection.judge import Detection
 from processors.detection.set_back import any_ahead, set_back
 from processors.detection.states import Memory
 from processors.detection.tallies import first_minutes, load_tallies
+from processors.detection.text_memory import TextMemory
 from processors.detection.watermark import take_barrier, watermark
 from processors.erasure import PIECE, erase_removed
 from processors.monitors import CompiledMonitors, watched
@@ -66,7 +67,8 @@ class DetectionTicker:
         self._settings = settings
         self._clock = clock
         self._watched: CompiledMonitors | None = None
-        self._stirring, self._stillness, self._memory = Stirring(), Stillness(), Memory()
+        self._stirring, self._stillness = Stirring(), Stillness()
+        self._memory, self._texts = Memory(), TextMemory()
         self._shares = Shares()
         # Monitors whose rows of `detector_state` are known to exist.
         self._born: set[str] = set()
@@ -196,7 +198,7 @@ class DetectionTicker:
             turn = [one for one in monitors if one.id in due or one.id not in held]
             if not turn:
                 return 0
-            judging = Detection(turn, self._watched.version, self._memory, due)
+            judging = Detection(turn, self._watched.version, self._memory, due, self._texts)
             judging.load(conn)
             for one in judging.monitors:
                 set_back(conn, one, now, closed_until)

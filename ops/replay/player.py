@@ -28,6 +28,7 @@ from ops.replay.order import heard_at
 from processors.detection.coverage import Coverage
 from processors.detection.judge import Detection
 from processors.detection.tallies import load_tallies
+from processors.detection.text_memory import TextMemory
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.batch import BatchOutcome
 from processors.worker import StreamProcessor
@@ -113,6 +114,7 @@ class Player:
         self._notifiers = RecordNotifier.for_every_channel()
         # A player that goes on after another one reports all alerts from the beginning.
         self._newest_event = 0
+        self._texts = TextMemory()
 
     def play(
         self,
@@ -192,7 +194,7 @@ class Player:
 
         Returns the time at which the clock then stands, and how many signals were made.
         """
-        detection = Detection(self._watched.monitors, self._watched.version)
+        detection = Detection(self._watched.monitors, self._watched.version, texts=self._texts)
         detection.load(conn)
         start = detection.tallies_from(conn, self._heard_since)
         now = self.clock.now()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, case, cast, func, select
 
 from processors.detection.automation import (
@@ -22,6 +23,7 @@ from processors.detection.automation import (
     may_look_automated,
     reasons,
 )
+from processors.understand.likeness import KnownTexts
 from processors.understand.stories import MOST_TEXTS, CopiedText, folded
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import AutomatedAuthor, StoryTold
@@ -52,8 +54,7 @@ class Copies:
 NO_COPIES = Copies(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """The mentions of one text in a span, reposts apart."""
 
     signature: int
@@ -101,19 +102,21 @@ def within(monitor_id: str, start: datetime, end: datetime, *, own: bool = False
     )
 
 
-def copies_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> Copies:
+def copies_in(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, known: KnownTexts | None = None
+) -> Copies:
     """The posts in [start, end) that repeat a story without saying so, as neither repost nor quote, and the further posts of
     accounts that look automated. One post of each story and of each such account stays.
     """
     groups = groups_in(conn, monitor_id, start, end)
-    story = stories_of(groups)
+    story = stories_of(groups, known)
     posts, negative = Counter[int](), Counter[int]()
     for one in groups:
         if one.signature and not one.repost:
             posts[story[one.signature]] += one.count
             negative[story[one.signature]] += one.negative
     floods = {told: n for told, n in posts.items() if n >= COPIES_FROM}
-    robots = automated_in(conn, monitor_id, start, end)
+    robots = automated_in(conn, monitor_id, start, end, known)
     extra = [(max(0, one.outside - (not one.floods)), one.negative_outside) for one in robots]
     return Copies(
         aside=sum(n - 1 for n in floods.values()) + sum(n for n, _ in extra),
@@ -139,16 +142,25 @@ def groups_in(
     return [Group(signature, gist, bool(repost), n, int(bad)) for signature, gist, repost, n, bad in found]
 
 
-def stories_of(groups: Iterable[Group]) -> dict[int, int]:
-    """By signature, the story of each of these texts: the signature of its leading text."""
-    return folded(CopiedText(one.signature, one.gist, one.count) for one in groups)
+def stories_of(groups: Iterable[Group], known: KnownTexts | None = None) -> dict[int, int]:
+    """By signature, the story of each of these texts: the signature of its leading text. `known` remembers the texts of the
+    monitor, so that they need not be compared again.
+    """
+    return folded((CopiedText(one.signature, one.gist, one.count) for one in groups), known)
 
 
-def told_in(conn: Connection, monitor_id: str, start: datetime, end: datetime, count: int) -> WindowStories:
+def told_in(
+    conn: Connection,
+    monitor_id: str,
+    start: datetime,
+    end: datetime,
+    count: int,
+    known: KnownTexts | None = None,
+) -> WindowStories:
     """What the `count` mentions in [start, end) tell."""
     groups = groups_in(conn, monitor_id, start, end)
-    story = stories_of(groups)
-    robots = automated_in(conn, monitor_id, start, end)
+    story = stories_of(groups, known)
+    robots = automated_in(conn, monitor_id, start, end, known)
     mentions, reposts = Counter[int](), Counter[int]()
     for one in groups:
         if one.signature:
@@ -170,7 +182,9 @@ def told_in(conn: Connection, monitor_id: str, start: datetime, end: datetime, c
     )
 
 
-def automated_in(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> list[Automated]:
+def automated_in(
+    conn: Connection, monitor_id: str, start: datetime, end: datetime, known: KnownTexts | None = None
+) -> list[Automated]:
     """The accounts with posts in [start, end) that look automated by what they posted in the day up to `end` and since `start`,
     the busiest first.
     """
@@ -179,16 +193,19 @@ def automated_in(conn: Connection, monitor_id: str, start: datetime, end: dateti
     posted: dict[int, list[tuple[datetime, int, bytes | None]]] = {}
     for row in rows:
         posted.setdefault(row.author, []).append((row.created_at, row.signature, row.gist))
-    if not any(map(may_look_automated, posted.values())):
+    suspects = {author for author, posts in posted.items() if may_look_automated(posts)}
+    if not suspects:
         return []
     texts = groups_in(conn, monitor_id, since, end)
-    story = stories_of(texts)
+    story = stories_of(texts, known)
     told = Counter[int]()
     for one in texts:
         if one.signature and not one.repost:
             told[story[one.signature]] += one.count
     by_author: dict[int, list[tuple[AuthorPost, bool, tuple[str, str]]]] = {}
     for row in rows:
+        if row.author not in suspects:
+            continue
         tells: int = story.get(row.signature, row.signature)
         copied = not row.repost and told[tells] >= COPIES_FROM
         post = AuthorPost(row.created_at, tells, copied)

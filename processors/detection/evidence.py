@@ -17,6 +17,7 @@ from processors.detection.copies import WindowStories, told_in, within
 from processors.detection.terms import rising_terms
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
 from processors.signals.types import FarVoice
+from processors.understand.likeness import KnownTexts
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.facets import FACETS, counted
@@ -82,9 +83,16 @@ def triggers_speak(conn: Connection, monitor_id: str, end: datetime) -> bool:
 
 
 def look(
-    conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, end: datetime
+    conn: Connection,
+    monitor_id: str,
+    monitor: Monitor,
+    start: datetime,
+    end: datetime,
+    known: KnownTexts | None = None,
 ) -> WindowContents:
-    """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on."""
+    """Everything about the mentions of this monitor in [start, end) that an alert shows or that severity depends on. `known`
+    remembers its texts, which spares comparing them again.
+    """
     m = s.matches
     here = within(monitor_id, start, end)
     tones = _tones(conn, here)
@@ -124,7 +132,7 @@ def look(
         digest=digest_of(conn, monitor_id, start, end),
         facets=_facets(conn, monitor_id, start, end),
         scored=_scored(tones),
-        told=told_in(conn, monitor_id, start, end, sum(labels.values())),
+        told=told_in(conn, monitor_id, start, end, sum(labels.values()), known),
     )
 
 

@@ -21,6 +21,7 @@ from processors.detection.judgement import Judgement, judgement
 from processors.detection.rows import Tick, reading_rows, signal_row
 from processors.detection.states import JudgedMonitor, Memory, Standing, fresh
 from processors.detection.tallies import first_minutes
+from processors.detection.text_memory import TextMemory
 from processors.detection.windows import WINDOW_MINUTES, MinuteCounts, Tallies, has_trigger, window_of
 from processors.signals.expectation import LEVEL_HOURS
 from processors.signals.registry import WINDOW
@@ -45,7 +46,7 @@ class Detection:
     that order.
 
     `claimed` holds the next ticks of the monitors that this transaction has claimed. States of these that `memory` still has need
-    no loading.
+    no loading. `texts` makes the stories of a window cheaper, and changes none.
     """
 
     def __init__(
@@ -54,11 +55,14 @@ class Detection:
         monitors_version: int = 0,
         memory: Memory | None = None,
         claimed: Mapping[str, datetime] | None = None,
+        texts: TextMemory | None = None,
     ) -> None:
-        memory, claimed = memory or Memory(), claimed or {}
+        memory, claimed, texts = memory or Memory(), claimed or {}, texts or TextMemory()
         self.monitors = [
             memory.take(one, claimed.get(one.id)) or fresh(one) for one in monitors if one.value.enabled
         ]
+        for one in self.monitors:
+            one.texts = texts
         self._version = monitors_version
         self._readings: list[dict[str, Any]] = []
         self._signals: list[dict[str, Any]] = []

@@ -76,7 +76,7 @@ def _copies(
     these are the negatives among the copies, and what any kind has set aside counts.
     """
     start = window.end - timedelta(seconds=reading.detail["span_s"])
-    found = copies_in(conn, one.id, start, until)
+    found = copies_in(conn, one.id, start, until, one.known_texts)
     share = standing.kind.signal.is_share
     known = sum(
         n

@@ -31,23 +31,25 @@ def hear(
     """The window with its `heard.text`. Where the hour has fewer mentions than a flood, the store is not asked."""
     if in_the_hour(standing.state, window) < COPIES_FROM:
         return window
-    found = _most_told(conn, one.id, window.end - HOUR, until)
+    found = _most_told(conn, one, window.end - HOUR, until)
     return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, text=found))
 
 
-def _most_told(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> OneText | None:
+def _most_told(conn: Connection, one: JudgedMonitor, start: datetime, end: datetime) -> OneText | None:
     """The story with the most posts that are no reposts, where there are enough of them for a flood."""
     groups = [
-        one for one in groups_in(conn, monitor_id, start, end, MOST_TEXTS) if one.signature and not one.repost
+        group
+        for group in groups_in(conn, one.id, start, end, MOST_TEXTS)
+        if group.signature and not group.repost
     ]
-    story, posts = stories_of(groups), Counter[int]()
-    for one in groups:
-        posts[story[one.signature]] += one.count
+    story, posts = stories_of(groups, one.known_texts), Counter[int]()
+    for group in groups:
+        posts[story[group.signature]] += group.count
     told = min(posts, key=lambda name: (-posts[name], name), default=0)
     if posts[told] < COPIES_FROM:
         return None
     texts = [signature for signature, leader in story.items() if leader == told]
-    return OneText(_people(conn, monitor_id, start, end, texts), posts[told])
+    return OneText(_people(conn, one.id, start, end, texts), posts[told])
 
 
 def _people(conn: Connection, monitor_id: str, start: datetime, end: datetime, texts: Sequence[int]) -> int:

@@ -11,8 +11,10 @@ import msgspec
 from sqlalchemy import Row
 
 from processors.detection.episode import Episode
+from processors.detection.text_memory import TextMemory
 from processors.signals.registry import JudgedKind, detectors
 from processors.signals.types import NOT_LOOKED, Reading, Sensitivity, WindowCounts
+from processors.understand.likeness import KnownTexts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
@@ -104,11 +106,16 @@ class JudgedMonitor:
     stored: bool = False
     # The next tick in these rows.
     next_tick: datetime | None = None
+    texts: TextMemory = field(default_factory=TextMemory)
     _series: str | None = None
 
     @property
     def id(self) -> str:
         return self.defined.id
+
+    @property
+    def known_texts(self) -> KnownTexts:
+        return self.texts.of(self.id)
 
     @property
     def series(self) -> str:

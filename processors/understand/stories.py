@@ -2,20 +2,22 @@
 
 The fold is a pure function of the set of texts. Leaders are found from the most copied text down (equals by signature), and each
 further text joins the leader that it is most like. A text joins a leader and never a follower, so a story cannot drift from text
-to text. Candidates are found by their rarest words: two texts that are alike share one of them (prefix filtering, Chaudhuri,
-Ganti and Kaushik 2006).
+to text. Most texts are like no other and stand for themselves; only the rest is folded. Candidates are found by their rarest
+words: two texts that are alike share one of them (prefix filtering, Chaudhuri, Ganti and Kaushik 2006).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from math import ceil
 from typing import Final
 
+import msgspec
+
 from processors.understand.gist import ALIKE, MOST_WORDS, alike, words_in
+from processors.understand.likeness import KnownTexts
 
 MOST_TEXTS = 2_000
 """The different texts that are compared, the most copied first. Others stand for themselves."""
@@ -23,8 +25,7 @@ MOST_LOOKED_AT = 40
 """The leaders that one text is compared with: a bound for texts that were made up to cost time."""
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedText:
+class CopiedText(msgspec.Struct, frozen=True):
     """A text as its copies have it in common, and the number of its mentions."""
 
     signature: int
@@ -32,33 +33,40 @@ class CopiedText:
     count: int
 
 
-def folded(texts: Iterable[CopiedText]) -> dict[int, int]:
-    """By signature, the story: the signature of its leader. A text that is like no other leads a story of its own."""
-    known = _merged(texts)
-    order = sorted(known, key=lambda one: (-one.count, one.signature))
-    compared = {one.signature: words for one in order[:MOST_TEXTS] if (words := words_in(one.gist))}
+def folded(texts: Iterable[CopiedText], known: KnownTexts | None = None) -> dict[int, int]:
+    """By signature, the story: the signature of its leader. A text that is like no other leads a story of its own. `known`
+    remembers the texts for the next fold of nearly the same ones, which is then cheap; the stories are the same without it.
+    """
+    # Older mentions of a text may have no gist yet: it follows from the signature.
+    counts, gists = dict[int, int](), dict[int, bytes]()
+    for one in texts:
+        counts[one.signature] = counts.get(one.signature, 0) + one.count
+        if one.gist:
+            gists[one.signature] = one.gist
+    order = sorted(counts, key=lambda signature: (-counts[signature], signature))
+    compared = {signature: gists[signature] for signature in order[:MOST_TEXTS] if signature in gists}
+    story = dict(zip(order, order, strict=True))
+    with_others = (known if known is not None else KnownTexts()).with_others(compared)
+    story |= _led(
+        {signature: words_in(gist) for signature, gist in compared.items() if signature in with_others}
+    )
+    return story
+
+
+def _led(compared: Mapping[int, frozenset[int]]) -> dict[int, int]:
+    """By signature, the leader of each text that follows one. The texts come in the order in which they may lead."""
     rank = _rarest_first(compared.values())
     leaders: dict[int, list[int]] = {}
-    story = {one.signature: one.signature for one in order}
+    led: dict[int, int] = {}
     for signature, words in compared.items():
         telling = sorted(words, key=rank.__getitem__)[: _TELLING[len(words)]]
         leader = _leader(words, telling, leaders, compared)
         if leader is not None:
-            story[signature] = leader
+            led[signature] = leader
             continue
         for word in telling:
             leaders.setdefault(word, []).append(signature)
-    return story
-
-
-def _merged(texts: Iterable[CopiedText]) -> Sequence[CopiedText]:
-    """The texts, each signature once. Older mentions of a text may have no gist yet: it follows from the signature."""
-    found: dict[int, CopiedText] = {}
-    for one in texts:
-        before = found.get(one.signature)
-        gist = one.gist or (before.gist if before else None)
-        found[one.signature] = CopiedText(one.signature, gist, one.count + (before.count if before else 0))
-    return list(found.values())
+    return led
 
 
 _TELLING: Final = [0, *(n - ceil(ALIKE * n) + 1 for n in range(1, MOST_WORDS + 1))]
