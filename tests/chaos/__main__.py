@@ -16,6 +16,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from tests.chaos.clock import run_clock
 from tests.chaos.faults import LONG
 from tests.chaos.live import LAYOUT_LONG, LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
@@ -24,11 +25,13 @@ from tests.chaos.running import Engines, some_engines
 from tests.chaos.scaling import run_scaling
 from tocsin.logs import set_up
 
-KINDS = ("live", "replay", "brokers", "scaling")
+KINDS = ("live", "replay", "brokers", "scaling", "clock")
 WALKS = "walks"
 
 
 def _run(kind: str, folder: Path, seed: int) -> Report:
+    if kind == "clock":
+        return run_clock(folder, seed)
     with some_engines(3 if kind == "brokers" else 1) as engines:
         return _run_on(engines, kind, folder, seed)
 
