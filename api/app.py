@@ -49,6 +49,7 @@ from api.routes import (
     feeds,
     figures,
     health,
+    imports,
     mentions,
     normal,
     outbox,
@@ -80,6 +81,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     normal.router,
     verdicts.router,
     backtests.router,
+    imports.router,
     escalations.router,
     sources.router,
     *defined.ROUTERS,
@@ -120,7 +122,8 @@ def create_app(
     problems.install(app)
     # The last one added is the first to see a request.
     app.add_middleware(TimeBound)
-    app.add_middleware(BodyLimit, most=state.settings.api.max_body_bytes)
+    settings = state.settings
+    app.add_middleware(BodyLimit, most=settings.api.max_body_bytes, to_disk=settings.imports.upload_max_bytes)
     app.add_middleware(HostCheck, settings=state.settings.api)
     # Not for event streams: what is compressed waits for more.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=COMPRESS_LEVEL)

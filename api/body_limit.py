@@ -24,6 +24,8 @@ STRANGERS_BYTES = 16 * 1024 * 1024
 LARGEST_AT_ONCE = 8
 # The routes that take mentions of known callers: a push, and the replay of a dead letter.
 _LARGE = re.compile(r"/v1/mentions|/v1/dead-letters/[^/]+/replay")
+# The routes that write a body to the disk while it arrives, so that it is held nowhere.
+_TO_DISK = re.compile(r"/v1/imports/files|/imports/upload")
 # The routes that read a body before they know whose it is.
 _OPEN = re.compile(r"/v1/mentions/hook/.*|/signin/.*|/links/.*", re.DOTALL)
 
@@ -52,9 +54,10 @@ class Room:
 class BodyLimit:
     """A body over its bound is 413, whether it says its length or comes in chunks. Where too much is on its way, it is 503."""
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, most: int, to_disk: int = SMALL_BODY_BYTES) -> None:
         self.app = app
         self.most = most
+        self.to_disk = to_disk
         self.known = Room(most * LARGEST_AT_ONCE, most * LARGEST_AT_ONCE)
         self.strangers = Room(STRANGERS_BYTES, STRANGERS_BYTES // 2)
 
@@ -62,13 +65,15 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        kept = _TO_DISK.fullmatch(scope["path"]) is not None
         most = self.most if _LARGE.fullmatch(scope["path"]) else min(self.most, SMALL_BODY_BYTES)
+        most = self.to_disk if kept else most
         told = Headers(scope=scope).get("content-length", "0")
         if not told.isascii() or not told.isdigit() or int(told[:20]) > most:
             await _too_large(most).response(scope["state"]["request_id"])(scope, receive, send)
             return
         room = self.strangers if _OPEN.fullmatch(scope["path"]) else self.known
-        body = _Body(most, room, (scope.get("client") or ("unknown",))[0])
+        body = _Body(most, None if kept else room, (scope.get("client") or ("unknown",))[0])
         try:
             await _Answer(self.app, body).run(scope, receive, send)
         finally:
@@ -76,9 +81,9 @@ class BodyLimit:
 
 
 class _Body:
-    """One body as it arrives. `refusal` is set once it is refused."""
+    """One body as it arrives. `refusal` is set once it is refused. A body that is not held takes no `room`."""
 
-    def __init__(self, most: int, room: Room, address: str) -> None:
+    def __init__(self, most: int, room: Room | None, address: str) -> None:
         self._most, self._room, self._address = most, room, address
         self._taken = self._held = 0
         self.refusal: Problem | None = None
@@ -89,6 +94,8 @@ class _Body:
         more = max(0, self._taken - UNCOUNTED_BYTES) - self._held
         if self._taken > self._most:
             self.refusal = _too_large(self._most)
+        elif self._room is None:
+            return
         elif more and not self._room.take(self._address, more):
             self.refusal = _too_busy()
         else:
@@ -98,7 +105,8 @@ class _Body:
 
     def leave(self) -> None:
         """Give the room back, once the request is answered."""
-        self._room.give(self._address, self._held)
+        if self._room is not None:
+            self._room.give(self._address, self._held)
         self._held = 0
 
 

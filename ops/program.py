@@ -24,6 +24,7 @@ COMMANDS = (
     "health",
     "replay",
     "export",
+    "imports",
     "score",
     "detect",
     "match",

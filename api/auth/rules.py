@@ -49,6 +49,7 @@ DESK = _allow(CM)
 # What concerns only who asks: their own page.
 OWN = _allow(V, CM, PR, LEGAL)
 READ_DEAD_LETTERS = _allow(CM, scope="read")
+READ_IMPORTS = _allow(CM, scope="read")
 PLAN = _allow(CM, PR)
 ESCALATE = _allow(CM, PR, LEGAL)
 ESCALATION = _allow(PR, LEGAL)
@@ -113,6 +114,14 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/monitors/{id}/promise"): READ,
     ("GET", "/v1/monitors/{id}/backtests"): READ,
     ("POST", "/v1/monitors/{id}/backtests"): PLAN,
+    ("GET", "/v1/imports"): READ_IMPORTS,
+    ("GET", "/v1/imports/files"): READ_IMPORTS,
+    ("POST", "/v1/imports/files"): DESK,
+    ("POST", "/v1/imports/look"): DESK,
+    ("POST", "/v1/imports"): DESK,
+    ("GET", "/v1/imports/{id}"): READ_IMPORTS,
+    ("POST", "/v1/imports/{id}/cancel"): DESK,
+    ("POST", "/v1/imports/{id}/undo"): ADMINS,
     ("GET", "/v1/backtests/{id}"): READ,
     ("POST", "/v1/backtests/{id}/cancel"): PLAN,
     ("POST", "/v1/backtests/{id}/decide"): DESK,
@@ -245,6 +254,14 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/dead-letters/{id}/replay"): DESK,
     ("POST", "/outbox/release"): ADMINS,
     ("GET", "/settings"): READ,
+    ("GET", "/imports"): READ_IMPORTS,
+    ("POST", "/imports/upload"): DESK,
+    ("GET", "/imports/new"): READ_IMPORTS,
+    ("POST", "/imports/new"): DESK,
+    ("GET", "/imports/{id}"): READ_IMPORTS,
+    ("POST", "/imports/{id}/start"): DESK,
+    ("POST", "/imports/{id}/cancel"): DESK,
+    ("POST", "/imports/{id}/undo"): ADMINS,
     ("GET", "/keys"): ADMINS,
     ("POST", "/keys"): ADMINS,
     ("POST", "/keys/{id}/end"): ADMINS,

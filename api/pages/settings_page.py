@@ -35,6 +35,7 @@ PLACES: Final = (
     "schedules",
     "silences",
     "expected-events",
+    "imports",
     "keys",
     "sessions",
 )

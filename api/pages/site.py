@@ -17,6 +17,7 @@ from api.pages import (
     escalations,
     explanation,
     history,
+    imports,
     links,
     me,
     monitors,
@@ -66,6 +67,7 @@ def add_pages(app: FastAPI) -> None:
         normal.router,
         backtests.router,
         dead_letters.router,
+        imports.router,
         search.router,
         # Before the page of one, which any other name would be.
         source_form.router,

@@ -60,6 +60,45 @@ BACKTESTS = {
     "failed": "failed",
     "cancelled": "cancelled",
 }
+IMPORTS = {
+    "queued": "waits for its turn",
+    "running": "is being done",
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "undone": "taken out again",
+}
+IMPORT_KINDS = {"check": "Check", "import": "Import", "undo": "Taking out"}
+IMPORT_COUNTS = {
+    "read": "rows read",
+    "stored": "new and matched by a monitor",
+    "known": "known already",
+    "unmatched": "matched by no monitor",
+    "too_old": "older than what is kept",
+    "bad": "could not be taken",
+}
+IMPORT_FIELDS = {
+    "text": "Text",
+    "created_at": "Time of the post",
+    "id": "Id",
+    "author": "Author (handle)",
+    "author_name": "Name of the author",
+    "followers": "Followers",
+    "url": "Link",
+    "title": "Title",
+    "lang": "Language",
+    "network": "Network",
+    "country": "Country",
+}
+IMPORT_DATES = {
+    "iso": "2026-12-31 14:05, year first",
+    "dmy": "31/12/2026 14:05, day first",
+    "mdy": "12/31/2026 2:05 PM, month first",
+    "seconds": "seconds since 1970",
+    "milliseconds": "milliseconds since 1970",
+    "x": "Thu Dec 31 14:05:00 +0000 2026, as X writes it",
+    "mail": "Thu, 31 Dec 2026 14:05:00 +0000, as mail writes it",
+}
 ABILITIES = {
     "triggers": "hears triggers in a single mention",
     "bursts": "sees sudden and lasting rises",
@@ -255,6 +294,7 @@ PLACES: Mapping[object, str] = {
     "schedules": "Schedules",
     "silences": "Silences",
     "expected-events": "Expected events",
+    "imports": "Bring in history",
     "keys": "API keys",
     "sessions": "Who is signed in",
 }
@@ -309,6 +349,11 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "dismissal": dict(DISMISSALS.items()),
     "verdict": dict(VERDICTS.items()),
     "backtest": dict(BACKTESTS.items()),
+    "import": dict(IMPORTS.items()),
+    "import_kind": dict(IMPORT_KINDS.items()),
+    "import_count": dict(IMPORT_COUNTS.items()),
+    "import_field": dict(IMPORT_FIELDS.items()),
+    "import_dates": dict(IMPORT_DATES.items()),
     "ability": dict(ABILITIES.items()),
     "outcome": dict(OUTCOMES.items()),
     "trigger": dict(TRIGGERS.items()),

@@ -1,23 +1,20 @@
-"""`tocsin export` and `tocsin import`."""
+"""`tocsin export`."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ops.commands.common import Config, Data, StoreUrl
-from ops.progress import progress_line
 
 EXAMPLE = "Example: tocsin export alerts --data ./history | head"
 
 
 def register(app: typer.Typer) -> None:
-    """Add `export` and `import`."""
+    """Add `export`."""
     app.command("export", epilog=EXAMPLE)(export)
-    app.command("import", epilog="Example: tocsin import --data ./history mentions.jsonl.gz")(import_mentions)
 
 
 def export(
@@ -38,36 +35,3 @@ def export(
         for line in lines(conn, kind):
             sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
-
-
-def import_mentions(
-    files: Annotated[list[Path], typer.Argument(help="Recorded mentions: JSONL or CSV, also gzip.")],
-    data: Data = None,
-    store: StoreUrl = None,
-    stream: str | None = typer.Option(
-        None, "--stream", help="The stream: sqlite, or kafka://host:port[,host:port]."
-    ),
-    config: Config = None,
-    source: str | None = typer.Option(
-        None, "--source", help="Name of the source (default: the file's name)."
-    ),
-    tz: str | None = typer.Option(None, "--tz", help="Time zone of times without an offset."),
-) -> None:
-    """Store recorded mentions as history. The present monitors match, understand and tally them. Nobody is alerted."""
-    from ops.replay.imports import import_files
-    from ops.runtime import open_runtime
-
-    with open_runtime(config, data, store, stream) as runtime, progress_line() as line:
-        totals = import_files(
-            runtime,
-            files,
-            source=source,
-            tz=tz,
-            on_progress=lambda totals: line.update(f"{totals.mentions:,} mentions, {totals.stored:,} new"),
-        )
-    typer.echo(
-        f"{totals.mentions} mentions read, {totals.stored} new, {totals.duplicates} known, {totals.bad} refused",
-        err=True,
-    )
-    if totals.bad:
-        raise typer.Exit(1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import threading
 from datetime import datetime, timedelta
 from multiprocessing.process import BaseProcess
@@ -15,24 +13,21 @@ from api import backtests
 from api.backtests import Backtest
 from api.proposals import propose
 from ops.replay.curve import with_curve
+from ops.run.jobs import LOOK_S, end, start
 from ops.runtime import Runtime
-from tocsin.core.clock import SystemClock, passed
+from tocsin.core.clock import passed
 from tocsin.core.errors import TocsinError
 from tocsin.core.loop import WorkerLoop
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import find
-from tocsin.settings import Loaded, reveal
-from tocsin.store.opening import open_store
 
 log = structlog.get_logger()
 
 COVERS: Final = timedelta(days=28)
 LONGEST: Final = timedelta(minutes=20)
 """A back-test that takes longer has failed."""
-LOOK_S: Final = 1.0
 PROPOSE_EVERY: Final = timedelta(minutes=1)
 TOLD_EVERY: Final = timedelta(seconds=1)
-NICE: Final = 10
 
 
 class Cancelled(Exception):
@@ -55,7 +50,7 @@ class Backtester:
         finally:
             if self._playing is not None:
                 job, process = self._playing
-                _end(process)
+                end(process)
                 backtests.put_back(self._runtime.store, job.id, self._runtime.clock.now())
 
     def _round(self) -> float:
@@ -67,11 +62,7 @@ class Backtester:
         if self._playing is not None:
             self._look_after(*self._playing)
         elif (job := backtests.claim(store, now)) is not None:
-            process = multiprocessing.get_context("spawn").Process(
-                target=in_a_process, args=(self._runtime.loaded, job.id), name="backtest", daemon=True
-            )
-            process.start()
-            self._playing = job, process
+            self._playing = job, start(self._runtime.loaded, play_job, job.id, "backtest")
         return LOOK_S
 
     def _look_after(self, job: Backtest, process: BaseProcess) -> None:
@@ -83,21 +74,9 @@ class Backtester:
         message = (
             f"it took longer than {LONGEST}" if process.is_alive() else "its process ended before it was done"
         )
-        _end(process)
+        end(process)
         backtests.finish(self._runtime.store, job.id, now, message=message)
         self._playing = None
-
-
-def in_a_process(loaded: Loaded, id: str) -> None:
-    """Play one back-test in a process of its own, with less right to the processor than the rest."""
-    os.nice(NICE)
-    settings = loaded.settings
-    password = reveal(settings.store.password) if settings.store.password else None
-    runtime = Runtime(loaded, open_store(settings.store.url, settings.data, password=password), SystemClock())
-    try:
-        play_job(runtime, id)
-    finally:
-        runtime.close()
 
 
 def play_job(runtime: Runtime, id: str) -> None:
@@ -123,9 +102,3 @@ def play_job(runtime: Runtime, id: str) -> None:
         log.info("a back-test was cancelled", id=id)
     except TocsinError as error:
         backtests.finish(store, id, clock.now(), message=str(error))
-
-
-def _end(process: BaseProcess) -> None:
-    if process.is_alive():
-        process.terminate()
-    process.join(timeout=5)

@@ -28,6 +28,7 @@ from processors.understand.stories import MOST_TEXTS, CopiedText, folded
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import AutomatedAuthor, StoryTold
 from tocsin.store import schema as s
+from tocsin.store.mentions import HISTORY
 
 COPIES_FROM = 5
 """So many posts of one story, none of them a repost, are a copy-paste flood."""
@@ -90,9 +91,10 @@ class WindowStories:
 
 
 def within(monitor_id: str, start: datetime, end: datetime, *, own: bool = False) -> ColumnElement[bool]:
-    """The condition of a match of this monitor in [start, end)."""
+    """The condition of a match of this monitor in [start, end) that was heard. History (`processors.history`) is not."""
     m = s.matches
     return and_(
+        m.c.partition > HISTORY,
         m.c.own.is_(True) if own else m.c.own.is_not(True),
         m.c.monitor_id == monitor_id,
         m.c.minute >= minute_of(start),

@@ -19,6 +19,7 @@ from processors.signals.registry import WINDOW
 from tocsin.core.clock import MINUTE, minute_of
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
+from tocsin.store.mentions import HISTORY
 from tocsin.store.statements import total
 
 # No window stays open for longer.
@@ -33,7 +34,7 @@ AT_LEAST = 8
 _t, _d = s.tallies, s.detector_state
 _NEWEST = (
     select(_t.c.monitor_id, _t.c.minute, total(_t.c.count), total(_t.c.triggered))
-    .where(_t.c.minute >= bindparam("first"), _t.c.minute <= bindparam("last"))
+    .where(_t.c.minute >= bindparam("first"), _t.c.minute <= bindparam("last"), _t.c.partition > HISTORY)
     .group_by(_t.c.monitor_id, _t.c.minute)
 )
 _OPEN_FROM = select(_d.c.monitor_id, _d.c.next_window).where(_d.c.kind == bindparam("lead"))

@@ -40,7 +40,7 @@ def set_back(conn: Connection, one: JudgedMonitor, now: datetime, closed_until: 
     for standing in one.standings:
         standing.state = standing.kind.detector.initial()
         standing.episode.set_back(begin)
-    _learn(conn, one, begin)
+    learn_up_to(conn, one, begin)
     one.next_window, one.changed = begin, True
     return True
 
@@ -57,7 +57,7 @@ def _first_ahead(conn: Connection, one: JudgedMonitor, now: datetime, closed_unt
     return opened if first is None else min(first, opened)
 
 
-def _learn(conn: Connection, one: JudgedMonitor, until: datetime) -> None:
+def learn_up_to(conn: Connection, one: JudgedMonitor, until: datetime) -> None:
     """Learn the readings before `until`, and where people have accepted a new normal on the way, accept it there."""
     since = until - LEARNED_FROM
     accepted = standing_acceptance(conn, one)

@@ -10,19 +10,24 @@ from sqlalchemy import Connection, func, select
 from processors.detection.windows import Counts
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
+from tocsin.store.mentions import HISTORY
 from tocsin.store.statements import among, total
 
 FEW_MONITORS = 300
 
 
 def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
-    """The minute of the first mention, for each of these monitors that has a mention."""
+    """The minute of the first mention that was heard, for each of these monitors that has one. History is not heard."""
     t = s.tallies
     first: dict[str, int] = {}
     for start in range(0, len(monitors), 500):
         found = conn.execute(
             select(t.c.monitor_id, func.min(t.c.minute))
-            .where(among(conn, t.c.monitor_id, monitors[start : start + 500]), t.c.count > 0)
+            .where(
+                among(conn, t.c.monitor_id, monitors[start : start + 500]),
+                t.c.count > 0,
+                t.c.partition > HISTORY,
+            )
             .group_by(t.c.monitor_id)
         ).all()
         first |= {monitor: minute for monitor, minute in found}  # noqa: C416  # rows, as pairs
@@ -30,9 +35,9 @@ def first_minutes(conn: Connection, monitors: Sequence[str]) -> dict[str, int]:
 
 
 def load_tallies(
-    conn: Connection, monitors: Sequence[str], start: datetime, end: datetime
+    conn: Connection, monitors: Sequence[str], start: datetime, end: datetime, *, history: bool = False
 ) -> dict[str, dict[int, Counts]]:
-    """Counts per monitor and minute in [start, end), summed over partitions."""
+    """Counts per monitor and minute in [start, end), summed over the partitions of what was heard, or of `history`."""
     t = s.tallies
     tallies: dict[str, dict[int, Counts]] = {}
     query = (
@@ -45,7 +50,11 @@ def load_tallies(
             total(t.c.triggered),
             total(t.c.reach),
         )
-        .where(t.c.minute >= minute_of(start), t.c.minute < minute_of(end))
+        .where(
+            t.c.minute >= minute_of(start),
+            t.c.minute < minute_of(end),
+            t.c.partition <= HISTORY if history else t.c.partition > HISTORY,
+        )
         .group_by(t.c.monitor_id, t.c.minute)
     )
     # A few monitors are looked up by key. For many, one pass over the minutes costs less.
@@ -69,6 +78,7 @@ def source_shares(conn: Connection, monitors: Sequence[str], since: int) -> dict
                 among(conn, p.c.monitor_id, monitors[start : start + 500]),
                 p.c.minute >= since,
                 p.c.dimension == "source",
+                p.c.partition > HISTORY,
             )
             .group_by(p.c.monitor_id, p.c.value)
         ).all()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import speaks
 from tocsin.store import schema as s
+from tocsin.store.mentions import HISTORY
 from tocsin.store.statements import total
 
 TRIGGER_SPAN = timedelta(hours=1)
@@ -50,6 +51,7 @@ def people_who_said(conn: Connection, monitor_id: str, end: datetime) -> dict[st
             m.c.created_at >= start,
             m.c.created_at < end,
             m.c.triggers != [],
+            m.c.partition > HISTORY,
             m.c.own.is_not(True),
         )
     )

@@ -28,6 +28,7 @@ from processors.storing.tally_delta import MatchRow, TallyDelta, summed
 from processors.understand import AboutBrand, Understander
 from processors.understand.brand import Brand
 from tocsin.core.clock import minute_of, minute_start
+from tocsin.core.errors import Fenced
 from tocsin.core.facets import FACETS
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.sketch import sketch, union
@@ -186,11 +187,12 @@ def _store_mentions(store: Store, conn: Connection, plan: Plan, rows: BatchRows)
     store.insert_new(conn, s.mention_versions, older)
     known = [row for row in rows.seen if (row["source"], row["id"]) in plan.replaced]
     store.put(conn, s.seen, known)
-    # No other worker stores rows of these partitions, so an identity that was absent at the read is still absent.
     new = (
         [row for row in rows.seen if (row["source"], row["id"]) not in plan.replaced] if known else rows.seen
     )
-    store.put(conn, s.seen, new, fresh=True)
+    # No other worker stores rows of these partitions. History does, and then the batch is read again.
+    if store.insert_new(conn, s.seen, new, fresh=True) != len(new):
+        raise Fenced("history has stored one of these mentions meanwhile")
     store.insert_new(conn, s.mentions, rows.mentions, fresh=True)
 
 

@@ -14,7 +14,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
-from api.pages import channels, definition_form, flash, links, me, passkeys, problem, settings_page, terms
+from api.pages import (
+    channels,
+    definition_form,
+    flash,
+    imports,
+    links,
+    me,
+    passkeys,
+    problem,
+    settings_page,
+    terms,
+)
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from api.pages.lessons import LESSONS
@@ -42,6 +53,12 @@ TABLES = (
     terms.VERDICTS,
     terms.ABILITIES,
     terms.BACKTESTS,
+    terms.IMPORTS,
+    terms.IMPORT_KINDS,
+    terms.IMPORT_COUNTS,
+    terms.IMPORT_FIELDS,
+    terms.IMPORT_DATES,
+    imports.FAULTS,
     terms.OUTCOMES,
     terms.TRIGGERS,
     terms.ACTIONS,

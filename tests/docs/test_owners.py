@@ -41,6 +41,7 @@ OWNERS = {
     "gaps": "tocsin.store",
     "health": "tocsin.health",
     "idempotency": "api",
+    "imports": "api",
     "leases": "ingest",
     "matches": "processors",
     "mention_versions": "processors",
@@ -88,7 +89,6 @@ DEBTS: dict[str, dict[str, int]] = {
     "ops/check/sources.py": {"health": 1, "source_state": 1},
     "ops/demo/player.py": {"alerts": 1},
     "ops/replay/fired.py": {"alert_events": 1, "alert_timeline": 1, "alerts": 1, "signals": 1},
-    "ops/replay/imports.py": {"health": 1},
     "ops/transfer/copy.py": {"mentions": 1, "meta": 6},
     "ops/transfer/export.py": {
         "alert_timeline": 1,

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from api import backtests
+from ops.imports.files import import_files
 from ops.replay.backtest import backtest, play
 from ops.replay.files import replay_files
-from ops.replay.imports import import_files
 from ops.run.backtests import Backtester, Cancelled, play_job
 from ops.runtime import Runtime
 from ops.transfer.export import export
@@ -27,7 +27,6 @@ from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
-from tocsin.health.report import Reporter
 from tocsin.settings import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -100,12 +99,6 @@ def test_history_that_is_too_old_or_of_the_future_is_refused_and_counted(
     assert (totals.stored, totals.bad) == (3, 2)
     with runtime.store.read() as conn:
         assert sum(1 for _ in export(conn, "dead-letters")) == 2
-
-
-def test_history_waits_while_mentions_are_being_processed(runtime: Runtime) -> None:
-    Reporter(runtime.store, "processors").say(NOW, "ok")
-    with pytest.raises(WrongInput, match="stop tocsin up"):
-        import_files(runtime, [EXAMPLES / "talk.jsonl"], source=None, tz=None)
 
 
 @pytest.mark.slow("a whole story")

@@ -152,7 +152,7 @@ class Rows:
         self.format = format or _format_of_name(name)
         self.header = tuple(header) if header is not None else None
         self.delimiter = delimiter
-        self._lines = _Lines(stream, offset, line, growing)
+        self._lines = BoundedLines(stream, offset, line, growing)
         self._read: dict[str, Any] = {"source": source, "zone": zone, "fix_source": fix_source}
         self._growing = growing
         self.end = offset
@@ -313,7 +313,7 @@ class Rows:
         return names, delimiter
 
 
-class _Lines:
+class BoundedLines:
     """Lines of bytes of bounded length, with the offset after each. The object is also an iterator of text for the module csv."""
 
     def __init__(self, stream: Unpacked | BinaryIO, offset: int, line: int, growing: bool) -> None:
@@ -359,6 +359,15 @@ class _Lines:
         self.line += 1
         return self.current
 
+    def some(self) -> bytes:
+        """The next bytes, for who does not read by lines; none at the end."""
+        if self._at == len(self._buffer) and not self._fill():
+            return b""
+        rest = self._buffer[self._at :]
+        self._buffer, self._at = b"", 0
+        self.offset += len(rest)
+        return rest
+
     def block(self, most: int) -> bytes:
         """At most `most` whole lines, each with its line feed; empty where the next line does not end within the buffer."""
         end = self._buffer.rfind(b"\n", self._at)
@@ -394,7 +403,7 @@ class _Lines:
         """The first bytes of the present CSV row."""
         return (b"".join(self._row) or self.current)[:MAX_PAYLOAD_BYTES]
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> BoundedLines:
         return self
 
     def __next__(self) -> str:

@@ -200,6 +200,19 @@ class Retention(Section):
     sample_rate: float = Field(0.01, ge=0, le=1, description="Share of unmatched mentions that is sampled.")
 
 
+class Imports(Section):
+    """History that is brought in from files."""
+
+    folder: Path | None = Field(
+        None,
+        description="The one folder that the page takes files from; default: imports in the data folder.",
+    )
+    upload_max_bytes: int = Field(
+        256 * 1024 * 1024, ge=1024, le=64 * 1024**3, description="Largest file that is uploaded."
+    )
+    max_bytes: int = Field(32 * 1024**3, ge=1024, description="What may come out of a packed file, in bytes.")
+
+
 class Settings(Section):
     """All settings: everything that is configured, not defined by people in Tocsin."""
 
@@ -216,6 +229,7 @@ class Settings(Section):
     alerting: Alerting = Alerting()
     smtp: Smtp = Smtp()
     retention: Retention = Retention()
+    imports: Imports = Imports()
 
 
 SECTIONS: Final = tuple(

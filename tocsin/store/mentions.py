@@ -17,6 +17,9 @@ from tocsin.core.mention import Author, Engagement, Mention
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
+HISTORY: Final = -1
+"""Partitions up to this one are those of history (`processors.history`), which is in nothing that is judged."""
+
 AUTHOR: Final = {
     "id": "author_id",
     "name": "author_name",

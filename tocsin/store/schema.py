@@ -583,6 +583,30 @@ backtests = _table(
     Index("backtests_by_monitor", "monitor_id", "at"),
     Index("backtests_by_state", "state", "at"),
 )
+# Recorded mentions that somebody brings in as history: a check of a file, its import, or the taking out of one.
+imports = _table(
+    "imports",
+    _pk("id", String(64)),
+    Column("seq", Integer, nullable=False),  # its mentions are in the partition -1 - seq
+    Column("kind", String(16), nullable=False),  # check | import | undo
+    Column("undoes", String(64)),  # of an undo: the import that it takes out
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("state", String(16), nullable=False),  # queued | running | done | failed | cancelled | undone
+    Column("beat_at", UtcTime, nullable=False),  # the last sign of its worker, or its last change
+    Column("progress", Integer, nullable=False),  # percent
+    Column("message", Text),  # why it failed
+    Column("file", String(256), nullable=False),  # its name within the folder of imports
+    Column("mapping", Json),  # ingest.recorded.mapping.ColumnMapping; null: a file of Tocsin's own form
+    Column("teach", Boolean, nullable=False),  # whether it fills baselines
+    Column("position", BigInteger, nullable=False),  # rows of the file that are done
+    Column("counts", Json, nullable=False),  # rows by what became of them
+    Column("reasons", Json, nullable=False),  # the first bad rows: line, reason, message
+    Column("first_at", UtcTime),  # the oldest stored mention
+    Column("last_at", UtcTime),  # the newest
+    Index("imports_by_state", "state", "at"),
+    UniqueConstraint("seq"),
+)
 escalations = _table(
     "escalations",
     _pk("id", String(64)),

@@ -20,6 +20,26 @@
   });
   window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
 
+  // a file is sent as it is; the answer says where its columns are shown
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    const to = form.dataset.upload;
+    if (!to) return;
+    event.preventDefault();
+    const file = form.querySelector("input[type=file]").files[0];
+    const said = form.querySelector("[data-said]");
+    const button = form.querySelector("button");
+    if (!file || button.disabled) return;
+    button.disabled = true;
+    said.textContent = "…";
+    try {
+      const answer = await fetch(to + "?name=" + encodeURIComponent(file.name), { method: "POST", body: file, headers: { "X-CSRF-Token": form.elements.csrf.value, "Content-Type": "application/octet-stream" } });
+      const told = await answer.json();
+      if (answer.ok) location.assign(told.to);
+      else said.textContent = told.detail || answer.status;
+    } catch (error) { said.textContent = error.message; } finally { button.disabled = false; }
+  });
+
   if (!live || !window.fetch) return;
 
   let tag = "";
@@ -65,7 +85,7 @@
     wanted = setTimeout(refresh, 700);
   }
 
-  setInterval(refresh, 20000);
+  setInterval(refresh, Number(document.body.dataset.every) || 20000);
   document.addEventListener("visibilitychange", soon);
   if (window.EventSource) {
     const events = new EventSource("/v1/events");
