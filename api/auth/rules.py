@@ -269,6 +269,10 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/sessions/{id}/end"): ADMINS,
     **_formed("people", ADMINS),
     ("POST", "/people/{id}/passkeys/remove"): ADMINS,
+    ("POST", "/people/{id}/channels"): ADMINS,
+    ("POST", "/people/{id}/waiting/{key}/prove"): ADMINS,
+    ("POST", "/people/{id}/waiting/{key}/test"): ADMINS,
+    ("POST", "/people/{id}/waiting/{key}/drop"): ADMINS,
     **_formed("policies", ADMINS),
     **_formed("schedules", ADMINS),
     # Whoever can be woken hands a night over; the record says who did.

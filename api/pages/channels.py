@@ -1,4 +1,6 @@
-"""One's own channels: a new one is asked for, gets a code, and pages only when that code has been typed.
+"""A person's channels: a new one is asked for, gets a code, and pages only when that code has been typed.
+
+People see to their own (`/me`, the set-up); an admin sees to anybody's in the person's form, where whoever has the code tells it.
 
 What was asked for waits beside the person (`contact_proofs.pending`), so that it is found again on another device.
 """
@@ -57,9 +59,10 @@ FAULTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class OwnChannel:
-    """A channel of one's own. `proof` None: no code was ever sent there."""
+    """A channel of a person. `proof` None: no code was ever sent there."""
 
     number: int
+    key: str
     kind: str
     where: str
     proof: Proof | None
@@ -85,9 +88,11 @@ def channels_of(conn: Connection, one: Someone) -> OwnChannels:
     return OwnChannels(own, [(found, _where(one.person, found.channel)) for found in pending(conn, one.id)])
 
 
-def ask_channel(request: Request) -> tuple[dict[str, str], tuple[str, str] | None]:
-    """Send a code to the new channel of the form. Returns what was typed, and the field with the key of its fault, if any."""
-    state, who, form = state_of(request), person_of(request), form_of(request)
+def ask_channel(request: Request, person_id: str) -> tuple[dict[str, str], tuple[str, str] | None]:
+    """Send a code to the new channel of the form, for this person. Returns what was typed, and the field with the key of its
+    fault, if any.
+    """
+    state, who, form = state_of(request), principal_of(request), form_of(request)
     typed = {name: form.get(name, "").strip()[:LONGEST] for name in ("kind", "to", "secret")}
     kind = typed["kind"]
     if kind not in ASKED_FOR:
@@ -101,34 +106,44 @@ def ask_channel(request: Request) -> tuple[dict[str, str], tuple[str, str] | Non
     except ValidationError:
         return typed, ("to", kind)
     with state.store.write() as conn:
-        return typed, _sent(state, conn, who, channel)
+        return typed, _sent(state, conn, person_id, channel)
+
+
+def settle_channel(request: Request, person_id: str, key: str) -> str:
+    """Make a channel that waits the person's, where the code is right. Returns what to say of it."""
+    state, who = state_of(request), principal_of(request)
+    with state.store.write() as conn:
+        theirs = find(conn, Person, person_id)
+        code = form_of(request).get("code", "")
+        channel = settle(conn, Someone(theirs.id, theirs.value), key, code, state.now())
+        if channel is not None:
+            _added(conn, state, who, theirs, channel, key)
+    return "proven" if channel is not None else "wrong_code"
+
+
+def send_code_again(request: Request, person_id: str, key: str) -> str:
+    """Send a fresh code to a channel that waits. Returns what to say of it. Raises `NotFound`."""
+    state = state_of(request)
+    with state.store.write() as conn:
+        theirs = find(conn, Person, person_id)
+        waiting = next((one for one in pending(conn, person_id) if one.key == key), None)
+        if waiting is None:
+            raise NotFound("that channel waits for no code any more; load the page again")
+        one = Someone(theirs.id, theirs.value)
+        ask_for(state.store, conn, one, waiting.channel, page_address(state.settings), state.now())
+    return "rung"
 
 
 @router.post("/me/waiting/{key}/prove")
 def type_code(request: Request, key: Key) -> Response:
     """The code that arrived there: the channel is one's own from now on, and pages. Where no policy is defined, one is made."""
-    state, who = state_of(request), person_of(request)
-    with state.store.write() as conn:
-        mine = find(conn, Person, who.id)
-        code = form_of(request).get("code", "")
-        channel = settle(conn, Someone(mine.id, mine.value), key, code, state.now())
-        if channel is not None:
-            _added(conn, state, who, mine, channel, key)
-    return back(request, "proven" if channel is not None else "wrong_code")
+    return back(request, settle_channel(request, person_of(request).id, key))
 
 
 @router.post("/me/waiting/{key}/test")
 def send_again(request: Request, key: Key) -> Response:
     """Send a fresh code there."""
-    state, who = state_of(request), person_of(request)
-    with state.store.write() as conn:
-        mine = find(conn, Person, who.id)
-        waiting = next((one for one in pending(conn, who.id) if one.key == key), None)
-        if waiting is None:
-            raise NotFound("that channel waits for no code any more; load the page again")
-        one = Someone(mine.id, mine.value)
-        ask_for(state.store, conn, one, waiting.channel, page_address(state.settings), state.now())
-    return back(request, "rung")
+    return back(request, send_code_again(request, person_of(request).id, key))
 
 
 @router.post("/me/waiting/{key}/drop")
@@ -190,12 +205,12 @@ def _channel_of(state: AppState, who: Principal, typed: Mapping[str, str]) -> Ch
     return channel
 
 
-def _sent(state: AppState, conn: Connection, who: Principal, channel: Channel) -> tuple[str, str] | None:
-    mine = find(conn, Person, who.id)
-    one = Someone(mine.id, mine.value)
+def _sent(state: AppState, conn: Connection, person_id: str, channel: Channel) -> tuple[str, str] | None:
+    theirs = find(conn, Person, person_id)
+    one = Someone(theirs.id, theirs.value)
     if channel in one.person.channels:
         return "to", "taken"
-    if len(pending(conn, who.id)) >= MOST:
+    if len(pending(conn, person_id)) >= MOST:
         return "to", "many"
     try:
         ask_for(state.store, conn, one, channel, page_address(state.settings), state.now())
@@ -205,16 +220,17 @@ def _sent(state: AppState, conn: Connection, who: Principal, channel: Channel) -
 
 
 def _added(
-    conn: Connection, state: AppState, who: Principal, mine: Defined[Person], channel: Channel, key: str
+    conn: Connection, state: AppState, who: Principal, theirs: Defined[Person], channel: Channel, key: str
 ) -> None:
     now = state.now()
-    value = mine.value.model_copy(update={"channels": (*mine.value.channels, channel)})
-    change_part(conn, who, value, mine, now)
+    value = theirs.value.model_copy(update={"channels": (*theirs.value.channels, channel)})
+    change_part(conn, who, value, theirs, now)
     audit.append(
         conn, at=now, actor=who.label, role=who.role.value, action="channel.proven", object=key, detail={}
     )
-    if who.role is Role.ADMIN and DEFAULT_POLICY not in names(conn, "policy").values():
-        make(conn, state.settings, who, _first_policy(conn, mine.name), now)
+    is_own = theirs.id == who.id
+    if is_own and who.role is Role.ADMIN and DEFAULT_POLICY not in names(conn, "policy").values():
+        make(conn, state.settings, who, _first_policy(conn, theirs.name), now)
 
 
 def _first_policy(conn: Connection, name: str) -> Policy:
@@ -232,11 +248,13 @@ def back(request: Request, done: str) -> Response:
 
 
 def _own_channel(one: Someone, number: int, channel: Channel, known: Mapping[str, Proof]) -> OwnChannel:
+    key = key_of(one, channel)
     return OwnChannel(
         number,
+        key,
         channel.kind,
         _where(one.person, channel),
-        known.get(key_of(one, channel)),
+        known.get(key),
         channel.kind != LAST_RESORT,
     )
 

@@ -113,6 +113,7 @@ def router_of(kind: FormKind) -> APIRouter:
             place=kind.path,
             may_define=permitted(ctx.who, f"/{kind.path}/new"),
             may_hand_over=permitted(ctx.who, "/schedules/{id}/handover"),
+            by_mail=ctx.state.settings.smtp.host is not None,
             flash=flash,
             flash_bad=bad,
         )
@@ -122,7 +123,7 @@ def router_of(kind: FormKind) -> APIRouter:
         with state_of(request).store.read() as conn:
             ctx = page_context(request, conn)
             look = look_of(ctx, conn)
-            return _shown(ctx, kind, kind.typed(None, look), look, None, {}, conn)
+            return shown_form(ctx, kind, kind.typed(None, look), look, None, {}, conn)
 
     @router.post(f"/{kind.path}/new")
     def create(request: Request) -> Response:
@@ -135,7 +136,7 @@ def router_of(kind: FormKind) -> APIRouter:
             look = look_of(ctx, conn)
             present = find(conn, kind.model, id[:256])
             typed = kind.typed(present.value, look) | {"version": str(present.version)}
-            return _shown(ctx, kind, typed, look, present, {}, conn)
+            return shown_form(ctx, kind, typed, look, present, {}, conn)
 
     @router.post(f"/{kind.path}/{{id}}")
     def change(request: Request, id: str) -> Response:
@@ -200,13 +201,13 @@ def _taken(request: Request, kind: FormKind, id: str | None) -> Response:
         look = look_of(ctx, conn)
         present = find(conn, kind.model, id) if id else None
         if typed.get("more"):
-            return _shown(ctx, kind, asked_again(typed), look, present, {}, conn)
+            return shown_form(ctx, kind, asked_again(typed), look, present, {}, conn)
         value, faults = _read(kind, typed, present, look)
         if value is not None and present is not None:
             edits = _edits(conn, kind, typed, present, look, value)
             if edits is not None:
                 typed["version"] = str(present.version)
-                return _shown(ctx, kind, typed, look, present, {"": "stale"}, conn, 409, edits)
+                return shown_form(ctx, kind, typed, look, present, {"": "stale"}, conn, 409, edits)
         if value is not None:
             faults, status = {}, 422
             try:
@@ -225,8 +226,8 @@ def _taken(request: Request, kind: FormKind, id: str | None) -> Response:
                 faults = {"": ""}
             if not faults:
                 return RedirectResponse(f"/{kind.path}?done=saved", 303)
-            return _shown(ctx, kind, asked_again(typed), look, present, faults, conn, status)
-        return _shown(ctx, kind, asked_again(typed), look, present, faults, conn, 422)
+            return shown_form(ctx, kind, asked_again(typed), look, present, faults, conn, status)
+        return shown_form(ctx, kind, asked_again(typed), look, present, faults, conn, 422)
 
 
 def _edits(
@@ -266,7 +267,7 @@ def _field(place: Sequence[Any]) -> str:
     return str(place[0]) if place else ""
 
 
-def _shown(
+def shown_form(
     ctx: PageContext,
     kind: FormKind,
     typed: Typed,
@@ -276,10 +277,13 @@ def _shown(
     conn: Connection,
     status: int = 200,
     edits: TwoEdits | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Response:
+    """The form. `beside` is what a form beside it needs: its faults (`said`) in the reader's language, and what stands in it."""
     more = 2 if typed.get("more") else 1
     said = {one: ctx.fmt.translate(FAULTS.get(key or one, FAULTS[""])) for one, key in faults.items()}
     people = [(one, one) for one in look.people]
+    flash, bad = flash_of(ctx.request, ctx.fmt)
     schedules = [(f"schedule:{one}", f"{one} ({ctx.fmt.translate('schedule')})") for one in look.schedules]
     return render(
         ctx,
@@ -296,11 +300,14 @@ def _shown(
         id=present.id if present else None,
         name=present.name if present else "",
         fixed_name=kind.fixed_name,
-        faults=said,
+        faults=said | (beside or {}).get("said", {}),
         edits=edits,
         place=kind.path,
         quoted=quote(present.id, safe="") if present else "",
-        **kind.more(present, conn),
+        by_mail=ctx.state.settings.smtp.host is not None,
+        flash=flash,
+        flash_bad=bad,
+        **kind.more(present, conn) | {k: v for k, v in (beside or {}).items() if k != "said"},
     )
 
 

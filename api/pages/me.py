@@ -68,7 +68,7 @@ def change_own(request: Request) -> Response:
 @router.post("/me/channels")
 def add_channel(request: Request) -> Response:
     """Send a code to a new channel; it pages when the code has been typed. A fault is shown at its field."""
-    typed, fault = ask_channel(request)
+    typed, fault = ask_channel(request, person_of(request).id)
     if fault is None:
         return RedirectResponse("/me?done=rung#channels", 303)
     return _page(request, status=422, channel=typed, channel_fault=fault)

@@ -36,7 +36,7 @@ def wake(request: Request) -> Response:
 @router.post("/setup/wake")
 def add_channel(request: Request) -> Response:
     """Send a code to a new channel; it pages when the code has been typed. A fault is shown at its field."""
-    typed, fault = ask_channel(request)
+    typed, fault = ask_channel(request, person_of(request).id)
     if fault is None:
         return RedirectResponse("/setup/wake?done=rung#channels", 303)
     return _shown(request, typed, fault, 422)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -13,9 +14,18 @@ from sqlalchemy import Connection
 
 from alerts.directory import Directory, Someone, read
 from alerts.on_call import Shift, shifts
+from alerts.proofs import drop, key_of
 from api import defining
 from api.auth.passkeys import passkeys_of
-from api.pages.channels import OwnChannels, channels_of
+from api.pages.channels import (
+    Key,
+    OwnChannels,
+    ask_channel,
+    channels_of,
+    fault_of,
+    send_code_again,
+    settle_channel,
+)
 from api.pages.definition_form import (
     FormKind,
     Look,
@@ -24,6 +34,7 @@ from api.pages.definition_form import (
     look_of,
     moment_of,
     router_of,
+    shown_form,
     spread,
     typed_moment,
     whole,
@@ -60,7 +71,11 @@ def _typed_person(one: Person | None, look: Look) -> Typed:
 def _given_person(typed: Typed, present: Person | None, _look: Look) -> tuple[dict[str, Any], set[str]]:
     kept = present.model_dump(mode="json") if present else {}
     quiet = (typed.get("quiet_from", "").strip(), typed.get("quiet_to", "").strip())
-    left = [one for number, one in enumerate(kept.get("channels", ())) if typed.get(f"drop{number}") != "1"]
+    left = [
+        one.model_dump(mode="json")
+        for one in (present.channels if present else ())
+        if present and typed.get(f"drop.{key_of(Someone('', present), one)}") != "1"
+    ]
     return kept | {
         "role": typed.get("role", ""),
         "email": typed.get("email", "").strip() or None,
@@ -91,7 +106,14 @@ def _people(all_: Sequence[Defined[Any]], look: Look, conn: Connection) -> list[
 
 def _ways(present: Defined[Any] | None, conn: Connection) -> dict[str, Any]:
     own = channels_of(conn, Someone(present.id, present.value)) if present else OwnChannels([], [])
-    return {"own": own, "passkeys": passkeys_of(conn, present.id) if present else []}
+    at = f"/people/{quote(present.id, safe='')}" if present else ""
+    return {
+        "own": own,
+        "channels_at": at,
+        "typed": {},
+        "back": "",
+        "passkeys": passkeys_of(conn, present.id) if present else [],
+    }
 
 
 # -- policies ------------------------------------------------------------------------------------------------------------------
@@ -251,6 +273,46 @@ PEOPLE = FormKind("people", Person, _typed_person, _given_person, _people, fixed
 POLICIES = FormKind("policies", Policy, _typed_policy, _given_policy, _policies, fixed_name=True)
 SCHEDULES = FormKind("schedules", Schedule, _typed_schedule, _given_schedule, _schedules, fixed_name=True)
 ROUTERS = tuple(router_of(one) for one in (PEOPLE, POLICIES, SCHEDULES))
+
+
+@ROUTERS[0].post("/people/{id}/channels")
+def add_channel(request: Request, id: str) -> Response:
+    """Send a code to a new channel of this person; it pages when the code has been typed. A fault is shown at its field."""
+    with state_of(request).store.read() as conn:
+        present = find(conn, Person, id[:256])
+    typed, fault = ask_channel(request, present.id)
+    if fault is None:
+        return _beside(present.id, "rung")
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
+        look = look_of(ctx, conn)
+        stands = _typed_person(present.value, look) | {"version": str(present.version)}
+        beside = {"typed": typed, "said": fault_of(ctx, fault)}
+        return shown_form(ctx, PEOPLE, stands, look, present, {}, conn, 422, beside=beside)
+
+
+@ROUTERS[0].post("/people/{id}/waiting/{key}/prove")
+def type_code(request: Request, id: str, key: Key) -> Response:
+    """The code that arrived there, as the person told it: the channel is theirs from now on, and pages."""
+    return _beside(id, settle_channel(request, id[:256], key))
+
+
+@ROUTERS[0].post("/people/{id}/waiting/{key}/test")
+def send_again(request: Request, id: str, key: Key) -> Response:
+    """Send a fresh code there."""
+    return _beside(id, send_code_again(request, id[:256], key))
+
+
+@ROUTERS[0].post("/people/{id}/waiting/{key}/drop")
+def drop_waiting(request: Request, id: str, key: Key) -> Response:
+    """Take back a channel of this person that was never proven."""
+    with state_of(request).store.write() as conn:
+        drop(conn, find(conn, Person, id[:256]).id, key)
+    return _beside(id, "removed")
+
+
+def _beside(id: str, done: str) -> Response:
+    return RedirectResponse(f"/people/{quote(id, safe='')}?done={done}#channels", 303)
 
 
 @ROUTERS[2].post("/schedules/{id}/handover")

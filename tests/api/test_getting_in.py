@@ -255,3 +255,35 @@ def test_an_installation_that_would_wake_nobody_says_so_on_every_page(tmp_path: 
         for person in ("p_ada", "p_pim", "p_root"):
             change(bare, person, active=False)
         assert "nöbette kimse yok" in words(page(signed_in(bare, "p_vic"), "/"))
+
+
+def test_an_admin_adds_a_channel_for_somebody_that_pages_once_its_code_was_typed(house: SeededApp) -> None:
+    admin, phone = signed_in(house, "p_root"), Phone()
+    asked = {"kind": "email", "to": "night@orvane.example"}
+    wrong = press(admin, "/people/p_ada", "channels", kind="email", to="nobody")
+    assert wrong[0] == 422 and 'id="fault-to"' in wrong[1] and 'value="nobody"' in wrong[1]
+    assert "A test page is on its way" in press(admin, "/people/p_ada", "channels", **asked)[1]
+    shown = page(admin, "/people/p_ada")
+    key = re.search(r"/people/p_ada/waiting/(\w+)/prove", shown)[1]  # type: ignore[index]
+    assert key in page(signed_in(house), "/me"), "the person may type it, too"
+    assert key not in page(admin, "/me")
+    delivered(house, phone)
+    code = re.search(r"\d{6}", phone.got[-1].subject)[0]  # type: ignore[index]
+    assert "not the code" in press(admin, "/people/p_ada", f"waiting/{key}/prove", code="x")[1]
+    with house.store.read() as conn:
+        assert find(conn, Person, "p_ada").value.channels == ()
+    shown = press(admin, "/people/p_ada", f"waiting/{key}/prove", code=code)[1]
+    assert "reaches you" in shown and f'name="drop.{key}"' in shown
+    with house.store.read() as conn:
+        assert [one.target for one in find(conn, Person, "p_ada").value.channels] == [{"to": asked["to"]}]
+    form = {"role": "community_manager", "timezone": "Europe/Istanbul", "active": "1", f"drop.{key}": "1"}
+    version = re.search(r'name="version" value="(\d+)"', shown)[1]  # type: ignore[index]
+    csrf = re.search(r'name="csrf" value="([^"]+)"', shown)[1]  # type: ignore[index]
+    assert send(admin, "/people/p_ada", {**form, "csrf": csrf, "version": version})[0] == 303
+    with house.store.read() as conn:
+        assert find(conn, Person, "p_ada").value.channels == ()
+    press(admin, "/people/p_ada", "channels", **asked)
+    assert "Taken out." in press(admin, "/people/p_ada", f"waiting/{key}/drop")[1]
+    assert key not in page(admin, "/people/p_ada")
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page(signed_in(house), "/me"))[1]  # type: ignore[index]
+    assert signed_in(house).post("/people/p_pim/channels", {"csrf": csrf, **asked}).status_code == 403

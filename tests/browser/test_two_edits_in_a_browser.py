@@ -17,7 +17,7 @@ def test_the_second_of_two_edits_is_chosen_on_a_phone(chromium: Browser, night: 
         sign_in(page, night, "p_root")
         page.goto("/people/p_pim")
         change(night, "p_pim", email="pim@orvane.example", quiet_hours=("22:00", "07:00"))
-        page.get_by_label("E-mail").fill("typed@orvane.example")
+        page.get_by_label("E-mail (for sign-in links").fill("typed@orvane.example")
         page.get_by_label("Time zone").fill("Europe/Istanbul")
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("changed it at")).to_be_visible()
