@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
@@ -21,6 +21,10 @@ from processors.detection.knowledge import ABILITIES, knowledge
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined, listed
 from tocsin.store import meta
+
+TAPS: Final = 16
+"""From the sign-in link to "It rang", with one brand, one network and one address; typing is not counted. A test in a browser
+counts them."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -92,6 +96,7 @@ def set_up(request: Request) -> Response:
     return render(
         ctx,
         "setup.html",
+        taps=TAPS,
         steps=found,
         upcoming=upcoming,
         learns=learns,

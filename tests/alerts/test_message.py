@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from alerts.message import facets_line
-from tests.alerts.scene import Scene
+from sqlalchemy import update
+
+from alerts.message import facets_line, top_posts
+from tests.alerts.scene import Scene, write_mention
 from tocsin.core.signal import Agreement, Evidence, TopMention
+from tocsin.store import schema as s
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -56,6 +59,18 @@ def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> 
         scene.store.close()
     assert text.startswith("SEV2 Lumo: 5x the expected talk in 15 min, peak 33 in 5 min\n")
     assert "Also: heard far\nFirst heard here: press, ro\nWell known: news.example\n" in text
+
+
+def test_an_article_is_shown_with_its_title_before_its_text(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    try:
+        with scene.write() as conn:
+            top = write_mention(scene.store, conn, "a", "The plant is closed.", scene.now)
+            conn.execute(update(s.mentions).values(title="Fire at Lumo"))
+            shown = top_posts(conn, [top])
+    finally:
+        scene.store.close()
+    assert [one["text"] for one in shown] == ["Fire at Lumo: The plant is closed."]
 
 
 def test_a_watch_says_who_is_heard_far_in_place_of_figures(tmp_path: Path) -> None:

@@ -186,6 +186,16 @@ def test_what_nobody_has_stands_first_then_the_most_severe_then_the_oldest(scene
     assert [one.id for one in stands.suppressed] == ["kept back", "kept back before"]
 
 
+def test_what_has_calmed_stands_below_what_goes_on_however_severe_a_person_made_it(scene: Scene) -> None:
+    scene.over()
+    one = replace(scene.alert(), status="acknowledged")
+    days = timedelta(days=2)
+    raised = replace(one, id="raised", severity=1, opened_at=one.opened_at - days, calmed_at=one.opened_at)
+    goes_on = replace(one, id="goes on", severity=2)
+    stands = views.sorted_by_need([raised, goes_on], [])
+    assert [one.id for one in stands.live] == ["goes on", "raised"]
+
+
 def test_an_alert_whose_facts_another_version_wrote_is_shown_without_its_reasons(scene: Scene) -> None:
     scene.over(negative_over=True)
     with scene.write() as conn:

@@ -12,6 +12,7 @@ import yaml
 
 from alerts.outbox.deliver import deliver_due
 from api.app import create_app
+from api.pages.setup import TAPS
 from ops.transfer.apply import plan
 from ops.transfer.definitions_file import stored_sections, written
 from tests.alerts.fakes import OneForAll, Phone
@@ -59,6 +60,8 @@ def test_the_first_sign_in_of_an_administrator_leads_into_the_set_up(home: Seede
     assert "NOT READY" in shown and "Set it up" in shown
     assert "Set it up" not in words(page(other, "/"))
     assert other.get("/setup").status_code == 403
+    # What the page promises of itself is what the set-up in a browser counts.
+    assert f"Four steps, some {TAPS} taps" in words(page(root, "/setup"))
 
 
 @pytest.mark.slow("asks for many answers")

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from alerts.notifiers.registry import notifiers
 from alerts.outbox.deliver import deliver_due
 from api.app import create_app
+from api.pages.setup import TAPS
 from tests.alerts.peers import SmtpPeer, smtp_peer
 from tests.browser.served import SeededApp, seeded_app, served
 from tests.browser.test_page_in_a_browser import LAPTOP, tab
@@ -28,9 +29,6 @@ from tests.ingest.networks import NETWORKS
 from tocsin.settings import Loaded, Smtp
 
 CODE = re.compile(r"\b(\d{6})\b")
-TAPS = 16
-"""From the sign-in link to "It rang", with one brand, one network and one address; typing is not counted."""
-
 BYTES = 150_000
 """The most that a view may weigh, compressed, with its style sheet and its script."""
 
