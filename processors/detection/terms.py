@@ -51,7 +51,9 @@ def rising_terms(
         weight = _weight(count, len(now), there.get(term, 0), len(before))
         if weight >= RISES:
             weighed.append((-weight, term, count))
-    return _without_parts([(term, count) for _, term, count in sorted(weighed)])[:TERMS]
+    told = _without_parts([(term, count) for _, term, count in sorted(weighed)])[:TERMS]
+    written = _as_written({word for term, _ in told for word in term.split(" ")}, now)
+    return [(" ".join(written.get(word, word) for word in term.split(" ")), count) for term, count in told]
 
 
 def texts_with(texts: Iterable[str], names: Collection[str] = ()) -> Counter[str]:
@@ -69,6 +71,28 @@ def _terms_of(text: str, names: frozenset[str]) -> frozenset[str]:
     words = [_known(word, names) for word in _WORD.findall(_LINK.sub(" ", fold(text)))]
     pairs = (f"{a} {b}" for a, b in pairwise(words) if a and b)
     return frozenset({*(word for word in words if len(word) > 2), *pairs})
+
+
+def _as_written(words: Collection[str], texts: Iterable[str]) -> dict[str, str]:
+    """These folded words as most texts write them in small letters: bataryası, not bataryasi. Others are left out."""
+    forms: dict[str, Counter[str]] = {word: Counter() for word in words}
+    for text in texts:
+        for word, form in _forms_of(text[:MOST_CHARACTERS]):
+            if word in forms:
+                forms[word][form] += 1
+    return {word: min(found, key=lambda form: (-found[form], form)) for word, found in forms.items() if found}
+
+
+@lru_cache(maxsize=4_096)
+def _forms_of(text: str) -> frozenset[tuple[str, str]]:
+    """The words of a text that are written in small letters, each folded and as it is written."""
+    if text.isascii():
+        return frozenset((word, word) for word in _bare(text) if word.islower())
+    return frozenset((fold(word), word) for word in _bare(text) if word == word.lower())
+
+
+def _bare(text: str) -> list[str]:
+    return [word.rstrip("'’-_") for word in _WORD.findall(_LINK.sub(" ", text))]
 
 
 @lru_cache(maxsize=32_768)

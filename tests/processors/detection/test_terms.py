@@ -45,6 +45,12 @@ def test_without_a_baseline_the_commonest_terms_are_told_and_rare_ones_are_not()
     assert terms(crowd, []) == ["fire"]
 
 
+def test_a_term_is_told_as_most_people_write_it() -> None:
+    now = ["Lumo bataryası yandı", "LUMO BATARYASI", "bataryası şişti", "bataryasi kötü", "Bataryası berbat"]
+    assert terms(now) == ["bataryası"]
+    assert terms(["RECALL"] * 5) == ["recall"]
+
+
 def test_the_order_of_texts_changes_nothing() -> None:
     dice = random.Random(3)
     words = ["smoke", "battery", "recall", "fire", "refund", "angry", "kitchen"]
