@@ -233,6 +233,7 @@ STEPS = (
     "Evidence of a rise, in nats",
     "Heat of the rise",
     "Usual share of negatives",
+    "Evidence of more mentions, in nats",
     "Evidence of more negatives, in nats",
     "Heat of the negatives",
     "Due since the last mention",

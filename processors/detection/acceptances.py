@@ -92,7 +92,7 @@ def _undo(conn: Connection, one: JudgedMonitor, until: datetime) -> bool:
 def _put_back(one: JudgedMonitor, before: Mapping[str, Any]) -> bool:
     kept = {standing.name: before.get(standing.name) for standing in one.standings}
     if any(
-        known is None or known["version"] != standing.kind.detector.version
+        known is None or not standing.kind.reads(known["version"])
         for standing, known in zip(one.standings, kept.values(), strict=True)
     ):
         return False

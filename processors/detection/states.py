@@ -83,7 +83,7 @@ class Standing:
 
         Return False, and start learning anew, without a row or with one of another series or detector.
         """
-        if row is None or row.series != series or row.version != self.kind.detector.version:
+        if row is None or row.series != series or not self.kind.reads(row.version):
             return False
         kept = msgspec.convert(row.state, KindState)
         self.state = msgspec.convert(kept.detector, type(self.state))

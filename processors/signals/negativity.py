@@ -3,12 +3,14 @@
 Most of the mentions above what was due are taken to be as negative as this monitor's mentions usually are. The rest of their
 negatives, and those of a share that rises by itself, are news. A running sum (CUSUM) adds up the evidence that the odds of a
 negative are 2.4 times the usual ones. A mention counts less the more come at once, because a thousand mentions of one evening are
-not a thousand opinions. A burst with the usual share raises nothing, and neither do a few angry posts. docs/detection.md has the
-formulas.
+not a thousand opinions. To that comes a part of the evidence that there are more mentions than were due, and no more of it than
+the negatives bring themselves. A burst with the usual share raises nothing, and neither do a few angry posts. docs/detection.md
+has the formulas.
 
 `detail`: span_s, scored and negative (in that span), threshold, heat, hour_score, usual_due (mentions due in the window), taken
 (the negatives that the sums take), window_negative (negatives due in the window), off (how far the last hour is from them),
-evidence (nats, negatives, scored, negatives due and windows since it began), adaptive_expected, complete, reason. observed, lower
+evidence (nats, negatives, scored, negatives due and windows since it began), crowd (the same of the volume: nats, mentions, due
+and windows), adaptive_expected, complete, reason. observed, lower
 and upper are the share of negatives of the span and its 95 % interval; expected is the usual share.
 """
 
@@ -20,7 +22,9 @@ from typing import Any
 
 import msgspec
 
-from processors.signals import story
+from processors.signals import crowd, story
+from processors.signals.crowd import NO_CROWD, Crowd
+from processors.signals.rises import NO_RISE, Rise, as_stored
 from processors.signals.spans import HOUR, LONGEST_SPAN, moved
 from processors.signals.statistics import median_step, score_of, tidy, wildness, wilson
 from processors.signals.story import Path, Story
@@ -32,15 +36,17 @@ HALF_HOUR = timedelta(minutes=30)
 PRIOR_SHARE, PRIOR_SCORED, LEAST_SHARE, MOST_SHARE = 0.2, 10.0, 0.02, 0.95
 USUAL_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 5, 6.0
 # The part of an unusual volume that explains its own negatives.
-EXPLAINS = 0.85
+EXPLAINS = 0.9
 # The odds of a negative in a crisis, in units of the usual odds.
 ODDS = 2.4
 # A window enters the sum with at most so many of its own deviations above the negatives that were due.
 CUT = 4.0
 # The most evidence that the sum keeps; where the heat is 1.
-MOST_EVIDENCE, EVIDENCE_AT = 8.0, 3.6
+MOST_EVIDENCE, EVIDENCE_AT = 6.0, 3.5
+# What a nat of the crowd weighs beside one of the negatives. It counts up to as many nats as these bring.
+CROWD_WEIGHS = 0.4
 # The correlation between two mentions of one half hour.
-CORRELATION = 0.03
+CORRELATION = 0.05
 # At most so many times the usual share teaches the usual share, or so many deviations above it where numbers are small: a cap of
 # few would teach too small a share.
 TEACHES, TEACHES_DEVIATIONS = 2.0, 2.0
@@ -50,17 +56,21 @@ AT_LEAST_SCORED = 10
 # Fewer angry posts are no crisis.
 LEAST_NEGATIVE = 5
 # A false alert must not hide a crisis of the same day, and the wildest monitor must keep its promise.
-PATHS = (Path("negatives", habit=0.15, a_week=2 / 3, rest=story.HALF_A_DAY),)
+PATHS = (Path("negatives", habit=0.1, a_week=2 / 3, rest=story.HALF_A_DAY),)
 
 
 class Recent(msgspec.Struct, frozen=True, array_like=True):
-    """One window of the last hour: mentions scored, negatives, mentions due, negatives taken into the sums, negatives due."""
+    """One window of the last hour: mentions scored, negatives, mentions due, negatives taken into the sums, negatives due,
+    mentions taken into the sums.
+    """
 
     scored: int = 0
     negative: int = 0
     due: float = 0.0
     taken: float = 0.0
     negative_due: float = 0.0
+    # Windows that were stored before have none.
+    crowd: float = 0.0
 
 
 class NegativeRun(msgspec.Struct, frozen=True, array_like=True):
@@ -95,6 +105,8 @@ class NegativityState(msgspec.Struct, frozen=True):
     hour_off: float = log(0.67)
     evidence: NegativeRun = _NO_RUN
     story: Story = Story(habits=(0.0,))
+    # States that were stored before have none: it is learned anew.
+    crowd: Crowd = NO_CROWD
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -108,6 +120,7 @@ class _Look(msgspec.Struct, frozen=True):
     off: float
     hour: tuple[float, float]
     evidence: NegativeRun
+    crowd: Rise
 
 
 class _Lesson(msgspec.Struct, frozen=True):
@@ -130,7 +143,9 @@ class Negativity:
     """
 
     kind = "negativity"
-    version = "negativity-2"
+    version = "negativity-3"
+    # Their states are carried over; only the crowd is learned anew.
+    carries = ("negativity-2",)
 
     def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
         self._zone = zone
@@ -174,6 +189,7 @@ class Negativity:
                 "taken": lesson.taken,
                 "off": lesson.off,
                 "evidence": lesson.evidence,
+                "crowd": as_stored(look.crowd),
                 "adaptive_expected": round(_share(state.adaptive, look.share), 6),
                 "complete": window.complete,
                 "reason": lesson.reason,
@@ -195,8 +211,9 @@ class Negativity:
             return False
         share = _usual(state)
         high = _high(share)
-        most = state.evidence.nats + window.negative * log(high / share)
-        heat = round(min(MOST_EVIDENCE, most) / _needed(state, window.start, sensitivity), 4)
+        most = min(MOST_EVIDENCE, state.evidence.nats + window.negative * log(high / share))
+        loudest = state.crowd.rise.evidence + window.scored * crowd.SOUGHT.nats
+        heat = round(_together(most, loudest) / _needed(state, window.start, sensitivity), 4)
         enough = state.evidence.negative + window.negative >= LEAST_NEGATIVE
         return enough and score_of(heat) >= sensitivity.threshold
 
@@ -232,6 +249,7 @@ class Negativity:
         )
         taught = min(taken, _most_taught(lesson.share * scored, lesson.heat))
         nats, negatives, of, due, windows = lesson.evidence
+        past, counted = self._past(state, start), crowd.taken(state.crowd, scored, lesson.due)
         return NegativityState(
             state.first or start,
             start + self._length,
@@ -239,9 +257,7 @@ class Negativity:
             (state.usual[0] * keep + taught, state.usual[1] * keep + scored),
             state.counted * keep + window.count,
             (state.adaptive[0] * adaptive + negative, state.adaptive[1] * adaptive + scored),
-            (*self._past(state, start), Recent(scored, negative, lesson.due, taken, negative_due))[
-                -self._hour :
-            ],
+            (*past, Recent(scored, negative, lesson.due, taken, negative_due, tidy(counted)))[-self._hour :],
             median_step(
                 state.window_off,
                 abs(negative - negative_due) / sqrt(negative_due + 0.1),
@@ -261,6 +277,15 @@ class Negativity:
             )
             if lesson.reason in story.HOT
             else state.story,
+            crowd.taught(
+                state.crowd,
+                scored,
+                lesson.due,
+                [(one.crowd, one.due) for one in (past[1 - self._hour :] if self._hour > 1 else ())],
+                self._crowd(state, window, lesson.due),
+                known_h,
+                self._hours,
+            ),
         )
 
     def accept(self, state: NegativityState) -> NegativityState:
@@ -268,7 +293,8 @@ class Negativity:
             return state
         share = _share(state.adaptive, PRIOR_SHARE)
         usual = (tidy(share * state.usual[1]), state.usual[1])
-        return msgspec.structs.replace(state, usual=usual, recent=(), evidence=NegativeRun())
+        quiet = msgspec.structs.replace(state.crowd, rise=NO_RISE)
+        return msgspec.structs.replace(state, usual=usual, recent=(), evidence=NegativeRun(), crowd=quiet)
 
     # A share does not need some arguments of the port.
     def tells(
@@ -329,7 +355,14 @@ class Negativity:
                 taken,
                 alike * wildness(state.hour_off) ** 2,
             ),
+            self._crowd(state, window, round(due, 6)),
         )
+
+    def _crowd(self, state: NegativityState, window: WindowCounts, due: float) -> Rise:
+        """The evidence after this window that there are more mentions than were due."""
+        if self._learning(state, window):
+            return NO_RISE
+        return crowd.grown(state.crowd, window.scored, due)
 
     def _shown(
         self, state: NegativityState, window: WindowCounts, since: NegativeRun
@@ -424,7 +457,15 @@ def _share(sums: tuple[float, float], without: float) -> float:
 
 
 def _heat(state: NegativityState, at: datetime, look: _Look, sensitivity: Sensitivity) -> float:
-    return 0.0 if look.learning else round(look.evidence.nats / _needed(state, at, sensitivity), 4)
+    if look.learning:
+        return 0.0
+    nats = _together(look.evidence.nats, look.crowd.evidence)
+    return round(nats / _needed(state, at, sensitivity), 4)
+
+
+def _together(nats: float, of_crowd: float) -> float:
+    """The evidence of the negatives and of the crowd behind them, in nats."""
+    return nats + CROWD_WEIGHS * min(nats, of_crowd)
 
 
 def _needed(state: NegativityState, at: datetime, sensitivity: Sensitivity) -> float:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import tzinfo
 from math import exp, log
 
-from processors.signals import story
+from processors.signals import crowd, story
 from processors.signals.calculation import Calculation, shown
 from processors.signals.negativity import (
     CORRELATION,
+    CROWD_WEIGHS,
     EVIDENCE_AT,
     HALF_HOUR,
     LEAST_SHARE,
@@ -89,6 +90,8 @@ def _evidence(
     more = taken * log(high / share) + others * log((1.0 - high) / (1.0 - share))
     nats = min(MOST_EVIDENCE, max(0.0, state.evidence.nats + more / (alike * wild)))
     raised = 1.0 + story.raised(state.story, 0, PATHS[0], window.start, promise)
+    behind = _crowd(state, window, reading)
+    beside = min(nats, behind.value)
     return [
         Calculation(
             name="Evidence of more negatives, in nats",
@@ -98,10 +101,27 @@ def _evidence(
             value=nats,
             judged=float(detail["evidence"][0]),
         ),
+        behind,
         Calculation(
             name="Heat of the negatives",
-            formula=f"{shown(nats)} / {shown(EVIDENCE_AT)} / {shown(raised)} (told lately)",
-            value=nats / EVIDENCE_AT / raised,
+            formula=f"({shown(nats)} + {shown(CROWD_WEIGHS)} x {shown(beside)}, at most the negatives') / {shown(EVIDENCE_AT)}"
+            f" / {shown(raised)} (told lately)",
+            value=(nats + CROWD_WEIGHS * beside) / EVIDENCE_AT / raised,
             judged=float(detail["heat"]) if reading.state == "warm" else None,
         ),
     ]
+
+
+def _crowd(state: NegativityState, window: WindowCounts, reading: Reading) -> Calculation:
+    due, sought, before = float(reading.detail["usual_due"]), crowd.SOUGHT, state.crowd
+    taken = crowd.taken(before, window.scored, due)
+    wild = max(1.0, (NORMAL_OF_MEDIAN * exp(before.hour_off)) ** 2)
+    more = (taken * log(sought.times) - due * (sought.times - 1.0)) / wild
+    warm = reading.state == "warm"
+    return Calculation(
+        name="Evidence of more mentions, in nats",
+        formula=f"{shown(before.rise.evidence)} before + ({shown(taken)} taken of {window.scored} x ln {shown(sought.times)}"
+        f" - {shown(due)} due x {shown(sought.times - 1.0)}) / {shown(wild)} wildness, at most {shown(sought.most)}",
+        value=min(sought.most, max(0.0, before.rise.evidence + more)) if warm else 0.0,
+        judged=float(reading.detail["crowd"][0]),
+    )

@@ -31,6 +31,10 @@ class JudgedKind:
     def name(self) -> str:
         return self.signal.kind
 
+    def reads(self, version: str) -> bool:
+        """Whether the detector takes up a state of that version: of its own, or of one that it says it carries over."""
+        return version == self.detector.version or version in getattr(self.detector, "carries", ())
+
 
 def detectors(zone: tzinfo) -> tuple[JudgedKind, ...]:
     """Every registered detector for monitors of that zone, in the order in which they judge.

@@ -8,7 +8,7 @@ that were cut cannot bring that evidence.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import log
+from math import inf, log
 from typing import Any
 
 import msgspec
@@ -19,7 +19,8 @@ class Sought:
     """What a running sum looks for: so many times the mentions due. Its heat is 1 at `needs` nats; `most` are kept."""
 
     times: float
-    needs: float
+    # A sum that alerts nobody by itself needs what never comes.
+    needs: float = inf
     most: float = 44.0
     # The nats that a mention brings.
     nats: float = field(init=False)

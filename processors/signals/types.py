@@ -124,6 +124,8 @@ S = TypeVar("S")
 class Detector(Protocol[S]):
     """The detector of one signal. `state` is a msgspec Struct, JSON-serialisable, and belongs to one monitor.
 
+    `carries` (optional) names the older versions whose states it takes up as they are; other states begin anew.
+
     Windows come closed, in order and on one grid. A missing window is unknown, not zero. `judge` also takes an open window with
     its counts so far and compares it with the expectation for the whole window.
     """

@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from processors.signals import expectation, story
+from processors.signals.crowd import CUT_RATIO, most_taken, variance
 from processors.signals.expectation import Expectation, HourPlace, place_of
 from processors.signals.rises import LEAP, NO_RISE, NOTHING, RISE, Rise, as_stored, from_stored, risen
 from processors.signals.spans import HOUR, LONGEST_SPAN
@@ -35,8 +36,6 @@ LEARNING = timedelta(hours=2)
 BURSTS = ((timedelta(minutes=5), 1.5), (timedelta(minutes=15), 1.25), (timedelta(hours=1), 1.0))
 # The wildness of the rise is learned from sums over so long. Such a sum holds 24 windows, so their own variances weigh less.
 SUMS, KAPPA_SUMS = timedelta(hours=2), KAPPA / 24.0
-# A window enters the sums with at most so many of its own deviations above what was due, and at most so many times that.
-CUT, CUT_RATIO = 3.0, 6.0
 # It teaches at most so many times what was due, once twelve hours are known.
 TEACHES, TEACHES_DEVIATIONS, TEACHES_FROM_H = 3.0, 2.0, 12
 # Evidence from fewer mentions than an alert needs.
@@ -234,10 +233,10 @@ class Volume:
         if not window.complete or (state.next is not None and start < state.next):
             return state
         count, due, taken, known_h, keep = window.count, lesson.due, lesson.taken, state.known_h, self._keep
-        variance, end, past = _variance(due), start + self._length, self._past(state, start)
+        varies, end, past = variance(due), start + self._length, self._past(state, start)
         teaches = float(count)
         if state.expected.hours >= TEACHES_FROM_H:
-            deviation = sqrt(variance) * wildness(state.window_off)
+            deviation = sqrt(varies) * wildness(state.window_off)
             teaches = min(taken, max(TEACHES * due, due + TEACHES_DEVIATIONS * deviation) + 0.5)
         step, cut = self._hours / state.spread_h, max(0, len(past.seen) + 1 - keep)
         (quick, middle, slow), (z5, z15, z60) = state.spread, lesson.offs
@@ -261,7 +260,7 @@ class Volume:
             ),
             (_nearer(quick, z5, step), _nearer(middle, z15, step), _nearer(slow, z60, step)),
             state.spread_h * self._spread_keep + self._hours,
-            median_step(state.window_off, abs(count - due) / sqrt(variance + 0.1), known_h, self._hours),
+            median_step(state.window_off, abs(count - due) / sqrt(varies + 0.1), known_h, self._hours),
             median_step(state.sums_off, abs(lesson.sums_off), known_h, self._hours),
             from_stored(lesson.rise),
             story.after(
@@ -313,7 +312,7 @@ class Volume:
         first_day = expectation.unmet(known, at)
         ready = due * SWING if first_day else due
         learning = self._learning(state, window)
-        most = _most(due, state.window_off)
+        most = most_taken(due, state.window_off)
         taken = float(count) if count < most else most
         for_rise = min(float(count), max(most, CUT_RATIO * ready)) if first_day else taken
         doubt = known.hours < FIRST_DAY_H
@@ -484,17 +483,7 @@ def _what_lacks(look: _Look, sensitivity: Sensitivity) -> str:
     return "no longer so" if risen else "as expected"
 
 
-def _most(due: float, window_off: float) -> float:
-    """The most mentions of a window that the sums take."""
-    cut = due + CUT * (sqrt(_variance(due)) * wildness(window_off)) + 1.0
-    return min(cut, max(CUT_RATIO * due, due + 1.0 + 2.0 * sqrt(due)))
-
-
 def _nearer(spread: float, z: float, step: float) -> float:
     """The spread after a difference of `z`; a square counts with at most `SPREAD_CUT` squared times the spread."""
     square, most = z * z, SPREAD_CUT * SPREAD_CUT * spread
     return spread + ((square if square < most else most) - spread) * step
-
-
-def _variance(due: float) -> float:
-    return due * (1.0 + KAPPA * due)

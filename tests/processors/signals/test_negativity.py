@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import UTC, timedelta
 
+import msgspec
 import pytest
 
 from processors.signals import story
 from processors.signals.negativity import Negativity, NegativityState
+from processors.signals.registry import detectors
 from processors.signals.types import Reading, WindowCounts
 from tests.contracts.worlds import (
     FIVE,
@@ -123,3 +125,41 @@ def test_an_ordinary_share_is_told_from_the_counts(known: NegativityState) -> No
     assert not detector.may_be_over(known, later([(3, 40)])[0], PROMISE)
     assert detector.may_be_over(known, later([(90, 100)])[0], PROMISE)
     assert not detector.may_be_over(detector.initial(), later([(90, 100)])[0], PROMISE)
+
+
+def ahead(known: NegativityState, due: float) -> float:
+    """The evidence of the crowd where six mentions come in each of six windows."""
+    windows = shared([(2, 6)] * 6, MONDAY + timedelta(days=7), due=due)
+    return float(fold(Negativity(), windows, known)[1][-1].detail["crowd"][0])
+
+
+def test_more_mentions_than_were_due_weigh_with_the_negatives_and_never_more_than_these(
+    known: NegativityState,
+) -> None:
+    assert ahead(known, due=6.0) == 0.0 < ahead(known, due=3.0)
+    windows = [msgspec.structs.replace(one, due=3.0) for one in later([(4, 6)] * 24)]
+    loud = fold(Negativity(), windows, known)[1]
+    as_due = fold(Negativity(), [msgspec.structs.replace(one, due=6.0) for one in windows], known)[1]
+    assert first_over(loud) <= first_over(as_due)
+    for one in loud:
+        assert one.detail["heat"] <= 1.4 * one.detail["evidence"][0] / 3.5 + 1e-4
+    benign = fold(Negativity(), later([(1, 12)] * 72), known)[1]
+    assert max(one.detail["crowd"][0] for one in benign) == 10.0
+    assert not any(one.over for one in benign)
+
+
+def test_a_state_of_the_version_before_is_carried_over_and_its_crowd_is_learned_anew(
+    known: NegativityState,
+) -> None:
+    [judged] = [one for one in detectors(UTC) if one.name == "negativity"]
+    assert judged.reads("negativity-3")
+    assert judged.reads("negativity-2")
+    assert not judged.reads("negativity-1")
+    kept = msgspec.to_builtins(known)
+    del kept["crowd"]
+    kept["recent"] = [one[:5] for one in kept["recent"]]
+    carried = msgspec.convert(kept, NegativityState)
+    assert carried.usual == known.usual
+    assert carried.crowd == NegativityState().crowd
+    [window] = later([(1, 3)])
+    assert Negativity().judge(carried, window, PROMISE).expected == pytest.approx(0.25, abs=0.05)

@@ -1,0 +1,79 @@
+"""The crowd behind the tone: how much speaks for more mentions than were due, as a running sum that weighs with the negatives.
+
+By itself it alerts nobody, because a benign peak has many mentions, too. Its windows are cut as those of the volume are, and
+divided by how wild the hours of this monitor are, so that one loud window or a restless brand is no evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log, sqrt
+
+import msgspec
+
+from processors.signals.rises import NO_RISE, Rise, Sought, risen
+from processors.signals.statistics import median_step, tidy, wildness
+from tocsin.core.counts import KAPPA, steady
+
+# A window enters the sums with at most so many of its own deviations above what was due, and at most so many times that.
+CUT, CUT_RATIO = 3.0, 6.0
+# A crisis that people are angry about need not be loud: less than twice as many are looked for.
+SOUGHT = Sought(1.8, most=10.0)
+
+
+class Crowd(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of a monitor's crowds: the medians of how far single windows and hours are off, as logarithms, and the
+    running sum of the evidence for more mentions than were due.
+    """
+
+    window_off: float = log(2.0)
+    hour_off: float = log(0.9)
+    rise: Rise = NO_RISE
+
+
+NO_CROWD = Crowd()
+
+
+def variance(due: float) -> float:
+    """The variance of a window in which so many mentions are due."""
+    return due * (1.0 + KAPPA * due)
+
+
+def most_taken(due: float, window_off: float) -> float:
+    """The most mentions of a window that the sums take."""
+    cut = due + CUT * (sqrt(variance(due)) * wildness(window_off)) + 1.0
+    return min(cut, max(CUT_RATIO * due, due + 1.0 + 2.0 * sqrt(due)))
+
+
+def taken(crowd: Crowd, count: int, due: float) -> float:
+    """The mentions of a window of `count` mentions that the sums take."""
+    return min(float(count), most_taken(due, crowd.window_off))
+
+
+def grown(crowd: Crowd, count: int, due: float) -> Rise:
+    """The running sum after a window of `count` mentions, where `due` were due."""
+    wild = wildness(crowd.hour_off) ** 2
+    return risen(crowd.rise, SOUGHT, taken(crowd, count, due), due, wild, count)
+
+
+def taught(
+    crowd: Crowd,
+    count: int,
+    due: float,
+    before: Sequence[tuple[float, float]],
+    rise: Rise,
+    known_h: float,
+    hours: float,
+) -> Crowd:
+    """The crowd after a closed window of `hours` hours, with its running sum. `before` has the mentions taken and due in each
+    window of the hour before it, and `known_h` hours are known.
+    """
+    kappa = KAPPA / (len(before) + 1)
+    hour = sum(one for one, _ in before) + taken(crowd, count, due)
+    hour_due = sum(one for _, one in before) + due
+    off = abs(steady(hour, kappa) - steady(hour_due, kappa))
+    return Crowd(
+        median_step(crowd.window_off, abs(count - due) / sqrt(variance(due) + 0.1), known_h, hours),
+        median_step(crowd.hour_off, off, known_h, hours),
+        Rise(tidy(rise.evidence), rise.seen, tidy(rise.due), rise.windows),
+    )
