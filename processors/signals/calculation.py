@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from processors.signals.statistics import asks
+
 # Judged figures are rounded where they are stored, and a step starts from rounded figures.
 CLOSE = 1e-3
 
@@ -27,6 +29,11 @@ class Calculation(msgspec.Struct, frozen=True, kw_only=True):
 def shown(value: float) -> str:
     """A number in a formula: at most six digits that count."""
     return f"{value:.6g}"
+
+
+def promised(promise: float, power: float) -> str:
+    """What another promise than one a week makes of a heat, in a formula."""
+    return f" x {shown(asks(promise, power))} (promise)" if promise != 1.0 else ""
 
 
 def added(values: list[float] | list[int]) -> str:

@@ -26,7 +26,7 @@ from processors.signals import crowd, story
 from processors.signals.crowd import NO_CROWD, Crowd
 from processors.signals.rises import NO_RISE, Rise, as_stored
 from processors.signals.spans import HOUR, LONGEST_SPAN, moved
-from processors.signals.statistics import median_step, score_of, tidy, wildness, wilson
+from processors.signals.statistics import asks, median_step, score_of, tidy, wildness, wilson
 from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
@@ -43,6 +43,8 @@ ODDS = 2.4
 CUT = 4.0
 # The most evidence that the sum keeps; where the heat is 1.
 MOST_EVIDENCE, EVIDENCE_AT = 6.0, 3.5
+# A promise of N a week asks N to the power of minus this. Measured: the rate follows the promise.
+ASKS = 0.3
 # What a nat of the crowd weighs beside one of the negatives. It counts up to as many nats as these bring.
 CROWD_WEIGHS = 0.4
 # The correlation between two mentions of one half hour.
@@ -471,7 +473,7 @@ def _together(nats: float, of_crowd: float) -> float:
 def _needed(state: NegativityState, at: datetime, sensitivity: Sensitivity) -> float:
     """The evidence at which the heat is 1."""
     promise = sensitivity.false_alerts_per_week
-    return EVIDENCE_AT * (1.0 + story.raised(state.story, 0, PATHS[0], at, promise))
+    return EVIDENCE_AT / asks(promise, ASKS) * (1.0 + story.raised(state.story, 0, PATHS[0], at, promise))
 
 
 def _hour_score(look: _Look) -> float:

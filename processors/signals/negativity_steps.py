@@ -6,8 +6,9 @@ from datetime import tzinfo
 from math import exp, log
 
 from processors.signals import crowd, story
-from processors.signals.calculation import Calculation, shown
+from processors.signals.calculation import Calculation, promised, shown
 from processors.signals.negativity import (
+    ASKS,
     CORRELATION,
     CROWD_WEIGHS,
     EVIDENCE_AT,
@@ -21,7 +22,7 @@ from processors.signals.negativity import (
     Recent,
 )
 from processors.signals.spans import moved
-from processors.signals.statistics import NORMAL_OF_MEDIAN, wilson
+from processors.signals.statistics import NORMAL_OF_MEDIAN, asks, wilson
 from processors.signals.types import Reading, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
 
@@ -105,8 +106,8 @@ def _evidence(
         Calculation(
             name="Heat of the negatives",
             formula=f"({shown(nats)} + {shown(CROWD_WEIGHS)} x {shown(beside)}, at most the negatives') / {shown(EVIDENCE_AT)}"
-            f" / {shown(raised)} (told lately)",
-            value=(nats + CROWD_WEIGHS * beside) / EVIDENCE_AT / raised,
+            f" / {shown(raised)} (told lately){promised(promise, ASKS)}",
+            value=(nats + CROWD_WEIGHS * beside) / EVIDENCE_AT / raised * asks(promise, ASKS),
             judged=float(detail["heat"]) if reading.state == "warm" else None,
         ),
     ]

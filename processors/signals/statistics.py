@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import exp, sqrt
 
 from tocsin.core.counts import NORMAL_95
-from tocsin.core.promise import CLEARLY_OVER
+from tocsin.core.promise import CLEARLY_OVER, threshold
 
 
 def wilson(part: float, of: float, z: float = NORMAL_95) -> tuple[float, float]:
@@ -47,6 +47,11 @@ def wildness(log_median: float) -> float:
 def score_of(heat: float) -> float:
     """The score of a statistic that is `heat` times as high as once a week."""
     return CLEARLY_OVER * heat
+
+
+def asks(promise: float, power: float) -> float:
+    """What another promise than one a week makes of a heat: 1 at one a week."""
+    return float(promise**power) * threshold(promise) / CLEARLY_OVER
 
 
 def tidy(value: float) -> float:

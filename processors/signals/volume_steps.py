@@ -6,11 +6,11 @@ from datetime import tzinfo
 from math import exp, sqrt
 
 from processors.signals import expectation, story
-from processors.signals.calculation import Calculation, added, shown
+from processors.signals.calculation import Calculation, added, promised, shown
 from processors.signals.expectation import LEAST_AN_HOUR, LEVEL_HOURS, SEASON_FROM_H, HourPlace, place_of
 from processors.signals.rises import LEAP, RISE, Sought
 from processors.signals.spans import moved
-from processors.signals.statistics import NORMAL_OF_MEDIAN
+from processors.signals.statistics import NORMAL_OF_MEDIAN, asks
 from processors.signals.types import Reading, WindowCounts
 from processors.signals.volume import (
     ASKS_BURST,
@@ -26,7 +26,7 @@ from processors.signals.volume import (
     VolumeState,
 )
 from tocsin.core.counts import KAPPA, NORMAL_95, steady, unsteady
-from tocsin.core.promise import CLEARLY_OVER, threshold
+from tocsin.core.promise import CLEARLY_OVER
 
 
 def steps(
@@ -157,8 +157,8 @@ def _burst(state: VolumeState, window: WindowCounts, reading: Reading, promise: 
         Calculation(
             name="Heat of the burst",
             formula=f"{shown(z)} / {shown(less)} (span) / {shown(BURST_AT)} / {shown(needs)} (young)"
-            f" / {shown(raised)} (told lately){_promised(promise, ASKS_BURST)}",
-            value=z / less / BURST_AT / needs / raised * _asks(promise, ASKS_BURST),
+            f" / {shown(raised)} (told lately){promised(promise, ASKS_BURST)}",
+            value=z / less / BURST_AT / needs / raised * asks(promise, ASKS_BURST),
             # What is below 1, or held against the doubt of a first day, is not this quotient.
             judged=float(reading.detail["heat"])
             if reading.over and state.expected.hours >= LEVEL_HOURS
@@ -193,8 +193,8 @@ def _rise(state: VolumeState, window: WindowCounts, reading: Reading, promise: f
         Calculation(
             name=f"Heat of the {name}",
             formula=f"{shown(evidence)} / {shown(sought.needs)} / {shown(young)} (young) / {shown(raised)} (told lately)"
-            f"{_promised(promise, ASKS_RISE)}",
-            value=float(evidence) / sought.needs / young / raised * _asks(promise, ASKS_RISE),
+            f"{promised(promise, ASKS_RISE)}",
+            value=float(evidence) / sought.needs / young / raised * asks(promise, ASKS_RISE),
             judged=float(reading.detail["heat"]) if reading.over else None,
         ),
     ]
@@ -208,15 +208,6 @@ def _leaps(reading: Reading) -> bool:
 
 def _quotient(run: list[float], sought: Sought) -> float:
     return run[0] / sought.needs
-
-
-def _asks(promise: float, power: float) -> float:
-    """What another promise than one a week makes of a heat."""
-    return float(promise**power) * threshold(promise) / CLEARLY_OVER
-
-
-def _promised(promise: float, power: float) -> str:
-    return f" x {shown(_asks(promise, power))} (promise)" if promise != 1.0 else ""
 
 
 def _youth(state: VolumeState) -> float:

@@ -10,8 +10,9 @@ import pytest
 
 from processors.signals import story
 from processors.signals.negativity import Negativity, NegativityState
+from processors.signals.negativity_steps import steps
 from processors.signals.registry import detectors
-from processors.signals.types import Reading, WindowCounts
+from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tests.contracts.worlds import (
     FIVE,
     MONDAY,
@@ -163,3 +164,26 @@ def test_a_state_of_the_version_before_is_carried_over_and_its_crowd_is_learned_
     assert carried.crowd == NegativityState().crowd
     [window] = later([(1, 3)])
     assert Negativity().judge(carried, window, PROMISE).expected == pytest.approx(0.25, abs=0.05)
+
+
+@pytest.mark.parametrize(("promise", "asks"), [(0.1, 2.0), (1.0, 1.0), (5.0, 0.617)])
+def test_a_promise_asks_for_more_evidence_the_fewer_false_alerts_it_allows(
+    known: NegativityState, promise: float, asks: float
+) -> None:
+    """The evidence per unit of score, at the threshold of the promise."""
+    [window] = later([(6, 6)])
+    kept = Sensitivity(false_alerts_per_week=promise)
+    untold = msgspec.structs.replace(known, story=NegativityState().story)
+    one, usual = (Negativity().judge(untold, window, each) for each in (kept, PROMISE))
+    needed = kept.threshold * usual.score / (one.score * PROMISE.threshold)
+    assert needed == pytest.approx(asks, rel=0.02)
+
+
+def test_every_step_by_hand_gives_the_judged_figure_at_another_promise(known: NegativityState) -> None:
+    promise = Sensitivity(false_alerts_per_week=0.5)
+    state, _ = fold(Negativity(), later([(5, 6)] * 4), known, promise)
+    [*_, window] = later([(5, 6)] * 5)
+    reading = Negativity().judge(state, window, promise)
+    gone = steps(state, window, reading, UTC, 0.5)
+    assert [one.name for one in gone if not one.same] == []
+    assert reading.detail["crowd"][0] > 0.0
