@@ -55,10 +55,10 @@ SOURCES: Final = (
     Source("nl_bolcom", ("nl",), 0.7, cleared=False),
     Source("airline2015", ("en",), 0.7, cleared=False),
 )
-CORPUS_WEIGHTS: Final = {"en": 0.3}
+CORPUS_WEIGHTS: Final = {"en": 0.4}
 OTHER_WEIGHT: Final = 2.0
 """The weight of a post of the corpus where its language has no entry above: English has many other tweets to learn from."""
-TO_AN_ACCOUNT: Final = 1.0
+TO_AN_ACCOUNT: Final = 2.5
 """The least weight of a post of the corpus that speaks to an account: few of the other English tweets are those of customers."""
 TEACHER: Final = Path(__file__).with_name("teacher.npz")
 """What the deep scorer says of some lines (`training/deep.py`): by their keys, the share of each label in ten-thousandths."""

@@ -19,12 +19,14 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from processors.understand.corrected import rates_of
 from processors.understand.linear import LinearScorer, load_model
 from processors.understand.sentiment import Scorer, Sentiment
 from processors.understand.understander import Understander, default_scorers
 from training.corpus import SENTIMENTS, posts
 from training.data import is_held_out
 from training.emotions import emotion_table
+from training.shares import LANGUAGE, Day, day_of, days, table
 
 SETS: Final = (
     ("tweeteval_sentiment", "en"),
@@ -146,9 +148,22 @@ def main() -> int:
             shown = " | ".join(f"{one:.3f}" for one in got)
             print(f"| {name} | {language} | {len(found):,} | {column} | {shown} | {speed:,.0f} |")
     print()
+    for line in table(list(_days(given.data))):
+        print(line)
+    print()
     for line in emotion_table(given.data):
         print(line)
     return 0
+
+
+def _days(folder: Path) -> Iterator[Day]:
+    rates = rates_of(LANGUAGE)
+    assert rates is not None, "the package has a model of this language"
+    for key, found in days(folder).items():
+        said, _ = measured(default_scorers(), [text for text, _ in found])
+        day = day_of(key, [label for _, label in found], said, rates)
+        if day is not None:
+            yield day
 
 
 def _sets(folder: Path) -> Iterable[tuple[str, str, list[tuple[str, str]]]]:

@@ -11,13 +11,13 @@ from processors.understand.artefacts import FOLDER
 from processors.understand.facets import BUCKETS, COLUMNS
 from processors.understand.features import Reader
 from processors.understand.lexicon import lexicon_of
-from processors.understand.linear import Sums
+from processors.understand.linear import LABELS, Sums
 from tocsin.core.facets import FACETS
 from training.__main__ import main
 from training.corpus import LANGUAGES
-from training.data import SOURCES, examples, is_held_out
+from training.data import SOURCES, Example, examples, is_held_out
 from training.facets import facet_examples, fit_facets, folded, hints
-from training.fit import fit
+from training.fit import LEAST_SPOKEN_TO, SHIFTS, fit, like_mentions
 from training.matrix import features
 
 TEXTS = [
@@ -94,3 +94,15 @@ def test_a_tenth_is_held_out_always_the_same() -> None:
 def test_what_is_not_cleared_is_marked() -> None:
     not_cleared = {source.name for source in SOURCES if not source.cleared}
     assert {"bounti", "laroseda", "fsmtsad", "nl_politics", "nl_bolcom", "airline2015"} <= not_cleared
+
+
+def test_rates_are_counted_on_posts_to_an_account_where_these_are_many() -> None:
+    spoken = [Example(f"@zilver {number}", "negative", 1.0) for number in range(LEAST_SPOKEN_TO)]
+    spoken += [Example(f"@zilver ok {number}", "positive", 1.0) for number in range(LEAST_SPOKEN_TO)]
+    others = [Example("een post", "neutral", 1.0), Example("een filmregel", "neutral", 1.0, is_post=False)]
+    assert like_mentions([*spoken, *others]) == spoken
+    assert like_mentions([*spoken[1:], *others]) == [*spoken[1:], others[0]]
+
+
+def test_each_shift_is_one_of_a_language_and_has_a_number_a_label() -> None:
+    assert set(SHIFTS) <= set(LANGUAGES) and all(len(shift) == len(LABELS) for shift in SHIFTS.values())
