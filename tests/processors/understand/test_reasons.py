@@ -8,7 +8,7 @@ import pytest
 from processors.understand.linear import LinearScorer
 from processors.understand.reasons import MOST, pieces, places, reasons, reasons_for
 
-ANGRY = "I am so furious, worst airline ever and the refund never came #NeverAgain but the crew was lovely"
+ANGRY = "I am so furious, worst airline of all #NeverAgain but the crew was lovely"
 
 
 def test_the_words_that_counted_stand_where_they_say_and_the_strongest_come_first_to_mind() -> None:
