@@ -331,6 +331,7 @@ def _template() -> Template:
         loader=loader,
         autoescape=False,  # noqa: S701  # plain text; the HTML is made, escaped, by as_html
         undefined=StrictUndefined,
+        auto_reload=False,
         keep_trailing_newline=True,
     )
     return environment.get_template("notice.txt.j2")

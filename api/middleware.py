@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import time
 import traceback
 import uuid
@@ -24,6 +25,7 @@ from tocsin.settings import Api
 log = structlog.get_logger(__name__)
 
 REQUEST_TIME_S = 30.0
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/\s]+?)\.?(?::\d*)?")
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 # Referrer-Policy is same-origin, not no-referrer: with the latter browsers send `Origin: null` on our own forms, and the
 # check of the origin could not tell them from a stranger's.
@@ -168,19 +170,19 @@ def allowed_hosts(settings: Api) -> frozenset[str]:
     """All names that this service answers to, with the address it listens on when that is a single one."""
     names = set(LOOPBACK_NAMES) | {host_name(name) for name in settings.allowed_hosts}
     if settings.public_url:
-        names.add(host_name(urlsplit(settings.public_url).netloc))
+        names.add(host_name(urlsplit(settings.public_url).netloc.rpartition("@")[2]))
     try:
         address = ipaddress.ip_address(settings.host)
         if not address.is_unspecified:
             names.add(f"[{address}]" if address.version == 6 else str(address))
     except ValueError:
         names.add(host_name(settings.host))
-    return frozenset(names)
+    return frozenset(names - {""})
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header or a URL's netloc, without user and port, in lower case; IPv6 keeps its brackets."""
-    host = host.rpartition("@")[2].strip().lower()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].rstrip(".")
+    """The name in a Host header or a URL's netloc, without its port, in lower case; IPv6 keeps its brackets. Empty for anything
+    else, such as an address with a user in it.
+    """
+    found = _HOST.fullmatch(host.strip().lower())
+    return found[1] if found else ""

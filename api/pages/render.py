@@ -136,6 +136,8 @@ def environment() -> Environment:
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        # An upgrade under a running server must not mix its new templates with the old code.
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )

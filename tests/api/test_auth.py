@@ -328,7 +328,17 @@ def person(world: World, name: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "host", ["elsewhere.example", "127.0.0.1.elsewhere.example", "", "localhost:80@evil.example"]
+    "host",
+    [
+        "elsewhere.example",
+        "127.0.0.1.elsewhere.example",
+        "",
+        "localhost:80@evil.example",
+        "evil.example@localhost",
+        "[::1].evil.example",
+        "localhost:80:80",
+        "localhost/evil.example",
+    ],
 )
 def test_a_name_that_is_not_ours_is_misdirected(world: World, host: str) -> None:
     assert world.stranger.get("/healthz", headers={"Host": host}).status_code == 421
