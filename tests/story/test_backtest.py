@@ -190,7 +190,7 @@ def test_a_worker_plays_what_was_asked_for_in_a_process_of_its_own(tmp_path: Pat
     worker.start()
     try:
         # Nothing is stored: the play fails, and says what to do.
-        assert within(60, lambda: _state(runtime, job.id) == "failed")
+        assert within(150, lambda: _state(runtime, job.id) == "failed")
     finally:
         stop.set()
         worker.join(30)
