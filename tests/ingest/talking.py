@@ -18,6 +18,7 @@ from ingest.web import MOST_BYTES
 from tests.contracts.loopback import Post, Reply, Request, World
 
 WAIT_S = 0.5
+TEXT = 1
 
 
 class Talk(Protocol):
@@ -78,7 +79,8 @@ class Talker:
         while time.monotonic() < ends and inbox.end is None:
             with self._changed:
                 newest = self._newest
-                if newest and newest.answered >= newest.asked > 0 and inbox.heard >= newest.sent + pages:
+                answered = newest is not None and newest.answered >= newest.asked > 0
+                if newest and answered and not _unread(newest) and inbox.heard >= newest.sent + pages:
                     return
                 if newest and not newest.asked:
                     newest.asked = 1
@@ -143,18 +145,32 @@ class Talker:
         """Take in the text messages of a websocket's client."""
         with contextlib.suppress(OSError, IndexError):
             while True:
-                first, size = _exactly(one.client, 2)
-                size &= 0x7F
-                if size == 126:
-                    size = int.from_bytes(_exactly(one.client, 2), "big")
-                mask = _exactly(one.client, 4)
-                data = _exactly(one.client, size)
-                if first & 0x0F == 1:
-                    text = bytes(b ^ mask[n % 4] for n, b in enumerate(data)).decode()
-                    with self._changed:
-                        one.heard.append(text)
+                one.client.recv(1, socket.MSG_PEEK)
+                # Read under the lock: what the client said is unread or asked, and never between the two.
+                with self._changed:
+                    kind, text = _message(one.client)
+                    if kind == TEXT:
+                        one.heard.append(text.decode())
                         one.asked += 1
                         self._changed.notify_all()
+
+
+def _unread(one: _Connection) -> bool:
+    """Whether the client has said something that nobody has read. The server hears only what comes over websockets."""
+    try:
+        return one.websocket and bool(one.client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except OSError:  # there is nothing, or the connection has ended
+        return False
+
+
+def _message(client: socket.socket) -> tuple[int, bytes]:
+    """The next message of a websocket's client: its kind and its bytes."""
+    first, size = _exactly(client, 2)
+    size &= 0x7F
+    if size == 126:
+        size = int.from_bytes(_exactly(client, 2), "big")
+    mask = _exactly(client, 4)
+    return first & 0x0F, bytes(b ^ mask[n % 4] for n, b in enumerate(_exactly(client, size)))
 
 
 def _request(client: socket.socket) -> tuple[Request, str]:
