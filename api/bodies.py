@@ -14,8 +14,11 @@ from itertools import islice
 import msgspec
 
 from api.problems import FieldError, Problem
+from tocsin.reading.size import holds_more
 
 MAX_ITEMS = 10_000
+# Values in all items together. Eight million bytes of real posts have fewer.
+MAX_VALUES = 1_000_000
 # How much larger than the largest body an unpacked one may be.
 UNPACKED_TIMES = 4
 # Gzip files set one behind the other are one gzip file. Senders join a few; a body of many is an attack.
@@ -82,12 +85,17 @@ def _one_member(body: bytes, at: int, out: bytearray, most: int) -> int:
 def items_of(body: bytes, content_type: str) -> list[bytes]:
     """The items of a body: one JSON object, the elements of a JSON array, or the lines of NDJSON that are not blank.
 
-    Raises 413 for too many, 422 for a body that cannot be cut into items. No more items are made than a push may have.
+    Raises 413 for too many items, or too many values in them, and 422 for a body that cannot be cut into items. No more items
+    are made than a push may have.
     """
     body = body.removeprefix(b"\xef\xbb\xbf").strip()
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
         raise _malformed("the body is empty; send a JSON object, an array, or one object a line")
+    if holds_more(body, MAX_VALUES):
+        raise Problem(
+            413, "too-large", f"a push may hold {MAX_VALUES:,} values in all; send fewer mentions at once"
+        )
     if kind not in _LINES:
         if body.startswith(b"["):
             return _counted(_elements(body))

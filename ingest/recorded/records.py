@@ -13,7 +13,7 @@ from ingest.recorded.documents import records_of
 from ingest.recorded.opened import PlainBytes
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.reading.files import MAX_COLUMNS, MAX_PAYLOAD_BYTES, BoundedLines
-from tocsin.reading.mention import MAX_LINE_BYTES
+from tocsin.reading.mention import MAX_LINE_BYTES, require_readable
 
 Shape = Literal["csv", "lines", "document"]
 
@@ -186,6 +186,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _flat_object(raw: bytes) -> dict[str, Any]:
+    require_readable(raw)
     try:
         obj = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -23,7 +23,7 @@ from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
-from tocsin.reading import decoded, read_json_line, read_mention
+from tocsin.reading import decoded, read_json_line, read_mention, require_readable
 from tocsin.settings import StreamSettings
 
 MOST_RECORDS = 2000
@@ -207,6 +207,7 @@ class KafkaTopicSource:
                 mention = msgspec.structs.replace(mention, network=self._settings.network)
             mentions.append(mention)
             return
+        require_readable(record.value)
         special = {
             KEY: key,
             TIMESTAMP: iso(record.at),

@@ -429,11 +429,12 @@ def test_each_open_door_has_a_rate_of_its_own(world: World) -> None:
     assert [stranger.post("/v1/mentions/hook/x").status_code for _ in range(3)] == [401, 401, 429]
 
 
-def test_no_person_is_called_as_a_key_is(world: World) -> None:
+def test_no_person_is_called_as_a_key_or_the_engine_is(world: World) -> None:
     admin = world.key(Role.ADMIN)
-    for name in ("key k-admin", "Key 1"):
+    for name in ("key k-admin", "Key 1", "engine"):
         refused = admin.post("/v1/people", json={"name": name})
         assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "name")
+        assert "choose another" in refused.json()["errors"][0]["message"]
     assert admin.post("/v1/people", json={"name": "Keyes"}).status_code == 201
 
 

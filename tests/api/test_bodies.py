@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from api.bodies import MAX_GZIP_MEMBERS, MAX_ITEMS, items_of, unpacked
+from api.bodies import MAX_GZIP_MEMBERS, MAX_ITEMS, MAX_VALUES, items_of, unpacked
 from api.problems import Problem
 
 MIB = 1024 * 1024
@@ -85,3 +85,10 @@ def test_as_many_items_as_a_push_may_have_are_taken_as_they_are() -> None:
     assert items_of(b"[" + b" , ".join(values) + b"]", "application/json") == values
     assert items_of(b"\n\n".join(values), "application/x-ndjson") == values
     assert items_of(b"[]", "") == []
+
+
+def test_a_body_of_too_many_values_is_refused_before_it_is_cut() -> None:
+    line, many = b'{"zz": [' + b"1," * 998 + b"1]}\n", MAX_VALUES // 1000
+    with within(2 * (many + 1) * len(line) + MIB):
+        assert status_of(lambda: items_of(line * (many + 1), "application/x-ndjson")) == 413
+    assert len(items_of(line * (many - 1), "application/x-ndjson")) == many - 1

@@ -36,12 +36,39 @@ def test_the_refusal_names_the_character() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["key k-admin", "Key x", "nobody", "Tocsin", "TOCSIN AUDITOR", "command line", "   "]
+    "name",
+    [
+        "key k-admin",
+        "Key x",
+        "KEY\u00a0x",
+        "nobody",
+        "Tocsin",
+        "TOCSIN AUDITOR",
+        "Tocsin  import",
+        "command line",
+        "   ",
+        "engine",
+        " Engine ",
+        "ｅｎｇｉｎｅ",
+        "en\u200dgine",
+        "auditor",
+        "System",
+        "restore",
+        "backtest",
+        "ada (command line)",
+    ],
 )
 def test_a_person_has_no_name_that_stands_in_the_record_for_somebody_else(name: str) -> None:
     with pytest.raises(ValidationError):
         Person(name=name)
     assert Person.model_validate({"name": name}, context={"stored": True}).name == name
+
+
+@pytest.mark.parametrize(
+    "name", ["Keyla", "key", "Engin", "Ana Tocsin", "Tocsina", "systems team", "auditor.ada"]
+)
+def test_a_name_that_nobody_takes_for_the_record_s_own_is_taken(name: str) -> None:
+    assert Person(name=name).name == name
 
 
 NESTED = json.loads("[" * 500 + "]" * 500)

@@ -6,6 +6,7 @@ refused, and `tocsin apply` names the known fields.
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -64,11 +65,19 @@ LONGEST_SETTING: Final = 2000
 LARGEST: Final = 2**53
 """The least whole number that a channel's setting may not be: every reader of JSON keeps smaller ones exactly."""
 
-TAKEN: Final = frozenset({"command line", "nobody", "tocsin", "tocsin auditor"})
-"""Names that stand in the record for somebody else than a person."""
+TAKEN: Final = frozenset(
+    {"auditor", "backtest", "command line", "engine", "nobody", "restore", "system", "tocsin"}
+)
+"""Names that stand in the record, or in its column of roles, for somebody else than a person."""
 
 OF_A_KEY: Final = "key "
 """The name of a key stands in the record after this."""
+
+TAKEN_BEGINNINGS: Final = (OF_A_KEY, "tocsin ")
+"""How the names of keys, and of parts of Tocsin such as its auditor, begin in the record."""
+
+TAKEN_ENDING: Final = "(command line)"
+"""What stands in the record after the account of the machine that gave a command."""
 
 MOST_FOLLOWERS: Final = 10**12
 """More followers than anybody can have."""
@@ -208,6 +217,13 @@ class Channel(BaseModel):
         return dict(self.model_extra or {})
 
 
+def _stands_for_another(name: str) -> bool:
+    """Whether a reader of the record would take the name for a key's or Tocsin's own, however it is written."""
+    seen = unicodedata.normalize("NFKC", name).replace("\u200c", "").replace("\u200d", "")
+    low = " ".join(seen.casefold().split())
+    return low in TAKEN or low.startswith(TAKEN_BEGINNINGS) or low.endswith(TAKEN_ENDING)
+
+
 class Person(Definition):
     """Somebody who signs in, is paged, or both."""
 
@@ -224,16 +240,10 @@ class Person(Definition):
     @field_validator("name")
     @classmethod
     def _own_name(cls, value: str, info: ValidationInfo) -> str:
-        low = value.strip().casefold()
-        if not as_stored(info) and (low in TAKEN or low.startswith(OF_A_KEY)):
-            raise ValueError("this name stands in the record for a key or for Tocsin itself: choose another")
-        return value
-
-    @field_validator("name")
-    @classmethod
-    def _no_key(cls, value: str, info: ValidationInfo) -> str:
-        if value.casefold().startswith("key ") and not as_stored(info):
-            raise ValueError("no person's name begins with 'key ': timelines call API keys so")
+        if not as_stored(info) and _stands_for_another(value):
+            raise ValueError(
+                "this name stands in the record for a key or for Tocsin itself: choose another, such as a first name"
+            )
         return value
 
     @field_validator("timezone")

@@ -6,7 +6,14 @@ from __future__ import annotations
 
 from tocsin.reading.files import iter_mentions, source_name
 from tocsin.reading.lines import as_they_are
-from tocsin.reading.mention import MAX_LINE_BYTES, REASONS, check_time, read_json_line, read_mention
+from tocsin.reading.mention import (
+    MAX_LINE_BYTES,
+    REASONS,
+    check_time,
+    read_json_line,
+    read_mention,
+    require_readable,
+)
 from tocsin.reading.patient_json import decoded
 
 __all__ = [
@@ -18,5 +25,6 @@ __all__ = [
     "iter_mentions",
     "read_json_line",
     "read_mention",
+    "require_readable",
     "source_name",
 ]

@@ -301,16 +301,49 @@ def _flag(value: object, field: str) -> bool | None:
     raise BadMention("bad_type", f"{field} must be true or false, not {kind_of(value)}", field)
 
 
+class _Copies:
+    """Plain copies of the values in `extra`, as many as its bytes could hold: a value and its comma are two of them."""
+
+    def __init__(self) -> None:
+        self.left = MAX_EXTRA_BYTES // 2
+
+    def of(self, value: object, depth: int = 0) -> Any:
+        """The value as JSON has it. Raises `_TooMany` once too many were copied; so what comes after costs nothing."""
+        self.left -= 1
+        if self.left < 0:
+            raise _TooMany
+        if isinstance(value, Mapping) and depth < MAX_EXTRA_DEPTH:
+            return {clean(str(key)): self.of(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list | tuple) and depth < MAX_EXTRA_DEPTH:
+            return [self.of(item, depth + 1) for item in value]
+        return _plain_value(value, depth)
+
+
+class _TooMany(Exception):
+    """More values than `extra` could hold."""
+
+
+def _width(field: tuple[str, object]) -> tuple[int, str]:
+    key, value = field
+    return (len(value) if isinstance(value, Mapping | list | tuple) else 0), key
+
+
 def bounded(extra: dict[str, Any]) -> dict[str, Any]:
     """`extra` as JSON values of at most `MAX_EXTRA_BYTES`. The largest fields are dropped first, and `_dropped` names them."""
     if not extra:
         return extra
-    kept = {key[:MAX_ID_CHARS]: _plain_value(value, 0) for key, value in extra.items()}
-    if len(_encode(kept)) <= MAX_EXTRA_BYTES:
+    copies, dropped = _Copies(), list[str]()
+    kept = dict[str, Any]()
+    # The narrow ones first, so that what a wide one takes is not taken from them.
+    for key, value in sorted(extra.items(), key=_width):
+        try:
+            kept[key[:MAX_ID_CHARS]] = copies.of(value)
+        except _TooMany:
+            dropped.append(key[:40])
+    if not dropped and len(_encode(kept)) <= MAX_EXTRA_BYTES:
         return kept
     sizes = {key: len(_encode(key)) + len(_encode(value)) + 2 for key, value in kept.items()}
     left = sum(sizes.values())
-    dropped: list[str] = []
     for key in sorted(sizes, key=lambda key: (-sizes[key], key)):
         # The last 4096 bytes are for the names of the dropped fields.
         if left <= MAX_EXTRA_BYTES - 4096:
@@ -336,12 +369,8 @@ def _plain_value(value: object, depth: int) -> Any:
         )
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if depth >= MAX_EXTRA_DEPTH:
+    if depth >= MAX_EXTRA_DEPTH and isinstance(value, Mapping | list | tuple):
         return "(nested too deeply)"
-    if isinstance(value, Mapping):
-        return {clean(str(key)): _plain_value(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_value(item, depth + 1) for item in value]
     return f"({type(value).__name__})"
 
 

@@ -57,13 +57,14 @@ from tocsin.reading.fields import (
     time_of,
 )
 from tocsin.reading.patient_json import decoded
+from tocsin.reading.size import MAX_LINE_VALUES, holds_more
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 
 REASONS: Mapping[str, str] = {
     "malformed": "not JSON (or not CSV), or more than one thing on a line",
     "encoding": "not UTF-8",
-    "too_large": "the line is longer than 8 MB",
+    "too_large": "the line is longer than 8 MB, or holds more than 50,000 values",
     "too_deep": "nested too deeply",
     "broken_gzip": "the gzip file is damaged or ends early",
     "not_object": "JSON, but not an object",
@@ -82,8 +83,7 @@ def read_json_line(
     line: bytes, *, source: str | None, zone: ZoneInfo | None = None, fix_source: bool = False
 ) -> Mention:
     """The mention in one line of JSON. The arguments are those of `read_mention`. Raises `BadMention`, and nothing else."""
-    if len(line) > MAX_LINE_BYTES:
-        raise BadMention("too_large", f"a line of {len(line)} bytes is over the limit of {MAX_LINE_BYTES}")
+    require_readable(line)
     if b"\\u0000" not in line:
         try:
             plain, extra = _plain(line)
@@ -94,6 +94,14 @@ def read_json_line(
             if found is not None:
                 return found
     return read_mention(decoded(line), source=source, zone=zone, fix_source=fix_source)
+
+
+def require_readable(line: bytes) -> None:
+    """Raise `BadMention` (`too_large`) where a line of JSON has too many bytes or values to be read for one mention."""
+    if len(line) > MAX_LINE_BYTES:
+        raise BadMention("too_large", f"a line of {len(line)} bytes is over the limit of {MAX_LINE_BYTES}")
+    if holds_more(line, MAX_LINE_VALUES):
+        raise BadMention("too_large", f"a line of over {MAX_LINE_VALUES:,} values; a post has some hundreds")
 
 
 def read_mention(

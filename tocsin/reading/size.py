@@ -1,0 +1,30 @@
+"""How many values a piece of JSON holds, told before it is read.
+
+A body of a few kilobytes can unpack to millions of numbers, and each of them becomes an object. Commas and opening brackets are
+counted, byte by byte: no JSON has more values than these and one.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_LINE_VALUES = 50_000
+"""Values in one line. A post as its network sends it has some hundreds."""
+
+_SIGNS = (b",", b"[", b"{")
+# Up to the next sign outside strings: those of a text are no values. No loop gives back what it took, so that all matches
+# together cost the length of what is read.
+_SIGN = rb'[^",\[{]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^",\[{]*+)*+[,\[{]'
+_AT_ONCE = 1000
+_STEPS = tuple((size, re.compile(rb"(?:%s){%d}+" % (_SIGN, size), re.DOTALL)) for size in (_AT_ONCE, 1))
+
+
+def holds_more(raw: bytes, most: int) -> bool:
+    """Whether this JSON holds more than `most` values, by its signs. The count ends soon after the first one too many."""
+    if sum(map(raw.count, _SIGNS)) < most:
+        return False
+    at, values = 0, 1
+    for size, step in _STEPS:
+        while values <= most and (found := step.match(raw, at)):
+            at, values = found.end(), values + size
+    return values > most
