@@ -19,7 +19,7 @@ from typing import Any
 
 from processors.understand.artefacts import FOLDER
 from training.corpus import LANGUAGES
-from training.data import SOURCES, TAUGHT, examples
+from training.data import SOURCES, TAUGHT, examples, other_talk
 from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facets
 from training.fit import fit
 from training.language import save_language
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     for language in given.languages:
         found = examples(language, given.data, everything=given.all)
-        model, report = fit(language, found)
+        model, report = fit(language, found, other=other_talk(language, given.data))
         path = given.out / f"sentiment-{language}.npz"
         model.save(path)
         card = _card(language, model.version, path, report, given)

@@ -27,6 +27,8 @@ class Example(NamedTuple):
     weight: float
     is_post: bool = True
     """Whether people posted it, as they post about brands: film lines and sentences of long reviews are read otherwise."""
+    talk: str = ""
+    """The kind of talk: the set, or who wrote that part of the corpus; and whether it speaks to an account."""
 
 
 class Source(NamedTuple):
@@ -55,6 +57,9 @@ SOURCES: Final = (
     Source("nl_bolcom", ("nl",), 0.7, cleared=False),
     Source("airline2015", ("en",), 0.7, cleared=False),
 )
+OTHER_TALK: Final = (("vader_amazon", "en"), ("vader_movie", "en"), ("vader_nyt", "en"))
+"""Cleared sets that are not learnt from: sentences of product reviews, film reviews and newspaper comments. The errors on them
+tell how far those on other talk differ."""
 CORPUS_WEIGHTS: Final = {"en": 0.4}
 OTHER_WEIGHT: Final = 2.0
 """The weight of a post of the corpus where its language has no entry above: English has many other tweets to learn from."""
@@ -78,7 +83,12 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
     """All examples in a language: of the corpus and, where `folder` is given, of the sets in it that may be used."""
     weight = CORPUS_WEIGHTS.get(language, OTHER_WEIGHT)
     found = [
-        Example(post.text, post.sentiment, max(weight, TO_AN_ACCOUNT) if "@" in post.text else weight)
+        Example(
+            post.text,
+            post.sentiment,
+            max(weight, TO_AN_ACCOUNT) if "@" in post.text else weight,
+            talk=f"corpus, {'customers' if post.role == 'customer' else 'others'}",
+        )
         for post in posts(language)
     ]
     if folder is None:
@@ -86,13 +96,27 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
     for source in SOURCES:
         if language in source.languages and (everything or source.cleared):
             rows = [
-                one._replace(is_post=source.posts)
+                one._replace(is_post=source.posts, talk=_talk(source.name, one.text))
                 for one in rows_of(folder / source.name, language, source.weight)
             ]
             found += rows
             if source.name in TAUGHT.get(language, ()):
                 found += taught(one.text for one in rows)
     return found
+
+
+def other_talk(language: str, folder: Path | None) -> list[Example]:
+    """The texts of the sets that are measured on and not learnt from."""
+    return [
+        one._replace(talk=name)
+        for name, spoken in OTHER_TALK
+        if folder is not None and spoken == language
+        for one in rows_of(folder / name, language, 1.0)
+    ]
+
+
+def _talk(name: str, text: str) -> str:
+    return f"{name}, to an account" if text.startswith("@") else name
 
 
 def taught(texts: Iterable[str]) -> list[Example]:

@@ -16,6 +16,7 @@ import numpy as np
 from processors.understand.linear import LABELS, STEPS, LinearModel, LinearScorer, confidence_step
 from training.data import Example, is_held_out
 from training.matrix import features
+from training.talk import correction, kinds
 
 C: Final = 3.0
 """The inverse of the regularisation's strength, chosen on held-out posts. Half or twice of it does as well within a point."""
@@ -27,8 +28,6 @@ Chosen on the dev parts, for the sets where a macro measure was furthest below i
 ALIKE: Final = ("ro",)
 """The languages whose confidence is fitted with every held-out text counting alike. RED's held-out tweets are labelled right more
 often than its dev part, so film lines, which are far from them, hold the curve back."""
-LEAST_SPOKEN_TO: Final = 200
-"""So many posts to an account, negative ones and others, tell how often a scorer errs on them."""
 ITERATIONS: Final = 100
 TOLERANCES: Final = {"en": 1e-4}
 OTHER_TOLERANCE: Final = 1e-3
@@ -48,8 +47,13 @@ class Fitted(NamedTuple):
     report: dict[str, Any]
 
 
-def fit(language: str, found: Sequence[Example], iterations: int = ITERATIONS) -> Fitted:
-    """Fit on nine tenths of the examples, measure the confidence on the last tenth. Classes weigh the same."""
+def fit(
+    language: str, found: Sequence[Example], iterations: int = ITERATIONS, other: Sequence[Example] = ()
+) -> Fitted:
+    """Fit on nine tenths of the examples, measure the confidence on the last tenth. Classes weigh the same.
+
+    `other` are texts of other talk, none of them learnt: how often the model errs on it is measured, too.
+    """
     from sklearn.linear_model import LogisticRegression
 
     found = sorted(found)
@@ -67,25 +71,19 @@ def fit(language: str, found: Sequence[Example], iterations: int = ITERATIONS) -
     bias = regression.intercept_ + np.array(SHIFTS.get(language, (0.0, 0.0, 0.0)))
     version = hashlib.sha256(whole.tobytes() + np.round(bias, 4).tobytes()).hexdigest()[:8]
     flat = LinearModel(language, version, whole, scale, bias, np.ones(STEPS), 0.0)
-    fitted = measured(flat, held)
+    fitted = measured(flat, held, other)
     return Fitted(fitted.model, {"learnt": len(learnt), **fitted.report})
 
 
-def measured(flat: LinearModel, held: Sequence[Example]) -> Fitted:
+def measured(flat: LinearModel, held: Sequence[Example], other: Sequence[Example] = ()) -> Fitted:
     """The model with its confidence, which is fitted on the held-out examples, and how it does on them."""
     fair = [one._replace(weight=1.0) for one in held] if flat.language in ALIKE else held
     confidence, report = _calibrated(flat, fair)
     model = replace(flat, confidence=confidence, abstains_below=ABSTAINS_BELOW)
-    said = confusion(LinearScorer(flat.language, model), like_mentions(held))
-    return Fitted(model, {**report, "confusion": said})
-
-
-def like_mentions(held: Sequence[Example]) -> list[Example]:
-    """The posts that are most like mentions of a brand: those that begin with a handle, where they are many; else all posts."""
-    found = [one for one in held if one.is_post]
-    spoken_to = [one for one in found if one.text.startswith("@")]
-    negative = sum(one.label == "negative" for one in spoken_to)
-    return spoken_to if min(negative, len(spoken_to) - negative) >= LEAST_SPOKEN_TO else found
+    scorer = LinearScorer(flat.language, model)
+    said = confusion(scorer, [one for one in held if one.is_post])
+    shares = correction(kinds(scorer, [*held, *other]))
+    return Fitted(model, {**report, "confusion": said, "share_of_negatives": shares})
 
 
 def confusion(scorer: LinearScorer, held: Sequence[Example]) -> dict[str, dict[str, float]]:

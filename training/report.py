@@ -26,7 +26,18 @@ from processors.understand.understander import Understander, default_scorers
 from training.corpus import SENTIMENTS, posts
 from training.data import is_held_out
 from training.emotions import emotion_table
-from training.shares import LANGUAGE, Day, day_of, days, table
+from training.shares import (
+    LANGUAGE,
+    MOST,
+    NOT_MET,
+    Day,
+    MadeUp,
+    day_of,
+    days,
+    made_up,
+    made_up_table,
+    table,
+)
 
 SETS: Final = (
     ("tweeteval_sentiment", "en"),
@@ -116,15 +127,17 @@ def _held_out(language: str) -> list[tuple[str, str]]:
     return [(post.text, post.sentiment) for post in posts(language) if is_held_out(post.text)]
 
 
-def measured(scorers: Sequence[Scorer], texts: Sequence[str]) -> tuple[list[Sentiment], float]:
-    """The sentiments, and how many texts a second."""
+def measured(
+    scorers: Sequence[Scorer], texts: Sequence[str], language: str | None = None
+) -> tuple[list[Sentiment], float]:
+    """The sentiments, and how many texts a second. Without a `language` it is told from the text."""
     understander = Understander(scorers)
     understander.sentiments(["warm"], [None])
     began = time.perf_counter()
     said: list[Sentiment] = []
     for at in range(0, len(texts), BATCH):
         batch = texts[at : at + BATCH]
-        said += [sentiment for _, sentiment in understander.sentiments(batch, [None] * len(batch))]
+        said += [sentiment for _, sentiment in understander.sentiments(batch, [language] * len(batch))]
     return said, len(texts) / (time.perf_counter() - began)
 
 
@@ -148,12 +161,31 @@ def main() -> int:
             shown = " | ".join(f"{one:.3f}" for one in got)
             print(f"| {name} | {language} | {len(found):,} | {column} | {shown} | {speed:,.0f} |")
     print()
+    for line in made_up_table(list(_made_up(given.data))):
+        print(line)
+    print()
     for line in table(list(_days(given.data))):
         print(line)
     print()
     for line in emotion_table(given.data):
         print(line)
     return 0
+
+
+def _made_up(folder: Path) -> Iterator[tuple[str, str, MadeUp]]:
+    for name, language in NOT_MET:
+        found = list(_all_of(folder / name, language))[:MOST]
+        rates = rates_of(language)
+        if rates is not None:
+            said, _ = measured(default_scorers(), [text for text, _ in found], language)
+            yield name, language, made_up(language, [label for _, label in found], said, rates)
+
+
+def _all_of(folder: Path, language: str) -> Iterator[tuple[str, str]]:
+    for part in ("dev", "train", "stream"):
+        path = folder / f"{part}.jsonl.gz"
+        if path.exists():
+            yield from _read(path, language)
 
 
 def _days(folder: Path) -> Iterator[Day]:

@@ -15,9 +15,9 @@ from processors.understand.linear import LABELS, Sums
 from tocsin.core.facets import FACETS
 from training.__main__ import main
 from training.corpus import LANGUAGES
-from training.data import SOURCES, Example, examples, is_held_out
+from training.data import OTHER_TALK, SOURCES, examples, is_held_out, other_talk
 from training.facets import facet_examples, fit_facets, folded, hints
-from training.fit import LEAST_SPOKEN_TO, SHIFTS, fit, like_mentions
+from training.fit import SHIFTS, fit
 from training.matrix import features
 
 TEXTS = [
@@ -96,12 +96,12 @@ def test_what_is_not_cleared_is_marked() -> None:
     assert {"bounti", "laroseda", "fsmtsad", "nl_politics", "nl_bolcom", "airline2015"} <= not_cleared
 
 
-def test_rates_are_counted_on_posts_to_an_account_where_these_are_many() -> None:
-    spoken = [Example(f"@zilver {number}", "negative", 1.0) for number in range(LEAST_SPOKEN_TO)]
-    spoken += [Example(f"@zilver ok {number}", "positive", 1.0) for number in range(LEAST_SPOKEN_TO)]
-    others = [Example("een post", "neutral", 1.0), Example("een filmregel", "neutral", 1.0, is_post=False)]
-    assert like_mentions([*spoken, *others]) == spoken
-    assert like_mentions([*spoken[1:], *others]) == [*spoken[1:], others[0]]
+def test_each_part_of_the_corpus_and_each_set_is_a_kind_of_talk() -> None:
+    found = examples("nl", None, everything=False)
+    assert {one.talk for one in found} == {"corpus, customers", "corpus, others"}
+    assert other_talk("nl", None) == [] and not {name for name, _ in OTHER_TALK} & {
+        one.name for one in SOURCES if "en" in one.languages
+    }
 
 
 def test_each_shift_is_one_of_a_language_and_has_a_number_a_label() -> None:

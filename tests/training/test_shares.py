@@ -8,9 +8,9 @@ from pathlib import Path
 
 from processors.understand.corrected import Rates
 from processors.understand.sentiment import UNSCORED, Sentiment
-from training.shares import LEAST, SHOWN, day_of, days, table
+from training.shares import LEAST, SHOWN, day_of, days, made_up, made_up_table, table
 
-RATES = Rates(0.8, 0.1, 500, 500)
+RATES = Rates(0.8, 0.1, half_width=0.1)
 SAID = [Sentiment("negative", -5_000, 8_000, "x")] * 45 + [Sentiment("neutral", 0, 8_000, "x")] * 55
 LABELS = ["negative"] * 50 + ["positive"] * 50
 
@@ -38,3 +38,13 @@ def test_days_of_few_mentions_are_left_out(tmp_path: Path) -> None:
             lines.write(json.dumps(one) + "\n")
     assert list(days(tmp_path)) == [("Zilver", "2015-02-21")]
     assert len(days(tmp_path)["Zilver", "2015-02-21"]) == LEAST
+
+
+def test_made_up_shares_are_right_where_the_rates_are_those_of_the_set() -> None:
+    said = [Sentiment("negative" if at % 10 < 8 else "neutral", 0, 8_000, "x") for at in range(50)]
+    said += [Sentiment("negative" if at % 10 < 1 else "neutral", 0, 8_000, "x") for at in range(50)]
+    found = made_up("nl", [*LABELS, "negative"], [*said, UNSCORED], RATES)
+    assert (found.caught, found.wrong, found.held) == (0.8, 0.1, 15)
+    assert found.corrected < 0.005 < 0.05 < found.counted
+    lines = list(made_up_table([("zilver", "nl", found)]))
+    assert lines[2].startswith("| zilver | nl | 80% | 10% | 6.2 | 0.0 | 15 of 15 |")

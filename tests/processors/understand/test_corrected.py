@@ -34,8 +34,8 @@ DAYS = {
     "Virgin America 22": (65, 34, 32),
     "Virgin America 23": (79, 30, 31),
 }
-ENGLISH = Rates(0.6906, 0.111, 980, 4780)
-"""The rates of the model that these days were scored with."""
+ENGLISH = Rates(0.6906, 0.111, believed=1.0, half_width=0.16)
+"""The rates of the model that these days were scored with, fully believed: they were counted on talk like this."""
 
 
 def test_the_corrected_share_is_nearer_to_what_people_counted_and_its_interval_holds_that() -> None:
@@ -59,7 +59,7 @@ def test_on_the_day_of_the_cancellations_the_share_is_what_people_said() -> None
 
 
 def test_languages_are_corrected_by_their_own_rates_and_added_up() -> None:
-    rates = {"en": Rates(0.7, 0.1, 1000, 1000), "tr": Rates(0.8, 0.2, 500, 500)}
+    rates = {"en": Rates(0.7, 0.1, 0.8, 0.1), "tr": Rates(0.8, 0.2, 0.5, 0.1)}
     both = corrected_share({"en": (40, 100), "tr": (50, 100)}, rates)
     alone = [corrected_share({lang: (said, 100)}, rates) for lang, said in (("en", 40), ("tr", 50))]
     assert both is not None and alone[0] is not None and alone[1] is not None
@@ -68,7 +68,7 @@ def test_languages_are_corrected_by_their_own_rates_and_added_up() -> None:
 
 
 def test_where_nothing_is_known_nothing_is_corrected() -> None:
-    rates = {"en": ENGLISH, "xx": Rates(0.5, 0.4, 100, 100)}
+    rates = {"en": ENGLISH, "xx": Rates(0.5, 0.4)}
     assert corrected_share({}, rates) is None
     assert corrected_share({"en": (0, 0)}, rates) is None
     assert corrected_share({"de": (5, 10)}, rates) is None
@@ -84,14 +84,22 @@ def test_a_share_stays_between_none_and_all_and_is_never_certain(said: int, of: 
     assert 0 <= found.lower <= found.share <= found.upper <= 1 and found.upper - found.lower > 0.02
 
 
-def test_the_cards_have_the_confusion_and_a_language_without_a_model_has_none() -> None:
+def test_what_is_not_believed_is_not_corrected_and_the_interval_holds_other_talk() -> None:
+    counted = {"en": (400, 1000)}
+    none, half, whole = (
+        corrected_share(counted, {"en": Rates(0.7, 0.1, believed, 0.2)}) for believed in (0.0, 0.5, 1.0)
+    )
+    assert none is not None and half is not None and whole is not None
+    assert none.share == 0.4 and whole.share == 0.5 and half.share == pytest.approx(0.45)
+    assert all(one.lower < one.share - 0.2 and one.upper > one.share + 0.2 for one in (none, half, whole))
+
+
+def test_the_cards_have_the_rates_and_a_language_without_a_model_has_none() -> None:
     for language in ("en", "nl", "ro", "tr"):
         rates = rates_of(language)
         assert rates is not None and rates.caught - rates.wrong > 0.4
+        assert 0 < rates.believed < 1 and 0.1 < rates.half_width < 0.5
     assert rates_of("de") is None
-    confusion = {
-        "negative": {"negative": 6, "neutral": 2, "unscored": 9},
-        "neutral": {"negative": 1, "neutral": 3},
-        "positive": {"positive": 4},
-    }
-    assert rates_in(confusion) == (0.75, 0.125, 8, 8)
+    assert rates_in({"share_of_negatives": {}}) is None
+    told = {"caught": 0.75, "wrong": 0.125, "believed": 0.5, "half_width": 0.3, "kinds": {}}
+    assert rates_in({"share_of_negatives": told}) == (0.75, 0.125, 0.5, 0.3)
