@@ -25,7 +25,7 @@ from tests.chaos.running import Engines, some_engines
 from tests.chaos.scaling import run_scaling
 from tocsin.logs import set_up
 
-KINDS = ("live", "replay", "brokers", "scaling", "clock")
+KINDS = ("live", "replay", "brokers", "scaling", "clock", "clock-engines")
 WALKS = "walks"
 
 
@@ -42,6 +42,8 @@ def _run_on(engines: Engines, kind: str, folder: Path, seed: int) -> Report:
         return run_live(folder, engines, seed=seed, count=6000, lasts=lasts, layout=LAYOUT_LONG, faults=LONG)
     if kind == "replay":
         return run_replays(folder, engines, seed=seed, kills=6, hours=30)
+    if kind == "clock-engines":
+        return run_clock(folder, seed, engines)
     if kind == "scaling":
         return run_scaling(folder, engines, seed=seed)
     return run_live(

@@ -25,6 +25,7 @@ import httpx
 
 from tests.alerts.peers import HttpPeer, http_peer
 from tests.chaos.report import Report
+from tests.chaos.running import Engines
 from tests.story.live import LOOPBACK, Door, Tocsin, a_tocsin, post, until
 from tocsin.core.errors import WrongInput
 
@@ -106,10 +107,13 @@ class Stepped:
         self.say(f"kill -9 {roles}")
 
 
-def run_clock(folder: Path, seed: int) -> Report:
-    """Step the clock there and back. At each time a crisis rings, everybody stays signed in, and what is unanswered is due."""
+def run_clock(folder: Path, seed: int, engines: Engines | None = None) -> Report:
+    """Step the clock there and back. At each time a crisis rings, everybody stays signed in, and what is unanswered is due.
+
+    With `engines` the store and the stream are theirs. Their own clocks stay as they are, as on other machines.
+    """
     report = Report(seed)
-    with _stepped(folder, report) as one:
+    with _stepped(folder, report, engines) as one:
         for seconds in STEPS:
             one.step(seconds)
             one.crisis()
@@ -124,11 +128,12 @@ def run_clock(folder: Path, seed: int) -> Report:
 
 
 @contextmanager
-def _stepped(folder: Path, report: Report) -> Iterator[Stepped]:
+def _stepped(folder: Path, report: Report, engines: Engines | None) -> Iterator[Stepped]:
     offset = folder / "offset"
     offset.write_bytes(struct.pack("q", 0))
     settings = {"alerting__console": False, "ingest__allowed_private_networks": LOOPBACK}
-    with a_tocsin(folder, **settings) as tocsin, http_peer() as peer:
+    urls = {"store__url": engines.postgres.database(), "stream__url": engines.kafka.url} if engines else {}
+    with a_tocsin(folder, **settings, **urls) as tocsin, http_peer() as peer:
         tocsin.environment |= {
             "LD_PRELOAD": str(_library(folder)),
             "STEP_FILE": str(offset),

@@ -107,6 +107,11 @@ class Tocsin:
         return self.folder / "data"
 
     @property
+    def store(self) -> str:
+        """The URL of its store."""
+        return str(self.settings.get("store.url", "sqlite"))
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
@@ -138,18 +143,18 @@ class Tocsin:
 
     def apply(self, document: Mapping[str, Any]) -> None:
         """Apply this document by `tocsin apply`."""
-        with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.write() as conn:
+        with open_runtime(data=self.data, store=self.store) as runtime, runtime.store.write() as conn:
             apply(conn, plan(conn, document), runtime.clock.now(), "test")
 
     def export(self, kind: str) -> list[dict[str, Any]]:
         """The output of `tocsin export`."""
-        with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.read() as conn:
+        with open_runtime(data=self.data, store=self.store) as runtime, runtime.store.read() as conn:
             return [json.loads(line) for line in export(conn, kind)]
 
     def health(self) -> dict[str, str]:
         """The last report of each part, as `tocsin doctor` and `tocsin sources list` read it."""
         h = s.health.c
-        with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.read() as conn:
+        with open_runtime(data=self.data, store=self.store) as runtime, runtime.store.read() as conn:
             return {
                 row.component: f"{row.state}: {row.detail}"
                 for row in conn.execute(select(h.component, h.state, h.detail))
@@ -188,7 +193,7 @@ class Tocsin:
 
     def key(self) -> Door:
         """The API with an admin's key, made as `tocsin key create` does."""
-        with open_runtime(data=self.data, store="sqlite") as runtime, runtime.store.write() as conn:
+        with open_runtime(data=self.data, store=self.store) as runtime, runtime.store.write() as conn:
             _, token = create_key(conn, name="test", role=Role.ADMIN, now=runtime.clock.now())
         return Door(self.url, token)
 
