@@ -74,6 +74,11 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
         "::ffff:10.0.0.1",
         "2002:7f00:1::",
         "64:ff9b::7f00:1",
+        "192.0.0.8",
+        "192.88.99.1",
+        "3fff::1",
+        "2001:470::5efe:7f00:1",
+        "2001:470::200:5efe:a00:1",
     ],
 )
 def test_an_address_that_is_not_public_is_refused_with_a_reason(address: str) -> None:

@@ -33,6 +33,12 @@ Resolve = Callable[[str, int], Sequence[str]]
 
 MAX_URL_CHARS = 2000
 _NAT64 = ip_network("64:ff9b::/96")
+# What IANA set aside, and older releases of Python take for public.
+_SET_ASIDE: tuple[Network, ...] = tuple(
+    map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20", "5f00::/16", "2001:20::/28"))
+)
+# An address of ISATAP ends in this and an IPv4 address, whatever its network is.
+_ISATAP = 0x5EFE
 
 
 class TooLarge(WrongInput):
@@ -123,17 +129,17 @@ def refusal(address: str, allowed: Sequence[Network] = ()) -> str | None:
         ("site-local", isinstance(found, IPv6Address) and found.is_site_local),
         ("private", found.is_private),
         ("reserved", found.is_reserved and not (isinstance(found, IPv6Address) and found in _NAT64)),
-        ("not public", not found.is_global),
+        ("not public", not found.is_global or any(found in network for network in _SET_ASIDE)),
     )
     return next((name for name, holds in rules if holds), None)
 
 
 def _embedded(address: Address) -> list[IPv4Address]:
-    """The IPv4 addresses that an IPv6 address carries: mapped, 6to4, Teredo, NAT64."""
+    """The IPv4 addresses that an IPv6 address carries: mapped, 6to4, Teredo, NAT64, ISATAP."""
     if isinstance(address, IPv4Address):
         return []
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
+    if address in _NAT64 or (int(address) >> 32) & 0xFDFFFFFF == _ISATAP:
         found.append(IPv4Address(int(address) & 0xFFFFFFFF))
     return [inner for inner in found if inner is not None]
 
