@@ -192,17 +192,19 @@ def test_a_reference_to_no_character_spoils_one_letter_and_no_feed(site: Site, r
 
 
 @pytest.mark.live
-def test_the_parsers_process_is_told_none_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_parsers_process_is_told_none_of_our_environment_and_may_wait_for_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     told: list[object] = []
     run = subprocess.run
 
     def noted(*given: Any, **named: Any) -> Any:
-        told.append(named["env"])
+        told.append((named["env"], given[0][-1], named["timeout"]))
         return run(*given, **named)
 
     monkeypatch.setattr(subprocess, "run", noted)
     assert len(parse_apart((RSS % "").encode(), "text/xml").entries) == 1
-    assert told == [{}]
+    assert told == [({}, "10", 90)]
 
 
 @pytest.mark.live
