@@ -25,6 +25,7 @@ COMMANDS = (
     "replay",
     "export",
     "imports",
+    "retention",
     "score",
     "detect",
     "match",

@@ -6,60 +6,153 @@ Mentions go by whole UTC days (`tocsin.store.expiry`). Only erasure (`processors
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, func, literal, or_, select, update
 
 from processors.pseudonyms import PSEUDONYM, key_of_pseudonyms, pseudonym
-from tocsin.core.clock import minute_of
+from tocsin.core.clock import minute_of, minute_start
 from tocsin.health.gaps import forget_gaps
-from tocsin.intake.dead_letters import drop_dead_letters
+from tocsin.intake.dead_letters import drop_dead_letters, oldest_letter
 from tocsin.settings import Settings
 from tocsin.store import schema as s
-from tocsin.store.expiry import drop_mentions, drop_some
+from tocsin.store.expiry import day_of, drop_mentions, drop_some
 from tocsin.store.search import index_missing
 
 PIECE: Final = 500
+COUNTED: Final = 100_000
+"""Rows past their time are counted up to here."""
 # An identity is kept for so much longer than any mention that may still arrive.
 IDENTITY_MARGIN: Final = timedelta(days=30)
 
+SAMPLES, MENTIONS, AUTHORS, TALLIES = "samples", "mentions", "authors", "tallies"
+IDENTITIES, LETTERS, BATCHES, READINGS, GAPS = "identities", "dead_letters", "batches", "readings", "gaps"
+SEARCHABLE: Final = "searchable"
+"""Mentions that older code stored, made searchable: a run does it besides, and takes nothing out by it."""
+
 
 def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
-    """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`. Return the number of rows.
+    """Do one bounded piece of work, as `take_out`. Return the number of rows."""
+    return sum(take_out(conn, now, settings).values())
+
+
+def take_out(conn: Connection, now: datetime, settings: Settings) -> dict[str, int]:
+    """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`. Return the number of rows by kind.
 
     The call also makes mentions searchable that older code stored. Where each day of mentions has a partition of its own, the
     call drops one day and does nothing else, because that locks the tables. A day that somebody is reading waits for a later
     call.
     """
-    kept = settings.retention
-    mentions_from = now - timedelta(days=kept.mentions_days)
-    dropped = drop_mentions(conn, mentions_from, PIECE)
+    ends = Ends.at(now, settings)
+    dropped = drop_mentions(conn, ends.mentions, PIECE)
     if dropped.day:
-        return max(dropped.mentions, 1)
-    tallies_from = minute_of(now - timedelta(days=kept.tallies_days))
-    identities_from = (
-        now - timedelta(days=max(kept.mentions_days, settings.ingest.max_age_days)) - IDENTITY_MARGIN
-    )
-    return sum(
-        (
-            drop_some(
-                conn, s.samples, s.samples.c.created_at < now - timedelta(hours=kept.sample_hours), PIECE
-            ),
-            dropped.mentions,
-            drop_some(conn, s.seen, s.seen.c.created_at < identities_from, PIECE),
-            drop_dead_letters(conn, mentions_from, PIECE),
-            drop_some(conn, s.batches, s.batches.c.at < mentions_from, PIECE),
-            drop_some(conn, s.tallies, s.tallies.c.minute < tallies_from, PIECE),
-            drop_some(conn, s.tally_parts, s.tally_parts.c.minute < tallies_from, PIECE),
-            drop_some(
-                conn, s.readings, s.readings.c.window_start < now - timedelta(days=kept.tallies_days), PIECE
-            ),
-            forget_gaps(conn, now - timedelta(days=kept.tallies_days), PIECE),
-            _pseudonymise(conn, now - timedelta(days=kept.authors_days)),
-            index_missing(conn, PIECE),
+        return {MENTIONS: max(dropped.mentions, 1)}
+    r = s.readings
+    return {
+        SAMPLES: drop_some(conn, s.samples, s.samples.c.created_at < ends.samples, PIECE),
+        MENTIONS: dropped.mentions,
+        IDENTITIES: drop_some(conn, s.seen, s.seen.c.created_at < ends.identities, PIECE),
+        LETTERS: drop_dead_letters(conn, ends.mentions, PIECE),
+        BATCHES: drop_some(conn, s.batches, s.batches.c.at < ends.mentions, PIECE),
+        TALLIES: drop_some(conn, s.tallies, s.tallies.c.minute < minute_of(ends.tallies), PIECE)
+        + drop_some(conn, s.tally_parts, s.tally_parts.c.minute < minute_of(ends.tallies), PIECE),
+        READINGS: drop_some(conn, r, r.c.window_start < ends.tallies, PIECE),
+        GAPS: forget_gaps(conn, ends.tallies, PIECE),
+        AUTHORS: _pseudonymise(conn, ends.authors),
+        SEARCHABLE: index_missing(conn, PIECE),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Up to when the rows of each kind are past their time."""
+
+    samples: datetime
+    authors: datetime
+    mentions: datetime
+    identities: datetime
+    tallies: datetime
+
+    @classmethod
+    def at(cls, now: datetime, settings: Settings) -> Ends:
+        kept = settings.retention
+        longest = max(kept.mentions_days, settings.ingest.max_age_days)
+        return cls(
+            samples=now - timedelta(hours=kept.sample_hours),
+            authors=now - timedelta(days=kept.authors_days),
+            mentions=now - timedelta(days=kept.mentions_days),
+            identities=now - timedelta(days=longest) - IDENTITY_MARGIN,
+            tallies=now - timedelta(days=kept.tallies_days),
         )
-    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFor:
+    """How long a kind of row is kept, and the oldest that is there. `goes_at`: when that one is past its time."""
+
+    kind: str
+    kept: timedelta
+    setting: str
+    oldest: datetime | None = None
+    goes_at: datetime | None = None
+
+
+def kept_for(conn: Connection, now: datetime, settings: Settings) -> list[KeptFor]:
+    """What is kept for how long. The oldest is looked up where an index has it at once: not for names of authors."""
+    kept, ends = settings.retention, Ends.at(now, settings)
+    day, hour = timedelta(days=1), timedelta(hours=1)
+    oldest = {
+        SAMPLES: _least(conn, s.samples.c.created_at),
+        MENTIONS: _least(conn, s.mentions.c.created_at),
+        LETTERS: oldest_letter(conn),
+        TALLIES: _minute(_least(conn, s.tallies.c.minute)),
+    }
+    found = [
+        KeptFor(SAMPLES, kept.sample_hours * hour, "retention.sample_hours", oldest[SAMPLES]),
+        KeptFor(AUTHORS, kept.authors_days * day, "retention.authors_days"),
+        KeptFor(MENTIONS, kept.mentions_days * day, "retention.mentions_days", oldest[MENTIONS]),
+        KeptFor(LETTERS, kept.mentions_days * day, "retention.mentions_days", oldest[LETTERS]),
+        KeptFor(TALLIES, kept.tallies_days * day, "retention.tallies_days", oldest[TALLIES]),
+        KeptFor(IDENTITIES, now - ends.identities, "retention.mentions_days, ingest.max_age_days"),
+    ]
+    return [replace(one, goes_at=_goes(one)) for one in found]
+
+
+def _goes(one: KeptFor) -> datetime | None:
+    """Mentions go when the whole UTC day is past its time."""
+    if one.oldest is None:
+        return None
+    if one.kind != MENTIONS:
+        return one.oldest + one.kept
+    return day_of(one.oldest) + timedelta(days=1) + one.kept
+
+
+def count_due(conn: Connection, now: datetime, settings: Settings) -> dict[str, int]:
+    """The rows past their time by kind, each counted up to `COUNTED`, where an index counts them at once."""
+    ends, t = Ends.at(now, settings), s.tallies.c.minute
+    mentions_from = day_of(ends.mentions)
+    due: dict[str, tuple[Table, ColumnElement[bool]]] = {
+        SAMPLES: (s.samples, s.samples.c.created_at < ends.samples),
+        MENTIONS: (s.mentions, s.mentions.c.created_at < mentions_from),
+        TALLIES: (s.tallies, t < minute_of(ends.tallies)),
+    }
+    found = {kind: _count(conn, table, past) for kind, (table, past) in due.items()}
+    return {kind: n for kind, n in found.items() if n}
+
+
+def _count(conn: Connection, table: Table, past: ColumnElement[bool]) -> int:
+    some = select(literal(1)).select_from(table).where(past).limit(COUNTED).subquery()
+    return int(conn.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+def _least(conn: Connection, column: Column[Any]) -> Any:
+    return conn.execute(select(column).order_by(column).limit(1)).scalar_one_or_none()
+
+
+def _minute(minute: int | None) -> datetime | None:
+    return None if minute is None else minute_start(minute)
 
 
 def _pseudonymise(conn: Connection, before: datetime) -> int:

@@ -24,7 +24,7 @@ from processors.detection.text_memory import TextMemory
 from processors.detection.watermark import take_barrier, watermark
 from processors.erasure import PIECE, erase_removed
 from processors.monitors import CompiledMonitors, watched
-from processors.retention import drop_expired
+from processors.retention_runs import work_on
 from tocsin.core.clock import CLOCKS_APART, MINUTE, Clock, minute_of, passed
 from tocsin.core.errors import WrongInput
 from tocsin.core.loop import WorkerLoop
@@ -40,7 +40,8 @@ from tocsin.stream.port import MENTIONS, Stream
 
 log = structlog.get_logger()
 
-HOUSEKEEP_EVERY = timedelta(minutes=10)
+# Whether retention has its time, or was asked for, is looked up so often.
+HOUSEKEEP_EVERY = timedelta(seconds=15)
 ERASE_EVERY = timedelta(minutes=1)
 # Monitors judged in one transaction, so that it ends within its 50 ms.
 MONITORS_A_TURN = 64
@@ -220,12 +221,8 @@ class DetectionTicker:
             self._erased_at = now
 
     def _housekeep(self, now: datetime) -> None:
-        """Drop rows that are past their retention, a few at a time, until none is left for now."""
-        if not passed(HOUSEKEEP_EVERY, self._housekept_at, now):
-            return
-        with self._store.write(alone=False) as conn:
-            done = drop_expired(conn, now, self._settings)
-        if not done:
+        """Do one piece of a run of retention at each look, until the run has ended."""
+        if passed(HOUSEKEEP_EVERY, self._housekept_at, now) and not work_on(self._store, now, self._settings):
             self._housekept_at = now
 
 

@@ -33,6 +33,7 @@ DONE = {
     "undo_normal": "Taken back. It counts from the next window on.",
     "asked": "Asked for. It is played within minutes.",
     "cancelled": "Cancelled.",
+    "run_asked": "Asked for. It begins within seconds.",
     "accepted": "Accepted. The monitor was changed.",
     "refused": "Refused. Nothing was changed.",
     "rung": "A test page is on its way. Type its code here.",

@@ -36,6 +36,7 @@ PLACES: Final = (
     "silences",
     "expected-events",
     "imports",
+    "retention",
     "keys",
     "sessions",
 )

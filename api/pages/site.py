@@ -24,6 +24,7 @@ from api.pages import (
     normal,
     overview,
     passkeys,
+    retention,
     search,
     settings_page,
     setup,
@@ -68,6 +69,7 @@ def add_pages(app: FastAPI) -> None:
         backtests.router,
         dead_letters.router,
         imports.router,
+        retention.router,
         search.router,
         # Before the page of one, which any other name would be.
         source_form.router,

@@ -68,6 +68,17 @@ IMPORTS = {
     "cancelled": "cancelled",
     "undone": "taken out again",
 }
+RETENTION = {
+    "samples": "sample of what matched nothing",
+    "authors": "names of authors",
+    "mentions": "mentions",
+    "dead_letters": "dead letters",
+    "tallies": "counts by minute",
+    "identities": "identities of mentions",
+    "batches": "receipts of pushes",
+    "readings": "verdicts on windows",
+    "gaps": "times without hearing",
+}
 IMPORT_KINDS = {"check": "Check", "import": "Import", "undo": "Taking out"}
 IMPORT_COUNTS = {
     "read": "rows read",
@@ -298,6 +309,7 @@ PLACES: Mapping[object, str] = {
     "imports": "Bring in history",
     "keys": "API keys",
     "sessions": "Who is signed in",
+    "retention": "What is kept",
 }
 NEW: Mapping[object, str] = {
     "people": "New person",
@@ -350,6 +362,7 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "dismissal": dict(DISMISSALS.items()),
     "verdict": dict(VERDICTS.items()),
     "backtest": dict(BACKTESTS.items()),
+    "retention": dict(RETENTION.items()),
     "import": dict(IMPORTS.items()),
     "import_kind": dict(IMPORT_KINDS.items()),
     "import_count": dict(IMPORT_COUNTS.items()),

@@ -53,6 +53,7 @@ TABLES = (
     terms.VERDICTS,
     terms.ABILITIES,
     terms.BACKTESTS,
+    terms.RETENTION,
     terms.IMPORTS,
     terms.IMPORT_KINDS,
     terms.IMPORT_COUNTS,

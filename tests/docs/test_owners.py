@@ -54,6 +54,7 @@ OWNERS = {
     "readings": "processors",
     "receipts": "alerts",
     "removals": "tocsin.intake",
+    "retention_runs": "processors",
     "samples": "processors",
     "second_opinions": "api",
     "seen": "processors",

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
+from processors import retention_runs
 from processors.monitors import watched
 from processors.pseudonyms import PSEUDONYM
 from processors.retention import PIECE, drop_expired
+from processors.retention_runs import EVERY, last_run, runs, work_on
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
 from tests.processors.batches import read_batch
 from tests.stores import on_both_stores, store_at  # noqa: F401  # a fixture that acts by itself
+from tocsin.core.errors import StoreUnavailable
 from tocsin.core.mention import Author, Mention, encode_mentions
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
@@ -189,13 +192,58 @@ def test_tallies_go_after_25_months(store: Store) -> None:
     assert [counted(store, t) for t in (s.tallies, s.tally_parts)] == [0, 0]
 
 
-def test_one_call_does_a_bounded_piece(store: Store) -> None:
+def keep_samples(store: Store, count: int) -> None:
+    at = NOW - timedelta(days=3)
     rows = [
-        {"source": "forum", "id": str(i), "created_at": NOW - timedelta(days=3), "rate": 1.0, "mention": {}}
-        for i in range(PIECE + 1)
+        {"source": "forum", "id": str(i), "created_at": at, "rate": 1.0, "mention": {}} for i in range(count)
     ]
     with store.write() as conn:
         store.insert_new(conn, s.samples, rows)
+
+
+def test_one_call_does_a_bounded_piece(store: Store) -> None:
+    keep_samples(store, PIECE + 1)
     with store.write() as conn:
         assert drop_expired(conn, NOW, SETTINGS) == PIECE
     assert counted(store, s.samples) == 1
+
+
+def test_a_run_begins_by_itself_and_those_that_found_nothing_leave_one_row(store: Store) -> None:
+    now = NOW
+    for _ in range(3):
+        assert not work_on(store, now, SETTINGS)
+        now += EVERY
+    work_on(store, now, SETTINGS)
+    with store.read() as conn:
+        assert [(one.taken, one.asked_by) for one in runs(conn)] == [({}, None)]
+    keep(store, days=3, text="nothing to see")
+    now += EVERY - timedelta(seconds=1)
+    assert not work_on(store, now, SETTINGS)
+    with store.read() as conn:
+        assert len(runs(conn)) == 1
+    now += timedelta(seconds=1)
+    while work_on(store, now, SETTINGS):
+        pass
+    with store.read() as conn:
+        assert [one.taken for one in runs(conn)] == [{"samples": 1}]
+
+
+def test_a_piece_that_fails_takes_and_counts_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = NOW
+    keep_samples(store, PIECE + 20)
+    work_on(store, now, SETTINGS)
+    real = retention_runs.take_out
+
+    def dies(*given: object) -> dict[str, int]:
+        real(*given)  # type: ignore[arg-type]
+        raise StoreUnavailable("killed")
+
+    with monkeypatch.context() as patched, pytest.raises(StoreUnavailable):
+        patched.setattr(retention_runs, "take_out", dies)
+        work_on(store, now, SETTINGS)
+    with store.read() as conn:
+        assert getattr(last_run(conn), "taken", None) == {"samples": PIECE}
+    while work_on(store, now, SETTINGS):
+        pass
+    with store.read() as conn:
+        assert getattr(last_run(conn), "taken", None) == {"samples": PIECE + 20}

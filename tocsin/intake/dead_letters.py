@@ -182,6 +182,13 @@ def drop_dead_letters(conn: Connection, before: datetime, most: int) -> int:
     return drop_some(conn, dead_letters, dead_letters.c.at < before, most)
 
 
+def oldest_letter(conn: Connection) -> datetime | None:
+    """When the oldest letter was made."""
+    at = dead_letters.c.at
+    found: datetime | None = conn.execute(select(at).order_by(at).limit(1)).scalar_one_or_none()
+    return found
+
+
 def present_ids(conn: Connection, ids: Sequence[str]) -> set[str]:
     """The ids among these for which there is a letter."""
     d, found = dead_letters.c, set[str]()

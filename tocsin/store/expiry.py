@@ -25,7 +25,7 @@ def drop_mentions(conn: Connection, before: datetime, most: int) -> Dropped:
 
     A day that another transaction reads just now stays for a later call.
     """
-    first_day = start_of(before.astimezone(UTC).date())
+    first_day = day_of(before)
     if conn.dialect.name == "postgresql":
         count = drop_day_before(conn, first_day)
         return Dropped(count or 0, day=count is not None)
@@ -37,6 +37,11 @@ def drop_mentions(conn: Connection, before: datetime, most: int) -> Dropped:
     for table in (s.mentions, s.matches, s.mention_versions) if doomed else ():
         conn.execute(delete(table).where(tuple_(table.c.source, table.c.id).in_(doomed)))
     return Dropped(len(doomed))
+
+
+def day_of(at: datetime) -> datetime:
+    """The beginning of the UTC day of `at`."""
+    return start_of(at.astimezone(UTC).date())
 
 
 def drop_some(conn: Connection, table: Table, expired: ColumnElement[bool], most: int) -> int:

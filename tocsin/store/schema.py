@@ -354,6 +354,22 @@ dead_letters = _table(
     Index("dead_letters_by_time", "at"),
 )
 
+# Runs of retention. Each piece adds what it took out, in its own transaction.
+retention_runs = _table(
+    "retention_runs",
+    _pk("id", String(64)),
+    Column("at", UtcTime, nullable=False),  # its beginning
+    Column("beat_at", UtcTime, nullable=False),  # its last piece
+    Column("ended_at", UtcTime),
+    Column("asked_by", String(256)),  # null: its time had come
+    Column("pieces", Integer, nullable=False),
+    Column(
+        "due", Json, nullable=False
+    ),  # rows past their time at its beginning, by kind; counted up to a bound
+    Column("taken", Json, nullable=False),  # rows that it took out, by kind
+    Index("retention_runs_by_time", "at"),
+)
+
 # -- detection -------------------------------------------------------------------------------------------
 
 detector_state = _table(
