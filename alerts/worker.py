@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 class AlertsWorker:
     """Decides and delivers until told to stop. Several workers may run on one store.
 
-    `notifiers` defaults to one of each kind; the demo and tests pass their own. While the store is away the worker
+    `notifiers` defaults to one of each kind; the demo and tests pass their own. `address` says where links begin, as it is set
+    at that moment; by default, as the settings say. While the store is away the worker
     waits and tries again. The worker keeps nothing, so nothing is lost.
     """
 
@@ -56,14 +57,16 @@ class AlertsWorker:
         clock: Clock,
         notifiers: Mapping[str, Notifier] | None = None,
         away: timedelta = AWAY,
+        address: Callable[[Connection], str] | None = None,
     ) -> None:
         self._store, self._settings, self._clock = store, settings, clock
         self._notifiers = notifiers if notifiers is not None else real_notifiers(settings)
         self._echo = ConsoleNotifier() if settings.alerting.console and notifiers is None else None
         self._away = away
-        self._base = page_address(settings)
+        fixed = page_address(settings)
+        self._address = address or (lambda _: fixed)
         self._deferred = Deferred()
-        self._turns = Turns(store, self._base, self._deferred)
+        self._turns = Turns(store, fixed, self._deferred)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._reporter = Reporter(store, "alerts")
         self._loop = WorkerLoop("alerts", away=away, recover=self._recover)
@@ -97,6 +100,7 @@ class AlertsWorker:
         more = False
         if wanted:
             with self._store.write() as conn:
+                self._turns.base_url = self._address(conn)
                 result = step(self._turns.begin(conn, now), limit=BATCH)
             more = result.more
             log.info(
@@ -143,7 +147,7 @@ class AlertsWorker:
     def _personal_link(self, conn: Connection, notice: Notice, now: datetime) -> str:
         if notice.person_id == NOBODY.id:
             return str(notice.facts["link"])
-        return self._base + personal_path(conn, notice, now)
+        return self._address(conn) + personal_path(conn, notice, now)
 
     def _report(self, now: datetime) -> None:
         """Report how the engine and the deliveries are. Trouble that keeps a delivery from working is the engine's

@@ -54,6 +54,7 @@ from api.routes import (
     normal,
     outbox,
     preview,
+    reach,
     reasons,
     retention,
     sources,
@@ -62,6 +63,7 @@ from api.routes import (
 )
 from api.shared_reads import SharedReads
 from api.state import AppState, Services
+from tocsin.access.address import Chosen, chosen
 from tocsin.core.errors import TocsinError
 from tocsin.core.loop import WorkerLoop
 from tocsin.version import __version__
@@ -69,6 +71,8 @@ from tocsin.version import __version__
 log = structlog.get_logger(__name__)
 
 STORE_LAST_USES_EVERY_S = 30.0
+# Another process, or a command, may set the page's address.
+READ_ADDRESS_EVERY_S = 5.0
 ROUTERS: tuple[APIRouter, ...] = (
     status.router,
     mentions.router,
@@ -91,6 +95,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     dead_letters.router,
     outbox.router,
     access.router,
+    reach.router,
     feeds.router,
     health.router,
     docs.router,
@@ -126,7 +131,7 @@ def create_app(
     app.add_middleware(TimeBound)
     settings = state.settings
     app.add_middleware(BodyLimit, most=settings.api.max_body_bytes, to_disk=settings.imports.upload_max_bytes)
-    app.add_middleware(HostCheck, settings=state.settings.api)
+    app.add_middleware(HostCheck, settings=lambda: state.settings.api)
     # Not for event streams: what is compressed waits for more.
     app.add_middleware(GZipMiddleware, minimum_size=COMPRESS_FROM, compresslevel=COMPRESS_LEVEL)
     app.add_middleware(Outermost, metrics=state.metrics)
@@ -162,6 +167,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             _now_and_then("last uses", STORE_LAST_USES_EVERY_S, lambda: _store_last_uses(state))
         ),
         asyncio.create_task(_now_and_then("limits", EVERY_S, state.shared_limits.exchange)),
+        asyncio.create_task(_now_and_then("address", READ_ADDRESS_EVERY_S, lambda: _read_address(state))),
     ]
     try:
         yield
@@ -182,6 +188,13 @@ async def _now_and_then(name: str, every_s: float, work: Callable[[], None]) -> 
     while True:
         await asyncio.sleep(pause)
         pause = await run_in_threadpool(loop.round, turn)
+
+
+def _read_address(state: AppState) -> None:
+    with state.store.read() as conn:
+        found = chosen(conn)
+    if found != Chosen() or state.laid is not None:
+        state.take_address(found)
 
 
 def _store_last_uses(state: AppState) -> None:

@@ -12,6 +12,7 @@ import re
 import time
 import traceback
 import uuid
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import structlog
@@ -93,11 +94,20 @@ class Outermost:
 
 
 class HostCheck:
-    """Answers only to names that are ours; anything else is 421."""
+    """Answers only to names that are ours; anything else is 421. `settings` gives those in force now."""
 
-    def __init__(self, app: ASGIApp, settings: Api) -> None:
+    def __init__(self, app: ASGIApp, settings: Callable[[], Api]) -> None:
         self.app = app
-        self.allowed = allowed_hosts(settings)
+        self.settings = settings
+        self._names: tuple[Api, frozenset[str]] | None = None
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The names that are ours now."""
+        api = self.settings()
+        if self._names is None or self._names[0] is not api:
+            self._names = (api, allowed_hosts(api))
+        return self._names[1]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -23,8 +23,9 @@ from api.pages.i18n import Languages
 from api.pages.readiness import Readiness
 from api.rendered import Rendered
 from api.shared_reads import SharedReads
+from tocsin.access.address import PAGE, PROXIES, Chosen, laid_under
 from tocsin.core.clock import Clock
-from tocsin.settings import Settings
+from tocsin.settings import Loaded, Settings
 from tocsin.store.port import Store
 from tocsin.stream.port import Stream
 
@@ -32,6 +33,7 @@ from tocsin.stream.port import Stream
 PUSHES_AT_ONCE = 4
 # Sign-ins that one address may ask for, by mail or by passkey, however many people it names.
 KNOCKS_A_MINUTE = 10
+CHECKS_A_MINUTE = 6
 ALERTS_BYTES = 4 * 1024 * 1024
 
 
@@ -82,11 +84,23 @@ class AppState:
     held_times: HeldTimes = field(default_factory=HeldTimes)
     # How often a stranger may ask to be signed in: a rate of its own, per address.
     knocks: RateLimiter = field(default_factory=lambda: RateLimiter(KNOCKS_A_MINUTE, time.monotonic))
+    # How often the public address may be asked whether it leads here.
+    checks: RateLimiter = field(default_factory=lambda: RateLimiter(CHECKS_A_MINUTE, time.monotonic))
+    laid: Loaded | None = None
+    """The settings with the address that was set on the page since the start; None: none was."""
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))
 
     @property
     def settings(self) -> Settings:
-        return self.runtime.settings
+        return (self.laid or self.runtime).settings
+
+    def take_address(self, found: Chosen) -> None:
+        """Answer to, and link to, the address that was set on the page, unless a setting says another. Proxies are trusted from
+        the next start on.
+        """
+        begun = Loaded(self.runtime.settings, self.runtime.origins)
+        proxies = begun.settings.api.trusted_proxies if begun.origins.get(PROXIES) == PAGE else ()
+        self.laid = laid_under(begun, Chosen(found.public_url, proxies))
 
     @property
     def store(self) -> Store:
@@ -99,7 +113,7 @@ class AppState:
     @property
     def origins(self) -> Mapping[str, str]:
         """Where each setting in force came from, as `section.name`; one at its default is left out."""
-        return self.runtime.origins
+        return (self.laid or self.runtime).origins
 
     def now(self) -> datetime:
         return self.runtime.clock.now()

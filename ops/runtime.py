@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tocsin.access.address import Chosen, chosen, laid_under
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.retry import Retry
 from tocsin.settings import Loaded, Settings, load, reveal
@@ -107,9 +108,15 @@ def open_runtime(
     runtime = Runtime(loaded, opened, clock or SystemClock(), durable=durable)
     runtime.retry = retrying
     try:
+        runtime.loaded = retrying(lambda: laid_under(loaded, _chosen(opened)))
         yield runtime
     finally:
         runtime.close()
+
+
+def _chosen(store: Store) -> Chosen:
+    with store.read() as conn:
+        return chosen(conn)
 
 
 def _say_that_it_is_not_read() -> None:

@@ -177,6 +177,10 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/passkeys"): READ,
     ("DELETE", "/v1/passkeys/{id}"): _allow(V, CM, PR, LEGAL),
     ("GET", "/v1/keys"): ADMINS,
+    ("GET", "/v1/reach"): _allow(scope="read"),
+    ("PUT", "/v1/reach"): ADMINS,
+    ("POST", "/v1/reach/check"): ADMINS,
+    ("GET", "/v1/reach/{word}"): OPEN,  # the word is random, and answers once
     ("DELETE", "/v1/keys/{id}"): ADMINS,
 }
 
@@ -256,6 +260,8 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/dead-letters/{id}/replay"): DESK,
     ("POST", "/outbox/release"): ADMINS,
     ("GET", "/settings"): READ,
+    ("GET", "/settings/reach"): ADMINS,
+    ("POST", "/settings/reach"): ADMINS,
     ("GET", "/imports"): READ_IMPORTS,
     ("POST", "/imports/upload"): DESK,
     ("GET", "/imports/new"): READ_IMPORTS,

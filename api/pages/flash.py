@@ -46,6 +46,8 @@ DONE = {
     "rang": "It rang. You are woken when it matters.",
     "paged": "A test page is on its way to each of your channels.",
     "silent": "Nothing came: what may be wrong stands below.",
+    "reach_undone": "The last change was taken back.",
+    "trusted": "It is trusted from the next start of Tocsin on.",
     "ended": "Signed out there.",
     "passkey_kept": "The passkey is kept. From now on it signs you in.",
     "passkey_refused": "That passkey was not accepted, and nothing was kept. Try again.",

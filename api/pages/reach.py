@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -30,6 +30,26 @@ class ReachFault:
     words: Sentence
     to_do: Sentence
     bad: bool = False
+    proxy: bool = False
+
+
+ADVICE_OF_FAULTS: Final[Mapping[str, Sentence]] = {
+    "here": Sentence("It leads here."),
+    "none": Sentence("No address is set, so there is none to check."),
+    "often": Sentence("It was checked too often: try again in a minute."),
+    "private": Sentence(
+        "It lies in a private network, and is not asked: list that network in ingest.allowed_private_networks."
+    ),
+    "certificate": Sentence("It answers with a certificate that does not hold: browsers will warn."),
+    "unreachable": Sentence(
+        "Nothing answers there within five seconds: look at the name, the port and the proxy."
+    ),
+    "host": Sentence(
+        "Tocsin answers there and does not know this name: let the proxy pass the Host on, or start Tocsin again."
+    ),
+    "other": Sentence("Something else answers there, not this installation: look where the proxy leads."),
+}
+"""What came of the check of the public address, by its outcome (`api.reaching`)."""
 
 
 def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator[ReachFault]:
@@ -40,7 +60,7 @@ def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator
         yield ReachFault(
             Sentence("links in notices work on this machine only"),
             Sentence(
-                "set api.public_url to the address at which people reach the page, and start tocsin again"
+                "set api.public_url to the address at which people reach the page, or set it on the page, under Settings"
             ),
         )
     elif where.scheme == "http" and not _is_here(where.hostname or ""):
@@ -58,7 +78,7 @@ def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator
         yield ReachFault(
             Sentence("you came by {host}, and links in notices lead to {url}", host=named[:200], url=url),
             Sentence(
-                "set api.public_url to the address at which people reach the page, and start tocsin again"
+                "set api.public_url to the address at which people reach the page, or set it on the page, under Settings"
             ),
         )
     passed = [one.strip() for one in arrival.forwarded_for.split(",") if one.strip()]
@@ -68,8 +88,11 @@ def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator
                 "a proxy at {address} passed this request on and is not trusted: everybody counts as one address",
                 address=arrival.address,
             ),
-            Sentence("add its address to api.trusted_proxies, and start tocsin again"),
+            Sentence(
+                "add its address to api.trusted_proxies, or trust it on the page, and start tocsin again"
+            ),
             bad=True,
+            proxy=True,
         )
 
 

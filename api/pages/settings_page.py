@@ -17,8 +17,9 @@ from api.auth.sessions import current_session, end_session, open_sessions
 from api.pages.channels import person_of
 from api.pages.flash import flash_of
 from api.pages.permission import sees
-from api.pages.reach import Arrival, reach_faults
+from api.pages.reach import reach_faults
 from api.pages.render import page_context, render
+from api.reaching import arrival_of
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.definitions.models import Role
@@ -127,14 +128,6 @@ def end_any(request: Request, id: str) -> Response:
         end_session(conn, id, now)
         _note(conn, principal_of(request), "session.ended", found["person_id"], request, {})
     return RedirectResponse("/sessions?done=ended", 303)
-
-
-def arrival_of(request: Request) -> Arrival:
-    """How this request came."""
-    address = request.client.host if request.client else ""
-    return Arrival(
-        request.headers.get("host", ""), address, request.headers.get("x-forwarded-for", "")[:2000]
-    )
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------

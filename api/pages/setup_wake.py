@@ -14,8 +14,10 @@ from alerts.outbox.test_notice import TEST
 from alerts.proofs import ring_all
 from api.pages.channels import ask_channel, channels_of, fault_of, person_of
 from api.pages.flash import flash_of
+from api.pages.reach import reach_faults
 from api.pages.render import page_context, render
 from api.pages.setup import RANG, learning, steps, trigger_words
+from api.reaching import arrival_of
 from api.state import form_of, state_of
 from tocsin.access.links import page_address
 from tocsin.core.clock import iso
@@ -64,6 +66,8 @@ def _shown(
         faults=fault_of(ctx, fault),
         by_mail=state.settings.smtp.host is not None,
         woken=woken,
+        leads_to=page_address(state.settings),
+        reach=list(reach_faults(state.settings, arrival_of(request))),
         back="setup",
         flash=flash,
         flash_bad=bad,

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import structlog
 
@@ -18,6 +19,7 @@ from ops.run.handles import raise_open_files
 from ops.run.locks import STOP_WITHIN_S
 from ops.run.pulse import send_pulse
 from ops.runtime import Runtime
+from tocsin.access.address import address_now
 from tocsin.core.errors import TocsinError, WrongInput
 from tocsin.core.pulse import HUNG_AFTER, Pulse
 from tocsin.core.retry import FOR_EVER, Retry
@@ -190,7 +192,8 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
         from alerts.relay import Relay
         from alerts.worker import AlertsWorker
 
-        yield "alerts", AlertsWorker(store, settings, clock).run
+        links = partial(address_now, loaded=runtime.loaded)
+        yield "alerts", AlertsWorker(store, settings, clock, address=links).run
         yield "relay", Relay(store, runtime.stream, clock).run
     elif role == "api":
         from api.server import serve

@@ -4,6 +4,7 @@
 wins over the file. Secrets are given as `env:NAME` or `file:PATH` and read when used. Unknown keys are refused.
 """
 
+from tocsin.settings.address import proxy_address, public_address
 from tocsin.settings.loading import Loaded, load
 from tocsin.settings.secrets import require_reference, reveal
 from tocsin.settings.sections import (
@@ -36,6 +37,8 @@ __all__ = [
     "known_settings",
     "load",
     "masked",
+    "proxy_address",
+    "public_address",
     "require_reference",
     "reveal",
 ]

@@ -25,7 +25,7 @@ from pydantic_settings import (
 
 from tocsin.core.errors import WrongInput
 from tocsin.settings.sections import SECTIONS, Settings
-from tocsin.settings.shown import known_settings
+from tocsin.settings.shown import known_settings, masked
 
 PREFIX: Final = "TOCSIN_"
 # Between section and name in a variable.
@@ -131,7 +131,8 @@ def _refusal(error: ValidationError, origins: Mapping[str, str]) -> WrongInput:
     where = origins.get(key) or next(inside, "settings")
     if first["type"] == "extra_forbidden":
         return WrongInput(f"{where}: {_unknown(key)}")
-    return WrongInput(f"{where}: {key} = {first['input']!r}: {first['msg']}")
+    value = masked(key, first["input"]) if key in known_settings() else first["input"]
+    return WrongInput(f"{where}: {key} = {value!r}: {first['msg'].removeprefix('Value error, ')}")
 
 
 def _unknown(key: str) -> str:

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
+
+from tocsin.core.errors import WrongInput
+from tocsin.settings.address import public_address
 
 
 def _split(value: Any) -> Any:
@@ -15,6 +18,14 @@ def _split(value: Any) -> Any:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )
+
+
+def _public(url: str | None) -> str | None:
+    """`url`, if links can be made of it; an empty one is none. pydantic wants a ValueError otherwise."""
+    try:
+        return public_address(url) if url else None
+    except WrongInput as error:
+        raise ValueError(str(error)) from None
 
 
 Names: TypeAlias = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -35,7 +46,9 @@ class Api(Section):
         "127.0.0.1", description="Address to listen on. Loopback by default, so nobody else reaches it."
     )
     port: int = Field(8085, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    public_url: str | None = Field(None, description="How people reach the page; notices link to it.")
+    public_url: Annotated[str | None, AfterValidator(_public)] = Field(
+        None, description="How people reach the page; notices link to it."
+    )
     allowed_hosts: Names = Field((), description="Host names answered besides loopback and public_url's.")
     trusted_proxies: Names = Field((), description="Addresses whose X-Forwarded-For and -Proto are believed.")
     max_body_bytes: int = Field(
