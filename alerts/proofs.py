@@ -31,6 +31,9 @@ MOST_TRIES: Final = 5
 MOST_TESTS: Final = 10
 """Test pages that one person may ask for in an hour."""
 
+REPLACES: Final = "replaces:"
+"""The name beside a waiting channel's own, under which the key of the replaced one is kept. No setting has a colon."""
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -46,11 +49,14 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A channel that was asked for on the page and waits for its code: it pages nobody yet."""
+    """A channel that was asked for on the page and waits for its code: it pages nobody yet. `replaces` is the key of the channel
+    whose place it takes then; that one pages until then.
+    """
 
     key: str
     channel: Channel
     proof: Proof
+    replaces: str | None = None
 
 
 def key_of(one: Someone, channel: Channel) -> str:
@@ -80,30 +86,42 @@ def pending(conn: Connection, person_id: str) -> list[Pending]:
         p.person_id == person_id, p.pending.is_not(None)
     )
     return [
-        Pending(row.channel, _waiting(row.pending), Proof(row.sent_at, row.proven_at))
+        Pending(
+            row.channel, _waiting(row.pending), Proof(row.sent_at, row.proven_at), row.pending.get(REPLACES)
+        )
         for row in conn.execute(query.order_by(p.sent_at, p.channel))
         if row.pending
     ]
 
 
 def ask_for(
-    store: Store, conn: Connection, one: Someone, channel: Channel, base_url: str, now: datetime
+    store: Store,
+    conn: Connection,
+    one: Someone,
+    channel: Channel,
+    base_url: str,
+    now: datetime,
+    replaces: str | None = None,
 ) -> None:
-    """Send a code to a channel that is not the person's yet; it waits. Raises `WrongInput` beyond the limit."""
+    """Send a code to a channel that is not the person's yet; it waits. Raises `WrongInput` beyond the limit.
+
+    With `replaces` it takes the place of the person's channel with that key, once its code was typed.
+    """
     send_code(store, conn, one, channel, base_url, now)
     p = s.contact_proofs
     mine = p.c.person_id == one.id, p.c.channel == key_of(one, channel)
-    conn.execute(update(p).where(*mine).values(pending=channel.model_dump(mode="json")))
+    kept = channel.model_dump(mode="json") | ({REPLACES: replaces} if replaces else {})
+    conn.execute(update(p).where(*mine).values(pending=kept))
 
 
-def settle(conn: Connection, one: Someone, key: str, code: str, now: datetime) -> Channel | None:
+def settle(conn: Connection, one: Someone, key: str, code: str, now: datetime) -> Pending | None:
     """The channel that waited under this key, where this is its code; the caller makes it the person's. None: a wrong code."""
     waiting = next((found for found in pending(conn, one.id) if found.key == key), None)
     if waiting is None or not prove(conn, one, waiting.channel, code, now):
         return None
     p = s.contact_proofs
     conn.execute(update(p).where(p.c.person_id == one.id, p.c.channel == key).values(pending=null()))
-    return waiting.channel
+    return waiting
 
 
 def drop(conn: Connection, person_id: str, key: str) -> None:
@@ -156,7 +174,8 @@ def _require_few(conn: Connection, one: Someone, now: datetime) -> None:
 
 
 def _waiting(stored: Mapping[str, Any]) -> Channel:
-    return Channel.model_validate(stored, context={"stored": True})
+    channel = {name: value for name, value in stored.items() if name != REPLACES}
+    return Channel.model_validate(channel, context={"stored": True})
 
 
 def _hashed(person_id: str, key: str, code: str) -> str:

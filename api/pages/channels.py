@@ -53,6 +53,7 @@ FAULTS: Final = {
     "secret": "A secret is a line of text, or env:NAME. A file must lie in a folder that ingest.allowed_folders names.",
     "no_mail": "No mail server is set: set smtp.host and start Tocsin again, or choose another way.",
     "taken": "You have this channel already.",
+    "gone": "The channel that you change is there no more: load the page again.",
     "many": "Too many test pages within an hour: try again later.",
 }
 
@@ -80,6 +81,10 @@ class OwnChannels:
     listed: list[OwnChannel]
     waiting: list[tuple[Pending, str]]
 
+    def place(self, key: str | None) -> str:
+        """Where the channel with this key goes; empty where there is none."""
+        return next((one.where or one.kind for one in self.listed if key and one.key == key), "")
+
 
 def channels_of(conn: Connection, one: Someone) -> OwnChannels:
     """What a person is woken by, and what waits for its code with the place that it goes to."""
@@ -93,20 +98,23 @@ def ask_channel(request: Request, person_id: str) -> tuple[dict[str, str], tuple
     fault, if any.
     """
     state, who, form = state_of(request), principal_of(request), form_of(request)
-    typed = {name: form.get(name, "").strip()[:LONGEST] for name in ("kind", "to", "secret")}
+    typed = {name: form.get(name, "").strip()[:LONGEST] for name in ("kind", "to", "secret", "replaces")}
     kind = typed["kind"]
     if kind not in ASKED_FOR:
         return typed, ("kind", "kind")
     if kind == BY_ADDRESS and not state.settings.smtp.host:
         return typed, ("kind", "no_mail")
+    old = _replaced(state, person_id, typed["replaces"])
+    if typed["replaces"] and old is None:
+        return typed, ("to", "gone")
     try:
-        channel = _channel_of(state, who, typed)
+        channel = _channel_of(state, who, typed, old)
     except WrongInput:
         return typed, ("secret", "secret")
     except ValidationError:
         return typed, ("to", kind)
     with state.store.write() as conn:
-        return typed, _sent(state, conn, person_id, channel)
+        return typed, _sent(state, conn, person_id, channel, typed["replaces"])
 
 
 def settle_channel(request: Request, person_id: str, key: str) -> str:
@@ -115,10 +123,10 @@ def settle_channel(request: Request, person_id: str, key: str) -> str:
     with state.store.write() as conn:
         theirs = find(conn, Person, person_id)
         code = form_of(request).get("code", "")
-        channel = settle(conn, Someone(theirs.id, theirs.value), key, code, state.now())
-        if channel is not None:
-            _added(conn, state, who, theirs, channel, key)
-    return "proven" if channel is not None else "wrong_code"
+        waited = settle(conn, Someone(theirs.id, theirs.value), key, code, state.now())
+        if waited is not None:
+            _added(conn, state, who, theirs, waited)
+    return "proven" if waited is not None else "wrong_code"
 
 
 def send_code_again(request: Request, person_id: str, key: str) -> str:
@@ -130,7 +138,8 @@ def send_code_again(request: Request, person_id: str, key: str) -> str:
         if waiting is None:
             raise NotFound("that channel waits for no code any more; load the page again")
         one = Someone(theirs.id, theirs.value)
-        ask_for(state.store, conn, one, waiting.channel, page_address(state.settings), state.now())
+        base, now = page_address(state.settings), state.now()
+        ask_for(state.store, conn, one, waiting.channel, base, now, waiting.replaces)
     return "rung"
 
 
@@ -184,8 +193,23 @@ def fault_of(ctx: PageContext, fault: tuple[str, str] | None) -> dict[str, str]:
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def _channel_of(state: AppState, who: Principal, typed: Mapping[str, str]) -> Channel:
-    """The channel that the form describes. Raises `WrongInput` for its secret, and `ValidationError` for its address."""
+def _replaced(state: AppState, person_id: str, key: str) -> Channel | None:
+    """The channel of this person that a new one is to replace; None where there is none."""
+    if not key:
+        return None
+    with state.store.read() as conn:
+        theirs = find(conn, Person, person_id)
+    one = Someone(theirs.id, theirs.value)
+    return next((channel for channel in one.channels if key_of(one, channel) == key), None)
+
+
+def _channel_of(
+    state: AppState, who: Principal, typed: Mapping[str, str], old: Channel | None = None
+) -> Channel:
+    """The channel that the form describes. A webhook in place of an `old` one keeps its secret, unless another was typed.
+
+    Raises `WrongInput` for its secret, and `ValidationError` for its address.
+    """
     kind, to = typed["kind"], typed["to"]
     known, may_name = KINDS[kind], who.role is Role.ADMIN
     given: dict[str, Any] = {known.address: to}
@@ -194,8 +218,10 @@ def _channel_of(state: AppState, who: Principal, typed: Mapping[str, str]) -> Ch
             raise ValidationError.from_exception_data("Channel", [])
         given = {known.address: kept(state.settings, to, may_name=may_name)}
     elif known.signed_by is not None:
+        present = old.target.get(known.signed_by) if old is not None and old.kind == kind else None
         secret = typed["secret"] or new_token()
-        given |= {known.signed_by: kept(state.settings, secret, may_name=may_name)}
+        keeps = present is not None and not typed["secret"]
+        given |= {known.signed_by: present if keeps else kept(state.settings, secret, may_name=may_name)}
     channel = Channel.model_validate({"kind": kind, **given})
     probe = Person(name="probe", channels=(channel,))
     try:
@@ -205,7 +231,9 @@ def _channel_of(state: AppState, who: Principal, typed: Mapping[str, str]) -> Ch
     return channel
 
 
-def _sent(state: AppState, conn: Connection, person_id: str, channel: Channel) -> tuple[str, str] | None:
+def _sent(
+    state: AppState, conn: Connection, person_id: str, channel: Channel, replaces: str
+) -> tuple[str, str] | None:
     theirs = find(conn, Person, person_id)
     one = Someone(theirs.id, theirs.value)
     if channel in one.person.channels:
@@ -213,21 +241,26 @@ def _sent(state: AppState, conn: Connection, person_id: str, channel: Channel) -
     if len(pending(conn, person_id)) >= MOST:
         return "to", "many"
     try:
-        ask_for(state.store, conn, one, channel, page_address(state.settings), state.now())
+        base = page_address(state.settings)
+        ask_for(state.store, conn, one, channel, base, state.now(), replaces or None)
     except WrongInput:
         return "to", "many"
     return None
 
 
 def _added(
-    conn: Connection, state: AppState, who: Principal, theirs: Defined[Person], channel: Channel, key: str
+    conn: Connection, state: AppState, who: Principal, theirs: Defined[Person], waited: Pending
 ) -> None:
-    now = state.now()
-    value = theirs.value.model_copy(update={"channels": (*theirs.value.channels, channel)})
-    change_part(conn, who, value, theirs, now)
-    audit.append(
-        conn, at=now, actor=who.label, role=who.role.value, action="channel.proven", object=key, detail={}
+    now, one = state.now(), Someone(theirs.id, theirs.value)
+    own = tuple(
+        waited.channel if key_of(one, channel) == waited.replaces else channel
+        for channel in theirs.value.channels
     )
+    left = own if waited.channel in own else (*own, waited.channel)
+    change_part(conn, who, theirs.value.model_copy(update={"channels": left}), theirs, now)
+    detail = {"replaces": waited.replaces} if waited.replaces else {}
+    role, key = who.role.value, waited.key
+    audit.append(conn, at=now, actor=who.label, role=role, action="channel.proven", object=key, detail=detail)
     is_own = theirs.id == who.id
     if is_own and who.role is Role.ADMIN and DEFAULT_POLICY not in names(conn, "policy").values():
         make(conn, state.settings, who, _first_policy(conn, theirs.name), now)

@@ -287,3 +287,46 @@ def test_an_admin_adds_a_channel_for_somebody_that_pages_once_its_code_was_typed
     assert key not in page(admin, "/people/p_ada")
     csrf = re.search(r'name="csrf" value="([^"]+)"', page(signed_in(house), "/me"))[1]  # type: ignore[index]
     assert signed_in(house).post("/people/p_pim/channels", {"csrf": csrf, **asked}).status_code == 403
+
+
+def changed_by(client: Visitor, house: SeededApp, at: str, replaces: str, to: str) -> str:
+    """Ask for another address in the place of a channel; returns the key under which it waits."""
+    sent = press(client, at, "channels", kind="email", to=to, replaces=replaces)
+    assert "A test page is on its way" in sent[1], sent
+    shown = page(client, at)
+    assert "which pages until then" in shown
+    return re.search(r"/waiting/(\w+)/prove", shown)[1]  # type: ignore[index]
+
+
+def test_a_changed_address_takes_the_old_ones_place_once_its_code_was_typed(house: SeededApp) -> None:
+    old, hook = (
+        Channel.model_validate({"kind": "email", "to": "old@orvane.example"}),
+        Channel(kind="console"),
+    )
+    change(house, channels=(old, hook))
+    client, admin, phone = signed_in(house), signed_in(house, "p_root"), Phone()
+
+    def channels() -> list[object]:
+        with house.store.read() as conn:
+            return [one.target.get("to") for one in find(conn, Person, "p_ada").value.channels]
+
+    shown = page(client, "/me")
+    replaces = re.search(r'name="replaces" value="(\w+)"', shown)[1]  # type: ignore[index]
+    assert 'value="old@orvane.example"' in shown, "the present address stands in the form"
+    wrong = press(client, "/me", "channels", kind="email", to="nobody", replaces=replaces)
+    assert wrong[0] == 422 and "In place of old@orvane.example" in words(wrong[1])
+    gone = press(client, "/me", "channels", kind="email", to="a@b.example", replaces="ctc_x")
+    assert gone[0] == 422 and "there no more" in gone[1]
+    key = changed_by(client, house, "/me", replaces, "new@orvane.example")
+    assert channels() == ["old@orvane.example", None], "the old one pages until then"
+    delivered(house, phone)
+    code = re.search(r"\d{6}", phone.got[-1].subject)[0]  # type: ignore[index]
+    assert "not the code" in press(client, "/me", f"waiting/{key}/prove", code="x")[1]
+    assert "reaches you" in press(client, "/me", f"waiting/{key}/prove", code=code)[1]
+    assert channels() == ["new@orvane.example", None], "in the same place"
+    replaces = re.search(r'name="replaces" value="(\w+)"', page(admin, "/people/p_ada"))[1]  # type: ignore[index]
+    key = changed_by(admin, house, "/people/p_ada", replaces, "third@orvane.example")
+    delivered(house, phone)
+    code = re.search(r"\d{6}", phone.got[-1].subject)[0]  # type: ignore[index]
+    press(admin, "/people/p_ada", f"waiting/{key}/prove", code=code)
+    assert channels() == ["third@orvane.example", None]
