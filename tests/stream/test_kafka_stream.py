@@ -25,8 +25,10 @@ from kafka.errors import KafkaError
 from tests.contracts.stream import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.stream import NOW, read
 from tests.engines.kafka import Cluster
+from tests.story.live import until
 from tocsin.core.errors import StreamFull, StreamUnavailable, WrongInput
 from tocsin.settings import StreamSettings
+from tocsin.stream.kafka.capacity import limits_of
 from tocsin.stream.kafka.engine import KafkaStream
 from tocsin.stream.kafka.unpacking import MOST_UNPACKED
 from tocsin.stream.opening import open_stream
@@ -455,6 +457,15 @@ def test_a_topic_that_is_deleted_under_a_reader_and_made_anew_is_another_log_for
     assert [one.value for one in read(consumer, 1)] == [b"old"]
     old = stream.cluster
     admin.delete_topics([prefix + MENTIONS])
+
+    def is_said() -> bool:
+        try:
+            limits_of(admin, prefix + MENTIONS)
+        except StreamUnavailable:
+            return True
+        return False
+
+    until(is_said, "a push to hear that the topic is gone")
     anew = make_stream(topics={MENTIONS: 1})
     assert anew.cluster != old
     anew.append(MENTIONS, [(0, b"new")], NOW)

@@ -93,7 +93,7 @@ class Capacity:
         """The topic's limits. Kafka's tools may change them, so they are asked for now and then."""
         asked_at, limits = self._limits.get(topic, (0.0, None))
         if limits is None or time.monotonic() - asked_at > LIMITS_EVERY_S:
-            limits = self._topics.ask(lambda admin: _limits(admin, self._topics.name_of(topic)))
+            limits = self._topics.ask(lambda admin: limits_of(admin, self._topics.name_of(topic)))
             self._limits[topic] = (time.monotonic(), limits)
         return limits
 
@@ -106,13 +106,17 @@ class _Limits:
     age: timedelta | None
 
 
-def _limits(admin: KafkaAdminClient, name: str) -> _Limits:
+def limits_of(admin: KafkaAdminClient, name: str) -> _Limits:
+    """What the topic of this name keeps. Raises `StreamUnavailable` where it is there no more."""
     wanted = {"retention.bytes": None, "retention.ms": None}
     found = admin.describe_configs(
         [ConfigResource(ConfigResourceType.TOPIC, name, wanted)], config_filter="all"
     )["topic"].get(name)
-    if found is None:
-        raise StreamUnavailable(f"the topic {name} is not there any more: it is waited for")
+    # Of a topic that was deleted, brokers tell a name without settings.
+    if found is None or not found.keys() >= wanted.keys():
+        raise StreamUnavailable(
+            f"the topic {name} is not there any more: it is waited for; what starts next, also tocsin doctor, makes it anew"
+        )
     kept, age = (int(found[key]["value"]) for key in wanted)
     return _Limits(None if kept < 0 else kept, None if age < 0 else timedelta(milliseconds=age))
 
