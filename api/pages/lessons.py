@@ -21,10 +21,14 @@ WORSE: Final = (
 TONE: Final = "There is not much more talk, but more of it is negative than usual."
 COPIES: Final = (
     "A few accounts posted one text again and again. "
-    "Copies are set aside before the volume is judged, so nobody was paged."
+    "Copies are set aside before the volume is judged, so the volume paged nobody."
+)
+FLOOD: Final = (
+    "Many accounts posted one text. That makes a watch, which waits for working hours: "
+    "somebody may want such talk to look bigger than it is."
 )
 LOUDER: Final = "There is more talk than expected, and it is not worse than usual: a watch, which waits for working hours."
-LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, LOUDER)
+LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, FLOOD, LOUDER)
 
 
 def lesson_of(alert: Alert) -> str | None:
@@ -36,6 +40,8 @@ def lesson_of(alert: Alert) -> str | None:
         return COPIES if evidence.copies else None
     if facts.triggers and alert.severity <= 2:
         return CRISIS
+    if alert.signal.watch:
+        return FLOOD if 2 * evidence.copies > evidence.count else None
     if alert.signal.is_share:
         return TONE
     if facts.negative_over:

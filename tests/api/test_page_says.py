@@ -20,6 +20,7 @@ from tests.browser.seed import NOW
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import encode, facts_from
+from tocsin.core.signal_kinds import FLOOD
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find, save
 from tocsin.query.explain import explain
@@ -75,6 +76,20 @@ def test_reasons_and_receipts_are_said_in_the_readers_language(night: SeededApp)
         in shown
     )
     assert "geweigerd: 550 no such user" in shown and "clearly over" not in shown
+
+
+def test_an_alert_that_is_not_about_the_volume_shows_no_ratio_of_a_usual_one(night: SeededApp) -> None:
+    """A flood of copies beside a usual volume was "1×"."""
+    with night.store.write() as conn:
+        the_alert = s.alerts.c.id == "al_crisis"
+        facts = conn.execute(select(s.alerts.c.facts).where(the_alert)).scalar_one()
+        usual = {"kind": FLOOD, "facts": facts | {"ratio": 1.0}}
+        conn.execute(update(s.alerts).where(the_alert).values(**usual))
+    client = signed_in(night)
+    assert "×" not in page(client, "/alerts/al_crisis")
+    with night.store.write() as conn:
+        conn.execute(update(s.alerts).where(the_alert).values(facts=facts | {"ratio": 4.0}))
+    assert "4× the talk expected" in words(page(client, "/alerts/al_crisis"))
 
 
 def test_a_query_is_explained_in_the_readers_language() -> None:

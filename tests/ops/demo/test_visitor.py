@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from api.pages import lessons
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
 from tests.api.test_pages import page, signed_in, words
 from tests.browser.served import seeded_app
+from tocsin.core.signal_kinds import FLOOD
 
 NOON = datetime(2031, 3, 5, 12, tzinfo=UTC)
 
@@ -52,10 +54,15 @@ def test_each_alert_of_the_demo_says_what_it_teaches_and_no_alert_elsewhere_does
             told = {
                 id: lessons.lesson_of(get(conn, id)) for id in ("al_crisis", "al_ceo", "al_old", "al_supp")
             }
+            supp = get(conn, "al_supp")
+            copies = supp.evidence | {"count": 111, "copies": 78}
+            flood = replace(supp, kind=FLOOD, status="firing", evidence=copies)
         client = signed_in(one)
         shown, listed = words(page(client, "/alerts/al_crisis")), words(page(client, "/"))
     assert told["al_crisis"] == lessons.CRISIS and told["al_ceo"] == lessons.TONE
     assert told["al_supp"] == lessons.COPIES and told["al_old"] == lessons.WORSE
+    assert lessons.lesson_of(flood) == lessons.FLOOD
+    assert lessons.lesson_of(replace(flood, evidence=flood.evidence | {"copies": 1})) is None
     assert f"What this shows: {lessons.CRISIS}" in shown and lessons.TONE in listed
     assert "languages of the page are at its foot" in listed
     with seeded_app(tmp_path / "live") as one:
