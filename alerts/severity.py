@@ -8,6 +8,8 @@ window. The product leaves some choices open; this module decides them:
   nothing, for detection then writes no signal (`processors.detection.evidence.triggers_speak`);
 - where only one network is heard, nobody can ask for two, and one network alone is no proof either: SEV2 then needs an
   outlet of the first rank or a course for tenfold;
+- the second window of the spike may be one that is no longer over, as long as its last hour is by itself as high as an alert
+  needs: the talk that was over at ten times the expected, and a hair below the limit five minutes later, is still there;
 - a trigger that this monitor hears every day counts only where more than twice as many people say it as usual
   (`processors.detection.trigger_habit`);
 - a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
@@ -100,10 +102,19 @@ class Rule:
 
 
 def _spike(given: SeverityInput) -> bool:
+    return _loud(given) and given.facts.score >= given.clearly_over
+
+
+def _lasting(given: SeverityInput) -> bool:
+    """A spike, or what is left of one whose last hour is still as high."""
+    return _spike(given) or (_loud(given) and given.facts.lasts)
+
+
+def _loud(given: SeverityInput) -> bool:
+    """What may be a spike, if its score is high enough."""
     f = given.facts
     enough = given.signal.is_share or f.ratio >= TWICE
-    loud = not (given.signal.unheard or given.signal.watch)
-    return loud and not f.learning and enough and f.score >= given.clearly_over
+    return enough and not (f.learning or given.signal.unheard or given.signal.watch)
 
 
 def _twofold(given: SeverityInput) -> bool:
@@ -126,7 +137,9 @@ def _known(given: SeverityInput) -> bool:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    Rule(4, "clearly over expected in two windows", None, lambda c: _spike(c) and c.facts.windows_over >= 2),
+    Rule(
+        4, "clearly over expected in two windows", None, lambda c: _lasting(c) and c.facts.windows_over >= 2
+    ),
     Rule(4, "far over expected at once", None, lambda c: _spike(c) and c.facts.score >= AT_ONCE),
     Rule(4, "a trigger was said", None, lambda c: _most_said(c) >= 1),
     Rule(4, "unusual beside the volume: a watch", None, _watched),

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from processors.signals.spans import LONGEST_SPAN
-from processors.signals.types import Reading, calm
+from processors.signals.types import Reading, calm, lasts
 
 # Closed calm windows in a row that end an episode: half an hour.
 CALM_WINDOWS = 6
@@ -47,8 +47,12 @@ def count_over(episode: Episode, start: datetime) -> None:
 
 
 def after_close(episode: Episode, reading: Reading, speaks: bool) -> Literal["over", "calm"] | None:
-    """Move the episode on by a closed window. Return the news for its alert, if any. `speaks`: a trigger speaks in the window."""
-    if reading.over or speaks:
+    """Move the episode on by a closed window. Return the news for its alert, if any. `speaks`: a trigger speaks in the window.
+
+    A second window confirms the first, and needs no more than a last hour that is still as high: a hair below the limit is no
+    news to the people who are kept waiting.
+    """
+    if reading.over or speaks or (episode.windows_over == 1 and lasts(reading)):
         count_over(episode, reading.start)
         return "over"
     if episode.since is None:

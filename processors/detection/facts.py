@@ -13,7 +13,7 @@ from processors.detection.judgement import Judgement
 from processors.detection.states import Standing
 from processors.detection.trigger_habit import unusual
 from processors.signals.statistics import wilson
-from processors.signals.types import Reading
+from processors.signals.types import Reading, lasts
 from processors.understand.corrected import Rates, corrected_share, rates_of
 from tocsin.core.signal import Agreement, Evidence, Facts, SpreadPlace
 
@@ -48,6 +48,7 @@ def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowC
         triggers=unusual(seen.triggers, seen.usual_triggers),
         voices=seen.voices,
         thin=thin,
+        lasts=lasts(reading),
     )
 
 

@@ -170,7 +170,21 @@ def calm(reading: Reading) -> bool:
     Such a window is complete and not over, and its last hour is at most half as high as an alert needs. An incomplete window is
     never calm: no data is not calm.
     """
-    recent = reading.detail.get("hour_score", reading.score)
-    needed = reading.detail.get("threshold", CLEARLY_OVER)
-    complete = bool(reading.detail.get("complete", True))
-    return complete and not reading.over and bool(recent <= needed / 2)
+    recent, needed = _last_hour(reading)
+    return _complete(reading) and not reading.over and recent <= needed / 2
+
+
+def lasts(reading: Reading) -> bool:
+    """Whether the last hour of this closed, complete window is by itself as high as an alert needs, over or not."""
+    recent, needed = _last_hour(reading)
+    return _complete(reading) and "hour_score" in reading.detail and recent >= needed
+
+
+def _last_hour(reading: Reading) -> tuple[float, float]:
+    """How high the last hour is, and how high an alert needs a score to be. A kind without hours has its score."""
+    detail = reading.detail
+    return float(detail.get("hour_score", reading.score)), float(detail.get("threshold", CLEARLY_OVER))
+
+
+def _complete(reading: Reading) -> bool:
+    return bool(reading.detail.get("complete", True))

@@ -33,6 +33,11 @@ def facts(kind: str = VOLUME, **values: Any) -> Facts:
         (None, facts(score=2.9)),
         (None, facts(ratio=1.9)),
         (None, facts(learning=True)),
+        # The second window needs no more than a last hour that is still as high.
+        (4, facts(score=1.0, lasts=True)),
+        (None, facts(score=1.0, lasts=True, windows_over=1)),
+        (None, facts(score=1.0, lasts=True, ratio=1.9)),
+        (None, facts(score=1.0, lasts=True, learning=True)),
         (4, facts()),
         (4, facts(windows_over=1, score=6.0)),
         (4, facts(windows_over=1, score=0.0, ratio=1.0, triggers={"safety": 1})),
