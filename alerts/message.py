@@ -172,7 +172,7 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
                 "id": one.id,
                 "reach": one.reach,
                 "label": one.label,
-                "text": one_line(_whole(row), EXCERPT) if row else NO_LONGER_KEPT,
+                "text": quoted_line(row) if row else NO_LONGER_KEPT,
                 "url": row.url if row else None,
                 "network": row.network if row else None,
                 "lang": row.lang if row else None,
@@ -181,6 +181,11 @@ def top_posts(conn: Connection, top: Sequence[TopMention]) -> list[dict[str, Any
             }
         )
     return posts
+
+
+def quoted_line(row: Row[Any]) -> str:
+    """A post as a notice quotes it, on one line."""
+    return one_line(_whole(row), EXCERPT)
 
 
 def _whole(row: Row[Any]) -> str:

@@ -26,6 +26,7 @@ COMMANDS = (
     "export",
     "imports",
     "retention",
+    "erase",
     "score",
     "detect",
     "match",

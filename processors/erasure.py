@@ -40,7 +40,7 @@ def erase_removed(store: Store, stored_until: datetime) -> int:
         sampled = _sampled(conn, due) if due else []
     for start in range(0, len(found), PIECE):
         with store.write(alone=False) as conn:
-            _erase(conn, found[start : start + PIECE])
+            erase(conn, found[start : start + PIECE])
     if due:
         with store.write(alone=False) as conn:
             for source, ids in _by_source(sampled):
@@ -97,7 +97,8 @@ def _author_of(mention: Any) -> Any:
     return author.get("id") if isinstance(author, dict) else None
 
 
-def _erase(conn: Connection, found: Sequence[Found]) -> None:
+def erase(conn: Connection, found: Sequence[Found]) -> None:
+    """Erase these mentions and their versions. The match keeps what was counted."""
     times = [at for _, _, at in found]
     m, v, t = s.mentions, s.mention_versions, s.matches
     days = m.c.created_at.between(min(times), max(times))

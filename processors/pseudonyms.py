@@ -20,6 +20,12 @@ def pseudonym(key: bytes, where: str, author: str) -> str:
     return PSEUDONYM + hashlib.blake2b(who, key=key, digest_size=12).hexdigest()
 
 
+def present_key(conn: Connection) -> bytes | None:
+    """The store's key, where it was made already."""
+    present = meta.get(conn, KEY)
+    return None if present is None else bytes.fromhex(present)
+
+
 def key_of_pseudonyms(conn: Connection) -> bytes:
     """The store's key. It is made when it is first needed, in the caller's write transaction."""
     present = meta.get(conn, KEY)

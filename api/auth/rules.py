@@ -54,6 +54,7 @@ PLAN = _allow(CM, PR)
 ESCALATE = _allow(CM, PR, LEGAL)
 ESCALATION = _allow(PR, LEGAL)
 ADMINS = _allow()
+PRIVACY = _allow(LEGAL)
 PUSH = _allow(CM, scope="push")
 OPEN = AccessRule(anonymous="allowed")
 METRICS = AccessRule(frozenset(Role), "metrics", "loopback")
@@ -124,6 +125,11 @@ API: dict[tuple[str, str], AccessRule] = {
     ("POST", "/v1/imports/{id}/undo"): ADMINS,
     ("GET", "/v1/retention"): READ,
     ("POST", "/v1/retention/run"): ADMINS,
+    ("POST", "/v1/erasures/preview"): PRIVACY,
+    ("POST", "/v1/erasures"): PRIVACY,
+    ("GET", "/v1/erasures"): PRIVACY,
+    ("GET", "/v1/erasures/{id}"): PRIVACY,
+    ("POST", "/v1/erasures/{id}/again"): PRIVACY,
     ("GET", "/v1/backtests/{id}"): READ,
     ("POST", "/v1/backtests/{id}/cancel"): PLAN,
     ("POST", "/v1/backtests/{id}/decide"): DESK,
@@ -272,6 +278,10 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("POST", "/imports/{id}/undo"): ADMINS,
     ("GET", "/retention"): READ,
     ("POST", "/retention/run"): ADMINS,
+    ("GET", "/erasures"): PRIVACY,
+    ("POST", "/erasures"): PRIVACY,
+    ("GET", "/erasures/{id}"): PRIVACY,
+    ("POST", "/erasures/{id}/again"): PRIVACY,
     ("GET", "/keys"): ADMINS,
     ("POST", "/keys"): ADMINS,
     ("POST", "/keys/{id}/end"): ADMINS,

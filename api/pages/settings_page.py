@@ -38,6 +38,7 @@ PLACES: Final = (
     "expected-events",
     "imports",
     "retention",
+    "erasures",
     "keys",
     "sessions",
 )

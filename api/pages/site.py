@@ -14,6 +14,7 @@ from api.pages import (
     channels,
     corrections,
     dead_letters,
+    erasures,
     escalations,
     explanation,
     history,
@@ -71,6 +72,7 @@ def add_pages(app: FastAPI) -> None:
         dead_letters.router,
         imports.router,
         retention.router,
+        erasures.router,
         search.router,
         # Before the page of one, which any other name would be.
         source_form.router,

@@ -79,6 +79,15 @@ RETENTION = {
     "readings": "verdicts on windows",
     "gaps": "times without hearing",
 }
+ERASING = {"author": "Author", "post": "Post"}
+ERASED = {
+    "posts": "posts",
+    "reposts": "reposts by others, with the same words",
+    "corrections": "labels that people gave to them",
+    "samples": "in the sample of what matched nothing",
+    "notices": "notices that quote them; the quotes go",
+    "dead_letters": "dead letters that name them",
+}
 IMPORT_KINDS = {"check": "Check", "import": "Import", "undo": "Taking out"}
 IMPORT_COUNTS = {
     "read": "rows read",
@@ -310,6 +319,7 @@ PLACES: Mapping[object, str] = {
     "keys": "API keys",
     "sessions": "Who is signed in",
     "retention": "What is kept",
+    "erasures": "Erase",
 }
 NEW: Mapping[object, str] = {
     "people": "New person",
@@ -363,6 +373,8 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "verdict": dict(VERDICTS.items()),
     "backtest": dict(BACKTESTS.items()),
     "retention": dict(RETENTION.items()),
+    "erasing": dict(ERASING.items()),
+    "erased": dict(ERASED.items()),
     "import": dict(IMPORTS.items()),
     "import_kind": dict(IMPORT_KINDS.items()),
     "import_count": dict(IMPORT_COUNTS.items()),

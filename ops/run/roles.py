@@ -198,12 +198,14 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
     elif role == "api":
         from api.server import serve
         from ops.run.backtests import Backtester
+        from ops.run.erasures import eraser
         from ops.run.imports import importer
         from processors.understand.deep import is_installed
 
         yield "api", lambda stop: serve(runtime, stop)
         yield "backtests", Backtester(runtime).run
         yield "imports", importer(runtime).run
+        yield "erasures", eraser(runtime).run
         if is_installed():
             from api.opinions import Opinions
 

@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 from api.pages import (
     channels,
     definition_form,
+    erasures,
     flash,
     imports,
     links,
@@ -54,6 +55,9 @@ TABLES = (
     terms.ABILITIES,
     terms.BACKTESTS,
     terms.RETENTION,
+    terms.ERASING,
+    terms.ERASED,
+    erasures.FAULTS,
     terms.IMPORTS,
     terms.IMPORT_KINDS,
     terms.IMPORT_COUNTS,

@@ -36,6 +36,7 @@ OWNERS = {
     "definition_versions": "tocsin.definitions",
     "definitions": "tocsin.definitions",
     "detector_state": "processors",
+    "erasures": "api",
     "escalation_entries": "alerts",
     "escalations": "alerts",
     "gaps": "tocsin.store",

@@ -8,13 +8,14 @@ over again.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Select, func, select, update
+from sqlalchemy import Connection, LargeBinary, Select, delete, func, select, update
 
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, TocsinError
@@ -187,6 +188,26 @@ def oldest_letter(conn: Connection) -> datetime | None:
     at = dead_letters.c.at
     found: datetime | None = conn.execute(select(at).order_by(at).limit(1)).scalar_one_or_none()
     return found
+
+
+def letters_naming(
+    conn: Connection, names: Sequence[str], after: str = "", most: int = 100
+) -> tuple[list[str], str | None]:
+    """The letters among the next `most` whose payload or message has one of these names as a whole word; and the id to go on
+    behind, None at the end.
+    """
+    d = dead_letters.c
+    query = select(d.id, d.payload, d.message).where(d.id > after).order_by(d.id).limit(most)
+    rows = conn.execute(query).all()
+    one_of = "|".join(re.escape(name) for name in names) or r"\0"
+    named = re.compile(rf"(?<!\w)(?:{one_of})(?!\w)", re.IGNORECASE)
+    found = [row.id for row in rows if named.search(f"{row.payload.decode(errors='replace')} {row.message}")]
+    return found, rows[-1].id if len(rows) == most else None
+
+
+def drop_letters(conn: Connection, ids: Sequence[str]) -> None:
+    """Drop these letters."""
+    conn.execute(delete(dead_letters).where(dead_letters.c.id.in_(ids)))
 
 
 def present_ids(conn: Connection, ids: Sequence[str]) -> set[str]:

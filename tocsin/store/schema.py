@@ -354,6 +354,23 @@ dead_letters = _table(
     Index("dead_letters_by_time", "at"),
 )
 
+# Erasures that a person asked for: an author, or a post. What names them goes from here too, when all is done.
+erasures = _table(
+    "erasures",
+    _pk("id", String(64)),
+    Column("at", UtcTime, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("what", String(8), nullable=False),  # author | post
+    Column("subject", Json),  # processors.forgetting.Subject; null once it is done
+    Column("target", String(64), nullable=False),  # a keyed hash of whom or what was named
+    Column("expected", Integer, nullable=False),  # posts that the preview counted
+    Column("state", String(16), nullable=False),  # queued | running | done | failed
+    Column("beat_at", UtcTime, nullable=False),  # the last sign of its worker, or its last change
+    Column("message", Text),  # why it failed
+    Column("counts", Json, nullable=False),  # what went, by where it stood
+    Index("erasures_by_state", "state", "at"),
+)
 # Runs of retention. Each piece adds what it took out, in its own transaction.
 retention_runs = _table(
     "retention_runs",

@@ -1,0 +1,241 @@
+"""Erasures that a person asks for, as jobs: counted first, confirmed by that count, carried out in pieces, on record nameless.
+
+What names the author or the post stands in the job while it is needed, and goes when all is done. The audit has a keyed hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from alerts.forgetting import count_quoting, quotes_of
+from processors.forgetting import Affected, Subject, affected, looked_up, posts_of
+from processors.pseudonyms import key_of_pseudonyms
+from tocsin.core.errors import Conflict, NotFound, WrongInput
+from tocsin.core.ids import stable_id
+from tocsin.intake.dead_letters import letters_naming
+from tocsin.intake.removals import AUTHOR
+from tocsin.store import audit
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+DEAD_AFTER: Final = timedelta(minutes=2)
+"""A worker that has given no sign for so long is gone: another one goes on."""
+SHOWN: Final = 50
+READ: Final = 5000
+"""Posts whose quotes in notices a preview counts; the erasure itself takes out all."""
+SHORTEST: Final = 3
+"""A shorter name is looked for in no dead letter: it would be found in words of anybody."""
+LONGEST: Final = 2000
+PLACES: Final = ("posts", "reposts", "corrections", "samples", "notices", "dead_letters")
+"""Where something of a person stands. `notices`: those that quote it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WouldGo:
+    """What an erasure would reach. `complete` is False where the notices were counted for the first `READ` posts only."""
+
+    affected: Affected
+    counts: Mapping[str, int]
+    complete: bool
+
+    @property
+    def anything(self) -> bool:
+        return any(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One job as stored. `subject` is gone once it is done; `target` is a keyed hash of whom or what it named."""
+
+    id: str
+    at: datetime
+    actor: str
+    role: str
+    what: str
+    subject: Subject | None
+    target: str
+    expected: int
+    state: str
+    beat_at: datetime
+    message: str | None
+    counts: Mapping[str, int]
+
+    @property
+    def waits(self) -> bool:
+        return self.state in ("queued", "running")
+
+    @property
+    def progress(self) -> int:
+        """Percent of the posts that the preview counted."""
+        done = self.counts.get("posts", 0)
+        return 100 if self.state == "done" else min(99, done * 100 // max(1, self.expected))
+
+
+def subject_of(what: str, value: str, network: str | None = None) -> Subject:
+    """The subject as typed. Raises `WrongInput` where it names nothing."""
+    clean = value.strip()
+    if not clean.lstrip("@") or len(clean) > LONGEST or "\x00" in clean:
+        raise WrongInput("say whom: a handle or id of an author, or the address or id of a post")
+    if what not in ("author", "post"):
+        raise WrongInput("what is erased is an author or a post")
+    return Subject(
+        what=AUTHOR if what == "author" else "post", value=clean, network=(network or "").strip() or None
+    )
+
+
+def preview(conn: Connection, subject: Subject) -> WouldGo:
+    """What an erasure would reach, as it is now. Nothing is changed, and nothing is kept."""
+    subject = looked_up(conn, subject)
+    found = affected(conn, subject)
+    rows = [row for passed_on in (False, True) for row in posts_of(conn, subject, READ, passed_on=passed_on)]
+    quotes = quotes_of(rows, names_of(subject))
+    counts = {name: getattr(found, name) for name in PLACES[:4]}
+    counts["notices"] = count_quoting(conn, quotes, None)
+    counts["dead_letters"] = _letters(conn, subject)
+    return WouldGo(affected=found, counts=counts, complete=found.posts + found.reposts <= READ)
+
+
+def names_of(subject: Subject) -> list[str]:
+    """What an author is called in a notice, as far as the request says it."""
+    return [subject.value.strip().lstrip("@"), subject.value.strip()] if subject.what == AUTHOR else []
+
+
+def words_of(subject: Subject) -> list[str]:
+    """What is looked for in dead letters."""
+    names = {subject.value.strip().lstrip("@"), *(author for _, author in subject.authors)}
+    return sorted(name for name in names if len(name) >= SHORTEST)
+
+
+def ask(
+    conn: Connection, subject: Subject, expected: int, *, now: datetime, actor: str, role: str
+) -> Erasure:
+    """Ask for an erasure of what a preview counted. Raises `Conflict` where there are more posts by now than were `expected`, and
+    `WrongInput` where there is nothing. The transaction must be `alone`.
+    """
+    key = key_of_pseudonyms(conn)
+    subject = looked_up(conn, subject)
+    found = preview(conn, subject)
+    if not found.anything:
+        raise WrongInput("nothing that is kept is of that author or post")
+    if found.counts["posts"] > expected:
+        raise Conflict(f"there are {found.counts['posts']} posts by now: look at what would go once more")
+    target = _target(key, subject)
+    id = stable_id("era", target, now.isoformat())
+    values = {"id": id, "at": now, "actor": actor, "role": role, "what": subject.what, "target": target}
+    values |= {"subject": asdict(subject), "expected": found.counts["posts"], "counts": {}}
+    conn.execute(insert(s.erasures).values(**values, state="queued", beat_at=now))
+    _record(conn, now, actor, role, "erasure.asked", id, {"what": subject.what, "target": target})
+    return get(conn, id)
+
+
+def again(conn: Connection, id: str, now: datetime) -> Erasure:
+    """Let one that failed go on. Raises `Conflict` for any other."""
+    one, t = get(conn, id), s.erasures
+    if one.state != "failed":
+        raise Conflict(f"{id} is {one.state}: only one that failed goes on again")
+    conn.execute(update(t).where(t.c.id == id).values(state="queued", beat_at=now, message=None))
+    return get(conn, id)
+
+
+def get(conn: Connection, id: str) -> Erasure:
+    """The erasure with this id. Raises `NotFound`."""
+    row = conn.execute(select(s.erasures).where(s.erasures.c.id == id)).one_or_none()
+    if row is None:
+        raise NotFound(f"no erasure {id!r}")
+    return _from(row)
+
+
+def listed(conn: Connection) -> list[Erasure]:
+    """The last ones, the newest first."""
+    t = s.erasures
+    return [_from(row) for row in conn.execute(select(t).order_by(t.c.at.desc(), t.c.id).limit(SHOWN))]
+
+
+# -- the worker's side -----------------------------------------------------------------------------------------------
+
+
+def claim(store: Store, now: datetime, id: str | None = None) -> Erasure | None:
+    """The next erasure, or that one, now running. One whose worker is gone goes on."""
+    t = s.erasures
+    free = or_(t.c.state == "queued", (t.c.state == "running") & (t.c.beat_at < now - DEAD_AFTER))
+    which = (free,) if id is None else (free, t.c.id == id)
+    with store.write() as conn:
+        found = conn.execute(select(t.c.id).where(*which).order_by(t.c.at).limit(1)).scalar_one_or_none()
+        if found is None:
+            return None
+        conn.execute(update(t).where(t.c.id == found).values(state="running", beat_at=now))
+        return get(conn, found)
+
+
+def note(conn: Connection, id: str, now: datetime, more: Mapping[str, int]) -> None:
+    """Add what went in the caller's transaction."""
+    t, before = s.erasures, get(conn, id).counts
+    counts = {**before, **{name: before.get(name, 0) + n for name, n in more.items() if n}}
+    conn.execute(update(t).where(t.c.id == id).values(counts=counts, beat_at=now))
+
+
+def finish(conn: Connection, id: str, now: datetime) -> None:
+    """All is done: what named it goes from the job too."""
+    t, one = s.erasures, get(conn, id)
+    conn.execute(update(t).where(t.c.id == id).values(state="done", subject=None, beat_at=now, message=None))
+    detail = {"what": one.what, "target": one.target, "counts": dict(one.counts)}
+    _record(conn, now, one.actor, one.role, "erasure.done", id, detail)
+
+
+def fail(store: Store, id: str, now: datetime, message: str) -> None:
+    """It did not come to its end. What it had erased is erased, and it may go on again."""
+    t = s.erasures
+    with store.write() as conn:
+        values = {"state": "failed", "message": message[:500], "beat_at": now}
+        conn.execute(update(t).where(t.c.id == id, t.c.state == "running").values(**values))
+
+
+def put_back(store: Store, id: str, now: datetime) -> None:
+    """Its worker stops before the end: another one goes on."""
+    t = s.erasures
+    with store.write() as conn:
+        here = (t.c.id == id, t.c.state == "running")
+        conn.execute(update(t).where(*here).values(state="queued", beat_at=now))
+
+
+# -- pieces ------------------------------------------------------------------------------------------------------------------
+
+
+def _target(key: bytes, subject: Subject) -> str:
+    named = f"{subject.what}\x00{subject.network or ''}\x00{subject.bare}"
+    return hashlib.blake2b(named.encode("utf-8", "surrogatepass"), key=key, digest_size=16).hexdigest()
+
+
+def _letters(conn: Connection, subject: Subject) -> int:
+    words, after, count = words_of(subject), "", 0
+    while words:
+        found, to = letters_naming(conn, words, after)
+        count += len(found)
+        if to is None:
+            break
+        after = to
+    return count
+
+
+def _record(
+    conn: Connection, now: datetime, actor: str, role: str, action: str, id: str, detail: dict[str, Any]
+) -> None:
+    audit.append(conn, at=now, actor=actor, role=role, action=action, object=id, detail=detail)
+
+
+def _from(row: Row[Any]) -> Erasure:
+    values = {name: row._mapping[name] for name in Erasure.__slots__}
+    if row.subject is not None:
+        given: dict[str, Any] = {**row.subject, "authors": _pairs(row.subject.get("authors", []))}
+        values["subject"] = Subject(**given)
+    return Erasure(**values)
+
+
+def _pairs(found: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((source, author) for source, author in found)
