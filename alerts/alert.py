@@ -97,6 +97,11 @@ class Alert:
         return evidence.since if evidence else self.opened_at
 
     @property
+    def has_fallen(self) -> bool:
+        """The score is less than half of its peak. A score that moves a little says nothing of a story that goes on."""
+        return 2 * self.score < self.peak_score
+
+    @property
     def needs_answer(self) -> bool:
         """Nobody has the alert, and it asks for an answer."""
         return self.status == states.FIRING

@@ -92,6 +92,15 @@ def test_an_alert_that_is_not_about_the_volume_shows_no_ratio_of_a_usual_one(nig
     assert "4× the talk expected" in words(page(client, "/alerts/al_crisis"))
 
 
+def test_an_alert_was_louder_before_only_where_its_score_has_fallen(night: SeededApp) -> None:
+    client = signed_in(night)
+    for score, fallen in ((4.9, False), (2.6, False), (2.5, True)):
+        with night.store.write() as conn:
+            scores = {"score": score, "peak_score": 5.1}
+            conn.execute(update(s.alerts).where(s.alerts.c.id == "al_crisis").values(**scores))
+        assert ("it was louder before" in words(page(client, "/alerts/al_crisis"))) is fallen
+
+
 def test_a_query_is_explained_in_the_readers_language() -> None:
     query = parse_query('(united OR @united*) AND lang:tr AND followers>1000 NOT "united nations"')
     told = explain(query, Languages()["nl"].translate)
