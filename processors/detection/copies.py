@@ -7,13 +7,26 @@ read has bounds: `MOST_TEXTS` different texts are compared, and `MOST_POSTS` pos
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Integer, Row, and_, case, cast, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    select,
+)
 
 from processors.detection.automation import (
     DAY,
@@ -92,16 +105,44 @@ class WindowStories:
 
 def within(monitor_id: str, start: datetime, end: datetime, *, own: bool = False) -> ColumnElement[bool]:
     """The condition of a match of this monitor in [start, end) that was heard. History (`processors.history`) is not."""
+    return _within(_asked(monitor_id, start, end), own=own)
+
+
+def _asked(monitor_id: str, start: datetime, end: datetime) -> dict[str, Any]:
+    """The values that `_within` compares with, by name."""
+    return {
+        "monitor_id": monitor_id,
+        "from_minute": minute_of(start),
+        "to_minute": minute_of(end),
+        "start": start,
+        "end": end,
+    }
+
+
+def _within(asked: Mapping[str, Any], *, own: bool = False) -> ColumnElement[bool]:
     m = s.matches
     return and_(
         m.c.partition > HISTORY,
         m.c.own.is_(True) if own else m.c.own.is_not(True),
-        m.c.monitor_id == monitor_id,
-        m.c.minute >= minute_of(start),
-        m.c.minute <= minute_of(end),
-        m.c.created_at >= start,
-        m.c.created_at < end,
+        m.c.monitor_id == asked["monitor_id"],
+        m.c.minute >= asked["from_minute"],
+        m.c.minute <= asked["to_minute"],
+        m.c.created_at >= asked["start"],
+        m.c.created_at < asked["end"],
     )
+
+
+# The same condition for a statement that is built once: the values come with each question.
+_LATER: Final = {
+    name: bindparam(name, type_=column.type)
+    for name, column in (
+        ("monitor_id", s.matches.c.monitor_id),
+        ("from_minute", s.matches.c.minute),
+        ("to_minute", s.matches.c.minute),
+        ("start", s.matches.c.created_at),
+        ("end", s.matches.c.created_at),
+    )
+}
 
 
 def copies_in(
@@ -132,16 +173,22 @@ def groups_in(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, most: int = MOST_GROUPS
 ) -> list[Group]:
     """The mentions in [start, end) by text, the most copied text first, at most `most` groups."""
+    found = conn.execute(_by_text(), _asked(monitor_id, start, end) | {"most": most})
+    return [Group(signature, gist, bool(repost), n, int(bad)) for signature, gist, repost, n, bad in found]
+
+
+@cache
+def _by_text() -> Select[Any]:
+    """The statement of `groups_in`. It is asked in most windows, and building it anew costs more than the answer."""
     m, many = s.matches, func.count()
     negative = func.sum(case((m.c.label == "negative", 1), else_=0))
-    found = conn.execute(
+    return (
         select(m.c.signature, m.c.gist, m.c.repost, many, negative)
-        .where(within(monitor_id, start, end))
+        .where(_within(_LATER))
         .group_by(m.c.signature, m.c.gist, m.c.repost)
         .order_by(many.desc(), m.c.signature, cast(m.c.repost, Integer), m.c.gist.is_(None))
-        .limit(most)
+        .limit(bindparam("most"))
     )
-    return [Group(signature, gist, bool(repost), n, int(bad)) for signature, gist, repost, n, bad in found]
 
 
 def stories_of(groups: Iterable[Group], known: KnownTexts | None = None) -> dict[int, int]:
