@@ -20,6 +20,7 @@ from benchmarks import (
     dashboards,
     ears,
     firehose,
+    judging,
     line,
     matching,
     memory,
@@ -39,6 +40,7 @@ from ingest.sources.bluesky import BlueskySettings, BlueskySource
 from tests.benchmarks.here import EnginesHere
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.settings import Ingest
 
 
@@ -46,6 +48,12 @@ from tocsin.settings import Ingest
 def here() -> Iterator[None]:
     with child.in_this_process():
         yield
+
+
+def test_judging_has_a_row_of_each_kind_and_says_what_ten_thousand_monitors_cost() -> None:
+    table = judging.run(mentions=30)
+    assert [row[0] for row in table.rows] == [*(one.kind for one in SIGNAL_KINDS.judged), "all"]
+    assert "10,000 monitors" in table.notes[0]
 
 
 @pytest.mark.slow("a benchmark in small")
