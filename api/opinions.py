@@ -53,8 +53,8 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def agrees(self) -> bool:
-        """Whether two of three labels are the same."""
-        return 3 * self.agreed >= 2 * self.asked
+        """Whether two of three labels are the same. Where no mention had a label, nothing agrees, and nothing differs."""
+        return 0 < 2 * self.asked <= 3 * self.agreed
 
 
 def opinion_of(conn: Connection, alert_id: str) -> Opinion | None:
@@ -71,13 +71,12 @@ def as_json(opinion: Opinion | None) -> dict[str, Any] | None:
 
 def line(opinion: Opinion) -> str:
     """The opinion on a line of English."""
-    said = "agrees" if opinion.agrees else "differs"
-    rest = (
-        f"; of {opinion.unscored} unscored it calls {opinion.unscored_negative} negative"
-        if opinion.unscored
-        else ""
-    )
-    return f"second opinion {said} ({opinion.agreed} of {opinion.asked}){rest}; {opinion.model}"
+    said = []
+    if opinion.asked:
+        said.append(f"{'agrees' if opinion.agrees else 'differs'} ({opinion.agreed} of {opinion.asked})")
+    if opinion.unscored:
+        said.append(f"of {opinion.unscored} unscored it calls {opinion.unscored_negative} negative")
+    return f"second opinion {'; '.join([*said, opinion.model])}"
 
 
 class Opinions:

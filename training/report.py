@@ -38,6 +38,7 @@ from training.shares import (
     made_up_table,
     table,
 )
+from training.speed import Speed, speed, speed_table
 
 SETS: Final = (
     ("tweeteval_sentiment", "en"),
@@ -54,6 +55,8 @@ SETS: Final = (
 
 
 BATCH: Final = 256
+DRAWS: Final = 100
+"""So often labels are drawn by the confidences, for the calibration error that is left by chance."""
 
 
 class Figures(NamedTuple):
@@ -65,6 +68,8 @@ class Figures(NamedTuple):
     unscored: float
     calibration_error: float
     """The expected calibration error over ten steps of confidence (Naeini and others, 2015), of the texts with a label."""
+    by_chance: float
+    """The mean of this error where the confidences were all true: so few texts never have the very shares they should."""
 
 
 def figures(gold: Sequence[str], said: Sequence[Sentiment]) -> Figures:
@@ -84,17 +89,24 @@ def figures(gold: Sequence[str], said: Sequence[Sentiment]) -> Figures:
         float(np.mean(recalls)),
         float(np.mean(f1s)),
         sum(one.label == "unscored" for one in said) / len(said),
-        _calibration_error(gold, said),
+        *_calibration_errors(gold, said),
     )
 
 
-def _calibration_error(gold: Sequence[str], said: Sequence[Sentiment]) -> float:
+def _calibration_errors(gold: Sequence[str], said: Sequence[Sentiment]) -> tuple[float, float]:
     scored = [(g, one) for g, one in zip(gold, said, strict=True) if one.label != "unscored"]
     confidence = np.array([one.confidence for _, one in scored])
     right = np.array([g == one.label for g, one in scored], dtype=float)
+    dice = np.random.default_rng(7)
+    true = [_off(confidence, dice.random(len(scored)) < confidence) for _ in range(DRAWS)]
+    return _off(confidence, right), float(np.mean(true))
+
+
+def _off(confidence: Any, right: Any) -> float:
+    """How far the share of right labels lies from the confidence, by step of the confidence, on average."""
     steps = np.minimum((confidence * 10).astype(int), 9)
-    off = [abs(right[steps == step].sum() - confidence[steps == step].sum()) for step in range(10)]
-    return float(sum(off) / max(1, len(scored)))
+    off = np.abs(np.bincount(steps, weights=right - confidence, minlength=10))
+    return float(off.sum() / max(1, len(confidence)))
 
 
 def _of_two(said: Sentiment) -> str:
@@ -150,16 +162,15 @@ def main() -> int:
     columns = {"cleared": default_scorers()}
     if given.models:
         columns["all"] = tuple(_others(given.models))
-    print(
-        "| set | language | texts | models | accuracy | macro recall | macro F1 | unscored | calibration error | texts/s |"
-    )
-    print("| --- | --- | --: | --- | --: | --: | --: | --: | --: | --: |")
+    shares = "accuracy | macro recall | macro F1 | unscored | calibration error | by chance"
+    print(f"| set | language | texts | models | {shares} | texts/s |")
+    print("| --- | --- | --: | --- | --: | --: | --: | --: | --: | --: | --: |")
     for name, language, found in _sets(given.data):
         for column, scorers in columns.items():
-            said, speed = measured(scorers, [text for text, _ in found])
+            said, pace = measured(scorers, [text for text, _ in found])
             got = figures([label for _, label in found], said)
             shown = " | ".join(f"{one:.3f}" for one in got)
-            print(f"| {name} | {language} | {len(found):,} | {column} | {shown} | {speed:,.0f} |")
+            print(f"| {name} | {language} | {len(found):,} | {column} | {shown} | {pace:,.0f} |")
     print()
     for line in made_up_table(list(_made_up(given.data))):
         print(line)
@@ -169,7 +180,16 @@ def main() -> int:
     print()
     for line in emotion_table(given.data):
         print(line)
+    print()
+    for line in speed_table(list(_speeds(given.data))):
+        print(line)
     return 0
+
+
+def _speeds(folder: Path) -> Iterator[tuple[str, str, Sequence[str], Speed]]:
+    for name, language in SETS:
+        texts = [text for text, _ in rows(folder, name, language)]
+        yield name, language, texts, speed(default_scorers(), language, texts)
 
 
 def _made_up(folder: Path) -> Iterator[tuple[str, str, MadeUp]]:

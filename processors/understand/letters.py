@@ -18,7 +18,7 @@ import numpy.typing as npt
 from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
 
 LANGUAGES: Final = ("de", "en", "es", "fr", "id", "it", "nl", "pl", "pt", "ro", "tr")
-BUCKETS: Final = 1 << 16
+BUCKETS: Final = 1 << 18
 UNIT: Final = 256
 """The table is in whole numbers of this part of a natural logarithm."""
 

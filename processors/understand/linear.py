@@ -135,9 +135,10 @@ class Sums:
         negated = are_negated(facts[:, 1])
         rows = self._sums[negated.astype(np.int64), ids]
         counts = np.where(negated, facts[:, 4], facts[:, 3])
-        inside = np.flatnonzero(ids[1:]) + 1  # whatever is no sentinel has a neighbour before it
-        rows[inside] += self._weights(pair_buckets(facts[inside - 1, 0], facts[inside, 0]))
-        counts[inside] += 1
+        # Whatever is no sentinel has a neighbour before it.
+        inside = ids[1:] != 0
+        rows[1:] += self._weights(pair_buckets(facts[:-1, 0], facts[1:, 0])) * inside[:, None]
+        counts[1:] += inside
         sums, features = np.add.reduceat(rows, starts), np.add.reduceat(counts, starts)
         valence = facts[:, 2]
         valences = np.add.reduceat(np.where(negated, -7 * valence // 10, valence), starts)

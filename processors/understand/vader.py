@@ -84,7 +84,9 @@ def readable(text: str) -> str:
         text = html.unescape(text)
     if "://" in text or "www." in text.lower():
         text = _LINK.sub(" ", text)
-    text = _RUN.sub(r"\1\1\1\1", text[:MAX_CHARS])
+    text = text[:MAX_CHARS]
+    if _HAS_RUN.search(text):
+        text = _RUN.sub(r"\1\1\1\1", text)
     if text.isascii():
         return text
     rules = _rules()
@@ -319,6 +321,8 @@ _OTHERS = frozenset({"but", "or", "nor", "without", "doubt", "at", "very", "of"}
 # upper case.
 _LINK = re.compile(r"[hHwW](?:(?<=[hH])[tT][tT][pP][sSſ]?://|(?<=[wW])[wW][wW]\.)\S+")
 _RUN = re.compile(r"(.)\1\1\1\1+", re.DOTALL)
+# To look for a run is faster than to replace none.
+_HAS_RUN = re.compile(r"(.)\1\1\1\1", re.DOTALL)
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
