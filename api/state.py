@@ -23,6 +23,8 @@ from api.pages.i18n import Languages
 from api.pages.readiness import Readiness
 from api.rendered import Rendered
 from api.shared_reads import SharedReads
+from ingest.budget import HostBudget
+from ingest.looking import PLACES, OpenNetwork
 from tocsin.access.address import PAGE, PROXIES, Chosen, laid_under
 from tocsin.core.clock import Clock
 from tocsin.settings import Loaded, Settings
@@ -34,6 +36,7 @@ PUSHES_AT_ONCE = 4
 # Sign-ins that one address may ask for, by mail or by passkey, however many people it names.
 KNOCKS_A_MINUTE = 10
 CHECKS_A_MINUTE = 6
+LOOKS_A_MINUTE = 6
 ALERTS_BYTES = 4 * 1024 * 1024
 
 
@@ -86,6 +89,10 @@ class AppState:
     knocks: RateLimiter = field(default_factory=lambda: RateLimiter(KNOCKS_A_MINUTE, time.monotonic))
     # How often the public address may be asked whether it leads here.
     checks: RateLimiter = field(default_factory=lambda: RateLimiter(CHECKS_A_MINUTE, time.monotonic))
+    # How often one person may look at what networks answer, at which, and with one budget for all.
+    looks: RateLimiter = field(default_factory=lambda: RateLimiter(LOOKS_A_MINUTE, time.monotonic))
+    look_at: Sequence[OpenNetwork] = PLACES
+    look_budget: HostBudget = field(default_factory=HostBudget)
     laid: Loaded | None = None
     """The settings with the address that was set on the page since the start; None: none was."""
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))

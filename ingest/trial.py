@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +22,10 @@ PAUSE_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a source brought: its newest posts, the counts, and what was wrong. `error` says why it could not be read at all."""
+    """What a source brought: its newest posts, the counts, and what was wrong. `error` says why it could not be read at all.
+
+    `kept` counts the posts that the caller asked to see; all of them, where they asked for none in particular.
+    """
 
     newest: Sequence[Mention]
     count: int = 0
@@ -31,16 +34,23 @@ class Trial:
     warnings: Sequence[str] = ()
     more: bool = False
     error: str | None = None
+    kept: int = 0
 
 
-def try_source(source: Source, now: datetime, longest: timedelta = LONGEST) -> Trial:
+def try_source(
+    source: Source,
+    now: datetime,
+    longest: timedelta = LONGEST,
+    keep: Callable[[Mention], bool] | None = None,
+) -> Trial:
     """Fetch from the beginning until nothing more comes or `longest` is over, and close the source. Raises nothing of its own
-    tree: a source that cannot be read gives the reason as `error`, beside what came before.
+    tree: a source that cannot be read gives the reason as `error`, beside what came before. With `keep`, the newest posts are
+    the newest of those.
     """
     newest: list[Mention] = []
     bad: list[Bad] = []
     warnings: list[str] = []
-    cursor, count, bad_count, more, error = None, 0, 0, True, None
+    cursor, count, kept, bad_count, more, error = None, 0, 0, 0, True, None
     streams = source_kind(source.kind).streams
     ends = time.monotonic() + longest.total_seconds()
     with closing(source):
@@ -57,7 +67,9 @@ def try_source(source: Source, now: datetime, longest: timedelta = LONGEST) -> T
                 break
             cursor, more = fetched.cursor, fetched.more
             count += len(fetched.mentions)
-            best = sorted(fetched.mentions, key=_posted, reverse=True)[:SHOWN]
+            fits = [one for one in fetched.mentions if keep is None or keep(whole(one))]
+            kept += len(fits)
+            best = sorted(fits, key=_posted, reverse=True)[:SHOWN]
             newest = sorted([*newest, *map(whole, best)], key=_posted, reverse=True)[:SHOWN]
             bad += fetched.bad[: max(0, 3 - len(bad))]
             bad_count += len(fetched.bad)
@@ -65,7 +77,7 @@ def try_source(source: Source, now: datetime, longest: timedelta = LONGEST) -> T
                 warnings.append(fetched.warning)
             if streams and not more:
                 time.sleep(PAUSE_S)
-    return Trial(newest, count, bad, bad_count, warnings[:3], more and error is None, error)
+    return Trial(newest, count, bad, bad_count, warnings[:3], more and error is None, error, kept)
 
 
 def _waited(spent: BudgetSpent, ends: float) -> bool:

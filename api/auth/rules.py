@@ -107,6 +107,7 @@ API: dict[tuple[str, str], AccessRule] = {
     ("POST", "/v1/dead-letters/{id}/replay"): DESK,
     **_defined("monitors", DESK),
     ("POST", "/v1/monitors/preview"): _allow(CM, PR, LEGAL, scope="read"),
+    ("POST", "/v1/monitors/preview/networks"): DESK,
     ("GET", "/v1/monitors/{id}/readings"): READ,
     ("GET", "/v1/monitors/{id}/corrections"): READ,
     ("POST", "/v1/monitors/{id}/corrections"): PLAN,

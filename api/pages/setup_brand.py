@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from api import defining
 from api.pages.render import PageContext, page_context, render
 from api.pages.setup import watched
+from api.routes.looks import looks_of
 from api.routes.preview import Preview, preview
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import Conflict, WrongInput
@@ -60,7 +61,9 @@ def propose_brand(request: Request) -> Response:
     query, faults = _query(ctx, form, hears, leaves_out)
     if faults or not form.get("save"):
         tried = None if faults else _preview(ctx, query, form)
-        return _shown(ctx, form, present, faults, (hears, leaves_out), query, tried, 422 if faults else 200)
+        looks = _looks(request, query, form) if form.get("look") and not faults else None
+        status = 422 if faults else 200
+        return _shown(ctx, form, present, faults, (hears, leaves_out), query, tried, status, looks)
     try:
         _save(request, form, query)
     except (Conflict, WrongInput, ValidationError) as error:
@@ -146,6 +149,16 @@ def _preview(ctx: PageContext, query: str, form: Mapping[str, str]) -> dict[str,
     return {"posts": posts, "days": found["by_day"], "stored": found["stored"], "sampled": found["sampled"]}
 
 
+def _looks(request: Request, query: str, form: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What networks without a key answer for the query, the words of each post marked."""
+    parsed = parse_query(query)
+    found = looks_of(state_of(request), principal_of(request), parsed, _languages(form))
+    return [
+        one | {"newest": [post | {"pieces": marked(parsed, post["text"])} for post in one["newest"]]}
+        for one in found
+    ]
+
+
 def _shown(
     ctx: PageContext,
     form: Mapping[str, str],
@@ -155,6 +168,7 @@ def _shown(
     query: str = "",
     tried: Mapping[str, Any] | None = None,
     status: int = 200,
+    looks: Sequence[Mapping[str, Any]] | None = None,
 ) -> Response:
     return render(
         ctx,
@@ -169,5 +183,6 @@ def _shown(
         tick=TICK,
         query=query,
         tried=tried,
+        looks=looks,
         most=max((one["count"] for one in tried["days"]), default=0) if tried else 0,
     )

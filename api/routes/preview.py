@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ from api.routes.mentions import MentionOut, mention_out
 from api.state import State
 from processors.understand import mention_facets
 from tocsin.core.mention import Mention
-from tocsin.query import Asked, compile_query, explain, parse_query
+from tocsin.query import Asked, Query, compile_query, explain, parse_query
 from tocsin.query.evaluate import known_language, searched
 from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
 
@@ -84,16 +84,9 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
     The answer says what it covers: stored mentions, and the sample of mentions that matched nothing.
     """
     query = parse_query(wanted.query)
-    test, languages = compile_query(query), {known_language(tag) for tag in wanted.languages}
+    matches = matching(query, wanted.languages)
     since = state.now() - timedelta(hours=wanted.hours)
     end = time.monotonic() + MAX_TIME_S
-
-    def matches(mention: Mention) -> bool:
-        language = known_language(mention.lang)
-        if languages and language and language not in languages:
-            return False
-        return test(Asked(mention, searched(mention), tell=mention_facets))
-
     with state.store.read() as conn:
         stored = _Look(end)
         hits = [
@@ -121,6 +114,19 @@ def preview(state: State, wanted: Annotated[Preview, Body()]) -> Any:
         "examples": [mention_out(row) for row in hits[:SHOWN]],
         "sample_examples": [str(row.mention.get("text", ""))[:500] for row in samples[:SHOWN]],
     }
+
+
+def matching(query: Query, languages: Sequence[str] = ()) -> Callable[[Mention], bool]:
+    """The test whether a mention is one that this query, in these languages, hears."""
+    test, known = compile_query(query), {known_language(tag) for tag in languages}
+
+    def matches(mention: Mention) -> bool:
+        language = known_language(mention.lang)
+        if known and language and language not in known:
+            return False
+        return test(Asked(mention, searched(mention), tell=mention_facets))
+
+    return matches
 
 
 class _Look:

@@ -88,7 +88,7 @@ def trial_of(state: AppState, definition: SourceDef) -> dict[str, Any]:
     trial = try_source(source, state.now(), LONGEST_TRIAL)
     unread = [f"cannot read {one.position}: {one_line(str(one.error), 200)}" for one in trial.bad]
     return {
-        "newest": [_post(one) for one in trial.newest],
+        "newest": [post_out(one) for one in trial.newest],
         "count": trial.count,
         "unreadable": trial.bad_count,
         "problems": [one_line(text, 300) for text in [*trial.warnings, *unread]],
@@ -97,7 +97,8 @@ def trial_of(state: AppState, definition: SourceDef) -> dict[str, Any]:
     }
 
 
-def _post(one: Mention) -> dict[str, Any]:
+def post_out(one: Mention) -> dict[str, Any]:
+    """The fields of `TriedPost`."""
     author = one.author
     return {
         "id": one.id,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
+from ingest.looking import NetworkAnswer
 from ingest.source import FetchFailed, Source
 from ingest.trial import SHOWN, try_source
 from ops.runtime import Runtime
@@ -35,6 +36,15 @@ def table(conn: Connection) -> list[tuple[str, ...]]:
     return [
         _row(one, states.get(one.name), health.get(component_of(one.name))) for one in listed(conn, SourceDef)
     ]
+
+
+def looked(looks: Sequence[NetworkAnswer]) -> Iterator[str]:
+    """What networks answered, as lines: how many posts match, or why none came, and the newest that match."""
+    for one in looks:
+        said = f"{one.matched} of {one.came} posts match" if one.error is None else one_line(one.error, 200)
+        yield f"{one.kind}: {said}"
+        for post in one.newest:
+            yield f"  {post.created_at:%Y-%m-%d %H:%M}Z  {one_line(post.full_text, 200)}"
 
 
 def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Sources and their health: `tocsin sources list`, `tocsin sources test NAME`, `tocsin sources kinds`."""
+"""Sources and their health: `tocsin sources list`, `... test NAME`, `... look QUERY`, `... kinds`."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
         "test",
         epilog="Examples: tocsin sources test forum; tocsin sources test --kind feed --set url=https://forum.example/rss",
     )(show_newest)
+    sources.command("look", epilog="Example: tocsin sources look '\"baby food\" AND orvane'")(look_around)
     sources.command("kinds", epilog="Example: tocsin sources kinds")(list_kinds)
     app.add_typer(sources, name="sources")
 
@@ -36,6 +37,26 @@ def list_sources(config: Config = None, data: Data = None, store: StoreUrl = Non
         return
     for line in sources.aligned([sources.HEADER, *rows]):
         print(line)
+
+
+def look_around(
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="What to listen for; see docs/queries.md.")],
+    config: Config = None,
+    data: Data = None,
+) -> None:
+    """Ask networks without a key what they have now for a query; nothing is stored. Exit 1 where none answered."""
+    from api.routes.preview import matching
+    from ingest.looking import look
+    from ops.check import sources
+    from tocsin.core.clock import SystemClock
+    from tocsin.query import parse_query
+    from tocsin.settings import load
+
+    parsed, settings = parse_query(query), load(config, overrides={"data": data}).settings
+    found = look(parsed, matching(parsed), settings.ingest, SystemClock().now())
+    for line in sources.looked(found):
+        print(line)
+    raise typer.Exit(int(all(one.error is not None for one in found)))
 
 
 def list_kinds() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
@@ -13,13 +14,14 @@ import yaml
 from alerts.outbox.deliver import deliver_due
 from api.app import create_app
 from api.pages.setup import TAPS
+from ingest.looking import OpenNetwork
 from ops.transfer.apply import plan
 from ops.transfer.definitions_file import stored_sections, written
 from tests.alerts.fakes import OneForAll, Phone
 from tests.api.test_defining import told
 from tests.api.test_pages import CSRF, Visitor, page, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
-from tests.contracts.loopback import INGEST, Loopback, posts
+from tests.contracts.loopback import INGEST, Loopback, Post, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.ingest.networks import NETWORKS
 from tocsin.definitions.models import Monitor, Person, Policy, SourceDef
@@ -115,6 +117,33 @@ def test_a_network_is_tested_with_the_monitors_words_marked_and_made_by_its_tick
     with home.store.read() as conn:
         (made,) = listed(conn, SourceDef)
     assert made.value.settings["url"] == f"{world.url}/feed"
+
+
+def test_networks_are_asked_for_the_proposed_query_without_scripts_and_a_failure_stands_on_its_own_line(
+    home: SeededApp, loopback: Loopback
+) -> None:
+    world = loopback.begin(NETWORKS["hackernews"])
+    world.posts = [
+        Post(n, text, home.clock.now() - timedelta(minutes=n))
+        for n, text in enumerate(("De ketel & meer", "Iets anders"), 1)
+    ]
+    home.app.state.tocsin.look_at = (
+        OpenNetwork("hackernews", lambda _: {"site": world.url}),
+        OpenNetwork("lemmy", lambda _: {"instances": "no address"}),
+    )
+    client = signed_in(home, "p_root")
+    ketel = {"t:Ketel": "1", "shown": "Ketel", "name": "Ketel"}
+    assert 'name="look" value="1"' in post(client, "/setup/brand", name="Ketel")[1]
+    assert not world.requests, "nobody is asked before somebody wants it"
+    status, shown = post(client, "/setup/brand", **ketel, look="1")
+    assert status == 200 and '<mark class="hit">ketel</mark> &amp; meer' in shown
+    assert "Of 2 posts that came, 1 match." in words(shown) and "lemmy:" in words(shown)
+    assert 'name="t:Ketel" value="1" checked' in shown, "the form stands as it was"
+    with home.store.read() as conn:
+        assert listed(conn, Monitor) == []
+    for _ in range(6):
+        status, shown = post(client, "/setup/brand", **ketel, look="1")
+    assert status == 429, "not more often than six times a minute"
 
 
 @pytest.mark.parametrize(
