@@ -119,6 +119,7 @@ def test_what_was_typed_into_a_refused_form_is_shown_to_be_copied(night: SeededA
 
 
 def test_no_clock_runs_on_after_release_and_a_decision_waits_for_the_review(night: SeededApp) -> None:
+    """Findings 5, 38, 39 (an escalation that did not say who was told) and 40 ("privileged" was an unticked box)."""
     with night.store.write() as conn:
         e = s.escalations.c
         row = conn.execute(
@@ -192,6 +193,7 @@ def _authors(one: SeededApp) -> list[str]:
 def test_a_reach_that_nobody_told_is_unknown_and_a_source_that_is_due_is_late_for_nobody(
     night: SeededApp,
 ) -> None:
+    """Findings 9, 21 and 37: the foot of the page told everybody about api.public_url."""
     client = signed_in(night, "p_root")
     with night.store.write() as conn:
         conn.execute(update(s.mentions).values(followers=None))
@@ -223,6 +225,7 @@ def test_what_is_not_seen_is_said_in_the_readers_language(night: SeededApp) -> N
 
 
 def test_names_stand_beside_long_times_and_small_rates_keep_their_figures() -> None:
+    """Findings 8, 28, 29 (sentences that run into each other: "a day.Of") and 31 (the raw reason "exhaust")."""
     css = (STATIC / "tocsin.css").read_text("utf-8")
     columns = re.search(r"\.record li \{[^}]*grid-template-columns: ([^;]+);", css)[1]  # type: ignore[index]
     assert "max-content" in columns and "minmax(0, 1fr)" in columns
@@ -269,3 +272,19 @@ def test_posts_of_the_brands_own_accounts_stand_apart_on_the_card_and_are_marked
     assert marked[first.source, first.id] and not marked[second.source, second.id]
     form = page(signed_in(night, "p_root"), "/monitors/m_orvane/edit")
     assert 'name="own_accounts"' in form
+
+
+def test_what_scrolls_can_be_reached_by_keyboard_and_every_table_has_words_in_its_head() -> None:
+    """Finding 26: a text that scrolls took no focus, and tables had empty heads."""
+    templates = {one.name: one.read_text("utf-8") for one in (STATIC.parent / "templates").glob("*.html")}
+    for name, html in templates.items():
+        for tag in re.findall(r"<\w+[^>]*class=\"[^\"]*\bscroll\b[^>]*>", html):
+            assert 'tabindex="0"' in tag, (name, tag)
+        assert not re.search(r"<th\b[^>]*>\s*</th>", html), name
+    assert '<p class="ribbon demo" role="status">' in templates["base.html"], "said, so it needs no landmark"
+
+
+def test_the_page_of_the_api_has_no_empty_head(night: SeededApp) -> None:
+    """Finding 26, on /docs."""
+    shown = page(signed_in(night), "/docs")
+    assert "<thead>" in shown and not re.search(r"<th\b[^>]*>\s*</th>", shown)

@@ -68,6 +68,7 @@ def test_what_a_person_opens_goes_to_standard_output_and_the_rest_does_not(
 
 
 def test_a_source_that_is_not_there_yet_needs_nobody_and_nothing_is_said_in_python(tmp_path: Path) -> None:
+    """Findings 20 (Python in what doctor and apply print) and 36 (a file that is not there yet is BAD at once)."""
     document = {
         "sources": [{"name": "log", "kind": "file", "path": str(tmp_path / "later.jsonl")}],
         "monitors": [{"name": "Lumo", "query": "lumo", "languages": ["en"]}],
@@ -87,5 +88,6 @@ def test_a_source_that_is_not_there_yet_needs_nobody_and_nothing_is_said_in_pyth
 
 
 def test_a_changed_setting_is_said_to_count_after_a_start(tmp_path: Path) -> None:
+    """Finding 35: a setting needs a restart, and nothing said so."""
     assert b"start it again" in command("config", "show", "--data", tmp_path).stderr
     assert "start Tocsin again" in example_file()
