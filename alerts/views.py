@@ -6,7 +6,7 @@ Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow wit
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, se
 
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
+from alerts.held_by import HeldBy, held_by
 from alerts.message import headline, top_posts
 from alerts.severity import CLOCKS, severity
 from alerts.words import words_for
@@ -60,6 +61,11 @@ class StandingAlerts:
     suppressed: tuple[Alert, ...]
     left_out: int = 0
     """Further alerts that are not over."""
+
+    @property
+    def shown(self) -> tuple[Alert, ...]:
+        """All of them in one list."""
+        return (*self.live, *self.calmed, *self.merged, *self.suppressed)
 
 
 def standing(conn: Connection, now: datetime) -> StandingAlerts:
@@ -170,16 +176,18 @@ def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
 def list_alerts(conn: Connection, **wanted: Any) -> Listing:
     """The alerts of `find_alerts`, as JSON. `wanted` are the fields of `Wanted`."""
     found, more = find_alerts(conn, Wanted(**wanted))
-    return Listing([alert_view(one) for one in found], more)
+    holds = held_by(conn, found)
+    return Listing([alert_view(one, holds.get(one.id)) for one in found], more)
 
 
 def get_alert(conn: Connection, alert_id: str) -> dict[str, Any]:
     """One alert as JSON. Raises `NotFound`."""
-    return alert_view(get(conn, alert_id))
+    found = get(conn, alert_id)
+    return alert_view(found, held_by(conn, [found]).get(found.id))
 
 
-def alert_view(alert: Alert) -> dict[str, Any]:
-    """An alert as JSON: every column, why its severity is what it is, its clocks, what may be done.
+def alert_view(alert: Alert, held: HeldBy | None = None) -> dict[str, Any]:
+    """An alert as JSON: every column, why its severity is what it is, its clocks, what holds it, what may be done.
 
     There are no reasons where this version cannot read the facts.
     """
@@ -192,6 +200,7 @@ def alert_view(alert: Alert) -> dict[str, Any]:
         "open": alert.is_open,
         "severity_name": clocks.name,
         "acknowledge_by": alert.opened_at + clocks.acknowledge if clocks.acknowledge else None,
+        "held_by": asdict(held) if held else None,
         "actions": list(states.for_people(alert.status)),
     }
 

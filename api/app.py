@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware.gzip import GZipMiddleware
 
+from alerts import held
 from alerts.events import newest_event
 from api import problems
 from api.auth.callers import principals
@@ -149,6 +150,10 @@ def _make_state(runtime: Services, languages: Languages) -> AppState:
         with store.read() as conn:
             return newest_event(conn)
 
+    def alerts_as_of() -> str:
+        with store.read() as conn:
+            return f"{newest_event(conn)} {held.stamp(conn)}"
+
     limiter = RateLimiter(runtime.settings.api.requests_per_minute, time.monotonic)
     return AppState(
         runtime,
@@ -157,7 +162,7 @@ def _make_state(runtime: Services, languages: Languages) -> AppState:
         Hub(newest),
         languages,
         callers=SharedReads(lambda asked: principals(store, asked, now())),
-        revision=SharedReads(lambda _: {None: newest()}),
+        revision=SharedReads(lambda _: {None: alerts_as_of()}),
         shared_limits=SharedLimits(limiter, store, runtime.clock),
         news=SharedReads(lambda after: events.news(store, after, now())),
     )

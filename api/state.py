@@ -71,7 +71,7 @@ class AppState:
     callers: SharedReads[Credential, Principal | None]
     """Whose a credential is now."""
 
-    revision: SharedReads[None, int]
+    revision: SharedReads[None, str]
     """The number of the newest event of alerts and escalations."""
 
     shared_limits: SharedLimits

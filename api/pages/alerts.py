@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
+from alerts.held_by import held_by
 from alerts.states import STATUSES, for_people
 from alerts.verdicts import VERDICTS, verdict_of
 from alerts.views import Wanted, find_alerts
@@ -49,6 +50,7 @@ def alert_list(request: Request) -> Response:
             limit=PAGE,
         )
         found, more = find_alerts(conn, wanted)
+        holders = held_by(conn, found)
         monitors = names(conn, "monitor", most=MONITORS)
         holds = ctx.state.held_times.now(conn, ctx.fmt.now, ctx.banner.stamp)
     kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": more}
@@ -59,6 +61,7 @@ def alert_list(request: Request) -> Response:
         ctx,
         "alerts.html",
         alerts=found,
+        holders=holders,
         more=following,
         wanted=status,
         severity=severity,
@@ -79,6 +82,7 @@ def alert_detail(request: Request, id: str) -> Response:
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
         about = card(conn, id, state.now(), blind_after=patience)
         verdict = verdict_of(conn, id)
+        holders = held_by(conn, [about.alert])
         normal = next(iter(acceptances(conn, about.alert.monitor_id, 1)), None)
     a = about.alert
     actions = for_people(a.status)
@@ -87,6 +91,7 @@ def alert_detail(request: Request, id: str) -> Response:
         ctx,
         "alert.html",
         linked=False,
+        holders=holders,
         correct=a.monitor_id if permitted(ctx.who, "/monitors/{id}/correct") else None,
         back=request.url.path,
         can={

@@ -88,6 +88,12 @@ ERASED = {
     "notices": "notices that quote them; the quotes go",
     "dead_letters": "dead letters that name them",
 }
+HELD = {
+    "silence": "a silence",
+    "expected_event": "an expected event",
+    "holiday": "a holiday",
+    "night": "waits for working hours or the morning",
+}
 IMPORT_KINDS = {"check": "Check", "import": "Import", "undo": "Taking out"}
 IMPORT_COUNTS = {
     "read": "rows read",
@@ -358,6 +364,7 @@ REASONS = {
 TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "change": CHANGES,
     "place": PLACES,
+    "held": dict(HELD.items()),
     "new": NEW,
     "channel": CHANNELS,
     "setup": SETUP,

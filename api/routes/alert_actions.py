@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from alerts import actions
 from alerts.alert import Alert, get
 from alerts.apply import act, apply
+from alerts.held_by import held_by
 from api.etags import version_etag
 from api.lists import wrong
 from api.preconditions import (
@@ -44,7 +45,7 @@ router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 def acknowledge(response: Response, state: State, who: Who, id: Id) -> Any:
     """Acknowledge the alert. A second acknowledgement, by anybody, changes nothing and names who was first. Needs no If-Match."""
     with state.store.write() as conn:
-        return _done(response, act(turn_of(state, conn, who), actions.acknowledge, id))
+        return _done(conn, response, act(turn_of(state, conn, who), actions.acknowledge, id))
 
 
 @router.post("/{id}/snooze", response_model=AlertOut, summary="Quiet for a while", responses=PROBLEMS)
@@ -63,7 +64,7 @@ def snooze(
     until = wanted.until or now + timedelta(minutes=wanted.minutes or 0)
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, act(turn_of(state, conn, who), actions.snooze, id, until, seen))
+        return _done(conn, response, act(turn_of(state, conn, who), actions.snooze, id, until, seen))
 
 
 @router.post("/{id}/dismiss", response_model=AlertOut, summary="Nothing to do", responses=PROBLEMS)
@@ -79,7 +80,9 @@ def dismiss(
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         return _done(
-            response, act(turn_of(state, conn, who), actions.dismiss, id, wanted.reason, wanted.note, seen)
+            conn,
+            response,
+            act(turn_of(state, conn, who), actions.dismiss, id, wanted.reason, wanted.note, seen),
         )
 
 
@@ -95,7 +98,7 @@ def merge(
     """Merge this alert into another one, which goes on telling the story."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, act(turn_of(state, conn, who), actions.merge, id, wanted.into, seen))
+        return _done(conn, response, act(turn_of(state, conn, who), actions.merge, id, wanted.into, seen))
 
 
 @router.post(
@@ -150,7 +153,7 @@ def resolve(
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
         turn = turn_of(state, conn, who)
-        return _done(response, act(turn, actions.resolve, id, wanted.reason, seen, wanted.verdict))
+        return _done(conn, response, act(turn, actions.resolve, id, wanted.reason, seen, wanted.verdict))
 
 
 @router.post("/{id}/reopen", response_model=AlertOut, summary="It is not over after all", responses=PROBLEMS)
@@ -165,7 +168,7 @@ def reopen(
     """Reopen the alert. It fires again from the policy's first step."""
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)
-        return _done(response, act(turn_of(state, conn, who), actions.reopen, id, wanted.reason, seen))
+        return _done(conn, response, act(turn_of(state, conn, who), actions.reopen, id, wanted.reason, seen))
 
 
 @router.post(
@@ -185,20 +188,20 @@ def severity(
         changed = act(
             turn_of(state, conn, who), actions.set_severity, id, wanted.severity, wanted.reason, seen
         )
-        return _done(response, changed)
+        return _done(conn, response, changed)
 
 
 @router.post("/{id}/note", response_model=AlertOut, summary="Write something down", responses=PROBLEMS)
 def note(response: Response, state: State, who: Who, id: Id, wanted: Annotated[Note, Body()]) -> Any:
     """Write a line into the timeline. This changes nothing else, so it needs no If-Match."""
     with state.store.write() as conn:
-        return _done(response, act(turn_of(state, conn, who), actions.note, id, wanted.text))
+        return _done(conn, response, act(turn_of(state, conn, who), actions.note, id, wanted.text))
 
 
 def _seen(conn: Connection, id: str, if_match: str | None) -> int:
     return checked_version(if_match, get(conn, id).version)
 
 
-def _done(response: Response, alert: Alert) -> dict[str, Any]:
+def _done(conn: Connection, response: Response, alert: Alert) -> dict[str, Any]:
     response.headers["ETag"] = version_etag(alert.version)
-    return alert_out(alert)
+    return alert_out(alert, held_by(conn, [alert]).get(alert.id))

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from alerts import views
 from alerts.alert import Alert
+from alerts.held_by import HeldBy
 from api.routes.mentions import MentionOut
 
 Status = Literal[
@@ -50,6 +51,14 @@ class Figures(BaseModel):
     triggers: dict[str, int] = Field(description="Category of a trigger, and how many people said it.")
 
 
+class HeldOut(BaseModel):
+    """What holds an alert back: it stands in the list, and pages nobody."""
+
+    kind: Literal["silence", "expected_event", "holiday", "night"]
+    name: str = Field(description="Empty for the night.")
+    until: datetime | None = Field(description="null: it is over, and the next signal lets the alert fire.")
+
+
 class AlertOut(BaseModel):
     """One story about one monitor."""
 
@@ -85,6 +94,7 @@ class AlertOut(BaseModel):
     peak_score: float
     drill: bool
     version: int
+    held_by: HeldOut | None = Field(description="null: nothing holds it back.")
     actions: list[str] = Field(description="What the state machine allows from here.")
 
 
@@ -211,6 +221,6 @@ class Escalated(BaseModel):
     escalation: str = Field(description="The id of the new escalation: /v1/escalations/{id}.")
 
 
-def alert_out(alert: Alert) -> dict[str, Any]:
+def alert_out(alert: Alert, held: HeldBy | None = None) -> dict[str, Any]:
     """An alert as the API shows it. The response's model leaves out the fields that it does not name."""
-    return views.alert_view(alert)
+    return views.alert_view(alert, held)

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy import Connection, func, select
 
-from alerts import views
+from alerts import held, views
 from alerts.alert import Alert, get
+from alerts.held_by import HeldBy, held_by
 from api.etags import (
     alerts_revision,
     etag_or_304,
@@ -74,17 +75,20 @@ async def list_alerts(
 def _rendered_page(conn: Connection, wanted: views.Wanted, rendered: Rendered) -> bytes:
     """A `ListPage[AlertOut]` as JSON. Only the alerts are read and rendered that are not in `rendered` in this version."""
     listed, more = views.find_versions(conn, wanted)
-    known = {(id, version): rendered.ready(f"{id} {version}") for id, version in listed}
+    # What holds an alert may be ended by a change of the definitions alone.
+    stamp = held.stamp(conn)
+    known = {(id, version): rendered.ready(f"{id} {version} {stamp}") for id, version in listed}
     found = views.alerts_by_id(conn, [id for (id, _), body in known.items() if body is None])
+    holds = held_by(conn, found.values())
     items = [
-        body or rendered.get(f"{id} {version}", partial(_rendered_alert, found[id]))
+        body or rendered.get(f"{id} {version} {stamp}", partial(_rendered_alert, found[id], holds.get(id)))
         for (id, version), body in known.items()
     ]
     return b'{"items":[' + b",".join(items) + b'],"next_cursor":' + json.dumps(more).encode() + b"}"
 
 
-def _rendered_alert(alert: Alert) -> bytes:
-    return AlertOut.model_validate(alert_out(alert)).model_dump_json().encode()
+def _rendered_alert(alert: Alert, held: HeldBy | None) -> bytes:
+    return AlertOut.model_validate(alert_out(alert, held)).model_dump_json().encode()
 
 
 @router.get("/{id}", response_model=AlertOut, summary="Read an alert", responses={404: PROBLEMS[404]})
@@ -92,8 +96,9 @@ def read_alert(request: Request, response: Response, state: State, id: Id) -> An
     """The ETag is the one that `If-Match` wants for a change."""
     with state.store.read() as conn:
         alert = get(conn, id)
+        holds = held_by(conn, [alert])
     etag_or_304(request, response, version_etag(alert.version))
-    return alert_out(alert)
+    return alert_out(alert, holds.get(id))
 
 
 @router.get(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts import actions
 from alerts.alert import get
 from alerts.apply import act
+from alerts.held_by import held_by
 from alerts.verdicts import verdict_of
 from api.etags import version_etag
 from api.problems import PROBLEMS
@@ -107,8 +108,9 @@ def give(response: Response, state: State, who: Who, id: Id, wanted: Annotated[G
     """Say what the alert was, now or later. It takes the place of an earlier verdict, and needs no If-Match."""
     with state.store.write() as conn:
         alert = act(turn_of(state, conn, who), actions.give_verdict, id, wanted.verdict)
+        holds = held_by(conn, [alert])
     response.headers["ETag"] = version_etag(alert.version)
-    return alert_out(alert)
+    return alert_out(alert, holds.get(alert.id))
 
 
 @router.get(

@@ -182,7 +182,16 @@ def _line(alert: dict[str, Any]) -> str:
         else ""
     )
     opened = f"{alert['opened_at']:%Y-%m-%d %H:%MZ}"
-    return f"{alert['id']}  SEV{alert['severity']}  {opened}  {_plain(alert['monitor'])}  {alert['kind']}  {status}{by}"
+    line = f"{alert['id']}  SEV{alert['severity']}  {opened}  {_plain(alert['monitor'])}  {alert['kind']}  {status}{by}"
+    return line + _held(alert["held_by"])
+
+
+def _held(held: dict[str, Any] | None) -> str:
+    """What holds it, and until when."""
+    if held is None:
+        return ""
+    what = " ".join(one for one in (held["kind"].replace("_", " "), _plain(held["name"])) if one)
+    return f"  held by {what}" + (f" until {held['until']:%Y-%m-%d %H:%MZ}" if held["until"] else "")
 
 
 def _plain(text: str) -> str:

@@ -58,6 +58,7 @@ TABLES = (
     terms.ERASING,
     terms.ERASED,
     erasures.FAULTS,
+    terms.HELD,
     terms.IMPORTS,
     terms.IMPORT_KINDS,
     terms.IMPORT_COUNTS,
