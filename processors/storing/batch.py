@@ -22,13 +22,17 @@ from tocsin.core.errors import BadMention
 from tocsin.core.mention import Mention, decode_mention, decode_mentions, encode_mentions
 from tocsin.intake.dead_letters import dead_letter_row
 from tocsin.reading import check_time
-from tocsin.stream.port import Record
+from tocsin.reading.size import holds_more
+from tocsin.stream.port import MAX_RECORD_BYTES, Record
 
 Key: TypeAlias = tuple[str, str]
 """The identity of a mention: (source, id)."""
 Rank: TypeAlias = tuple[datetime, str]
 """The rank of one version among the versions of a mention: `Mention.version_rank`."""
 _MOST_SALTS = 4096
+MOST_VALUES: Final = MAX_RECORD_BYTES
+"""Values in one record. What Tocsin appends has fewer values than bytes; what a stranger packed may unpack to many more."""
+
 MOST_BAD: Final = 1000
 """The bad lines of one record that get a dead letter each. All further ones get one together."""
 
@@ -170,6 +174,10 @@ def _in_time(times: Times, mention: Mention, place: int, record: Record, batch: 
 def _decoded(record: Record, batch: Batch) -> list[Mention]:
     if record.trouble:
         batch.bad.append(BadLine(record, 0, record.value, record.trouble, "unreadable_record"))
+        return []
+    if holds_more(record.value, MOST_VALUES):
+        message = f"the record holds more than {MOST_VALUES:,} values"
+        batch.bad.append(BadLine(record, 0, record.value, message, "unreadable_record"))
         return []
     try:
         return decode_mentions(record.value)

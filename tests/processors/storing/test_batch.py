@@ -30,7 +30,7 @@ from tocsin.core.sketch import distinct
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
-from tocsin.stream.port import Record
+from tocsin.stream.port import MAX_RECORD_BYTES, Record
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PARTITIONS = 3
@@ -262,6 +262,14 @@ def test_a_record_of_a_hundred_thousand_bad_lines_becomes_a_thousand_letters_and
     last = batch.bad[-1].letter(NOON)
     assert last["message"].startswith(f"{100_000 - MOST_BAD} more lines of this record are no mentions")
     assert last["position"] == 1 + MOST_BAD
+
+
+def test_a_record_of_very_many_values_is_one_letter_and_none_is_read() -> None:
+    line = encode_mentions([mention("1", "brightwater", extra={"zz": [1] * (MAX_RECORD_BYTES // 50)})])
+    assert read_batch([Record("mentions", 0, 7, line * 49, NOON)], Matcher.build({}), 1.0).mentions == 49
+    batch = read_batch([Record("mentions", 0, 7, line * 51, NOON)], Matcher.build({}), 1.0)
+    assert (len(batch.bad), batch.mentions) == (1, 0)
+    assert batch.bad[0].letter(NOON)["reason"] == "unreadable_record"
 
 
 def test_a_record_that_holds_nothing_is_read_past() -> None:
