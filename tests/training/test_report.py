@@ -1,0 +1,30 @@
+"""What `make bench-sentiment` prints: errors of the confidence beside those of chance, and posts a second."""
+
+from __future__ import annotations
+
+import pytest
+
+from processors.understand.sentiment import UNSCORED, Sentiment
+from tests.training.test_talk import ByWord
+from training.report import figures
+from training.speed import speed, speed_table
+
+SURE = Sentiment("negative", -9_000, 8_000, "x")
+
+
+def test_few_texts_are_off_by_chance_and_many_are_not() -> None:
+    few = figures([*["negative"] * 8, *["neutral"] * 2], [SURE] * 10)
+    many = figures([*["negative"] * 800, *["neutral"] * 200], [SURE] * 1_000)
+    assert few.calibration_error == pytest.approx(0) and many.calibration_error == pytest.approx(0)
+    assert few.by_chance > 0.05 > 0.02 > many.by_chance > 0
+    wrong = figures([*["negative"] * 500, *["neutral"] * 500], [SURE] * 1_000)
+    assert wrong.calibration_error == pytest.approx(0.3) and wrong.by_chance == many.by_chance
+    assert figures(["negative"], [UNSCORED]).calibration_error == 0
+
+
+def test_a_set_has_a_line_with_its_length_and_three_speeds() -> None:
+    texts = ["bad bad bad", "what", "fine"]
+    found = speed([ByWord()], "en", texts)
+    assert all(value > 0 for value in found)
+    lines = list(speed_table([("zilver", "en", texts, found)]))
+    assert lines[2].startswith("| zilver | en | 6 | ") and lines[2].count("|") == 7
