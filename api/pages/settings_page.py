@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from api.auth.cookies import session_token
 from api.auth.keys import create_key, list_keys, revoke_key
 from api.auth.principal import Principal
-from api.auth.rules import SCOPES
+from api.auth.rules import IN_ADDRESSES, SCOPES
 from api.auth.sessions import current_session, end_session, open_sessions
 from api.pages.channels import person_of
 from api.pages.flash import flash_of
@@ -21,6 +21,7 @@ from api.pages.reach import reach_faults
 from api.pages.render import page_context, render
 from api.reaching import arrival_of
 from api.state import form_of, principal_of, state_of
+from tocsin.access.links import page_address
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.definitions.models import Role
 from tocsin.settings import known_settings, masked
@@ -93,7 +94,7 @@ def make_key(request: Request) -> Response:
         return _keys(request, typed, {"name": "taken"}, status=409)
     except WrongInput:
         return _keys(request, typed, {"name": "name"}, status=422)
-    return _keys(request, token=token)
+    return _keys(request, token=token, addresses=_addresses(request, token, scopes))
 
 
 @router.post("/keys/{id}/end")
@@ -151,6 +152,7 @@ def _keys(
     faults: Mapping[str, str] | None = None,
     token: str | None = None,
     status: int = 200,
+    addresses: Sequence[str] = (),
 ) -> Response:
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
@@ -161,12 +163,20 @@ def _keys(
         status=status,
         keys=found,
         token=token,
+        addresses=addresses,
         typed=typed or {},
         faults={one: ctx.fmt.translate(FAULTS[key]) for one, key in (faults or {}).items()},
         roles=[one.value for one in Role],
         scopes=SCOPES,
         flash=flash_of(request, ctx.fmt)[0],
     )
+
+
+def _addresses(request: Request, token: str, scopes: Sequence[str]) -> list[str]:
+    """Where a key that stands in addresses is read: its feeds and calendars, or its wallboard."""
+    base = page_address(state_of(request).settings)
+    paths = (path for scope in scopes for path in IN_ADDRESSES.get(scope, ()))
+    return [base + path.replace("{token}", token) for path in paths]
 
 
 def _note(

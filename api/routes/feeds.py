@@ -6,7 +6,7 @@ do nothing else. A token that is unknown or revoked is a 404.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Annotated
@@ -28,7 +28,7 @@ from api.problems import PROBLEMS
 from api.state import AppState, State
 from tocsin.access.links import page_address
 from tocsin.core.errors import WrongInput
-from tocsin.definitions.models import known_zone
+from tocsin.definitions.models import Policy, known_zone
 
 router = APIRouter(prefix="/v1/feeds", tags=["feeds"], responses={404: PROBLEMS[404]})
 
@@ -43,6 +43,7 @@ NEWEST = 100
 BEFORE, AHEAD = timedelta(days=7), timedelta(days=60)
 """The shifts of a calendar, from and to so long before and after today."""
 MOST_SHIFTS = 2000
+PERSON = "person:"
 FIRED = tuple(one for one in STATUSES if one not in (CANDIDATE, SUPPRESSED))
 DAY = timedelta(days=1)
 XML, ICS = "application/atom+xml; charset=utf-8", "text/calendar; charset=utf-8"
@@ -76,7 +77,9 @@ def alerts_ics(request: Request, state: State, token: Token, lang: Lang = None, 
 
 @router.get("/{token}/on-call.ics", summary="Who is on call, as a calendar", response_class=Response)
 def on_call_ics(request: Request, state: State, token: Token) -> Response:
-    """Every schedule's shifts from a week ago to sixty days ahead. An override stands in place of the turn that it replaces."""
+    """Every schedule's shifts from a week ago to sixty days ahead. An override stands in place of the turn that it replaces.
+    Whoever a policy names themselves stands there for all of that time.
+    """
     today = _today(state)
 
     def make(conn: Connection) -> bytes:
@@ -152,4 +155,27 @@ def _on_call(conn: Connection, base: str, today: datetime) -> list[FeedEntry]:
             categories=("override",) if one.override else (),
         )
         for one in islice(every, MOST_SHIFTS)
-    ]
+    ] + [_always(name, policy, base, today) for name, policy in sorted(_named(people.policies.values()))]
+
+
+def _named(policies: Iterable[Policy]) -> set[tuple[str, str]]:
+    """The people whom a policy names themselves, each with that policy: no schedule relieves them."""
+    return {
+        (target.removeprefix(PERSON), policy.name)
+        for policy in policies
+        for step in policy.steps
+        for target in step.targets
+        if target.startswith(PERSON)
+    }
+
+
+def _always(person: str, policy: str, base: str, today: datetime) -> FeedEntry:
+    return FeedEntry(
+        id=f"named:{policy}:{person}",
+        title=f"{person} ({policy})",
+        updated=today,
+        starts_at=today - BEFORE,
+        ends_at=today + AHEAD,
+        link=f"{base}/",
+        categories=("policy",),
+    )

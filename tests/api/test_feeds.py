@@ -18,7 +18,7 @@ from tests.api.test_pages import HTML, page, signed_in, visitor, words
 from tests.browser.seed import NOW
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import WrongInput
-from tocsin.definitions.models import Override, Role, Schedule, Silence
+from tocsin.definitions.models import Override, Policy, Role, Schedule, Silence, Step
 from tocsin.definitions.repository import save
 from tocsin.store import schema as s
 
@@ -100,7 +100,11 @@ def test_alerts_and_who_is_on_call_are_read_by_a_token_until_it_is_revoked(night
     assert again.status_code == 304
     lines = unfolded(client.get(f"{base}/alerts.ics").content)
     assert lines.count("BEGIN:VEVENT") == 4 and any("Orvane baby food" in one for one in lines)
+    with night.store.write() as conn:
+        steps = (Step(after_minutes=0, targets=("schedule:desk, night", "person:Robin Admin")),)
+        save(conn, Policy(name="by name", steps=steps), now=NOW, actor="root")
     shown = unfolded(client.get(f"{base}/on-call.ics").content)
+    assert "SUMMARY:Robin Admin (by name)" in shown, "no schedule relieves who is named themselves"
     assert r"SUMMARY:Ada Yılmaz (desk\, night)" in shown and r"SUMMARY:Robin Admin (desk\, night)" in shown
     assert client.get(f"{base}/alerts.atom?tz=Mars/Olympus").status_code == 422
     wall, reader = token_of(night, "wall"), token_of(night, "read")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -244,6 +245,11 @@ def test_a_key_is_shown_once_and_ended_and_a_browser_is_signed_out(night: Seeded
     assert post(client, "/keys", {"name": "wallboard", "role": "viewer"})[0] == 409
     status, shown = post(client, "/keys", {"name": "x", "role": "king"})
     assert status == 422 and 'id="fault-role"' in shown and 'value="x"' in shown
+    feed = post(client, "/keys", {"name": "reader", "role": "viewer", "scope.feed": "1"})[1]
+    token = re.search(r"tcs_[\w-]+", feed)
+    assert token and f"http://127.0.0.1:8085/v1/feeds/{token[0]}/on-call.ics" in feed
+    wall = post(client, "/keys", {"name": "wall", "role": "viewer", "scope.wall": "1"})[1]
+    assert "/wall/tcs_" in wall and "/v1/feeds/tcs_" not in wall
     assert post(client, "/keys/wallboard/end", {}) == (303, "/keys?done=key_ended")
     assert "Ada Yılmaz" in page(client, "/sessions")
     with night.store.read() as conn:
