@@ -9,7 +9,8 @@ window. The product leaves some choices open; this module decides them:
 - where only one network is heard, nobody can ask for two, and one network alone is no proof either: SEV2 then needs an
   outlet of the first rank or a course for tenfold;
 - the second window of the spike may be one that is no longer over, as long as its last hour is by itself as high as an alert
-  needs: the talk that was over at ten times the expected, and a hair below the limit five minutes later, is still there;
+  needs, or its score would be but for the limit that the first window raised: the talk that was over at ten times the expected,
+  and a hair below the limit five minutes later, is still there;
 - a trigger that this monitor hears every day counts only where more than twice as many people say it as usual
   (`processors.detection.trigger_habit`);
 - a trigger that fewer than one voice in fifty says is lost in the crowd and raises nothing;
@@ -106,7 +107,7 @@ def _spike(given: SeverityInput) -> bool:
 
 
 def _lasting(given: SeverityInput) -> bool:
-    """A spike, or what is left of one whose last hour is still as high."""
+    """A spike, or a window after one that is about as high."""
     return _spike(given) or (_loud(given) and given.facts.lasts)
 
 

@@ -49,8 +49,8 @@ def count_over(episode: Episode, start: datetime) -> None:
 def after_close(episode: Episode, reading: Reading, speaks: bool) -> Literal["over", "calm"] | None:
     """Move the episode on by a closed window. Return the news for its alert, if any. `speaks`: a trigger speaks in the window.
 
-    A second window confirms the first, and needs no more than a last hour that is still as high: a hair below the limit is no
-    news to the people who are kept waiting.
+    A second window confirms the first, and needs no more than to be about as high: a hair below the limit, or below one that the
+    first window raised, is no news to the people who are kept waiting.
     """
     if reading.over or speaks or (episode.windows_over == 1 and lasts(reading)):
         count_over(episode, reading.start)

@@ -118,6 +118,9 @@ class Reading(msgspec.Struct, frozen=True):
     detail: dict[str, Any] = {}
 
 
+AFTER_AN_ALERT = 1.2
+"""How much higher a score would be if no alert had raised the limit of its path."""
+
 S = TypeVar("S")
 
 
@@ -175,9 +178,14 @@ def calm(reading: Reading) -> bool:
 
 
 def lasts(reading: Reading) -> bool:
-    """Whether the last hour of this closed, complete window is by itself as high as an alert needs, over or not."""
+    """Whether this closed, complete window is about as high as an alert needs, over or not: its last hour alone, or its score.
+
+    An alert raises the limit of its own path by up to a fifth (`story.Path.habit`), so a score that is a fifth lower right after
+    one is as high as before.
+    """
     recent, needed = _last_hour(reading)
-    return _complete(reading) and "hour_score" in reading.detail and recent >= needed
+    as_high = recent >= needed or reading.score * AFTER_AN_ALERT >= needed
+    return _complete(reading) and "hour_score" in reading.detail and as_high
 
 
 def _last_hour(reading: Reading) -> tuple[float, float]:

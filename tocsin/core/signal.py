@@ -42,7 +42,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     expected: float
     # Observed / expected of the volume, also in a negativity signal.
     ratio: float
-    # Windows of this episode that were over, this one included; the second may be one whose last hour `lasts`.
+    # Windows of this episode that were over, this one included; the second may be one that `lasts`.
     windows_over: int
     learning: bool = False
     complete: bool = True
@@ -68,7 +68,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     voices: int = 0
     # The monitor is young and had heard little before this episode began: the normal volume is not known yet.
     thin: bool = False
-    # The last hour by itself is as high as an alert needs.
+    # The window is about as high as an alert needs: its last hour alone, or its score but for the limit that the alert raised.
     lasts: bool = False
 
 

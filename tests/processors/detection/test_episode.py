@@ -39,6 +39,16 @@ def test_a_window_a_hair_below_the_limit_confirms_the_one_before_it() -> None:
     assert episode.windows_over == 2
 
 
+def test_the_limit_that_an_alert_raised_does_not_deny_it() -> None:
+    # Santa Maria, 27 January 2013: a leap of 18 nats and then of 17.4, with scores of 3.47 and 2.80, because the alert had raised
+    # the limit of its own path by a fifth. The alert came two hours later.
+    assert told({"score": 3.47, "over": True, "hour": 2.1}, {"score": 2.80, "hour": 2.1})[1] == [
+        "over",
+        "over",
+    ]
+    assert told({"score": 3.47, "over": True, "hour": 2.1}, {"score": 2.49, "hour": 2.1})[1] == ["over", None]
+
+
 def test_an_hour_below_the_limit_confirms_nothing() -> None:
     assert told(OVER, LOWER, LOWER)[1] == ["over", None, None]
     assert told(OVER, *[QUIET] * CALM_WINDOWS)[1] == ["over", *[None] * (CALM_WINDOWS - 1), "calm"]
