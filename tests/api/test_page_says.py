@@ -288,3 +288,11 @@ def test_the_page_of_the_api_has_no_empty_head(night: SeededApp) -> None:
     """Finding 26, on /docs."""
     shown = page(signed_in(night), "/docs")
     assert "<thead>" in shown and not re.search(r"<th\b[^>]*>\s*</th>", shown)
+
+
+def test_every_field_that_is_typed_into_has_the_size_and_colours_of_a_field() -> None:
+    """A field of a type that the style sheet did not know was small and grey in the dark."""
+    css, drawn_otherwise = (STATIC / "tocsin.css").read_text("utf-8"), {"hidden", "checkbox", "radio", "file"}
+    for template in (STATIC.parent / "templates").glob("*.html"):
+        for kind in set(re.findall(r'<input type="(\w+)"', template.read_text("utf-8"))) - drawn_otherwise:
+            assert f'input[type="{kind}"], ' in css, (template.name, kind)

@@ -152,6 +152,7 @@ VIEWS = (
     "/expected-events/new",
     "/keys",
     "/sessions",
+    "/settings/reach",
     "/me",
     "/monitors/m_lidra/history",
 )
