@@ -2,6 +2,8 @@
 
 A body is held in memory until its request is answered. A stranger's body, such as that of a webhook, must be read before its
 signature can be checked, so strangers have a small bound and a room of their own: they cannot crowd out people and keys.
+
+What a body holds is bounded, too: a definition of a megabyte could hold 300,000 objects, each of which would become an error.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Problem
+from tocsin.reading.size import signs_in
 
 # The beginning of each body is not counted, so that a form or an acknowledgement always gets through.
 UNCOUNTED_BYTES = 16 * 1024
@@ -24,6 +27,10 @@ STRANGERS_BYTES = 16 * 1024 * 1024
 LARGEST_AT_ONCE = 8
 # The routes that take mentions of known callers: a push, and the replay of a dead letter.
 _LARGE = re.compile(r"/v1/mentions|/v1/dead-letters/[^/]+/replay")
+# Commas and opening brackets of a body that brings no mentions. The largest definitions have some hundreds.
+MAX_SIGNS = 20_000
+# The routes whose bodies are counted where they are read, by their own bounds: mentions, also of webhooks.
+_OF_MENTIONS = re.compile(r"/v1/mentions(/hook/.*)?|/v1/dead-letters/[^/]+/replay", re.DOTALL)
 # The routes that write a body to the disk while it arrives, so that it is held nowhere.
 _TO_DISK = re.compile(r"/v1/imports/files|/imports/upload")
 # The routes that read a body before they know whose it is.
@@ -73,7 +80,8 @@ class BodyLimit:
             await _too_large(most).response(scope["state"]["request_id"])(scope, receive, send)
             return
         room = self.strangers if _OPEN.fullmatch(scope["path"]) else self.known
-        body = _Body(most, None if kept else room, (scope.get("client") or ("unknown",))[0])
+        signs = None if kept or _OF_MENTIONS.fullmatch(scope["path"]) else MAX_SIGNS
+        body = _Body(most, signs, None if kept else room, (scope.get("client") or ("unknown",))[0])
         try:
             await _Answer(self.app, body).run(scope, receive, send)
         finally:
@@ -81,19 +89,25 @@ class BodyLimit:
 
 
 class _Body:
-    """One body as it arrives. `refusal` is set once it is refused. A body that is not held takes no `room`."""
+    """One body as it arrives. `refusal` is set once it is refused. A body that is not held takes no `room`; one whose `signs` are
+    None is not looked into.
+    """
 
-    def __init__(self, most: int, room: Room | None, address: str) -> None:
-        self._most, self._room, self._address = most, room, address
+    def __init__(self, most: int, signs: int | None, room: Room | None, address: str) -> None:
+        self._most, self._signs, self._room, self._address = most, signs, room, address
         self._taken = self._held = 0
         self.refusal: Problem | None = None
 
-    def take(self, size: int) -> None:
-        """Count so many more bytes. Raises the refusal, 413 or 503."""
-        self._taken += size
+    def take(self, part: bytes) -> None:
+        """Count this part. Raises the refusal, 413 or 503."""
+        self._taken += len(part)
         more = max(0, self._taken - UNCOUNTED_BYTES) - self._held
+        if self._signs is not None:
+            self._signs -= signs_in(part)
         if self._taken > self._most:
             self.refusal = _too_large(self._most)
+        elif self._signs is not None and self._signs < 0:
+            self.refusal = _too_many()
         elif self._room is None:
             return
         elif more and not self._room.take(self._address, more):
@@ -121,7 +135,7 @@ class _Answer:
         async def counted() -> Message:
             message = await receive()
             if message["type"] == "http.request":
-                self._body.take(len(message.get("body", b"")))
+                self._body.take(message.get("body", b""))
             return message
 
         async def refuse(refusal: Problem) -> None:
@@ -146,6 +160,11 @@ class _Answer:
 
 def _too_large(most: int) -> Problem:
     return Problem(413, "too-large", f"a body may have {most} bytes here", headers={"Connection": "close"})
+
+
+def _too_many() -> Problem:
+    detail = f"a body may hold {MAX_SIGNS:,} values here"
+    return Problem(413, "too-large", detail, headers={"Connection": "close"})
 
 
 def _too_busy() -> Problem:

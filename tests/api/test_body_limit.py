@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from api.body_limit import SMALL_BODY_BYTES, STRANGERS_BYTES, UNCOUNTED_BYTES, BodyLimit
+from api.body_limit import MAX_SIGNS, SMALL_BODY_BYTES, STRANGERS_BYTES, UNCOUNTED_BYTES, BodyLimit
 from tests.api.test_push import signed
 from tests.api.world import HERE, Client, World
 from tocsin.definitions.models import Role
@@ -148,3 +149,26 @@ def test_a_large_body_to_a_small_route_is_refused_by_the_length_that_it_says(wor
     answer = key.post("/v1/monitors", content=b"[]", headers={"Content-Length": str(SMALL_BODY_BYTES + 1)})
     assert answer.status_code == 413
     assert str(SMALL_BODY_BYTES) in answer.json()["detail"]
+
+
+FLOODS = {
+    "/v1/people": '{"name": "q", "channels": [%s{}]}',
+    "/v1/policies": '{"name": "q", "steps": [%s{}]}',
+    "/v1/monitors": '{"name": "q", "query": "x", "accounts": [%s{}]}',
+}
+
+
+@pytest.mark.parametrize("path", FLOODS)
+def test_a_definition_of_very_many_values_is_refused_before_any_is_judged(world: World, path: str) -> None:
+    answer = world.key(Role.ADMIN).post(path, content=FLOODS[path] % ("{}," * MAX_SIGNS))
+    assert (answer.status_code, answer.json()["detail"]) == (413, "a body may hold 20,000 values here")
+
+
+def test_a_push_may_hold_more_values_than_a_definition(world: World) -> None:
+    item = {
+        "id": "1",
+        "text": "x" + "," * MAX_SIGNS,
+        "created_at": world.now.isoformat(),
+        "n": [1] * MAX_SIGNS,
+    }
+    assert world.key(Role.ADMIN, "push").post(PUSH, json=[item]).json()["accepted"] == 1

@@ -19,9 +19,14 @@ _AT_ONCE = 1000
 _STEPS = tuple((size, re.compile(rb"(?:%s){%d}+" % (_SIGN, size), re.DOTALL)) for size in (_AT_ONCE, 1))
 
 
+def signs_in(raw: bytes) -> int:
+    """The commas and opening brackets in these bytes, those of strings among them. They may be a part of some JSON."""
+    return sum(map(raw.count, _SIGNS))
+
+
 def holds_more(raw: bytes, most: int) -> bool:
     """Whether this JSON holds more than `most` values, by its signs. The count ends soon after the first one too many."""
-    if sum(map(raw.count, _SIGNS)) < most:
+    if signs_in(raw) < most:
         return False
     at, values = 0, 1
     for size, step in _STEPS:
