@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
@@ -24,11 +25,12 @@ from api.pages.channels import ask_channel, back, channels_of, fault_of, person_
 from api.pages.flash import flash_of
 from api.pages.passkeys import LACKS
 from api.pages.render import page_context, render
+from api.pages.two_edits import TAKE, THEIRS, TwoEdits, as_read, asked_again, two_edits
 from api.state import form_of, state_of
 from tocsin.access.links import page_address
 from tocsin.core.errors import NotFound
 from tocsin.definitions.models import Channel, Person
-from tocsin.definitions.repository import find
+from tocsin.definitions.repository import Defined, find
 from tocsin.store import audit
 
 router = APIRouter(include_in_schema=False)
@@ -52,17 +54,39 @@ def change_own(request: Request) -> Response:
     quiet = (typed["quiet_from"], typed["quiet_to"]) if typed["quiet_from"] or typed["quiet_to"] else None
     change = {"language": typed["language"] or None, "timezone": typed["timezone"], "quiet_hours": quiet}
     if typed["language"] and typed["language"] not in state.languages.codes:
-        return _page(request, typed, {"language": FAULTS["language"]}, status=422)
+        return _page(request, {**asked_again(form), **typed}, {"language": FAULTS["language"]}, status=422)
     try:
-        value = Person.model_validate(present.value.model_dump() | change, context={"stored": True})
+        _changed(present.value, change)
     except ValidationError as error:
         wrong = {
             str(one["loc"][0]) for one in error.errors(include_url=False, include_input=False) if one["loc"]
         }
-        return _page(request, typed, {name: FAULTS.get(name, FAULTS[""]) for name in wrong}, status=422)
+        faults = {name: FAULTS.get(name, FAULTS[""]) for name in wrong}
+        return _page(request, {**asked_again(form), **typed}, faults, status=422)
     with state.store.write() as conn:
-        change_part(conn, who, value, present, state.now(), present.version)
-    return RedirectResponse("/me?done=saved", 303)
+        present = find(conn, Person, who.id)
+        edits = _edits(conn, present, form, change)
+        if edits is None:
+            mine = {name: one for name, one in change.items() if form.get(f"{TAKE}{name}") != THEIRS}
+            value = _changed(present.value, mine)
+            change_part(conn, who, value, present, state.now(), present.version)
+            return RedirectResponse("/me?done=saved", 303)
+    shown = {**typed, "version": str(present.version)}
+    return _page(request, shown, {"": STALE}, status=409, edits=edits)
+
+
+def _edits(
+    conn: Connection, present: Defined[Person], form: Mapping[str, str], change: Mapping[str, Any]
+) -> TwoEdits | None:
+    """What another tab or an administrator did since the form was read, beside what was typed, of the fields of this form."""
+    was = as_read(conn, present, form)
+    edits = two_edits(conn, present, form, was, _changed(was, change)) if was is not None else None
+    rows = [one for one in edits.rows if one.field in change] if edits else []
+    return replace(edits, rows=rows) if edits and rows else None
+
+
+def _changed(person: Person, change: Mapping[str, Any]) -> Person:
+    return Person.model_validate({**person.model_dump(), **change}, context={"stored": True})
 
 
 @router.post("/me/channels")
@@ -108,6 +132,8 @@ def end_own(request: Request, id: str) -> Response:
     return RedirectResponse("/me?done=ended#sessions", 303)
 
 
+STALE = "Somebody changed it since you opened the form. Nothing you typed is lost: take theirs or yours, field by field."
+
 FAULTS = {
     "language": "Choose one of these languages.",
     "timezone": "There is no such time zone. Zones are written like Europe/Amsterdam.",
@@ -123,6 +149,7 @@ def _page(
     status: int = 200,
     channel: Mapping[str, str] | None = None,
     channel_fault: tuple[str, str] | None = None,
+    edits: TwoEdits | None = None,
 ) -> Response:
     state, who = state_of(request), person_of(request)
     with state.store.read() as conn:
@@ -141,12 +168,14 @@ def _page(
         "timezone": mine.value.timezone,
         "quiet_from": quiet[0],
         "quiet_to": quiet[1],
+        "version": str(mine.version),
     }
     return render(
         ctx,
         "me.html",
         status=status,
         form=form,
+        edits=edits,
         faults={name: ctx.fmt.translate(text) for name, text in (faults or {}).items()}
         | fault_of(ctx, channel_fault),
         own=own,
