@@ -94,6 +94,23 @@ HELD = {
     "holiday": "a holiday",
     "night": "waits for working hours or the morning",
 }
+# Why a row could not be taken, by the slug of `BadMention`.
+BAD_ROWS = {
+    "bad_time": "its time cannot be read",
+    "bad_type": "a field holds something of another kind",
+    "broken_gzip": "the packed file is damaged or ends early",
+    "encoding": "it is not written in the encoding of the file",
+    "in_future": "its time has not come yet",
+    "malformed": "it cannot be read: its form is broken",
+    "missing_field": "text, id or time is missing",
+    "no_offset": "its time says no time zone",
+    "not_object": "it is no record",
+    "out_of_range": "a number is beyond what can be kept",
+    "too_deep": "it is nested too deeply",
+    "too_large": "it is too large",
+    "too_long": "a field is too long",
+    "too_old": "it is older than what is kept",
+}
 IMPORT_KINDS = {"check": "Check", "import": "Import", "undo": "Taking out"}
 IMPORT_COUNTS = {
     "read": "rows read",
@@ -382,6 +399,7 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "retention": dict(RETENTION.items()),
     "erasing": dict(ERASING.items()),
     "erased": dict(ERASED.items()),
+    "bad_row": dict(BAD_ROWS.items()),
     "import": dict(IMPORTS.items()),
     "import_kind": dict(IMPORT_KINDS.items()),
     "import_count": dict(IMPORT_COUNTS.items()),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from api import imports
+from api.pages.terms import BAD_ROWS
 from ops.imports.carrying_out import carry_out
 from ops.runtime import Runtime
 from tests.api.test_pages import CSRF, page, send, signed_in, words
@@ -130,3 +132,9 @@ def imports_id(night: SeededApp) -> str:
     """The id of the newest job."""
     with night.store.read() as conn:
         return imports.listed(conn)[0].id
+
+
+def test_every_reason_of_a_bad_row_has_words_of_its_own() -> None:
+    files = [*Path("tocsin/reading").glob("*.py"), *Path("ingest/recorded").glob("*.py")]
+    slugs = {one for file in files for one in re.findall(r'BadMention\(\s*"(\w+)"', file.read_text("utf-8"))}
+    assert slugs and slugs <= set(BAD_ROWS)

@@ -59,6 +59,7 @@ TABLES = (
     terms.ERASED,
     erasures.FAULTS,
     terms.HELD,
+    terms.BAD_ROWS,
     terms.IMPORTS,
     terms.IMPORT_KINDS,
     terms.IMPORT_COUNTS,
