@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -123,10 +122,21 @@ def _versions(kept: Sequence[tuple[int, datetime, str, Mapping[str, Any]]]) -> l
 
 def shortened(value: Any) -> str:
     """A field's value in a cell of a table."""
-    if value is None:
-        return "–"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = _plain(value)
     return text if len(text) <= 600 else f"{text[:597]}..."
+
+
+def _plain(value: Any) -> str:
+    """A value as people write it, in signs that every language has."""
+    if value is None or value in ((), [], {}):
+        return "–"
+    if isinstance(value, bool):
+        return "✓" if value else "✗"
+    if isinstance(value, dict):
+        return " ".join(_plain(one) for one in value.values() if one is not None)
+    if isinstance(value, list | tuple):
+        return ("; " if isinstance(value[0], dict) else ", ").join(map(_plain, value))
+    return str(value)
 
 
 ROUTERS = tuple(router_of(path, model) for path, model in PATHS.items())

@@ -79,7 +79,7 @@ def test_a_monitor_is_paused_copied_put_away_and_brought_back_on_the_page(night:
     assert "Undo" in words(shown)
     status, shown = send(client, f"{path}/restore", {"csrf": token[1], "to": "2"})
     assert status == 303 and "It is in force again." in words(shown)
-    assert "Changed version 2" in words(shown) and "enabled true false" in words(shown)
+    assert "Changed version 2" in words(shown) and "Switched on ✓ ✗" in words(shown)
     with night.store.read() as conn:
         assert find(conn, Monitor, "m_lidra").value.enabled is False
     assert client.post(f"{path}/restore", {"csrf": token[1], "to": "x"}).status_code == 422

@@ -60,6 +60,7 @@ TABLES = (
     erasures.FAULTS,
     terms.HELD,
     terms.BAD_ROWS,
+    terms.FIELDS,
     terms.IMPORTS,
     terms.IMPORT_KINDS,
     terms.IMPORT_COUNTS,

@@ -22,9 +22,11 @@ def test_the_second_of_two_edits_is_chosen_on_a_phone(chromium: Browser, night: 
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("changed it at")).to_be_visible()
         hold(page, "two-edits")
-        expect(page.get_by_role("radio", name="timezone, Yours")).to_be_checked()
-        expect(page.get_by_role("radio", name="quiet_hours, Theirs")).to_be_checked()
-        page.get_by_role("radio", name="email, Theirs").check()
+        expect(page.get_by_role("radio", name="Time zone, Yours")).to_be_checked()
+        expect(
+            page.get_by_role("radio", name="Quiet hours (a crisis rings all the same), Theirs")
+        ).to_be_checked()
+        page.get_by_role("radio", name="e-mail, Theirs").check()
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_text("Saved.")).to_be_visible()
     with night.store.read() as conn:
