@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from pydantic import BaseModel, Field
 from sqlalchemy import func, select
@@ -17,7 +19,7 @@ from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from ingest.kinds import KINDS
-from tests.api.test_pages import SeededApp, page, send, signed_in
+from tests.api.test_pages import SeededApp, page, send, signed_in, words
 from tests.api.world import STRANGER_ADDRESS, Client, World
 from tests.browser.served import seeded_app
 from tests.contracts.loopback import INGEST, Loopback, posts
@@ -30,6 +32,7 @@ from tocsin.definitions.models import Role, SourceDef
 from tocsin.definitions.repository import find, save
 from tocsin.health import gaps
 from tocsin.health.reasons import sentence_of
+from tocsin.health.rhythm import BUCKETS, Rhythm
 from tocsin.settings import Loaded
 from tocsin.store import schema as s
 
@@ -233,6 +236,28 @@ def test_the_page_of_a_source_shows_what_was_not_heard(night: SeededApp) -> None
     assert "the &lt;cursor&gt; is too old" in shown
     assert "no event yet" in shown
     page(signed_in(night), "/sources/none", 404)
+
+
+def test_what_its_host_still_takes_is_on_the_page_of_a_source_on_the_overview_and_on_the_card(
+    night: SeededApp,
+) -> None:
+    requests = [{"host": "forum.example", "left": 7, "of": 10, "per_s": 60, "next_at": None}]
+    taught = Rhythm(logs=(math.log1p(120),) * BUCKETS, days=(9,) * BUCKETS)
+    state, health = s.source_state, s.health
+    with night.store.write() as conn:
+        told = health.update().where(health.c.component == "source:orvane-forum")
+        conn.execute(told.values(detail={"requests": requests}))
+        learnt = state.update().where(state.c.name == "orvane-forum")
+        conn.execute(learnt.values(rhythm=msgspec.to_builtins(taught)))
+    client = signed_in(night)
+    shown = {
+        path: words(page(client, path)) for path in ("/", "/alerts/al_crisis", "/sources/src_orvane-forum")
+    }
+    assert [
+        path for path, one in shown.items() if "forum.example: 7 of 10 requests left in 1 min" not in one
+    ] == []
+    for said in ("Usual in such an hour 120", "expected every 1 hr", "HTTP 503 from the feed", "Last event"):
+        assert said in shown["/sources/src_orvane-forum"], said
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tests.contracts.networks as contract
+from ingest.sources import github, reddit, stackexchange
 from tests.contracts.networks import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.networks import applies
 from tests.ingest.networks import NETWORKS
@@ -34,3 +35,22 @@ def test_every_kind_that_asks_over_a_network_has_a_fake() -> None:
     # They speak no HTTP; `tests/ingest/test_sources.py` and a file of their own test them.
     own = {"file", "push", "imap", "kafka"}
     assert set(SOURCE_KINDS) - set(NETWORKS) == own
+
+
+def test_the_budgets_are_the_limits_that_the_networks_name() -> None:
+    """Written out from their documentation, so that a slip in a connector's own number is seen."""
+    named = {
+        "discourse": (200, 60),
+        "gdelt": (1, 5),
+        "github": (60, 3600),
+        "hackernews": (10_000, 3600),
+        "mastodon": (300, 300),
+        "mastodon_stream": (300, 300),
+        "reddit": (100, 60),
+        "stackexchange": (300, 86_400),
+        "youtube_comments": (10_000, 86_400),
+    }
+    budgets = {kind: NETWORKS[kind].budget for kind in named}
+    assert {kind: (one.requests, one.per_s) for kind, one in budgets.items() if one is not None} == named
+    more = (reddit.BUDGET, github.BUDGET_WITH_TOKEN, stackexchange.BUDGET_WITH_KEY)
+    assert [(one.requests, one.per_s) for one in more] == [(1, 60), (5000, 3600), (10_000, 86_400)]

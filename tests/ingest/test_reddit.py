@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ingest.source import BudgetSpent, Cursor, FetchFailed, SourceContext
 from ingest.sources.feed_parsing import parse_feed
-from ingest.sources.reddit import PAGE_SIZE, RedditSettings, RedditSource
+from ingest.sources.reddit import PAGE_SIZE, RedditSettings, RedditSource, in_plain_words
 from ingest.sources.reddit_posts import api_post, feed_post
 from tests.contracts.loopback import INGEST, Loopback, Network, World, posts
 from tests.contracts.loopback import loopback as loopback
@@ -159,6 +159,23 @@ def test_a_refusal_is_a_state_in_plain_words_with_the_time_of_the_next_try(loopb
         feed_source(world, feed_token="env:WRONG").fetch(None, world.clock.now())
     assert caught.value.retry_after == timedelta(hours=1)
     assert "a-wrong-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "asked_for", "says", "wait"),
+    [
+        (401, None, "does not know the keys", timedelta(hours=1)),
+        (429, None, "has been asked too often", timedelta(minutes=10)),
+        (429, timedelta(seconds=90), "has been asked too often", timedelta(seconds=90)),
+        (503, None, "503", None),
+    ],
+)
+def test_what_reddit_puts_off_is_asked_again_when_it_says_or_after_a_rest(
+    status: int, asked_for: timedelta | None, says: str, wait: timedelta | None
+) -> None:
+    told = in_plain_words(FetchFailed(f"Reddit answered {status}", asked_for, status=status))
+    assert says in str(told)
+    assert (told.status, told.retry_after) == (status, wait)
 
 
 @pytest.mark.parametrize(
