@@ -6,9 +6,17 @@ from datetime import timedelta
 
 from processors.detection.blindness import Shares, blind_spans
 from processors.detection.coverage import Coverage
+from processors.detection.judge import _after_close, _fires_early
+from processors.detection.judgement import Judgement
+from processors.detection.states import fresh
 from processors.detection.watermark import take_barrier, watermark
+from processors.signals.registry import WINDOW
+from processors.signals.types import Reading, WindowCounts
 from tests.processors.detection.conftest import START
 from tocsin.core.clock import MINUTE, minute_of
+from tocsin.core.signal_kinds import NEGATIVITY, VOLUME
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import listed
 from tocsin.health import gaps
 from tocsin.health.gaps import SourceGap
 from tocsin.store import schema as s
@@ -69,3 +77,21 @@ def test_only_monitors_that_a_blind_source_fed_miss_it(store: Store) -> None:
     assert coverage.of("b").complete(NOW - 5 * MINUTE, NOW)
     assert not coverage.of("b").complete(NOW - 295 * MINUTE, NOW - 290 * MINUTE)
     assert coverage.of("d") is coverage
+
+
+def test_a_share_of_a_window_that_was_not_heard_whole_raises_nothing(store: Store) -> None:
+    """What is missing may be what would have made the share an ordinary one. A volume is over all the more."""
+    with store.read() as conn:
+        [monitor] = listed(conn, Monitor)
+    for complete in (True, False):
+        counts = WindowCounts(START, WINDOW, 40, 38, 40, complete=complete)
+        told = dict[str, tuple[bool, str | None]]()
+        for early, late in zip(fresh(monitor).standings, fresh(monitor).standings, strict=True):
+            reading = Reading(early.name, START, WINDOW, 4.0, 0.9, 0.2, 0.1, 0.3, over=True, state="warm")
+            judged = Judgement(fresh(monitor), counts, counts.end, {}, ())
+            told[early.name] = (
+                _fires_early(early, reading, counts, speaks=False),
+                _after_close(late, reading, judged, speaks=False),
+            )
+        assert told[VOLUME] == (True, "over")
+        assert told[NEGATIVITY] == ((True, "over") if complete else (False, None))

@@ -118,7 +118,12 @@ def talk(*, flood: bool = False) -> list[Mention]:
 
 
 def judge(
-    store: Store, until: datetime, cuts: int, first: datetime = START, every: timedelta = MINUTE
+    store: Store,
+    until: datetime,
+    cuts: int,
+    first: datetime = START,
+    every: timedelta = MINUTE,
+    heard: Coverage = ALL_HEARD,
 ) -> None:
     """Tick every minute up to `until`, or as rarely as `every` says, and commit and load again `cuts` times."""
     now, step = first, (until - first) / cuts
@@ -132,7 +137,7 @@ def judge(
             tallies = load_tallies(conn, [d.id for d in repository.listed(conn, Monitor)], start, until)
             while now < end:
                 now += every
-                detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
+                detection.tick(conn, tallies, now, now - GRACE, now, heard)
             detection.flush(conn, store, now)
 
 
