@@ -18,11 +18,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from sqlalchemy import Connection, insert, select
 
 from benchmarks.child import measured, start
 from benchmarks.load import made_up, runtime
 from benchmarks.table import Table
+from ops.runtime import Runtime
 from tocsin.core.clock import SystemClock
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import Evidence, Facts, encode, fingerprint
@@ -60,7 +62,7 @@ def run(acknowledgements: int = 200, backlog: int = 60_000) -> Table:
     held = sorted(storing["held_ms"]) or [0.0]
     table.notes.append(
         f"Meanwhile the stream stored {storing['stored'] / storing['seconds']:,.0f} mentions/s in {len(held):,} transactions; "
-        f"it held the lock for {_at(held, 0.5):.1f} ms (median), {_at(held, 0.95):.1f} (95 in 100), {held[-1]:.1f} (longest)."
+        f"it held the lock for {at(held, 0.5):.1f} ms (median), {at(held, 0.95):.1f} (95 in 100), {held[-1]:.1f} (longest)."
     )
     if storing["ran_out"]:
         table.notes.append("The backlog ended before the last acknowledgement: some met a stream at rest.")
@@ -74,10 +76,10 @@ def run(acknowledgements: int = 200, backlog: int = 60_000) -> Table:
 def _add(table: Table, stream: str, result: dict[str, Any]) -> None:
     for name, way in (("in a transaction", "transaction"), ("over HTTP", "http")):
         taken = sorted(result[way])
-        table.rows.append((stream, name, len(taken), _at(taken, 0.5), _at(taken, 0.95), taken[-1]))
+        table.rows.append((stream, name, len(taken), at(taken, 0.5), at(taken, 0.95), taken[-1]))
 
 
-def _at(ordered: Sequence[float], share: float) -> float:
+def at(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
@@ -167,14 +169,17 @@ def _people(folder: Path, token: str, times: int) -> dict[str, Any]:
                 act(turns.begin(conn, made.clock.now(), actor), acknowledge, id)
 
         taken = {"transaction": _timed(at_once, waiting[:times], dice)}
-        with _served(made) as ask:
+        with served(made) as client:
+            client.headers["authorization"] = f"Bearer {token}"
             taken["http"] = _timed(
-                lambda id: ask(f"/v1/alerts/{id}/acknowledge", token), waiting[times:], dice
+                lambda id: client.post(f"/v1/alerts/{id}/acknowledge").raise_for_status(),
+                waiting[times:],
+                dice,
             )
     return taken
 
 
-def _timed(act: Callable[[str], None], ids: Sequence[str], dice: random.Random) -> list[float]:
+def _timed(act: Callable[[str], object], ids: Sequence[str], dice: random.Random) -> list[float]:
     """The milliseconds that each call of `act` took."""
     taken = []
     for id in ids:
@@ -186,10 +191,8 @@ def _timed(act: Callable[[str], None], ids: Sequence[str], dice: random.Random) 
 
 
 @contextmanager
-def _served(made: Any) -> Iterator[Callable[[str, str], None]]:
-    """The API on a port of its own."""
-    import httpx
-
+def served(made: Runtime) -> Iterator[httpx.Client]:
+    """A client of the API, which answers on a port of its own."""
     from api.server import serve
 
     stop, ready, address = threading.Event(), threading.Event(), [""]
@@ -204,11 +207,7 @@ def _served(made: Any) -> Iterator[Callable[[str, str], None]]:
         if not ready.wait(30):
             raise RuntimeError("the API did not begin within 30 s")
         with httpx.Client(base_url=address[0], trust_env=False, timeout=30) as client:
-
-            def ask(path: str, token: str) -> None:
-                client.post(path, headers={"Authorization": f"Bearer {token}"}).raise_for_status()
-
-            yield ask
+            yield client
     finally:
         stop.set()
         server.join(10)

@@ -26,6 +26,7 @@ from benchmarks import (
     memory,
     naive,
     notice,
+    queue,
     scale,
     soak,
     understanding,
@@ -130,6 +131,14 @@ def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
         ("flat out", "over HTTP", 3),
     ]
     assert re.search(r"stored [\d,]+ mentions/s in [\d,]+ transactions", str(table))
+
+
+@pytest.mark.slow("a benchmark in small")
+@pytest.mark.usefixtures("here")
+def test_the_queue_is_read_and_answered_among_many_alerts() -> None:
+    table = queue.run(mentions=20, times=2)
+    assert [row[:2] for row in table.rows] == [("acknowledge", 2), *((what, 2) for what in queue.READS)]
+    assert table.title.startswith("20 open and 200 resolved alerts")
 
 
 @pytest.mark.slow("a benchmark in small")
