@@ -9,7 +9,7 @@ import pytest
 
 from ops.runtime import open_runtime
 from tocsin.core.errors import StreamFull, StreamUnavailable
-from tocsin.stream.kafka.capacity import _limits
+from tocsin.stream.kafka.capacity import limits_of
 from tocsin.stream.port import MENTIONS
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,4 +33,4 @@ def test_a_topic_that_is_gone_is_waited_for_and_no_error_of_ours() -> None:
             return {"topic": {}}
 
     with pytest.raises(StreamUnavailable, match="the topic mentions is not there any more"):
-        _limits(Admin(), "mentions")  # type: ignore[arg-type]  # all that is asked of it here
+        limits_of(Admin(), "mentions")  # type: ignore[arg-type]  # all that is asked of it here
