@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
+from api import jobs
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
 from tocsin.core.ids import stable_id
 from tocsin.definitions.changes import note_saved
@@ -22,8 +23,6 @@ from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 MOST_WAITING: Final = 20
-DEAD_AFTER: Final = timedelta(minutes=2)
-"""A worker that has given no sign for so long is gone: the back-test begins anew."""
 SHOWN: Final = 20
 WAITING: Final = ("queued", "running")
 
@@ -148,22 +147,15 @@ def decide(conn: Connection, id: str, decision: str, *, now: datetime, actor: st
 
 def claim(store: Store, now: datetime) -> Backtest | None:
     """The next back-test to play, now running; one whose worker is gone begins anew."""
-    t = s.backtests
-    free = or_(t.c.state == "queued", (t.c.state == "running") & (t.c.beat_at < now - DEAD_AFTER))
     with store.write() as conn:
-        id = conn.execute(select(t.c.id).where(free).order_by(t.c.at, t.c.id).limit(1)).scalar_one_or_none()
-        if id is None:
-            return None
-        conn.execute(update(t).where(t.c.id == id).values(state="running", beat_at=now, progress=0))
-        return get(conn, id)
+        found = jobs.claim(conn, s.backtests, now, s.backtests.c.at, progress=0)
+        return None if found is None else get(conn, found)
 
 
 def goes_on(store: Store, id: str, progress: int, now: datetime) -> bool:
     """Note how far it is. False: somebody has cancelled it."""
-    t = s.backtests
     with store.write() as conn:
-        here = (t.c.id == id, t.c.state == "running")
-        return bool(conn.execute(update(t).where(*here).values(progress=progress, beat_at=now)).rowcount)
+        return jobs.change(conn, s.backtests, id, now, progress=progress)
 
 
 def finish(
@@ -175,21 +167,14 @@ def finish(
     message: str | None = None,
 ) -> None:
     """It is over: with a result, or failed for the reason in `message`. A cancelled one stays cancelled."""
-    t = s.backtests
-    state = "done" if result is not None else "failed"
-    values: dict[str, Any] = {"state": state, "result": result, "message": message, "beat_at": now}
+    ended: dict[str, Any] = {"state": "failed"} if result is None else {"state": "done", "progress": 100}
     with store.write() as conn:
-        if result is not None:
-            values["progress"] = 100
-        conn.execute(update(t).where(t.c.id == id, t.c.state == "running").values(**values))
+        jobs.change(conn, s.backtests, id, now, result=result, message=message, **ended)
 
 
 def put_back(store: Store, id: str, now: datetime) -> None:
     """Its worker stops before the end: another one begins it anew."""
-    t = s.backtests
-    with store.write() as conn:
-        here = (t.c.id == id, t.c.state == "running")
-        conn.execute(update(t).where(*here).values(state="queued", beat_at=now, progress=0))
+    jobs.put_back(store, s.backtests, id, now, progress=0)
 
 
 def _from(row: Row[Any]) -> Backtest:

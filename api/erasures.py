@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from alerts.forgetting import count_quoting, quotes_of
+from api import jobs
 from processors.forgetting import Affected, Subject, affected, looked_up, posts_of
 from processors.pseudonyms import key_of_pseudonyms
 from tocsin.core.errors import Conflict, NotFound, WrongInput
@@ -24,8 +25,6 @@ from tocsin.store import audit
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
-DEAD_AFTER: Final = timedelta(minutes=2)
-"""A worker that has given no sign for so long is gone: another one goes on."""
 SHOWN: Final = 50
 READ: Final = 5000
 """Posts whose quotes in notices a preview counts; the erasure itself takes out all."""
@@ -162,15 +161,9 @@ def listed(conn: Connection) -> list[Erasure]:
 
 def claim(store: Store, now: datetime, id: str | None = None) -> Erasure | None:
     """The next erasure, or that one, now running. One whose worker is gone goes on."""
-    t = s.erasures
-    free = or_(t.c.state == "queued", (t.c.state == "running") & (t.c.beat_at < now - DEAD_AFTER))
-    which = (free,) if id is None else (free, t.c.id == id)
     with store.write() as conn:
-        found = conn.execute(select(t.c.id).where(*which).order_by(t.c.at).limit(1)).scalar_one_or_none()
-        if found is None:
-            return None
-        conn.execute(update(t).where(t.c.id == found).values(state="running", beat_at=now))
-        return get(conn, found)
+        found = jobs.claim(conn, s.erasures, now, s.erasures.c.at, id)
+        return None if found is None else get(conn, found)
 
 
 def note(conn: Connection, id: str, now: datetime, more: Mapping[str, int]) -> None:
@@ -190,18 +183,13 @@ def finish(conn: Connection, id: str, now: datetime) -> None:
 
 def fail(store: Store, id: str, now: datetime, message: str) -> None:
     """It did not come to its end. What it had erased is erased, and it may go on again."""
-    t = s.erasures
     with store.write() as conn:
-        values = {"state": "failed", "message": message[:500], "beat_at": now}
-        conn.execute(update(t).where(t.c.id == id, t.c.state == "running").values(**values))
+        jobs.change(conn, s.erasures, id, now, state="failed", message=message[:500])
 
 
 def put_back(store: Store, id: str, now: datetime) -> None:
     """Its worker stops before the end: another one goes on."""
-    t = s.erasures
-    with store.write() as conn:
-        here = (t.c.id == id, t.c.state == "running")
-        conn.execute(update(t).where(*here).values(state="queued", beat_at=now))
+    jobs.put_back(store, s.erasures, id, now)
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
+from api import jobs
 from ingest.recorded.mapping import ColumnMapping
 from processors.history.undoing import hangs_on
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
@@ -23,8 +24,6 @@ from tocsin.store.port import Store
 
 CHECK, IMPORT, UNDO = "check", "import", "undo"
 MOST_WAITING: Final = 20
-DEAD_AFTER: Final = timedelta(minutes=2)
-"""A worker that has given no sign for so long is gone: another one goes on."""
 SHOWN: Final = 50
 REASONS_KEPT: Final = 20
 WAITING: Final = ("queued", "running")
@@ -149,15 +148,9 @@ def spans(conn: Connection) -> dict[int, tuple[datetime, datetime]]:
 
 def claim(store: Store, now: datetime, id: str | None = None) -> Import | None:
     """The next job, or that one, now running. One whose worker is gone goes on where it was."""
-    t = s.imports
-    free = or_(t.c.state == "queued", (t.c.state == "running") & (t.c.beat_at < now - DEAD_AFTER))
-    which = (free,) if id is None else (free, t.c.id == id)
     with store.write() as conn:
-        found = conn.execute(select(t.c.id).where(*which).order_by(t.c.seq).limit(1)).scalar_one_or_none()
-        if found is None:
-            return None
-        conn.execute(update(t).where(t.c.id == found).values(state="running", beat_at=now))
-        return get(conn, found)
+        found = jobs.claim(conn, s.imports, now, s.imports.c.seq, id)
+        return None if found is None else get(conn, found)
 
 
 def note(
@@ -172,35 +165,28 @@ def note(
     span: tuple[datetime, datetime] | None = None,
 ) -> bool:
     """Note in the caller's transaction how far it is. False: somebody has cancelled it."""
-    t = s.imports
-    values: dict[str, Any] = {"progress": progress, "beat_at": now}
+    values: dict[str, Any] = {"progress": progress}
     if counts is not None:
         values |= {"position": position, "counts": dict(counts), "reasons": list(reasons)}
     if span is not None:
         values |= {"first_at": span[0], "last_at": span[1]}
-    here = (t.c.id == id, t.c.state == "running")
-    return bool(conn.execute(update(t).where(*here).values(**values)).rowcount)
+    return jobs.change(conn, s.imports, id, now, **values)
 
 
 def finish(conn: Connection, id: str, now: datetime, message: str | None = None) -> None:
     """It is over: done, or failed for the reason in `message`. A cancelled one stays cancelled."""
     t = s.imports
-    values: dict[str, Any] = {"state": "failed" if message else "done", "message": message, "beat_at": now}
+    values: dict[str, Any] = {"state": "failed" if message else "done", "message": message}
     if not message:
         values["progress"] = 100
-    here = (t.c.id == id, t.c.state == "running")
-    if conn.execute(update(t).where(*here).values(**values)).rowcount and not message:
+    if jobs.change(conn, t, id, now, **values) and not message:
         undone = get(conn, id).undoes
         conn.execute(update(t).where(t.c.id == undone).values(state="undone", first_at=None, last_at=None))
 
 
 def put_back(store: Store, id: str, now: datetime) -> None:
     """Its worker stops before the end: another one goes on."""
-    t = s.imports
-    with store.write() as conn:
-        conn.execute(
-            update(t).where(t.c.id == id, t.c.state == "running").values(state="queued", beat_at=now)
-        )
+    jobs.put_back(store, s.imports, id, now)
 
 
 def _new(

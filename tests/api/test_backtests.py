@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from alerts import actions
 from alerts.apply import act
-from api import backtests
+from api import backtests, jobs
 from api.proposals import propose
 from tests.alerts.scene import ADA
 from tests.api.test_pages import page, press, signed_in, words
@@ -48,7 +48,7 @@ def test_a_back_test_is_asked_for_once_followed_cancelled_and_its_dead_worker_is
     assert claimed is not None and claimed.id == id and backtests.claim(store, world.now) is None
     assert backtests.goes_on(store, id, 40, world.now)
     assert desk.get(f"/v1/backtests/{id}").json()["progress"] == 40
-    world.scene.clock.advance(backtests.DEAD_AFTER + timedelta(seconds=1))
+    world.scene.clock.advance(jobs.DEAD_AFTER + timedelta(seconds=1))
     assert backtests.claim(store, world.now) is not None
     assert desk.post(f"/v1/backtests/{id}/cancel").json()["state"] == "cancelled"
     assert not backtests.goes_on(store, id, 60, world.now)
