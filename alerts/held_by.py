@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, select
 
 from alerts import states
-from alerts.alert import Alert
+from alerts.alert import Alert, from_row
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.definitions.models import Silence
 from tocsin.definitions.repository import listed
@@ -33,15 +33,40 @@ class HeldBy:
     until: datetime | None
 
 
+def last_hold() -> ColumnElement[Any]:
+    """The column `last_hold` of a query of alerts: the detail of what held the last step, where a step is still to come."""
+    a, t = s.alerts.c, s.alert_timeline.c
+    newest = select(t.detail).where(t.alert_id == a.id, t.action == "hold").order_by(t.seq.desc()).limit(1)
+    # A case, so that the engine looks only for the alerts that something may hold.
+    firing = and_(a.status == states.FIRING, a.next_step_at.is_not(None))
+    return case((firing, newest.scalar_subquery())).label("last_hold")
+
+
+def read_held(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[list[Alert], dict[str, HeldBy]]:
+    """The alerts of rows that have `last_hold`, in their order, and what holds them, by their ids."""
+    alerts = [from_row(row) for row in rows]
+    return alerts, _held(conn, alerts, {row.id: row.last_hold for row in rows if row.last_hold is not None})
+
+
 def held_by(conn: Connection, alerts: Iterable[Alert]) -> dict[str, HeldBy]:
     """What holds each of these alerts, by its id. What nothing holds is absent."""
     alerts = list(alerts)
-    steps = {
-        one.id: one.next_step_at
+    stepping = [one.id for one in alerts if one.status == states.FIRING and one.next_step_at is not None]
+    if not stepping:
+        return _held(conn, alerts, {})
+    asked = select(s.alerts.c.id, last_hold()).where(s.alerts.c.id.in_(stepping))
+    holds = {row.id: row.last_hold for row in conn.execute(asked) if row.last_hold is not None}
+    return _held(conn, alerts, holds)
+
+
+def _held(
+    conn: Connection, alerts: Sequence[Alert], last: Mapping[str, Mapping[str, Any]]
+) -> dict[str, HeldBy]:
+    found = {
+        one.id: told
         for one in alerts
-        if one.status == states.FIRING and one.next_step_at is not None
+        if one.id in last and (told := _of_a_step(last[one.id], one.next_step_at)) is not None
     }
-    found = _steps(conn, steps) if steps else {}
     silenced = [one for one in alerts if one.status == states.SUPPRESSED and one.live]
     named = {one.id: told for one in silenced if (told := told_by(one.reason or "", None))}
     silences = [one.value for one in listed(conn, Silence)] if named else []
@@ -59,22 +84,10 @@ def told_by(reason: str, until: datetime | None) -> HeldBy | None:
     return HeldBy("night", "", until) if reason.startswith(WAITS) else None
 
 
-def _steps(conn: Connection, steps: Mapping[str, datetime]) -> dict[str, HeldBy]:
-    """The alerts whose next step is due when what held the step before says so."""
-    t = s.alert_timeline.c
-    rows = conn.execute(
-        select(t.alert_id, t.detail)
-        .where(t.alert_id.in_(list(steps)), t.action == "hold")
-        .order_by(t.alert_id, t.seq)
-    )
-    last: dict[str, Mapping[str, Any]] = {row.alert_id: row.detail for row in rows}
-    found = {}
-    for id, detail in last.items():
-        until = from_micros(to_micros(datetime.fromisoformat(detail["until"])))
-        told = told_by(str(detail["waits"]), until) if until == steps[id] else None
-        if told is not None:
-            found[id] = told
-    return found
+def _of_a_step(hold: Mapping[str, Any], next_step_at: datetime | None) -> HeldBy | None:
+    """What holds the next step, if that is due when the hold says so. A later step has another time."""
+    until = from_micros(to_micros(datetime.fromisoformat(hold["until"])))
+    return told_by(str(hold["waits"]), until) if until == next_step_at else None
 
 
 def _with_its_end(told: HeldBy, alert: Alert, silences: Iterable[Silence]) -> HeldBy:

@@ -6,7 +6,7 @@ Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow wit
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, se
 
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
-from alerts.held_by import HeldBy, held_by
+from alerts.held_by import HeldBy, held_by, last_hold, read_held
 from alerts.message import headline, top_posts
 from alerts.severity import CLOCKS, severity
 from alerts.words import words_for
@@ -61,11 +61,8 @@ class StandingAlerts:
     suppressed: tuple[Alert, ...]
     left_out: int = 0
     """Further alerts that are not over."""
-
-    @property
-    def shown(self) -> tuple[Alert, ...]:
-        """All of them in one list."""
-        return (*self.live, *self.calmed, *self.merged, *self.suppressed)
+    holders: Mapping[str, HeldBy] = field(default_factory=dict)
+    """What holds those that something holds, by their ids."""
 
 
 def standing(conn: Connection, now: datetime) -> StandingAlerts:
@@ -77,18 +74,18 @@ def standing(conn: Connection, now: datetime) -> StandingAlerts:
     need = (case((unanswered, 0), else_=1), a.c.severity, a.c.opened_at, a.c.id)
     # The ids first: rows are large, and sorting all of them costs more than reading those that are shown.
     first = select(a.c.id).where(live).order_by(*need).limit(SHOWN)
-    going_on = select(a).where(a.c.id.in_(first)).order_by(*need)
+    going_on = select(a, last_hold()).where(a.c.id.in_(first)).order_by(*need)
     lately = (
         select(a)
         .where(a.c.live.is_(None), a.c.opened_at >= now - SUPPRESSED_FOR, a.c.status == states.SUPPRESSED)
         .order_by(a.c.opened_at.desc(), a.c.id)
     )
-    shown = [from_row(row) for row in conn.execute(going_on)]
-    sorted_ = sorted_by_need(shown, [from_row(row) for row in conn.execute(lately.limit(50))])
+    shown, holders = read_held(conn, conn.execute(going_on).all())
+    found = sorted_by_need(shown, [from_row(row) for row in conn.execute(lately.limit(50))])
     if len(shown) < SHOWN:
-        return sorted_
+        return replace(found, holders=holders)
     count = conn.execute(select(func.count()).select_from(a).where(live)).scalar_one()
-    return replace(sorted_, left_out=count - SHOWN)
+    return replace(found, left_out=count - SHOWN, holders=holders)
 
 
 def sorted_by_need(going_on: Sequence[Alert], suppressed_lately: Sequence[Alert]) -> StandingAlerts:
@@ -120,28 +117,37 @@ class Wanted:
     cursor: str | None = None
 
 
-def find_alerts(conn: Connection, wanted: Wanted) -> tuple[list[Alert], str | None]:
-    """Alerts, newest first, and the cursor of the next page.
-
-    Raises `WrongInput` for an unknown status, `BadCursor` for a cursor of another list.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Alerts, the newest first. `holders`: what holds those that something holds, by their ids. `next_cursor` None: the list
+    ends here.
     """
-    rows, more = _page(conn, wanted, [s.alerts])
-    return [from_row(row) for row in rows], more
+
+    alerts: list[Alert]
+    holders: Mapping[str, HeldBy]
+    next_cursor: str | None
+
+
+def find_alerts(conn: Connection, wanted: Wanted) -> Found:
+    """A page of the list. Raises `WrongInput` for an unknown status, `BadCursor` for a cursor of another list."""
+    rows, more = _page(conn, wanted, [s.alerts, last_hold()])
+    return Found(*read_held(conn, rows), more)
 
 
 def find_versions(conn: Connection, wanted: Wanted) -> tuple[list[tuple[str, int]], str | None]:
-    """Like `find_alerts`, but the id and version of each: who knows this version need not read the alert again."""
+    """Like `find_alerts`, but the id and version of each, and the cursor: who knows this version need not read it again."""
     a = s.alerts
     rows, more = _page(conn, wanted, [a.c.id, a.c.version, a.c.opened_at])
     return [(row.id, row.version) for row in rows], more
 
 
-def alerts_by_id(conn: Connection, ids: Collection[str]) -> dict[str, Alert]:
-    """The alerts with these ids, those that there are."""
+def alerts_by_id(conn: Connection, ids: Collection[str]) -> tuple[dict[str, Alert], Mapping[str, HeldBy]]:
+    """The alerts with these ids, those that there are, and what holds them, both by their ids."""
     if not ids:
-        return {}
-    rows = conn.execute(select(s.alerts).where(s.alerts.c.id.in_(ids)))
-    return {row.id: from_row(row) for row in rows}
+        return {}, {}
+    rows = conn.execute(select(s.alerts, last_hold()).where(s.alerts.c.id.in_(ids))).all()
+    found, holders = read_held(conn, rows)
+    return {one.id: one for one in found}, holders
 
 
 def _page(conn: Connection, wanted: Wanted, what: Sequence[Any]) -> tuple[list[Row[Any]], str | None]:
@@ -175,9 +181,8 @@ def _where(wanted: Wanted) -> list[ColumnElement[bool]]:
 
 def list_alerts(conn: Connection, **wanted: Any) -> Listing:
     """The alerts of `find_alerts`, as JSON. `wanted` are the fields of `Wanted`."""
-    found, more = find_alerts(conn, Wanted(**wanted))
-    holds = held_by(conn, found)
-    return Listing([alert_view(one, holds.get(one.id)) for one in found], more)
+    found = find_alerts(conn, Wanted(**wanted))
+    return Listing([alert_view(one, found.holders.get(one.id)) for one in found.alerts], found.next_cursor)
 
 
 def get_alert(conn: Connection, alert_id: str) -> dict[str, Any]:

@@ -49,20 +49,17 @@ def alert_list(request: Request) -> Response:
             cursor=asked.get("cursor"),
             limit=PAGE,
         )
-        found, more = find_alerts(conn, wanted)
-        holders = held_by(conn, found)
+        found = find_alerts(conn, wanted)
         monitors = names(conn, "monitor", most=MONITORS)
         holds = ctx.state.held_times.now(conn, ctx.fmt.now, ctx.banner.stamp)
-    kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": more}
-    following = (
-        "/alerts?" + urlencode({name: value for name, value in kept.items() if value}) if more else None
-    )
+    kept = {"status": status, "severity": severity, "monitor": monitor, "cursor": found.next_cursor}
+    address = "/alerts?" + urlencode({name: value for name, value in kept.items() if value})
     return render(
         ctx,
         "alerts.html",
-        alerts=found,
-        holders=holders,
-        more=following,
+        alerts=found.alerts,
+        holders=found.holders,
+        more=address if found.next_cursor else None,
         wanted=status,
         severity=severity,
         monitor=monitor,

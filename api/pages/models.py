@@ -25,8 +25,8 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from alerts.alert import Alert
 from alerts.escalations.views import count_open
+from alerts.held_by import HeldBy
 from alerts.outbox import hold
 from alerts.unreached import Unreached, unreached
 from alerts.views import StandingAlerts, standing
@@ -90,6 +90,7 @@ class MonitorRow:
     observed: float | None
     expected: float | None
     alerts: tuple[int, ...]  # severities, the worst first
+    held: HeldBy | None  # what holds one of its alerts back
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +182,23 @@ def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overvie
     unended, overdue = count_open(conn, now)
     return Overview(
         alerts=alerts,
-        monitors=monitor_rows(conn, now, alerts.live),
+        monitors=monitor_rows(conn, now, alerts),
         sources=source_rows(conn, now, blind_after),
         open_escalations=unended,
         overdue_escalations=overdue,
     )
 
 
-def monitor_rows(conn: Connection, now: datetime, live: Sequence[Alert]) -> tuple[MonitorRow, ...]:
-    """Every monitor with its day, those with the worst live alert first: four queries in all. `live` are the live alerts of
-    all of them (`alerts.views.StandingAlerts`)."""
+def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tuple[MonitorRow, ...]:
+    """Every monitor with its day, those with the worst live alert first: four queries in all. `stands` are the alerts of all
+    of them."""
     alerts: dict[str, list[int]] = defaultdict(list)
-    for one in live:
+    held: dict[str, HeldBy] = {}
+    for one in stands.live:
         alerts[one.monitor_id].append(one.severity)
+    for one in (*stands.live, *stands.suppressed):
+        if one.id in stands.holders:
+            held.setdefault(one.monitor_id, stands.holders[one.id])
     monitors = stored_definitions(conn, "monitor")
     ids = [m.id for m in monitors]
     days = last_days(conn, ids, now)
@@ -217,6 +222,7 @@ def monitor_rows(conn: Connection, now: datetime, live: Sequence[Alert]) -> tupl
                 observed=reading.observed if reading is not None else None,
                 expected=reading.expected if reading is not None else None,
                 alerts=tuple(sorted(alerts.get(m.id, ()))),
+                held=held.get(m.id),
             )
         )
     return tuple(sorted(rows, key=lambda r: (r.alerts[:1] or (9,), r.name.casefold())))

@@ -74,8 +74,10 @@ def monitor_list(request: Request) -> Response:
     state = state_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
-        rows = monitor_rows(conn, state.now(), standing(conn, state.now()).live)
-    return render(ctx, "monitors.html", o={"monitors": rows}, may_define=permitted(ctx.who, "/monitors/new"))
+        rows = monitor_rows(conn, state.now(), standing(conn, state.now()))
+        holds = state.held_times.now(conn, state.now(), ctx.banner.stamp)
+    may_define = permitted(ctx.who, "/monitors/new")
+    return render(ctx, "monitors.html", o={"monitors": rows}, holding=holds, may_define=may_define)
 
 
 @router.get("/monitors/new")
@@ -106,7 +108,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         ctx = page_context(request, conn)
         monitor = find(conn, Monitor, id[:256])
         points = day_points(conn, monitor.id, state.now())
-        latest, _ = find_alerts(conn, Wanted(monitor=monitor.id, limit=10))
+        latest = find_alerts(conn, Wanted(monitor=monitor.id, limit=10))
         corrected = summary(conn, monitor.id)
         tested = of_monitor(conn, monitor.id)
         promise = promise_of(conn, monitor, state.now())
@@ -117,7 +119,8 @@ def monitor_detail(request: Request, id: str) -> Response:
         m=monitor,
         explained=_explained(monitor, ctx.fmt.language.translate),
         day_chart=draw_day_chart(points, ctx.fmt, monitor.name),
-        alerts=latest,
+        alerts=latest.alerts,
+        holders=latest.holders,
         may_define=permitted(ctx.who, "/monitors/new"),
         may_correct=permitted(ctx.who, "/monitors/{id}/learn"),
         corrections=corrected,

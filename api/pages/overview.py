@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from fastapi import APIRouter, Request, Response
 
-from alerts.held_by import held_by
 from api.pages.models import overview
 from api.pages.permission import permitted
 from api.pages.render import page_context, render
@@ -22,14 +21,13 @@ def overview_page(request: Request) -> Response:
     with state.store.read() as conn:
         ctx = page_context(request, conn)
         shown = overview(conn, state.now(), timedelta(minutes=state.settings.alerting.blind_after_minutes))
-        holders = held_by(conn, shown.alerts.shown)
         holds = state.held_times.now(conn, state.now(), ctx.banner.stamp)
     return render(
         ctx,
         "overview.html",
         etag=True,
         o=shown,
-        holders=holders,
+        holders=shown.alerts.holders,
         holding=holds,
         may_acknowledge=permitted(ctx.who, "/alerts/{id}/acknowledge"),
         may_define=permitted(ctx.who, "/monitors/new"),

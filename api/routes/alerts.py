@@ -78,8 +78,7 @@ def _rendered_page(conn: Connection, wanted: views.Wanted, rendered: Rendered) -
     # What holds an alert may be ended by a change of the definitions alone.
     stamp = held.stamp(conn)
     known = {(id, version): rendered.ready(f"{id} {version} {stamp}") for id, version in listed}
-    found = views.alerts_by_id(conn, [id for (id, _), body in known.items() if body is None])
-    holds = held_by(conn, found.values())
+    found, holds = views.alerts_by_id(conn, [id for (id, _), body in known.items() if body is None])
     items = [
         body or rendered.get(f"{id} {version} {stamp}", partial(_rendered_alert, found[id], holds.get(id)))
         for (id, version), body in known.items()

@@ -119,8 +119,8 @@ def _words(lang: str | None, tz: str | None) -> Words:
 
 
 def _alerts(conn: Connection, base: str, words: Words) -> list[FeedEntry]:
-    found, _ = find_alerts(conn, Wanted(status=FIRED, limit=NEWEST))
-    return [_entry(one, base, words) for one in found]
+    found = find_alerts(conn, Wanted(status=FIRED, limit=NEWEST))
+    return [_entry(one, base, words) for one in found.alerts]
 
 
 def _entry(alert: Alert, base: str, words: Words) -> FeedEntry:

@@ -109,8 +109,8 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_alerts(scene: Sc
     many(scene, 1)
     few = queries()
     many(scene, 30)
-    # One for the alerts, and one for what holds them back.
-    assert queries() == few == 2
+    # What holds them back comes with them.
+    assert queries() == few == 1
 
 
 def test_evidence_shows_the_posts_as_they_are_kept_now_and_says_when_they_are_gone(scene: Scene) -> None:

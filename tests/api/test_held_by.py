@@ -20,6 +20,13 @@ def shown(world: World, client: Any) -> dict[str, Any]:
     return one
 
 
+def seen(world: World, path: str) -> str:
+    """What a person reads on this page."""
+    with world.scene.store.read() as conn:
+        someone = listed(conn, Person)[0].name
+    return words(world.session(someone)[0].get(path, headers={"accept": "text/html"}).text)
+
+
 def test_a_silence_holds_an_alert_until_its_end_as_it_is_defined_now(world: World) -> None:
     scene, viewer = world.scene, world.key(Role.VIEWER)
     start = scene.now
@@ -35,10 +42,8 @@ def test_a_silence_holds_an_alert_until_its_end_as_it_is_defined_now(world: Worl
     with scene.store.read() as conn:
         line = _line(list_alerts(conn, status=["any"]).items[0])
     assert line.endswith(f"  held by silence we move until {start + timedelta(hours=3):%Y-%m-%d %H:%MZ}")
-    with scene.store.read() as conn:
-        someone = listed(conn, Person)[0].name
-    page = words(world.session(someone)[0].get("/alerts?status=any", headers={"accept": "text/html"}).text)
-    assert "held back by a silence: we move , until " in page
+    for path in ("/alerts?status=any", "/monitors"):
+        assert "held back by a silence: we move , until " in seen(world, path), path
     # Nothing happened to the alert, and the answer is another one all the same.
     with scene.write() as conn:
         longer = quiet.model_copy(update={"ends_at": start + timedelta(hours=5)})
@@ -62,5 +67,7 @@ def test_an_event_holds_the_next_step_and_an_answered_alert_is_held_by_nothing(w
     assert held["held_by"]["until"] == held["next_step_at"]
     note = desk.post(f"/v1/alerts/{held['id']}/note", json={"text": "it is the launch"}).json()
     assert note["held_by"] == held["held_by"]
+    for path in ("/", "/monitors", "/wall"):
+        assert "held back by an expected event: launch , until " in seen(world, path), path
     answered = desk.post(f"/v1/alerts/{held['id']}/acknowledge").json()
     assert answered["held_by"] is None

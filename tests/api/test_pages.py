@@ -669,7 +669,7 @@ def test_the_overview_asks_the_store_no_more_for_fifty_monitors_than_for_seven(t
                 shown = page(client, "/")
             asked.append([st for st in statements if st.startswith("SELECT")])
             assert shown.count('class="sparkcell"') == 7 + more
-    assert len(asked[0]) == len(asked[1]) <= 17, asked
+    assert len(asked[0]) == len(asked[1]) <= 16, asked
 
 
 def test_the_list_of_alerts_pages_through_all_of_them_once(night: SeededApp) -> None:
