@@ -34,6 +34,7 @@ GOAL_MS = 300.0
 PER_SECOND = 2000
 A_PUSH = 500
 MONITORS = 60
+SAMPLES = 10
 PROCESSES = (("ingest", "processors"), ("alerts",), ("api",))
 
 
@@ -71,14 +72,14 @@ def run(
         roles = [made.start(*names) for names in PROCESSES]
         url = f"http://127.0.0.1:{port}"
         made.until(lambda: answers(url), "the API to answer")
-        seen, before = Seen(), [size(role) for role in roles]
+        seen = Seen()
         for role in roles:
             role.mark()
         ours = time.process_time()
-        middle = asyncio.run(_all(seen, url, tokens, seconds, dashboards, roles))
+        sizes = asyncio.run(_all(seen, url, tokens, seconds, dashboards, roles))
         spent = {role.name: role.used().cpu_s for role in roles} | {"the callers": time.process_time() - ours}
         made.until(lambda: made.waits() == 0, "everything pushed to be stored", 120)
-        table = _table(seen, roles, before, middle, made.count(s.mentions), seconds)
+        table = _table(seen, roles, sizes, made.count(s.mentions), seconds)
         shown = ", ".join(f"{name} {cpu:.1f}" for name, cpu in spent.items())
         table.notes.append(f"Seconds of processor time in these {seconds:.0f} s: {shown}.")
         return table
@@ -113,11 +114,12 @@ def answers(url: str) -> bool:
 
 async def _all(
     seen: Seen, url: str, tokens: dict[str, list[str]], seconds: float, dashboards: int, roles: Sequence[Role]
-) -> list[tuple[float, int]]:
-    """All callers at once, for so many seconds. Returns the size of each process in the middle."""
+) -> list[list[tuple[float, int]]]:
+    """All callers at once, for so many seconds. Returns the sizes of the processes at the start and after each tenth of it."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits, trust_env=False) as client:
-        ends = time.monotonic() + seconds
+        began = time.monotonic()
+        ends = began + seconds
         viewers = tokens["viewer"]
         streams = [asyncio.create_task(reads(seen, client, key)) for key in viewers[dashboards:]]
         callers = [
@@ -129,13 +131,15 @@ async def _all(
             ),
         ]
         working = asyncio.gather(*callers)
-        await asyncio.sleep(seconds / 2)
-        middle = [size(role) for role in roles]
+        sizes = []
+        for number in range(SAMPLES + 1):
+            await asyncio.sleep(max(0.0, began + number * seconds / SAMPLES - time.monotonic()))
+            sizes.append([size(role) for role in roles])
         await working
         for stream in streams:
             stream.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
-    return middle
+    return sizes
 
 
 async def _timed(seen: Seen, what: str, asked: object) -> httpx.Response | None:
@@ -227,8 +231,7 @@ def size(role: Role) -> tuple[float, int]:
 def _table(
     seen: Seen,
     roles: Sequence[Role],
-    before: Sequence[tuple[float, int]],
-    middle: Sequence[tuple[float, int]],
+    sizes: Sequence[Sequence[tuple[float, int]]],
     stored: int,
     seconds: float,
 ) -> Table:
@@ -244,10 +247,11 @@ def _table(
     table.notes.append(
         f"Mentions accepted: {seen.accepted:,}; stored, of those that match: {stored:,}; events read: {seen.events:,}."
     )
-    for role, first, half, last in zip(roles, before, middle, map(size, roles), strict=True):
+    for role, taken_of in zip(roles, zip(*sizes, strict=True), strict=True):
+        memory, files = ", ".join(f"{mib:.0f}" for mib, _ in taken_of), [n for _, n in taken_of]
         table.notes.append(
-            f"{role.name}: {first[0]:.0f} MiB and {first[1]} files at the start, {half[0]:.0f} and {half[1]} in the middle, "
-            f"{last[0]:.0f} and {last[1]} at the end."
+            f"{role.name}: MiB in memory at the start and after each tenth of the time: {memory}; "
+            f"open files: {files[0]}, at most {max(files)}, at the end {files[-1]}."
         )
     slow = sorted(seen.taken_ms["acknowledge"]) or [0.0]
     worst = slow[min(len(slow) - 1, int(0.99 * len(slow)))]

@@ -38,11 +38,11 @@ def coverage(path: Path) -> dict[int, tuple[float, float, float, float]]:
                     width = (one.upper - one.lower) / max(1.0, one.expected)
                     found.setdefault(one.hours, []).append((low, high, width))
         state, _, _ = volume.step(state, WindowCounts(start, LENGTH, count), Sensitivity())
-    told = {}
+    told: dict[int, tuple[float, float, float, float]] = {}
     for hours in HORIZONS:
         some = found[hours]
-        low, high = (sum(one[side] for one in some) / len(some) for side in (0, 1))
-        told[hours] = (1 - low - high, low, high, sorted(one[2] for one in some)[len(some) // 2])
+        below, above = (sum(one[side] for one in some) / len(some) for side in (0, 1))
+        told[hours] = (1 - below - above, below, above, sorted(one[2] for one in some)[len(some) // 2])
     return told
 
 

@@ -122,7 +122,9 @@ class Instances:
         self.day, self.faults, self.done = day, dict(faults), list[str]()
         self._first = {"a": 1, "b": 700_000_000}
         self._away, self._too_old = "", ""
-        samples = [day.event(n, n, day.at_us(n)) for n in range(0, min(POOL, day.posts), 40)]
+        samples: list[bytes | bytearray | memoryview] = [
+            day.event(n, n, day.at_us(n)) for n in range(0, min(POOL, day.posts), 40)
+        ]
         self._words = zstandard.train_dictionary(16_384, samples * (1 + 200 // len(samples)), dict_id=1)
         self._other = zstandard.train_dictionary(4096, samples[:40] * 10, dict_id=2)
         self._server = socket.create_server(("127.0.0.1", 0))
