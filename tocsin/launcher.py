@@ -5,6 +5,7 @@ No service can be imported before this module has run, so it knows the program b
 
 from __future__ import annotations
 
+import atexit
 import gc
 import pkgutil
 import sys
@@ -21,6 +22,8 @@ def main() -> None:
     # Python looks for garbage after every 700 objects that stay, and the modules of a role are some hundred thousand: a tenth
     # of a start is spent on looking where there is nothing.
     gc.set_threshold(GARBAGE_FROM, *gc.get_threshold()[1:])
+    # At its end, too, Python looks through all objects, several times. The system takes back the memory of a process anyhow.
+    atexit.register(gc.freeze)
     find_services()
     pkgutil.resolve_name(PROGRAM)()
 

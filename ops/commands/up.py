@@ -44,25 +44,6 @@ def run(
     ] = None,
 ) -> None:
     """Run one role, or several in one process, until Ctrl-C. It waits for a store or brokers that are away."""
-    import os
-    from contextlib import nullcontext
+    from ops.run.process import RunOptions, run_process
 
-    import structlog
-
-    from ops.run.locks import share_folder
-    from ops.run.roles import Hung, retry_until_there, run_roles
-    from ops.runtime import open_runtime
-    from tocsin.core.pulse import Pulse
-    from tocsin.logs import set_up
-
-    retry = retry_until_there(structlog.get_logger().warning, parent, pulse)
-    with open_runtime(config, data, store, stream, retry=retry) as runtime:
-        settings = runtime.settings
-        set_up(settings.log_level)
-        embedded = "sqlite" in (settings.store.url, settings.stream.url)
-        with share_folder(settings.data) if embedded else nullcontext():
-            try:
-                run_roles(runtime, roles, Pulse(), parent, pulse)
-            except Hung:
-                # A thread that hangs could hold up an orderly end. All that counts is in the store, and the log has the reason.
-                os._exit(Hung.exit_code)
+    run_process(RunOptions(config, data, store, stream), roles, parent, pulse)

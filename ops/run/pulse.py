@@ -17,19 +17,19 @@ BEGINS_WITHIN_S: Final = 600.0
 
 
 class PulseHeard:
-    """The supervisor's end. `sends_to` is the open file for the child to inherit. Times are seconds of a monotonic clock."""
+    """The supervisor's end, the open file `hears_from`. The child inherits `sends_to`. Times are seconds of a monotonic clock."""
 
     def __init__(self, now: float, silent_after_s: float = SILENT_AFTER_S) -> None:
         self._silent_after_s = silent_after_s
-        self._reads, self.sends_to = os.pipe()
-        os.set_blocking(self._reads, False)
+        self.hears_from, self.sends_to = os.pipe()
+        os.set_blocking(self.hears_from, False)
         os.set_blocking(self.sends_to, False)
         self._heard_at, self._ever = now, False
 
     def silent_for(self, now: float) -> float | None:
         """The seconds since the child was heard, where those are too many. None: it is well."""
         with contextlib.suppress(BlockingIOError):
-            while os.read(self._reads, 4096):
+            while os.read(self.hears_from, 4096):
                 self._heard_at, self._ever = now, True
         silent = now - self._heard_at
         return silent if silent > (self._silent_after_s if self._ever else BEGINS_WITHIN_S) else None
@@ -39,7 +39,7 @@ class PulseHeard:
         self._heard_at = now
 
     def close(self) -> None:
-        os.close(self._reads)
+        os.close(self.hears_from)
         os.close(self.sends_to)
 
 

@@ -6,17 +6,16 @@ a process of its own, which no connection of a stranger reaches, and the API ano
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 
+from ops.run.children import Child, Start
 from ops.run.locks import STOP_WITHIN_S
 from ops.run.pulse import SILENT_AFTER_S, PulseHeard
 from tocsin.core.errors import TocsinError, WrongInput
@@ -29,7 +28,6 @@ PROCESSES: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("auditor",),
 )
-PROGRAM = (sys.executable, "-m", "tocsin", "run")
 RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # the waits get longer for a child that dies again at once
 STEADY_S = 60.0
 LOOK_EVERY_S = 0.2
@@ -39,7 +37,7 @@ STOPPED_ITSELF_S = 5.0
 
 @dataclass
 class _Child:
-    process: subprocess.Popen[bytes]
+    process: Child
     pulse: PulseHeard
     started_at: float
 
@@ -47,20 +45,11 @@ class _Child:
 class Supervisor:
     """Keeps the processes of `tocsin up` at work. One that dies or hangs is started again; all are stopped together.
 
-    `options` go to every process. `lock` is the open lock file of the data folder, which every process shares. A process
-    hangs when it is silent for longer than `silent_after_s`.
+    A process hangs when it is silent for longer than `silent_after_s`.
     """
 
-    def __init__(
-        self,
-        options: Sequence[str],
-        lock: int,
-        program: Sequence[str] = PROGRAM,
-        silent_after_s: float = SILENT_AFTER_S,
-    ) -> None:
-        self._program, self._silent_after_s = program, silent_after_s
-        self._options = list(options)
-        self._lock = lock
+    def __init__(self, start: Start, silent_after_s: float = SILENT_AFTER_S) -> None:
+        self._start_process, self._silent_after_s = start, silent_after_s
         self._children: dict[tuple[str, ...], _Child] = {}
         self._deaths: dict[tuple[str, ...], int] = {}
         self._looked_at = time.monotonic()
@@ -79,8 +68,8 @@ class Supervisor:
                     child = self._children.get(roles)
                     if child is None and now >= due[roles]:
                         self._start(roles, now)
-                    elif child is not None and child.process.poll() is not None:
-                        due[roles] = now + self._restart_delay(roles, child.process.returncode)
+                    elif child is not None and (status := child.process.poll()) is not None:
+                        due[roles] = now + self._restart_delay(roles, status)
                 meanwhile()
                 stop.wait(LOOK_EVERY_S)
         finally:
@@ -88,13 +77,9 @@ class Supervisor:
 
     def _start(self, roles: tuple[str, ...], now: float) -> None:
         pulse = PulseHeard(now, self._silent_after_s)
-        told = ["--parent", str(os.getpid()), "--pulse", str(pulse.sends_to)]
-        # A session of its own: Ctrl-C reaches only the supervisor, and it stops the children itself.
-        process = subprocess.Popen(  # noqa: S603  # our own program, our own options
-            [*self._program, *roles, *told, *self._options],
-            start_new_session=True,
-            pass_fds=(self._lock, pulse.sends_to),
-        )
+        others = [child.pulse for child in self._children.values()]
+        own = [pulse.hears_from, *(file for one in others for file in (one.hears_from, one.sends_to))]
+        process = self._start_process(roles, pulse.sends_to, own)
         self._children[roles] = _Child(process, pulse, now)
         log.info("a process was started", roles=list(roles), process=process.pid)
 

@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 
 from api.auth.sessions import ever_signed_in
 from api.listening import listen
+from ops.run.children import way_to_start
 from ops.run.locks import hold_folder
+from ops.run.process import RunOptions
 from ops.run.roles import claim_live, retry_until_there
 from ops.run.supervisor import Supervisor
 from ops.runtime import Runtime, open_runtime
@@ -27,12 +29,6 @@ from tocsin.stream.port import MENTIONS
 
 def up(config: Path | None, data: Path | None, store: str | None, stream: str | None) -> None:
     """Run until Ctrl-C. Raises `WrongInput` where the port or the data folder is taken, or the settings are wrong."""
-    options = [
-        part
-        for name, value in (("--config", config), ("--data", data), ("--store", store), ("--stream", stream))
-        if value is not None
-        for part in (name, str(value))
-    ]
     stop = threading.Event()
     with open_runtime(config, data, store, stream, retry=retry_until_there(_say)) as runtime:
         settings = runtime.settings
@@ -44,7 +40,8 @@ def up(config: Path | None, data: Path | None, store: str | None, stream: str | 
             greeting = _Greeting(settings, runtime.retry(lambda: _greeting(runtime)))
             runtime.close()
             try:
-                Supervisor(options, lock).run(stop, greeting.once_it_answers)
+                start = way_to_start(RunOptions(config, data, store, stream), lock)
+                Supervisor(start).run(stop, greeting.once_it_answers)
             except KeyboardInterrupt:
                 # `stop` is not set: Ctrl-C may have come while its lock was held, and nobody waits for it any more.
                 _say("stopped")

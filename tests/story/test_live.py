@@ -190,6 +190,9 @@ def test_when_up_itself_is_killed_its_processes_end_the_next_goes_on_and_ctrl_c_
     first.end(signal.SIGKILL)
     second = tocsin.up()
     assert alive(children) == []
+    if Path("/proc/self/comm").exists():
+        named = {roles.split(",")[0]: _name(process) for roles, process in second.children().items()}
+        assert named == {role: f"tocsin {role}" for role in ("ingest", "alerts", "api", "auditor")}
     assert door.get("/v1/me")["role"] == "admin"
     processes = second.children().values()
     began = time.monotonic()
@@ -197,6 +200,11 @@ def test_when_up_itself_is_killed_its_processes_end_the_next_goes_on_and_ctrl_c_
     assert time.monotonic() - began < STOP_WITHIN_S + 4
     assert alive(processes) == []
     assert "Traceback" not in first.said() + second.said()
+
+
+def _name(process: int) -> str:
+    """The name of a process in lists of processes."""
+    return Path(f"/proc/{process}/comm").read_text().strip()
 
 
 def test_two_processors_share_the_partitions_and_when_one_is_killed_the_other_goes_on(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.run.children import pythons
 from ops.run.pulse import BEGINS_WITHIN_S, SILENT_AFTER_S, PulseHeard, send_pulse
 from ops.run.roles import _wait_for_the_end
 from ops.run.supervisor import PROCESSES, Supervisor
@@ -50,7 +51,7 @@ def test_a_process_with_a_loop_that_hangs_says_so_and_stops_saying_that_all_is_w
     assert _wait_for_the_end(stop, ["alerts"], None, heard.sends_to, every_s=0.01) == ("relay",)
     assert stop.is_set()
     with pytest.raises(BlockingIOError):
-        os.read(heard._reads, 1)
+        os.read(heard.hears_from, 1)
     heard.close()
 
 
@@ -100,7 +101,7 @@ while True:
 @pytest.mark.live
 def test_a_stopped_process_is_ended_and_started_again_and_the_others_go_on(tmp_path: Path) -> None:
     stop, lock = threading.Event(), os.open(tmp_path / "lock", os.O_CREAT | os.O_RDWR)
-    one = Supervisor([str(tmp_path)], lock, (sys.executable, "-c", CHILD), silent_after_s=1.0)
+    one = Supervisor(pythons([str(tmp_path)], lock, (sys.executable, "-c", CHILD)), silent_after_s=1.0)
     running = threading.Thread(target=one.run, args=(stop,))
     running.start()
 
