@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -28,13 +28,16 @@ class Quotes:
     names: frozenset[str] = frozenset()
 
 
-def quotes_of(rows: Iterable[Any], names: Iterable[str] = ()) -> Quotes:
-    """What notices may quote of these mentions."""
-    rows = list(rows)
-    # Who passes a post on is not forgotten.
-    own = [row for row in rows if not row.passed_on]
+def quotes_of(own: Sequence[Any], passed_on: Sequence[Any], names: Iterable[str] = ()) -> Quotes:
+    """What notices may quote of these mentions, and of those that pass them on, whose authors are not forgotten."""
     called = {name for row in own for name in (row.author_handle, row.author_name) if name}
-    return Quotes(frozenset(quoted_line(row) for row in rows), frozenset(called | set(names)))
+    return Quotes(frozenset(quoted_line(row) for row in (*own, *passed_on)), frozenset(called | set(names)))
+
+
+def unquote(store: Store, own: Sequence[Any], passed_on: Sequence[Any]) -> int:
+    """Take these mentions, and those that pass them on, out of the notices that quote them. Returns how many changed."""
+    since = min((row.created_at for row in (*own, *passed_on)), default=None)
+    return 0 if since is None else forget_quotes(store, quotes_of(own, passed_on), since)
 
 
 def count_quoting(conn: Connection, quotes: Quotes, since: datetime | None) -> int:

@@ -14,7 +14,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select, update
 
 from alerts.forgetting import count_quoting, quotes_of
+from alerts.typed import Typed, typed_naming
 from api import jobs
+from api.refusals import count_refusals
 from processors.forgetting import Affected, Subject, affected, looked_up, posts_of
 from processors.pseudonyms import key_of_pseudonyms
 from tocsin.core.errors import Conflict, NotFound, WrongInput
@@ -29,19 +31,23 @@ SHOWN: Final = 50
 READ: Final = 5000
 """Posts whose quotes in notices a preview counts; the erasure itself takes out all."""
 SHORTEST: Final = 3
-"""A shorter name is looked for in no dead letter: it would be found in words of anybody."""
+"""A shorter name is looked for in no dead letter, message or note: it would be found in words of anybody."""
 LONGEST: Final = 2000
-PLACES: Final = ("posts", "reposts", "corrections", "samples", "notices", "dead_letters")
-"""Where something of a person stands. `notices`: those that quote it."""
+PLACES: Final = ("posts", "reposts", "corrections", "samples", "notices", "dead_letters", "refusals", "typed")
+"""Where something of a person stands. `notices`: those that quote it. `refusals`: what was told of input that was refused.
+`typed`: lines that people typed; they stay unless the request takes them in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WouldGo:
-    """What an erasure would reach. `complete` is False where the notices were counted for the first `READ` posts only."""
+    """What an erasure would reach. `complete` is False where the notices were counted for the first `READ` posts only. `typed`:
+    where people typed the name, which a person reads first.
+    """
 
     affected: Affected
     counts: Mapping[str, int]
     complete: bool
+    typed: Sequence[Typed] = ()
 
     @property
     def anything(self) -> bool:
@@ -76,15 +82,18 @@ class Erasure:
         return 100 if self.state == "done" else min(99, done * 100 // max(1, self.expected))
 
 
-def subject_of(what: str, value: str, network: str | None = None) -> Subject:
-    """The subject as typed. Raises `WrongInput` where it names nothing."""
+def subject_of(what: str, value: str, network: str | None = None, *, typed: bool = False) -> Subject:
+    """The subject as it was asked for. Raises `WrongInput` where it names nothing."""
     clean = value.strip()
     if not clean.lstrip("@") or len(clean) > LONGEST or "\x00" in clean:
         raise WrongInput("say whom: a handle or id of an author, or the address or id of a post")
     if what not in ("author", "post"):
         raise WrongInput("what is erased is an author or a post")
     return Subject(
-        what=AUTHOR if what == "author" else "post", value=clean, network=(network or "").strip() or None
+        what=AUTHOR if what == "author" else "post",
+        value=clean,
+        network=(network or "").strip() or None,
+        typed=typed,
     )
 
 
@@ -92,12 +101,15 @@ def preview(conn: Connection, subject: Subject) -> WouldGo:
     """What an erasure would reach, as it is now. Nothing is changed, and nothing is kept."""
     subject = looked_up(conn, subject)
     found = affected(conn, subject)
-    rows = [row for passed_on in (False, True) for row in posts_of(conn, subject, READ, passed_on=passed_on)]
-    quotes = quotes_of(rows, names_of(subject))
+    own, others = (posts_of(conn, subject, READ, passed_on=passed_on) for passed_on in (False, True))
+    quotes = quotes_of(own, others, names_of(subject))
     counts = {name: getattr(found, name) for name in PLACES[:4]}
     counts["notices"] = count_quoting(conn, quotes, None)
     counts["dead_letters"] = _letters(conn, subject)
-    return WouldGo(affected=found, counts=counts, complete=found.posts + found.reposts <= READ)
+    counts["refusals"] = count_refusals(conn, words_of(subject))
+    typed = typed_naming(conn, words_of(subject))
+    counts["typed"] = sum(one.count for one in typed)
+    return WouldGo(affected=found, counts=counts, complete=found.posts + found.reposts <= READ, typed=typed)
 
 
 def names_of(subject: Subject) -> list[str]:
@@ -106,7 +118,7 @@ def names_of(subject: Subject) -> list[str]:
 
 
 def words_of(subject: Subject) -> list[str]:
-    """What is looked for in dead letters."""
+    """What is looked for in dead letters, messages and what people typed."""
     names = {subject.value.strip().lstrip("@"), *(author for _, author in subject.authors)}
     return sorted(name for name in names if len(name) >= SHORTEST)
 

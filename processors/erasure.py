@@ -1,4 +1,5 @@
-"""Erasure of what a network has deleted: its id, hash and time stay, and the sums that counted it; its words and author go.
+"""Erasure of what a network has deleted: its id, hash and time stay, and the sums that counted it; its words and author go, also
+from reposts of it, dead letters and, by `Unquote`, from the notices that quote it.
 
 A removal is due once everything that was handed over before it is stored (`Watermark.stored_until`). So a post is erased also
 if it was deleted while it was still in the stream.
@@ -6,7 +7,7 @@ if it was deleted while it was still in the stream.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,8 +15,10 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, cast, delete, func
 
 from processors.pseudonyms import PSEUDONYM, key_of_pseudonyms, pseudonym
 from tocsin.core.clock import minute_of
+from tocsin.intake.dead_letters import drop_letters, letters_holding
 from tocsin.intake.removals import AUTHOR, POST, Removal, due_removals, forget_removals
 from tocsin.store import schema as s
+from tocsin.store.mentions import stored_rows
 from tocsin.store.port import Store
 
 PIECE: Final = 500
@@ -26,9 +29,11 @@ FEW: Final = 50
 
 Found = tuple[str, str, datetime]
 """A mention to erase: source, id, and when it was posted."""
+Unquote = Callable[[Store, Sequence[Any], Sequence[Any]], object]
+"""Takes these rows of mentions, and those that pass them on, out of whatever quotes them; called before they are erased."""
 
 
-def erase_removed(store: Store, stored_until: datetime) -> int:
+def erase_removed(store: Store, stored_until: datetime, unquote: Unquote | None = None) -> int:
     """Erase up to `PIECE` posts and authors that were removed long enough before `stored_until`. Returns how many were done.
 
     The mentions are looked up in a read of its own, because an author's are found by a pass over the mentions of a source.
@@ -37,7 +42,13 @@ def erase_removed(store: Store, stored_until: datetime) -> int:
     with store.read() as conn:
         due = due_removals(conn, before, PIECE)
         found = [*_posts(conn, due), *_of_authors(conn, due)] if due else []
+        passed_on = _passing_on(conn, found)
         sampled = _sampled(conn, due) if due else []
+        rows = [_rows(conn, some) if unquote else [] for some in (found, passed_on)]
+    if unquote:
+        unquote(store, *rows)
+    found += passed_on
+    _drop_letters(store, due)
     for start in range(0, len(found), PIECE):
         with store.write(alone=False) as conn:
             erase(conn, found[start : start + PIECE])
@@ -57,6 +68,38 @@ def _posts(conn: Connection, due: Iterable[Removal]) -> list[Found]:
         query = select(t.source, t.id, t.created_at).where(t.source == source, t.id.in_(ids))
         found += [(row.source, row.id, row.created_at) for row in conn.execute(query)]
     return found
+
+
+def _passing_on(conn: Connection, found: Sequence[Found]) -> list[Found]:
+    """The stored reposts of these mentions: they have the same words."""
+    m, more = s.mentions.c, list[Found]()
+    first = min((at for _, _, at in found), default=None)
+    for source, ids in _by_source((source, id) for source, id, _ in found):
+        for start in range(0, len(ids), PIECE):
+            query = select(m.source, m.id, m.created_at).where(
+                m.source == source, m.created_at >= first, m.repost_of.in_(ids[start : start + PIECE])
+            )
+            more += [(row.source, row.id, row.created_at) for row in conn.execute(query)]
+    return more
+
+
+def _rows(conn: Connection, found: Sequence[Found]) -> list[Any]:
+    return list(stored_rows(conn, [(source, id) for source, id, _ in found]).values())
+
+
+def _drop_letters(store: Store, due: Iterable[Removal]) -> None:
+    """Drop the dead letters that hold one of the removed posts, or one of a removed author's."""
+    for source, values in _by_source((one.source, one.value) for one in due):
+        wanted, after = frozenset(values), ""
+        while True:
+            with store.read() as conn:
+                found, to = letters_holding(conn, source, wanted, after)
+            if found:
+                with store.write(alone=False) as conn:
+                    drop_letters(conn, found)
+            if to is None:
+                break
+            after = to
 
 
 def _of_authors(conn: Connection, due: Iterable[Removal]) -> list[Found]:

@@ -39,13 +39,15 @@ _NOBODY: Final = "\x00"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """Who or what is to be forgotten. `value`: the handle or id of an author; the address or id of a post. `authors` are the
-    accounts that it named when it was looked up, as (source, author id), those by their pseudonym too.
+    accounts that it named when it was looked up, as (source, author id), those by their pseudonym too. `typed`: the name is taken
+    out of what people typed, too.
     """
 
     what: What
     value: str
     network: str | None = None
     authors: tuple[tuple[str, str], ...] = ()
+    typed: bool = False
 
     @property
     def bare(self) -> str:

@@ -22,7 +22,7 @@ from processors.detection.states import Memory
 from processors.detection.tallies import first_minutes, load_tallies
 from processors.detection.text_memory import TextMemory
 from processors.detection.watermark import take_barrier, watermark
-from processors.erasure import PIECE, erase_removed
+from processors.erasure import PIECE, Unquote, erase_removed
 from processors.monitors import CompiledMonitors, watched
 from processors.retention_runs import work_on
 from tocsin.core.clock import CLOCKS_APART, MINUTE, Clock, minute_of, passed
@@ -59,14 +59,24 @@ CLAIMED = Table(
 class DetectionTicker:
     """The ticker: it judges every changed monitor each `detection.tick_s`, and a stirred one after `detection.look_s` at most.
 
-    Any number of tickers may run: each claims the rows that it judges.
+    Any number of tickers may run: each claims the rows that it judges. `unquote` knows what quotes a mention that a network has
+    deleted.
     """
 
-    def __init__(self, store: Store, stream: Stream, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        stream: Stream,
+        settings: Settings,
+        clock: Clock,
+        *,
+        unquote: Unquote | None = None,
+    ) -> None:
         self._store = store
         self._stream = stream
         self._settings = settings
         self._clock = clock
+        self._unquote = unquote
         self._watched: CompiledMonitors | None = None
         self._stirring, self._stillness = Stirring(), Stillness()
         self._memory, self._texts = Memory(), TextMemory()
@@ -217,7 +227,7 @@ class DetectionTicker:
         """Erase what networks have deleted, a piece at a time, once a minute."""
         if self._erased_at is not None and now - self._erased_at < ERASE_EVERY:
             return
-        if erase_removed(self._store, stored_until) < PIECE:
+        if erase_removed(self._store, stored_until, self._unquote) < PIECE:
             self._erased_at = now
 
     def _housekeep(self, now: datetime) -> None:

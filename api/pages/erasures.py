@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from api import erasures
 from api.erasures import PLACES, WouldGo
 from api.pages.render import page_context, render
+from api.routes.imports import import_folder
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import Conflict, WrongInput
 
@@ -34,7 +35,12 @@ def look_or_erase(request: Request) -> Response:
     """Show what would go; with the count of that look and the tick, ask for it."""
     state, who, form = state_of(request), principal_of(request), form_of(request)
     try:
-        subject = erasures.subject_of(form.get("what", ""), form.get("value", ""), form.get("network", ""))
+        subject = erasures.subject_of(
+            form.get("what", ""),
+            form.get("value", ""),
+            form.get("network", ""),
+            typed=form.get("typed") == "1",
+        )
     except WrongInput:
         return _page(request, form, {"value": "value"}, status=422)
     posts = form.get("posts", "")
@@ -100,6 +106,14 @@ def _page(
         found=found,
         places=PLACES,
         most=erasures.READ,
+        stream_hours=_kafka_hours(request),
+        files=import_folder(state_of(request)).names() if found else [],
         jobs=jobs,
         waits=any(job.waits for job in jobs),
     )
+
+
+def _kafka_hours(request: Request) -> int | None:
+    """How long the log keeps what an erasure does not reach; None where the log drops records once they are stored."""
+    stream = state_of(request).settings.stream
+    return stream.retention_hours if (stream.url or "").startswith("kafka") else None

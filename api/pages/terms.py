@@ -87,6 +87,8 @@ ERASED = {
     "samples": "in the sample of what matched nothing",
     "notices": "notices that quote them; the quotes go",
     "dead_letters": "dead letters that name them",
+    "refusals": "refused input whose message names them; the name goes",
+    "typed": "lines that people typed, with the name in them",
 }
 HELD = {
     "silence": "a silence",

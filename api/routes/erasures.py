@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -34,9 +35,20 @@ class Named(BaseModel):
 
 
 class WantedErasure(Named):
+    typed: bool = Field(
+        False, description="Take the name out of what people typed too; see `typed` of the preview."
+    )
     posts: int = Field(
         ge=0, description="The posts that the preview counted. 409 where there are more by now."
     )
+
+
+class TypedOut(BaseModel):
+    """An alert or escalation with lines that name somebody. What they say is not shown here: some are for Legal only."""
+
+    kind: Literal["alert", "escalation"]
+    id: str
+    count: int
 
 
 class PreviewOut(BaseModel):
@@ -44,8 +56,9 @@ class PreviewOut(BaseModel):
 
     counts: dict[str, int] = Field(
         description="posts, reposts (of others, with the same words), corrections, samples, notices (that quote it), "
-        "dead_letters."
+        "dead_letters, refusals (messages about refused input), typed (lines of people; they stay unless told)."
     )
+    typed: list[TypedOut] = Field(description="Where people typed the name. Read it before you ask.")
     networks: dict[str, int] = Field(description="Posts by network: one handle may be several people.")
     first_at: datetime | None
     last_at: datetime | None
@@ -84,7 +97,7 @@ def preview(state: State, named: Annotated[Named, Body()]) -> Any:
 )
 def ask(state: State, who: Who, wanted: Annotated[WantedErasure, Body()]) -> Any:
     """A worker carries it out, and nothing brings it back. The record has a keyed hash of the name, and no text."""
-    subject = erasures.subject_of(wanted.what, wanted.value, wanted.network)
+    subject = erasures.subject_of(wanted.what, wanted.value, wanted.network, typed=wanted.typed)
     with state.store.write() as conn:
         asked = erasures.ask(
             conn, subject, wanted.posts, now=state.now(), actor=who.label, role=who.role.value
@@ -121,7 +134,8 @@ def preview_out(found: WouldGo) -> dict[str, Any]:
     """The preview as JSON."""
     a = found.affected
     shown = {"networks": dict(a.networks), "first_at": a.first_at, "last_at": a.last_at}
-    return {"counts": dict(found.counts), "complete": found.complete, **shown}
+    typed = [asdict(one) for one in found.typed]
+    return {"counts": dict(found.counts), "typed": typed, "complete": found.complete, **shown}
 
 
 def _out(one: Erasure) -> dict[str, Any]:

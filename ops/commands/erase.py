@@ -22,6 +22,9 @@ def erase(
     data: Data = None,
     store: StoreUrl = None,
     network: Annotated[str | None, typer.Option(help="Only on this network.")] = None,
+    typed: Annotated[
+        bool, typer.Option("--typed", help="Take the name out of what people typed, too. Read it first.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Erase what is counted. Nothing brings it back.")
     ] = False,
@@ -32,12 +35,14 @@ def erase(
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime:
-        subject = erasures.subject_of(what, value, network)
+        subject = erasures.subject_of(what, value, network, typed=typed)
         with runtime.store.read() as conn:
             found = erasures.preview(conn, subject)
         _tell(found.counts)
         for name, count in sorted(found.affected.networks.items()):
             typer.echo(f"on {name}: {count}")
+        for one in found.typed:
+            typer.echo(f"typed in {one.kind} {one.id}: {one.count}")
         if not yes:
             typer.echo("nothing was erased: say --yes to erase it", err=True)
             return

@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any, Final
 
 from alerts.forgetting import Quotes, forget_quotes, quotes_of
+from alerts.typed import forget_typed
 from api import erasures
 from api.erasures import Erasure, names_of, words_of
+from api.refusals import forget_refusals
 from ops.run.jobs import JobWorker, Kind
 from ops.runtime import Runtime
 from processors.forgetting import Subject, drop_sampled, erase_posts, next_posts, removals_of, sampled
@@ -43,6 +45,9 @@ class _Run:
         self._samples()
         self._letters()
         self._note({"notices": forget_quotes(self._store, Quotes(frozenset(), self._names), None)})
+        self._note({"refusals": forget_refusals(self._store, words_of(self._subject))})
+        if self._subject.typed:
+            self._note({"typed": forget_typed(self._store, words_of(self._subject))})
         with self._store.write() as conn:
             # What was handed over and is not stored yet goes when it is.
             note_removals(conn, removals_of(conn, self._subject), self._runtime.clock.now())
@@ -54,9 +59,10 @@ class _Run:
 
     def _erase(self, posts: Any) -> None:
         """Notices first: their quotes are found by the texts."""
-        own = quotes_of(posts, self._names)
-        changed = forget_quotes(self._store, own, min(row.created_at for row in posts))
-        passed_on = sum(row.passed_on for row in posts)
+        others = [row for row in posts if row.passed_on]
+        quotes = quotes_of([row for row in posts if not row.passed_on], others, self._names)
+        changed = forget_quotes(self._store, quotes, min(row.created_at for row in posts))
+        passed_on = len(others)
         with self._store.write(alone=False) as conn:
             labels = erase_posts(conn, posts)
             counts = {"posts": len(posts) - passed_on, "reposts": passed_on}

@@ -181,12 +181,13 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
 
         yield "ingest", IngestWorker(store, runtime.stream, settings, clock).run
     elif role == "processors":
+        from alerts.forgetting import unquote
         from processors.rescoring import Rescorer
         from processors.ticker import DetectionTicker
         from processors.worker import StreamProcessor
 
         yield "processor", StreamProcessor(store, runtime.stream, settings, clock, heeds_times=True).run
-        yield "detection", DetectionTicker(store, runtime.stream, settings, clock).run
+        yield "detection", DetectionTicker(store, runtime.stream, settings, clock, unquote=unquote).run
         yield "rescoring", Rescorer(store, clock).run
     elif role == "alerts":
         from alerts.relay import Relay

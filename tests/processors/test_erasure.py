@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
+from alerts.forgetting import unquote
 from processors.erasure import SKEW, erase_removed
-from tests.processors.test_retention import NOW, counted, drop_all, found, keep
+from tests.processors.test_retention import NOW, counted, drop_all, found, keep, notice
 from tests.processors.test_retention import store as store
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
+from tocsin.intake.dead_letters import record_dead_letter
 from tocsin.intake.removals import AUTHOR, POST, Removal, note_removals
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -50,6 +53,31 @@ def test_a_deleted_post_leaves_its_identity_and_what_it_counted(store: Store) ->
     # The same post once more, from a source that reads it again, is a duplicate and not kept.
     keep(store, days=1, text="brightwater leaks no more", edited=NOW)
     assert texts(store) == ["2"]
+
+
+def test_a_deleted_post_leaves_notices_dead_letters_and_reposts_too(store: Store) -> None:
+    """The same words stood in a notice's quote, in a letter that could not be taken, and in somebody's repost."""
+    keep(store, days=1, text="brightwater leaks")
+    keep(store, days=0.9, id="again", text="RT brightwater leaks", author="ben")
+    keep(store, days=0.9, id="other", text="RT brightwater is fine", author="ben")
+    payload = {"1": {"id": "1", "text": "brightwater leaks"}, "11": {"id": "11"}}
+    with store.write() as conn:
+        m = s.mentions
+        conn.execute(update(m).where(m.c.id == "again").values(repost_of="1"))
+        for source, id in (("forum", "1"), ("forum", "11"), ("press", "1")):
+            letter = json.dumps(payload[id]).encode()
+            record_dead_letter(
+                conn, now=NOW, source=source, reason="bad", message=source + id, payload=letter
+            )
+        text = "Well known: ada (12K), ben (9K)\n1. [reach 12] brightwater leaks\n2. [reach 9] RT brightwater leaks\n"
+        conn.execute(insert(s.notices), notice({"text": text, "html": ""}))
+    told(store, Removal("forum", POST, "1"))
+    assert erase_removed(store, SURE, unquote) == 1
+    assert texts(store) == ["other"]
+    with store.read() as conn:
+        assert sorted(conn.execute(select(s.dead_letters.c.message)).scalars()) == ["forum11", "press1"]
+        body = conn.execute(select(s.notices.c.body)).scalar_one()
+    assert body["text"] == "Well known: … (12K), ben (9K)\n1. [reach 12] …\n2. [reach 9] …\n"
 
 
 def test_an_account_that_is_deleted_takes_all_its_posts_along_whatever_their_age(store: Store) -> None:

@@ -69,6 +69,13 @@ def keep(
         writer.write(conn, prepared, NOW)
 
 
+def notice(body: dict[str, Any]) -> dict[str, Any]:
+    """The row of a notice with this body."""
+    names = ("alert_id", "person_id", "person", "channel", "kind", "subject", "status")
+    at = {"created_at": NOW, "due_at": NOW, "severity": 1, "step": 0, "attempts": 1, "target": {}}
+    return {"id": "n1", "body": body, **at, **dict.fromkeys(names, "x")}
+
+
 def drop_all(store: Store) -> None:
     for _ in range(20):
         with store.write() as conn:

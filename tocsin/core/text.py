@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 
 # The joiner is a part of many emoji, and the non-joiner of Persian words.
 _JOINERS = frozenset("\u200c\u200d")
@@ -32,6 +34,12 @@ def one_line(text: str, longest: int) -> str:
 def lines_of(text: str) -> str:
     """The text with its line feeds, and without any other character that could steer a terminal or turn the reading direction."""
     return "".join(char for char in text if char == "\n" or not _steers(char))
+
+
+def naming(names: Iterable[str]) -> re.Pattern[str]:
+    """Finds each of these names where it stands as a word of its own, in capitals or not. Without names it finds nothing."""
+    one_of = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True)) or r"(?!)"
+    return re.compile(rf"(?<!\w)(?:{one_of})(?!\w)", re.IGNORECASE)
 
 
 def unseen(text: str) -> list[str]:

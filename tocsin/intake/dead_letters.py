@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, LargeBinary, Select, delete, func, select, up
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.core.ids import stable_id
+from tocsin.core.text import naming
 from tocsin.store.expiry import drop_some
 from tocsin.store.schema import dead_letters
 from tocsin.store.statements import insert_once
@@ -30,6 +31,7 @@ MAX_PAYLOAD_BYTES = 128 * 1024
 SHOWN_BYTES = 2048
 MAX_MESSAGE_CHARS = 2000
 MAX_LIST = 1000
+_STRING = re.compile(rb'"([^"\\]{1,256})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +201,21 @@ def letters_naming(
     d = dead_letters.c
     query = select(d.id, d.payload, d.message).where(d.id > after).order_by(d.id).limit(most)
     rows = conn.execute(query).all()
-    one_of = "|".join(re.escape(name) for name in names) or r"\0"
-    named = re.compile(rf"(?<!\w)(?:{one_of})(?!\w)", re.IGNORECASE)
+    named = naming(names)
     found = [row.id for row in rows if named.search(f"{row.payload.decode(errors='replace')} {row.message}")]
+    return found, rows[-1].id if len(rows) == most else None
+
+
+def letters_holding(
+    conn: Connection, source: str, values: Set[str], after: str = "", most: int = 100
+) -> tuple[list[str], str | None]:
+    """The letters of a source, among the next `most`, whose payload has one of these values as a string of its JSON; and the id
+    to go on behind, None at the end.
+    """
+    d = dead_letters.c
+    query = select(d.id, d.payload).where(d.source == source, d.id > after).order_by(d.id).limit(most)
+    rows, wanted = conn.execute(query).all(), {value.encode() for value in values}
+    found = [row.id for row in rows if not wanted.isdisjoint(_STRING.findall(row.payload))]
     return found, rows[-1].id if len(rows) == most else None
 
 

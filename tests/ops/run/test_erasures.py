@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from alerts.forgetting import Quotes, forgotten
+from alerts.typed import Typed
 from api import erasures
 from ops.run import erasures as worker
 from ops.runtime import Runtime
 from processors.erasure import SKEW, erase_removed
 from processors.forgetting import Subject, erase_posts
 from tests.api.test_pages import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
-from tests.processors.test_retention import NOW, counted, drop_all, found, keep
+from tests.processors.test_retention import NOW, counted, drop_all, found, keep, notice
 from tests.processors.test_retention import store as store
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
 from tocsin.core.clock import SimulatedClock
@@ -31,10 +32,10 @@ ADA = erasures.subject_of("author", "@Ada")
 WORDS = "brightwater leaks into my kitchen"
 
 
-def asked(store: Store, subject: Subject = ADA) -> str:
+def asked(store: Store, subject: Subject = ADA, at: datetime = NOW) -> str:
     with store.write() as conn:
         seen = erasures.preview(conn, subject)
-        job = erasures.ask(conn, subject, seen.counts["posts"], now=NOW, actor="Lea", role="legal")
+        job = erasures.ask(conn, subject, seen.counts["posts"], now=at, actor="Lea", role="legal")
     return job.id
 
 
@@ -69,12 +70,69 @@ def a_life(store: Store) -> None:
         for name in ("ada", "adam"):
             letter = json.dumps({"author": name, "n": 1}).encode()
             record_dead_letter(conn, now=NOW, source="forum", reason="bad", message=name, payload=letter)
+        they_typed(conn)
+        refused = [{"line": 3, "reason": "bad_author", "message": "author 'Ada' has no id"}]
+        batch = {"id": "b", "at": NOW, "source": "forum", "accepted": 0, "keys": {}}
+        conn.execute(insert(s.batches), {**batch, "rejected": refused})
+        conn.execute(insert(s.batches), {**batch, "id": "c", "rejected": []})
+        job = {
+            "id": "i",
+            "seq": 1,
+            "kind": "import",
+            "at": NOW,
+            "actor": "x",
+            "state": "done",
+            "beat_at": NOW,
+        }
+        counts = {"progress": 100, "file": "a.csv", "teach": False, "position": 9, "counts": {}}
+        conn.execute(insert(s.imports), {**job, **counts, "reasons": refused})
 
 
-def notice(body: dict[str, Any]) -> dict[str, Any]:
-    names = ("alert_id", "person_id", "person", "channel", "kind", "subject", "status")
-    at = {"created_at": NOW, "due_at": NOW, "severity": 1, "step": 0, "attempts": 1, "target": {}}
-    return {"id": "n1", "body": body, **at, **dict.fromkeys(names, "x")}
+def they_typed(conn: Connection) -> None:
+    """Two lines that name Ada, one of them privileged, and one that names Adam."""
+    line = {"at": NOW, "actor": "Lea", "role": "pr", "action": "note"}
+    said = (("a1", 1, "@Ada again, as in May"), ("a1", 2, "Adam wrote"))
+    conn.execute(
+        insert(s.alert_timeline),
+        [{**line, "alert_id": id, "seq": seq, "reason": text} for id, seq, text in said],
+    )
+    entry = {**line, "escalation_id": "e1", "seq": 1, "text": "a letter to ada", "privileged": True}
+    conn.execute(insert(s.escalation_entries), entry)
+
+
+def test_what_people_typed_is_listed_and_loses_the_name_only_where_a_person_says_so(store: Store) -> None:
+    with store.write() as conn:
+        they_typed(conn)
+        told = {"text": "SEV1\n@ada again, as in May\nhttps://t.example/ada\n", "html": "<p>@ada again</p>"}
+        conn.execute(insert(s.notices), notice({**told, "facts": {"monitor": "ada"}}))
+        seen = erasures.preview(conn, ADA)
+    assert seen.typed == [Typed("alert", "a1", 1), Typed("escalation", "e1", 1)]
+    job = carried_out(store, asked(store))
+    assert job.counts.get("typed", 0) == 0
+    assert everywhere(store, "letter to ada") == ["escalation_entries"]
+    job = carried_out(store, asked(store, replace(ADA, typed=True), NOW + timedelta(minutes=1)))
+    assert job.counts["typed"] == 2
+    with store.read() as conn:
+        assert list(
+            conn.execute(select(s.alert_timeline.c.reason).order_by(s.alert_timeline.c.seq)).scalars()
+        ) == [
+            "@… again, as in May",
+            "Adam wrote",
+        ]
+        assert conn.execute(select(s.escalation_entries.c.text)).scalar_one() == "a letter to …"
+        body = conn.execute(select(s.notices.c.body)).scalar_one()
+    # A link of ours, and what a rule reads, stay whole.
+    assert body["text"] == "SEV1\n@… again, as in May\nhttps://t.example/ada\n"
+    assert (body["html"], body["facts"]) == ("<p>@… again</p>", {"monitor": "ada"})
+
+
+@pytest.mark.parametrize("name", ["Çağlar", "çağlar"])
+def test_a_name_is_found_in_capitals_of_any_alphabet(store: Store, name: str) -> None:
+    line = {"at": NOW, "actor": "Lea", "role": "pr", "action": "note", "alert_id": "a1", "seq": 1}
+    with store.write() as conn:
+        conn.execute(insert(s.alert_timeline), {**line, "reason": "ÇAĞLAR has 5% of it"})
+        found = erasures.preview(conn, erasures.subject_of("author", name))
+    assert found.counts["typed"] == 1
 
 
 def test_an_author_goes_from_everywhere_and_what_was_counted_stays(store: Store) -> None:
@@ -90,10 +148,12 @@ def test_an_author_goes_from_everywhere_and_what_was_counted_stays(store: Store)
         "samples": 1,
         "notices": 1,
         "dead_letters": 1,
+        "refusals": 2,
+        "typed": 2,
     }
     job = carried_out(store, id)
     assert (job.state, job.subject, job.progress) == ("done", None, 100)
-    assert dict(job.counts) == dict(seen.counts)
+    assert dict(job.counts) == {name: n for name, n in seen.counts.items() if name != "typed"}
     assert found(store, "brightwater") == {"ben"}
     assert [counted(store, t) for t in (s.seen, s.matches, s.tallies)] == tallied
     with store.read() as conn:
