@@ -37,6 +37,7 @@ from alerts.on_signal import reopened_values, zone_of
 from alerts.turn import Turn
 from alerts.verdicts import OF_DISMISSAL, check_verdict
 from tocsin.core.errors import Conflict, IllegalTransition, WrongInput
+from tocsin.core.sentences import Sentence
 
 LONGEST_SNOOZE = timedelta(days=7)
 
@@ -192,7 +193,7 @@ def _raised(turn: Turn, alert: Alert, severity: int, reason: str) -> list[Step]:
         steps: list[Step] = [_severity_moved(alert, "raise", severity, reason, values)]
         return [*steps, Tighten(alert)] if alert.status == states.ESCALATED else steps
     values |= {"step": 0, "next_step_at": None, "snoozed_until": None}
-    why = f"{turn.actor.name} raised it from SEV{alert.severity}"
+    why = Sentence("{who} raised it from SEV{n}", who=turn.actor.name, n=alert.severity)
     due = next_due(alert.the_policy, severity, 0, turn.now, turn.now, zone_of(turn, alert))
     return [
         TakeBack(alert),

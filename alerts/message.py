@@ -212,6 +212,11 @@ def headline(alert: Alert, words: Words) -> str:
     return one_line(f"SEV{alert.severity} {alert.monitor}: {_story(alert, words)}", 110)
 
 
+def in_a_headline(alert: Alert) -> str:
+    """The headline for readers of no language of their own: lists of the API, exports. The monitor where it cannot be told."""
+    return headline(alert, words_for(None, "UTC")) if alert.readable_evidence else alert.monitor
+
+
 def _story(alert: Alert, words: Words) -> str:
     """What the alert is about, on one line: the headline of its kind with its window and its peak, and the triggers."""
     facts, evidence = alert.readable_facts, alert.the_evidence

@@ -66,7 +66,7 @@ def decide(turn: Turn, signal: Row[Any]) -> Change:
         return _calm(turn, alert, signal) if alert else NOTHING
     if alert is None:
         return _begin(turn, signal)
-    if alert.calmed_unacknowledged and alert.calmed_at and turn.now - alert.calmed_at > REOPEN_WITHIN:
+    if _is_old(turn, alert):
         opened = _open(turn, signal)
         return replace(opened, steps=(*_supersede(turn, alert), *opened.steps))
     if alert.status in (states.CANDIDATE, states.SUPPRESSED):
@@ -167,7 +167,7 @@ def _try_to_fire(turn: Turn, alert: Alert, signal: Row[Any], new: bool = False) 
         return Change("candidate", alert, () if new else (Move(alert, "update", figures),))
     update = Move(alert, "update", {**figures, "severity": decision.severity})
     judged = update.outcome(turn.now)
-    rival = _rival(turn.conn, alert)
+    rival = _rival(turn, alert)
     monitor = monitor_facts(turn.conn, alert.monitor_id)
     at = situation(judged, turn.directory, monitor, turn.now, rival=rival.id if rival else None)
     verdict = first(BEFORE_FIRING, at)
@@ -342,16 +342,25 @@ def _share(turn: Turn, merged: Alert, parent: Alert, decision: Decision) -> list
     if lowered_from is not None and merged.severity >= lowered_from:
         return []
     worse = Decision(merged.severity, decision.reasons)
-    return worsen(turn, parent, worse, why=f"the merged {merged.kind} alert rose")
+    return worsen(turn, parent, worse, why=Sentence("the merged {kind} alert rose", kind=merged.kind))
 
 
-def _rival(conn: Connection, alert: Alert) -> Alert | None:
+def _is_old(turn: Turn, alert: Alert) -> bool:
+    """The alert calmed long ago and nobody answered it: what is said now is another story."""
+    return (
+        alert.calmed_unacknowledged
+        and alert.calmed_at is not None
+        and turn.now - alert.calmed_at > REOPEN_WITHIN
+    )
+
+
+def _rival(turn: Turn, alert: Alert) -> Alert | None:
     """The live alert of the same monitor that tells this one's story as well."""
     absorber = SIGNAL_KINDS.of(alert.kind).absorbed_by
     if absorber is None:
         return None
-    other = live(conn, fingerprint_of(alert.monitor_id, absorber))
-    return other if other and other.status in TELLS_ALREADY else None
+    other = live(turn.conn, fingerprint_of(alert.monitor_id, absorber))
+    return other if other and other.status in TELLS_ALREADY and not _is_old(turn, other) else None
 
 
 def _reopen(turn: Turn, before: Alert, signal: Row[Any]) -> Change:

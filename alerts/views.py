@@ -15,9 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, se
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
 from alerts.held_by import HeldBy, held_by, last_hold, read_held
-from alerts.message import headline, top_posts
+from alerts.message import in_a_headline, top_posts
 from alerts.severity import CLOCKS, severity
-from alerts.words import words_for
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.store import schema as s
@@ -199,7 +198,7 @@ def alert_view(alert: Alert, held: HeldBy | None = None) -> dict[str, Any]:
     clocks, facts = CLOCKS[alert.severity], alert.readable_facts
     return columns(alert) | {
         "reasons": list(severity(facts).reasons) if facts else [],
-        "headline": headline(alert, words_for(None, "UTC")) if alert.readable_evidence else alert.monitor,
+        "headline": in_a_headline(alert),
         "figures": figures(alert),
         "calmed_unacknowledged": alert.calmed_unacknowledged,
         "open": alert.is_open,
@@ -228,6 +227,7 @@ def figures(alert: Alert) -> dict[str, Any] | None:
         "upper": evidence.upper if known else None,
         "ratio": facts.ratio if known else None,
         "count": evidence.count,
+        "peak": evidence.peak or None,
         "authors": evidence.authors,
         "scored": evidence.negative + evidence.neutral + evidence.positive,
         "negative": evidence.negative,

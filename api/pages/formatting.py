@@ -20,6 +20,7 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.units import format_unit
 from markupsafe import Markup, escape
 
+from alerts.reasons import reason_of
 from api.pages.i18n import ENGLISH, Language
 from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.signal import Agreement, Facts
@@ -85,6 +86,9 @@ class Formatter:
         prefix, colon, rest = piece.partition(": ")
         if colon and prefix in PREFIXES:
             return f"{self.translate(PREFIXES[prefix])}: {rest}"
+        known = reason_of(piece)
+        if known is not None:
+            return self.language.say(known)
         return self.translate(piece) if "{" not in piece else piece
 
     def means(self, kind: str) -> str:

@@ -403,6 +403,7 @@ BASELINES = {"adaptive": "adaptive", "protected": "protected"}
 PREFIXES = {
     "silence": "silence",
     "expected event": "expected event",
+    "holiday": "holiday",
     "taken": "taken",
     "refused": "refused",
     "not sent": "not sent",

@@ -43,6 +43,7 @@ class Figures(BaseModel):
     upper: float | None
     ratio: float | None = Field(description="Observed over expected, of the volume.")
     count: int
+    peak: int | None = Field(description="Mentions of the window's fullest five minutes.")
     authors: int
     scored: int = Field(description="Mentions with a tone.")
     negative: int

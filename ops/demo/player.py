@@ -4,7 +4,8 @@ A simulated clock plays the past of the brand fast, and the crisis slowly enough
 real clock, and people acknowledge and escalate on the page. The demo keeps its data in a folder of its own, which it removes at
 the end, or in the engines that the command line names. No notice leaves the machine.
 
-Before the crisis the demo waits for its visitor: until somebody has signed in. Its clock stands meanwhile (`ops.demo.visitor`).
+Before the crisis the demo waits for its visitor: until somebody has signed in. The page's clock stands meanwhile, and then moves
+with the crisis (`ops.demo.visitor`).
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Demo:
         server, where it failed.
         """
         end = self._clock.now()
+        self._clock.stand_at(timeline(end, crisis_before=CRISIS_BEFORE).crisis_at)
         again = False
         with self._runtime.store.write() as conn:
             meta.claim_mode(conn, "demo")
@@ -142,6 +144,7 @@ class Demo:
             began = time.monotonic()
             player.play(minute, tail=timedelta(0))
             player.advance(at)
+            self._clock.stand_at(at)
             self._progress(player)
             if self._until_alert and self._arrived():
                 _say("the alert has arrived")
@@ -171,6 +174,7 @@ class Demo:
 
     def _go_live(self, player: Player, end: datetime, threads: list[threading.Thread]) -> bool:
         """Hand over to the live workers, in real time. Returns True where the visitor asks to see it again."""
+        self._clock.stand_at(end)
         self._clock.let_go()
         runtime = self._runtime
         player.close()

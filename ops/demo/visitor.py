@@ -13,9 +13,9 @@ LOOK_EVERY_S: Final = 0.5
 
 
 class HeldClock:
-    """A clock that stands at `at` until it is let go, and runs in real time from there.
+    """A clock that stands at `at`, moves with the crisis that is played, and runs in real time once it is let go.
 
-    While the demo waits for its visitor and plays the crisis, nothing of its story grows old.
+    So nothing of the story grows old while the demo waits for its visitor, and an alert that has just come is not 20 minutes old.
     """
 
     def __init__(self, at: datetime, tick: Callable[[], float] = time.monotonic) -> None:
@@ -27,6 +27,11 @@ class HeldClock:
         if self._since is None:
             return self._at
         return self._at + timedelta(seconds=self._tick() - self._since)
+
+    def stand_at(self, at: datetime) -> None:
+        """Stand at that time. Once it was let go, nothing moves it."""
+        if self._since is None:
+            self._at = at
 
     def let_go(self) -> None:
         """Run from now on. A second time changes nothing."""

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, and_, func, select
 
+from alerts.alert import from_row
+from alerts.message import in_a_headline
 from tocsin.core.clock import iso, minute_start
 from tocsin.core.errors import WrongInput
 from tocsin.core.sketch import distinct, union
@@ -140,6 +142,7 @@ def _alerts(conn: Connection) -> Iterator[dict[str, Any]]:
             "status": row.status,
             "severity": row.severity,
             "reason": row.reason,
+            "headline": in_a_headline(from_row(row)),
             "opened_at": iso(row.opened_at),
             "calmed_at": iso(row.calmed_at) if row.calmed_at else None,
             "resolved_at": iso(row.resolved_at) if row.resolved_at else None,

@@ -33,6 +33,21 @@ def test_negativity_joins_the_volume_alert_that_already_tells_it(scene: Scene) -
     assert scene.alert().severity == 1, "what is merged raises what it was merged into"
 
 
+def test_nothing_joins_a_volume_alert_that_calmed_long_ago_and_nobody_answered(scene: Scene) -> None:
+    """The crisis of today must not be told as that of the giveaway of last week, with its start and its peak."""
+    scene.over(**REVIEW, score=9.0)
+    old = scene.alert().id
+    scene.calm()
+    scene.clock.advance(timedelta(days=4))
+    scene.over(NEGATIVITY, **CRISIS)
+    assert (scene.alert(NEGATIVITY).status, scene.alert().severity) == ("firing", 3)
+    scene.wait(minutes=1)
+    scene.over(**CRISIS, score=4.0)
+    new = scene.alert()
+    assert new.id != old and not new.has_fallen
+    assert (scene.alert(NEGATIVITY).status, scene.alert(NEGATIVITY).merged_into) == ("merged", new.id)
+
+
 def test_a_volume_alert_absorbs_the_open_negativity_alert(scene: Scene) -> None:
     scene.over(NEGATIVITY, ratio=1.0)
     assert scene.paged() == [("ada", "page", "queued")]

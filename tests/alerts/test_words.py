@@ -16,9 +16,12 @@ from alerts.directory import Someone
 from alerts.escalations.escalation import TEAM_NAMES
 from alerts.message import CALLED, as_html
 from alerts.outbox.test_notice import test_message as the_test_page
+from alerts.reasons import REASONS, RECEIPTS, reason_of
 from alerts.severity import RULES
 from alerts.still import ORDINALS, how_long
 from alerts.words import LANGUAGES, words_for
+from api.pages.terms import PREFIXES
+from api.pages.terms import REASONS as WHOLE_REASONS
 from tests.alerts.scene import ADA, LEO, PEOPLE, PIA, Scene
 from tocsin.core import signal_kinds
 from tocsin.core.sentences import Percentage, Sentence, listed
@@ -29,6 +32,7 @@ from tocsin.health.reasons import PATTERNS
 OTHERS = tuple(code for code in LANGUAGES.codes if code != "en")
 FOLDER = Path(alerts.__file__).parent
 SAYING = ("say", "Sentence", "_moved")
+WHOLE = set(WHOLE_REASONS.values())
 CLOCKS = {"first assessment", "holding statement"}
 
 
@@ -39,7 +43,12 @@ def said_in_notices() -> set[str]:
     for path in (*FOLDER.rglob("*.py"), Path(signal_kinds.__file__)):
         found |= set(_spoken(ast.parse(path.read_text("utf-8"))))
     found |= set(re.findall(r'_\("([^"]+)"', (FOLDER / "notice.txt.j2").read_text("utf-8")))
-    return found | set(PATTERNS) | {"Open the alert", "Open the page", "(no longer kept)"}
+    return (
+        found
+        | set(PATTERNS)
+        | {*REASONS, *RECEIPTS}
+        | {"Open the alert", "Open the page", "(no longer kept)"}
+    )
 
 
 def _spoken(tree: ast.AST) -> Iterator[str]:
@@ -54,6 +63,35 @@ def _spoken(tree: ast.AST) -> Iterator[str]:
 
 def _places(text: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+def test_every_receipt_and_every_reason_that_names_something_is_known_by_its_pattern() -> None:
+    """Whatever an outcome or a reason is made of in the code, the page can say it: "recorded for ..." stood in English before."""
+    unknown = []
+    for path in FOLDER.rglob("*.py"):
+        for text in _written(ast.parse(path.read_text("utf-8"))):
+            for piece in text.split("; "):
+                if piece.partition(": ")[0] not in PREFIXES and not reason_of(piece) and piece not in WHOLE:
+                    unknown.append((path.name, piece))
+    assert unknown == []
+
+
+def _written(tree: ast.AST) -> Iterator[str]:
+    """The details of outcomes, and the reasons that have places, with an example in each place."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        outcome = isinstance(node.func, ast.Name) and node.func.id == "Outcome"
+        given = [*node.args[1:2]] if outcome else []
+        given += [one.value for one in node.keywords if one.arg in ("reason", "why", "why_now")]
+        for one in given:
+            if isinstance(one, ast.Constant) and isinstance(one.value, str) and outcome:
+                yield one.value
+            if isinstance(one, ast.JoinedStr):
+                parts = [str(x.value) if isinstance(x, ast.Constant) else "\0" for x in one.values]
+                yield re.sub(
+                    "answered \0$", "answered 503", "".join(parts).replace("\0 has ended", "al_1 has ended")
+                ).replace("\0", "Ada")
 
 
 @pytest.mark.parametrize("code", OTHERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,10 +12,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import insert, select, update
 
+from alerts.alert import get
+from alerts.message import alert_message
+from alerts.words import words_for
 from api.pages import terms
 from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
 from api.pages.render import STATIC
+from ops.transfer.export import export
 from tests.api.test_pages import page, press, send, signed_in, visitor, words
 from tests.browser.seed import NOW
 from tests.browser.served import SeededApp, seeded_app
@@ -147,6 +152,45 @@ def test_nothing_is_called_usual_while_a_monitor_learns_nor_tenfold_once_it_is_m
     shown = words(page(signed_in(night), "/alerts/al_crisis"))
     assert "Usual:" not in shown and "not known yet" in shown and "ten times" not in shown
     assert "126 of 203 scored are negative" in shown
+
+
+def test_one_alert_tells_one_story_in_list_card_mail_api_feed_and_export(night: SeededApp) -> None:
+    """Findings 6, 16 and 41: "89 % negative" was 16 of 18 scored, and lists, mail and API each told something else."""
+    with night.store.write() as conn:
+        evidence = conn.execute(select(s.alerts.c.evidence).where(s.alerts.c.id == "al_crisis")).scalar_one()
+        conn.execute(
+            update(s.alerts).where(s.alerts.c.id == "al_crisis").values(evidence={**evidence, "peak": 61})
+        )
+        alert = get(conn, "al_crisis")
+        mail = alert_message(
+            conn,
+            alert,
+            kind="page",
+            words=words_for("en", "UTC"),
+            now=NOW,
+            reasons=(),
+            link="https://t.example",
+        )
+        exported = next(one for one in map(json.loads, export(conn, "alerts")) if one["id"] == "al_crisis")
+    client = signed_in(night)
+    told = next(one for one in client.get("/v1/alerts").json()["items"] if one["id"] == "al_crisis")
+    assert mail.subject == told["headline"] == exported["headline"]
+    assert {name: told["figures"][name] for name in ("observed", "negative", "scored", "peak")} == {
+        "observed": evidence["observed"],
+        "negative": 126,
+        "scored": 203,
+        "peak": 61,
+    }
+    trigger = next(iter(told["figures"]["triggers"]))
+    assert trigger in mail.subject and "peak 61 in 5 min" in mail.subject
+    assert "126 of 203 scored" in mail.body["text"]
+    window = re.search(r" in (\d+) ", mail.subject)[1]  # type: ignore[index]
+    for path in ("/", "/alerts", "/alerts/al_crisis"):
+        shown = words(page(client, path))
+        assert "126 of 203 scored are negative" in shown and "at most 61 in five minutes" in shown, path
+        assert f"Trigger: {trigger}" in shown and re.search(
+            rf"in {window} (mins|hrs?) from \d\d:\d\d", shown
+        ), path
 
 
 def test_a_search_says_which_operators_it_does_not_know(night: SeededApp) -> None:

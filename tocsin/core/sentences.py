@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Mapping, Sequence
 
 
@@ -31,6 +33,31 @@ class Sentence(str):
         said = super().__new__(cls, pattern.format(**shown) if values else pattern)
         said.pattern, said.values = pattern, values
         return said
+
+
+class Patterns:
+    """Sentences by their patterns, the more exact ones first where two would do. `places` has the shape of what fills a place, by
+    its name, where it is not any text.
+    """
+
+    def __init__(self, patterns: Sequence[str], places: Mapping[str, str]) -> None:
+        self._places = places
+        self._shapes = tuple((pattern, self._shape(pattern)) for pattern in patterns)
+
+    def sentence_of(self, text: str) -> Sentence | None:
+        """The text with its pattern; None where it has none. What fills a place may be such a text itself."""
+        for pattern, shape in self._shapes:
+            if found := shape.fullmatch(text):
+                filled = {name: self.sentence_of(one) or one for name, one in found.groupdict().items()}
+                return Sentence(pattern, **filled)
+        return None
+
+    def _shape(self, pattern: str) -> re.Pattern[str]:
+        parts = [
+            re.escape(text) + (f"(?P<{name}>{self._places.get(name, '.+?')})" if name else "")
+            for text, name, _, _ in string.Formatter().parse(pattern)
+        ]
+        return re.compile("".join(parts), re.DOTALL)
 
 
 def listed(sentences: Sequence[str], joint: str = ", ") -> Sentence:

@@ -6,13 +6,11 @@ no pattern, and is shown as it came.
 
 from __future__ import annotations
 
-import re
-import string
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from tocsin.core.sentences import Sentence
+from tocsin.core.sentences import Patterns, Sentence
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
 """The translations of the patterns, for pages and notices alike."""
@@ -82,26 +80,13 @@ _PLACES: Final = {
 }
 
 
-def _shape(pattern: str) -> re.Pattern[str]:
-    parts = [
-        re.escape(text) + (f"(?P<{name}>{_PLACES.get(name, '.+?')})" if name else "")
-        for text, name, _, _ in string.Formatter().parse(pattern)
-    ]
-    return re.compile("".join(parts), re.DOTALL)
-
-
-_SHAPES: Final = tuple((pattern, _shape(pattern)) for pattern in PATTERNS)
+_KNOWN: Final = Patterns(PATTERNS, _PLACES)
 
 
 @lru_cache(maxsize=1024)
 def sentence_of(reason: str) -> Sentence | None:
     """The reason with its pattern; None where it has none. What fills a place may be a reason itself."""
-    for pattern, shape in _SHAPES:
-        if found := shape.fullmatch(reason):
-            return Sentence(
-                pattern, **{name: sentence_of(text) or text for name, text in found.groupdict().items()}
-            )
-    return None
+    return _KNOWN.sentence_of(reason)
 
 
 def unseen(told: str) -> tuple[str, Sentence | None]:

@@ -24,10 +24,13 @@ def test_the_clock_stands_until_it_is_let_go_and_then_runs_on_from_there() -> No
     clock = HeldClock(NOON, lambda: read[0])
     read[0] = 900.0
     assert clock.now() == NOON
+    clock.stand_at(NOON + timedelta(hours=1))
+    assert clock.now() == NOON + timedelta(hours=1), "it moves with the crisis that is played"
     clock.let_go()
     read[0] = 960.0
     clock.let_go()
-    assert clock.now() == NOON + timedelta(minutes=1)
+    clock.stand_at(NOON)
+    assert clock.now() == NOON + timedelta(hours=1, minutes=1)
 
 
 def test_the_wait_ends_with_a_visitor_a_key_or_the_end_of_the_demo() -> None:
