@@ -21,6 +21,7 @@ SCHEME = "kafka://"
 BOOTSTRAP_MS = 3_000
 REQUEST_MS = 5_000
 ASK_MS = 1_000
+BEING_CONNECTED_MS = 20
 LATEST, EARLIEST = -1, -2
 """What Kafka calls the ends of a partition where an offset is asked by time."""
 MAX_BATCH_BYTES = 2 * 1024 * 1024
@@ -119,12 +120,27 @@ def checked_prefix(prefix: str) -> str:
     return prefix
 
 
-def make_client(kind: Callable[..., T], **config: Any) -> T:
+class ProducerNetClient(KafkaNetClient):  # type: ignore[misc]  # kafka-python is untyped
+    """The connections of a producer, which waits for a broker that does not answer.
+
+    The producer of kafka-python 3.0.12 takes the seconds of `connection_delay` for milliseconds, and asks again at once while a
+    connection is being made or is full: a thread that turns as fast as it can for as long as the broker is silent.
+    """
+
+    def connection_delay(self, node_id: int) -> float:
+        """The milliseconds until there is sense in asking for this broker again. What it answers ends the wait sooner."""
+        backing_off_s: float = super().connection_delay(node_id)
+        if backing_off_s:
+            return backing_off_s * 1000
+        return BEING_CONNECTED_MS if node_id in self._manager._conns else 0
+
+
+def make_client(kind: Callable[..., T], net_client: type[Any] = KafkaNetClient, **config: Any) -> T:
     """A kafka-python client. A failed attempt to make one leaves no thread and no socket behind."""
     made: list[Any] = []
 
     def net(**inner: Any) -> Any:
-        made.append(KafkaNetClient(**inner))
+        made.append(net_client(**inner))
         return made[-1]
 
     try:

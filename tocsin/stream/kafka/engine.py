@@ -23,6 +23,7 @@ from tocsin.stream.kafka.capacity import Capacity, ReadSoFar
 from tocsin.stream.kafka.client import (
     MAX_BATCH_BYTES,
     REQUEST_MS,
+    ProducerNetClient,
     codec_of,
     in_words,
     make_client,
@@ -172,6 +173,7 @@ class _Producer:
         self.users = 0
         self.client: KafkaProducer = make_client(
             KafkaProducer,
+            ProducerNetClient,
             **config,
             enable_idempotence=True,
             acks="all",
