@@ -11,6 +11,8 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +32,8 @@ SMALLER = {
     frozenset(ENGINES): "the embedded engines only",
 }
 OMISSION = pytest.StashKey[str]()
+QUIET_S = 0.4
+"""The seconds at the end of a worker in which nothing may work any more."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -144,6 +148,17 @@ def _why_not(name: str) -> str:
     except EnginesUnavailable as error:
         return str(error)
     return ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_thread_turns_at_the_end() -> Iterator[None]:
+    """Fail where a test has left a thread that works on for nothing: it would take its worker's time from all later tests."""
+    yield
+    before = time.process_time()
+    time.sleep(QUIET_S)
+    used = time.process_time() - before
+    left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    assert used < QUIET_S / 4, f"threads that tests left use {used:.1f} s of {QUIET_S} s: one of {left}"
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,13 @@ def of_mailbox(clock: SimulatedClock) -> Stage:
             mailbox.connections.clear()
 
     return Stage(
-        "imap", source, settings, fail, offer, lambda post: f"{post.number}@klant.example", server.shutdown
+        "imap",
+        source,
+        settings,
+        fail,
+        offer,
+        lambda post: f"{post.number}@klant.example",
+        server.server_close,
     )
 
 

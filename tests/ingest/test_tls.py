@@ -72,7 +72,6 @@ def mailbox(client: socket.socket) -> None:
         inner = socket.create_connection(("127.0.0.1", server.port))
         threading.Thread(target=_pump, args=(client, inner), daemon=True).start()
         _pump(inner, client)
-        server.shutdown()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
