@@ -123,26 +123,26 @@ def words_of(subject: Subject) -> list[str]:
     return sorted(name for name in names if len(name) >= SHORTEST)
 
 
-def ask(
-    conn: Connection, subject: Subject, expected: int, *, now: datetime, actor: str, role: str
-) -> Erasure:
+def ask(store: Store, subject: Subject, expected: int, *, now: datetime, actor: str, role: str) -> Erasure:
     """Ask for an erasure of what a preview counted. Raises `Conflict` where there are more posts by now than were `expected`, and
-    `WrongInput` where there is nothing. The transaction must be `alone`.
+    `WrongInput` where there is nothing.
     """
-    key = key_of_pseudonyms(conn)
-    subject = looked_up(conn, subject)
-    found = preview(conn, subject)
+    # Counting passes over all mentions, and nobody else's writes wait for it.
+    with store.read() as conn:
+        subject = looked_up(conn, subject)
+        found = preview(conn, subject)
     if not found.anything:
         raise WrongInput("nothing that is kept is of that author or post")
     if found.counts["posts"] > expected:
         raise Conflict(f"there are {found.counts['posts']} posts by now: look at what would go once more")
-    target = _target(key, subject)
-    id = stable_id("era", target, now.isoformat())
-    values = {"id": id, "at": now, "actor": actor, "role": role, "what": subject.what, "target": target}
-    values |= {"subject": asdict(subject), "expected": found.counts["posts"], "counts": {}}
-    conn.execute(insert(s.erasures).values(**values, state="queued", beat_at=now))
-    _record(conn, now, actor, role, "erasure.asked", id, {"what": subject.what, "target": target})
-    return get(conn, id)
+    with store.write() as conn:
+        target = _target(key_of_pseudonyms(conn), subject)
+        id = stable_id("era", target, now.isoformat())
+        values = {"id": id, "at": now, "actor": actor, "role": role, "what": subject.what, "target": target}
+        values |= {"subject": asdict(subject), "expected": found.counts["posts"], "counts": {}}
+        conn.execute(insert(s.erasures).values(**values, state="queued", beat_at=now))
+        _record(conn, now, actor, role, "erasure.asked", id, {"what": subject.what, "target": target})
+        return get(conn, id)
 
 
 def again(conn: Connection, id: str, now: datetime) -> Erasure:

@@ -47,10 +47,9 @@ def look_or_erase(request: Request) -> Response:
     counted = posts.isascii() and posts.isdigit() and len(posts) < 10
     if counted and form.get("sure") == "1":
         try:
-            with state.store.write() as conn:
-                job = erasures.ask(
-                    conn, subject, int(posts), now=state.now(), actor=who.label, role=who.role.value
-                )
+            job = erasures.ask(
+                state.store, subject, int(posts), now=state.now(), actor=who.label, role=who.role.value
+            )
         except Conflict:
             return _preview(request, form, {"": "more"}, 409)
         except WrongInput:

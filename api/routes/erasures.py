@@ -98,10 +98,9 @@ def preview(state: State, named: Annotated[Named, Body()]) -> Any:
 def ask(state: State, who: Who, wanted: Annotated[WantedErasure, Body()]) -> Any:
     """A worker carries it out, and nothing brings it back. The record has a keyed hash of the name, and no text."""
     subject = erasures.subject_of(wanted.what, wanted.value, wanted.network, typed=wanted.typed)
-    with state.store.write() as conn:
-        asked = erasures.ask(
-            conn, subject, wanted.posts, now=state.now(), actor=who.label, role=who.role.value
-        )
+    asked = erasures.ask(
+        state.store, subject, wanted.posts, now=state.now(), actor=who.label, role=who.role.value
+    )
     return _out(asked)
 
 

@@ -46,15 +46,14 @@ def erase(
         if not yes:
             typer.echo("nothing was erased: say --yes to erase it", err=True)
             return
-        with runtime.store.write() as conn:
-            asked = erasures.ask(
-                conn,
-                subject,
-                found.counts["posts"],
-                now=runtime.clock.now(),
-                actor=user_here(),
-                role="admin",
-            )
+        asked = erasures.ask(
+            runtime.store,
+            subject,
+            found.counts["posts"],
+            now=runtime.clock.now(),
+            actor=user_here(),
+            role="admin",
+        )
         # A worker of tocsin up may have taken it already; then that one does it.
         if erasures.claim(runtime.store, runtime.clock.now(), asked.id) is not None:
             carry_out(runtime, asked.id)

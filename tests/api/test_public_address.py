@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select
 
 from alerts.worker import AlertsWorker
-from api.app import create_app
+from api.app import READ_ADDRESS_EVERY_S, _read_address, create_app
 from api.auth.sessions import Session
 from api.reaching import check_address
 from api.state import AppState
@@ -140,6 +140,17 @@ def test_notices_link_to_the_address_as_it_is_at_that_moment(world: World) -> No
     worker.work()
     worker.deliver(None)
     assert f"{OURS}/links/" in phone.got[0].text
+
+
+def test_a_page_of_another_process_answers_to_the_address_at_its_next_look(world: World) -> None:
+    """Each process of the role `api` reads the address anew every few seconds: the one that set it is another."""
+    state, elsewhere = world.app.state.tocsin, {"Host": "tocsin.example"}
+    for url, answered in ((OURS, 200), (None, 421)):
+        with world.scene.write() as conn:
+            choose(conn, Chosen(url), world.scene.now, "ada", "admin")
+        _read_address(state)
+        assert world.stranger.get("/signin", headers=elsewhere).status_code == answered
+    assert READ_ADDRESS_EVERY_S <= 5.0
 
 
 @contextmanager

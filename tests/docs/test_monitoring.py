@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 
 from api.metrics import _FAMILIES, NAMES, Metrics, _one
-from tests.docs.pages import text
+from tests.docs.pages import ROOT, text
 from tests.stores import embedded_at
 
 DASHBOARD, RULES = "deploy/grafana/tocsin.json", "deploy/prometheus/tocsin.rules.yml"
+PROMTOOL = shutil.which("promtool")
 FUNCTIONS = "sum count min max rate increase absent vector histogram_quantile"
 WORDS = frozenset(f"{FUNCTIONS} by without or on and unless".split())
 NAME = re.compile(r"(?<![\w$\"])[a-zA-Z_]\w*(?![\w\"])")
@@ -83,6 +88,44 @@ def test_every_query_asks_for_series_and_labels_that_there_are(
         assert set(re.findall(r"(\w+)\s*[=!]", choices)) <= labels[name], name
     shown = set(re.findall(r"\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}", said))
     assert shown <= (listed or known), shown
+
+
+@pytest.mark.live
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not here (apt-get install prometheus)")
+def test_promtool_takes_the_rules_the_queries_and_a_scrape(tmp_path: Path) -> None:
+    """Prometheus' own tool parses what is shipped: the rules as they are, each query of the dashboard as a rule, and a scrape."""
+    assert PROMTOOL is not None
+    # What Grafana fills in before it asks: an interval, and what was chosen.
+    queries = [re.sub(r"\$__\w+", "5m", query).replace("$", "x") for query, _ in _asked()]
+    asked = [{"record": f"dashboard:{n}", "expr": query} for n, query in enumerate(sorted(set(queries)))]
+    (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "x", "rules": asked}]}))
+    files = [str(ROOT / RULES), str(tmp_path / "queries.yml")]
+    checked = subprocess.run(
+        [PROMTOOL, "check", "rules", *files], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert f"{len(asked)} rules found" in checked.stdout
+    store, counted = embedded_at(tmp_path / "store.db"), Metrics()
+    counted.request("GET", "/", 200, 0.1)
+    with store.read() as conn:
+        families = [family for make in _FAMILIES for family in make(conn, datetime(2031, 3, 5, tzinfo=UTC))]
+    store.close()
+    scrape = generate_latest(counted._registry) + generate_latest(_Told(families))
+    linted = subprocess.run(
+        [PROMTOOL, "check", "metrics"], input=scrape, capture_output=True, timeout=60, check=False
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+class _Told(CollectorRegistry):
+    """Families that were collected already."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        super().__init__()
+        self._families = list(families)
+
+    def collect(self) -> Iterator[Metric]:
+        return iter(self._families)
 
 
 def test_every_metric_is_on_the_dashboard_and_every_rule_says_what_to_do() -> None:
