@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, func, select
 
 from alerts.outbox import hold, outages
 from alerts.unreached import unreached
+from api.etags import etag_or_304, list_etag
 from api.metrics import stream_lag
 from api.source_status import SourceStatus, source_status
 from api.state import State, Who
@@ -81,8 +83,10 @@ def me(who: Who) -> Any:
 
 
 @router.get("/status", response_model=Status, summary="How is Tocsin?")
-def status(state: State) -> Any:
-    """The status: what Tocsin hears, what it is behind with, and what each part says of itself."""
+def status(state: State, who: Who, request: Request, response: Response) -> Any:
+    """The status: what Tocsin hears, what it is behind with, and what each part says of itself. Its tag changes with what is
+    said, not with the times in it.
+    """
     now, why = state.now(), []
     with state.store.read() as conn:
         purpose = purpose_of_store.get(conn, "mode")
@@ -115,7 +119,7 @@ def status(state: State) -> Any:
         blind += [name for name in SENSES if states.get(name) in (None, "gone", "failed")]
     why += [f"{name} is {state}" for name, state in states.items() if state != "ok"]
     mode = "blind" if blind or "blind" in states.values() else "degraded" if why else "ok"
-    return {
+    answer = {
         "mode": mode,
         "why": why,
         "purpose": purpose,
@@ -125,6 +129,18 @@ def status(state: State) -> Any:
         "parts": parts,
         **counts,
     }
+    etag_or_304(request, response, list_etag(request, who, _said(answer)))
+    return answer
+
+
+def _said(answer: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The answer without the times that pass and nothing else."""
+    still = {
+        "sources": [{**one, "lag_s": None} for one in answer["sources"]],
+        "parts": [{**one, "at": None} for one in answer["parts"]],
+        "now": None,
+    }
+    return sorted({**answer, **still}.items())
 
 
 def _trouble(one: SourceReport) -> str:

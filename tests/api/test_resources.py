@@ -477,15 +477,19 @@ def test_unknown_routes_and_methods_are_problems_too(world: World) -> None:
 
 
 def test_status_says_what_is_wrong_in_plain_words(world: World) -> None:
+    """Finding 41, also: it had no ETag."""
     admin = world.key(Role.ADMIN)
     admin.post("/v1/sources", json={"name": "shop", "kind": "push", "expected_every_minutes": 5})
     admin.post("/v1/mentions?source=shop", json=mention("a", world.now))
     world.every_part_runs()
     told = admin.get("/v1/status").json()
     assert (told["mode"], told["stream_lag_records"]) == ("ok", 1)
+    tag = {"If-None-Match": admin.get("/v1/status").headers["etag"]}
+    world.scene.clock.advance(timedelta(seconds=1))
+    assert admin.get("/v1/status", headers=tag).status_code == 304, "only the times in it have passed"
     world.scene.clock.advance(timedelta(minutes=16))
     world.every_part_runs()
-    told = admin.get("/v1/status").json()
+    told = admin.get("/v1/status", headers=tag).json()
     assert told["mode"] == "blind"
     assert told["why"] == ["source shop is silent"]
 
