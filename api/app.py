@@ -66,6 +66,7 @@ from api.routes import (
 )
 from api.shared_reads import SharedReads
 from api.state import AppState, Services
+from ingest.shared_budget import SharedBudget
 from tocsin.access.address import Chosen, chosen
 from tocsin.core.errors import TocsinError
 from tocsin.core.loop import WorkerLoop
@@ -164,6 +165,7 @@ def _make_state(runtime: Services, languages: Languages) -> AppState:
         callers=SharedReads(lambda asked: principals(store, asked, now())),
         revision=SharedReads(lambda _: {None: alerts_as_of()}),
         shared_limits=SharedLimits(limiter, store, runtime.clock),
+        budget=SharedBudget(store),
         news=SharedReads(lambda after: events.news(store, after, now())),
     )
 

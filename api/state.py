@@ -75,6 +75,9 @@ class AppState:
     """The number of the newest event of alerts and escalations."""
 
     shared_limits: SharedLimits
+    budget: HostBudget
+    """The requests to networks that looks and trials of sources share with the ingest workers."""
+
     news: SharedReads[int, Sequence[Told]]
     """The events after this number, as the event stream tells them."""
 
@@ -89,10 +92,9 @@ class AppState:
     knocks: RateLimiter = field(default_factory=lambda: RateLimiter(KNOCKS_A_MINUTE, time.monotonic))
     # How often the public address may be asked whether it leads here.
     checks: RateLimiter = field(default_factory=lambda: RateLimiter(CHECKS_A_MINUTE, time.monotonic))
-    # How often one person may look at what networks answer, at which, and with one budget for all.
+    # How often one person may look at what networks answer, and at which.
     looks: RateLimiter = field(default_factory=lambda: RateLimiter(LOOKS_A_MINUTE, time.monotonic))
     look_at: Sequence[OpenNetwork] = PLACES
-    look_budget: HostBudget = field(default_factory=HostBudget)
     laid: Loaded | None = None
     """The settings with the address that was set on the page since the start; None: none was."""
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))

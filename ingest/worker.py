@@ -18,12 +18,12 @@ from typing import Any, Protocol
 import structlog
 
 from ingest import ledger
-from ingest.budget import HostBudget
 from ingest.checked import CheckedFetch, check
 from ingest.kinds import make_source
 from ingest.leases import Leases
 from ingest.monitored import MonitoredQueries
 from ingest.report import report
+from ingest.shared_budget import SharedBudget
 from ingest.source import BudgetSpent, Fetched, FetchFailed, Source
 from ingest.watched import WatchedSource, stands, watch
 from tocsin.core.clock import CLOCKS_APART, Clock, passed
@@ -87,7 +87,7 @@ class IngestWorker:
         self._settings = settings
         self._clock = clock
         self._hand_over = hand_over or HandOver.to(stream, settings.stream, clock)
-        self._budget = HostBudget()
+        self._budget = SharedBudget(store)
         self._queries = MonitoredQueries()
         self._make = make or (
             lambda one: make_source(one, settings.ingest, clock, self._budget, self._queries)
@@ -399,6 +399,7 @@ class IngestWorker:
         blind_after = timedelta(minutes=self._settings.alerting.blind_after_minutes)
         trouble = self._stream_trouble or self._loop.trouble
         held = [one for one in self._watched.values() if self._leases.holds(one.name, now)]
+        self._budget.refresh(now)
         report(
             self._store,
             held,

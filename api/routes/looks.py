@@ -58,7 +58,7 @@ def looks_of(
         detail = f"networks are looked at {LOOKS_A_MINUTE} times a minute at most: try again in {wait} s"
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
     fits, ingest = matching(query, languages), state.settings.ingest
-    found = look(query, fits, ingest, state.now(), state.look_at, budget=state.look_budget)
+    found = look(query, fits, ingest, state.now(), state.look_at, budget=state.budget)
     return [
         {
             "network": one.kind,

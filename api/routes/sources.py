@@ -84,7 +84,7 @@ def trial_of(state: AppState, definition: SourceDef) -> dict[str, Any]:
     queries = MonitoredQueries()
     with state.store.read() as conn:
         queries.refresh(conn)
-    source = make_source(definition, state.settings.ingest, queries=queries)
+    source = make_source(definition, state.settings.ingest, budget=state.budget, queries=queries)
     trial = try_source(source, state.now(), LONGEST_TRIAL)
     unread = [f"cannot read {one.position}: {one_line(str(one.error), 200)}" for one in trial.bad]
     return {

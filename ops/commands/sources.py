@@ -87,6 +87,7 @@ def show_newest(
     """Fetch from a source without storing anything, and show its newest five posts. Exit 1 where it has no posts to show."""
     from ingest.kinds import make_source
     from ingest.monitored import MonitoredQueries
+    from ingest.shared_budget import SharedBudget
     from ops.check import sources
     from ops.runtime import open_runtime
     from tocsin.core.errors import TocsinError, WrongInput
@@ -106,7 +107,9 @@ def show_newest(
             definition = (
                 sources.undefined(kind, settings or []) if kind else find(conn, SourceDef, str(name)).value
             )
-        source = make_source(definition, runtime.settings.ingest, runtime.clock, queries=queries)
+        source = make_source(
+            definition, runtime.settings.ingest, runtime.clock, SharedBudget(runtime.store), queries
+        )
         try:
             newest = sources.newest_posts(runtime, source, definition.name, say)
         except TocsinError as error:

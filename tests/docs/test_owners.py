@@ -41,6 +41,7 @@ OWNERS = {
     "escalations": "alerts",
     "gaps": "tocsin.store",
     "health": "tocsin.health",
+    "host_budgets": "ingest",
     "idempotency": "api",
     "imports": "api",
     "leases": "ingest",

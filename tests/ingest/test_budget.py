@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ingest.budget import MOST_HOSTS, Budget, HostBudget, in_words
+from ingest.budget import MOST_HOSTS, MOST_STRETCHES, Budget, HostBudget, Window, in_words
 from tests.ingest.house import NOON
 
 SECOND = timedelta(seconds=1)
@@ -73,6 +73,26 @@ def test_hosts_without_number_are_forgotten() -> None:
         assert budget.take(f"h{n}", None, NOON) is None
     assert len(budget.states(NOON)) <= MOST_HOSTS
     assert "known" in [one.host for one in budget.states(NOON)]
+
+
+def test_a_window_of_many_requests_is_remembered_in_few_entries_and_never_counts_too_few() -> None:
+    window = Window(Budget(100_000, per_s=86_400))
+    for n in range(20_000):
+        window.spend(1, NOON + n * SECOND)
+    assert len(window.spent) <= 2 * MOST_STRETCHES
+    assert window.left == 80_000
+    window.forget(NOON + timedelta(days=1, hours=1))
+    # Those of the first hour are forgotten, at most a two-hundredth of the day later.
+    assert 80_000 + 3600 - 86_400 / MOST_STRETCHES <= window.left <= 80_000 + 3601
+
+
+def test_a_clock_that_was_set_back_makes_no_wait_longer() -> None:
+    budget, ahead = HostBudget(), NOON + timedelta(hours=1)
+    for n in range(3):
+        assert budget.take("h", THREE_IN_TEN, ahead + n * SECOND) is None
+    budget.rest("other", ahead + 60 * SECOND, ahead)
+    assert budget.take("h", THREE_IN_TEN, NOON) == 10 * SECOND
+    assert budget.take("other", None, NOON) == 60 * SECOND
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,14 @@ leases = _table(
     Column("owner", String(256), nullable=False),
     Column("until", UtcTime, nullable=False),
 )
+# The requests that each host still takes from this installation, as JSON, and when nothing of it counts any more.
+host_budgets = _table(
+    "host_budgets",
+    _pk("host", String(255)),
+    Column("state", Text, nullable=False),
+    Column("idle_at", UtcTime, nullable=False),
+    Index("host_budgets_idle", "idle_at"),
+)
 # The batches that were pushed over HTTP.
 batches = _table(
     "batches",

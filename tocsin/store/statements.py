@@ -32,7 +32,10 @@ def insert_once(conn: Connection, table: Table, row: Mapping[str, Any]) -> bool:
     at the same moment.
     """
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    return conn.execute(insert(table).on_conflict_do_nothing(), dict(row)).rowcount > 0
+    statement = insert(table).on_conflict_do_nothing()
+    # SQLAlchemy drops PostgreSQL's count of an INSERT unless it is told to keep it.
+    options = {"preserve_rowcount": True}
+    return conn.execute(statement, dict(row), execution_options=options).rowcount > 0
 
 
 def insert_or_change(
