@@ -146,15 +146,13 @@ class Detection:
     ) -> None:
         window = window_of(counts, start, start + WINDOW, at.coverage.of(one.id))
         speaks = _trigger_speaks(conn, one, counts, window.start, window.end)
-        judged = judgement(conn, one, window, window.end)
+        judged = judgement(conn, one, window, window.end, spare_the_quiet=one.rests and not speaks)
         self._readings += reading_rows(judged, at.now)
         for standing, reading in judged:
             state = _after_close(standing, reading, judged, speaks)
             if state is not None:
                 self._signal(conn, judged, standing, reading, state, at)
-        for standing, reading in judged:
-            if standing.heeds(judged.window):
-                standing.learn(judged.window, reading)
+        judged.teach()
         one.next_window = window.end
         one.changed = True
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
@@ -12,23 +13,37 @@ from sqlalchemy import Connection
 from processors.detection.copies import NO_COPIES, Copies, copies_in
 from processors.detection.episode import ASIDE_KEPT
 from processors.detection.states import JudgedMonitor, Standing
-from processors.signals.types import Reading, WindowCounts
+from processors.signals.types import NOT_LOOKED, Reading, WindowCounts
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A window as seen at `until`: one reading per standing, and the window without the copies that were set aside."""
+    """A window as seen at `until`: a reading of each standing that was judged, and the window without the copies that were set
+    aside.
+    """
 
     monitor: JudgedMonitor
     window: WindowCounts
     until: datetime
     # By kind, the copies that were set aside before that kind was judged.
     copies: Mapping[str, Copies]
-    # One reading for each standing of the monitor, in the same order.
+    # One reading for each standing that was judged, in the monitor's order.
     readings: tuple[Reading, ...]
+    # The states after this window of the kinds that had nothing to say in it and were not judged.
+    quiet: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[Standing, Reading]]:
-        return zip(self.monitor.standings, self.readings, strict=True)
+        judged = (one for one in self.monitor.standings if one.name not in self.quiet)
+        return zip(judged, self.readings, strict=True)
+
+    def teach(self) -> None:
+        """Fold the window into the states, once nobody asks any more what they were."""
+        for standing, reading in self:
+            if standing.heeds(self.window):
+                standing.learn(self.window, reading)
+        for standing in self.monitor.standings:
+            if standing.name in self.quiet and standing.heeds(self.window):
+                standing.state = self.quiet[standing.name]
 
     def set_aside_by(self, kind: str) -> int:
         """The copies that this kind itself set aside."""
@@ -39,15 +54,30 @@ class Judgement:
         return self.copies.get(kind) or next(iter(self.copies.values()), NO_COPIES)
 
 
-def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until: datetime) -> Judgement:
+def judgement(
+    conn: Connection,
+    one: JudgedMonitor,
+    window: WindowCounts,
+    until: datetime,
+    *,
+    spare_the_quiet: bool = False,
+) -> Judgement:
     """Every reading of the window. A kind that sets copies aside and is over judges the window again without them, and the kinds
     after it judge without them, too. A share sets aside the negatives among the copies. A kind that asks the store for more than
     counts does so before it is judged; an empty window has no more to tell.
+
+    Most closed windows are quiet. With `spare_the_quiet`, a kind that has nothing to say in the window is not judged, because no
+    row and no signal would come of its reading. It is judged all the same as soon as anything may ask for that.
     """
-    readings, copies = list[Reading](), dict[str, Copies]()
+    readings, copies = dict[str, Reading](), dict[str, Copies]()
+    quiet, spared = dict[str, Any](), list[tuple[Standing, WindowCounts]]()
     for standing in one.standings:
         if standing.kind.hears is not None and window.count:
-            window = standing.kind.hears(conn, one, standing, window, until, readings)
+            window = standing.kind.hears(conn, one, standing, window, until, list(readings.values()))
+        if spare_the_quiet and (after := standing.quiet(window, one.sensitivity)) is not None:
+            quiet[standing.name] = after
+            spared.append((standing, window))
+            continue
         reading = standing.judge(window, one.sensitivity)
         if reading.over and standing.kind.signal.sets_copies_aside:
             found = _copies(conn, one, standing, reading, window, until)
@@ -60,8 +90,12 @@ def judgement(conn: Connection, one: JudgedMonitor, window: WindowCounts, until:
                 reading = standing.judge(window, one.sensitivity)
         if standing.kind.signal.says_due:
             window = msgspec.structs.replace(window, due=reading.detail["window_expected"])
-        readings.append(reading)
-    return Judgement(one, window, until, copies, tuple(readings))
+        readings[standing.name] = reading
+    if quiet and (copies or window.heard != NOT_LOOKED or any(reading.over for reading in readings.values())):
+        readings |= {standing.name: standing.judge(seen, one.sensitivity) for standing, seen in spared}
+        quiet = {}
+    inorder = (readings[standing.name] for standing in one.standings if standing.name in readings)
+    return Judgement(one, window, until, copies, tuple(inorder), quiet)
 
 
 def _copies(

@@ -54,6 +54,10 @@ class Standing:
     def judge(self, window: WindowCounts, sensitivity: Sensitivity) -> Reading:
         return self.kind.detector.judge(self.state, window, sensitivity)
 
+    def quiet(self, window: WindowCounts, sensitivity: Sensitivity) -> Any:
+        """The state after this closed window, where the detector tells without a judgement that it is not over; else None."""
+        return self.kind.quiet(self.state, window, sensitivity) if self.kind.quiet is not None else None
+
     def may_be_over(self, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         return self.kind.detector.may_be_over(self.state, window, sensitivity)
 
@@ -112,6 +116,11 @@ class JudgedMonitor:
     @property
     def id(self) -> str:
         return self.defined.id
+
+    @property
+    def rests(self) -> bool:
+        """Whether no episode of any kind goes on, so that a reading which is not over moves nothing."""
+        return all(one.episode.since is None and not one.episode.windows_over for one in self.standings)
 
     @property
     def known_texts(self) -> KnownTexts:

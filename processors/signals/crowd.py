@@ -50,27 +50,27 @@ def taken(crowd: Crowd, count: int, due: float) -> float:
     return min(float(count), most_taken(due, crowd.window_off))
 
 
-def grown(crowd: Crowd, count: int, due: float) -> Rise:
-    """The running sum after a window of `count` mentions, where `due` were due."""
-    wild = wildness(crowd.hour_off) ** 2
-    return risen(crowd.rise, SOUGHT, taken(crowd, count, due), due, wild, count)
+def grown(crowd: Crowd, count: int, due: float, taken: float) -> Rise:
+    """The running sum after a window of `count` mentions, of which the sums take `taken`, where `due` were due."""
+    return risen(crowd.rise, SOUGHT, taken, due, wildness(crowd.hour_off) ** 2, count)
 
 
 def taught(
     crowd: Crowd,
     count: int,
     due: float,
-    before: Sequence[tuple[float, float]],
+    taken: float,
+    before: tuple[Sequence[float], Sequence[float]],
     rise: Rise,
     known_h: float,
     hours: float,
 ) -> Crowd:
-    """The crowd after a closed window of `hours` hours, with its running sum. `before` has the mentions taken and due in each
-    window of the hour before it, and `known_h` hours are known.
+    """The crowd after a closed window of `hours` hours, with its running sum. `before` has the mentions taken and those due in
+    each window of the hour before it, and `known_h` hours are known.
     """
-    kappa = KAPPA / (len(before) + 1)
-    hour = sum(one for one, _ in before) + taken(crowd, count, due)
-    hour_due = sum(one for _, one in before) + due
+    kappa = KAPPA / (len(before[0]) + 1)
+    hour = sum(before[0]) + taken
+    hour_due = sum(before[1]) + due
     off = abs(steady(hour, kappa) - steady(hour_due, kappa))
     return Crowd(
         median_step(crowd.window_off, abs(count - due) / sqrt(variance(due) + 0.1), known_h, hours),

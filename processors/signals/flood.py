@@ -83,21 +83,32 @@ class Flood(Beside[FloodState]):
             over=over,
         )
 
+    def quiet(self, state: FloodState, window: WindowCounts, sensitivity: Sensitivity) -> FloodState | None:
+        """No text is told by several, so the score is 0, which no threshold is."""
+        if window.heard.text is not None:
+            return None
+        return self._taught(state, window, 0) if window.complete else state
+
     def may_be_over(self, state: FloodState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         return window.heard.text is not None and window.heard.text.authors > HANDFUL
 
     def learn(self, state: FloodState, window: WindowCounts, reading: Reading) -> FloodState:
         if not window.complete:
             return state
-        recent = moved(state.recent, state.following, window.start, window.length, 0, self._kept)
         authors = int(reading.detail["authors"])
+        taught = self._taught(state, window, authors)
+        return msgspec.structs.replace(taught, told_at=window.start, told=authors) if reading.over else taught
+
+    def _taught(self, state: FloodState, window: WindowCounts, authors: int) -> FloodState:
+        """The state after a complete window that tells nothing."""
+        recent = moved(state.recent, state.following, window.start, window.length, 0, self._kept)
         return FloodState(
             first=state.first or window.start,
             following=window.end,
             recent=(*recent, window.count)[-self._kept :],
             authors=habit.met(state.authors, window.start.toordinal(), float(authors)),
-            told_at=window.start if reading.over else state.told_at,
-            told=authors if reading.over else state.told,
+            told_at=state.told_at,
+            told=state.told,
         )
 
 

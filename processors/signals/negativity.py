@@ -24,6 +24,7 @@ import msgspec
 
 from processors.signals import crowd, story
 from processors.signals.crowd import NO_CROWD, Crowd
+from processors.signals.negative_run import MOST_EVIDENCE, NO_RUN, NegativeRun, at_crisis_odds, grown
 from processors.signals.rises import NO_RISE, Rise, as_stored
 from processors.signals.spans import HOUR, LONGEST_SPAN, moved
 from processors.signals.statistics import asks, median_step, score_of, tidy, wildness, wilson
@@ -37,12 +38,10 @@ PRIOR_SHARE, PRIOR_SCORED, LEAST_SHARE, MOST_SHARE = 0.2, 10.0, 0.02, 0.95
 USUAL_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 5, 6.0
 # The part of an unusual volume that explains its own negatives.
 EXPLAINS = 0.9
-# The odds of a negative in a crisis, in units of the usual odds.
-ODDS = 2.4
 # A window enters the sum with at most so many of its own deviations above the negatives that were due.
 CUT = 4.0
-# The most evidence that the sum keeps; where the heat is 1.
-MOST_EVIDENCE, EVIDENCE_AT = 6.0, 3.5
+# The evidence at which the heat is 1.
+EVIDENCE_AT = 3.5
 # A promise of N a week asks N to the power of minus this. Measured: the rate follows the promise.
 ASKS = 0.3
 # What a nat of the crowd weighs beside one of the negatives. It counts up to as many nats as these bring.
@@ -75,19 +74,6 @@ class Recent(msgspec.Struct, frozen=True, array_like=True):
     crowd: float = 0.0
 
 
-class NegativeRun(msgspec.Struct, frozen=True, array_like=True):
-    """The running sum, in nats, with the mentions since it began: negatives, scored, negatives due, windows."""
-
-    nats: float = 0.0
-    negative: int = 0
-    scored: int = 0
-    due: float = 0.0
-    windows: int = 0
-
-
-_NO_RUN = NegativeRun()
-
-
 class NegativityState(msgspec.Struct, frozen=True):
     """The memory of one monitor's negativity detector.
 
@@ -105,7 +91,7 @@ class NegativityState(msgspec.Struct, frozen=True):
     recent: tuple[Recent, ...] = ()
     window_off: float = 0.0
     hour_off: float = log(0.67)
-    evidence: NegativeRun = _NO_RUN
+    evidence: NegativeRun = NO_RUN
     story: Story = Story(habits=(0.0,))
     # States that were stored before have none: it is learned anew.
     crowd: Crowd = NO_CROWD
@@ -207,12 +193,21 @@ class Negativity:
         lesson = _lesson(state, window, self._look(state, window), sensitivity)
         return self._taught(state, window, lesson), round(score_of(lesson.heat), 4)
 
+    def quiet(
+        self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity
+    ) -> NegativityState | None:
+        """An empty window that is not over. The readings of other windows are kept, so these are judged."""
+        if window.count or window.scored:
+            return None
+        lesson = _lesson(state, window, self._look(state, window), sensitivity)
+        return None if lesson.reason == story.OVER else self._taught(state, window, lesson)
+
     def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         """False only where `judge` would not be over: the window's negatives count in full, and nothing explains them."""
         if self._learning(state, window):
             return False
         share = _usual(state)
-        high = _high(share)
+        high = at_crisis_odds(share)
         most = min(MOST_EVIDENCE, state.evidence.nats + window.negative * log(high / share))
         loudest = state.crowd.rise.evidence + window.scored * crowd.SOUGHT.nats
         heat = round(_together(most, loudest) / _needed(state, window.start, sensitivity), 4)
@@ -252,6 +247,7 @@ class Negativity:
         taught = min(taken, _most_taught(lesson.share * scored, lesson.heat))
         nats, negatives, of, due, windows = lesson.evidence
         past, counted = self._past(state, start), crowd.taken(state.crowd, scored, lesson.due)
+        hour = past[1 - self._hour :] if self._hour > 1 else ()
         return NegativityState(
             state.first or start,
             start + self._length,
@@ -267,7 +263,7 @@ class Negativity:
                 self._hours,
             ),
             median_step(state.hour_off, lesson.off, known_h, self._hours),
-            NegativeRun(nats, negatives, of, due, windows) if nats > 0.0 else _NO_RUN,
+            NegativeRun(nats, negatives, of, due, windows) if nats > 0.0 else NO_RUN,
             story.after(
                 state.story,
                 start,
@@ -283,8 +279,9 @@ class Negativity:
                 state.crowd,
                 scored,
                 lesson.due,
-                [(one.crowd, one.due) for one in (past[1 - self._hour :] if self._hour > 1 else ())],
-                self._crowd(state, window, lesson.due),
+                counted,
+                ([one.crowd for one in hour], [one.due for one in hour]),
+                self._crowd(state, window, lesson.due, counted),
                 known_h,
                 self._hours,
             ),
@@ -340,6 +337,7 @@ class Negativity:
         alike = 1.0 + max(0.0, recent + scored - 1.0) * CORRELATION
         hour_taken += taken
         hour_due += negative_due
+        rounded = round(due, 6)
         return _Look(
             self._learning(state, window),
             share,
@@ -348,8 +346,8 @@ class Negativity:
             taken,
             abs(hour_taken - hour_due) / sqrt((hour_due + 0.3) * (1.0 - share) * alike),
             (hour_taken, hour_due),
-            _evidence(
-                state,
+            grown(
+                state.evidence,
                 window,
                 share,
                 explained,
@@ -357,14 +355,14 @@ class Negativity:
                 taken,
                 alike * wildness(state.hour_off) ** 2,
             ),
-            self._crowd(state, window, round(due, 6)),
+            self._crowd(state, window, rounded, crowd.taken(state.crowd, scored, rounded)),
         )
 
-    def _crowd(self, state: NegativityState, window: WindowCounts, due: float) -> Rise:
+    def _crowd(self, state: NegativityState, window: WindowCounts, due: float, taken: float) -> Rise:
         """The evidence after this window that there are more mentions than were due."""
         if self._learning(state, window):
             return NO_RISE
-        return crowd.grown(state.crowd, window.scored, due)
+        return crowd.grown(state.crowd, window.scored, due, taken)
 
     def _shown(
         self, state: NegativityState, window: WindowCounts, since: NegativeRun
@@ -411,33 +409,6 @@ def _lesson(state: NegativityState, window: WindowCounts, look: _Look, sensitivi
     )
 
 
-def _evidence(
-    state: NegativityState,
-    window: WindowCounts,
-    share: float,
-    explained: float,
-    negative_due: float,
-    taken: float,
-    weight: float,
-) -> NegativeRun:
-    """The running sum after this window: the log likelihood of `ODDS` times the odds of a negative, among the mentions that were
-    due and the part of the others that explains its own negatives.
-    """
-    high, before = _high(share), state.evidence
-    more = taken * log(high / share)
-    more += max(0.0, explained - taken) * log((1.0 - high) / (1.0 - share))
-    nats = before.nats + more / weight
-    if nats <= 0.0:
-        return _NO_RUN
-    return NegativeRun(
-        min(MOST_EVIDENCE, nats),
-        before.negative + window.negative,
-        before.scored + window.scored,
-        before.due + negative_due,
-        before.windows + 1,
-    )
-
-
 def _most_taught(due: float, heat: float) -> float:
     if heat >= 0.5:
         return TEACHES_HOT * due
@@ -446,12 +417,6 @@ def _most_taught(due: float, heat: float) -> float:
 
 def _usual(state: NegativityState) -> float:
     return min(MOST_SHARE, max(LEAST_SHARE, _share(state.usual, PRIOR_SHARE)))
-
-
-def _high(share: float) -> float:
-    """The share of negatives at `ODDS` times the usual odds."""
-    odds = ODDS * share / (1.0 - share)
-    return odds / (1.0 + odds)
 
 
 def _share(sums: tuple[float, float], without: float) -> float:

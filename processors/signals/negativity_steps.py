@@ -7,6 +7,7 @@ from math import exp, log
 
 from processors.signals import crowd, story
 from processors.signals.calculation import Calculation, promised, shown
+from processors.signals.negative_run import MOST_EVIDENCE, ODDS
 from processors.signals.negativity import (
     ASKS,
     CORRELATION,
@@ -14,9 +15,7 @@ from processors.signals.negativity import (
     EVIDENCE_AT,
     HALF_HOUR,
     LEAST_SHARE,
-    MOST_EVIDENCE,
     MOST_SHARE,
-    ODDS,
     PATHS,
     NegativityState,
     Recent,

@@ -97,6 +97,13 @@ class Newcomers(Beside[NewcomersState]):
             over=over,
         )
 
+    def quiet(
+        self, state: NewcomersState, window: WindowCounts, sensitivity: Sensitivity
+    ) -> NewcomersState | None:
+        """Nobody asked who speaks, so the score is 0, which no threshold is."""
+        asked = window.heard.people is not None
+        return state if state.first is not None and not asked else None
+
     def may_be_over(self, state: NewcomersState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         return window.heard.people is not None
 

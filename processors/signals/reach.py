@@ -84,6 +84,12 @@ class Reach(Beside[ReachState]):
             over=over,
         )
 
+    def quiet(self, state: ReachState, window: WindowCounts, sensitivity: Sensitivity) -> ReachState | None:
+        """Nobody who is heard far, on a day that is known already."""
+        today = window.start.toordinal()
+        known = state.first is not None and state.authors.today == state.outlets.today == today
+        return state if known and not window.heard.voices else None
+
     def may_be_over(self, state: ReachState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         return any(one.against for one in window.heard.voices or ())
 

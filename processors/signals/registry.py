@@ -9,7 +9,7 @@ from datetime import timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 
-from processors.signals.types import Detector, WindowCounts
+from processors.signals.types import Detector, Sensitivity, WindowCounts
 from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 
 WINDOW = timedelta(minutes=5)
@@ -26,6 +26,8 @@ class JudgedKind:
     detector: Detector[Any]
     # Answers with the window and what the store tells of it. None: the counts are enough.
     hears: Callable[..., WindowCounts] | None = None
+    # The detector's `quiet`, where it has one.
+    quiet: Callable[[Any, WindowCounts, Sensitivity], Any] | None = None
 
     @property
     def name(self) -> str:
@@ -46,7 +48,10 @@ def detectors(zone: tzinfo) -> tuple[JudgedKind, ...]:
 
 @lru_cache(maxsize=1024)
 def _detectors(zone: tzinfo, kinds: tuple[SignalKind, ...]) -> tuple[JudgedKind, ...]:
-    return tuple(JudgedKind(one, _made(one, zone), _hears(one)) for one in kinds)
+    made = [(one, _made(one, zone)) for one in kinds]
+    return tuple(
+        JudgedKind(one, detector, _hears(one), getattr(detector, "quiet", None)) for one, detector in made
+    )
 
 
 def _hears(signal: SignalKind) -> Callable[..., WindowCounts] | None:

@@ -87,6 +87,34 @@ class SilenceDetector(Beside[SilenceState]):
             over=over,
         )
 
+    def quiet(
+        self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity
+    ) -> SilenceState | None:
+        """Somebody speaks, or less is missing than any silence needs."""
+        if not window.complete:
+            return state
+        today = window.start.toordinal()
+        if window.count:
+            if state.first is not None and state.since is None and state.longest.today == today:
+                return state
+            since, missing, ended = None, 0.0, state.missing
+        else:
+            since, missing, ended = (
+                state.since or window.start,
+                tidy(state.missing + (window.due or 0.0)),
+                0.0,
+            )
+            # A limit is `LEAST` or more.
+            if bounded(CLEARLY_OVER * missing / LEAST) >= sensitivity.threshold:
+                return None
+        return SilenceState(
+            state.first or window.start,
+            since,
+            missing,
+            habit.met(state.longest, today, ended),
+            state.told_at,
+        )
+
     def may_be_over(self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         return not window.count and state.missing + (window.due or 0.0) > LEAST / 2
 

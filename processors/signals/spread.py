@@ -87,6 +87,10 @@ class Spread(Beside[SpreadState]):
             over=over,
         )
 
+    def quiet(self, state: SpreadState, window: WindowCounts, sensitivity: Sensitivity) -> SpreadState | None:
+        """No place is hot, and nobody asked for any."""
+        return state if state.first is not None and not state.hot and not window.heard.places else None
+
     def may_be_over(self, state: SpreadState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         return bool(window.heard.places)
 

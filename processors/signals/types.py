@@ -129,6 +129,9 @@ class Detector(Protocol[S]):
 
     `carries` (optional) names the older versions whose states it takes up as they are; other states begin anew.
 
+    `quiet(state, window, sensitivity)` (optional) spares a closed window its judgement: it gives the state that `learn` would
+    give after `judge`, or None. It gives one only where `judge` would not be over.
+
     Windows come closed, in order and on one grid. A missing window is unknown, not zero. `judge` also takes an open window with
     its counts so far and compares it with the expectation for the whole window.
     """

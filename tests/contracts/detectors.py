@@ -166,6 +166,26 @@ def test_what_is_over_is_never_missed_by_the_cheap_question(
         state = detector.learn(state, window, reading)
 
 
+@settings(max_examples=examples(30), deadline=None)
+@given(talk=worlds, known_before=st.booleans(), promise=st.sampled_from([0.1, 1.0, 100.0]))
+def test_a_window_that_is_spared_its_judgement_is_not_over_and_teaches_the_same(
+    detector: Detector[Any], known: Known, talk: list[Talk], known_before: bool, promise: float
+) -> None:
+    quiet = getattr(detector, "quiet", None)
+    if quiet is None:
+        pytest.skip("judges every window")
+    state, promised = known.state if known_before else detector.initial(), Sensitivity(promise)
+    for spoken in _windows(talk, KNOWN_HOURS):
+        window = msgspec.structs.replace(spoken, due=3.0)
+        reading = detector.judge(state, window, promised)
+        learned = detector.learn(state, window, reading)
+        spared = quiet(state, window, promised)
+        if spared is not None:
+            assert not reading.over
+            assert msgspec.json.encode(spared) == msgspec.json.encode(learned)
+        state = learned
+
+
 @settings(max_examples=examples(20), deadline=None)
 @given(talk=worlds, known_before=st.booleans())
 def test_a_state_survives_json_and_is_rebuilt_from_what_was_stored(

@@ -1,0 +1,60 @@
+"""The running sum of negativity (CUSUM): the evidence, in nats, that the odds of a negative are 2.4 times the usual ones."""
+
+from __future__ import annotations
+
+from math import log
+
+import msgspec
+
+from processors.signals.types import WindowCounts
+
+# The odds of a negative in a crisis, in units of the usual odds.
+ODDS = 2.4
+# The most evidence that the sum keeps.
+MOST_EVIDENCE = 6.0
+
+
+class NegativeRun(msgspec.Struct, frozen=True, array_like=True):
+    """The running sum, in nats, with the mentions since it began: negatives, scored, negatives due, windows."""
+
+    nats: float = 0.0
+    negative: int = 0
+    scored: int = 0
+    due: float = 0.0
+    windows: int = 0
+
+
+NO_RUN = NegativeRun()
+
+
+def at_crisis_odds(share: float) -> float:
+    """The share of negatives at `ODDS` times the usual odds."""
+    odds = ODDS * share / (1.0 - share)
+    return odds / (1.0 + odds)
+
+
+def grown(
+    before: NegativeRun,
+    window: WindowCounts,
+    share: float,
+    explained: float,
+    negative_due: float,
+    taken: float,
+    weight: float,
+) -> NegativeRun:
+    """The running sum after this window: the log likelihood of `ODDS` times the odds of a negative, among the mentions that were
+    due and the part of the others that explains its own negatives.
+    """
+    high = at_crisis_odds(share)
+    more = taken * log(high / share)
+    more += max(0.0, explained - taken) * log((1.0 - high) / (1.0 - share))
+    nats = before.nats + more / weight
+    if nats <= 0.0:
+        return NO_RUN
+    return NegativeRun(
+        min(MOST_EVIDENCE, nats),
+        before.negative + window.negative,
+        before.scored + window.scored,
+        before.due + negative_due,
+        before.windows + 1,
+    )
