@@ -100,7 +100,7 @@ def _page(
         ctx,
         "erasures.html",
         status=status,
-        form={"what": "author", "value": "", "network": "", **form},
+        form={"what": "author", "value": "", "network": "", "typed": "", **form},
         faults={name: ctx.fmt.translate(FAULTS[key]) for name, key in (faults or {}).items()},
         found=found,
         places=PLACES,

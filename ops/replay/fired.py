@@ -50,7 +50,7 @@ def fired_alerts(
 
 
 def in_a_line(alert: Mapping[str, Any]) -> str:
-    """An alert on one line: severity, monitor, observed against expected, and what became of it."""
+    """An alert on one line: severity, monitor, what was counted against the expected, and what became of it."""
     facts = alert["facts"]
     kind = SIGNAL_KINDS.of(alert["kind"])
     if kind.is_share:
@@ -58,7 +58,7 @@ def in_a_line(alert: Mapping[str, Any]) -> str:
     else:
         share = facts.get("negative_share")
         negative = f", {share:.0%} negative" if share is not None else ""
-        claim = f"{facts['observed']:g} observed, {facts['expected']:.3g} expected{negative}"
+        claim = f"{facts['observed']:g} {kind.counted}, {facts['expected']:.3g} expected{negative}"
     name = CLOCKS[alert["severity"]].name
     why = f": {alert['reason']}" if alert["reason"] else ""
     rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from api import erasures
 from ops.run import erasures as worker
@@ -29,15 +29,20 @@ def test_the_api_counts_asks_and_tells_and_only_legal_and_administrators_may(wor
 
 def test_the_page_shows_what_would_go_and_erases_it_after_a_tick(night: SeededApp) -> None:  # noqa: F811
     one, admin = night, signed_in(night, "p_root")
-    with one.store.read() as conn:
+    with one.store.write() as conn:
         handle, texts = _most_heard(conn)
+        said = {"seq": 900, "at": one.clock.now(), "actor": "Ada", "role": "pr", "action": "note"}
+        line = {**said, "alert_id": "al_crisis", "reason": f"{handle} again"}
+        conn.execute(insert(s.alert_timeline), line)
     csrf = CSRF.findall(page(admin, "/erasures"))[0]
     form = {"csrf": csrf, "what": "author", "value": f"@{handle}", "network": ""}
     status, shown = send(admin, "/erasures", form)
     assert (status, f"posts {len(texts)} " in words(shown)) == (200, True)
+    assert 'href="/alerts/al_crisis"' in shown and "1 line" in words(shown)
+    assert 'name="typed"' in shown and "Backups and exports keep" in shown
     status, shown = send(admin, "/erasures", {**form, "posts": str(len(texts))})
     assert (status, "Say that you have checked it." in shown) == (422, True)
-    status, shown = send(admin, "/erasures", {**form, "posts": str(len(texts)), "sure": "1"})
+    status, shown = send(admin, "/erasures", {**form, "posts": str(len(texts)), "sure": "1", "typed": "1"})
     assert (status, "waits for its turn" in words(shown), handle in shown) == (
         200,
         True,
@@ -47,6 +52,7 @@ def test_the_page_shows_what_would_go_and_erases_it_after_a_tick(night: SeededAp
     assert job is not None
     worker.carry_out(one.runtime, job.id)
     assert "done" in words(page(admin, f"/erasures/{job.id}"))
+    assert "… again" in words(page(admin, "/alerts/al_crisis"))
     status, shown = send(admin, "/erasures", form)
     assert (status, "Nothing that is kept" in shown) == (422, True)
 
