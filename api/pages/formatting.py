@@ -194,6 +194,10 @@ class Formatter:
             return UNKNOWN
         return _number(round(value, 1 if abs(value) < 10 else 0), self.language.locale)
 
+    def exact(self, value: float) -> str:
+        """100,000 or 0.125: a number as somebody set it, to three decimals."""
+        return _number(value, self.language.locale)
+
     def rate(self, value: float) -> str:
         """A small rate to two figures, such as 0.25."""
         return _number(float(f"{value:.2g}"), self.language.locale)

@@ -46,13 +46,15 @@ SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version: `what` is made, changed, ended or restored, and `fields` are those that differ, each with before and after."""
+    """One version: `what` is made, changed, ended or restored, and `fields` are those that differ, each with its JSON before and
+    after.
+    """
 
     number: int
     at: datetime
     actor: str
     what: str
-    fields: Sequence[tuple[str, str, str]]
+    fields: Sequence[tuple[str, Any, Any]]
     current: bool
 
 
@@ -111,32 +113,13 @@ def _versions(kept: Sequence[tuple[int, datetime, str, Mapping[str, Any]]]) -> l
             continue
         what = "restored" if ended else "changed" if before else "made"
         fields = [
-            (one, shortened(before.get(one)), shortened(body.get(one)))
+            (one, before.get(one), body.get(one))
             for one in changed_fields(before, body)
             if before or body.get(one) not in (None, [], {}, "")
         ]
         found.append(Version(number, at, actor, what, fields, number == kept[-1][0]))
         before, ended = body, False
     return found[::-1]
-
-
-def shortened(value: Any) -> str:
-    """A field's value in a cell of a table."""
-    text = _plain(value)
-    return text if len(text) <= 600 else f"{text[:597]}..."
-
-
-def _plain(value: Any) -> str:
-    """A value as people write it, in signs that every language has."""
-    if value is None or value in ((), [], {}):
-        return "–"
-    if isinstance(value, bool):
-        return "✓" if value else "✗"
-    if isinstance(value, dict):
-        return " ".join(_plain(one) for one in value.values() if one is not None)
-    if isinstance(value, list | tuple):
-        return ("; " if isinstance(value[0], dict) else ", ").join(map(_plain, value))
-    return str(value)
 
 
 ROUTERS = tuple(router_of(path, model) for path, model in PATHS.items())

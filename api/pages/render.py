@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 from alerts.message import PEAK
 from api.auth.principal import Principal
 from api.pages import charts
+from api.pages.field_values import NAMES_OF_LANGUAGES, field_value
 from api.pages.formatting import Formatter
 from api.pages.lessons import lesson_of
 from api.pages.models import Banner, banner
@@ -37,7 +38,6 @@ from tocsin.definitions.repository import stored_definition
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
 LANGUAGE_COOKIE = "tocsin_language"
-NAMES_OF_LANGUAGES = {"en": "English", "nl": "Nederlands", "ro": "Română", "tr": "Türkçe"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ def render(
             now=fmt.now,
             charts=charts,
             scored=scored,
+            field_value=partial(field_value, fmt),
             lesson=lesson_of if ctx.banner.mode == "demo" else _no_lesson,
             severities=SEVERITIES,
             shapes=SHAPES,

@@ -16,6 +16,7 @@ from api.auth.rules import IN_ADDRESSES, SCOPES
 from api.auth.sessions import current_session, end_session, open_sessions
 from api.pages.channels import person_of
 from api.pages.flash import flash_of
+from api.pages.formatting import UNKNOWN
 from api.pages.permission import sees
 from api.pages.reach import reach_faults
 from api.pages.render import page_context, render
@@ -142,8 +143,17 @@ def _in_force(request: Request) -> list[tuple[str, str, str]]:
     for key in known_settings():
         section, _, name = key.rpartition(".")
         value = getattr(getattr(state.settings, section) if section else state.settings, name)
-        found.append((key, str(masked(key, value)), state.origins.get(key, "")))
+        found.append((key, _written(masked(key, value)), state.origins.get(key, "")))
     return found
+
+
+def _written(value: object) -> str:
+    """A value as a file of settings has it, without quotes; a dash where nothing is set."""
+    if value is None or value in ("", (), {}):
+        return UNKNOWN
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(_written, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _keys(

@@ -135,6 +135,7 @@ FIELDS = {
     "steps": "The ladder: whom to wake, and after how many minutes without an answer",
     "teams.pr": "Who works escalations to PR",
     "teams.legal": "Who works escalations to Legal",
+    "teams.fallback": "Who is woken when nobody answers",
     "acknowledge_expires_minutes": "An acknowledgement holds for (minutes)",
     "night_rings_from": "Rings at night from",
     "heads_up": "Who is told of every SEV1 and SEV2",

@@ -13,7 +13,6 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
-from api.pages.history import shortened
 from api.preconditions import typed_version
 from tocsin.definitions.models import Definition
 from tocsin.definitions.repository import Defined, history
@@ -29,12 +28,12 @@ THEIRS: Final = "theirs"
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """A field in which the three are not the same. `take`: what is proposed; empty where both changed it."""
+    """A field in which the three are not the same, as JSON. `take`: what is proposed; empty where both changed it."""
 
     field: str
-    was: str
-    theirs: str
-    mine: str
+    was: Any
+    theirs: Any
+    mine: Any
     take: str
 
 
@@ -85,9 +84,9 @@ def differing(was: Definition, theirs: Definition, mine: Definition) -> list[Dif
     return [
         Differing(
             name,
-            shortened(one.get(name)),
-            shortened(two.get(name)),
-            shortened(three.get(name)),
+            one.get(name),
+            two.get(name),
+            three.get(name),
             _proposed(one.get(name), two.get(name), three.get(name)),
         )
         for name in dict.fromkeys((*two, *three))

@@ -28,8 +28,8 @@ from alerts.alert import get
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.worker import AlertsWorker
 from api.auth.sessions import ever_signed_in
+from api.pages.field_values import NAMES_OF_LANGUAGES
 from api.pages.lessons import lesson_of
-from api.pages.render import NAMES_OF_LANGUAGES
 from api.server import serve
 from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions, live_mentions

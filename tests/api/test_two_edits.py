@@ -25,8 +25,8 @@ def test_who_alone_changed_a_field_is_proposed_and_where_both_did_nobody_is() ->
             "https://c.example/feed",
             take="",
         ),
-        Differing("interval_s", "300", "300", "600", take="mine"),
-        Differing("lang", "nl", "–", "nl", take="theirs"),
+        Differing("interval_s", 300, 300, 600, take="mine"),
+        Differing("lang", "nl", None, "nl", take="theirs"),
     ]
     taken = as_chosen(mine, theirs, {"take.url": "theirs", "take.lang": "theirs"})
     assert taken.settings == {"url": "https://b.example/feed", "interval_s": 600}
