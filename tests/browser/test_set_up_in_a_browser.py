@@ -1,6 +1,7 @@
-"""The set-up on a phone in Chromium: from an empty home to a page that a real mail server received; each step with axe.
+"""The set-up in Chromium: from an empty home to a page that a real mail server received. By thumb on a phone, each step with axe;
+then by keyboard alone, without scripts.
 
-The taps are counted, and docs/page.md names them.
+The taps and the presses are counted, and docs/page.md names them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from api.app import create_app
 from api.pages.setup import TAPS
 from tests.alerts.peers import SmtpPeer, smtp_peer
 from tests.browser.served import SeededApp, seeded_app, served
-from tests.browser.test_page_in_a_browser import tab
+from tests.browser.test_page_in_a_browser import LAPTOP, tab
 from tests.browser.test_sources_in_a_browser import hold
 from tests.contracts.loopback import INGEST, Loopback, posts
 from tests.contracts.loopback import loopback as loopback
@@ -29,6 +30,8 @@ from tests.ingest.networks import NETWORKS
 from tocsin.settings import Loaded, Smtp
 
 CODE = re.compile(r"\b(\d{6})\b")
+PAGE = Path(__file__).parents[2] / "docs" / "page.md"
+MOST_TABS = 60
 
 
 @dataclass
@@ -47,6 +50,43 @@ class Thumb:
         field = self.page.get_by_label(label, exact=True)
         self.tap(field)
         field.fill(text)
+
+
+@dataclass
+class Keys:
+    """A keyboard that counts its presses of Tab, Enter and Space; typing a text is not counted."""
+
+    page: Page
+    presses: int = 0
+
+    def press(self, key: str) -> None:
+        self.presses += 1
+        self.page.keyboard.press(key)
+
+    def skip(self) -> None:
+        """Past what stands at the top of a view, as its first link offers."""
+        self.press("Tab")
+        expect(self.page.locator(":focus")).to_have_text("Skip to the content")
+        self.press("Enter")
+
+    def reach(self, what: Locator) -> None:
+        for _ in range(MOST_TABS):
+            self.press("Tab")
+            if what.evaluate("one => one === document.activeElement"):
+                return
+        raise AssertionError(f"{what} is not reached by {MOST_TABS} presses of Tab")
+
+    def enter(self, what: Locator) -> None:
+        self.reach(what)
+        self.press("Enter")
+
+    def type(self, label: str, text: str) -> None:
+        self.reach(self.page.get_by_label(label, exact=True))
+        self.page.keyboard.type(text)
+
+    def toggle(self, label: str) -> None:
+        self.reach(self.page.get_by_label(label, exact=True))
+        self.press("Space")
 
 
 @pytest.fixture
@@ -135,3 +175,57 @@ def at(page: Page, heading: str, name: str) -> None:
     """The view with this heading has come, and holds."""
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
     hold(page, name)
+
+
+def test_an_empty_home_is_set_up_by_keyboard_alone_and_without_scripts(
+    chromium: Browser, home: SeededApp, post_office: SmtpPeer, loopback: Loopback
+) -> None:
+    world = loopback.begin(NETWORKS["feed"])
+    world.posts = posts(9)
+    with tab(chromium, home, LAPTOP, scripts=False) as page:
+        keys = Keys(page)
+        heading = page.get_by_role("heading", level=1)
+        page.goto(f"/signin/{home.signin_token('p_root')}")
+        keys.enter(page.locator("main").get_by_role("button").last)
+        expect(heading).to_have_text("Set-up")
+        keys.skip()
+        keys.enter(page.get_by_role("link", name="Go on here"))
+        expect(heading).to_have_text("The brand")
+        keys.skip()
+        keys.type("Its name, as people write it", "Ketel")
+        keys.enter(page.get_by_role("button", name="Propose a query"))
+        expect(page.get_by_text("job advertisements")).to_be_visible()
+        keys.skip()
+        keys.enter(page.get_by_role("button", name="Save and go on"))
+        expect(heading).to_have_text("Where to listen")
+        keys.skip()
+        keys.toggle("bluesky")
+        keys.toggle("mastodon")
+        keys.toggle("feed")
+        keys.type("Address of the feed: feed", f"{world.url}/feed")
+        keys.enter(page.locator("#feed").get_by_role("button", name="Test it"))
+        expect(page.locator("mark.hit").first).to_have_text("ketel")
+        keys.skip()
+        keys.enter(page.get_by_role("button", name="Save and go on"))
+        expect(heading).to_have_text("Whom to wake")
+        keys.skip()
+        keys.type("Address", "robin@orvane.example")
+        keys.enter(page.get_by_role("button", name="Send a code there"))
+        expect(page.get_by_label("The code that arrived")).to_be_visible()
+        delivered(home)
+        code = CODE.search(subject(post_office))
+        assert code
+        # The address leads to the channels, past what stands at the top.
+        keys.type("The code that arrived", code[1])
+        keys.enter(page.get_by_role("button", name="It rang"))
+        expect(page.get_by_text("Proven: this channel reaches you.")).to_be_visible()
+        keys.enter(page.get_by_role("link", name="Go on to the next step"))
+        keys.enter(page.get_by_role("button", name="Page me now"))
+        expect(page.get_by_role("heading", name="What became of it")).to_be_visible()
+        delivered(home)
+        assert subject(post_office).startswith("TEST")
+        keys.skip()
+        keys.enter(page.get_by_role("button", name="It rang"))
+        expect(page.get_by_text("A crisis rings once what is red above is mended.")).to_be_visible()
+    print(f"{keys.presses} presses of Tab, Enter and Space")
+    assert f"{keys.presses} presses of Tab, Enter and Space" in PAGE.read_text("utf-8")
