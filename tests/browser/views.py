@@ -91,7 +91,7 @@ DEFINED: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 
 def furnish(one: SeededApp) -> dict[str, str]:
     """Give the night one of everything that it lacks; returns what the addresses name."""
-    now, who = one.clock.now(), {"actor": "Robin Admin", "role": "admin"}
+    now, by, role = one.clock.now(), "Robin Admin", "admin"
     folder = one.runtime.settings.data / "imports"
     folder.mkdir(exist_ok=True)
     (folder / "report.csv").write_text("text,created_at\nOrvane,2026-11-20 10:00\n", "utf-8")
@@ -103,10 +103,10 @@ def furnish(one: SeededApp) -> dict[str, str]:
         letter = record_dead_letter(
             conn, now=now, source="forum", reason="bad_time", message="no time", payload=b'{"id": 1}'
         )
-        asked = erasures.ask(conn, erasures.subject_of("author", handle), 100, now=now, **who)
-        job = imports.ask(conn, imports.IMPORT, "report.csv", None, now=now, **who)
-        backtests.ask(conn, find(conn, Monitor, "m_orvane"), now=now, actor=who["actor"])
+        job = imports.ask(conn, imports.IMPORT, "report.csv", None, now=now, actor=by, role=role)
+        backtests.ask(conn, find(conn, Monitor, "m_orvane"), now=now, actor=by)
         _, wall = create_key(conn, name="wall", role=Role.VIEWER, scopes=["wall"], now=now)
+    asked = erasures.ask(one.store, erasures.subject_of("author", handle), 100, now=now, actor=by, role=role)
     return ids | {
         "letter": letter,
         "erasure": asked.id,
