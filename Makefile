@@ -91,6 +91,7 @@ bench-detection: $(STAMPS)/dev  ## the tables in docs/detection.md (DATA=FOLDER 
 	@for ruler in nab "inject --seed 1" "inject --seed 2" "inject --seed 3" "inject --seed 1 --sentiment" "inject --seed 2 --sentiment" "inject --seed 3 --sentiment"; do \
 	  echo "== $$ruler"; $(BIN)/python $(TOOLS)/spike_eval.py $$ruler --series-dir $(DATA)/nab_tweets --labels $(DATA)/nab_tweets/labels.json --cmd '$(BIN)/tocsin detect' || exit 1; done
 	@for silent in 0 30; do $(BIN)/python -m benchmarks.detection_delay onset --silent-hours $$silent --events $(DATA)/crisislex_t26/events.json $(DATA)/crisislex_t26/times/*; done
+	@for silent in 0 31; do $(BIN)/python -m benchmarks.crisis_events --silent-hours $$silent $(DATA)/crisislex_t26; done
 	@$(BIN)/python -m benchmarks.detection_delay alerts $(DATA)/airline2015/stream.jsonl.gz $(DATA)/sanders2011/stream.jsonl.gz
 
 train: $(STAMPS)/dev  ## fit the sentiment models anew (SETS=FOLDER: the labelled sets; DATA=all OUT=FOLDER: those that are not cleared, too)
