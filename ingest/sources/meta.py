@@ -15,11 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.budget import Budget
 from ingest.newest_first import LATE, Pass, ShownPage, ShownPost, step
-from ingest.plain import dig, listed, moment, number, taken, values, words
+from ingest.plain import dig, items, listed, moment, number, taken, values, words
 from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_cursor
 from ingest.sources.places import Secret
-from ingest.web import Answer, Web
+from ingest.web import LONGEST_WAIT, Answer, Web
 from tocsin.core.clock import iso
+from tocsin.core.errors import BadMention
+from tocsin.reading import decoded
 from tocsin.settings.secrets import reveal
 
 BUDGET = Budget(200, per_s=3600)
@@ -32,7 +34,10 @@ POSTS, COMMENTS = 50, 100
 FIRST_PAGES = 3
 REST = timedelta(minutes=15)
 _FIELDS = "id,message,created_time,from{id,name},permalink_url,parent{id},like_count,comment_count"
-_BUSY = {4, 17, 32, 613}
+# 80001 is what a page's own token is told; the header then says in how many minutes it may ask again.
+_BUSY = {4, 17, 32, 613, 80001}
+_USAGE = "x-business-use-case-usage"
+_TOKEN_GONE = {102, 190}
 _REFUSALS = (400, 401, 403, 404)
 
 
@@ -164,13 +169,25 @@ def _is_later(post: Any, at: datetime) -> bool:
 def _refusal(answer: Answer, found: Any) -> FetchFailed:
     code = number(found, "error", "code")
     if code in _BUSY:
-        return FetchFailed(
-            f"Meta answered {answer.status}: it wants fewer requests of this app", REST, status=answer.status
-        )
-    if code == 190:
+        said = "it wants fewer requests of this app, or for this page"
+        return FetchFailed(f"Meta answered {answer.status}: {said}", _rest(answer), status=answer.status)
+    if code in _TOKEN_GONE:
         said = "the token has expired or was withdrawn; make a new one for the page"
     elif code is not None and (code == 10 or 200 <= code < 300):
         said = "the token lacks a permission; it needs pages_read_engagement and pages_read_user_content"
     else:
         said = words(found, "error", "message")[:200] or "it refuses this request"
     return FetchFailed(f"Meta answered {answer.status}: {said}", status=answer.status)
+
+
+def _rest(answer: Answer) -> timedelta:
+    """How long Meta wants no requests: what the header says of any of the limits, and no less than `REST`."""
+    try:
+        told = decoded(answer.headers.get(_USAGE, "{}").encode())
+    except BadMention:
+        return REST
+    limits = told.values() if isinstance(told, Mapping) else ()
+    minutes = [
+        number(one, "estimated_time_to_regain_access") or 0 for limit in limits for one in items(limit)
+    ]
+    return max(REST, min(timedelta(minutes=min(max(minutes, default=0), 10**6)), LONGEST_WAIT))

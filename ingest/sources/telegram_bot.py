@@ -1,7 +1,9 @@
 """What a Telegram bot of the user's own hears: posts of channels and groups that it was added to, and letters to it.
 
 Telegram keeps what the bot has not confirmed, for 24 hours. Asking with an offset confirms everything before it. So only an
-offset is sent that was stored after a hand-over, and a bot that was not asked for a day has a gap.
+offset is sent that was stored after a hand-over, and a bot that was not asked for a day has a gap. After a quiet week Telegram
+goes on counting from any number, maybe a lower one. So an offset is sent until Telegram has
+nothing more, and then none.
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class TelegramBotSettings(BaseModel):
 
 
 class _Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
-    # The first update that was not handed over.
+    # The first update that was not handed over; None: Telegram holds none that was.
     offset: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None
     asked_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
@@ -88,7 +90,9 @@ class TelegramBotSource:
             else []
         )
         is_new = at.asked_at is None or bool(ids) or now - at.asked_at > NOTED
-        after = _Cursor(max(ids) + 1 if ids else at.offset, now if is_new else at.asked_at)
+        # An empty answer says that all before the offset is confirmed: the next update is the first, whatever its number.
+        offset = max(ids) + 1 if ids else at.offset if updates else None
+        after = _Cursor(offset, now if is_new else at.asked_at)
         return Fetched(
             mentions,
             bad,

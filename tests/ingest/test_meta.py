@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -42,7 +43,9 @@ def test_a_post_that_is_gone_holds_no_other_up(ear: Ear) -> None:
     [
         (190, "expired", None),
         (200, "permission", None),
+        (102, "expired", None),
         (4, "fewer requests", timedelta(minutes=15)),
+        (80001, "fewer requests", timedelta(minutes=15)),
         (1, "no", None),
     ],
 )
@@ -52,3 +55,23 @@ def test_a_refusal_says_what_to_do(ear: Ear, code: int, words: str, wait: timede
         ear.source().fetch(None, NOW)
     assert caught.value.retry_after == wait
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "wait"),
+    [
+        ('{"10": [{"type": "pages", "estimated_time_to_regain_access": 40}]}', timedelta(minutes=40)),
+        ('{"10": [{"estimated_time_to_regain_access": 99999999999}]}', timedelta(hours=6)),
+        ('{"10": [{"estimated_time_to_regain_access": -5}, 7], "11": null}', timedelta(minutes=15)),
+        ("[[[", timedelta(minutes=15)),
+        ("[]", timedelta(minutes=15)),
+    ],
+)
+def test_a_page_that_was_asked_too_often_rests_as_long_as_meta_says(
+    ear: Ear, told: str, wait: timedelta
+) -> None:
+    reply = refused(80001)
+    ear.world.fault = replace(reply, headers={**reply.headers, "x-business-use-case-usage": told})
+    with pytest.raises(FetchFailed, match="for this page") as caught:
+        ear.source().fetch(None, NOW)
+    assert caught.value.retry_after == wait

@@ -149,3 +149,22 @@ def test_an_offset_is_sent_only_after_its_updates_were_handed_over(
     assert first.mentions == again.mentions
     ear.source().fetch(first.cursor, NOW + timedelta(minutes=1))
     assert [one.query.get("offset") for one in ear.world.requests] == [None, None, "3"]
+
+
+def test_numbers_that_begin_anew_after_a_quiet_week_lose_nothing(
+    loopback: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Telegram may go on with a lower number. Asked with the old offset, it would take what came for read."""
+    monkeypatch.setenv("BOT_TOKEN", TOKEN)
+    ear = ear_of(loopback, BOT)
+    ear.world.notes["quiet_week"] = (5, 1)
+    every = posts(8)
+    ear.world.posts = every[:5]
+    before = hear(ear, ear.source())
+    quiet = hear(ear, ear.source(), before.cursor)
+    assert (len(before.ids), quiet.ids) == (5, [])
+    assert "offset" not in (quiet.cursor or {})
+    ear.world.posts = every
+    after = hear(ear, ear.source(), quiet.cursor)
+    assert set(after.ids) == ear.ids(6, 7, 8)
+    assert hear(ear, ear.source(), after.cursor).ids == []

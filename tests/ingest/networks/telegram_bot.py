@@ -32,8 +32,19 @@ def serve(world: World, request: Request) -> Reply:
     # Every version of a post is an update of its own, in the order in which they came.
     log = world.notes.setdefault("log", [])
     log += [one for one in world.there if one not in log]
-    offset = int(request.query.get("offset", 0))
-    found = [update(number, post) for number, post in enumerate(log, 1) if number >= offset]
+    # After so many updates came a quiet week, and then Telegram counted on from that number.
+    quiet_week: tuple[int, int] = world.notes.get("quiet_week", (0, 1))
+    numbered = [
+        (place + 1 if place < quiet_week[0] else place - quiet_week[0] + quiet_week[1], post)
+        for place, post in enumerate(log)
+    ]
+    begin: int = world.notes.get("confirmed", 0)
+    if "offset" in request.query:
+        offset = int(request.query["offset"])
+        while begin < len(log) and numbered[begin][0] < offset:
+            begin += 1
+        world.notes["confirmed"] = begin
+    found = [update(number, post) for number, post in numbered[begin:]]
     return as_json({"ok": True, "result": found[:MOST_UPDATES]})
 
 
