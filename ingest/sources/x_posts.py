@@ -143,7 +143,7 @@ class XPosts:
             for text in self._searches():
                 begins = yield from self._pages(text, since)
                 cut = max((one for one in (cut, begins) if one is not None), default=None)
-        else:
+        if at.heard_s and (not self._settings.catch_up or self._has_unsearched()):
             cut = now
         reached = {"until": int(now.timestamp()), "from": int((cut or since).timestamp())}
         yield WireMessage(json.dumps(reached).encode(), _CAUGHT_UP)
@@ -158,6 +158,10 @@ class XPosts:
             searches.append(search.text)
             left = list(search.left_out)
         return searches
+
+    def _has_unsearched(self) -> bool:
+        """Whether a rule is longer than the search takes: what it matched meanwhile cannot be found."""
+        return any(len(rule) > self._settings.query_chars for rule in self.wanted()[0])
 
     def _pages(self, text: str, since: datetime) -> Generator[WireMessage, None, datetime | None]:
         """The pages of one search. Returns where it had to stop, if it did not reach `since`."""
@@ -176,11 +180,11 @@ class XPosts:
         """The place after all pages; what they did not reach is a gap."""
         until, begins = said["until"], said["from"]
         if at.heard_s and at.heard_s + LATE.total_seconds() < begins:
-            reason = (
-                "what X's search did not reach"
-                if self._settings.catch_up
-                else "what was missed was not searched for"
-            )
+            reason = "what X's search did not reach"
+            if not self._settings.catch_up:
+                reason = "what was missed was not searched for"
+            elif self._has_unsearched():
+                reason = "a rule is longer than X's search takes"
             heard.gaps.append(Gap(_time(at.heard_s), _time(begins), reason))
         return _after(at, _time(until), heard)
 

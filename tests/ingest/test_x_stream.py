@@ -132,6 +132,18 @@ def test_without_the_search_an_outage_is_a_gap() -> None:
     assert after.heard_s == int((NOW + HOUR).timestamp())
 
 
+def test_what_a_rule_too_long_for_the_search_missed_is_a_gap(ear: Ear) -> None:
+    with_settings(ear, rules=(), within=" ".join(["-is:retweet"] * 5), query_chars=64)
+    ear.world.notes["queries"] = ["ketel"]
+    ear.world.posts = [at_hour(-1)]
+    first = hear(ear, ear.source())
+    ear.world.clock.advance(2 * HOUR)
+    later = hear(ear, ear.source(), first.cursor)
+    (gap,) = later.gaps
+    assert (gap.end, gap.reason) == (NOW + 2 * HOUR, "a rule is longer than X's search takes")
+    assert hear(ear, ear.source(), later.cursor).gaps == []
+
+
 def test_a_days_posts_are_bounded(ear: Ear) -> None:
     ear.world.posts = posts(95)
     with_settings(ear, posts_per_day=100)
