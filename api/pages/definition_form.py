@@ -15,12 +15,15 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from markupsafe import Markup, escape
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from api import defining
 from api.pages.flash import flash_of
+from api.pages.formatting import Formatter
 from api.pages.history import history_address
+from api.pages.i18n import ENGLISH
 from api.pages.permission import permitted
 from api.pages.render import PageContext, page_context, render
 from api.pages.two_edits import TwoEdits, as_chosen, as_read, asked_again, two_edits
@@ -52,6 +55,14 @@ FAULTS: Final = {
     "acknowledge_expires_minutes": "A whole number of minutes, from 1 to 1440.",
 }
 """What is wrong, by the field. A test holds each to its translations."""
+
+
+def said_of(fmt: Formatter, field: str, english: str) -> Markup:
+    """What a check says in English, after a sentence in the reader's language where that is another one."""
+    if fmt.language.code == ENGLISH:
+        return escape(english)
+    known = FAULTS.get(field, FAULTS[""])
+    return Markup('{} <span lang="en">{}</span>').format(fmt.translate(known), english)
 
 
 @dataclass(frozen=True, slots=True)

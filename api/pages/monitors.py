@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -17,6 +17,7 @@ from api.backtests import of_monitor
 from api.pages.card import day_points
 from api.pages.day_chart import draw_day_chart
 from api.pages.definition_form import FAULTS as STALE
+from api.pages.definition_form import said_of
 from api.pages.flash import flash_of
 from api.pages.history import history_address
 from api.pages.models import monitor_rows
@@ -190,6 +191,7 @@ def _save(request: Request, id: str | None) -> Response:
         ctx = page_context(request, conn)
         policies = _policies(conn)
         present = find(conn, Monitor, id) if id else None
+    faults = _in_words(ctx, faults)
     if value is not None and value.policy not in (policies or ["default"]):
         faults = {"policy": Fault(ctx.fmt.translate("There is no policy of that name."))}
     typed = {**BLANK, "enabled": "", **asked_again(form)}
@@ -215,7 +217,7 @@ def _save(request: Request, id: str | None) -> Response:
                 now = state.now()
                 saved = defining.change(conn, state.settings, who, chosen, present, now, present.version)
     except ValidationError as error:
-        return _form(ctx, typed, policies, _faults_of(error), present, status=422)
+        return _form(ctx, typed, policies, _in_words(ctx, _faults_of(error)), present, status=422)
     except Conflict as error:
         faults = {"": Fault(str(error))}
         return _form(ctx, typed, policies, faults, present, status=409)
@@ -244,6 +246,10 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
     except ValidationError as error:
         return None, _faults_of(error) | faults
     return (None if faults else value), faults
+
+
+def _in_words(ctx: PageContext, faults: Mapping[str, Fault]) -> dict[str, Fault]:
+    return {name: replace(one, message=said_of(ctx.fmt, name, one.message)) for name, one in faults.items()}
 
 
 def _faults_of(error: ValidationError) -> dict[str, Fault]:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from api import defining
 from api.auth.principal import Principal
-from api.pages.definition_form import FAULTS
+from api.pages.definition_form import FAULTS, said_of
 from api.pages.history import history_address
 from api.pages.render import PageContext, page_context, render
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
@@ -101,7 +101,8 @@ def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> R
     state, who, typed = state_of(request), principal_of(request), form_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
-    definition, faults = _read(typed, kind, present)
+    definition, found = _read(typed, kind, present)
+    faults = {name: said_of(ctx.fmt, name, text) for name, text in found.items()}
     again = asked_again(typed)
     if definition is None:
         return _shown(ctx, _Form(kind, again, present, faults), 422)
@@ -116,7 +117,9 @@ def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> R
             return _shown(ctx, _Form(kind, read, present, stale, edits=edits), 409)
         saved = _save(state, who, ctx, definition, present, typed)
     except ValidationError as error:
-        return _shown(ctx, _Form(kind, again, present, {"": _words(error.errors()[0])}), 422)
+        return _shown(
+            ctx, _Form(kind, again, present, {"": said_of(ctx.fmt, "", _words(error.errors()[0]))}), 422
+        )
     except (Conflict, WrongInput) as error:
         status = 409 if isinstance(error, Conflict) and present else 422
         return _shown(ctx, _Form(kind, again, present, {"": str(error)}), status)
@@ -198,7 +201,9 @@ def _shown(ctx: PageContext, form: _Form, status: int = 200) -> Response:
         "source_form.html",
         status=status,
         kind=source_kind(form.kind),
-        form={"name": "", "expected_every_minutes": "", **form.typed},
+        # A tick that was taken away is not sent, and the name of what is stored is not asked for.
+        form={"name": form.present.name if form.present else "", "expected_every_minutes": "", "enabled": ""}
+        | dict(form.typed),
         id=form.present.id if form.present else None,
         fields=fields_of(model, form.typed if is_filled else None),
         prefix=PREFIX,

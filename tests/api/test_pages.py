@@ -335,7 +335,7 @@ def test_an_alert_can_be_checked_by_hand(night: SeededApp) -> None:
         "plastik 88",
         "bluesky 112 48%",
         "tr 118 51%",
-        "email · sent 250 OK",
+        "e-mail · sent 250 OK",
         "unknown: it may have arrived",
         "SEV2 to SEV1: trigger safety",
         "no longer kept",
