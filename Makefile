@@ -95,7 +95,7 @@ bench-detection: $(STAMPS)/dev  ## the tables in docs/detection.md (DATA=FOLDER 
 	@$(BIN)/python -m benchmarks.detection_delay alerts $(DATA)/airline2015/stream.jsonl.gz $(DATA)/sanders2011/stream.jsonl.gz
 
 train: $(STAMPS)/dev  ## fit the sentiment models anew (SETS=FOLDER: the labelled sets; DATA=all OUT=FOLDER: those that are not cleared, too)
-	@$(BIN)/python -m training $(if $(SETS),--data $(SETS)) $(if $(filter all,$(DATA)),--all) $(if $(OUT),--out $(OUT))
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m training $(if $(SETS),--data $(SETS)) $(if $(filter all,$(DATA)),--all) $(if $(OUT),--out $(OUT))
 
 bench-sentiment: $(STAMPS)/dev  ## how good the models are on posts they have not met (SETS=FOLDER; MODELS=FOLDER: beside a second set of models)
 	@$(BIN)/python -m training.report --data $(SETS) $(if $(MODELS),--models $(MODELS))

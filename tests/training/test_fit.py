@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,13 @@ from processors.understand.artefacts import FOLDER
 from processors.understand.facets import BUCKETS, COLUMNS
 from processors.understand.features import Reader
 from processors.understand.lexicon import lexicon_of
-from processors.understand.linear import LABELS, Sums
+from processors.understand.linear import LABELS, Sums, shipped
 from tocsin.core.facets import FACETS
 from training.__main__ import main
 from training.corpus import LANGUAGES
 from training.data import OTHER_TALK, SOURCES, examples, is_held_out, other_talk
 from training.facets import facet_examples, fit_facets, folded, hints
-from training.fit import SHIFTS, fit
+from training.fit import SCALED, SHIFTS, fit, version_of
 from training.matrix import features
 
 TEXTS = [
@@ -104,5 +105,19 @@ def test_each_part_of_the_corpus_and_each_set_is_a_kind_of_talk() -> None:
     }
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_version_changes_with_whatever_changes_an_answer(language: str) -> None:
+    model = shipped(language)
+    assert version_of(model) == model.version
+    others = (
+        replace(model, confidence=np.clip(model.confidence + 0.01, 0, 1)),
+        replace(model, bias=model.bias + 0.01),
+        replace(model, scale=model.scale * 2),
+        replace(model, abstains_below=0.5),
+    )
+    assert len({model.version, *map(version_of, others)}) == 1 + len(others)
+
+
 def test_each_shift_is_one_of_a_language_and_has_a_number_a_label() -> None:
     assert set(SHIFTS) <= set(LANGUAGES) and all(len(shift) == len(LABELS) for shift in SHIFTS.values())
+    assert set(SCALED) <= set(LANGUAGES) and all(0 <= part <= 1 for part in SCALED.values())
