@@ -30,9 +30,14 @@ END = CRISIS + timedelta(hours=2)
 
 
 def talk() -> list[Mention]:
-    """Thirty regulars on x, seven posts an hour. Then strangers come, an hour later also on reddit."""
+    """Thirty regulars on x, seven posts an hour, once more of them. Then strangers come, an hour later also on reddit.
+
+    People are asked for while something stirs, so the regulars are known from their lively hour on. No scorer speaks the
+    language: nothing hangs on the weights of a model.
+    """
     dice = random.Random(5)
     posts = [(START + timedelta(minutes=8 * n), "x", f"u{dice.randrange(30)}") for n in range(28 * 60 // 8)]
+    posts += [(START + timedelta(hours=20, minutes=2 * n), "x", f"u{n % 30}") for n in range(40)]
     posts += [(CRISIS + timedelta(seconds=45 * n), "x", f"s{n}") for n in range(100)]
     posts += [(CRISIS + timedelta(minutes=60, seconds=90 * n), "reddit", f"r{n}") for n in range(40)]
     return [
@@ -41,7 +46,7 @@ def talk() -> list[Mention]:
             id=str(n),
             text=f"brightwater {' '.join(dice.sample(WORDS, 6))}",
             created_at=at,
-            lang="en",
+            lang="pl",
             network=network,
             author=Author(id=who),
         )
