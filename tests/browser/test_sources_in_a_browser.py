@@ -17,6 +17,13 @@ from tests.contracts.loopback import loopback as loopback
 from tests.ingest.networks import NETWORKS
 from tocsin.settings import Loaded
 
+OVERLAPPING = """() => {
+  const all = [...document.querySelectorAll("main button, main input[type=text]")]
+    .filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()]);
+  const meet = (p, q) => p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 1 && q.top < p.bottom - 1;
+  return all.flatMap(([a, p], n) => all.slice(n + 1).filter(([b, q]) => meet(p, q))
+    .map(([b]) => a.outerHTML.slice(0, 60) + " and " + b.outerHTML.slice(0, 60)));
+}"""
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 RUN_AXE = """(rules) => axe.run(document, {resultTypes: ["violations"], ...(rules ? {runOnly: rules} : {})})
   .then((found) => found.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 90)).join(" | ")))"""
@@ -38,6 +45,7 @@ def hold(page: Page, name: str) -> None:
     width = page.viewport_size["width"] if page.viewport_size else 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
     assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
+    assert page.evaluate(OVERLAPPING) == [], f"{name}: one lies over another"
     if width == PHONE["width"]:
         assert page.evaluate(SMALL_TARGETS) == [], f"{name}: too small for a thumb"
     assert violations(page) == [], name

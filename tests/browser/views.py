@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from api import backtests, erasures, imports
 from api.auth.keys import create_key
 from tests.browser.served import SeededApp
-from tocsin.definitions.models import KINDS, Monitor, Role
+from tocsin.definitions.models import KINDS, Channel, Monitor, Person, Role
 from tocsin.definitions.repository import find, save
 from tocsin.intake.dead_letters import record_dead_letter
 from tocsin.store import schema as s
@@ -96,6 +96,9 @@ def furnish(one: SeededApp) -> dict[str, str]:
     folder.mkdir(exist_ok=True)
     (folder / "report.csv").write_text("text,created_at\nOrvane,2026-11-20 10:00\n", "utf-8")
     with one.store.write() as conn:
+        root = find(conn, Person, "p_root").value
+        mail = Channel.model_validate({"kind": "email", "to": "robin@orvane.example"})
+        save(conn, root.model_copy(update={"channels": (mail,)}), now=now, actor=by, id="p_root")
         ids = {name: _defined(conn, name, now) for name in DEFINED}
         handle = conn.execute(
             select(s.mentions.c.author_handle).where(s.mentions.c.author_handle.is_not(None)).limit(1)
