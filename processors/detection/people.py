@@ -30,7 +30,8 @@ def hear(
 ) -> WindowCounts:
     """The window with its `heard.people`."""
     state: NewcomersState = standing.state
-    since = max(state.upto or window.start, window.start - DAY)
+    # Before anybody was asked for, the hour begins with the first window.
+    since = max(state.upto or state.first or window.start, window.start - DAY)
     if until - since < HOUR and not half_way(before):
         return window
     author = s.matches.c.author

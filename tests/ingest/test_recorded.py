@@ -196,7 +196,7 @@ def test_a_bomb_a_huge_line_nul_and_broken_rows_are_told_within_bounds(tmp_path:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (",".join(f"c{n}" for n in range(1_000_000)).encode(), "columns, at most 256"),
+        (b"c," * 999_999 + b"c", "columns, at most 256"),
         (b"PK\x03\x04 a sheet", "a zip file"),
         (b'{"posts": [], "a": 1}' + b" " * 10, "has no rows|say which column"),
         (b"", "it is empty"),

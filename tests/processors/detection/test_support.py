@@ -54,6 +54,23 @@ def talk() -> list[Mention]:
     ]
 
 
+def test_people_are_known_after_an_hour_in_which_nothing_nears_an_alert(store: Store) -> None:
+    keep(store, [one for one in talk() if one.created_at < START + timedelta(hours=2)])
+    with store.write() as conn:
+        detection = Detection(repository.listed(conn, Monitor))
+        start, now = detection.tallies_from(conn), START
+        assert start is not None
+        tallies = load_tallies(
+            conn, [one.id for one in detection.monitors], start, START + timedelta(hours=2)
+        )
+        while now < START + timedelta(hours=2):
+            now += 5 * MINUTE
+            detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
+        [state] = [one.state for one in detection.monitors[0].standings if one.name == NEWCOMERS]
+    assert state.upto is not None and len(state.known) > 0
+    assert state.upto - state.first >= timedelta(hours=1)
+
+
 @pytest.mark.slow("judges a day and a half of windows")
 def test_the_alert_of_the_volume_names_where_it_spread_and_who_is_new(store: Store) -> None:
     keep(store, talk())
