@@ -1,8 +1,8 @@
 """One budget of requests per host for all processes of the installation, and over their restarts: it stands in the store.
 
 A request of which a limit is stated is counted in the store before it is made, by an update that holds only where nobody has
-counted in between. While the store is away each process counts by itself, from what it knew last; an ingest worker loses its
-leases within half a minute then, and asks nobody.
+counted in between. While the store is away no host is asked of which a limit is known: slower, never over it. An ingest worker
+loses its leases within half a minute then, and asks nobody at all.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tocsin.store.statements import among, insert_once
 # Others may count at the same moment. A try fails only because one of them succeeded.
 TRIES: Final = 20
 WHEN_ALL_FAIL: Final = timedelta(seconds=1)
+WHILE_AWAY: Final = timedelta(seconds=5)
 TIDY_EVERY: Final = timedelta(minutes=10)
 MOST_CHARS: Final = 255
 _h = s.host_budgets.c
@@ -53,8 +54,6 @@ class SharedBudget(HostBudget):
     def __init__(self, store: Store) -> None:
         super().__init__()
         self._store = store
-        # Spent while the store was away, by host.
-        self._unsaid: dict[str, list[tuple[int, datetime]]] = {}
         self._tidied_at: datetime | None = None
         # One thread at a time talks with the store. `states` does not wait for it.
         self._talking = threading.Lock()
@@ -71,11 +70,12 @@ class SharedBudget(HostBudget):
             try:
                 return self._agreed(host, cost, now)
             except StoreUnavailable as error:
-                log.warning("requests are counted by this process alone", error=str(error))
-                self._unsaid.setdefault(_key(host), []).append((cost, now))
                 with self._lock:
-                    self._host(host, now).spend(cost, now)
-                return None
+                    limited = bool(self._host(host, now).windows)
+                log.warning(
+                    "requests cannot be counted while the store is away", limited=limited, error=str(error)
+                )
+                return WHILE_AWAY if limited else None
 
     def rest(self, host: str, until: datetime, now: datetime) -> None:
         with self._talking:
@@ -117,7 +117,6 @@ class SharedBudget(HostBudget):
                 with self._lock:
                     known = self._host(host, now)
                     known.windows, known.told = one.windows, one.told
-                self._unsaid.pop(_key(host), None)
                 return None
         return WHEN_ALL_FAIL
 
@@ -139,9 +138,6 @@ class SharedBudget(HostBudget):
             one.told = max(
                 filter(None, (one.told, _rest(row.told))), key=lambda rest: rest.said_at, default=None
             )
-            for cost, at in self._unsaid.get(_key(host), ()):
-                for window in one.windows.values():
-                    window.spend(cost, at)
             one.forget(now)
             return one.copy()
 

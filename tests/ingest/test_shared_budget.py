@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select, update
 
 from ingest.budget import Budget
-from ingest.shared_budget import TIDY_EVERY, SharedBudget
+from ingest.shared_budget import TIDY_EVERY, WHILE_AWAY, SharedBudget
 from tests.ingest.house import NOON, House
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.errors import StoreUnavailable
@@ -110,7 +110,7 @@ def test_threads_of_two_processes_that_ask_at_one_moment_get_the_budget_once(sto
     assert got.count(None) == 10
 
 
-def test_while_the_store_is_away_a_process_counts_by_itself_and_tells_the_others_later(
+def test_while_the_store_is_away_no_host_with_a_limit_is_asked(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = SharedBudget(store), SharedBudget(store)
@@ -124,11 +124,13 @@ def test_while_the_store_is_away_a_process_counts_by_itself_and_tells_the_others
     with monkeypatch.context() as patch:
         patch.setattr(store, "read", away)
         patch.setattr(store, "write", away)
-        assert one.take("h", THREE_IN_TEN, NOON + SECOND) is None
+        assert one.take("h", THREE_IN_TEN, NOON + SECOND) == WHILE_AWAY
+        assert one.take("free", None, NOON + SECOND) is None
         one.rest("other", NOON + 5 * SECOND, NOON)
-    assert one.take("h", THREE_IN_TEN, NOON + 2 * SECOND) is None
-    assert one.take("h", THREE_IN_TEN, NOON + 3 * SECOND) == 7 * SECOND
-    assert two.take("h", THREE_IN_TEN, NOON + 3 * SECOND) == 7 * SECOND
+        assert one.take("other", None, NOON) == 5 * SECOND
+    for n in (2, 3):
+        assert two.take("h", THREE_IN_TEN, NOON + n * SECOND) is None
+    assert one.take("h", THREE_IN_TEN, NOON + 4 * SECOND) == 6 * SECOND
 
 
 def test_a_clock_that_was_set_back_makes_no_wait_longer(store: Store) -> None:
