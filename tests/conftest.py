@@ -32,7 +32,6 @@ SMALLER = {
     frozenset(ENGINES): "the embedded engines only",
 }
 OMISSION = pytest.StashKey[str]()
-BROKER = pytest.StashKey[Cluster]()
 QUIET_S = 0.4
 """The seconds at the end of a worker in which nothing may work any more."""
 
@@ -186,23 +185,7 @@ def store_by_environment(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def kafka(pytestconfig: pytest.Config) -> Iterator[Cluster]:
+def kafka() -> Iterator[Cluster]:
     """A running Apache Kafka of one broker. Each test has a prefix of its own for its topics."""
     with start_kafka() as cluster:
-        pytestconfig.stash[BROKER] = cluster
         yield cluster
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """End the broker with the last test of its room. It works a fiftieth of the time also when nobody asks it anything."""
-    result = yield
-    after = nextitem.nodeid if nextitem else None
-    if (
-        BROKER in item.config.stash
-        and workers.is_worker(item.config)
-        and workers.ends_room(item.nodeid, after)
-    ):
-        item.config.stash[BROKER].close()
-        del item.config.stash[BROKER]
-    return result

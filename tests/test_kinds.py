@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.kinds import KINDS, UNUSED_PLUGINS
-from tests.workers import FIRST, ROOMS, ends_room, room
+from tests.workers import FIRST, ROOMS, room
 
 pytestmark = pytest.mark.live
 
@@ -71,10 +71,3 @@ def test_every_room_and_mark_is_there() -> None:
     assert all(name in ROOMS.values() or (ROOT / name).exists() for name in FIRST)
     named = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert all(f'  "{kind}' in named for kind in KINDS)
-
-
-def test_a_room_ends_with_its_last_test_on_a_worker() -> None:
-    one, two = (f"{path}::test" for path, name in ROOMS.items() if name == "kafka" and "story" in path)
-    assert not ends_room(one, two)
-    assert ends_room(two, "tests/test_net.py::test")
-    assert ends_room(two, None)

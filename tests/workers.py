@@ -70,11 +70,6 @@ def faults(items: list[pytest.Item]) -> list[str]:
     ]
 
 
-def ends_room(nodeid: str, after: str | None) -> bool:
-    """Whether this test is the last of its room on this worker. `after` is the next test there, if there is one."""
-    return after is None or room(_path(after)) != room(_path(nodeid))
-
-
 def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
