@@ -19,6 +19,7 @@ from alerts import record
 from alerts.actor import ENGINE
 from alerts.alert import get
 from alerts.change import Move
+from alerts.outbox import hold
 from api.auth.rules import PAGES
 from tests.browser.seed import NOW, POSTS
 from tests.browser.served import SeededApp, seeded_app
@@ -310,6 +311,15 @@ def test_calm_with_a_blind_source_is_not_called_calm(tmp_path: Path) -> None:
                 )
             )
         assert "All calm." in words(page(signed_in(one), "/"))
+        with one.store.write() as conn:
+            hold.hold(conn, NOW, "restored")
+        shown = words(page(signed_in(one), "/"))
+        assert "All calm" not in shown and "nobody would hear of one" in shown, "no notice leaves"
+        with one.store.write() as conn:
+            hold.let_go(conn)
+            conn.execute(s.health.update().where(s.health.c.component == "alerts").values(state="down"))
+        shown = words(page(signed_in(one), "/"))
+        assert "All calm" not in shown and "nobody would hear of one" in shown, "nobody pages"
 
 
 def test_each_reader_sees_the_times_of_their_own_zone_with_utc_behind(night: SeededApp) -> None:

@@ -80,6 +80,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRANGE_HOOK", SECRET)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.slow("plays minutes against sockets; in `make chaos` an hour")
 def test_a_webhook_that_answers_500_for_long_rings_again_when_it_is_well(tmp_path: Path) -> None:
     with house(tmp_path, [500] * 10_000, mail="refuse_greeting") as one:
