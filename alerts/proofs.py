@@ -1,6 +1,6 @@
 """Codes that prove a channel: a test page carries one, and whoever types it has read what is sent there.
 
-A channel that a file defines pages without proof; the page and the doctor warn of it. One that a person adds on the page waits
+A channel that a file defines pages without proof; its person's own page warns of it. One that a person adds on the page waits
 here (`pending`) and belongs to the person only when its code was typed. A code is good for ten minutes and five tries.
 """
 
