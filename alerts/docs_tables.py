@@ -12,7 +12,7 @@ from alerts import states
 from alerts.escalations import states as escalation_states
 from alerts.ladder import EACH_MORNING, PACE, ROUNDS
 from alerts.on_clock import REST
-from alerts.outbox.deliver import ATTEMPTS, RETRIES
+from alerts.outbox.retries import ATTEMPTS, RETRIES
 from alerts.severity import AT_ONCE, CLOCKS, RULES, TWICE, severity
 from alerts.suppression.order import BEFORE_A_PERSON, BEFORE_A_STEP, BEFORE_FIRING, ORDER
 from tocsin.core.signal import Facts, speaks

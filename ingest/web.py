@@ -11,7 +11,6 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ import httpx
 from ingest.budget import Budget, in_words
 from ingest.source import BudgetSpent, FetchFailed, SourceContext
 from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.retry_after import retry_after as pause_asked_for
 from tocsin.net import certificate_fault, certificates, check_url, checked_client
 from tocsin.reading import decoded
 from tocsin.version import __version__
@@ -218,21 +218,8 @@ def user_agent(contact: str | None) -> str:
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """The wait that the server asks for, given as seconds or a date (RFC 9110); at most `LONGEST_WAIT`. None: the value
-    is unusable.
-    """
-    if not value:
-        return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        wait = timedelta(seconds=min(int(text[:9]), 10**8))
-    else:
-        try:
-            at = parsedate_to_datetime(text[:64])
-            wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(max(wait, timedelta(0)), LONGEST_WAIT)
+    """The wait that the server asks for; at most `LONGEST_WAIT`. None: the value is unusable."""
+    return pause_asked_for(value, now, LONGEST_WAIT)
 
 
 def _told(headers: Mapping[str, str], now: datetime) -> tuple[int, datetime] | None:

@@ -46,12 +46,14 @@ class Outcome:
     """The end of an attempt.
 
     `sent`: the other side took the notice. `failed`: the other side certainly did not; `for_good` when another try
-    cannot help. `unknown`: the other side may have taken it. `detail` is one line without secrets.
+    cannot help. `unknown`: the other side may have taken it. `detail` is one line without secrets. `pause`: the other side
+    asks not to be asked again for so long.
     """
 
     status: Literal["sent", "failed", "unknown"]
     detail: str
     for_good: bool = False
+    pause: timedelta | None = None
 
 
 class Notifier(Protocol):

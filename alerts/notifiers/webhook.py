@@ -18,11 +18,16 @@ from standardwebhooks import Webhook
 from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.clock import EPOCH, Clock, SystemClock, iso
 from tocsin.core.errors import WrongInput
+from tocsin.core.retry_after import retry_after
 from tocsin.net import checked_client
 from tocsin.settings import Settings, require_reference, reveal
 
 AGAIN = frozenset({408, 425, 429})
 """Refusals that may pass. Any other 4xx is for good."""
+NOT_NOW = frozenset({429, 503})
+"""Answers whose Retry-After says for how long the receiver wants to be left alone."""
+LONGEST_PAUSE = timedelta(days=1)
+"""No longer pause is reported. How much of a pause is kept is the outbox's decision."""
 
 
 class WebhookNotifier:
@@ -53,7 +58,7 @@ class WebhookNotifier:
                 checked_client(self._allowed, self.time_limit, max_bytes=64 * 1024) as client,
                 client.stream("POST", url, content=content, headers=headers) as response,
             ):
-                return _judged(response.status_code)
+                return _judged(response.status_code, response.headers, self._clock.now())
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Outcome("failed", f"no connection: {error}")
         except (WrongInput, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
@@ -92,13 +97,15 @@ class WebhookNotifier:
         return url, content, headers
 
 
-def _judged(status: int) -> Outcome:
+def _judged(status: int, headers: Mapping[str, str], now: datetime) -> Outcome:
     if 200 <= status < 300:
         return Outcome("sent", f"answered {status}")
     if status == 410:
         return Outcome("failed", "answered 410: the receiver is gone", for_good=True)
     for_good = 300 <= status < 500 and status not in AGAIN
-    return Outcome("failed", f"answered {status}", for_good=for_good)
+    pause = retry_after(headers.get("retry-after"), now, LONGEST_PAUSE) if status in NOT_NOW else None
+    asks = f" and asks for a pause of {pause.total_seconds():.0f} s" if pause else ""
+    return Outcome("failed", f"answered {status}{asks}", for_good=for_good, pause=pause or None)
 
 
 def _signed(reference: str, id: str, now: datetime, content: bytes) -> str:

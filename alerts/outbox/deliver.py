@@ -4,7 +4,7 @@ The outbox commits `attempting` before it calls a notifier. After a crash an ope
 unknown. An attempt has one of three outcomes:
 
 - sent: the notice is done.
-- failed: the notice is tried again after each of `RETRIES` and then fails for good. The timeline gets a line, and the
+- failed: the notice is tried again after each of `retries.RETRIES` and then fails for good. The timeline gets a line, and the
   person's next channel gets the notice. Where there is no other channel, the next step of the policy is taken at once.
 - unknown: where the channel honours our id, the notice is tried again under the same id. Elsewhere it is repeated once
   as a notice of its own, marked as a repeat, at SEV1 and SEV2 only. At milder severities it ends as unknown.
@@ -34,15 +34,15 @@ from alerts.message import OPEN_ALERT, Message, as_html
 from alerts.notifiers.channels import target_of
 from alerts.notifiers.port import Notice, Notifier, Outcome
 from alerts.notifiers.record import RecordNotifier
-from alerts.outbox import hold, outages, queue, reach
+from alerts.outbox import hold, outages, pauses, queue, reach
 from alerts.outbox.queue import (
     ATTEMPTING,
     CANCELLED,
-    FAILED,
     QUEUED,
     SENT,
     UNKNOWN,
 )
+from alerts.outbox.retries import wait_before_next
 from alerts.words import words_for
 from tocsin.core.clock import CLOCKS_APART, Clock
 from tocsin.core.errors import OutcomeUnknown
@@ -52,10 +52,6 @@ from tocsin.definitions.repository import stored_definition
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
-RETRIES: Final = (timedelta(seconds=5), timedelta(seconds=15), timedelta(seconds=45))
-"""The waits after the first, second and third failed attempt. After the fourth the notice has failed for good."""
-
-ATTEMPTS: Final = len(RETRIES) + 1
 MARGIN: Final = timedelta(seconds=30)
 """The time on top of a notifier's time limit. A notice that is attempting for longer belongs to a worker that died."""
 
@@ -109,12 +105,14 @@ def deliver_due(
         with store.write() as conn:
             _try_channels(conn, notifiers, now, kinds)
     taken: list[Notice] = []
+    resting = pauses.Resting()
     try:
         # Other writers may run beside this one: the worker that takes a notice claims it.
         with store.write(alone=False) as conn:
             if only is None and hold.held(conn) is not None:
                 return 0
             taken = _take(conn, store, now, kinds, only, limit, personal_link)
+            resting.look(conn, taken, now)
             left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
     # Nobody knows whether these notices were taken. One that is not sent now would later look as if it may have been sent.
     except OutcomeUnknown:
@@ -122,7 +120,8 @@ def deliver_due(
 
     def deliver(notice: Notice) -> None:
         notifier = notifiers.get(notice.channel)
-        outcome = _send(notifier, notice)
+        outcome = resting.refusal(notice, clock.now()) or _send(notifier, notice)
+        resting.learn(notice, outcome, clock.now())
         # A notice that arrived changes only its own row. Any other outcome may add to the timeline and cause another notice.
         honours_id = notifier.honours_id if notifier else False
 
@@ -200,7 +199,9 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
             notice_id=notice.id, attempt=notice.attempt, at=now, outcome=outcome.status, detail=detail
         )
     )
-    again = _again(outcome, notice, honours_id)
+    if outcome.pause is not None:
+        pauses.begin(conn, pauses.receiver_of(row.channel, row.target), outcome.pause, now)
+    again = wait_before_next(conn, notice, outcome, now, honours_id=honours_id)
     alert = _alert(conn, notice.alert_id)
     if again is not None and not _moot(notice, alert):
         _set(conn, notice.id, status=QUEUED, due_at=now + again, attempting_at=None)
@@ -219,7 +220,8 @@ def finish(conn: Connection, notice: Notice, outcome: Outcome, now: datetime, *,
     what = {"person": notice.person, "channel": notice.channel, "notice": notice.id, "detail": detail}
     record.entry(conn, alert, f"notice_{outcome.status}", ENGINE, now, detail=what)
     if not _moot(notice, alert):
-        repeats = notice.severity <= REPEATED_FROM and notice.repeat_of is None
+        # Where the channel honours our id, the notice was repeated under it already; a new id would ring twice.
+        repeats = not honours_id and notice.severity <= REPEATED_FROM and notice.repeat_of is None
         if outcome.status == UNKNOWN and repeats:
             _repeat(conn, row, now)
         else:
@@ -234,14 +236,9 @@ def _learn_of_the_channel(conn: Connection, row: Row[Any], outcome: Outcome, now
     """
     if outcome.status == SENT:
         outages.works(conn, row.channel, row.target, now)
+        pauses.end(conn, pauses.receiver_of(row.channel, row.target))
     elif row.kind in queue.ASKING and not outcome.for_good:
         outages.begin(conn, row.channel, row.target, now)
-
-
-def _again(outcome: Outcome, notice: Notice, honours_id: bool) -> timedelta | None:
-    """The wait until this very notice is tried again. None: it is not tried again."""
-    retry = (outcome.status == FAILED and not outcome.for_good) or (outcome.status == UNKNOWN and honours_id)
-    return RETRIES[notice.attempt - 1] if retry and notice.attempt < ATTEMPTS else None
 
 
 def _moot(notice: Notice, alert: Alert | None) -> bool:

@@ -3,7 +3,7 @@
 One row of `meta` keeps each outage. While somebody still has to answer, one notice a minute is tried on the channel, so
 that its return is noticed at once. The engine then rings on it what nobody has answered (`alerts.on_clock`).
 
-Notices that go through one server share its outage (`by_address`). Elsewhere each target is a channel of its own.
+Notices to one receiver share its outage (`pauses.receiver_of`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from alerts import states
-from alerts.notifiers.registry import KINDS
-from alerts.outbox import queue
+from alerts.outbox import pauses, queue
 from tocsin.core.clock import iso, passed
-from tocsin.core.ids import stable_id
 from tocsin.store import meta
 from tocsin.store import schema as s
 
@@ -47,9 +45,7 @@ class Outage:
 
 def key_of(channel: str, target: Mapping[str, Any]) -> str:
     """The key of the outage that a notice to this target belongs to."""
-    known = KINDS.get(channel)
-    shared = known is not None and known.by_address
-    return PREFIX + stable_id("chn", channel, "" if shared else json.dumps(target, sort_keys=True))
+    return PREFIX + pauses.receiver_of(channel, target)
 
 
 def standing(conn: Connection) -> list[Outage]:
@@ -88,13 +84,14 @@ def away(conn: Connection) -> list[Outage]:
 
 
 def probe_due(conn: Connection, now: datetime, kinds: Collection[str] | None = None) -> list[Outage]:
-    """The outages whose channel is to be tried now (of these `kinds`)."""
-    return [
+    """The outages whose channel is to be tried now (of these `kinds`): not before the end of a pause that it has asked for."""
+    found = [
         one
         for one in away(conn)
         # The pause, whatever was done to the clock meanwhile.
         if passed(PROBE, one.probe_at - PROBE, now) and (kinds is None or one.channel in kinds)
     ]
+    return [one for one in found if pauses.left(conn, one.key.removeprefix(PREFIX), now) is None]
 
 
 def next_probe(conn: Connection) -> datetime | None:

@@ -35,6 +35,10 @@ class HttpPeer:
     done: threading.Event = field(default_factory=threading.Event)
     listens: Callable[[bool], None] = lambda _yes: None
     trouble: str = ""
+    late_s: float = 0.0
+    """It answers so many seconds after it has taken a request."""
+    retry_after: str = "2"
+    """What a refusal says in Retry-After. Empty: nothing."""
 
     def have(self, trouble: str) -> None:
         """Begin this trouble; with "", end it."""
@@ -58,11 +62,12 @@ def http_peer(statuses: list[int] | None = None, silent: bool = False) -> Iterat
             peer.answered.append(status)
             if status < 300:
                 peer.taken.append(self.headers.get("webhook-id", ""))
+            peer.done.wait(peer.late_s)
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("location", "http://127.0.0.1:1/elsewhere")
-            if status == 429:
-                self.send_header("retry-after", "2")
+            if status >= 400 and peer.retry_after:
+                self.send_header("retry-after", peer.retry_after)
             self.send_header("content-length", "0")
             self.end_headers()
 
@@ -100,11 +105,13 @@ def http_peer(statuses: list[int] | None = None, silent: bool = False) -> Iterat
 class SmtpPeer:
     """An SMTP server.
 
-    `behaviour`: ok | refuse_greeting | refuse_rcpt | busy_rcpt | refuse_content | drop_after_content | silent.
+    `behaviour`: ok | refuse_greeting | refuse_rcpt | busy_rcpt | refuse_content | drop_after_content | hang_after_content
+    | hang_after_data | silent.
     """
 
     port: int = 0
     behaviour: str = "ok"
+    connections: int = 0
     commands: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
 
@@ -121,9 +128,10 @@ def smtp_peer(behaviour: str = "ok") -> Iterator[SmtpPeer]:
             with conn:
                 if done.is_set():
                     return
+                peer.connections += 1
                 conn.settimeout(10)
                 try:
-                    _talk(conn, peer, done)
+                    _talk(conn, peer)
                 except OSError:
                     continue
 
@@ -138,14 +146,20 @@ def smtp_peer(behaviour: str = "ok") -> Iterator[SmtpPeer]:
         listener.close()
 
 
-def _talk(conn: socket.socket, peer: SmtpPeer, done: threading.Event) -> None:
+def _hang(conn: socket.socket) -> None:
+    """Say nothing until the other side has gone."""
+    while conn.recv(4096):
+        pass
+
+
+def _talk(conn: socket.socket, peer: SmtpPeer) -> None:
     lines = conn.makefile("rb")
 
     def say(text: str) -> None:
         conn.sendall(text.encode() + b"\r\n")
 
     if peer.behaviour == "silent":
-        done.wait(10)
+        _hang(conn)
         return
     say("421 go away" if peer.behaviour == "refuse_greeting" else "220 made-up mail")
     while line := lines.readline():
@@ -157,12 +171,17 @@ def _talk(conn: socket.socket, peer: SmtpPeer, done: threading.Event) -> None:
         elif verb == "RCPT" and peer.behaviour == "busy_rcpt":
             say("451 try later")
         elif verb == "DATA":
+            if peer.behaviour == "hang_after_data":
+                _hang(conn)
+                return
             say("354 go on")
             content = b""
             while (line := lines.readline()) != b".\r\n":
                 content += line[1:] if line.startswith(b".") else line
             peer.messages.append(content)
-            if peer.behaviour == "drop_after_content":
+            if peer.behaviour == "hang_after_content":
+                _hang(conn)
+            if peer.behaviour in ("drop_after_content", "hang_after_content"):
                 return
             say("554 not this" if peer.behaviour == "refuse_content" else "250 taken as 42")
         elif verb == "QUIT":

@@ -41,7 +41,8 @@ def webhook_bench(folder: Path) -> Iterator[Bench]:
     secret = folder / "secret"
     secret.write_text(SECRET)
     (folder / "bad").write_text("whsec_!")
-    with http_peer() as peer, http_peer(silent=True) as mute:
+    with http_peer() as peer, http_peer(silent=True) as mute, http_peer([503] * 9) as busy:
+        busy.retry_after = "90"
         good = {"url": peer.url, "secret": f"file:{secret}"}
         yield Bench(
             WebhookNotifier(LOOPBACK, timedelta(seconds=5)),
@@ -58,6 +59,7 @@ def webhook_bench(folder: Path) -> Iterator[Bench]:
             ],
             unreachable=good | {"url": f"http://127.0.0.1:{closed_port()}/"},
             silent=(WebhookNotifier(LOOPBACK, SHORT), good | {"url": mute.url}),
+            pausing=good | {"url": busy.url},
             secrets=(SECRET,),
         )
 
@@ -193,6 +195,35 @@ def test_what_a_webhook_answers_decides_the_outcome(
         assert len(peer.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "header", "pause_s"),
+    [
+        (429, "120", 120),
+        (503, " 7 ", 7),
+        (503, "Wed, 05 Mar 2031 10:02:00 GMT", 120),
+        (429, "Wed, 05 Mar 2031 09:00:00 GMT", None),
+        (429, "9" * 400, 86_400),
+        (429, "Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+        (429, "", None),
+        (429, "soon", None),
+        (429, "-5", None),
+        (429, "1e9", None),
+        (429, "\u0664", None),
+        (500, "120", None),
+        (404, "120", None),
+    ],
+)
+def test_a_receiver_may_ask_for_a_pause_in_seconds_or_by_a_date(
+    tmp_path: Path, status: int, header: str, pause_s: int | None
+) -> None:
+    with webhook_bench(tmp_path) as bench, http_peer([status]) as peer:
+        peer.retry_after = header.encode().decode("latin-1")
+        hook = WebhookNotifier(LOOPBACK, clock=SimulatedClock(SENT_AT))
+        got = hook.send(notice(bench.good | {"url": peer.url}))
+        assert got.status == "failed"
+        assert got.pause == (None if pause_s is None else timedelta(seconds=pause_s))
+
+
 def test_a_webhook_that_takes_the_request_and_says_nothing_is_unknown(tmp_path: Path) -> None:
     with webhook_bench(tmp_path) as bench:
         assert bench.silent is not None
@@ -224,11 +255,13 @@ def test_the_signature_carries_the_clock_that_was_given(tmp_path: Path) -> None:
         ("refuse_content", "failed", True),
         ("drop_after_content", "unknown", False),
         ("silent", "failed", False),
+        ("hang_after_data", "failed", False),
+        ("hang_after_content", "unknown", False),
     ],
 )
 def test_where_a_mail_breaks_decides_the_outcome(behaviour: str, outcome: str, for_good: bool) -> None:
     with smtp_peer(behaviour) as peer:
-        limit = 0.4 if behaviour == "silent" else 5
+        limit = 0.4 if behaviour.startswith(("silent", "hang")) else 5
         mail = EmailNotifier(Smtp(host="127.0.0.1", port=peer.port, security="none", timeout_s=limit))
         got = mail.send(notice({"to": "ada@example.org"}))
         assert (got.status, got.for_good) == (outcome, for_good), got

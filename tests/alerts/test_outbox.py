@@ -16,14 +16,9 @@ from alerts.directory import Someone
 from alerts.message import plain_message
 from alerts.notifiers.port import Notice, Outcome
 from alerts.notifiers.record import RecordNotifier
-from alerts.outbox.deliver import (
-    ATTEMPTS,
-    MARGIN,
-    RETRIES,
-    deliver_due,
-    due,
-)
+from alerts.outbox.deliver import MARGIN, deliver_due, due
 from alerts.outbox.queue import queue
+from alerts.outbox.retries import ATTEMPTS, RETRIES
 from alerts.outbox.test_notice import page_once
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, PEOPLE, Scene

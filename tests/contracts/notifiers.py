@@ -26,6 +26,8 @@ class Bench:
     silent: tuple[Notifier, dict[str, Any]] | None = (
         None  # a notifier and a target that takes the notice and never answers
     )
+    # a target whose receiver asks not to be asked again for ninety seconds
+    pausing: dict[str, Any] | None = None
     secrets: tuple[str, ...] = ()
 
 
@@ -86,6 +88,12 @@ class NotifierContract:
         if bench.silent is not None:
             notifier, target = bench.silent
             assert notifier.send(notice(target)).status in ("failed", "unknown")
+
+    def test_a_receiver_that_asks_for_a_pause_is_not_called_gone(self, bench: Bench) -> None:
+        if bench.pausing is not None:
+            outcome = bench.notifier.send(notice(bench.pausing))
+            assert (outcome.status, outcome.for_good) == ("failed", False), outcome
+            assert outcome.pause == timedelta(seconds=90)
 
     def test_a_subject_with_a_line_break_never_raises(self, bench: Bench) -> None:
         outcome = bench.notifier.send(notice(bench.good, subject="SEV2\r\nBcc: eve@example.org"))
