@@ -49,7 +49,9 @@ class SourceStatus(BaseModel):
         description="The mentions that usually come in such an hour; null: not known yet."
     )
     last_success_at: datetime | None
-    last_error: str | None
+    last_error: str | None = Field(
+        description="Why the last attempt failed, or what was wrong with the last answer; null: nothing was."
+    )
     failures: int
     received: int
     rejected: int
@@ -72,7 +74,7 @@ def source_status(one: SourceReport, now: datetime) -> dict[str, Any]:
         "expected_every_minutes": round(every / timedelta(minutes=1)) if every is not None else None,
         "expected_per_hour": None if one.per_hour is None else round(one.per_hour, 1),
         "last_success_at": facts.last_success_at,
-        "last_error": facts.last_error if facts.failures else None,
+        "last_error": facts.last_error,
         "failures": facts.failures,
         "received": row.received if row is not None else 0,
         "rejected": row.rejected if row is not None else 0,

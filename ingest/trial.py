@@ -1,4 +1,7 @@
-"""A trial of a source: what it would bring now, without storing anything. A stream is given some seconds to say something."""
+"""A trial of a source: what it would bring now, without storing anything. A stream is given some seconds to say something.
+
+A source that others push to cannot be asked. Its trial shows the newest of what came, as far as it is kept.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+from sqlalchemy import Connection, select
+
 from ingest.source import Bad, BudgetSpent, Source
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Handed, Mention, whole
 from tocsin.definitions.source_kinds import source_kind
+from tocsin.store import schema as s
+from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
 
 SHOWN: Final = 5
 LONGEST: Final = timedelta(seconds=30)
@@ -78,6 +86,19 @@ def try_source(
             if streams and not more:
                 time.sleep(PAUSE_S)
     return Trial(newest, count, bad, bad_count, warnings[:3], more and error is None, error, kept)
+
+
+def pushed_posts(conn: Connection, name: str) -> Trial:
+    """The newest posts of a source that others push to: of those that a monitor matches, and of the sample of the others.
+    `count` and `bad_count` are of all that ever came.
+    """
+    stored = [stored_mention(row) for row in newest_rows(conn, SHOWN, source=name)]
+    sampled = [msgspec.convert(row.mention, Mention) for row in sampled_rows(conn, SHOWN, source=name)]
+    newest = sorted([*stored, *sampled], key=_posted, reverse=True)[:SHOWN]
+    c = s.source_state.c
+    row = conn.execute(select(c.received, c.rejected).where(c.name == name)).one_or_none()
+    received, rejected = (int(row.received), int(row.rejected)) if row is not None else (0, 0)
+    return Trial(newest, received, bad_count=rejected, kept=len(newest))
 
 
 def _waited(spent: BudgetSpent, ends: float) -> bool:

@@ -174,7 +174,7 @@ def _sources(
 ) -> tuple[SourceRow, ...]:
     """The sources that brought the most, as they are now."""
     most = sorted(heard, key=lambda name: (-heard[name], name))[:SOURCES_SHOWN]
-    return tuple(row for row in source_rows(conn, now, blind_after) if row.name in most) if most else ()
+    return source_rows(conn, now, blind_after, gaps=True, only=most) if most else ()
 
 
 def posts(conn: Connection, monitor_id: str, top: Sequence[TopMention]) -> tuple[Post, ...]:

@@ -256,10 +256,17 @@ def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, 
 
 
 def source_rows(
-    conn: Connection, now: datetime, blind_after: timedelta, *, gaps: bool = False
+    conn: Connection,
+    now: datetime,
+    blind_after: timedelta,
+    *,
+    gaps: bool = False,
+    only: Sequence[str] | None = None,
 ) -> tuple[SourceRow, ...]:
-    """Every source that is defined or has ever brought something, what needs a person first; with its `gaps` where asked."""
-    rows = [_source(one, now) for one in source_reports(conn, now, blind_after, gaps=gaps)]
+    """Every source that is defined or has ever brought something, what needs a person first; with its `gaps` where asked.
+    `only` asks for the sources with these names.
+    """
+    rows = [_source(one, now) for one in source_reports(conn, now, blind_after, gaps=gaps, only=only)]
     return tuple(sorted(rows, key=lambda r: (WORST_FIRST.index(r.state), r.name.casefold())))
 
 
@@ -317,11 +324,7 @@ def _source(one: SourceReport, now: datetime) -> SourceRow:
         lag=max(timedelta(), now - facts.last_event_at) if facts.last_event_at else None,
         received=int(row.received) if row is not None else 0,
         rejected=int(row.rejected) if row is not None else 0,
-        error=facts.last_error
-        if facts.failures
-        else one.verdict.reason
-        if one.verdict.state == SILENT
-        else None,
+        error=one.verdict.reason if one.verdict.state == SILENT else facts.last_error,
         expected_every=facts.expected_every,
         id=one.id,
         per_hour=one.per_hour,

@@ -36,7 +36,7 @@ def try_source_now(request: Request, id: str) -> Response:
     try:
         trial = trial_of(state, definition)
     except TocsinError as error:
-        trial = {"newest": [], "problems": [], "error": str(error)}
+        trial = {"asked": True, "newest": [], "problems": [], "error": str(error)}
     return _detail(request, id, trial)
 
 
@@ -48,10 +48,10 @@ def _detail(request: Request, id: str, trial: Mapping[str, Any] | None = None) -
     patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
-        rows = source_rows(conn, state.now(), patience, gaps=True)
         defined = _defined(listed(conn, SourceDef), id[:256])
-    name = defined.name if defined is not None else id[:256]
-    row: SourceRow | None = next((one for one in rows if one.name == name), None)
+        name = defined.name if defined is not None else id[:256]
+        rows = source_rows(conn, state.now(), patience, gaps=True, only=[name])
+    row: SourceRow | None = next(iter(rows), None)
     if row is None:
         raise NotFound(f"there is no source {name[:80]!r}")
     return render(
@@ -61,9 +61,7 @@ def _detail(request: Request, id: str, trial: Mapping[str, Any] | None = None) -
         defined=defined,
         kind=source_kind(row.kind),
         trial=trial,
-        may_try=defined is not None
-        and source_kind(row.kind).asked
-        and permitted(ctx.who, "/sources/{id}/test"),
+        may_try=defined is not None and permitted(ctx.who, "/sources/{id}/test"),
         may_change=defined is not None and permitted(ctx.who, "/sources/{id}"),
         flash=ctx.fmt.translate("Saved.") if request.query_params.get("done") == "saved" else "",
     )

@@ -15,8 +15,8 @@ from api.source_status import SourceStatus, source_status
 from api.state import AppState, State
 from ingest.kinds import make_source
 from ingest.monitored import MonitoredQueries
-from ingest.trial import try_source
-from tocsin.core.errors import NotFound, WrongInput
+from ingest.trial import pushed_posts, try_source
+from tocsin.core.errors import NotFound
 from tocsin.core.mention import Mention
 from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
@@ -42,6 +42,10 @@ class TriedPost(BaseModel):
 class TrialOut(BaseModel):
     """What a source brought when it was asked just now."""
 
+    asked: bool = Field(
+        description="false: others push to it. The posts are the newest that are kept, those that a monitor matches and a sample "
+        "of the others; the counts are of all that ever came."
+    )
     newest: list[TriedPost] = Field(description="Its newest five posts, the newest first.")
     count: int = Field(description="Posts that came.")
     unreadable: int
@@ -56,9 +60,8 @@ def health(state: State, id: Id) -> Any:
     now, patience = state.now(), timedelta(minutes=state.settings.alerting.blind_after_minutes)
     with state.store.read() as conn:
         name = find(conn, SourceDef, id).name
-        for one in source_reports(conn, now, patience, gaps=True):
-            if one.name == name:
-                return source_status(one, now)
+        for one in source_reports(conn, now, patience, gaps=True, only=[name]):
+            return source_status(one, now)
     raise NotFound(f"nothing is known of the source {name!r} yet")
 
 
@@ -78,16 +81,16 @@ def try_undefined(state: State, definition: Annotated[SourceDef, Body()]) -> Any
 
 
 def trial_of(state: AppState, definition: SourceDef) -> dict[str, Any]:
-    """The fields of `TrialOut`. Raises `WrongInput` for a source that waits for pushes, or whose settings cannot be used."""
-    if not source_kind(definition.kind).asked:
-        raise WrongInput(f"{definition.name!r} waits for pushes: there is nothing to ask it for")
-    queries = MonitoredQueries()
+    """The fields of `TrialOut`. Raises `WrongInput` for a source whose settings cannot be used."""
+    queries, asked = MonitoredQueries(), source_kind(definition.kind).asked
     with state.store.read() as conn:
         queries.refresh(conn)
+        pushed = None if asked else pushed_posts(conn, definition.name)
     source = make_source(definition, state.settings.ingest, budget=state.budget, queries=queries)
-    trial = try_source(source, state.now(), LONGEST_TRIAL)
+    trial = pushed or try_source(source, state.now(), LONGEST_TRIAL)
     unread = [f"cannot read {one.position}: {one_line(str(one.error), 200)}" for one in trial.bad]
     return {
+        "asked": asked,
         "newest": [post_out(one) for one in trial.newest],
         "count": trial.count,
         "unreadable": trial.bad_count,

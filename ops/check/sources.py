@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 
 from ingest.looking import NetworkAnswer
 from ingest.source import FetchFailed, Source
-from ingest.trial import SHOWN, try_source
+from ingest.trial import pushed_posts, try_source
 from ops.runtime import Runtime
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention
@@ -22,7 +22,6 @@ from tocsin.definitions.repository import Defined, listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.sources import component_of
 from tocsin.store import schema as s
-from tocsin.store.mentions import newest_rows, stored_mention
 
 HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "WHY")
 
@@ -55,7 +54,7 @@ def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
 
 
 def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> Sequence[Mention]:
-    """The newest posts that this source has now. For a source that others push to, they are the newest stored ones.
+    """The newest posts that this source has now. For a source that others push to, they are the newest that are kept.
 
     `say` gets lines on the first items that could not be read, on warnings, and on whether there is more. Raises `FetchFailed`
     for a source that cannot be read.
@@ -125,10 +124,15 @@ def _row(one: Defined[SourceDef], state: Any, health: Any) -> tuple[str, ...]:
     )
 
 
-def _pushed(runtime: Runtime, name: str, say: Say) -> list[Mention]:
-    say("others push to this source (POST /v1/mentions); its newest stored posts are these:")
+def _pushed(runtime: Runtime, name: str, say: Say) -> Sequence[Mention]:
+    say(
+        "others push to this source (POST /v1/mentions); its newest posts that are kept (what a monitor matches, and a sample of "
+        "the rest) are these:"
+    )
     with runtime.store.read() as conn:
-        return [stored_mention(row) for row in newest_rows(conn, SHOWN, source=name)]
+        trial = pushed_posts(conn, name)
+    say(f"{trial.count} posts came, {trial.bad_count} could not be read")
+    return trial.newest
 
 
 def _time(at: datetime | None) -> str:

@@ -28,11 +28,13 @@ from tests.ingest.house import NOON
 from tests.ingest.networks import NETWORKS
 from tocsin.core.clock import MINUTE
 from tocsin.core.errors import NotFound
-from tocsin.definitions.models import Role, SourceDef
+from tocsin.core.mention import Mention
+from tocsin.definitions.models import Person, Role, SourceDef
 from tocsin.definitions.repository import find, save
 from tocsin.health import gaps
 from tocsin.health.reasons import sentence_of
 from tocsin.health.rhythm import BUCKETS, Rhythm
+from tocsin.intake.handover import note_received
 from tocsin.settings import Loaded
 from tocsin.store import schema as s
 
@@ -65,7 +67,6 @@ def test_a_source_is_tried_before_and_after_it_is_made(world: World, forum: str)
     assert before == after
     assert [one["id"] for one in after["newest"]] == ["1009", "1008", "1007", "1006", "1005"]
     assert (after["count"], after["error"], stored(world)) == (9, None, 0)
-    assert client.post("/v1/sources/test", json={"name": "x", "kind": "push"}).status_code == 422
     assert (
         client.post("/v1/sources/test", json={"name": "x", "kind": "file", "path": "/etc/passwd"}).status_code
         == 422
@@ -73,6 +74,33 @@ def test_a_source_is_tried_before_and_after_it_is_made(world: World, forum: str)
     assert client.post("/v1/sources/test", json={"name": "x", "kind": "fax"}).status_code == 422
     gone = client.post("/v1/sources/test", json=definition | {"url": "http://127.0.0.1:9/"}).json()
     assert "cannot be fetched" in gone["error"]
+
+
+def test_a_source_that_others_push_to_shows_what_is_kept_of_it(world: World) -> None:
+    client, at = admin(world), world.now - 9 * MINUTE
+    shop = client.post("/v1/sources", json={"name": "shop", "kind": "push"}).json()
+    nothing = client.post(f"/v1/sources/{shop['id']}/test").json()
+    assert (nothing["asked"], nothing["newest"], nothing["count"]) == (False, [], 0)
+    for n in range(5):
+        world.store_mention(f"m{n}", f"Lumo lekt ({n})", at + n * MINUTE, source="shop")
+    world.store_mention("other", "Lumo lekt elders", world.now, source="elsewhere")
+    unmatched = {"source": "shop", "id": "s", "text": "Mooi weer", "created_at": at + MINUTE / 2}
+    row = {"source": "shop", "id": "s", "created_at": at + MINUTE / 2, "rate": 0.1}
+    with world.scene.store.write() as conn:
+        kept = msgspec.to_builtins(msgspec.convert(unmatched, Mention))
+        world.scene.store.insert_new(conn, s.samples, [row | {"mention": kept}])
+        note_received(
+            conn, "shop", now=world.now, mentions=[msgspec.convert(unmatched, Mention)] * 7, rejected=2
+        )
+    tried = client.post(f"/v1/sources/{shop['id']}/test").json()
+    assert [one["id"] for one in tried["newest"]] == ["m4", "m3", "m2", "m1", "s"]
+    assert (tried["asked"], tried["count"], tried["unreadable"], tried["error"]) == (False, 7, 2, None)
+    world.scene.define(Person(name="root", role=Role.ADMIN))
+    browser, session = world.session("root")
+    path = f"/sources/{shop['id']}"
+    shown = browser.post(f"{path}/test", data={"csrf": session.csrf}).text
+    assert "Others push to it." in shown
+    assert shown.index("Lumo lekt (4)") < shown.index("Mooi weer")
 
 
 def test_how_a_source_is_says_its_gaps_and_what_its_hosts_take(world: World) -> None:
@@ -238,9 +266,7 @@ def test_the_page_of_a_source_shows_what_was_not_heard(night: SeededApp) -> None
     page(signed_in(night), "/sources/none", 404)
 
 
-def test_what_its_host_still_takes_is_on_the_page_of_a_source_on_the_overview_and_on_the_card(
-    night: SeededApp,
-) -> None:
+def test_the_health_of_a_source_is_whole_on_its_page_in_the_api_and_on_the_card(night: SeededApp) -> None:
     requests = [{"host": "forum.example", "left": 7, "of": 10, "per_s": 60, "next_at": None}]
     taught = Rhythm(logs=(math.log1p(120),) * BUCKETS, days=(9,) * BUCKETS)
     state, health = s.source_state, s.health
@@ -249,6 +275,8 @@ def test_what_its_host_still_takes_is_on_the_page_of_a_source_on_the_overview_an
         conn.execute(told.values(detail={"requests": requests}))
         learnt = state.update().where(state.c.name == "orvane-forum")
         conn.execute(learnt.values(rhythm=msgspec.to_builtins(taught)))
+        gone = "the cursor is too old"
+        gaps.tell(conn, "orvane-forum", [(night.clock.now() - 9 * MINUTE, night.clock.now(), gone)])
     client = signed_in(night)
     shown = {
         path: words(page(client, path)) for path in ("/", "/alerts/al_crisis", "/sources/src_orvane-forum")
@@ -256,8 +284,33 @@ def test_what_its_host_still_takes_is_on_the_page_of_a_source_on_the_overview_an
     assert [
         path for path, one in shown.items() if "forum.example: 7 of 10 requests left in 1 min" not in one
     ] == []
-    for said in ("Usual in such an hour 120", "expected every 1 hr", "HTTP 503 from the feed", "Last event"):
-        assert said in shown["/sources/src_orvane-forum"], said
+    for path in ("/sources/src_orvane-forum", "/alerts/al_crisis"):
+        for said in (
+            "Last event",
+            "Usual in such an hour",
+            "120 expected every 1 hr",
+            "HTTP 503 from the feed",
+        ):
+            assert said in shown[path], (path, said)
+        assert "the cursor is too old" in shown[path].partition("What was not heard")[2], path
+    told = client.get("/v1/sources/src_orvane-forum/health").json()
+    assert (told["expected_every_minutes"], told["expected_per_hour"]) == (60, 120.0)
+    assert told["last_error"] == "HTTP 503 from the feed's server"
+    assert told["lag_s"] >= 0 <= len(told["last_event_at"])
+    assert [one["reason"] for one in told["gaps"]] == ["the cursor is too old"]
+    assert told["requests"] == requests
+
+
+def test_an_answer_that_was_not_as_it_should_be_is_said_of_a_source_that_is_heard(night: SeededApp) -> None:
+    with night.store.write() as conn:
+        state = s.source_state
+        mended = state.update().where(state.c.name == "orvane-forum")
+        now = night.clock.now()
+        conn.execute(mended.values(failures=0, last_error="broken XML: line 3", last_event_at=now))
+    client = signed_in(night)
+    assert client.get("/v1/sources/src_orvane-forum/health").json()["last_error"] == "broken XML: line 3"
+    for path in ("/", "/alerts/al_crisis", "/sources/src_orvane-forum"):
+        assert "broken XML: line 3" in words(page(client, path)), path
 
 
 @pytest.mark.parametrize(

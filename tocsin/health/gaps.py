@@ -113,10 +113,12 @@ def gaps_since(conn: Connection, start: datetime) -> list[SourceGap]:
     return _read(conn, or_(g.ends_at > start, g.ends_at.is_(None), still))
 
 
-def newest_gaps(conn: Connection, limit: int) -> list[SourceGap]:
-    """The newest gaps of all sources, the newest first."""
+def newest_gaps(conn: Connection, limit: int, sources: Sequence[str] | None = None) -> list[SourceGap]:
+    """The newest gaps of these sources (None: of all), the newest first."""
     g = s.source_gaps
     query = select(g).order_by(g.c.starts_at.desc(), g.c.id).limit(limit)
+    if sources is not None:
+        query = query.where(among(conn, g.c.source, sources))
     return [_gap(row) for row in conn.execute(query)]
 
 

@@ -148,9 +148,16 @@ class SourceReport:
 
 
 def source_reports(
-    conn: Connection, now: datetime, blind_after: timedelta, *, gaps: bool = False
+    conn: Connection,
+    now: datetime,
+    blind_after: timedelta,
+    *,
+    gaps: bool = False,
+    only: Sequence[str] | None = None,
 ) -> list[SourceReport]:
-    """Every source that is defined or was heard, by name, with its state. Two queries, and a third for the `gaps` of each."""
+    """Every source that is defined or was heard, by name, with its state. Two queries, and a third for the `gaps` of each.
+    `only` asks for the sources with these names.
+    """
     d, st, h = s.definitions.c, s.source_state, s.health
     defined = {
         row.name: row
@@ -162,9 +169,12 @@ def source_reports(
     reported = st.outerjoin(h, h.c.component == literal(COMPONENT_PREFIX) + st.c.name)
     query = select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(MOST_SHOWN)
     known = {row.name: row for row in conn.execute(query)}
-    ledger = _ledger(conn) if gaps else {}
+    names = defined.keys() | known.keys()
+    if only is not None:
+        names &= set(only)
+    ledger = _ledger(conn, only) if gaps else {}
     reports = []
-    for name in sorted(defined.keys() | known.keys()):
+    for name in sorted(names):
         there, row = defined.get(name), known.get(name)
         definition = there.definition if there is not None else {}
         facts = facts_of(definition, there.created_at if there is not None else None, row)
@@ -184,10 +194,10 @@ def source_reports(
     return reports
 
 
-def _ledger(conn: Connection) -> dict[str, list[SourceGap]]:
+def _ledger(conn: Connection, only: Sequence[str] | None) -> dict[str, list[SourceGap]]:
     """The newest gaps of the sources, the newest first."""
     ledger: dict[str, list[SourceGap]] = {}
-    for gap in newest_gaps(conn, MOST_SHOWN):
+    for gap in newest_gaps(conn, MOST_SHOWN, only):
         ledger.setdefault(gap.source, []).append(gap)
     return ledger
 

@@ -117,10 +117,18 @@ def newest_rows(
     return conn.execution_options(stream_results=True).execute(query)
 
 
-def sampled_rows(conn: Connection, limit: int, *, since: datetime) -> Result[Any]:
-    """Up to `limit` rows of `samples` since a time, the newest first: the kept part of the mentions that match nothing."""
+def sampled_rows(
+    conn: Connection, limit: int, *, since: datetime | None = None, source: str | None = None
+) -> Result[Any]:
+    """Up to `limit` rows of `samples`, the newest first: the kept part of the mentions that match nothing. `since` and `source`
+    limit them further.
+    """
     t = s.samples
-    query = select(t).where(t.c.created_at >= since).order_by(t.c.created_at.desc()).limit(limit)
+    query = select(t).order_by(t.c.created_at.desc()).limit(limit)
+    if since is not None:
+        query = query.where(t.c.created_at >= since)
+    if source is not None:
+        query = query.where(t.c.source == source)
     return conn.execution_options(stream_results=True).execute(query)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -26,8 +27,10 @@ from tests.ingest.fake_imap import PASSWORD, fake_imap, letter
 from tests.ingest.fake_topic import FakeTopic
 from tests.ingest.house import House, line
 from tests.ingest.networks import NETWORKS
+from tocsin.core.mention import Mention
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import SOURCE_KINDS
+from tocsin.store import schema as s
 
 HOUR = timedelta(hours=1)
 TEXTS = [f"De ketel lekt alweer ({n})" for n in range(1, SHOWN + 2)]
@@ -153,10 +156,23 @@ def test_a_topic_shows_its_newest_five_records(
     )
 
 
-def test_a_source_that_others_push_to_shows_what_is_stored(house: House, run: Callable[..., Result]) -> None:
+def test_a_source_that_others_push_to_shows_the_newest_five_that_are_kept(
+    house: House, run: Callable[..., Result]
+) -> None:
     house.define("shop", "push")
-    result = run("shop")
-    assert (result.exit_code, "its newest stored posts are these" in result.stderr) == (1, True)
+    nothing = run("shop")
+    assert (nothing.exit_code, "0 posts came, 0 could not be read" in nothing.stderr) == (1, True)
+    rows = []
+    for n, text in enumerate(TEXTS):
+        post = {"source": "shop", "id": str(n), "text": text, "created_at": NOW + n * timedelta(minutes=1)}
+        mention = msgspec.convert(post | {"author": {"id": "ayse"}}, Mention)
+        kept = msgspec.to_builtins(mention)
+        rows.append(
+            {name: post[name] for name in ("source", "id", "created_at")} | {"rate": 0.1, "mention": kept}
+        )
+    with house.store.write() as conn:
+        house.store.insert_new(conn, s.samples, rows)
+    check(run("shop"))
 
 
 def test_every_kind_is_tried() -> None:
