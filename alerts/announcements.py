@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from alerts import held
-from alerts.directory import Someone
+from alerts.directory import Someone, key_of
 from alerts.message import Message, plain_message
 from alerts.outbox import queue
-from alerts.proofs import key_of, proofs
+from alerts.proofs import proofs
 from alerts.readiness import in_use, on_call_by
 from alerts.suppression.quiet_hours import quiet_until
 from alerts.turn import Turn

@@ -12,9 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
+from alerts.notifiers.channels import target_of
 from alerts.notifiers.registry import BY_ADDRESS, LAST_RESORT
+from tocsin.core.ids import stable_id
 from tocsin.definitions.models import (
     Channel,
     ExpectedEvent,
@@ -27,6 +29,7 @@ from tocsin.definitions.models import (
 )
 from tocsin.definitions.repository import listed, stored_definition
 from tocsin.store import meta
+from tocsin.store import schema as s
 
 KEYS = tuple(f"generation:{kind}" for kind in ("person", "schedule", "policy", "silence", "expected_event"))
 """The places where `tocsin.definitions.repository` counts the changes of each kind."""
@@ -36,10 +39,13 @@ OPERATOR_POLICY = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """A person who can be reached: the id, and the definition. `NOBODY` stands where there is no person."""
+    """A person who can be reached: the id, the definition, and the keys of the channels that wait for a proof (`alerts.proofs`).
+    `NOBODY` stands where there is no person.
+    """
 
     id: str
     person: Person
+    unproven: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -55,6 +61,38 @@ class Someone:
             by_address = {"kind": BY_ADDRESS, "to": self.person.email}
             return (Channel.model_validate(by_address, context={"stored": True}),)
         return (Channel(kind=LAST_RESORT),)
+
+    @property
+    def paged_on(self) -> tuple[Channel, ...]:
+        """The channels that may page, first choice first: those that wait for no proof, else the console."""
+        proven = tuple(one for one in self.channels if not self.lacks_proof(one))
+        return proven or (Channel(kind=LAST_RESORT),)
+
+    def lacks_proof(self, channel: Channel) -> bool:
+        """Whether the channel pages nobody before its code was typed."""
+        return bool(self.unproven) and key_of(self, channel) in self.unproven
+
+
+def key_of(one: Someone, channel: Channel) -> str:
+    """The key of a person's channel: another address or another phone is another channel."""
+    target = sorted((name, str(value)) for name, value in target_of(one.person, channel).items())
+    return stable_id("ctc", channel.kind, *(part for pair in target for part in pair))
+
+
+def unproven(conn: Connection, person_id: str | None = None) -> dict[str, frozenset[str]]:
+    """The keys of the channels that wait for a proof, by person: of one, or of all."""
+    p = s.contact_proofs.c
+    whose = [] if person_id is None else [p.person_id == person_id]
+    found: dict[str, set[str]] = {}
+    query = select(p.person_id, p.channel).where(p.asked_at.is_not(None), p.proven_at.is_(None), *whose)
+    for row in conn.execute(query):
+        found.setdefault(row.person_id, set()).add(row.channel)
+    return {id: frozenset(keys) for id, keys in found.items()}
+
+
+def someone(conn: Connection, id: str, person: Person) -> Someone:
+    """The person with what their channels wait for."""
+    return Someone(id, person, unproven(conn, id).get(id, frozenset()))
 
 
 NOBODY = Someone(
@@ -138,9 +176,13 @@ class Directory:
 
 def read(conn: Connection, stamp: tuple[tuple[str, str], ...] | None = None) -> Directory:
     """The whole directory as it is now."""
+    waiting = unproven(conn)
     return Directory(
         stamp,
-        {one.name: Someone(one.id, one.value) for one in listed(conn, Person)},
+        {
+            one.name: Someone(one.id, one.value, waiting.get(one.id, frozenset()))
+            for one in listed(conn, Person)
+        },
         {one.name: one.value for one in listed(conn, Schedule)},
         {one.name: one.value for one in listed(conn, Policy)},
         tuple(one.value for one in listed(conn, Silence)),

@@ -139,7 +139,7 @@ def page_again(turn: Turn, alert: Alert, asked: PageAgain) -> list[str]:
 
 def _on(one: Someone, key: str) -> list[Channel]:
     """The person's channels that belong to this outage."""
-    return [c for c in one.channels if outages.key_of(c.kind, target_of(one.person, c)) == key]
+    return [c for c in one.paged_on if outages.key_of(c.kind, target_of(one.person, c)) == key]
 
 
 def tell_heads_up(turn: Turn, alert: Alert, reasons: Sequence[str]) -> None:

@@ -1,7 +1,9 @@
 """Codes that prove a channel: a test page carries one, and whoever types it has read what is sent there.
 
-A channel that a file defines pages without proof; its person's own page warns of it. One that a person adds on the page waits
-here (`pending`) and belongs to the person only when its code was typed. A code is good for ten minutes and five tries.
+Who runs the machine vouches for a channel by a file or a command (`vouch`), and it pages at once. One that comes by page or API
+waits for its code and pages nobody until then: what a person adds on the page waits beside the person (`pending`), what an
+administrator writes into a definition stands in it and is marked (`ask_proof`). A code is good for ten minutes and five tries.
+Decision 33 says why.
 """
 
 from __future__ import annotations
@@ -10,19 +12,19 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, null, select, update
+from sqlalchemy import Connection, delete, insert, null, select, update
 
-from alerts.directory import Someone
-from alerts.notifiers.channels import target_of
+from alerts.directory import Someone, key_of
+from alerts.notifiers.registry import LAST_RESORT
 from alerts.outbox import queue
 from alerts.outbox.test_notice import TEST, queue_test
 from tocsin.core.errors import WrongInput
-from tocsin.core.ids import stable_id
 from tocsin.core.sentences import Sentence
-from tocsin.definitions.models import Channel
+from tocsin.definitions.models import Channel, Person
+from tocsin.definitions.repository import touch
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -31,16 +33,29 @@ MOST_TRIES: Final = 5
 MOST_TESTS: Final = 10
 """Test pages that one person may ask for in an hour."""
 
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands where no code was sent yet."""
+
 REPLACES: Final = "replaces:"
 """The name beside a waiting channel's own, under which the key of the replaced one is kept. No setting has a colon."""
 
 
+class TooManyTests(WrongInput):
+    """More test pages were asked for within an hour than one person may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is known of a channel: when a code was last sent, and when one was typed."""
+    """What is known of a channel: when a code was last sent, when one was typed, and since when nobody vouches for it."""
 
     sent_at: datetime
     proven_at: datetime | None
+    asked_at: datetime | None = None
+
+    @property
+    def lacks(self) -> bool:
+        """Whether the channel pages nobody before its code was typed."""
+        return self.asked_at is not None and self.proven_at is None
 
     def waits(self, now: datetime) -> bool:
         """Whether a code that was sent may still be typed."""
@@ -59,24 +74,42 @@ class Pending:
     replaces: str | None = None
 
 
-def key_of(one: Someone, channel: Channel) -> str:
-    """The key of a person's channel: another address or another phone is another channel."""
-    target = sorted((name, str(value)) for name, value in target_of(one.person, channel).items())
-    return stable_id("ctc", channel.kind, *(part for pair in target for part in pair))
-
-
 def proofs(conn: Connection, person_id: str) -> Mapping[str, Proof]:
     """What is known of this person's channels, by their keys."""
     p = s.contact_proofs.c
-    rows = conn.execute(select(p.channel, p.sent_at, p.proven_at).where(p.person_id == person_id))
-    return {row.channel: Proof(row.sent_at, row.proven_at) for row in rows}
+    rows = conn.execute(select(p.channel, p.sent_at, p.proven_at, p.asked_at).where(p.person_id == person_id))
+    return {row.channel: Proof(row.sent_at, row.proven_at, row.asked_at) for row in rows}
 
 
-def anybody_proven(conn: Connection) -> bool:
-    """Whether anybody has a channel that was proven."""
-    p = s.contact_proofs.c
-    proven = select(p.person_id).where(p.proven_at.is_not(None), p.pending.is_(None)).limit(1)
-    return conn.execute(proven).first() is not None
+def ask_proof(conn: Connection, id: str, before: Person | None, after: Person, now: datetime) -> None:
+    """Mark the channels that this change by page or API brought: each pages when its code was typed, unless one was before."""
+    there = set() if before is None else _ringing(id, before)
+    known, p = proofs(conn, id), s.contact_proofs
+    for key in sorted(_ringing(id, after) - there):
+        if key in known:
+            conn.execute(
+                update(p).where(p.c.person_id == id, p.c.channel == key, p.c.asked_at.is_(None)),
+                {"asked_at": now},
+            )
+        else:
+            row = {"person_id": id, "channel": key, "code_hash": "", "sent_at": NEVER, "tries": MOST_TRIES}
+            conn.execute(insert(p), row | {"asked_at": now})
+
+
+def vouch(conn: Connection, id: str, person: Person) -> int:
+    """Let each channel of this person page: who runs the machine says that it is theirs. Returns how many waited for a proof."""
+    p = s.contact_proofs
+    mine = p.c.person_id == id, p.c.channel.in_(_ringing(id, person)), p.c.asked_at.is_not(None)
+    waited = conn.execute(update(p).where(*mine, p.c.proven_at.is_(None)).values(asked_at=null())).rowcount
+    if waited:
+        touch(conn, "person")
+    return waited
+
+
+def _ringing(id: str, person: Person) -> set[str]:
+    """The keys of this person's channels that ring somewhere."""
+    one = Someone(id, person)
+    return {key_of(one, channel) for channel in one.channels if channel.kind != LAST_RESORT}
 
 
 def pending(conn: Connection, person_id: str) -> list[Pending]:
@@ -165,12 +198,15 @@ def prove(conn: Connection, one: Someone, channel: Channel, code: str, now: date
     right = secrets.compare_digest(_hashed(one.id, key, typed), row.code_hash)
     change = {"proven_at": now, "tries": MOST_TRIES} if right else {"tries": row.tries + 1}
     conn.execute(update(p).where(*mine).values(**change))
+    if right:
+        # Who may be paged has changed: readers of people look again.
+        touch(conn, "person")
     return right
 
 
 def _require_few(conn: Connection, one: Someone, now: datetime) -> None:
     if queue.queued_since(conn, TEST, now - timedelta(hours=1), one.id) >= MOST_TESTS:
-        raise WrongInput(Sentence("that were {n} test pages within an hour: try again later", n=MOST_TESTS))
+        raise TooManyTests(Sentence("that were {n} test pages within an hour: try again later", n=MOST_TESTS))
 
 
 def _waiting(stored: Mapping[str, Any]) -> Channel:

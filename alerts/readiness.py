@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -16,17 +17,29 @@ from tocsin.definitions.models import Channel, Monitor, Policy
 from tocsin.definitions.repository import listed
 from tocsin.settings import Settings
 
-Lack = Literal["nobody", "no channel"]
+Lack = Literal["nobody", "no channel", "not proven"]
 NOBODY_ON_CALL: Final = "nobody"
 NO_CHANNEL: Final = "no channel"
+NOT_PROVEN: Final = "not proven"
+
+WORDS: Final[Mapping[Lack, str]] = {
+    NOBODY_ON_CALL: "by the policy {name} nobody is on call: nobody would be woken",
+    NO_CHANNEL: "by the policy {name} no channel rings: a page would be printed, or lost",
+    NOT_PROVEN: "by the policy {name} no channel is proven: nobody is paged before a code was typed",
+}
+"""What each lack means, for answers of the API and the doctor. `name` is the policy's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unready:
-    """A policy in use that would wake nobody now: nobody is on call, or no channel of theirs rings."""
+    """A policy in use that would wake nobody now: nobody is on call, no channel of theirs rings, or none that rings is proven."""
 
     policy: str
     lack: Lack
+
+    @property
+    def words(self) -> str:
+        return WORDS[self.lack].format(name=self.policy)
 
 
 def in_use(conn: Connection, people: Directory) -> dict[str, Policy]:
@@ -52,8 +65,10 @@ def _lack(policy: Policy, people: Directory, settings: Settings, now: datetime) 
     found = on_call_by(policy, people, now)
     if not found:
         return NOBODY_ON_CALL
-    rings = any(_rings(one, channel, settings) for one in found for channel in one.channels)
-    return None if rings else NO_CHANNEL
+    if any(_rings(one, channel, settings) for one in found for channel in one.paged_on):
+        return None
+    unproven = any(_rings(one, channel, settings) for one in found for channel in one.channels)
+    return NOT_PROVEN if unproven else NO_CHANNEL
 
 
 def _rings(one: Someone, channel: Channel, settings: Settings) -> bool:

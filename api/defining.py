@@ -5,17 +5,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from alerts.proofs import ask_proof
 from api.auth.passkeys import remove_passkeys
 from api.auth.principal import Principal
 from api.soundness import require_sound
 from tocsin.core.errors import Conflict
 from tocsin.definitions.changes import note_change, note_saved
 from tocsin.definitions.folders import require_allowed_file, require_allowed_secrets
-from tocsin.definitions.models import Definition, SourceDef
+from tocsin.definitions.models import Definition, Person, SourceDef
 from tocsin.definitions.repository import (
     Defined,
     DefinitionRow,
@@ -68,6 +69,7 @@ def make(conn: Connection, settings: Settings, who: Principal, value: D, now: da
             f"there is {ONE[kind]} named {value.name!r} already; change it with PUT, or take another name"
         )
     saved = save(conn, value, now=now, actor=who.label)
+    _ask_proof(conn, saved, None, now)
     note_saved(conn, saved, None, at=now, actor=who.label, role=who.role.value)
     return saved
 
@@ -98,6 +100,7 @@ def change_part(
 ) -> Defined[D]:
     """Like `change`, for a change that touches nothing of what is checked: an older definition is not refused for the rest."""
     saved = save(conn, value, now=now, actor=who.label, id=present.id, expected_version=expected_version)
+    _ask_proof(conn, saved, present.value, now)
     note_saved(conn, saved, present.value, at=now, actor=who.label, role=who.role.value)
     return saved
 
@@ -137,6 +140,12 @@ def bring_back(
     saved = restore(conn, value, id, now=now, actor=who.label)
     _note(conn, who, "restored", saved.kind, id, saved.version, present, value, now)
     return saved
+
+
+def _ask_proof(conn: Connection, saved: Defined[Any], before: Definition | None, now: datetime) -> None:
+    """A channel that comes from afar pages only when it is proven."""
+    if isinstance(saved.value, Person):
+        ask_proof(conn, saved.id, before if isinstance(before, Person) else None, saved.value, now)
 
 
 def _note(

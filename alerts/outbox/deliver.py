@@ -28,7 +28,7 @@ from alerts import record, states
 from alerts.actor import ENGINE
 from alerts.alert import Alert, from_row
 from alerts.change import Move
-from alerts.directory import Someone
+from alerts.directory import Someone, someone
 from alerts.ladder import ends_a_round
 from alerts.message import OPEN_ALERT, Message, as_html
 from alerts.notifiers.channels import target_of
@@ -254,7 +254,7 @@ def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
     words = words_for(one.person.language, one.person.timezone)
     repeat = words.say("Repeat: it is not known whether you got this.")
     body = dict(row.body) | {"text": f"{repeat}\n{row.body['text']}"}
-    channels = [channel for channel in one.channels if channel.kind == row.channel][:1]
+    channels = [channel for channel in one.paged_on if channel.kind == row.channel][:1]
     queue.queue(
         conn,
         alert_id=row.alert_id,
@@ -277,7 +277,7 @@ def _other_way(conn: Connection, row: Row[Any], alert: Alert, now: datetime) -> 
     """
     one = _someone(conn, row)
     used = _used(conn, row)
-    left = [c for c in one.channels if outages.key_of(c.kind, target_of(one.person, c)) not in used][:1]
+    left = [c for c in one.paged_on if outages.key_of(c.kind, target_of(one.person, c)) not in used][:1]
     if left:
         queue.queue(
             conn,
@@ -341,7 +341,7 @@ def _someone(conn: Connection, row: Row[Any]) -> Someone:
         channel = {"kind": row.channel, **row.target}
         person = Person.model_validate({"name": row.person, "channels": [channel]}, context={"stored": True})
         return Someone(row.person_id, person)
-    return Someone(row.person_id, Person.model_validate(found.body, context={"stored": True}))
+    return someone(conn, row.person_id, Person.model_validate(found.body, context={"stored": True}))
 
 
 def _take(

@@ -44,8 +44,8 @@ CRISIS: Final = 1
 
 
 def chosen_channels(one: Someone, severity: int, every: bool = False) -> tuple[Channel, ...]:
-    """SEV1 rings on every channel the person has, the others on the first, unless `every` channel is asked for."""
-    return one.channels if every or severity <= CRISIS else one.channels[:1]
+    """SEV1 rings on every channel that may page the person, the others on the first, unless `every` channel is asked for."""
+    return one.paged_on if every or severity <= CRISIS else one.paged_on[:1]
 
 
 def queue(

@@ -10,28 +10,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from alerts.directory import Someone
-from alerts.directory import read as read_directory
+from alerts.directory import Someone, key_of
 from alerts.notifiers.channels import require_usable, target_of
 from alerts.notifiers.registry import BY_ADDRESS, KINDS, LAST_RESORT
-from alerts.proofs import Pending, Proof, ask_for, drop, key_of, pending, proofs, settle
+from alerts.proofs import Pending, Proof, ask_for, drop, pending, proofs
 from api.auth.principal import Principal
-from api.defining import change_part, make
+from api.defining import change_part
 from api.kept_secrets import kept
 from api.pages.render import PageContext
+from api.proving import prove_by_code, send_code_to
 from api.state import AppState, form_of, principal_of, state_of
 from tocsin.access.links import new_token, page_address
 from tocsin.core.errors import NotFound, WrongInput
-from tocsin.definitions.models import Channel, Person, Policy, Role, Step
-from tocsin.definitions.repository import Defined, find, names
-from tocsin.store import audit
+from tocsin.definitions.models import Channel, Person, Role
+from tocsin.definitions.repository import find
 
 router = APIRouter(include_in_schema=False)
 SHOWN_OF_A_TARGET: Final = ("to", "url")
@@ -40,8 +39,6 @@ BACK: Final = {"setup": "/setup/wake", "me": "/me"}
 MOST: Final = 10
 LONGEST: Final = 2000
 REFERENCES: Final = ("env:", "file:")
-DEFAULT_POLICY: Final = "default"
-NOBODY_AT_ALL: Final = "person:nobody"
 Key = Annotated[str, Path(min_length=1, max_length=64)]
 Number = Annotated[int, Path(ge=0, le=99)]
 
@@ -72,6 +69,18 @@ class OwnChannel:
     @property
     def proven_at(self) -> datetime | None:
         return self.proof.proven_at if self.proof else None
+
+    @property
+    def lacks_proof(self) -> bool:
+        """Whether it pages nobody before its code was typed."""
+        return self.proof is not None and self.proof.lacks
+
+    @property
+    def standing(self) -> Literal["silent", "proven", "unproven", "vouched"]:
+        """Whether it pages, and why: it rings nowhere, a code proved it, nothing does, or a file vouches for it."""
+        if not self.rings:
+            return "silent"
+        return "proven" if self.proven_at else "unproven" if self.lacks_proof else "vouched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,28 +127,15 @@ def ask_channel(request: Request, person_id: str) -> tuple[dict[str, str], tuple
 
 
 def settle_channel(request: Request, person_id: str, key: str) -> str:
-    """Make a channel that waits the person's, where the code is right. Returns what to say of it."""
-    state, who = state_of(request), principal_of(request)
-    with state.store.write() as conn:
-        theirs = find(conn, Person, person_id)
-        code = form_of(request).get("code", "")
-        waited = settle(conn, Someone(theirs.id, theirs.value), key, code, state.now())
-        if waited is not None:
-            _added(conn, state, who, theirs, waited)
-    return "proven" if waited is not None else "wrong_code"
+    """Take the typed code of a channel that waits, or is the person's already. Returns what to say of it."""
+    code = form_of(request).get("code", "")
+    right = prove_by_code(state_of(request), principal_of(request), person_id, key, code)
+    return "proven" if right else "wrong_code"
 
 
 def send_code_again(request: Request, person_id: str, key: str) -> str:
-    """Send a fresh code to a channel that waits. Returns what to say of it. Raises `NotFound`."""
-    state = state_of(request)
-    with state.store.write() as conn:
-        theirs = find(conn, Person, person_id)
-        waiting = next((one for one in pending(conn, person_id) if one.key == key), None)
-        if waiting is None:
-            raise NotFound("that channel waits for no code any more; load the page again")
-        one = Someone(theirs.id, theirs.value)
-        base, now = page_address(state.settings), state.now()
-        ask_for(state.store, conn, one, waiting.channel, base, now, waiting.replaces)
+    """Send a fresh code there. Returns what to say of it. Raises `NotFound`."""
+    send_code_to(state_of(request), person_id, key)
     return "rung"
 
 
@@ -246,32 +242,6 @@ def _sent(
     except WrongInput:
         return "to", "many"
     return None
-
-
-def _added(
-    conn: Connection, state: AppState, who: Principal, theirs: Defined[Person], waited: Pending
-) -> None:
-    now, one = state.now(), Someone(theirs.id, theirs.value)
-    own = tuple(
-        waited.channel if key_of(one, channel) == waited.replaces else channel
-        for channel in theirs.value.channels
-    )
-    left = own if waited.channel in own else (*own, waited.channel)
-    change_part(conn, who, theirs.value.model_copy(update={"channels": left}), theirs, now)
-    detail = {"replaces": waited.replaces} if waited.replaces else {}
-    role, key = who.role.value, waited.key
-    audit.append(conn, at=now, actor=who.label, role=role, action="channel.proven", object=key, detail=detail)
-    is_own = theirs.id == who.id
-    if is_own and who.role is Role.ADMIN and DEFAULT_POLICY not in names(conn, "policy").values():
-        make(conn, state.settings, who, _first_policy(conn, theirs.name), now)
-
-
-def _first_policy(conn: Connection, name: str) -> Policy:
-    """The built-in policy, which held until now, with this person in its first step: nobody who was woken is left out."""
-    first, *later = read_directory(conn).built_in_policy().steps
-    kept = (one for one in first.targets if one != NOBODY_AT_ALL)
-    targets = tuple(dict.fromkeys((*kept, f"person:{name}")))
-    return Policy(name=DEFAULT_POLICY, steps=(Step(after_minutes=0, targets=targets), *later))
 
 
 def back(request: Request, done: str) -> Response:

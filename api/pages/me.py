@@ -12,9 +12,9 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from alerts.directory import Someone
+from alerts.directory import Someone, key_of
 from alerts.outbox.queue import newest_of
-from alerts.proofs import key_of, prove, send_code
+from alerts.proofs import prove, send_code
 from api.auth.ceremonies import RelyingParty, relying_party
 from api.auth.cookies import session_token
 from api.auth.passkeys import passkeys_of
@@ -26,6 +26,7 @@ from api.pages.flash import flash_of
 from api.pages.passkeys import LACKS
 from api.pages.render import page_context, render
 from api.pages.two_edits import TAKE, THEIRS, TwoEdits, as_read, asked_again, two_edits
+from api.proving import note_proven
 from api.state import form_of, state_of
 from tocsin.access.links import page_address
 from tocsin.core.errors import NotFound
@@ -116,7 +117,7 @@ def type_code(request: Request, number: Number) -> Response:
         one, channel = _channel(conn, who, number)
         right = prove(conn, one, channel, form_of(request).get("code", ""), state.now())
         if right:
-            _note(conn, who, "channel.proven", key_of(one, channel), state.now())
+            note_proven(conn, state, who, key_of(one, channel))
     return back(request, "proven" if right else "wrong_code")
 
 

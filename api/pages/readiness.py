@@ -20,6 +20,8 @@ from tocsin.settings import Settings
 KEYS = (*directory.KEYS, "generation:monitor", "generation:source")
 """The counts of changes that the answer follows from."""
 
+NO_SOURCE = "nothing is listened to: no source is defined"
+
 KEPT_FOR = timedelta(minutes=1)
 
 
@@ -29,6 +31,11 @@ class NotReady:
 
     no_source: bool = False
     policies: tuple[Unready, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Each reason in plain words, for answers of the API."""
+        return ((NO_SOURCE,) if self.no_source else ()) + tuple(one.words for one in self.policies)
 
     def __bool__(self) -> bool:
         return self.no_source or bool(self.policies)

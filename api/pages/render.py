@@ -49,6 +49,8 @@ class PageContext:
     who: Principal | None
     fmt: Formatter
     banner: Banner
+    # Whether the reader is one of us: signed in, or the person whom a link was sent to.
+    known: bool = False
 
 
 def page_context(request: Request, conn: Connection, reader: str | None = None) -> PageContext:
@@ -67,7 +69,8 @@ def page_context(request: Request, conn: Connection, reader: str | None = None) 
     def look(conn: Connection, now: datetime, stamp: Hashable) -> NotReady:
         return state.readiness.look(conn, state.settings, now, stamp)
 
-    return PageContext(request, state, who, Formatter(language, zone, now), banner(conn, now, look))
+    said, known = banner(conn, now, look), who is not None or reader is not None
+    return PageContext(request, state, who, Formatter(language, zone, now), said, known)
 
 
 def chosen_language(request: Request) -> str | None:
@@ -95,6 +98,7 @@ def render(
             _n=fmt.plural,
             fmt=fmt,
             who=ctx.who,
+            known=ctx.known,
             csrf=(ctx.who.csrf if ctx.who else None) or "",
             banner=ctx.banner,
             may_release=ctx.banner.held_since is not None and permitted(ctx.who, "/outbox/release"),

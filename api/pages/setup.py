@@ -11,7 +11,6 @@ from typing import Final, Literal
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from alerts.proofs import anybody_proven
 from api.pages.flash import flash_of
 from api.pages.render import PageContext, page_context, render
 from api.pages.terms import TRIGGERS
@@ -54,11 +53,10 @@ class Learning:
 
 def steps(ctx: PageContext, conn: Connection) -> list[SetupStep]:
     """The four steps as they stand."""
-    woken = not ctx.banner.not_ready.policies and anybody_proven(conn)
     return [
         SetupStep("brand", bool(watched(conn))),
         SetupStep("listen", anything(conn)),
-        SetupStep("wake", woken),
+        SetupStep("wake", not ctx.banner.not_ready.policies),
         SetupStep("ring", meta.get(conn, RANG) is not None),
     ]
 

@@ -12,9 +12,9 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
-from alerts.directory import Directory, Someone, read
+from alerts.directory import Directory, Someone, key_of, read
 from alerts.on_call import Shift, shifts
-from alerts.proofs import drop, key_of
+from alerts.proofs import drop
 from api import defining
 from api.auth.passkeys import passkeys_of
 from api.pages.channels import (
@@ -300,6 +300,18 @@ def type_code(request: Request, id: str, key: Key) -> Response:
 @ROUTERS[0].post("/people/{id}/waiting/{key}/test")
 def send_again(request: Request, id: str, key: Key) -> Response:
     """Send a fresh code there."""
+    return _beside(id, send_code_again(request, id[:256], key))
+
+
+@ROUTERS[0].post("/people/{id}/channels/{key}/prove")
+def type_code_of_own(request: Request, id: str, key: Key) -> Response:
+    """The code that arrived at a channel that is the person's already: it pages from now on."""
+    return _beside(id, settle_channel(request, id[:256], key))
+
+
+@ROUTERS[0].post("/people/{id}/channels/{key}/test")
+def send_to_own(request: Request, id: str, key: Key) -> Response:
+    """Send a code to a channel that is the person's already."""
     return _beside(id, send_code_again(request, id[:256], key))
 
 

@@ -14,6 +14,7 @@ from alerts.outbox import hold, outages
 from alerts.unreached import unreached
 from api.etags import etag_or_304, list_etag
 from api.metrics import stream_lag
+from api.pages.readiness import KEYS, READY
 from api.source_status import SourceStatus, source_status
 from api.state import State, Who
 from tocsin.core.errors import TocsinError
@@ -53,6 +54,10 @@ class PartStatus(BaseModel):
 class Status(BaseModel):
     mode: Literal["ok", "degraded", "blind"] = Field(description="The worst of what is below.")
     why: list[str] = Field(description="In plain words, why the mode is not ok.")
+    not_ready: list[str] = Field(
+        description="Why this installation would wake nobody: no source, nobody on call, no channel that rings or is proven. "
+        "Empty: it would, or it is a replay or the demo."
+    )
     purpose: Literal["live", "replay", "demo"] | None = Field(
         description="What this store is for; null: nothing ran yet."
     )
@@ -87,9 +92,15 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
     """The status: what Tocsin hears, what it is behind with, and what each part says of itself. Its tag changes with what is
     said, not with the times in it.
     """
-    now, why = state.now(), []
+    now = state.now()
+    why: list[str] = []
     with state.store.read() as conn:
-        purpose = purpose_of_store.get(conn, "mode")
+        said = purpose_of_store.several(conn, ("mode", *KEYS))
+        purpose = said.get("mode")
+        stamp = tuple(said.get(key) for key in KEYS)
+        live = purpose in (None, "live")  # a replay and the demo listen to nothing and wake nobody
+        lacks = state.readiness.look(conn, state.settings, now, stamp) if live else READY
+        why += lacks.reasons
         if hold.held(conn) is not None:
             why.append("the outbox is held: no notice leaves before an administrator releases it")
         unheard_of = unreached(conn, now)
@@ -114,7 +125,7 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
     blind = [one.name for one in reports if one.verdict.blind]
     why += [_trouble(one) for one in reports if one.verdict.state not in (OK, OFF)]
     states = {one["component"]: one["state"] for one in parts}
-    if purpose in (None, "live"):  # the parts run for ever only on live data, not in a replay or the demo
+    if live:  # the parts run for ever only on live data, not in a replay or the demo
         why += [f"{name} has never run here" for name in PARTS if name not in states]
         blind += [name for name in SENSES if states.get(name) in (None, "gone", "failed")]
     why += [f"{name} is {state}" for name, state in states.items() if state != "ok"]
@@ -122,6 +133,7 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
     answer = {
         "mode": mode,
         "why": why,
+        "not_ready": list(lacks.reasons),
         "purpose": purpose,
         "now": now,
         "stream_lag_records": lag,

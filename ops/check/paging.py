@@ -20,6 +20,9 @@ from tocsin.settings import Settings
 
 MEND = "mend the channels with: tocsin apply FILE; then ring them with: tocsin notify test PERSON"
 
+NOT_PROVEN = "no code was typed that proves the channel, and no file vouches for it"
+PROVE = "send a code and type it on the page (/me), or vouch for the channel with: tocsin apply FILE"
+
 
 def paging(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:
     """One observation for each policy in use, for each person of theirs whom a channel cannot reach, and for each name that is
@@ -68,6 +71,8 @@ def _person(one: Someone, settings: Settings) -> Iterator[Observation]:
         if why is not None:
             text = f"{one.name} cannot be reached by {channel.kind} from here: {why}"
             yield Observation("bad", text, MEND)
+        elif one.lacks_proof(channel):
+            yield Observation("bad", f"{one.name} is not paged by {channel.kind}: {NOT_PROVEN}", PROVE)
 
 
 def _lost(conn: Connection, values: Sequence[Definition]) -> Iterator[Observation]:
@@ -92,6 +97,10 @@ def _ways(one: Someone, settings: Settings) -> list[str]:
     """The kinds of the channels by which a notice can leave for this person from here."""
     if one is NOBODY:
         return []
-    found = [channel.kind for channel, why in obstacles(one.person, settings) if why is None]
+    found = [
+        channel.kind
+        for channel, why in obstacles(one.person, settings)
+        if why is None and not one.lacks_proof(channel)
+    ]
     bare = not one.person.channels and not one.person.email
     return [LAST_RESORT] if bare else found

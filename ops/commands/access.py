@@ -138,6 +138,7 @@ def user_create(
     from pydantic import ValidationError
 
     from alerts.notifiers.channels import require_usable
+    from alerts.proofs import vouch
     from ops.runtime import open_runtime
     from tocsin.access.signin import role_named
     from tocsin.core.errors import WrongInput
@@ -159,6 +160,8 @@ def user_create(
             raise WrongInput(f"{first['loc'][0]} = {first['input']!r}: {first['msg']}") from None
         require_usable(person)
         saved = save(conn, person, now=runtime.clock.now(), actor=ACTOR)
+        # Whoever may run this command may apply a file, too.
+        vouch(conn, saved.id, saved.value)
         note_saved(conn, saved, present, at=runtime.clock.now(), actor=ACTOR, role="admin")
     print(
         f"{'changed' if present else 'made'} {name} ({checked.value}); sign in with: tocsin signin --person {name!r}"

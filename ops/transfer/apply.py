@@ -1,5 +1,7 @@
 """Definitions from one YAML file: monitors, sources, policies, people, schedules, silences, expected events.
 
+Whoever applies the file vouches for the channels in it: they page without a code (`alerts.proofs.vouch`).
+
 The file says what should be. `plan` compares the file with the store, and `apply` makes the changes. Definitions are known by
 their names. A definition that the file does not name stays as it is. Applying the same file again changes nothing.
 """
@@ -18,6 +20,8 @@ import yaml
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
+from alerts.directory import Someone, unproven
+from alerts.proofs import vouch
 from api.soundness import require_sound
 from tocsin.core.clock import iso
 from tocsin.core.errors import WrongInput
@@ -25,6 +29,7 @@ from tocsin.definitions.changes import note_saved
 from tocsin.definitions.models import (
     KINDS,
     Definition,
+    Person,
 )
 from tocsin.definitions.references import closest
 from tocsin.definitions.repository import (
@@ -33,6 +38,7 @@ from tocsin.definitions.repository import (
     listed,
     save,
 )
+from tocsin.store import audit
 
 MAX_BYTES = 2 * 1024 * 1024
 MAX_NODES = 200_000
@@ -123,12 +129,15 @@ def plan(conn: Connection, document: Mapping[str, Any], name: str = "the documen
         if section not in SECTIONS:
             raise WrongInput(f"{name}: unknown section {_short(section)}{closest(str(section), SECTIONS)}")
     changes: list[DefinitionChange] = []
+    waiting = unproven(conn)
     values: dict[str, list[Definition]] = {}
     for section, model in SECTIONS.items():
         present = {one.name: one for one in listed(conn, model)}
         values[section] = _entries(document.get(section), section, model, name)
         for value in values[section]:
             change = _change(section, value, present.get(value.name))
+            if change is None and isinstance(value, Person):
+                change = _vouched(section, value, present[value.name], waiting)
             if change is not None:
                 changes.append(change)
     _check(conn, values, name)
@@ -143,6 +152,17 @@ def apply(
     for change in changes:
         saved = save(conn, change.value, now=now, actor=actor, expected_version=change.version)
         note_saved(conn, saved, change.before, at=now, actor=actor, role="admin")
+        if isinstance(saved.value, Person) and (count := vouch(conn, saved.id, saved.value)):
+            detail = {"channels": count}
+            audit.append(
+                conn,
+                at=now,
+                actor=actor,
+                role="admin",
+                action="channel.vouched",
+                object=saved.id,
+                detail=detail,
+            )
         done.append(saved)
     return done
 
@@ -250,6 +270,17 @@ def _change(section: str, value: Definition, present: Defined[Any] | None) -> De
     return (
         DefinitionChange("change", section, value, fields, present.version, present.value) if fields else None
     )
+
+
+def _vouched(
+    section: str, value: Person, present: Defined[Any], waiting: Mapping[str, frozenset[str]]
+) -> DefinitionChange | None:
+    """The change of a person who stays as they are, where the file vouches for channels that wait for a proof."""
+    one = Someone(present.id, value, waiting.get(present.id, frozenset()))
+    if not any(one.lacks_proof(channel) for channel in one.channels):
+        return None
+    proof = {"channels": ("not proven", "this file vouches for them")}
+    return DefinitionChange("change", section, value, proof, present.version, present.value)
 
 
 def _check(conn: Connection, values: Mapping[str, Sequence[Definition]], name: str) -> None:

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import insert, update
 
 from alerts.announcements import Edge, Holding, edge_of, is_late, next_at
-from alerts.directory import Someone
+from alerts.directory import Someone, key_of
 from alerts.engine import step
 from alerts.outbox.deliver import deliver_due
-from alerts.proofs import key_of
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import POLICY, START, Scene
 from tocsin.definitions.models import ExpectedEvent, Person, Role, Silence

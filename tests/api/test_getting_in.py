@@ -8,17 +8,25 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 from sqlalchemy import func, select
 
 from alerts.alert import get
+from alerts.directory import read
 from alerts.outbox.deliver import deliver_due
+from alerts.outbox.queue import chosen_channels
 from alerts.personal import personal_path
 from alerts.signin_mail import A_PERSON
 from api.app import create_app
+from ops.check.paging import paging
+from ops.transfer.apply import apply, plan
+from ops.transfer.definitions_file import stored_sections, written
 from tests.alerts.fakes import OneForAll, Phone
 from tests.api.test_pages import Visitor, page, press, send, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
+from tests.browser.views import ADDRESSES, furnish
 from tests.contracts.notifiers import notice as a_notice
 from tocsin.access.links import make_action_link
 from tocsin.definitions.models import Channel, Person, Role
@@ -255,6 +263,97 @@ def test_an_installation_that_would_wake_nobody_says_so_on_every_page(tmp_path: 
         for person in ("p_ada", "p_pim", "p_root"):
             change(bare, person, active=False)
         assert "nöbette kimse yok" in words(page(signed_in(bare, "p_vic"), "/"))
+
+
+def test_every_view_says_that_nobody_would_be_woken_and_calls_nothing_calm(house: SeededApp) -> None:
+    ids = furnish(house)
+    for person in ("p_ada", "p_root"):
+        change(house, person, channels=(), email=None)
+    root, stranger = signed_in(house, "p_root"), visitor(house)
+    unsaid = []
+    for place, address in ADDRESSES.items():
+        # What a token opens is seen without a session.
+        client = stranger if "{token}" in place or place == "/signin" else root
+        shown = words(page(client, address.format(**ids)))
+        assert "All calm" not in shown
+        if "NOT READY" not in shown or "no channel rings" not in shown:
+            unsaid.append(place)
+    # Whoever signs in is not known yet, and is told nothing of what is defined.
+    assert unsaid == ["/signin", "/signin/{token}"]
+    assert "NOT READY" in words(str(root.get("/monitors/nothing").text))
+
+
+def test_a_channel_from_afar_pages_nobody_before_its_code_was_typed_and_a_file_vouches(
+    house: SeededApp,
+) -> None:
+    root, ada, phone = signed_in(house, "p_root"), signed_in(house), Phone()
+    assert "NOT READY" not in words(page(ada, "/"))
+    shown = page(root, "/people/p_ada")
+    form = {name: re.search(rf'name="{name}" value="([^"]+)"', shown)[1] for name in ("csrf", "version")}  # type: ignore[index]
+    form |= {"role": "community_manager", "timezone": "Europe/Istanbul", "active": "1"}
+    assert send(root, "/people/p_ada", {**form, "email": "moved@orvane.example"})[0] == 303
+    assert "no channel is proven" in words(page(ada, "/"))
+    assert "not proven: pages nobody yet" in words(page(ada, "/me"))
+    status = root.get("/v1/status").json()
+    assert any("no channel is proven" in one for one in status["not_ready"])
+    assert set(status["not_ready"]) <= set(status["why"]) and status["mode"] != "ok"
+    assert paged_by(house) == ["console"]
+    with house.store.read() as conn:
+        said = [one.text for one in paging(conn, house.clock.now(), house.runtime.settings)]
+    assert any("Ada Yılmaz is not paged by email: no code was typed" in one for one in said)
+    (own,) = ada.get("/v1/people/p_ada/channels").json()
+    assert (own["where"], own["standing"]) == ("moved@orvane.example", "unproven")
+    assert ada.get("/v1/people/p_pim/channels").status_code == 403
+    at = f"channels/{own['key']}"
+    assert "A test page is on its way" in press(root, "/people/p_ada", f"{at}/test")[1]
+    delivered(house, phone)
+    code = re.search(r"\d{6}", phone.got[-1].subject)[0]  # type: ignore[index]
+    assert "not the code" in press(root, "/people/p_ada", f"{at}/prove", code="x")[1]
+    assert "reaches you" in press(root, "/people/p_ada", f"{at}/prove", code=code)[1]
+    assert "NOT READY" not in words(page(ada, "/")) and paged_by(house) == ["email"]
+    assert ada.get("/v1/people/p_ada/channels").json()[0]["standing"] == "proven"
+    # Another address by the API; this time whoever runs the machine vouches for it.
+    person = root.get("/v1/people/p_ada")
+    put = {**person.json(), "email": "again@orvane.example"}
+    tag = {"if-match": person.headers["etag"]}
+    assert root.send("PUT", "/v1/people/p_ada", put, form["csrf"], **tag).status_code == 200
+    assert "no channel is proven" in words(page(ada, "/")) and paged_by(house) == ["console"]
+    with house.store.write() as conn:
+        people = {"people": yaml.safe_load(written(stored_sections(conn)))["people"]}
+        changes = plan(conn, people)
+        assert next(line for one in changes for line in one.lines()) == "~ person Ada Yılmaz"
+        apply(conn, changes, house.clock.now(), "tocsin apply")
+        assert plan(conn, people) == []
+    assert "NOT READY" not in words(page(ada, "/")) and paged_by(house) == ["email"]
+    assert "a file vouches for it" in words(page(ada, "/me"))
+
+
+def paged_by(one: SeededApp) -> list[str]:
+    """The channels on which a crisis would page Ada."""
+    with one.store.read() as conn:
+        return [way.kind for way in chosen_channels(read(conn).people["Ada Yılmaz"], 1)]
+
+
+def test_codes_are_sent_and_typed_by_the_api_within_limits(house: SeededApp) -> None:
+    ada, pim, phone = signed_in(house), signed_in(house, "p_pim"), Phone()
+    at = "/v1/people/p_ada/channels"
+    (own,) = ada.get(at).json()
+    assert own["standing"] == "vouched" and not own["code_waits"]
+
+    def sent(client: Visitor, what: str, body: object = None) -> httpx.Response:
+        token = re.search(r'name="csrf" value="([^"]+)"', page(client, "/me"))[1]  # type: ignore[index]
+        return client.send("POST", f"{at}/{what}", body, token)
+
+    code, prove = f"{own['key']}/code", f"{own['key']}/prove"
+    first = sent(ada, code)
+    assert first.status_code == 202 and first.json()[0]["code_waits"]
+    delivered(house, phone)
+    arrived = re.search(r"\d{6}", phone.got[-1].subject)[0]  # type: ignore[index]
+    assert sent(ada, prove, {"code": "x"}).json() == {"proven": False}
+    assert sent(ada, prove, {"code": arrived}).json() == {"proven": True}
+    assert sent(ada, "ctc_none/code").status_code == 404 and sent(pim, code).status_code == 403
+    answers = [sent(ada, code) for _ in range(10)]
+    assert [one.status_code for one in answers] == [202] * 9 + [429] and answers[-1].headers["retry-after"]
 
 
 def test_an_admin_adds_a_channel_for_somebody_that_pages_once_its_code_was_typed(house: SeededApp) -> None:

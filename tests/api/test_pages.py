@@ -53,6 +53,11 @@ class Visitor:
     def post(self, path: str, data: dict[str, str] | None = None) -> httpx.Response:
         return self._run(self._client.post(path, data=data))
 
+    def send(self, method: str, path: str, body: object, csrf: str, **headers: str) -> httpx.Response:
+        """A request of a script on the page, with the token of its session."""
+        headers |= {"x-csrf-token": csrf}
+        return self._run(self._client.request(method, path, json=body, headers=headers))
+
 
 def visitor(one: SeededApp) -> Visitor:
     return Visitor(one)

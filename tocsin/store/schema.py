@@ -761,6 +761,8 @@ contact_proofs = _table(
     Column("proven_at", UtcTime),
     # The channel itself, where it was asked for on the page and is not the person's yet; else null.
     Column("pending", Json),
+    # When the channel came by page or API without a proof: it pages nobody until `proven_at`. Null: nobody asks for one.
+    Column("asked_at", UtcTime),
 )
 idempotency = _table(
     "idempotency",
