@@ -269,6 +269,7 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/dead-letters/{id}"): READ_DEAD_LETTERS,
     ("POST", "/dead-letters/{id}/replay"): DESK,
     ("POST", "/outbox/release"): ADMINS,
+    ("POST", "/demo/again"): OWN,  # nothing of a demo is kept
     ("GET", "/settings"): READ,
     ("GET", "/settings/reach"): ADMINS,
     ("POST", "/settings/reach"): ADMINS,

@@ -141,6 +141,19 @@ def end_session(conn: Connection, id: str, now: datetime) -> None:
             conn.execute(update(s.sessions).where(t.token_hash == hashed), {"revoked_at": now})
 
 
+def kept_sessions(conn: Connection, now: datetime) -> list[dict[str, Any]]:
+    """The sessions that are open at `now`, for `keep_sessions` in another store with the same people."""
+    t = s.sessions
+    rows = conn.execute(select(t).where(t.c.revoked_at.is_(None), t.c.expires_at > now)).mappings()
+    return [dict(row) for row in rows]
+
+
+def keep_sessions(conn: Connection, kept: list[dict[str, Any]]) -> None:
+    """Whoever was signed in where `kept` comes from is signed in here, with the same cookie."""
+    if kept:
+        conn.execute(insert(s.sessions), kept)
+
+
 def ever_signed_in(conn: Connection) -> bool:
     """Whether anybody has a session, or had one not long ago."""
     return conn.execute(select(s.sessions.c.person_id).limit(1)).first() is not None

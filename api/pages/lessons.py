@@ -6,6 +6,7 @@ from typing import Final
 
 from alerts.alert import Alert
 from alerts.states import SUPPRESSED
+from tocsin.core import signal_kinds
 
 CRISIS: Final = (
     "Several people speak of danger, on several networks and in several languages. "
@@ -23,18 +24,34 @@ COPIES: Final = (
     "A few accounts posted one text again and again. "
     "Copies are set aside before the volume is judged, so the volume paged nobody."
 )
+FAR: Final = (
+    "One voice with a large audience, or a newspaper, speaks against the brand. "
+    "That makes a watch before there is more talk: it may be where more talk begins."
+)
+SILENT: Final = (
+    "Talk is the rule at this hour, and there is none. That makes a watch: "
+    "the brand may be in trouble of its own, or a network may have stopped answering."
+)
+UNSEEN: Final = (
+    "A source is not heard. What nobody hears may be worse than what is heard, "
+    "so this rings at night too, and nothing is called calm meanwhile."
+)
 FLOOD: Final = (
     "Many accounts posted one text. That makes a watch, which waits for working hours: "
     "somebody may want such talk to look bigger than it is."
 )
 LOUDER: Final = "There is more talk than expected, and it is not worse than usual: a watch, which waits for working hours."
-LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, FLOOD, LOUDER)
+LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, FAR, SILENT, UNSEEN, FLOOD, LOUDER)
+# The kinds whose alerts all teach the same, whatever their figures.
+BY_KIND: Final = {signal_kinds.REACH: FAR, signal_kinds.SILENCE: SILENT, signal_kinds.BLIND: UNSEEN}
 
 
 def lesson_of(alert: Alert) -> str | None:
     """The lesson of an alert, in English; None where it has none."""
+    if alert.kind in BY_KIND and alert.status != SUPPRESSED:
+        return BY_KIND[alert.kind]
     facts, evidence = alert.readable_facts, alert.readable_evidence
-    if facts is None or evidence is None or alert.signal.unheard:
+    if facts is None or evidence is None:
         return None
     if alert.status == SUPPRESSED:
         return COPIES if evidence.copies else None

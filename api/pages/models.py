@@ -135,6 +135,8 @@ class Banner:
     unreached: tuple[Unreached, ...] = ()
     # What keeps this installation from waking anybody.
     not_ready: NotReady = READY
+    # In a demo: whether the crisis can be played again (`meta.OFFERED`), or will be (`meta.ASKED`).
+    again: str | None = None
     # It differs where a definition changed.
     stamp: Hashable = None
 
@@ -163,7 +165,7 @@ def banner(conn: Connection, now: datetime, look: Look = lambda *_: READY) -> Ba
     """What every page says: a handful of queries. A part that has not reported for two minutes is silent, and a part without a
     row has never run. In a replay or demo nothing runs live, so the page names neither, nor what is not ready (`look` finds it).
     """
-    said = meta.several(conn, ("mode", hold.OUTBOX, *KEYS))
+    said = meta.several(conn, ("mode", hold.OUTBOX, meta.PLAY_AGAIN, *KEYS))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
     live = mode == "live"
     troubles = [_trouble(row, now, live=live) for row in troubled_rows(conn, now, live=live)]
@@ -173,7 +175,8 @@ def banner(conn: Connection, now: datetime, look: Look = lambda *_: READY) -> Ba
     known = tuple(t for t in troubles if t is not None)
     stamp = tuple(said.get(key) for key in KEYS)
     not_ready = look(conn, now, stamp) if live else READY
-    return Banner(mode, known, since, tuple(unreached(conn, now)), not_ready, stamp)
+    again = said.get(meta.PLAY_AGAIN) if mode == "demo" else None
+    return Banner(mode, known, since, tuple(unreached(conn, now)), not_ready, again, stamp)
 
 
 def overview(conn: Connection, now: datetime, blind_after: timedelta) -> Overview:

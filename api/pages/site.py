@@ -14,6 +14,7 @@ from api.pages import (
     channels,
     corrections,
     dead_letters,
+    demo,
     erasures,
     escalations,
     explanation,
@@ -92,6 +93,7 @@ def add_pages(app: FastAPI) -> None:
         setup_listen.router,
         setup_wake.router,
         *history.ROUTERS,
+        demo.router,
         wall.router,
     ):
         app.router.routes.extend(router.routes)

@@ -5,7 +5,7 @@ real clock, and people acknowledge and escalate on the page. The demo keeps its 
 the end, or in the engines that the command line names. No notice leaves the machine.
 
 Before the crisis the demo waits for its visitor: until somebody has signed in. The page's clock stands meanwhile, and then moves
-with the crisis (`ops.demo.visitor`).
+with the crisis (`ops.demo.visitor`). A button of the page, or Enter, plays it again; whoever is signed in stays so.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
 from alerts.alert import get
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.worker import AlertsWorker
-from api.auth.sessions import ever_signed_in
+from api.auth.sessions import ever_signed_in, keep_sessions, kept_sessions
 from api.pages.field_values import NAMES_OF_LANGUAGES
 from api.pages.lessons import lesson_of
 from api.server import serve
@@ -59,22 +61,56 @@ WHO = "Elif Karabulak"  # the community manager on call; the demo's link signs i
 # How many times faster than real the crisis is played: for a visitor who reads, and for who waits for the alert alone.
 WATCHED_SPEED = 20
 HURRIED_SPEED = 150
+# The clock moves on with the crisis: a link for a second role must outlast it.
+LINKS_LAST = timedelta(days=1)
 # The time from the crisis's first post until the clock becomes real: the alert is still fresh then.
 CRISIS_BEFORE = timedelta(minutes=40)
 SCORED = ("firing", "acknowledged", "escalated")
 
 
-class Demo:
-    """One run of the demo. With `until_alert` it ends when the brand's first alert has arrived, instead of staying up."""
+def _mentions(end: datetime) -> Iterator[Mention]:
+    return demo_mentions(end, crisis_before=CRISIS_BEFORE)
 
-    def __init__(self, runtime: Runtime, *, until_alert: bool, keyboard: Keyboard | None = None) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Performance:
+    """What is played: `days` of talk up to the end that `mentions` is given, the crisis included, and how many times faster than
+    real the crisis is played.
+    """
+
+    days: int = 14
+    mentions: Callable[[datetime], Iterator[Mention]] = _mentions
+    speed: float = WATCHED_SPEED
+
+
+HURRIED = Performance(speed=HURRIED_SPEED)
+
+
+class Demo:
+    """One run of the demo. With `until_alert` it ends when the brand's first alert has arrived, instead of staying up.
+
+    `again` says whether it may end because somebody wants to see it once more. `sessions` are those of the run before.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        until_alert: bool,
+        keyboard: Keyboard | None = None,
+        story: Performance | None = None,
+        again: bool = False,
+        sessions: list[dict[str, Any]] | None = None,
+    ) -> None:
         self._runtime = runtime
+        self._story = story or (HURRIED if until_alert else Performance())
+        self._again = again
+        self.sessions = sessions or []
         # The clock of the page and of the live workers. The player has a simulated clock of its own.
         self._clock = HeldClock(runtime.clock.now().replace(microsecond=0))
         runtime.clock = self._clock
         self._until_alert = until_alert
         self._keyboard = keyboard if keyboard is not None else Keyboard()
-        self._speed = HURRIED_SPEED if until_alert else WATCHED_SPEED
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._shown = 0
@@ -89,8 +125,12 @@ class Demo:
         with self._runtime.store.write() as conn:
             meta.claim_mode(conn, "demo")
             apply(conn, plan(conn, demo_setup()), end, "demo")
+            keep_sessions(conn, self.sessions)
         player = Player(
-            self._runtime.store, self._runtime.stream, self._runtime.settings, end - timedelta(days=14)
+            self._runtime.store,
+            self._runtime.stream,
+            self._runtime.settings,
+            end - timedelta(days=self._story.days),
         )
         threads = [threading.Thread(target=self._serve, name="api", daemon=True)]
         threads[0].start()
@@ -106,11 +146,13 @@ class Demo:
                 thread.join(timeout=8)
         if self._failure is not None:
             raise self._failure
+        with self._runtime.store.read() as conn:
+            self.sessions = kept_sessions(conn, self._clock.now())
         return again
 
     def _play(self, player: Player, end: datetime) -> None:
         times = timeline(end, crisis_before=CRISIS_BEFORE)
-        mentions = demo_mentions(end, crisis_before=CRISIS_BEFORE)
+        mentions = self._story.mentions(end)
         _say(f"playing two weeks of talk about {BRAND}, a bicycle maker that does not exist...")
         started = time.monotonic()
         quiet_until = minute_start(int(times.crisis_at.timestamp()) // 60)
@@ -123,11 +165,12 @@ class Demo:
         player.play(takewhile(before, mentions), lambda _totals: self._progress(player), tail=timedelta(0))
         player.advance(quiet_until)
         self._progress(player)
+        waits = not self._until_alert and not self._anybody_looks()
         _say(
             f"{player.totals.mentions:,} mentions matched, understood and judged in {time.monotonic() - started:.0f} s. "
-            f"{'Sign in with a link above, or press Enter, to see what comes next.' if self._waits else ''}"
+            f"{'Sign in with a link above, or press Enter, to see what comes next.' if waits else ''}"
         )
-        if self._waits:
+        if waits:
             wait_for(self._anybody_looks, self._keyboard, self._stop)
         _say("now a first customer reports a burning battery; watch the page.")
         self._play_watched(player, [*held, *mentions], quiet_until, end)
@@ -151,12 +194,8 @@ class Demo:
                 return
             if at >= minute_start(int(end.timestamp()) // 60):
                 break
-            self._stop.wait(max(0.0, 60 / self._speed - (time.monotonic() - began)))
+            self._stop.wait(max(0.0, 60 / self._story.speed - (time.monotonic() - began)))
         player.play(mentions[place:], tail=timedelta(0))
-
-    @property
-    def _waits(self) -> bool:
-        return not self._until_alert
 
     def _anybody_looks(self) -> bool:
         if self._failure is not None:
@@ -189,18 +228,28 @@ class Demo:
             thread = threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
             thread.start()
             threads.append(thread)
+        if self._again:
+            with runtime.store.write() as conn:
+                meta.put(conn, meta.PLAY_AGAIN, meta.OFFERED)
+        how = "A button at the top of the page plays it again"
+        how = f"{how}, and so does Enter; " if self._keyboard.there else f"{how}; "
         _say(
             "time runs as it does from here: acknowledge, escalate to PR or Legal, look around. "
-            f"{'Enter plays it again, ' if self._keyboard.there else ''}Ctrl-C ends the demo."
+            f"{how if self._again else ''}Ctrl-C ends the demo."
         )
         _say("for your own brand: pip install . && tocsin up")
         self._keyboard.enter.clear()
         while not self._stop.wait(1.0):
             self._progress(player)
-            if self._keyboard.enter.is_set():
+            if self._again and (self._keyboard.enter.is_set() or self._asked()):
                 self._keyboard.enter.clear()
                 return True
         return False
+
+    def _asked(self) -> bool:
+        """Whether the page's button has been pressed."""
+        with self._runtime.store.read() as conn:
+            return meta.get(conn, meta.PLAY_AGAIN) == meta.ASKED
 
     def _talk(self, end: datetime, stop: threading.Event) -> None:
         """Hand over the mentions that follow, each at its time."""
@@ -232,7 +281,7 @@ class Demo:
         _say(f"it speaks {', '.join(NAMES_OF_LANGUAGES.values())}: choose at the foot of each page")
         with self._runtime.store.write() as conn:
             for one in sorted(listed(conn, Person), key=lambda one: one.name != WHO):
-                token = make_signin_link(conn, one.id, self._clock.now())
+                token = make_signin_link(conn, one.id, self._clock.now(), LINKS_LAST)
                 role = "on call" if one.name == WHO else one.value.role.value.replace("_", " ")
                 _give(f"sign in as {one.name}, {role}: {base}{signin_path(token)}")
 
@@ -249,8 +298,15 @@ class Demo:
         ProgressLine().update(f"{iso(player.clock.now())[:16]}  {player.totals.mentions:,} mentions ")
 
 
-def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stream: str = "sqlite") -> None:
-    """Run the command `tocsin demo`. `port` 0 takes a free port.
+def run_demo(
+    port: int | None,
+    *,
+    until_alert: bool,
+    store: str = "sqlite",
+    stream: str = "sqlite",
+    story: Performance | None = None,
+) -> None:
+    """Run the command `tocsin demo`. `port` 0 takes a free port. `story` is the demo's own, in every run but a test's.
 
     The demo uses the engines named here, never those of the settings in force.
 
@@ -258,32 +314,34 @@ def run_demo(port: int | None, *, until_alert: bool, store: str = "sqlite", stre
     """
     keyboard = None if until_alert else Keyboard()
     # Engines that the command line names are the visitor's: the demo begins there once.
-    own = (store, stream) == ("sqlite", "sqlite")
-    while _run_once(port, until_alert=until_alert, store=store, stream=stream, keyboard=keyboard) and own:
+    own = (store, stream) == ("sqlite", "sqlite") and not until_alert
+    port = _free_port() if port == 0 else port
+    sessions: list[dict[str, Any]] = []
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
+        try:
+            with open_runtime(data=folder, store=store, stream=stream, durable=False, port=port) as runtime:
+                # On shared brokers, the demo must never read the mentions of others, and others must never read the demo's.
+                runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
+                require_free_port(runtime.settings.api)
+                demo = Demo(
+                    runtime,
+                    until_alert=until_alert,
+                    keyboard=keyboard,
+                    story=story,
+                    again=own,
+                    sessions=sessions,
+                )
+                try:
+                    once_more = demo.run()
+                finally:
+                    runtime.stream.drop()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if not once_more:
+            return
+        sessions = demo.sessions
         _say("once more, from the beginning")
-
-
-def _run_once(
-    port: int | None, *, until_alert: bool, store: str, stream: str, keyboard: Keyboard | None
-) -> bool:
-    folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
-    try:
-        with open_runtime(
-            data=folder,
-            store=store,
-            stream=stream,
-            durable=False,
-            port=_free_port() if port == 0 else port,
-        ) as runtime:
-            # On shared brokers, the demo must never read the mentions of others, and others must never read the demo's.
-            runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
-            require_free_port(runtime.settings.api)
-            try:
-                return Demo(runtime, until_alert=until_alert, keyboard=keyboard).run()
-            finally:
-                runtime.stream.drop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_port() -> int:

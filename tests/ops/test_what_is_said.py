@@ -48,7 +48,8 @@ def test_the_demo_names_its_folder_and_prints_a_link_per_person_on_the_port_it_h
     assert str(tmp_path) in printed.err and "8085" not in printed.err + told and "http" not in printed.err
     links = [line for line in told.splitlines() if "sign in as" in line]
     assert "on call" in links[0] and all("http://127.0.0.1:8123/signin/" in line for line in links)
-    assert {"pr", "legal"} <= {line.partition(", ")[2].partition(":")[0] for line in links}
+    told_of = {line.partition(", ")[2].partition(":")[0] for line in links}
+    assert {"pr", "legal", "admin", "viewer", "community manager"} <= told_of, "a link for each role"
 
 
 def test_what_a_person_opens_goes_to_standard_output_and_the_rest_does_not(

@@ -19,6 +19,9 @@ from tocsin.store.statements import insert_once
 Mode = Literal["live", "replay", "demo"]
 # Key of `meta`: the store is only half filled yet. The value says from where it is filled.
 FILLING = "filling"
+# Key of `meta`, in a demo whose crisis has been played: the page may ask to see it again, or has asked.
+PLAY_AGAIN = "play_again"
+OFFERED, ASKED = "offered", "asked"
 # Key of `meta`: everything has moved to another store. The value says when and where.
 MOVED = "moved"
 _ONE = select(s.meta.c.value).where(s.meta.c.key == bindparam("key"))

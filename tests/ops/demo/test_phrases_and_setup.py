@@ -10,6 +10,7 @@ import pytest
 from ops.demo.cast import person
 from ops.demo.monitors import demo_setup
 from ops.demo.phrases import Phrases, parse_sections, phrases
+from tocsin.definitions.models import Role
 
 GIVEN = {"brand": "Ondrello", "model": "Cargo", "at": "@ondrello", "tag": "#RideOndrello"}
 FOUR = ("en", "nl", "tr", "ro")
@@ -87,7 +88,7 @@ def test_monitors_people_and_policies_fit_each_other() -> None:
     setup = demo_setup()
     assert set(setup) == {"monitors", "people", "policies"}
     people = {f"person:{one['name']}" for one in setup["people"]}
-    assert {one["role"] for one in setup["people"]} == {"community_manager", "pr", "legal", "admin"}
+    assert {one["role"] for one in setup["people"]} == {role.value for role in Role}
     assert all(one["channels"] == [{"kind": "console"}] for one in setup["people"])
     for policy in setup["policies"]:
         waits = [step["after_minutes"] for step in policy["steps"]]

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from alerts.alert import get
 from api.pages import lessons
+from ops.demo.player import CRISIS_BEFORE, Performance, run_demo
+from ops.demo.scenario import demo_mentions
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
 from tests.api.test_pages import page, signed_in, words
 from tests.browser.served import seeded_app
-from tocsin.core.signal_kinds import FLOOD
+from tocsin.core.mention import Mention
+from tocsin.core.signal_kinds import BLIND, FLOOD, REACH, SILENCE
+from tocsin.store import meta
 
 NOON = datetime(2031, 3, 5, 12, tzinfo=UTC)
 
@@ -66,7 +74,88 @@ def test_each_alert_of_the_demo_says_what_it_teaches_and_no_alert_elsewhere_does
     assert told["al_supp"] == lessons.COPIES and told["al_old"] == lessons.WORSE
     assert lessons.lesson_of(flood) == lessons.FLOOD
     assert lessons.lesson_of(replace(flood, evidence=flood.evidence | {"copies": 1})) is None
+    for kind, lesson in ((REACH, lessons.FAR), (SILENCE, lessons.SILENT), (BLIND, lessons.UNSEEN)):
+        assert lessons.lesson_of(replace(flood, kind=kind)) == lesson
     assert f"What this shows: {lessons.CRISIS}" in shown and lessons.TONE in listed
     assert "languages of the page are at its foot" in listed
     with seeded_app(tmp_path / "live") as one:
         assert "What this shows" not in page(signed_in(one), "/alerts/al_crisis")
+
+
+def test_no_store_but_the_demos_is_played_again(tmp_path: Path) -> None:
+    for mode, offered in (("live", True), ("demo", False)):
+        with seeded_app(tmp_path / mode, mode=mode) as one:
+            if offered:
+                with one.store.write() as conn:
+                    meta.put(conn, meta.PLAY_AGAIN, meta.OFFERED)
+            client = signed_in(one)
+            first = page(client, "/")
+            assert "/demo/again" not in first
+            csrf = re.search('name="csrf" value="([^"]+)"', first)[1]  # type: ignore[index]  # a page without one fails
+            assert client.post("/demo/again", data={"csrf": csrf}).status_code == 404
+            assert client.post("/demo/again").status_code == 403
+
+
+class Enough(Exception):
+    """The end of the test: a demo that nobody interrupts goes on."""
+
+
+@pytest.mark.slow("plays a crisis through the real pipeline, on a real page")
+def test_the_demo_waits_plays_again_at_a_press_of_its_button_and_keeps_its_visitor_signed_in(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    played, second, over = list[datetime](), threading.Event(), threading.Event()
+
+    def crisis_alone(end: datetime) -> Iterator[Mention]:
+        played.append(end)
+        if len(played) > 1:
+            second.set()
+            over.wait(60)
+            raise Enough
+        told = demo_mentions(end, days=7, crisis_before=CRISIS_BEFORE)
+        return (one for one in told if one.created_at > end - CRISIS_BEFORE)
+
+    def show() -> None:
+        with pytest.raises(Enough):
+            run_demo(0, until_alert=False, story=Performance(1, crisis_alone, 1e9))
+
+    interval = sys.getswitchinterval()
+    demo = threading.Thread(target=show)
+    demo.start()
+    said, told = "", ""
+    try:
+        while "to see what comes next" not in said:
+            over.wait(0.1)
+            read = capsys.readouterr()
+            said, told = said + read.err, told + read.out
+        assert "a first customer reports" not in said, "it waits"
+        links = re.findall(r"sign in as [^,]+, ([a-z ]+): (http://[^/]+)(/signin/\S+)", told)
+        (_, base, link), (_, _, of_pr) = links[0], next(one for one in links if one[0] == "pr")
+        with httpx.Client(base_url=base, timeout=30, follow_redirects=True) as visitor:
+            csrf = re.search('name="csrf" value="([^"]*)"', visitor.get(link).text)
+            assert csrf is not None
+            overview = visitor.post(link, data={"csrf": csrf[1]}).text
+            while "/demo/again" not in overview:
+                over.wait(0.2)
+                overview = visitor.get("/").text
+            read = capsys.readouterr().err
+            assert "a first customer reports" in read and "ALERT" in read and "what this shows" in read
+            assert lessons.CRISIS.split(",")[0] in overview
+            assert visitor.get(of_pr).status_code == 200, (
+                "the crisis has moved the clock on, and no link is too old"
+            )
+            csrf = re.search('name="csrf" value="([^"]+)"', overview)
+            assert csrf is not None
+            asked = visitor.post("/demo/again", data={"csrf": csrf[1]})
+            assert asked.status_code == 200
+            assert second.wait(30), "it begins again"
+            again = visitor.get("/")
+            assert again.status_code == 200 and "Elif Karabulak" in again.text, (
+                "the visitor is still signed in"
+            )
+            assert 'Live alerts <span class="badge">0' in again.text and "/demo/again" not in again.text
+    finally:
+        over.set()
+        demo.join(30)
+        sys.setswitchinterval(interval)
+    assert not demo.is_alive() and len(played) == 2
