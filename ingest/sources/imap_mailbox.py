@@ -34,7 +34,7 @@ MOST_LETTER_BYTES = 512 * 1024
 MOST_BYTES = 32 * 1024 * 1024
 _UID = re.compile(rb"\bUID (\d{1,10})\b")
 _RECEIVED = re.compile(rb'\bINTERNALDATE "([^"]{1,40})"')
-_NOT_ASCII = re.compile(r"[^\x20-\x25\x27-\x7e]+|&")
+_NOT_ASCII = re.compile(r"[^\x20-\x7e]+|&")
 _IDLE = b"TOCSIN1"
 
 

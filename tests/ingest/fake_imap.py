@@ -108,7 +108,7 @@ class _Session(socketserver.StreamRequestHandler):
         return "NO [AUTHENTICATIONFAILED] no"
 
     def _examine(self, mailbox: Mailbox, rest: str) -> str | None:
-        if rest != 'EXAMINE "Klachten &- vragen &Alk-d"' and rest != 'EXAMINE "INBOX"':
+        if rest != 'EXAMINE "R&-&-D &-&AOkCWQ-n"' and rest != 'EXAMINE "INBOX"':
             return "NO no such folder"
         self._say(
             f"* {len(mailbox.letters)} EXISTS\r\n* OK [UIDVALIDITY {mailbox.validity}] valid\r\n".encode()
