@@ -76,3 +76,11 @@ def test_every_declared_library_is_on_the_page_with_licence_and_size() -> None:
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([\d.]+) \|$", page, re.MULTILINE)
     assert sorted(_plain(name) for name, *_ in rows) == sorted(map(_plain, DECLARED))
+
+
+def test_each_client_that_was_considered_has_its_reason_and_is_no_dependency() -> None:
+    page = (ROOT / "docs" / "dependencies.md").read_text("utf-8").partition("## Not used")[2]
+    reasons = dict(re.findall(r"^\| `([^`]+)` \| [\d.]+, [^|]+\d \| ([^|]{40,}) \|$", page, re.MULTILINE))
+    considered = {"Mastodon.py", "praw", "tweepy", "imap-tools", "nostr-sdk", "httpx-sse"}
+    assert set(reasons) == considered
+    assert not {_plain(one) for one in considered} & {_plain(one) for one in DECLARED}
