@@ -35,6 +35,7 @@ from api.pages.readiness import KEYS, READY, NotReady
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
+from tocsin.health.disk import DiskTrouble
 from tocsin.health.gaps import SourceGap
 from tocsin.health.report import in_words, never_ran, troubled_rows
 from tocsin.health.roles import PARTS, is_gone
@@ -116,7 +117,9 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A part that is not well: by its own report, `silent`, or `never ran` (`at` is None, and several parts share a line)."""
+    """A part that is not well: by its own report, `silent`, or `never ran` (`at` is None, and several parts share a line). The
+    disk is `full` or `read-only`.
+    """
 
     component: str
     state: str
@@ -142,7 +145,7 @@ class Banner:
 
     @property
     def blind(self) -> bool:
-        return any(t.state == "blind" for t in self.troubles)
+        return any(t.state in ("blind", "read-only") for t in self.troubles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +164,12 @@ class Overview:
         return any(one.state not in (OK, OFF) for one in self.sources)
 
 
-def banner(conn: Connection, now: datetime, look: Look = lambda *_: READY) -> Banner:
+def banner(
+    conn: Connection, now: datetime, look: Look = lambda *_: READY, disk: DiskTrouble | None = None
+) -> Banner:
     """What every page says: a handful of queries. A part that has not reported for two minutes is silent, and a part without a
     row has never run. In a replay or demo nothing runs live, so the page names neither, nor what is not ready (`look` finds it).
+    `disk` is what keeps the embedded engines from writing.
     """
     said = meta.several(conn, ("mode", hold.OUTBOX, meta.PLAY_AGAIN, *KEYS))
     mode, held = said.get("mode", "live"), hold.read(said.get(hold.OUTBOX))
@@ -171,6 +177,8 @@ def banner(conn: Connection, now: datetime, look: Look = lambda *_: READY) -> Ba
     troubles = [_trouble(row, now, live=live) for row in troubled_rows(conn, now, live=live)]
     if live and (missing := never_ran(conn)):
         troubles.append(Trouble(", ".join(missing), "never ran", None, ""))
+    if disk is not None:
+        troubles.insert(0, Trouble("disk", disk.kind, None, disk.words))
     since = held.since if held else None
     known = tuple(t for t in troubles if t is not None)
     stamp = tuple(said.get(key) for key in KEYS)

@@ -34,6 +34,7 @@ from api.state import AppState, state_of, visitor_of
 from tocsin.core.signal import Evidence
 from tocsin.definitions.models import known_zone
 from tocsin.definitions.repository import stored_definition
+from tocsin.health.disk import disk_trouble
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -69,7 +70,8 @@ def page_context(request: Request, conn: Connection, reader: str | None = None) 
     def look(conn: Connection, now: datetime, stamp: Hashable) -> NotReady:
         return state.readiness.look(conn, state.settings, now, stamp)
 
-    said, known = banner(conn, now, look), who is not None or reader is not None
+    said = banner(conn, now, look, disk_trouble(state.settings))
+    known = who is not None or reader is not None
     return PageContext(request, state, who, Formatter(language, zone, now), said, known)
 
 

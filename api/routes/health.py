@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,12 +10,8 @@ from fastapi.responses import JSONResponse
 from api.metrics import CONTENT_TYPE, stream_lag
 from api.state import State, visitor_of
 from tocsin.core.errors import TocsinError
-from tocsin.settings import Settings
+from tocsin.health.disk import disk_trouble
 from tocsin.store import meta
-
-MIB = 1024 * 1024
-# Less than a batch of mentions with its copy in the write-ahead log.
-LEAST_FREE_BYTES = 16 * MIB
 
 router = APIRouter(tags=["health"])
 
@@ -44,25 +39,15 @@ def ready(request: Request, state: State) -> JSONResponse:
         checks["stream"] = "ok"
     except TocsinError as error:
         checks["stream"] = str(error)
-    if _is_full(state.settings):
-        checks["disk"] = f"under {LEAST_FREE_BYTES // MIB} MiB are free in {state.settings.data}: make room"
+    disk = disk_trouble(state.settings)
+    if disk is not None:
+        checks["disk"] = disk.words
     good = checks["store"] == "ok" and checks["stream"] == "ok" and "disk" not in checks
     body: dict[str, Any] = {"status": "ready" if good else "not ready"}
     visitor = visitor_of(request)
     if visitor is not None and visitor.may_read:
         body["checks"] = checks
     return JSONResponse(body, 200 if good else 503, {} if good else {"Retry-After": "5"})
-
-
-def _is_full(settings: Settings) -> bool:
-    """Whether the disk of an embedded engine has no room to speak of. Reads still work there, but every write fails."""
-    if "sqlite" not in (settings.store.url, settings.stream.url):
-        return False
-    try:
-        return shutil.disk_usage(settings.data).free < LEAST_FREE_BYTES
-    except OSError:
-        # The checks of the engines say what is wrong with the folder.
-        return False
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

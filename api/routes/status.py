@@ -19,6 +19,7 @@ from api.source_status import SourceStatus, source_status
 from api.state import State, Who
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.models import Role
+from tocsin.health.disk import disk_trouble
 from tocsin.health.roles import PARTS, SENSES, is_gone
 from tocsin.health.sources import (
     COMPONENT_PREFIX,
@@ -123,6 +124,11 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
         lag = None
         why.append(str(error))
     blind = [one.name for one in reports if one.verdict.blind]
+    disk = disk_trouble(state.settings)
+    if disk is not None:
+        why.append(disk.words)
+        # Nothing new is stored or judged, and nobody is paged.
+        blind += ["disk"] if disk.kind == "read-only" else []
     why += [_trouble(one) for one in reports if one.verdict.state not in (OK, OFF)]
     states = {one["component"]: one["state"] for one in parts}
     if live:  # the parts run for ever only on live data, not in a replay or the demo

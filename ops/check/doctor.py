@@ -26,6 +26,7 @@ from tocsin.definitions.models import (
     SourceDef,
 )
 from tocsin.definitions.repository import listed
+from tocsin.health.disk import disk_trouble
 from tocsin.health.report import in_words
 from tocsin.health.roles import PARTS, is_gone
 from tocsin.health.sources import COMPONENT_PREFIX
@@ -106,14 +107,12 @@ def _damage(runtime: Runtime) -> Iterator[Observation]:
 def _disk(settings: Settings) -> Iterator[Observation]:
     if settings.store.url != "sqlite" and settings.stream.url != "sqlite":
         return
-    free = shutil.disk_usage(settings.data).free
-    if free < LEAST_DISK:
-        yield Observation(
-            "bad",
-            f"{free // 1024**2} MiB free in {settings.data}",
-            "make room, or move the folder with --data",
-        )
+    trouble = disk_trouble(settings, LEAST_DISK)
+    if trouble is not None:
+        found, _, help = trouble.words.rpartition(": ")
+        yield Observation("bad", found, help)
     else:
+        free = shutil.disk_usage(settings.data).free
         yield Observation("ok", f"{free // 1024**3} GiB free in {settings.data}")
 
 

@@ -23,7 +23,6 @@ from api.auth.limits import RateLimiter
 from api.auth.principal import Principal
 from api.auth.rules import RULES, SCOPES
 from api.auth.sessions import sign_out
-from api.routes import health
 from tests.api.world import HERE, Client, World
 from tocsin.access.links import (
     LinkRefused,
@@ -35,6 +34,7 @@ from tocsin.access.links import (
     spend_signin_link,
 )
 from tocsin.definitions.models import Person, Role
+from tocsin.health import disk
 from tocsin.settings import Api
 from tocsin.store import schema as s
 
@@ -439,8 +439,11 @@ def test_no_person_is_called_as_a_key_or_the_engine_is(world: World) -> None:
 
 
 def test_readyz_says_so_while_the_disk_is_full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "LEAST_FREE_BYTES", 2**62)
+    monkeypatch.setattr(disk, "LEAST_FREE_BYTES", 2**62)
     assert world.stranger.get("/readyz").status_code == 503
     told = world.key(Role.VIEWER).get("/readyz")
     assert (told.status_code, "make room" in told.json()["checks"]["disk"]) == (503, True)
     assert "checks" not in world.key(Role.ADMIN, "push").get("/readyz").json()
+    said = world.key(Role.VIEWER).get("/v1/status").json()
+    assert said["mode"] != "ok" and any("make room" in why for why in said["why"])
+    assert "there is hardly any room left" in world.key(Role.VIEWER).get("/").text

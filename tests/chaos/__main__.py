@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.chaos.clock import run_clock
+from tests.chaos.disk import run_disk
 from tests.chaos.faults import LONG
 from tests.chaos.live import LAYOUT_LONG, LAYOUT_SHORT, run_live
 from tests.chaos.replays import run_replays
@@ -25,13 +26,15 @@ from tests.chaos.running import Engines, some_engines
 from tests.chaos.scaling import run_scaling
 from tocsin.logs import set_up
 
-KINDS = ("live", "replay", "brokers", "scaling", "clock", "clock-engines")
+KINDS = ("live", "replay", "brokers", "scaling", "clock", "clock-engines", "disk")
 WALKS = "walks"
 
 
 def _run(kind: str, folder: Path, seed: int) -> Report:
     if kind == "clock":
         return run_clock(folder, seed)
+    if kind == "disk":
+        return run_disk(folder, seed)
     with some_engines(3 if kind == "brokers" else 1) as engines:
         return _run_on(engines, kind, folder, seed)
 

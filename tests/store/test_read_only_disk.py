@@ -16,6 +16,8 @@ import pytest
 
 from tests.contracts.stream import NOW
 from tocsin.core.errors import StoreUnavailable, StreamUnavailable
+from tocsin.health.disk import disk_trouble
+from tocsin.settings import Settings
 from tocsin.store import meta
 from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.sqlite import SqliteStream
@@ -55,6 +57,10 @@ class Disk:
     def away(self) -> None:
         command("umount", str(self.folder))
 
+    def gone(self) -> None:
+        """Unmount it, whatever still uses it."""
+        subprocess.run(["umount", "-l", str(self.folder)], capture_output=True)
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
@@ -65,7 +71,7 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     except (OSError, subprocess.SubprocessError) as error:
         pytest.skip(f"nothing can be mounted here: {error}")
     yield made
-    subprocess.run(["umount", "-l", str(made.folder)], capture_output=True)
+    made.gone()
 
 
 def test_a_disk_that_becomes_read_only_loses_nothing_that_was_accepted(disk: Disk) -> None:
@@ -77,7 +83,11 @@ def test_a_disk_that_becomes_read_only_loses_nothing_that_was_accepted(disk: Dis
         stream.append("mentions", [(0, value)], NOW)
     with store.write() as conn:
         meta.put(conn, "before", "kept")
+    settings = Settings(data=disk.folder)
+    assert disk_trouble(settings) is None
     disk.has_an_error()
+    trouble = disk_trouble(settings)
+    assert trouble is not None and trouble.kind == "read-only" and "mount it again" in trouble.words
 
     with pytest.raises(StoreUnavailable), store.write() as conn:
         meta.put(conn, "during", "never")
@@ -90,6 +100,7 @@ def test_a_disk_that_becomes_read_only_loses_nothing_that_was_accepted(disk: Dis
     stream.close()
 
     disk.mend()
+    assert disk_trouble(settings) is None
     store, stream = SqliteStore(disk.folder / "store.db"), SqliteStream(disk.folder / "stream.db")
     with store.write() as conn:
         meta.put(conn, "after", "goes on")
