@@ -22,6 +22,7 @@ from api.pages.flash import flash_of
 from api.pages.history import history_address
 from api.pages.models import monitor_rows
 from api.pages.permission import may_undo, permitted
+from api.pages.query_warnings import warnings_shown
 from api.pages.render import PageContext, page_context, render
 from api.pages.two_edits import TwoEdits, as_chosen, asked_again, edits_of
 from api.preconditions import typed_version
@@ -39,6 +40,7 @@ from tocsin.definitions.repository import (
     listed,
 )
 from tocsin.query import QueryError, explain, parse_query
+from tocsin.query.found import marked
 
 router = APIRouter(include_in_schema=False)
 LISTS = ("languages", "tier1", "countries", "own_accounts")
@@ -119,6 +121,7 @@ def monitor_detail(request: Request, id: str) -> Response:
         "monitor.html",
         m=monitor,
         explained=_explained(monitor, ctx.fmt.language.translate),
+        warnings=warnings_shown(monitor.value.query, ctx.fmt),
         day_chart=draw_day_chart(points, ctx.fmt, monitor.name),
         alerts=latest.alerts,
         holders=latest.holders,
@@ -279,7 +282,8 @@ def _form(
         policies=policies or ["default"],
         faults=faults,
         tried=_said(tried, form["query"], ctx) if tried else None,
-        texts=_texts(tried) if tried else [],
+        posts=_posts(tried, form["query"]) if tried else [],
+        warnings=warnings_shown(form["query"].strip(), ctx.fmt, tried),
         id=monitor.id if monitor else None,
         edits=edits,
         version=typed_version(form) or (monitor.version if monitor else None),
@@ -320,7 +324,8 @@ def _explained(monitor: Defined[Monitor], say: Callable[[str], str]) -> str:
         return ""  # stored by a version that knew more words; the query itself is shown
 
 
-def _texts(tried: Mapping[str, Any]) -> list[str]:
-    """A few of the texts that match, kept mentions first."""
+def _posts(tried: Mapping[str, Any], query: str) -> list[list[tuple[str, bool]]]:
+    """A few of the texts that match, kept mentions first, in pieces, each with whether it is one of the query's words."""
     kept = [str(one["text"] if isinstance(one, dict) else one.text) for one in tried["examples"]]
-    return [text[:400] for text in (*kept, *tried["sample_examples"])][:5]
+    parsed = parse_query(query.strip())
+    return [marked(parsed, text[:400]) for text in (*kept, *tried["sample_examples"])[:5]]

@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from api import defining
+from api.pages.query_warnings import warnings_shown
 from api.pages.render import PageContext, page_context, render
 from api.pages.setup import watched
 from api.routes.looks import looks_of
@@ -146,7 +147,8 @@ def _preview(ctx: PageContext, query: str, form: Mapping[str, str]) -> dict[str,
     texts = [str(one["text"] if isinstance(one, dict) else one.text) for one in found["examples"]]
     parsed = parse_query(query)
     posts = [marked(parsed, text[:400]) for text in (*texts, *found["sample_examples"])[:6]]
-    return {"posts": posts, "days": found["by_day"], "stored": found["stored"], "sampled": found["sampled"]}
+    kept = {name: found[name] for name in ("stored", "sampled", "warnings")}
+    return {"posts": posts, "days": found["by_day"], **kept}
 
 
 def _looks(request: Request, query: str, form: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -183,6 +185,7 @@ def _shown(
         tick=TICK,
         query=query,
         tried=tried,
+        warnings=warnings_shown(query, ctx.fmt, tried),
         looks=looks,
         most=max((one["count"] for one in tried["days"]), default=0) if tried else 0,
     )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.commands.common import Config, Data, StoreUrl
+
+if TYPE_CHECKING:  # a command loads what it needs when it runs
+    from tocsin.query import Query
+    from tocsin.query.lint import Lint
 
 _MATCH_EXAMPLE = """Example:
 
@@ -21,11 +26,15 @@ query asks for it.
 _EXPLAIN_EXAMPLE = """Example:
 
     tocsin explain 'united OR #united -job'
+    tocsin explain --kept 'united OR #united -job'
     tocsin explain al_0123456789abcdef0123
+
+What is legal and likely wrong in a query follows, each with its place; with --kept also what shows in the mentions
+that are kept.
 """
 ALERT = re.compile(r"al_[0-9a-f]{20}")
 """The form of an alert's id: such an argument of `tocsin explain` is no query."""
-Query = Annotated[str, typer.Argument(metavar="QUERY", help="What to listen for; see docs/queries.md.")]
+QueryText = Annotated[str, typer.Argument(metavar="QUERY", help="What to listen for; see docs/queries.md.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +52,7 @@ def register(app: typer.Typer) -> None:
 
 
 def match(
-    query: Query,
+    query: QueryText,
     files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="JSON lines.")] = None,
 ) -> None:
     """Write the lines that match to stdout."""
@@ -59,17 +68,35 @@ def match(
 def explain(
     what: Annotated[str, typer.Argument(metavar="QUERY|ALERT", help="A query, or the id of an alert.")],
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, for an alert.")] = False,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="Weigh a query on the mentions that are kept.")
+    ] = False,
     data: Data = None,
     store: StoreUrl = None,
     config: Config = None,
 ) -> None:
-    """Print the query in plain words, or the arithmetic of the alert."""
-    from tocsin.query import explain, parse_query
+    """Print the query in plain words with its warnings, or the arithmetic of the alert."""
+    from tocsin.query import explain, lint, parse_query
 
     if ALERT.fullmatch(what):
         _explain_alert(what, as_json, data, store, config)
-    else:
-        print(explain(parse_query(what)))
+        return
+    query = parse_query(what)
+    found = _weighed(query, data, store, config) if kept else lint(query)
+    print(explain(query))
+    for number, one in enumerate(found):
+        print(f"{'' if number else chr(10)}warning: {one}")
+
+
+def _weighed(query: Query, data: Data, store: StoreUrl, config: Config) -> Sequence[Lint]:
+    """The warnings of the query, also those that the kept mentions of a day are worth."""
+    from datetime import timedelta
+
+    from api.routes.preview import tried
+    from ops.runtime import open_runtime
+
+    with open_runtime(config, data, store) as runtime:
+        return tried(runtime.store, query, runtime.clock.now() - timedelta(days=1)).warnings
 
 
 def _explain_alert(alert_id: str, as_json: bool, data: Data, store: StoreUrl, config: Config) -> None:

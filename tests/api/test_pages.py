@@ -629,9 +629,16 @@ def test_a_query_can_be_tried_before_it_is_saved(night: SeededApp) -> None:
     assert (
         status == 200
         and "What it would hear" in shown
-        and "verbrand plastic" in shown
+        and 'verbrand <mark class="hit">plastic</mark>' in shown
         and "Kuzey" not in shown
     )
+    assert (
+        '<mark class="hit">plastic</mark>' in shown and '<ul class="warnings" id="warnings" hidden>' in shown
+    )
+    warned = send(client, "/monitors/new", {**form, "query": "<b> plastic or\nplastik"})[1]
+    assert "the operator is written OR. " in unescape(warned) and 'aria-describedby="warnings"' in warned
+    assert "Line 1, column 13:" in warned
+    assert '<code dir="auto">&lt;b&gt; plastic <mark class="hit">or</mark>\nplastik</code>' in warned
     assert everything(night) == before
     assert send(client, "/monitors/new", {**form, "query": "NOT x"})[0] == 422
 

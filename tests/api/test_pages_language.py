@@ -37,6 +37,7 @@ from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.source_kinds import SOURCE_KINDS
 from tocsin.query.explain import SENTENCES
+from tocsin.query.lint import WORDS
 from tocsin.store import schema as s
 
 FOLDER = Path(terms.__file__).parent
@@ -108,6 +109,7 @@ def said() -> frozenset[str]:
         {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)}
         | said_in_notices()
         | SENTENCES
+        | set(WORDS.values())
     )
     found |= hints_of_sources() | set(LESSONS)
     for table in TABLES:

@@ -290,7 +290,17 @@ def test_a_preview_tells_what_a_query_would_hear_and_changes_nothing(world: Worl
     told = key.post("/v1/monitors/preview", json={"query": "lampa"}).json()
     assert (told["stored"]["looked_at"], told["stored"]["matched"]) == (2, 1)
     assert [one["id"] for one in told["examples"]] == ["a"]
-    assert "lampa" in told["explanation"]
+    assert "lampa" in told["explanation"] and told["warnings"] == []
+    assert key.post("/v1/monitors/preview", json={"query": "lampa or nu"}).json()["warnings"] == [
+        {
+            "kind": "operator",
+            "at": 6,
+            "length": 2,
+            "line": 1,
+            "column": 7,
+            "message": '"or" is looked for as a word; the operator is written OR',
+        }
+    ]
     assert key.post("/v1/monitors/preview", json={"query": "NOT lampa"}).status_code == 422
     assert world.rows() == {**before, "api_keys": before["api_keys"] + 1}
 

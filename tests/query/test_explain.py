@@ -39,10 +39,3 @@ def test_tags_handles_addresses_and_fields_are_named_as_what_they_are() -> None:
         "  @bell*",
     ):
         assert line in lines
-
-
-def test_a_small_letter_operator_is_pointed_out() -> None:
-    assert 'note: "or" is looked for as a word; the operator is written OR' in explain(
-        parse_query("tocsin or bell")
-    )
-    assert "note:" not in explain(parse_query('tocsin OR bell "or"'))

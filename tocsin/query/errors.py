@@ -22,12 +22,16 @@ class QueryError(WrongInput):
         start = query.rfind("\n", 0, offset) + 1
         self.query = query
         self.offset = offset
-        self.line = query.count("\n", 0, offset) + 1
-        self.column = offset - start + 1
+        self.line, self.column = place_of(query, offset)
         self.problem = problem
         self.expected = expected
         place = f"query, line {self.line}, column {self.column}"
         super().__init__(f"{place}: {problem}; expected {expected}\n{_pointed(query, start, offset)}")
+
+
+def place_of(query: str, offset: int) -> tuple[int, int]:
+    """The line and the column of a character of the query, from 1."""
+    return query.count("\n", 0, offset) + 1, offset - query.rfind("\n", 0, offset)
 
 
 def _pointed(query: str, start: int, offset: int) -> str:

@@ -131,7 +131,12 @@ def known_language(tag: str | None) -> str:
 
 def compile_query(query: Query) -> Test:
     """The query as a function of a mention. Cheap tests come first, then the language, the facets last."""
-    return _compile(query.root)[1]
+    return compile_node(query.root)
+
+
+def compile_node(node: Node) -> Test:
+    """A part of a query as a function of a mention."""
+    return _compile(node)[1]
 
 
 def _compile(node: Node) -> tuple[int, Test]:

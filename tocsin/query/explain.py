@@ -48,41 +48,28 @@ _FIRST = "What is looked for first (a mention that holds none of these is passed
 _QUERY, _NOT, _ALL, _ONE = "query:", "not:", "all of:", "at least one of:"
 _COMPARED = "(compared as {value})"
 _FOLLOWERS = "its author has {how_many} {n} followers"
-_NOTE = "note: {word} is looked for as a word; the operator is written {operator}"
 SENTENCES = frozenset(
     {
         *_OPS.values(),
         *_FIELDS.values(),
         *_LEAVES.values(),
-        *(_HOLDS, _FIRST, _QUERY, _NOT, _ALL, _ONE, _COMPARED, _FOLLOWERS, _NOTE),
+        *(_HOLDS, _FIRST, _QUERY, _NOT, _ALL, _ONE, _COMPARED, _FOLLOWERS),
     }
 )
 """Everything that an explanation is made of, in English; what stands in braces is filled in."""
 
 Say = Callable[[str], str]
-_LOOKS_LIKE_AN_OPERATOR = {
-    "and": "AND",
-    "or": "OR",
-    "not": "NOT",
-    "ve": "AND",
-    "veya": "OR",
-    "en": "AND",
-    "of": "OR",
-    "și": "AND",
-    "sau": "OR",
-}
 
 
 def explain(query: Query, say: Say = lambda sentence: sentence) -> str:
-    """Several lines: the query in one spelling, its tree indented, its anchors, and notes on words that may be meant as
-    operators. `say` puts a sentence into the reader's language.
+    """Several lines: the query in one spelling, its tree indented, and its anchors. `say` puts a sentence into the reader's
+    language.
     """
     lines = [f"{say(_QUERY)} {query}", "", say(_HOLDS), *_tree(query.root, "  ", say), "", say(_FIRST)]
     lines += [
         f"  {_literal(anchor)}" for anchor in sorted(query.anchors, key=lambda one: (one.needle, one.kind))
     ]
-    notes = list(_notes(query.root, say))
-    return "\n".join(lines + (["", *notes] if notes else []))
+    return "\n".join(lines)
 
 
 def _tree(node: Node, indent: str, say: Say) -> Iterator[str]:
@@ -125,13 +112,3 @@ def _kind(leaf: Leaf, words: int) -> tuple[type[object], bool]:
 
 def _literal(literal: Literal) -> str:
     return f"{literal.needle}*" if literal.kind.endswith("prefix") else literal.needle
-
-
-def _notes(node: Node, say: Say) -> Iterator[str]:
-    if isinstance(node, Not):
-        yield from _notes(node.part, say)
-    elif isinstance(node, And | Or):
-        for part in node.parts:
-            yield from _notes(part, say)
-    elif isinstance(node, Word) and node.text in _LOOKS_LIKE_AN_OPERATOR:
-        yield say(_NOTE).format(word=f'"{node.text}"', operator=_LOOKS_LIKE_AN_OPERATOR[node.text])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
@@ -103,6 +104,20 @@ def parse_query(text: str) -> Query:
         at, problem = unanchored(root)
         raise QueryError(text, at, problem, _ANCHOR)
     return Query(root, anchors, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Lexeme:
+    """One word, sign or operator of a query, by the name of its terminal, and its place in the text."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def lexemes(text: str) -> list[Lexeme]:
+    """What a query that was understood is made of, in order."""
+    return [Lexeme(one.type, one.start_pos or 0, one.end_pos or 0) for one in _parser().lex(text)]
 
 
 def _check_characters(text: str) -> None:

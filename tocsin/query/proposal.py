@@ -90,7 +90,7 @@ def _hears(
         yield BrandTerm(f"{joined}*", "endings")
     if len(words) > 1:
         yield BrandTerm(joined, "joined")
-    for spelling in _spellings(plain):
+    for spelling in spellings(plain):
         yield BrandTerm(_term(spelling), "spelling")
     yield BrandTerm(f"#{joined}", "hashtag")
     yield from (BrandTerm(f"#{bare}", "hashtag") for one in hashtags if (bare := _bare(one)))
@@ -98,7 +98,7 @@ def _hears(
     yield from (BrandTerm(_term(one), "product") for one in products)
 
 
-def _spellings(name: str) -> Iterator[str]:
+def spellings(name: str) -> Iterator[str]:
     """How people misspell it: doubled letters written once, `&` and `and`."""
     once = re.sub(r"([^\W\d_])\1", r"\1", name)
     if once != name and len(once) > SHORTEST:

@@ -6,6 +6,7 @@ Each node knows the place in the typed text at which it began (`at`, characters 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -154,6 +155,18 @@ class Query:
     def hashtags(self) -> frozenset[str]:
         """The whole hashtags that a match may hold, as typed, without `#`: none of those under NOT."""
         return frozenset(_hashtags(self.root))
+
+
+def leaves(node: Node, *, negated: bool = True) -> Iterator[Leaf]:
+    """The leaves below `node` in the order in which they were typed; those under NOT only if `negated`."""
+    if isinstance(node, Not):
+        if negated:
+            yield from leaves(node.part)
+    elif isinstance(node, And | Or):
+        for part in node.parts:
+            yield from leaves(part, negated=negated)
+    else:
+        yield node
 
 
 def shape(leaf: Leaf) -> tuple[tuple[str, ...], Kind] | None:

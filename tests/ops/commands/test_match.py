@@ -187,6 +187,9 @@ def test_a_file_that_cannot_be_read_ends_before_anything_is_printed(tmp_path: Pa
 
 def test_explain_prints_the_tree_and_the_help_shows_an_example() -> None:
     assert 'the word "tocsin"' in run("explain", "tocsin OR #bell").stdout
+    assert run("explain", "tocsin or bell").stdout.endswith(
+        '\n\nwarning: line 1, column 8: "or" is looked for as a word; the operator is written OR\n'
+    )
     for name in ("match", "explain"):
         assert f"tocsin {name} '" in run(name, "--help").stdout
 
