@@ -636,7 +636,7 @@ def test_a_query_can_be_tried_before_it_is_saved(night: SeededApp) -> None:
         '<mark class="hit">plastic</mark>' in shown and '<ul class="warnings" id="warnings" hidden>' in shown
     )
     warned = send(client, "/monitors/new", {**form, "query": "<b> plastic or\nplastik"})[1]
-    assert "the operator is written OR. " in unescape(warned) and 'aria-describedby="warnings"' in warned
+    assert "the operator is written OR." in unescape(warned) and 'aria-describedby="warnings"' in warned
     assert "Line 1, column 13:" in warned
     assert '<code dir="auto">&lt;b&gt; plastic <mark class="hit">or</mark>\nplastik</code>' in warned
     assert everything(night) == before

@@ -7,13 +7,15 @@ pictures.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 from sqlalchemy import select
 
 from alerts.alert import get
@@ -299,6 +301,45 @@ def test_a_wrong_query_is_pointed_at_where_it_is_wrong(chromium: Browser, night:
             .all()
         )
     assert "Porridge" in names
+
+
+def test_what_a_query_hears_is_shown_while_it_is_typed_and_a_late_answer_never_wins(
+    chromium: Browser, night: SeededApp
+) -> None:
+    held: list[Route] = []
+    asked: list[str] = []
+
+    def slow(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        asked.append(parse_qs(route.request.post_data or "")["query"][0])
+        if len(asked) == 1:
+            held.append(route)
+        else:
+            route.continue_()
+
+    with tab(chromium, night, refused=422) as page:
+        sign_in(page, night)
+        page.route("**/monitors/new", slow)
+        page.goto("/monitors/new")
+        field = page.get_by_label("Words to listen for")
+        with page.expect_request(lambda request: request.method == "POST"):
+            field.press_sequentially("kuzey", delay=5)
+        field.fill("plastic or plastik")
+        held[0].continue_()
+        expect(page.locator("#warnings mark.hit")).to_have_text("or")
+        expect(page.locator("#live-said")).to_contain_text("the operator is written OR.")
+        assert "kuzey" not in page.locator("#tried-now").inner_text().lower(), "the late answer was dropped"
+        expect(field).to_be_focused()
+        field.fill("plastic OR plastik")
+        expect(page.locator("#tried mark.hit").first).to_have_text(re.compile("plasti[ck]", re.IGNORECASE))
+        keep(page, "query-tried-phone-light")
+        field.fill('plastic "')
+        expect(page.locator("#fault-query pre")).to_contain_text("^")
+        expect(field).to_have_attribute("aria-describedby", "fault-query")
+        assert page.locator("#query-said [role=alert]").count() == 0
+        assert len(asked) == 4, "one asking for each pause, and none while another is on its way"
 
 
 def test_an_empty_house_can_be_begun_from_a_phone(chromium: Browser, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 // Small comforts; every page works without this file. It keeps the overview and the queue fresh, relative times true,
-// and lets the key "a" find the Acknowledge button.
+// tries a query while it is typed, and lets the key "a" find the Acknowledge button.
 (() => {
   "use strict";
   const live = document.body.dataset.live;
@@ -39,6 +39,65 @@
       else said.textContent = told.detail || answer.status;
     } catch (error) { said.textContent = error.message; } finally { button.disabled = false; }
   });
+
+  // a query is tried while somebody types, one asking at a time; the form's button does the same without this
+  const PAUSE = 700;
+  const PATIENCE = 10000;
+
+  function typing(form) {
+    const watched = form.dataset.of ? form.dataset.of.split(" ") : null;
+    const said = document.getElementById("live-said");
+    const filled = () => { const all = new URLSearchParams(new FormData(form)); all.set("try", "1"); return all; };
+    const typed = (all) => [...all].filter(([name]) => !watched || watched.includes(name)).map((one) => one.join("=")).join("&");
+    let shown = typed(filled());
+    let asking = false;
+    let waits = 0;
+
+    function put(fresh) {
+      for (const id of form.dataset.try.split(" ")) {
+        const old = document.getElementById(id);
+        const next = fresh.getElementById(id);
+        if (!old || !next || old.contains(document.activeElement)) continue;
+        // what a reader of screens hears is the one polite line, not each half-typed word's fault
+        next.querySelectorAll("[role=alert]").forEach((one) => one.removeAttribute("role"));
+        old.replaceWith(next);
+      }
+      for (const field of form.querySelectorAll("[data-faults]")) {
+        const next = fresh.getElementById(field.id);
+        for (const name of ["aria-invalid", "aria-describedby"]) {
+          if (next && next.hasAttribute(name)) field.setAttribute(name, next.getAttribute(name));
+          else field.removeAttribute(name);
+        }
+      }
+      const words = [...document.querySelectorAll("[data-say]")].map((one) => one.textContent.trim()).join(" ");
+      if (said.textContent !== words) said.textContent = words;
+    }
+
+    async function ask() {
+      const all = filled();
+      const now = typed(all);
+      if (asking || now === shown || document.hidden || form.dataset.sent) return;
+      asking = true;
+      const patience = new AbortController();
+      const end = setTimeout(() => patience.abort(), PATIENCE);
+      try {
+        const answer = await fetch(form.action, { method: "POST", body: all, headers: { Accept: "text/html" }, signal: patience.signal });
+        shown = now;
+        // an answer to what is no longer there is not shown: the newer words are asked for next
+        if ([200, 422].includes(answer.status) && typed(filled()) === now) put(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      } catch { shown = now; } finally { clearTimeout(end); asking = false; }
+      if (typed(filled()) !== shown) later();
+    }
+
+    function later() {
+      clearTimeout(waits);
+      waits = setTimeout(ask, PAUSE);
+    }
+
+    form.addEventListener("input", later);
+    form.addEventListener("change", later);
+  }
+  if (window.fetch) document.querySelectorAll("form[data-try]").forEach(typing);
 
   if (!live || !window.fetch) return;
 
