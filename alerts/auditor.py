@@ -26,7 +26,7 @@ from alerts.ladder import ROUNDS, climbed
 from alerts.outbox import hold, queue
 from alerts.severity import CLOCKS
 from alerts.standing import StandingStill
-from alerts.unreached import unreached
+from alerts.unreached import people_not_reached, unreached
 from tocsin.core.clock import Clock
 from tocsin.core.errors import TocsinError
 from tocsin.core.ids import stable_id
@@ -193,6 +193,11 @@ def alerts_that_reach_nobody(conn: Connection, now: datetime) -> list[Finding]:
         for one in unreached(conn, now, mildest)
         if one.people
     ]
+
+
+def people_who_could_not_be_reached(conn: Connection, now: datetime) -> list[Finding]:
+    """People whose every channel failed, about alerts that others were reached about and about open escalations."""
+    return [Finding("person not reached", about, words) for about, words in people_not_reached(conn, now)]
 
 
 def notices_out_of_time(conn: Connection, now: datetime) -> list[Finding]:
@@ -379,6 +384,7 @@ CHECKS: Final[dict[str, Check]] = {
     "signals": lambda conn, now, _: signals_not_handled(conn, now),
     "pages to nobody": lambda conn, _now, _: pages_to_nobody(conn),
     "alerts that reach nobody": lambda conn, now, _: alerts_that_reach_nobody(conn, now),
+    "people": lambda conn, now, _: people_who_could_not_be_reached(conn, now),
     "notices": lambda conn, now, _: notices_out_of_time(conn, now),
     "escalations": lambda conn, _now, _: escalations_without_deadline(conn),
     "silent roles": lambda conn, now, _: silent_roles(conn, now),

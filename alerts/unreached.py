@@ -1,4 +1,6 @@
-"""Alerts that reach nobody: somebody must answer, and no notice has arrived anywhere for too long."""
+"""Alerts that reach nobody: somebody must answer, and no notice has arrived anywhere for too long. And people whom no notice
+reached, although others were.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +15,7 @@ from alerts import states
 from alerts.directory import NOBODY
 from alerts.ladder import CRISES, PACE
 from alerts.outbox import queue, reach
+from alerts.severity import CLOCKS
 from tocsin.store import schema as s
 
 PATIENCE: Final = 2
@@ -55,6 +58,40 @@ def unreached(conn: Connection, now: datetime, mildest: int = CRISES) -> list[Un
         for row in rows
         if row.id not in reached or _too_long_ago(row, reached[row.id])
     ]
+
+
+def people_not_reached(conn: Connection, now: datetime) -> list[tuple[str, str]]:
+    """The people whom no notice reached about an alert that has reached others, and about an escalation that is open: the id of
+    alert or escalation, and the words.
+    """
+    rows = _with_lost_notices(conn, now, max(CLOCKS))
+    nobody = {one.alert_id for one in unreached(conn, now, max(CLOCKS))}
+    asked = [(row, reach.could_not_be_reached(conn, row.id)) for row in rows if row.id not in nobody]
+    found = [
+        (row.id, f"SEV{row.severity} {row.monitor}: {', '.join(people)} could not be reached")
+        for row, people in asked
+        if people
+    ]
+    return found + [
+        (row.id, f"{row.monitor}, escalation to {row.team}: {row.person} could not be reached")
+        for row in _not_reached_by_escalations(conn, now)
+    ]
+
+
+def _not_reached_by_escalations(conn: Connection, now: datetime) -> Sequence[Row[Any]]:
+    e = s.escalations.c
+    got = s.notices.alias("got")
+    same = (got.c.escalation_id == _n.escalation_id, got.c.person_id == _n.person_id)
+    reached = select(got.c.id).where(*same, got.c.status.in_(queue.HOPEFUL)).exists()
+    query = (
+        select(e.id, e.team, _a.monitor, _n.person)
+        .join(s.alerts, _a.id == e.alert_id)
+        .join(s.notices, _n.escalation_id == e.id)
+        .where(e.closed_at.is_(None), _n.status.in_(queue.LOST), _n.due_at > now - LATELY, ~reached)
+        .distinct()
+        .order_by(e.id, _n.person)
+    )
+    return list(conn.execute(query.limit(50)))
 
 
 def _unreached(conn: Connection, row: Row[Any], reached_at: datetime | None) -> Unreached:

@@ -44,12 +44,14 @@ def write_file(path: Path, mentions: Iterator[Mention]) -> Path:
 
 
 @contextmanager
-def runtime(folder: Path, monitors: int, *, durable: bool = True) -> Iterator[Runtime]:
-    """The embedded engines in this folder, with so many monitors.
+def runtime(
+    folder: Path, monitors: int, *, durable: bool = True, store: str | None = None
+) -> Iterator[Runtime]:
+    """The embedded engines in this folder, or this store beside the embedded stream, with so many monitors.
 
     With `durable` the disk confirms each commit, as in live use.
     """
-    with open_runtime(data=folder, durable=durable) as made:
+    with open_runtime(data=folder, store=store, durable=durable) as made:
         with made.store.write() as conn:
             for name, query in synthetic_queries(monitors).items():
                 save(conn, Monitor(name=name, query=query), now=START, actor="benchmark")

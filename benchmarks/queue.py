@@ -1,13 +1,15 @@
 """The time that people wait where very many alerts are open and resolved: to acknowledge one, and to see lists and pages.
 
-The alerts are copies of one that the engine opened. The API answers over HTTP on the embedded store.
+The alerts are copies of one that the engine opened. The API answers over HTTP: on the embedded store, and on
+PostgreSQL where it can be had.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -37,31 +39,47 @@ READS = {
 }
 
 
-def run(mentions: int = 10_000, times: int = 50) -> Table:
+def run(mentions: int = 10_000, times: int = 50, stores: Sequence[str] = ("SQLite", "PostgreSQL")) -> Table:
     """Milliseconds by the clock, `times` of each. `mentions` is the number of open alerts here."""
+    from tests.engines import EnginesUnavailable
+
     table = Table(
         f"{mentions:,} open and {RESOLVED * mentions:,} resolved alerts, in milliseconds",
-        ("what", "times", "median", "95 in 100", "longest"),
+        ("store", "what", "times", "median", "95 in 100", "longest"),
     )
-    with tempfile.TemporaryDirectory(prefix="tocsin-bench-") as temporary:
-        took = measured(__name__, folder=temporary, alerts=mentions, times=times)["took"]
-    for what, taken in took.items():
-        table.rows.append((what, len(taken), at(taken, 0.5), at(taken, 0.95), taken[-1]))
-    for goal, ms, what in (
-        ("to acknowledge", ACKNOWLEDGE_MS, "acknowledge"),
-        ("for a first page", PAGE_MS, "page of alerts"),
-    ):
-        kept = "kept" if at(took[what], 0.5) < ms else "NOT kept"
-        table.notes.append(f"The goal {goal} is {ms:.0f} ms: {kept} in the median of this run.")
+    for store in stores:
+        with ExitStack() as stack:
+            try:
+                url = _url(stack) if store == "PostgreSQL" else "sqlite"
+            except EnginesUnavailable as error:
+                table.notes.append(f"{store}: NOT RUN: {error}")
+                continue
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-bench-"))
+            took = measured(__name__, folder=folder, url=url, alerts=mentions, times=times)["took"]
+        for what, taken in took.items():
+            table.rows.append((store, what, len(taken), at(taken, 0.5), at(taken, 0.95), taken[-1]))
+        for goal, ms, what in (
+            ("to acknowledge", ACKNOWLEDGE_MS, "acknowledge"),
+            ("for a first page", PAGE_MS, "page of alerts"),
+        ):
+            kept = "kept" if at(took[what], 0.5) < ms else "NOT kept"
+            table.notes.append(f"{store}: the goal {goal} is {ms:.0f} ms: {kept} in the median of this run.")
     return table
 
 
-def work(folder: str, alerts: int, times: int) -> dict[str, Any]:
+def _url(stack: ExitStack) -> str:
+    from tests.engines.postgres import start_postgres
+
+    url: str = stack.enter_context(start_postgres()).database()
+    return url
+
+
+def work(folder: str, url: str, alerts: int, times: int) -> dict[str, Any]:
     """The milliseconds of each request, by what was asked, the quickest first."""
     from ops.runtime import open_runtime
 
-    token, cookie = _prepare(Path(folder), alerts)
-    with open_runtime(data=Path(folder), port=0) as made, served(made) as client:
+    token, cookie = _prepare(Path(folder), url, alerts)
+    with open_runtime(data=Path(folder), store=url, port=0) as made, served(made) as client:
         with made.store.read() as conn:
             a = s.alerts
             open_ones = select(a.c.id).where(a.c.live.is_not(None)).order_by(a.c.id).limit(times)
@@ -87,7 +105,7 @@ def _timed(paths: Iterator[str], ask: Callable[[str], httpx.Response]) -> list[f
     return sorted(taken)
 
 
-def _prepare(folder: Path, alerts: int) -> tuple[str, str]:
+def _prepare(folder: Path, url: str, alerts: int) -> tuple[str, str]:
     """Fill the store. Returns a key for the API, and the cookie of a person who is signed in."""
     from alerts.engine import step
     from alerts.turn import Turns
@@ -95,7 +113,7 @@ def _prepare(folder: Path, alerts: int) -> tuple[str, str]:
     from api.auth.keys import create_key
     from api.auth.sessions import open_session
 
-    with runtime(folder, 1, durable=False) as made, made.store.write() as conn:
+    with runtime(folder, 1, durable=False, store=url) as made, made.store.write() as conn:
         now = made.clock.now()
         signal_over(conn, "of-the-brand", now)
         step(Turns(made.store, "http://127.0.0.1").begin(conn, now))

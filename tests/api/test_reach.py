@@ -41,6 +41,11 @@ def found(scene: Scene) -> list[str]:
         return [one.words for one in unreached(conn, scene.now)]
 
 
+def findings(scene: Scene) -> list[tuple[str, str]]:
+    with scene.store.read() as conn:
+        return [(one.kind, one.text) for one in audit(conn, scene.now)]
+
+
 def drawn(client: Client, path: str) -> str:
     return unescape(" ".join(client.get(path, headers={"Accept": "text/html"}).text.split()))
 
@@ -85,6 +90,30 @@ def test_a_crisis_that_reached_somebody_has_two_paces_before_it_reaches_nobody(w
     scene.wait(minutes=5)
     deliver(scene)
     assert found(scene) == []
+
+
+@pytest.mark.slow("asks for many answers")
+def test_a_person_who_could_not_be_reached_is_said_where_the_next_one_was(world: World) -> None:
+    scene, phone = world.scene, Phone([GONE])
+    scene.over(**CRISIS)
+    for _ in range(3):
+        deliver_due(scene.store, scene.clock, OneForAll(phone), "test")
+        scene.step()
+    assert [one.person for one in phone.got] == ["ada", "ben"]
+    assert "Could not be reached: ada." in phone.got[1].text, "the next person is told so"
+    browser, _ = world.session("ben")
+    assert "Could not be reached: ada." in drawn(browser, f"/alerts/{scene.alert().id}")
+    assert "unreached" in scene.timeline(scene.alert())
+    assert findings(scene) == [("person not reached", "SEV1 Lumo: ada could not be reached")]
+    with scene.write() as conn:
+        act(scene.turn(conn, ADA), actions.acknowledge, scene.alert().id)
+    assert findings(scene) == []
+
+    with scene.write() as conn:
+        scene.escalate(conn, ADA, scene.alert().id, "pr", "it is on the news")
+    deliver(scene, GONE)
+    words = "Lumo, escalation to pr: pia could not be reached"
+    assert findings(scene) == [("person not reached", words)]
 
 
 def test_a_policy_that_names_nobody_reaches_nobody(world: World) -> None:

@@ -136,8 +136,8 @@ def test_alerts_are_acknowledged_beside_a_stream_at_rest_and_flat_out() -> None:
 @pytest.mark.slow("a benchmark in small")
 @pytest.mark.usefixtures("here")
 def test_the_queue_is_read_and_answered_among_many_alerts() -> None:
-    table = queue.run(mentions=20, times=2)
-    assert [row[:2] for row in table.rows] == [("acknowledge", 2), *((what, 2) for what in queue.READS)]
+    table = queue.run(mentions=20, times=2, stores=("SQLite",))
+    assert [row[1:3] for row in table.rows] == [("acknowledge", 2), *((what, 2) for what in queue.READS)]
     assert table.title.startswith("20 open and 200 resolved alerts")
 
 

@@ -24,9 +24,10 @@ from tests.chaos.replays import run_replays
 from tests.chaos.report import Report
 from tests.chaos.running import Engines, some_engines
 from tests.chaos.scaling import run_scaling
+from tests.chaos.stopped import run_stopped
 from tocsin.logs import set_up
 
-KINDS = ("live", "replay", "brokers", "scaling", "clock", "clock-engines", "disk")
+KINDS = ("live", "replay", "brokers", "scaling", "clock", "clock-engines", "disk", "stopped")
 WALKS = "walks"
 
 
@@ -47,6 +48,8 @@ def _run_on(engines: Engines, kind: str, folder: Path, seed: int) -> Report:
         return run_replays(folder, engines, seed=seed, kills=6, hours=30)
     if kind == "clock-engines":
         return run_clock(folder, seed, engines)
+    if kind == "stopped":
+        return run_stopped(folder, engines, seed)
     if kind == "scaling":
         return run_scaling(folder, engines, seed=seed)
     return run_live(
