@@ -37,7 +37,7 @@ from alerts.on_signal import reopened_values, zone_of
 from alerts.turn import Turn
 from alerts.verdicts import OF_DISMISSAL, check_verdict
 from tocsin.core.errors import Conflict, IllegalTransition, WrongInput
-from tocsin.core.sentences import Sentence
+from tocsin.core.sentences import Sentence, spoken
 
 LONGEST_SNOOZE = timedelta(days=7)
 
@@ -66,7 +66,11 @@ def snooze(turn: Turn, alert_id: str, until: datetime, expected_version: int | N
     alert = _seen(turn.conn, alert_id, expected_version)
     if not turn.now < until <= turn.now + LONGEST_SNOOZE:
         raise WrongInput(
-            f"a snooze ends later than now and within {LONGEST_SNOOZE.days} days, not at {until.isoformat()}"
+            Sentence(
+                "a snooze ends later than now and within {days} days, not at {until}",
+                days=LONGEST_SNOOZE.days,
+                until=until.isoformat(),
+            )
         )
     detail = {"until": until.isoformat()}
     return _answered(alert, "snooze", {"snoozed_until": until, **_by(turn, alert)}, detail=detail)
@@ -119,7 +123,7 @@ def reopen(turn: Turn, alert_id: str, reason: str = "", expected_version: int | 
     alert = _seen(turn.conn, alert_id, expected_version)
     newer = live(turn.conn, alert.fingerprint)
     if newer is not None and newer.id != alert.id:
-        raise Conflict(f"{newer.id} tells this story now; work that one")
+        raise Conflict(Sentence("{id} tells this story now; work that one", id=newer.id))
     values = reopened_values(alert, alert.severity, turn.now)
     return Change("reopened", alert, (Move(alert, "reopen", values, reason or None),))
 
@@ -130,7 +134,7 @@ def escalate(
     """Hand the alert to PR, Legal or both (`team` pr | legal | both): an escalation with clocks by severity, and a page."""
     alert = _seen(turn.conn, alert_id, expected_version)
     if not reason.strip():
-        raise WrongInput("an escalation needs a reason: what should PR or Legal know?")
+        raise WrongInput(Sentence("an escalation needs a reason: what should PR or Legal know?"))
     check_team(turn.conn, alert, team)
     values = {"snoozed_until": None, **_by(turn, alert)}
     handed = _answered(alert, "escalate", values, reason, {"team": team})
@@ -142,12 +146,22 @@ def merge(turn: Turn, alert_id: str, into: str, expected_version: int | None = N
     alert = _seen(turn.conn, alert_id, expected_version)
     other = get(turn.conn, into)
     if other.id == alert.id:
-        raise WrongInput("an alert cannot be merged into itself")
+        raise WrongInput(Sentence("an alert cannot be merged into itself"))
     if not alert.is_open:
-        raise IllegalTransition(f"{alert.id} is over ({alert.status}): there is nothing left to merge")
+        raise IllegalTransition(
+            Sentence(
+                "{id} is over ({status}): there is nothing left to merge",
+                id=alert.id,
+                status=spoken(alert.status),
+            )
+        )
     if not other.is_open or other.status in (states.MERGED, states.CANDIDATE, states.SUPPRESSED):
         raise IllegalTransition(
-            f"{other.id} is {other.status}: merge into an alert that is open and tells its own story"
+            Sentence(
+                "{id} is {status}: merge into an alert that is open and tells its own story",
+                id=other.id,
+                status=spoken(other.status),
+            )
         )
     values = {"merged_into": other.id, "snoozed_until": None, **_by(turn, alert)}
     return _answered(alert, "merge", values, f"merged by {turn.actor.name}")
@@ -157,7 +171,7 @@ def note(turn: Turn, alert_id: str, text: str) -> Change:
     """Write a note in the timeline; nothing else changes."""
     alert = get(turn.conn, alert_id)
     if not text.strip():
-        raise WrongInput("a note needs words")
+        raise WrongInput(Sentence("a note needs words"))
     return Change("noted", alert, (WriteNote(alert, text),))
 
 
@@ -176,9 +190,14 @@ def set_severity(
     """
     alert = _seen(turn.conn, alert_id, expected_version)
     if severity not in (1, 2, 3, 4):
-        raise WrongInput(f"severity {severity!r}: choose 1 (crisis), 2 (escalate), 3 (review) or 4 (watch)")
+        raise WrongInput(
+            Sentence(
+                "severity {severity}: choose 1 (crisis), 2 (escalate), 3 (review) or 4 (watch)",
+                severity=repr(severity),
+            )
+        )
     if not reason.strip():
-        raise WrongInput("a change of severity needs a reason")
+        raise WrongInput(Sentence("a change of severity needs a reason"))
     if severity == alert.severity:
         return Change("unchanged", alert)
     if severity > alert.severity:
@@ -219,7 +238,12 @@ def _seen(conn: Connection, alert_id: str, expected_version: int | None) -> Aler
     alert = get(conn, alert_id)
     if expected_version is not None and expected_version != alert.version:
         raise Conflict(
-            f"the alert {alert.id} is at version {alert.version}, you saw {expected_version}: read it again"
+            Sentence(
+                "the alert {id} is at version {version}, you saw {seen}: read it again",
+                id=alert.id,
+                version=alert.version,
+                seen=expected_version,
+            )
         )
     return alert
 
@@ -246,4 +270,6 @@ def _by(turn: Turn, alert: Alert) -> dict[str, Any]:
 def _refuse_open_escalations(conn: Connection, alert: Alert) -> None:
     still = [one.id for one in of_alert(conn, alert.id) if one.status not in escalation_states.ENDED]
     if still:
-        raise Conflict(f"{', '.join(still)} is still open: close, reject or withdraw it first")
+        raise Conflict(
+            Sentence("{ids} is still open: close, reject or withdraw it first", ids=", ".join(still))
+        )

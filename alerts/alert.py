@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 from alerts import states
 from tocsin.core.clock import CLOCKS_APART
 from tocsin.core.errors import NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Evidence, Facts, evidence_from, facts_from
 from tocsin.core.signal_kinds import SIGNAL_KINDS, SignalKind
 from tocsin.definitions.models import Policy
@@ -143,7 +144,9 @@ def get(conn: Connection, alert_id: str) -> Alert:
     """The alert with this id. Raises `NotFound`."""
     row = conn.execute(select(s.alerts).where(s.alerts.c.id == alert_id)).one_or_none()
     if row is None:
-        raise NotFound(f"no alert {alert_id!r}; `tocsin alerts list` shows those there are")
+        raise NotFound(
+            Sentence("no alert {id}; `tocsin alerts list` shows those there are", id=repr(alert_id))
+        )
     return from_row(row)
 
 

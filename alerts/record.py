@@ -17,6 +17,7 @@ from alerts.change import Move, bounded
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence
 from tocsin.store import audit
 from tocsin.store import schema as s
 
@@ -42,7 +43,7 @@ def move(conn: Connection, step: Move, alert: Alert, actor: Actor, now: datetime
         _difference(alert, changed),
     )
     if written.rowcount != 1:
-        raise Conflict(f"the alert {alert.id} changed since you looked: read it again")
+        raise Conflict(Sentence("the alert {id} changed since you looked: read it again", id=alert.id))
     _tell(conn, changed, actor, now, step.action, alert.status, bounded(step.reason), step.detail)
     return changed
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tocsin.core.errors import IllegalTransition, WrongInput
+from tocsin.core.sentences import Sentence, listed, spoken
 
 CANDIDATE: Final = "candidate"
 SUPPRESSED: Final = "suppressed"
@@ -127,9 +128,15 @@ def after(status: str, action: str) -> str:
     try:
         return TRANSITIONS[status, action]
     except KeyError:
-        choices = ", ".join(possible(status))
+        left = [spoken(one) for one in for_people(status)]
+        choices = listed(left) if left else Sentence("nothing by hand")
         raise IllegalTransition(
-            f"cannot {action.replace('_', ' ')} an alert that is {status}; possible: {choices}"
+            Sentence(
+                "cannot {action} an alert that is {status}; possible: {choices}",
+                action=spoken(action),
+                status=spoken(status),
+                choices=choices,
+            )
         ) from None
 
 
@@ -147,5 +154,11 @@ def check_dismissal(reason: str) -> str:
     """`reason` if it is one of `DISMISSAL_REASONS`; raises `WrongInput` with the choices otherwise."""
     if reason not in DISMISSAL_REASONS:
         choices = ", ".join(DISMISSAL_REASONS)
-        raise WrongInput(f"unknown dismissal reason {reason!r}; choose one of: {choices}")
+        raise WrongInput(
+            Sentence(
+                "unknown dismissal reason {reason}; choose one of: {choices}",
+                reason=repr(reason),
+                choices=choices,
+            )
+        )
     return reason

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, insert, select, update
 from alerts.actor import Actor
 from alerts.alert import Alert
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.store import audit
 from tocsin.store import schema as s
 
@@ -69,7 +70,13 @@ class Judged:
 def check_verdict(verdict: str) -> str:
     """`verdict` if it is one. Raises `WrongInput` with the choices otherwise."""
     if verdict not in VERDICTS:
-        raise WrongInput(f"unknown verdict {verdict!r}; choose one of: {', '.join(VERDICTS)}")
+        raise WrongInput(
+            Sentence(
+                "unknown verdict {verdict}; choose one of: {choices}",
+                verdict=repr(verdict),
+                choices=", ".join(VERDICTS),
+            )
+        )
     return verdict
 
 

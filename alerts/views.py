@@ -19,6 +19,7 @@ from alerts.message import in_a_headline, top_posts
 from alerts.severity import CLOCKS, severity
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.store import schema as s
 
 MOST: Final = 500
@@ -275,7 +276,7 @@ def notices(conn: Connection, alert_id: str) -> list[dict[str, Any]]:
 def bounded(limit: int) -> int:
     """`limit` if it is one that lists take. Raises `WrongInput`."""
     if not 1 <= limit <= MOST:
-        raise WrongInput(f"limit {limit}: between 1 and {MOST}")
+        raise WrongInput(Sentence("limit {limit}: between 1 and {most}", limit=limit, most=MOST))
     return limit
 
 
@@ -286,6 +287,12 @@ def known_statuses(
     wanted: list[str] = []
     for one in asked:
         if one not in groups and one not in known:
-            raise WrongInput(f"unknown status {one!r}; known: {', '.join((*groups, *known))}")
+            raise WrongInput(
+                Sentence(
+                    "unknown status {one}; known: {choices}",
+                    one=repr(one),
+                    choices=", ".join((*groups, *known)),
+                )
+            )
         wanted += groups.get(one, (one,))
     return tuple(dict.fromkeys(wanted))

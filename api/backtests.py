@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from api import jobs
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.definitions.changes import note_saved
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined, find, save
@@ -73,7 +74,12 @@ def ask(
     if change is None and (row := conn.execute(select(t).where(*same)).first()) is not None:
         return _from(row)
     if conn.execute(select(func.count()).where(t.c.state.in_(WAITING))).scalar_one() >= MOST_WAITING:
-        raise Conflict(f"{MOST_WAITING} back-tests are waiting already: cancel one, or ask later")
+        raise Conflict(
+            Sentence(
+                "{n} back-tests are waiting already: cancel one, or ask later",
+                n=MOST_WAITING,
+            )
+        )
     id = stable_id("bt", monitor.id, now.isoformat(), str(change))
     values = {
         "id": id,
@@ -91,7 +97,7 @@ def get(conn: Connection, id: str) -> Backtest:
     """The back-test with this id. Raises `NotFound`."""
     row = conn.execute(select(s.backtests).where(s.backtests.c.id == id)).one_or_none()
     if row is None:
-        raise NotFound(f"no back-test {id!r}")
+        raise NotFound(Sentence("no back-test {id}", id=repr(id)))
     return _from(row)
 
 
@@ -117,13 +123,22 @@ def decide(conn: Connection, id: str, decision: str, *, now: datetime, actor: st
     """
     one = get(conn, id)
     if not one.asks or one.change is None:
-        raise IllegalTransition(f"{id} is {one.decided or one.state}: there is no proposal to decide")
+        raise IllegalTransition(
+            Sentence(
+                "{id} is {decided}: there is no proposal to decide",
+                id=id,
+                decided=spoken(one.decided or one.state),
+            )
+        )
     monitor = find(conn, Monitor, one.monitor_id)
     if decision == "accepted":
         was = (one.because or {}).get("version")
         if monitor.version != was:
             raise Conflict(
-                f"{monitor.value.name} was changed since this was proposed: refuse it, or change it by hand"
+                Sentence(
+                    "{name} was changed since this was proposed: refuse it, or change it by hand",
+                    name=monitor.value.name,
+                )
             )
         changed = Monitor.model_validate({**monitor.value.model_dump(mode="json"), **one.change})
         saved = save(conn, changed, now=now, actor=actor, id=monitor.id, expected_version=was)

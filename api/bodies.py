@@ -13,7 +13,8 @@ from itertools import islice
 
 import msgspec
 
-from api.problems import FieldError, Problem
+from api.problems import Problem, field_error
+from tocsin.core.sentences import Sentence
 from tocsin.reading.size import holds_more
 
 MAX_ITEMS = 10_000
@@ -45,12 +46,14 @@ def unpacked(body: bytes, encoding: str, most: int) -> bytes:
     said = encoding.strip().lower()
     if said not in ("", "identity", "gzip", "x-gzip"):
         raise Problem(
-            415, "unknown-encoding", f"unknown Content-Encoding {said[:40]!r}; known: gzip, identity"
+            415,
+            "unknown-encoding",
+            Sentence("unknown Content-Encoding {said}; known: gzip, identity", said=repr(said[:40])),
         )
     if is_gzip(body):
         return _gunzipped(body, most)
     if said.endswith("gzip"):
-        raise Problem(422, "wrong-input", "Content-Encoding says gzip, but the body is not")
+        raise Problem(422, "wrong-input", Sentence("Content-Encoding says gzip, but the body is not"))
     return body
 
 
@@ -60,7 +63,14 @@ def _gunzipped(body: bytes, most: int) -> bytes:
         at = _one_member(body, at, out, most)
         if at == len(body):
             return bytes(out)
-    raise Problem(413, "too-large", f"a body may have {MAX_GZIP_MEMBERS} gzip members; pack it as one")
+    raise Problem(
+        413,
+        "too-large",
+        Sentence(
+            "a body may have {n} gzip members; pack it as one",
+            n=MAX_GZIP_MEMBERS,
+        ),
+    )
 
 
 def _one_member(body: bytes, at: int, out: bytearray, most: int) -> int:
@@ -71,13 +81,13 @@ def _one_member(body: bytes, at: int, out: bytearray, most: int) -> int:
             given = body[at : at + _STEP_BYTES]
             at += len(given)
         if not given:
-            raise Problem(422, "wrong-input", "the gzip body ends early")
+            raise Problem(422, "wrong-input", Sentence("the gzip body ends early"))
         try:
             out += decoder.decompress(given, most + 1 - len(out))
         except zlib.error:
-            raise Problem(422, "wrong-input", "the gzip body is damaged") from None
+            raise Problem(422, "wrong-input", Sentence("the gzip body is damaged")) from None
         if len(out) > most:
-            raise Problem(413, "too-large", f"unpacked, a body may have {most} bytes")
+            raise Problem(413, "too-large", Sentence("unpacked, a body may have {most} bytes", most=most))
         given = decoder.unconsumed_tail
     return at - len(decoder.unused_data)
 
@@ -91,10 +101,15 @@ def items_of(body: bytes, content_type: str) -> list[bytes]:
     body = body.removeprefix(b"\xef\xbb\xbf").strip()
     kind = content_type.partition(";")[0].strip().lower()
     if not body:
-        raise _malformed("the body is empty; send a JSON object, an array, or one object a line")
+        raise _malformed(Sentence("the body is empty; send a JSON object, an array, or one object a line"))
     if holds_more(body, MAX_VALUES):
         raise Problem(
-            413, "too-large", f"a push may hold {MAX_VALUES:,} values in all; send fewer mentions at once"
+            413,
+            "too-large",
+            Sentence(
+                "a push may hold {n} values in all; send fewer mentions at once",
+                n=MAX_VALUES,
+            ),
         )
     if kind not in _LINES:
         if body.startswith(b"["):
@@ -116,10 +131,13 @@ def _elements(body: bytes) -> Iterator[bytes]:
         found = _array().decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _malformed(
-            f"the JSON array cannot be read: {error}; as one object a line, one bad item does not spoil the rest"
+            Sentence(
+                "the JSON array cannot be read: {error}; as one object a line, one bad item does not spoil the rest",
+                error=str(error),
+            )
         ) from None
     except RecursionError:
-        raise _malformed("the JSON is nested too deeply") from None
+        raise _malformed(Sentence("the JSON is nested too deeply")) from None
     for name in found.__struct_fields__:
         raw = getattr(found, name)
         if raw is None:
@@ -138,9 +156,13 @@ def _is_one_value(body: bytes) -> bool:
 def _counted(items: Iterator[bytes]) -> list[bytes]:
     counted = list(islice(items, MAX_ITEMS + 1))
     if len(counted) > MAX_ITEMS:
-        raise Problem(413, "too-large", f"a push may have {MAX_ITEMS} mentions, this one has more")
+        raise Problem(
+            413,
+            "too-large",
+            Sentence("a push may have {n} mentions, this one has more", n=MAX_ITEMS),
+        )
     return counted
 
 
 def _malformed(message: str) -> Problem:
-    return Problem(422, "malformed", message, errors=[FieldError(field="", message=message)])
+    return Problem(422, "malformed", message, errors=[field_error("", message)])

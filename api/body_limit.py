@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Problem
+from tocsin.core.sentences import Sentence
 from tocsin.reading.size import signs_in
 
 # The beginning of each body is not counted, so that a form or an acknowledgement always gets through.
@@ -159,14 +160,19 @@ class _Answer:
 
 
 def _too_large(most: int) -> Problem:
-    return Problem(413, "too-large", f"a body may have {most} bytes here", headers={"Connection": "close"})
+    return Problem(
+        413,
+        "too-large",
+        Sentence("a body may have {most} bytes here", most=str(most)),
+        headers={"Connection": "close"},
+    )
 
 
 def _too_many() -> Problem:
-    detail = f"a body may hold {MAX_SIGNS:,} values here"
+    detail = Sentence("a body may hold {n} values here", n=MAX_SIGNS)
     return Problem(413, "too-large", detail, headers={"Connection": "close"})
 
 
 def _too_busy() -> Problem:
-    detail = "too many large bodies are on their way at once: send it again, or in smaller parts"
+    detail = Sentence("too many large bodies are on their way at once: send it again, or in smaller parts")
     return Problem(503, "too-busy", detail, headers={"Connection": "close", "Retry-After": "2"})

@@ -14,6 +14,7 @@ from api.auth.passkeys import remove_passkeys
 from api.auth.principal import Principal
 from api.soundness import require_sound
 from tocsin.core.errors import Conflict
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.changes import note_change, note_saved
 from tocsin.definitions.folders import require_allowed_file, require_allowed_secrets
 from tocsin.definitions.models import Definition, Person, SourceDef
@@ -66,7 +67,11 @@ def make(conn: Connection, settings: Settings, who: Principal, value: D, now: da
     kind = kind_of(type(value))
     if value.name in names(conn, kind).values():
         raise Conflict(
-            f"there is {ONE[kind]} named {value.name!r} already; change it with PUT, or take another name"
+            Sentence(
+                "there is {kind} named {name} already; change it with PUT, or take another name",
+                kind=Sentence(ONE[kind]),
+                name=repr(value.name),
+            )
         )
     saved = save(conn, value, now=now, actor=who.label)
     _ask_proof(conn, saved, None, now)

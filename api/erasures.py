@@ -21,6 +21,7 @@ from processors.forgetting import Affected, Subject, affected, looked_up, posts_
 from processors.pseudonyms import key_of_pseudonyms
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.intake.dead_letters import letters_naming
 from tocsin.intake.removals import AUTHOR
 from tocsin.store import audit
@@ -86,9 +87,9 @@ def subject_of(what: str, value: str, network: str | None = None, *, typed: bool
     """The subject as it was asked for. Raises `WrongInput` where it names nothing."""
     clean = value.strip()
     if not clean.lstrip("@") or len(clean) > LONGEST or "\x00" in clean:
-        raise WrongInput("say whom: a handle or id of an author, or the address or id of a post")
+        raise WrongInput(Sentence("say whom: a handle or id of an author, or the address or id of a post"))
     if what not in ("author", "post"):
-        raise WrongInput("what is erased is an author or a post")
+        raise WrongInput(Sentence("what is erased is an author or a post"))
     return Subject(
         what=AUTHOR if what == "author" else "post",
         value=clean,
@@ -132,9 +133,14 @@ def ask(store: Store, subject: Subject, expected: int, *, now: datetime, actor: 
         subject = looked_up(conn, subject)
         found = preview(conn, subject)
     if not found.anything:
-        raise WrongInput("nothing that is kept is of that author or post")
+        raise WrongInput(Sentence("nothing that is kept is of that author or post"))
     if found.counts["posts"] > expected:
-        raise Conflict(f"there are {found.counts['posts']} posts by now: look at what would go once more")
+        raise Conflict(
+            Sentence(
+                "there are {n} posts by now: look at what would go once more",
+                n=found.counts["posts"],
+            )
+        )
     with store.write() as conn:
         target = _target(key_of_pseudonyms(conn), subject)
         id = stable_id("era", target, now.isoformat())
@@ -149,7 +155,9 @@ def again(conn: Connection, id: str, now: datetime) -> Erasure:
     """Let one that failed go on. Raises `Conflict` for any other."""
     one, t = get(conn, id), s.erasures
     if one.state != "failed":
-        raise Conflict(f"{id} is {one.state}: only one that failed goes on again")
+        raise Conflict(
+            Sentence("{id} is {state}: only one that failed goes on again", id=id, state=spoken(one.state))
+        )
     conn.execute(update(t).where(t.c.id == id).values(state="queued", beat_at=now, message=None))
     return get(conn, id)
 
@@ -158,7 +166,7 @@ def get(conn: Connection, id: str) -> Erasure:
     """The erasure with this id. Raises `NotFound`."""
     row = conn.execute(select(s.erasures).where(s.erasures.c.id == id)).one_or_none()
     if row is None:
-        raise NotFound(f"no erasure {id!r}")
+        raise NotFound(Sentence("no erasure {id}", id=repr(id)))
     return _from(row)
 
 

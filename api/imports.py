@@ -18,6 +18,7 @@ from ingest.recorded.mapping import ColumnMapping
 from processors.history.undoing import hangs_on
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.store import audit
 from tocsin.store import schema as s
 from tocsin.store.port import Store
@@ -97,13 +98,26 @@ def ask_undo(conn: Connection, id: str, *, now: datetime, actor: str, role: str)
     """
     one = get(conn, id)
     if not one.may_be_undone:
-        raise IllegalTransition(f"{id} is {one.kind} {one.state}: only an import that has ended is taken out")
+        raise IllegalTransition(
+            Sentence(
+                "{id} is {kind} {state}: only an import that has ended is taken out",
+                id=id,
+                kind=spoken(one.kind),
+                state=spoken(one.state),
+            )
+        )
     labels = hangs_on(conn, one.partition)
     if labels:
-        raise Conflict(f"{labels} labels that people gave hang on mentions of {id}: it cannot be taken out")
+        raise Conflict(
+            Sentence(
+                "{n} labels that people gave hang on mentions of {id}: it cannot be taken out",
+                n=labels,
+                id=id,
+            )
+        )
     t = s.imports
     if conn.execute(select(t.c.id).where(t.c.undoes == id, t.c.state.in_(WAITING))).first() is not None:
-        raise Conflict(f"{id} is being taken out already")
+        raise Conflict(Sentence("{id} is being taken out already", id=id))
     audit.append(
         conn, at=now, actor=actor, role=role, action="import.undone", object=id, detail={"file": one.file}
     )
@@ -114,7 +128,7 @@ def get(conn: Connection, id: str) -> Import:
     """The job with this id. Raises `NotFound`."""
     row = conn.execute(select(s.imports).where(s.imports.c.id == id)).one_or_none()
     if row is None:
-        raise NotFound(f"no import {id!r}")
+        raise NotFound(Sentence("no import {id}", id=repr(id)))
     return _from(row)
 
 
@@ -203,7 +217,12 @@ def _new(
     t = s.imports
     waiting = select(func.count()).where(t.c.state.in_(WAITING))
     if conn.execute(waiting).scalar_one() >= MOST_WAITING:
-        raise Conflict(f"{MOST_WAITING} imports are waiting already: cancel one, or ask later")
+        raise Conflict(
+            Sentence(
+                "{n} imports are waiting already: cancel one, or ask later",
+                n=MOST_WAITING,
+            )
+        )
     seq = int(conn.execute(select(func.coalesce(func.max(t.c.seq), 0))).scalar_one()) + 1
     id = stable_id("imp", str(seq), kind, now.isoformat())
     values = {"id": id, "seq": seq, "kind": kind, "undoes": undoes, "at": now, "actor": actor, "file": file}

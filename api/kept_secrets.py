@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.core.text import unseen
 from tocsin.definitions.folders import require_allowed_reference
 from tocsin.settings import Settings
@@ -26,11 +27,15 @@ def kept(settings: Settings, text: str, *, may_name: bool) -> str:
     """
     if text.startswith(("env:", "file:")):
         if not may_name:
-            raise WrongInput("only an administrator may name a secret of the machine: type the secret itself")
+            raise WrongInput(
+                Sentence("only an administrator may name a secret of the machine: type the secret itself")
+            )
         require_allowed_reference(text, (*settings.ingest.allowed_folders, str(settings.data / FOLDER)))
         return text
     if not text or len(text) > LONGEST or unseen(text):
-        raise WrongInput(f"a secret is one line of at most {LONGEST} characters that can be seen")
+        raise WrongInput(
+            Sentence("a secret is one line of at most {n} characters that can be seen", n=LONGEST)
+        )
     return f"file:{_written(settings.data / FOLDER, text)}"
 
 

@@ -8,8 +8,9 @@ from typing import Annotated, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from api.problems import FieldError, Problem
+from api.problems import Problem, field_error
 from tocsin.core.clock import EPOCH, LATEST
+from tocsin.core.sentences import Sentence
 
 T = TypeVar("T")
 MAX_LIMIT = 500
@@ -28,7 +29,10 @@ class ListPage(BaseModel, Generic[T]):
 def wrong(field: str, message: str) -> Problem:
     """A 422 for one field."""
     return Problem(
-        422, "wrong-input", f"{field}: {message}", errors=[FieldError(field=field, message=message)]
+        422,
+        "wrong-input",
+        Sentence("{field}: {what}", field=field, what=message),
+        errors=[field_error(field, message)],
     )
 
 
@@ -38,8 +42,9 @@ def checked_time(value: datetime | None, field: str) -> datetime | None:
         return None
     if value.tzinfo is None:
         raise wrong(
-            field, "needs an offset from UTC, such as 2026-11-22T09:00:00Z (in a URL + is written %2B)"
+            field,
+            Sentence("needs an offset from UTC, such as 2026-11-22T09:00:00Z (in a URL + is written %2B)"),
         )
     if not EPOCH <= value < LATEST:
-        raise wrong(field, "must lie between 1970 and 2200")
+        raise wrong(field, Sentence("must lie between 1970 and 2200"))
     return value

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from tocsin.core.clock import minute_of
+from tocsin.core.sentences import Sentence
 from tocsin.store import schema as s
 from tocsin.store.search import SearchPhrase, is_rare, matching, within
 
@@ -59,7 +60,7 @@ def search_mentions(
 
     Raises `WrongInput` where that takes longer than `LONGEST`.
     """
-    with within(conn, LONGEST, "narrow it by monitor, from or to") as look:
+    with within(conn, LONGEST, Sentence("narrow it by monitor, from or to")) as look:
         rare = bool(criteria.phrases) and is_rare(conn, criteria.phrases)
         if criteria.monitor_id is None or rare:
             return _search_all(conn, criteria, after, limit, rare=rare)

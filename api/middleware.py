@@ -20,7 +20,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.problems import Problem
+from api.problems import INTERNAL, Problem
+from tocsin.core.sentences import Sentence
 from tocsin.settings import Api
 
 log = structlog.get_logger(__name__)
@@ -86,8 +87,7 @@ class Outermost:
             )
             if status:
                 raise
-            detail = "something went wrong on our side; the log has it under this request's id"
-            await Problem(500, "internal", detail).response(request_id)(scope, receive, dressed)
+            await Problem(500, "internal", INTERNAL).response(request_id)(scope, receive, dressed)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self.metrics.request(scope["method"], route, status, time.perf_counter() - started)
@@ -117,7 +117,9 @@ class HostCheck:
                 problem = Problem(
                     421,
                     "unknown-host",
-                    "this name is not one of ours: set api.public_url, or add it to api.allowed_hosts",
+                    Sentence(
+                        "this name is not one of ours: set api.public_url, or add it to api.allowed_hosts"
+                    ),
                 )
                 await problem.response(scope["state"]["request_id"])(scope, receive, send)
                 return
@@ -171,7 +173,10 @@ class TimeBound:
             if begun or not bound.expired():
                 raise
             problem = Problem(
-                503, "too-slow", f"this took longer than {self.seconds:g} s", headers={"Retry-After": "5"}
+                503,
+                "too-slow",
+                Sentence("this took longer than {seconds} s", seconds=f"{self.seconds:g}"),
+                headers={"Retry-After": "5"},
             )
             await problem.response(scope["state"]["request_id"])(scope, receive, send)
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, delete, insert, select
 from api.auth.principal import Principal
 from api.etags import version_etag
 from api.problems import Problem
+from tocsin.core.sentences import Sentence
 from tocsin.store import schema as s
 
 KEEP_RESPONSES = timedelta(hours=24)
@@ -46,11 +47,17 @@ def checked_version(if_match: str | None, current: int) -> int:
     """The version that `If-Match` names, which must be the current one. Raises 428 without it, 412 for another."""
     if if_match is None:
         raise Problem(
-            428, "no-if-match", "read it first and send its ETag as If-Match, so that no change is lost"
+            428,
+            "no-if-match",
+            Sentence("read it first and send its ETag as If-Match, so that no change is lost"),
         )
     tags = [tag.strip() for tag in if_match.split(",")]
     if "*" not in tags and version_etag(current) not in tags:
-        detail = f"it changed since you read it: yours is {if_match}, now it is {version_etag(current)}"
+        detail = Sentence(
+            "it changed since you read it: yours is {yours}, now it is {now}",
+            yours=if_match,
+            now=version_etag(current),
+        )
         raise Problem(412, "stale", detail, headers={"ETag": version_etag(current)})
     return current
 
@@ -75,7 +82,9 @@ class Idempotency:
             return None
         if row.request_hash != self.body_hash:
             raise Problem(
-                422, "key-reused", "this Idempotency-Key came with another body before; take a new one"
+                422,
+                "key-reused",
+                Sentence("this Idempotency-Key came with another body before; take a new one"),
             )
         return row.status, row.body
 

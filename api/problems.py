@@ -1,6 +1,7 @@
 """Every refusal as problem+json (RFC 9457): type, title, status, detail, and which field where. Never a traceback.
 
 Outside /v1, where the browser prefers HTML, `app.state.render_problem`, a function of (request, Problem), answers instead.
+Title, detail and messages are said in the caller's language; `type` is for programs, and stays. What is logged is English.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from starlette.exceptions import HTTPException
 
 from api.auth.principal import Principal
 from tocsin.core import errors as e
+from tocsin.core.faults import fault_of
+from tocsin.core.languages import ENGLISH, Language
 from tocsin.core.sentences import Sentence
 
 log = structlog.get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
+LONGEST = 1000
 
 
 class FieldError(BaseModel):
@@ -45,6 +49,22 @@ class ProblemBody(BaseModel):
     instance: str | None = Field(default=None, description="The request's id, as in X-Request-Id.")
     errors: list[FieldError] | None = None
 
+
+TITLES = {
+    400: "That cannot be read",
+    401: "Sign in first",
+    403: "Not for you to do",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Not possible any more",
+    412: "Somebody changed it",
+    413: "Too large",
+    422: "That cannot be used",
+    429: "Too many requests",
+    500: "Something went wrong on our side",
+    503: "Not just now",
+}
+"""What a page, and the title of a problem in another language than English, say of a status."""
 
 DESCRIPTIONS = {
     400: "The body cannot be read.",
@@ -86,22 +106,28 @@ class Problem(Exception):  # the RFC's word
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
 
-    def body(self, request_id: str | None) -> dict[str, Any]:
-        """The problem as JSON values."""
+    def body(self, request_id: str | None, language: Language | None = None) -> dict[str, Any]:
+        """The problem as JSON values. In English the title is HTTP's own phrase, which programs know."""
+        foreign = language if language is not None and language.code != ENGLISH else None
+        say: Callable[[str], str] = str if foreign is None else foreign.say
+        title = TITLES.get(self.status) if foreign else None
         shown: dict[str, Any] = {
             "type": f"urn:tocsin:problem:{self.slug}",
-            "title": HTTPStatus(self.status).phrase,
+            "title": say(title) if title else HTTPStatus(self.status).phrase,
             "status": self.status,
-            "detail": self.detail,
+            "detail": say(self.detail),
         }
         if request_id:
             shown["instance"] = request_id
         if self.errors:
-            shown["errors"] = [one.model_dump(exclude_none=True) for one in self.errors]
+            shown["errors"] = [
+                one.model_dump(exclude_none=True) | {"message": say(one.message)} for one in self.errors
+            ]
         return shown
 
-    def response(self, request_id: str | None) -> JSONResponse:
-        return JSONResponse(self.body(request_id), self.status, self.headers, MEDIA_TYPE)
+    def response(self, request_id: str | None, language: Language | None = None) -> JSONResponse:
+        spoken = {} if language is None else {"Content-Language": language.code}
+        return JSONResponse(self.body(request_id, language), self.status, self.headers | spoken, MEDIA_TYPE)
 
 
 class NotModified(Exception):  # not an error: an answer
@@ -126,10 +152,12 @@ FROM_ERRORS: tuple[tuple[type[e.TocsinError], int, str], ...] = (
 )
 
 
+INTERNAL = Sentence("something went wrong on our side; the log has it under this request's id")
+
 # What strangers and keys that only push hear of an engine that is away. The error's own words name folders and servers.
-AWAY: Mapping[str, str] = {
-    "store-unavailable": "the store cannot be used just now; tocsin doctor says why",
-    "stream-unavailable": "the stream cannot be used just now; tocsin doctor says why",
+AWAY: Mapping[str, Sentence] = {
+    "store-unavailable": Sentence("the store cannot be used just now; tocsin doctor says why"),
+    "stream-unavailable": Sentence("the stream cannot be used just now; tocsin doctor says why"),
 }
 
 
@@ -138,11 +166,8 @@ def from_error(error: e.TocsinError) -> Problem:
     for kind, status, slug in FROM_ERRORS:
         if isinstance(error, kind):
             headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else {}
-            said = error.args[0] if error.args and isinstance(error.args[0], Sentence) else str(error)
-            return Problem(status, slug, said, errors=_places(error), headers=headers)
-    return Problem(
-        500, "internal", "something went wrong on our side; the log has it under this request's id"
-    )
+            return Problem(status, slug, error.said, errors=_places(error), headers=headers)
+    return Problem(500, "internal", INTERNAL)
 
 
 def from_validation(error: RequestValidationError | ValidationError, prefix: Sequence[str] = ()) -> Problem:
@@ -152,13 +177,12 @@ def from_validation(error: RequestValidationError | ValidationError, prefix: Seq
         if isinstance(error, ValidationError)
         else [_field_error(one, prefix) for one in list(error.errors())[:50]]
     )
-    first = (
-        f"{found[0].field}: {found[0].message}"
-        if found and found[0].field
-        else (found[0].message if found else "")
-    )
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return Problem(422, "wrong-input", f"{first}{more}", errors=found)
+    first: str = found[0].message if found else ""
+    if found and found[0].field:
+        first = Sentence("{field}: {what}", field=found[0].field, what=first)
+    if len(found) > 1:
+        first = Sentence("{what} (and {n} more)", what=first, n=len(found) - 1)
+    return Problem(422, "wrong-input", first, errors=found)
 
 
 def install(app: FastAPI) -> None:
@@ -179,9 +203,10 @@ def install(app: FastAPI) -> None:
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         slug = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
+        path = request.url.path[:200]
         detail = {
-            404: f"there is nothing at {request.url.path[:200]}",
-            405: f"{request.method[:20]} is not possible at {request.url.path[:200]}",
+            404: Sentence("there is nothing at {path}", path=path),
+            405: Sentence("{method} is not possible at {path}", method=request.method[:20], path=path),
         }.get(error.status_code, str(error.detail))
         return _answer(request, Problem(error.status_code, slug, detail, headers=error.headers))
 
@@ -213,19 +238,28 @@ def _answer(request: Request, problem: Problem) -> Response:
     draw: Callable[[Request, Problem], Response] | None = getattr(request.app.state, "render_problem", None)
     if draw is not None and wants_html(request):
         return draw(request, problem)
-    return problem.response(request.scope.get("state", {}).get("request_id"))
+    speak: Callable[[Request], Language] | None = getattr(request.app.state, "language_of", None)
+    language = speak(request) if speak is not None else None
+    return problem.response(request.scope.get("state", {}).get("request_id"), language)
 
 
 def _places(error: e.TocsinError) -> list[FieldError]:
     field, line, column = (getattr(error, name, None) for name in ("field", "line", "column"))
     if field is None and line is None:
         return []
-    return [FieldError(field=field or "query", message=str(error), line=line, column=column)]
+    return [field_error(field or "query", error.said, line=line, column=column)]
+
+
+def field_error(
+    field: str, message: str, *, line: int | None = None, column: int | None = None
+) -> FieldError:
+    """One thing that is wrong. A message that is a `Sentence` stays one: pydantic would make bare text of it."""
+    return FieldError.model_construct(field=field, message=message, line=line, column=column)
 
 
 def _field_error(one: Any, prefix: Sequence[str]) -> FieldError:
     place = [str(part) for part in one["loc"]]
     if place and place[0] in ("body", "query", "path", "header", "cookie") and not prefix:
         place = place[1:]
-    message = str(one["msg"]).removeprefix("Value error, ")
-    return FieldError(field=".".join([*prefix, *place])[:200], message=message[:1000])
+    said = fault_of(one)
+    return field_error(".".join([*prefix, *place])[:200], said if len(said) <= LONGEST else said[:LONGEST])

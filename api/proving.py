@@ -12,6 +12,7 @@ from api.defining import change_part, make
 from api.state import AppState
 from tocsin.access.links import page_address
 from tocsin.core.errors import NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Channel, Person, Policy, Role, Step
 from tocsin.definitions.repository import Defined, find, names
 from tocsin.store import audit
@@ -78,7 +79,7 @@ def _waiting(conn: Connection, one: Someone, key: str) -> Pending | None:
 def _own(one: Someone, key: str) -> Channel:
     found = next((channel for channel in one.channels if key_of(one, channel) == key), None)
     if found is None:
-        raise NotFound("there is no such channel any more; load the page again")
+        raise NotFound(Sentence("there is no such channel any more; load the page again"))
     return found
 
 

@@ -12,6 +12,8 @@ from ingest.budget import HostBudget
 from ingest.source import Source, SourceContext
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.errors import WrongInput
+from tocsin.core.faults import fault_of
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import SOURCE_KINDS, SourceKind
 from tocsin.settings import Ingest
@@ -58,7 +60,12 @@ def settings_of(definition: SourceDef) -> BaseModel:
     """The connector's own settings in this definition. Raises `WrongInput` as `make_source` does; reads and asks nothing."""
     if definition.kind not in KINDS:
         raise WrongInput(
-            f"source {definition.name!r}: unknown kind {definition.kind!r}; known: {', '.join(sorted(KINDS))}"
+            Sentence(
+                "source {name}: unknown kind {kind}; known: {choices}",
+                name=repr(definition.name),
+                kind=repr(definition.kind),
+                choices=", ".join(sorted(KINDS)),
+            )
         )
     model, _ = KINDS[definition.kind]
     try:
@@ -68,9 +75,20 @@ def settings_of(definition: SourceDef) -> BaseModel:
         key = ".".join(str(part) for part in first["loc"]) or "settings"
         known = ", ".join(sorted(model.model_fields)) or "none"
         if first["type"] == "extra_forbidden":
-            what = f"unknown setting {key!r}; a {definition.kind} knows: {known}"
+            what: str = Sentence(
+                "unknown setting {key}; a {kind} knows: {known}",
+                key=repr(key),
+                kind=definition.kind,
+                known=known,
+            )
         elif first["type"] == "missing":
-            what = f"the setting {key!r} is missing; a {definition.kind} knows: {known}"
+            what = Sentence(
+                "the setting {key} is missing; a {kind} knows: {known}",
+                key=repr(key),
+                kind=definition.kind,
+                known=known,
+            )
         else:
-            what = f"{key} = {str(first['input'])[:80]!r}: {first['msg'].removeprefix('Value error, ')}"
-        raise WrongInput(f"source {definition.name!r}: {what}") from None
+            given = repr(str(first["input"])[:80])
+            what = Sentence("{key} = {given}: {what}", key=key, given=given, what=fault_of(first))
+        raise WrongInput(Sentence("source {name}: {what}", name=repr(definition.name), what=what)) from None

@@ -14,6 +14,7 @@ from ingest.plain import dig
 from tocsin.core.clock import iso
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Author, Engagement, Mention
+from tocsin.core.sentences import Sentence
 
 KEY, TIMESTAMP, PLACE = "$key", "$timestamp", "$place"
 SPECIAL = (KEY, TIMESTAMP, PLACE)
@@ -31,14 +32,27 @@ def check_mapping(mapping: Mapping[str, str]) -> None:
     """Raise `WrongInput` that names the field or the path that cannot be."""
     for field, path in mapping.items():
         if field not in FIELDS:
-            raise WrongInput(f"{field!r} is no field of a mention; known: {', '.join(sorted(FIELDS))}")
+            raise WrongInput(
+                Sentence(
+                    "{field} is no field of a mention; known: {choices}",
+                    field=repr(field),
+                    choices=", ".join(sorted(FIELDS)),
+                )
+            )
         if not path or len(path) > 200 or (path.startswith("$") and path not in SPECIAL):
             raise WrongInput(
-                f"{field}: {path[:80]!r} is no path; write for example body.text, =constant or {', '.join(SPECIAL)}"
+                Sentence(
+                    "{field}: {path} is no path; write for example body.text, =constant or {choices}",
+                    field=field,
+                    path=repr(path[:80]),
+                    choices=", ".join(SPECIAL),
+                )
             )
     missing = [field for field in ("id", "text", "created_at") if mapping and field not in mapping]
     if missing:
-        raise WrongInput(f"the mapping lacks {', '.join(missing)}, which each mention needs")
+        raise WrongInput(
+            Sentence("the mapping lacks {choices}, which each mention needs", choices=", ".join(missing))
+        )
 
 
 def mapped(record: Any, special: Mapping[str, Any], mapping: Mapping[str, str]) -> dict[str, Any]:

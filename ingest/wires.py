@@ -28,6 +28,7 @@ from ingest.budget import in_words
 from ingest.source import BudgetSpent, FetchFailed, SourceContext
 from ingest.web import MOST_BYTES, refused, retry_after, user_agent
 from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.net import certificate_fault, certificates, check_url, checked_socket
 
 # Of the answer to a handshake that the other side refuses.
@@ -305,12 +306,16 @@ def check_wire(url: str) -> str:
     """`url` if it is an absolute ws or wss URL with a host, and without a user or password. Raises `WrongInput` otherwise."""
     scheme, _, rest = url.partition("://")
     if scheme not in ("ws", "wss"):
-        raise WrongInput(f"{url[:80]!r} must begin with wss:// or ws://")
+        raise WrongInput(Sentence("{url} must begin with wss:// or ws://", url=repr(url[:80])))
     check_url(f"http{scheme[2:]}://{rest}")
     try:
         parse_uri(url)
     except InvalidURI as error:
-        raise WrongInput(f"{url[:80]!r} is no address of a websocket: {error}"[:300]) from None
+        raise WrongInput(
+            Sentence(
+                "{url} is no address of a websocket: {error}", url=repr(url[:80]), error=str(error)[:200]
+            )
+        ) from None
     return url
 
 
@@ -318,7 +323,7 @@ def _wire_url(value: str) -> str:
     try:
         return check_wire(value).rstrip("/")
     except WrongInput as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(error.said) from None
 
 
 def _once(value: tuple[str, ...]) -> tuple[str, ...]:

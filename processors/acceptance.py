@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, select
 
 from tocsin.core.errors import Conflict
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.store import audit
@@ -55,7 +56,9 @@ def accept(
         return last
     judged = s.detector_state.c.monitor_id == monitor.id
     if conn.execute(select(s.detector_state.c.kind).where(judged).limit(1)).first() is None:
-        raise Conflict(f"{monitor.value.name} has heard nothing yet: there is no level to accept")
+        raise Conflict(
+            Sentence("{name} has heard nothing yet: there is no level to accept", name=monitor.value.name)
+        )
     return _say(conn, monitor, ACCEPT, last, now, actor, role)
 
 
@@ -73,13 +76,15 @@ def undo(conn: Connection, monitor: Defined[Monitor], *, now: datetime, actor: s
     return _say(conn, monitor, UNDO, last, now, actor, role)
 
 
-def why_not_undone(last: Acceptance | None, now: datetime) -> str | None:
+def why_not_undone(last: Acceptance | None, now: datetime) -> Sentence | None:
     """Why the last acceptance cannot be taken back; None where it can."""
     if last is None or last.action == UNDO or last.outcome == LAPSED:
-        return "no new normal was accepted that could be taken back"
+        return Sentence("no new normal was accepted that could be taken back")
     if now - last.at > UNDO_WITHIN:
         hours = UNDO_WITHIN // timedelta(hours=1)
-        return f"that was accepted more than {hours} hours ago: by now the level is what was heard since"
+        return Sentence(
+            "that was accepted more than {n} hours ago: by now the level is what was heard since", n=hours
+        )
     return None
 
 

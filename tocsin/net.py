@@ -25,6 +25,7 @@ import httpcore
 import httpx
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence, spoken
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -48,21 +49,32 @@ class TooLarge(WrongInput):
 def check_url(url: str) -> str:
     """`url` if it is an absolute http or https URL with a host, and without a user or password. Raises `WrongInput` otherwise."""
     if len(url) > MAX_URL_CHARS:
-        raise WrongInput(f"a URL may have {MAX_URL_CHARS} characters, this one has {len(url)}")
+        raise WrongInput(
+            Sentence(
+                "a URL may have {most} characters, this one has {n}",
+                most=MAX_URL_CHARS,
+                n=len(url),
+            )
+        )
     if any(ord(c) <= 32 or ord(c) == 127 for c in url):
-        raise WrongInput(f"{url[:80]!r} has blanks or control characters in it; a URL has none")
+        raise WrongInput(
+            Sentence("{url} has blanks or control characters in it; a URL has none", url=repr(url[:80]))
+        )
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        raise WrongInput(f"{url[:80]!r} is no URL: {error}") from None
+        raise WrongInput(Sentence("{url} is no URL: {error}", url=repr(url[:80]), error=str(error))) from None
     if parts.scheme not in ("http", "https"):
-        raise WrongInput(f"{url[:80]!r} must begin with http:// or https://")
+        raise WrongInput(Sentence("{url} must begin with http:// or https://", url=repr(url[:80])))
     if not host:
-        raise WrongInput(f"{url[:80]!r} names no host")
+        raise WrongInput(Sentence("{url} names no host", url=repr(url[:80])))
     if parts.username is not None or parts.password is not None:
         raise WrongInput(
-            f"the URL for {host} holds a user or password; give secrets as env:NAME or file:PATH"
+            Sentence(
+                "the URL for {host} holds a user or password; give secrets as env:NAME or file:PATH",
+                host=host,
+            )
         )
     return url
 
@@ -157,8 +169,13 @@ def _checked_addresses(host: str, port: int, allowed: Sequence[Network], resolve
         reason = refusal(address, allowed)
         if reason:
             raise WrongInput(
-                f"the host {host!r} resolves to {address}, a {reason} address; list its network in "
-                "ingest.allowed_private_networks if that is meant"
+                Sentence(
+                    "the host {host} resolves to {address}, a {reason} address; list its network in "
+                    "ingest.allowed_private_networks if that is meant",
+                    host=repr(host),
+                    address=str(address),
+                    reason=spoken(reason),
+                )
             )
     return addresses
 
@@ -271,7 +288,7 @@ class _CheckedBackend(httpcore.NetworkBackend):
         timeout: float | None = None,  # noqa: ARG002  # likewise
         socket_options: Iterable[Any] | None = None,  # noqa: ARG002  # likewise
     ) -> httpcore.NetworkStream:
-        raise WrongInput("a socket file cannot be a target")
+        raise WrongInput(Sentence("a socket file cannot be a target"))
 
     def sleep(self, seconds: float) -> None:
         self._inner.sleep(seconds)

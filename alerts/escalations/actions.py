@@ -23,7 +23,7 @@ from alerts.turn import Turn
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, NotAllowed, NotFound, WrongInput
 from tocsin.core.ids import stable_id
-from tocsin.core.sentences import Sentence
+from tocsin.core.sentences import Sentence, listed, spoken
 from tocsin.definitions.repository import names
 from tocsin.store import schema as s
 
@@ -76,10 +76,20 @@ def create(turn: Turn, alert: Alert, team: str, reason: str) -> Escalation:
 def check_team(conn: Connection, alert: Alert, team: str) -> None:
     """Raises `WrongInput` for an unknown team, `Conflict` where an escalation of this alert is open for it already."""
     if team not in TEAMS:
-        raise WrongInput(f"unknown team {team!r}; choose one of: {', '.join(TEAMS)}")
+        raise WrongInput(
+            Sentence(
+                "unknown team {team}; choose one of: {choices}", team=repr(team), choices=", ".join(TEAMS)
+            )
+        )
     for escalation in of_alert(conn, alert.id):
         if escalation.status not in ENDED and set(escalation.teams) & set(TEAMS[team]):
-            raise Conflict(f"{escalation.id} is open for {escalation.team} already; work that one")
+            raise Conflict(
+                Sentence(
+                    "{id} is open for {team} already; work that one",
+                    id=escalation.id,
+                    team=spoken(escalation.team),
+                )
+            )
 
 
 def claim(turn: Turn, escalation_id: str, expected_version: int | None = None) -> Escalation:
@@ -104,7 +114,7 @@ def reassign(
     """Give the escalation to the person named `to`."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if to not in names(turn.conn, "person").values():
-        raise NotFound(f"no person {to!r} to give {escalation.id} to")
+        raise NotFound(Sentence("no person {to} to give {id} to", to=repr(to), id=escalation.id))
     return change(turn, escalation, "reassign", text=f"to {to}", claimed_by=to, claimed_at=turn.now)
 
 
@@ -144,13 +154,33 @@ def decide(
     """
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if decision not in DECISIONS:
-        raise WrongInput(f"unknown decision {decision!r}; choose one of: {', '.join(DECISIONS)}")
+        raise WrongInput(
+            Sentence(
+                "unknown decision {decision}; choose one of: {choices}",
+                decision=repr(decision),
+                choices=", ".join(DECISIONS),
+            )
+        )
     if team not in escalation.teams:
-        raise WrongInput(f"{team!r} is not asked in {escalation.id}; asked: {', '.join(escalation.teams)}")
+        raise WrongInput(
+            Sentence(
+                "{team} is not asked in {id}; asked: {choices}",
+                team=repr(team),
+                id=escalation.id,
+                choices=listed([spoken(one) for one in escalation.teams]),
+            )
+        )
     if turn.actor.role not in (team, ADMIN):
-        raise NotAllowed(f"{turn.actor.name} has the role {turn.actor.role}; {team} decides for {team}")
+        raise NotAllowed(
+            Sentence(
+                "{name} has the role {role}; {team} decides for {team}",
+                name=turn.actor.name,
+                role=spoken(turn.actor.role),
+                team=spoken(team),
+            )
+        )
     if not reason.strip():
-        raise WrongInput("a decision needs a reason")
+        raise WrongInput(Sentence("a decision needs a reason"))
     if escalation.status == CLAIMED:
         escalation = change(turn, escalation, "review", decisions={})
     made = {
@@ -169,7 +199,13 @@ def decide(
         )
     cleared = all(decisions.get(name, {}).get("decision") == "clear" for name in escalation.teams)
     if cleared and {one["by"] for one in decisions.values()} == {escalation.created_by}:
-        raise NotAllowed(f"{turn.actor.name} escalated {escalation.id}: somebody else must clear it too")
+        raise NotAllowed(
+            Sentence(
+                "{name} escalated {id}: somebody else must clear it too",
+                name=turn.actor.name,
+                id=escalation.id,
+            )
+        )
     action = "clear" if cleared else "clear_part"
     return change(turn, escalation, action, text=reason, detail=detail, decisions=decisions)
 
@@ -184,7 +220,13 @@ def note(
     """Write a note. Only Legal may write a privileged note, and only Legal sees it."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if privileged and turn.actor.role != LEGAL:
-        raise NotAllowed(f"{turn.actor.name} has the role {turn.actor.role}; privileged notes are Legal's")
+        raise NotAllowed(
+            Sentence(
+                "{name} has the role {role}; privileged notes are Legal's",
+                name=turn.actor.name,
+                role=spoken(turn.actor.role),
+            )
+        )
     return flag(turn, escalation, "note", text=text, privileged=privileged)
 
 
@@ -200,7 +242,7 @@ def request_info(
     _refuse_ended(escalation, "ask about")
     one = turn.directory.people.get(of)
     if one is None:
-        raise NotFound(f"no person {of!r} to ask about {escalation.id}")
+        raise NotFound(Sentence("no person {of} to ask about {id}", of=repr(of), id=escalation.id))
     asked = flag(turn, escalation, "request_info", text=text, detail={"of": of})
     alert = get_alert(turn.conn, escalation.alert_id)
     page(
@@ -240,7 +282,7 @@ def withdraw(
     """The escalation was not needed after all; `reason` says why."""
     escalation = _seen(turn.conn, escalation_id, expected_version)
     if not reason.strip():
-        raise WrongInput("withdrawing needs a reason")
+        raise WrongInput(Sentence("withdrawing needs a reason"))
     queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
     return change(turn, escalation, "withdraw", text=reason, closed_at=turn.now)
 
@@ -249,7 +291,12 @@ def _seen(conn: Connection, escalation_id: str, expected_version: int | None) ->
     escalation = get(conn, escalation_id)
     if expected_version is not None and expected_version != escalation.version:
         raise Conflict(
-            f"the escalation {escalation.id} is at version {escalation.version}, you saw {expected_version}: read it again"
+            Sentence(
+                "the escalation {id} is at version {version}, you saw {seen}: read it again",
+                id=escalation.id,
+                version=escalation.version,
+                seen=expected_version,
+            )
         )
     return escalation
 

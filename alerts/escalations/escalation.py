@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from alerts.escalations.states import CLAIMED, CLEARED, ENDED, IN_REVIEW, QUEUED, possible
 from tocsin.core.errors import NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.store import schema as s
 
 TEAMS: Final[dict[str, tuple[str, ...]]] = {"pr": ("pr",), "legal": ("legal",), "both": ("pr", "legal")}
@@ -86,7 +87,7 @@ def get(conn: Connection, escalation_id: str) -> Escalation:
     """The escalation with this id. Raises `NotFound`."""
     row = conn.execute(select(s.escalations).where(_e.id == escalation_id)).one_or_none()
     if row is None:
-        raise NotFound(f"no escalation {escalation_id!r}")
+        raise NotFound(Sentence("no escalation {id}", id=repr(escalation_id)))
     return from_row(row)
 
 

@@ -17,6 +17,7 @@ from alerts.escalations.states import ENDED, after
 from alerts.turn import Turn
 from tocsin.core.clock import iso
 from tocsin.core.errors import Conflict, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.store import audit
 from tocsin.store import schema as s
 
@@ -80,7 +81,9 @@ def _write(
         {name: value for name, value in new.items() if old[name] != value},
     )
     if written.rowcount != 1:
-        raise Conflict(f"the escalation {escalation.id} changed since you looked: read it again")
+        raise Conflict(
+            Sentence("the escalation {id} changed since you looked: read it again", id=escalation.id)
+        )
     _tell(turn, changed, action, escalation.status, text=text, detail=detail, privileged=privileged)
     if status in ENDED and status != escalation.status:
         _stand_down(turn, changed)
@@ -114,7 +117,9 @@ def _tell(
     x = s.escalation_entries
     last = conn.execute(select(func.max(x.c.seq)).where(x.c.escalation_id == escalation.id)).scalar_one()
     if text is not None and len(text) > MAX_TEXT:
-        raise WrongInput(f"a text may have {MAX_TEXT} characters, this one has {len(text)}")
+        raise WrongInput(
+            Sentence("a text may have {most} characters, this one has {n}", most=MAX_TEXT, n=len(text))
+        )
     conn.execute(
         insert(x),
         {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from tocsin.core.errors import IllegalTransition
+from tocsin.core.sentences import Sentence, listed, spoken
 
 QUEUED: Final = "queued"
 CLAIMED: Final = "claimed"
@@ -49,9 +50,15 @@ def after(status: str, action: str) -> str:
     try:
         return TRANSITIONS[status, action]
     except KeyError:
-        choices = ", ".join(possible(status)) or "nothing, it has ended"
+        left = [spoken(one) for one in possible(status)]
+        choices = listed(left) if left else Sentence("nothing, it has ended")
         raise IllegalTransition(
-            f"cannot {action.replace('_', ' ')} an escalation that is {status}; possible: {choices}"
+            Sentence(
+                "cannot {action} an escalation that is {status}; possible: {choices}",
+                action=spoken(action),
+                status=spoken(status),
+                choices=choices,
+            )
         ) from None
 
 

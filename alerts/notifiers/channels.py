@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from alerts.notifiers.registry import BY_ADDRESS, KINDS
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Channel, Person
 from tocsin.definitions.references import WrongReference, closest
 from tocsin.settings import Settings
@@ -50,9 +51,14 @@ def _require(field: str, channel: Channel, person: Person) -> None:
     known = KINDS.get(channel.kind)
     if known is None:
         raise WrongReference(
-            field, f"there is no notifier {channel.kind[:80]!r}{closest(channel.kind, KINDS)}"
+            field,
+            Sentence(
+                "there is no notifier {name}{known}",
+                name=repr(channel.kind[:80]),
+                known=closest(channel.kind, KINDS),
+            ),
         )
     try:
         known.check(target_of(person, channel))
     except WrongInput as error:
-        raise WrongReference(field, str(error)) from None
+        raise WrongReference(field, error.said) from None

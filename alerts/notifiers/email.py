@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.core.text import one_line
 from tocsin.settings import Settings, Smtp, reveal
 
@@ -72,7 +73,7 @@ class EmailNotifier:
         """A session after greeting, encryption and sign-in. The session ends in time, however slowly the other side talks."""
         smtp = self._smtp
         if not smtp.host:
-            raise WrongInput("smtp.host is not set")
+            raise WrongInput(Sentence("smtp.host is not set"))
         limit = smtp.timeout_s
         here = socket.gethostname()
         direct = smtp.security == "tls"
@@ -132,14 +133,14 @@ def header_text(text: str) -> str:
 def check_target(target: Mapping[str, Any]) -> None:
     """Raise `WrongInput` for a target without an address that mail can go to."""
     if target.get("to") is None:
-        raise WrongInput("an e-mail channel needs `to`, or its person an email")
+        raise WrongInput(Sentence("an e-mail channel needs `to`, or its person an email"))
     address(target["to"])
 
 
 def require_ready(_target: Mapping[str, Any], settings: Settings) -> None:
     """Raise `WrongInput` where no mail server is set, or its password is not there."""
     if not settings.smtp.host:
-        raise WrongInput("no mail server is set: set smtp.host")
+        raise WrongInput(Sentence("no mail server is set: set smtp.host"))
     if settings.smtp.password is not None:
         reveal(settings.smtp.password)
 
@@ -147,7 +148,7 @@ def require_ready(_target: Mapping[str, Any], settings: Settings) -> None:
 def address(value: object) -> str:
     """`value` if it is one plain address. Raises `WrongInput` otherwise, also for a value that would smuggle in a header."""
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
-        raise WrongInput(f"{str(value)[:80]!r} is no e-mail address")
+        raise WrongInput(Sentence("{value} is no e-mail address", value=repr(str(value)[:80])))
     return value
 
 

@@ -19,6 +19,7 @@ from alerts.notifiers.port import Notice, Outcome
 from tocsin.core.clock import EPOCH, Clock, SystemClock, iso
 from tocsin.core.errors import WrongInput
 from tocsin.core.retry_after import retry_after
+from tocsin.core.sentences import Sentence
 from tocsin.net import checked_client
 from tocsin.settings import Settings, require_reference, reveal
 
@@ -69,7 +70,7 @@ class WebhookNotifier:
     def _request(self, notice: Notice) -> tuple[str, bytes, dict[str, str]]:
         url, reference = notice.target.get("url"), notice.target.get("secret")
         if not isinstance(url, str) or not isinstance(reference, str):
-            raise WrongInput("it needs `url` and `secret` (env:NAME or file:PATH)")
+            raise WrongInput(Sentence("it needs `url` and `secret` (env:NAME or file:PATH)"))
         now = self._clock.now()
         body = {
             "type": f"notice.{notice.kind}",
@@ -114,14 +115,16 @@ def _signed(reference: str, id: str, now: datetime, content: bytes) -> str:
     try:
         return Webhook(secret).sign(id, now, content.decode("utf-8"))
     except Exception:  # noqa: BLE001  # the library's errors share no base; whichever it is, the secret is unusable
-        raise WrongInput(f"the secret that {reference!r} names is not base64 (whsec_...)") from None
+        raise WrongInput(
+            Sentence("the secret that {reference} names is not base64 (whsec_...)", reference=repr(reference))
+        ) from None
 
 
 def check_target(target: Mapping[str, Any]) -> None:
     """Raise `WrongInput` for a target without an http address, or without a reference to its secret."""
     url = target.get("url")
     if not isinstance(url, str) or not _is_http(url):
-        raise WrongInput("a webhook channel needs `url`, an address with http or https")
+        raise WrongInput(Sentence("a webhook channel needs `url`, an address with http or https"))
     require_reference("secret", target.get("secret"))
 
 

@@ -12,6 +12,7 @@ from alerts.actor import Actor
 from alerts.outbox import queue
 from tocsin.core.clock import iso
 from tocsin.core.errors import IllegalTransition
+from tocsin.core.sentences import Sentence
 from tocsin.store import audit, meta
 from tocsin.store import schema as s
 
@@ -71,7 +72,7 @@ def release(conn: Connection, actor: Actor, now: datetime, *, discard: bool = Fa
     Runs in the caller's write transaction. Raises `IllegalTransition` where nothing is held.
     """
     if not let_go(conn):
-        raise IllegalTransition("the outbox is not held: notices leave as they are due")
+        raise IllegalTransition(Sentence("the outbox is not held: notices leave as they are due"))
     cancelled = 0
     if discard:
         ended = update(s.notices).where(_WAITING).values(status=queue.CANCELLED, ended_at=now)

@@ -22,6 +22,7 @@ from api.auth.sessions import csrf_matches
 from api.problems import Problem
 from api.state import AppState, state_of
 from tocsin.core.errors import StoreUnavailable
+from tocsin.core.sentences import Sentence, listed, spoken
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM = "application/x-www-form-urlencoded"
@@ -42,12 +43,14 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise Problem(403, "not-allowed", "only HTTP is spoken here")
+            raise Problem(403, "not-allowed", Sentence("only HTTP is spoken here"))
         request = Request(scope, receive)
         state = state_of(request)
         rule = self.rules.get("GET" if scope["method"] == "HEAD" else scope["method"])
         if rule is None:
-            raise Problem(403, "no-rule", "nobody may do this: the route has no rule in api/auth/rules.py")
+            raise Problem(
+                403, "no-rule", Sentence("nobody may do this: the route has no rule in api/auth/rules.py")
+            )
         principal = await self._principal(request, state, rule)
         _limit_rate(state, principal, request, self.path if rule.anonymous == "allowed" else "")
         scope["state"]["principal"] = principal
@@ -159,9 +162,8 @@ def _limit_rate(state: AppState, principal: Principal | None, request: Request, 
     wait = state.limiter.wait_for(caller)
     request.scope["state"]["rate"] = state.limiter.headers_for(caller)
     if wait:
-        detail = (
-            f"more than {state.settings.api.requests_per_minute} requests a minute: try again in {wait} s"
-        )
+        most = state.settings.api.requests_per_minute
+        detail = Sentence("more than {n} requests a minute: try again in {wait} s", n=most, wait=wait)
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
 
 
@@ -172,7 +174,7 @@ async def _check_origin_and_form(
     if principal is not None and principal.kind == "key":
         return receive
     if not is_same_origin(request, state.settings.api.public_url):
-        detail = "this came from another site's page; open Tocsin's own page and try again"
+        detail = Sentence("this came from another site's page; open Tocsin's own page and try again")
         raise Problem(403, "other-origin", detail)
     form: list[tuple[str, str]] = []
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM:
@@ -181,7 +183,9 @@ async def _check_origin_and_form(
             form = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
         except ValueError:
             raise Problem(
-                422, "wrong-input", f"a form is UTF-8 with at most {MAX_FORM_FIELDS} fields"
+                422,
+                "wrong-input",
+                Sentence("a form is UTF-8 with at most {n} fields", n=MAX_FORM_FIELDS),
             ) from None
         receive = _replayed(body, receive)
     request.scope["state"]["form"] = dict(form)
@@ -189,7 +193,9 @@ async def _check_origin_and_form(
     if principal is not None and rule.anonymous != "allowed":
         given = request.headers.get("x-csrf-token") or dict(form).get("csrf")
         if not csrf_matches(principal, given):
-            raise Problem(403, "csrf", "the form is not from this session; load the page again and repeat it")
+            raise Problem(
+                403, "csrf", Sentence("the form is not from this session; load the page again and repeat it")
+            )
     return receive
 
 
@@ -198,10 +204,14 @@ async def _read_bounded(receive: Receive) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Problem(400, "incomplete", "the request ended before its body did")
+            raise Problem(400, "incomplete", Sentence("the request ended before its body did"))
         body += message.get("body", b"")
         if len(body) > MAX_FORM_BYTES:
-            raise Problem(413, "too-large", f"a form may have {MAX_FORM_BYTES} bytes")
+            raise Problem(
+                413,
+                "too-large",
+                Sentence("a form may have {n} bytes", n=MAX_FORM_BYTES),
+            )
         if not message.get("more_body", False):
             return bytes(body)
 
@@ -222,9 +232,17 @@ def _replayed(body: bytes, rest: Receive) -> Receive:
 def _refusal(rule: AccessRule, principal: Principal | None) -> Problem:
     if principal is None:
         challenge = {"WWW-Authenticate": 'Bearer realm="tocsin"'}
-        detail = "sign in (tocsin signin prints a link), or send an API key as Authorization: Bearer tcs_..."
+        detail = Sentence(
+            "sign in (tocsin signin prints a link), or send an API key as Authorization: Bearer tcs_..."
+        )
         return Problem(401, "unknown-caller", detail, headers=challenge)
     if principal.role not in rule.roles:
-        may = ", ".join(sorted(rule.roles))
-        return Problem(403, "not-allowed", f"the role {principal.role.value} may not do this; who may: {may}")
-    return Problem(403, "not-allowed", f"this key lacks the scope {rule.scope!r}")
+        may = listed([spoken(one) for one in sorted(rule.roles)])
+        return Problem(
+            403,
+            "not-allowed",
+            Sentence(
+                "the role {role} may not do this; who may: {may}", role=spoken(principal.role.value), may=may
+            ),
+        )
+    return Problem(403, "not-allowed", Sentence("this key lacks the scope {scope}", scope=repr(rule.scope)))

@@ -13,6 +13,7 @@ from api.auth.rules import IN_ADDRESSES, SCOPES
 from tocsin.access.links import hash_token, new_token
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Role
 from tocsin.store import schema as s
 
@@ -35,18 +36,31 @@ def create_key(
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
-        raise WrongInput(f"unknown scope {unknown[0]!r}; known: {', '.join(SCOPES)}")
+        raise WrongInput(
+            Sentence(
+                "unknown scope {unknown}; known: {choices}",
+                unknown=repr(unknown[0]),
+                choices=", ".join(SCOPES),
+            )
+        )
     if set(scopes) & set(IN_ADDRESSES) and (source or not set(scopes) <= set(IN_ADDRESSES)):
         raise WrongInput(
-            f"a key for {' or '.join(IN_ADDRESSES)} stands in an address: it can have no other scope and no source"
+            Sentence(
+                "a key for {choices} stands in an address: it can have no other scope and no source",
+                choices=" or ".join(IN_ADDRESSES),
+            )
         )
     if not name or len(name) > 256 or any(ord(letter) < 32 for letter in name):
-        raise WrongInput("a key's name has 1 to 256 characters, none of them control characters")
+        raise WrongInput(Sentence("a key's name has 1 to 256 characters, none of them control characters"))
     if source is not None and not scopes:
         scopes = ("push",)
     k = s.api_keys
     if conn.execute(select(k.c.id).where(k.c.name == name, k.c.revoked_at.is_(None))).first():
-        raise Conflict(f"there is a key named {name!r} already: revoke it first, or take another name")
+        raise Conflict(
+            Sentence(
+                "there is a key named {name} already: revoke it first, or take another name", name=repr(name)
+            )
+        )
     token = PREFIX + new_token()
     key_id = stable_id("key", hash_token(token))
     conn.execute(
@@ -84,7 +98,7 @@ def principal_of_address(conn: Connection, token: str, scope: str) -> Principal:
         or scope not in found.scopes
         or not found.scopes <= set(IN_ADDRESSES)
     ):
-        raise NotFound("there is nothing at this address: its token is unknown, or was revoked")
+        raise NotFound(Sentence("there is nothing at this address: its token is unknown, or was revoked"))
     return found
 
 
@@ -126,7 +140,7 @@ def revoke_key(conn: Connection, name_or_id: str, now: datetime) -> str:
             conn.execute(update(k).where(k.c.id == row.id), {"revoked_at": now})
             return str(row.name)
     known = ", ".join(row.name for row in living[:20]) or "none"
-    raise NotFound(f"no key {name_or_id!r}; known: {known}")
+    raise NotFound(Sentence("no key {name}; known: {known}", name=repr(name_or_id), known=known))
 
 
 def store_last_uses(conn: Connection, uses: Mapping[str, datetime]) -> None:

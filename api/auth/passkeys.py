@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from tocsin.access.links import hash_token
 from tocsin.core.errors import Conflict, NotAllowed, NotFound
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence
 from tocsin.store import schema as s
 
 Purpose = Literal["register", "signin"]
@@ -52,7 +53,7 @@ def challenge_for(conn: Connection, purpose: Purpose, browser: str, now: datetim
     mine = _browser_hash(purpose, browser)
     conn.execute(delete(c).where((c.c.expires_at <= now) | (c.c.browser_hash == mine)))
     if conn.execute(select(func.count()).select_from(c)).scalar_one() >= MOST_OPEN:
-        raise NotAllowed("too many passkeys are being asked for: try again in some minutes")
+        raise NotAllowed(Sentence("too many passkeys are being asked for: try again in some minutes"))
     challenge = secrets.token_urlsafe(32)
     conn.execute(insert(c), {"browser_hash": mine, "challenge": challenge, "expires_at": now + GOOD_FOR})
     return challenge
@@ -99,9 +100,9 @@ def add_passkey(
 ) -> Passkey:
     """Keep a passkey that was checked. Raises `Conflict` where it is known already, or the person has `MOST` of them."""
     if find_passkey(conn, credential) is not None:
-        raise Conflict("this passkey is registered already")
+        raise Conflict(Sentence("this passkey is registered already"))
     if len(passkeys_of(conn, person_id)) >= MOST:
-        raise Conflict(f"that are {MOST} passkeys already: take one out first")
+        raise Conflict(Sentence("that are {most} passkeys already: take one out first", most=MOST))
     made = Passkey(_id_of(credential), person_id, credential, public_key, sign_count, named(name), now, None)
     conn.execute(insert(s.passkeys), {one: getattr(made, one) for one in Passkey.__slots__})
     return made
@@ -119,7 +120,7 @@ def rename_passkey(conn: Connection, person_id: str, id: str, name: str) -> None
     p = s.passkeys
     mine = p.c.id == id, p.c.person_id == person_id
     if conn.execute(update(p).where(*mine), {"name": named(name)}).rowcount != 1:
-        raise NotFound("you have no such passkey any more; load the page again")
+        raise NotFound(Sentence("you have no such passkey any more; load the page again"))
 
 
 def remove_passkeys(conn: Connection, person_id: str, id: str | None = None) -> int:

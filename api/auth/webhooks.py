@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from tocsin.core.errors import NotAllowed, WrongInput
+from tocsin.core.sentences import Sentence
 
 TOLERANCE = timedelta(minutes=5)
 
@@ -28,7 +29,7 @@ def verify_webhook(secret: str, headers: Mapping[str, str], body: bytes, now: da
         version, _, signature = one.partition(",")
         if version == "v1" and hmac.compare_digest(right, signature.encode("utf-8", "surrogateescape")):
             return sent_id
-    raise NotAllowed("the webhook's signature is not right: check the secret on both sides")
+    raise NotAllowed(Sentence("the webhook's signature is not right: check the secret on both sides"))
 
 
 def claimed(headers: Mapping[str, str], now: datetime) -> tuple[str, str]:
@@ -43,11 +44,11 @@ def claimed(headers: Mapping[str, str], now: datetime) -> tuple[str, str]:
         or "v1," not in headers.get("webhook-signature", "")
     ):
         raise NotAllowed(
-            "not a signed webhook: webhook-id, webhook-timestamp and webhook-signature are needed"
+            Sentence("not a signed webhook: webhook-id, webhook-timestamp and webhook-signature are needed")
         )
     if abs(int(sent_at) - now.timestamp()) > TOLERANCE.total_seconds():
         raise NotAllowed(
-            "the webhook's time is over five minutes from ours: check both clocks, or send it again"
+            Sentence("the webhook's time is over five minutes from ours: check both clocks, or send it again")
         )
     return sent_id, sent_at
 
@@ -59,5 +60,5 @@ def secret_bytes(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) < 16:
-        raise WrongInput("a webhook secret is whsec_ and base64 of 24 to 64 random bytes")
+        raise WrongInput(Sentence("a webhook secret is whsec_ and base64 of 24 to 64 random bytes"))
     return key

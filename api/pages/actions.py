@@ -90,7 +90,7 @@ def _add_route(prefix: str, action: str, do: FormAction, log: Table, column: str
         except IllegalTransition as error:
             with state.store.read() as conn:
                 raise Problem(
-                    409, "illegal-transition", _conflict_message(request, conn, log, column, id, str(error))
+                    409, "illegal-transition", _conflict_message(request, conn, log, column, id, error.said)
                 ) from None
         key = done if isinstance(done, str) else action
         return RedirectResponse(f"{prefix}/{id}?done={key}", 303)
@@ -126,12 +126,14 @@ def _conflict_message(
     row = conn.execute(
         select(log).where(log.c[column] == id).order_by(log.c.seq.desc()).limit(1)
     ).one_or_none()
-    return message if row is None else f"{message}. {_last_change(request, conn, row)}"
+    if row is None:
+        return message
+    return Sentence("{refusal}. {change}", refusal=message, change=_last_change(request, conn, row))
 
 
-def _last_change(request: Request, conn: Connection, row: Row[Any]) -> str:
+def _last_change(request: Request, conn: Connection, row: Row[Any]) -> Sentence:
     fmt = page_context(request, conn).fmt
-    return fmt.translate(
+    return Sentence(
         "Last change: {who}, {action}, at {time}.",
         who=row.actor,
         action=fmt.term("action", row.action),

@@ -15,6 +15,7 @@ from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import find
 
@@ -74,7 +75,13 @@ def decide(request: Request, id: str) -> Response:
     """Accept or refuse a proposal."""
     state, who, decision = state_of(request), principal_of(request), form_of(request).get("decision", "")
     if decision not in DECISIONS:
-        raise WrongInput(f"a proposal is {' or '.join(DECISIONS)}, not {decision[:20]!r}")
+        raise WrongInput(
+            Sentence(
+                "a proposal is {choices}, not {decision}",
+                choices=" or ".join(DECISIONS),
+                decision=repr(decision[:20]),
+            )
+        )
     with state.store.write() as conn:
         one = backtests.decide(conn, id[:64], decision, now=state.now(), actor=who.label, role=who.role.value)
     return RedirectResponse(f"/monitors/{one.monitor_id}?done={decision}", 303)

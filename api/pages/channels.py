@@ -29,6 +29,7 @@ from api.proving import prove_by_code, send_code_to
 from api.state import AppState, form_of, principal_of, state_of
 from tocsin.access.links import new_token, page_address
 from tocsin.core.errors import NotFound, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Channel, Person, Role
 from tocsin.definitions.repository import find
 
@@ -167,7 +168,7 @@ def remove(request: Request, number: Number) -> Response:
     with state.store.write() as conn:
         mine = find(conn, Person, who.id)
         if number >= len(mine.value.channels):
-            raise NotFound("you have no such channel any more; load the page again")
+            raise NotFound(Sentence("you have no such channel any more; load the page again"))
         left = tuple(one for place, one in enumerate(mine.value.channels) if place != number)
         change_part(conn, who, mine.value.model_copy(update={"channels": left}), mine, state.now())
     return back(request, "removed")
@@ -177,7 +178,7 @@ def person_of(request: Request) -> Principal:
     """Who asks, where that is a person. Raises `NotFound`: a key has no page of its own."""
     who = principal_of(request)
     if who.kind != "person":
-        raise NotFound("a key has no page of its own; a person does")
+        raise NotFound(Sentence("a key has no page of its own; a person does"))
     return who
 
 

@@ -13,6 +13,7 @@ from processors.corrections import models
 from processors.corrections.correct import correct
 from processors.corrections.learning import learn_from_corrections
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import find
 
@@ -52,7 +53,7 @@ def use(request: Request, id: str) -> Response:
     """Use another version of the monitor's model, or none."""
     state, who, version = state_of(request), principal_of(request), form_of(request).get("model", "")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
-        raise WrongInput(f"a model is a number, not {version[:20]!r}")
+        raise WrongInput(Sentence("a model is a number, not {version}", version=repr(version[:20])))
     with state.store.write() as conn:
         monitor = find(conn, Monitor, id[:256])
         models.use(conn, monitor.id, int(version), now=state.now(), actor=who.label, role=who.role.value)

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from markupsafe import Markup, escape
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
@@ -29,6 +28,7 @@ from api.pages.render import PageContext, page_context, render
 from api.pages.two_edits import TwoEdits, as_chosen, as_read, asked_again, two_edits
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import Conflict, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Definition, Role
 from tocsin.definitions.references import WrongReference
 from tocsin.definitions.repository import Defined, find, kind_of, listed, names
@@ -57,12 +57,11 @@ FAULTS: Final = {
 """What is wrong, by the field. A test holds each to its translations."""
 
 
-def said_of(fmt: Formatter, field: str, english: str) -> Markup:
-    """What a check says in English, after a sentence in the reader's language where that is another one."""
-    if fmt.language.code == ENGLISH:
-        return escape(english)
-    known = FAULTS.get(field, FAULTS[""])
-    return Markup('{} <span lang="en">{}</span>').format(fmt.translate(known), english)
+def said_of(fmt: Formatter, field: str, found: str) -> str:
+    """What a check finds, in the reader's language: its own sentence, else the one that goes with the field."""
+    if fmt.language.code == ENGLISH or isinstance(found, Sentence):
+        return fmt.language.say(found)
+    return fmt.translate(FAULTS.get(field, FAULTS[""]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from markupsafe import Markup, escape
 from alerts.reasons import reason_of
 from api.pages.i18n import ENGLISH, Language
 from api.pages.terms import PREFIXES, TERMS
+from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.health.reasons import sentence_of, unseen
@@ -59,7 +60,7 @@ class Formatter:
 
     def reason(self, reason: str) -> Markup:
         """Why a source was not heard; what a network says in its own words stays, marked as English."""
-        known = sentence_of(reason)
+        known = reason if isinstance(reason, Sentence) else sentence_of(reason)
         if known is not None:
             return escape(self.language.say(known))
         return Markup('<span lang="en">{}</span>').format(reason)

@@ -17,6 +17,7 @@ from api.pages.render import page_context, render
 from api.problems import Problem
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import NotFound
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.definitions.changes import changed_fields
 from tocsin.definitions.models import (
     Definition,
@@ -68,7 +69,9 @@ def router_of(path: str, model: type[Definition]) -> APIRouter:
             ctx = page_context(request, conn)
             kept = list(history(conn, kind_of(model), id[:256]))
         if not kept:
-            raise NotFound(f"no {kind_of(model)} {id[:80]!r} was ever defined")
+            raise NotFound(
+                Sentence("no {kind} {id} was ever defined", kind=spoken(kind_of(model)), id=repr(id[:80]))
+            )
         name = next(str(body["name"]) for *_, body in reversed(kept) if "name" in body)
         versions = _versions(kept)
         return render(
@@ -88,7 +91,9 @@ def router_of(path: str, model: type[Definition]) -> APIRouter:
         state, who = state_of(request), principal_of(request)
         typed = form_of(request).get("to", "")
         if not (typed.isascii() and typed.isdigit() and len(typed) < 10):
-            raise Problem(422, "wrong-input", "say which version to bring back; the history lists them")
+            raise Problem(
+                422, "wrong-input", Sentence("say which version to bring back; the history lists them")
+            )
         with state.store.write() as conn:
             defining.bring_back(conn, state.settings, who, model, id[:256], int(typed), state.now())
         return RedirectResponse(f"/{path}/{quote(id, safe='')}/history?done=restored", 303)

@@ -14,10 +14,12 @@ __all__ = ["CATALOGUES", "ENGLISH", "Language", "Languages", "plural_forms"]
 CATALOGUES: Final = Path(__file__).parent / "locales"
 # What stands beside the settings of a source, and its price and limit.
 HINTS_OF_SOURCES: Final = CATALOGUES / "hints"
+# Refusals, and what is wrong with what was sent.
+REFUSALS: Final = CATALOGUES / "refusals"
 
 
 class Languages(Catalogues):
     """English, and one language per catalogue in `folder`."""
 
     def __init__(self, folder: Path = CATALOGUES) -> None:
-        super().__init__(folder, WORDS_OF_NOTICES, WORDS_OF_SOURCES, HINTS_OF_SOURCES)
+        super().__init__(folder, WORDS_OF_NOTICES, WORDS_OF_SOURCES, HINTS_OF_SOURCES, REFUSALS)

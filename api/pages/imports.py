@@ -176,7 +176,7 @@ def _form(
         seen = look(path, encoding if encoding in ENCODINGS else None, state.settings.imports.max_bytes)
         problem = None
     except WrongInput as error:
-        seen, problem = None, str(error)
+        seen, problem = None, error.said
     with state.store.read() as conn:
         ctx = page_context(request, conn)
     return render(
@@ -184,7 +184,7 @@ def _form(
         "import_form.html",
         file=file,
         seen=seen,
-        problem=problem,
+        problem=ctx.fmt.language.say(problem) if problem else None,
         form=_shown(state, seen, typed) if seen else {},
         fields=FIELDS,
         dates=DATES,

@@ -34,6 +34,7 @@ from tocsin.access.links import (
     usable_beside,
 )
 from tocsin.core.errors import IllegalTransition, NotAllowed, NotFound, WrongInput
+from tocsin.core.sentences import Sentence, listed, spoken
 
 router = APIRouter(include_in_schema=False)
 RULE = "/alerts/{id}/"
@@ -60,7 +61,13 @@ def acknowledge_by_link(request: Request, token: Token) -> Response:
 def act_by_link(request: Request, token: Token, action: str) -> Response:
     """Snooze, dismiss or escalate as the person whom the notice went to, each once."""
     if action not in BESIDE:
-        raise NotFound(f"a notice's link cannot {action[:20]!r}; it can: {', '.join(BESIDE)}")
+        raise NotFound(
+            Sentence(
+                "a notice's link cannot {action}; it can: {choices}",
+                action=repr(action[:20]),
+                choices=listed([spoken(one) for one in BESIDE]),
+            )
+        )
     return _pressed(request, token, action)
 
 
@@ -72,7 +79,11 @@ def _pressed(request: Request, token: str, action: str | None) -> Response:
             reader = _reader(conn, link.person_id)
             if not permitted(reader, f"{RULE}{link.action}"):
                 raise NotAllowed(
-                    f"the role {reader.role.value} may not {link.action}; sign in to see the alert"
+                    Sentence(
+                        "the role {role} may not {action}; sign in to see the alert",
+                        role=spoken(reader.role.value),
+                        action=spoken(link.action),
+                    )
                 )
             actor = Actor(reader.id, reader.name, reader.role.value)
             done = ALERT_ACTIONS[link.action](turn_of(state, conn, actor), link.alert_id, form)
@@ -81,7 +92,7 @@ def _pressed(request: Request, token: str, action: str | None) -> Response:
             late = _outdated(find_action_link(conn, token), state)
         return _shown(request, token, refused=late or REFUSALS["used"], status=410)
     except (IllegalTransition, NotAllowed, WrongInput) as error:
-        return _shown(request, token, refused=str(error), status=410)
+        return _shown(request, token, refused=error.said, status=410)
     return _shown(request, token, done=DONE[done if isinstance(done, str) else link.action])
 
 
@@ -97,7 +108,7 @@ def _shown(
         if escalation is not None:
             page = read_page(conn, escalation, state.now(), None)
             said = refused or _outdated(link, state)
-            return _escalation(ctx, page, ctx.fmt.translate(said) if said else "", status)
+            return _escalation(ctx, page, ctx.fmt.language.say(said) if said else "", status)
         about = card(conn, link.alert_id, state.now(), blind_after=_patience(state))
         left = usable_beside(conn, token, BESIDE, state.now())
     may = permitted(reader, f"{RULE}{ACKNOWLEDGE}")
@@ -114,7 +125,7 @@ def _shown(
         person=reader.name,
         usable=may and link.usable(state.now()) and link.action == ACKNOWLEDGE and ACKNOWLEDGE in possible,
         beside=beside,
-        refused=ctx.fmt.translate(said) if said else None,
+        refused=ctx.fmt.language.say(said) if said else None,
         done=ctx.fmt.translate(done) if done else None,
         **card_context(ctx, about),
     )
@@ -147,5 +158,5 @@ def _reader(conn: Connection, person_id: str) -> Principal:
     """The person whom a notice's link was sent to, with today's role. Raises `NotAllowed` for one who left."""
     name, role = person_of(conn, person_id)
     if not name:
-        raise NotAllowed("the person of this link is no longer active; sign in to see the alert")
+        raise NotAllowed(Sentence("the person of this link is no longer active; sign in to see the alert"))
     return Principal("person", person_id, name, role)

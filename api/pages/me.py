@@ -30,6 +30,7 @@ from api.proving import note_proven
 from api.state import form_of, state_of
 from tocsin.access.links import page_address
 from tocsin.core.errors import NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Channel, Person
 from tocsin.definitions.repository import Defined, find
 from tocsin.store import audit
@@ -127,7 +128,7 @@ def end_own(request: Request, id: str) -> Response:
     state, who, now = state_of(request), person_of(request), state_of(request).now()
     with state.store.write() as conn:
         if not any(one["id"] == id and one["person_id"] == who.id for one in open_sessions(conn, now)):
-            raise NotFound("no open session of yours has this id")
+            raise NotFound(Sentence("no open session of yours has this id"))
         end_session(conn, id, now)
         _note(conn, who, "session.ended", who.id, now)
     return RedirectResponse("/me?done=ended#sessions", 303)
@@ -199,7 +200,7 @@ def _channel(conn: Connection, who: Principal, number: int) -> tuple[Someone, Ch
     mine = find(conn, Person, who.id)
     one = Someone(mine.id, mine.value)
     if number >= len(one.channels):
-        raise NotFound("you have no such channel any more; load the page again")
+        raise NotFound(Sentence("you have no such channel any more; load the page again"))
     return one, one.channels[number]
 
 

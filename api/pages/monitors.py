@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -33,6 +33,7 @@ from api.state import form_of, principal_of, state_of
 from processors.acceptance import acceptances
 from processors.corrections.refit import LEAST
 from tocsin.core.errors import Conflict
+from tocsin.core.faults import fault_of
 from tocsin.definitions.models import Monitor, Policy
 from tocsin.definitions.repository import (
     Defined,
@@ -222,7 +223,7 @@ def _save(request: Request, id: str | None) -> Response:
     except ValidationError as error:
         return _form(ctx, typed, policies, _in_words(ctx, _faults_of(error)), present, status=422)
     except Conflict as error:
-        faults = {"": Fault(str(error))}
+        faults = {"": Fault(ctx.fmt.language.say(error.said))}
         return _form(ctx, typed, policies, faults, present, status=409)
     return RedirectResponse(f"/monitors/{saved.id}?done=saved", 303)
 
@@ -241,8 +242,7 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
     try:
         parse_query(raw["query"])
     except QueryError as error:
-        message, _, pointer = str(error).partition("\n")
-        faults["query"] = Fault(message, pointer)
+        faults["query"] = Fault(error.said)
         raw["query"] = "placeholder"  # so that the other fields are checked too
     try:
         value = Monitor.model_validate(raw)
@@ -252,7 +252,13 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
 
 
 def _in_words(ctx: PageContext, faults: Mapping[str, Fault]) -> dict[str, Fault]:
-    return {name: replace(one, message=said_of(ctx.fmt, name, one.message)) for name, one in faults.items()}
+    return {name: _in_this(ctx, name, one) for name, one in faults.items()}
+
+
+def _in_this(ctx: PageContext, name: str, fault: Fault) -> Fault:
+    """The fault in the reader's language; a query's ends with the line and the place in it."""
+    message, _, pointer = said_of(ctx.fmt, name, fault.message).partition("\n")
+    return Fault(message, pointer)
 
 
 def _faults_of(error: ValidationError) -> dict[str, Fault]:
@@ -260,7 +266,7 @@ def _faults_of(error: ValidationError) -> dict[str, Fault]:
     faults: dict[str, Fault] = {}
     for one in error.errors(include_url=False, include_input=False):
         name = str(one["loc"][0]) if one["loc"] else ""
-        faults.setdefault(name, Fault(str(one["msg"]).removeprefix("Value error, ")))
+        faults.setdefault(name, Fault(fault_of(one)))
     return faults
 
 

@@ -43,6 +43,7 @@ from api.problems import Problem
 from api.state import form_of, principal_of, state_of
 from tocsin.access.links import new_token
 from tocsin.core.errors import Conflict, NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find
 from tocsin.store import audit
@@ -110,7 +111,7 @@ def remove(request: Request, id: Id) -> Response:
     who = person_of(request)
     with state_of(request).store.write() as conn:
         if not remove_passkeys(conn, who.id, id):
-            raise NotFound("you have no such passkey any more; load the page again")
+            raise NotFound(Sentence("you have no such passkey any more; load the page again"))
         _note(conn, request, "passkey.removed", who.id, {"passkey": id})
     return _back("removed")
 

@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo
 from fastapi import Request, Response
 
 from api.pages.formatting import Formatter
-from api.pages.i18n import ENGLISH
+from api.pages.i18n import ENGLISH, Language
 from api.pages.models import Banner
-from api.pages.render import PageContext, page_context, render
-from api.problems import Problem
+from api.pages.render import PageContext, chosen_language, page_context, render
+from api.pages.terms import FIELDS
+from api.problems import TITLES, FieldError, Problem
 from api.state import form_of, state_of, visitor_of
 from tocsin.core.errors import TocsinError
+from tocsin.core.sentences import Sentence
 
 KEPT = (403, 409, 412, 422)
 """Statuses of a refusal after which what was typed is shown."""
@@ -21,22 +23,6 @@ KEPT = (403, 409, 412, 422)
 WRITTEN = ("reason", "text", "note")
 """The fields of forms in which people write sentences."""
 
-SAID_ALREADY = (412,)
-"""Statuses whose detail is made in the reader's language."""
-
-TITLES = {
-    401: "Sign in first",
-    403: "Not for you to do",
-    404: "Not found",
-    405: "Not possible here",
-    409: "Not possible any more",
-    412: "Somebody changed it",
-    413: "Too large",
-    422: "That cannot be used",
-    429: "Too many requests",
-    500: "Something went wrong on our side",
-    503: "Not just now",
-}
 DETAILS = {
     400: "What was sent cannot be read.",
     401: "A link by mail, or one from the machine, lets you in.",
@@ -76,7 +62,7 @@ def render_problem(request: Request, problem: Problem) -> Response:
         detail=_detail(problem, ctx),
         typed=_typed(request) if problem.status in KEPT else [],
         advice=ctx.fmt.translate(ADVICE[problem.status]) if problem.status in ADVICE else "",
-        faults=problem.errors,
+        faults=[_fault(one, ctx) for one in problem.errors],
         back=back,
         request_id=request.scope.get("state", {}).get("request_id"),
         code=problem.status,
@@ -86,10 +72,27 @@ def render_problem(request: Request, problem: Problem) -> Response:
 def _detail(problem: Problem, ctx: PageContext) -> str:
     """What happened, in the reader's language: the sentence itself where it can be said there, else that of its status."""
     language = ctx.fmt.language
-    if language.code == ENGLISH or problem.status in SAID_ALREADY:
-        return problem.detail
-    said = language.say(problem.detail)
-    return said if said != problem.detail else language.translate(DETAILS.get(problem.status, DETAILS[500]))
+    if language.code == ENGLISH or isinstance(problem.detail, Sentence):
+        return language.say(problem.detail).partition("\n")[0]
+    return language.translate(DETAILS.get(problem.status, DETAILS[500]))
+
+
+def _fault(one: FieldError, ctx: PageContext) -> FieldError:
+    """A field that is wrong, called as in its form, and what is wrong with it, in the reader's language."""
+    named = ctx.fmt.translate(FIELDS[one.field]) if one.field in FIELDS else one.field
+    message = ctx.fmt.language.say(one.message)
+    return one.model_copy(update={"field": named, "message": message.partition("\n")[0]})
+
+
+def language_of(request: Request) -> Language:
+    """The language in which a refusal is said: the person's own, else what the request asks for. Who asks for none hears English.
+
+    It asks the store for a signed-in person only; a store that is away costs them their own choice.
+    """
+    state, who = state_of(request), visitor_of(request)
+    if who is not None and who.kind == "person":
+        return _context(request).fmt.language
+    return state.languages.choose(chosen_language(request), request.headers.get("accept-language"))
 
 
 def _typed(request: Request) -> list[str]:

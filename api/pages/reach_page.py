@@ -21,6 +21,7 @@ from api.state import AppState, form_of, state_of
 from tocsin.access.address import PAGE, PROXIES, URL, Chosen, before, choose, chosen, take_back
 from tocsin.access.links import page_address
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 
 router = APIRouter(include_in_schema=False)
 
@@ -87,7 +88,11 @@ def _require_free(state: AppState, key: str) -> None:
     origin = state.origins.get(key, PAGE)
     if origin != PAGE:
         raise Problem(
-            409, "set-elsewhere", f"{key} is set in {origin}, which wins over the page; change it there"
+            409,
+            "set-elsewhere",
+            Sentence(
+                "{key} is set in {origin}, which wins over the page; change it there", key=key, origin=origin
+            ),
         )
 
 

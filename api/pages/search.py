@@ -60,7 +60,7 @@ def mention_list(request: Request) -> Response:
             brands = written_by_the_brand(conn, keys, monitor)
             stories = day_stories(conn, monitor, found) if monitor else stories
         except WrongInput as error:
-            fault = str(error)
+            fault = ctx.fmt.language.say(error.said)
     facet = ":".join(facets[0]) if facets else None
     kept = {"q": typed, "monitor": monitor, "label": label, "facet": facet, "cursor": more}
     return render(

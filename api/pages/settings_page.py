@@ -24,6 +24,7 @@ from api.reaching import arrival_of
 from api.state import form_of, principal_of, state_of
 from tocsin.access.links import page_address
 from tocsin.core.errors import Conflict, NotFound, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Role
 from tocsin.settings import known_settings, masked
 from tocsin.store import audit
@@ -127,7 +128,7 @@ def end_any(request: Request, id: str) -> Response:
     with state.store.write() as conn:
         found = next((one for one in open_sessions(conn, now) if one["id"] == id), None)
         if found is None:
-            raise NotFound("no open session has this id")
+            raise NotFound(Sentence("no open session has this id"))
         end_session(conn, id, now)
         _note(conn, principal_of(request), "session.ended", found["person_id"], request, {})
     return RedirectResponse("/sessions?done=ended", 303)

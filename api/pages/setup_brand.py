@@ -136,7 +136,7 @@ def _query(
     try:
         parse_query(query)
     except QueryError as error:
-        return query, {"own" if own else "name": str(error).partition("\n")[0]}
+        return query, {"own" if own else "name": ctx.fmt.language.say(error.said).partition("\n")[0]}
     return query, {}
 
 

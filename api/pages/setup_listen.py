@@ -16,6 +16,7 @@ from api.pages.setup import watched
 from api.routes.sources import trial_of
 from api.state import form_of, principal_of, state_of
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
 from tocsin.query import Query, QueryError, parse_query
@@ -105,7 +106,13 @@ def listen(request: Request) -> Response:
 def _tested(request: Request, form: Mapping[str, str], kind: str) -> Response:
     recipe = next((one for one in RECIPES if one.kind == kind), None)
     if recipe is None:
-        raise WrongInput(f"unknown kind {kind[:40]!r}; known: {', '.join(one.kind for one in RECIPES)}")
+        raise WrongInput(
+            Sentence(
+                "unknown kind {kind}; known: {choices}",
+                kind=repr(kind[:40]),
+                choices=", ".join(one.kind for one in RECIPES),
+            )
+        )
     definitions, faults = _definitions(request, form, [recipe])
     if faults:
         return _shown(request, form, faults, status=422)

@@ -20,6 +20,7 @@ from api.problems import Problem
 from api.state import AppState, form_of, state_of, visitor_of
 from tocsin.access.links import LinkRefused, find_signin_link, page_address, spend_signin_link
 from tocsin.core.errors import NotFound, TocsinError
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Person, Role
 from tocsin.definitions.repository import find, names, stored_definition
 from tocsin.store import audit
@@ -97,7 +98,7 @@ def require_patience(request: Request) -> None:
     state = state_of(request)
     wait = state.knocks.wait_for(request.client.host if request.client else "unknown")
     if wait:
-        detail = f"too many sign-ins were asked for from here: try again in {wait} s"
+        detail = Sentence("too many sign-ins were asked for from here: try again in {wait} s", wait=wait)
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
 
 
@@ -119,7 +120,11 @@ def choose_language(request: Request) -> Response:
     state, who, form = state_of(request), visitor_of(request), form_of(request)
     code = form.get("language", "")
     if code not in state.languages.codes:
-        raise Problem(422, "wrong-input", f"the page speaks: {', '.join(state.languages.codes)}")
+        raise Problem(
+            422,
+            "wrong-input",
+            Sentence("the page speaks: {choices}", choices=", ".join(state.languages.codes)),
+        )
     if who is not None and who.kind == "person":
         with state.store.write() as conn:
             person = find(conn, Person, who.id)

@@ -41,7 +41,7 @@ from api.pages import (
     times_forms,
     wall,
 )
-from api.pages.problem import render_problem
+from api.pages.problem import language_of, render_problem
 from api.pages.render import STATIC
 
 
@@ -99,3 +99,4 @@ def add_pages(app: FastAPI) -> None:
         app.router.routes.extend(router.routes)
     app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))
     app.state.render_problem = render_problem
+    app.state.language_of = language_of

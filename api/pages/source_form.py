@@ -23,6 +23,8 @@ from api.routes.sources import trial_of
 from api.state import AppState, form_of, principal_of, state_of
 from ingest.kinds import KINDS
 from tocsin.core.errors import Conflict, WrongInput
+from tocsin.core.faults import fault_of
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, find, listed
 from tocsin.definitions.source_kinds import SOURCE_KINDS, source_kind
@@ -62,7 +64,13 @@ def create_source(request: Request) -> Response:
     """Store a new source, or try it; a fault is shown at its field."""
     kind = form_of(request).get("kind", "")
     if kind not in KINDS:
-        raise WrongInput(f"unknown kind {kind[:40]!r}; known: {', '.join(sorted(KINDS))}")
+        raise WrongInput(
+            Sentence(
+                "unknown kind {kind}; known: {choices}",
+                kind=repr(kind[:40]),
+                choices=", ".join(sorted(KINDS)),
+            )
+        )
     return _taken(request, kind, None)
 
 
@@ -122,7 +130,7 @@ def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> R
         )
     except (Conflict, WrongInput) as error:
         status = 409 if isinstance(error, Conflict) and present else 422
-        return _shown(ctx, _Form(kind, again, present, {"": str(error)}), status)
+        return _shown(ctx, _Form(kind, again, present, {"": ctx.fmt.language.say(error.said)}), status)
     return RedirectResponse(f"/sources/{quote(saved.id, safe='')}?done=saved", 303)
 
 
@@ -177,7 +185,7 @@ def _place(error: Mapping[str, Any]) -> str:
 
 
 def _words(error: Mapping[str, Any]) -> str:
-    return str(error["msg"]).removeprefix("Value error, ")
+    return fault_of(error)
 
 
 def _as_typed(present: Defined[SourceDef]) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from api.pages.render import page_context, render
 from api.routes.sources import trial_of
 from api.state import state_of
 from tocsin.core.errors import NotFound, TocsinError
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, find, listed
 from tocsin.definitions.source_kinds import source_kind
@@ -36,7 +37,7 @@ def try_source_now(request: Request, id: str) -> Response:
     try:
         trial = trial_of(state, definition)
     except TocsinError as error:
-        trial = {"asked": True, "newest": [], "problems": [], "error": str(error)}
+        trial = {"asked": True, "newest": [], "problems": [], "error": error.said}
     return _detail(request, id, trial)
 
 
@@ -53,7 +54,7 @@ def _detail(request: Request, id: str, trial: Mapping[str, Any] | None = None) -
         rows = source_rows(conn, state.now(), patience, gaps=True, only=[name])
     row: SourceRow | None = next(iter(rows), None)
     if row is None:
-        raise NotFound(f"there is no source {name[:80]!r}")
+        raise NotFound(Sentence("there is no source {name}", name=repr(name[:80])))
     return render(
         ctx,
         "source.html",

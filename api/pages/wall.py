@@ -91,6 +91,6 @@ def _in_words(ctx: PageContext, lang: str, tz: str) -> PageContext:
     try:
         zone = ZoneInfo(known_zone(tz)) if tz else ctx.fmt.zone
     except ValueError as error:
-        raise WrongInput(str(error)) from None
+        raise WrongInput(*error.args) from None
     language = ctx.state.languages.choose(lang, None) if lang else ctx.fmt.language
     return replace(ctx, fmt=Formatter(language, zone, ctx.fmt.now))

@@ -19,6 +19,7 @@ from api.auth.sessions import end_session, open_sessions
 from api.problems import PROBLEMS
 from api.state import State, Who
 from tocsin.core.errors import NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Role
 from tocsin.store import audit
 
@@ -76,7 +77,9 @@ def end(state: State, who: Who, id: Id) -> None:
     with state.store.write() as conn:
         found = next((one for one in _theirs(conn, who, now) if one["id"] == id), None)
         if found is None:
-            raise NotFound(f"no open session {id!r} of yours; GET /v1/sessions lists them")
+            raise NotFound(
+                Sentence("no open session {id} of yours; GET /v1/sessions lists them", id=repr(id))
+            )
         end_session(conn, id, now)
         _note(conn, who, "session.ended", found["person_id"], now)
 
@@ -96,7 +99,7 @@ def remove_passkey(state: State, who: Who, id: Id) -> None:
     with state.store.write() as conn:
         found = next((one for one in _passkeys(conn, who) if one.id == id), None)
         if found is None:
-            raise NotFound(f"no passkey {id!r} of yours; GET /v1/passkeys lists them")
+            raise NotFound(Sentence("no passkey {id} of yours; GET /v1/passkeys lists them", id=repr(id)))
         remove_passkeys(conn, found.person_id, id)
         _note(conn, who, "passkey.removed", found.person_id, state.now())
 

@@ -37,6 +37,7 @@ from api.routes.alert_shapes import (
 )
 from api.state import State, Who
 from api.turns import turn_of
+from tocsin.core.sentences import Sentence
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -60,7 +61,7 @@ def snooze(
     """Snooze the alert. The snooze ends by itself when the severity rises."""
     now = state.now()
     if (wanted.until is None) == (wanted.minutes is None):
-        raise wrong("until", "say either until or minutes")
+        raise wrong("until", Sentence("say either until or minutes"))
     until = wanted.until or now + timedelta(minutes=wanted.minutes or 0)
     with state.store.write() as conn:
         seen = _seen(conn, id, if_match)

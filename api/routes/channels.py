@@ -16,6 +16,7 @@ from api.problems import PROBLEMS, Problem
 from api.proving import prove_by_code, send_code_to
 from api.state import AppState, State, Who
 from tocsin.core.errors import NotAllowed
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Person, Role
 from tocsin.definitions.repository import find
 
@@ -77,7 +78,7 @@ def send(state: State, who: Who, id: Id, key: Key) -> Any:
     try:
         send_code_to(state, person_id, key)
     except TooManyTests as error:
-        raise Problem(429, "too-many-requests", str(error), headers={"Retry-After": "3600"}) from None
+        raise Problem(429, "too-many-requests", error.said, headers={"Retry-After": "3600"}) from None
     return _shown(state, person_id)
 
 
@@ -97,7 +98,7 @@ def _theirs(state: AppState, who: Principal, id: str) -> str:
     with state.store.read() as conn:
         found = find(conn, Person, id)
     if who.role is not Role.ADMIN and (who.kind != "person" or who.id != found.id):
-        raise NotAllowed("the channels of others are an admin's to see to")
+        raise NotAllowed(Sentence("the channels of others are an admin's to see to"))
     return found.id
 
 

@@ -27,6 +27,7 @@ from api.problems import PROBLEMS, Problem
 from api.state import AppState, State, Who
 from tocsin.core.clock import iso
 from tocsin.core.errors import TocsinError
+from tocsin.core.sentences import Sentence
 from tocsin.store.port import Store
 
 router = APIRouter(prefix="/v1", tags=["events"])
@@ -56,10 +57,16 @@ async def events(
     """The events after Last-Event-ID, or from now on. Events carry ids and figures, never a post or the text of a note."""
     if state.hub.full:
         raise Problem(
-            503, "too-many-clients", "all places for event clients are taken", headers={"Retry-After": "30"}
+            503,
+            "too-many-clients",
+            Sentence("all places for event clients are taken"),
+            headers={"Retry-After": "30"},
         )
     if state.hub.has_all(_caller(who)):
-        detail = f"one caller may have {MAX_CLIENTS_OF_ONE} event clients: end some, or share one among the readers"
+        detail = Sentence(
+            "one caller may have {n} event clients: end some, or share one among the readers",
+            n=MAX_CLIENTS_OF_ONE,
+        )
         raise Problem(429, "too-many-clients", detail, headers={"Retry-After": "30"})
     return StreamingResponse(
         _stream(request, state, _caller(who), last_event_id),

@@ -115,7 +115,7 @@ def _words(lang: str | None, tz: str | None) -> Words:
     try:
         return words_for(lang, known_zone(tz or "UTC"))
     except ValueError as error:
-        raise WrongInput(str(error)) from None
+        raise WrongInput(*error.args) from None
 
 
 def _alerts(conn: Connection, base: str, words: Words) -> list[FeedEntry]:

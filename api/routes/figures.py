@@ -22,6 +22,7 @@ from api.lists import checked_time, wrong
 from api.problems import PROBLEMS
 from api.state import State, Who
 from tocsin.core.clock import MINUTE, minute_of, minute_start
+from tocsin.core.sentences import Sentence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.sketch import distinct, union
 from tocsin.definitions.models import Monitor, known_zone
@@ -42,7 +43,9 @@ _COUNTS = ("count", "negative", "neutral", "positive", "unscored", "reach", "rep
 def _judged(kind: str) -> str:
     known = [one.kind for one in SIGNAL_KINDS.judged]
     if kind not in known:
-        raise ValueError(f"no signal has readings of this kind; known: {', '.join(known)}")
+        raise ValueError(
+            Sentence("no signal has readings of this kind; known: {known}", known=", ".join(known))
+        )
     return kind
 
 
@@ -170,7 +173,7 @@ def _span(from_: datetime | None, to: datetime | None, now: datetime) -> tuple[d
     until = checked_time(to, "to") or now
     since = checked_time(from_, "from") or until - timedelta(days=1)
     if since >= until:
-        raise wrong("to", "must be later than from")
+        raise wrong("to", Sentence("must be later than from"))
     return since.astimezone(UTC), until.astimezone(UTC)
 
 
@@ -178,14 +181,18 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(known_zone(name))
     except ValueError as error:
-        raise wrong("tz", str(error)) from None
+        raise wrong("tz", error.args[0]) from None
 
 
 def _starts(since: datetime, until: datetime, step: Step, zone: ZoneInfo) -> Iterator[datetime]:
     """The starts, in UTC, of the steps that touch the span. A day is the zone's day, of 23 to 25 hours when clocks change."""
     if (until - since) / _LENGTH[step] > MAX_POINTS:
         raise wrong(
-            "step", f"that would be more than {MAX_POINTS} points: ask for a larger step or a shorter span"
+            "step",
+            Sentence(
+                "that would be more than {n} points: ask for a larger step or a shorter span",
+                n=MAX_POINTS,
+            ),
         )
     if step == "day":
         local = since.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)

@@ -14,6 +14,7 @@ from api.routes.preview import matching
 from api.routes.sources import TriedPost, post_out
 from api.state import LOOKS_A_MINUTE, AppState, State, Who
 from ingest.looking import look
+from tocsin.core.sentences import Sentence
 from tocsin.query import Query, parse_query
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
@@ -55,7 +56,11 @@ def looks_of(
     """The fields of `LookOut` for each network. Raises `Problem` (429) for somebody who looks too often."""
     wait = state.looks.wait_for(f"{who.kind}:{who.id}")
     if wait:
-        detail = f"networks are looked at {LOOKS_A_MINUTE} times a minute at most: try again in {wait} s"
+        detail = Sentence(
+            "networks are looked at {n} times a minute at most: try again in {wait} s",
+            n=LOOKS_A_MINUTE,
+            wait=wait,
+        )
         raise Problem(429, "too-many-requests", detail, headers={"Retry-After": str(wait)})
     fits, ingest = matching(query, languages), state.settings.ingest
     found = look(query, fits, ingest, state.now(), state.look_at, budget=state.budget)

@@ -37,6 +37,7 @@ from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
 from tocsin.core.facets import FACETS, Crisis, Emotion, Harm, Intent
 from tocsin.core.ids import stable_id
 from tocsin.core.mention import Mention
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Monitor, Role, SourceDef
 from tocsin.definitions.repository import find
 from tocsin.settings import reveal
@@ -276,7 +277,7 @@ def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[s
             defined = find(conn, SourceDef, source)
         secret = defined.value.settings.get("secret")
         if not (defined.value.enabled and isinstance(secret, str)):
-            raise NotAllowed("no secret")
+            raise NotAllowed(Sentence("no secret"))
         sent_id = verify_webhook(reveal(secret), request.headers, body, now)
     except (NotFound, NotAllowed, TocsinError) as error:
         if not isinstance(error, NotFound | NotAllowed) and getattr(error, "exit_code", 1) == 1:
@@ -317,7 +318,7 @@ def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> An
     with state.store.read() as conn:
         row = conn.execute(select(s.batches).where(s.batches.c.id == id)).one_or_none()
         if row is None or not _may_see(who, row):
-            raise NotFound(f"no batch {id!r}")
+            raise NotFound(Sentence("no batch {id}", id=repr(id)))
         stored = _stored(conn, row.keys)
         matched = _matched(conn, row.keys["keys"]) if stored else None
     return {
@@ -383,11 +384,11 @@ def list_mentions(
     """The mentions, the newest first."""
     since, until = checked_time(from_, "from"), checked_time(to, "to")
     if since and until and since >= until:
-        raise wrong("to", "must be later than from")
+        raise wrong("to", Sentence("must be later than from"))
     try:
         says = parse_search(q) if q else ()
     except WrongInput as error:
-        raise wrong("q", str(error)) from None
+        raise wrong("q", error.said) from None
     asked = {"intent": intent, "emotion": emotion, "crisis": crisis, "harm": harm}
     facets = [(facet, value) for facet, value in asked.items() if value]
     after = decode_cursor(cursor, *SEARCH_KEY)

@@ -14,6 +14,7 @@ from api.state import State, Who
 from tocsin.access.address import PAGE, URL, Chosen, choose, chosen, proof
 from tocsin.access.links import page_address
 from tocsin.core.errors import Conflict, NotAllowed, NotFound
+from tocsin.core.sentences import Sentence
 
 router = APIRouter(prefix="/v1", tags=["access"])
 
@@ -73,11 +74,17 @@ def set_reach(state: State, who: Who, request: Request, given: ReachIn) -> Any:
     """
     if who.kind != "person":
         raise NotAllowed(
-            "a key may not say where links lead: an admin sets it on the page, or tocsin config public-url does"
+            Sentence(
+                "a key may not say where links lead: an admin sets it on the page, or tocsin config public-url does"
+            )
         )
     set_by = state.origins.get(URL)
     if set_by not in (None, PAGE):
-        raise Conflict(f"api.public_url is set in {set_by}, which wins over the page; change it there")
+        raise Conflict(
+            Sentence(
+                "api.public_url is set in {set_by}, which wins over the page; change it there", set_by=set_by
+            )
+        )
     with state.store.write() as conn:
         old = chosen(conn)
         new = Chosen(given.public_url, old.trusted_proxies)
@@ -100,7 +107,7 @@ def prove(state: State, word: Annotated[str, Path(max_length=100)]) -> Any:
     with state.store.read() as conn:
         answer = proof(conn, word, state.now())
     if answer is None:
-        raise NotFound("this installation did not ask for that")
+        raise NotFound(Sentence("this installation did not ask for that"))
     return {"answer": answer}
 
 

@@ -12,6 +12,7 @@ from api.state import State
 from processors.understand.reasons import reasons_for
 from tocsin.core.errors import NotFound
 from tocsin.core.mention import MAX_ID_CHARS
+from tocsin.core.sentences import Sentence
 from tocsin.store.mentions import stored_mention, stored_rows
 
 router = APIRouter(prefix="/v1", tags=["mentions"])
@@ -53,7 +54,9 @@ def mention_reasons(
     with state.store.read() as conn:
         row = stored_rows(conn, [(source, id)]).get((source, id))
     if row is None:
-        raise NotFound(f"no mention {id!r} of the source {source!r} is kept")
+        raise NotFound(
+            Sentence("no mention {id} of the source {source} is kept", id=repr(id), source=repr(source))
+        )
     found = reasons_for(row.model, row.lang, stored_mention(row).full_text)
     return {
         "label": row.label,

@@ -18,6 +18,7 @@ from ingest.monitored import MonitoredQueries
 from ingest.trial import pushed_posts, try_source
 from tocsin.core.errors import NotFound
 from tocsin.core.mention import Mention
+from tocsin.core.sentences import Sentence
 from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import find
@@ -62,7 +63,7 @@ def health(state: State, id: Id) -> Any:
         name = find(conn, SourceDef, id).name
         for one in source_reports(conn, now, patience, gaps=True, only=[name]):
             return source_status(one, now)
-    raise NotFound(f"nothing is known of the source {name!r} yet")
+    raise NotFound(Sentence("nothing is known of the source {name} yet", name=repr(name)))
 
 
 @router.post("/{id}/test", response_model=TrialOut, summary="Try a source", responses=PROBLEMS)

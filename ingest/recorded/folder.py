@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from tocsin.core.errors import Conflict, WrongInput
+from tocsin.core.sentences import Sentence
 
 SHOWN: Final = 200
 UPLOADED: Final = "uploaded-"
@@ -39,7 +40,13 @@ class Folder:
         """The path of a file in it. Raises `WrongInput` for any other."""
         path = self.path / name
         if not _NAME.fullmatch(name) or path.is_symlink() or not path.is_file():
-            raise WrongInput(f"there is no file {name[:80]!r} in {self.path}: put it there, or upload it")
+            raise WrongInput(
+                Sentence(
+                    "there is no file {name} in {path}: put it there, or upload it",
+                    name=repr(name[:80]),
+                    path=str(self.path),
+                )
+            )
         return path
 
     @contextmanager
@@ -53,7 +60,9 @@ class Folder:
         )
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if len(self.names()) >= SHOWN:
-            raise Conflict(f"there are {SHOWN} files in {self.path} already: remove some")
+            raise Conflict(
+                Sentence("there are {n} files in {path} already: remove some", n=SHOWN, path=str(self.path))
+            )
         part = self.path / f".{plain}.{os.getpid()}.part"
         try:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:

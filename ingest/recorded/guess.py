@@ -13,6 +13,7 @@ from ingest.recorded.mapping import DATES, time_of
 from ingest.recorded.opened import opened
 from ingest.recorded.records import Records
 from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.reading import source_name
 
 ROWS: Final = 50
@@ -89,8 +90,10 @@ def look(path: Path, encoding: str | None, most: int) -> FirstLook:
         first = list(islice(records, ROWS))
         rows = [one.values for one in first if one.bad is None]
         if not rows:
-            reason = next((str(one.bad) for one in first), "it is empty")
-            raise WrongInput(f"{path.name} has no rows that can be read: {reason}")
+            reason = next((one.bad.said for one in first if one.bad is not None), Sentence("it is empty"))
+            raise WrongInput(
+                Sentence("{name} has no rows that can be read: {reason}", name=path.name, reason=reason)
+            )
         columns = list(records.header) or list(dict.fromkeys(name for row in rows for name in row))
         guess, doubt = guessed(columns, rows, path.name)
         return FirstLook(

@@ -17,6 +17,7 @@ from ingest.recorded.opened import ENCODINGS
 from tocsin.core.errors import BadMention
 from tocsin.core.mention import MAX_CODE_CHARS
 from tocsin.core.mention import Mention as Heard
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import known_zone
 from tocsin.reading import read_mention
 
@@ -76,25 +77,43 @@ class ColumnMapping(BaseModel):
     def _known_fields(cls, columns: dict[str, str]) -> dict[str, str]:
         unknown = sorted(set(columns) - set(FIELDS))
         if unknown:
-            raise ValueError(f"unknown field {unknown[0][:40]!r}; known: {', '.join(FIELDS)}")
+            raise ValueError(
+                Sentence(
+                    "unknown field {unknown}; known: {choices}",
+                    unknown=repr(unknown[0][:40]),
+                    choices=", ".join(FIELDS),
+                )
+            )
         named = {name: column[:256] for name, column in columns.items() if column}
         for needed, either in (("created_at", ("created_at",)), ("text", ("text", "title"))):
             if named and not any(one in named for one in either):
-                raise ValueError(f"say which column holds {needed}")
+                raise ValueError(Sentence("say which column holds {needed}", needed=needed))
         return named
 
     @field_validator("dates")
     @classmethod
     def _known_dates(cls, dates: str) -> str:
         if dates not in DATES:
-            raise ValueError(f"unknown way to write a time {dates[:40]!r}; known: {', '.join(DATES)}")
+            raise ValueError(
+                Sentence(
+                    "unknown way to write a time {dates}; known: {choices}",
+                    dates=repr(dates[:40]),
+                    choices=", ".join(DATES),
+                )
+            )
         return dates
 
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, encoding: str | None) -> str | None:
         if encoding and encoding not in ENCODINGS:
-            raise ValueError(f"unknown encoding {encoding[:40]!r}; known: {', '.join(ENCODINGS)}")
+            raise ValueError(
+                Sentence(
+                    "unknown encoding {encoding}; known: {choices}",
+                    encoding=repr(encoding[:40]),
+                    choices=", ".join(ENCODINGS),
+                )
+            )
         return encoding or None
 
     @field_validator("zone")

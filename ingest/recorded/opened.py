@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.reading.files import open_regular
 from tocsin.reading.unpacked import Unpacked, refuse_foreign
 
@@ -47,7 +48,13 @@ class PlainBytes:
             refuse_foreign(self._head[:8], "the file")
         self.encoding = encoding or guess_encoding(self._head)
         if self.encoding not in ENCODINGS:
-            raise WrongInput(f"unknown encoding {self.encoding!r}; known: {', '.join(ENCODINGS)}")
+            raise WrongInput(
+                Sentence(
+                    "unknown encoding {encoding}; known: {choices}",
+                    encoding=repr(self.encoding),
+                    choices=", ".join(ENCODINGS),
+                )
+            )
         mark = _mark(self._head)
         self._head = self._head[len(mark[0]) :] if mark else self._head
         self._decoder = codecs.getincrementaldecoder(self.encoding)("replace")
@@ -103,7 +110,7 @@ def _first(raw: Unpacked) -> bytes:
             if head:
                 # What comes before the damage is read; the damage is met again behind it.
                 return head
-            raise WrongInput(str(error)) from None
+            raise WrongInput(error.said) from None
         if not block:
             break
         head += block

@@ -12,6 +12,7 @@ import msgspec
 from ingest.recorded.documents import records_of
 from ingest.recorded.opened import PlainBytes
 from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.reading.files import MAX_COLUMNS, MAX_PAYLOAD_BYTES, BoundedLines
 from tocsin.reading.mention import MAX_LINE_BYTES, require_readable
 
@@ -70,7 +71,9 @@ class Records:
             except BadMention as bad:
                 yield FileRow(number, {}, bad, one[:MAX_PAYLOAD_BYTES])
         if not number and self._lines.broken is None:
-            raise WrongInput("there is no list of records in this JSON: give the export of posts itself")
+            raise WrongInput(
+                Sentence("there is no list of records in this JSON: give the export of posts itself")
+            )
 
     def _csv(self) -> Iterator[FileRow]:
         csv.field_size_limit(MAX_LINE_BYTES)
@@ -115,12 +118,18 @@ class Records:
                 found.append((lines.row_line, [cell.strip() for cell in cells]))
         except (BadMention, csv.Error) as error:
             if not found:
-                raise WrongInput(f"the header cannot be read: {error}") from None
+                raise WrongInput(Sentence("the header cannot be read: {error}", error=str(error))) from None
             lines.keep_first()
         at = _header_at([cells for _, cells in found])
         names = [name.strip() for name in found[at][1]]
         if len(names) > MAX_COLUMNS:
-            raise WrongInput(f"the header has {len(names)} columns, at most {MAX_COLUMNS} are read")
+            raise WrongInput(
+                Sentence(
+                    "the header has {n} columns, at most {most} are read",
+                    n=len(names),
+                    most=MAX_COLUMNS,
+                )
+            )
         self.header = _distinct(names)
         return reader, [one for one in found[at + 1 :] if any(one[1])]
 

@@ -26,6 +26,7 @@ from ingest.source import Cursor, Fetched, FetchFailed, SourceContext, read_curs
 from ingest.sources.places import Secret, WebAddress
 from ingest.web import Answer, Web, refused
 from tocsin.core.clock import iso
+from tocsin.core.sentences import Sentence
 from tocsin.core.text import one_line
 from tocsin.settings.secrets import reveal
 
@@ -93,7 +94,9 @@ class GitHubSettings(BaseModel):
     def _may_read(self) -> GitHubSettings:
         if "discussions" in self.lists and not self.token:
             raise ValueError(
-                "GitHub shows discussions only to those who give a token: set token, or leave them out"
+                Sentence(
+                    "GitHub shows discussions only to those who give a token: set token, or leave them out"
+                )
             )
         return self
 

@@ -23,6 +23,7 @@ from ingest.topic_log import OutOfRange, TopicLog, TopicRecord
 from tocsin.core.clock import iso
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
+from tocsin.core.sentences import Sentence
 from tocsin.reading import decoded, read_json_line, read_mention, require_readable
 from tocsin.settings import StreamSettings
 
@@ -67,7 +68,7 @@ class KafkaTopicSettings(BaseModel):
         for one in value:
             found = _SERVER.fullmatch(one)
             if found is None or not 0 < int(found["port"]) < 65536:
-                raise ValueError(f"{one[:80]!r} is not host:port")
+                raise ValueError(Sentence("{one} is not host:port", one=repr(one[:80])))
         return value
 
     @field_validator("fields")
@@ -76,7 +77,7 @@ class KafkaTopicSettings(BaseModel):
         try:
             check_mapping(value)
         except WrongInput as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(error.said) from None
         return value
 
 

@@ -23,6 +23,7 @@ from ingest.sources.mastodon_status import is_public, status_post
 from ingest.sources.places import Secret, WebAddresses
 from ingest.web import Web
 from tocsin.core.clock import EPOCH
+from tocsin.core.sentences import Sentence
 from tocsin.settings.secrets import reveal
 
 BUDGET = Budget(300, per_s=300)
@@ -71,9 +72,11 @@ class MastodonSettings(BaseModel):
     @model_validator(mode="after")
     def _reads_something(self) -> MastodonSettings:
         if not (self.public or self.hashtags or self.hashtags_of_monitors):
-            raise ValueError("nothing is read: set public, hashtags or hashtags_of_monitors")
+            raise ValueError(Sentence("nothing is read: set public, hashtags or hashtags_of_monitors"))
         if self.token and len(self.instances) > 1:
-            raise ValueError("a token is for one instance; define a source for each instance that needs one")
+            raise ValueError(
+                Sentence("a token is for one instance; define a source for each instance that needs one")
+            )
         return self
 
 

@@ -28,6 +28,7 @@ from ingest.web import Web
 from ingest.wires import WebSocket, Wire, WireEnded, WireMessage, check_wire
 from tocsin.core.clock import EPOCH
 from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.reading import decoded, read_mention
 from tocsin.settings.secrets import reveal
 
@@ -56,7 +57,7 @@ class MastodonStreamSettings(BaseModel):
     @model_validator(mode="after")
     def _hears_something(self) -> MastodonStreamSettings:
         if not (self.public or self.hashtags):
-            raise ValueError("nothing is heard: set public or hashtags")
+            raise ValueError(Sentence("nothing is heard: set public or hashtags"))
         return self
 
 

@@ -22,6 +22,7 @@ from ingest.sources.linked import LinkedFeed, LinkReader, with_words
 from ingest.web import Web
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention
+from tocsin.core.sentences import Sentence
 
 BUDGET = Budget(1, per_s=PAUSE_S)
 """Of one host whose pages are read; its robots.txt may ask for more time."""
@@ -56,7 +57,9 @@ class NewsSource:
         article: Callable[[bytes, str], dict[str, str]] = article_apart,
     ) -> None:
         if not all(map(find_spec, _WANTED)):
-            raise WrongInput("a source of kind news needs more libraries: pip install 'tocsin[news]'")
+            raise WrongInput(
+                Sentence("a source of kind news needs more libraries: pip install 'tocsin[news]'")
+            )
         feed = FeedSource(context, settings, parse)
         self._context, self._article = context, article
         self._robots = Robots(context)

@@ -16,7 +16,7 @@ def base_url(value: str) -> str:
     try:
         return check_url(full).rstrip("/")
     except WrongInput as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(error.said) from None
 
 
 Secret = Annotated[str, Field(pattern="^(env|file):.")]
@@ -34,7 +34,7 @@ def _page_url(value: str) -> str:
     try:
         return check_url(value)
     except WrongInput as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(error.said) from None
 
 
 PageAddress = Annotated[str, AfterValidator(_page_url)]

@@ -23,6 +23,7 @@ from ingest.sources.feed_parsing import Parsed, parse_apart
 from ingest.sources.places import Secret, WebAddress
 from ingest.sources.reddit_posts import WEB, api_post, feed_post, is_gone
 from ingest.web import Web
+from tocsin.core.sentences import Sentence
 from tocsin.settings.secrets import reveal
 
 BUDGET = Budget(1, per_s=60)
@@ -82,7 +83,9 @@ class RedditSettings(BaseModel):
         by_feed, by_api = (self.user, self.feed_token), (self.client_id, self.client_secret)
         if any(by_feed) == any(by_api) or not (all(by_feed) or all(by_api)):
             raise ValueError(
-                "set user and feed_token of an account, or client_id and client_secret of an approved app"
+                Sentence(
+                    "set user and feed_token of an account, or client_id and client_secret of an approved app"
+                )
             )
         return self
 

@@ -33,6 +33,7 @@ from ingest.sources.x_api import (
 from ingest.sources.x_gone import XGone
 from ingest.sources.x_paid import Paid, today, too_much, until_tomorrow, with_more
 from ingest.sources.x_query import XSearch, search_of, unasked
+from tocsin.core.sentences import Sentence
 
 BUDGET = Budget(60, per_s=900)
 """Of recent search, for an app without a contract of its own."""
@@ -55,7 +56,7 @@ class XSettings(XAccountSettings):
     @model_validator(mode="after")
     def _looks_for_something(self) -> XSettings:
         if len(self.query.strip()) < 2 and not self.monitors:
-            raise ValueError("nothing is looked for: set query or monitors")
+            raise ValueError(Sentence("nothing is looked for: set query or monitors"))
         return self
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 
 from processors.storing.writer import match_row, store_changes
 from tocsin.core.errors import NotFound, WrongInput
+from tocsin.core.sentences import Sentence, listed, spoken
 from tocsin.store import audit
 from tocsin.store import schema as s
 from tocsin.store.mentions import Key
@@ -36,12 +37,24 @@ def correct(
     Raises `NotFound` where the monitor does not match the mention. The transaction must be `alone`.
     """
     if label not in LABELS:
-        raise WrongInput(f"a mention is {', '.join(LABELS)}, not {label!r}")
+        raise WrongInput(
+            Sentence(
+                "a mention is {choices}, not {label}",
+                choices=listed([spoken(one) for one in LABELS]),
+                label=repr(label),
+            )
+        )
     t = s.matches
     here = and_(t.c.monitor_id == monitor_id, t.c.source == key[0], t.c.id == key[1])
     row = conn.execute(select(t).where(here)).one_or_none()
     if row is None:
-        raise NotFound(f"the monitor matches no mention {key[1]!r} of the source {key[0]!r} that is kept")
+        raise NotFound(
+            Sentence(
+                "the monitor matches no mention {id} of the source {source} that is kept",
+                id=repr(key[1]),
+                source=repr(key[0]),
+            )
+        )
     before = match_row(row)
     after = msgspec.structs.replace(before, label=label, scored_by=PERSON)
     conn.execute(update(t).where(here, t.c.minute == row.minute), {"label": label, "scored_by": PERSON})

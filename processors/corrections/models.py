@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from processors.understand.brand import BrandModel
 from tocsin.core.errors import NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.repository import touch
 from tocsin.store import audit
 from tocsin.store import schema as s
@@ -65,7 +66,13 @@ def use(conn: Connection, monitor_id: str, version: int, *, now: datetime, actor
     t = s.brand_models
     known = {row["version"]: row["active"] for row in versions(conn, monitor_id)}
     if version and version not in known:
-        raise NotFound(f"the monitor has no model {version}; it has {', '.join(map(str, known)) or 'none'}")
+        raise NotFound(
+            Sentence(
+                "the monitor has no model {version}; it has {choices}",
+                version=version,
+                choices=", ".join(map(str, known)) or Sentence("none"),
+            )
+        )
     before = next((number for number, active in known.items() if active), 0)
     if before == version:
         return

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from processors.understand.brand import BrandModel, words_in
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 
 LABELS: Final = ("negative", "neutral", "positive")
 LEAST: Final = 5
@@ -51,7 +52,11 @@ def learn(corrected: Sequence[Labelled], others: Sequence[Labelled]) -> Learnt:
     """The model of the corrections beside uncorrected posts. Raises `WrongInput` for too few corrections."""
     if len(corrected) < LEAST:
         raise WrongInput(
-            f"{len(corrected)} of at least {LEAST} corrections are there: correct a few more mentions first"
+            Sentence(
+                "{n} of at least {least} corrections are there: correct a few more mentions first",
+                n=len(corrected),
+                least=LEAST,
+            )
         )
     model = _fitted(corrected, others)
     figures = {

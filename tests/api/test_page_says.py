@@ -49,9 +49,9 @@ def speaks(one: SeededApp, code: str, person: str = "p_ada") -> None:
 @pytest.mark.parametrize(
     ("code", "title", "detail"),
     [
-        ("tr", "Bulunamadı", "Burada hiç olmadı ya da artık yok."),
-        ("nl", "Niet gevonden", "Het was hier nooit, of het is er niet meer."),
-        ("ro", "Negăsit", "Nu a fost niciodată aici sau nu mai este."),
+        ("tr", "Bulunamadı", "'nope' diye bir uyarı yok"),
+        ("nl", "Niet gevonden", "er is geen waarschuwing 'nope'"),
+        ("ro", "Negăsit", "nu există alerta 'nope'"),
     ],
 )
 def test_a_refusal_is_said_in_the_readers_language(

@@ -33,6 +33,7 @@ from api.pages.lessons import LESSONS
 from ingest.kinds import KINDS
 from tests.alerts.test_words import said_in_notices
 from tests.api.test_pages import page, signed_in
+from tests.api.test_refusals import sentences as refusals
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.source_kinds import SOURCE_KINDS
@@ -111,7 +112,7 @@ def said() -> frozenset[str]:
         | SENTENCES
         | set(WORDS.values())
     )
-    found |= hints_of_sources() | set(LESSONS)
+    found |= hints_of_sources() | set(LESSONS) | refusals()
     for table in TABLES:
         found |= set(table.values())
     for template in (FOLDER / "templates").glob("*.html"):

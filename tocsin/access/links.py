@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, insert, select, update
 
 from tocsin.core.errors import NotAllowed, NotFound
+from tocsin.core.sentences import Sentence
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 
@@ -79,7 +80,7 @@ def find_signin_link(conn: Connection, token: str, now: datetime) -> str:
     links = s.signin_links
     row = conn.execute(select(links).where(links.c.token_hash == hash_token(token))).one_or_none()
     if row is None:
-        raise NotFound("there is no such sign-in link; make a new one with: tocsin signin")
+        raise NotFound(Sentence("there is no such sign-in link; make a new one with: tocsin signin"))
     if row.spent_at is not None:
         raise LinkRefused("this sign-in link was used already; make a new one with: tocsin signin")
     if now >= row.expires_at:
@@ -126,7 +127,9 @@ def find_action_link(conn: Connection, token: str, action: str | None = None) ->
     hashed = hash_token(token) if action is None else _hash_beside(token, action)
     row = conn.execute(select(links).where(links.c.token_hash == hashed)).one_or_none()
     if row is None:
-        raise NotFound("there is no such link, or it is older than 30 days; sign in to see the alert")
+        raise NotFound(
+            Sentence("there is no such link, or it is older than 30 days; sign in to see the alert")
+        )
     return ActionLink(row.alert_id, row.person_id, row.action, row.expires_at, row.spent_at)
 
 

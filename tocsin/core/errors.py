@@ -8,6 +8,11 @@ class TocsinError(Exception):
 
     exit_code = 1
 
+    @property
+    def said(self) -> str:
+        """The message, which can be said in other languages where it is a `Sentence`."""
+        return self.args[0] if self.args and isinstance(self.args[0], str) else str(self)
+
 
 class WrongInput(TocsinError):
     """An input that cannot be used: a wrong option, file, field or value. The message says where, and what would be right."""

@@ -28,7 +28,7 @@ class Sentence(str):
     pattern: str
     values: Mapping[str, object]
 
-    def __new__(cls, pattern: str, **values: object) -> Sentence:
+    def __new__(cls, pattern: str, /, **values: object) -> Sentence:
         shown = {name: _shown(value) for name, value in values.items()}
         said = super().__new__(cls, pattern.format(**shown) if values else pattern)
         said.pattern, said.values = pattern, values
@@ -58,6 +58,15 @@ class Patterns:
             for text, name, _, _ in string.Formatter().parse(pattern)
         ]
         return re.compile("".join(parts), re.DOTALL)
+
+
+def spoken(name: str) -> Sentence:
+    """A name of the code that people read, such as a status, a role or a kind. It stays as it is for programs; people hear "in
+    review" for "in_review", in their language.
+    """
+    made = str.__new__(Sentence, name)
+    made.pattern, made.values = name.replace("_", " "), {}
+    return made
 
 
 def listed(sentences: Sequence[str], joint: str = ", ") -> Sentence:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import source_kind
 
@@ -25,10 +26,13 @@ def require_allowed_file(source: SourceDef, allowed: Sequence[str], present: Sou
     if present is not None and (present.kind, present.settings.get("path")) == (source.kind, path):
         return
     if not isinstance(path, str) or "\0" in path or not _within(Path(path), allowed):
-        folders = ", ".join(allowed) or "none is"
+        folders = ", ".join(allowed) or Sentence("none is")
         raise WrongInput(
-            f"path: from here a source may read absolute paths in the folders that ingest.allowed_folders names ({folders}); "
-            "add the folder there, or define the source on the machine itself with: tocsin apply"
+            Sentence(
+                "path: from here a source may read absolute paths in the folders that ingest.allowed_folders names ({folders}); "
+                "add the folder there, or define the source on the machine itself with: tocsin apply",
+                folders=folders,
+            )
         )
 
 
@@ -52,12 +56,17 @@ def require_allowed_reference(reference: str, allowed: Sequence[str]) -> None:
     scheme, _, rest = reference.partition(":")
     if scheme == "file" and not ("\0" not in rest and _within(Path(rest), allowed)):
         raise WrongInput(
-            "from here a source may take secrets from files in the folders that ingest.allowed_folders names; "
-            "add the folder there, or define the source on the machine itself with: tocsin apply"
+            Sentence(
+                "from here a source may take secrets from files in the folders that ingest.allowed_folders names; "
+                "add the folder there, or define the source on the machine itself with: tocsin apply"
+            )
         )
     if scheme == "env" and rest.upper().startswith(_OWN_VARIABLES):
         raise WrongInput(
-            f"{rest[:80]!r} is a variable of Tocsin's own, which no source may send away: give the secret another name"
+            Sentence(
+                "{rest} is a variable of Tocsin's own, which no source may send away: give the secret another name",
+                rest=repr(rest[:80]),
+            )
         )
 
 

@@ -27,6 +27,7 @@ from pydantic import (
 
 from tocsin.core.clock import EPOCH, LATEST, iso
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence
 from tocsin.core.text import unseen
 from tocsin.definitions.calendar import known_country
 from tocsin.definitions.settings_values import why_not_plain
@@ -55,7 +56,7 @@ def _within_reach(value: datetime, info: ValidationInfo) -> datetime:
         return value
     if as_stored(info):
         return min(max(value, EPOCH), LATEST)
-    raise ValueError(f"must lie between 1970 and 2200 (the latest: {iso(LATEST)})")
+    raise ValueError(Sentence("must lie between 1970 and 2200 (the latest: {latest})", latest=iso(LATEST)))
 
 
 Moment = Annotated[AwareDatetime, AfterValidator(_within_reach)]
@@ -120,10 +121,13 @@ class Definition(BaseModel):
         found = [] if as_stored(info) else unseen(value)
         if found:
             raise ValueError(
-                f"a name is one line of characters that can be seen; take out {', '.join(found)}"
+                Sentence(
+                    "a name is one line of characters that can be seen; take out {choices}",
+                    choices=", ".join(found),
+                )
             )
         if not value.strip() and not as_stored(info):
-            raise ValueError("a name has at least one character that can be seen")
+            raise ValueError(Sentence("a name has at least one character that can be seen"))
         return value
 
     @model_validator(mode="after")
@@ -134,7 +138,7 @@ class Definition(BaseModel):
                 self.model_dump_json()
             except ValueError:
                 raise ValueError(
-                    "it holds half of a character (a lone surrogate), or is nested too deeply"
+                    Sentence("it holds half of a character (a lone surrogate), or is nested too deeply")
                 ) from None
         return self
 
@@ -172,7 +176,11 @@ class Monitor(Definition):
     def _known_countries(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         for code in () if as_stored(info) else value:
             if not known_country(code):
-                raise ValueError(f"no holidays are known of {code!r}: use a code of ISO 3166, such as NL")
+                raise ValueError(
+                    Sentence(
+                        "no holidays are known of {code}: use a code of ISO 3166, such as NL", code=repr(code)
+                    )
+                )
         return value
 
     @field_validator("query")
@@ -242,7 +250,9 @@ class Person(Definition):
     def _own_name(cls, value: str, info: ValidationInfo) -> str:
         if not as_stored(info) and _stands_for_another(value):
             raise ValueError(
-                "this name stands in the record for a key or for Tocsin itself: choose another, such as a first name"
+                Sentence(
+                    "this name stands in the record for a key or for Tocsin itself: choose another, such as a first name"
+                )
             )
         return value
 
@@ -255,7 +265,12 @@ class Person(Definition):
     @classmethod
     def _clock_times(cls, value: tuple[str, str] | None) -> tuple[str, str] | None:
         for text in value or ():
-            datetime.strptime(text, "%H:%M")  # noqa: DTZ007  # a time of day in the person's zone
+            try:
+                datetime.strptime(text, "%H:%M")  # noqa: DTZ007  # a time of day in the person's zone
+            except ValueError:
+                raise ValueError(
+                    Sentence("{text} is no time of day: write it like 22:00", text=repr(text[:80]))
+                ) from None
         return value
 
 
@@ -284,7 +299,12 @@ class Policy(Definition):
     def _in_order(self) -> Policy:
         times = [step.after_minutes for step in self.steps]
         if times != sorted(times):
-            raise ValueError(f"steps must come in the order of after_minutes, not {times}")
+            raise ValueError(
+                Sentence(
+                    "steps must come in the order of after_minutes, not {times}",
+                    times=", ".join(map(str, times)),
+                )
+            )
         return self
 
 
@@ -343,7 +363,7 @@ class Silence(Definition):
     @model_validator(mode="after")
     def _ends_later(self, info: ValidationInfo) -> Silence:
         if self.ends_at <= self.starts_at and not as_stored(info):
-            raise ValueError("a silence must end after it starts")
+            raise ValueError(Sentence("a silence must end after it starts"))
         return self
 
 
@@ -358,7 +378,7 @@ class ExpectedEvent(Definition):
     @model_validator(mode="after")
     def _ends_later(self, info: ValidationInfo) -> ExpectedEvent:
         if self.ends_at <= self.starts_at and not as_stored(info):
-            raise ValueError("an expected event must end after it starts")
+            raise ValueError(Sentence("an expected event must end after it starts"))
         return self
 
 
@@ -368,8 +388,12 @@ def _require_plain(name: str, value: object) -> None:
     short = isinstance(value, str) and len(value) <= LONGEST_SETTING and not unseen(value)
     if len(name) > LONGEST_SETTING or unseen(name) or not (whole or short):
         raise ValueError(
-            f"the channel's setting {name[:80]!a} must be one line of text of at most {LONGEST_SETTING} characters, "
-            "a whole number, true or false"
+            Sentence(
+                "the channel's setting {name} must be one line of text of at most {most} characters, "
+                "a whole number, true or false",
+                name=ascii(name[:80]),
+                most=LONGEST_SETTING,
+            )
         )
 
 
@@ -387,7 +411,9 @@ KINDS: dict[str, type[Definition]] = {
 def known_zone(value: str) -> str:
     """`value` if it is the name of a time zone. Raises ValueError with an example otherwise."""
     if value not in _zones():
-        raise ValueError(f"unknown time zone {value!r}; use a name such as Europe/Istanbul")
+        raise ValueError(
+            Sentence("unknown time zone {value}; use a name such as Europe/Istanbul", value=repr(value))
+        )
     return value
 
 

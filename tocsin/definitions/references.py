@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.definitions.models import Definition, ExpectedEvent, Monitor, Policy, Schedule, Silence
 from tocsin.definitions.repository import names
 
@@ -26,7 +27,7 @@ class WrongReference(WrongInput):
     """A definition refers to something that is not there. `field` names the field."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
+        super().__init__(Sentence("{field}: {what}", field=field, what=message))
         self.field = field
 
 
@@ -56,15 +57,25 @@ def require_known(
         known = {*stored.values(), *(beside or {}).get(one.kind, ())}
         # A silence may name its monitor by id.
         if one.name not in known and not (one.kind == "monitor" and one.name in stored):
-            raise WrongReference(one.field, f"there is no {one.kind} {one.name!r}{closest(one.name, known)}")
+            raise WrongReference(
+                one.field,
+                Sentence(
+                    "there is no {kind} {name}{known}",
+                    kind=spoken(one.kind),
+                    name=repr(one.name),
+                    known=closest(one.name, known),
+                ),
+            )
 
 
-def closest(value: str, known: Collection[str]) -> str:
+def closest(value: str, known: Collection[str]) -> Sentence:
     """The end of a message about an unknown name: the known name that looks most like it, and the known names."""
     ordered = sorted(known)
     close = get_close_matches(value, ordered, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ";"
-    return f"{hint} known: {', '.join(ordered[:SHOWN]) or 'none yet'}"
+    shown = ", ".join(ordered[:SHOWN]) or Sentence("none yet")
+    if close:
+        return Sentence("; did you mean {name}? known: {known}", name=repr(close[0]), known=shown)
+    return Sentence("; known: {known}", known=shown)
 
 
 def _of_policy(value: Any) -> Iterator[Reference]:
@@ -78,7 +89,9 @@ def _of_policy(value: Any) -> Iterator[Reference]:
 def _target(field: str, target: str) -> Reference:
     kind, _, name = target.partition(":")
     if kind not in ("person", "schedule") or not name:
-        raise WrongReference(field, f"the target {target[:80]!r} must be person:NAME or schedule:NAME")
+        raise WrongReference(
+            field, Sentence("the target {name} must be person:NAME or schedule:NAME", name=repr(target[:80]))
+        )
     return Reference(field, kind, name)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_
 
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence, spoken
 from tocsin.definitions.models import KINDS, Definition
 from tocsin.store import meta
 from tocsin.store import schema as s
@@ -74,7 +75,13 @@ def find(conn: Connection, model: type[D], name_or_id: str) -> Defined[D]:
     row = _row(conn, model, name_or_id)
     found = _readable(model, row)
     if found is None:
-        raise Conflict(f"the stored {row.kind} {row.name!r} cannot be read: define it again, or end it")
+        raise Conflict(
+            Sentence(
+                "the stored {kind} {name} cannot be read: define it again, or end it",
+                kind=spoken(row.kind),
+                name=repr(row.name),
+            )
+        )
     return found
 
 
@@ -131,7 +138,9 @@ def save(
     by_name = None if row is None else find_row(conn, model, row.id)
     present = by_name if id is None else find_row(conn, model, id)
     if by_name is not None and present is not None and by_name.id != present.id:
-        raise Conflict(f"the name {value.name!r} belongs to another {kind}")
+        raise Conflict(
+            Sentence("the name {name} belongs to another {kind}", name=repr(value.name), kind=spoken(kind))
+        )
     body = value.model_dump(mode="json")
     if present is None:
         count = conn.execute(select(func.count()).select_from(d).where(d.c.kind == kind)).scalar_one()
@@ -153,7 +162,13 @@ def save(
         return Defined(kind, new_id, 1, now, now, value)
     if expected_version is not None and expected_version != present.version:
         raise Conflict(
-            f"{kind} {value.name!r} is at version {present.version}, you changed version {expected_version}: read it again"
+            Sentence(
+                "{kind} {name} is at version {version}, you changed version {seen}: read it again",
+                kind=spoken(kind),
+                name=repr(value.name),
+                version=present.version,
+                seen=expected_version,
+            )
         )
     if present.value == value:
         return find(conn, model, present.id)
@@ -181,7 +196,14 @@ def delete(
     """
     present = find_row(conn, model, name_or_id)
     if expected_version is not None and expected_version != present.version:
-        raise Conflict(f"{present.kind} {present.name!r} is at version {present.version}: read it again")
+        raise Conflict(
+            Sentence(
+                "{kind} {name} is at version {version}: read it again",
+                kind=spoken(present.kind),
+                name=repr(present.name),
+                version=present.version,
+            )
+        )
     d = s.definitions
     conn.execute(
         update(d).where(d.c.kind == present.kind, d.c.id == present.id),
@@ -197,7 +219,13 @@ def value_at(conn: Connection, model: type[D], id: str, version: int) -> tuple[D
     """
     body = next((body for number, _, _, body in history(conn, kind_of(model), id) if number == version), None)
     if body is None or body.get("deleted"):
-        raise NotFound(f"there is no version {version} of that {kind_of(model)} to go back to")
+        raise NotFound(
+            Sentence(
+                "there is no version {version} of that {kind} to go back to",
+                version=version,
+                kind=spoken(kind_of(model)),
+            )
+        )
     row = conn.execute(_living(model, s.definitions.c.id == id)).first()
     present = _readable(model, row) if row is not None else None
     return model.model_validate(body, context={"stored": True}), present.value if present else None
@@ -212,11 +240,13 @@ def restore(conn: Connection, value: D, id: str, *, now: datetime, actor: str) -
     kind = kind_of(model)
     row = conn.execute(select(d).where(d.c.kind == kind, d.c.id == id)).one_or_none()
     if row is None:
-        raise NotFound(f"no {kind} {id!r} was ever defined")
+        raise NotFound(Sentence("no {kind} {id} was ever defined", kind=spoken(kind), id=repr(id)))
     if row.deleted_at is None:
         return save(conn, value, now=now, actor=actor, id=id)
     if conn.execute(_living(model, d.c.name == value.name)).first() is not None:
-        raise Conflict(f"the name {value.name!r} belongs to another {kind}")
+        raise Conflict(
+            Sentence("the name {name} belongs to another {kind}", name=repr(value.name), kind=spoken(kind))
+        )
     version, body = row.version + 1, value.model_dump(mode="json")
     change = {
         "name": value.name,
@@ -298,7 +328,14 @@ def _row(conn: Connection, model: type[Definition], name_or_id: str) -> Row[Any]
     if row is not None:
         return row
     known = ", ".join(one.name for one in conn.execute(_living(model).limit(20))) or "none yet"
-    raise NotFound(f"no {kind_of(model)} {name_or_id!r}; known: {known}")
+    raise NotFound(
+        Sentence(
+            "no {kind} {name}; known: {known}",
+            kind=spoken(kind_of(model)),
+            name=repr(name_or_id),
+            known=known,
+        )
+    )
 
 
 def _readable(model: type[D], row: object) -> Defined[D] | None:

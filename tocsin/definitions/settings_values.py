@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator
 from typing import Any, Final
 
+from tocsin.core.sentences import Sentence
+
 MAX_DEPTH: Final = 8
 MAX_VALUES: Final = 1000
 MAX_CHARS: Final = 20_000
@@ -17,13 +19,17 @@ def why_not_plain(settings: dict[str, Any]) -> str | None:
     chars = 0
     for count, (depth, value) in enumerate(_values(settings)):
         if depth > MAX_DEPTH:
-            return f"settings may be nested {MAX_DEPTH} deep"
+            return Sentence("settings may be nested {n} deep", n=MAX_DEPTH)
         wrong = _why_not_one(value)
         if wrong is not None:
             return wrong
         chars += len(value) if isinstance(value, str) else 0
         if count > MAX_VALUES or chars > MAX_CHARS:
-            return f"settings may have {MAX_VALUES} values with {MAX_CHARS} characters together"
+            return Sentence(
+                "settings may have {n} values with {most} characters together",
+                n=MAX_VALUES,
+                most=MAX_CHARS,
+            )
     return None
 
 
@@ -41,9 +47,9 @@ def _values(settings: dict[str, Any]) -> Iterator[tuple[int, Any]]:
 
 def _why_not_one(value: Any) -> str | None:
     if isinstance(value, str) and ("\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value)):
-        return "a setting has no NUL and no half of a character (a lone surrogate)"
+        return Sentence("a setting has no NUL and no half of a character (a lone surrogate)")
     if isinstance(value, float) and not math.isfinite(value):
-        return "a setting that is a number is finite"
+        return Sentence("a setting that is a number is finite")
     if isinstance(value, int) and abs(value) > LARGEST:
-        return "a setting that is a whole number has 64 bits at most"
+        return Sentence("a setting that is a whole number has 64 bits at most")
     return None

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, LargeBinary, Select, delete, func, select, up
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.core.ids import stable_id
+from tocsin.core.sentences import Sentence
 from tocsin.core.text import naming
 from tocsin.store.expiry import drop_some
 from tocsin.store.schema import dead_letters
@@ -284,7 +285,9 @@ def get_dead_letter(conn: Connection, id: str) -> DeadLetter:
     """The dead letter with this id. Raises `NotFound`."""
     found = conn.execute(select(dead_letters).where(dead_letters.c.id == id)).one_or_none()
     if found is None:
-        raise NotFound(f"no dead letter {id[:64]!r}; list them with: tocsin dead-letters list")
+        raise NotFound(
+            Sentence("no dead letter {id}; list them with: tocsin dead-letters list", id=repr(id[:64]))
+        )
     return DeadLetter(**found._mapping)
 
 

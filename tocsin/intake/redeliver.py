@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from tocsin.core.errors import BadMention, NotFound, TocsinError, WrongInput
 from tocsin.core.mention import Mention
+from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import find
 from tocsin.definitions.source_kinds import source_kind
@@ -78,9 +79,15 @@ def replay(
     handed over just now: the letters that were handed over before stay so, and the others are as they were.
     """
     if mended is not None and len(ids) != 1:
-        raise WrongInput("a mended payload belongs to one dead letter: name exactly one")
+        raise WrongInput(Sentence("a mended payload belongs to one dead letter: name exactly one"))
     if mended is not None and len(mended) > MAX_LINE_BYTES:
-        raise WrongInput(f"a mended payload of {len(mended)} bytes is over the limit of {MAX_LINE_BYTES}")
+        raise WrongInput(
+            Sentence(
+                "a mended payload of {n} bytes is over the limit of {most}",
+                n=len(mended),
+                most=MAX_LINE_BYTES,
+            )
+        )
     wanted = list(dict.fromkeys(ids))
     with store.read() as conn:
         _refuse_recordings(conn)
@@ -262,11 +269,18 @@ def _zone(defined: SourceDef | None) -> ZoneInfo | None:
 def _refuse_recordings(conn: Connection) -> None:
     purpose = meta.get(conn, "mode")
     if purpose not in (None, "live"):
-        raise WrongInput(f"this data is of a {purpose} run: no processor reads its stream")
+        raise WrongInput(
+            Sentence("this data is of a {purpose} run: no processor reads its stream", purpose=purpose)
+        )
 
 
 def _refuse_unknown(conn: Connection, ids: Sequence[str]) -> None:
     known = present_ids(conn, ids)
     missing = [id for id in ids if id not in known]
     if missing:
-        raise NotFound(f"no dead letter {missing[0][:64]!r}; list them with: tocsin dead-letters list")
+        raise NotFound(
+            Sentence(
+                "no dead letter {id}; list them with: tocsin dead-letters list",
+                id=repr(missing[0][:64]),
+            )
+        )

@@ -7,6 +7,7 @@ several literals, the longest is taken, because long words are rare.
 
 from __future__ import annotations
 
+from tocsin.core.sentences import Sentence
 from tocsin.query.literals import Literal
 from tocsin.query.tree import And, Field, Followers, Leaf, Node, Not, Or, Phrase, Word, pieces
 
@@ -22,7 +23,7 @@ def anchors_of(node: Node) -> frozenset[Literal] | None:
     return _anchors(node, negated=False)
 
 
-def unanchored(node: Node) -> tuple[int, str]:
+def unanchored(node: Node) -> tuple[int, Sentence]:
     """The place of the part for which `anchors_of(node)` is None, and a description of the problem."""
     return _blame(node)
 
@@ -62,9 +63,9 @@ def _weight(literal: Literal) -> int:
     return len(literal.needle) + (0 if literal.kind in ("word", "prefix") else _NAME_BONUS)
 
 
-def _blame(node: Node) -> tuple[int, str]:
+def _blame(node: Node) -> tuple[int, Sentence]:
     if isinstance(node, Not):
-        return node.at, "NOT alone would match almost everything"
+        return node.at, Sentence("NOT alone would match almost everything")
     if isinstance(node, Or):
         return _blame(next(part for part in node.parts if anchors_of(part) is None))
     if isinstance(node, And):
@@ -72,5 +73,5 @@ def _blame(node: Node) -> tuple[int, str]:
         return _blame(short[0] if short else node.parts[0])
     if isinstance(node, Field | Followers):
         name = node.name if isinstance(node, Field) else "followers"
-        return node.at, f"{name} alone would match almost everything"
-    return node.at, f"{str(node)!r} is too short to be looked for alone"
+        return node.at, Sentence("{name} alone would match almost everything", name=name)
+    return node.at, Sentence("{word} is too short to be looked for alone", word=repr(str(node)))

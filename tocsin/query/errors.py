@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 
 SHOWN_BEFORE = 50
 SHOWN_AFTER = 28
@@ -25,8 +26,16 @@ class QueryError(WrongInput):
         self.line, self.column = place_of(query, offset)
         self.problem = problem
         self.expected = expected
-        place = f"query, line {self.line}, column {self.column}"
-        super().__init__(f"{place}: {problem}; expected {expected}\n{_pointed(query, start, offset)}")
+        super().__init__(
+            Sentence(
+                "query, line {line}, column {column}: {problem}; expected {expected}\n{pointer}",
+                line=str(self.line),
+                column=str(self.column),
+                problem=problem,
+                expected=expected,
+                pointer=_pointed(query, start, offset),
+            )
+        )
 
 
 def place_of(query: str, offset: int) -> tuple[int, int]:

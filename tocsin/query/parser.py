@@ -16,6 +16,7 @@ from functools import cache
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
 
 from tocsin.core.facets import FACETS
+from tocsin.core.sentences import Sentence
 from tocsin.query.anchors import anchors_of, unanchored
 from tocsin.query.errors import QueryError
 from tocsin.query.fold import fold
@@ -71,8 +72,8 @@ CHUNK.1: /[^\s(){_QUOTES}]+/
 
 _OPERATORS = ("AND", "OR", "NOT")
 _SENTENCE = ",;.!?:…"
-_A_TERM = 'a word, a "phrase", a #hashtag, a @handle or a field such as lang:en'
-_ANCHOR = (
+_A_TERM = Sentence('a word, a "phrase", a #hashtag, a @handle or a field such as lang:en')
+_ANCHOR = Sentence(
     "a word or phrase of three characters or more, a #hashtag, a @handle or a url: beside it, in this branch"
 )
 _FIELD = re.compile(r"([A-Za-z]+):(?!//)(.*)", re.DOTALL)
@@ -96,7 +97,7 @@ def parse_query(text: str) -> Query:
     except UnexpectedCharacters as unexpected:
         at = unexpected.pos_in_stream or 0
         raise QueryError(
-            text, at, "this quotation mark is never closed", 'a second " after the phrase'
+            text, at, Sentence("this quotation mark is never closed"), Sentence('a second " after the phrase')
         ) from None
     assert isinstance(root, Leaf | Not | And | Or)
     anchors = anchors_of(root)
@@ -122,12 +123,22 @@ def lexemes(text: str) -> list[Lexeme]:
 
 def _check_characters(text: str) -> None:
     if len(text) > MAX_CHARS:
-        raise QueryError(text, MAX_CHARS, f"the query has {len(text):,} characters", f"at most {MAX_CHARS:,}")
+        raise QueryError(
+            text,
+            MAX_CHARS,
+            Sentence("the query has {n} characters", n=len(text)),
+            Sentence("at most {n}", n=MAX_CHARS),
+        )
     for at, char in enumerate(text):
         if not char.isprintable() and not char.isspace() and unicodedata.category(char) in ("Cc", "Cs", "Cn"):
-            raise QueryError(text, at, f"U+{ord(char):04X} is not a character that can be typed", "text")
+            raise QueryError(
+                text,
+                at,
+                Sentence("U+{code} is not a character that can be typed", code=f"{ord(char):04X}"),
+                Sentence("text"),
+            )
     if not text.strip():
-        raise QueryError(text, 0, "the query is empty", _A_TERM)
+        raise QueryError(text, 0, Sentence("the query is empty"), _A_TERM)
 
 
 class _Refused(Exception):
@@ -149,19 +160,31 @@ def _explained(text: str, unexpected: UnexpectedToken) -> QueryError:
     last = before[-1] if before else None
     if token.type == "$END":
         if last is not None and last.type in _DANGLING:
-            return QueryError(text, last.start_pos or 0, f"nothing follows {last!s}", f"{_A_TERM} after it")
-        return QueryError(text, _unclosed(before), "this parenthesis is never closed", "a ) for it")
+            return QueryError(
+                text,
+                last.start_pos or 0,
+                Sentence("nothing follows {last}", last=last),
+                Sentence("{what} after it", what=_A_TERM),
+            )
+        return QueryError(
+            text, _unclosed(before), Sentence("this parenthesis is never closed"), Sentence("a ) for it")
+        )
     at = token.start_pos or 0
     if token.type == "_RPAR":
         if last is None or sum(_OPENS.get(one.type, 0) for one in before) <= 0:
-            return QueryError(text, at, "this parenthesis was never opened", "a ( before it, or none here")
+            return QueryError(
+                text,
+                at,
+                Sentence("this parenthesis was never opened"),
+                Sentence("a ( before it, or none here"),
+            )
         if last.type == "_LPAR":
             return QueryError(
-                text, last.start_pos or 0, "there is nothing between these parentheses", _A_TERM
+                text, last.start_pos or 0, Sentence("there is nothing between these parentheses"), _A_TERM
             )
     if last is None or last.type == "_LPAR":
-        return QueryError(text, at, f"nothing stands before {token!s}", _A_TERM)
-    return QueryError(text, at, f"{token!s} cannot follow {last!s}", _A_TERM)
+        return QueryError(text, at, Sentence("nothing stands before {token}", token=token), _A_TERM)
+    return QueryError(text, at, Sentence("{token} cannot follow {last}", token=token, last=last), _A_TERM)
 
 
 _DANGLING = ("_OR", "_AND", "NOT", "MINUS")
@@ -210,7 +233,11 @@ class _Build(Transformer[Token, Node]):
 def _deeper(*parts: Node) -> int:
     depth = 1 + max(part.depth if isinstance(part, Not | And | Or) else 0 for part in parts)
     if depth > MAX_DEPTH:
-        raise _Refused(parts[0].at, f"this is nested more than {MAX_DEPTH} deep", "a flatter query")
+        raise _Refused(
+            parts[0].at,
+            Sentence("this is nested more than {n} deep", n=MAX_DEPTH),
+            Sentence("a flatter query"),
+        )
     return depth
 
 
@@ -220,14 +247,22 @@ def _phrase(quoted: str, at: int) -> Leaf:
     if not words:
         raise _Refused(
             at,
-            "there is nothing to look for in this phrase",
-            "a word, an emoji or more of them in the quotes",
+            Sentence("there is nothing to look for in this phrase"),
+            Sentence("a word, an emoji or more of them in the quotes"),
         )
     if len(words) > MAX_PHRASE_WORDS:
-        raise _Refused(at, f"this phrase has {len(words)} words", f"at most {MAX_PHRASE_WORDS}")
+        raise _Refused(
+            at,
+            Sentence("this phrase has {n} words", n=len(words)),
+            Sentence("at most {n}", n=MAX_PHRASE_WORDS),
+        )
     star = re.search(r"[^\W\d_]\*", text)
     if star:
-        raise _Refused(at + star.start() + 2, "a * does not work inside quotes", "whole words in a phrase")
+        raise _Refused(
+            at + star.start() + 2,
+            Sentence("a * does not work inside quotes"),
+            Sentence("whole words in a phrase"),
+        )
     return Phrase(text, at)
 
 
@@ -240,7 +275,9 @@ def _followers(token: str, at: int) -> Leaf:
     found = _FOLLOWERS.fullmatch(token)
     if not found:
         raise _Refused(
-            at, f"{token!r} is not a number of followers", "followers>1000 (or >=, <, <=, =; 10k and 2m work)"
+            at,
+            Sentence("{token} is not a number of followers", token=repr(token)),
+            Sentence("followers>1000 (or >=, <, <=, =; 10k and 2m work)"),
         )
     count = (
         int(re.sub("[_,]", "", found[2])) * _THOUSANDS[found[3].lower()]
@@ -248,15 +285,19 @@ def _followers(token: str, at: int) -> Leaf:
         else MAX_FOLLOWERS + 1
     )
     if count > MAX_FOLLOWERS:
-        raise _Refused(at, "nobody has that many followers", f"a number up to {MAX_FOLLOWERS}")
+        raise _Refused(
+            at,
+            Sentence("nobody has that many followers"),
+            Sentence("a number up to {n}", n=MAX_FOLLOWERS),
+        )
     return Followers(found[1], count, at)
 
 
 def _chunk(chunk: str, at: int) -> Leaf:
     if chunk[0] in "#＃" and len(chunk) > 1 and chunk[1] not in "#＃":
-        return Tag(*_name(chunk[1:], at, "a hashtag", _tag_char), at)
+        return Tag(*_name(chunk[1:], at, Sentence("a hashtag"), "#tocsin", _tag_char), at)
     if chunk[0] in "@＠":
-        return Handle(*_name(chunk[1:], at, "a handle", _handle_char), at)
+        return Handle(*_name(chunk[1:], at, Sentence("a handle"), "@tocsin", _handle_char), at)
     field = _FIELD.fullmatch(chunk)
     if field:
         return _field(field[1], field[2].rstrip(",;"), at, len(field[1]) + 1)
@@ -274,19 +315,21 @@ def _word(chunk: str, at: int) -> Leaf:
     if star >= 0 and in_letters(stem):
         raise _Refused(
             at + star,
-            "a * stands only at the end of a word",
-            'a word such as crash*, or "quotes" around the sign',
+            Sentence("a * stands only at the end of a word"),
+            Sentence('a word such as crash*, or "quotes" around the sign'),
         )
     operator = _FOREIGN_OPERATORS.get(chunk)
     if operator:
-        raise _Refused(at, f"{chunk} is not an operator here", operator)
+        raise _Refused(at, Sentence("{chunk} is not an operator here", chunk=chunk), operator)
     words = needles(stem)
     if not words:
         if chunk == "-":
             raise _Refused(
-                at, "a dash stands right before what it excludes", "-word without a space, or no dash"
+                at,
+                Sentence("a dash stands right before what it excludes"),
+                Sentence("-word without a space, or no dash"),
             )
-        raise _Refused(at, f"there is nothing to look for in {chunk!r}", _A_TERM)
+        raise _Refused(at, Sentence("there is nothing to look for in {chunk}", chunk=repr(chunk)), _A_TERM)
     return Word(stem, stem != typed, at)
 
 
@@ -295,20 +338,28 @@ def in_letters(text: str) -> bool:
     return any(char.isalnum() for char in text)
 
 
-def _name(typed: str, at: int, what: str, allowed: Callable[[str], bool]) -> tuple[str, bool]:
+def _name(
+    typed: str, at: int, what: Sentence, example: str, allowed: Callable[[str], bool]
+) -> tuple[str, bool]:
     """The text of a tag or handle without the signs that end a sentence, and whether a * stood at its end."""
     name = typed.rstrip(_SENTENCE)
     stem = name.removesuffix("*")
     if not stem:
         raise _Refused(
-            at, f"{what} needs a name", f"{what} such as {'#' if what == 'a hashtag' else '@'}tocsin"
+            at,
+            Sentence("{what} needs a name", what=what),
+            Sentence("{what} such as {example}", what=what, example=example),
         )
     for index, char in enumerate(stem):
         if not allowed(char):
-            raise _Refused(at + 1 + index, f"{char!r} cannot stand in {what}", "letters, digits and _ only")
+            raise _Refused(
+                at + 1 + index,
+                Sentence("{char} cannot stand in {what}", char=repr(char), what=what),
+                Sentence("letters, digits and _ only"),
+            )
     folded = fold(stem)
     if not folded or any(char.isspace() for char in folded):
-        raise _Refused(at, f"{what} needs a name", "letters, digits and _ only")
+        raise _Refused(at, Sentence("{what} needs a name", what=what), Sentence("letters, digits and _ only"))
     return stem, stem != name
 
 
@@ -325,14 +376,20 @@ def _field(name: str, value: str, at: int, skip: int) -> Leaf:
     if known not in FIELDS:
         raise _Refused(
             at,
-            f"unknown field {name!r}",
-            f"one of {', '.join(FIELDS)}, or quotes around it to look for the text",
+            Sentence("unknown field {name}", name=repr(name)),
+            Sentence("one of {choices}, or quotes around it to look for the text", choices=", ".join(FIELDS)),
         )
     if known == "followers":
-        raise _Refused(at, "followers is compared, not equal to a text", "followers>1000 (or >=, <, <=, =)")
+        raise _Refused(
+            at,
+            Sentence("followers is compared, not equal to a text"),
+            Sentence("followers>1000 (or >=, <, <=, =)"),
+        )
     if not value.strip():
         raise _Refused(
-            at + skip - 1, f"{known}: has no value", f"{_EXAMPLES[known]}, with no space after the colon"
+            at + skip - 1,
+            Sentence("{known}: has no value", known=known),
+            Sentence("{example}, with no space after the colon", example=_example(known)),
         )
     if known == "url":
         return _url(value, at)
@@ -341,25 +398,34 @@ def _field(name: str, value: str, at: int, skip: int) -> Leaf:
         if not _LANG.fullmatch(value):
             raise _Refused(
                 at + skip,
-                f"{value!r} is not a language code",
-                "two or three letters such as en, tr, nl, ro (no region)",
+                Sentence("{value} is not a language code", value=repr(value)),
+                Sentence("two or three letters such as en, tr, nl, ro (no region)"),
             )
     if known in FACETS:
         value = value.lower()
         if value not in FACETS[known]:
-            raise _Refused(at + skip, f"{value!r} is no {known}", f"one of {', '.join(FACETS[known])}")
+            raise _Refused(
+                at + skip,
+                Sentence("{value} is no {field}", value=repr(value), field=known),
+                Sentence("one of {choices}", choices=", ".join(FACETS[known])),
+            )
     if known == "author":
         value = value.removeprefix("@") or value
     return Field(known, value, at)
 
 
 _EXAMPLES = {
-    "author": "a handle, as in author:jane",
-    "lang": "a code, as in lang:en",
-    "network": "a network, as in network:mastodon",
-    "source": "a source, as in source:news",
-    "url": "a domain, as in url:example.com",
-} | {facet: f"a value, as in {facet}:{values[0]}" for facet, values in FACETS.items()}
+    "author": Sentence("a handle, as in author:jane"),
+    "lang": Sentence("a code, as in lang:en"),
+    "network": Sentence("a network, as in network:mastodon"),
+    "source": Sentence("a source, as in source:news"),
+    "url": Sentence("a domain, as in url:example.com"),
+}
+
+
+def _example(field: str) -> Sentence:
+    found = _EXAMPLES.get(field)
+    return found or Sentence("a value, as in {field}:{value}", field=field, value=FACETS[field][0])
 
 
 def _url(value: str, at: int) -> Leaf:
@@ -367,7 +433,9 @@ def _url(value: str, at: int) -> Leaf:
     host = re.split("[/?#]", address, maxsplit=1)[0]
     if "." not in host.strip(".") or any(char.isspace() for char in address):
         raise _Refused(
-            at, f"{value!r} is not an address", "a domain such as example.com, with or without a path"
+            at,
+            Sentence("{value} is not an address", value=repr(value)),
+            Sentence("a domain such as example.com, with or without a path"),
         )
     return Url(value, at)
 

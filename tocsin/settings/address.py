@@ -6,6 +6,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 
 MAX_CHARS = 500
 LIKE = "write it like https://tocsin.example"
@@ -19,7 +20,7 @@ def public_address(url: str) -> str:
     """
     fault = _fault(url)
     if fault is not None:
-        raise WrongInput(f"{fault}; {LIKE}")
+        raise WrongInput(Sentence("{fault}; {like}", fault=fault, like=Sentence(LIKE)))
     return url
 
 
@@ -28,26 +29,33 @@ def proxy_address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise WrongInput(f"{text[:80]!r} is no address of a machine; write one like 192.0.2.7") from None
+        raise WrongInput(
+            Sentence("{text} is no address of a machine; write one like 192.0.2.7", text=repr(text[:80]))
+        ) from None
 
 
 def _fault(url: str) -> str | None:
     if len(url) > MAX_CHARS:
-        return f"an address has {MAX_CHARS} characters at most"
+        return Sentence("an address has {n} characters at most", n=MAX_CHARS)
     if not url.isascii() or any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
-        return "an address is plain ASCII without blanks; a name with other letters is written as browsers send it, xn--..."
+        return Sentence(
+            "an address is plain ASCII without blanks; a name with other letters is written as browsers send it, xn--..."
+        )
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
-        return f"it is no address: {error}"
+        return Sentence("it is no address: {error}", error=str(error))
     # A table of what must not hold, in the order in which one reads an address.
     faults = (
-        (parts.scheme not in ("http", "https"), "it must begin with http:// or https://"),
-        (not host, "it names no host"),
-        ("@" in parts.netloc, "it must not hold a user or a password"),
-        (parts.path not in ("", "/"), "it must end behind the host: the page stands at the root of its host"),
-        ("?" in url or "#" in url, "it must end behind the host: no question mark and no #"),
-        ("\\" in url or "%" in (host or ""), "a host has letters, digits, hyphens and full stops"),
+        (parts.scheme not in ("http", "https"), Sentence("it must begin with http:// or https://")),
+        (not host, Sentence("it names no host")),
+        ("@" in parts.netloc, Sentence("it must not hold a user or a password")),
+        (
+            parts.path not in ("", "/"),
+            Sentence("it must end behind the host: the page stands at the root of its host"),
+        ),
+        ("?" in url or "#" in url, Sentence("it must end behind the host: no question mark and no #")),
+        ("\\" in url or "%" in (host or ""), Sentence("a host has letters, digits, hyphens and full stops")),
     )
     return next((words for holds, words in faults if holds), None)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 
 
 def reveal(reference: str) -> str:
@@ -13,18 +14,32 @@ def reveal(reference: str) -> str:
     scheme, _, rest = reference.partition(":")
     if scheme == "env":
         if rest not in os.environ:
-            raise WrongInput(f"the environment has no {rest}, which {reference!r} names")
+            raise WrongInput(
+                Sentence(
+                    "the environment has no {rest}, which {reference} names",
+                    rest=rest,
+                    reference=repr(reference),
+                )
+            )
         return os.environ[rest]
     if scheme == "file":
         try:
             return Path(rest).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise WrongInput(f"cannot read the secret that {reference!r} names: {error.strerror}") from None
-    raise WrongInput("a secret must be given as env:NAME or file:PATH, not in plain text")
+            raise WrongInput(
+                Sentence(
+                    "cannot read the secret that {reference} names: {strerror}",
+                    reference=repr(reference),
+                    strerror=error.strerror,
+                )
+            ) from None
+    raise WrongInput(Sentence("a secret must be given as env:NAME or file:PATH, not in plain text"))
 
 
 def require_reference(name: str, value: object) -> str:
     """`value` if it refers to a secret. Raises `WrongInput` with the field and without the value, which may be the secret."""
     if not isinstance(value, str) or not value.startswith(("env:", "file:")) or value.endswith(":"):
-        raise WrongInput(f"`{name}` must be given as env:NAME or file:PATH, not in plain text")
+        raise WrongInput(
+            Sentence("`{name}` must be given as env:NAME or file:PATH, not in plain text", name=name)
+        )
     return value

@@ -36,6 +36,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.exc import DBAPIError
 
 from tocsin.core.errors import WrongInput
+from tocsin.core.sentences import Sentence
 from tocsin.store import schema as s
 from tocsin.store.words import WordsColumn, cut, words_of
 
@@ -61,7 +62,9 @@ class SearchPhrase:
 def parse_search(typed: str) -> tuple[SearchPhrase, ...]:
     """The phrases of a typed search. Raises `WrongInput` where the search has no word in it, or is too long."""
     if len(typed) > LONGEST:
-        raise WrongInput(f"a search has at most {LONGEST} characters, this one has {len(typed)}")
+        raise WrongInput(
+            Sentence("a search has at most {most} characters, this one has {n}", most=LONGEST, n=len(typed))
+        )
     phrases = []
     for quoted, bare in _PART.findall(typed):
         words = tuple(cut(quoted or bare))
@@ -69,9 +72,15 @@ def parse_search(typed: str) -> tuple[SearchPhrase, ...]:
             phrases.append(SearchPhrase(words, beginning=_is_beginning(bare or quoted, words)))
     count = sum(len(phrase.words) for phrase in phrases)
     if not count:
-        raise WrongInput(f"there is no word to look for in {typed!r}")
+        raise WrongInput(Sentence("there is no word to look for in {typed}", typed=repr(typed)))
     if count > MOST_WORDS:
-        raise WrongInput(f"a search has at most {MOST_WORDS} words, this one has {count}")
+        raise WrongInput(
+            Sentence(
+                "a search has at most {most} words, this one has {n}",
+                most=MOST_WORDS,
+                n=count,
+            )
+        )
     return tuple(phrases)
 
 
@@ -107,7 +116,13 @@ def within(conn: Connection, longest: timedelta, advice: str) -> Iterator[Callab
 
     Yields what raises the same once that time is over, for a block of many short statements.
     """
-    too_long = WrongInput(f"the search takes longer than {longest.total_seconds():g} s: {advice}")
+    too_long = WrongInput(
+        Sentence(
+            "the search takes longer than {seconds} s: {advice}",
+            seconds=f"{longest.total_seconds():g}",
+            advice=advice,
+        )
+    )
     end = time.monotonic() + longest.total_seconds()
 
     def look() -> None:
@@ -193,7 +208,13 @@ def _is_beginning(typed: str, words: Sequence[str]) -> bool:
     if not typed.endswith("*") or not cut(typed[-2:-1]):
         return False
     if len(words[-1]) < SHORTEST_BEGINNING and not _is_single(words[-1]):
-        raise WrongInput(f"before * there must be {SHORTEST_BEGINNING} letters at least, not {typed!r}")
+        raise WrongInput(
+            Sentence(
+                "before * there must be {n} letters at least, not {typed}",
+                n=SHORTEST_BEGINNING,
+                typed=repr(typed),
+            )
+        )
     return not _is_single(words[-1])
 
 

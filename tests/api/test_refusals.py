@@ -1,0 +1,197 @@
+"""Every refusal that a person may meet is a sentence, and is said in their language: no English can slip in anew."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from pydantic import BaseModel, Field, ValidationError
+
+from alerts.escalations.states import STATUSES as STATUSES_OF_ESCALATIONS
+from alerts.escalations.states import TRANSITIONS as OF_ESCALATIONS
+from alerts.states import PEOPLE, STATUSES
+from api.defining import ONE
+from api.pages.i18n import Languages
+from tests.api.test_page_says import speaks
+from tests.api.test_pages import press, signed_in, visitor, words
+from tests.browser.served import SeededApp, seeded_app
+from tests.docs.pages import ROOT
+from tocsin.core.faults import WORDS, fault_of
+from tocsin.core.sentences import Sentence
+from tocsin.definitions.models import KINDS, Role
+from tocsin.net import refusal
+from tocsin.query import QueryError, parse_query
+
+LANGUAGES: Final = Languages()
+OTHERS: Final = tuple(code for code in LANGUAGES.codes if code != "en")
+ROOMS: Final = ("alerts", "api", "ingest", "processors", "tocsin")
+SPEAKS: Final = {
+    "WrongInput": 0,
+    "IllegalTransition": 0,
+    "Conflict": 0,
+    "NotFound": 0,
+    "NotAllowed": 0,
+    "ValueError": 0,
+    "WrongReference": 1,
+    "_Refused": 1,
+    "wrong": 1,
+    "Problem": 2,
+    "QueryError": 2,
+}
+"""What a refusal is raised with, and where among its arguments its words stand."""
+
+ELSEWHERE: Final = {
+    "api/listening.py": "said on the command line, when the service cannot start",
+    "ingest/source.py": "a mistake in the code of a connector",
+    "processors/signals/": "said on the command line: tocsin detect, and a signal that cannot be loaded",
+    "processors/understand/": "a model that cannot be loaded: said in the log, and by tocsin doctor",
+    "tocsin/access/signin.py": "said on the command line: tocsin signin",
+    "tocsin/core/": "a mistake in the code",
+    "tocsin/intake/handover.py": "told of one mention, and known by its slug",
+    "tocsin/logs.py": "said on the command line",
+    "tocsin/net.py": "a setting of the file: said on the command line",
+    "tocsin/reading/": "told of one mention or file of mentions, and known by its slug",
+    "tocsin/settings/loading.py": "said on the command line",
+    "tocsin/settings/sections.py": "said on the command line",
+    "tocsin/store/meta.py": "said on the command line",
+    "tocsin/store/migrations/": "said on the command line",
+    "tocsin/store/opening.py": "said on the command line",
+    "tocsin/store/postgres/": "said on the command line",
+    "tocsin/store/sqlite/": "said on the command line",
+    "tocsin/store/types.py": "a mistake in the code",
+    "tocsin/stream/": "said on the command line, and in the log",
+    "ingest/sources/file.py": "why a source is not heard: the ledger knows it by its pattern",
+}
+"""Where English is left, and why no page, link or answer of the API says it."""
+
+
+def sentences() -> set[str]:
+    """Every sentence outside alerts (their own test has those) that a refusal or a fault of a form is made of."""
+    found = set(WORDS.values()) | {one for kind in KINDS for one in (kind.replace("_", " "), ONE[kind])}
+    found |= {one.replace("_", " ") for one in (*STATUSES, *STATUSES_OF_ESCALATIONS, *PEOPLE, *Role)}
+    found |= {action.replace("_", " ") for _, action in OF_ESCALATIONS} | {"assess", "ask about", "both"}
+    found |= {"import", "check", "undo", "running", "done", "failed", "cancelled", "undone", "accepted"}
+    found |= {"unspecified", "loopback", "link-local", "multicast", "site-local", "private"}
+    found |= {"reserved", "not public", "write it like https://tocsin.example"}
+    for room in ROOMS[1:]:
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.Call) and _name(node) == "Sentence" and node.args:
+                    first = node.args[0]
+                    if isinstance(first, ast.Constant):
+                        found.add(str(first.value))
+    return found
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _bare(words: ast.expr) -> bool:
+    """Whether these words are English that nothing can translate: a text, or one that is put together."""
+    if isinstance(words, ast.Call):
+        return _name(words) in ("str", "format", "join", "repr")
+    return isinstance(words, ast.JoinedStr | ast.BinOp) or (
+        isinstance(words, ast.Constant) and isinstance(words.value, str)
+    )
+
+
+def _unsaid() -> Iterator[tuple[str, str]]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                at = SPEAKS.get(_name(node)) if isinstance(node, ast.Call) else None
+                if (
+                    isinstance(node, ast.Call)
+                    and at is not None
+                    and len(node.args) > at
+                    and _bare(node.args[at])
+                ):
+                    yield path.relative_to(ROOT).as_posix(), ast.unparse(node.args[at])
+
+
+def test_no_refusal_on_the_way_to_a_person_is_bare_english() -> None:
+    found = list(_unsaid())
+    assert [one for one in found if not one[0].startswith(tuple(ELSEWHERE))] == []
+    assert [place for place in ELSEWHERE if not any(path.startswith(place) for path, _ in found)] == []
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_every_refusal_is_translated(code: str) -> None:
+    assert sorted(sentences() - set(LANGUAGES[code].catalogue)) == []
+
+
+def test_the_reasons_of_a_private_address_are_those_that_are_translated() -> None:
+    told = ("0.0.0.0", "127.0.0.1", "169.254.1.1", "224.0.0.1", "fec0::1", "10.0.0.1", "240.0.0.1")
+    said = {refusal(address) for address in told}
+    assert None not in said and {str(one) for one in said} <= sentences()
+
+
+def test_what_is_wrong_with_a_value_is_said_in_the_readers_language() -> None:
+    class Asked(BaseModel):
+        n: int = Field(ge=1, le=9)
+        name: str = Field(max_length=3)
+
+    try:
+        Asked.model_validate({"n": "x", "name": "far too long", "more": 1})
+    except ValidationError as error:
+        said = [LANGUAGES["nl"].say(fault_of(one)) for one in error.errors()]
+    assert said == ["een geheel getal is nodig", "er passen hoogstens 3 tekens in"]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("en", "query, line 1, column 3: nothing follows AND; expected a word"),
+        ("tr", "sorgu, satır 1, sütun 3: AND sonrasında bir şey yok; beklenen: ardından bir sözcük"),
+        ("nl", "zoekopdracht, regel 1, kolom 3: er volgt niets op AND; verwacht: daarna een woord"),
+        ("ro", "interogare, rândul 1, coloana 3: după AND nu urmează nimic; se aștepta: după el un cuvânt"),
+    ],
+)
+def test_a_query_is_refused_in_the_readers_language_with_its_place(code: str, told: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse_query("a AND")
+    said = LANGUAGES[code].say(caught.value.said)
+    assert said.startswith(told) and said.endswith("  a AND\n    ^")
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeededApp]:
+    with seeded_app(tmp_path_factory.mktemp("refusals")) as one:
+        yield one
+
+
+REFUSED: Final = {
+    "tr": ("çözüldü durumundaki bir uyarıda bu yapılamaz: erteleme", "yeniden açma"),
+    "nl": ("dit kan niet met een waarschuwing die opgelost is: uitstellen", "heropenen"),
+    "ro": ("nu este posibil la o alertă rezolvată: amânare", "redeschidere"),
+}
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_the_page_and_the_api_refuse_in_the_readers_language(night: SeededApp, code: str) -> None:
+    speaks(night, code)
+    client = signed_in(night)
+    press(client, "/alerts/al_crisis", "resolve", reason="over")
+    status, shown = press(client, "/alerts/al_crisis", "snooze", minutes="30")
+    told, possible = REFUSED[code]
+    said = words(shown)
+    assert status == 409 and told in said and possible in said, said
+    assert "cannot" not in said and "version" not in said
+    answer = client.get("/v1/alerts/nope")
+    problem = answer.json()
+    assert problem["type"] == "urn:tocsin:problem:not-found" and answer.headers["content-language"] == code
+    assert problem["detail"] == LANGUAGES[code].say(
+        Sentence("no alert {id}; `tocsin alerts list` shows those there are", id="'nope'")
+    )
+    assert problem["title"] == LANGUAGES[code].translate("Not found") != "Not found"
+
+
+def test_programs_hear_english_unless_they_ask_for_another_language(night: SeededApp) -> None:
+    stranger = visitor(night)
+    plain = stranger.get("/v1/alerts").json()
+    assert plain["title"] == "Unauthorized" and plain["detail"].startswith("sign in (tocsin signin")
+    asked = stranger.get("/v1/alerts", headers={"accept-language": "ro, en;q=0.5"}).json()
+    assert asked["detail"].startswith("conectați-vă") and asked["type"] == plain["type"]
