@@ -30,6 +30,7 @@ RECEIPTS: Final = (
     "this webhook is not set up: {why}",
     "sent, but no answer: {why}",
     "answered 410: the receiver is gone",
+    "answered {code} and asks for a pause of {n} s",
     "answered {code}",
     "this channel is not set up: {why}",
     "this channel is not used: {why}",
@@ -47,7 +48,7 @@ RECEIPTS: Final = (
 """What came of an attempt to send a notice."""
 
 _KNOWN: Final = Patterns(
-    (*REASONS, *RECEIPTS), {"id": r"al_\w+", "kind": r"\w+", "n": r"\d", "code": r"\d{3}"}
+    (*REASONS, *RECEIPTS), {"id": r"al_\w+", "kind": r"\w+", "n": r"\d+", "code": r"\d{3}"}
 )
 
 

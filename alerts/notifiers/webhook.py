@@ -105,8 +105,12 @@ def _judged(status: int, headers: Mapping[str, str], now: datetime) -> Outcome:
         return Outcome("failed", "answered 410: the receiver is gone", for_good=True)
     for_good = 300 <= status < 500 and status not in AGAIN
     pause = retry_after(headers.get("retry-after"), now, LONGEST_PAUSE) if status in NOT_NOW else None
-    asks = f" and asks for a pause of {pause.total_seconds():.0f} s" if pause else ""
-    return Outcome("failed", f"answered {status}{asks}", for_good=for_good, pause=pause or None)
+    if not pause:
+        return Outcome("failed", f"answered {status}", for_good=for_good)
+    asked = f"{pause.total_seconds():.0f}"
+    return Outcome(
+        "failed", f"answered {status} and asks for a pause of {asked} s", for_good=for_good, pause=pause
+    )
 
 
 def _signed(reference: str, id: str, now: datetime, content: bytes) -> str:

@@ -90,7 +90,9 @@ def _written(tree: ast.AST) -> Iterator[str]:
             if isinstance(one, ast.JoinedStr):
                 parts = [str(x.value) if isinstance(x, ast.Constant) else "\0" for x in one.values]
                 yield re.sub(
-                    "answered \0$", "answered 503", "".join(parts).replace("\0 has ended", "al_1 has ended")
+                    "answered \0$|answered \0 and asks for a pause of \0",
+                    lambda one: one[0].replace("\0", "503"),
+                    "".join(parts).replace("\0 has ended", "al_1 has ended"),
                 ).replace("\0", "Ada")
 
 
