@@ -60,7 +60,9 @@ NOTHING_IS_WRONG: Final = {
     "/setup/ring": "buttons",
     "/monitors/{id}/backtests": "a button",
 }
-FAULT: Final = re.compile(r'class="[^"]*(?:fault|bad)[^"]*"(?: id="fault-([^"]*)")?[^>]*>([^<]+)')
+FAULT: Final = re.compile(
+    r'class="[^"]*(?:fault|bad)[^"]*"(?: id="fault-([^"]*)")?[^>]*>(?:<span[^>]*>)?([^<]+)'
+)
 
 
 def test_every_form_is_tried() -> None:
