@@ -72,7 +72,7 @@ class PlacesInTurn:
         self._turns = 0
 
     def change(self, keys: Sequence[str]) -> None:
-        """Have these lanes from the next round on. PlacesInTurn that stay keep what is known of them."""
+        """Have these lanes from the next round on. Lanes that stay keep what is known of them."""
         if list(keys) != list(self._lanes):
             self._lanes = {key: self._lanes.get(key) or _Lane(key) for key in keys}
             self._round = deque(key for key in self._round if key in self._lanes)

@@ -35,6 +35,7 @@ from api.pages.readiness import KEYS, READY, NotReady
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
+from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.disk import DiskTrouble
 from tocsin.health.gaps import SourceGap
 from tocsin.health.report import in_words, never_ran, troubled_rows
@@ -113,6 +114,12 @@ class SourceRow:
     per_hour: float | None = None
     requests: tuple[Mapping[str, Any], ...] = ()
     gaps: tuple[SourceGap, ...] = ()
+
+    @property
+    def comes_by_itself(self) -> bool:
+        """Whether others push to it, or its network speaks when it likes. Any other source is asked at a time."""
+        kind = source_kind(self.kind)
+        return self.state != OFF and (self.kind == PUSHED or not kind.asked or kind.streams)
 
 
 @dataclass(frozen=True, slots=True)

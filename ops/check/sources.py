@@ -43,7 +43,7 @@ def looked(looks: Sequence[NetworkAnswer]) -> Iterator[str]:
         said = f"{one.matched} of {one.came} posts match" if one.error is None else one_line(one.error, 200)
         yield f"{one.kind}: {said}"
         for post in one.newest:
-            yield f"  {post.created_at:%Y-%m-%d %H:%M}Z  {one_line(post.full_text, 200)}"
+            yield f"  {post.created_at:%Y-%m-%d %H:%M}Z  {one_line(_titled(post), 200)}"
 
 
 def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:
@@ -71,7 +71,7 @@ def newest_posts(runtime: Runtime, source: Source, name: str, say: Say) -> Seque
     if trial.error is not None:
         say(f"then it failed: {one_line(trial.error, 300)}")
     say(
-        f"{trial.count} posts read, {trial.bad_count} could not be{', and there are more' if trial.more else ''}"
+        f"{trial.count} posts read, {trial.bad_count} could not be read{'; there are more' if trial.more else ''}"
     )
     return trial.newest
 
@@ -103,7 +103,12 @@ def in_a_line(mention: Mention) -> str:
     """A post as one line that cannot steer a terminal."""
     author = mention.author
     who = (author.handle or author.name or author.id) if author else "-"
-    return f"{_time(mention.created_at)}  {one_line(who, 24)}  {one_line(mention.full_text, 100)}"
+    return f"{_time(mention.created_at)}  {one_line(who, 24)}  {one_line(_titled(mention), 100)}"
+
+
+def _titled(mention: Mention) -> str:
+    """The title, if there is one, and the text, with a mark between them on the one line."""
+    return " | ".join(filter(None, (mention.title, mention.text)))
 
 
 def _row(one: Defined[SourceDef], state: Any, health: Any) -> tuple[str, ...]:

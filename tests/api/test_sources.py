@@ -262,6 +262,10 @@ def test_the_page_of_a_source_shows_what_was_not_heard(night: SeededApp) -> None
         gaps.tell(conn, "a/b", [(now - 9 * MINUTE, now - 2 * MINUTE, "the <cursor> is too old")])
     shown = page(signed_in(night), f"/sources/{saved.id}")
     assert "the &lt;cursor&gt; is too old" in shown
+    assert "as it comes" not in shown, "it is asked, once its turn is known"
+    assert "Next as it comes" in words(page(signed_in(night), "/sources/src_jetstream"))
+    off = words(page(signed_in(night), "/sources/src_store-reviews"))
+    assert ("off Last event" in off, "Next –" in off) == (True, True)
     assert "no event yet" in shown
     page(signed_in(night), "/sources/none", 404)
 

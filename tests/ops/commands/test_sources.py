@@ -33,15 +33,17 @@ def command(house: House) -> Command:
 
 def test_the_newest_five_posts_are_shown_and_nothing_is_stored(house: House, command: Command) -> None:
     posts = b"".join(
-        line(n, text=f"post {n}", at=f"2026-03-01T11:{n:02}:00Z", author="jan") for n in range(9)
+        line(n, text=f"post {n}", title="Tea", at=f"2026-03-01T11:{n:02}:00Z", author="jan") for n in range(9)
     )
     path = house.folder / "a.jsonl"
     path.write_bytes(posts + b"oops\n" + line("x", text="a\x1b[31m\u202eb\nc", at="2026-02-01T00:00:00Z"))
     house.define("forum", "file", path=str(path))
     result = command("test", "forum")
-    assert result.stdout.splitlines() == [f"2026-03-01 11:{n:02}:00Z  jan  post {n}" for n in (8, 7, 6, 5, 4)]
+    assert result.stdout.splitlines() == [
+        f"2026-03-01 11:{n:02}:00Z  jan  Tea | post {n}" for n in (8, 7, 6, 5, 4)
+    ]
     assert "cannot read 10: not JSON" in result.stderr
-    assert "10 posts read, 1 could not be" in result.stderr
+    assert "10 posts read, 1 could not be read" in result.stderr
     assert result.exit_code == 0
     assert house.worker().collect_once() == 10
 
