@@ -1,7 +1,8 @@
 """Nostr: the notes on relays, each a websocket that is asked for what came since. No key is needed.
 
 A relay gives stored notes newest first and only so many at a time, so what lies before is asked for page by page, and the
-cursor moves when all of it is there. A note's id is the author's key and the event's id: nobody can delete another's notes.
+cursor moves when all of it is there. A note's id is the author's key and the event's id, and a deletion counts where its author
+signed it: nobody can delete another's notes, not even a relay.
 Shapes: NIP-01 (events, REQ, EOSE), NIP-09 (deletions), NIP-10 (threads), NIP-22 (comments), NIP-32 (languages), NIP-62.
 """
 
@@ -19,6 +20,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from ingest.source import Cursor, Fetched, FetchFailed, Gap, Natural, SourceContext
+from ingest.sources.nostr_signature import is_signed
 from ingest.streaming import INTERVAL, Elsewhere, Heard, Streaming
 from ingest.together import Together
 from ingest.wires import WebSocket, Wire, WireAddresses, WireEnded, WireMessage
@@ -38,6 +40,7 @@ MOST_SEEN, SEEN_CHARS = 500, 10
 AHEAD = timedelta(minutes=1)
 _HEX = re.compile(r"[0-9a-f]{64}")
 _SUBSCRIPTION = "tocsin"
+Check = Callable[[Mapping[str, Any]], bool]
 # The only characters that are escaped where an event's id is made (NIP-01).
 _ESCAPES = str.maketrans(
     {"\n": "\\n", '"': '\\"', "\\": "\\\\", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
@@ -83,14 +86,14 @@ class NostrSource:
         self,
         context: SourceContext,
         settings: NostrSettings,
-        genuine: Callable[[Mapping[str, Any]], bool] | None = None,
+        genuine: Check | None = None,
+        signed: Check | None = None,
         **streaming: Any,
     ) -> None:
+        checks = genuine or is_genuine, signed or is_by_its_author
         self._together = Together(
             {
-                relay: Streaming(
-                    context, NostrDialect(context, settings, relay, genuine or is_genuine), **streaming
-                )
+                relay: Streaming(context, NostrDialect(context, settings, relay, *checks), **streaming)
                 for relay in settings.relays
             }
         )
@@ -112,9 +115,11 @@ class NostrDialect:
         context: SourceContext,
         settings: NostrSettings,
         url: str,
-        genuine: Callable[[Mapping[str, Any]], bool],
+        genuine: Check,
+        signed: Check,
     ) -> None:
-        self._context, self._settings, self._url, self._genuine = context, settings, url, genuine
+        self._context, self._settings, self._url = context, settings, url
+        self._genuine, self._signed = genuine, signed
         self._host = str(urlsplit(url).hostname)
         self._socket: WebSocket | None = None
         # Of what came while nobody listened: since when it is asked for, the oldest note so far, the notes of the page that
@@ -231,6 +236,8 @@ class NostrDialect:
         author, kind = str(event.get("pubkey")), event.get("kind")
         if not _HEX.fullmatch(author) or not _HEX.fullmatch(str(event.get("id"))):
             raise BadMention("malformed", "an event whose id or author's key is not 64 hexadecimal digits")
+        if kind in (DELETION, VANISH) and not self._signed(event):
+            raise BadMention("malformed", "a deletion that its author did not sign")
         if kind == DELETION:
             for tag in _tags(event, "e"):
                 heard.remove(id=f"{author}:{tag[1]}"[:256])
@@ -241,11 +248,20 @@ class NostrDialect:
 
 
 def is_genuine(event: Mapping[str, Any]) -> bool:
-    """Whether the event's id is the hash of what it says (NIP-01). Its signature is not checked."""
+    """Whether the event's id is the hash of what it says (NIP-01)."""
     try:
         return hashlib.sha256(_serialized(event)).hexdigest() == event.get("id")
     except (KeyError, TypeError, ValueError):
         return False
+
+
+def is_by_its_author(event: Mapping[str, Any]) -> bool:
+    """Whether the owner of the event's key signed its id (NIP-01)."""
+    try:
+        key, id, signature = (bytes.fromhex(event[name]) for name in ("pubkey", "id", "sig"))
+    except (KeyError, TypeError, ValueError):
+        return False
+    return is_signed(key, id, signature)
 
 
 def _serialized(event: Mapping[str, Any]) -> bytes:

@@ -77,7 +77,9 @@ def make(definition: SourceDef, world: World) -> Source:
     talker().begin(world)
     context = SourceContext(definition.name, INGEST, world.clock, world.budget)
     settings = NostrSettings(relays=(f"ws://{talker().netloc}",), first_minutes=600)
-    return NostrSource(context, settings, genuine=lambda event: True, settle=talker().settled)
+    return NostrSource(
+        context, settings, genuine=lambda event: True, signed=lambda event: True, settle=talker().settled
+    )
 
 
 NETWORK = Network(
