@@ -29,6 +29,7 @@ from tests.contracts.loopback import Reply
 DID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 _EVENTS = "network.bsky.jetstream.subscribeEvents"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DROPPED: dict[str, Any] = {"did": DID, "kind": "dropped", "at_us": 0}
 
 
 @cache
@@ -68,6 +69,7 @@ class Jetstream:
     stopping: bool = False
     restarts: int = 0
     on_request: Callable[[Request], None] | None = None
+    _dropped: int = 0
 
     # -- what happens on the network ----------------------------------------------------------------------
 
@@ -192,9 +194,16 @@ class Jetstream:
         """Start anew, with no events, and with this number next."""
         with self.changed:
             self.events.clear()
-            self.first_seq, self.idle = first_seq, False
+            self.first_seq, self.idle, self._dropped = first_seq, False, 0
             self.restarts += 1
             self.changed.notify_all()
+
+    def keep(self, most: int) -> None:
+        """Hold no more than the newest events; the numbers of all stay as they are."""
+        with self.changed:
+            for index in range(self._dropped, len(self.events) - most):
+                self.events[index] = _DROPPED
+                self._dropped = index + 1
 
     def break_(self, fault: Reply | None) -> None:
         """Answer so from now on, to whoever is connected too."""

@@ -19,6 +19,8 @@ from tests.contracts.loopback import Post, Reply, Request, World
 
 WAIT_S = 0.5
 TEXT = 1
+MOST_TOLD = 1000
+"""Posts and events that a fake remembers. One that plays for weeks holds no more than a network would."""
 
 
 class Talk(Protocol):
@@ -254,6 +256,9 @@ class Following:
             elif version not in self._edits:
                 self._edits.add(version)
                 new.append(post)
+        if len(self._told) > MOST_TOLD:
+            self._told = {number: count for number, count in self._told.items() if number in seen}
+            self._edits = {one for one in self._edits if one[0] in seen}
         return new
 
     def skip(self, posts: Sequence[Post]) -> None:

@@ -16,6 +16,7 @@ from ingest.sources.bluesky_events import POSTS
 from ingest.streaming import Inbox
 from tests.contracts.loopback import INGEST, Network, Post, Reply, Request, World, forget_all
 from tests.ingest.fake_jetstream import DID, Jetstream
+from tests.ingest.talking import MOST_TOLD
 from tocsin.definitions.models import SourceDef
 
 
@@ -52,6 +53,11 @@ class Teller:
         for number in world.deleted[self.deleted :]:
             instance.commit(str(1000 + number), "delete")
         self.deleted = len(world.deleted)
+        if len(self.told) > MOST_TOLD:
+            there = {post.number for post in world.posts}
+            self.told = Counter({number: count for number, count in self.told.items() if number in there})
+            self.edits = {one for one in self.edits if one[0] in there}
+            instance.keep(MOST_TOLD)
         if instance.fault is not world.fault:
             instance.break_(world.fault)
 
