@@ -50,14 +50,28 @@ def serve(
     with contextlib.closing(listen(settings)) as listening:
         port = listening.getsockname()[1]
         connections = connections or Connections(connections_allowed(), settings.trusted_proxies)
-        server = _Server(_config(runtime, settings, connections))
+
+        def listens() -> None:
+            log.info("api listening", host=settings.host, port=port)
+            if ready is not None:
+                ready(f"http://{shown(settings.host)}:{port}")
+
+        server = _Server(_config(runtime, settings, connections), listens)
         state: AppState = server.config.app.state.tocsin  # type: ignore[union-attr]  # the app is ours, not a name of one
-        address = f"http://{shown(settings.host)}:{port}"
-        asyncio.run(_until(server, listening, state, stop, lambda: ready(address) if ready else None))
+        asyncio.run(_until(server, listening, state, stop))
 
 
 class _Server(uvicorn.Server):
-    """A uvicorn server that installs no signal handlers."""
+    """A uvicorn server that installs no signal handlers, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -92,22 +106,12 @@ def _config(runtime: Services, settings: Api, connections: Connections) -> uvico
 
 
 async def _until(
-    server: uvicorn.Server,
-    listening: socket.socket,
-    state: AppState,
-    stop: threading.Event,
-    ready: Callable[[], None],
+    server: uvicorn.Server, listening: socket.socket, state: AppState, stop: threading.Event
 ) -> None:
     running = asyncio.create_task(server.serve(sockets=[listening]))
-    told = False
-    while not running.done():
+    while not running.done() and not stop.is_set():
         note_turn(stop, "api")
-        if server.started and not told:
-            told = True
-            log.info("api listening", host=state.settings.api.host, port=listening.getsockname()[1])
-            ready()
-        if stop.is_set():
-            state.hub.stop()  # or the streams of events would be waited for
-            server.should_exit = True
         await asyncio.sleep(POLL_EVERY_S)
+    state.hub.stop()  # or the streams of events would be waited for
+    server.should_exit = True
     await running

@@ -52,7 +52,7 @@ def main() -> None:
         sys.exit("usage: python -m tests.browser.pictures FOLDER")
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        sys.exit("no Chromium on this machine (Debian: apt-get install chromium)")
+        sys.exit("no Chromium on this machine (Debian: apt-get install chromium-headless-shell)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         for made in make_pictures(browser, Path(sys.argv[1])):

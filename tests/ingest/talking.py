@@ -93,6 +93,8 @@ class Talker:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._server.accept()
+                # A small message leaves at once, in place of 40 ms later, when the last one was acknowledged.
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
