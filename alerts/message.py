@@ -28,6 +28,7 @@ from tocsin.core.text import one_line
 from tocsin.store.mentions import stored_rows
 
 EXCERPT = 90
+QUOTED = 60
 LINE = 160
 TOP = 3
 PEAK = timedelta(minutes=5)
@@ -78,6 +79,7 @@ def alert_message(
         "headline": first,
         "why_now": one_line(words.say(why_now), LINE) if why_now else "",
         "again": [one_line(line, LINE) for line in words.lines(list(again))],
+        "driver": one_line(_driver(alert, top, words), LINE),
         "since": words.clock(evidence.since),
         "zone": words.zone,
         "unheard": SIGNAL_KINDS.of(alert.kind).unheard,
@@ -143,12 +145,18 @@ def plain_message(
 def as_html(text: str, link: str, button: str = OPEN_ALERT, language: str = "en") -> str:
     """The lines as one small self-contained document, everything escaped; the link is a wide button."""
     lines = [line for line in text.strip().splitlines() if line != link]
+    # What a lock screen shows below the subject: a line that the subject does not have.
+    preview = (
+        f"<div style='display:none;max-height:0;overflow:hidden'>{html.escape(lines[1])}</div>"
+        if lines[1:]
+        else ""
+    )
     body = "".join(f"<p style='margin:0 0 6px'>{html.escape(line)}</p>" for line in lines[1:])
     return (
         f"<!doctype html><html lang='{html.escape(language, quote=True)}'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width,initial-scale=1'></head>"
         "<body style='font:16px/1.35 sans-serif;max-width:36em;margin:0 auto;padding:12px'>"
-        f"<h1 style='font-size:20px;margin:0 0 8px'>{html.escape(lines[0])}</h1>{body}"
+        f"{preview}<h1 style='font-size:20px;margin:0 0 8px'>{html.escape(lines[0])}</h1>{body}"
         f"<p><a href='{html.escape(link, quote=True)}' style='display:block;padding:12px;text-align:center;"
         "background:#8a1c1c;color:#fff;text-decoration:none;border-radius:6px'>"
         f"{html.escape(button)}</a></p></body></html>"
@@ -236,6 +244,23 @@ def _story(alert: Alert, words: Words) -> str:
         *(words.say(name.replace("_", " ").replace("-", " ")) for name in named),
     ]
     return ", ".join(said)
+
+
+def _driver(alert: Alert, top: Sequence[Mapping[str, Any]], words: Words) -> str:
+    """What drives the alert, below its headline: how many are negative, where the headline does not say it, and the post of
+    somebody else that most see.
+    """
+    evidence, kind = alert.the_evidence, SIGNAL_KINDS.of(alert.kind)
+    if kind.unheard:
+        return ""
+    scored = evidence.negative + evidence.neutral + evidence.positive
+    said = []
+    if scored and not kind.is_share and evidence.negative_share is not None:
+        n, of = words.number(evidence.negative), words.number(scored)
+        share = words.percent(evidence.negative_share)
+        said.append(words.say("{share} negative ({n} of {scored} scored)", share=share, n=n, scored=of))
+    said += [f"“{one_line(post['text'], QUOTED)}”" for post in top[:1] if post["text"] != NO_LONGER_KEPT]
+    return " · ".join(said)
 
 
 def _agreement(one: Agreement, words: Words) -> str:

@@ -64,9 +64,9 @@ def _call(url: str, notice: Notice, allowed: Sequence[str]) -> Outcome:
             check_host(host, port, allowed)
     except WrongInput as refused:
         return Outcome("failed", f"this channel is not used: {refused}", for_good=True)
-    title = one_line(f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}", LONGEST_TITLE)
+    title = one_line(notice.subject, LONGEST_TITLE)
     try:
-        sent = target.notify(title=title, body=notice.text, body_format=apprise.NotifyFormat.TEXT)
+        sent = target.notify(title=title, body=notice.below_subject, body_format=apprise.NotifyFormat.TEXT)
     except Exception as error:  # noqa: BLE001  # a plugin of Apprise may raise anything; what it did is not known
         return Outcome("unknown", f"Apprise broke: {type(error).__name__}")
     return (

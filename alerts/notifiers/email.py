@@ -110,7 +110,7 @@ def message(notice: Notice, to: str, sender: str) -> EmailMessage:
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
     mail["From"] = sender
     mail["To"] = to
-    mail["Subject"] = header_text(f"{'Repeat: ' if notice.repeat_of else ''}{notice.subject}")
+    mail["Subject"] = header_text(notice.subject)
     mail["Date"] = format_datetime(notice.created_at)
     mail["Message-ID"] = f"<{notice.id}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -118,7 +118,7 @@ def message(notice: Notice, to: str, sender: str) -> EmailMessage:
         mail["In-Reply-To"] = f"<{notice.repeat_of}@{domain}>"
     if notice.severity <= 2:
         mail["Importance"] = "high"
-    mail.set_content(notice.text)
+    mail.set_content(notice.below_subject)
     mail.add_alternative(notice.html, subtype="html")
     return mail
 

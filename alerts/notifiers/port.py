@@ -40,6 +40,12 @@ class Notice:
             return self.text
         return self.text.replace(self.personal_link, str(self.facts.get("link", "")))
 
+    @property
+    def below_subject(self) -> str:
+        """The text where the subject stands above it anyway, such as in a mail: a first line that says no more is left out."""
+        first, _, rest = self.text.partition("\n")
+        return rest if first == self.subject and rest.strip() else self.text
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

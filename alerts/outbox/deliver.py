@@ -253,7 +253,9 @@ def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
     one = _someone(conn, row)
     words = words_for(one.person.language, one.person.timezone)
     repeat = words.say("Repeat: it is not known whether you got this.")
-    body = dict(row.body) | {"text": f"{repeat}\n{row.body['text']}"}
+    text, link = f"{repeat}\n{row.body['text']}", str(row.body["facts"]["link"])
+    html = as_html(text, link, words.say(OPEN_ALERT), words.language.code)
+    body = dict(row.body) | {"text": text, "html": html}
     channels = [channel for channel in one.paged_on if channel.kind == row.channel][:1]
     queue.queue(
         conn,
@@ -264,7 +266,7 @@ def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
         kind="repeat",
         severity=row.severity,
         step=row.step,
-        message=Message(row.subject, body),
+        message=Message(words.say("Repeat: {subject}", subject=row.subject), body),
         now=now,
         due_at=now,
         repeat_of=row.id,

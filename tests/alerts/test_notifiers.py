@@ -288,6 +288,12 @@ def test_a_mail_has_the_notice_id_as_message_id_and_two_readable_parts() -> None
     assert "MAIL FROM:<pager@example.org>" in peer.commands
 
 
+def test_a_mail_does_not_begin_with_its_subject_again() -> None:
+    sent = notice({"to": "ada@example.org"}, subject="SEV2 Lumo", text="SEV2 Lumo\n“the top post”\n")
+    plain = message(sent, "ada@example.org", "pager@example.org").get_body(("plain",))
+    assert plain is not None and plain.get_content() == "“the top post”\n"
+
+
 OUR_HEADERS = {
     "From",
     "To",

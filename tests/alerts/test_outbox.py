@@ -20,6 +20,7 @@ from alerts.outbox.deliver import MARGIN, deliver_due, due
 from alerts.outbox.queue import queue
 from alerts.outbox.retries import ATTEMPTS, RETRIES
 from alerts.outbox.test_notice import page_once
+from alerts.words import words_for
 from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import ADA, PEOPLE, Scene
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
@@ -116,7 +117,9 @@ def test_an_unknown_outcome_is_repeated_once_and_marked_when_it_is_grave(scene: 
         pass
     first, second = phone.got
     assert (second.kind, second.repeat_of) == ("repeat", first.id) and second.id != first.id
-    assert second.text.startswith("Repeat: ")
+    assert second.text.startswith("Repeat: ") and second.subject == f"Repeat: {first.subject}"
+    assert "Repeat: it is not known" in second.html
+    assert words_for("tr", "UTC").say("Repeat: {subject}", subject="SEV1") == "Yineleme: SEV1"
     assert sorted(status for _, _, status in scene.paged()) == ["unknown", "unknown"]
 
 

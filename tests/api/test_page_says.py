@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from html import escape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -184,6 +185,10 @@ def test_one_alert_tells_one_story_in_list_card_mail_api_feed_and_export(night: 
     trigger = next(iter(told["figures"]["triggers"]))
     assert trigger in mail.subject and "peak 61 in 5 min" in mail.subject
     assert "126 of 203 scored" in mail.body["text"]
+    # What a lock screen shows below the subject says more than the subject: how many are negative, and the top post.
+    first, below, *_ = mail.body["text"].splitlines()
+    assert first == mail.subject and below.startswith("62% negative (126 of 203 scored) · “")
+    assert mail.body["html"].index(escape(below)) < mail.body["html"].index("<h1")
     window = re.search(r" in (\d+) ", mail.subject)[1]  # type: ignore[index]
     for path in ("/", "/alerts", "/alerts/al_crisis"):
         shown = words(page(client, path))
