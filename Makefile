@@ -55,7 +55,7 @@ $(STAMPS)/docs: $(STAMPS)/venv pyproject.toml requirements.lock mkdocs.yml
 docs: $(STAMPS)/docs  ## the documentation as a site in build/site; a page that the site does not name, or a heading that is not there, is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-reference: $(STAMPS)/dev  ## write docs/settings.md and docs/routes.md anew
+reference: $(STAMPS)/dev  ## write docs/settings.md, commands.md and routes.md anew
 	@$(BIN)/python -m tests.docs.reference
 
 engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback until Ctrl-C

@@ -9,6 +9,8 @@ import typer
 
 from ops.commands.common import Config, Data, StoreUrl, user_here
 
+AlertId = Annotated[str, typer.Argument(help="Its id, as the list and the page's address have it.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add `alerts list|show|ack|verdict` and `notify test|release`."""
@@ -50,7 +52,7 @@ def list_alerts(
 
 
 def show_alert(
-    alert_id: str,
+    alert_id: AlertId,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     data: Data = None,
     store: StoreUrl = None,
@@ -85,7 +87,7 @@ def show_alert(
 
 
 def acknowledge(
-    alert_id: str,
+    alert_id: AlertId,
     person: Annotated[
         str | None, typer.Option("--as", help="The person who has it; default: who you are here.")
     ] = None,
@@ -101,7 +103,7 @@ def acknowledge(
 
 
 def give_verdict(
-    alert_id: str,
+    alert_id: AlertId,
     verdict: Annotated[str, typer.Argument(help="real, noise, duplicate, expected or wrong_brand.")],
     person: Annotated[
         str | None, typer.Option("--as", help="Who says it; default: who you are here.")
@@ -137,7 +139,12 @@ def _act(decide: Any, person: str | None, *args: str, data: Data, store: StoreUr
         return act(turns.begin(conn, runtime.clock.now(), actor), decide, *args)
 
 
-def page_person(person: str, data: Data = None, store: StoreUrl = None, config: Config = None) -> None:
+def page_person(
+    person: Annotated[str, typer.Argument(help="The name or id of a person.")],
+    data: Data = None,
+    store: StoreUrl = None,
+    config: Config = None,
+) -> None:
     """Page PERSON once on every channel, through the real outbox, and say how each attempt ended."""
     from alerts.notifiers.registry import notifiers
     from alerts.outbox.test_notice import page_once

@@ -72,7 +72,7 @@ def list_letters(
 
 
 def show_letter(
-    id: Annotated[str, typer.Argument(metavar="ID")],
+    id: Annotated[str, typer.Argument(metavar="ID", help="Its id, as the list has it.")],
     raw: Annotated[bool, typer.Option("--raw", help="Only the payload, byte for byte.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     data: Data = None,

@@ -12,6 +12,7 @@ import typer
 
 from ops.program import build_app
 from tests.docs.pages import blocks, pages, prose, text
+from tests.docs.reference import commands_of
 from tocsin.settings import example_file, known_settings
 
 RUN_AS_TYPED = {"", "sh", "console", "bash"}
@@ -19,14 +20,8 @@ QUERIES = "docs/queries.md"  # on this page `tocsin late` is a query about a bra
 OPTIONS = re.compile(r"^-{1,2}[a-z][a-z-]*")
 
 
-def _walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    yield path, command
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from _walk(inner, (*path, name))
-
-
 ROOT_COMMAND: Any = typer.main.get_command(build_app())
-COMMANDS: dict[tuple[str, ...], Any] = dict(_walk(ROOT_COMMAND, ()))
+COMMANDS: dict[tuple[str, ...], Any] = dict(commands_of(ROOT_COMMAND))
 LEAVES = {path: command for path, command in COMMANDS.items() if not getattr(command, "commands", None)}
 
 
@@ -125,13 +120,8 @@ def test_every_command_says_what_it_does_and_gives_an_example_that_exists(path: 
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
-def test_every_option_of_a_command_says_what_it_is(path: tuple[str, ...]) -> None:
-    unsaid = [
-        parameter.name
-        for parameter in COMMANDS[path].params
-        if parameter.param_type_name == "option" and not parameter.help
-    ]
-    assert unsaid == []
+def test_every_option_and_argument_of_a_command_says_what_it_is(path: tuple[str, ...]) -> None:
+    assert [parameter.name for parameter in COMMANDS[path].params if not parameter.help] == []
 
 
 def test_every_setting_is_in_the_example_file_with_its_meaning() -> None:

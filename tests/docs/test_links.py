@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.docs.pages import ROOT, anchors, pages, prose, text
+from tests.docs.site import on_config, on_page_markdown
 
 
 @pytest.mark.parametrize("page", pages())
@@ -37,3 +39,19 @@ def test_decisions_are_numbered_without_gaps_and_have_their_three_parts() -> Non
         assert text(page).startswith(f"# {number}. "), page
         headings = re.findall(r"^## (.+)$", text(page), re.MULTILINE)
         assert headings == ["Context", "Choice", "Consequences"], page
+
+
+def test_the_site_has_no_link_that_leaves_it_and_names_every_decision() -> None:
+    config = SimpleNamespace(docs_dir=str(ROOT / "docs"), nav=[])
+    named = on_config(config).nav[0]["Decisions"]
+    assert [f"docs/{one}" for one in named] == [one for one in pages() if one.startswith("docs/decisions/")]
+    for name in [one for one in pages() if re.fullmatch(r"docs/[^/]+", one)]:
+        page = SimpleNamespace(file=SimpleNamespace(src_uri=name.removeprefix("docs/")))
+        shown = on_page_markdown(text(name), page=page, config=config)
+        assert "](../" not in shown and "](decisions/)" not in shown, name
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="tutorial.md"))
+    for link, told in (
+        ("[the file](../NOTICE)", "the file (`NOTICE`)"),
+        ("[`NOTICE`](../NOTICE)", "`NOTICE`"),
+    ):
+        assert on_page_markdown(link, page=page, config=config) == told

@@ -18,6 +18,7 @@ LONGER = {
     "api/pages/locales/nl.toml": CATALOGUE,
     "api/pages/locales/ro.toml": CATALOGUE,
     "api/pages/locales/tr.toml": CATALOGUE,
+    "docs/commands.md": "every command, written by the code, a section each, which one looks up by its name",
     "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",
