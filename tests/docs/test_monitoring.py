@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,16 @@ import yaml
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 
 from api.metrics import _FAMILIES, NAMES, Metrics, _one
+from tests.browser.seed import NOW, fill
 from tests.docs.pages import ROOT, text
-from tests.stores import embedded_at
+from tests.stores import embedded_at, filled_at
 
 DASHBOARD, RULES = "deploy/grafana/tocsin.json", "deploy/prometheus/tocsin.rules.yml"
+UNIT_TESTS = "deploy/prometheus/tocsin.rules.test.yml"
 PROMTOOL = shutil.which("promtool")
+WITH_PROMTOOL = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is not here (apt-get install prometheus)"
+)
 FUNCTIONS = "sum count min max rate increase absent vector histogram_quantile"
 WORDS = frozenset(f"{FUNCTIONS} by without or on and unless".split())
 NAME = re.compile(r"(?<![\w$\"])[a-zA-Z_]\w*(?![\w\"])")
@@ -91,30 +96,91 @@ def test_every_query_asks_for_series_and_labels_that_there_are(
 
 
 @pytest.mark.live
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not here (apt-get install prometheus)")
+@WITH_PROMTOOL
 def test_promtool_takes_the_rules_the_queries_and_a_scrape(tmp_path: Path) -> None:
     """Prometheus' own tool parses what is shipped: the rules as they are, each query of the dashboard as a rule, and a scrape."""
-    assert PROMTOOL is not None
-    # What Grafana fills in before it asks: an interval, and what was chosen.
-    queries = [re.sub(r"\$__\w+", "5m", query).replace("$", "x") for query, _ in _asked()]
-    asked = [{"record": f"dashboard:{n}", "expr": query} for n, query in enumerate(sorted(set(queries)))]
+    queries = _queries()
+    asked = [{"record": f"dashboard:{n}", "expr": query} for n, query in enumerate(queries)]
     (tmp_path / "queries.yml").write_text(yaml.safe_dump({"groups": [{"name": "x", "rules": asked}]}))
     files = [str(ROOT / RULES), str(tmp_path / "queries.yml")]
-    checked = subprocess.run(
-        [PROMTOOL, "check", "rules", *files], capture_output=True, text=True, timeout=60, check=False
-    )
+    checked = _promtool("check", "rules", *files)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert f"{len(asked)} rules found" in checked.stdout
-    store, counted = embedded_at(tmp_path / "store.db"), Metrics()
-    counted.request("GET", "/", 200, 0.1)
-    with store.read() as conn:
-        families = [family for make in _FAMILIES for family in make(conn, datetime(2031, 3, 5, tzinfo=UTC))]
-    store.close()
-    scrape = generate_latest(counted._registry) + generate_latest(_Told(families))
-    linted = subprocess.run(
-        [PROMTOOL, "check", "metrics"], input=scrape, capture_output=True, timeout=60, check=False
-    )
+    told = _scraped(tmp_path)
+    linted = _promtool("check", "metrics", given=generate_latest(_Told(told)).decode())
     assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@pytest.mark.live
+@WITH_PROMTOOL
+def test_each_rule_fires_in_trouble_and_in_trouble_alone() -> None:
+    done = _promtool("test", "rules", str(ROOT / UNIT_TESTS))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_rule_has_a_test_in_which_it_fires_and_one_in_which_it_does_not() -> None:
+    cases = [one for test in yaml.safe_load(text(UNIT_TESTS))["tests"] for one in test["alert_rule_test"]]
+    for fires in (True, False):
+        assert {one["alertname"] for one in cases if bool(one["exp_alerts"]) is fires} == {
+            rule["alert"] for rule in rules()
+        }
+
+
+@pytest.mark.live
+@WITH_PROMTOOL
+def test_each_query_of_the_dashboard_finds_something_in_a_scrape(tmp_path: Path) -> None:
+    """The series of a scrape stand for an hour in Prometheus' own engine, which then answers each query."""
+    series = [
+        {"series": f"{one.name}{_labelled(one.labels)}", "values": f"{one.value:g}+1x60"}
+        for family in _scraped(tmp_path)
+        for one in family.samples
+        if not one.name.endswith("_created")
+    ]
+    answered = [
+        {
+            "expr": f"clamp_max(count({query}), 1)",
+            "eval_time": "1h",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        }
+        for query in _queries(dashboard=True)
+    ]
+    asked = {
+        "rule_files": [],
+        "tests": [{"interval": "1m", "input_series": series, "promql_expr_test": answered}],
+    }
+    (tmp_path / "asked.yml").write_text(yaml.safe_dump(asked))
+    done = _promtool("test", "rules", str(tmp_path / "asked.yml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _queries(*, dashboard: bool = False) -> list[str]:
+    """What is asked, with what Grafana fills in before it asks: an interval, and everything where one may choose."""
+    shipped = {rule["expr"] for rule in rules()} if dashboard else set()
+    filled = {re.sub(r"\$__\w+", "5m", query) for query, _ in _asked() if query not in shipped}
+    return sorted({re.sub(r"\$\w+", ".*", query) for query in filled})
+
+
+def _promtool(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    assert PROMTOOL is not None
+    return subprocess.run(
+        [PROMTOOL, *words], input=given, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def _scraped(folder: Path) -> list[Metric]:
+    """What a scrape of a night with a crisis has: a page answered, mentions pushed, mail that fails."""
+    store, counted = filled_at(folder / "night.db", "a night", fill), Metrics()
+    counted.request("GET", "/", 200, 0.1)
+    counted.pushed(1, 1)
+    with store.read() as conn:
+        families = [family for make in _FAMILIES for family in make(conn, NOW)]
+    store.close()
+    up = [_one(name, 1) for name in ("tocsin_store_up", "tocsin_stream_up", "tocsin_stream_lag_records")]
+    return [*families, *up, *counted._registry.collect()]
+
+
+def _labelled(labels: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in labels.items()) + "}"
 
 
 class _Told(CollectorRegistry):
