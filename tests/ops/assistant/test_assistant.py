@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,14 +13,18 @@ import anyio
 import httpx
 import pytest
 from mcp.client import Client
+from mcp.client.stdio import StdioServerParameters
 
+from api.auth.keys import create_key
 from ops.assistant.server import build_server
 from ops.assistant.service import MOST_BYTES, Service, client_of
 from ops.assistant.tools import LONGEST_TEXT
 from tests.alerts.scene import ADA
 from tests.api.world import BASE, STRANGER_ADDRESS, World
+from tests.browser.served import seeded_app, served
 from tests.inside import command
 from tocsin.core.errors import WrongInput
+from tocsin.definitions.models import Role
 
 READS = {
     "status",
@@ -218,3 +223,32 @@ def test_the_command_says_what_key_it_wants(tmp_path: Path) -> None:
         refused = command("mcp", *arguments, environment={})
         assert refused.returncode == 2
         assert says in refused.stderr
+
+
+@pytest.mark.live
+def test_an_assistants_own_client_starts_the_command_and_speaks_to_it_over_its_stdin_and_stdout(
+    tmp_path: Path,
+) -> None:
+    with seeded_app(tmp_path) as one, served(one):
+        with one.store.write() as conn:
+            _, token = create_key(conn, name="assistant", role=Role.VIEWER, now=one.clock.now())
+        started = StdioServerParameters(
+            command=sys.executable,
+            args=["-m", "tocsin", "mcp", "--url", one.address],
+            env={"TOCSIN_KEY": token, "HOME": str(tmp_path)},
+        )
+
+        async def conversation() -> tuple[set[str], dict[str, Any], dict[str, Any], str]:
+            async with Client(started) as client:
+                return (
+                    {tool.name for tool in (await client.list_tools()).tools},
+                    await call(client, "list_alerts"),
+                    await call(client, "get_alert", alert="al_crisis"),
+                    await refusal(client, "get_alert", alert="nope"),
+                )
+
+        offered, alerts, crisis, unknown = anyio.run(conversation)
+    assert offered == READS
+    assert "al_crisis" in {alert["id"] for alert in alerts["alerts"]}
+    assert crisis["alert"]["monitor"] == "Orvane baby food" and crisis["posts_by_strangers"]
+    assert "404: " in unknown

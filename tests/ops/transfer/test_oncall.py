@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from alerts import directory
 from alerts.directory import on_call
-from ops.transfer.apply import parse_document, plan
+from ops.transfer.apply import apply, parse_document, plan
 from ops.transfer.definitions_file import written
 from ops.transfer.oncall import LISTS, MOST_ENTRIES, Team, read_export, translated
 from tests.api.world import World
@@ -50,7 +51,7 @@ SWAP = {
     "level": 9,
     "start": "2026-03-05T09:00:00+02:00",
     "duration": 3600,
-    "users": ["U1"],
+    "users": ["U2"],
 }
 LONG_AGO = SWAP | {"id": "S3", "start": "2025-03-05T09:00:00", "users": []}
 SCHEDULE = {
@@ -94,7 +95,7 @@ def test_a_team_comes_over_whole(tmp_path: Path, world: World) -> None:
     first = schedule.starts_at + timedelta(minutes=1)
     order = ["jan", "Jan (jan@example.com)", "ana"]
     assert [on_call(schedule, first + n * week) for n in range(4)] == [*order, "jan"]
-    assert on_call(schedule, datetime(2026, 3, 5, 7, 30, tzinfo=UTC)) == "ana"
+    assert on_call(schedule, datetime(2026, 3, 5, 7, 30, tzinfo=UTC)) == "jan"
     assert len(schedule.overrides) == 1
     (policy,) = team.policies
     assert [(step.after_minutes, step.targets) for step in policy.steps] == [
@@ -106,7 +107,27 @@ def test_a_team_comes_over_whole(tmp_path: Path, world: World) -> None:
     ]
     with world.scene.write() as conn:
         changes = plan(conn, parse_document(written(team.sections).encode()))
+        apply(conn, changes, NOW, "root")
+        people = directory.read(conn)
     assert [one.section for one in changes] == ["people"] * 3 + ["schedules", "policies"]
+    rings = {
+        "2026-01-05T08:59:00": "ana",  # before the first turn: the last one's
+        "2026-01-05T09:01:00": "jan",
+        "2026-01-12T08:59:00": "jan",
+        "2026-01-12T09:01:00": "Jan (jan@example.com)",
+        "2026-01-19T09:01:00": "ana",
+        "2026-01-26T09:01:00": "jan",
+        "2026-03-05T08:59:00": "ana",
+        "2026-03-05T09:01:00": "jan",  # the swap of an hour
+        "2026-03-05T10:01:00": "ana",
+    }
+    shop = people.policy("shop")
+    for local, name in rings.items():
+        at = datetime.fromisoformat(f"{local}+02:00")
+        first, second = (people.reach(step.targets, at) for step in shop.steps)
+        assert [one.name for one in first] == [name], local
+        assert [one.name for one in second] == ["ana", "jan"]
+        assert [one.person.channels[0].kind for one in (*first, *second)] == ["email"] * 3
 
 
 @pytest.mark.parametrize(
