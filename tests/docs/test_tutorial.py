@@ -14,8 +14,24 @@ from tests.inside import command
 PAGE = "docs/tutorial.md"
 
 
+# Building a wheel and installing it is tested by itself: tests/test_packaging.py.
+INSTALL = "pip install ."
+
+
 def _lines() -> list[str]:
     return [line for block in blocks(PAGE) if block.language == "sh" for line in block.lines]
+
+
+def _exported(folder: Path) -> dict[str, str]:
+    """What the tutorial exports before its first command, in this folder. Nothing else is typed there but the installation."""
+    first, *rest = [line for block in blocks(PAGE) if block.language == "console" for line in block.lines]
+    assert first == f"$ {INSTALL}"
+    exported = {}
+    for line in rest:
+        found = re.fullmatch(r"\$ export (\w+)=(\S+)", line)
+        assert found is not None, f"no test types: {line}"
+        exported[found[1]] = found[2].replace("$PWD", str(folder))
+    return exported
 
 
 @pytest.mark.slow("runs every command of the tutorial, a replay and a backup among them")
@@ -32,8 +48,7 @@ def test_every_command_of_the_tutorial_does_what_it_says(
     said: dict[str, str] = {}
     for line in _lines():
         (words,) = commands_in(line)
-        environment = {"TOCSIN_DATA": str(tmp_path / "data"), "HOME": str(tmp_path), "PATH": ""}
-        done = command(*words, environment=environment)
+        done = command(*words, environment={**_exported(tmp_path), "HOME": str(tmp_path), "PATH": ""})
         assert done.returncode == 0, (line, done.stderr.decode())
         said[line] = done.stdout.decode()
         into = re.search(r"> (\S+)$", line)
@@ -49,6 +64,12 @@ def test_every_command_of_the_tutorial_does_what_it_says(
     defined = (tmp_path / "all.yaml").read_bytes()
     assert defined and defined == (tmp_path / "restored.yaml").read_bytes()
     assert (tmp_path / "alerts.jsonl").read_bytes() and (tmp_path / "heard.jsonl").read_bytes()
+
+
+def test_no_block_of_the_tutorial_is_left_out(tmp_path: Path) -> None:
+    assert {block.language for block in blocks(PAGE)} == {"console", "sh"}
+    assert all(line.startswith("tocsin ") for line in _lines()), "each line is one command"
+    assert _exported(tmp_path) == {"TOCSIN_DATA": f"{tmp_path}/tutorial-data"}
 
 
 def test_the_commands_are_as_many_as_one_does_in_twenty_minutes() -> None:
