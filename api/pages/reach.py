@@ -1,4 +1,6 @@
-"""How people reach the page: what is wrong with `api.public_url` and `api.trusted_proxies`, for the page and `tocsin doctor`."""
+"""How people reach the page: what is wrong with `api.public_url` and `api.trusted_proxies`, for the page and `tocsin doctor`.
+Beside it: who would notice that nothing runs any more.
+"""
 
 from __future__ import annotations
 
@@ -93,6 +95,15 @@ def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator
             ),
             bad=True,
             proxy=True,
+        )
+
+
+def heartbeat_faults(settings: Settings) -> Iterator[ReachFault]:
+    """Whether somebody outside would notice the end of this machine."""
+    if settings.alerting.heartbeat_url is None:
+        yield ReachFault(
+            Sentence("nobody outside would notice if this machine died"),
+            Sentence("set alerting.heartbeat_url to a watcher that misses its ping, and start tocsin again"),
         )
 
 

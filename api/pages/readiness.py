@@ -44,6 +44,11 @@ class NotReady:
 READY = NotReady()
 
 
+def not_ready(conn: Connection, settings: Settings, now: datetime) -> NotReady:
+    """What keeps this installation from waking anybody at `now`: what every page says, and `tocsin doctor`."""
+    return NotReady(not anything(conn), unready(conn, directory.read(conn), settings, now))
+
+
 @dataclass(slots=True)
 class Readiness:
     """The last answer, with what it was made from. One per app; two threads may both make it anew."""
@@ -55,6 +60,6 @@ class Readiness:
         made = self.made
         if made is not None and made[0] == stamp and timedelta() <= now - made[1] < KEPT_FOR:
             return made[2]
-        found = NotReady(not anything(conn), unready(conn, directory.read(conn), settings, now))
+        found = not_ready(conn, settings, now)
         self.made = (stamp, now, found)
         return found

@@ -18,7 +18,7 @@ from api.pages.channels import person_of
 from api.pages.flash import flash_of
 from api.pages.formatting import UNKNOWN
 from api.pages.permission import sees
-from api.pages.reach import reach_faults
+from api.pages.reach import heartbeat_faults, reach_faults
 from api.pages.render import page_context, render
 from api.reaching import arrival_of
 from api.state import form_of, principal_of, state_of
@@ -67,6 +67,7 @@ def settings(request: Request) -> Response:
         "settings.html",
         places=[one for one in PLACES if sees(who, f"/{one}")],
         reach=list(reach_faults(state.settings, arrival_of(request))) if is_admin else None,
+        outside=list(heartbeat_faults(state.settings)),
         public_url=api.public_url,
         proxies=api.trusted_proxies,
         settings=_in_force(request) if is_admin else (),

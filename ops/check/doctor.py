@@ -14,7 +14,8 @@ from typing import Literal
 from sqlalchemy import Connection, select
 
 from alerts.auditor import audit
-from api.pages.reach import reach_faults
+from api.pages.reach import heartbeat_faults, reach_faults
+from api.pages.readiness import NO_SOURCE, READY, NotReady, not_ready
 from ops.check.observation import Observation
 from ops.check.paging import paging
 from ops.runtime import Runtime, open_runtime
@@ -57,8 +58,10 @@ def observations(
             now = runtime.clock.now()
             with runtime.store.read() as conn:
                 yield from _settings(runtime.settings)
-                yield from _definitions(conn)
-                yield from paging(conn, now, runtime.settings)
+                live = meta.get(conn, "mode") in (None, "live")
+                lacks = not_ready(conn, runtime.settings, now) if live else READY
+                yield from _definitions(conn, lacks)
+                yield from paging(conn, now, runtime.settings, lacks.policies)
                 yield from _running(conn, now)
                 yield from _audited(conn, now, runtime.settings)
     except WrongInput as error:
@@ -107,10 +110,11 @@ def _damage(runtime: Runtime) -> Iterator[Observation]:
 def _disk(settings: Settings) -> Iterator[Observation]:
     if settings.store.url != "sqlite" and settings.stream.url != "sqlite":
         return
-    trouble = disk_trouble(settings, LEAST_DISK)
-    if trouble is not None:
-        found, _, help = trouble.words.rpartition(": ")
-        yield Observation("bad", found, help)
+    # The page says what stops the work. Before it comes to that, the doctor has a note.
+    trouble, soon = disk_trouble(settings), disk_trouble(settings, LEAST_DISK)
+    if said := trouble or soon:
+        found, _, help = said.words.rpartition(": ")
+        yield Observation("bad" if trouble else "note", found, help)
     else:
         free = shutil.disk_usage(settings.data).free
         yield Observation("ok", f"{free // 1024**3} GiB free in {settings.data}")
@@ -139,22 +143,16 @@ def _stream(runtime: Runtime) -> Iterator[Observation]:
 
 
 def _settings(settings: Settings) -> Iterator[Observation]:
-    for fault in reach_faults(settings):
+    for fault in (*reach_faults(settings), *heartbeat_faults(settings)):
         yield Observation("bad" if fault.bad else "note", str(fault.words), str(fault.to_do))
     if settings.smtp.password is not None:
         try:
             reveal(settings.smtp.password)
         except WrongInput as error:
             yield Observation("bad", f"smtp.password: {error}")
-    if settings.alerting.heartbeat_url is None:
-        yield Observation(
-            "note",
-            "nobody outside would notice if this machine died",
-            "set alerting.heartbeat_url to a watcher that misses its ping, and start tocsin again",
-        )
 
 
-def _definitions(conn: Connection) -> Iterator[Observation]:
+def _definitions(conn: Connection, lacks: NotReady) -> Iterator[Observation]:
     monitors = [one.value for one in listed(conn, Monitor) if one.value.enabled]
     sources = [one.value for one in listed(conn, SourceDef) if one.value.enabled]
     policies = {one.name for one in listed(conn, Policy)}
@@ -164,10 +162,10 @@ def _definitions(conn: Connection) -> Iterator[Observation]:
         )
     else:
         yield Observation("ok", f"monitors that are watched: {len(monitors)}")
-    if not sources:
-        yield Observation(
-            "note", "no source is asked for mentions", "add feeds or files, or push to POST /v1/mentions"
-        )
+    if lacks.no_source:
+        yield Observation("bad", NO_SOURCE, "add feeds or files, or push to POST /v1/mentions")
+    elif not sources:
+        yield Observation("ok", "no source is asked for mentions; what was pushed is heard")
     else:
         yield Observation("ok", f"sources that are asked: {len(sources)}")
     for name in sorted({one.policy for one in monitors} - policies):

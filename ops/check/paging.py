@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection
 
-from alerts import directory
+from alerts import directory, readiness
 from alerts.directory import NOBODY, Directory, Someone
 from alerts.notifiers.channels import obstacles
 from alerts.notifiers.registry import LAST_RESORT
-from alerts.readiness import in_use, on_call_by
+from alerts.readiness import NO_CHANNEL, NOBODY_ON_CALL, Lack, Unready, in_use, on_call_by
 from ops.check.observation import Observation
 from tocsin.definitions.models import Definition, Policy
 from tocsin.definitions.references import WrongReference, references
@@ -21,49 +22,47 @@ from tocsin.settings import Settings
 MEND = "mend the channels with: tocsin apply FILE; then ring them with: tocsin notify test PERSON"
 
 NOT_PROVEN = "no code was typed that proves the channel, and no file vouches for it"
+STAFF = "put somebody on call, on the page under Settings or with: tocsin apply FILE"
 PROVE = "send a code and type it on the page (/me), or vouch for the channel with: tocsin apply FILE"
 
+WHAT_HELPS: Final[Mapping[Lack, str]] = {NOBODY_ON_CALL: STAFF, NO_CHANNEL: MEND, readiness.NOT_PROVEN: PROVE}
 
-def paging(conn: Connection, now: datetime, settings: Settings) -> Iterator[Observation]:
+
+def paging(
+    conn: Connection, now: datetime, settings: Settings, lacks: Iterable[Unready]
+) -> Iterator[Observation]:
     """One observation for each policy in use, for each person of theirs whom a channel cannot reach, and for each name that is
-    not there.
+    not there. `lacks` are the policies that would wake nobody, as every page says; of the others each step is looked at, and
+    secrets are looked for.
     """
+    lacking = {one.policy: one for one in lacks}
     people = directory.read(conn)
     policies = in_use(conn, people)
     yield from _lost(conn, [*people.policies.values(), *people.schedules.values()])
     told: set[str] = set()
     for name, policy in policies.items():
-        yield from _policy(name, policy, people, now, settings)
+        if name in lacking:
+            yield Observation("bad", lacking[name].words, WHAT_HELPS[lacking[name].lack])
+        else:
+            yield _policy(name, policy, people, now, settings)
         for one in on_call_by(policy, people, now):
             if one.id not in told:
                 told.add(one.id)
                 yield from _person(one, settings)
 
 
-def _policy(
-    name: str, policy: Policy, people: Directory, now: datetime, settings: Settings
-) -> Iterator[Observation]:
+def _policy(name: str, policy: Policy, people: Directory, now: datetime, settings: Settings) -> Observation:
     empty = [
         number
         for number, step in enumerate(policy.steps, 1)
         if not any(_ways(one, settings) for one in people.reach(step.targets, now))
     ]
-    reached = len(policy.steps) - len(empty)
-    if not reached:
-        yield Observation(
-            "bad", f"policy {name!r} reaches nobody: no step leads to a channel that works", MEND
-        )
-    elif empty:
+    if empty:
         steps = ", ".join(map(str, empty))
-        yield Observation("bad", f"policy {name!r}: step {steps} leads to no channel that works", MEND)
-    elif all(_ways(one, settings) == [LAST_RESORT] for one in on_call_by(policy, people, now)):
-        yield Observation(
-            "note",
-            f"policy {name!r} reaches the {LAST_RESORT} only: a page is printed, and rings nowhere",
-            "give a person an email or a webhook with: tocsin apply FILE",
-        )
-    else:
-        yield Observation("ok", f"policy {name!r}: each of its {reached} steps leads to a channel that works")
+        return Observation("bad", f"policy {name!r}: step {steps} leads to no channel that works", MEND)
+    return Observation(
+        "ok", f"policy {name!r}: each of its {len(policy.steps)} steps leads to a channel that works"
+    )
 
 
 def _person(one: Someone, settings: Settings) -> Iterator[Observation]:

@@ -49,18 +49,18 @@ def test_every_command_of_the_tutorial_does_what_it_says(
     for line in _lines():
         (words,) = commands_in(line)
         done = command(*words, environment={**_exported(tmp_path), "HOME": str(tmp_path), "PATH": ""})
-        assert done.returncode == 0, (line, done.stderr.decode())
+        assert done.returncode == (1 if line.endswith("|| true") else 0), (line, done.stderr.decode())
         said[line] = done.stdout.decode()
         into = re.search(r"> (\S+)$", line)
         if into:
             (tmp_path / into[1]).write_bytes(done.stdout)
     told = "\n".join(said.values())
     assert "SEV" in said["tocsin replay --monitors examples/first.yaml --data played examples/talk.jsonl"]
-    assert (
-        "/signin/" in told
-        and "\nrevoked calendar\n" in told
-        and "has never run here" in said["tocsin doctor"]
-    )
+    assert "/signin/" in told and "\nrevoked calendar\n" in told
+    doctor = said["tocsin doctor || true"]
+    assert "has never run here" in doctor and "work on this machine only" in doctor
+    needs = [line for line in doctor.splitlines() if line.startswith("BAD")]
+    assert len(needs) == 2 and "nothing is listened to" in needs[0] and "no channel rings" in needs[1]
     defined = (tmp_path / "all.yaml").read_bytes()
     assert defined and defined == (tmp_path / "restored.yaml").read_bytes()
     assert (tmp_path / "alerts.jsonl").read_bytes() and (tmp_path / "heard.jsonl").read_bytes()

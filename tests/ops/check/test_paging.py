@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from api.pages.readiness import not_ready
 from ops.check.paging import paging
 from tests.alerts.scene import PEOPLE, POLICY, Scene
 from tocsin.definitions.models import Channel, Monitor, Person, Policy, Schedule
@@ -19,7 +20,8 @@ HOOK = {"kind": "webhook", "url": "https://hooks.example.org/x", "secret": "env:
 
 def said(scene: Scene, settings: Settings = MAIL) -> list[tuple[str, str]]:
     with scene.store.read() as conn:
-        return [(one.state, one.text) for one in paging(conn, scene.now, settings)]
+        lacks = not_ready(conn, settings, scene.now).policies
+        return [(one.state, one.text) for one in paging(conn, scene.now, settings, lacks)]
 
 
 def test_a_policy_whose_steps_all_lead_to_a_working_channel_is_well(tmp_path: Path) -> None:
@@ -32,7 +34,7 @@ def test_without_a_mail_server_mail_reaches_nobody(tmp_path: Path) -> None:
     found = said(Scene(tmp_path), Settings())
     assert found[0] == (
         "bad",
-        "policy 'default' reaches nobody: no step leads to a channel that works",
+        "by the policy default no channel rings: a page would be printed, or lost",
     )
     assert [text for _, text in found[1:]] == [
         f"{name} cannot be reached by email from here: no mail server is set: set smtp.host"
@@ -83,11 +85,11 @@ def test_a_schedule_that_names_a_person_who_left_is_told(tmp_path: Path) -> None
 def test_people_without_any_channel_reach_the_console_only_and_no_people_reach_nobody(tmp_path: Path) -> None:
     bare = Scene(tmp_path / "bare", people=(Person(name="ada"), Person(name="ben")))
     assert (
-        "note",
-        "policy 'default' reaches the console only: a page is printed, and rings nowhere",
+        "bad",
+        "by the policy default no channel rings: a page would be printed, or lost",
     ) in said(bare)
     alone = Scene(tmp_path / "alone", people=(), policy=None)
-    assert ("bad", "policy 'built-in' reaches nobody: no step leads to a channel that works") in said(alone)
+    assert ("bad", "by the policy built-in nobody is on call: nobody would be woken") in said(alone)
 
 
 def test_each_policy_of_a_watched_monitor_is_resolved(tmp_path: Path) -> None:
