@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest.sources.telegram_bot import BUDGET, MOST_UPDATES
 from tests.contracts.loopback import Network, Post, Reply, Request, World, as_json, forget_all
+from tests.ingest.talking import MOST_TOLD
 
 TOKEN = "123:made-up-token"
 CHAT = -100123
@@ -44,6 +45,9 @@ def serve(world: World, request: Request) -> Reply:
         while begin < len(log) and numbered[begin][0] < offset:
             begin += 1
         world.notes["confirmed"] = begin
+        # What was confirmed long ago keeps its number and nothing else.
+        for place in range(world.notes.get("dropped", 0), begin - MOST_TOLD):
+            log[place], world.notes["dropped"] = None, place + 1
     found = [update(number, post) for number, post in numbered[begin:]]
     return as_json({"ok": True, "result": found[:MOST_UPDATES]})
 
