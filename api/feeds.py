@@ -14,12 +14,12 @@ from typing import Final
 from xml.etree import ElementTree
 
 from tocsin.core.clock import iso
+from tocsin.core.text import lines_of
 
 ATOM: Final = "http://www.w3.org/2005/Atom"
 FOLD_AT: Final = 73
 """Bytes of a line of a calendar, of the 75 that may be: a continued line begins with a space."""
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NO_TEXT: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def calendar(title: str, entries: Iterable[FeedEntry]) -> bytes:
             f"SUMMARY:{_text(one.title)}",
             *([f"DESCRIPTION:{_text(one.summary)}"] if one.summary else []),
             *([f"CATEGORIES:{','.join(map(_text, one.categories))}"] if one.categories else []),
-            f"URL:{_NO_TEXT.sub('', one.link)}",
+            f"URL:{''.join(lines_of(one.link).splitlines())}",
             "END:VEVENT",
         ]
     return b"".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
@@ -95,8 +95,8 @@ def _xml(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
-    return _NO_TEXT.sub("", escaped.replace("\r\n", "\n").replace("\n", "\\n"))
+    escaped = lines_of(text).replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
+    return escaped.replace("\n", "\\n")
 
 
 def _stamp(at: datetime) -> str:

@@ -17,9 +17,10 @@ from alerts.outbox.queue import newest_of
 from alerts.proofs import prove, send_code
 from api.auth.ceremonies import RelyingParty, relying_party
 from api.auth.cookies import session_token
+from api.auth.endings import end_one_session
 from api.auth.passkeys import passkeys_of
 from api.auth.principal import Principal
-from api.auth.sessions import current_session, device_of, end_session, open_sessions
+from api.auth.sessions import current_session, device_of, open_sessions
 from api.defining import change_part
 from api.pages.channels import ask_channel, back, channels_of, fault_of, person_of
 from api.pages.flash import flash_of
@@ -127,10 +128,11 @@ def end_own(request: Request, id: str) -> Response:
     """Sign one of one's own browsers out, its event streams included."""
     state, who, now = state_of(request), person_of(request), state_of(request).now()
     with state.store.write() as conn:
-        if not any(one["id"] == id and one["person_id"] == who.id for one in open_sessions(conn, now)):
+        mine = (one for one in open_sessions(conn, now) if one["person_id"] == who.id)
+        found = next((one for one in mine if one["id"] == id), None)
+        if found is None:
             raise NotFound(Sentence("no open session of yours has this id"))
-        end_session(conn, id, now)
-        _note(conn, who, "session.ended", who.id, now)
+        end_one_session(conn, found, now, who.label, who.role.value)
     return RedirectResponse("/me?done=ended#sessions", 303)
 
 

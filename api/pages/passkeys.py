@@ -24,6 +24,7 @@ from api.auth.ceremonies import (
     signin_options,
 )
 from api.auth.cookies import session_token
+from api.auth.endings import end_passkeys
 from api.auth.passkeys import (
     GOOD_FOR,
     Passkey,
@@ -32,7 +33,6 @@ from api.auth.passkeys import (
     count_use,
     find_passkey,
     passkeys_of,
-    remove_passkeys,
     rename_passkey,
     take_challenge,
 )
@@ -110,9 +110,9 @@ def remove(request: Request, id: Id) -> Response:
     """Take one of one's own passkeys out: it opens nothing from now on."""
     who = person_of(request)
     with state_of(request).store.write() as conn:
-        if not remove_passkeys(conn, who.id, id):
+        gone = [one for one in passkeys_of(conn, who.id) if one.id == id]
+        if not end_passkeys(conn, gone, state_of(request).now(), who.label, who.role.value):
             raise NotFound(Sentence("you have no such passkey any more; load the page again"))
-        _note(conn, request, "passkey.removed", who.id, {"passkey": id})
     return _back("removed")
 
 
@@ -121,8 +121,8 @@ def remove_all(request: Request, id: str) -> Response:
     """Take all passkeys of a person out, as where a device was lost."""
     with state_of(request).store.write() as conn:
         one = find(conn, Person, id[:256])
-        if count := remove_passkeys(conn, one.id):
-            _note(conn, request, "passkey.removed", one.id, {"passkeys": count})
+        who = principal_of(request)
+        end_passkeys(conn, passkeys_of(conn, one.id), state_of(request).now(), who.label, who.role.value)
     return RedirectResponse("/people?done=passkeys_gone", 303)
 
 

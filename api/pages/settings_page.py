@@ -10,10 +10,11 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy import Connection
 
 from api.auth.cookies import session_token
-from api.auth.keys import create_key, list_keys, revoke_key
+from api.auth.endings import end_one_session, revoke
+from api.auth.keys import create_key, list_keys
 from api.auth.principal import Principal
 from api.auth.rules import IN_ADDRESSES, SCOPES
-from api.auth.sessions import current_session, end_session, open_sessions
+from api.auth.sessions import current_session, open_sessions
 from api.pages.channels import person_of
 from api.pages.flash import flash_of
 from api.pages.formatting import UNKNOWN
@@ -105,9 +106,8 @@ def end_key(request: Request, id: str) -> Response:
     """End a key at once."""
     state = state_of(request)
     with state.store.write() as conn:
-        _note(
-            conn, principal_of(request), "key.revoked", revoke_key(conn, id[:256], state.now()), request, {}
-        )
+        who = principal_of(request)
+        revoke(conn, id[:256], state.now(), who.label, who.role.value)
     return RedirectResponse("/keys?done=key_ended", 303)
 
 
@@ -130,8 +130,8 @@ def end_any(request: Request, id: str) -> Response:
         found = next((one for one in open_sessions(conn, now) if one["id"] == id), None)
         if found is None:
             raise NotFound(Sentence("no open session has this id"))
-        end_session(conn, id, now)
-        _note(conn, principal_of(request), "session.ended", found["person_id"], request, {})
+        who = principal_of(request)
+        end_one_session(conn, found, now, who.label, who.role.value)
     return RedirectResponse("/sessions?done=ended", 303)
 
 

@@ -12,16 +12,17 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from api.auth.keys import list_keys, revoke_key
-from api.auth.passkeys import Passkey, all_passkeys, passkeys_of, remove_passkeys
+from api.auth.endings import end_one_session, end_passkeys
+from api.auth.endings import revoke as revoke_noted
+from api.auth.keys import list_keys
+from api.auth.passkeys import Passkey, all_passkeys, passkeys_of
 from api.auth.principal import Principal
-from api.auth.sessions import end_session, open_sessions
+from api.auth.sessions import open_sessions
 from api.problems import PROBLEMS
 from api.state import State, Who
 from tocsin.core.errors import NotFound
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Role
-from tocsin.store import audit
 
 router = APIRouter(prefix="/v1", tags=["access"])
 
@@ -80,8 +81,7 @@ def end(state: State, who: Who, id: Id) -> None:
             raise NotFound(
                 Sentence("no open session {id} of yours; GET /v1/sessions lists them", id=repr(id))
             )
-        end_session(conn, id, now)
-        _note(conn, who, "session.ended", found["person_id"], now)
+        end_one_session(conn, found, now, who.label, who.role.value)
 
 
 @router.get("/passkeys", response_model=list[PasskeyOut], summary="List passkeys")
@@ -100,8 +100,7 @@ def remove_passkey(state: State, who: Who, id: Id) -> None:
         found = next((one for one in _passkeys(conn, who) if one.id == id), None)
         if found is None:
             raise NotFound(Sentence("no passkey {id} of yours; GET /v1/passkeys lists them", id=repr(id)))
-        remove_passkeys(conn, found.person_id, id)
-        _note(conn, who, "passkey.removed", found.person_id, state.now())
+        end_passkeys(conn, [found], state.now(), who.label, who.role.value)
 
 
 @router.get("/keys", response_model=list[KeyOut], summary="List keys")
@@ -116,7 +115,7 @@ def revoke(state: State, who: Who, id: Id) -> None:
     """End a key at once, by its id or name. Its open event streams end with it."""
     now = state.now()
     with state.store.write() as conn:
-        _note(conn, who, "key.revoked", revoke_key(conn, id, now), now)
+        revoke_noted(conn, id, now, who.label, who.role.value)
 
 
 def _passkeys(conn: Connection, who: Principal) -> list[Passkey]:
@@ -126,7 +125,3 @@ def _passkeys(conn: Connection, who: Principal) -> list[Passkey]:
 def _theirs(conn: Connection, who: Principal, now: datetime) -> list[dict[str, Any]]:
     everybody = who.role is Role.ADMIN
     return [one for one in open_sessions(conn, now) if everybody or one["person_id"] == who.id]
-
-
-def _note(conn: Connection, who: Principal, action: str, object: str, now: datetime) -> None:
-    audit.append(conn, at=now, actor=who.label, role=who.role.value, action=action, object=object, detail={})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-import msgspec
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,6 +17,7 @@ from api.state import AppState, State, Who
 from tocsin.intake import dead_letters, redeliver
 from tocsin.intake.dead_letters import DeadLetter, get_dead_letter
 from tocsin.intake.handover import HandOver
+from tocsin.reading.patient_json import encoded
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 
@@ -119,7 +119,7 @@ def replay(
     with state.store.read() as conn:
         checked_version(if_match, get_dead_letter(conn, id).attempts)
     mention = mended.mention if mended is not None else None
-    payload = msgspec.json.encode(mention) if mention is not None else None
+    payload = encoded(mention) if mention is not None else None
     outcome, letter = hand_over_again(state, who, id, payload)
     response.headers["ETag"] = version_etag(letter.attempts)
     return {"outcome": outcome, "letter": _out(letter)}

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ingest.markup import html_to_text
 from ingest.recorded.opened import ENCODINGS
@@ -89,6 +89,14 @@ class ColumnMapping(BaseModel):
             if named and not any(one in named for one in either):
                 raise ValueError(Sentence("say which column holds {needed}", needed=needed))
         return named
+
+    @model_validator(mode="after")
+    def _can_be_kept(self) -> Self:
+        try:
+            self.model_dump_json()
+        except ValueError:
+            raise ValueError("it holds half of a character (a lone surrogate)") from None
+        return self
 
     @field_validator("dates")
     @classmethod

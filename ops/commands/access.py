@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from ops.commands.common import Config, Data, StoreUrl
-from tocsin.core.text import escaped
+from tocsin.core.text import escaped_cell
 
 ACTOR = "command line"
 
@@ -102,7 +102,7 @@ def key_list(config: Config = None, data: Data = None, store: StoreUrl = None) -
             iso(key[name]) if key[name] else "-" for name in ("created_at", "last_used_at", "revoked_at")
         ]
         scopes = ",".join(key["scopes"]) or "all"
-        name, of = escaped(key["name"]), escaped(key["source"] or "-")
+        name, of = escaped_cell(key["name"]), escaped_cell(key["source"]) if key["source"] else "-"
         print("\t".join((key["id"], name, key["role"], scopes, of, *times, key["kind"])))
 
 
@@ -113,15 +113,13 @@ def key_revoke(
     store: StoreUrl = None,
 ) -> None:
     """End a key at once."""
-    from api.auth.keys import revoke_key
+    from api.auth.endings import revoke
     from ops.runtime import open_runtime
-    from tocsin.store import audit
 
     with open_runtime(config, data, store) as runtime:
         now = runtime.clock.now()
         with runtime.store.write() as conn:
-            name = revoke_key(conn, key, now)
-            audit.append(conn, at=now, actor=ACTOR, role="admin", action="key.revoked", object=name)
+            name = revoke(conn, key, now, ACTOR, "admin")
     print(f"revoked {name}")
 
 
@@ -179,9 +177,9 @@ def user_list(config: Config = None, data: Data = None, store: StoreUrl = None) 
     print("\t".join(("name", "role", "timezone", "channels", "state")))
     for one in found:
         person = one.value
-        channels = escaped(",".join(channel.kind for channel in person.channels) or "-")
+        channels = ",".join(escaped_cell(channel.kind) for channel in person.channels) or "-"
         state = "active" if person.active else "inactive"
-        print("\t".join((escaped(person.name), person.role.value, person.timezone, channels, state)))
+        print("\t".join((escaped_cell(person.name), person.role.value, person.timezone, channels, state)))
 
 
 def user_deactivate(
@@ -211,24 +209,13 @@ def user_remove_passkeys(
     store: StoreUrl = None,
 ) -> None:
     """Take all passkeys of a person out, as where a device was lost. A sign-in link still signs them in."""
-    from api.auth.passkeys import remove_passkeys
+    from api.auth.endings import end_passkeys
+    from api.auth.passkeys import passkeys_of
     from ops.runtime import open_runtime
     from tocsin.definitions.models import Person
     from tocsin.definitions.repository import find
-    from tocsin.store import audit
 
     with open_runtime(config, data, store) as runtime, runtime.store.write() as conn:
         one, now = find(conn, Person, name), runtime.clock.now()
-        count = remove_passkeys(conn, one.id)
-        if count:
-            detail = {"passkeys": count}
-            audit.append(
-                conn,
-                at=now,
-                actor=ACTOR,
-                role="admin",
-                action="passkey.removed",
-                object=one.id,
-                detail=detail,
-            )
+        count = end_passkeys(conn, passkeys_of(conn, one.id), now, ACTOR, "admin")
     print(f"{one.name} has no passkey any more; taken out: {count}")

@@ -244,7 +244,11 @@ def _plain(value: Any) -> Any:
         if value.tzinfo is None:
             shown = value.isoformat()
             raise WrongInput(f"the time {shown} needs an offset, such as {shown}+03:00")
-        return iso(value.astimezone(UTC))
+        try:
+            return iso(value.astimezone(UTC))
+        except OverflowError:
+            # Beyond the calendar once it is in UTC. Its field says between which years a time lies.
+            return value.isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

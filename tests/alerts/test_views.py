@@ -19,6 +19,7 @@ from tests.alerts.scene import ADA, Scene, write_mention
 from tests.alerts.test_engine import CRISIS
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.signal_kinds import NEGATIVITY
+from tocsin.core.text import unseen
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 
@@ -216,7 +217,7 @@ def test_notices_are_shown_with_their_receipts_and_without_targets(scene: Scene)
 
 
 def test_a_notice_fits_a_phone_and_its_html_escapes_what_people_wrote(scene: Scene) -> None:
-    posts = ["<script>alert(1)</script> & \x1b[2J" + "x" * 500, "iki\nsatır", "üç"]
+    posts = ["<script>alert(1)</script> & \x1b[2J\x9b2J\u202e\u2066" + "x" * 500, "iki\nsatır", "üç"]
     with scene.write() as conn:
         top = [write_mention(scene.store, conn, str(n), text, scene.now) for n, text in enumerate(posts)]
     evidence = {
@@ -230,7 +231,10 @@ def test_a_notice_fits_a_phone_and_its_html_escapes_what_people_wrote(scene: Sce
     text, html = (scene.notices()[0].body[name] for name in ("text", "html"))
     lines = text.strip().splitlines()
     assert len(lines) <= 15 and max(map(len, lines)) <= 180
-    assert "\x1b" not in text
+    assert (unseen(text), unseen(html)) == (["U+000A"], []), (
+        "no post steers a terminal, nor turns a line around"
+    )
+    assert unseen(scene.notices()[0].subject) == []
     assert "<script>" not in html and "&lt;script&gt;" in html
     assert len(scene.notices()[0].subject) <= 120
 

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 import typer
+from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 from ops.commands.access import register
 from tocsin.access.links import page_address
 from tocsin.core.errors import TocsinError
 from tocsin.settings import Api, Settings
+from tocsin.store import schema as s
+from tocsin.store.sqlite.engine import SqliteStore
 
 Run = Callable[..., str]
 
@@ -57,6 +60,21 @@ def test_who_was_let_go_signs_in_no_more(run: Run) -> None:
         run("signin", "--person", "Ana Pop")
     run("user", "create", "Ana Pop", "--role", "viewer")
     assert "/signin/" in run("signin")
+
+
+def test_a_name_from_before_names_were_checked_steers_no_terminal_and_begins_no_formula(
+    run: Run, tmp_path: Path
+) -> None:
+    run("user", "create", "Ana", "--role", "pr")
+    run("key", "create", "--role", "viewer", "--name", "=1+1\x9b2J")
+    store = SqliteStore(tmp_path / "store.db")
+    with store.write() as conn:
+        kept = conn.execute(select(s.definitions.c.definition)).scalar_one()
+        evil = "=cmd|'/C calc'!A0\x9b31m\u202e"
+        conn.execute(update(s.definitions).values(name=evil, definition={**kept, "name": evil}))
+    store.close()
+    assert run("user", "list").splitlines()[1].split("\t")[0] == r"\x3dcmd|'/C calc'!A0\x9b31m\u202e"
+    assert run("key", "list").splitlines()[1].split("\t")[1] == r"\x3d1+1\x9b2J"
 
 
 def test_a_key_is_printed_once_listed_without_itself_and_revoked(run: Run) -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
 from tests.api.world import World
 from tocsin.access.links import LinkRefused, make_signin_link, spend_signin_link
+from tocsin.core.clock import iso
 from tocsin.definitions.models import Role
 from tocsin.store import schema as s
+
+
+def audited(world: World, action: str) -> list[dict[str, Any]]:
+    with world.scene.store.read() as conn:
+        a = s.audit.c
+        return list(conn.execute(select(a.detail).where(a.action == action).order_by(a.seq)).scalars())
 
 
 def test_sessions_are_listed_and_ended_by_their_people_and_by_an_admin(world: World) -> None:
@@ -35,6 +43,9 @@ def test_sessions_are_listed_and_ended_by_their_people_and_by_an_admin(world: Wo
     assert wrong.status_code == 404
     assert ben.delete(f"/v1/sessions/{theirs}", headers={"X-CSRF-Token": session.csrf}).status_code == 204
     assert ben.get("/v1/me").status_code == 401
+    told = audited(world, "session.ended")
+    assert len(told) == 4 and told[-1]["before"]["id"] == theirs
+    assert told[-1]["before"]["created_at"] == iso(world.now) == told[-1]["after"]["revoked_at"]
 
 
 def test_keys_are_listed_without_their_secrets_and_revoked(world: World) -> None:
@@ -47,6 +58,11 @@ def test_keys_are_listed_without_their_secrets_and_revoked(world: World) -> None
     assert admin.delete(f"/v1/keys/{ids['viewer']}").status_code == 204
     assert viewer.get("/v1/me").status_code == 401
     assert admin.delete("/v1/keys/nosuch").status_code == 404
+    [told] = audited(world, "key.revoked")
+    assert told["before"] == {
+        "id": ids["viewer"], "name": "key 1", "kind": "API", "role": "viewer", "scopes": [], "source": None,
+    }  # fmt: skip
+    assert told["after"] == {"revoked_at": iso(world.now)}
 
 
 def test_a_clock_that_jumps_ahead_and_is_set_back_takes_no_session_and_no_link_away(world: World) -> None:

@@ -22,6 +22,12 @@ def escaped(text: str) -> str:
     )
 
 
+def escaped_cell(text: str) -> str:
+    """Like `escaped`, for a cell of a table that may be pasted into a spreadsheet: one that would begin a formula does not."""
+    plain = escaped(text)
+    return f"\\x{ord(plain[0]):02x}{plain[1:]}" if plain[:1] in ("=", "+", "-", "@") else plain
+
+
 def one_line(text: str, longest: int) -> str:
     """One line of at most `longest` characters, without characters that could steer a terminal or turn the reading direction."""
     plain = "".join(

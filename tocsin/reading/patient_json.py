@@ -36,5 +36,13 @@ def decoded(line: bytes) -> Any:
         raise BadMention("malformed", f"not JSON: {error}"[:200]) from None
 
 
+def encoded(value: Any) -> bytes:
+    """JSON of plain values, as `decoded` reads them: half of a surrogate pair as its escape, and numbers of any length."""
+    try:
+        return msgspec.json.encode(value)
+    except (UnicodeError, OverflowError):
+        return json.dumps(value).encode()
+
+
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")

@@ -128,6 +128,8 @@ def test_nothing_but_a_header_is_no_error() -> None:
         ([HEADER, b"2026-03-01T10:00:00Z\n"], "line 2: 1 columns where the header has 2"),
         ([HEADER, b"2026-03-01T10:00:00Z,1,1\n"], "line 2: 3 columns where the header has 2"),
         ([HEADER, b"yesterday,1\n"], "line 2: timestamp 'yesterday' is not ISO 8601"),
+        # Its answer is CSV as well: what would be a formula in it is no time.
+        ([HEADER, b"=1+1,1\n"], "line 2: timestamp '=1+1' is not ISO 8601"),
         ([HEADER, b"2026-03-01T10:00:00Z,-1\n"], "line 2: value '-1' is not a count"),
         ([HEADER, b"2026-03-01T10:00:00Z,1.5\n"], "line 2: value '1.5' is not a count"),
         ([HEADER, b"2026-03-01T10:00:00Z,nan\n"], "line 2: value 'nan' is not a count"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from ops.commands.apply import register
@@ -17,6 +20,7 @@ from ops.transfer.apply import (
     read_document,
 )
 from tests.api.world import World
+from tests.hostile import changed
 from tocsin.core.errors import Conflict, WrongInput
 from tocsin.definitions.models import Monitor, Person
 from tocsin.definitions.repository import listed
@@ -49,6 +53,9 @@ silences:
 expected_events:
   - {name: fair, starts_at: 2031-04-01T00:00:00Z, ends_at: 2031-04-02T00:00:00Z}
 """
+
+
+_A_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+(?:Z|[+-][\d:]+)")
 
 
 def made(world: World, text: str) -> list[str]:
@@ -137,6 +144,30 @@ def test_a_file_that_cannot_be_used_says_where_and_what_would_be_right(world: Wo
     with pytest.raises(WrongInput, match=BAD[text]), world.scene.write() as conn:
         plan(conn, parse_document(text.encode(), "f.yaml"), "f.yaml")
     assert world.rows() == before
+
+
+class _Undone(Exception):
+    """Leaves a transaction, and what was written in it."""
+
+
+@pytest.mark.slow("reads the file some hundreds of times")
+def test_hostile_values_in_every_field_are_refused_with_a_reason_or_kept_and_read_again(world: World) -> None:
+    whole, refused, kept = yaml.safe_load(_A_TIME.sub(r'"\g<0>"', FILE)), 0, 0
+    for document in changed(whole):
+        text = json.dumps(document)
+        # JSON is YAML. A time without its quotes is read by YAML itself.
+        bare = re.sub(rf'"({_A_TIME.pattern})"', r"\1", text) if "9999" in text or "0001" in text else text
+        for raw in {text, bare}:
+            try:
+                with world.scene.write() as conn:
+                    apply(conn, plan(conn, parse_document(raw.encode())), world.now, "test")
+                    kept += plan(conn, parse_document(raw.encode())) == []
+                    raise _Undone
+            except WrongInput as error:
+                refused += bool(str(error))
+            except _Undone:
+                pass
+    assert refused > kept > 20
 
 
 def test_a_file_that_is_too_large_missing_or_not_utf8_is_refused(tmp_path: Path) -> None:

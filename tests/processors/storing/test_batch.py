@@ -30,7 +30,8 @@ from tocsin.core.sketch import distinct
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
-from tocsin.stream.port import MAX_RECORD_BYTES, Record
+from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS, Record
+from tocsin.stream.sqlite import SqliteStream
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 PARTITIONS = 3
@@ -240,14 +241,24 @@ def test_distinct_authors_are_a_union_over_partitions_and_repeats(line: Line) ->
         {"author": {"id": "a", "followers": 2**62}},
         {"engagement": {"likes": -1}},
         {"engagement": {"views": 2**70}},
+        # A later version whose text is no longer one string. What it only adds is read past (below).
+        {"text": {"plain": "brightwater", "marks": []}, "version": 9},
     ],
     ids=lambda change: next(iter(change)),
 )
 def test_what_a_stranger_put_on_the_stream_spoils_no_batch(tmp_path: Path, change: dict[str, Any]) -> None:
     line = Line(tmp_path)
     good = {"source": "s", "id": "1", "text": "brightwater\0", "created_at": "2026-03-01T12:00:00Z"}
-    lines = [msgspec.json.encode(one) for one in (good, good | change, good | {"id": "2"})]
-    outcome = line.feed_records([Record("mentions", 0, 0, b"\n".join(lines), NOON)])
+    added = {"id": "2", "version": 9, "mood": {"dire": True}}
+    lines = [msgspec.json.encode(one) for one in (good, good | change, good | added)]
+    stream = SqliteStream(tmp_path / "stream.db", durable=False)
+    stream.ensure_topic(MENTIONS, 1)
+    stream.append(MENTIONS, [(0, b"\n".join(lines))], NOON)
+    reader = stream.consumer(MENTIONS, "processors", "one")
+    reader.poll(timedelta(0))
+    reader.seek(0, 0)
+    outcome = line.feed_records(reader.poll(timedelta(0)).records)
+    stream.close()
     assert (outcome.stored, outcome.bad) == (2, 1)
     with line.store.read() as conn:
         assert set(conn.execute(select(s.mentions.c.text)).scalars()) == {"brightwater\ufffd"}
