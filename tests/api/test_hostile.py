@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from collections.abc import Mapping
 
-from tests.api.world import World
+import pytest
+from starlette.types import Message
+
+from tests.api.world import HERE, World
 from tests.hostile import IN_ADDRESSES
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.definitions.models import Role
+
+EVENTS = "/v1/events"
 
 
 @pytest.mark.slow("a dozen values in every parameter of every route that reads")
@@ -16,7 +22,7 @@ def test_hostile_values_in_every_parameter_are_refused_or_harmless(world: World)
     world.store_mention("m1", "Lumo is down", world.now, "negative")
     key, wrong = world.key(Role.ADMIN), []
     for path, methods in world.description["paths"].items():
-        if "get" not in methods or path == "/v1/events":
+        if "get" not in methods or path == EVENTS:
             continue
         names = [one["name"] for one in methods["get"].get("parameters", []) if one["in"] == "query"]
         for value in IN_ADDRESSES:
@@ -26,7 +32,36 @@ def test_hostile_values_in_every_parameter_are_refused_or_harmless(world: World)
             answer = key.get(f"{address}?{'&'.join(f'{name}={value}' for name in names)}")
             if answer.status_code >= 500 or "csv" in answer.headers.get("content-type", ""):
                 wrong.append((address, value[:80], answer.status_code))
+    for value in IN_ADDRESSES:
+        status = world.runner.run(begun(world, {**key.headers, "Last-Event-ID": value}))
+        # No id is longer than 64 characters.
+        assert status == (200 if len(value) <= 64 else 422), value[:80]
     assert wrong == []
+
+
+async def begun(world: World, headers: Mapping[str, str]) -> int:
+    """The status with which the stream of events begins; its reader leaves at once."""
+    sent = {"host": "127.0.0.1:8085", **headers}
+    raw = [(name.lower().encode(), value.encode()) for name, value in sent.items()]
+    scope = {"type": "http", "method": "GET", "path": EVENTS, "raw_path": EVENTS.encode(), "headers": raw}
+    scope |= {
+        "query_string": b"",
+        "scheme": "http",
+        "client": HERE,
+        "server": HERE,
+        "root_path": "",
+        "http_version": "1.1",
+    }
+    status: list[int] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        status.extend([message["status"]] if "status" in message else [])
+
+    await asyncio.wait_for(world.app(scope, receive, send), 30)
+    return status[0]
 
 
 def test_what_turns_the_reading_direction_stays_within_its_own_element(world: World) -> None:

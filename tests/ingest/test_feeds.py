@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import codecs
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingest.apart import read_apart
 from ingest.markup import html_to_text
 from ingest.source import Fetched, FetchFailed, SourceContext
 from ingest.sources.feed import FeedSettings, FeedSource
@@ -193,7 +196,7 @@ def test_a_reference_to_no_character_spoils_one_letter_and_no_feed(site: Site, r
 
 @pytest.mark.live
 def test_the_parsers_process_is_told_none_of_our_environment_and_may_wait_for_its_turn(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     told: list[object] = []
     run = subprocess.run
@@ -205,6 +208,13 @@ def test_the_parsers_process_is_told_none_of_our_environment_and_may_wait_for_it
     monkeypatch.setattr(subprocess, "run", noted)
     assert len(parse_apart((RSS % "").encode(), "text/xml").entries) == 1
     assert told == [({}, "10", 90)]
+    monkeypatch.setenv("TOCSIN_SECRET", "hush")
+    with (tmp_path / "ours").open("w") as ours:
+        os.set_inheritable(ours.fileno(), True)
+        seen = read_apart("tests.ingest.child_sees:everything", "the feed", b"x")
+    # Python itself puts the name of its coding there.
+    assert set(seen["environment"]) <= {"LC_CTYPE"}
+    assert str(tmp_path / "ours") not in seen["files"]
 
 
 @pytest.mark.live
