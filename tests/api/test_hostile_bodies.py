@@ -104,6 +104,7 @@ BODIES: Final[Mapping[str, tuple[Body, ...]]] = {
     "/v1/dead-letters/{id}/replay": ({"mention": PUSHED},),
     "/v1/outbox/release": ({"discard": False},),
     "/v1/reach": ({"public_url": BASE},),
+    "/v1/people/{id}/channels/{key}/prove": ({"code": "123456"},),
     **{f"/v1/{kind}": (body,) for kind, body in DEFINED.items()},
     **{f"/v1/{kind}/{{id}}": (body,) for kind, body in DEFINED.items()},
     **{f"/v1/{kind}/{{id}}/restore": ({"version": 1},) for kind in DEFINED},
@@ -148,6 +149,7 @@ class Walk:
         )
         assert file.json()["file"] == "uploaded-a.csv"
         self._another = self.alert()
+        self.channel = str(self.admin.get("/v1/people/ada/channels").json()[0]["key"])
         self._hold()
 
     def _make(self, kind: str) -> httpx.Response:
@@ -215,6 +217,8 @@ class Walk:
                 return keep(self.world)
             case "mentions":
                 return "vendor"
+            case "people" if "channels" in route:
+                return "ada"
             case "monitors" if "corrections" in route:
                 return "Lumo"
             case _:
@@ -323,7 +327,9 @@ def test_hostile_bodies_are_refused_with_a_reason_or_harmless_and_all_can_be_rea
     for method, route, fields in writes(world):
         if "{id}" in route:
             for id in IDS:
-                answer = walk.send(method, route.replace("{id}", id), b"{}" if fields else None)
+                answer = walk.send(
+                    method, route.replace("{id}", id).replace("{key}", id), b"{}" if fields else None
+                )
                 if not 400 <= answer.status_code < 500:
                     wrong.append((method, route, id, answer.text[:200]))
         if method == "DELETE" or (not fields and route not in BODIES):
@@ -333,7 +339,7 @@ def test_hostile_bodies_are_refused_with_a_reason_or_harmless_and_all_can_be_rea
         for good in BODIES[route]:
             for n, body in enumerate(tried(method, good, more)):
                 thing = walk.thing(route)
-                path = route.replace("{id}", thing).replace("{source}", thing)
+                path = route.replace("{id}", thing).replace("{source}", thing).replace("{key}", walk.channel)
                 answer = walk.send(method, path, encoded(body))
                 if not fits(answer) or (n == 0 and answer.status_code >= 300):
                     wrong.append((method, path, str(body)[:200], answer.text[:200]))
