@@ -108,6 +108,7 @@ def test_a_term_that_changes_nothing_changes_nothing(node: Node, mention: Mentio
         " OR ".join(['"' + " ".join(f"w{n}" for n in range(30)) + '"'] * 80),
         "x" * 4900 + "* OR " + "x" * 4900,
         "(" * 30 + "tocsin OR bell late" + ")" * 30,
+        "(" * 4990 + "tocsin" + ")" * 4990,
     ],
 )
 def test_the_longest_queries_are_read_in_no_time_and_the_warnings_are_few(query: str) -> None:

@@ -231,39 +231,45 @@ def _operators(query: Query, places: _Places) -> Iterator[Lint]:
 def _mixed(text: str, places: _Places) -> Iterator[Lint]:
     """Branches of two terms and more beside an OR, without brackets around them."""
     for branch in _bare_branches(places.lexemes):
-        said = short(text[branch[0].start : branch[-1].end])
-        yield places.at("mixed", branch[0].start, branch[-1].end, branch=said)
+        if branch.first is not None and branch.last is not None:
+            begin, end = branch.first.start, branch.last.end
+            yield places.at("mixed", begin, end, branch=short(text[begin:end]))
 
 
-def _bare_branches(found: Sequence[Lexeme]) -> Iterator[Sequence[Lexeme]]:
-    """The lexemes of each such branch. A branch in brackets is one term of the level around it."""
-    levels: list[list[list[Lexeme]]] = [[[]]]
-    terms: list[list[int]] = [[0]]
+def _bare_branches(found: Sequence[Lexeme]) -> Iterator[_Branch]:
+    """Each such branch. One in brackets is one term of the level around it, so each lexeme is looked at once, however deep."""
+    levels, opened = [[_Branch()]], list[Lexeme]()
     for one in found:
         if one.kind == "_LPAR":
-            levels.append([[one]])
-            terms.append([0])
-        elif one.kind == "_RPAR" and len(levels) > 1:
-            inner, counted = levels.pop(), terms.pop()
-            yield from _several(inner, counted, bracketed=True)
-            levels[-1][-1] += [*(x for branch in inner for x in branch), one]
-            terms[-1][-1] += 1
+            levels.append([_Branch()])
+            opened.append(one)
+        elif one.kind == "_RPAR" and opened:
+            yield from _several(levels.pop())
+            levels[-1][-1].add(opened.pop(), one)
+            levels[-1][-1].terms += 1
         elif one.kind == "_OR":
-            levels[-1].append([])
-            terms[-1].append(0)
+            levels[-1].append(_Branch())
         else:
-            levels[-1][-1].append(one)
-            terms[-1][-1] += one.kind not in ("_AND", "NOT", "MINUS")
-    yield from _several(levels[0], terms[0], bracketed=False)
+            levels[-1][-1].add(one, one)
+            levels[-1][-1].terms += one.kind not in ("_AND", "NOT", "MINUS")
+    yield from _several(levels[0])
 
 
-def _several(
-    branches: Sequence[Sequence[Lexeme]], counted: Sequence[int], *, bracketed: bool
-) -> Iterator[Sequence[Lexeme]]:
+@dataclass(slots=True)
+class _Branch:
+    """One branch of an OR: its first and last lexeme, and how many terms it has."""
+
+    first: Lexeme | None = None
+    last: Lexeme | None = None
+    terms: int = 0
+
+    def add(self, begin: Lexeme, end: Lexeme) -> None:
+        self.first, self.last = self.first or begin, end
+
+
+def _several(branches: Sequence[_Branch]) -> Iterator[_Branch]:
     if len(branches) > 1:
-        for place, (branch, terms) in enumerate(zip(branches, counted, strict=True)):
-            if terms > 1:
-                yield branch[1:] if bracketed and place == 0 else branch
+        yield from (branch for branch in branches if branch.terms > 1)
 
 
 def _redundant(query: Query, places: _Places) -> Iterator[Lint]:
