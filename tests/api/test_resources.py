@@ -10,7 +10,7 @@ import pytest
 from tests.api.world import MINUTES, Client, World, mention
 from tests.stores import contents, on_both_stores, take_away  # noqa: F401  # every test here runs on both engines
 from tocsin.definitions.models import Monitor, Role
-from tocsin.settings import Settings, StreamSettings
+from tocsin.settings import Settings, Smtp, StreamSettings
 from tocsin.store import schema as s
 
 MONITOR = {"name": "Velora", "query": "velora OR @velora", "timezone": "Europe/Istanbul"}
@@ -486,14 +486,23 @@ def test_unknown_routes_and_methods_are_problems_too(world: World) -> None:
         assert answer.json()["status"] == status
 
 
+def ready_admin(world: World) -> Client:
+    """An administrator of an installation that can page by mail."""
+    app = world.with_settings(smtp=Smtp(host="mail.example"))
+    return Client(app, world.key(Role.ADMIN).headers, ("127.0.0.1", 1), world.runner)
+
+
 def test_status_says_what_is_wrong_in_plain_words(world: World) -> None:
     """Finding 41, also: it had no ETag."""
-    admin = world.key(Role.ADMIN)
+    admin = ready_admin(world)
     admin.post("/v1/sources", json={"name": "shop", "kind": "push", "expected_every_minutes": 5})
     admin.post("/v1/mentions?source=shop", json=mention("a", world.now))
     world.every_part_runs()
+    unready = world.key(Role.VIEWER).get("/v1/status").json()
+    lack = "by the policy default no channel rings: a page would be printed, or lost"
+    assert (unready["mode"], unready["why"], unready["not_ready"]) == ("degraded", [lack], [lack])
     told = admin.get("/v1/status").json()
-    assert (told["mode"], told["stream_lag_records"]) == ("ok", 1)
+    assert (told["mode"], told["not_ready"], told["stream_lag_records"]) == ("ok", [], 1)
     tag = {"If-None-Match": admin.get("/v1/status").headers["etag"]}
     world.scene.clock.advance(timedelta(seconds=1))
     assert admin.get("/v1/status", headers=tag).status_code == 304, "only the times in it have passed"
@@ -523,7 +532,7 @@ def test_the_docs_page_lists_every_operation_and_loads_nothing(world: World) -> 
 
 
 def test_a_source_that_never_spoke_is_silent_after_three_times_its_interval(world: World) -> None:
-    admin = world.key(Role.ADMIN)
+    admin = ready_admin(world)
     admin.post(
         "/v1/sources",
         json={"name": "press", "kind": "feed", "url": "https://x.example", "expected_every_minutes": 5},
