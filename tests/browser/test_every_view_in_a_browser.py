@@ -12,6 +12,7 @@ from tests.browser.served import SeededApp
 from tests.browser.test_page_in_a_browser import LAPTOP, PHONE, Scheme, sign_in, tab
 from tests.browser.test_sources_in_a_browser import hold, of_colours
 from tests.browser.views import ADDRESSES, furnish
+from tocsin.store import meta
 
 TABLET: Final[ViewportSize] = {"width": 820, "height": 1180}
 BYTES: Final = 150_000
@@ -19,6 +20,13 @@ BYTES: Final = 150_000
 WEIGHTS: Final = (
     "() => performance.getEntries().filter((e) => e.encodedBodySize).map((e) => e.encodedBodySize)"
 )
+LETTERS: Final = """() => [...document.querySelectorAll("svg.chart:has(text)")]
+  .filter((one) => one.getClientRects().length)
+  .map((one) => {
+    const size = parseFloat(getComputedStyle(one.querySelector("text")).fontSize);
+    return (size * one.getBoundingClientRect().width) / one.viewBox.baseVal.width;
+  })"""
+"""The letters of each chart in pixels, as they are seen."""
 SHAPES: Final[dict[str, tuple[tuple[ViewportSize, Scheme], ...]]] = {
     "held in the hand": ((PHONE, "light"), (TABLET, "dark")),
     "on a desk": ((LAPTOP, "dark"),),
@@ -47,3 +55,9 @@ def test_every_view_holds_in_light_and_dark(chromium: Browser, night: SeededApp,
                 of_colours(page, view)
                 page.emulate_media(color_scheme=scheme)
                 hold(page, f"every{view.replace('/', '-')}-{scheme}")
+                assert all(9 < size < 18 for size in page.evaluate(LETTERS)), (view, shape)
+        with night.store.write() as conn:
+            meta.put(conn, "mode", "demo")
+            meta.put(conn, meta.PLAY_AGAIN, meta.OFFERED)
+        page.goto("/")
+        hold(page, f"every-demo-{scheme}")
