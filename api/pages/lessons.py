@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from alerts.alert import Alert
+from alerts.severity import CLOCKS
 from alerts.states import SUPPRESSED
 from tocsin.core import signal_kinds
 
@@ -36,29 +37,37 @@ UNSEEN: Final = (
     "A source is not heard. What nobody hears may be worse than what is heard, "
     "so this rings at night too, and nothing is called calm meanwhile."
 )
+GRAVER: Final = (
+    "By itself this would be a watch, which waits for working hours. Something else is unusual, too: "
+    "that makes it a review, which pages somebody by day and waits for morning at night."
+)
 FLOOD: Final = (
     "Many accounts posted one text. That makes a watch, which waits for working hours: "
     "somebody may want such talk to look bigger than it is."
 )
 LOUDER: Final = "There is more talk than expected, and it is not worse than usual: a watch, which waits for working hours."
-LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, FAR, SILENT, UNSEEN, FLOOD, LOUDER)
-# The kinds whose alerts all teach the same, whatever their figures.
-BY_KIND: Final = {signal_kinds.REACH: FAR, signal_kinds.SILENCE: SILENT, signal_kinds.BLIND: UNSEEN}
+LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, FAR, SILENT, UNSEEN, GRAVER, FLOOD, LOUDER)
+# The kinds of a watch that teach the same whatever their figures.
+BY_KIND: Final = {signal_kinds.REACH: FAR, signal_kinds.SILENCE: SILENT}
+MILDEST: Final = max(CLOCKS)
 
 
 def lesson_of(alert: Alert) -> str | None:
     """The lesson of an alert, in English; None where it has none."""
-    if alert.kind in BY_KIND and alert.status != SUPPRESSED:
-        return BY_KIND[alert.kind]
+    suppressed = alert.status == SUPPRESSED
+    if alert.signal.unheard and not suppressed:
+        return UNSEEN
     facts, evidence = alert.readable_facts, alert.readable_evidence
     if facts is None or evidence is None:
         return None
-    if alert.status == SUPPRESSED:
+    if suppressed:
         return COPIES if evidence.copies else None
     if facts.triggers and alert.severity <= 2:
         return CRISIS
     if alert.signal.watch:
-        return FLOOD if 2 * evidence.copies > evidence.count else None
+        one_text = FLOOD if 2 * evidence.copies > evidence.count else None
+        alone = BY_KIND.get(alert.kind, one_text)
+        return GRAVER if alone is not None and alert.severity < MILDEST else alone
     if alert.signal.is_share:
         return TONE
     if facts.negative_over:

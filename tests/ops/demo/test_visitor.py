@@ -76,6 +76,10 @@ def test_each_alert_of_the_demo_says_what_it_teaches_and_no_alert_elsewhere_does
     assert lessons.lesson_of(replace(flood, evidence=flood.evidence | {"copies": 1})) is None
     for kind, lesson in ((REACH, lessons.FAR), (SILENCE, lessons.SILENT), (BLIND, lessons.UNSEEN)):
         assert lessons.lesson_of(replace(flood, kind=kind)) == lesson
+    for kind in (FLOOD, REACH, SILENCE):
+        assert lessons.lesson_of(replace(flood, kind=kind, severity=3)) == lessons.GRAVER, "no watch any more"
+    feared = replace(flood, kind=REACH, severity=1, facts=flood.facts | {"triggers": {"safety": 3}})
+    assert lessons.lesson_of(feared) == lessons.CRISIS
     assert f"What this shows: {lessons.CRISIS}" in shown and lessons.TONE in listed
     assert "languages of the page are at its foot" in listed
     with seeded_app(tmp_path / "live") as one:
