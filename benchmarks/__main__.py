@@ -14,6 +14,7 @@ from benchmarks import (
     acknowledge,
     bluesky,
     dashboards,
+    days,
     ears,
     firehose,
     judging,
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, ModuleType] = {
         queue,
         dashboards,
         soak,
+        days,
         memory,
     )
 }

@@ -42,6 +42,7 @@ OUTCOMES = [
     Outcome("failed", "engaged"),
     Outcome("failed", "gone", for_good=True),
     Outcome("unknown", "cut off"),
+    Outcome("failed", "busy", pause=timedelta(minutes=10)),
 ]
 KINDS = (VOLUME, NEGATIVITY)
 moves = st.one_of(
@@ -83,6 +84,7 @@ moves = st.one_of(
 @example(
     [("over", VOLUME, 3), ("deliver", "", 0), *[("outage", "", 1)] * 4, ("wait", "", 400), ("outage", "", 0)]
 )
+@example([("over", VOLUME, 4), *[("outage", "", 4)] * 3, ("outage", "", 0)])
 @example(
     [
         ("over", NEGATIVITY, 2),

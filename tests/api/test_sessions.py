@@ -9,7 +9,13 @@ import pytest
 from sqlalchemy import select
 
 from tests.api.world import World
-from tocsin.access.links import LinkRefused, make_signin_link, spend_signin_link
+from tocsin.access.links import (
+    LinkRefused,
+    make_action_link,
+    make_signin_link,
+    spend_action_link,
+    spend_signin_link,
+)
 from tocsin.core.clock import iso
 from tocsin.definitions.models import Role
 from tocsin.store import schema as s
@@ -71,12 +77,17 @@ def test_a_clock_that_jumps_ahead_and_is_set_back_takes_no_session_and_no_link_a
     with world.scene.write() as conn:
         person = conn.execute(select(s.sessions.c.person_id)).scalar_one()
         link = make_signin_link(conn, person, now)
+        of_a_page = make_action_link(conn, alert_id="al_1", person_id=person, action="acknowledge", now=now)
     world.scene.clock._now = now + timedelta(hours=2)
     assert ada.get("/v1/me").status_code == 401
     ben, _ = world.session("ben")
     with world.scene.write() as conn, pytest.raises(LinkRefused):
         spend_signin_link(conn, link, world.now)
+    with world.scene.write() as conn:
+        ahead = make_action_link(conn, alert_id="al_1", person_id=person, action="acknowledge", now=world.now)
     world.scene.clock._now = now + timedelta(seconds=5)
     assert (ada.get("/v1/me").status_code, ben.get("/v1/me").status_code) == (200, 200)
     with world.scene.write() as conn:
         assert spend_signin_link(conn, link, world.now) == person
+        for token in (of_a_page, ahead):
+            assert spend_action_link(conn, token, world.now).person_id == person

@@ -18,6 +18,7 @@ from benchmarks import (
     bluesky,
     child,
     dashboards,
+    days,
     ears,
     firehose,
     judging,
@@ -149,6 +150,19 @@ def test_dashboards_ask_while_mentions_are_pushed_and_alerts_acknowledged() -> N
     answers, accepted = table.notes[:2]
     assert "push: 202 12" in answers and "Error" not in answers
     assert accepted.startswith("Mentions accepted: 6,000;")
+
+
+@pytest.mark.slow("a benchmark in small")
+@pytest.mark.usefixtures("here")
+def test_days_are_lived_through_minute_by_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(days, "crisis_at", lambda _day: 0)
+    table = days.run(mentions=10 * days.PER_MINUTE)
+    begun, ended = table.rows
+    assert begun[:1] == (0,) and ended[table.columns.index("rings")] == 1
+    assert ended[table.columns.index("unanswered")] > 0
+    assert [ended[table.columns.index(name)] for name in ("rung twice", "without a time")] == [0, 0]
+    told = re.search(r"of a brand: ([\d,]+); stored and tallied: ([\d,]+)", str(table))
+    assert told is not None and told[1] == told[2] != "0"
 
 
 @pytest.mark.slow("a benchmark in small")

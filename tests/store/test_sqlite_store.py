@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, func, select
 
 from tests.contracts.store import *  # noqa: F403  # the contract's tests are collected here
 from tests.contracts.store_values import *  # noqa: F403  # and these
@@ -16,6 +17,7 @@ from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.store import schema as s
 from tocsin.store.compiled import COMPILED
 from tocsin.store.opening import open_store
+from tocsin.store.sqlite import engine
 from tocsin.store.sqlite.engine import SqliteStore
 
 
@@ -63,6 +65,41 @@ def test_a_column_types_part_of_the_cache_key_is_made_once_and_tells_types_apart
     keys = [one._static_cache_key for one in types]
     assert len(set(keys)) == len(types)
     assert all(key is one._static_cache_key for key, one in zip(keys, types, strict=True))
+
+
+def test_threads_that_write_wait_in_line_for_one_connection_and_its_cache(
+    make_store: Callable[[], SqliteStore],
+) -> None:
+    store, opened = make_store(), list[object]()
+    event.listen(store._writer, "connect", lambda *given: opened.append(given))
+
+    def write(number: int) -> None:
+        with store.write() as conn:
+            store.put(conn, s.meta, [{"key": f"of {number}", "value": "yes"}])
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(80)))
+    assert len(opened) <= 1
+    with store.read() as conn:
+        kept = select(func.count()).where(s.meta.c.key.startswith("of "))
+        assert conn.execute(kept).scalar_one() == 80
+
+
+def test_a_thread_that_waits_too_long_in_line_is_told(
+    make_store: Callable[[], SqliteStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    store = make_store()
+    with store.write(), ThreadPoolExecutor(1) as another:
+
+        def write() -> None:
+            with store.write():
+                pass
+
+        with pytest.raises(StoreUnavailable, match="every connection is in use"):
+            another.submit(write).result(10)
+    with store.write() as conn:
+        store.put(conn, s.meta, [{"key": "after", "value": "yes"}])
 
 
 def test_its_files_are_for_its_owner_only(make_store: Callable[[], SqliteStore], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, create_engine, event, select
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.core.sqlite import is_damaged
@@ -27,7 +28,7 @@ from tocsin.store.sqlite.dialect import DRIVER
 
 BUSY_TIMEOUT_MS = 10_000
 LOOK_FOR_LOCK_S = 0.001
-# Of each connection. There is one writer at a time; readers are as many as there are threads, and the system caches the file too.
+# Of each connection. There is one writer; readers are as many as there are threads, and the system caches the file too.
 WRITER_CACHE_KIB = 32_000
 READER_CACHE_KIB = 4_000
 
@@ -48,19 +49,26 @@ class SqliteStore:
             _refuse_unusable(self.path)
         synchronous = "FULL" if durable else "NORMAL"
         self._engine = self._opened(synchronous, READER_CACHE_KIB)
-        self._writer = self._opened(synchronous, WRITER_CACHE_KIB).execution_options(tocsin_write=True)
+        # One connection, for which threads wait in line: one for each that waits would fill a cache of its own, and each would
+        # ask for the lock again and again.
+        self._writer = self._opened(synchronous, WRITER_CACHE_KIB, (1, 0)).execution_options(
+            tocsin_write=True
+        )
         self._bulks: dict[tuple[str, ...], Bulk] = {}
         self._lookups: dict[tuple[str, ...], Lookup] = {}
 
-    def _opened(self, synchronous: str, cache_kib: int) -> Engine:
-        """An engine with connections of its own. The connection that was used last is used next, so few of them fill a cache."""
+    def _opened(self, synchronous: str, cache_kib: int, most: tuple[int, int] = (20, 20)) -> Engine:
+        """An engine with connections of its own: so many that are kept, and so many more for a moment. The connection that was
+        used last is used next, so few of them fill a cache.
+        """
         waiting = {"timeout": BUSY_TIMEOUT_MS / 1000}
         engine = create_engine(
             f"{DRIVER}:///{self.path}",
             connect_args=waiting,
             execution_options={"compiled_cache": COMPILED},
-            pool_size=20,
-            max_overflow=20,
+            pool_size=most[0],
+            max_overflow=most[1],
+            pool_timeout=BUSY_TIMEOUT_MS / 1000,
             pool_use_lifo=True,
         )
         self._prepare(engine, synchronous, cache_kib)
@@ -276,6 +284,10 @@ def _translated(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except PoolTimeout as error:
+        raise StoreUnavailable(
+            f"the store {path} cannot be used just now: every connection is in use"
+        ) from error
     except OperationalError as error:
         if "no such table" in str(error) or "no such column" in str(error) or "syntax error" in str(error):
             raise
