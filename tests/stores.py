@@ -67,6 +67,10 @@ _CUT: Final = (
 )
 
 
+KEPT: Final = 24
+"""So many emptied databases are kept, each with a connection of its own. A property with very many examples makes hundreds."""
+
+
 class _Databases:
     """One database for each path: one that another test has left, emptied, or else a copy of a migrated one.
 
@@ -97,7 +101,7 @@ class _Databases:
         for url in made.values():
             assert self.server is not None and self._pattern is not None
             name = url.rpartition("/")[2]
-            if self._pattern.emptied(name):
+            if len(self._free) < KEPT and self._pattern.emptied(name):
                 self._free.append(name)
             else:
                 with self.server.admin() as conn:
