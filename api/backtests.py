@@ -5,9 +5,9 @@ A back-test with a `change` is a proposal: what it would do is played beside the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, func, insert, select, update
@@ -26,6 +26,8 @@ from tocsin.store.port import Store
 MOST_WAITING: Final = 20
 SHOWN: Final = 20
 WAITING: Final = ("queued", "running")
+SILENT: Final = ("suppressed", "merged")
+"""States of an alert of which nobody is told anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,33 @@ class Backtest:
     def asks(self) -> bool:
         """A proposal that somebody may decide."""
         return self.change is not None and self.state == "done" and self.decided is None
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStep:
+    """The mentions of a step of a back-test's time that begins `at`, and the alerts that it would have fired then."""
+
+    at: datetime
+    count: int
+    alerts: Sequence[Mapping[str, Any]]
+
+
+def by_step(result: Mapping[str, Any]) -> list[VolumeStep]:
+    """The volume of a back-test by time with its alerts, without those that would have told nobody anything. Empty for the result
+    of an earlier version.
+    """
+    volume = result.get("volume")
+    if volume is None:
+        return []
+    first, step = datetime.fromisoformat(volume["first"]), timedelta(minutes=volume["step_minutes"])
+    fired: dict[int, list[Mapping[str, Any]]] = {}
+    for one in result["alerts"]:
+        if one["status"] not in SILENT:
+            fired.setdefault((datetime.fromisoformat(one["at"]) - first) // step, []).append(one)
+    # An alert may fire within the step after the last mention.
+    last = max((len(volume["counts"]) - 1, *fired))
+    counts = [*volume["counts"], *(0 for _ in range(last + 1 - len(volume["counts"])))]
+    return [VolumeStep(first + n * step, count, fired.get(n, ())) for n, count in enumerate(counts)]
 
 
 def ask(

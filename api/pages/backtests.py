@@ -1,4 +1,4 @@
-"""Back-tests on the page: a monitor's last one with its curve, the button that asks for one, and the proposals to decide."""
+"""Back-tests on the page: a monitor's last one, charted, the button that asks for one, and the proposals to decide."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api import backtests
+from api.pages.backtest_chart import draw_backtest
 from api.pages.curve_chart import draw_curve
 from api.pages.flash import flash_of
 from api.pages.permission import permitted
@@ -44,6 +45,7 @@ def backtest_page(request: Request, id: str) -> Response:
         alerts=[one | {"at": datetime.fromisoformat(one["at"])} for one in result.get("alerts", ())],
         first=datetime.fromisoformat(result["first"]) if result else None,
         until=datetime.fromisoformat(result["last"]) if result else None,
+        chart=draw_backtest(backtests.by_step(result), ctx.fmt, monitor.name),
         curve=draw_curve(result["curve"], result["promise"], ctx.fmt, monitor.name) if result else None,
         may_ask=permitted(ctx.who, "/monitors/{id}/backtests"),
         may_decide=permitted(ctx.who, "/backtests/{id}/decide"),

@@ -103,10 +103,16 @@ def time_ticks(start: datetime, end: datetime, zone: tzinfo, wanted: int = 6) ->
 
 
 def count_chart(
-    points: Sequence[ChartPoint], step: timedelta, frame: Frame, mark: Mark | None = None
+    points: Sequence[ChartPoint],
+    step: timedelta,
+    frame: Frame,
+    mark: Mark | None = None,
+    flags: Sequence[datetime] = (),
 ) -> Markup:
-    """Counts per step as columns, the expected as a line in its interval's band, and the judged window marked."""
-    right, top, bottom = 8, 18 if mark else 8, 22
+    """Counts per step as columns, the expected as a line in its interval's band, the judged window marked, and a flag at each of
+    these times.
+    """
+    right, top, bottom = 8, 18 if mark or flags else 8, 22
     known = [p for p in points if finite(p.value) is not None or finite(p.expected) is not None]
     if not known:
         return _empty(frame)
@@ -142,6 +148,10 @@ def count_chart(
     parts += _band(points, step, x, y)
     parts += _columns(points, step, x, y, top + plot_h)
     parts += _expected_line(points, step, x, y)
+    parts += [
+        f'<path class="flag" d="M{_n(x(at))} {top + plot_h}V{top}M{_n(x(at))} {top}l-5 -9h10z"/>'
+        for at in sorted(set(flags))
+    ]
     wanted = max(2, plot_w // 90)
     for at in time_ticks(start, end, frame.zone, wanted):
         local = at.astimezone(frame.zone)

@@ -38,7 +38,8 @@ class BacktestOut(BaseModel):
         description="Of a proposal: the verdict, and the alerts that it was said of."
     )
     result: dict[str, Any] | None = Field(
-        description="The alerts that would have fired, those that people judged among them, and the alerts a week by promise."
+        description="The alerts that would have fired, those that people judged among them, the alerts a week by promise, "
+        "and the mentions by time: `volume` with `first`, `step_minutes` and `counts`."
     )
     decided: Literal["accepted", "refused"] | None
     decided_by: str | None

@@ -75,6 +75,10 @@ def backtest(
     curve: Annotated[
         bool, typer.Option("--curve", help="Also print the alerts a week by the promise of false alerts.")
     ] = False,
+    by_time: Annotated[
+        bool,
+        typer.Option("--by-time", help="Also print the mentions and alerts by time, as the page draws them."),
+    ] = False,
     data: Data = None,
     config: Config = None,
     store: StoreUrl = None,
@@ -84,15 +88,18 @@ def backtest(
     from ops.runtime import open_runtime
 
     with open_runtime(config, data, store) as runtime:
-        if curve:
-            _print_curve(runtime, monitor, heard_since)
+        if curve or by_time:
+            _print_figures(runtime, monitor, heard_since, curve=curve, by_time=by_time)
             return
         totals, covered = run(runtime, monitor, typer.echo, heard_since)
     typer.echo(f"{len(totals.fired)} alerts over {covered}", err=True)
 
 
-def _print_curve(runtime: Any, monitor: str, heard_since: str | None) -> None:
-    """The alerts of the monitor as it is, then a line for each promise."""
+def _print_figures(
+    runtime: Any, monitor: str, heard_since: str | None, *, curve: bool, by_time: bool
+) -> None:
+    """The alerts of the monitor as it is, then a line for each step of time, and for each promise."""
+    from api.backtests import by_step
     from ops.replay.curve import with_curve
     from ops.replay.files import heard_from
     from tocsin.core.clock import EPOCH
@@ -109,7 +116,9 @@ def _print_curve(runtime: Any, monitor: str, heard_since: str | None) -> None:
         typer.echo(
             f"{alert['at']}  SEV{alert['severity']} {alert['kind']}  {figures}  [{alert['status']}{said}]"
         )
-    for point in result["curve"]:
+    for step in by_step(result) if by_time else ():
+        typer.echo(f"from {step.at:%Y-%m-%dT%H:%MZ}: {step.count} mentions, {len(step.alerts)} alerts")
+    for point in result["curve"] if curve else ():
         rate = "less than a week" if point["a_week"] is None else f"{point['a_week']:g} a week"
         judged = f"{point['real']} real of {point['judged']} judged"
         typer.echo(f"promise {point['promise']:g}: {point['fired']} alerts, {rate}, {judged}")

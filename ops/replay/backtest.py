@@ -18,7 +18,8 @@ from ops.replay.files import heard_from
 from ops.replay.fired import fired_alerts, in_a_line
 from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
-from tocsin.core.clock import iso
+from processors.detection.tallies import load_tallies
+from tocsin.core.clock import MINUTE, iso
 from tocsin.core.errors import NotFound
 from tocsin.core.mention import Mention
 from tocsin.definitions import repository
@@ -46,11 +47,14 @@ class CoveredMentions:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of a back-test: by name of the monitor, each alert with the time at which it would have fired."""
+    """What came of a back-test: by name of the monitor, each alert with the time at which it would have fired; and by minute, the
+    mentions of the first monitor.
+    """
 
     totals: Totals
     history: CoveredMentions
     fired: Mapping[str, Sequence[tuple[datetime, dict[str, Any]]]]
+    minutes: Mapping[int, int]
 
 
 def backtest(
@@ -108,7 +112,10 @@ def play(
         with room.store.read() as conn:
             for at, alert in fired_alerts(conn, player.totals.fired):
                 fired[alert["monitor"]].append((at, alert))
-    return Played(player.totals, CoveredMentions(count, first, last), fired)
+            own = repository.find(conn, Monitor, monitors[0].name).id
+            counted = load_tallies(conn, [own], first - MINUTE, last + MINUTE).get(own, {})
+    minutes = {minute: counts[0] for minute, counts in counted.items()}
+    return Played(player.totals, CoveredMentions(count, first, last), fired, minutes)
 
 
 def _up_to(last: datetime, mentions: Iterator[Mention]) -> Iterator[Mention]:

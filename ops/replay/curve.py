@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from alerts.verdicts import DUPLICATE, REAL, Judged, judged_alerts
+from api.backtests import SILENT
 from ops.replay.backtest import CoveredMentions, Played, play
 from ops.runtime import Runtime
-from tocsin.core.clock import iso
+from tocsin.core.clock import EPOCH, MINUTE, iso, minute_of
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 
@@ -18,6 +19,9 @@ PROMISES: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 NEAR: Final = timedelta(hours=2)
 """An alert of the back-test is the stored one where it lies so near to its time."""
 LISTED: Final = 200
+STEPS: Final = tuple(timedelta(minutes=one) for one in (5, 15, 60, 120, 240, 360, 720, 1440))
+"""The steps of the volume by time: the shortest of them that makes no more than `MOST_STEPS`."""
+MOST_STEPS: Final = 170
 WEEK: Final = timedelta(days=7)
 CHANGED: Final = "changed"
 
@@ -48,6 +52,7 @@ def with_curve(
         judged = judged_alerts(conn, monitor.id, played.history.first)
     told = {name: [_alert(at, one, judged) for at, one in fired] for name, fired in played.fired.items()}
     result = _covered(played.history) | _summary(told["own"], played)
+    result["volume"] = _volume(played)
     result["promise"] = own.false_alerts_per_week
     result["curve"] = [
         {"promise": promise} | _summary(told[name], played) for name, promise in copies.items()
@@ -63,10 +68,22 @@ def _covered(history: CoveredMentions) -> dict[str, Any]:
     return {"mentions": history.mentions, "first": iso(history.first), "last": iso(history.last)}
 
 
+def _volume(played: Played) -> dict[str, Any]:
+    """The monitor's mentions by time, in steps of a whole number of minutes from midnight UTC, none left out."""
+    first, last = played.history.first, played.history.last
+    step = next((one for one in STEPS if (last - first) / one < MOST_STEPS), STEPS[-1])
+    minutes = step // MINUTE
+    begin = minute_of(first) // minutes
+    counts = [0] * (minute_of(last) // minutes - begin + 1)
+    for minute, count in played.minutes.items():
+        counts[minute // minutes - begin] += count
+    return {"first": iso(EPOCH + begin * step), "step_minutes": minutes, "counts": counts}
+
+
 def _summary(alerts: Sequence[Mapping[str, Any]], played: Played) -> dict[str, Any]:
     """The alerts that would have told people anything, as a rate and by verdict."""
     weeks = max((played.history.last - played.history.first) / WEEK, 1e-9)
-    told = [one for one in alerts if one["status"] not in ("suppressed", "merged")]
+    told = [one for one in alerts if one["status"] not in SILENT]
     known = [one for one in told if one["verdict"] not in (None, DUPLICATE)]
     return {
         "alerts": list(alerts[-LISTED:]),

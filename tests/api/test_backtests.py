@@ -30,6 +30,7 @@ ALERT = {
 RESULT: dict[str, Any] = {
     "mentions": 1000, "first": "2026-10-25T10:00:00Z", "last": "2026-11-22T10:00:00Z", "promise": 1.0,
     "alerts": [ALERT], "curve": [{"promise": 0.5, **POINT}, {"promise": 1.0, **POINT}], **POINT,
+    "volume": {"first": "2026-11-20T00:00:00Z", "step_minutes": 240, "counts": [4, 0, 40]},
     "changed": {"alerts": [], "fired": 1, "a_week": 0.25, "real": 1, "judged": 1},
 }  # fmt: skip
 
@@ -55,6 +56,18 @@ def test_a_back_test_is_asked_for_once_followed_cancelled_and_its_dead_worker_is
     backtests.finish(store, id, world.now, result=RESULT)
     assert desk.get(path).json()[0]["state"] == "cancelled"
     assert desk.post(f"/v1/backtests/{id}/decide", json={"decision": "accepted"}).status_code == 409
+
+
+def test_the_alerts_of_a_back_test_stand_in_the_step_in_which_they_fired_and_silent_ones_in_none() -> None:
+    volume = {"first": "2026-11-20T09:00:00Z", "step_minutes": 15, "counts": [1, 2]}
+    late, silent = ALERT | {"at": "2026-11-20T09:31:00Z"}, ALERT | {"status": "suppressed"}
+    steps = backtests.by_step({"volume": volume, "alerts": [late, silent]})
+    assert [(f"{one.at:%H:%M}", one.count, len(one.alerts)) for one in steps] == [
+        ("09:00", 1, 0),
+        ("09:15", 2, 0),
+        ("09:30", 0, 1),
+    ]
+    assert backtests.by_step({"alerts": [ALERT]}) == [], "a result of an earlier version"
 
 
 def test_not_too_many_wait_at_once(world: World) -> None:
@@ -138,6 +151,9 @@ def test_the_page_asks_draws_the_curve_and_has_the_proposal_decided(tmp_path: Pa
         shown = page(ada, "/monitors/m_orvane/backtests")
         assert 'id="curve-760-t"' in shown and "Alerts that would have fired" in shown
         assert "3 0.75 1 / 2" in words(shown)
+        assert 'id="backtest-760-t"' in shown and shown.count('class="flag"') == 2, "a phone and a laptop"
+        assert "44 mentions in all; the most, 40, in 4 hrs from 20 Nov 11:00; 1 alerts." in words(shown)
+        assert "20 Nov 11:00 40 1" in words(shown), "the same as a table"
         with night.store.write() as conn:
             monitor = find(conn, Monitor, "m_orvane")
             because = {"verdict": "noise", "alerts": ["a", "b"], "version": monitor.version}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -162,7 +163,11 @@ def test_one_play_gives_the_alerts_their_verdicts_and_the_curve_and_can_be_cance
     assert fired == sorted(fired) and fired[-1] > 0
     # A rate over less than a week would be made up.
     assert result["a_week"] is None
-    printed = command("backtest", "acme", "--curve", "--data", tmp_path).stdout.decode()
+    assert sum(result["volume"]["counts"]) == 72 and len(result["volume"]["counts"]) <= 170
+    printed = command("backtest", "acme", "--curve", "--by-time", "--data", tmp_path).stdout.decode()
+    by_time = re.findall(r"^from \S+Z: (\d+) mentions, (\d+) alerts$", printed, re.MULTILINE)
+    assert sum(int(count) for count, _ in by_time) == 72
+    assert sum(int(alerts) for _, alerts in by_time) == result["fired"]
     assert "promise 0.1: " in printed and "less than a week, 0 real of 0 judged" in printed
     played: list[float] = []
 
