@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from ingest.budget import HostBudget
@@ -49,13 +49,16 @@ class OpenNetwork:
 
 @dataclass(frozen=True, slots=True)
 class NetworkAnswer:
-    """What a network answered: how many posts came, how many match, and the newest that do. `error` says why none came."""
+    """What a network answered: how many posts came, how many match, the newest that do, and how many of them were posted on each
+    day (UTC). `error` says why none came.
+    """
 
     kind: str
     came: int = 0
     matched: int = 0
     newest: Sequence[Mention] = ()
     error: str | None = None
+    by_day: Mapping[date, int] = field(default_factory=dict)
 
 
 PLACES: Final = (
@@ -124,7 +127,7 @@ def _looked(
         trial = try_source(source, now, ONE, fits)
     except (TocsinError, ValueError, IndexError) as error:
         return NetworkAnswer(place.kind, error=str(error).partition("\n")[0])
-    return NetworkAnswer(place.kind, trial.count, trial.kept, trial.newest, trial.error)
+    return NetworkAnswer(place.kind, trial.count, trial.kept, trial.newest, trial.error, trial.by_day)
 
 
 def _either(words: Sequence[str]) -> str:

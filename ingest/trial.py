@@ -6,10 +6,11 @@ A source that others push to cannot be asked. Its trial shows the newest of what
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -43,6 +44,8 @@ class Trial:
     more: bool = False
     error: str | None = None
     kept: int = 0
+    by_day: Mapping[date, int] = field(default_factory=dict)
+    """Of the posts that are `kept`, how many were posted on each day (UTC)."""
 
 
 def try_source(
@@ -59,6 +62,7 @@ def try_source(
     bad: list[Bad] = []
     warnings: list[str] = []
     cursor, count, kept, bad_count, more, error = None, 0, 0, 0, True, None
+    by_day: Counter[date] = Counter()
     streams = source_kind(source.kind).streams
     ends = time.monotonic() + longest.total_seconds()
     with closing(source):
@@ -77,6 +81,7 @@ def try_source(
             count += len(fetched.mentions)
             fits = [one for one in fetched.mentions if keep is None or keep(whole(one))]
             kept += len(fits)
+            by_day.update(one.created_at.astimezone(UTC).date() for one in fits)
             best = sorted(fits, key=_posted, reverse=True)[:SHOWN]
             newest = sorted([*newest, *map(whole, best)], key=_posted, reverse=True)[:SHOWN]
             bad += fetched.bad[: max(0, 3 - len(bad))]
@@ -85,7 +90,7 @@ def try_source(
                 warnings.append(fetched.warning)
             if streams and not more:
                 time.sleep(PAUSE_S)
-    return Trial(newest, count, bad, bad_count, warnings[:3], more and error is None, error, kept)
+    return Trial(newest, count, bad, bad_count, warnings[:3], more and error is None, error, kept, by_day)
 
 
 def pushed_posts(conn: Connection, name: str) -> Trial:

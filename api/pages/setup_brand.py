@@ -187,5 +187,4 @@ def _shown(
         tried=tried,
         warnings=warnings_shown(query, ctx.fmt, tried),
         looks=looks,
-        most=max((one["count"] for one in tried["days"]), default=0) if tried else 0,
     )

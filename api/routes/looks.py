@@ -10,13 +10,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.auth.principal import Principal
 from api.problems import PROBLEMS, Problem
-from api.routes.preview import matching
+from api.routes.preview import DayCount, matching
 from api.routes.sources import TriedPost, post_out
 from api.state import LOOKS_A_MINUTE, AppState, State, Who
 from ingest.looking import look
 from tocsin.core.sentences import Sentence
 from tocsin.query import Query, parse_query
 
+MOST_DAYS = 31
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
 
 
@@ -35,6 +36,9 @@ class LookOut(BaseModel):
     network: str
     came: int = Field(description="Posts that came.")
     matched: int = Field(description="Those that the query matches.")
+    by_day: list[DayCount] = Field(
+        description="The matches by day, the oldest first, the last 31; days without one are left out."
+    )
     newest: list[TriedPost] = Field(description="The newest that match, five at most.")
     error: str | None = Field(description="Why it could not be read; null: it answered.")
 
@@ -69,6 +73,7 @@ def looks_of(
             "network": one.kind,
             "came": one.came,
             "matched": one.matched,
+            "by_day": [{"day": day, "count": n} for day, n in sorted(one.by_day.items())[-MOST_DAYS:]],
             "newest": [post_out(post) for post in one.newest],
             "error": one.error,
         }

@@ -137,7 +137,7 @@ def test_networks_are_asked_for_the_proposed_query_without_scripts_and_a_failure
     assert not world.requests, "nobody is asked before somebody wants it"
     status, shown = post(client, "/setup/brand", **ketel, look="1")
     assert status == 200 and '<mark class="hit">ketel</mark> &amp; meer' in shown
-    assert "Of 2 posts that came, 1 match." in words(shown) and "lemmy:" in words(shown)
+    assert "Of 2 posts that came, 1 match. By day 2026-11-22 1" in words(shown) and "lemmy:" in words(shown)
     assert 'name="t:Ketel" value="1" checked' in shown, "the form stands as it was"
     with home.store.read() as conn:
         assert listed(conn, Monitor) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -46,6 +47,7 @@ def test_each_network_answers_fails_or_is_late_for_itself(loopback: Loopback) ->
     answered, failed = look(KETEL, of_ketels, INGEST, NOW, (answering, broken), timedelta(seconds=60))
     assert (answered.came, answered.matched, answered.error) == (3, 2, None)
     assert [one.text for one in answered.newest] == ["Weer de KETEL", "De ketel lekt"]
+    assert answered.by_day == Counter(one.created_at.date() for one in answered.newest)
     assert world.requests[0].query["query"] == "ketel"
     lines = list(looked([answered, failed]))
     assert lines[0] == "hackernews: 2 of 3 posts match" and "Weer de KETEL" in lines[1]
