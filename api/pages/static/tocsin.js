@@ -69,7 +69,7 @@
           else field.removeAttribute(name);
         }
       }
-      const words = [...document.querySelectorAll("[data-say]")].map((one) => one.textContent.trim()).join(" ");
+      const words = [...document.querySelectorAll("[data-say]")].map((one) => (one.querySelector("pre") ? one.firstChild : one).textContent.trim()).join(" ");
       if (said.textContent !== words) said.textContent = words;
     }
 
