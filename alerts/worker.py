@@ -18,7 +18,7 @@ from alerts.engine import anything_due, step
 from alerts.notifiers.channels import obstacles
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.notifiers.port import Notice, Notifier
-from alerts.notifiers.registry import BY_ADDRESS
+from alerts.notifiers.registry import BY_ADDRESS, KINDS
 from alerts.notifiers.registry import notifiers as real_notifiers
 from alerts.outbox import deliver
 from alerts.personal import personal_path
@@ -29,7 +29,7 @@ from tocsin.core.loop import WorkerLoop
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import listed
 from tocsin.health.report import Reporter
-from tocsin.settings import Settings
+from tocsin.settings import Settings, Smtp
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -58,13 +58,16 @@ class AlertsWorker:
         notifiers: Mapping[str, Notifier] | None = None,
         away: timedelta = AWAY,
         address: Callable[[Connection], str] | None = None,
+        mail: Callable[[Connection], Smtp] | None = None,
     ) -> None:
         self._store, self._settings, self._clock = store, settings, clock
-        self._notifiers = notifiers if notifiers is not None else real_notifiers(settings)
+        self._made = real_notifiers(settings) if notifiers is None else {}
+        self._notifiers = self._made if notifiers is None else notifiers
         self._echo = ConsoleNotifier() if settings.alerting.console and notifiers is None else None
         self._away = away
         fixed = page_address(settings)
         self._address = address or (lambda _: fixed)
+        self._mail = mail
         self._deferred = Deferred()
         self._turns = Turns(store, fixed, self._deferred)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
@@ -120,6 +123,8 @@ class AlertsWorker:
             wanted = kinds if kinds is not None else self._unknown_kinds(conn)
             if not wanted or not deliver.due(conn, now, wanted):
                 return False
+            if BY_ADDRESS in wanted:
+                self._take_mail(conn)
         sent = deliver.deliver_due(
             self._store,
             self._clock,
@@ -172,6 +177,7 @@ class AlertsWorker:
         """Find the channels whose secret is not here. The doctor may run where it is; the notices leave from here."""
         with self._store.read() as conn:
             people = [one.value for one in listed(conn, Person) if one.value.active]
+            self._take_mail(conn)
         found = tuple(
             f"{person.name} cannot be reached by {channel.kind}: {why}"
             for person in people
@@ -183,6 +189,14 @@ class AlertsWorker:
             if line not in self._cannot:
                 log.error("a channel cannot work here", reason=line)
         self._cannot = found
+
+    def _take_mail(self, conn: Connection) -> None:
+        """Send mail by the server that is set at this moment: it may have been set on the page since the start."""
+        smtp = self._settings.smtp if self._mail is None else self._mail(conn)
+        if smtp != self._settings.smtp:
+            self._settings = self._settings.model_copy(update={"smtp": smtp})
+            self._made[BY_ADDRESS] = KINDS[BY_ADDRESS].make(self._settings)
+            log.info("the mail server was changed on the page", host=smtp.host)
 
     def _recover(self, error: Exception) -> None:  # noqa: ARG002  # the loop knows it
         self._reporter.say_trouble(self._clock.now(), self._loop, worker=self._name)

@@ -54,6 +54,7 @@ from api.routes import (
     health,
     imports,
     looks,
+    mail,
     mentions,
     normal,
     outbox,
@@ -69,6 +70,7 @@ from api.shared_reads import SharedReads
 from api.state import AppState, Services
 from ingest.shared_budget import SharedBudget
 from tocsin.access.address import Chosen, chosen
+from tocsin.access.mail import ChosenMail, chosen_mail
 from tocsin.core.errors import TocsinError
 from tocsin.core.loop import WorkerLoop
 from tocsin.version import __version__
@@ -104,6 +106,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     outbox.router,
     access.router,
     reach.router,
+    mail.router,
     feeds.router,
     health.router,
     docs.router,
@@ -205,7 +208,9 @@ async def _now_and_then(name: str, every_s: float, work: Callable[[], None]) -> 
 
 def _read_address(state: AppState) -> None:
     with state.store.read() as conn:
-        found = chosen(conn)
+        found, mail = chosen(conn), chosen_mail(conn)
+    if mail != ChosenMail() or state.mail is not None:
+        state.take_mail(mail)
     if found != Chosen() or state.laid is not None:
         state.take_address(found)
 

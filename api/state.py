@@ -26,6 +26,7 @@ from api.shared_reads import SharedReads
 from ingest.budget import HostBudget
 from ingest.looking import PLACES, OpenNetwork
 from tocsin.access.address import PAGE, PROXIES, Chosen, laid_under
+from tocsin.access.mail import ChosenMail, mail_laid_under
 from tocsin.core.clock import Clock
 from tocsin.settings import Loaded, Settings
 from tocsin.store.port import Store
@@ -96,7 +97,9 @@ class AppState:
     looks: RateLimiter = field(default_factory=lambda: RateLimiter(LOOKS_A_MINUTE, time.monotonic))
     look_at: Sequence[OpenNetwork] = PLACES
     laid: Loaded | None = None
-    """The settings with the address that was set on the page since the start; None: none was."""
+    """The settings with what was set on the page since the start; None: nothing was."""
+    mail: ChosenMail | None = None
+    """The mail server that was set on the page since the start; None: none was."""
     pushes: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PUSHES_AT_ONCE))
 
     @property
@@ -109,7 +112,13 @@ class AppState:
         """
         begun = Loaded(self.runtime.settings, self.runtime.origins)
         proxies = begun.settings.api.trusted_proxies if begun.origins.get(PROXIES) == PAGE else ()
-        self.laid = laid_under(begun, Chosen(found.public_url, proxies))
+        laid = laid_under(begun, Chosen(found.public_url, proxies))
+        self.laid = mail_laid_under(laid, self.mail) if self.mail is not None else laid
+
+    def take_mail(self, found: ChosenMail) -> None:
+        """Count with the mail server that was set on the page, unless a setting says another."""
+        self.mail = found
+        self.laid = mail_laid_under(Loaded(self.settings, self.origins), found)
 
     @property
     def store(self) -> Store:

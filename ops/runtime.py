@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tocsin.access.address import Chosen, chosen, laid_under
+from tocsin.access.address import chosen, laid_under
+from tocsin.access.mail import chosen_mail, mail_laid_under
 from tocsin.core.clock import Clock, SystemClock
 from tocsin.core.retry import Retry
 from tocsin.settings import Loaded, Settings, load, reveal
@@ -108,15 +109,16 @@ def open_runtime(
     runtime = Runtime(loaded, opened, clock or SystemClock(), durable=durable)
     runtime.retry = retrying
     try:
-        runtime.loaded = retrying(lambda: laid_under(loaded, _chosen(opened)))
+        runtime.loaded = retrying(lambda: _with_the_page(loaded, opened))
         yield runtime
     finally:
         runtime.close()
 
 
-def _chosen(store: Store) -> Chosen:
+def _with_the_page(loaded: Loaded, store: Store) -> Loaded:
+    """The settings with what was set on the page beneath them."""
     with store.read() as conn:
-        return chosen(conn)
+        return mail_laid_under(laid_under(loaded, chosen(conn)), chosen_mail(conn))
 
 
 def _say_that_it_is_not_read() -> None:

@@ -190,6 +190,9 @@ API: dict[tuple[str, str], AccessRule] = {
     ("GET", "/v1/reach"): _allow(scope="read"),
     ("PUT", "/v1/reach"): ADMINS,
     ("POST", "/v1/reach/check"): ADMINS,
+    ("GET", "/v1/mail"): ADMINS,
+    ("PUT", "/v1/mail"): ADMINS,
+    ("DELETE", "/v1/mail"): ADMINS,
     ("GET", "/v1/reach/{word}"): OPEN,  # the word is random, and answers once
     ("DELETE", "/v1/keys/{id}"): ADMINS,
 }
@@ -273,6 +276,8 @@ PAGES: dict[tuple[str, str], AccessRule] = {
     ("GET", "/settings"): READ,
     ("GET", "/settings/reach"): ADMINS,
     ("POST", "/settings/reach"): ADMINS,
+    ("GET", "/settings/mail"): ADMINS,
+    ("POST", "/settings/mail"): ADMINS,
     ("GET", "/imports"): READ_IMPORTS,
     ("POST", "/imports/upload"): DESK,
     ("GET", "/imports/new"): READ_IMPORTS,

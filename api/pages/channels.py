@@ -49,7 +49,7 @@ FAULTS: Final = {
     "webhook": "That is no address that can be called. One looks like https://chat.example/hook.",
     "apprise": "That is no address that Apprise knows. One looks like ntfy://ntfy.sh/your-topic.",
     "secret": "A secret is a line of text, or env:NAME. A file must lie in a folder that ingest.allowed_folders names.",
-    "no_mail": "No mail server is set: set smtp.host and start Tocsin again, or choose another way.",
+    "no_mail": "No mail server is set: an administrator sets one under Settings, or choose another way.",
     "taken": "You have this channel already.",
     "gone": "The channel that you change is there no more: load the page again.",
     "many": "Too many test pages within an hour: try again later.",

@@ -46,6 +46,8 @@ DONE = {
     "rang": "It rang. You are woken when it matters.",
     "paged": "A test page is on its way to each of your channels.",
     "silent": "Nothing came: what may be wrong stands below.",
+    "mail_taken": "Saved. The server took the test mail: look whether it arrived.",
+    "mail_ended": "No mail is sent any more.",
     "reach_undone": "The last change was taken back.",
     "trusted": "It is trusted from the next start of Tocsin on.",
     "ended": "Signed out there.",

@@ -71,6 +71,7 @@ def settings(request: Request) -> Response:
         outside=list(heartbeat_faults(state.settings)),
         public_url=api.public_url,
         proxies=api.trusted_proxies,
+        mail_host=state.settings.smtp.host,
         settings=_in_force(request) if is_admin else (),
     )
 

@@ -20,6 +20,7 @@ from ops.run.locks import STOP_WITHIN_S
 from ops.run.pulse import send_pulse
 from ops.runtime import Runtime
 from tocsin.access.address import address_now
+from tocsin.access.mail import mail_now
 from tocsin.core.errors import TocsinError, WrongInput
 from tocsin.core.pulse import HUNG_AFTER, Pulse
 from tocsin.core.retry import FOR_EVER, Retry
@@ -194,7 +195,8 @@ def _workers(runtime: Runtime, role: str) -> Iterator[tuple[str, Worker]]:
         from alerts.worker import AlertsWorker
 
         links = partial(address_now, loaded=runtime.loaded)
-        yield "alerts", AlertsWorker(store, settings, clock, address=links).run
+        mail = partial(mail_now, loaded=runtime.loaded)
+        yield "alerts", AlertsWorker(store, settings, clock, address=links, mail=mail).run
         yield "relay", Relay(store, runtime.stream, clock).run
     elif role == "api":
         from api.server import serve

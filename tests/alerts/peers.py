@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -106,20 +107,22 @@ class SmtpPeer:
     """An SMTP server.
 
     `behaviour`: ok | refuse_greeting | refuse_rcpt | busy_rcpt | refuse_content | drop_after_content | hang_after_content
-    | hang_after_data | silent.
+    | hang_after_data | silent. `knows_accounts`: it offers AUTH PLAIN, and lets everybody in.
     """
 
     port: int = 0
     behaviour: str = "ok"
+    knows_accounts: bool = False
     connections: int = 0
     commands: list[str] = field(default_factory=list)
     messages: list[bytes] = field(default_factory=list)
 
 
 @contextmanager
-def smtp_peer(behaviour: str = "ok") -> Iterator[SmtpPeer]:
+def smtp_peer(behaviour: str = "ok", tls: ssl.SSLContext | None = None) -> Iterator[SmtpPeer]:
+    """With `tls` it speaks TLS from the first byte, and knows accounts."""
     listener = socket.create_server(("127.0.0.1", 0))
-    peer = SmtpPeer(port=listener.getsockname()[1], behaviour=behaviour)
+    peer = SmtpPeer(port=listener.getsockname()[1], behaviour=behaviour, knows_accounts=tls is not None)
     done = threading.Event()
 
     def serve() -> None:
@@ -131,7 +134,7 @@ def smtp_peer(behaviour: str = "ok") -> Iterator[SmtpPeer]:
                 peer.connections += 1
                 conn.settimeout(10)
                 try:
-                    _talk(conn, peer)
+                    _talk(conn if tls is None else tls.wrap_socket(conn, server_side=True), peer)
                 except OSError:
                     continue
 
@@ -184,6 +187,11 @@ def _talk(conn: socket.socket, peer: SmtpPeer) -> None:
             if peer.behaviour in ("drop_after_content", "hang_after_content"):
                 return
             say("554 not this" if peer.behaviour == "refuse_content" else "250 taken as 42")
+        elif verb == "EHLO" and peer.knows_accounts:
+            say("250-made-up")
+            say("250 AUTH PLAIN")
+        elif verb == "AUTH":
+            say("235 come in")
         elif verb == "QUIT":
             say("221 bye")
             return

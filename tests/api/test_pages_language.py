@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select, update
 
+from api import mailing
 from api.pages import (
     channels,
     definition_form,
@@ -96,6 +97,7 @@ TABLES = (
     channels.FAULTS,
     definition_form.FAULTS,
     settings_page.FAULTS,
+    mailing.FAULTS,
     terms.PLACES,
     terms.NEW,
     terms.PREFIXES,

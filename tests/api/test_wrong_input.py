@@ -27,6 +27,7 @@ FORMS: Final[dict[str, tuple[str, dict[str, str], str]]] = {
     "/setup/wake": ("/setup/wake", {"kind": "email", "to": ODD}, "to"),
     "/me": ("/me", {"timezone": ODD}, "timezone"),
     "/me/channels": ("/me/channels", {"kind": "webhook", "to": ODD}, "to"),
+    "/settings/mail": ("/settings/mail", {"host": ODD, "port": "587", "security": "tls"}, "host"),
     "/settings/reach": ("/settings/reach", {"public_url": ODD}, "public_url"),
     "/imports/new": (
         "/imports/new?file=report.csv",

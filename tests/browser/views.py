@@ -59,6 +59,7 @@ ADDRESSES: Final[Mapping[str, str]] = {
     "/schedules/{id}/history": "/schedules/{desk}/history",
     "/sessions": "/sessions",
     "/settings": "/settings",
+    "/settings/mail": "/settings/mail",
     "/settings/reach": "/settings/reach",
     "/setup": "/setup",
     "/setup/brand": "/setup/brand",
