@@ -1,13 +1,14 @@
 """Secrets that people type on the page: written to a file of their own in the data folder, and named by `file:PATH` ever after.
 
-Definitions, exports and the audit then hold the path. The role `alerts` reads the file, so where it runs on another machine, its
-data folder must be shared; a code that never arrives says so before anything depends on it.
+Definitions, exports and the audit then hold the path. The roles `alerts` and `ingest` read the file, so where they run on another
+machine, the data folder must be shared; a code that never arrives says so before anything depends on it.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,19 @@ def kept(settings: Settings, text: str, *, may_name: bool) -> str:
             Sentence("a secret is one line of at most {n} characters that can be seen", n=LONGEST)
         )
     return f"file:{_written(settings.data / FOLDER, text)}"
+
+
+def is_kept(settings: Settings, reference: object) -> bool:
+    """Whether this refers to a secret that was typed on the page."""
+    text = reference if isinstance(reference, str) else ""
+    return text.startswith("file:") and Path(text[5:]).parent == (settings.data / FOLDER).resolve()
+
+
+def forget(settings: Settings, reference: str | None) -> None:
+    """Remove the file of a secret that was typed on the page. A secret that the machine's own files hold is none of ours."""
+    if reference is not None and is_kept(settings, reference):
+        with suppress(OSError):
+            Path(reference[5:]).unlink()
 
 
 def _written(folder: Path, text: str) -> Path:

@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from email.utils import parseaddr
-from pathlib import Path
 from typing import Final, get_args
 
 from alerts.directory import Someone
@@ -23,7 +21,7 @@ from alerts.notifiers.port import Notice
 from alerts.notifiers.registry import BY_ADDRESS
 from alerts.outbox.test_notice import TEST, test_message
 from api.auth.principal import Principal
-from api.kept_secrets import FOLDER, kept
+from api.kept_secrets import forget, kept
 from api.state import AppState
 from tocsin.access.links import new_token, page_address
 from tocsin.access.mail import SENDER, ChosenMail, Security, choose_mail, chosen_mail, set_elsewhere
@@ -119,10 +117,10 @@ def take_mail(state: AppState, who: Principal, typed: TypedMail | None) -> None:
             choose_mail(conn, new, old, state.now(), who.label, who.role.value)
     except BaseException:
         if fresh:
-            _forget(state, new.password)
+            forget(state.settings, new.password)
         raise
     if old.password != new.password:
-        _forget(state, old.password)
+        forget(state.settings, old.password)
     state.take_mail(new)
 
 
@@ -196,11 +194,3 @@ def _is_address(text: str) -> bool:
     except WrongInput:
         return False
     return True
-
-
-def _forget(state: AppState, reference: str | None) -> None:
-    """Remove the file of a password that is used no more. A secret that the machine's own files hold is none of ours."""
-    path = Path((reference or "").removeprefix("file:"))
-    if path.parent == (state.settings.data / FOLDER).resolve():
-        with suppress(OSError):
-            path.unlink()

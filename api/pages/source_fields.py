@@ -16,12 +16,15 @@ from pydantic import BaseModel
 PREFIX: Final = "s."
 """Before the names of the settings in the form, so that none is mistaken for a field of its own."""
 
-Widget = Literal["text", "number", "checkbox", "select", "lines", "json"]
+Widget = Literal["text", "number", "checkbox", "select", "lines", "json", "secret"]
+REFERENCES: Final = ("env:", "file:")
+REFERRING: Final = "^(env|file):."
+"""The pattern by which a setting says that it refers to a secret (`ingest.sources.places.Secret`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field. `value` is what stands in it."""
+    """One field. `value` is what stands in it; of a secret only a reference that a person typed ever does."""
 
     name: str
     widget: Widget
@@ -69,6 +72,11 @@ def settings_from(model: type[BaseModel], typed: Mapping[str, str]) -> dict[str,
     return settings
 
 
+def secrets_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The settings that refer to a secret, by name."""
+    return tuple(one.name for one in fields_of(model) if one.widget == "secret")
+
+
 def _plain(of: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
     """The schema of a setting without its null, its reference and its only choice."""
     choices = [one for one in of.get("anyOf", ()) if one.get("type") != "null"]
@@ -86,6 +94,8 @@ def _widget(plain: Mapping[str, Any]) -> Widget:
     if "enum" in plain:
         return "select"
     kind = plain.get("type")
+    if plain.get("pattern") == REFERRING:
+        return "secret"
     if kind == "array":
         items = plain.get("items", {})
         return (

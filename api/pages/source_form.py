@@ -18,6 +18,7 @@ from api.pages.definition_form import FAULTS, said_of
 from api.pages.history import history_address
 from api.pages.render import PageContext, page_context, render
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
+from api.pages.source_secrets import FORGET, apart, in_force, stored_secrets
 from api.pages.two_edits import TwoEdits, as_chosen, asked_again, edits_of
 from api.routes.sources import trial_of
 from api.state import AppState, form_of, principal_of, state_of
@@ -28,8 +29,10 @@ from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, find, listed
 from tocsin.definitions.source_kinds import SOURCE_KINDS, source_kind
+from tocsin.settings import Settings
 
 router = APIRouter(include_in_schema=False)
+AGAIN = Sentence("Other settings do not get the secret that is stored: type it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,9 @@ def edit_source_form(request: Request, id: str) -> Response:
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         present = find(conn, SourceDef, id[:256])
-    return _shown(ctx, _Form(present.value.kind, _as_typed(present), present))
+    typed = dict(_as_typed(present))
+    typed |= {PREFIX + name: "" for name in stored_secrets(ctx.state.settings, present.value)}
+    return _shown(ctx, _Form(present.value.kind, typed, present))
 
 
 @router.post("/sources/{id}")
@@ -106,24 +111,33 @@ def end_source(request: Request, id: str) -> Response:
 
 def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> Response:
     """What the form leads to: the form again with faults or posts, or the stored source."""
-    state, who, typed = state_of(request), principal_of(request), form_of(request)
+    state, who = state_of(request), principal_of(request)
     with state.store.read() as conn:
         ctx = page_context(request, conn)
+    before = present.value if present else None
+    secrets = apart(state.settings, KINDS[kind][0], form_of(request), before)
+    typed = secrets.read
     definition, found = _read(typed, kind, present)
+    if definition is not None and before is not None and definition.settings != before.settings:
+        found = {PREFIX + name: AGAIN for name in secrets.stay}
+        definition = None if found else definition
     faults = {name: said_of(ctx.fmt, name, text) for name, text in found.items()}
-    again = asked_again(typed)
+    again = asked_again(secrets.shown)
     if definition is None:
         return _shown(ctx, _Form(kind, again, present, faults), 422)
     try:
-        defining.require_allowed(state.settings, definition, present.value if present else None)
+        defining.require_allowed(state.settings, definition, before)
         if typed.get("try"):
-            return _shown(ctx, _Form(kind, again, present, trial=trial_of(state, definition)))
+            with in_force(state.settings, definition, secrets.fresh) as tried:
+                return _shown(ctx, _Form(kind, again, present, trial=trial_of(state, tried.definition)))
         edits = edits_of(state.store, present, typed, definition)
         if edits is not None and present is not None:
             stale = {"": ctx.fmt.translate(FAULTS["stale"])}
-            read = {**typed, "version": str(present.version)}
+            read = {**secrets.shown, "version": str(present.version)}
             return _shown(ctx, _Form(kind, read, present, stale, edits=edits), 409)
-        saved = _save(state, who, ctx, definition, present, typed)
+        with in_force(state.settings, definition, secrets.fresh) as made:
+            saved = _save(state, made.settings, who, ctx, made.definition, present, typed)
+            made.taken = True
     except ValidationError as error:
         return _shown(
             ctx, _Form(kind, again, present, {"": said_of(ctx.fmt, "", _words(error.errors()[0]))}), 422
@@ -136,6 +150,7 @@ def _taken(request: Request, kind: str, present: Defined[SourceDef] | None) -> R
 
 def _save(
     state: AppState,
+    settings: Settings,
     who: Principal,
     ctx: PageContext,
     definition: SourceDef,
@@ -146,9 +161,9 @@ def _save(
     with state.store.write() as conn:
         if present is None:
             _require_new(conn, ctx, definition.name)
-            return defining.make(conn, state.settings, who, definition, now)
+            return defining.make(conn, settings, who, definition, now)
         chosen = as_chosen(definition, present.value, typed)
-        return defining.change(conn, state.settings, who, chosen, present, now, present.version)
+        return defining.change(conn, settings, who, chosen, present, now, present.version)
 
 
 def _require_new(conn: Connection, ctx: PageContext, name: str) -> None:
@@ -214,6 +229,8 @@ def _shown(ctx: PageContext, form: _Form, status: int = 200) -> Response:
         | dict(form.typed),
         id=form.present.id if form.present else None,
         fields=fields_of(model, form.typed if is_filled else None),
+        stored=stored_secrets(ctx.state.settings, form.present.value if form.present else None),
+        forget=FORGET,
         prefix=PREFIX,
         faults=form.faults,
         edits=form.edits,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -360,3 +361,45 @@ def _text(node: ast.expr) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(_text(one) for one in node.values)
     return str(node.value) if isinstance(node, ast.Constant) else "7"
+
+
+@pytest.mark.live
+def test_a_typed_token_goes_to_its_network_and_to_no_page_and_stays_with_its_settings(
+    night: SeededApp, loopback: Loopback
+) -> None:
+    world, secret = loopback.begin(NETWORKS["mastodon"]), "tok-en-of-ours"
+    world.posts = posts(2)
+    folder = night.runtime.settings.data / "secrets"
+    client = signed_in(night, "p_root")
+    form = page(client, "/sources/new?kind=mastodon")
+    assert '<input type="password" id="s.token"' in form
+    token = form.split('name="csrf" value="')[1].split('"')[0]
+    filled = {"csrf": token, "kind": "mastodon", "name": "toots", "s.instances": world.url, "s.public": "1"}
+    status, shown = send(client, "/sources/new", filled | {"s.token": secret, "try": "1"})
+    assert status == 200 and secret not in shown and not list(folder.glob("*")), "a trial leaves nothing"
+    assert f"Bearer {secret}" in {request.headers.get("authorization") for request in world.requests}
+    assert send(client, "/sources/new", filled | {"s.token": secret, "s.instances": "no address"})[0] == 422
+    assert not list(folder.glob("*"))
+    assert send(client, "/sources/new", filled | {"s.token": secret})[0] == 303
+    (file,) = folder.glob("*")
+    assert file.read_text("utf-8") == secret and file.stat().st_mode & 0o777 == 0o600
+
+    def stored() -> dict[str, Any]:
+        with night.store.read() as conn:
+            rows = conn.execute(select(s.definitions)).all()
+        assert secret not in str(rows)
+        return dict(next(row for row in rows if row.name == "toots").definition)
+
+    assert stored()["token"] == f"file:{file}"
+    with night.store.read() as conn:
+        id = find(conn, SourceDef, "toots").id
+    form = page(client, f"/sources/{id}/edit")
+    assert secret not in form and str(file) not in form and "shown to nobody" in form
+    again = filled | {"version": "1", "enabled": "1", "s.token": ""}
+    assert send(client, f"/sources/{id}", again)[0] == 303 and stored()["token"] == f"file:{file}"
+    status, shown = send(client, f"/sources/{id}", again | {"s.instances": "https://elsewhere.example"})
+    assert status == 422 and "do not get the secret that is stored" in shown, "it is sent nowhere else"
+    named = {"s.instances": "https://elsewhere.example", "s.token": f"file:{file}"}
+    assert send(client, f"/sources/{id}", again | named)[0] == 422, "nor by its name"
+    assert send(client, f"/sources/{id}", again | {"forget.token": "1"})[0] == 303
+    assert "token" not in stored()
