@@ -185,7 +185,7 @@ def _form(
         file=file,
         seen=seen,
         problem=ctx.fmt.language.say(problem) if problem else None,
-        form=_shown(state, seen, typed) if seen else {},
+        form=_shown(state, seen, typed) if seen else {"encoding": encoding or ""},
         fields=FIELDS,
         dates=DATES,
         encodings=ENCODINGS,

@@ -38,13 +38,12 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         "guid", "post id",
     ),
     "author": (
-        "author", "author.handle", "user.screen_name", "account.acct", "post.author.handle", "handle", "username",
-        "screen_name", "twitter screen name", "author handle", "user name", "influencer", "actor", "yazar", "auteur",
-        "autor",
+        "author.handle", "user.screen_name", "account.acct", "post.author.handle", "handle", "author handle", "username",
+        "screen_name", "twitter screen name", "user name", "author", "influencer", "actor", "yazar", "auteur", "autor",
     ),
     "author_name": (
         "author.name", "full name", "author name", "display name", "account.display_name", "post.author.displayname",
-        "user.name",
+        "user.name", "author",
     ),
     "followers": (
         "author.followers", "followers", "twitter followers", "user.followers_count", "account.followers_count", "reach",

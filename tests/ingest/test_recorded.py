@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from ingest.recorded.folder import Folder
-from ingest.recorded.guess import FirstLook, look
+from ingest.recorded.guess import FirstLook, guessed, look
 from ingest.recorded.mapping import ColumnMapping, mention_of, time_of
 from ingest.recorded.opened import guess_encoding, opened
 from ingest.recorded.records import FileRow, Records
@@ -120,6 +120,13 @@ def test_the_exports_of_networks_and_tools_are_read_by_what_is_guessed(
     assert [one.reason for one in bad] == (
         ["missing_field"] if "ordered" in FILES[name].decode("latin-1") else []
     )
+
+
+def test_a_column_of_handles_goes_before_one_of_names() -> None:
+    both, _ = guessed(["Author", "Handle", "Full Text"], [], "report.csv")
+    assert both["columns"] == {"text": "Full Text", "author": "Handle", "author_name": "Author"}
+    alone, _ = guessed(["Author", "Full Text"], [], "report.csv")
+    assert alone["columns"] == {"text": "Full Text", "author": "Author"}
 
 
 @pytest.mark.parametrize(
