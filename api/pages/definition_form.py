@@ -31,7 +31,7 @@ from tocsin.core.errors import Conflict, WrongInput
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Definition, Role
 from tocsin.definitions.references import WrongReference
-from tocsin.definitions.repository import Defined, find, kind_of, listed, names
+from tocsin.definitions.repository import Defined, ended, find, kind_of, listed, names
 
 Typed = dict[str, str]
 MOST_ROWS: Final = 40
@@ -103,30 +103,7 @@ def router_of(kind: FormKind) -> APIRouter:
 
     @router.get(f"/{kind.path}")
     def list_all(request: Request) -> Response:
-        with state_of(request).store.read() as conn:
-            ctx = page_context(request, conn)
-            look = look_of(ctx, conn)
-            rows = kind.rows(listed(conn, kind.model), look, conn)
-            living = set(names(conn, kind_of(kind.model)))
-            ended = [
-                (id, name)
-                for id, name in names(conn, kind_of(kind.model), ended=True).items()
-                if id not in living
-            ][:20]
-        flash, bad = flash_of(request, ctx.fmt)
-        return render(
-            ctx,
-            f"list_{kind.path.replace('-', '_')}.html",
-            rows=rows,
-            look=look,
-            ended=ended,
-            place=kind.path,
-            may_define=permitted(ctx.who, f"/{kind.path}/new"),
-            may_hand_over=permitted(ctx.who, "/schedules/{id}/handover"),
-            by_mail=ctx.state.settings.smtp.host is not None,
-            flash=flash,
-            flash_bad=bad,
-        )
+        return shown_list(request, kind)
 
     @router.get(f"/{kind.path}/new")
     def new(request: Request) -> Response:
@@ -160,6 +137,31 @@ def router_of(kind: FormKind) -> APIRouter:
         return RedirectResponse(history_address(kind.path, gone.id), 303)
 
     return router
+
+
+def shown_list(request: Request, kind: FormKind, status: int = 200, **beside: Any) -> Response:
+    """The list of a kind. `beside` is what stands in a form of the list that was refused."""
+    with state_of(request).store.read() as conn:
+        ctx = page_context(request, conn)
+        look = look_of(ctx, conn)
+        rows = kind.rows(listed(conn, kind.model), look, conn)
+        gone = ended(conn, kind_of(kind.model))
+    flash, bad = flash_of(request, ctx.fmt)
+    return render(
+        ctx,
+        f"list_{kind.path.replace('-', '_')}.html",
+        status=status,
+        rows=rows,
+        look=look,
+        ended=gone,
+        place=kind.path,
+        may_define=permitted(ctx.who, f"/{kind.path}/new"),
+        may_hand_over=permitted(ctx.who, "/schedules/{id}/handover"),
+        by_mail=ctx.state.settings.smtp.host is not None,
+        flash=flash,
+        flash_bad=bad,
+        **{"handed": {}, **beside},
+    )
 
 
 def look_of(ctx: PageContext, conn: Connection) -> Look:

@@ -41,7 +41,6 @@ DONE = {
     "wrong_code": "That is not the code that was sent, or its ten minutes are over.",
     "key_ended": "The key opens nothing any more.",
     "handed": "Handed over. The calendar shows it.",
-    "no_turn": "Nothing was handed over: choose somebody, a beginning and an end after it.",
     "removed": "Taken out.",
     "rang": "It rang. You are woken when it matters.",
     "paged": "A test page is on its way to each of your channels.",
@@ -68,7 +67,6 @@ def flash_of(request: Request, fmt: Formatter) -> tuple[str, bool]:
         "bad",
         "wrong_code",
         "silent",
-        "no_turn",
         "passkey_refused",
         "passkey_known",
     )

@@ -22,6 +22,7 @@ from api.pages.card import card
 from api.pages.escalations import EscalationPage, escalation_context, read_page
 from api.pages.flash import DONE
 from api.pages.permission import permitted
+from api.pages.problem import written
 from api.pages.render import PageContext, page_context, render
 from api.pages.signin import Token, person_of
 from api.state import AppState, form_of, state_of
@@ -90,15 +91,24 @@ def _pressed(request: Request, token: str, action: str | None) -> Response:
     except LinkRefused:
         with state.store.read() as conn:
             late = _outdated(find_action_link(conn, token), state)
-        return _shown(request, token, refused=late or REFUSALS["used"], status=410)
+        return _shown(request, token, refused=late or REFUSALS["used"], status=410, tried=action)
     except (IllegalTransition, NotAllowed, WrongInput) as error:
-        return _shown(request, token, refused=error.said, status=410)
+        return _shown(request, token, refused=error.said, status=410, tried=action)
     return _shown(request, token, done=DONE[done if isinstance(done, str) else link.action])
 
 
 def _shown(
-    request: Request, token: str, *, done: str | None = None, refused: str | None = None, status: int = 200
+    request: Request,
+    token: str,
+    *,
+    done: str | None = None,
+    refused: str | None = None,
+    status: int = 200,
+    tried: str | None = None,
 ) -> Response:
+    """The page of the link. `tried` is the action that was refused: its form stands open with what was typed; where it cannot be
+    sent any more, the sentences are shown to be copied.
+    """
     state = state_of(request)
     with state.store.read() as conn:
         link = find_action_link(conn, token)
@@ -127,6 +137,9 @@ def _shown(
         beside=beside,
         refused=ctx.fmt.language.say(said) if said else None,
         done=ctx.fmt.translate(done) if done else None,
+        tried=tried,
+        form=form_of(request) if tried else {},
+        typed=written(request) if tried and not beside.get(tried) else [],
         **card_context(ctx, about),
     )
 

@@ -37,6 +37,7 @@ from tocsin.core.faults import fault_of
 from tocsin.definitions.models import Monitor, Policy
 from tocsin.definitions.repository import (
     Defined,
+    ended,
     find,
     listed,
 )
@@ -80,8 +81,17 @@ def monitor_list(request: Request) -> Response:
         ctx = page_context(request, conn)
         rows = monitor_rows(conn, state.now(), standing(conn, state.now()))
         holds = state.held_times.now(conn, state.now(), ctx.banner.stamp)
+        gone = ended(conn, "monitor")
     may_define = permitted(ctx.who, "/monitors/new")
-    return render(ctx, "monitors.html", o={"monitors": rows}, holding=holds, may_define=may_define)
+    return render(
+        ctx,
+        "monitors.html",
+        o={"monitors": rows},
+        holding=holds,
+        may_define=may_define,
+        ended=gone,
+        place="monitors",
+    )
 
 
 @router.get("/monitors/new")

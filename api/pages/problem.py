@@ -60,7 +60,7 @@ def render_problem(request: Request, problem: Problem) -> Response:
         headers=problem.headers,
         title=ctx.fmt.translate(title),
         detail=_detail(problem, ctx),
-        typed=_typed(request) if problem.status in KEPT else [],
+        typed=written(request) if problem.status in KEPT else [],
         advice=ctx.fmt.translate(ADVICE[problem.status]) if problem.status in ADVICE else "",
         faults=[_fault(one, ctx) for one in problem.errors],
         back=back,
@@ -95,7 +95,7 @@ def language_of(request: Request) -> Language:
     return state.languages.choose(chosen_language(request), request.headers.get("accept-language"))
 
 
-def _typed(request: Request) -> list[str]:
+def written(request: Request) -> list[str]:
     """What somebody typed into a form that was refused, so that it can be copied and is not lost."""
     fields = form_of(request)
     return [fields[name] for name in WRITTEN if fields.get(name, "").strip()]

@@ -78,8 +78,9 @@ def settings(request: Request) -> Response:
 
 @router.get("/keys")
 def keys(request: Request) -> Response:
-    """The keys of programs, with the form of a new one."""
-    return _keys(request)
+    """The keys of programs, with the form of a new one; `for` ticks what it is for."""
+    wanted = request.query_params.get("for", "")
+    return _keys(request, {f"scope.{wanted}": "1"} if wanted in IN_ADDRESSES else None)
 
 
 @router.post("/keys")

@@ -27,7 +27,7 @@ from tocsin.core.errors import Conflict, WrongInput
 from tocsin.core.faults import fault_of
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
-from tocsin.definitions.repository import Defined, find, listed
+from tocsin.definitions.repository import Defined, ended, find, listed
 from tocsin.definitions.source_kinds import SOURCE_KINDS, source_kind
 from tocsin.settings import Settings
 
@@ -56,9 +56,10 @@ def new_source_form(request: Request) -> Response:
     kind = request.query_params.get("kind", "")
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
+        gone = ended(conn, "source")
     if kind not in KINDS:
         kinds = [one for _, one in sorted(SOURCE_KINDS.items()) if not one.reads_files]
-        return render(ctx, "source_kinds.html", kinds=kinds)
+        return render(ctx, "source_kinds.html", kinds=kinds, ended=gone, place="sources", may_define=True)
     return _shown(ctx, _Form(kind, {"name": kind}))
 
 

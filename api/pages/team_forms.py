@@ -35,6 +35,7 @@ from api.pages.definition_form import (
     moment_of,
     router_of,
     shown_form,
+    shown_list,
     spread,
     typed_moment,
     whole,
@@ -336,9 +337,13 @@ def hand_over(request: Request, id: str) -> Response:
         present = find(conn, Schedule, id[:256])
         starts_at, ends_at = (moment_of(typed.get(name, ""), look.zone) for name in ("from", "until"))
         person = typed.get("person", "")
-        if person not in look.people or starts_at is None or ends_at is None or ends_at <= starts_at:
-            return RedirectResponse("/schedules?done=no_turn", 303)
-        turn = Override(person=person, starts_at=starts_at, ends_at=ends_at)
-        value = present.value.model_copy(update={"overrides": (*present.value.overrides, turn)})
-        defining.change_part(conn, who, value, present, state.now())
-    return RedirectResponse("/schedules?done=handed", 303)
+        right = (
+            person in look.people and starts_at is not None and ends_at is not None and ends_at > starts_at
+        )
+        if right and starts_at and ends_at:
+            turn = Override(person=person, starts_at=starts_at, ends_at=ends_at)
+            value = present.value.model_copy(update={"overrides": (*present.value.overrides, turn)})
+            defining.change_part(conn, who, value, present, state.now())
+    if right:
+        return RedirectResponse("/schedules?done=handed", 303)
+    return shown_list(request, SCHEDULES, 422, handed={**typed, "id": present.id})

@@ -185,6 +185,11 @@ def test_what_somebody_changed_meanwhile_is_not_overwritten_unseen(night: Seeded
         assert "p_pim" not in {one.id for one in listed(conn, Person)}
     assert post(client, f"{place}/restore", {"to": "2"})[0] == 303
     assert "Pim de Wit" in page(client, "/people")
+    for place, shown_on in (("/monitors/m_lidra", "/monitors"), ("/sources/src_kuzey-feed", "/sources/new")):
+        undo = f'href="{place}/history"'
+        assert undo not in page(client, shown_on)
+        assert post(client, f"{place}/end", {})[0] == 303
+        assert undo in page(client, shown_on), "what was ended can be brought back from the list"
 
 
 def test_what_holds_pages_back_is_said_on_the_overview_the_list_of_alerts_and_the_wall(
@@ -224,16 +229,17 @@ def test_who_is_on_call_now_and_next_is_seen_and_a_night_is_handed_over(night: S
         "(schedule)", "( schedule )"
     )
     desk = id_of(night, Schedule, "desk")
+    assert "An administrator makes one." in page(ada, "/schedules")
+    assert 'href="/keys?for=feed"' in page(root, "/schedules")
+    assert 'name="scope.feed" value="1" checked' in page(root, "/keys?for=feed")
     token = CSRF.search(page(ada, "/schedules"))
     assert token
     turn = {"csrf": token[1], "person": "Ada Yılmaz", "from": "2026-11-22T03:00", "until": "2026-11-22T09:00"}
     assert ada.post(f"/schedules/{desk}/handover", data=turn).headers["location"].endswith("handed")
     assert "On call now: Ada Yılmaz" in words(page(ada, "/schedules"))
-    assert (
-        ada.post(f"/schedules/{desk}/handover", data=turn | {"until": ""})
-        .headers["location"]
-        .endswith("no_turn")
-    )
+    refused = ada.post(f"/schedules/{desk}/handover", data=turn | {"person": "Elif", "until": ""})
+    assert refused.status_code == 422 and 'id="fault-handover"' in refused.text
+    assert 'value="2026-11-22T03:00"' in refused.text and "<option selected>Elif" in refused.text
     assert ada.get(f"/schedules/{desk}").status_code == 403
     assert signed_in(night, "p_vic").post(f"/schedules/{desk}/handover", data=turn).status_code == 403
 

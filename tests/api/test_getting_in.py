@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from markupsafe import escape
 from sqlalchemy import func, select
 
 from alerts.alert import get
@@ -34,6 +35,7 @@ from tocsin.definitions.repository import find, save
 from tocsin.settings import Loaded, Smtp
 from tocsin.store import schema as s
 
+TYPED = 'a <b>sentence</b> & "more"'
 LINK = re.compile(r"/signin/[\w-]{43}")
 
 
@@ -133,10 +135,18 @@ def test_a_notices_link_shows_the_whole_card_and_does_each_thing_once(
     assert "Share of negatives" in shown and "What was done" in shown and "Acknowledge as Ada" in shown
     assert client.post(f"/links/{token}/resolve", data={}).status_code == 404
     assert client.post(f"/links/{token}/{action}", data={}).status_code == 410  # nothing is filled in
+    wrong = {"snooze": {"minutes": "x"}, "dismiss": {"note": TYPED}, "escalate": {"reason": TYPED}}[action]
+    refused = client.post(f"/links/{token}/{action}", data=wrong)
+    assert refused.status_code == 410 and f'action="/links/{token}/{action}"' in refused.text
+    kept = re.search(rf'<details open>.*?/{action}".*?</details>', refused.text, re.DOTALL)
+    assert kept and (action == "snooze" or str(escape(TYPED)) in kept[0]), "what was typed is lost"
     assert client.post(f"/links/{token}/{action}", data=fields).status_code == 200
     with house.store.read() as conn:
         assert get(conn, "al_crisis").status == status
-    assert client.post(f"/links/{token}/{action}", data=fields).status_code == 410
+    late = client.post(f"/links/{token}/{action}", data=fields | {"note": TYPED})
+    assert late.status_code == 410 and str(escape(TYPED)) in late.text, (
+        "the form is gone: it is shown to be copied"
+    )
 
 
 def test_a_link_does_what_the_role_of_today_may(house: SeededApp) -> None:

@@ -19,6 +19,7 @@ def test_a_name_is_proposed_as_people_write_it() -> None:
         ("#Vaillant", "hashtag"),
         ("#warmte", "hashtag"),
         ("@vaillant_nl", "handle"),
+        ("@Vaillant", "handle"),
         ('"ecoTEC plus"', "product"),
     ]
     assert [one.why for one in found.leaves_out if one.ticked] == ["jobs"]
@@ -29,7 +30,10 @@ def test_a_name_is_proposed_as_people_write_it() -> None:
         '"Ben and Jerry"',
         '"Ben Jerry"',
         "#BenJerry",
+        "@BenJerry",
     ]
+    assert [one.text for one in found.hears if not one.ticked] == ["@Vaillant"], "it may be another's"
+    assert all(one.ticked for one in propose("Orvane").hears)
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,14 @@ def names(conn: Connection, kind: str, *, ended: bool = False, most: int | None 
     return {row.id: row.name for row in rows}
 
 
+def ended(conn: Connection, kind: str, most: int = 20) -> list[tuple[str, str]]:
+    """The ids and names of this kind's ended definitions, the newest end first: each can be brought back."""
+    d = s.definitions
+    query = select(d.c.id, d.c.name).where(d.c.kind == kind, d.c.deleted_at.is_not(None))
+    rows = conn.execute(query.order_by(d.c.deleted_at.desc(), d.c.name, d.c.id).limit(most))
+    return [(row.id, row.name) for row in rows]
+
+
 def ever_defined(conn: Connection, kind: str, id: str) -> bool:
     """Whether a definition with this id exists, or once did."""
     v = s.definition_versions

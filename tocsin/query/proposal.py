@@ -94,7 +94,10 @@ def _hears(
         yield BrandTerm(_term(spelling), "spelling")
     yield BrandTerm(f"#{joined}", "hashtag")
     yield from (BrandTerm(f"#{bare}", "hashtag") for one in hashtags if (bare := _bare(one)))
-    yield from (BrandTerm(f"@{bare}", "handle") for one in handles if (bare := _bare(one)))
+    own = [bare for one in handles if (bare := _bare(one))]
+    yield from (BrandTerm(f"@{bare}", "handle") for bare in own)
+    # Who typed accounts knows them; the one of the brand's own name may be somebody else's then.
+    yield BrandTerm(f"@{joined}", "handle", ticked=not own)
     yield from (BrandTerm(_term(one), "product") for one in products)
 
 
