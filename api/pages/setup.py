@@ -9,17 +9,21 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
+from alerts.directory import someone
+from alerts.notifiers.registry import LAST_RESORT
 from api.pages.flash import flash_of
 from api.pages.render import PageContext, page_context, render
 from api.pages.terms import TRIGGERS
 from api.state import state_of
 from ingest.heard import anything
 from processors.detection.knowledge import ABILITIES, knowledge
-from tocsin.definitions.models import Monitor
-from tocsin.definitions.repository import Defined, listed
+from tocsin.core.clock import minute_start
+from tocsin.definitions.models import Monitor, Person
+from tocsin.definitions.repository import Defined, find, listed
 from tocsin.store import meta
+from tocsin.store import schema as s
 
 TAPS: Final = 16
 """From the sign-in link to "It rang", with one brand, one network and one address; typing is not counted. A test in a browser
@@ -52,13 +56,24 @@ class Learning:
 
 
 def steps(ctx: PageContext, conn: Connection) -> list[SetupStep]:
-    """The four steps as they stand."""
+    """The four steps as they stand. Somebody is woken where each policy in use leads to a channel that may page, and who asks has
+    one too: the last step rings them.
+    """
     return [
         SetupStep("brand", bool(watched(conn))),
         SetupStep("listen", anything(conn)),
-        SetupStep("wake", not ctx.banner.not_ready.policies),
+        SetupStep("wake", not ctx.banner.not_ready.policies and _is_reached(ctx, conn)),
         SetupStep("ring", meta.get(conn, RANG) is not None),
     ]
+
+
+def _is_reached(ctx: PageContext, conn: Connection) -> bool:
+    """Whether who asks has a channel that rings and may page; a key has none to have."""
+    who = ctx.who
+    if who is None or who.kind != "person":
+        return True
+    one = someone(conn, who.id, find(conn, Person, who.id).value)
+    return any(channel.kind != LAST_RESORT for channel in one.paged_on)
 
 
 def watched(conn: Connection) -> list[Defined[Monitor]]:
@@ -77,6 +92,22 @@ def learning(conn: Connection, now: datetime) -> list[Learning]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """When the first and the newest mention that a monitor heard were written, to the minute."""
+
+    first: datetime
+    newest: datetime
+
+
+def heard(conn: Connection) -> Heard | None:
+    """What the monitors that are on have heard so far; None: nothing yet."""
+    t, ids = s.tallies.c, [one.id for one in watched(conn)]
+    minutes = select(func.min(t.minute), func.max(t.minute)).where(t.monitor_id.in_(ids))
+    first, newest = conn.execute(minutes).one()
+    return None if first is None else Heard(minute_start(first), minute_start(newest))
+
+
 def trigger_words(ctx: PageContext) -> list[str]:
     """What a single post rings for from the first hour on, in the reader's language."""
     return list(dict.fromkeys(ctx.fmt.term("trigger", one) for one in TRIGGERS))
@@ -90,6 +121,7 @@ def set_up(request: Request) -> Response:
         ctx = page_context(request, conn)
         found = steps(ctx, conn)
         learns = learning(conn, state.now())
+        came = heard(conn)
     upcoming = next((one.name for one in found if not one.done), None)
     return render(
         ctx,
@@ -98,6 +130,7 @@ def set_up(request: Request) -> Response:
         steps=found,
         upcoming=upcoming,
         learns=learns,
+        heard=came,
         triggers=trigger_words(ctx),
         flash=flash_of(request, ctx.fmt)[0],
     )

@@ -214,6 +214,10 @@ def test_a_code_proves_a_channel_and_one_without_proof_still_pages(house: Seeded
     delivered(house, phone)
     (test,) = [one for one in phone.got if one.kind == "test"]
     code = re.search(r"\d{6}", test.subject)[0]  # type: ignore[index]
+    received = words(page(client, "/me"))
+    assert "TEST: this is how Tocsin pages you" in received and "email · sent" in received, (
+        "a notice received"
+    )
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     assert "not the code" in press(client, "/me", "channels/0/prove", code=wrong)[1]
     assert "reaches you" in press(client, "/me", "channels/0/prove", code=f" {code[:3]} {code[3:]} ")[1]

@@ -13,16 +13,19 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from api.app import create_app
 from api.auth.ceremonies import RelyingParty, relying_party
 from api.auth.passkeys import MOST, add_passkey, challenge_for, named, passkeys_of, take_challenge
 from api.state import KNOCKS_A_MINUTE
+from tests.alerts.fakes import Phone
 from tests.api.authenticator import Authenticator
-from tests.api.test_getting_in import change
+from tests.api.test_getting_in import LINK, change, delivered
 from tests.api.test_pages import CSRF, Visitor, page, press, signed_in, visitor
 from tests.api.world import World
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import Conflict
 from tocsin.definitions.models import Role
+from tocsin.settings import Loaded, Smtp
 from tocsin.store import schema as s
 
 
@@ -93,6 +96,26 @@ SPOILT: dict[str, Spoil] = {
     "nobody has this passkey": lambda one: setattr(one, "credential", b"nobody's"),
 }
 """What is wrong with an answer, by what the log says of it."""
+
+
+def test_whoever_lost_their_device_gets_in_by_mail_and_makes_a_new_passkey(house: SeededApp) -> None:
+    settings = house.runtime.settings.model_copy(update={"smtp": Smtp(host="mail.example")})
+    house.runtime.loaded = Loaded(settings, {})
+    house.app = create_app(house.runtime)
+    change(house, email="ada@orvane.example", channels=())
+    lost, new, phone = Authenticator(), Authenticator(), Phone()
+    registered(signed_in(house), lost, "the lost one")
+    ada = visitor(house)
+    assert "a link is on its way" in ada.post("/signin", data={"email": "ada@orvane.example"}).text
+    delivered(house, phone)
+    path = LINK.search(phone.got[-1].text)
+    assert path and ada.post(path[0]).status_code == 303
+    id = re.search(r"/me/passkeys/(pky_\w+)/remove", page(ada, "/me"))[1]  # type: ignore[index]
+    assert "Taken out." in press(ada, "/me", f"passkeys/{id}/remove")[1]
+    assert signing_in(house, lost)[1] == 403, "whoever found the device stays out"
+    assert registered(ada, new, "the new one") == "/me?done=passkey_kept#passkeys"
+    assert signing_in(house, new)[1] == 303
+    assert [len(audited(house, f"passkey.{one}")) for one in ("added", "removed")] == [2, 1]
 
 
 def test_each_answer_that_does_not_hold_is_refused_in_the_same_words(house: SeededApp) -> None:

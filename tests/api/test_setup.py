@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
+from sqlalchemy import insert
 
 from alerts.outbox.deliver import deliver_due
 from api.app import create_app
-from api.pages.setup import TAPS
+from api.pages.setup import FIRST_SIGHT, TAPS
 from ingest.looking import OpenNetwork
 from ops.transfer.apply import plan
 from ops.transfer.definitions_file import stored_sections, written
@@ -24,9 +26,11 @@ from tests.browser.served import SeededApp, seeded_app
 from tests.contracts.loopback import INGEST, Loopback, Post, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.ingest.networks import NETWORKS
+from tocsin.core.clock import minute_of
 from tocsin.definitions.models import Monitor, Person, Policy, SourceDef
 from tocsin.definitions.repository import find, listed
 from tocsin.settings import Loaded, Smtp
+from tocsin.store import schema as s
 
 CODE = re.compile(r"\b(\d{6})\b")
 WAITING = re.compile(r"/me/waiting/([\w-]+)/prove")
@@ -87,10 +91,34 @@ def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
     with home.store.read() as conn:
         (made,) = listed(conn, Monitor)
     assert made.value.query == "@orvane OR (orvane food)" and made.value.timezone == "Europe/Amsterdam"
+    # Left here, and taken up again on another device: what is done stays, and the next step is offered.
+    other = signed_in(home, "p_root")
+    shown = page(other, "/setup")
+    assert 'class="button primary" href="/setup/listen"' in shown
+    for path in ("/setup", "/setup/ring"):
+        shown = words(page(other, path))
+        # A monitor that has heard nothing sees bursts two days after it hears; single posts ring it from now on.
+        until = (home.clock.now() + FIRST_SIGHT).astimezone(ZoneInfo("Europe/Amsterdam"))
+        assert f"Orvane & Co : learning until {until.day} Nov" in shown, shown[-900:]
+        assert "Until then single posts ring it that speak of: safety" in shown
+        assert "No mention has been heard yet." in shown
+    heard_of(home, made.id, home.clock.now() - timedelta(minutes=7))
+    shown = words(page(other, "/setup/ring"))
+    assert re.search(
+        r"Heard so far: the first mention is of [^.]*03:05[^.]*, the newest of [^.]*03:05", shown
+    ), shown
     assert ("monitor.made", 1) in [(what, detail.get("version")) for what, detail in told(home) if detail]
     status, shown = post(client, "/setup/brand", **seen, **{"t:@orvane": "1"}, save="1")
     assert status == 422 and "There is a monitor of that name already." in shown
     assert "Watched already: Orvane &amp; Co." in page(client, "/setup/brand")
+
+
+def heard_of(home: SeededApp, monitor: str, at: datetime) -> None:
+    """The monitor has heard one mention, written then."""
+    count = {"count": 1, "negative": 0, "neutral": 1, "positive": 0, "unscored": 0, "reach": 0, "reposts": 0}
+    row = {"monitor_id": monitor, "minute": minute_of(at), "partition": 0, **count, "authors": b""}
+    with home.store.write() as conn:
+        conn.execute(insert(s.tallies), row)
 
 
 @pytest.mark.live
