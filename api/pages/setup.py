@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from alerts.directory import someone
 from alerts.notifiers.registry import LAST_RESORT
@@ -19,11 +19,11 @@ from api.pages.terms import TRIGGERS
 from api.state import state_of
 from ingest.heard import anything
 from processors.detection.knowledge import ABILITIES, knowledge
+from processors.detection.tallies import first_minutes
 from tocsin.core.clock import minute_start
 from tocsin.definitions.models import Monitor, Person
 from tocsin.definitions.repository import Defined, find, listed
 from tocsin.store import meta
-from tocsin.store import schema as s
 
 TAPS: Final = 16
 """From the sign-in link to "It rang", with one brand, one network and one address; typing is not counted. A test in a browser
@@ -92,20 +92,10 @@ def learning(conn: Connection, now: datetime) -> list[Learning]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """When the first and the newest mention that a monitor heard were written, to the minute."""
-
-    first: datetime
-    newest: datetime
-
-
-def heard(conn: Connection) -> Heard | None:
-    """What the monitors that are on have heard so far; None: nothing yet."""
-    t, ids = s.tallies.c, [one.id for one in watched(conn)]
-    minutes = select(func.min(t.minute), func.max(t.minute)).where(t.monitor_id.in_(ids))
-    first, newest = conn.execute(minutes).one()
-    return None if first is None else Heard(minute_start(first), minute_start(newest))
+def first_heard(conn: Connection) -> datetime | None:
+    """When the first mention that a monitor heard was written, to the minute; None: nothing was heard yet."""
+    found = first_minutes(conn, [one.id for one in watched(conn)])
+    return minute_start(min(found.values())) if found else None
 
 
 def trigger_words(ctx: PageContext) -> list[str]:
@@ -121,7 +111,7 @@ def set_up(request: Request) -> Response:
         ctx = page_context(request, conn)
         found = steps(ctx, conn)
         learns = learning(conn, state.now())
-        came = heard(conn)
+        came = first_heard(conn)
     upcoming = next((one.name for one in found if not one.done), None)
     return render(
         ctx,

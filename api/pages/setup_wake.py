@@ -16,7 +16,7 @@ from api.pages.channels import ask_channel, channels_of, fault_of, person_of
 from api.pages.flash import flash_of
 from api.pages.reach import reach_faults
 from api.pages.render import page_context, render
-from api.pages.setup import RANG, heard, learning, steps, trigger_words
+from api.pages.setup import RANG, first_heard, learning, steps, trigger_words
 from api.reaching import arrival_of
 from api.state import form_of, state_of
 from tocsin.access.links import page_address
@@ -83,7 +83,7 @@ def did_it_ring(request: Request) -> Response:
         sent = [one for one in newest_of(conn, who.id, 20) if one["kind"] == TEST][:SHOWN]
         rang = meta.get(conn, RANG)
         learns = learning(conn, state.now())
-        came = heard(conn)
+        came = first_heard(conn)
         found = steps(ctx, conn)
     flash, bad = flash_of(request, ctx.fmt)
     more: dict[str, Any] = {"steps": found, "flash": flash, "flash_bad": bad}
