@@ -51,19 +51,21 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("main button, main summar
 @contextmanager
 def tab(
     browser: Browser,
-    one: SeededApp,
+    one: SeededApp | str,
     size: ViewportSize = PHONE,
     *,
     scheme: Scheme = "light",
     scripts: bool = True,
     refused: int | None = None,
 ) -> Iterator[Page]:
-    """A fresh browser window. Any message on its console fails the test, except for the one status that is expected."""
+    """A fresh browser window on an app, or at an address. Any message on its console fails the test, except for the one status
+    that is expected.
+    """
     context = browser.new_context(
         viewport=size,
         color_scheme=scheme,
         java_script_enabled=scripts,
-        base_url=one.address,
+        base_url=one if isinstance(one, str) else one.address,
         has_touch=size is PHONE,
     )
     page = context.new_page()
