@@ -194,7 +194,7 @@ def test_an_empty_home_is_set_up_on_a_phone_until_its_page_has_arrived(
         hold(page, "setup-ring")
         thumb.tap(page.get_by_role("button", name="It rang"))
         expect(page.get_by_text("NOT READY")).to_have_count(0)
-        until(lambda: _said(page, "Heard so far"), "the feed's posts to be heard", every=1)
+        until(lambda: _said(page, "Your monitors hear"), "the feed's posts to be heard", every=1)
         until(
             lambda: _said(page, "All four are done: a crisis would ring."), "every part to be well", every=1
         )
