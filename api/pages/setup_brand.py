@@ -123,7 +123,9 @@ def _languages(form: Mapping[str, str]) -> tuple[str, ...]:
 def _query(
     ctx: PageContext, form: Mapping[str, str], hears: Sequence[QueryTick], leaves_out: Sequence[QueryTick]
 ) -> tuple[str, dict[str, str]]:
-    """The query of the ticks and of the person's own words, or the field that is wrong."""
+    """The query of the ticks and of the person's own words, or the field that is wrong: what is wrong, then the line of the query
+    with the place below it.
+    """
     if not form.get("name", "").strip():
         return "", {"name": ctx.fmt.translate("Type the name of the brand.")}
     own = form.get("own", "").strip()
@@ -134,9 +136,11 @@ def _query(
             "own": ctx.fmt.translate("Nothing is ticked: tick something to hear, or type words of your own.")
         }
     try:
-        parse_query(query)
+        # The person's own words first: their place is counted in what was typed.
+        for text in filter(None, (own, query)):
+            parse_query(text)
     except QueryError as error:
-        return query, {"own" if own else "name": ctx.fmt.language.say(error.said).partition("\n")[0]}
+        return query, {"own" if own else "name": ctx.fmt.language.say(error.said)}
     return query, {}
 
 

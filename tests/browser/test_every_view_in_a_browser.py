@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from api.auth.rules import PAGES
 from tests.api.test_getting_in import link
@@ -30,6 +30,7 @@ LETTERS: Final = """() => [...document.querySelectorAll("svg.chart:has(text)")]
     return (size * one.getBoundingClientRect().width) / one.viewBox.baseVal.width;
   })"""
 """The letters of each chart in pixels, as they are seen."""
+LONG: Final = "ketel AND (lekkage OR ontploffing OR brandgevaar OR stroomstoring OR garantie"
 TIMES: Final = ("starts_at", "ends_at", "from", "until")
 SENT: Final = """([path, fields]) => {
   const form = document.createElement("form");
@@ -98,6 +99,9 @@ def test_every_refused_form_holds_on_a_phone(chromium: Browser, night: SeededApp
             address, typed = REFUSED[route]
             _refused(page, address.format_map(named), typed)
             hold(page, f"refused{route.replace('/', '-')}")
+        _refused(page, "/setup/brand", {"name": "Ketel", "shown": "x", "own": LONG})
+        expect(page.locator("#fault-own pre")).to_contain_text("^")
+        hold(page, "refused-query")
     with tab(chromium, night, PHONE, refused=410) as page:
         address, typed = REFUSED["/links/{token}/{action}"]
         page.goto(f"/links/{named['link']}")
