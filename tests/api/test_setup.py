@@ -86,7 +86,7 @@ def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
     )
     status, shown = post(client, "/setup/brand", **seen, own="(orvane", save="1")
     assert status == 422 and 'id="fault-own"' in shown and 'value="(orvane"' in shown
-    assert "query, line 1, column" in shown and re.search(r"<pre> *\(orvane\n *\^</pre>", shown), (
+    assert "query, line 1, column" in shown and re.search(r"<pre[^>]*> *\(orvane\n *\^</pre>", shown), (
         "its place is shown"
     )
     status, place = post(client, "/setup/brand", **seen, **{"t:@orvane": "1"}, own="orvane food", save="1")

@@ -35,6 +35,8 @@ from tocsin.settings import Loaded, Smtp
 CODE = re.compile(r"\b(\d{6})\b")
 PAGE = Path(__file__).parents[2] / "docs" / "page.md"
 MOST_TABS = 60
+BUSY = 120.0
+"""Seconds: the browser and the roles share the machine with the other tests."""
 MOST_MINUTES = 10
 """The set-up promises so, and a person types slower than a test: the machine's share must be far below."""
 
@@ -125,12 +127,13 @@ def delivered(one: SeededApp) -> None:
 
 
 def subject(peer: SmtpPeer) -> str:
-    return str(email.message_from_bytes(peer.messages[-1], policy=email.policy.default)["subject"])
+    """The subject of the newest mail. A long one is folded after its name, which reads as a space before it."""
+    return str(email.message_from_bytes(peer.messages[-1], policy=email.policy.default)["subject"]).strip()
 
 
 def arrived(peer: SmtpPeer, count: int) -> str:
     """The subject of this mail, once it has come."""
-    until(lambda: len(peer.messages) >= count, f"mail {count} to arrive")
+    until(lambda: len(peer.messages) >= count, f"mail {count} to arrive", BUSY)
     return subject(peer)
 
 
@@ -194,10 +197,8 @@ def test_an_empty_home_is_set_up_on_a_phone_until_its_page_has_arrived(
         hold(page, "setup-ring")
         thumb.tap(page.get_by_role("button", name="It rang"))
         expect(page.get_by_text("NOT READY")).to_have_count(0)
-        until(lambda: _said(page, "Your monitors hear"), "the feed's posts to be heard", every=1)
-        until(
-            lambda: _said(page, "All four are done: a crisis would ring."), "every part to be well", every=1
-        )
+        until(lambda: _said(page, "Your monitors hear"), "the feed's posts to be heard", BUSY, every=1)
+        expect(page.get_by_text("All four are done")).to_be_visible()
         assert empty.key().push(*caught_fire(8)).status_code == 202
         assert arrived(post_office, 3).startswith("SEV1")
         minutes = (time.monotonic() - began) / 60
