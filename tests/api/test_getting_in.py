@@ -313,7 +313,7 @@ def test_a_channel_from_afar_pages_nobody_before_its_code_was_typed_and_a_file_v
     assert set(status["not_ready"]) <= set(status["why"]) and status["mode"] != "ok"
     assert paged_by(house) == ["console"]
     with house.store.read() as conn:
-        said = [one.text for one in paging(conn, house.clock.now(), house.runtime.settings)]
+        said = [one.text for one in paging(conn, house.clock.now(), house.runtime.settings, ())]
     assert any("Ada Yılmaz is not paged by email: no code was typed" in one for one in said)
     (own,) = ada.get("/v1/people/p_ada/channels").json()
     assert (own["where"], own["standing"]) == ("moved@orvane.example", "unproven")
