@@ -166,7 +166,7 @@ def _unanswered(row: Any, late: datetime) -> str | None:
     if row.step > ROUNDS[row.severity] and climbed(
         Policy.model_validate(row.policy, context={"stored": True}), row.severity, row.step - 1
     ):
-        return "nobody has answered and every step of the policy was taken; it goes on ringing"
+        return "nobody has answered and every step of the policy was taken, and it goes on ringing"
     return None
 
 

@@ -22,6 +22,7 @@ from markupsafe import Markup, escape
 
 from alerts.reasons import reason_of
 from api.pages.i18n import ENGLISH, Language
+from api.pages.recorded import recorded
 from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, Facts
@@ -60,18 +61,27 @@ class Formatter:
 
     def reason(self, reason: str) -> Markup:
         """Why a source was not heard; what a network says in its own words stays, marked as English."""
-        known = reason if isinstance(reason, Sentence) else sentence_of(reason)
+        known = reason if isinstance(reason, Sentence) else sentence_of(reason) or recorded(reason)
         if known is not None:
             return escape(self.language.say(known))
         return Markup('<span lang="en">{}</span>').format(reason)
 
     def unseen(self, told: str) -> Markup:
         """What was not heard: a sentence of ours, perhaps after the name of a source; else as it is."""
+        if "; " in told and sentence_of(told) is None:
+            return Markup("; ").join(self.unseen(piece) for piece in told.split("; "))
         name, known = unseen(told)
         if name:
             said = self.language.say(known) if known else self.reason(told.removeprefix(f"{name}: "))
             return Markup("{}: {}").format(name, said)
         return self.reason(told)
+
+    def recorded(self, text: str) -> Markup:
+        """What is kept as English text, in this language; what is not known stays, marked as English."""
+        known = recorded(text)
+        if known is not None or self.language.code == ENGLISH:
+            return escape(self.language.say(known) if known is not None else text)
+        return Markup('<span lang="en">{}</span>').format(text)
 
     def hint(self, text: str) -> Markup:
         """What a connector says of a setting, its price or its limit; that of a plugin stays, marked as English."""

@@ -14,6 +14,7 @@ from alerts.escalations.states import TRANSITIONS as OF_ESCALATIONS
 from alerts.states import PEOPLE, STATUSES
 from api.defining import ONE
 from api.pages.i18n import Languages
+from api.pages.recorded import PATTERNS
 from tests.api.test_page_says import speaks
 from tests.api.test_pages import press, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
@@ -73,6 +74,7 @@ def sentences() -> set[str]:
     found |= {one.replace("_", " ") for one in (*STATUSES, *STATUSES_OF_ESCALATIONS, *PEOPLE, *Role)}
     found |= {action.replace("_", " ") for _, action in OF_ESCALATIONS} | {"assess", "ask about", "both"}
     found |= {"import", "check", "undo", "running", "done", "failed", "cancelled", "undone", "accepted"}
+    found |= set(PATTERNS)
     found |= {"unspecified", "loopback", "link-local", "multicast", "site-local", "private"}
     found |= {"reserved", "not public", "write it like https://tocsin.example"}
     for room in ROOMS[1:]:

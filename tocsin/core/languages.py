@@ -36,7 +36,7 @@ class Language:
     locale: Locale
     catalogue: Mapping[str, str | list[str]] = field(default_factory=dict)
 
-    def translate(self, text: str, **values: object) -> str:
+    def translate(self, text: str, /, **values: object) -> str:
         """The text in this language, with `{name}` filled in; markup where one of the values is, the rest then escaped."""
         found = self.catalogue.get(text, text)
         said = found if isinstance(found, str) else text

@@ -53,10 +53,14 @@ class Patterns:
         return None
 
     def _shape(self, pattern: str) -> re.Pattern[str]:
-        parts = [
-            re.escape(text) + (f"(?P<{name}>{self._places.get(name, '.+?')})" if name else "")
-            for text, name, _, _ in string.Formatter().parse(pattern)
-        ]
+        parts, seen = list[str](), set[str]()
+        for text, name, _, _ in string.Formatter().parse(pattern):
+            parts.append(re.escape(text))
+            if name:
+                # A place that comes twice is filled with the same both times.
+                again = f"(?P={name})" if name in seen else f"(?P<{name}>{self._places.get(name, '.+?')})"
+                parts.append(again)
+                seen.add(name)
         return re.compile("".join(parts), re.DOTALL)
 
 
