@@ -1,7 +1,7 @@
 """The form of a source, made of the typed settings of its kind: one field for each, and back to settings.
 
 Names and hints are the connector's own, in English: connectors come from many hands, also from plugins. The page shows the
-hints of Tocsin's own in the reader's language.
+hints of Tocsin's own, and what their settings are called (`api.pages.source_labels`), in the reader's language.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from api.pages.definition_form import FAULTS, said_of
 from api.pages.history import history_address
 from api.pages.render import PageContext, page_context, render
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
+from api.pages.source_labels import LABELS
 from api.pages.source_secrets import FORGET, apart, in_force, stored_secrets
 from api.pages.two_edits import TwoEdits, as_chosen, asked_again, edits_of
 from api.routes.sources import trial_of
@@ -229,6 +230,7 @@ def _shown(ctx: PageContext, form: _Form, status: int = 200) -> Response:
         form={"name": form.present.name if form.present else "", "expected_every_minutes": "", "enabled": ""}
         | dict(form.typed),
         id=form.present.id if form.present else None,
+        labels=LABELS,
         fields=fields_of(model, form.typed if is_filled else None),
         stored=stored_secrets(ctx.state.settings, form.present.value if form.present else None),
         forget=FORGET,

@@ -31,6 +31,7 @@ from api.pages import (
 from api.pages.formatting import Formatter
 from api.pages.i18n import CATALOGUES, Languages, plural_forms
 from api.pages.lessons import LESSONS
+from api.pages.source_labels import LABELS
 from ingest.kinds import KINDS
 from tests.alerts.test_words import said_in_notices
 from tests.api.test_pages import page, signed_in
@@ -133,11 +134,13 @@ def said() -> frozenset[str]:
 
 
 def hints_of_sources() -> set[str]:
-    """What stands beside each setting of each kind of source of ours, and its price and limit."""
+    """What each setting of each kind of source of ours is called, what stands beside it, and its price and limit."""
     parts = [part for kind in SOURCE_KINDS for part in KINDS[kind] if hasattr(part, "model_fields")]
     described = {one.description for part in parts for one in part.model_fields.values()}
     told = {words for kind in SOURCE_KINDS.values() for words in (kind.price, kind.limit)}
-    return told | {str(one) for one in described}
+    named = {name for part in parts for name in part.model_fields}
+    assert named == set(LABELS), named ^ set(LABELS)
+    return told | {str(one) for one in described} | set(LABELS.values())
 
 
 def counted() -> set[str]:
