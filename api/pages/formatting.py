@@ -7,7 +7,7 @@ decides how a language writes numbers, dates and units; this module decides what
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -82,6 +82,10 @@ class Formatter:
         if known is not None or self.language.code == ENGLISH:
             return escape(self.language.say(known) if known is not None else text)
         return Markup('<span lang="en">{}</span>').format(text)
+
+    def triggers(self, named: Iterable[str]) -> str:
+        """The categories of triggers, by their words."""
+        return ", ".join(self.term("trigger", one) for one in named)
 
     def hint(self, text: str) -> Markup:
         """What a connector says of a setting, its price or its limit; that of a plugin stays, marked as English."""

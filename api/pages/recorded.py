@@ -57,6 +57,8 @@ MENTIONS: Final = (
     "more than {n} bytes come out of it; set imports.max_bytes, or split it",
     "{n} cells in a row, at most {most} are read",
     "cannot read {position}: {why}",
+    "line or item {n}",
+    "{topic} at {n}, line {of}",
     "the fields of mention {id} besides its text are too large for a record",
 )
 """Why a mention or a row of a file could not be taken."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 import pytest
@@ -68,6 +69,18 @@ ELSEWHERE: Final = {
 """Where English is left, and why no page, link or answer of the API says it."""
 
 
+@cache
+def _calls() -> tuple[tuple[str, ast.Call], ...]:
+    """Every call in the code of the rooms, with its file. Parsing takes seconds, so it is done once."""
+    return tuple(
+        (path.relative_to(ROOT).as_posix(), node)
+        for room in ROOMS
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    )
+
+
 def sentences() -> set[str]:
     """Every sentence outside alerts (their own test has those) that a refusal or a fault of a form is made of."""
     found = set(WORDS.values()) | {one for kind in KINDS for one in (kind.replace("_", " "), ONE[kind])}
@@ -77,13 +90,11 @@ def sentences() -> set[str]:
     found |= set(PATTERNS)
     found |= {"unspecified", "loopback", "link-local", "multicast", "site-local", "private"}
     found |= {"reserved", "not public", "write it like https://tocsin.example"}
-    for room in ROOMS[1:]:
-        for path in (ROOT / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and _name(node) == "Sentence" and node.args:
-                    first = node.args[0]
-                    if isinstance(first, ast.Constant):
-                        found.add(str(first.value))
+    for path, node in _calls():
+        if not path.startswith("alerts/") and _name(node) == "Sentence" and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.Constant):
+                found.add(str(first.value))
     return found
 
 
@@ -101,17 +112,10 @@ def _bare(words: ast.expr) -> bool:
 
 
 def _unsaid() -> Iterator[tuple[str, str]]:
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                at = SPEAKS.get(_name(node)) if isinstance(node, ast.Call) else None
-                if (
-                    isinstance(node, ast.Call)
-                    and at is not None
-                    and len(node.args) > at
-                    and _bare(node.args[at])
-                ):
-                    yield path.relative_to(ROOT).as_posix(), ast.unparse(node.args[at])
+    for path, node in _calls():
+        at = SPEAKS.get(_name(node))
+        if at is not None and len(node.args) > at and _bare(node.args[at]):
+            yield path, ast.unparse(node.args[at])
 
 
 def test_no_refusal_on_the_way_to_a_person_is_bare_english() -> None:

@@ -264,6 +264,12 @@ NOT_SAID = {
         "yeniden yanıt:",
         "kanarya kayboldu",
         "Daha fazla: çöz",
+        "itibarıyla",
+        "üstlenme 0",
+        "SEV2 ilet",
+        "50× katı",
+        "konuşmanın {times} katı",
+        "ilke",
     ),
     "nl": (
         "gepraat",
@@ -273,6 +279,10 @@ NOT_SAID = {
         "oppakken verlopen",
         "is gewoon",
         "Samenvatting van de invoer",
+        "SEV2 doorgeven",
+        "Afwijzen",
+        "terugtoets",
+        "dead letter",
     ),
     "ro": (
         "În drum spre de zece ori",
@@ -280,6 +290,10 @@ NOT_SAID = {
         "răspuns din nou:",
         "Mesaje moarte",
         "canarul s-a pierdut",
+        "decât așteptat",
+        "Declanșator",
+        "testare pe istoric",
+        "Testează",
     ),
 }
 """Words that a native would not use, as they stood on the page."""
@@ -296,12 +310,46 @@ def test_each_of_the_43_defects_has_its_tests() -> None:
     assert [one for one in named if one[2] not in _names_in(one[1])] == []
 
 
+CATALOGUES = (
+    "api/pages/locales",
+    "api/pages/locales/hints",
+    "api/pages/locales/refusals",
+    "alerts/locales",
+    "tocsin/health/locales",
+)
+
+
+@cache
+def _said(code: str) -> tuple[str, ...]:
+    """Every translation of this language."""
+    return tuple(
+        text
+        for folder in CATALOGUES
+        for value in tomllib.loads((ROOT / folder / f"{code}.toml").read_text("utf-8")).values()
+        for text in ([value] if isinstance(value, str) else value)
+    )
+
+
 @pytest.mark.parametrize("code", sorted(NOT_SAID))
 def test_no_word_is_back_that_a_native_would_not_use(code: str) -> None:
-    said = [
-        text
-        for folder in ("api/pages", "alerts", "tocsin/health")
-        for value in tomllib.loads((ROOT / folder / "locales" / f"{code}.toml").read_text("utf-8")).values()
-        for text in ([value] if isinstance(value, str) else value)
-    ]
-    assert [(word, text) for word in NOT_SAID[code] for text in said if word in text] == []
+    assert [(word, text) for word in NOT_SAID[code] for text in _said(code) if word in text] == []
+
+
+FORMAL = {
+    # Sentences address with -iniz; what stands on a button is a bare imperative, as Turkish programs have it.
+    "tr": re.compile(r"\b(?:sen|senin|sana|seni|musun|mısın|misin)\b", re.IGNORECASE),
+    "ro": re.compile(
+        r"\b(?:tu|tău|tale|ție|poți|vrei|ești)\b"
+        r"|^(?:Testează|Încearcă|Alege|Scrie|Deschide|Verifică|Salvează|Adaugă|Trimite|Șterge)\b",
+        re.IGNORECASE,
+    ),
+    # "{n} u" are hours.
+    "nl": re.compile(r"(?<!\} )\b(?:u|uw|gelieve)\b"),
+}
+"""Words of the address that is not ours: tu in Romanian, sen in Turkish, u in Dutch (docs/translating.md)."""
+
+
+@pytest.mark.parametrize("code", sorted(FORMAL))
+def test_a_reader_is_addressed_in_one_way(code: str) -> None:
+    wrong = [text for text in _said(code) if FORMAL[code].search(text)]
+    assert wrong == []
