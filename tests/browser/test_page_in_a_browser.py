@@ -114,6 +114,10 @@ def test_a_tired_person_signs_in_reads_and_acknowledges_without_scripts(
         button = page.get_by_role("button", name="Acknowledge")
         box = button.bounding_box()
         assert box and box["y"] + box["height"] <= size["height"], "reached without scrolling"
+        # What it is about stands on the first screen, too: trigger, figures, span, and the top post of somebody else.
+        for told in (".claim", ".story", "blockquote.lead"):
+            seen = page.locator(told).first.bounding_box()
+            assert seen and seen["y"] + seen["height"] <= size["height"], told
         button.click()
         expect(page.get_by_role("status").filter(has_text="It is yours now")).to_be_visible()
         expect(page.get_by_text("Ada Yılmaz has it").first).to_be_visible()
