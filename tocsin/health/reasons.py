@@ -36,6 +36,7 @@ PATTERNS: Final = (
     "{who} ended the stream",
     "{who} closed the connection ({why})",
     "{path} is not there (yet)",
+    "{path} unpacks to less than was read of it before; give it another name",
     "it cannot be read: {why}",
     "it was not asked for {span}",
     "silent for {span}, some {n} posts used to come in such a time",
