@@ -95,7 +95,7 @@ class ColumnMapping(BaseModel):
         try:
             self.model_dump_json()
         except ValueError:
-            raise ValueError("it holds half of a character (a lone surrogate)") from None
+            raise ValueError(Sentence("it holds half of a character (a lone surrogate)")) from None
         return self
 
     @field_validator("dates")
