@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Mapping
 
 import pytest
 from starlette.types import Message
 
+from ops.transfer.export import export
 from tests.api.world import HERE, World
 from tests.hostile import IN_ADDRESSES
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
@@ -74,3 +77,29 @@ def test_what_turns_the_reading_direction_stays_within_its_own_element(world: Wo
     assert f"<bdi>{name}</bdi>" in page
     assert "@<bdi>\u202ex</bdi>" in page
     assert '<p class="text" dir="auto"' in page
+
+
+def test_hostile_texts_and_names_are_one_line_each_of_an_export_unchanged_and_stand_in_no_chart(
+    world: World,
+) -> None:
+    texts = [
+        "\u202eLumo is down\x9b31m\x00\r\n{}\n",
+        "=1+1 Lumo\u2028\u2029\u0085",
+        '"},{"id": "x", "text": "Lumo',
+    ]
+    for n, text in enumerate(texts):
+        text = text.replace("\x00", "")  # no store takes one, so the boundary takes it out
+        world.store_mention(f"m{n}", text, world.now, "negative", author_name=text, title=text)
+        texts[n] = text
+    world.scene.over()
+    with world.scene.store.read() as conn:
+        for kind in ("mentions", "tallies", "alerts", "notices", "audit"):
+            lines = list(export(conn, kind))
+            assert lines and all(line.endswith(b"\n") and line.count(b"\n") == 1 for line in lines), kind
+            assert not any(byte < 0x20 for line in lines for byte in line[:-1]), kind
+        kept = [json.loads(line) for line in export(conn, "mentions")]
+    assert sorted(one["text"] for one in kept) == sorted(texts) == sorted(one["title"] for one in kept)
+    ada, _ = world.session("ada")
+    page = ada.get(f"/alerts/{world.scene.alert().id}").text
+    charts = re.findall("<svg.*?</svg>", page, re.DOTALL)
+    assert charts and not any("Lumo is" in one or "\u202e" in one or "\u2028" in one for one in charts)
