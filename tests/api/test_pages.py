@@ -610,7 +610,7 @@ def test_a_wrong_query_is_pointed_at_and_nothing_typed_is_lost(night: SeededApp)
         "enabled": "1",
     }
     status, shown = send(client, "/monitors/new", form)
-    assert status == 422 and "never closed" in shown and re.search(r"<pre>.*\n +\^</pre>", shown)
+    assert status == 422 and "never closed" in shown and re.search(r"<pre[^>]*>.*\n +\^</pre>", shown)
     assert "unknown time zone" in unescape(shown) and "a whole number is needed" in shown
     assert 'value="Café &lt;Ürün&gt;"' in shown and 'value="tr, ro"' in shown
     form |= {"query": "orvane OR café", "timezone": "Europe/Istanbul", "influential_followers": "5000"}

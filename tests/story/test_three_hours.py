@@ -19,6 +19,7 @@ from tocsin.store.audit import verify
 TRANSCRIPT = """\
 == 10:10 page to ada
 SEV2 Lumo: 5.6x the expected talk in 5 min
+“Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -35,6 +36,7 @@ https://tocsin.example/alerts/ALERT
 SEV2 Lumo: 5.6x the expected talk in 5 min
 Still, for 20 minutes: nobody has answered.
 Nothing has changed since the last page.
+“Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -50,6 +52,7 @@ https://tocsin.example/alerts/ALERT
 == 10:40 page to leo
 SEV2 Lumo: 5.6x the expected talk in 5 min
 Escalated to PR and Legal by ben: lamps may burn
+“Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -64,6 +67,7 @@ https://tocsin.example/escalations/CASE
 == 10:40 page to pia
 SEV2 Lumo: 5.6x the expected talk in 5 min
 Escalated to PR and Legal by ben: lamps may burn
+“Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -78,6 +82,7 @@ https://tocsin.example/escalations/CASE
 == 11:40 overdue to leo
 SEV2 Lumo: 5.6x the expected talk in 5 min
 Overdue: holding statement of the escalation to PR and Legal
+“Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
@@ -92,6 +97,7 @@ https://tocsin.example/escalations/CASE
 == 11:40 overdue to pia
 SEV2 Lumo: 5.6x the expected talk in 5 min
 Overdue: holding statement of the escalation to PR and Legal
+“Bateria Lumo a luat foc pe masa din bucătărie”
 Since 10:00 Wed 05 Mar (UTC)
 Seen 56 in 5 min, expected 10 (6-15)
 Negative 71% (60%-80%), usually 20%
