@@ -62,7 +62,7 @@ engines: $(STAMPS)/engines  ## a real Apache Kafka and PostgreSQL on loopback un
 	@$(BIN)/python -m tests.engines
 
 quick: $(STAMPS)/dev  ## the tests that need no engine, browser or process of their own: at every save, two minutes of processor time
-	@$(BIN)/python -m pytest -n 2 -m unit --ignore=tests/browser --ignore=tests/chaos $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m unit --ignore=tests/browser --ignore=tests/chaos $(TEST_ARGS)
 
 test: $(STAMPS)/dev  ## the whole test suite, eight minutes on two cores (WORKERS=6: on four; TEST_ARGS="tests/api -x")
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TEST_ARGS)
