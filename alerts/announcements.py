@@ -5,7 +5,7 @@ twice, whatever dies and however many workers run. What begins and ends while no
 an end that is noticed later than `LATE` is kept without a notice.
 
 The concerned are the people of the policies of its monitors, and the person who made it. They are told on the first channel that
-may page them, after their quiet hours. The notice asks for nothing.
+they have proven, after their quiet hours. The notice asks for nothing.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from alerts import held
-from alerts.directory import Someone
+from alerts.directory import Someone, key_of
 from alerts.message import Message, plain_message
-from alerts.notifiers.registry import LAST_RESORT
 from alerts.outbox import queue
+from alerts.proofs import proofs
 from alerts.readiness import in_use, on_call_by
 from alerts.suppression.quiet_hours import quiet_until
 from alerts.turn import Turn
@@ -153,14 +153,15 @@ def _tell(turn: Turn, edge: Edge, told: Holding | None, holds: Holding | None) -
 
 
 def _concerned(turn: Turn, one: Holding) -> Iterator[tuple[Someone, Channel]]:
-    """Each person to tell, once, with the first channel that may page them. Who has none is not told."""
+    """Each person to tell, once, with the first channel that they have proven. Who has proven none is not told."""
     conn, people = turn.conn, turn.directory
     maker = people.people.get(_made_by(conn, one))
     reached = [person for policy in _policies(turn, one) for person in on_call_by(policy, people, turn.now)]
     made = [maker] if maker is not None and maker.person.active else []
     for person in {person.id: person for person in (*reached, *made)}.values():
-        channel = next((c for c in person.paged_on if c.kind != LAST_RESORT), None)
-        if channel is not None:
+        known = proofs(conn, person.id)
+        proven = (c for c in person.channels if (p := known.get(key_of(person, c))) and p.proven_at)
+        if (channel := next(proven, None)) is not None:
             yield person, channel
 
 

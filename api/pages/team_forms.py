@@ -293,26 +293,16 @@ def add_channel(request: Request, id: str) -> Response:
 
 
 @ROUTERS[0].post("/people/{id}/waiting/{key}/prove")
+@ROUTERS[0].post("/people/{id}/channels/{key}/prove")
 def type_code(request: Request, id: str, key: Key) -> Response:
-    """The code that arrived there, as the person told it: the channel is theirs from now on, and pages."""
+    """The code that arrived there, as the person told it: the channel, one that waits or is theirs already, pages from now on."""
     return _beside(id, settle_channel(request, id[:256], key))
 
 
 @ROUTERS[0].post("/people/{id}/waiting/{key}/test")
-def send_again(request: Request, id: str, key: Key) -> Response:
-    """Send a fresh code there."""
-    return _beside(id, send_code_again(request, id[:256], key))
-
-
-@ROUTERS[0].post("/people/{id}/channels/{key}/prove")
-def type_code_of_own(request: Request, id: str, key: Key) -> Response:
-    """The code that arrived at a channel that is the person's already: it pages from now on."""
-    return _beside(id, settle_channel(request, id[:256], key))
-
-
 @ROUTERS[0].post("/people/{id}/channels/{key}/test")
-def send_to_own(request: Request, id: str, key: Key) -> Response:
-    """Send a code to a channel that is the person's already."""
+def send_code(request: Request, id: str, key: Key) -> Response:
+    """Send a fresh code to a channel that waits or is the person's already."""
     return _beside(id, send_code_again(request, id[:256], key))
 
 

@@ -15,7 +15,6 @@ from alerts.apply import act
 from alerts.turn import Turns
 from api.pages.models import overview
 from tests.browser.seed import NOW, fill
-from tests.engines.postgres import Postgres
 from tests.stores import embedded_at
 from tocsin.store import meta
 from tocsin.store import schema as s
@@ -28,15 +27,6 @@ from tocsin.store.sqlite.engine import SqliteStore
 
 OLDEST = 1
 Rows = dict[Table, list[dict[str, Any]]]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> str:
-    """The address of an empty store."""
-    if request.param == "sqlite":
-        return "sqlite"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.database()
 
 
 def older(url: str, folder: Path) -> Rows:

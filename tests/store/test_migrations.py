@@ -31,15 +31,6 @@ NEXT = upgrade.SCHEMA + 1
 Opened = Callable[..., Store]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> str:
-    """The address of an empty store."""
-    if request.param == "sqlite":
-        return "sqlite"
-    server: Postgres = request.getfixturevalue("postgres")
-    return server.database()
-
-
 @pytest.fixture
 def opened(url: str, tmp_path: Path) -> Iterator[Opened]:
     """A function that opens the store, as often as it is called."""
