@@ -53,16 +53,18 @@ def render_problem(request: Request, problem: Problem) -> Response:
     back = (
         _return_path(request) if request.method == "POST" and problem.status in (403, 409, 412, 422) else None
     )
+    detail, faults = _detail(problem, ctx), [_fault(one, ctx) for one in problem.errors]
     return render(
         ctx,
         "problem.html",
         status=problem.status,
         headers=problem.headers,
         title=ctx.fmt.translate(title),
-        detail=_detail(problem, ctx),
+        detail=detail,
         typed=written(request) if problem.status in KEPT else [],
         advice=ctx.fmt.translate(ADVICE[problem.status]) if problem.status in ADVICE else "",
-        faults=[_fault(one, ctx) for one in problem.errors],
+        # One fault may be the whole detail: it is said once.
+        faults=[one for one in faults if one.line or detail != f"{one.field}: {one.message}"],
         back=back,
         request_id=request.scope.get("state", {}).get("request_id"),
         code=problem.status,

@@ -210,6 +210,7 @@ def test_a_sign_in_link_is_spent_by_the_button_and_not_by_looking(night: SeededA
     again = visitor(night)
     assert again.post(f"/signin/{token}").status_code == 410
     assert "used already" in page(again, f"/signin/{token}", 410)
+    assert page(again, "/signin/short", 422).count("at least 20 characters are needed") == 1, "said once"
 
 
 def test_signing_out_ends_the_session(night: SeededApp) -> None:
