@@ -46,13 +46,26 @@ def prefix() -> str:
 @pytest.fixture
 def make_stream(kafka: Cluster, prefix: str) -> Iterator[MakeStream]:
     made: list[KafkaStream] = []
+    readers: list[Any] = []
 
     def make(**more: Any) -> KafkaStream:
         settings = StreamSettings(topic_prefix=prefix, **more.pop("settings", {}))
-        made.append(KafkaStream(kafka.url, settings, **more))
-        return made[-1]
+        stream = KafkaStream(kafka.url, settings, **more)
+        made.append(stream)
+        opened = stream.consumer
+
+        def consumer(*args: Any, **options: Any) -> Any:
+            readers.append(opened(*args, **options))
+            return readers[-1]
+
+        # One that a test leaves open would look for its broker for ever, once that has ended.
+        stream.consumer = consumer  # type: ignore[method-assign]
+        return stream
 
     yield make
+    for reader in readers:
+        with contextlib.suppress(StreamUnavailable):
+            reader.close()
     for stream in made:
         stream.close()
 
