@@ -24,7 +24,7 @@ from api.pages.flash import DONE
 from api.pages.permission import permitted
 from api.pages.problem import written
 from api.pages.render import PageContext, page_context, render
-from api.pages.signin import Token, person_of
+from api.pages.signin import NOTICE_LINK, Token, person_of, signin_answer
 from api.state import AppState, form_of, state_of
 from api.turns import turn_of
 from tocsin.access.links import (
@@ -49,7 +49,7 @@ REFUSALS = {
 @router.get("/links/{token}")
 def notice_link(request: Request, token: Token) -> Response:
     """The card or the escalation, as far as the link's person may see it today, and the buttons that would work."""
-    return _shown(request, token)
+    return _shown(request, token) if _is_known(request, token) else _unknown(request)
 
 
 @router.post("/links/{token}")
@@ -72,7 +72,23 @@ def act_by_link(request: Request, token: Token, action: str) -> Response:
     return _pressed(request, token, action)
 
 
+def _is_known(request: Request, token: str) -> bool:
+    with state_of(request).store.read() as conn:
+        try:
+            find_action_link(conn, token)
+        except NotFound:
+            return False
+    return True
+
+
+def _unknown(request: Request) -> Response:
+    """The page of a link that was cut short or is long forgotten: signing in is the way to its alert."""
+    return signin_answer(request, refused=NOTICE_LINK)
+
+
 def _pressed(request: Request, token: str, action: str | None) -> Response:
+    if not _is_known(request, token):
+        return _unknown(request)
     state, form = state_of(request), form_of(request)
     try:
         with state.store.write() as conn:

@@ -27,9 +27,12 @@ from tocsin.store import audit
 
 log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
-Token = Annotated[str, Path(min_length=20, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+# The end of a link's address, whole or cut short: one that is not whole is refused as a used one is.
+Token = Annotated[str, Path()]
 LONGEST_ADDRESS = 320
 A_YEAR_S = 365 * 24 * 3600
+# What cannot be followed: the page says what became of it, and shows the way to another.
+SIGNIN_LINK, NOTICE_LINK = "signin link", "notice link"
 
 
 @router.get("/signin")
@@ -58,7 +61,7 @@ def signin_page(request: Request, token: Token) -> Response:
         except (NotFound, LinkRefused):
             refused = True
     if refused:
-        return signin_answer(request, refused=True)
+        return signin_answer(request, refused=SIGNIN_LINK)
     return signin_answer(request, token=token, person=person)
 
 
@@ -70,7 +73,7 @@ def use_signin_link(request: Request, token: Token) -> Response:
         with state.store.write() as conn:
             return let_in(request, conn, spend_signin_link(conn, token, now), now, by="link")
     except (NotFound, LinkRefused):
-        return signin_answer(request, refused=True)
+        return signin_answer(request, refused=SIGNIN_LINK)
 
 
 def let_in(request: Request, conn: Connection, person_id: str, now: datetime, by: str) -> Response:
@@ -161,12 +164,12 @@ def signin_answer(
     *,
     token: str | None = None,
     person: str | None = None,
-    refused: bool = False,
+    refused: str | None = None,
     mailed: bool = False,
     bad_passkey: bool = False,
     background: BackgroundTasks | None = None,
 ) -> Response:
-    """The page before which nobody is signed in. A link that is used up is 410, a passkey that does not hold 403."""
+    """The page before which nobody is signed in. A link that is used up or not whole is 410, a bad passkey 403."""
     state = state_of(request)
     party = relying_party(state.settings.api.public_url)
     with state.store.read() as conn:

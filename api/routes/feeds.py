@@ -32,7 +32,7 @@ from tocsin.definitions.models import Policy, known_zone
 
 router = APIRouter(prefix="/v1/feeds", tags=["feeds"], responses={404: PROBLEMS[404]})
 
-Token = Annotated[str, Path(min_length=8, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
+Token = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 Lang = Annotated[
     str | None, Query(max_length=35, description="The language of the headlines; default: English.")
 ]

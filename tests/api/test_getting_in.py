@@ -292,8 +292,19 @@ def test_every_view_says_that_nobody_would_be_woken_and_calls_nothing_calm(house
         assert "All calm" not in shown
         if "NOT READY" not in shown or "no channel rings" not in shown:
             unsaid.append(place)
-    # Whoever signs in is not known yet, and is told nothing of what is defined.
+    # Whoever signs in is not known yet: they hear that something is amiss, and no name and no count of what is defined.
     assert unsaid == ["/signin", "/signin/{token}"]
+    silent = "source:forum-of-ours"
+    with house.store.write() as conn:
+        row = {"component": silent, "at": house.clock.now(), "state": "blind"}
+        house.store.insert_new(conn, s.health, [row | {"detail": {"why": "no post of klaas since Monday"}}])
+    for place in (*unsaid, "/monitors"):
+        shown = words(page(stranger, ADDRESSES[place].format(**ids), 401 if place == "/monitors" else 200))
+        assert (
+            "NOT READY This installation would wake nobody, or does not hear everything, just now." in shown
+        )
+        assert not any(one in shown for one in ("forum-of-ours", "klaas", "policy", "BLIND")), place
+    assert "forum-of-ours" in words(page(root, "/settings"))
     assert "NOT READY" in words(str(root.get("/monitors/nothing").text))
 
 
