@@ -1,4 +1,5 @@
-"""What is not ready: no source, nobody on call, no channel that rings. Every page says so, and nothing is called calm.
+"""What is not ready: nothing heard, nothing watched, nobody on call, no channel that rings. Every page says so, and nothing is
+called calm.
 
 The answer follows from definitions and settings, so it is kept until a definition changes, and for a minute at most, because a
 schedule's turn ends by itself.
@@ -6,39 +7,48 @@ schedule's turn ends by itself.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import Connection
 
 from alerts import directory
 from alerts.readiness import Unready, unready
-from ingest.heard import anything
+from ingest.heard import Deaf, deaf
+from tocsin.definitions.repository import stored_definitions
 from tocsin.settings import Settings
 
 KEYS = (*directory.KEYS, "generation:monitor", "generation:source")
 """The counts of changes that the answer follows from."""
 
-NO_SOURCE = "nothing is listened to: no source is defined"
+DEAF: Final[Mapping[Deaf, str]] = {
+    "no source": "nothing is listened to: no source is defined",
+    "all off": "nothing is listened to: every source is switched off",
+}
+ALL_PAUSED: Final = "nothing is watched: every monitor is paused"
 
 KEPT_FOR = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """What keeps this installation from waking anybody."""
+    """What keeps this installation from waking anybody. `all_paused`: there are monitors, and none is on."""
 
-    no_source: bool = False
+    deaf: Deaf | None = None
+    all_paused: bool = False
     policies: tuple[Unready, ...] = ()
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Each reason in plain words, for answers of the API."""
-        return ((NO_SOURCE,) if self.no_source else ()) + tuple(one.words for one in self.policies)
+        heard = (DEAF[self.deaf],) if self.deaf else ()
+        watched = (ALL_PAUSED,) if self.all_paused else ()
+        return heard + watched + tuple(one.words for one in self.policies)
 
     def __bool__(self) -> bool:
-        return self.no_source or bool(self.policies)
+        return self.deaf is not None or self.all_paused or bool(self.policies)
 
 
 READY = NotReady()
@@ -46,7 +56,9 @@ READY = NotReady()
 
 def not_ready(conn: Connection, settings: Settings, now: datetime) -> NotReady:
     """What keeps this installation from waking anybody at `now`: what every page says, and `tocsin doctor`."""
-    return NotReady(not anything(conn), unready(conn, directory.read(conn), settings, now))
+    monitors = stored_definitions(conn, "monitor")
+    all_paused = bool(monitors) and not any(one.body.get("enabled", True) for one in monitors)
+    return NotReady(deaf(conn), all_paused, unready(conn, directory.read(conn), settings, now))
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from api.pages.flash import flash_of
 from api.pages.render import PageContext, page_context, render
 from api.pages.terms import TRIGGERS
 from api.state import state_of
-from ingest.heard import anything
+from ingest.heard import deaf
 from processors.detection.knowledge import ABILITIES, knowledge
 from processors.detection.tallies import first_minutes
 from tocsin.core.clock import minute_start
@@ -61,7 +61,7 @@ def steps(ctx: PageContext, conn: Connection) -> list[SetupStep]:
     """
     return [
         SetupStep("brand", bool(watched(conn))),
-        SetupStep("listen", anything(conn)),
+        SetupStep("listen", deaf(conn) is None),
         SetupStep("wake", not ctx.banner.not_ready.policies and _is_reached(ctx, conn)),
         SetupStep("ring", meta.get(conn, RANG) is not None),
     ]

@@ -56,8 +56,8 @@ class Status(BaseModel):
     mode: Literal["ok", "degraded", "blind"] = Field(description="The worst of what is below.")
     why: list[str] = Field(description="In plain words, why the mode is not ok.")
     not_ready: list[str] = Field(
-        description="Why this installation would wake nobody: no source, nobody on call, no channel that rings or is proven. "
-        "Empty: it would, or it is a replay or the demo."
+        description="Why this installation would wake nobody: no source or monitor that is on, nobody on call, no channel that "
+        "rings or is proven. Empty: it would, or it is a replay or the demo."
     )
     purpose: Literal["live", "replay", "demo"] | None = Field(
         description="What this store is for; null: nothing ran yet."

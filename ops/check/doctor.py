@@ -6,16 +6,17 @@ It runs the auditor's checks, and more that help a person.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from sqlalchemy import Connection, select
 
 from alerts.auditor import audit
 from api.pages.reach import heartbeat_faults, reach_faults
-from api.pages.readiness import NO_SOURCE, READY, NotReady, not_ready
+from api.pages.readiness import ALL_PAUSED, DEAF, READY, NotReady, not_ready
+from ingest.heard import Deaf
 from ops.check.observation import Observation
 from ops.check.paging import paging
 from ops.runtime import Runtime, open_runtime
@@ -152,18 +153,26 @@ def _settings(settings: Settings) -> Iterator[Observation]:
             yield Observation("bad", f"smtp.password: {error}")
 
 
+WHAT_IS_HEARD: Final[Mapping[Deaf, str]] = {
+    "no source": "add feeds or files, or push to POST /v1/mentions",
+    "all off": "switch one on, on the page or with: tocsin apply FILE",
+}
+
+
 def _definitions(conn: Connection, lacks: NotReady) -> Iterator[Observation]:
     monitors = [one.value for one in listed(conn, Monitor) if one.value.enabled]
     sources = [one.value for one in listed(conn, SourceDef) if one.value.enabled]
     policies = {one.name for one in listed(conn, Policy)}
-    if not monitors:
+    if lacks.all_paused:
+        yield Observation("bad", ALL_PAUSED, "switch one on, on the page or with: tocsin apply FILE")
+    elif not monitors:
         yield Observation(
             "bad", "no monitor: nothing is watched", "make one on the page, or with: tocsin apply FILE"
         )
     else:
         yield Observation("ok", f"monitors that are watched: {len(monitors)}")
-    if lacks.no_source:
-        yield Observation("bad", NO_SOURCE, "add feeds or files, or push to POST /v1/mentions")
+    if lacks.deaf is not None:
+        yield Observation("bad", DEAF[lacks.deaf], WHAT_IS_HEARD[lacks.deaf])
     elif not sources:
         yield Observation("ok", "no source is asked for mentions; what was pushed is heard")
     else:

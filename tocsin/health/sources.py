@@ -125,7 +125,7 @@ def _silence(source: SourceFacts, now: datetime) -> tuple[timedelta, str | None]
 
 @dataclass(frozen=True, slots=True)
 class SourceReport:
-    """One source that is defined or was ever heard. `row` is its row of `source_state`, None where it has none."""
+    """One source that is defined, or heard without a definition. `row` is its row of `source_state`, None where it has none."""
 
     name: str
     kind: str | None
@@ -155,20 +155,19 @@ def source_reports(
     gaps: bool = False,
     only: Sequence[str] | None = None,
 ) -> list[SourceReport]:
-    """Every source that is defined or was heard, by name, with its state. Two queries, and a third for the `gaps` of each.
-    `only` asks for the sources with these names.
+    """Every source that is defined or was heard without a definition, by name, with its state. Two queries, and a third for the
+    `gaps` of each. `only` asks for the sources with these names.
     """
-    d, st, h = s.definitions.c, s.source_state, s.health
-    defined = {
-        row.name: row
-        for row in conn.execute(
-            select(d.name, d.id, d.definition, d.created_at).where(d.kind == "source", d.deleted_at.is_(None))
-        )
-    }
+    st, h = s.source_state, s.health
+    defined, ends = _definitions(conn)
     # The component of a source with a very long name is another one; such a source shows no requests.
     reported = st.outerjoin(h, h.c.component == literal(COMPONENT_PREFIX) + st.c.name)
     query = select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(MOST_SHOWN)
-    known = {row.name: row for row in conn.execute(query)}
+    known = {
+        row.name: row
+        for row in conn.execute(query)
+        if row.name in defined or _is_pushed(row.name, row.last_news_at, ends)
+    }
     names = defined.keys() | known.keys()
     if only is not None:
         names &= set(only)
@@ -192,6 +191,32 @@ def source_reports(
             )
         )
     return reports
+
+
+def without_a_definition(conn: Connection, news: Mapping[str, datetime | None]) -> list[str]:
+    """Those of these names under which mentions come though nobody defines them; `news` has when the last came."""
+    defined, ends = _definitions(conn)
+    return [name for name, last in news.items() if name not in defined and _is_pushed(name, last, ends)]
+
+
+def _definitions(conn: Connection) -> tuple[dict[str, Any], dict[str, datetime]]:
+    """The definitions of sources by name, and when those ended whose name no other has."""
+    d = s.definitions.c
+    rows = conn.execute(
+        select(d.name, d.id, d.definition, d.created_at, d.deleted_at).where(d.kind == "source")
+    ).all()
+    defined = {row.name: row for row in rows if row.deleted_at is None}
+    ended = (row for row in rows if row.deleted_at is not None and row.name not in defined)
+    ends: dict[str, datetime] = {}
+    for row in ended:
+        ends[row.name] = max(row.deleted_at, ends.get(row.name, row.deleted_at))
+    return defined, ends
+
+
+def _is_pushed(name: str, last_news_at: datetime | None, ends: Mapping[str, datetime]) -> bool:
+    """Whether a source without a definition is one all the same: nobody ever defined it, or mentions came after its end."""
+    end = ends.get(name)
+    return end is None or (last_news_at is not None and last_news_at > end)
 
 
 def _ledger(conn: Connection, only: Sequence[str] | None) -> dict[str, list[SourceGap]]:

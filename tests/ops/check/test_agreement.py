@@ -41,11 +41,11 @@ def people(**changed: Any) -> dict[str, Any]:
     return {"people": [TEAM["people"][0] | changed]}
 
 
-NO_SOURCE = "nothing is listened to"
+NO_SOURCE, ALL_PAUSED = "nothing is listened to", "every monitor is paused"
 NOBODY, NO_CHANNEL, NOT_PROVEN = "nobody is on call", "no channel rings", "no channel is proven"
 
 
-@pytest.mark.slow("looks at nine installations")
+@pytest.mark.slow("looks at ten installations")
 def test_what_the_page_says_in_red_needs_a_person_by_the_doctor_and_nothing_else_of_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -54,6 +54,7 @@ def test_what_the_page_says_in_red_needs_a_person_by_the_doctor_and_nothing_else
             (WELL, {}, ()),
             (WELL, {"sources": []}, (NO_SOURCE,)),
             (WELL, {"sources": [TEAM["sources"][0] | {"enabled": False}]}, (NO_SOURCE,)),
+            (WELL, {"monitors": [TEAM["monitors"][0] | {"enabled": False}]}, (ALL_PAUSED,)),
             (WELL, people(active=False), (NOBODY,)),
             (WELL, people(channels=[PRINTED]), (NO_CHANNEL,)),
             (WELL, people(channels=[]), (NO_CHANNEL,)),
@@ -82,7 +83,7 @@ def test_what_the_page_says_in_red_needs_a_person_by_the_doctor_and_nothing_else
         assert len(about) == len(red) and all(map(_in, about, red)), (n, doctor)
 
 
-ALL = (NO_SOURCE, NOBODY, NO_CHANNEL, NOT_PROVEN, "are free in")
+ALL = (NO_SOURCE, ALL_PAUSED, NOBODY, NO_CHANNEL, NOT_PROVEN, "are free in")
 
 
 @pytest.mark.parametrize(

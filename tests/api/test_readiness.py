@@ -1,0 +1,56 @@
+"""An installation that hears or watches nothing is never calm, whatever it heard before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from tests.api.test_pages import page, signed_in, words
+from tests.browser.served import SeededApp, seeded_app
+from tocsin.core.mention import Mention
+from tocsin.definitions.models import Monitor, SourceDef
+from tocsin.definitions.repository import delete, listed, save
+from tocsin.intake.handover import note_received
+
+
+def test_what_was_heard_before_calms_nobody_once_everything_is_off_paused_or_ended(tmp_path: Path) -> None:
+    with seeded_app(tmp_path, quiet=True) as night:
+        client = signed_in(night)
+
+        def shown() -> str:
+            return words(page(client, "/") + page(client, "/wall"))
+
+        assert "NOT READY" not in shown() and "kuzey-feed" in shown()
+        night.clock.advance(timedelta(minutes=1))
+        _all(night, Monitor, enabled=False)
+        told = shown()
+        assert told.count("every monitor is paused") == 2 and "All calm" not in told
+        _all(night, Monitor, enabled=True)
+        _all(night, SourceDef, enabled=False)
+        told = shown()
+        assert told.count("every source is switched off") == 2 and "All calm" not in told
+        with night.store.write() as conn:
+            for one in listed(conn, SourceDef):
+                delete(conn, SourceDef, one.id, now=night.clock.now(), actor="root")
+        told = shown()
+        assert told.count("no source is defined") == 2 and "All calm" not in told
+        assert "kuzey-feed" not in told, "what has ended is neither heard nor failing"
+        answer = client.get("/v1/status").json()
+        assert answer["sources"] == [] and answer["not_ready"] == [
+            "nothing is listened to: no source is defined"
+        ]
+        # Others push on under the name of one that has ended: it is heard.
+        night.clock.advance(timedelta(minutes=1))
+        with night.store.write() as conn:
+            pushed = Mention(id="1", source="jetstream", text="x", created_at=night.clock.now())
+            note_received(conn, "jetstream", now=night.clock.now(), mentions=[pushed])
+        night.clock.advance(timedelta(minutes=1))
+        told = shown()
+        assert "NOT READY" not in told and "jetstream" in told and "kuzey-feed" not in told
+
+
+def _all(one: SeededApp, model: type[Monitor | SourceDef], **fields: object) -> None:
+    with one.store.write() as conn:
+        for found in listed(conn, model):
+            value = found.value.model_copy(update=fields)
+            save(conn, value, now=one.clock.now(), actor="root", id=found.id)
