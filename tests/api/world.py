@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ from api.auth.sessions import Session, open_session
 from api.routes.status import PARTS
 from processors.understand.signature import copied_part
 from tests.alerts.scene import Scene
+from tests.one_loop import OneLoop
 from tocsin.core.clock import Clock, minute_of
 from tocsin.core.facets import FACETS
 from tocsin.core.sketch import hash64, signed64, sketch
@@ -52,7 +52,7 @@ class Client:
     """A plain, synchronous client of the app. It keeps headers, and no cookies."""
 
     def __init__(
-        self, app: FastAPI, headers: Mapping[str, str], address: tuple[str, int], runner: asyncio.Runner
+        self, app: FastAPI, headers: Mapping[str, str], address: tuple[str, int], runner: OneLoop
     ) -> None:
         self._app = app
         self.headers = dict(headers)
@@ -96,7 +96,7 @@ class World:
         settings = Settings(data=folder, api=Api(**{"requests_per_minute": 1_000_000, **api}))
         self.runtime = TestRuntime(settings, self.scene.store, self.stream, self.scene.clock)
         self.app = create_app(self.runtime)
-        self.runner = asyncio.Runner()
+        self.runner = OneLoop()
 
     def close(self) -> None:
         self.runner.close()

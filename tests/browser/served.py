@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 import threading
@@ -20,6 +19,7 @@ from api.app import create_app
 from api.pages.i18n import Languages
 from ops.runtime import Runtime
 from tests.browser.seed import NOW, fill
+from tests.one_loop import OneLoop
 from tests.stores import filled_at
 from tocsin.access.links import make_action_link, make_signin_link
 from tocsin.core.clock import SimulatedClock
@@ -35,7 +35,7 @@ class SeededApp:
     runtime: Runtime
     store: Store
     clock: SimulatedClock
-    loop: asyncio.Runner
+    loop: OneLoop
     address: str = ""
 
     def signin_token(self, person: str = "p_ada") -> str:
@@ -69,7 +69,7 @@ def seeded_app(
     clock = SimulatedClock(NOW)
     runtime = Runtime(Loaded(settings, {}), store, clock, durable=False)
     # The loop begins when it is first used. Where a test drives a browser, a loop of its own runs already.
-    loop = asyncio.Runner()
+    loop = OneLoop()
     try:
         yield SeededApp(create_app(runtime, languages=languages), runtime, store, clock, loop)
     finally:

@@ -5,7 +5,6 @@ Each of them has a store object of its own, as in a process of its own.
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from tests.alerts.fakes import OneForAll, Phone
 from tests.alerts.scene import Scene, write_signal
 from tests.api.world import STRANGER_ADDRESS, Client, TestRuntime, World
 from tests.contracts.store import in_threads
+from tests.one_loop import OneLoop
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import OutcomeUnknown
@@ -175,7 +175,7 @@ def test_two_apis_name_the_same_first_and_make_one_thing_of_one_key(
 
     def ask(store: Store) -> None:
         app = create_app(TestRuntime(world.runtime.settings, store, world.stream, world.scene.clock))
-        with asyncio.Runner() as runner:
+        with OneLoop() as runner:
             client = Client(app, headers, STRANGER_ADDRESS, runner)
             told = client.post(f"/v1/alerts/{alert}/acknowledge", json={})
             made = client.post("/v1/monitors", json={"name": "Rivers", "query": "river"}, headers=once)
