@@ -19,7 +19,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 FROM python:3.13.7-slim-trixie
 RUN groupadd --gid 10001 tocsin \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/tocsin --shell /usr/sbin/nologin tocsin \
-    && install -d -o tocsin -g tocsin -m 0700 /var/lib/tocsin
+    && install -d -o tocsin -g tocsin -m 0700 /var/lib/tocsin /var/lib/tocsin-copies
 COPY --from=build /opt/tocsin /opt/tocsin
 ENV PATH=/opt/tocsin/bin:$PATH \
     PYTHONUNBUFFERED=1 \

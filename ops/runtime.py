@@ -101,11 +101,8 @@ def open_runtime(
     settings = loaded.settings
     if config is None and not os.environ.get("TOCSIN_CONFIG") and Path(LIES_HERE).is_file():
         _say_that_it_is_not_read()
-    password = reveal(settings.store.password) if settings.store.password else None
     retrying = retry if retry is not None and settings.store.url != "sqlite" else Retry()
-    opened = retrying(
-        lambda: open_store(settings.store.url, settings.data, durable=durable, password=password)
-    )
+    opened = retrying(lambda: store_of(settings, durable=durable))
     runtime = Runtime(loaded, opened, clock or SystemClock(), durable=durable)
     runtime.retry = retrying
     try:
@@ -113,6 +110,19 @@ def open_runtime(
         yield runtime
     finally:
         runtime.close()
+
+
+def store_of(settings: Settings, *, durable: bool = True) -> Store:
+    """The store that the settings name, opened as they say."""
+    store = settings.store
+    return open_store(
+        store.url,
+        settings.data,
+        durable=durable,
+        password=reveal(store.password) if store.password else None,
+        copy_first=not store.upgrade_without_copy,
+        copies=store.copies_folder,
+    )
 
 
 def _with_the_page(loaded: Loaded, store: Store) -> Loaded:

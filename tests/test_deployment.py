@@ -73,6 +73,15 @@ def test_each_role_is_a_service_of_its_own() -> None:
     assert COMPOSE["services"]["tocsin"]["volumes"] == ["data:/var/lib/tocsin"]
 
 
+def test_whichever_role_is_first_keeps_the_copy_from_before_an_upgrade_in_one_volume_that_is_its_own() -> (
+    None
+):
+    for one in WITH_ENGINES.values():
+        folder = one["environment"]["TOCSIN_STORE__COPIES_FOLDER"]
+        assert one["volumes"] == [f"copies:{folder}"]
+        assert re.search(rf"install -d -o tocsin -g tocsin -m 0700 .*{folder}$", text("Dockerfile"), re.M)
+
+
 @pytest.mark.parametrize("one", SERVICES.values(), ids=SERVICES)
 def test_every_image_is_pinned(one: dict[str, Any]) -> None:
     assert re.search(r":\d+\.\d+", one["image"]), one["image"]

@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from multiprocessing.process import BaseProcess
 from typing import Final, Protocol
 
-from ops.runtime import Runtime
+from ops.runtime import Runtime, store_of
 from tocsin.core.clock import SystemClock
 from tocsin.core.loop import WorkerLoop
-from tocsin.settings import Loaded, reveal
-from tocsin.store.opening import open_store
+from tocsin.settings import Loaded
 from tocsin.store.port import Store
 
 LOOK_S: Final = 1.0
@@ -97,9 +96,7 @@ def start(loaded: Loaded, carry_out: Callable[[Runtime, str], None], id: str, na
 def in_a_process(loaded: Loaded, carry_out: Callable[[Runtime, str], None], id: str) -> None:
     """Carry out one job in a process of its own, with less right to the processor than the rest."""
     os.nice(NICE)
-    settings = loaded.settings
-    password = reveal(settings.store.password) if settings.store.password else None
-    runtime = Runtime(loaded, open_store(settings.store.url, settings.data, password=password), SystemClock())
+    runtime = Runtime(loaded, store_of(loaded.settings), SystemClock())
     try:
         carry_out(runtime, id)
     finally:

@@ -29,6 +29,7 @@ from tocsin.access.links import spend_every_link
 from tocsin.core.clock import iso
 from tocsin.core.errors import StoreUnavailable, TocsinError, WrongInput
 from tocsin.store import audit, meta, offsets
+from tocsin.store.copying import OnRows
 from tocsin.store.migrations import upgrade
 from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS, RecordGap
@@ -46,7 +47,7 @@ class Restored:
     lost: int
 
 
-def make_backup(runtime: Runtime, path: Path, on_rows: copy.OnRows = lambda _table, _rows: None) -> None:
+def make_backup(runtime: Runtime, path: Path, on_rows: OnRows = lambda _table, _rows: None) -> None:
     """Write a consistent copy of the store into a new file, which only its owner can read. No half backup is left behind.
 
     Raises `WrongInput` where there is a file of that name.
@@ -75,7 +76,7 @@ def make_backup(runtime: Runtime, path: Path, on_rows: copy.OnRows = lambda _tab
 
 
 def restore(
-    runtime: Runtime, path: Path, now: datetime, on_rows: copy.OnRows = lambda _table, _rows: None
+    runtime: Runtime, path: Path, now: datetime, on_rows: OnRows = lambda _table, _rows: None
 ) -> Restored:
     """Copy a backup into the empty store of this runtime, and hold its outbox. After an interruption, run it again.
 
@@ -127,7 +128,7 @@ def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
             raise
 
 
-def _copy_rows(runtime: Runtime, part: Path, on_rows: copy.OnRows) -> None:
+def _copy_rows(runtime: Runtime, part: Path, on_rows: OnRows) -> None:
     target = SqliteStore(part, durable=False)
     try:
         target.migrate()

@@ -1,39 +1,27 @@
 """Copies of a whole store into an empty one of either engine: for `tocsin move`, `backup` and `restore`.
 
-A copy reads one snapshot and writes it in batches of bounded size. Until the copy is finished, the target says in `meta` that it
-is half filled, and nothing runs on it. A copy that was interrupted starts again and clears the target first. The tables are those
-of `tocsin.store.schema`, so a new table needs no line here.
+A copy reads one snapshot and writes it table by table (`tocsin.store.copying`). Until the copy is finished, the target says in
+`meta` that it is half filled, and nothing runs on it. A copy that was interrupted starts again and clears the target first. The
+tables are those of `tocsin.store.schema`, so a new table needs no line here.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from sqlalchemy import Connection, Table, delete, func, select
 
 from ops.transfer.export import KINDS, export
-from tocsin.core.errors import TocsinError, WrongInput
+from tocsin.core.errors import WrongInput
 from tocsin.store import meta
 from tocsin.store import schema as s
+from tocsin.store.copying import OF_THE_STORE, Different, OnRows, copy_table
 from tocsin.store.port import Store
 from tocsin.store.sequences import go_on_after, last_given
 from tocsin.store.unhurried import take_your_time
-
-# Rows in one batch. A wide table is one whose rows may be a hundred kilobytes long.
-ROWS, WIDE_ROWS = 2000, 200
-WIDE = frozenset({"mentions", "mention_versions", "samples", "dead_letters", "batches", "signals", "alerts"})
-# Keys of `meta` that describe the target and are not copied.
-OF_THE_STORE = frozenset({"schema", "schema_reads", meta.FILLING})
-
-OnRows = Callable[[str, int], None]
-"""A callback that gets a table's name and how many of its rows are copied so far."""
-
-
-class Different(TocsinError):
-    """Two stores that should be equal are not; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +65,7 @@ def copy_store(
     take_your_time(source)
     counts = {}
     for table in s.metadata.sorted_tables:
-        counts[table.name] = _copy_table(source, target, table, on_rows)
+        counts[table.name] = copy_table(source, target, table, on_rows)
     with target.write() as conn:
         go_on_after(conn, last_given(source))
     with target.read() as conn:
@@ -114,25 +102,6 @@ def compare_all(one: Connection, other: Connection) -> Iterator[Compared]:
     take_your_time(other)
     for kind in KINDS:
         yield compare(one, other, kind)
-
-
-def _copy_table(source: Connection, target: Store, table: Table, on_rows: OnRows) -> int:
-    size = WIDE_ROWS if table.name in WIDE else ROWS
-    query = select(table).execution_options(yield_per=size)
-    if table is s.meta:
-        query = query.where(table.c.key.not_in(OF_THE_STORE))
-    if table.name == s.mentions.name:
-        query = query.order_by(table.c.created_at)  # day after day, as PostgreSQL partitions them
-    count = 0
-    for partition in source.execute(query).mappings().partitions(size):
-        rows = [dict(row) for row in partition]
-        with target.write() as conn:
-            new = target.insert_new(conn, table, rows)
-        if new != len(rows):
-            raise Different(f"{table.name}: {len(rows) - new} rows were there already")
-        count += len(rows)
-        on_rows(table.name, count)
-    return count
 
 
 def _filled(conn: Connection) -> Iterator[str]:

@@ -22,6 +22,7 @@ from tocsin.core.errors import StreamUnavailable, WrongInput
 from tocsin.settings import Settings
 from tocsin.store import audit, meta, offsets
 from tocsin.store import schema as s
+from tocsin.store.copying import OnRows
 from tocsin.store.port import Store
 from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.opening import open_stream
@@ -70,12 +71,12 @@ def move(
     where: str,
     who: str,
     say: Say,
-    on_rows: copy.OnRows = lambda _table, _rows: None,
+    on_rows: OnRows = lambda _table, _rows: None,
 ) -> None:
     """Copy the store, verify the copy, mark the old store. `new_stream` is None where the stream stays as it is.
 
     `where` holds the new addresses, for people. The caller makes sure that nothing runs on either side. Raises `WrongInput`
-    where the target is not empty or its topic has another number of partitions, and `copy.Different` where the verification
+    where the target is not empty or its topic has another number of partitions, and `Different` where the verification
     fails. Then the target stays unusable.
     """
     with old.read() as conn:

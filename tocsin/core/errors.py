@@ -45,6 +45,10 @@ class StoreRefused(StoreUnavailable):
     """The store's server is there and refuses us: password, role, rights or database. A person must mend that."""
 
 
+class UpgradeStopped(StoreUnavailable):
+    """The store is of an older schema, and the copy that comes before an upgrade cannot be kept. A person must mend that."""
+
+
 class OutcomeUnknown(StoreUnavailable):
     """The store was lost while it answered a COMMIT: either all of the transaction was kept, or nothing. Read before deciding."""
 

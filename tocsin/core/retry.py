@@ -7,7 +7,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from tocsin.core.errors import StoreRefused, StoreUnavailable, StreamFull, StreamUnavailable
+from tocsin.core.errors import (
+    StoreRefused,
+    StoreUnavailable,
+    StreamFull,
+    StreamUnavailable,
+    UpgradeStopped,
+)
 
 T = TypeVar("T")
 EVERY: Final = timedelta(seconds=1)
@@ -18,8 +24,9 @@ class Retry:
     """Calls work until it succeeds. The work must bear to be done twice. One instance serves one thread.
 
     `longest` is the time for which an engine may be away at a stretch; with zero the first failure is final. `say` hears when
-    waiting begins and when it ends. Two failures are final at once: a full stream, because nobody else will empty it, and a
-    store that refuses us where `retry_refused` is False. `check` runs before each new try; an error from it ends the waiting.
+    waiting begins and when it ends. Three failures are final at once: a full stream, because nobody else will empty it; a store
+    that cannot be copied before its upgrade; and a store that refuses us, where `retry_refused` is False. `check` runs before
+    each new try; an error from it ends the waiting.
     """
 
     def __init__(
@@ -34,7 +41,9 @@ class Retry:
         self._longest = longest
         self._say = say
         self._every = every
-        self._final = (StreamFull,) if retry_refused else (StreamFull, StoreRefused)
+        self._final = (
+            (StreamFull, UpgradeStopped) if retry_refused else (StreamFull, UpgradeStopped, StoreRefused)
+        )
         self._check = check
 
     def __call__(self, work: Callable[[], T], before_again: Callable[[], None] = lambda: None) -> T:

@@ -126,6 +126,13 @@ class StoreSettings(Section):
         description="PostgreSQL: the role's, as env:NAME or file:PATH.",
         json_schema_extra={"secret": True},
     )
+    copies_folder: Path | None = Field(
+        None,
+        description="PostgreSQL: where the copies from before an upgrade are kept; default: before-upgrade in the data folder.",
+    )
+    upgrade_without_copy: bool = Field(
+        False, description="Whether a newer version may change the store's schema without copying it first."
+    )
 
 
 class Ingest(Section):

@@ -16,6 +16,7 @@ from tests.engines.postgres import Postgres
 from tocsin.core.errors import WrongInput
 from tocsin.store import meta
 from tocsin.store import schema as s
+from tocsin.store.copying import OF_THE_STORE, Different
 from tocsin.store.opening import open_store
 from tocsin.store.port import Store
 from tocsin.store.types import Json, UtcTime
@@ -83,7 +84,7 @@ def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     def rows(table: Table) -> list[tuple[Any, ...]]:
         query = select(table).order_by(*table.primary_key)
         if table is s.meta:
-            query = query.where(table.c.key.not_in(copy.OF_THE_STORE))
+            query = query.where(table.c.key.not_in(OF_THE_STORE))
         with store.read() as conn:
             return [tuple(row) for row in conn.execute(query)]
 
@@ -196,9 +197,9 @@ def test_a_line_that_differs_is_named(make: Make) -> None:
         conn.execute(s.notices.update().where(s.notices.c.step > 0).values(subject="another"))
     with source.read() as one, target.read() as other:
         assert copy.compare(one, other, "audit").lines == ROWS
-        with pytest.raises(copy.Different, match="notices: line 2 is another"):
+        with pytest.raises(Different, match="notices: line 2 is another"):
             copy.compare(one, other, "notices")
     with target.write() as conn:
         conn.execute(s.dead_letters.delete().where(s.dead_letters.c.attempts == 0))
-    with source.read() as one, target.read() as other, pytest.raises(copy.Different, match="dead-letters"):
+    with source.read() as one, target.read() as other, pytest.raises(Different, match="dead-letters"):
         copy.compare(one, other, "dead-letters")

@@ -79,6 +79,11 @@ def version(conn: Connection) -> SchemaVersion | None:
         raise WrongInput(f"the store says that its schema is {said['schema']!r}: that is no number") from None
 
 
+def is_older(present: SchemaVersion | None, than: int = SCHEMA) -> bool:
+    """Whether a store that holds something needs a migration."""
+    return present is not None and present.schema < than
+
+
 def _is_fit(present: SchemaVersion | None, where: str, ours: int) -> bool:
     """Whether this code can use the store as it is; False where the store has to be migrated first. Raises `WrongInput` where
     only later code can use it.

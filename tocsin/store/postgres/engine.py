@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -13,7 +14,8 @@ from psycopg.adapt import Loader
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Row, Table, create_engine, event, exc, select
 from sqlalchemy.engine import make_url
 
-from tocsin.core.errors import WrongInput
+from tocsin.core.errors import StoreUnavailable, WrongInput
+from tocsin.store import before_upgrade
 from tocsin.store.compiled import COMPILED
 from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
@@ -22,9 +24,13 @@ from tocsin.store.postgres.dialect import DRIVER
 from tocsin.store.postgres.errors import after_commit, translated
 from tocsin.store.postgres.partitions import Days
 from tocsin.store.postgres.timeouts import Listening, Silences, may_be_silent
+from tocsin.store.unhurried import take_your_time
 
 ALONE: Final = 0x746F6373_696E0001
 """The advisory lock of a transaction that writes alone ("tocsin", 1)."""
+
+UPGRADING: Final = 0x746F6373_696E0002
+"""The advisory lock of the one process that copies the store and migrates it. The others go on deciding while it copies."""
 
 LEAST_VERSION: Final = 14
 CONNECTIONS: Final = 10
@@ -67,7 +73,7 @@ class PostgresStore:
     """See `tocsin.store.port.Store`. `url` is for people: it has neither a password nor options.
 
     `durable` waits for the disk at each commit. Without it, a crash of the server may lose the last commits, never half of a
-    commit.
+    commit. A store of an older schema is copied into the folder `copies` before it is migrated; None: it is not.
     """
 
     one_writer = False
@@ -78,12 +84,14 @@ class PostgresStore:
         *,
         password: str | None = None,
         durable: bool = True,
+        copies: Path | None = None,
         silences: Silences = Silences(),  # noqa: B008  # frozen: nobody can change it
     ) -> None:
         """Raises `WrongInput` for a URL that makes no sense, and `StoreUnavailable` where the server cannot be used."""
         given = _given(url, password)
         self.url = _plainly(given)
         self._where = _where(given)
+        self._copies = copies
         self._engine = create_engine(
             given,
             execution_options={"compiled_cache": COMPILED},
@@ -208,7 +216,43 @@ class PostgresStore:
         return conn.execute(statement.with_for_update(skip_locked=True)).all()
 
     def migrate(self) -> None:
-        upgrade.migrate(self, self._where)
+        """See `Store.migrate`. A store of an older schema is copied first (`tocsin.store.before_upgrade`)."""
+        with self.read() as conn:
+            older = upgrade.is_older(upgrade.version(conn))
+        with self._alone_at_the_upgrade() if older and self._copies else nullcontext():
+            if older and self._copies:
+                self._keep_copy(self._copies)
+            upgrade.migrate(self, self._where)
+
+    @contextmanager
+    def _alone_at_the_upgrade(self) -> Iterator[None]:
+        # The lock has a connection of its own: a snapshot that is held would keep the migration from its tables.
+        with self.read() as conn:
+            take_your_time(conn)
+            if not conn.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({UPGRADING})").scalar_one():
+                raise StoreUnavailable(
+                    f"another process copies the store {self._where} before its upgrade: try again when it is done"
+                )
+            yield
+
+    def _keep_copy(self, folder: Path) -> None:
+        from tocsin.store.postgres.before_upgrade import prefix_of, size_of, write_copy
+
+        with self.read() as conn:
+            present = upgrade.version(conn)
+            # Another process may have migrated it meanwhile.
+            if present is None or not upgrade.is_older(present):
+                return
+            copy = before_upgrade.keep_copy(
+                folder,
+                present.schema,
+                lambda part: write_copy(conn, part, present.schema),
+                store=self._where,
+                size=size_of(conn),
+                prefix=prefix_of(self._where),
+            )
+        back = f"tocsin restore {copy} into an empty database, with the version of before"
+        before_upgrade.say(copy, present.schema, upgrade.SCHEMA, back)
 
     def backup(self, path: str) -> None:
         raise WrongInput(

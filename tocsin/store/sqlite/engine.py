@@ -17,12 +17,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
 from tocsin.core.sqlite import is_damaged
-from tocsin.store import search
+from tocsin.store import before_upgrade, search
 from tocsin.store.compiled import COMPILED
 from tocsin.store.migrations import upgrade
 from tocsin.store.port import Rows
 from tocsin.store.schema import mentions
-from tocsin.store.sqlite.before_upgrade import keep_copy
 from tocsin.store.sqlite.bulk import Bulk, Lookup
 from tocsin.store.sqlite.dialect import DRIVER
 
@@ -37,13 +36,17 @@ class SqliteStore:
     """See `tocsin.store.port.Store`.
 
     `durable` asks the disk to confirm each commit, so that an acknowledgement outlives a power cut. Without it, a commit
-    outlives any death of the process but perhaps not that of the machine. The file stays consistent either way.
+    outlives any death of the process but perhaps not that of the machine. The file stays consistent either way. `copy_first`:
+    a store of an older schema is copied, beside the store, before it is migrated.
     """
 
     one_writer = True
 
-    def __init__(self, path: Path | str, *, durable: bool = True, check: bool = True) -> None:
+    def __init__(
+        self, path: Path | str, *, durable: bool = True, check: bool = True, copy_first: bool = True
+    ) -> None:
         self.path = Path(path)
+        self._copy_first = copy_first
         self.url = f"sqlite:///{self.path}"
         if check:
             _refuse_unusable(self.path)
@@ -205,21 +208,22 @@ class SqliteStore:
         return conn.execute(select(table).where(where).order_by(*order_by).limit(limit)).all()
 
     def migrate(self, *, to: int = upgrade.SCHEMA, migrations: Path | None = None) -> None:
-        """See `Store.migrate`. A store of an older schema is copied first (`tocsin.store.sqlite.before_upgrade`)."""
+        """See `Store.migrate`. A store of an older schema is copied first (`tocsin.store.before_upgrade`)."""
         upgrade.migrate(self, str(self.path), to=to, migrations=migrations, before=self._keep_copy)
 
     def _keep_copy(self, present: upgrade.SchemaVersion) -> None:
-        # Imported here because it costs a third of a second, and most starts have nothing to migrate.
-        import structlog
-
-        copy = keep_copy(self.path, present.schema)
-        structlog.get_logger().warning(
-            "the store gets a newer schema; it was copied first",
-            schema=present.schema,
-            newer=upgrade.SCHEMA,
-            copy=str(copy),
-            to_go_back=f"tocsin restore --replace {copy}, with the version of before",
+        if not self._copy_first:
+            return
+        beside = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        copy = before_upgrade.keep_copy(
+            self.path.parent / before_upgrade.FOLDER,
+            present.schema,
+            lambda part: self.backup(str(part)),
+            store=str(self.path),
+            size=sum(file.stat().st_size for file in beside if file.exists()),
         )
+        back = f"tocsin restore --replace {copy}, with the version of before"
+        before_upgrade.say(copy, present.schema, upgrade.SCHEMA, back)
 
     def backup(self, path: str) -> None:
         target = Path(path)

@@ -1,0 +1,49 @@
+"""The copying of a table's rows from one store into another, in batches of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Table, select
+
+from tocsin.core.errors import TocsinError
+from tocsin.store import meta
+from tocsin.store import schema as s
+from tocsin.store.port import Store
+
+# Rows in one batch. A wide table is one whose rows may be a hundred kilobytes long.
+ROWS, WIDE_ROWS = 2000, 200
+WIDE = frozenset({"mentions", "mention_versions", "samples", "dead_letters", "batches", "signals", "alerts"})
+# Keys of `meta` that describe the target and are not copied.
+OF_THE_STORE = frozenset({"schema", "schema_reads", meta.FILLING})
+
+OnRows = Callable[[str, int], None]
+"""A callback that gets a table's name and how many of its rows are copied so far."""
+
+
+class Different(TocsinError):
+    """Two stores that should be equal are not; the message says where."""
+
+
+def copy_table(
+    source: Connection, target: Store, table: Table, on_rows: OnRows = lambda _table, _rows: None
+) -> int:
+    """Copy every row of a table that this snapshot sees; return how many there are. Raises `Different` where the target had one
+    of them already.
+    """
+    size = WIDE_ROWS if table.name in WIDE else ROWS
+    query = select(table).execution_options(yield_per=size)
+    if table.name == s.meta.name:
+        query = query.where(table.c.key.not_in(OF_THE_STORE))
+    if table.name == s.mentions.name:
+        query = query.order_by(table.c.created_at)  # day after day, as PostgreSQL partitions them
+    count = 0
+    for partition in source.execute(query).mappings().partitions(size):
+        rows = [dict(row) for row in partition]
+        with target.write() as conn:
+            new = target.insert_new(conn, table, rows)
+        if new != len(rows):
+            raise Different(f"{table.name}: {len(rows) - new} rows were there already")
+        count += len(rows)
+        on_rows(table.name, count)
+    return count
