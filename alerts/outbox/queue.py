@@ -115,12 +115,20 @@ def queued_since(conn: Connection, purpose: str, since: datetime, person_id: str
 
 
 def newest_of(conn: Connection, person_id: str, most: int) -> list[dict[str, Any]]:
-    """The newest notices to this person, without their texts; `about_alert` says whether there is an alert behind one."""
-    n = s.notices.c
-    shown = (n.id, n.alert_id, n.channel, n.kind, n.status, n.subject, n.created_at)
+    """The newest notices to this person, without their texts; `about_alert` says whether there is an alert behind one, `why` has
+    the last receipt of one that has not arrived.
+    """
+    n, r = s.notices.c, s.receipts.c
+    shown = (n.id, n.alert_id, n.channel, n.target, n.kind, n.status, n.subject, n.created_at)
     mine = select(*shown).where(n.person_id == person_id).order_by(n.created_at.desc(), n.id).limit(most)
+    found = conn.execute(mine).all()
+    missing = [row.id for row in found if row.status not in (SENT, CANCELLED)]
+    receipts = conn.execute(select(r.notice_id, r.detail).where(r.notice_id.in_(missing)).order_by(r.attempt))
+    why = {row.notice_id: row.detail for row in receipts}
     without = ("test", SIGNIN, ANNOUNCED)
-    return [dict(row._mapping) | {"about_alert": row.kind not in without} for row in conn.execute(mine)]
+    return [
+        dict(row._mapping) | {"about_alert": row.kind not in without, "why": why.get(row.id)} for row in found
+    ]
 
 
 def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:

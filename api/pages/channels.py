@@ -8,7 +8,7 @@ What was asked for waits beside the person (`contact_proofs.pending`), so that i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -20,6 +20,8 @@ from sqlalchemy import Connection
 from alerts.directory import Someone, key_of
 from alerts.notifiers.channels import require_usable, target_of
 from alerts.notifiers.registry import BY_ADDRESS, KINDS, LAST_RESORT
+from alerts.outbox.queue import newest_of
+from alerts.outbox.test_notice import TEST
 from alerts.proofs import Pending, Proof, ask_for, drop, pending, proofs
 from api.auth.principal import Principal
 from api.defining import change_part
@@ -38,6 +40,7 @@ SHOWN_OF_A_TARGET: Final = ("to", "url")
 ASKED_FOR: Final = tuple(kind for kind, one in KINDS.items() if not one.last_resort)
 BACK: Final = {"setup": "/setup/wake", "me": "/me"}
 MOST: Final = 10
+TESTS_LOOKED_AT: Final = 50
 LONGEST: Final = 2000
 REFERENCES: Final = ("env:", "file:")
 Key = Annotated[str, Path(min_length=1, max_length=64)]
@@ -90,6 +93,8 @@ class OwnChannels:
 
     listed: list[OwnChannel]
     waiting: list[tuple[Pending, str]]
+    why_not: Mapping[str, str] = field(default_factory=dict)
+    """By the key of a channel, why the newest test page there has not arrived."""
 
     def place(self, key: str | None) -> str:
         """Where the channel with this key goes; empty where there is none."""
@@ -100,7 +105,19 @@ def channels_of(conn: Connection, one: Someone) -> OwnChannels:
     """What a person is woken by, and what waits for its code with the place that it goes to."""
     known = proofs(conn, one.id)
     own = [_own_channel(one, number, channel, known) for number, channel in enumerate(one.channels)]
-    return OwnChannels(own, [(found, _where(one.person, found.channel)) for found in pending(conn, one.id)])
+    waiting = [(found, _where(one.person, found.channel)) for found in pending(conn, one.id)]
+    return OwnChannels(own, waiting, _why_not(conn, one))
+
+
+def _why_not(conn: Connection, one: Someone) -> dict[str, str]:
+    newest: dict[str, str] = {}
+    for sent in newest_of(conn, one.id, TESTS_LOOKED_AT):
+        if sent["kind"] == TEST:
+            channel = Channel.model_validate(
+                {"kind": sent["channel"], **sent["target"]}, context={"stored": True}
+            )
+            newest.setdefault(key_of(one, channel), sent["why"] or "")
+    return {key: why for key, why in newest.items() if why}
 
 
 def ask_channel(request: Request, person_id: str) -> tuple[dict[str, str], tuple[str, str] | None]:

@@ -129,17 +129,21 @@ def test_no_clock_runs_on_after_release_and_a_decision_waits_for_the_review(nigh
     with night.store.write() as conn:
         e = s.escalations.c
         row = conn.execute(
-            select(e.id).where(e.closed_at.is_(None), e.team != "legal").order_by(e.id)
+            select(e.id, e.alert_id).where(e.closed_at.is_(None), e.team != "legal").order_by(e.id)
         ).first()
         assert row is not None
         late = {"statement_due_at": NOW.replace(hour=0), "assessment_due_at": NOW.replace(hour=0)}
         conn.execute(update(s.escalations).where(e.id == row.id).values(status="released", **late))
+        about = {"alert_id": row.alert_id, "escalation_id": row.id}
+        conn.execute(update(s.notices).where(s.notices.c.id.in_(("no_0", "no_1"))).values(**about))
     client, path = signed_in(night, "p_root"), f"/escalations/{row.id}"
     assert "overdue by" not in words(page(client, path)) and "no clock runs" in words(page(client, path))
     with night.store.write() as conn:
         conn.execute(update(s.escalations).where(s.escalations.c.id == row.id).values(status="claimed"))
     shown = page(client, path)
     assert f"{path}/decide" not in shown and f"{path}/review" in shown and "Who was told" in shown
+    assert "webhook · unknown: it may have arrived no answer within 15 s" in words(shown)
+    assert "e-mail · sent" in words(shown), "a channel is called as a person calls it"
     speaks(night, "en", "p_ioana")
     assert 'name="privileged" value="1" checked' in page(signed_in(night, "p_ioana"), path)
 

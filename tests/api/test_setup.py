@@ -13,6 +13,7 @@ import pytest
 import yaml
 from sqlalchemy import insert
 
+from alerts.notifiers.port import Outcome
 from alerts.outbox.deliver import deliver_due
 from api.app import create_app
 from api.pages.setup import FIRST_SIGHT, TAPS
@@ -21,6 +22,7 @@ from ops.transfer.apply import plan
 from ops.transfer.definitions_file import stored_sections, written
 from tests.alerts.fakes import OneForAll, Phone
 from tests.api.test_defining import told
+from tests.api.test_getting_in import change
 from tests.api.test_pages import CSRF, Visitor, page, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
 from tests.contracts.loopback import INGEST, Loopback, Post, posts
@@ -206,7 +208,19 @@ def test_a_channel_pages_only_when_its_code_was_typed_and_the_rest_is_made_then(
     waiting = WAITING.search(shown)
     assert waiting and "waits for its code" in shown and "robin@orvane.example" in shown
     assert waiting[1] in page(client, "/me"), "it is found again elsewhere"
+    assert "has not arrived" not in shown
+    refused = Outcome("failed", "refused: 550 no such mailbox", for_good=True)
+    delivered(home, Phone([refused]))
+    for place in ("/setup/wake", "/me", "/people/p_root"):
+        assert "The test page has not arrived: refused: 550 no such mailbox" in words(page(client, place)), (
+            place
+        )
+    change(home, "p_root", language="tr")
+    assert "Deneme bildirimi ulaşmadı: reddedildi: 550 no such mailbox" in words(page(client, "/me"))
+    change(home, "p_root", language=None)
+    assert post(client, f"/me/waiting/{waiting[1]}/test")[0] == 303
     delivered(home, phone)
+    assert "has not arrived" not in page(client, "/setup/wake"), "the newest one has"
     code = CODE.search(phone.got[-1].subject)
     assert code and phone.got[-1].target == {"to": "robin@orvane.example"}
     prove = f"/me/waiting/{waiting[1]}/prove"
@@ -231,6 +245,9 @@ def test_a_channel_pages_only_when_its_code_was_typed_and_the_rest_is_made_then(
     assert "Nothing came" in words(page(client, "/setup/ring"))
     status, place = post(client, "/setup/ring", said="silent")
     assert "the mail server is wrong" in page(client, place)
+    assert post(client, "/setup/ring")[1] == "/setup/ring?done=paged"
+    delivered(home, Phone([refused]))
+    assert "failed refused: 550 no such mailbox" in words(page(client, "/setup/ring"))
     status, place = post(client, "/setup/ring", said="rang")
     assert place == "/setup?done=rang" and "It rang." in page(client, place)
     assert [what for what, _ in told(home)][-1] == "setup.rang"
