@@ -69,6 +69,8 @@ class OwnChannel:
     where: str
     proof: Proof | None
     rings: bool
+    implicit: bool = False
+    """Whether this is the person's address, which pages only while no channel is listed."""
 
     @property
     def proven_at(self) -> datetime | None:
@@ -277,6 +279,7 @@ def _own_channel(one: Someone, number: int, channel: Channel, known: Mapping[str
         _where(one.person, channel),
         known.get(key),
         channel.kind != LAST_RESORT,
+        not one.person.channels and channel.kind == BY_ADDRESS,
     )
 
 

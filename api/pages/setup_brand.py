@@ -21,7 +21,7 @@ from tocsin.core.errors import Conflict, WrongInput
 from tocsin.definitions.models import Monitor
 from tocsin.query import QueryError, parse_query
 from tocsin.query.found import marked
-from tocsin.query.proposal import BrandProposal, propose, query_of, words_in
+from tocsin.query.proposal import BrandProposal, own_accounts, propose, query_of, words_in
 
 router = APIRouter(include_in_schema=False)
 TYPED = ("name", "handles", "hashtags", "products", "own", "languages")
@@ -80,7 +80,13 @@ def _save(request: Request, form: Mapping[str, str], query: str) -> None:
     state, who = state_of(request), principal_of(request)
     with state.store.read() as conn:
         zone = page_context(request, conn).fmt.zone.key
-    value = Monitor(name=form.get("name", "").strip(), query=query, languages=_languages(form), timezone=zone)
+    value = Monitor(
+        name=form.get("name", "").strip(),
+        query=query,
+        languages=_languages(form),
+        timezone=zone,
+        own_accounts=tuple(own_accounts(_parts(form.get("handles", "")))),
+    )
     with state.store.write() as conn:
         defining.make(conn, state.settings, who, value, state.now())
 

@@ -215,7 +215,7 @@ def test_a_code_proves_a_channel_and_one_without_proof_still_pages(house: Seeded
     (test,) = [one for one in phone.got if one.kind == "test"]
     code = re.search(r"\d{6}", test.subject)[0]  # type: ignore[index]
     received = words(page(client, "/me"))
-    assert "TEST: this is how Tocsin pages you" in received and "email · sent" in received, (
+    assert "TEST: this is how Tocsin pages you" in received and "e-mail · sent" in received, (
         "a notice received"
     )
     wrong = f"{(int(code) + 1) % 10**6:06d}"
@@ -242,6 +242,10 @@ def test_a_code_is_worth_five_tries_and_ten_minutes(house: SeededApp) -> None:
 
 def test_ones_own_page_keeps_what_was_typed_and_says_what_is_wrong(house: SeededApp) -> None:
     client = signed_in(house)
+    # An address stands in the person's form, and no button offers to take it out here.
+    shown = page(client, "/me")
+    assert "pages only while no other channel is listed" in shown and "/me/channels/0/remove" not in shown
+    assert 'name="drop.' not in page(signed_in(house, "p_root"), "/people/p_ada")
     status, shown = own(client, language="", timezone="Europe/Atlantis", quiet_from="22", quiet_to="7:00")
     assert status == 422 and "no such time zone" in shown and 'value="Europe/Atlantis"' in shown
     status, shown = own(

@@ -96,6 +96,7 @@ def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
     with home.store.read() as conn:
         (made,) = listed(conn, Monitor)
     assert made.value.query == "@orvane OR (orvane food)" and made.value.timezone == "Europe/Amsterdam"
+    assert made.value.own_accounts == ("@orvane",), "what the brand itself says is no talk about it"
     # Left here, and taken up again on another device: what is done stays, and the next step is offered.
     other = signed_in(home, "p_root")
     shown = page(other, "/setup")

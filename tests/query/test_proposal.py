@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.query.test_evaluate import holds
+from tocsin.definitions.models import Monitor
 from tocsin.query import parse_query
 from tocsin.query.found import marked
-from tocsin.query.proposal import LEFT_OUT, propose, query_of, words_in
+from tocsin.query.proposal import LEFT_OUT, own_accounts, propose, query_of, words_in
 
 
 def test_a_name_is_proposed_as_people_write_it() -> None:
@@ -48,6 +49,26 @@ def test_whatever_is_proposed_can_be_parsed(name: str) -> None:
     assert (whole == "") == (not found.hears)
     if whole:
         parse_query(whole)
+
+
+def test_accounts_of_the_brand_are_taken_as_networks_write_them() -> None:
+    typed = [
+        "@vaillant_nl",
+        "vaillant",
+        "@vaillant",
+        " vaillant@mastodon.example ",
+        "vaillant.bsky.example",
+        "@",
+        "",
+    ]
+    assert own_accounts(typed) == [
+        "@vaillant_nl",
+        "@vaillant",
+        "@vaillant@mastodon.example",
+        "@vaillant.bsky.example",
+    ]
+    for one in own_accounts(["a b", "x" * 200, "@@a@@b", "小米"]):
+        Monitor(name="x", query="ketel", own_accounts=(one,))
 
 
 def test_what_is_left_out_is_not_heard() -> None:

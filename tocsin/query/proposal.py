@@ -74,6 +74,12 @@ def query_of(hears: Sequence[str], leaves_out: Sequence[str] = ()) -> str:
     return " ".join([wanted, *(f"NOT {one}" for one in leaves_out)])
 
 
+def own_accounts(handles: Sequence[str]) -> list[str]:
+    """The accounts that somebody typed as the brand's own, as they are told apart from people's: @name, or @name@host."""
+    found = (re.search(r"\w[\w.-]*(@\w[\w.-]*)?", one) for one in handles)
+    return list(dict.fromkeys(f"@{one.group()}" for one in found if one))
+
+
 def words_in(text: str) -> list[str]:
     """What a person typed into a list: parts between commas or lines, without blanks at their ends."""
     return [part for one in re.split(r"[,\n]", text) if (part := " ".join(one.split()))]
