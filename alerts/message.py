@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row
 
 from alerts.alert import Alert
 from alerts.severity import CLOCKS
+from alerts.story import headline, negatives
 from alerts.words import Words, words_for
 from tocsin.core.clock import iso
 from tocsin.core.facets import common
@@ -31,7 +32,6 @@ EXCERPT = 90
 QUOTED = 60
 LINE = 160
 TOP = 3
-PEAK = timedelta(minutes=5)
 OPEN_ALERT = "Open the alert"
 OPEN_PAGE = "Open the page"
 NO_LONGER_KEPT = "(no longer kept)"
@@ -79,7 +79,7 @@ def alert_message(
         "headline": first,
         "why_now": one_line(words.say(why_now), LINE) if why_now else "",
         "again": [one_line(line, LINE) for line in words.lines(list(again))],
-        "driver": one_line(_driver(alert, top, words), LINE),
+        "below": one_line(_below(alert, top, words), LINE),
         "since": words.clock(evidence.since),
         "zone": words.zone,
         "unheard": SIGNAL_KINDS.of(alert.kind).unheard,
@@ -215,52 +215,16 @@ def _claim(alert: Alert, words: Words) -> str:
     return words.say(claims, observed=observed, expected=expected)
 
 
-def headline(alert: Alert, words: Words) -> str:
-    """The alert on one line, as a lock screen and a list show it."""
-    return one_line(f"SEV{alert.severity} {alert.monitor}: {_story(alert, words)}", 110)
-
-
-def in_a_headline(alert: Alert) -> str:
-    """The headline for readers of no language of their own: lists of the API, exports. The monitor where it cannot be told."""
-    return headline(alert, words_for(None, "UTC")) if alert.readable_evidence else alert.monitor
-
-
-def _story(alert: Alert, words: Words) -> str:
-    """What the alert is about, on one line: the headline of its kind with its window and its peak, and the triggers."""
-    facts, evidence = alert.readable_facts, alert.the_evidence
-    headline = words.say(SIGNAL_KINDS.of(alert.kind).headline_of(evidence))
-    span = evidence.window_end - evidence.window_start
-    kind = SIGNAL_KINDS.of(alert.kind)
-    if kind.headline_spans and not kind.unheard:
-        headline = words.say("{headline} in {span}", headline=headline, span=words.span(span))
-    triggers = facts.triggers if facts else {}
-    named = sorted(triggers, key=lambda name: (-triggers[name], name))[:2]
-    # A share has no peak, and the peak of five minutes is those minutes.
-    peaks = evidence.peak and span > PEAK and not SIGNAL_KINDS.of(alert.kind).is_share
-    peak = [words.say("peak {n} in {span}", n=words.number(evidence.peak), span=words.span(PEAK))]
-    said = [
-        headline,
-        *(peak if peaks else ()),
-        *(words.say(name.replace("_", " ").replace("-", " ")) for name in named),
-    ]
-    return ", ".join(said)
-
-
-def _driver(alert: Alert, top: Sequence[Mapping[str, Any]], words: Words) -> str:
-    """What drives the alert, below its headline: how many are negative, where the headline does not say it, and the post of
-    somebody else that most see.
+def _below(alert: Alert, top: Sequence[Mapping[str, Any]], words: Words) -> str:
+    """What stands below the headline: how many are negative, where the headline does not say it, and the post of somebody else
+    that most see.
     """
-    evidence, kind = alert.the_evidence, SIGNAL_KINDS.of(alert.kind)
+    kind = SIGNAL_KINDS.of(alert.kind)
     if kind.unheard:
         return ""
-    scored = evidence.negative + evidence.neutral + evidence.positive
-    said = []
-    if scored and not kind.is_share and evidence.negative_share is not None:
-        n, of = words.number(evidence.negative), words.number(scored)
-        share = words.percent(evidence.negative_share)
-        said.append(words.say("{share} negative ({n} of {scored} scored)", share=share, n=n, scored=of))
+    said = [] if kind.is_share else [negatives(alert.the_evidence, words)]
     said += [f"“{one_line(post['text'], QUOTED)}”" for post in top[:1] if post["text"] != NO_LONGER_KEPT]
-    return " · ".join(said)
+    return " · ".join(one for one in said if one)
 
 
 def _agreement(one: Agreement, words: Words) -> str:

@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, se
 from alerts import states
 from alerts.alert import Alert, columns, from_row, get
 from alerts.held_by import HeldBy, held_by, last_hold, read_held
-from alerts.message import in_a_headline, top_posts
+from alerts.message import top_posts
 from alerts.severity import CLOCKS, severity
+from alerts.story import in_a_headline
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence

@@ -7,7 +7,7 @@ decides how a language writes numbers, dates and units; this module decides what
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -20,7 +20,10 @@ from babel.numbers import format_compact_decimal, format_decimal, format_percent
 from babel.units import format_unit
 from markupsafe import Markup, escape
 
+from alerts.alert import Alert
 from alerts.reasons import reason_of
+from alerts.story import story_line
+from alerts.words import Words
 from api.pages.i18n import ENGLISH, Language
 from api.pages.recorded import recorded
 from api.pages.terms import PREFIXES, TERMS
@@ -83,10 +86,6 @@ class Formatter:
             return escape(self.language.say(known) if known is not None else text)
         return Markup('<span lang="en">{}</span>').format(text)
 
-    def triggers(self, named: Iterable[str]) -> str:
-        """The categories of triggers, by their words."""
-        return ", ".join(self.term("trigger", one) for one in named)
-
     def hint(self, text: str) -> Markup:
         """What a connector says of a setting, its price or its limit; that of a plugin stays, marked as English."""
         if self.language.code == ENGLISH or text in self.language.catalogue:
@@ -105,6 +104,10 @@ class Formatter:
         if known is not None:
             return self.language.say(known)
         return self.translate(piece) if "{" not in piece else piece
+
+    def story(self, alert: Alert) -> str:
+        """What the alert is about, on one line, as its notices say it."""
+        return story_line(alert, Words(self.language, self.zone.key))
 
     def means(self, kind: str) -> str:
         """What a kind of signal is called."""

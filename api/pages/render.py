@@ -20,7 +20,6 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlalchemy import Connection
 
-from alerts.message import PEAK
 from api.auth.principal import Principal
 from api.pages import charts
 from api.pages.field_values import NAMES_OF_LANGUAGES, field_value
@@ -112,7 +111,6 @@ def render(
             lesson=lesson_of if ctx.banner.mode == "demo" else _no_lesson,
             severities=SEVERITIES,
             shapes=SHAPES,
-            five_minutes=PEAK,
             dismissals=DISMISSALS,
             asset_url=asset_url,
             languages=[(code, NAMES_OF_LANGUAGES.get(code, code)) for code in ctx.state.languages.codes],

@@ -73,7 +73,9 @@ class AlertOut(BaseModel):
     reason: str | None
     severity_name: str
     reasons: list[str] = Field(description="Why the severity is what it is.")
-    headline: str = Field(description="What it is about, on one line of English.")
+    headline: str = Field(
+        description="What it is about, on one line of English: the line that a notice begins with."
+    )
     figures: Figures | None = Field(description="null: another version wrote them.")
     acknowledge_by: datetime | None
     open: bool

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 
 from alerts import directory
 from alerts.alert import Alert
-from alerts.message import headline
 from alerts.on_call import shifts
 from alerts.states import CANDIDATE, STATUSES, SUPPRESSED
+from alerts.story import headline, negatives
 from alerts.views import Wanted, find_alerts
 from alerts.words import Words, words_for
 from api.auth.keys import principal_of_address
@@ -124,6 +124,7 @@ def _alerts(conn: Connection, base: str, words: Words) -> list[FeedEntry]:
 
 
 def _entry(alert: Alert, base: str, words: Words) -> FeedEntry:
+    since = words.say("Since {time} ({zone})", time=words.clock(alert.since), zone=words.zone)
     return FeedEntry(
         id=f"alert:{alert.id}",
         title=headline(alert, words),
@@ -131,10 +132,16 @@ def _entry(alert: Alert, base: str, words: Words) -> FeedEntry:
         starts_at=alert.since,
         ends_at=alert.resolved_at or alert.last_signal_at,
         link=f"{base}/alerts/{alert.id}",
-        summary=words.say("Since {time} ({zone})", time=words.clock(alert.since), zone=words.zone),
+        summary=". ".join(one for one in (_tone(alert, words), since) if one),
         categories=(f"SEV{alert.severity}", alert.status),
         version=alert.version,
     )
+
+
+def _tone(alert: Alert, words: Words) -> str:
+    """How many are negative, where the headline does not say it."""
+    evidence = alert.readable_evidence
+    return negatives(evidence, words) if evidence and not alert.signal.is_share else ""
 
 
 def _on_call(conn: Connection, base: str, today: datetime) -> list[FeedEntry]:

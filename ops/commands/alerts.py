@@ -71,6 +71,7 @@ def show_alert(
         print(_json({"alert": alert, "evidence": evidence, "timeline": timeline, "notices": notices}))
         return
     print(_line(alert))
+    print(_plain(alert["headline"]))
     print(f"observed {evidence['observed']:g}, expected {evidence['expected']:g}", end=" ")
     print(f"({evidence['lower']:g} to {evidence['upper']:g}); why: {'; '.join(alert['reasons'])}")
     for post in evidence["top"]:

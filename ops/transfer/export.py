@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection, and_, func, select
 
 from alerts.alert import from_row
-from alerts.message import in_a_headline
+from alerts.story import in_a_headline
 from tocsin.core.clock import iso, minute_start
 from tocsin.core.errors import WrongInput
 from tocsin.core.sketch import distinct, union

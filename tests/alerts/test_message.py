@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import update
 
 from alerts.message import facets_line, top_posts
+from alerts.story import headline, in_a_headline
+from alerts.words import words_for
 from tests.alerts.scene import Scene, write_mention
 from tocsin.core.signal import Agreement, Evidence, TopMention
 from tocsin.store import schema as s
@@ -59,6 +62,41 @@ def test_a_notice_names_its_window_its_peak_and_who_is_in_it(tmp_path: Path) -> 
         scene.store.close()
     assert text.startswith("SEV2 Lumo: 5x the expected talk in 15 min, peak 33 in 5 min\n")
     assert "Also: heard far\nFirst heard here: press, ro\nWell known: news.example\n" in text
+
+
+def test_a_headline_says_what_drives_it_and_compares_with_nothing_while_that_is_learnt(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(tmp_path)
+    try:
+        said = {"terms": [("smoke", 20), ("baterie", 9), ("lamp", 4)], "observed": 56.0, "peak": 30}
+        scene.signal(
+            "over",
+            evidence=said,
+            learning=True,
+            triggers={"safety": 4, "data-breach": 9, "legal": 1},
+            voices=20,
+        )
+        scene.step()
+        alert, turkish = scene.alert(), words_for("tr", "UTC")
+        driven = replace(alert, facts={**alert.facts, "triggers": {}, "learning": False})
+        long = replace(
+            driven,
+            monitor="The lamps of Lumo and their batteries",
+            evidence={**alert.evidence, "window_start": "2031-03-05T09:00:00Z"},
+        )
+    finally:
+        scene.store.close()
+    assert in_a_headline(alert) == "SEV1 Lumo: 56 mentions in 5 min, trigger: data breach, safety"
+    assert in_a_headline(driven) == "SEV1 Lumo: 5.6x the expected talk in 5 min, driver: smoke, baterie"
+    assert (
+        headline(driven, turkish)
+        == "SEV1 Lumo: 5 dk içinde konuşma beklenenin 5,6 katı, konusu: smoke, baterie"
+    )
+    # What it is about outlives the peak.
+    assert "peak 30 in 5 min, driver: smoke" in in_a_headline(replace(long, monitor="Lumo"))
+    assert in_a_headline(long).endswith("talk in 60 min, driver: smoke, baterie")
+    assert in_a_headline(replace(alert, evidence={"of": "another version"})) == "Lumo"
 
 
 def test_an_article_is_shown_with_its_title_before_its_text(tmp_path: Path) -> None:

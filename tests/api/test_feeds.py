@@ -9,11 +9,11 @@ from pathlib import Path
 
 import feedparser
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from alerts.alert import get
-from alerts.message import headline
 from alerts.on_call import shifts
+from alerts.story import headline
 from alerts.words import words_for
 from api.auth.keys import create_key, list_keys, revoke_key
 from api.feeds import FeedEntry, atom, calendar
@@ -100,7 +100,14 @@ def test_alerts_and_who_is_on_call_are_read_by_a_token_until_it_is_revoked(night
     assert not feed.bozo and len(titles) == 4 and any("<Orvane & co>" in one for one in titles)
     with night.store.read() as conn:
         assert headline(get(conn, "al_crisis"), words_for("tr", "Europe/Istanbul")) in titles
-    assert "winter flavour" not in answer.text and "plastik" not in answer.text
+        posts = conn.execute(
+            select(s.mentions.c.text, s.mentions.c.author_handle, s.mentions.c.author_name)
+        ).all()
+    told = {one for post in posts for one in post if one}
+    assert len(told) > 10 and not [one for one in told if one in answer.text], "no post and no author"
+    # A rising term is a word of several texts: it drives what has no trigger.
+    assert any("konusu: plastik, #orvane" in title for title in titles)
+    assert "olumsuz (puanlanan 203 içinde 126). " in answer.text
     again = client.get(
         f"{base}/alerts.atom?lang=tr&tz=Europe/Istanbul", {"if-none-match": answer.headers["etag"]}
     )

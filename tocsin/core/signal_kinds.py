@@ -91,14 +91,16 @@ class SignalKind:
         return f"{{observed}} {self.counted}, {{expected}} expected"
 
     def headline_of(self, evidence: Evidence) -> str:
-        """The subject of a notice."""
+        """The subject of a notice. An expectation of 0 is one that is not known."""
         if self.headline is not None:
             return self.headline(evidence)
         if self.is_share:
             return Sentence(
                 "{share} {counted}", share=Percentage(evidence.observed), counted=Sentence(self.counted)
             )
-        times = evidence.observed / max(evidence.expected, 1e-9)
+        if evidence.expected <= 0:
+            return Sentence("{n} {counted}", n=round(evidence.observed), counted=Sentence(self.counted))
+        times = evidence.observed / evidence.expected
         return Sentence("{times}x the expected {counted}", times=times, counted=Sentence(self.counted))
 
 
@@ -149,7 +151,10 @@ class SignalKinds:
 
 
 def _times_the_talk(evidence: Evidence) -> str:
-    ratio = evidence.observed / evidence.expected if evidence.expected > 0 else 0.0
+    if evidence.expected <= 0:
+        seen = round(evidence.observed)
+        return Sentence("one mention") if seen == 1 else Sentence("{n} mentions", n=seen)
+    ratio = evidence.observed / evidence.expected
     return Sentence("{times}x the expected talk", times=ratio) if ratio >= 1 else Sentence("talk is unusual")
 
 
