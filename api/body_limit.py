@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import Problem
+from api.problems import Problem, outside
 from tocsin.core.sentences import Sentence
 from tocsin.reading.size import signs_in
 
@@ -78,7 +78,7 @@ class BodyLimit:
         most = self.to_disk if kept else most
         told = Headers(scope=scope).get("content-length", "0")
         if not told.isascii() or not told.isdigit() or int(told[:20]) > most:
-            await _too_large(most).response(scope["state"]["request_id"])(scope, receive, send)
+            await outside(_too_large(most), scope)(scope, receive, send)
             return
         room = self.strangers if _OPEN.fullmatch(scope["path"]) else self.known
         signs = None if kept or _OF_MENTIONS.fullmatch(scope["path"]) else MAX_SIGNS
@@ -142,7 +142,7 @@ class _Answer:
         async def refuse(refusal: Problem) -> None:
             if not self._refused:
                 self._refused = True
-                await refusal.response(scope["state"]["request_id"])(scope, receive, send)
+                await outside(refusal, scope)(scope, receive, send)
 
         async def watched(message: Message) -> None:
             if self._body.refusal is not None and not self._begun:

@@ -20,7 +20,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.problems import INTERNAL, Problem
+from api.problems import INTERNAL, Problem, outside
 from tocsin.core.sentences import Sentence
 from tocsin.settings import Api
 
@@ -87,7 +87,7 @@ class Outermost:
             )
             if status:
                 raise
-            await Problem(500, "internal", INTERNAL).response(request_id)(scope, receive, dressed)
+            await outside(Problem(500, "internal", INTERNAL), scope)(scope, receive, dressed)
         finally:
             route = getattr(scope.get("route"), "path", "none")
             self.metrics.request(scope["method"], route, status, time.perf_counter() - started)
@@ -121,7 +121,7 @@ class HostCheck:
                         "this name is not one of ours: set api.public_url, or add it to api.allowed_hosts"
                     ),
                 )
-                await problem.response(scope["state"]["request_id"])(scope, receive, send)
+                await outside(problem, scope)(scope, receive, send)
                 return
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -178,7 +178,7 @@ class TimeBound:
                 Sentence("this took longer than {seconds} s", seconds=f"{self.seconds:g}"),
                 headers={"Retry-After": "5"},
             )
-            await problem.response(scope["state"]["request_id"])(scope, receive, send)
+            await outside(problem, scope)(scope, receive, send)
 
 
 def allowed_hosts(settings: Api) -> frozenset[str]:

@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from api.auth.principal import Principal
 from tocsin.core import errors as e
@@ -59,7 +60,10 @@ TITLES = {
     409: "Not possible any more",
     412: "Somebody changed it",
     413: "Too large",
+    415: "That kind is not taken",
+    421: "Not a name of ours",
     422: "That cannot be used",
+    428: "Say which version you read",
     429: "Too many requests",
     500: "Something went wrong on our side",
     503: "Not just now",
@@ -224,6 +228,16 @@ def install(app: FastAPI) -> None:
 def wants_html(request: Request) -> bool:
     """Whether a browser asks for HTML, outside /v1."""
     return not request.url.path.startswith("/v1") and "text/html" in request.headers.get("accept", "")
+
+
+def outside(problem: Problem, scope: Scope) -> Response:
+    """The answer of a middleware, in the language that the request asks for. It asks nothing of the store, which may be what is
+    away.
+    """
+    speak: Callable[[Request], Language] | None = getattr(
+        getattr(scope.get("app"), "state", None), "language_asked", None
+    )
+    return problem.response(scope["state"]["request_id"], speak(Request(scope)) if speak else None)
 
 
 def _without_places(request: Request, problem: Problem) -> Problem:

@@ -91,9 +91,15 @@ def language_of(request: Request) -> Language:
 
     It asks the store for a signed-in person only; a store that is away costs them their own choice.
     """
-    state, who = state_of(request), visitor_of(request)
+    who = visitor_of(request)
     if who is not None and who.kind == "person":
         return _context(request).fmt.language
+    return language_asked(request)
+
+
+def language_asked(request: Request) -> Language:
+    """The language that the request itself asks for: that of its cookie, else of its header, else English."""
+    state = state_of(request)
     return state.languages.choose(chosen_language(request), request.headers.get("accept-language"))
 
 

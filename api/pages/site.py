@@ -42,7 +42,7 @@ from api.pages import (
     times_forms,
     wall,
 )
-from api.pages.problem import language_of, render_problem
+from api.pages.problem import language_asked, language_of, render_problem
 from api.pages.render import STATIC
 
 
@@ -102,3 +102,4 @@ def add_pages(app: FastAPI) -> None:
     app.router.routes.append(Mount("/static", Lasting(directory=STATIC), name="static"))
     app.state.render_problem = render_problem
     app.state.language_of = language_of
+    app.state.language_asked = language_asked

@@ -23,6 +23,8 @@ from api.lists import (
     wrong,
 )
 from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
+from api.pages.problem import language_of
+from api.pages.recorded import recorded
 from api.preconditions import Idempotency, Idempotent
 from api.problems import PROBLEMS, Problem
 from api.push import push
@@ -36,6 +38,7 @@ from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotAllowed, NotFound, TocsinError, WrongInput
 from tocsin.core.facets import FACETS, Crisis, Emotion, Harm, Intent
 from tocsin.core.ids import stable_id
+from tocsin.core.languages import ENGLISH
 from tocsin.core.mention import Mention
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Monitor, Role, SourceDef
@@ -59,7 +62,7 @@ class RejectedItem(BaseModel):
 
     index: int = Field(description="The place of the item in the request, from 0.")
     reason: str = Field(description="A stable word for programs; docs/sources.md lists them.")
-    message: str
+    message: str = Field(description="For people, in their language or that of `Accept-Language`.")
 
 
 class Pushed(BaseModel):
@@ -203,7 +206,8 @@ async def push_mentions(
     """
     body = await request.body()
     async with state.pushes:
-        return await run_in_threadpool(_push, state, who, idempotency, request, response, body, source)
+        answer = await run_in_threadpool(_push, state, who, idempotency, request, response, body, source)
+        return await run_in_threadpool(_said, request, answer)
 
 
 def _push(
@@ -267,7 +271,8 @@ async def hook(request: Request, state: State, source: Annotated[str, Path(max_l
         raise _bad_signature() from None
     body = await request.body()
     async with state.pushes:
-        return await run_in_threadpool(_hook, state, request, body, source)
+        answer = await run_in_threadpool(_hook, state, request, body, source)
+        return await run_in_threadpool(_said, request, answer)
 
 
 def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[str, Any]:
@@ -302,9 +307,21 @@ def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[s
     return answer
 
 
+def _said(request: Request, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer with its messages in the caller's language. What is kept is English."""
+    language = language_of(request)
+    if language.code == ENGLISH or not answer["rejected"]:
+        return answer
+    told = [
+        one | {"message": language.say(recorded(one["message"]) or one["message"])}
+        for one in answer["rejected"]
+    ]
+    return answer | {"rejected": told}
+
+
 def _bad_signature() -> Problem:
     """The one answer to every refusal, so that a stranger does not learn which sources there are."""
-    detail = (
+    detail = Sentence(
         "no webhook source takes this signature: check the address, the secret on both sides, and the clocks"
     )
     return Problem(401, "bad-signature", detail)
@@ -313,7 +330,7 @@ def _bad_signature() -> Problem:
 @router.get(
     "/batches/{id}", response_model=PushBatch, summary="What became of a push", responses={404: PROBLEMS[404]}
 )
-def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
+def batch(request: Request, state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
     """What became of one push. A push key can read only its own batches, and those of the one source that it is bound to."""
     with state.store.read() as conn:
         row = conn.execute(select(s.batches).where(s.batches.c.id == id)).one_or_none()
@@ -321,7 +338,7 @@ def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> An
             raise NotFound(Sentence("no batch {id}", id=repr(id)))
         stored = _stored(conn, row.keys)
         matched = _matched(conn, row.keys["keys"]) if stored else None
-    return {
+    shown = {
         "id": row.id,
         "at": row.at,
         "source": row.source,
@@ -331,6 +348,7 @@ def batch(state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> An
         "duplicates": row.keys["duplicates"],
         "matched": matched,
     }
+    return _said(request, shown)
 
 
 def _may_see(who: Principal, row: Row[Any]) -> bool:

@@ -98,6 +98,26 @@ def test_a_bad_mention_is_refused_with_a_reason_and_the_rest_goes_on(world: Worl
     assert [(one["reason"], one["position"], one["topic"]) for one in letters] == [(reason, 1, None)]
 
 
+def test_what_is_wrong_with_a_mention_is_said_in_the_callers_language_and_kept_in_english(
+    world: World,
+) -> None:
+    key = world.key(Role.COMMUNITY_MANAGER)
+    bad = [*(one for one, _ in BAD.values()), mention("heavy", world.now, extra={"a": "x" * 900_000})]
+    english = key.post("/v1/mentions", json=bad).json()
+    for code in ("tr", "nl", "ro"):
+        asked = {"Accept-Language": code, "Idempotency-Key": code}
+        # The same is said when it is asked again, and when the batch is.
+        answers = [key.post("/v1/mentions", json=bad, headers=asked).json() for _ in range(2)]
+        answers.append(key.get(f"/v1/batches/{answers[0]['batch']}", headers=asked).json())
+        for answer in answers:
+            assert [one["reason"] for one in answer["rejected"]] == [
+                one["reason"] for one in english["rejected"]
+            ]
+            for here, there in zip(answer["rejected"], english["rejected"], strict=True):
+                assert here["message"] != there["message"], (code, there)
+        assert key.get(f"/v1/batches/{answers[0]['batch']}").json()["rejected"] == english["rejected"]
+
+
 def test_bad_lines_spoil_nothing(world: World) -> None:
     lines = [
         json.dumps(mention("a", world.now)).encode(),

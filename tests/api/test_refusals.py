@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import ast
+import asyncio
+import json
 from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alerts.escalations.states import STATUSES as STATUSES_OF_ESCALATIONS
 from alerts.escalations.states import TRANSITIONS as OF_ESCALATIONS
 from alerts.states import PEOPLE, STATUSES
+from api.body_limit import SMALL_BODY_BYTES
 from api.defining import ONE
+from api.metrics import Metrics
+from api.middleware import Outermost, TimeBound
 from api.pages.i18n import Languages
 from api.pages.recorded import PATTERNS
+from api.problems import INTERNAL, TITLES
 from tests.api.test_page_says import speaks
 from tests.api.test_pages import press, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
@@ -193,6 +200,59 @@ def test_the_page_and_the_api_refuse_in_the_readers_language(night: SeededApp, c
         Sentence("no alert {id}; `tocsin alerts list` shows those there are", id="'nope'")
     )
     assert problem["title"] == LANGUAGES[code].translate("Not found") != "Not found"
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_what_stands_before_the_routes_refuses_in_the_readers_language(night: SeededApp, code: str) -> None:
+    """A body that is too large, a name that is not ours, what takes too long and what nobody caught were English."""
+    stranger, asked = visitor(night), {"accept-language": f"{code}, en;q=0.5"}
+    name = stranger.get("/v1/alerts", headers={**asked, "host": "elsewhere.example"})
+    large = {**asked, "content-length": "9000000"}
+    body = night.loop.run(stranger._client.request("POST", "/v1/monitors", headers=large))
+
+    async def slow(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        await asyncio.sleep(60)
+
+    async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise RuntimeError("nobody caught it")
+
+    def answer(app: ASGIApp) -> tuple[int, dict[str, Any], dict[bytes, bytes]]:
+        told: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request"}
+
+        async def send(message: Message) -> None:
+            told.append(message)
+
+        headers = [(name.encode(), value.encode()) for name, value in asked.items()]
+        scope = {"type": "http", "app": night.app, "method": "GET", "path": "/v1/alerts", "headers": headers}
+        night.loop.run(app({**scope, "state": {"request_id": "r"}}, receive, send))
+        return told[0]["status"], json.loads(told[1]["body"]), dict(told[0]["headers"])
+
+    late, gone = answer(TimeBound(slow, seconds=0.01)), answer(Outermost(broken, Metrics()))
+    said = [
+        (name.status_code, name.json(), name.headers["content-language"]),
+        (body.status_code, body.json(), body.headers["content-language"]),
+        *((status, shown, headers[b"content-language"].decode()) for status, shown, headers in (late, gone)),
+    ]
+    language = LANGUAGES[code]
+    for (status, shown, spoken), (expected, slug, detail) in zip(said, BEFORE_THE_ROUTES, strict=True):
+        assert (status, spoken, shown["type"]) == (expected, code, f"urn:tocsin:problem:{slug}")
+        assert shown["detail"] == language.say(detail) != detail
+        assert shown["title"] == language.translate(TITLES[status]) != TITLES[status]
+
+
+BEFORE_THE_ROUTES: Final = (
+    (
+        421,
+        "unknown-host",
+        Sentence("this name is not one of ours: set api.public_url, or add it to api.allowed_hosts"),
+    ),
+    (413, "too-large", Sentence("a body may have {most} bytes here", most=str(SMALL_BODY_BYTES))),
+    (503, "too-slow", Sentence("this took longer than {seconds} s", seconds="0.01")),
+    (500, "internal", INTERNAL),
+)
 
 
 def test_programs_hear_english_unless_they_ask_for_another_language(night: SeededApp) -> None:
