@@ -185,7 +185,7 @@ def _queue(turn: Turn, edge: Edge, one: Holding, person: Someone, channel: Chann
         kind=queue.ANNOUNCED,
         severity=SEVERITY,
         step=0,
-        message=_message(turn, edge, one, words_for(person.person.language, person.person.timezone)),
+        message=_message(turn, edge, one, words_for(person.language, person.person.timezone)),
         now=turn.now,
         due_at=quiet_until(person.person, turn.now) or turn.now,
     )

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from alerts.notifiers.channels import target_of
 from alerts.notifiers.registry import BY_ADDRESS, LAST_RESORT
+from tocsin.access.spoken import spoken, spoken_by
 from tocsin.core.ids import stable_id
 from tocsin.definitions.models import (
     Channel,
@@ -39,13 +40,19 @@ OPERATOR_POLICY = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """A person who can be reached: the id, the definition, and the keys of the channels that wait for a proof (`alerts.proofs`).
-    `NOBODY` stands where there is no person.
+    """A person who can be reached: the id, the definition, the keys of the channels that wait for a proof (`alerts.proofs`), and
+    the language of their browser. `NOBODY` stands where there is no person.
     """
 
     id: str
     person: Person
     unproven: frozenset[str] = frozenset()
+    spoken: str | None = None
+
+    @property
+    def language(self) -> str | None:
+        """The language of what this person is sent: the chosen one, else their browser's; None: neither is known."""
+        return self.person.language or self.spoken
 
     @property
     def name(self) -> str:
@@ -91,8 +98,8 @@ def unproven(conn: Connection, person_id: str | None = None) -> dict[str, frozen
 
 
 def someone(conn: Connection, id: str, person: Person) -> Someone:
-    """The person with what their channels wait for."""
-    return Someone(id, person, unproven(conn, id).get(id, frozenset()))
+    """The person with what their channels wait for, and the language of their browser."""
+    return Someone(id, person, unproven(conn, id).get(id, frozenset()), spoken_by(conn, id))
 
 
 NOBODY = Someone(
@@ -176,11 +183,11 @@ class Directory:
 
 def read(conn: Connection, stamp: tuple[tuple[str, str], ...] | None = None) -> Directory:
     """The whole directory as it is now."""
-    waiting = unproven(conn)
+    waiting, languages = unproven(conn), spoken(conn)
     return Directory(
         stamp,
         {
-            one.name: Someone(one.id, one.value, waiting.get(one.id, frozenset()))
+            one.name: Someone(one.id, one.value, waiting.get(one.id, frozenset()), languages.get(one.id))
             for one in listed(conn, Person)
         },
         {one.name: one.value for one in listed(conn, Schedule)},

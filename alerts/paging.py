@@ -99,7 +99,7 @@ def page(
 
 def words_of(one: Someone, zone: str) -> Words:
     """The words for this person. Where there is nobody, the clock is the monitor's (`zone`)."""
-    return words_for(one.person.language, one.person.timezone) if one is not NOBODY else words_for(None, zone)
+    return words_for(one.language, one.person.timezone) if one is not NOBODY else words_for(None, zone)
 
 
 def page_rung(turn: Turn, alert: Alert, asked: Page) -> list[str]:

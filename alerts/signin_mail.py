@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from alerts.directory import Someone
+from alerts.directory import Someone, someone
 from alerts.message import Message, plain_message
 from alerts.notifiers.channels import target_of
 from alerts.notifiers.registry import BY_ADDRESS
@@ -37,7 +37,7 @@ def mail_links(conn: Connection, address: str, base_url: str, now: datetime) -> 
     for one in listed(conn, Person):
         to = _addresses(one.value).get(wanted) if one.value.active else None
         if to is not None and _may_have_another(conn, one.id, now):
-            queued += _queue(conn, Someone(one.id, one.value), to, base_url, now)
+            queued += _queue(conn, someone(conn, one.id, one.value), to, base_url, now)
     return queued
 
 
@@ -72,7 +72,7 @@ def _queue(conn: Connection, one: Someone, to: str, base_url: str, now: datetime
 
 
 def _message(one: Someone, base_url: str) -> Message:
-    words = words_for(one.person.language, one.person.timezone)
+    words = words_for(one.language, one.person.timezone)
     minutes = SIGNIN_TTL // timedelta(minutes=1)
     lines = [
         words.say("For {name}: this link signs you in once, within {n} minutes.", name=one.name, n=minutes),

@@ -13,6 +13,7 @@ from alerts.proofs import ask_proof
 from api.auth.passkeys import remove_passkeys
 from api.auth.principal import Principal
 from api.soundness import require_sound
+from tocsin.access.spoken import forget
 from tocsin.core.errors import Conflict
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.changes import note_change, note_saved
@@ -126,6 +127,7 @@ def end(
     delete(conn, model, present.id, now=now, actor=who.label, expected_version=expected_version)
     if present.kind == "person":
         remove_passkeys(conn, present.id)
+        forget(conn, present.id)
     _note(conn, who, "ended", present.kind, present.id, present.version + 1, present.value, None, now)
     return present
 

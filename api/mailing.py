@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from email.utils import parseaddr
 from typing import Final, get_args
 
-from alerts.directory import Someone
+from alerts.directory import Someone, someone
 from alerts.notifiers import email
 from alerts.notifiers.email import EmailNotifier
 from alerts.notifiers.port import Notice
@@ -102,7 +102,7 @@ def take_mail(state: AppState, who: Principal, typed: TypedMail | None) -> None:
             )
         )
     with state.store.read() as conn:
-        old, person = chosen_mail(conn), find(conn, Person, who.id).value
+        old, one = chosen_mail(conn), someone(conn, who.id, find(conn, Person, who.id).value)
     new = ChosenMail() if typed is None else _checked(state, typed, old)
     fresh = typed.password if typed is not None and new.username else None
     if fresh:
@@ -112,7 +112,7 @@ def take_mail(state: AppState, who: Principal, typed: TypedMail | None) -> None:
             raise BadMail("password", "secret") from None
     try:
         if typed is not None:
-            _tried(state, new, Someone(who.id, person), typed.to or person.email)
+            _tried(state, new, one, typed.to or one.person.email)
         with state.store.write() as conn:
             choose_mail(conn, new, old, state.now(), who.label, who.role.value)
     except BaseException:

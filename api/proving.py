@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from alerts.directory import Someone, key_of
+from alerts.directory import Someone, key_of, someone
 from alerts.directory import read as read_directory
 from alerts.proofs import Pending, ask_for, pending, prove, send_code, settle
 from api.auth.principal import Principal
@@ -29,7 +29,7 @@ def send_code_to(state: AppState, person_id: str, key: str) -> None:
     base, now = page_address(state.settings), state.now()
     with state.store.write() as conn:
         theirs = find(conn, Person, person_id)
-        one = Someone(theirs.id, theirs.value)
+        one = someone(conn, theirs.id, theirs.value)
         waiting = _waiting(conn, one, key)
         if waiting is not None:
             ask_for(state.store, conn, one, waiting.channel, base, now, waiting.replaces)

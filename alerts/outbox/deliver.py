@@ -251,7 +251,7 @@ def _moot(notice: Notice, alert: Alert | None) -> bool:
 
 def _repeat(conn: Connection, row: Row[Any], now: datetime) -> None:
     one = _someone(conn, row)
-    words = words_for(one.person.language, one.person.timezone)
+    words = words_for(one.language, one.person.timezone)
     repeat = words.say("Repeat: it is not known whether you got this.")
     text, link = f"{repeat}\n{row.body['text']}", str(row.body["facts"]["link"])
     html = as_html(text, link, words.say(OPEN_ALERT), words.language.code)
@@ -469,8 +469,8 @@ def _late(conn: Connection, row: Row[Any], notice: Notice, now: datetime) -> Not
     """The notice, saying that it is late where it failed before and is tried again on a channel that was away."""
     if row.ended_at is None:
         return notice
-    person = _someone(conn, row).person
-    words = words_for(person.language, person.timezone)
+    one = _someone(conn, row)
+    words = words_for(one.language, one.person.timezone)
     minutes = max(1, (now - row.created_at) // timedelta(minutes=1))
     late = words.say("Late by {n} min: it could not reach you before.", n=minutes)
     first, _, rest = notice.text.partition("\n")

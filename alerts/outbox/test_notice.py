@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from alerts.directory import Someone
+from alerts.directory import Someone, someone
 from alerts.message import OPEN_PAGE, Message, plain_message
 from alerts.notifiers.port import Notifier
 from alerts.outbox import queue
@@ -34,7 +34,7 @@ class Rang:
 
 def test_message(one: Someone, base_url: str, now: datetime, code: str | None = None) -> Message:
     """The test page, in the person's language. With a `code`, which they type on their own page to prove the channel."""
-    words = words_for(one.person.language, one.person.timezone)
+    words = words_for(one.language, one.person.timezone)
     lines = [
         *(
             [words.say("Your code: {code}. Type it on your own page; it is good for ten minutes.", code=code)]
@@ -90,7 +90,7 @@ def page_once(
     now = clock.now()
     with store.write() as conn:
         defined = find(conn, Person, name)
-        one = Someone(defined.id, defined.value)
+        one = someone(conn, defined.id, defined.value)
         ids = queue_test(conn, one, one.channels, base_url, now)
     deliver_due(store, clock, notifiers, "notify test", only=ids, parallel=len(ids))
     n, r = s.notices.c, s.receipts.c

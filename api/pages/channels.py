@@ -17,7 +17,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from alerts.directory import Someone, key_of
+from alerts.directory import Someone, key_of, someone
 from alerts.notifiers.channels import require_usable, target_of
 from alerts.notifiers.registry import BY_ADDRESS, KINDS, LAST_RESORT
 from alerts.outbox.queue import newest_of
@@ -251,7 +251,7 @@ def _sent(
     state: AppState, conn: Connection, person_id: str, channel: Channel, replaces: str
 ) -> tuple[str, str] | None:
     theirs = find(conn, Person, person_id)
-    one = Someone(theirs.id, theirs.value)
+    one = someone(conn, theirs.id, theirs.value)
     if channel in one.person.channels:
         return "to", "taken"
     if len(pending(conn, person_id)) >= MOST:

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from alerts.directory import Someone, key_of
+from alerts.directory import Someone, key_of, someone
 from alerts.outbox.queue import newest_of
 from alerts.proofs import prove, send_code
 from api.auth.ceremonies import RelyingParty, relying_party
@@ -200,7 +200,7 @@ def _page(
 
 def _channel(conn: Connection, who: Principal, number: int) -> tuple[Someone, Channel]:
     mine = find(conn, Person, who.id)
-    one = Someone(mine.id, mine.value)
+    one = someone(conn, mine.id, mine.value)
     if number >= len(one.channels):
         raise NotFound(Sentence("you have no such channel any more; load the page again"))
     return one, one.channels[number]

@@ -24,6 +24,7 @@ from api.auth.principal import Principal
 from api.pages import charts
 from api.pages.field_values import NAMES_OF_LANGUAGES, field_value
 from api.pages.formatting import Formatter
+from api.pages.i18n import Languages
 from api.pages.lessons import lesson_of
 from api.pages.models import Banner, banner
 from api.pages.permission import permitted
@@ -78,6 +79,12 @@ def chosen_language(request: Request) -> str | None:
     """The language that was chosen in this browser."""
     pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "")[:4000].split(";"))
     return next((value for name, _, value in pairs if name == LANGUAGE_COOKIE), None)
+
+
+def asked_language(request: Request, languages: Languages) -> str | None:
+    """The language that this browser has chosen or asks for; None where it says nothing."""
+    chosen, asked = chosen_language(request), request.headers.get("accept-language")
+    return languages.choose(chosen, asked).code if chosen or asked else None
 
 
 def render(

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from alerts.directory import Someone
+from alerts.directory import Someone, someone
 from alerts.outbox.queue import newest_of
 from alerts.outbox.test_notice import TEST
 from alerts.proofs import ring_all
@@ -115,5 +115,5 @@ def ring(request: Request) -> Response:
             )
         else:
             mine = find(conn, Person, who.id)
-            ring_all(conn, Someone(mine.id, mine.value), page_address(state.settings), now)
+            ring_all(conn, someone(conn, mine.id, mine.value), page_address(state.settings), now)
     return RedirectResponse("/setup?done=rang" if said == "rang" else "/setup/ring?done=paged", 303)

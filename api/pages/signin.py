@@ -15,10 +15,11 @@ from api.auth.ceremonies import RelyingParty, relying_party
 from api.auth.cookies import clear_cookie, session_token, set_cookie
 from api.auth.sessions import device_of, open_session, principal_of_session, sign_out
 from api.defining import change_part
-from api.pages.render import LANGUAGE_COOKIE, page_context, render
+from api.pages.render import LANGUAGE_COOKIE, asked_language, page_context, render
 from api.problems import Problem
 from api.state import AppState, form_of, state_of, visitor_of
 from tocsin.access.links import LinkRefused, find_signin_link, page_address, spend_signin_link
+from tocsin.access.spoken import note
 from tocsin.core.errors import NotFound, TocsinError
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Person, Role
@@ -81,6 +82,9 @@ def let_in(request: Request, conn: Connection, person_id: str, now: datetime, by
     api, kept = state_of(request).settings.api, form_of(request).get("keep") == "1"
     hours = 24 * api.session_kept_days if kept else api.session_hours
     session = open_session(conn, person_id, now, hours, device_of(request.headers.get("user-agent", "")))
+    language = asked_language(request, state_of(request).languages)
+    if language is not None:
+        note(conn, person_id, language)
     name, role = person_of(conn, person_id)
     audit.append(
         conn,

@@ -238,7 +238,7 @@ class Person(Definition):
     role: Role = Role.VIEWER
     email: str | None = Field(default=None, max_length=320)
     timezone: str = "UTC"
-    # The page speaks the browser's language, and notices English, until one is chosen.
+    # Until one is chosen the page speaks the browser's language, and notices that of the last sign-in (`tocsin.access.spoken`).
     language: str | None = None
     channels: tuple[Channel, ...] = ()
     # Start and end in the person's zone, such as ("22:00", "07:00"). SEV1 and SEV2 ring all the same.
