@@ -4,8 +4,8 @@ The input is CSV on stdin with the header `timestamp,value[,negative]`, a row fo
 mentions in the window that begins at `timestamp`, and `negative` is how many of them are negative. An empty value says that
 nothing is known of this window, which is not zero.
 
-The output is CSV on stdout, `timestamp,score,is_alert`, a row for each row of the input. A row is written as soon as it is
-judged. The first row waits for the second, because the spacing is known from the two.
+The output is CSV on stdout, `timestamp,score,is_alert`, a row for each row of the input. What has come is answered before more is
+waited for. The first row waits for the second, because the spacing is known from the two.
 
 `score` is s / (s + 3) of the reading's score s: 0 as expected, 0.5 where the like is expected once a week, 0.57 once in ten
 weeks. Some rows are not over for another reason: learning, too few mentions, less than twice the expectation, or, with a third
@@ -40,18 +40,24 @@ def detect(
     ] = "UTC",
 ) -> None:
     """Judge a series of mention counts: CSV `timestamp,value[,negative]` in, `timestamp,score,is_alert` out."""
+    import io
     import sys
+    from datetime import UTC
+    from typing import cast
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    from processors.signals.series import judge_lines
+    from processors.signals.series import judge_lines, lines_of
     from processors.signals.types import Sensitivity
     from tocsin.core.errors import WrongInput
 
     try:
-        zone = ZoneInfo(tz)
+        zone = UTC if tz == "UTC" else ZoneInfo(tz)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise WrongInput(f"--tz {tz!r} is no time zone; give a name such as Europe/Istanbul") from error
     promise = Sensitivity(false_alerts_per_week=false_alerts_per_week)
-    for line in judge_lines(sys.stdin.buffer, promise, zone):
-        sys.stdout.write(line)
+    asked = lines_of(cast("io.BufferedIOBase", sys.stdin.buffer), sys.stdout.flush)
+    try:
+        for line in judge_lines(asked, promise, zone):
+            sys.stdout.write(line)
+    finally:
         sys.stdout.flush()

@@ -6,7 +6,6 @@ divided by how wild the hours of this monitor are, so that one loud window or a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import log, sqrt
 
 import msgspec
@@ -21,7 +20,7 @@ CUT, CUT_RATIO = 3.0, 6.0
 SOUGHT = Sought(1.8, most=10.0)
 
 
-class Crowd(msgspec.Struct, frozen=True, array_like=True):
+class Crowd(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What is known of a monitor's crowds: the medians of how far single windows and hours are off, as logarithms, and the
     running sum of the evidence for more mentions than were due.
     """
@@ -42,12 +41,15 @@ def variance(due: float) -> float:
 def most_taken(due: float, window_off: float) -> float:
     """The most mentions of a window that the sums take."""
     cut = due + CUT * (sqrt(variance(due)) * wildness(window_off)) + 1.0
-    return min(cut, max(CUT_RATIO * due, due + 1.0 + 2.0 * sqrt(due)))
+    times, few = CUT_RATIO * due, due + 1.0 + 2.0 * sqrt(due)
+    most = times if times > few else few
+    return cut if cut < most else most
 
 
 def taken(crowd: Crowd, count: int, due: float) -> float:
     """The mentions of a window of `count` mentions that the sums take."""
-    return min(float(count), most_taken(due, crowd.window_off))
+    most = most_taken(due, crowd.window_off)
+    return float(count) if count <= most else most
 
 
 def grown(crowd: Crowd, count: int, due: float, taken: float) -> Rise:
@@ -59,21 +61,19 @@ def taught(
     crowd: Crowd,
     count: int,
     due: float,
-    taken: float,
-    before: tuple[Sequence[float], Sequence[float]],
+    hour: tuple[float, float, int],
     rise: Rise,
     known_h: float,
     hours: float,
 ) -> Crowd:
-    """The crowd after a closed window of `hours` hours, with its running sum. `before` has the mentions taken and those due in
-    each window of the hour before it, and `known_h` hours are known.
+    """The crowd after a closed window of `hours` hours, with its running sum. `hour` has the mentions taken and those due in the
+    hour that ends with it, and the windows of that hour; `known_h` hours are known.
     """
-    kappa = KAPPA / (len(before[0]) + 1)
-    hour = sum(before[0]) + taken
-    hour_due = sum(before[1]) + due
-    off = abs(steady(hour, kappa) - steady(hour_due, kappa))
+    in_hour, due_in_hour, windows = hour
+    kappa = KAPPA / windows
+    off = abs(steady(in_hour, kappa) - steady(due_in_hour, kappa))
     return Crowd(
         median_step(crowd.window_off, abs(count - due) / sqrt(variance(due) + 0.1), known_h, hours),
         median_step(crowd.hour_off, off, known_h, hours),
-        Rise(tidy(rise.evidence), rise.seen, tidy(rise.due), rise.windows),
+        Rise(tidy(rise.evidence), rise.seen, tidy(rise.due), rise.windows) if rise.windows else NO_RISE,
     )

@@ -44,7 +44,7 @@ _NO_DAY: Day = (UNKNOWN,) * 24
 _ONES = (1.0,) * 24
 
 
-class Expectation(msgspec.Struct, frozen=True):
+class Expectation(msgspec.Struct, frozen=True, gc=False):
     """What a monitor's hours were like. Rates are mentions in a window; hours and days are those of the monitor's zone.
 
     `days` holds up to `DAYS` days of 24 hourly rates, the newest last, -1 where an hour is unknown. `today` is the ordinal of the
@@ -72,13 +72,18 @@ class Expectation(msgspec.Struct, frozen=True):
     adaptive: tuple[float, float] = (0.0, 0.0)
 
 
-class HourPlace(msgspec.Struct, frozen=True):
+class HourPlace(msgspec.Struct, frozen=True, gc=False):
     """The place of a window in its monitor's week. `hour` is the local hour, counted in days times 24 from the ordinal 0. `away`
-    is the distance of the window's middle from the middle of that hour, in hours: -0.5 to 0.5.
+    is the distance of the window's middle from the middle of that hour, in hours: -0.5 to 0.5. `near` is the neighbouring hour on
+    that side. The hours of the day and the weekdays (0: Monday) are those of both.
     """
 
     hour: int
     away: float
+    of_day: int
+    weekday: int
+    near_of_day: int
+    near_weekday: int
 
 
 # The windows of many monitors begin at the same times.
@@ -86,14 +91,19 @@ class HourPlace(msgspec.Struct, frozen=True):
 def place_of(start: datetime, length: timedelta, zone: tzinfo) -> HourPlace:
     """The place of the window that begins at `start`."""
     local = (start + length / 2).astimezone(zone)
-    return HourPlace(local.toordinal() * 24 + local.hour, local.minute / 60.0 + local.second / 3600.0 - 0.5)
+    hour = local.toordinal() * 24 + local.hour
+    away = local.minute / 60.0 + local.second / 3600.0 - 0.5
+    near = hour + (1 if away > 0 else -1)
+    # The ordinal 1 is a Monday.
+    return HourPlace(hour, away, hour % 24, (hour // 24 - 1) % 7, near % 24, (near // 24 - 1) % 7)
 
 
 def due(known: Expectation, at: HourPlace, window_hours: float) -> float:
     """The mentions due in a window at that place, blended with the neighbouring hour so that nothing jumps at the full hour."""
     if known.hours < 1:
         return first_guess(known, window_hours)
-    return max(known.level * factor(known, at), LEAST_AN_HOUR * window_hours)
+    usual, least = known.level * factor(known, at), LEAST_AN_HOUR * window_hours
+    return usual if usual > least else least
 
 
 def first_guess(known: Expectation, window_hours: float) -> float:
@@ -104,17 +114,14 @@ def first_guess(known: Expectation, window_hours: float) -> float:
 
 def factor(known: Expectation, at: HourPlace) -> float:
     """The season at that place: hour of the day times weekday, about 1."""
-    share = abs(at.away)
-    near = at.hour + (1 if at.away > 0 else -1)
-    season, weekdays = known.season, known.weekdays
-    # The ordinal 1 is a Monday.
-    mine = season[at.hour % 24] * weekdays[(at.hour // 24 - 1) % 7]
-    return mine * (1.0 - share) + season[near % 24] * weekdays[(near // 24 - 1) % 7] * share
+    season, weekdays, share = known.season, known.weekdays, at.away if at.away > 0.0 else -at.away
+    near = season[at.near_of_day] * weekdays[at.near_weekday]
+    return season[at.of_day] * weekdays[at.weekday] * (1.0 - share) + near * share
 
 
 def unmet(known: Expectation, at: HourPlace) -> bool:
     """Whether this hour of the day has never been met, on a monitor's first day."""
-    return 1 <= known.hours < 24 and not known.met[at.hour % 24]
+    return 1 <= known.hours < 24 and not known.met[at.of_day]
 
 
 def heard(
@@ -127,14 +134,37 @@ def heard(
         known = _closed(known, window_hours)
     keep = 0.5 ** (window_hours / ADAPTIVE_HALF_LIFE_H)
     seen, exposure = known.adaptive
-    known = msgspec.structs.replace(
+    known = _with_open_hour(
         known,
-        hour=at.hour,
-        hour_seen=known.hour_seen + teaches,
-        hour_windows=known.hour_windows + 1,
-        adaptive=(seen * keep + count, exposure * keep + factor(known, at)),
+        at.hour,
+        known.hour_seen + teaches,
+        known.hour_windows + 1,
+        (seen * keep + count, exposure * keep + factor(known, at)),
     )
     return known if after.hour == at.hour else _closed(known, window_hours)
+
+
+def _with_open_hour(
+    known: Expectation, hour: int, seen: float, windows: int, adaptive: tuple[float, float]
+) -> Expectation:
+    """`msgspec.structs.replace` in a third of its time: this happens in every window."""
+    return Expectation(
+        known.days,
+        known.today,
+        known.typical,
+        known.season,
+        known.weekday,
+        known.weekday_off,
+        known.weekday_n,
+        known.weekdays,
+        known.level,
+        known.hours,
+        known.met,
+        hour,
+        seen,
+        windows,
+        adaptive,
+    )
 
 
 def adaptive_due(known: Expectation, at: HourPlace) -> float:
@@ -169,7 +199,7 @@ def _closed(known: Expectation, window_hours: float) -> Expectation:
     its first mention would else take that one for the rate of an hour.
     """
     if known.hour_windows * window_hours < HOUR_KNOWN:
-        return msgspec.structs.replace(known, hour=-1, hour_seen=0.0, hour_windows=0)
+        return _with_open_hour(known, -1, 0.0, 0, known.adaptive)
     today, hour = divmod(known.hour, 24)
     days = _with(known.days, known.today, today, hour, tidy(known.hour_seen / known.hour_windows))
     met = (*known.met[:hour], known.met[hour] + 1, *known.met[hour + 1 :])
@@ -215,10 +245,8 @@ def median(values: list[float]) -> float:
 
 def _smooth(typical: Day) -> Day:
     mean = max(sum(typical) / 24.0, 1e-6)
-    smooth = [
-        (typical[hour] + typical[(hour + 1) % 24] + typical[hour - 1]) / 3.0 + FLOOR * mean
-        for hour in range(24)
-    ]
+    around = zip(typical, (*typical[1:], typical[0]), (typical[-1], *typical[:-1]), strict=True)
+    smooth = [(here + after + before) / 3.0 + FLOOR * mean for here, after, before in around]
     scale = 24.0 / sum(smooth)
     return tuple(tidy(one * scale) for one in smooth)
 
@@ -233,10 +261,9 @@ def _level(known: Expectation, newest_hour: int, window_hours: float) -> float:
     for day in reversed(known.days):
         weekday = known.weekdays[day_of_week % 7]
         day_of_week -= 1
-        for hour in range(newest_hour, -1, -1):
-            rate = day[hour]
+        for rate, usual in zip(day[newest_hour::-1], season[newest_hour::-1], strict=True):
             if rate >= 0.0:
-                here = season[hour] * weekday
+                here = usual * weekday
                 without.append(rate / here)
                 seen += rate
                 exposure += here

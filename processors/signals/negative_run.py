@@ -14,7 +14,7 @@ ODDS = 2.4
 MOST_EVIDENCE = 6.0
 
 
-class NegativeRun(msgspec.Struct, frozen=True, array_like=True):
+class NegativeRun(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The running sum, in nats, with the mentions since it began: negatives, scored, negatives due, windows."""
 
     nats: float = 0.0
@@ -47,12 +47,13 @@ def grown(
     """
     high = at_crisis_odds(share)
     more = taken * log(high / share)
-    more += max(0.0, explained - taken) * log((1.0 - high) / (1.0 - share))
+    if explained > taken:
+        more += (explained - taken) * log((1.0 - high) / (1.0 - share))
     nats = before.nats + more / weight
     if nats <= 0.0:
         return NO_RUN
     return NegativeRun(
-        min(MOST_EVIDENCE, nats),
+        nats if nats < MOST_EVIDENCE else MOST_EVIDENCE,
         before.negative + window.negative,
         before.scored + window.scored,
         before.due + negative_due,

@@ -27,7 +27,7 @@ from processors.signals.crowd import NO_CROWD, Crowd
 from processors.signals.negative_run import MOST_EVIDENCE, NO_RUN, NegativeRun, at_crisis_odds, grown
 from processors.signals.rises import NO_RISE, Rise, as_stored
 from processors.signals.spans import HOUR, LONGEST_SPAN, moved
-from processors.signals.statistics import asks, median_step, score_of, tidy, wildness, wilson
+from processors.signals.statistics import asks, four, median_step, score_of, six, tidy, wildness, wilson
 from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.promise import CLEARLY_OVER
@@ -40,6 +40,7 @@ USUAL_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 5, 6.0
 EXPLAINS = 0.9
 # A window enters the sum with at most so many of its own deviations above the negatives that were due.
 CUT = 4.0
+LEAST_COUNTED = 1e-9
 # The evidence at which the heat is 1.
 EVIDENCE_AT = 3.5
 # A promise of N a week asks N to the power of minus this. Measured: the rate follows the promise.
@@ -60,7 +61,7 @@ LEAST_NEGATIVE = 5
 PATHS = (Path("negatives", habit=0.1, a_week=2 / 3, rest=story.HALF_A_DAY),)
 
 
-class Recent(msgspec.Struct, frozen=True, array_like=True):
+class Recent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One window of the last hour: mentions scored, negatives, mentions due, negatives taken into the sums, negatives due,
     mentions taken into the sums.
     """
@@ -74,7 +75,7 @@ class Recent(msgspec.Struct, frozen=True, array_like=True):
     crowd: float = 0.0
 
 
-class NegativityState(msgspec.Struct, frozen=True):
+class NegativityState(msgspec.Struct, frozen=True, gc=False):
     """The memory of one monitor's negativity detector.
 
     `usual` and `adaptive` are (negative, scored), fading. `counted` are the mentions behind `usual`, scored or not. `recent` has
@@ -97,7 +98,17 @@ class NegativityState(msgspec.Struct, frozen=True):
     crowd: Crowd = NO_CROWD
 
 
-class _Look(msgspec.Struct, frozen=True):
+class _Behind(msgspec.Struct, frozen=True, gc=False):
+    """The crowd behind a window: the mentions that the sums take of it, those taken and those due in the hour that ends with it,
+    the windows of that hour, and the running sum after it.
+    """
+
+    counted: float
+    hour: tuple[float, float, int]
+    rise: Rise
+
+
+class _Look(msgspec.Struct, frozen=True, gc=False):
     """What a window looks like, before the promise and the story are asked."""
 
     learning: bool
@@ -108,10 +119,10 @@ class _Look(msgspec.Struct, frozen=True):
     off: float
     hour: tuple[float, float]
     evidence: NegativeRun
-    crowd: Rise
+    behind: _Behind
 
 
-class _Lesson(msgspec.Struct, frozen=True):
+class _Lesson(msgspec.Struct, frozen=True, gc=False):
     """What a judged window teaches, rounded as its reading stores it."""
 
     share: float
@@ -158,11 +169,11 @@ class Negativity:
             kind=self.kind,
             start=window.start,
             length=window.length,
-            score=round(score_of(lesson.heat), 4),
-            observed=round(negative / scored, 6) if scored else 0.0,
+            score=four(score_of(lesson.heat)),
+            observed=six(negative / scored) if scored else 0.0,
             expected=lesson.share,
-            lower=round(lower, 6),
-            upper=round(upper, 6),
+            lower=six(lower),
+            upper=six(upper),
             over=lesson.reason == story.OVER,
             state="learning" if look.learning else "warm",
             detail={
@@ -171,14 +182,14 @@ class Negativity:
                 "negative": negative,
                 "threshold": lesson.threshold,
                 "heat": lesson.heat,
-                "hour_score": round(_hour_score(look), 4),
+                "hour_score": four(_hour_score(look)),
                 "usual_due": lesson.due,
                 "window_negative": lesson.negative_due,
                 "taken": lesson.taken,
                 "off": lesson.off,
                 "evidence": lesson.evidence,
-                "crowd": as_stored(look.crowd),
-                "adaptive_expected": round(_share(state.adaptive, look.share), 6),
+                "crowd": as_stored(look.behind.rise),
+                "adaptive_expected": six(_share(state.adaptive, look.share)),
                 "complete": window.complete,
                 "reason": lesson.reason,
             },
@@ -190,8 +201,9 @@ class Negativity:
         """`judge` and `learn` at once, for a series of which nobody keeps the readings: the state after the window and the
         score.
         """
-        lesson = _lesson(state, window, self._look(state, window), sensitivity)
-        return self._taught(state, window, lesson), round(score_of(lesson.heat), 4)
+        look = self._look(state, window)
+        lesson = _lesson(state, window, look, sensitivity)
+        return self._taught(state, window, lesson, look.behind), four(score_of(lesson.heat))
 
     def quiet(
         self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity
@@ -199,8 +211,9 @@ class Negativity:
         """An empty window that is not over. The readings of other windows are kept, so these are judged."""
         if window.count or window.scored:
             return None
-        lesson = _lesson(state, window, self._look(state, window), sensitivity)
-        return None if lesson.reason == story.OVER else self._taught(state, window, lesson)
+        look = self._look(state, window)
+        lesson = _lesson(state, window, look, sensitivity)
+        return None if lesson.reason == story.OVER else self._taught(state, window, lesson, look.behind)
 
     def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         """False only where `judge` would not be over: the window's negatives count in full, and nothing explains them."""
@@ -210,12 +223,13 @@ class Negativity:
         high = at_crisis_odds(share)
         most = min(MOST_EVIDENCE, state.evidence.nats + window.negative * log(high / share))
         loudest = state.crowd.rise.evidence + window.scored * crowd.SOUGHT.nats
-        heat = round(_together(most, loudest) / _needed(state, window.start, sensitivity), 4)
+        heat = four(_together(most, loudest) / _needed(state, window.start, sensitivity))
         enough = state.evidence.negative + window.negative >= LEAST_NEGATIVE
         return enough and score_of(heat) >= sensitivity.threshold
 
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
-        detail = reading.detail
+        detail, before = reading.detail, self._before(state, window.start)
+        hour = sum([one.crowd for one in before]), sum([one.due for one in before]), len(before) + 1
         return self._taught(
             state,
             window,
@@ -230,39 +244,39 @@ class Negativity:
                 detail["threshold"],
                 detail["reason"],
             ),
+            self._behind(state, window, detail["usual_due"], hour, learning=self._learning(state, window)),
         )
 
-    def _taught(self, state: NegativityState, window: WindowCounts, lesson: _Lesson) -> NegativityState:
+    def _taught(
+        self, state: NegativityState, window: WindowCounts, lesson: _Lesson, behind: _Behind
+    ) -> NegativityState:
         """The state after a closed window. A window that is incomplete, or was met before, teaches nothing."""
-        start = window.start
-        if not window.complete or (state.next is not None and start < state.next):
+        start, following = window.start, state.next
+        if not window.complete or (following is not None and start < following):
             return state
-        keep, adaptive, known_h = self._usual_keep, self._adaptive_keep, state.known_h
+        keep, adaptive, known_h, hours = self._usual_keep, self._adaptive_keep, state.known_h, self._hours
         scored, negative, negative_due, taken = (
             window.scored,
             window.negative,
             lesson.negative_due,
             lesson.taken,
         )
-        taught = min(taken, _most_taught(lesson.share * scored, lesson.heat))
+        most = _most_taught(lesson.share * scored, lesson.heat)
+        taught, usual, lately = taken if taken < most else most, state.usual, state.adaptive
         nats, negatives, of, due, windows = lesson.evidence
-        past, counted = self._past(state, start), crowd.taken(state.crowd, scored, lesson.due)
-        hour = past[1 - self._hour :] if self._hour > 1 else ()
+        newest = Recent(scored, negative, lesson.due, taken, negative_due, tidy(behind.counted))
         return NegativityState(
             state.first or start,
             start + self._length,
-            tidy(known_h + self._hours),
-            (state.usual[0] * keep + taught, state.usual[1] * keep + scored),
+            tidy(known_h + hours),
+            (usual[0] * keep + taught, usual[1] * keep + scored),
             state.counted * keep + window.count,
-            (state.adaptive[0] * adaptive + negative, state.adaptive[1] * adaptive + scored),
-            (*past, Recent(scored, negative, lesson.due, taken, negative_due, tidy(counted)))[-self._hour :],
+            (lately[0] * adaptive + negative, lately[1] * adaptive + scored),
+            (*self._before(state, start), newest),
             median_step(
-                state.window_off,
-                abs(negative - negative_due) / sqrt(negative_due + 0.1),
-                known_h,
-                self._hours,
+                state.window_off, abs(negative - negative_due) / sqrt(negative_due + 0.1), known_h, hours
             ),
-            median_step(state.hour_off, lesson.off, known_h, self._hours),
+            median_step(state.hour_off, lesson.off, known_h, hours),
             NegativeRun(nats, negatives, of, due, windows) if nats > 0.0 else NO_RUN,
             story.after(
                 state.story,
@@ -275,16 +289,7 @@ class Negativity:
             )
             if lesson.reason in story.HOT
             else state.story,
-            crowd.taught(
-                state.crowd,
-                scored,
-                lesson.due,
-                counted,
-                ([one.crowd for one in hour], [one.due for one in hour]),
-                self._crowd(state, window, lesson.due, counted),
-                known_h,
-                self._hours,
-            ),
+            crowd.taught(state.crowd, scored, lesson.due, behind.hour, behind.rise, known_h, hours),
         )
 
     def accept(self, state: NegativityState) -> NegativityState:
@@ -308,61 +313,68 @@ class Negativity:
         above.
         """
         above = reading.detail["scored"] >= AT_LEAST_SCORED and reading.lower > reading.expected
-        return {"negative_baseline": round(reading.expected, 4), "negative_over": reading.over or above}
+        return {"negative_baseline": four(reading.expected), "negative_over": reading.over or above}
 
     def _look(self, state: NegativityState, window: WindowCounts) -> _Look:
-        past, scored, negative = self._past(state, window.start), window.scored, window.negative
-        share = _usual(state)
+        scored, negative = window.scored, window.negative
+        share, learning = _usual(state), self._learning(state, window)
         due = float(scored)
         if window.due is not None:
-            due = window.due * min(1.0, state.usual[1] / max(state.counted, 1e-9))
-        before = past[1 - self._hour :] if self._hour > 1 else ()
-        seen, seen_due, hour_taken, hour_due = 0, 0.0, 0.0, 0.0
+            due = window.due * _part_scored(state)
+        before = self._before(state, window.start)
+        seen, seen_due, hour_taken, hour_due, hour_counted = 0, 0.0, 0.0, 0.0, 0.0
         for one in before:
             seen += one.scored
             seen_due += one.due
             hour_taken += one.taken
             hour_due += one.negative_due
-        excess = seen + scored - seen_due - due
-        explained = due + EXPLAINS * max(0.0, excess / (len(before) + 1), scored - due)
+            hour_counted += one.crowd
+        windows, unusual = len(before) + 1, scored - due
+        excess = (seen + scored - seen_due - due) / windows
+        unusual = unusual if unusual > excess else excess
+        explained = due + EXPLAINS * unusual if unusual > 0.0 else due
         negative_due = share * explained
         taken = float(negative)
         most = negative_due + CUT * sqrt(negative_due) * wildness(state.window_off) + 1.0
         if most < taken:
             taken = most
-        recent = 0
+        recent = scored
         if self._half > 1:
-            for one in past[1 - self._half :]:
+            for one in before[1 - self._half :]:
                 recent += one.scored
-        alike = 1.0 + max(0.0, recent + scored - 1.0) * CORRELATION
+        alike = 1.0 + (recent - 1.0) * CORRELATION if recent > 1 else 1.0
         hour_taken += taken
         hour_due += negative_due
-        rounded = round(due, 6)
+        weight, due = alike * wildness(state.hour_off) ** 2, six(due)
         return _Look(
-            self._learning(state, window),
+            learning,
             share,
             due,
             negative_due,
             taken,
             abs(hour_taken - hour_due) / sqrt((hour_due + 0.3) * (1.0 - share) * alike),
             (hour_taken, hour_due),
-            grown(
-                state.evidence,
-                window,
-                share,
-                explained,
-                negative_due,
-                taken,
-                alike * wildness(state.hour_off) ** 2,
-            ),
-            self._crowd(state, window, rounded, crowd.taken(state.crowd, scored, rounded)),
+            grown(state.evidence, window, share, explained, negative_due, taken, weight),
+            self._behind(state, window, due, (hour_counted, seen_due, windows), learning=learning),
         )
 
-    def _crowd(self, state: NegativityState, window: WindowCounts, due: float, taken: float) -> Rise:
-        """The evidence after this window that there are more mentions than were due."""
-        if self._learning(state, window):
-            return NO_RISE
-        return crowd.grown(state.crowd, window.scored, due, taken)
+    @staticmethod
+    def _behind(
+        state: NegativityState,
+        window: WindowCounts,
+        due: float,
+        before: tuple[float, float, int],
+        *,
+        learning: bool,
+    ) -> _Behind:
+        """The crowd behind a window in which `due` scored mentions were due. `before` is the hour without this window."""
+        counted = crowd.taken(state.crowd, window.scored, due)
+        return _Behind(
+            counted,
+            (before[0] + counted, before[1] + due, before[2]),
+            # Evidence that there are more mentions than were due.
+            NO_RISE if learning else crowd.grown(state.crowd, window.scored, due, counted),
+        )
 
     def _shown(
         self, state: NegativityState, window: WindowCounts, since: NegativeRun
@@ -372,16 +384,20 @@ class Negativity:
         """
         if 0 < since.windows <= self._longest:
             return since.windows, since.scored, since.negative
-        past = self._past(state, window.start)
-        hour = past[1 - self._hour :] if self._hour > 1 else ()
+        hour = self._before(state, window.start)
         return (
             self._hour,
             window.scored + sum(one.scored for one in hour),
             window.negative + sum(one.negative for one in hour),
         )
 
-    def _past(self, state: NegativityState, start: datetime) -> tuple[Recent, ...]:
-        return moved(state.recent, state.next, start, self._length, Recent(), self._hour)
+    def _before(self, state: NegativityState, start: datetime) -> tuple[Recent, ...]:
+        """The windows of the hour that ends with the window at `start`, without that one."""
+        if self._hour == 1:
+            return ()
+        if state.next is None or start <= state.next:
+            return state.recent[1 - self._hour :]
+        return moved(state.recent, state.next, start, self._length, Recent(), self._hour)[1 - self._hour :]
 
     @staticmethod
     def _learning(state: NegativityState, window: WindowCounts) -> bool:
@@ -395,16 +411,16 @@ def _lesson(state: NegativityState, window: WindowCounts, look: _Look, sensitivi
         look.evidence,
     )
     return _Lesson(
-        round(look.share, 6),
-        round(look.due, 6),
-        round(look.negative_due, 6),
-        look.taken if look.taken == window.negative else round(look.taken, 4),
-        round(look.off, 4),
-        [round(since.nats, 6), since.negative, since.scored, round(since.due, 4), since.windows]
+        six(look.share),
+        look.due,
+        six(look.negative_due),
+        look.taken if look.taken == window.negative else four(look.taken),
+        four(look.off),
+        [six(since.nats), since.negative, since.scored, four(since.due), since.windows]
         if since.windows
         else [0.0, 0, 0, 0.0, 0],
         heat,
-        round(threshold, 4),
+        four(threshold),
         _why_not(state, window.start, look, heat, threshold),
     )
 
@@ -416,7 +432,15 @@ def _most_taught(due: float, heat: float) -> float:
 
 
 def _usual(state: NegativityState) -> float:
-    return min(MOST_SHARE, max(LEAST_SHARE, _share(state.usual, PRIOR_SHARE)))
+    share = _share(state.usual, PRIOR_SHARE)
+    if share > LEAST_SHARE:
+        return share if share < MOST_SHARE else MOST_SHARE
+    return LEAST_SHARE
+
+
+def _part_scored(state: NegativityState) -> float:
+    scored, counted = state.usual[1], state.counted
+    return 1.0 if scored >= counted > LEAST_COUNTED else min(1.0, scored / max(counted, LEAST_COUNTED))
 
 
 def _share(sums: tuple[float, float], without: float) -> float:
@@ -426,13 +450,13 @@ def _share(sums: tuple[float, float], without: float) -> float:
 def _heat(state: NegativityState, at: datetime, look: _Look, sensitivity: Sensitivity) -> float:
     if look.learning:
         return 0.0
-    nats = _together(look.evidence.nats, look.crowd.evidence)
-    return round(nats / _needed(state, at, sensitivity), 4)
+    nats = _together(look.evidence.nats, look.behind.rise.evidence)
+    return four(nats / _needed(state, at, sensitivity)) if nats else 0.0
 
 
 def _together(nats: float, of_crowd: float) -> float:
     """The evidence of the negatives and of the crowd behind them, in nats."""
-    return nats + CROWD_WEIGHS * min(nats, of_crowd)
+    return nats + CROWD_WEIGHS * (nats if nats < of_crowd else of_crowd)
 
 
 def _needed(state: NegativityState, at: datetime, sensitivity: Sensitivity) -> float:

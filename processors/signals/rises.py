@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from processors.signals.statistics import four
+
 
 @dataclass(frozen=True, slots=True)
 class Sought:
@@ -22,13 +24,15 @@ class Sought:
     # A sum that alerts nobody by itself needs what never comes.
     needs: float = inf
     most: float = 44.0
-    # The nats that a mention brings.
+    # The nats that a mention brings, and those that a mention which was due takes away.
     nats: float = field(init=False)
+    against: float = field(init=False)
     # Below this ratio a window speaks against it.
     turns_at: float = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nats", log(self.times))
+        object.__setattr__(self, "against", self.times - 1.0)
         object.__setattr__(self, "turns_at", (self.times - 1.0) / log(self.times))
 
 
@@ -36,7 +40,7 @@ class Sought:
 RISE, LEAP = Sought(2.5, needs=16.0), Sought(10.0, needs=12.0, most=18.0)
 
 
-class Rise(msgspec.Struct, frozen=True, array_like=True):
+class Rise(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A running sum: its evidence in nats, and the mentions seen and due in the windows since it began."""
 
     evidence: float = 0.0
@@ -54,20 +58,23 @@ def risen(before: Rise, sought: Sought, taken: float, ready: float, wild: float,
     """The running sum after a window of `count` mentions, of which the sums take `taken`, where `ready` were due: the log
     likelihood of so many times as many, divided by `wild`, how much more than Poisson's the sums of this monitor vary.
     """
-    evidence = before.evidence + (taken * sought.nats - ready * (sought.times - 1.0)) / wild
+    evidence = before.evidence + (taken * sought.nats - ready * sought.against) / wild
     if evidence <= 0.0:
         return NO_RISE
-    return Rise(min(sought.most, evidence), before.seen + count, before.due + ready, before.windows + 1)
+    evidence = evidence if evidence < sought.most else sought.most
+    return Rise(evidence, before.seen + count, before.due + ready, before.windows + 1)
 
 
 def as_stored(rise: Rise) -> list[Any]:
     """The running sum as a reading stores it, rounded."""
     if not rise.windows:
         return NOTHING
-    return [round(rise.evidence, 4), rise.seen, round(rise.due, 4), rise.windows]
+    return [four(rise.evidence), rise.seen, four(rise.due), rise.windows]
 
 
 def from_stored(stored: list[Any]) -> Rise:
     """The inverse of `as_stored`."""
+    if stored is NOTHING:
+        return NO_RISE
     evidence, seen, due, windows = stored
     return Rise(evidence, seen, due, windows) if evidence > 0.0 else NO_RISE

@@ -5,6 +5,8 @@ Source: Wilson (1927), Probable inference.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from math import exp, sqrt
 
 from tocsin.core.counts import NORMAL_95
@@ -34,7 +36,8 @@ def median_step(log_median: float, value: float, known_h: float, hours: float) -
     It goes up where the value is above it and down where it is not (Robbins and Monro 1951). The steps get smaller over the first
     `MEDIAN_MEMORY_H` hours; `known_h` hours are known.
     """
-    step = MEDIAN_SPEED * hours / (MEDIAN_PRIOR_H + min(MEDIAN_MEMORY_H, known_h))
+    known_h = known_h if known_h < MEDIAN_MEMORY_H else MEDIAN_MEMORY_H
+    step = MEDIAN_SPEED * hours / (MEDIAN_PRIOR_H + known_h)
     return log_median + (step if value > exp(log_median) else -step)
 
 
@@ -49,11 +52,34 @@ def score_of(heat: float) -> float:
     return CLEARLY_OVER * heat
 
 
+@lru_cache(maxsize=1024)
 def asks(promise: float, power: float) -> float:
     """What another promise than one a week makes of a heat: 1 at one a week."""
     return float(promise**power) * threshold(promise) / CLEARLY_OVER
 
 
-def tidy(value: float) -> float:
-    """The value rounded to nine decimals, so that stored values are short and the same on every machine."""
-    return round(value, 9)
+# A product below this is off by less than a thousandth.
+_EXACT = 1e12
+
+
+def _rounding(places: int) -> Callable[[float], float]:
+    """`round` to so many decimals, in a third of its time. `round` writes the digits and reads them again, because a product with
+    a power of ten may lie on the wrong side of a half. Where the product is far from one, the nearest whole number over the power
+    is the same float.
+    """
+    power = 10.0**places
+
+    def rounded(value: float) -> float:
+        times = value * power
+        if -_EXACT < times < _EXACT:
+            whole = round(times)
+            # What is rounded to nothing keeps its sign.
+            if whole and -0.499 < times - whole < 0.499:
+                return whole / power
+        return round(value, places) if value else value
+
+    return rounded
+
+
+four, six, tidy = _rounding(4), _rounding(6), _rounding(9)
+"""The value rounded to so many decimals. `tidy` (nine) makes stored values short and the same on every machine."""

@@ -36,7 +36,7 @@ class Path:
     yields: timedelta = DAY
 
 
-class Story(msgspec.Struct, frozen=True):
+class Story(msgspec.Struct, frozen=True, gc=False):
     """The memory of what was said. `alerted` is the window of the last alert, `hot` the last window that was hot enough, `over`
     the last that was part of a story. `top` is the highest heat of that story. `habits` has one place per path: how much its
     threshold was raised right after the last alert, as a share. `path` is the place of the path that alerted last.

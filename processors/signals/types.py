@@ -56,7 +56,7 @@ class WindowFindings(msgspec.Struct, frozen=True, omit_defaults=True):
 NOT_LOOKED = WindowFindings()
 
 
-class WindowCounts(msgspec.Struct, frozen=True):
+class WindowCounts(msgspec.Struct, frozen=True, gc=False):
     """The mentions of one monitor in [start, start + length).
 
     `count` counts every mention, `scored` those with a sentiment, and `negative` the negative ones among the scored. `complete`
@@ -94,7 +94,7 @@ class Sensitivity(msgspec.Struct, frozen=True):
         return threshold(self.false_alerts_per_week)
 
 
-class Reading(msgspec.Struct, frozen=True):
+class Reading(msgspec.Struct, frozen=True, gc=False):
     """A detector's verdict on one window.
 
     `score` is 0 where things are as expected, and CLEARLY_OVER (3) where a promise of one false alert a week is reached.

@@ -25,10 +25,10 @@ from processors.signals.crowd import CUT_RATIO, most_taken, variance
 from processors.signals.expectation import Expectation, HourPlace, place_of
 from processors.signals.rises import LEAP, NO_RISE, NOTHING, RISE, Rise, as_stored, from_stored, risen
 from processors.signals.spans import HOUR, LONGEST_SPAN
-from processors.signals.statistics import median_step, score_of, tidy, wildness
+from processors.signals.statistics import four, median_step, score_of, six, tidy, wildness
 from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
-from tocsin.core.counts import KAPPA, interval_95, steady, unsteady
+from tocsin.core.counts import KAPPA, interval_95, steady, steady_count, unsteady
 from tocsin.core.promise import CLEARLY_OVER
 
 LEARNING = timedelta(hours=2)
@@ -54,7 +54,7 @@ PATHS = Path("burst", 0.2, 0.5), Path("rise", 0.2, 1.0, rest=timedelta(hours=18)
 BURST, LASTS = range(2)
 
 
-class Recent(msgspec.Struct, frozen=True, array_like=True):
+class Recent(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The last windows, the newest last: mentions seen, mentions taken into the sums, mentions due, and mentions due with the
     doubt of a first day. A window that is unknown is 0 in all of them.
     """
@@ -65,7 +65,7 @@ class Recent(msgspec.Struct, frozen=True, array_like=True):
     ready: tuple[float, ...] = ()
 
 
-class VolumeState(msgspec.Struct, frozen=True):
+class VolumeState(msgspec.Struct, frozen=True, gc=False):
     """The memory of one monitor's volume detector. `spread` has one place per span of a burst, as a variance in units of the
     theory's, and `spread_h` is the weight behind it, in hours. `window_off` and `sums_off` are the medians of how far single
     windows and two-hour sums are off.
@@ -86,7 +86,7 @@ class VolumeState(msgspec.Struct, frozen=True):
     leap: Rise = NO_RISE
 
 
-class _Look(msgspec.Struct, frozen=True):
+class _Look(msgspec.Struct, frozen=True, gc=False):
     """What a window looks like, before the promise and the story are asked.
 
     `sums` has the mentions seen and due in each span of a burst, `offs` how far apart they are on the steady scale, `zs` the same
@@ -111,7 +111,7 @@ class _Look(msgspec.Struct, frozen=True):
     leaping: bool
 
 
-class _Lesson(msgspec.Struct, frozen=True):
+class _Lesson(msgspec.Struct, frozen=True, gc=False):
     """What a judged window teaches, rounded as its reading stores it. `heat` is that of the hottest path."""
 
     due: float
@@ -156,20 +156,20 @@ class Volume:
             kind=self.kind,
             start=window.start,
             length=window.length,
-            score=round(score_of(lesson.heat), 4),
+            score=four(score_of(lesson.heat)),
             observed=float(observed),
-            expected=round(expected, 4),
-            lower=round(lower, 4),
-            upper=round(upper, 4),
+            expected=four(expected),
+            lower=four(lower),
+            upper=four(upper),
             over=lesson.reason == story.OVER,
             state="learning" if look.learning else "warm",
             detail={
                 "path": PATHS[lesson.path].name,
                 "span_s": windows * window.length.total_seconds(),
-                "ratio": round(observed / max(expected, 1e-9), 4),
+                "ratio": four(observed / max(expected, 1e-9)),
                 "threshold": lesson.threshold,
                 "heat": lesson.heat,
-                "hour_score": round(CLEARLY_OVER * look.zs[-1] / BURST_AT, 4),
+                "hour_score": four(CLEARLY_OVER * look.zs[-1] / BURST_AT),
                 "window_expected": lesson.due,
                 "ready": lesson.ready,
                 "taken": lesson.taken,
@@ -177,7 +177,7 @@ class Volume:
                 "offs": lesson.offs,
                 "rise": lesson.rise,
                 "leap": lesson.leap,
-                "adaptive_expected": round(expectation.adaptive_due(state.expected, look.at), 6),
+                "adaptive_expected": six(expectation.adaptive_due(state.expected, look.at)),
                 "complete": window.complete,
                 "reason": lesson.reason,
             },
@@ -190,7 +190,7 @@ class Volume:
         the mentions that were due.
         """
         lesson = _lesson(state, window, self._look(state, window, sensitivity), sensitivity)
-        return self._taught(state, window, lesson), round(score_of(lesson.heat), 4), lesson.due
+        return self._taught(state, window, lesson), four(score_of(lesson.heat)), lesson.due
 
     def may_be_over(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
         """False only where `judge` would not be over. The counts alone decide most open windows."""
@@ -229,26 +229,26 @@ class Volume:
 
     def _taught(self, state: VolumeState, window: WindowCounts, lesson: _Lesson) -> VolumeState:
         """The state after a closed window. A window that is incomplete, or was met before, teaches nothing."""
-        start = window.start
-        if not window.complete or (state.next is not None and start < state.next):
+        start, following = window.start, state.next
+        if not window.complete or (following is not None and start < following):
             return state
-        count, due, taken, known_h, keep = window.count, lesson.due, lesson.taken, state.known_h, self._keep
+        count, due, taken, known_h, hours = window.count, lesson.due, lesson.taken, state.known_h, self._hours
         varies, end, past = variance(due), start + self._length, self._past(state, start)
         teaches = float(count)
         if state.expected.hours >= TEACHES_FROM_H:
             deviation = sqrt(varies) * wildness(state.window_off)
             teaches = min(taken, max(TEACHES * due, due + TEACHES_DEVIATIONS * deviation) + 0.5)
-        step, cut = self._hours / state.spread_h, max(0, len(past.seen) + 1 - keep)
+        step, cut = hours / state.spread_h, max(0, len(past.seen) + 1 - self._keep)
         (quick, middle, slow), (z5, z15, z60) = state.spread, lesson.offs
         return VolumeState(
             state.first or start,
             end,
-            tidy(known_h + self._hours),
+            tidy(known_h + hours),
             expectation.heard(
                 state.expected,
                 place_of(start, self._length, self._zone),
                 place_of(end, self._length, self._zone),
-                self._hours,
+                hours,
                 count,
                 teaches,
             ),
@@ -259,9 +259,9 @@ class Volume:
                 (*past.ready[cut:], lesson.ready),
             ),
             (_nearer(quick, z5, step), _nearer(middle, z15, step), _nearer(slow, z60, step)),
-            state.spread_h * self._spread_keep + self._hours,
-            median_step(state.window_off, abs(count - due) / sqrt(varies + 0.1), known_h, self._hours),
-            median_step(state.sums_off, abs(lesson.sums_off), known_h, self._hours),
+            state.spread_h * self._spread_keep + hours,
+            median_step(state.window_off, abs(count - due) / sqrt(varies + 0.1), known_h, hours),
+            median_step(state.sums_off, abs(lesson.sums_off), known_h, hours),
             from_stored(lesson.rise),
             story.after(
                 state.story,
@@ -318,13 +318,14 @@ class Volume:
         doubt = known.hours < FIRST_DAY_H
         least, ratio = sensitivity.at_least_mentions, sensitivity.at_least_ratio
         sums, offs, zs, burst, loudest, span = [], [], [], 0.0, 0.0, len(BURSTS) - 1
-        for place, (n, less) in enumerate(self._bursts):
-            seen, span_due, span_ready = count, due, ready
+        counted, were_due = past.seen, past.due
+        seen, span_due, span_ready = count, due, ready
+        for place, ((n, less), spread) in enumerate(zip(self._bursts, state.spread, strict=True)):
             if n > 1:
-                seen, span_due = seen + sum(past.seen[1 - n :]), due + sum(past.due[1 - n :])
+                seen, span_due = count + sum(counted[1 - n :]), due + sum(were_due[1 - n :])
                 # The doubt of a first day is over in all windows of the last hour.
                 span_ready = ready + sum(past.ready[1 - n :]) if doubt else span_due
-            on_scale, spread = steady(seen), state.spread[place]
+            on_scale = steady_count(seen)
             off = on_scale - steady(span_due)
             sigma = sqrt(spread) if spread > 1.0 else 1.0
             sums.append((seen, span_due))
@@ -356,9 +357,9 @@ class Volume:
             burst,
             span,
             rise,
-            seen >= RISE.turns_at * span_ready and rise.seen >= least and rise.seen >= ratio * rise.due,
+            rise.seen >= least and seen >= RISE.turns_at * span_ready and rise.seen >= ratio * rise.due,
             leap,
-            seen >= LEAP.turns_at * span_ready and leap.seen >= least and leap.seen >= ratio * leap.due,
+            leap.seen >= least and seen >= LEAP.turns_at * span_ready and leap.seen >= ratio * leap.due,
         )
 
     def _sums_off(self, past: Recent, taken: float, due: float) -> float:
@@ -415,18 +416,18 @@ class Volume:
 
 def _lesson(state: VolumeState, window: WindowCounts, look: _Look, sensitivity: Sensitivity) -> _Lesson:
     path, heat = hottest = _hottest(state, window.start, look, sensitivity)
-    due, (off5, off15, off60) = round(look.due, 6), look.offs
+    due, (off5, off15, off60) = six(look.due), look.offs
     return _Lesson(
         due,
-        look.taken if look.taken == window.count else round(look.taken, 4),
-        due if look.ready == look.due else round(look.ready, 6),
-        round(look.sums_off, 4),
-        [round(off5, 4), round(off15, 4), round(off60, 4)],
+        look.taken if look.taken == window.count else four(look.taken),
+        due if look.ready == look.due else six(look.ready),
+        four(look.sums_off),
+        [four(off5), four(off15), four(off60)],
         as_stored(look.rise),
         as_stored(look.leap),
         path,
         heat,
-        round(sensitivity.threshold, 4),
+        four(sensitivity.threshold),
         _why_not(state.story, window.start, look, hottest, sensitivity),
     )
 
@@ -435,23 +436,30 @@ def _hottest(state: VolumeState, at: datetime, look: _Look, sensitivity: Sensiti
     """The path that is hottest, and its heat."""
     if look.learning:
         return LASTS, 0.0
+    lasting = _rise_heat(look)
+    if not look.burst and not lasting:
+        return BURST, 0.0
     youth = YOUTH * 0.5 ** (state.known_h / YOUTH_H)
     raised, promise = story.raised, sensitivity.false_alerts_per_week
     # The heat at which the promise is reached.
     reached = sensitivity.threshold / CLEARLY_OVER
     burst = look.burst / BURST_AT / (1.0 + YOUTH_BURST * youth)
     burst /= 1.0 + raised(state.story, BURST, PATHS[BURST], at, promise)
-    rise = _rise_heat(look) / (1.0 + youth) / (1.0 + raised(state.story, LASTS, PATHS[LASTS], at, promise))
+    rise = lasting / (1.0 + youth) / (1.0 + raised(state.story, LASTS, PATHS[LASTS], at, promise))
     if promise != 1.0:
         burst, rise = burst * promise**ASKS_BURST, rise * promise**ASKS_RISE
     burst = burst if burst >= 1.0 else burst**STEEP
-    return (BURST, round(burst * reached, 4)) if burst >= rise else (LASTS, round(rise * reached, 4))
+    return (BURST, four(burst * reached)) if burst >= rise else (LASTS, four(rise * reached))
 
 
 def _rise_heat(look: _Look) -> float:
     """The evidence of the rise or of the leap, whichever is nearer to its threshold, in units of that."""
-    evidence = look.rise.evidence if look.lasting else min(look.rise.evidence, FEW_EVIDENCE)
-    return max(evidence / RISE.needs, look.leap.evidence / LEAP.needs if look.leaping else 0.0)
+    evidence = look.rise.evidence
+    if evidence > FEW_EVIDENCE and not look.lasting:
+        evidence = FEW_EVIDENCE
+    heat = evidence / RISE.needs
+    leap = look.leap.evidence / LEAP.needs if look.leaping else 0.0
+    return heat if heat > leap else leap
 
 
 def _leaps(look: _Look) -> bool:
@@ -473,7 +481,8 @@ def _why_not(told: Story, at: datetime, look: _Look, hot: tuple[int, float], sen
 
 def _what_lacks(look: _Look, sensitivity: Sensitivity) -> str:
     """The reason for which a window is not hot: a span or a rise that would be, but lacks another need, or nothing at all."""
-    for place, (seen, _) in enumerate(look.sums):
+    hot = max(look.zs) >= BURST_AT
+    for place, (seen, _) in enumerate(look.sums if hot else ()):
         if look.zs[place] >= BURST_AT * BURSTS[place][1]:
             if seen < sensitivity.at_least_mentions:
                 return "too few mentions"

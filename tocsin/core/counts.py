@@ -6,6 +6,7 @@ Source: Anscombe (1948), The transformation of Poisson, binomial and negative-bi
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import asinh, sinh, sqrt
 from typing import Final
 
@@ -13,7 +14,8 @@ from typing import Final
 KAPPA: Final = 0.03
 NORMAL_95: Final = 1.959964
 # What stretches the scale so that the spread is 1.
-STRETCH: Final = 2.0 / sqrt(KAPPA)
+_ROOT: Final = sqrt(KAPPA)
+STRETCH: Final = 2.0 / _ROOT
 
 
 def steady(count: float, kappa: float = KAPPA) -> float:
@@ -25,10 +27,15 @@ def steady(count: float, kappa: float = KAPPA) -> float:
     return stretch * asinh(sqrt(kappa * ((count if count > 0.0 else 0.0) + 0.375)))
 
 
+# Most windows hold the counts of the windows before.
+steady_count = lru_cache(maxsize=4096)(steady)
+
+
 def unsteady(value: float, kappa: float = KAPPA) -> float:
     """The count whose transform is `value`; 0 for a value below the transform of every count."""
-    root = sqrt(kappa)
-    return max(0.0, sinh(max(0.0, value) * root / 2.0) ** 2 / kappa - 0.375)
+    root = _ROOT if kappa == KAPPA else sqrt(kappa)
+    count = sinh(value * root / 2.0) ** 2 / kappa - 0.375 if value > 0.0 else 0.0
+    return count if count > 0.0 else 0.0
 
 
 def interval_95(expected: float, sigma: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ops.commands import detect
-from processors.signals.series import judge_lines
+from processors.signals.series import judge_lines, lines_of
 from processors.signals.types import Sensitivity
 from tests.contracts.examples import examples
 from tests.contracts.worlds import (
@@ -94,6 +95,25 @@ def test_an_answer_does_not_wait_for_the_end_of_the_input() -> None:
     assert (next(answers)[:4], len(asked)) == ("2026", 3)
     assert (next(answers)[:4], len(asked)) == ("2026", 3)
     assert (next(answers)[:4], len(asked)) == ("2026", 4)
+
+
+def test_lines_come_whole_however_the_stream_is_cut() -> None:
+    """And whatever has come is answered before more is waited for."""
+    came, waits = io.BytesIO(b"a,1\nb,2\r\n\n" + b"c" * 3000 + b"\nd"), list[int]()
+
+    class Dripping(io.BytesIO):
+        def read1(self, size: int | None = -1, /) -> bytes:
+            return came.read1(7)
+
+    given_so_far: list[bytes] = []
+    for line in lines_of(Dripping(), lambda: waits.append(len(given_so_far))):
+        given_so_far.append(line)
+    assert given_so_far[:3] == [b"a,1", b"b,2\r", b""]
+    assert given_so_far[-1] == b"d"
+    # A line that never ends is given in parts.
+    assert b"".join(given_so_far[3:-1]) == b"c" * 3000
+    assert max(map(len, given_so_far)) < 1010
+    assert waits[:3] == [0, 1, 3]
 
 
 def test_an_empty_value_is_unknown_and_not_zero(ten_days: list[int]) -> None:

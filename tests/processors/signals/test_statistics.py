@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.signals.spans import moved
-from processors.signals.statistics import median_step, wilson
+from processors.signals.statistics import four, median_step, six, tidy, wilson
 from processors.signals.types import Sensitivity
 from tests.contracts.worlds import MONDAY, noisy
 from tocsin.core.counts import steady, unsteady
@@ -67,3 +67,14 @@ def test_what_is_missing_between_two_windows_is_unknown() -> None:
     assert moved((1, 2), MONDAY, MONDAY, five, 0, 4) == (1, 2)
     assert moved((1, 2), MONDAY, MONDAY + 2 * five, five, 0, 4) == (1, 2, 0, 0)
     assert moved((1, 2), MONDAY, MONDAY + 900 * five, five, 0, 4) == (0, 0, 0, 0)
+
+
+@given(
+    value=st.floats(-1e6, 1e6)
+    # Values that end in a five, of which a product may lie on the wrong side of the half.
+    | st.integers(-(10**7), 10**7).map(lambda n: (10 * n + 5) / 1e5)
+    | st.floats()
+)
+def test_values_are_rounded_as_python_rounds_them(value: float) -> None:
+    for rounded, places in ((four, 4), (six, 6), (tidy, 9)):
+        assert repr(rounded(value)) == repr(round(value, places))
