@@ -21,6 +21,8 @@ from typing import Annotated
 
 import typer
 
+from tocsin.core.promise import LEAST_A_WEEK, MOST_A_WEEK
+
 
 def register(app: typer.Typer) -> None:
     """Add `tocsin detect`."""
@@ -32,7 +34,9 @@ def register(app: typer.Typer) -> None:
 def detect(
     false_alerts_per_week: Annotated[
         float,
-        typer.Option(min=0.001, max=1000.0, help="The promise: at most so many false alerts a week."),
+        typer.Option(
+            min=LEAST_A_WEEK, max=MOST_A_WEEK, help="The promise: at most so many false alerts a week."
+        ),
     ] = 1.0,
     tz: Annotated[
         str,

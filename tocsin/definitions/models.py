@@ -27,6 +27,7 @@ from pydantic import (
 
 from tocsin.core.clock import EPOCH, LATEST, iso
 from tocsin.core.ids import stable_id
+from tocsin.core.promise import MOST_A_WEEK
 from tocsin.core.sentences import Sentence
 from tocsin.core.text import unseen
 from tocsin.definitions.calendar import known_country
@@ -152,7 +153,7 @@ class Monitor(Definition):
     # Countries (ISO 3166, such as NL) whose public holidays explain an unusual volume.
     countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(default=(), max_length=20)
     policy: str = "default"
-    false_alerts_per_week: float = Field(default=1.0, gt=0, le=100)
+    false_alerts_per_week: float = Field(default=1.0, gt=0, le=MOST_A_WEEK)
     influential_followers: Annotated[int, _bent_to(MOST_FOLLOWERS)] = Field(
         default=100_000, ge=1, le=MOST_FOLLOWERS
     )

@@ -200,6 +200,13 @@ def test_the_command_reads_stdin_and_writes_stdout() -> None:
     assert len(answer.stdout.splitlines()) == 4
 
 
+def test_a_promise_that_no_monitor_may_make_is_refused() -> None:
+    app = typer.Typer()
+    detect.register(app)
+    answer = CliRunner().invoke(app, ["--false-alerts-per-week", "1000"], input=HEADER)
+    assert (answer.exit_code, "Invalid value" in answer.output) == (2, True)
+
+
 def test_an_unknown_zone_is_refused_by_name() -> None:
     app = typer.Typer()
     detect.register(app)

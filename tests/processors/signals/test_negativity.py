@@ -21,6 +21,7 @@ from tests.contracts.worlds import (
     onsets,
     shared,
 )
+from tocsin.core.promise import MOST_A_WEEK
 
 WEEK = 7 * 288
 
@@ -177,6 +178,16 @@ def test_a_promise_asks_for_more_evidence_the_fewer_false_alerts_it_allows(
     one, usual = (Negativity().judge(untold, window, each) for each in (kept, PROMISE))
     needed = kept.threshold * usual.score / (one.score * PROMISE.threshold)
     assert needed == pytest.approx(asks, rel=0.02)
+
+
+def test_the_loosest_promise_still_asks_for_evidence(known: NegativityState) -> None:
+    [calm, angry] = later([(0, 6), (6, 6)])
+    for promise in (MOST_A_WEEK, 1000.0):
+        loose = Sensitivity(false_alerts_per_week=promise)
+        assert loose.threshold == pytest.approx(1.0)
+        assert not Negativity().judge(known, calm, loose).over
+        assert not Negativity().may_be_over(known, calm, loose)
+        assert Negativity().judge(known, angry, loose).over
 
 
 def test_every_step_by_hand_gives_the_judged_figure_at_another_promise(known: NegativityState) -> None:
