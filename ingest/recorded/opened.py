@@ -37,7 +37,7 @@ class PlainBytes:
     """A stream of UTF-8 bytes. What is no character of the encoding becomes U+FFFD."""
 
     def __init__(
-        self, raw: Unpacked, encoding: str | None, most: int, place: Callable[[], int] = lambda: 0
+        self, raw: Unpacked, name: str, encoding: str | None, most: int, place: Callable[[], int] = lambda: 0
     ) -> None:
         self._raw, self._most, self._taken = raw, most, 0
         # How many bytes of the file were read.
@@ -45,7 +45,7 @@ class PlainBytes:
         self._head = _first(raw)
         # UTF-16 and JSON arrays are read here.
         if not _mark(self._head) and not self._head.startswith(b"["):
-            refuse_foreign(self._head[:8], "the file")
+            refuse_foreign(self._head[:8], name)
         self.encoding = encoding or guess_encoding(self._head)
         if self.encoding not in ENCODINGS:
             raise WrongInput(
@@ -96,9 +96,9 @@ def guess_encoding(head: bytes) -> str:
 
 @contextmanager
 def opened(path: Path, encoding: str | None, most: int) -> Iterator[PlainBytes]:
-    """The file, opened. Raises `WrongInput` for a folder, a device, a zip and the like."""
+    """The file, opened. Raises `WrongInput` for a folder, a device, a zip, a picture and the like."""
     with open_regular(path) as file:
-        yield PlainBytes(Unpacked(file), encoding, most, file.tell)
+        yield PlainBytes(Unpacked(file), path.name, encoding, most, file.tell)
 
 
 def _first(raw: Unpacked) -> bytes:

@@ -32,6 +32,7 @@ from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import KINDS, Role
 from tocsin.net import refusal
 from tocsin.query import QueryError, parse_query
+from tocsin.reading.unpacked import FOREIGN
 
 LANGUAGES: Final = Languages()
 OTHERS: Final = tuple(code for code in LANGUAGES.codes if code != "en")
@@ -94,7 +95,7 @@ def sentences() -> set[str]:
     found |= {one.replace("_", " ") for one in (*STATUSES, *STATUSES_OF_ESCALATIONS, *PEOPLE, *Role)}
     found |= {action.replace("_", " ") for _, action in OF_ESCALATIONS} | {"assess", "ask about", "both"}
     found |= {"import", "check", "undo", "running", "done", "failed", "cancelled", "undone", "accepted"}
-    found |= set(PATTERNS)
+    found |= set(PATTERNS) | set(FOREIGN.values())
     found |= {"unspecified", "loopback", "link-local", "multicast", "site-local", "private"}
     found |= {"reserved", "not public", "write it like https://tocsin.example"}
     for path, node in _calls():

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from api import erasures
 from ops.run.erasures import carry_out
-from processors.retention_runs import ask, work_on
+from processors.retention_runs import work_on
 from tests.browser.served import SeededApp
 from tests.browser.test_page_in_a_browser import PHONE, sign_in, tab
 from tests.browser.test_sources_in_a_browser import hold
@@ -25,17 +25,20 @@ def test_what_is_kept_and_a_run_under_way_on_a_phone(chromium: Browser, night: S
     ]
     with night.store.write() as conn:
         night.store.insert_new(conn, s.samples, rows)
-        ask(conn, now=now, settings=Settings(), actor="Robin Admin", role="admin")
-    work_on(night.store, now, Settings())
     with tab(chromium, night, PHONE, scheme="dark") as page:
         sign_in(page, night, "p_root")
         page.goto("/retention")
+        page.get_by_role("button", name="Run it now").click()
+        expect(page.get_by_text("A run is under way: 0%")).to_be_visible()
+        work_on(night.store, now, Settings())
+        expect(page.get_by_role("progressbar")).not_to_have_attribute("value", "0", timeout=15_000)
         expect(page.get_by_text("A run is under way")).to_be_visible()
         hold(page, "retention-dark")
         while work_on(night.store, now, Settings()):
             pass
         # The page follows the run by itself.
         expect(page.get_by_role("button", name="Run it now")).to_be_visible(timeout=15_000)
+        expect(page.locator("#runs tbody tr").first).to_contain_text("Robin Admin")
         hold(page, "retention-done-dark")
 
 

@@ -204,7 +204,10 @@ def test_a_bomb_a_huge_line_nul_and_broken_rows_are_told_within_bounds(tmp_path:
     ("content", "said"),
     [
         (b"c," * 999_999 + b"c", "columns, at most 256"),
-        (b"PK\x03\x04 a sheet", "a zip file"),
+        (b"PK\x03\x04 a sheet", "^x is a zip file"),
+        (b"\xd0\xcf\x11\xe0 a sheet", "^x is a spreadsheet or document of an old Office; save it as CSV"),
+        (b"%PDF-1.7\n", "^x is a PDF"),
+        (b"\xff\xd8\xff\xe0 JFIF", "^x is a picture"),
         (b'{"posts": [], "a": 1}' + b" " * 10, "has no rows|say which column"),
         (b"", "it is empty"),
         (b"[1, 2, 3]", "no list of records"),

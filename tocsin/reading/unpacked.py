@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO, cast
 
 from tocsin.core.errors import BadMention, WrongInput
+from tocsin.core.sentences import Sentence
 
 GZIP_MAGIC = b"\x1f\x8b"
 
@@ -50,22 +51,31 @@ class _Joined:
         return head + self._rest.read(size - len(head) if size >= 0 else -1)
 
 
-_FOREIGN: Mapping[bytes, str] = {
-    b"\xff\xfe": "UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)",
-    b"\xfe\xff": "UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)",
-    b"PK\x03\x04": "a zip file (or a spreadsheet); unpack it, or save it as CSV",
-    b"\x28\xb5\x2f\xfd": "packed by zstd; unpack it first",
-    b"BZh": "packed by bzip2; unpack it first",
-    b"\xfd7zXZ": "packed by xz; unpack it first",
-    b"PAR1": "a Parquet file; write it out as CSV or JSON lines",
-    b"[{": "a JSON array; write one object a line (jq -c '.[]' does that)",
-    b"[\n": "a JSON array; write one object a line (jq -c '.[]' does that)",
-    b"[\r\n": "a JSON array; write one object a line (jq -c '.[]' does that)",
+_UTF_16 = "{name} is UTF-16; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"
+_ARRAY = "{name} is a JSON array; write one object a line (jq -c '.[]' does that)"
+_PICTURE = "{name} is a picture; give a file of rows, CSV or JSON lines"
+FOREIGN: Mapping[bytes, str] = {
+    b"\xff\xfe": _UTF_16,
+    b"\xfe\xff": _UTF_16,
+    b"PK\x03\x04": "{name} is a zip file (or a spreadsheet); unpack it, or save it as CSV",
+    b"\xd0\xcf\x11\xe0": "{name} is a spreadsheet or document of an old Office; save it as CSV",
+    b"%PDF-": "{name} is a PDF; give a file of rows, CSV or JSON lines",
+    b"\x89PNG": _PICTURE,
+    b"\xff\xd8\xff": _PICTURE,
+    b"GIF8": _PICTURE,
+    b"\x28\xb5\x2f\xfd": "{name} is packed by zstd; unpack it first",
+    b"BZh": "{name} is packed by bzip2; unpack it first",
+    b"\xfd7zXZ": "{name} is packed by xz; unpack it first",
+    b"PAR1": "{name} is a Parquet file; write it out as CSV or JSON lines",
+    b"[{": _ARRAY,
+    b"[\n": _ARRAY,
+    b"[\r\n": _ARRAY,
 }
+"""What a file is that begins with these bytes, and what to do with it: patterns of sentences."""
 
 
 def refuse_foreign(first: bytes, name: str) -> None:
     """Raise `WrongInput` where a file that begins with these bytes has a format that Tocsin does not read."""
-    for magic, what in _FOREIGN.items():
+    for magic, what in FOREIGN.items():
         if first.startswith(magic):
-            raise WrongInput(f"{name} is {what}")
+            raise WrongInput(Sentence(what, name=name))

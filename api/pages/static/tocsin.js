@@ -30,6 +30,7 @@
     const said = form.querySelector("[data-said]");
     const button = form.querySelector("button");
     if (!file || button.disabled) return;
+    if (file.size > form.dataset.most) { said.textContent = form.dataset.large; return; }
     button.disabled = true;
     said.textContent = "…";
     try {
@@ -37,7 +38,7 @@
       const told = await answer.json();
       if (answer.ok) location.assign(told.to);
       else said.textContent = told.detail || answer.status;
-    } catch (error) { said.textContent = error.message; } finally { button.disabled = false; }
+    } catch { said.textContent = form.dataset.lost; } finally { button.disabled = false; }
   });
 
   // a query is tried while somebody types, one asking at a time; the form's button does the same without this
