@@ -31,6 +31,7 @@ from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.health.reasons import sentence_of, unseen
+from tocsin.health.troubles import THEIR_OWN, trouble_of, unexpected_of
 
 UNKNOWN: Final = "–"
 NO_TIME: Final = Markup("–")
@@ -78,6 +79,25 @@ class Formatter:
             said = self.language.say(known) if known else self.reason(told.removeprefix(f"{name}: "))
             return Markup("{}: {}").format(name, said)
         return self.reason(told)
+
+    def trouble(self, told: str) -> Markup:
+        """Why a part of ours does not work. The words of an engine or a library stand in it as they are, marked as English."""
+        if self.language.code == ENGLISH:
+            return escape(told)
+        known = trouble_of(told) or recorded(told)
+        if known is None and sentence_of(told) is None and unseen(told)[1] is None:
+            known = unexpected_of(told)
+        return self.unseen(told) if known is None else self._with_their_own(known)
+
+    def _with_their_own(self, known: Sentence) -> Markup:
+        """The sentence in this language, with what is another's own words marked as English."""
+        filled: dict[str, object] = {}
+        for name, value in known.values.items():
+            if isinstance(value, Sentence):
+                filled[name] = self._with_their_own(value)
+            else:
+                filled[name] = self.trouble(str(value)) if name in THEIR_OWN else value
+        return escape(self.language.translate(known.pattern, **filled))
 
     def recorded(self, text: str) -> Markup:
         """What is kept as English text, in this language; what is not known stays, marked as English."""

@@ -131,7 +131,8 @@ class Trouble:
     component: str
     state: str
     at: datetime | None
-    detail: str
+    told: tuple[str, ...]
+    """Why, a sentence for each reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +184,9 @@ def banner(
     live = mode == "live"
     troubles = [_trouble(row, now, live=live) for row in troubled_rows(conn, now, live=live)]
     if live and (missing := never_ran(conn)):
-        troubles.append(Trouble(", ".join(missing), "never ran", None, ""))
+        troubles.append(Trouble(", ".join(missing), "never ran", None, ()))
     if disk is not None:
-        troubles.insert(0, Trouble("disk", disk.kind, None, disk.words))
+        troubles.insert(0, Trouble("disk", disk.kind, None, (disk.words,)))
     since = held.since if held else None
     known = tuple(t for t in troubles if t is not None)
     stamp = tuple(said.get(key) for key in KEYS)
@@ -354,7 +355,7 @@ def _source(one: SourceReport, now: datetime) -> SourceRow:
 def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
     detail = row.detail if isinstance(row.detail, dict) else {}
     if live and row.component in PARTS and is_gone(row.at, now):
-        return Trouble(row.component, "silent", row.at, "")
+        return Trouble(row.component, "silent", row.at, ())
     # Where the auditor could not look there are no findings, only a reason.
     if row.component == "auditor" and "findings" in detail:
         told = [
@@ -362,7 +363,7 @@ def _trouble(row: Row[Any], now: datetime, *, live: bool) -> Trouble | None:
             for f in detail.get("findings", ())
             if isinstance(f, dict) and f.get("kind") != BLIND
         ]
-        return (
-            Trouble(row.component, row.state, row.at, "; ".join(told[:3])) if told else None
-        )  # blind sources tell it themselves
-    return Trouble(row.component, row.state, row.at, in_words(detail))
+        # Blind sources tell it themselves.
+        return Trouble(row.component, row.state, row.at, tuple(told[:3])) if told else None
+    said = in_words(detail)
+    return Trouble(row.component, row.state, row.at, (said,) if said else ())

@@ -28,6 +28,7 @@ from tocsin.core.sentences import Percentage, Sentence, listed
 from tocsin.core.signal import TRIGGER_AUTHORS
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.health.reasons import PATTERNS
+from tocsin.health.troubles import TROUBLES
 
 OTHERS = tuple(code for code in LANGUAGES.codes if code != "en")
 FOLDER = Path(alerts.__file__).parent
@@ -46,6 +47,7 @@ def said_in_notices() -> set[str]:
     return (
         found
         | set(PATTERNS)
+        | set(TROUBLES)
         | {*REASONS, *RECEIPTS}
         | {"Open the alert", "Open the page", "(no longer kept)"}
     )
