@@ -59,8 +59,9 @@ def of_colours(page: Page, name: str) -> None:
 
 
 def violations(page: Page, *rules: str) -> list[str]:
-    """What axe finds by these rules, or by all. It is put into a view once."""
+    """What axe finds by these rules, or by all. After the first look, every view of this tab brings axe along."""
     if not page.evaluate("'axe' in window"):
+        page.context.add_init_script(AXE)
         page.evaluate(AXE)
     found: list[str] = page.evaluate(RUN_AXE, list(rules) or None)
     return found
