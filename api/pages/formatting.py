@@ -26,10 +26,13 @@ from alerts.story import story_line
 from alerts.words import Words
 from api.pages.i18n import ENGLISH, Language
 from api.pages.recorded import recorded
+from api.pages.source_labels import LABELS
 from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.sentences import Sentence
 from tocsin.core.signal import Agreement, Facts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.definitions.models import SourceDef
+from tocsin.definitions.repository import kind_of
 from tocsin.health.reasons import sentence_of, unseen
 from tocsin.health.troubles import THEIR_OWN, trouble_of, unexpected_of
 
@@ -62,6 +65,11 @@ class Formatter:
         """A word of one of our closed lists, translated; a key that the list lacks is shown as it is."""
         known = TERMS[table].get(key)
         return self.translate(known) if known is not None else str(key).replace("_", " ")
+
+    def field(self, name: str, kind: str) -> str:
+        """What a field of a definition of that kind is called in its form. A setting of a plugin's source keeps its name."""
+        called = LABELS.get(name) if kind == kind_of(SourceDef) else None
+        return self.translate(called) if called is not None else self.term("field", name)
 
     def reason(self, reason: str) -> Markup:
         """Why a source was not heard; what a network says in its own words stays, marked as English."""

@@ -79,6 +79,7 @@ def router_of(path: str, model: type[Definition]) -> APIRouter:
             "history.html",
             name=name,
             place=path,
+            kind=kind_of(model),
             id=id,
             versions=versions[:SHOWN],
             ended=versions[0].what == "ended",

@@ -39,8 +39,9 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class TwoEdits:
-    """Who changed it since the reader's version `read_at`, when, and the fields that differ."""
+    """Who changed it, a definition of `kind`, since the reader's version `read_at`, when, and the fields that differ."""
 
+    kind: str
     actor: str
     at: datetime
     read_at: int
@@ -66,7 +67,7 @@ def two_edits(
     if not rows:
         return None
     *_, (_, at, actor, _) = history(conn, present.kind, present.id)
-    return TwoEdits(actor, at, typed_version(typed) or present.version, rows)
+    return TwoEdits(present.kind, actor, at, typed_version(typed) or present.version, rows)
 
 
 def edits_of(store: Store, present: Defined[D] | None, typed: Mapping[str, str], mine: D) -> TwoEdits | None:

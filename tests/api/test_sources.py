@@ -229,6 +229,14 @@ def test_a_source_is_changed_paused_and_ended_on_the_page(night: SeededApp, foru
     status, shown = send(client, f"/sources/{id}", filled | {"s.interval_s": "900"})
     assert status == 409 and 'name="take.interval_s"' in shown and 'name="take.enabled"' in shown
     assert "take.url" not in shown, "it is the same in both"
+    # A setting is called as in the form, in the reader's language.
+    assert (
+        '<th scope="row">Seconds between requests</th>' in shown and '<th scope="row">interval_s' not in shown
+    )
+    client._client.headers["accept-language"] = "tr"
+    history = page(client, f"/sources/{id}/history")
+    assert '<th scope="row">İstekler arasındaki saniye</th>' in history and ">interval_s<" not in history
+    del client._client.headers["accept-language"]
     chosen = {
         "version": "2",
         "read_at": version,
