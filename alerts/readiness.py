@@ -55,6 +55,12 @@ def on_call_by(policy: Policy, people: Directory, now: datetime) -> list[Someone
     return [one for one in people.reach(targets, now) if one is not NOBODY]
 
 
+def woken(conn: Connection, people: Directory, now: datetime) -> frozenset[str]:
+    """The ids of the people on call now by the policy of a monitor that is watched, whichever step reaches them."""
+    names = {one.value.policy for one in listed(conn, Monitor) if one.value.enabled}
+    return frozenset(one.id for name in names for one in on_call_by(people.policy(name), people, now))
+
+
 def unready(conn: Connection, people: Directory, settings: Settings, now: datetime) -> tuple[Unready, ...]:
     """The policies in use that would wake nobody. Secrets are not looked for: they lie where the role alerts runs."""
     lacks = ((name, _lack(policy, people, settings, now)) for name, policy in in_use(conn, people).items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -46,6 +47,18 @@ ADVICE = {
 }
 
 
+ON_THE_PAGE: Mapping[str, str] = {
+    "no alert {id}; `tocsin alerts list` shows those there are": "there is no alert {id}; the list of alerts has those there are",
+    "no dead letter {id}; list them with: tocsin dead-letters list": (
+        "there is no dead letter {id}; the list of dead letters has those there are"
+    ),
+    "there is no such sign-in link; make a new one with: tocsin signin": (
+        "there is no such sign-in link; the sign-in page sends a new one"
+    ),
+}
+"""What the page says in place of a sentence that names a command, by their patterns."""
+
+
 def render_problem(request: Request, problem: Problem) -> Response:
     """The problem as HTML. It needs no store, because the store may be what is away."""
     ctx = _context(request)
@@ -74,8 +87,11 @@ def render_problem(request: Request, problem: Problem) -> Response:
 def _detail(problem: Problem, ctx: PageContext) -> str:
     """What happened, in the reader's language: the sentence itself where it can be said there, else that of its status."""
     language = ctx.fmt.language
-    if language.code == ENGLISH or isinstance(problem.detail, Sentence):
-        return language.say(problem.detail).partition("\n")[0]
+    told = problem.detail
+    if isinstance(told, Sentence) and told.pattern in ON_THE_PAGE:
+        told = Sentence(ON_THE_PAGE[told.pattern], **told.values)
+    if language.code == ENGLISH or isinstance(told, Sentence):
+        return language.say(told).partition("\n")[0]
     return language.translate(DETAILS.get(problem.status, DETAILS[500]))
 
 

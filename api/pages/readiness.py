@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from alerts import directory
-from alerts.readiness import Unready, unready
+from alerts.readiness import Unready, unready, woken
 from ingest.heard import Deaf, deaf
 from tocsin.definitions.repository import stored_definitions
 from tocsin.settings import Settings
@@ -34,11 +34,14 @@ KEPT_FOR = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
-    """What keeps this installation from waking anybody. `all_paused`: there are monitors, and none is on."""
+    """What keeps this installation from waking anybody. `all_paused`: there are monitors, and none is on. `on_call`: the ids of
+    the people whom an alert would wake now.
+    """
 
     deaf: Deaf | None = None
     all_paused: bool = False
     policies: tuple[Unready, ...] = ()
+    on_call: frozenset[str] = frozenset()
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -58,7 +61,8 @@ def not_ready(conn: Connection, settings: Settings, now: datetime) -> NotReady:
     """What keeps this installation from waking anybody at `now`: what every page says, and `tocsin doctor`."""
     monitors = stored_definitions(conn, "monitor")
     all_paused = bool(monitors) and not any(one.body.get("enabled", True) for one in monitors)
-    return NotReady(deaf(conn), all_paused, unready(conn, directory.read(conn), settings, now))
+    people = directory.read(conn)
+    return NotReady(deaf(conn), all_paused, unready(conn, people, settings, now), woken(conn, people, now))
 
 
 @dataclass(slots=True)

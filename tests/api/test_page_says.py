@@ -63,6 +63,11 @@ def test_a_refusal_is_said_in_the_readers_language(
     client = signed_in(night)
     shown = words(page(client, "/alerts/nope", 404))
     assert title in shown and detail in shown and "no alert" not in shown
+    # The page names no command; the API, which programs and terminals read, does.
+    assert (
+        "tocsin alerts" not in shown
+        and "tocsin alerts list" in client.get("/v1/alerts/nope").json()["detail"]
+    )
     refused = press(client, "/alerts/al_crisis", "snooze", minutes="0")[1]
     assert "a snooze is" not in refused and "'0'" in words(refused)
     stranger = visitor(night)

@@ -319,7 +319,11 @@ def test_calm_with_a_blind_source_is_not_called_calm(tmp_path: Path) -> None:
                     s.definitions.c.name.not_in(select(s.source_state.c.name)),
                 )
             )
-        assert "All calm." in words(page(signed_in(one), "/"))
+        told = {who: words(page(signed_in(one, who), "/")) for who in ("p_ada", "p_vic", "p_ioana")}
+        assert "All calm." in told["p_ada"] and "You will be paged when that changes" in told["p_ada"]
+        # Vic looks on, and Ioana is Legal.
+        assert "Değişirse nöbettekine haber verilir; şimdi sizden bir şey istenmiyor." in told["p_vic"]
+        assert "dumneavoastră, când vi se predă o alertă" in told["p_ioana"]
         with one.store.write() as conn:
             hold.hold(conn, NOW, "restored")
         shown = words(page(signed_in(one), "/"))

@@ -88,6 +88,7 @@ TABLES = (
     passkeys.LACKS,
     problem.ADVICE,
     problem.DETAILS,
+    problem.ON_THE_PAGE,
     terms.BASELINES,
     terms.CHANGES,
     terms.CHANNELS,

@@ -20,6 +20,7 @@ from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from ingest.kinds import KINDS
+from tests.api.test_page_says import speaks
 from tests.api.test_pages import SeededApp, page, send, signed_in, words
 from tests.api.world import STRANGER_ADDRESS, Client, World
 from tests.browser.served import seeded_app
@@ -233,10 +234,9 @@ def test_a_source_is_changed_paused_and_ended_on_the_page(night: SeededApp, foru
     assert (
         '<th scope="row">Seconds between requests</th>' in shown and '<th scope="row">interval_s' not in shown
     )
-    client._client.headers["accept-language"] = "tr"
+    speaks(night, "tr", "p_root")
     history = page(client, f"/sources/{id}/history")
     assert '<th scope="row">İstekler arasındaki saniye</th>' in history and ">interval_s<" not in history
-    del client._client.headers["accept-language"]
     chosen = {
         "version": "2",
         "read_at": version,
