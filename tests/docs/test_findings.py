@@ -298,6 +298,13 @@ NOT_SAID = {
 }
 """Words that a native would not use, as they stood on the page."""
 
+NO_WORD_BEGINS = {
+    "tr": ("anılma", "izlemey", "bahsin", "alarm söz", "deneme çağrısı", "beklenen etkinlik"),
+    "nl": ("alarmwoord", "inlog", "log in"),
+    "ro": ("declanșato", "test retroactiv", "testul retroactiv", "îmbinat", "apel de test", "de serviciu"),
+}
+"""Beginnings of words that stood beside those of docs/translating.md for the same thing, great letters or small ones."""
+
 
 @cache
 def _names_in(file: str) -> frozenset[str]:
@@ -333,6 +340,14 @@ def _said(code: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("code", sorted(NOT_SAID))
 def test_no_word_is_back_that_a_native_would_not_use(code: str) -> None:
     assert [(word, text) for word in NOT_SAID[code] for text in _said(code) if word in text] == []
+    begins = [rf"\b{word}" for word in NO_WORD_BEGINS[code]]
+    found = [(word, text) for word in begins for text in _said(code) if re.search(word, text, re.IGNORECASE)]
+    assert found == []
+
+
+def test_no_turkish_ending_follows_a_place_in_braces() -> None:
+    """The vowels of an ending follow those of the word before it, which is not known: SEV1'e, but SEV2'ye."""
+    assert [text for text in _said("tr") if re.search(r"\}['’]?[a-zçğıöşü]", text)] == []
 
 
 FORMAL = {
@@ -340,7 +355,8 @@ FORMAL = {
     "tr": re.compile(r"\b(?:sen|senin|sana|seni|musun|mısın|misin)\b", re.IGNORECASE),
     "ro": re.compile(
         r"\b(?:tu|tău|tale|ție|poți|vrei|ești)\b"
-        r"|^(?:Testează|Încearcă|Alege|Scrie|Deschide|Verifică|Salvează|Adaugă|Trimite|Șterge)\b",
+        r"|^(?:Testează|Încearcă|Alege|Scrie|Deschide|Verifică|Salvează|Adaugă|Trimite|Șterge)\b"
+        r"|^(?-i:Acceptă|Refuză|Retrage|Dă|Uită)\b",
         re.IGNORECASE,
     ),
     # "{n} u" are hours.
