@@ -199,12 +199,13 @@ def test_one_alert_tells_one_story_in_list_card_mail_api_feed_and_export(night: 
     first, below, *_ = mail.body["text"].splitlines()
     assert first == mail.subject and below.startswith("62% negative (126 of 203 scored) · “")
     assert mail.body["html"].index(escape(below)) < mail.body["html"].index("<h1")
-    window = re.search(r" in (\d+) ", mail.subject)[1]  # type: ignore[index]
+    assert re.search(r" in \d+ min", mail.subject)
     line = mail.subject.removeprefix(f"SEV{alert.severity} {alert.monitor}: ")
     for path in ("/", "/alerts", "/alerts/al_crisis"):
         shown = words(page(client, path))
         assert "126 of 203 scored are negative" in shown and line in shown, path
-        assert re.search(rf"in {window} (mins|hrs?) from \d\d:\d\d", shown), path
+        assert re.search(r"\d\d:\d\d ?– ?\d\d:\d\d", shown), "the window has both its ends"
+        assert "#orvane · 126 of 203 scored" not in shown, "a share of negatives is told once"
     assert line in words(client.get(f"/wall/{token_of(night, 'wall')}").text)
 
 
@@ -257,11 +258,12 @@ def test_a_reach_that_nobody_told_is_unknown_and_a_source_that_is_due_is_late_fo
     with night.store.write() as conn:
         conn.execute(update(s.mentions).values(followers=None))
         evidence = conn.execute(select(s.alerts.c.evidence).where(s.alerts.c.id == "al_crisis")).scalar_one()
-        unknown = {**evidence, "top": [{**one, "reach": 0} for one in evidence["top"]]}
+        unknown = {**evidence, "reach": 0, "top": [{**one, "reach": 0} for one in evidence["top"]]}
         conn.execute(update(s.alerts).where(s.alerts.c.id == "al_crisis").values(evidence=unknown))
         conn.execute(update(s.source_state).values(next_fetch_at=NOW - timedelta(seconds=26)))
     shown = words(page(client, "/alerts/al_crisis"))
     assert "followers unknown" in shown and not re.search(r"\b0 followers", shown)
+    assert "reach unknown" in shown and "reach 0" not in shown, "of the whole window, too"
     sources = words(page(client, "/")).partition("Sources")[2]
     assert "overdue" not in sources and "now" in sources
     assert "Links in notices work on this machine only" in words(page(client, "/"))
