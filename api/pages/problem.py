@@ -13,6 +13,7 @@ from api.pages.i18n import ENGLISH, Language
 from api.pages.models import Banner
 from api.pages.render import PageContext, chosen_language, page_context, render
 from api.pages.terms import FIELDS
+from api.pages.wanted import keep_wanted
 from api.problems import TITLES, FieldError, Problem
 from api.state import form_of, state_of, visitor_of
 from tocsin.core.errors import TocsinError
@@ -67,7 +68,7 @@ def render_problem(request: Request, problem: Problem) -> Response:
         _return_path(request) if request.method == "POST" and problem.status in (403, 409, 412, 422) else None
     )
     detail, faults = _detail(problem, ctx), [_fault(one, ctx) for one in problem.errors]
-    return render(
+    answer = render(
         ctx,
         "problem.html",
         status=problem.status,
@@ -82,6 +83,9 @@ def render_problem(request: Request, problem: Problem) -> Response:
         request_id=request.scope.get("state", {}).get("request_id"),
         code=problem.status,
     )
+    if problem.status == 401:
+        keep_wanted(request, answer)
+    return answer
 
 
 def _detail(problem: Problem, ctx: PageContext) -> str:

@@ -30,6 +30,7 @@ from api.pages.models import Banner, banner
 from api.pages.permission import permitted
 from api.pages.readiness import NotReady
 from api.pages.terms import DISMISSALS, SEVERITIES, SHAPES
+from api.pages.wanted import cookie_of
 from api.state import AppState, state_of, visitor_of
 from tocsin.core.signal import Evidence
 from tocsin.definitions.models import known_zone
@@ -77,8 +78,7 @@ def page_context(request: Request, conn: Connection, reader: str | None = None) 
 
 def chosen_language(request: Request) -> str | None:
     """The language that was chosen in this browser."""
-    pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "")[:4000].split(";"))
-    return next((value for name, _, value in pairs if name == LANGUAGE_COOKIE), None)
+    return cookie_of(request, LANGUAGE_COOKIE)
 
 
 def asked_language(request: Request, languages: Languages) -> str | None:

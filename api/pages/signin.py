@@ -16,6 +16,7 @@ from api.auth.cookies import clear_cookie, session_token, set_cookie
 from api.auth.sessions import device_of, open_session, principal_of_session, sign_out
 from api.defining import change_part
 from api.pages.render import LANGUAGE_COOKIE, asked_language, page_context, render
+from api.pages.wanted import take_wanted
 from api.problems import Problem
 from api.state import AppState, form_of, state_of, visitor_of
 from tocsin.access.links import LinkRefused, find_signin_link, page_address, spend_signin_link
@@ -78,7 +79,7 @@ def use_signin_link(request: Request, token: Token) -> Response:
 
 
 def let_in(request: Request, conn: Connection, person_id: str, now: datetime, by: str) -> Response:
-    """Open a session for this person, as long as the form asks for, note by what, and lead on to the page."""
+    """Open a session for this person, as long as the form asks for, note by what, and lead on to the page that was wanted."""
     api, kept = state_of(request).settings.api, form_of(request).get("keep") == "1"
     hours = 24 * api.session_kept_days if kept else api.session_hours
     session = open_session(conn, person_id, now, hours, device_of(request.headers.get("user-agent", "")))
@@ -96,6 +97,9 @@ def let_in(request: Request, conn: Connection, person_id: str, now: datetime, by
         detail={"by": by},
     )
     answer = RedirectResponse(_first_place(conn, session.token, now), 303)
+    wanted = take_wanted(request, answer)
+    if wanted is not None:
+        answer.headers["location"] = wanted
     set_cookie(answer, request, session, api, now)
     return answer
 

@@ -18,7 +18,6 @@ from alerts.alert import get
 from alerts.directory import read
 from alerts.outbox.deliver import deliver_due
 from alerts.outbox.queue import chosen_channels
-from alerts.paging import words_of
 from alerts.personal import personal_path
 from alerts.signin_mail import A_PERSON
 from api.app import create_app
@@ -31,7 +30,6 @@ from tests.browser.served import SeededApp, seeded_app
 from tests.browser.views import ADDRESSES, furnish
 from tests.contracts.notifiers import notice as a_notice
 from tocsin.access.links import make_action_link
-from tocsin.access.spoken import spoken_by
 from tocsin.definitions.models import Channel, Person, Role
 from tocsin.definitions.repository import find, save
 from tocsin.settings import Loaded, Smtp
@@ -205,31 +203,6 @@ def test_the_language_is_chosen_by_the_person_else_in_the_browser_else_by_the_br
         ada.post("/language", data={"language": "en", "back": "//elsewhere.example"}).headers["location"]
         == "/"
     )
-
-
-def test_who_chose_no_language_is_paged_in_that_of_the_browser_they_signed_in_with(house: SeededApp) -> None:
-    change(house, channels=(Channel(kind="email"),))
-    client, phone = visitor(house), Phone()
-    client.post("/language", data={"language": "tr"})
-    assert client.post(f"/signin/{house.signin_token()}").status_code == 303
-    assert press(client, "/me", "channels/0/test")[0] == 303
-    delivered(house, phone)
-    assert phone.got[-1].subject.startswith("DENEME")
-    with house.store.read() as conn:
-        people = read(conn)
-        assert words_of(people.people["Ada Yılmaz"], "UTC").language.code == "tr"
-        assert find(conn, Person, "p_ada").value.language is None, "nothing was chosen for her"
-    change(house, language="nl")
-    with house.store.read() as conn:
-        assert words_of(people.fresh(conn).people["Ada Yılmaz"], "UTC").language.code == "nl"
-    # A browser that asks for nothing changes nothing, and who has ended leaves nothing.
-    signed_in(house)
-    root = signed_in(house, "p_root")
-    with house.store.read() as conn:
-        assert spoken_by(conn, "p_ada") == "tr"
-    assert press(root, "/people/p_ada", "end")[0] == 303
-    with house.store.read() as conn:
-        assert spoken_by(conn, "p_ada") is None
 
 
 def test_a_code_proves_a_channel_and_one_without_proof_still_pages(house: SeededApp) -> None:

@@ -42,9 +42,11 @@ def night(tmp_path: Path) -> Iterator[SeededApp]:
 class Visitor:
     """A browser without scripts. It keeps its cookies, asks for HTML, and lets the test follow redirects."""
 
-    def __init__(self, one: SeededApp) -> None:
+    def __init__(self, one: SeededApp, cookies: dict[str, str] | None = None) -> None:
         transport = httpx.ASGITransport(one.app, raise_app_exceptions=False, client=("203.0.113.9", 4711))
-        self._client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=HTML)
+        self._client = httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1", headers=HTML, cookies=cookies
+        )
         self._run = one.loop.run
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -59,8 +61,8 @@ class Visitor:
         return self._run(self._client.request(method, path, json=body, headers=headers))
 
 
-def visitor(one: SeededApp) -> Visitor:
-    return Visitor(one)
+def visitor(one: SeededApp, **cookies: str) -> Visitor:
+    return Visitor(one, cookies)
 
 
 def signed_in(one: SeededApp, person: str = "p_ada") -> Visitor:
