@@ -106,6 +106,22 @@ def vouch(conn: Connection, id: str, person: Person) -> int:
     return waited
 
 
+def doubt(conn: Connection, one: Someone, channel: Channel, now: datetime) -> bool:
+    """Let this channel page nobody before a new code was typed, whether a code had proven it or a file vouched for it. Returns
+    whether it might page until now.
+    """
+    key, p = key_of(one, channel), s.contact_proofs
+    known = proofs(conn, one.id).get(key)
+    if channel.kind == LAST_RESORT or (known is not None and known.lacks):
+        return False
+    unproven = {"code_hash": "", "sent_at": NEVER, "tries": MOST_TRIES, "proven_at": None, "asked_at": now}
+    mine = p.c.person_id == one.id, p.c.channel == key
+    if conn.execute(update(p).where(*mine).values(**unproven)).rowcount == 0:
+        conn.execute(insert(p), unproven | {"person_id": one.id, "channel": key})
+    touch(conn, "person")
+    return True
+
+
 def _ringing(id: str, person: Person) -> set[str]:
     """The keys of this person's channels that ring somewhere."""
     one = Someone(id, person)
@@ -135,16 +151,18 @@ def ask_for(
     base_url: str,
     now: datetime,
     replaces: str | None = None,
-) -> None:
-    """Send a code to a channel that is not the person's yet; it waits. Raises `WrongInput` beyond the limit.
+) -> list[str]:
+    """Send a code to a channel that is not the person's yet; it waits. Returns the ids of its notices. Raises `WrongInput` beyond
+    the limit.
 
     With `replaces` it takes the place of the person's channel with that key, once its code was typed.
     """
-    send_code(store, conn, one, channel, base_url, now)
+    sent = send_code(store, conn, one, channel, base_url, now)
     p = s.contact_proofs
     mine = p.c.person_id == one.id, p.c.channel == key_of(one, channel)
     kept = channel.model_dump(mode="json") | ({REPLACES: replaces} if replaces else {})
     conn.execute(update(p).where(*mine).values(pending=kept))
+    return sent
 
 
 def settle(conn: Connection, one: Someone, key: str, code: str, now: datetime) -> Pending | None:
@@ -171,11 +189,11 @@ def ring_all(conn: Connection, one: Someone, base_url: str, now: datetime) -> No
 
 def send_code(
     store: Store, conn: Connection, one: Someone, channel: Channel, base_url: str, now: datetime
-) -> None:
-    """Queue a test page with a fresh code on this channel. Raises `WrongInput` beyond the limit."""
+) -> list[str]:
+    """Queue a test page with a fresh code on this channel. Returns its notices' ids. Raises `WrongInput` beyond the limit."""
     _require_few(conn, one, now)
     code, key = f"{secrets.randbelow(10**6):06d}", key_of(one, channel)
-    queue_test(conn, one, [channel], base_url, now, code)
+    sent = queue_test(conn, one, [channel], base_url, now, code)
     row = {
         "person_id": one.id,
         "channel": key,
@@ -185,6 +203,7 @@ def send_code(
         "proven_at": None,
     }
     store.put(conn, s.contact_proofs, [row], columns=["code_hash", "sent_at", "tries"])
+    return sent
 
 
 def prove(conn: Connection, one: Someone, channel: Channel, code: str, now: datetime) -> bool:

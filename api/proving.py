@@ -1,75 +1,88 @@
-"""Codes that prove a person's channels: sending one, and taking the one that was typed. The one way for the API and the page."""
+"""Codes that prove a person's channels: sending one, taking the one that was typed, and taking a proof back. The one way for
+the API, the page and the command line.
+"""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from alerts.directory import Someone, key_of, someone
 from alerts.directory import read as read_directory
-from alerts.proofs import Pending, ask_for, pending, prove, send_code, settle
+from alerts.proofs import Pending, ask_for, doubt, drop, pending, prove, send_code, settle
 from api.auth.principal import Principal
 from api.defining import change_part, make
-from api.state import AppState
-from tocsin.access.links import page_address
 from tocsin.core.errors import NotFound
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Channel, Person, Policy, Role, Step
 from tocsin.definitions.repository import Defined, find, names
+from tocsin.settings import Settings
 from tocsin.store import audit
+from tocsin.store.port import Store
 
 DEFAULT_POLICY = "default"
 NOBODY_AT_ALL = "person:nobody"
 
 
-def send_code_to(state: AppState, person_id: str, key: str) -> None:
+def send_code_to(
+    store: Store, conn: Connection, person_id: str, key: str, base: str, now: datetime
+) -> list[str]:
     """Send a fresh code to the channel with this key: one of the person's, or one that waits to become one.
 
-    Raises `NotFound`, and `WrongInput` beyond the limit of test pages.
+    Returns the ids of its notices. Raises `NotFound`, and `WrongInput` beyond the limit of test pages.
     """
-    base, now = page_address(state.settings), state.now()
-    with state.store.write() as conn:
-        theirs = find(conn, Person, person_id)
-        one = someone(conn, theirs.id, theirs.value)
-        waiting = _waiting(conn, one, key)
-        if waiting is not None:
-            ask_for(state.store, conn, one, waiting.channel, base, now, waiting.replaces)
-        else:
-            send_code(state.store, conn, one, _own(one, key), base, now)
+    theirs = find(conn, Person, person_id)
+    one = someone(conn, theirs.id, theirs.value)
+    waiting = _waiting(conn, one, key)
+    if waiting is not None:
+        return ask_for(store, conn, one, waiting.channel, base, now, waiting.replaces)
+    return send_code(store, conn, one, _own(one, key), base, now)
 
 
-def prove_by_code(state: AppState, who: Principal, person_id: str, key: str, code: str) -> bool:
+def prove_by_code(
+    conn: Connection, settings: Settings, who: Principal, person_id: str, key: str, code: str, now: datetime
+) -> bool:
     """Whether this is the code that was sent to the channel with this key; the channel then pages. One that waited becomes the
     person's. Raises `NotFound`.
     """
-    now = state.now()
-    with state.store.write() as conn:
-        theirs = find(conn, Person, person_id)
-        one = Someone(theirs.id, theirs.value)
-        if _waiting(conn, one, key) is None:
-            if not prove(conn, one, _own(one, key), code, now):
-                return False
-            note_proven(conn, state, who, key)
-            return True
-        waited = settle(conn, one, key, code, now)
-        if waited is not None:
-            _added(conn, state, who, theirs, waited)
-        return waited is not None
+    theirs = find(conn, Person, person_id)
+    one = Someone(theirs.id, theirs.value)
+    if _waiting(conn, one, key) is None:
+        if not prove(conn, one, _own(one, key), code, now):
+            return False
+        note_proven(conn, who, key, now)
+        return True
+    waited = settle(conn, one, key, code, now)
+    if waited is not None:
+        _added(conn, settings, who, theirs, waited, now)
+    return waited is not None
+
+
+def take_proof_back(conn: Connection, who: Principal, person_id: str, key: str, now: datetime) -> None:
+    """Let the channel with this key page nobody before a new code was typed. One that waits for its first code is forgotten.
+
+    Raises `NotFound`.
+    """
+    theirs = find(conn, Person, person_id)
+    one = Someone(theirs.id, theirs.value)
+    if _waiting(conn, one, key) is not None:
+        drop(conn, theirs.id, key)
+    elif doubt(conn, one, _own(one, key), now):
+        _note(conn, who, "channel.proof_taken_back", key, {}, now)
 
 
 def note_proven(
-    conn: Connection, state: AppState, who: Principal, key: str, replaces: str | None = None
+    conn: Connection, who: Principal, key: str, now: datetime, replaces: str | None = None
 ) -> None:
     """Put into the audit chain that the channel with this key was proven."""
-    detail = {"replaces": replaces} if replaces else {}
-    audit.append(
-        conn,
-        at=state.now(),
-        actor=who.label,
-        role=who.role.value,
-        action="channel.proven",
-        object=key,
-        detail=detail,
-    )
+    _note(conn, who, "channel.proven", key, {"replaces": replaces} if replaces else {}, now)
+
+
+def _note(
+    conn: Connection, who: Principal, action: str, key: str, detail: dict[str, str], now: datetime
+) -> None:
+    audit.append(conn, at=now, actor=who.label, role=who.role.value, action=action, object=key, detail=detail)
 
 
 def _waiting(conn: Connection, one: Someone, key: str) -> Pending | None:
@@ -84,19 +97,24 @@ def _own(one: Someone, key: str) -> Channel:
 
 
 def _added(
-    conn: Connection, state: AppState, who: Principal, theirs: Defined[Person], waited: Pending
+    conn: Connection,
+    settings: Settings,
+    who: Principal,
+    theirs: Defined[Person],
+    waited: Pending,
+    now: datetime,
 ) -> None:
-    now, one = state.now(), Someone(theirs.id, theirs.value)
+    one = Someone(theirs.id, theirs.value)
     own = tuple(
         waited.channel if key_of(one, channel) == waited.replaces else channel
         for channel in theirs.value.channels
     )
     left = own if waited.channel in own else (*own, waited.channel)
     change_part(conn, who, theirs.value.model_copy(update={"channels": left}), theirs, now)
-    note_proven(conn, state, who, waited.key, waited.replaces)
+    note_proven(conn, who, waited.key, now, waited.replaces)
     is_own = theirs.id == who.id
     if is_own and who.role is Role.ADMIN and DEFAULT_POLICY not in names(conn, "policy").values():
-        make(conn, state.settings, who, _first_policy(conn, theirs.name), now)
+        make(conn, settings, who, _first_policy(conn, theirs.name), now)
 
 
 def _first_policy(conn: Connection, name: str) -> Policy:

@@ -35,6 +35,7 @@ COMMANDS = (
     "sources",
     "dead_letters",
     "alerts",
+    "channels",
     "monitors",
     "settings",
     "mcp",

@@ -92,6 +92,13 @@ def page_once(
         defined = find(conn, Person, name)
         one = someone(conn, defined.id, defined.value)
         ids = queue_test(conn, one, one.channels, base_url, now)
+    return deliver_once(store, clock, notifiers, ids)
+
+
+def deliver_once(
+    store: Store, clock: Clock, notifiers: Mapping[str, Notifier], ids: Sequence[str]
+) -> list[Rang]:
+    """Send these notices now and say how each ended. One that fails is not tried again."""
     deliver_due(store, clock, notifiers, "notify test", only=ids, parallel=len(ids))
     n, r = s.notices.c, s.receipts.c
     with store.write() as conn:

@@ -8,9 +8,7 @@ What was asked for waits beside the person (`contact_proofs.pending`), so that i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
@@ -18,16 +16,14 @@ from pydantic import ValidationError
 from sqlalchemy import Connection
 
 from alerts.directory import Someone, key_of, someone
-from alerts.notifiers.channels import require_usable, target_of
-from alerts.notifiers.registry import BY_ADDRESS, KINDS, LAST_RESORT
-from alerts.outbox.queue import newest_of
-from alerts.outbox.test_notice import TEST
-from alerts.proofs import Pending, Proof, ask_for, drop, pending, proofs
+from alerts.notifiers.channels import require_usable
+from alerts.notifiers.registry import BY_ADDRESS, KINDS
+from alerts.proofs import ask_for, drop, pending
 from api.auth.principal import Principal
 from api.defining import change_part
 from api.kept_secrets import kept
 from api.pages.render import PageContext
-from api.proving import prove_by_code, send_code_to
+from api.proving import prove_by_code, send_code_to, take_proof_back
 from api.state import AppState, form_of, principal_of, state_of
 from tocsin.access.links import new_token, page_address
 from tocsin.core.errors import NotFound, WrongInput
@@ -36,11 +32,9 @@ from tocsin.definitions.models import Channel, Person, Role
 from tocsin.definitions.repository import find
 
 router = APIRouter(include_in_schema=False)
-SHOWN_OF_A_TARGET: Final = ("to", "url")
 ASKED_FOR: Final = tuple(kind for kind, one in KINDS.items() if not one.last_resort)
 BACK: Final = {"setup": "/setup/wake", "me": "/me"}
 MOST: Final = 10
-TESTS_LOOKED_AT: Final = 50
 LONGEST: Final = 2000
 REFERENCES: Final = ("env:", "file:")
 Key = Annotated[str, Path(min_length=1, max_length=64)]
@@ -57,69 +51,6 @@ FAULTS: Final = {
     "gone": "The channel that you change is there no more: load the page again.",
     "many": "Too many test pages within an hour: try again later.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class OwnChannel:
-    """A channel of a person. `proof` None: no code was ever sent there."""
-
-    number: int
-    key: str
-    kind: str
-    where: str
-    proof: Proof | None
-    rings: bool
-    implicit: bool = False
-    """Whether this is the person's address, which pages only while no channel is listed."""
-
-    @property
-    def proven_at(self) -> datetime | None:
-        return self.proof.proven_at if self.proof else None
-
-    @property
-    def lacks_proof(self) -> bool:
-        """Whether it pages nobody before its code was typed."""
-        return self.proof is not None and self.proof.lacks
-
-    @property
-    def standing(self) -> Literal["silent", "proven", "unproven", "vouched"]:
-        """Whether it pages, and why: it rings nowhere, a code proved it, nothing does, or a file vouches for it."""
-        if not self.rings:
-            return "silent"
-        return "proven" if self.proven_at else "unproven" if self.lacks_proof else "vouched"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnChannels:
-    """A person's channels, and those that wait for their code."""
-
-    listed: list[OwnChannel]
-    waiting: list[tuple[Pending, str]]
-    why_not: Mapping[str, str] = field(default_factory=dict)
-    """By the key of a channel, why the newest test page there has not arrived."""
-
-    def place(self, key: str | None) -> str:
-        """Where the channel with this key goes; empty where there is none."""
-        return next((one.where or one.kind for one in self.listed if key and one.key == key), "")
-
-
-def channels_of(conn: Connection, one: Someone) -> OwnChannels:
-    """What a person is woken by, and what waits for its code with the place that it goes to."""
-    known = proofs(conn, one.id)
-    own = [_own_channel(one, number, channel, known) for number, channel in enumerate(one.channels)]
-    waiting = [(found, _where(one.person, found.channel)) for found in pending(conn, one.id)]
-    return OwnChannels(own, waiting, _why_not(conn, one))
-
-
-def _why_not(conn: Connection, one: Someone) -> dict[str, str]:
-    newest: dict[str, str] = {}
-    for sent in newest_of(conn, one.id, TESTS_LOOKED_AT):
-        if sent["kind"] == TEST:
-            channel = Channel.model_validate(
-                {"kind": sent["channel"], **sent["target"]}, context={"stored": True}
-            )
-            newest.setdefault(key_of(one, channel), sent["why"] or "")
-    return {key: why for key, why in newest.items() if why}
 
 
 def ask_channel(request: Request, person_id: str) -> tuple[dict[str, str], tuple[str, str] | None]:
@@ -148,15 +79,26 @@ def ask_channel(request: Request, person_id: str) -> tuple[dict[str, str], tuple
 
 def settle_channel(request: Request, person_id: str, key: str) -> str:
     """Take the typed code of a channel that waits, or is the person's already. Returns what to say of it."""
-    code = form_of(request).get("code", "")
-    right = prove_by_code(state_of(request), principal_of(request), person_id, key, code)
+    state, who, code = state_of(request), principal_of(request), form_of(request).get("code", "")
+    with state.store.write() as conn:
+        right = prove_by_code(conn, state.settings, who, person_id, key, code, state.now())
     return "proven" if right else "wrong_code"
 
 
 def send_code_again(request: Request, person_id: str, key: str) -> str:
     """Send a fresh code there. Returns what to say of it. Raises `NotFound`."""
-    send_code_to(state_of(request), person_id, key)
+    state = state_of(request)
+    with state.store.write() as conn:
+        send_code_to(state.store, conn, person_id, key, page_address(state.settings), state.now())
     return "rung"
+
+
+def doubt_channel(request: Request, person_id: str, key: str) -> str:
+    """Take the proof of a channel back. Returns what to say of it. Raises `NotFound`."""
+    state = state_of(request)
+    with state.store.write() as conn:
+        take_proof_back(conn, principal_of(request), person_id, key, state.now())
+    return "doubted"
 
 
 @router.post("/me/waiting/{key}/prove")
@@ -268,21 +210,3 @@ def back(request: Request, done: str) -> Response:
     """Where the form was: one's own page or the set-up."""
     place = BACK.get(form_of(request).get("back", ""), BACK["me"])
     return RedirectResponse(f"{place}?done={done}#channels", 303)
-
-
-def _own_channel(one: Someone, number: int, channel: Channel, known: Mapping[str, Proof]) -> OwnChannel:
-    key = key_of(one, channel)
-    return OwnChannel(
-        number,
-        key,
-        channel.kind,
-        _where(one.person, channel),
-        known.get(key),
-        channel.kind != LAST_RESORT,
-        not one.person.channels and channel.kind == BY_ADDRESS,
-    )
-
-
-def _where(person: Person, channel: Channel) -> str:
-    target: Mapping[str, Any] = target_of(person, channel)
-    return next((str(target[name]) for name in SHOWN_OF_A_TARGET if target.get(name)), "")

@@ -38,6 +38,7 @@ DONE = {
     "refused": "Refused. Nothing was changed.",
     "rung": "A test page is on its way. Type its code here.",
     "proven": "Proven: this channel reaches you.",
+    "doubted": "The proof was taken back: nothing pages there before a new code was typed.",
     "wrong_code": "That is not the code that was sent, or its ten minutes are over.",
     "key_ended": "The key opens nothing any more.",
     "handed": "Handed over. The calendar shows it.",

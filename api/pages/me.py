@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from alerts.directory import Someone, key_of, someone
 from alerts.outbox.queue import newest_of
+from alerts.own_channels import channels_of
 from alerts.proofs import prove, send_code
 from api.auth.ceremonies import RelyingParty, relying_party
 from api.auth.cookies import session_token
@@ -22,7 +23,7 @@ from api.auth.passkeys import passkeys_of
 from api.auth.principal import Principal
 from api.auth.sessions import current_session, device_of, open_sessions
 from api.defining import change_part
-from api.pages.channels import ask_channel, back, channels_of, fault_of, person_of
+from api.pages.channels import ask_channel, back, fault_of, person_of
 from api.pages.flash import flash_of
 from api.pages.passkeys import LACKS
 from api.pages.render import page_context, render
@@ -119,7 +120,7 @@ def type_code(request: Request, number: Number) -> Response:
         one, channel = _channel(conn, who, number)
         right = prove(conn, one, channel, form_of(request).get("code", ""), state.now())
         if right:
-            note_proven(conn, state, who, key_of(one, channel))
+            note_proven(conn, who, key_of(one, channel), state.now())
     return back(request, "proven" if right else "wrong_code")
 
 

@@ -11,8 +11,9 @@ from fastapi.responses import RedirectResponse
 from alerts.directory import Someone, someone
 from alerts.outbox.queue import newest_of
 from alerts.outbox.test_notice import TEST
+from alerts.own_channels import channels_of
 from alerts.proofs import ring_all
-from api.pages.channels import ask_channel, channels_of, fault_of, person_of
+from api.pages.channels import ask_channel, fault_of, person_of
 from api.pages.flash import flash_of
 from api.pages.reach import reach_faults
 from api.pages.render import page_context, render

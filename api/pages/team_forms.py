@@ -14,14 +14,14 @@ from sqlalchemy import Connection
 
 from alerts.directory import Directory, Someone, key_of, read
 from alerts.on_call import Shift, shifts
+from alerts.own_channels import OwnChannels, channels_of
 from alerts.proofs import drop
 from api import defining
 from api.auth.passkeys import passkeys_of
 from api.pages.channels import (
     Key,
-    OwnChannels,
     ask_channel,
-    channels_of,
+    doubt_channel,
     fault_of,
     send_code_again,
     settle_channel,
@@ -304,6 +304,12 @@ def type_code(request: Request, id: str, key: Key) -> Response:
 def send_code(request: Request, id: str, key: Key) -> Response:
     """Send a fresh code to a channel that waits or is the person's already."""
     return _beside(id, send_code_again(request, id[:256], key))
+
+
+@ROUTERS[0].post("/people/{id}/channels/{key}/doubt")
+def take_proof_back(request: Request, id: str, key: Key) -> Response:
+    """Take the proof of a channel back: it pages nobody before a new code was typed."""
+    return _beside(id, doubt_channel(request, id[:256], key))
 
 
 @ROUTERS[0].post("/people/{id}/waiting/{key}/drop")

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.directory import Someone
+from alerts.own_channels import channels_of
 from alerts.proofs import TooManyTests
 from api.auth.principal import Principal
-from api.pages.channels import OwnChannels, channels_of
 from api.problems import PROBLEMS, Problem
-from api.proving import prove_by_code, send_code_to
+from api.proving import prove_by_code, send_code_to, take_proof_back
 from api.state import AppState, State, Who
+from tocsin.access.links import page_address
 from tocsin.core.errors import NotAllowed
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Person, Role
@@ -76,7 +77,8 @@ def send(state: State, who: Who, id: Id, key: Key) -> Any:
     """Queue a test page with a fresh code; the older one is worth nothing any more. 429 beyond ten test pages an hour."""
     person_id = _theirs(state, who, id)
     try:
-        send_code_to(state, person_id, key)
+        with state.store.write() as conn:
+            send_code_to(state.store, conn, person_id, key, page_address(state.settings), state.now())
     except TooManyTests as error:
         raise Problem(429, "too-many-requests", error.said, headers={"Retry-After": "3600"}) from None
     return _shown(state, person_id)
@@ -90,7 +92,25 @@ def send(state: State, who: Who, id: Id, key: Key) -> Any:
 )
 def prove(state: State, who: Who, id: Id, key: Key, given: CodeIn) -> Any:
     """Type the code that arrived there. From then on the channel pages; one that waited becomes the person's."""
-    return {"proven": prove_by_code(state, who, _theirs(state, who, id), key, given.code)}
+    person_id = _theirs(state, who, id)
+    with state.store.write() as conn:
+        right = prove_by_code(conn, state.settings, who, person_id, key, given.code, state.now())
+    return {"proven": right}
+
+
+@router.delete(
+    "/{key}/proof",
+    response_model=list[ChannelOut],
+    summary="Take the proof of a channel back",
+    responses={403: PROBLEMS[403], 404: PROBLEMS[404]},
+)
+def take_back(state: State, who: Who, id: Id, key: Key) -> Any:
+    """The channel pages nobody before a new code was typed, whether a code had proven it or a file vouched for it. One that waits
+    for its first code is forgotten."""
+    person_id = _theirs(state, who, id)
+    with state.store.write() as conn:
+        take_proof_back(conn, who, person_id, key, state.now())
+    return _shown(state, person_id)
 
 
 def _theirs(state: AppState, who: Principal, id: str) -> str:
@@ -106,30 +126,4 @@ def _shown(state: AppState, person_id: str) -> list[dict[str, Any]]:
     with state.store.read() as conn:
         theirs = find(conn, Person, person_id)
         own = channels_of(conn, Someone(theirs.id, theirs.value))
-    return list(_rows(own, state.now()))
-
-
-def _rows(own: OwnChannels, now: datetime) -> list[dict[str, Any]]:
-    listed = [
-        {
-            "key": one.key,
-            "kind": one.kind,
-            "where": one.where,
-            "standing": one.standing,
-            "proven_at": one.proven_at,
-            "code_waits": one.proof is not None and one.proof.waits(now),
-        }
-        for one in own.listed
-    ]
-    waiting = [
-        {
-            "key": one.key,
-            "kind": one.channel.kind,
-            "where": where,
-            "standing": "waiting",
-            "proven_at": None,
-            "code_waits": one.proof.waits(now),
-        }
-        for one, where in own.waiting
-    ]
-    return listed + waiting
+    return own.rows(state.now())

@@ -1,4 +1,4 @@
-"""`tocsin signin`, `tocsin key`, `tocsin user`."""
+"""`tocsin signin`, `tocsin key`, `tocsin user`, `tocsin channels`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import typer
 from sqlalchemy import select, update
 from typer.testing import CliRunner
 
-from ops.commands.access import register
+from ops.commands import access, channels
+from tests.alerts.peers import smtp_peer
 from tocsin.access.links import page_address
 from tocsin.core.errors import TocsinError
 from tocsin.settings import Api, Settings
@@ -24,7 +25,8 @@ Run = Callable[..., str]
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     app = typer.Typer()
-    register(app)
+    access.register(app)
+    channels.register(app)
 
     def command(*words: str) -> str:
         result = CliRunner().invoke(app, [*words, "--data", str(tmp_path)])
@@ -75,6 +77,40 @@ def test_a_name_from_before_names_were_checked_steers_no_terminal_and_begins_no_
     store.close()
     assert run("user", "list").splitlines()[1].split("\t")[0] == r"\x3dcmd|'/C calc'!A0\x9b31m\u202e"
     assert run("key", "list").splitlines()[1].split("\t")[1] == r"\x3d1+1\x9b2J"
+
+
+def test_a_channel_is_listed_proven_by_the_code_that_arrived_and_doubted_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stands(place: str) -> str:
+        rows = [one.split("\t") for one in run("channels", "list", "Ana").splitlines()[1:]]
+        return next(row[4] for row in rows if row[3] == place)
+
+    run("user", "create", "Ana", "--email", "ana@brand.example")
+    assert stands("ana@brand.example") == "vouched"
+    run("channels", "take-back", "Ana", "ana@brand.example")
+    assert stands("ana@brand.example") == "unproven" and "\tunproven\t-\t-" in run("channels", "list")
+    with pytest.raises(TocsinError, match=r"no channel 'eve@x\.example'; known: ana@brand\.example"):
+        run("channels", "code", "Ana", "eve@x.example")
+    with smtp_peer() as server:
+        for name, value in {"HOST": "127.0.0.1", "PORT": str(server.port), "SECURITY": "none"}.items():
+            monkeypatch.setenv(f"TOCSIN_SMTP__{name}", value)
+        assert "email: sent (" in run("channels", "code", "Ana", "ana@brand.example")
+        code = re.search(rb"\d{6}", server.messages[0])
+    assert code and run("channels", "list").splitlines()[1].endswith("\tunproven\t-\twaits")
+    app = typer.Typer()
+    channels.register(app)
+    own = ["Ana", "ana@brand.example", "--data", str(tmp_path)]
+    wrong = CliRunner().invoke(app, ["channels", "prove", *own[:2], "x", *own[2:]])
+    assert (wrong.exit_code, "not the code" in wrong.stderr) == (1, True)
+    assert (
+        run("channels", "prove", "Ana", "ana@brand.example", code[0].decode())
+        == "proven: Ana is paged there\n"
+    )
+    assert stands("ana@brand.example") == "proven"
+    monkeypatch.setenv("TOCSIN_SMTP__PORT", "1")
+    refused = CliRunner().invoke(app, ["channels", "code", *own])
+    assert (refused.exit_code, "email: failed" in refused.stdout) == (1, True)
 
 
 def test_a_key_is_printed_once_listed_without_itself_and_revoked(run: Run) -> None:

@@ -355,6 +355,11 @@ def test_a_channel_from_afar_pages_nobody_before_its_code_was_typed_and_a_file_v
         assert plan(conn, people) == []
     assert "NOT READY" not in words(page(ada, "/")) and paged_by(house) == ["email"]
     assert "a file vouches for it" in words(page(ada, "/me"))
+    # An administrator takes the file's word back on the page, its person the proof by the API.
+    (own,) = ada.get("/v1/people/p_ada/channels").json()
+    assert "The proof was taken back" in press(root, "/people/p_ada", f"channels/{own['key']}/doubt")[1]
+    assert "no channel is proven" in words(page(ada, "/")) and paged_by(house) == ["console"]
+    assert "Take the proof back" not in words(page(root, "/people/p_ada"))
 
 
 def paged_by(one: SeededApp) -> list[str]:
@@ -380,6 +385,15 @@ def test_codes_are_sent_and_typed_by_the_api_within_limits(house: SeededApp) -> 
     arrived = re.search(r"\d{6}", phone.got[-1].subject)[0]  # type: ignore[index]
     assert sent(ada, prove, {"code": "x"}).json() == {"proven": False}
     assert sent(ada, prove, {"code": arrived}).json() == {"proven": True}
+    csrf = re.search(r'name="csrf" value="([^"]+)"', page(ada, "/me"))[1]  # type: ignore[index]
+    for _ in range(2):
+        (taken,) = ada.send("DELETE", f"{at}/{own['key']}/proof", None, csrf).json()
+        assert (taken["standing"], taken["proven_at"], taken["code_waits"]) == ("unproven", None, False)
+    assert sent(ada, prove, {"code": arrived}).json() == {"proven": False}, "the old code is worth nothing"
+    assert pim.send("DELETE", f"{at}/{own['key']}/proof", None, csrf).status_code == 403
+    with house.store.read() as conn:
+        kept = conn.execute(select(s.audit.c.action).where(s.audit.c.object == own["key"])).scalars().all()
+    assert kept == ["channel.proven", "channel.proof_taken_back"]
     assert sent(ada, "ctc_none/code").status_code == 404 and sent(pim, code).status_code == 403
     answers = [sent(ada, code) for _ in range(10)]
     assert [one.status_code for one in answers] == [202] * 9 + [429] and answers[-1].headers["retry-after"]

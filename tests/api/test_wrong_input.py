@@ -125,6 +125,7 @@ NOTHING_IS_WRONG: Final = {
     "/sessions/{id}/end": "a button",
     "/people/{id}/passkeys/remove": "a button",
     "/people/{id}/channels/{key}/test": "a button",
+    "/people/{id}/channels/{key}/doubt": "a button",
     "/people/{id}/waiting/{key}/test": "a button",
     "/people/{id}/waiting/{key}/drop": "a button",
     "/sources/{id}/test": "a button",
