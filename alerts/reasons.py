@@ -44,6 +44,7 @@ RECEIPTS: Final = (
     "the console cannot be written: {why}",
     "this e-mail cannot be written: {why}",
     "the connection was lost after sending: {why}",
+    "the receiver has asked for a pause",
 )
 """What came of an attempt to send a notice."""
 

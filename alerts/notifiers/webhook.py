@@ -63,7 +63,7 @@ class WebhookNotifier:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return Outcome("failed", f"no connection: {error}")
         except (WrongInput, httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            return Outcome("failed", str(error), for_good=True)
+            return Outcome("failed", f"not sent: {error}", for_good=True)
         except httpx.HTTPError as error:
             return Outcome("unknown", f"sent, but no answer: {type(error).__name__}")
 

@@ -25,7 +25,7 @@ from alerts.reasons import reason_of
 from alerts.story import story_line
 from alerts.words import Words
 from api.pages.i18n import ENGLISH, Language
-from api.pages.recorded import recorded
+from api.pages.recorded import recorded, refusal_in
 from api.pages.source_labels import LABELS
 from api.pages.terms import PREFIXES, TERMS
 from tocsin.core.sentences import Sentence
@@ -122,15 +122,19 @@ class Formatter:
 
     def said(self, text: str) -> str:
         """A reason or a receipt: our own words in this language, whatever a person or a server wrote as it is."""
+        if refusal_in(text) is not None:
+            return self._said(text)
         return "; ".join(self._said(piece) for piece in text.split("; "))
 
     def _said(self, piece: str) -> str:
         prefix, colon, rest = piece.partition(": ")
         if colon and prefix in PREFIXES:
-            return f"{self.translate(PREFIXES[prefix])}: {rest}"
+            return f"{self.translate(PREFIXES[prefix])}: {self.language.say(refusal_in(piece) or rest)}"
         known = reason_of(piece)
         if known is not None:
-            return self.language.say(known)
+            refusal = refusal_in(piece)
+            whole = known if refusal is None else Sentence(known.pattern, **{**known.values, "why": refusal})
+            return self.language.say(whole)
         return self.translate(piece) if "{" not in piece else piece
 
     def story(self, alert: Alert) -> str:

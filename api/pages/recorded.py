@@ -9,12 +9,17 @@ import tomllib
 from functools import cache, lru_cache
 from typing import Final
 
+from alerts.reasons import reason_of
+from alerts.words import CATALOGUES
 from api.pages.i18n import REFUSALS
-from api.pages.terms import FIGURES, STEP_NAMES
+from api.pages.terms import FIGURES, PREFIXES, STEP_NAMES
 from tocsin.core.sentences import Patterns, Sentence
 
 LONGEST: Final = 600
 """A longer text is nothing of ours: it is shown as it came."""
+
+WHOLE: Final = 20
+"""The characters of a pattern, its places left out, from which on it is a sentence and no word of a list."""
 
 MENTIONS: Final = (
     "{field} must be a string, not {kind}",
@@ -123,6 +128,23 @@ def recorded(text: str) -> Sentence | None:
         called = FIGURES.get(str(figure)) or STEP_NAMES.get(str(figure)) or str(figure)
         return Sentence(found.pattern, **{**found.values, "figure": Sentence(called)})
     return found
+
+
+def refusal_in(receipt: str) -> Sentence | None:
+    """The refusal of ours that a receipt quotes behind its own words, such as "not sent: ..."; None where it quotes none."""
+    prefix, colon, why = receipt.partition(": ")
+    if not colon or prefix not in PREFIXES:
+        known = reason_of(receipt)
+        why = str(known.values.get("why", "")) if known is not None else ""
+    return (reason_of(why) or recorded(why) or _of_channels().sentence_of(why)) if why else None
+
+
+@cache
+def _of_channels() -> Patterns:
+    """What alerts refuse a channel for. Their catalogue has the words of notices, too: only whole sentences count."""
+    known = (key for path in CATALOGUES.glob("*.toml") for key in tomllib.loads(path.read_text("utf-8")))
+    found = {one for one in known if _weight(one) >= WHOLE}
+    return Patterns(sorted(found, key=lambda one: (-_weight(one), one)), _PLACES)
 
 
 @cache
