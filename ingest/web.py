@@ -21,7 +21,7 @@ from ingest.budget import Budget, in_words
 from ingest.source import BudgetSpent, FetchFailed, SourceContext
 from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.retry_after import retry_after as pause_asked_for
-from tocsin.net import certificate_fault, certificates, check_url, checked_client
+from tocsin.net import certificates, check_url, checked_client, why_not_reached
 from tocsin.reading import decoded
 from tocsin.version import __version__
 
@@ -194,8 +194,7 @@ class Web:
                 f"{who} cannot be asked: its address, key or token has characters that no request may have"
             ) from None
         except (httpx.HTTPError, httpx.StreamError) as error:
-            why = certificate_fault(error) or str(error) or type(error).__name__
-            raise FetchFailed(f"{who} cannot be fetched: {why}"[:500]) from None
+            raise FetchFailed(f"{who} cannot be fetched: {why_not_reached(error)}"[:500]) from None
         # A private address, or an answer that is too large.
         except WrongInput as error:
             raise FetchFailed(str(error)) from None

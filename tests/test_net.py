@@ -12,7 +12,16 @@ import httpx
 import pytest
 
 from tocsin.core.errors import WrongInput
-from tocsin.net import Resolve, TooLarge, check_url, checked_client, checked_socket, parse_networks, refusal
+from tocsin.net import (
+    Resolve,
+    TooLarge,
+    check_url,
+    checked_client,
+    checked_socket,
+    parse_networks,
+    refusal,
+    why_not_reached,
+)
 
 PLAIN = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -200,6 +209,12 @@ def test_a_peer_that_drips_bytes_does_not_get_longer_than_the_limit() -> None:
         with pytest.raises((httpx.ReadTimeout, httpx.RemoteProtocolError)):
             client.get(f"http://127.0.0.1:{port}/")
         gone.set()
+
+
+def test_why_a_host_was_not_reached_is_said_without_the_systems_number() -> None:
+    assert why_not_reached(ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
+    assert why_not_reached(socket.gaierror(-2, "Name or service not known")) == "Name or service not known"
+    assert why_not_reached(httpx.ReadError("")) == "ReadError"
 
 
 def test_a_host_that_does_not_exist_is_a_connect_error() -> None:

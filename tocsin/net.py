@@ -8,6 +8,7 @@ check and use gains nothing. Each hop of a redirect is checked like the first.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import time
@@ -249,6 +250,12 @@ def certificate_fault(error: BaseException | None) -> str | None:
             )
         error = error.__cause__ or error.__context__
     return None
+
+
+def why_not_reached(error: BaseException) -> str:
+    """Why the other side could not be reached or asked, in words: without the number that the system has for it."""
+    said = re.sub(r"^\[Errno -?\d+\] ", "", str(error))
+    return certificate_fault(error) or said or type(error).__name__
 
 
 class _CheckedBackend(httpcore.NetworkBackend):

@@ -70,12 +70,21 @@ def test_the_first_sign_in_of_an_administrator_leads_into_the_set_up(home: Seede
     assert other.get("/setup").status_code == 403
     # What the page promises of itself is what the set-up in a browser counts.
     assert f"Four steps, some {TAPS} taps" in words(page(root, "/setup"))
+    # Before anybody types an address it is said that no mail leaves, and the administrator is shown where a server is set.
+    where = 'href="/settings/mail"'
+    assert where not in page(root, "/setup/wake")
+    home.runtime.loaded = Loaded(home.runtime.settings.model_copy(update={"smtp": Smtp()}), {})
+    home.app = create_app(home.runtime)
+    assert where in page(signed_in(home, "p_root"), "/setup/wake")
+    assert where not in page(signed_in(home, "p_ada"), "/me")
 
 
 @pytest.mark.slow("asks for many answers")
 def test_a_name_becomes_a_monitor_by_ticks(home: SeededApp) -> None:
     client, name = signed_in(home, "p_root"), "Orvane & Co"
     assert post(client, "/setup/brand", name=" ")[0] == 422
+    status, shown = post(client, "/setup/brand", name="(((")
+    assert status == 422 and "Nothing in this name can be looked for" in shown
     status, shown = post(client, "/setup/brand", name=name, handles="@orvane")
     assert status == 200 and "&#34;Orvane &amp; Co&#34;" in shown and "Nothing has been heard yet" in shown
     ticks = dict.fromkeys(re.findall(r'name="(t:[^"]+)"', shown), "1")
@@ -141,6 +150,12 @@ def test_a_network_is_tested_with_the_monitors_words_marked_and_made_by_its_tick
     assert "9 posts came. Of the newest 5 a monitor hears 5." in words(shown)
     with home.store.read() as conn:
         assert listed(conn, SourceDef) == []
+    status, shown = post(
+        client, "/setup/listen", feed="1", **{"feed.value": "http://127.0.0.1:1/", "try": "feed"}
+    )
+    assert "the feed cannot be fetched: Connection refused" in words(shown) and "0 posts came" not in words(
+        shown
+    )
     assert post(client, "/setup/listen", save="1")[0] == 422
     status, shown = post(client, "/setup/listen", feed="1", **{"feed.value": ""})
     assert status == 422 and 'id="fault-feed"' in shown

@@ -8,6 +8,7 @@ from tests.query.test_evaluate import holds
 from tocsin.definitions.models import Monitor
 from tocsin.query import parse_query
 from tocsin.query.found import marked
+from tocsin.query.lint import lint
 from tocsin.query.proposal import LEFT_OUT, own_accounts, propose, query_of, words_in
 
 
@@ -29,10 +30,11 @@ def test_a_name_is_proposed_as_people_write_it() -> None:
         "BenJerry",
         '"Ben & Jery"',
         '"Ben and Jerry"',
-        '"Ben Jerry"',
         "#BenJerry",
         "@BenJerry",
     ]
+    assert holds('"Ben & Jerry"', "ijs van Ben Jerry"), "an & that stands alone is no word of a phrase"
+    assert '"AT T"' in [one.text for one in propose("AT&T").hears]
     assert [one.text for one in found.hears if not one.ticked] == ["@Vaillant"], "it may be another's"
     assert all(one.ticked for one in propose("Orvane").hears)
 
@@ -49,6 +51,15 @@ def test_whatever_is_proposed_can_be_parsed(name: str) -> None:
     assert (whole == "") == (not found.hears)
     if whole:
         parse_query(whole)
+
+
+@pytest.mark.parametrize(
+    "name", ["Orvane", "Kettle & Sons", "Coffee Republic", "H&M Home", "Rabobank", "Şişecam", "Türk Telekom"]
+)
+def test_a_proposal_is_not_warned_of(name: str) -> None:
+    found = propose(name, ["@orvane_nl"], ["#orvanelove"], ["Nutri Plus"])
+    whole = query_of([one.text for one in found.hears], [one.text for one in found.leaves_out])
+    assert [str(one.words) for one in lint(parse_query(whole))] == []
 
 
 def test_accounts_of_the_brand_are_taken_as_networks_write_them() -> None:

@@ -329,7 +329,8 @@ def _heard(query: Query) -> Mapping[tuple[str, ...], str]:
 
 
 def _hears(heard: Mapping[tuple[str, ...], str], variant: str) -> bool:
-    if tuple(variant.split()) in heard:
+    # A sign that stands alone is none of a phrase's words.
+    if tuple(one for one in variant.split() if any(map(str.isalnum, one))) in heard:
         return True
     begins = (variant[:length] for length in range(1, len(variant) + 1))
     return any(heard.get((one,), "").endswith("prefix") for one in begins)

@@ -26,7 +26,7 @@ SHORTEST: Final = 3
 
 MOST: Final = 60
 LEFT_OUT: Final[dict[Why, str]] = {
-    "jobs": '("job opening" OR vacancy OR "we are hiring" OR vacature OR "iş ilanı" OR "loc de munca" OR "angajam")',
+    "jobs": '("job opening" OR vacancy OR "we are hiring" OR vacature OR "iş ilanı" OR "loc de munca" OR angajam)',
     "shop": '("discount code" OR "promo code" OR kortingscode OR "indirim kodu" OR "cod de reducere")',
     "prizes": '(giveaway OR "win a" OR winactie OR çekiliş OR "concurs cu premii")',
 }
@@ -114,7 +114,10 @@ def spellings(name: str) -> Iterator[str]:
         yield once
     if "&" in name:
         yield " ".join(name.replace("&", " and ").split())
-        yield " ".join(name.replace("&", " ").split())
+        apart = name.replace("&", " ").split()
+        # An `&` that stands alone is none of a phrase's words: the name itself hears what is written without it.
+        if apart != [one for one in name.split() if one != "&"]:
+            yield " ".join(apart)
 
 
 def _term(text: str) -> str:
