@@ -230,7 +230,7 @@ def figures(alert: Alert) -> dict[str, Any] | None:
         "ratio": facts.ratio if known else None,
         "count": evidence.count,
         "peak": evidence.peak or None,
-        "authors": evidence.authors,
+        "authors": evidence.authors or (None if evidence.count else 0),
         "scored": evidence.negative + evidence.neutral + evidence.positive,
         "negative": evidence.negative,
         "negative_share": evidence.negative_share,

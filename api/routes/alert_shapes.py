@@ -44,7 +44,7 @@ class Figures(BaseModel):
     ratio: float | None = Field(description="Observed over expected, of the volume.")
     count: int
     peak: int | None = Field(description="Mentions of the window's fullest five minutes.")
-    authors: int
+    authors: int | None = Field(description="null: no network told one.")
     scored: int = Field(description="Mentions with a tone.")
     negative: int
     negative_share: float | None

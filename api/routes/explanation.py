@@ -79,6 +79,9 @@ class NowOut(BaseModel):
     automated: int = Field(description="Mentions by accounts that look automated.")
     robots: list[RobotOut] = Field(description="The busiest of these accounts.")
     voices: int
+    named: int = Field(
+        description="Authors that networks tell. Of the voices each mention without an author is one."
+    )
     digest: str
     authors: list[PartOut]
     networks: list[PartOut]

@@ -111,7 +111,7 @@ def look(
         neutral=labels.get("neutral", 0),
         positive=labels.get("positive", 0),
         unscored=labels.get("unscored", 0),
-        authors=voices(conn, monitor_id, start, end),
+        authors=authors(conn, monitor_id, start, end)[0],
         reach=int(reach),
         networks=networks,
         languages=languages,
@@ -168,6 +168,11 @@ def is_thin(conn: Connection, monitor_id: str, since: datetime) -> bool:
 
 def voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> int:
     """Distinct authors in [start, end); a mention without an author counts as a voice of its own."""
+    return sum(authors(conn, monitor_id, start, end))
+
+
+def authors(conn: Connection, monitor_id: str, start: datetime, end: datetime) -> tuple[int, int]:
+    """Distinct authors in [start, end), and the mentions that tell none."""
     m = s.matches
     nobody = func.sum(case((m.c.author.is_(None), 1), else_=0))
     named, anonymous = conn.execute(
@@ -175,7 +180,7 @@ def voices(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
             within(monitor_id, start, end)
         )
     ).one()
-    return int(named + anonymous)
+    return int(named), int(anonymous)
 
 
 def _same() -> ColumnElement[bool]:

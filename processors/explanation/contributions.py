@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, Row, func, select
 
 from processors.detection.copies import copies_in, told_in, within
-from processors.detection.evidence import counted_by, digest_of, voices
+from processors.detection.evidence import authors, counted_by, digest_of
 from tocsin.core.signal import AutomatedAuthor, StoryTold
 from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
@@ -39,7 +39,8 @@ class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of the mentions in [start, end) as the store has them now. `others` counts, by dimension, the parts that are left
     out. `distinct` is `count` without the copies and without the further posts of accounts that look automated. `texts` counts
     the different texts; `stories` are those with the most copies; `automated` counts the mentions by accounts that look
-    automated, and `robots` are the busiest of these.
+    automated, and `robots` are the busiest of these. `named` counts the authors that networks tell; of the `voices` each mention
+    without an author is one.
     """
 
     count: int
@@ -51,6 +52,7 @@ class Contributions(msgspec.Struct, frozen=True, kw_only=True):
     automated: int = 0
     robots: list[Robot] = []
     voices: int
+    named: int
     digest: str
     authors: list[Part]
     networks: list[Part]
@@ -74,6 +76,7 @@ def contributions(conn: Connection, monitor_id: str, start: datetime, end: datet
         "sources": counted_by(conn, monitor_id, start, end, "source"),
     }
     told = told_in(conn, monitor_id, start, end, count)
+    named, anonymous = authors(conn, monitor_id, start, end)
     parts = {name: _parts(counts, count) for name, counts in found.items()}
     return Contributions(
         count=count,
@@ -84,7 +87,8 @@ def contributions(conn: Connection, monitor_id: str, start: datetime, end: datet
         stories=told.stories,
         automated=told.automated,
         robots=_robots(conn, told.automated_authors),
-        voices=voices(conn, monitor_id, start, end),
+        voices=named + anonymous,
+        named=named,
         digest=digest_of(conn, monitor_id, start, end),
         others={
             name: len(found[name]) - len(some) for name, some in parts.items() if len(found[name]) > len(some)

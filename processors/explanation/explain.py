@@ -194,10 +194,12 @@ def _other_figures(figures: list[Figure], steps: list[Calculation]) -> list[str]
 
 def _other_counts(evidence: Evidence, counted: Contributions) -> list[str]:
     """What the window's mentions were when they were judged, and are not any more: posts came late, were edited or erased."""
+    # Alerts of older versions have the voices in its place.
+    authors = counted.voices if evidence.authors == counted.voices else counted.named
     pairs = (
         ("mentions", evidence.count, counted.count),
         ("negatives", evidence.negative, counted.negative),
-        ("authors", evidence.authors, counted.voices),
+        ("authors", evidence.authors, authors),
     )
     said = [f"{name}: judged {was}, in the store now {now}" for name, was, now in pairs if was != now]
     if not said and evidence.input_digest and evidence.input_digest != counted.digest:

@@ -258,12 +258,19 @@ def test_a_reach_that_nobody_told_is_unknown_and_a_source_that_is_due_is_late_fo
     with night.store.write() as conn:
         conn.execute(update(s.mentions).values(followers=None))
         evidence = conn.execute(select(s.alerts.c.evidence).where(s.alerts.c.id == "al_crisis")).scalar_one()
-        unknown = {**evidence, "reach": 0, "top": [{**one, "reach": 0} for one in evidence["top"]]}
+        unknown = {
+            **evidence,
+            "reach": 0,
+            "authors": 0,
+            "top": [{**one, "reach": 0} for one in evidence["top"]],
+        }
         conn.execute(update(s.alerts).where(s.alerts.c.id == "al_crisis").values(evidence=unknown))
         conn.execute(update(s.source_state).values(next_fetch_at=NOW - timedelta(seconds=26)))
     shown = words(page(client, "/alerts/al_crisis"))
     assert "followers unknown" in shown and not re.search(r"\b0 followers", shown)
-    assert "reach unknown" in shown and "reach 0" not in shown, "of the whole window, too"
+    assert "Authors unknown reach unknown" in shown, "of the whole window, too"
+    (told,) = [one for one in client.get("/v1/alerts").json()["items"] if one["id"] == "al_crisis"]
+    assert told["figures"]["authors"] is None and told["figures"]["count"] > 0
     sources = words(page(client, "/")).partition("Sources")[2]
     assert "overdue" not in sources and "now" in sources
     assert "Links in notices work on this machine only" in words(page(client, "/"))

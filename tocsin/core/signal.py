@@ -160,6 +160,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     # The copies among them that were set aside before the volume was judged.
     copies: int = 0
     copy_groups: int = 0
+    # Distinct authors that networks tell: nought of a feed whose items name nobody.
     authors: int = 0
     reach: int = 0
     negative: int = 0

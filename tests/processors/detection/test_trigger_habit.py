@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from processors.detection.evidence import triggers_speak
+from processors.detection.evidence import look, triggers_speak
 from processors.detection.trigger_habit import busiest_of_a_usual_day, people_who_said, unusual, usual_people
 from tests.processors.detection.conftest import START
 from tests.processors.detection.test_judge import keep
@@ -74,6 +74,10 @@ def test_items_without_an_author_are_one_voice_of_their_source(store: Store) -> 
     assert not speaks(store, *said(DANGER, NOW, 3, named=False))
     assert not speaks(store, *said(DANGER, NOW, 1, "paper", named=False))
     assert speaks(store, *said(DANGER, NOW, 1, "radio", named=False))
+    with store.read() as conn:
+        monitor = repository.find(conn, Monitor, "Brightwater")
+        seen = look(conn, monitor.id, monitor.value, NOW - timedelta(hours=1), NOW)
+    assert (seen.count, seen.authors) == (5, 0), "nobody is named, so nobody is counted"
 
 
 @pytest.mark.parametrize(
