@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --no-compile  # Python compiles what is used, when it is first used
 STAMPS := .stamps
 PORT ?= 8085
 WORKERS ?= 3
@@ -26,17 +27,17 @@ $(STAMPS)/venv:
 
 $(STAMPS)/run: $(STAMPS)/venv pyproject.toml requirements.lock
 	@echo "Installing what Tocsin runs on..."
-	@$(PIP) install -c requirements.lock -e .
+	@$(INSTALL) -c requirements.lock -e .
 	@touch $@
 
 $(STAMPS)/dev: $(STAMPS)/venv pyproject.toml requirements.lock
 	@echo "Installing Tocsin and what its tests need..."
-	@$(PIP) install -c requirements.lock -e '.[dev]'
+	@$(INSTALL) -c requirements.lock -e '.[dev]'
 	@touch $@ $(STAMPS)/run $(STAMPS)/engines
 
 $(STAMPS)/engines: $(STAMPS)/venv pyproject.toml requirements.lock
 	@echo "Installing Tocsin and a real Apache Kafka and PostgreSQL to run beside it..." >&2
-	@$(PIP) install -c requirements.lock -e '.[engines]'
+	@$(INSTALL) -c requirements.lock -e '.[engines]'
 	@touch $@ $(STAMPS)/run
 
 ifeq ($(ENGINES),real)
@@ -49,7 +50,7 @@ demo: $(STAMPS)/run  ## watch a crisis being heard, judged, alerted and escalate
 endif
 
 $(STAMPS)/docs: $(STAMPS)/venv pyproject.toml requirements.lock mkdocs.yml
-	@$(PIP) install -c requirements.lock $$(sed -n 's/^docs = \["\(.*\)"\].*/\1/p' pyproject.toml)
+	@$(INSTALL) -c requirements.lock $$(sed -n 's/^docs = \["\(.*\)"\].*/\1/p' pyproject.toml)
 	@touch $@
 
 docs: $(STAMPS)/docs  ## the documentation as a site in build/site; a page that the site does not name, or a heading that is not there, is an error
@@ -101,7 +102,7 @@ bench-sentiment: $(STAMPS)/dev  ## how good the models are on posts they have no
 	@$(BIN)/python -m training.report --data $(SETS) $(if $(MODELS),--models $(MODELS))
 
 lock: $(STAMPS)/venv  ## write requirements.lock anew from the lower bounds in pyproject.toml
-	@$(PIP) install --upgrade -e '.[dev,docs]'
+	@$(INSTALL) --upgrade -e '.[dev,docs]'
 	@$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable --exclude pip --exclude setuptools > requirements.lock
 
 clean:  ## remove everything that was made here

@@ -84,11 +84,13 @@ class LeftOut:
 
     @pytest.hookimpl(trylast=True)  # after what the command line deselects
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        if config.option.collectonly:
+            return
         needs = {item: _engines_of(item) for item in items}
         missing = {
             name: reason for name in sorted(frozenset().union(*needs.values())) if (reason := _why_not(name))
         }
-        if not missing or config.option.collectonly:
+        if not missing:
             return
         left_out = [item for item in items if needs[item] & missing.keys()]
         why = "; ".join(missing.values())
