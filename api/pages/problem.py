@@ -19,7 +19,7 @@ from api.state import form_of, state_of, visitor_of
 from tocsin.core.errors import TocsinError
 from tocsin.core.sentences import Sentence
 
-KEPT = (403, 409, 412, 422)
+KEPT = (401, 403, 409, 412, 422)
 """Statuses of a refusal after which what was typed is shown."""
 
 WRITTEN = ("reason", "text", "note")
@@ -39,6 +39,7 @@ DETAILS = {
     503: "A part that this needs is away.",
 }
 ADVICE = {
+    401: "Nothing was done. Copy what you typed, sign in, then send it again.",
     403: "If you need to, ask an administrator for another role.",
     409: "Look at it again: the buttons show what is possible now.",
     412: "Look at it again, then decide; nothing of yours was written.",
@@ -68,6 +69,9 @@ def render_problem(request: Request, problem: Problem) -> Response:
         _return_path(request) if request.method == "POST" and problem.status in (403, 409, 412, 422) else None
     )
     detail, faults = _detail(problem, ctx), [_fault(one, ctx) for one in problem.errors]
+    typed = written(request) if problem.status in KEPT else []
+    # A stranger who only looked has nothing to copy.
+    advice = ADVICE.get(problem.status, "") if typed or problem.status != 401 else ""
     answer = render(
         ctx,
         "problem.html",
@@ -75,8 +79,8 @@ def render_problem(request: Request, problem: Problem) -> Response:
         headers=problem.headers,
         title=ctx.fmt.translate(title),
         detail=detail,
-        typed=written(request) if problem.status in KEPT else [],
-        advice=ctx.fmt.translate(ADVICE[problem.status]) if problem.status in ADVICE else "",
+        typed=typed,
+        advice=ctx.fmt.translate(advice) if advice else "",
         # One fault may be the whole detail: it is said once.
         faults=[one for one in faults if one.line or detail != f"{one.field}: {one.message}"],
         back=back,
@@ -84,7 +88,7 @@ def render_problem(request: Request, problem: Problem) -> Response:
         code=problem.status,
     )
     if problem.status == 401:
-        keep_wanted(request, answer)
+        keep_wanted(answer, request.url.path if request.method == "GET" else _return_path(request))
     return answer
 
 

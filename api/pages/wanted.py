@@ -17,10 +17,9 @@ LONGEST: Final = 200
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9_.~-]*)+")
 
 
-def keep_wanted(request: Request, answer: Response) -> None:
-    """Keep the path of a page that was refused to a stranger. What was posted is not asked for again."""
-    path = request.url.path
-    if request.method == "GET" and _is_page(path):
+def keep_wanted(answer: Response, path: str | None) -> None:
+    """Keep the path of a page that was refused to a stranger: the one asked for, or the one on which a form was."""
+    if path is not None and _is_page(path):
         answer.set_cookie(COOKIE, path, max_age=KEPT_S, path="/", httponly=True, samesite="lax")
 
 

@@ -128,6 +128,13 @@ def test_what_was_typed_into_a_refused_form_is_shown_to_be_copied(night: SeededA
     form = {"csrf": csrf, "seen": "0", "team": "pr", "reason": "a <b>sentence</b> of mine"}
     status, refused = send(client, "/alerts/al_crisis/escalate", form)
     assert status == 412 and "a &lt;b&gt;sentence&lt;/b&gt; of mine" in refused
+    # The session ended while somebody wrote: nothing is lost, and signing in leads back.
+    late = visitor(night)
+    refused = late.post("/alerts/al_crisis/escalate", data=form)
+    assert refused.status_code == 401 and "a &lt;b&gt;sentence&lt;/b&gt; of mine" in refused.text
+    assert "Nothing was done. Copy what you typed" in words(refused.text)
+    assert "Nothing was done" not in words(page(visitor(night), "/alerts/al_crisis", 401))
+    assert late.post(f"/signin/{night.signin_token()}").headers["location"] == "/alerts/al_crisis"
 
 
 def test_no_clock_runs_on_after_release_and_a_decision_waits_for_the_review(night: SeededApp) -> None:
