@@ -19,9 +19,10 @@ from api.pages.history import history_address
 from api.pages.render import PageContext, page_context, render
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from api.pages.source_labels import LABELS
-from api.pages.source_secrets import FORGET, apart, in_force, stored_secrets
+from api.pages.source_secrets import FORGET, apart, stored_secrets
 from api.pages.two_edits import TwoEdits, as_chosen, asked_again, edits_of
 from api.routes.sources import trial_of
+from api.source_secrets import in_force
 from api.state import AppState, form_of, principal_of, state_of
 from ingest.kinds import KINDS
 from tocsin.core.errors import Conflict, WrongInput

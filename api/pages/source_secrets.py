@@ -6,21 +6,19 @@ A secret that was typed stays as long as no other setting of its source changes,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel
 
-from api.kept_secrets import FOLDER, forget, is_kept, kept
+from api.kept_secrets import is_kept
 from api.pages.source_fields import PREFIX, REFERENCES, secrets_of
+from api.source_secrets import STANDS_IN
 from tocsin.definitions.models import SourceDef
 from tocsin.settings import Settings
 
 FORGET: Final = "forget."
-STANDS_IN: Final = "env:TYPED_HERE"
-"""What stands for a secret while the rest of the form is checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,35 +52,3 @@ def apart(
 def stored_secrets(settings: Settings, source: SourceDef | None) -> tuple[str, ...]:
     """The settings of a stored source whose secret was typed on the page."""
     return () if source is None else tuple(k for k, v in source.settings.items() if is_kept(settings, v))
-
-
-class InForce:
-    """A definition with its typed secrets in files. They go with the block, unless it is `taken`."""
-
-    def __init__(self, settings: Settings, definition: SourceDef) -> None:
-        self.definition, self.taken = definition, False
-        folders = (*settings.ingest.allowed_folders, str(settings.data / FOLDER))
-        ingest = settings.ingest.model_copy(update={"allowed_folders": folders})
-        self.settings = settings.model_copy(update={"ingest": ingest})
-        """Those by which the files that were just written may be read."""
-
-
-@contextmanager
-def in_force(settings: Settings, definition: SourceDef, fresh: Mapping[str, str]) -> Iterator[InForce]:
-    """Write the secrets. Raises `WrongInput` for one that is no line, and leaves no file then."""
-    if not fresh:
-        one = InForce(settings, definition)
-        one.settings = settings
-        yield one
-        return
-    written: dict[str, str] = {}
-    taken = False
-    try:
-        for name, text in fresh.items():
-            written[name] = kept(settings, text, may_name=False)
-        one = InForce(settings, SourceDef.model_validate(definition.model_dump(mode="json") | written))
-        yield one
-        taken = one.taken
-    finally:
-        for reference in () if taken else written.values():
-            forget(settings, reference)

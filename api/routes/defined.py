@@ -26,6 +26,7 @@ from api.preconditions import (
     create_once,
 )
 from api.problems import PROBLEMS
+from api.source_secrets import given_secrets
 from api.state import State, Who
 from tocsin.core.clock import iso
 from tocsin.core.cursor import decode_cursor, page_of
@@ -138,10 +139,12 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         now = state.now()
 
         def create() -> dict[str, Any]:
-            return shown(defining.make(conn, state.settings, who, cast(Definition, value), now), who)
+            return shown(defining.make(conn, one.settings, who, one.definition, now), who)
 
-        with state.store.write() as conn:
-            made, repeated = create_once(conn, idempotency, who, now, create)
+        with given_secrets(state.settings, cast(Definition, value)) as one:
+            with state.store.write() as conn:
+                made, repeated = create_once(conn, idempotency, who, now, create)
+            one.taken = not repeated
         response.headers["ETag"] = version_etag(made["version"])
         response.headers["Location"] = f"/v1/{path}/{made['id']}"
         if repeated:
@@ -172,10 +175,14 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         value: Annotated[model, BeforeValidator(_without_ours), Body()],  # type: ignore[valid-type]  # the kind's own model
         if_match: IfMatch = None,
     ) -> Any:
-        with state.store.write() as conn:
-            present = find_row(conn, model, id)
-            checked_version(if_match, present.version)
-            saved = defining.change(conn, state.settings, who, cast(Definition, value), present, state.now())
+        with state.store.read() as conn:
+            before = find_row(conn, model, id).value
+        with given_secrets(state.settings, cast(Definition, value), before) as one:
+            with state.store.write() as conn:
+                present = find_row(conn, model, id)
+                checked_version(if_match, present.version)
+                saved = defining.change(conn, one.settings, who, one.definition, present, state.now())
+            one.taken = True
         response.headers["ETag"] = version_etag(saved.version)
         return shown(saved, who)
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.defining import require_allowed
 from api.problems import PROBLEMS
 from api.routes.defined import Id
+from api.source_secrets import given_secrets
 from api.source_status import SourceStatus, source_status
 from api.state import AppState, State
 from ingest.kinds import make_source
@@ -77,8 +78,9 @@ def try_defined(state: State, id: Id) -> Any:
 @router.post("/test", response_model=TrialOut, summary="Try a source before it is made", responses=PROBLEMS)
 def try_undefined(state: State, definition: Annotated[SourceDef, Body()]) -> Any:
     """Ask a source for its newest posts that nobody has saved."""
-    require_allowed(state.settings, definition)
-    return trial_of(state, definition)
+    with given_secrets(state.settings, definition) as tried:
+        require_allowed(tried.settings, tried.definition)
+        return trial_of(state, tried.definition)
 
 
 def trial_of(state: AppState, definition: SourceDef) -> dict[str, Any]:

@@ -20,7 +20,8 @@ def base_url(value: str) -> str:
 
 
 Secret = Annotated[str, Field(pattern="^(env|file):.")]
-"""Where a key, token or password stands: `env:NAME` or `file:PATH`. A definition never holds the secret itself."""
+"""Where a key, token or password stands: `env:NAME` or `file:PATH`. A definition never holds the secret itself: one that is
+given over the API or typed on the page goes into a file first."""
 
 WebAddress = Annotated[str, AfterValidator(base_url)]
 """A web address as `base_url` gives it."""

@@ -411,3 +411,31 @@ def test_a_typed_token_goes_to_its_network_and_to_no_page_and_stays_with_its_set
     assert send(client, f"/sources/{id}", again | named)[0] == 422, "nor by its name"
     assert send(client, f"/sources/{id}", again | {"forget.token": "1"})[0] == 303
     assert "token" not in stored()
+
+    # The API takes a secret in the definition's own place, and keeps it in the same room.
+    def asked(method: str, path: str, body: dict[str, Any], **headers: str) -> tuple[int, Any]:
+        answer = client.send(method, path, body, token, **headers)
+        assert secret not in answer.text and "key-of-ours" not in answer.text
+        return answer.status_code, answer.json()
+
+    given = {"name": "more toots", "kind": "mastodon", "instances": [world.url], "public": True}
+    status, tried = asked("POST", "/v1/sources/test", given | {"token": secret})
+    assert (status, tried["count"]) == (200, 2) and list(folder.glob("*")) == [file]
+    assert asked("POST", "/v1/sources", given | {"token": "two\nlines"})[0] == 422
+    beside = given | {"token": "env:TOCSIN_API__PORT"}
+    assert asked("POST", "/v1/sources", beside)[0] == 422 and list(folder.glob("*")) == [file]
+    once = {"idempotency-key": "k1"}
+    status, made = asked("POST", "/v1/sources", given | {"token": secret}, **once)
+    assert (status, asked("POST", "/v1/sources", given | {"token": secret}, **once)[1]) == (201, made)
+    (mine,) = set(folder.glob("*")) - {file}
+    assert made["token"] == f"file:{mine}" and mine.read_text("utf-8") == secret, "a repeat leaves no file"
+    assert asked("POST", "/v1/sources", given | {"token": secret})[0] == 409
+    at, any_ = f"/v1/sources/{made['id']}", {"if-match": "*"}
+    assert asked("PUT", at, made | {"expected_every_minutes": 60}, **any_)[0] == 200, "it stays"
+    assert asked("PUT", at, made | {"instances": ["https://elsewhere.example"]}, **any_)[0] == 422
+    status, changed = asked("PUT", at, given | {"token": "key-of-ours"}, **any_)
+    other = Path(changed["token"].removeprefix("file:"))
+    assert status == 200 and other.read_text("utf-8") == "key-of-ours" and other.parent == folder
+    assert set(folder.glob("*")) == {file, mine, other}
+    with night.store.read() as conn:
+        assert "key-of-ours" not in str(conn.execute(select(s.audit)).all())
