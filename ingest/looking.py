@@ -29,6 +29,7 @@ ONE: Final = timedelta(seconds=5)
 ANSWER_S: Final = 6.0
 MOST_WORDS: Final = 3
 LOOK_BACK_HOURS: Final = 14 * 24
+MOST_DAYS: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ class NetworkAnswer:
     newest: Sequence[Mention] = ()
     error: str | None = None
     by_day: Mapping[date, int] = field(default_factory=dict)
+
+    @property
+    def days(self) -> list[tuple[date, int]]:
+        """The matches by day as they are shown, the oldest first: the last 31 days that have one."""
+        return sorted(self.by_day.items())[-MOST_DAYS:]
 
 
 PLACES: Final = (

@@ -17,7 +17,6 @@ from ingest.looking import look
 from tocsin.core.sentences import Sentence
 from tocsin.query import Query, parse_query
 
-MOST_DAYS = 31
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
 
 
@@ -73,7 +72,7 @@ def looks_of(
             "network": one.kind,
             "came": one.came,
             "matched": one.matched,
-            "by_day": [{"day": day, "count": n} for day, n in sorted(one.by_day.items())[-MOST_DAYS:]],
+            "by_day": [{"day": day, "count": n} for day, n in one.days],
             "newest": [post_out(post) for post in one.newest],
             "error": one.error,
         }

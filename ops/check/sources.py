@@ -38,10 +38,12 @@ def table(conn: Connection) -> list[tuple[str, ...]]:
 
 
 def looked(looks: Sequence[NetworkAnswer]) -> Iterator[str]:
-    """What networks answered, as lines: how many posts match, or why none came, and the newest that match."""
+    """What networks answered, as lines: how many posts match or why none came, the days (UTC), and the newest that match."""
     for one in looks:
         said = f"{one.matched} of {one.came} posts match" if one.error is None else one_line(one.error, 200)
         yield f"{one.kind}: {said}"
+        if one.days:
+            yield f"  by day: {', '.join(f'{day} {count}' for day, count in one.days)}"
         for post in one.newest:
             yield f"  {post.created_at:%Y-%m-%d %H:%M}Z  {one_line(_titled(post), 200)}"
 

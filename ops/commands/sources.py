@@ -44,7 +44,7 @@ def look_around(
     config: Config = None,
     data: Data = None,
 ) -> None:
-    """Ask networks without a key what they have now for a query; nothing is stored. Exit 1 where none answered."""
+    """Ask networks without a key what they have for a query, by day; nothing is stored. Exit 1 where none answered."""
     from api.routes.preview import matching
     from ingest.looking import look
     from ops.check import sources

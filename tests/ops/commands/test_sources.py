@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from ingest.looking import NetworkAnswer
+from ops.check.sources import looked
 from ops.commands import sources
 from tests.contracts.loopback import Loopback, posts
 from tests.contracts.loopback import loopback as loopback
@@ -16,6 +19,7 @@ from tests.ingest.networks import NETWORKS
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.text import one_line
 from tocsin.definitions.source_kinds import SOURCE_KINDS
+from tocsin.reading.mention import read_json_line
 
 Command = Callable[..., Result]
 
@@ -99,6 +103,19 @@ def test_a_source_that_is_not_defined_is_tried_by_its_kind(
         ("--kind", "feed"),
     ):
         assert isinstance(command("test", *wrong).exception, WrongInput)
+
+
+def test_a_look_says_how_many_match_on_which_days_and_why_none_came() -> None:
+    days = {date(2026, 3, 2): 3, date(2026, 3, 1): 1} | {date(2025, 12, n): 1 for n in range(1, 32)}
+    read = read_json_line(line(7, text="Tea \x1b[31m again", at="2026-03-02T11:00:00Z"), source="x")
+    looks = [
+        NetworkAnswer("gdelt", 40, 34, [read], by_day=days),
+        NetworkAnswer("lemmy", error="took too long"),
+    ]
+    counted, by_day, post, failed = list(looked(looks))
+    assert counted == "gdelt: 34 of 40 posts match" and failed == "lemmy: took too long"
+    assert by_day.startswith("  by day: 2025-12-03 1, ") and by_day.endswith(", 2026-03-01 1, 2026-03-02 3")
+    assert post == "  2026-03-02 11:00Z  Tea [31m again"
 
 
 def test_the_kinds_are_listed_with_their_price_and_limit(capsys: pytest.CaptureFixture[str]) -> None:
