@@ -12,8 +12,11 @@ from tocsin.core.errors import WrongInput
 from tocsin.settings import Api
 
 
-def listen(settings: Api) -> socket.socket:
-    """A bound socket. Raises `WrongInput` that names address and port: in use, not allowed, or not of this machine."""
+def listen(settings: Api, otherwise: str | None = None) -> socket.socket:
+    """A bound socket. Raises `WrongInput` that names address and port: in use, not allowed, or not of this machine.
+
+    `otherwise` says by what another port is taken: the setting, unless a command has an option of its own.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -30,20 +33,21 @@ def listen(settings: Api) -> socket.socket:
         found.setblocking(False)
     except OSError as error:
         found.close()
-        raise WrongInput(_why_not(settings, error)) from None
+        raise WrongInput(_why_not(settings, error, otherwise)) from None
     return found
 
 
-def _why_not(settings: Api, error: OSError) -> str:
-    where = f"{shown(settings.host)}:{settings.port}"
+def _why_not(settings: Api, error: OSError, otherwise: str | None) -> str:
+    where, by = f"{shown(settings.host)}:{settings.port}", otherwise or "api.port"
     if error.errno == errno.EADDRINUSE:
+        another = otherwise or f"api.port (TOCSIN_API__PORT={settings.port + 1})"
         return (
             f"port {settings.port} on {settings.host} is in use: is Tocsin running already? "
-            f"Otherwise take another with api.port (TOCSIN_API__PORT={settings.port + 1})"
+            f"Otherwise take another with {another}"
         )
     if error.errno == errno.EACCES:
-        return f"may not listen on {where}: ports below 1024 need rights; take a higher one with api.port"
-    return f"cannot listen on {where}: {error.strerror}; check api.host and api.port"
+        return f"may not listen on {where}: ports below 1024 need rights; take a higher one with {by}"
+    return f"cannot listen on {where}: {error.strerror}; check api.host and {by}"
 
 
 def shown(host: str) -> str:

@@ -18,7 +18,7 @@ def again(request: Request) -> RedirectResponse:
     """Ask the demo that runs here to begin anew. A second time changes nothing."""
     with state_of(request).store.write() as conn:
         said = meta.several(conn, ("mode", meta.PLAY_AGAIN))
-        if said.get("mode") != "demo" or meta.PLAY_AGAIN not in said:
+        if said.get("mode") != "demo" or said.get(meta.PLAY_AGAIN) not in (meta.OFFERED, meta.ASKED):
             raise NotFound(Sentence("there is no demo here that could be played again"))
         meta.put(conn, meta.PLAY_AGAIN, meta.ASKED)
     return RedirectResponse("/", 303)

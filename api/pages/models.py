@@ -146,7 +146,7 @@ class Banner:
     unreached: tuple[Unreached, ...] = ()
     # What keeps this installation from waking anybody.
     not_ready: NotReady = READY
-    # In a demo: whether the crisis can be played again (`meta.OFFERED`), or will be (`meta.ASKED`).
+    # In a demo: whether the crisis can be played again (`meta.OFFERED`), will be (`meta.ASKED`), or cannot (`meta.ONCE`).
     again: str | None = None
     # It differs where a definition changed.
     stamp: Hashable = None

@@ -10,10 +10,8 @@ with the crisis (`ops.demo.visitor`). A button of the page, or Enter, plays it a
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -21,7 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -33,6 +30,7 @@ from api.auth.sessions import ever_signed_in, keep_sessions, kept_sessions
 from api.pages.field_values import NAMES_OF_LANGUAGES
 from api.pages.lessons import lesson_of
 from api.server import serve
+from ops.demo.folders import demo_folder
 from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions, live_mentions
 from ops.demo.timeline import timeline
@@ -65,6 +63,7 @@ HURRIED_SPEED = 150
 LINKS_LAST = timedelta(days=1)
 # The time from the crisis's first post until the clock becomes real: the alert is still fresh then.
 CRISIS_BEFORE = timedelta(minutes=40)
+ONCE = "On engines that you named it plays once; begin again in a new, empty store."
 SCORED = ("firing", "acknowledged", "escalated")
 
 
@@ -228,14 +227,13 @@ class Demo:
             thread = threading.Thread(target=work, args=(self._stop,), name=name, daemon=True)
             thread.start()
             threads.append(thread)
-        if self._again:
-            with runtime.store.write() as conn:
-                meta.put(conn, meta.PLAY_AGAIN, meta.OFFERED)
+        with runtime.store.write() as conn:
+            meta.put(conn, meta.PLAY_AGAIN, meta.OFFERED if self._again else meta.ONCE)
         how = "A button at the top of the page plays it again"
-        how = f"{how}, and so does Enter; " if self._keyboard.there else f"{how}; "
+        how = f"{how}, and so does Enter." if self._keyboard.there else f"{how}."
         _say(
             "time runs as it does from here: acknowledge, escalate to PR or Legal, look around. "
-            f"{how if self._again else ''}Ctrl-C ends the demo."
+            f"{how if self._again else ONCE} Ctrl-C ends the demo."
         )
         _say("for your own brand: pip install . && tocsin up")
         self._keyboard.enter.clear()
@@ -278,12 +276,16 @@ class Demo:
         base = page_address(self._runtime.settings)
         _say(f"everything of this demo lies in {self._runtime.settings.data}, until it ends")
         _give(f"the page: {base}/")
-        _say(f"it speaks {', '.join(NAMES_OF_LANGUAGES.values())}: choose at the foot of each page")
+        _say(
+            f"it speaks {', '.join(NAMES_OF_LANGUAGES.values())}: choose at a page's foot, or sign in as who speaks one"
+        )
         with self._runtime.store.write() as conn:
             for one in sorted(listed(conn, Person), key=lambda one: one.name != WHO):
                 token = make_signin_link(conn, one.id, self._clock.now(), LINKS_LAST)
                 role = "on call" if one.name == WHO else one.value.role.value.replace("_", " ")
-                _give(f"sign in as {one.name}, {role}: {base}{signin_path(token)}")
+                speaks = NAMES_OF_LANGUAGES.get(one.value.language or "")
+                name = f"{one.name} ({speaks})" if speaks else one.name
+                _give(f"sign in as {name}, {role}: {base}{signin_path(token)}")
 
     def _progress(self, player: Player) -> None:
         """Print each alert that has opened since the last call, and on a terminal also where the clock stands."""
@@ -318,26 +320,25 @@ def run_demo(
     port = _free_port() if port == 0 else port
     sessions: list[dict[str, Any]] = []
     while True:
-        folder = Path(tempfile.mkdtemp(prefix="tocsin-demo-"))
-        try:
-            with open_runtime(data=folder, store=store, stream=stream, durable=False, port=port) as runtime:
-                # On shared brokers, the demo must never read the mentions of others, and others must never read the demo's.
-                runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
-                require_free_port(runtime.settings.api)
-                demo = Demo(
-                    runtime,
-                    until_alert=until_alert,
-                    keyboard=keyboard,
-                    story=story,
-                    again=own,
-                    sessions=sessions,
-                )
-                try:
-                    once_more = demo.run()
-                finally:
-                    runtime.stream.drop()
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with (
+            demo_folder() as folder,
+            open_runtime(data=folder, store=store, stream=stream, durable=False, port=port) as runtime,
+        ):
+            # On shared brokers, the demo must never read the mentions of others, and others must never read the demo's.
+            runtime.own_prefix = f"{runtime.settings.stream.topic_prefix}demo-{uuid.uuid4().hex[:12]}."
+            require_free_port(runtime.settings.api, "--port, such as --port 0 for a free one")
+            demo = Demo(
+                runtime,
+                until_alert=until_alert,
+                keyboard=keyboard,
+                story=story,
+                again=own,
+                sessions=sessions,
+            )
+            try:
+                once_more = demo.run()
+            finally:
+                runtime.stream.drop()
         if not once_more:
             return
         sessions = demo.sessions

@@ -31,7 +31,7 @@ def hold_folder(folder: Path) -> Iterator[int]:
     """
     with _open(folder, "up.lock") as lock:
         deadline = time.monotonic() + ORPHANS_END_WITHIN_S
-        while not _taken(lock, fcntl.LOCK_EX):
+        while not taken(lock, fcntl.LOCK_EX):
             holder = os.pread(lock, 32, 0).decode(errors="replace").strip()
             if _alive(holder) or time.monotonic() > deadline:
                 raise WrongInput(
@@ -47,7 +47,7 @@ def hold_folder(folder: Path) -> Iterator[int]:
 def share_folder(folder: Path) -> Iterator[None]:
     """Mark the data folder as used by a role. Raises `WrongInput` while it is moved or restored."""
     with _open(folder, "run.lock") as lock:
-        if not _taken(lock, fcntl.LOCK_SH):
+        if not taken(lock, fcntl.LOCK_SH):
             raise WrongInput(f"tocsin move or restore is at work on {folder}: wait for it to end")
         yield
 
@@ -56,7 +56,7 @@ def share_folder(folder: Path) -> Iterator[None]:
 def own_folder(folder: Path) -> Iterator[None]:
     """Hold the data folder against every role. Raises `WrongInput` while a `tocsin up` or `tocsin run` is on it."""
     with hold_folder(folder), _open(folder, "run.lock") as lock:
-        if not _taken(lock, fcntl.LOCK_EX):
+        if not taken(lock, fcntl.LOCK_EX):
             raise WrongInput(f"a tocsin run is at work on {folder}: stop it first")
         yield
 
@@ -71,7 +71,8 @@ def _open(folder: Path, name: str) -> Iterator[int]:
         os.close(lock)
 
 
-def _taken(lock: int, how: int) -> bool:
+def taken(lock: int, how: int) -> bool:
+    """Whether the open file could be locked at once, in this way (`fcntl.LOCK_EX` or `LOCK_SH`)."""
     try:
         fcntl.flock(lock, how | fcntl.LOCK_NB)
     except OSError:

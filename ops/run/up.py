@@ -57,11 +57,13 @@ def _require_stream(runtime: Runtime) -> None:
         _say(f"{error}; it is waited for")
 
 
-def require_free_port(api: Api) -> None:
-    """Raise `WrongInput` where the port is 0 or taken, or where the address is not one of this machine."""
+def require_free_port(api: Api, otherwise: str | None = None) -> None:
+    """Raise `WrongInput` where the port is 0 or taken, or where the address is not one of this machine. `otherwise` says by what
+    another port is taken.
+    """
     if api.port == 0:
         raise WrongInput("api.port = 0: links in notices need a port that stays; name one")
-    listen(api).close()
+    listen(api, otherwise).close()
 
 
 class _Greeting:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.pages.field_values import NAMES_OF_LANGUAGES
 from ingest.worker import IngestWorker
 from ops.check.doctor import observations
 from ops.demo.monitors import demo_setup
@@ -50,6 +51,10 @@ def test_the_demo_names_its_folder_and_prints_a_link_per_person_on_the_port_it_h
     assert "on call" in links[0] and all("http://127.0.0.1:8123/signin/" in line for line in links)
     told_of = {line.partition(", ")[2].partition(":")[0] for line in links}
     assert {"pr", "legal", "admin", "viewer", "community manager"} <= told_of, "a link for each role"
+    spoken = {one["language"]: NAMES_OF_LANGUAGES[one["language"]] for one in demo_setup()["people"][1:]}
+    assert set(spoken) == set(NAMES_OF_LANGUAGES), "each language has somebody who speaks it"
+    assert all(any(f"({name}), " in line for line in links[1:]) for name in spoken.values())
+    assert "(" not in links[0], "who is on call reads the language of the visitor's browser"
 
 
 def test_what_a_person_opens_goes_to_standard_output_and_the_rest_does_not(

@@ -21,7 +21,7 @@ Mode = Literal["live", "replay", "demo"]
 FILLING = "filling"
 # Key of `meta`, in a demo whose crisis has been played: the page may ask to see it again, or has asked.
 PLAY_AGAIN = "play_again"
-OFFERED, ASKED = "offered", "asked"
+OFFERED, ASKED, ONCE = "offered", "asked", "once"
 # Key of `meta`: everything has moved to another store. The value says when and where.
 MOVED = "moved"
 _ONE = select(s.meta.c.value).where(s.meta.c.key == bindparam("key"))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import socket
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +17,13 @@ import pytest
 
 from alerts.alert import get
 from api.pages import lessons
+from ops.demo.folders import LOCK, PREFIX, demo_folder
 from ops.demo.player import CRISIS_BEFORE, Performance, run_demo
 from ops.demo.scenario import demo_mentions
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
 from tests.api.test_pages import page, signed_in, words
 from tests.browser.served import seeded_app
+from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention
 from tocsin.core.signal_kinds import BLIND, FLOOD, REACH, SILENCE
 from tocsin.store import meta
@@ -98,6 +102,43 @@ def test_no_store_but_the_demos_is_played_again(tmp_path: Path) -> None:
             csrf = re.search('name="csrf" value="([^"]+)"', first)[1]  # type: ignore[index]  # a page without one fails
             assert client.post("/demo/again", data={"csrf": csrf}).status_code == 404
             assert client.post("/demo/again").status_code == 403
+
+
+def test_a_demo_on_named_engines_says_on_its_page_that_it_plays_once(tmp_path: Path) -> None:
+    with seeded_app(tmp_path, mode="demo") as one:
+        with one.store.write() as conn:
+            meta.put(conn, meta.PLAY_AGAIN, meta.ONCE)
+        client = signed_in(one)
+        shown = page(client, "/")
+        assert "plays once" in shown and "/demo/again" not in shown
+        csrf = re.search('name="csrf" value="([^"]+)"', shown)[1]  # type: ignore[index]  # a page without one fails
+        assert client.post("/demo/again", data={"csrf": csrf}).status_code == 404
+
+
+def test_what_a_killed_demo_left_goes_with_the_next_and_nothing_else_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed, older, elsewhere = (tmp_path / f"{PREFIX}{name}" for name in ("killed", "older", "link"))
+    for folder in (killed, older):
+        folder.mkdir()
+        (folder / "store.db").write_text("x")
+    (killed / LOCK).touch()
+    elsewhere.symlink_to(killed)
+    with demo_folder() as lives:
+        assert not killed.exists() and elsewhere.is_symlink()
+        with demo_folder() as second:
+            assert lives.is_dir() and second != lives, "whoever lives holds its lock"
+        assert not second.exists()
+    assert set(tmp_path.iterdir()) == {older, elsewhere}, "what has no lock may be somebody else's"
+
+
+def test_a_taken_port_names_the_demos_own_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    said = r"is in use.*take another with --port, such as --port 0"
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(WrongInput, match=said):
+        run_demo(taken.getsockname()[1], until_alert=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 class Enough(Exception):
