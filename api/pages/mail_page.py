@@ -15,6 +15,7 @@ from api.mailing import FAULTS, BadMail, NotSent, TypedMail, take_mail
 from api.pages.channels import person_of
 from api.pages.flash import flash_of
 from api.pages.render import page_context, render
+from api.pages.terms import PROTECTIONS
 from api.state import form_of, state_of
 from tocsin.access.address import PAGE
 from tocsin.access.mail import KEYS, set_elsewhere
@@ -23,7 +24,6 @@ from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find
 
 router = APIRouter(include_in_schema=False)
-PROTECTIONS: Final = ("starttls", "tls", "none")
 FIELDS: Final = ("host", "port", "security", "username", "sender", "to")
 
 
@@ -85,7 +85,7 @@ def _shown(
         status=status,
         smtp=smtp,
         form={name: str((typed or present).get(name, "")) for name in FIELDS},
-        protections=PROTECTIONS,
+        protections=tuple(PROTECTIONS),
         faults={name: ctx.fmt.translate(words) for name, words in (faults or {}).items()},
         said=said,
         stale=status == 409,

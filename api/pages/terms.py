@@ -399,6 +399,12 @@ CHANGES: Mapping[object, str] = {
     "ended": "Ended",
     "restored": "Brought back",
 }
+PROTECTIONS: Mapping[object, str] = {
+    "starttls": "encrypted (STARTTLS)",
+    "tls": "encrypted (TLS)",
+    "none": "not encrypted",
+}
+"""How mail goes to its server, by the value of `smtp.security`."""
 BASELINES = {"adaptive": "adaptive", "protected": "protected"}
 # What reasons and receipts begin with; a name or a server's own words follow.
 PREFIXES = {
@@ -431,6 +437,7 @@ TERMS: Final[Mapping[str, Mapping[object, str]]] = {
     "setup_why": SETUP_WHY,
     "why": WHYS,
     "asked": ASKED,
+    "protection": PROTECTIONS,
     "severity": dict(SEVERITIES.items()),
     "status": dict(STATUSES.items()),
     "baseline": dict(BASELINES.items()),

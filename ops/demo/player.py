@@ -277,7 +277,7 @@ class Demo:
         _say(f"everything of this demo lies in {self._runtime.settings.data}, until it ends")
         _give(f"the page: {base}/")
         _say(
-            f"it speaks {', '.join(NAMES_OF_LANGUAGES.values())}: choose at a page's foot, or sign in as who speaks one"
+            f"it speaks {', '.join(NAMES_OF_LANGUAGES.values())}: choose at a page's foot, or by whom you sign in as"
         )
         with self._runtime.store.write() as conn:
             for one in sorted(listed(conn, Person), key=lambda one: one.name != WHO):

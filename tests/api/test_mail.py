@@ -123,6 +123,7 @@ def test_a_password_lies_in_a_file_and_is_shown_to_nobody_and_stays_with_its_ser
     shown = browser.get("/v1/mail").text + browser.get("/settings/mail").text + browser.get("/settings").text
     assert SECRET not in shown + in_store(house) and str(file) not in shown
     assert '"has_password":true' in shown and "set, and shown to nobody" in shown
+    assert shown.count("encrypted (TLS)") == 2 and '<option value="none">not encrypted' in shown, "in words"
     for change in ({"host": "127.0.0.2"}, {"port": 26}, {"security": "starttls"}, {"username": "other"}):
         status, detail = put(**change)
         assert status == 422 and FAULTS["again"] in detail, change

@@ -96,6 +96,7 @@ TABLES = (
     terms.SETUP_WHY,
     terms.WHYS,
     terms.ASKED,
+    terms.PROTECTIONS,
     channels.FAULTS,
     definition_form.FAULTS,
     settings_page.FAULTS,
