@@ -24,7 +24,7 @@ from tocsin.definitions.repository import listed
 from tocsin.query import Asked, Query, compile_query, explain, lint, parse_query
 from tocsin.query.evaluate import known_language, searched
 from tocsin.query.lint import MOST_ROWS, Lint, Weighing, in_order
-from tocsin.query.tree import And, Not
+from tocsin.query.tree import leaves
 from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
 from tocsin.store.port import Store
 
@@ -179,7 +179,7 @@ def _asked(mention: Mention) -> Asked:
 
 def _weighing_of(conn: Connection, query: Query) -> Weighing:
     """Nothing counted yet. The queries of the monitors are read only where the query has an exclusion."""
-    excludes = isinstance(query.root, And) and any(isinstance(part, Not) for part in query.root.parts)
+    excludes = sum(1 for _ in leaves(query.root)) > sum(1 for _ in leaves(query.root, negated=False))
     monitors = "\n".join(one.value.query for one in listed(conn, Monitor)) if excludes else ""
     return Weighing(query, monitors)
 

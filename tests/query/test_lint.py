@@ -147,3 +147,19 @@ def test_an_exclusion_that_leaves_out_all_or_nothing_is_said_where_that_is_known
     assert weighed("tocsin -job", {}, talk) == [WORDS["leaves_out_none"].format(term="-job", n=LEAST_SPARED)]
     assert weighed("tocsin -job", {}, talk, monitors="tocsin NOT job") == [], "kept mentions have none"
     assert weighed("tocsin -job", talk, {}, monitors="tocsin NOT job") != []
+
+
+def test_an_exclusion_inside_a_branch_is_weighed_where_the_match_hangs_on_it() -> None:
+    jobs, talk = {"a job at tocsin": LEAST_EMPTIED}, {"tocsin rings": LEAST_SPARED}
+    all_, none = (WORDS[kind] for kind in ("leaves_out_all", "leaves_out_none"))
+    nested = "acme OR (tocsin -job)"
+    assert weighed(nested, jobs, {}) == [all_.format(term="-job", n=LEAST_EMPTIED)]
+    assert weighed(nested, {}, talk) == [none.format(term="-job", n=LEAST_SPARED)]
+    heard_beside = {"a job at tocsin and acme": LEAST_EMPTIED}
+    assert weighed(nested, heard_beside, {}) == [], (
+        "another branch hears it, so the exclusion decides nothing"
+    )
+    assert weighed("rings (acme OR (tocsin -job))", jobs, {}) == [], "nor where the match fails beside it"
+    assert weighed("rings (acme OR (tocsin -job))", {}, talk) == [none.format(term="-job", n=LEAST_SPARED)]
+    assert weighed("-shop (acme OR (tocsin -job))", jobs, {}) == [all_.format(term="-job", n=LEAST_EMPTIED)]
+    assert weighed("acme NOT (tocsin -job)", jobs, talk) == [], "under NOT it adds, and is none"

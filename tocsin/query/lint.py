@@ -6,8 +6,9 @@ Both take time that grows with the length of the query, and no more than `MOST` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from tocsin.core.sentences import Percentage, Sentence
@@ -124,14 +125,12 @@ class Weighing:
     def __init__(self, query: Query, monitors: str = "") -> None:
         self._query, self._sampled = query, 0
         self._terms = [_Counted(leaf) for leaf in _alone_in(query.root)][:MOST_WEIGHED]
-        parts = query.root.parts if isinstance(query.root, And) else (query.root,)
-        self._wanted = [compile_node(part) for part in parts if not isinstance(part, Not)]
-        known = fold(monitors)
-        self._exclusions = [
-            _Exclusion(one, any(fold(str(leaf)) in known for leaf in leaves(one.part)))
-            for one in parts
-            if isinstance(one, Not)
-        ][:MOST_WEIGHED]
+        known, self._groups, tests = fold(monitors), list[_Group](), _Tests()
+        for nest in islice(_nests(query.root, None), MOST_WEIGHED):
+            nots = [one for one in nest.parts if isinstance(one, Not)]
+            left = MOST_WEIGHED - sum(len(one.exclusions) for one in self._groups)
+            named = [any(fold(str(leaf)) in known for leaf in leaves(one.part)) for one in nots]
+            self._groups.append(_Group(nest, [*map(_Exclusion, nots, named)][:left], tests))
 
     def sampled(self, asked: Asked) -> None:
         """Count in a post of the sample, which no monitor matched."""
@@ -155,7 +154,7 @@ class Weighing:
                         "floods", term.node, term=str(term.node), share=Percentage(share), n=self._sampled
                     )
                 )
-        for one in self._exclusions:
+        for one in (each for group in self._groups for each in group.exclusions):
             if one.matched >= LEAST_EMPTIED and one.met == one.matched:
                 found.append(places.lint("leaves_out_all", one.node, term=places.said(one.node), n=one.met))
             elif one.met == 0 and one.fair >= LEAST_SPARED:
@@ -163,14 +162,15 @@ class Weighing:
         return found
 
     def _left_out(self, asked: Asked, *, kept: bool) -> None:
-        if not self._exclusions or not all(test(asked) for test in self._wanted):
-            return
-        met = [one for one in self._exclusions if one.test(asked)]
-        # Where two exclusions hold, neither of them decides.
-        for one in met if len(met) == 1 else () if met else self._exclusions:
-            one.matched += 1
-            one.met += bool(met)
-            one.fair += not (kept and one.named)
+        for group in self._groups:
+            if not group.decides(asked):
+                continue
+            met = [one for one in group.exclusions if one.test(asked)]
+            # Where two exclusions hold, neither of them decides.
+            for one in met if len(met) == 1 else () if met else group.exclusions:
+                one.matched += 1
+                one.met += bool(met)
+                one.fair += not (kept and one.named)
 
 
 class _Counted:
@@ -186,6 +186,64 @@ class _Exclusion(_Counted):
     def __init__(self, node: Not, named: bool) -> None:
         super().__init__(node.part)
         self.node, self.named, self.matched, self.fair = node, named, 0, 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Nest:
+    """An AND, or the whole query, with the branch that it stands in. `without` is the part of that one that it is in."""
+
+    parts: Sequence[Node]
+    around: _Nest | None
+    without: Node | None
+    is_or: bool = False
+
+
+def _nests(node: Node, around: _Nest | None) -> Iterator[_Nest]:
+    """Each AND with an exclusion, from the outside in. What stands under NOT turns round, and is not weighed."""
+    if isinstance(node, Not) and around is None:
+        yield _Nest((node,), None, None)
+    if not isinstance(node, And | Or):
+        return
+    here = _Nest(node.parts, around, node, isinstance(node, Or))
+    if isinstance(node, And) and any(isinstance(part, Not) for part in node.parts):
+        yield here
+    for part in node.parts:
+        yield from _nests(part, here)
+
+
+class _Tests:
+    """The tests of nodes, each made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Callable[[Asked], bool]] = {}
+
+    def of(self, node: Node) -> Callable[[Asked], bool]:
+        made = self._made.get(id(node))
+        if made is None:
+            made = self._made[id(node)] = compile_node(node)
+        return made
+
+
+class _Group:
+    """The exclusions of one branch, and what shows whether a mention's match hangs on them."""
+
+    def __init__(self, nest: _Nest, exclusions: list[_Exclusion], tests: _Tests) -> None:
+        self.exclusions = exclusions
+        self._wanted = [tests.of(part) for part in nest.parts if not isinstance(part, Not)]
+        # What else must hold, and what must not: another branch of an OR that matches makes the exclusion count for nothing.
+        self._beside: list[tuple[Callable[[Asked], bool], bool]] = []
+        inner, outer = nest.without, nest.around
+        while outer is not None:
+            for part in outer.parts:
+                if part is not inner:
+                    self._beside.append((tests.of(part), not outer.is_or))
+            inner, outer = outer.without, outer.around
+
+    def decides(self, asked: Asked) -> bool:
+        """Whether all but the exclusions holds, so that they decide."""
+        return all(test(asked) for test in self._wanted) and all(
+            test(asked) == must for test, must in self._beside
+        )
 
 
 class _Places:
