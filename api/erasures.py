@@ -125,8 +125,9 @@ def words_of(subject: Subject) -> list[str]:
 
 
 def ask(store: Store, subject: Subject, expected: int, *, now: datetime, actor: str, role: str) -> Erasure:
-    """Ask for an erasure of what a preview counted. Raises `Conflict` where there are more posts by now than were `expected`, and
-    `WrongInput` where there is nothing.
+    """Ask for an erasure of what a preview counted. The same one at the same moment is one, and the same answer.
+
+    Raises `Conflict` where there are more posts by now than were `expected`, and `WrongInput` where there is nothing.
     """
     # Counting passes over all mentions, and nobody else's writes wait for it.
     with store.read() as conn:
@@ -144,6 +145,8 @@ def ask(store: Store, subject: Subject, expected: int, *, now: datetime, actor: 
     with store.write() as conn:
         target = _target(key_of_pseudonyms(conn), subject)
         id = stable_id("era", target, now.isoformat())
+        if conn.execute(select(s.erasures.c.id).where(s.erasures.c.id == id)).first() is not None:
+            return get(conn, id)
         values = {"id": id, "at": now, "actor": actor, "role": role, "what": subject.what, "target": target}
         values |= {"subject": asdict(subject), "expected": found.counts["posts"], "counts": {}}
         conn.execute(insert(s.erasures).values(**values, state="queued", beat_at=now))

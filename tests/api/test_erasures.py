@@ -48,6 +48,10 @@ def test_the_page_shows_what_would_go_and_erases_it_after_a_tick(night: SeededAp
         True,
         False,
     ) or status == 303
+    again = send(admin, "/erasures", {**form, "posts": str(len(texts)), "sure": "1", "typed": "1"})
+    assert again[0] == status, "the same one at the same moment is the same answer"
+    with one.store.read() as conn:
+        assert len(erasures.listed(conn)) == 1
     job = erasures.claim(one.store, one.clock.now())
     assert job is not None
     worker.carry_out(one.runtime, job.id)

@@ -18,6 +18,7 @@ from alerts.notifiers.email import EmailNotifier
 from alerts.worker import AlertsWorker
 from api.app import create_app
 from api.mailing import FAULTS
+from ops.transfer.definitions_file import stored_sections, written
 from tests.alerts.peers import SmtpPeer, smtp_peer
 from tests.api.test_public_address import admin
 from tests.api.world import World
@@ -122,6 +123,9 @@ def test_a_password_lies_in_a_file_and_is_shown_to_nobody_and_stays_with_its_ser
     assert file.read_text("utf-8") == SECRET and file.stat().st_mode & 0o777 == 0o600
     shown = browser.get("/v1/mail").text + browser.get("/settings/mail").text + browser.get("/settings").text
     assert SECRET not in shown + in_store(house) and str(file) not in shown
+    with house.scene.store.read() as conn:
+        exported = written(stored_sections(conn))
+    assert SECRET not in exported and str(file) not in exported, "tocsin apply --export prints no mail server"
     assert '"has_password":true' in shown and "set, and shown to nobody" in shown
     assert shown.count("encrypted (TLS)") == 2 and '<option value="none">not encrypted' in shown, "in words"
     for change in ({"host": "127.0.0.2"}, {"port": 26}, {"security": "starttls"}, {"username": "other"}):

@@ -20,6 +20,7 @@ from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
 from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from ingest.kinds import KINDS
+from ops.transfer.definitions_file import stored_sections, written
 from tests.api.test_page_says import speaks
 from tests.api.test_pages import SeededApp, page, send, signed_in, words
 from tests.api.world import STRANGER_ADDRESS, Client, World
@@ -439,3 +440,4 @@ def test_a_typed_token_goes_to_its_network_and_to_no_page_and_stays_with_its_set
     assert set(folder.glob("*")) == {file, mine, other}
     with night.store.read() as conn:
         assert "key-of-ours" not in str(conn.execute(select(s.audit)).all())
+        assert "key-of-ours" not in written(stored_sections(conn)), "tocsin apply --export"
