@@ -30,7 +30,7 @@ from alerts.held_by import HeldBy
 from alerts.outbox import hold
 from alerts.unreached import Unreached, unreached
 from alerts.views import StandingAlerts, standing
-from api.last_hour import mentions_last_hour
+from api.last_hour import mentions_by_window, window_of
 from api.pages.readiness import KEYS, READY, NotReady
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
@@ -80,7 +80,9 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class MonitorRow:
-    """A monitor in a list. `state` is warm, learning, waiting (nothing judged yet) or off."""
+    """A monitor in a list. `state` is warm, learning, waiting (nothing judged yet) or off. `mentions` are those of 24 hours: of
+    the closed windows of its day, and of what came since.
+    """
 
     id: str
     name: str
@@ -88,6 +90,7 @@ class MonitorRow:
     policy: str
     state: str
     day: Day
+    mentions: int
     last_hour: int
     observed: float | None
     expected: float | None
@@ -222,10 +225,12 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
     ids = [m.id for m in monitors]
     days = last_days(conn, ids, now)
     latest = _latest_readings(conn, ids, now)
-    hour = mentions_last_hour(conn, now)
+    hour = mentions_by_window(conn, now)
     rows = []
     for m in monitors:
         reading = latest.get(m.id)
+        late = hour.get(m.id, {})
+        closed = window_of(reading.window_start) if reading is not None else -1
         state = (
             "off" if not m.body.get("enabled", True) else reading.state if reading is not None else "waiting"
         )
@@ -237,7 +242,8 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
                 policy=m.body.get("policy", ""),
                 state=state,
                 day=days[m.id],
-                last_hour=hour.get(m.id, 0),
+                mentions=days[m.id].count + sum(n for window, n in late.items() if window > closed),
+                last_hour=sum(late.values()),
                 observed=reading.observed if reading is not None else None,
                 expected=reading.expected if reading is not None else None,
                 alerts=tuple(sorted(alerts.get(m.id, ()))),
@@ -321,7 +327,7 @@ def _latest_readings(conn: Connection, ids: Sequence[str], now: datetime) -> dic
         .subquery()
     )
     found = conn.execute(
-        select(r.c.monitor_id, r.c.state, r.c.observed, r.c.expected)
+        select(r.c.monitor_id, r.c.window_start, r.c.state, r.c.observed, r.c.expected)
         .join(newest, (newest.c.monitor_id == r.c.monitor_id) & (newest.c.at == r.c.window_start))
         .where(r.c.kind == SIGNAL_KINDS.lead.kind)
     )

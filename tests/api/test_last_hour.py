@@ -1,0 +1,49 @@
+"""What a monitor has heard of late: a burst counts before its window is closed, and history that was brought in does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, insert
+
+from api.last_hour import mentions_last_hour
+from api.pages.models import MonitorRow, monitor_rows, standing
+from tests.browser.served import SeededApp, seeded_app
+from tocsin.core.clock import minute_of
+from tocsin.store import schema as s
+
+
+def row_of(night: SeededApp, monitor: str) -> MonitorRow:
+    now = night.clock.now()
+    with night.store.read() as conn:
+        (found,) = [one for one in monitor_rows(conn, now, standing(conn, now)) if one.id == monitor]
+        assert mentions_last_hour(conn, now).get(monitor, 0) == found.last_hour
+    return found
+
+
+def heard(night: SeededApp, ago: timedelta, count: int, partition: int = 0) -> None:
+    """So many mentions of a monitor, written so long ago."""
+    tally = {"count": count, "negative": 0, "neutral": count, "positive": 0, "unscored": 0}
+    at = {"monitor_id": "m_orvane", "minute": minute_of(night.clock.now() - ago), "partition": partition}
+    with night.store.write() as conn:
+        conn.execute(insert(s.tallies), {**at, **tally, "reach": 0, "reposts": 0, "authors": b""})
+
+
+def test_the_last_hour_is_never_more_than_the_day_and_history_is_in_neither(tmp_path: Path) -> None:
+    with seeded_app(tmp_path) as night:
+        with night.store.write() as conn:
+            conn.execute(delete(s.tallies))
+        day = row_of(night, "m_orvane").day.count
+        assert day and row_of(night, "m_orvane").mentions == day
+        heard(night, timedelta(0), 70)
+        # A closed window has these, however late its row is looked at.
+        heard(night, timedelta(minutes=45), 20)
+        heard(night, timedelta(minutes=30), 500, partition=-2)
+        found = row_of(night, "m_orvane")
+        assert (found.last_hour, found.mentions) == (90, day + 70)
+        with night.store.write() as conn:
+            conn.execute(delete(s.readings))
+        # Before the first window is closed, all is what came since.
+        found = row_of(night, "m_orvane")
+        assert (found.last_hour, found.mentions) == (90, 90)
