@@ -24,6 +24,7 @@ from api.last_hour import mentions_last_hour
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.repository import names
 from tocsin.health.report import part_rows, troubled_rows
+from tocsin.health.sources import heard_rows
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.store import offsets
 from tocsin.store import schema as s
@@ -145,8 +146,7 @@ def _sources(conn: Connection, now: datetime) -> Iterable[Metric]:
     )
     received = _counter("tocsin_source_received_total", ["source"])
     rejected = _counter("tocsin_source_rejected_total", ["source"])
-    t = s.source_state
-    for row in conn.execute(select(t.c.name, t.c.last_event_at, t.c.received, t.c.rejected).limit(1000)):
+    for row in heard_rows(conn):
         if row.last_event_at is not None:
             lag.add_metric([row.name], max(0.0, (now - row.last_event_at).total_seconds()))
         received.add_metric([row.name], row.received)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+from api.metrics import _sources
 from tests.api.test_pages import page, signed_in, words
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.mention import Mention
@@ -35,6 +36,9 @@ def test_what_was_heard_before_calms_nobody_once_everything_is_off_paused_or_end
         told = shown()
         assert told.count("no source is defined") == 2 and "All calm" not in told
         assert "kuzey-feed" not in told, "what has ended is neither heard nor failing"
+        with night.store.read() as conn:
+            series = [one for family in _sources(conn, night.clock.now()) for one in family.samples]
+        assert series == [], "no dashboard sees it grow late"
         answer = client.get("/v1/status").json()
         assert answer["sources"] == [] and answer["not_ready"] == [
             "nothing is listened to: no source is defined"

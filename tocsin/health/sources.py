@@ -158,16 +158,8 @@ def source_reports(
     """Every source that is defined or was heard without a definition, by name, with its state. Two queries, and a third for the
     `gaps` of each. `only` asks for the sources with these names.
     """
-    st, h = s.source_state, s.health
     defined, ends = _definitions(conn)
-    # The component of a source with a very long name is another one; such a source shows no requests.
-    reported = st.outerjoin(h, h.c.component == literal(COMPONENT_PREFIX) + st.c.name)
-    query = select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(MOST_SHOWN)
-    known = {
-        row.name: row
-        for row in conn.execute(query)
-        if row.name in defined or _is_pushed(row.name, row.last_news_at, ends)
-    }
+    known = _known(conn, defined, ends)
     names = defined.keys() | known.keys()
     if only is not None:
         names &= set(only)
@@ -191,6 +183,23 @@ def source_reports(
             )
         )
     return reports
+
+
+def heard_rows(conn: Connection) -> list[Row[Any]]:
+    """The rows of `source_state` of the sources that `source_reports` names."""
+    return list(_known(conn, *_definitions(conn)).values())
+
+
+def _known(conn: Connection, defined: Mapping[str, Any], ends: Mapping[str, datetime]) -> dict[str, Row[Any]]:
+    """The rows of `source_state` by name, with what the worker of the source last reported; without those of ended sources."""
+    st, h = s.source_state, s.health
+    # The component of a source with a very long name is another one; such a source shows no requests.
+    reported = st.outerjoin(h, h.c.component == literal(COMPONENT_PREFIX) + st.c.name)
+    query = select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(MOST_SHOWN)
+    rows: list[Any] = list(conn.execute(query))
+    return {
+        row.name: row for row in rows if row.name in defined or _is_pushed(row.name, row.last_news_at, ends)
+    }
 
 
 def without_a_definition(conn: Connection, news: Mapping[str, datetime | None]) -> list[str]:
