@@ -27,8 +27,10 @@ WRITTEN: Final = Path(__file__).with_name("languages")
 """Sentences that were written for Tocsin, a file a language: for languages that no cleared set has."""
 _POWER: Final = 0.5
 """A word that stands four times counts twice: letters are learnt from the vocabulary more than from the commonest words."""
-_ADDED: Final = 1.0
+_ADDED: Final = 0.28
 """Added to the millionths of a piece, so that a piece that a language does not have is rare and not impossible."""
+_UNMET: Final = 0.03
+"""Added to how often a piece was met: of a language with few texts (Indonesian), a piece that was not met tells less."""
 _FOREIGN: Final = 5
 """A word met once in a language, and so many times more often in another one, is a foreign word there."""
 
@@ -50,7 +52,7 @@ def language_table(folder: Path) -> npt.NDArray[np.int16]:
                 continue
             for bucket in pieces(word, plain_of[word]):
                 counts[bucket, column] += times**_POWER
-    logs = np.log(counts / counts.sum(axis=0) * 1e6 + _ADDED)
+    logs = np.log((counts + _UNMET) / counts.sum(axis=0) * 1e6 + _ADDED)
     logs -= logs.mean(axis=1, keepdims=True)
     table: npt.NDArray[np.int16] = np.round(logs * UNIT).astype(np.int16)
     return table

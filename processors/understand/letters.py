@@ -1,6 +1,6 @@
 """The letters and words of eleven languages: how well a word fits each of them, learnt from cleared texts.
 
-A table has a row a hashed piece of a word (the word, its runs of one to five letters, its letters with marks) and a column a
+A table has a row a hashed piece of a word (the word, its runs of one to six letters, its letters with marks) and a column a
 language: the logarithm of how much more often the piece stands in that language than in the others, in `_UNIT`ths. A word brings
 the sum of its rows over the root of its length, worked out once and remembered. `training/language.py` makes the table.
 """
@@ -22,7 +22,7 @@ BUCKETS: Final = 1 << 18
 UNIT: Final = 256
 """The table is in whole numbers of this part of a natural logarithm."""
 
-_LONGEST_RUN: Final = 5
+_LONGEST_RUN: Final = 6
 _LONGEST_WORD: Final = 24
 _MOST_KEPT: Final = 1 << 15
 """The most words that are remembered: 8 MB at the very most."""
