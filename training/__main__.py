@@ -23,6 +23,7 @@ from training.data import SOURCES, TAUGHT, examples, other_talk
 from training.facets import EMOTION_SETS, emotions_of, facet_examples, fit_facets
 from training.fit import fit
 from training.language import save_language
+from training.plot import PICTURE, cards, picture
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = given.out / "language.npz"
         _write_card(path, save_language(given.data, path), {})
         print(f"{path.name}: {path.stat().st_size:,} bytes")
+    if into_the_package:
+        PICTURE.write_text(picture(cards()), encoding="utf-8")
     return 0
 
 

@@ -34,14 +34,18 @@ ADDED: Final = 0.1
 SHIFTS: Final = {
     "en": (0.0, 0.0, -0.3),
     "nl": (0.0, 0.0, -0.4),
-    "ro": (0.0, 0.2, -0.2),
+    "ro": (0.0, 0.3, -0.2),
     "tr": (0.0, -0.4, 0.2),
 }
 """By language, what is added to the logits of `LABELS`: customers write more negatives, and politely, than what is learnt from.
 Chosen on the dev parts, for the sets where a macro measure was furthest below its goal."""
-ALIKE: Final = ("ro",)
-"""The languages whose confidence is fitted with every held-out text counting alike. RED's held-out tweets are labelled right more
-often than its dev part, so film lines, which are far from them, hold the curve back."""
+HELD_POWER: Final = 0.5
+"""A held-out text counts in the fit of the confidence as its weight to this power: lines that are far from posts (of films, of
+reviews) are labelled right less often, and stand in for talk that nobody has labelled. Chosen on dev parts: a smaller power
+brings the confidence nearer to the truth on universities and politicians, and takes it away on telecoms."""
+HELD_POWERS: Final = {"en": 1.0, "ro": 0.0}
+"""Where another one is taken. In English, which learns from posts alone, it makes no difference. RED's held-out tweets are
+labelled right more often than its dev part, so in Romanian every text counts alike."""
 ITERATIONS: Final = 300
 TOLERANCE: Final = 1e-4
 """Where a fit stops. One that goes on to its end does better on talk not met than one that stops early: of politicians,
@@ -136,7 +140,8 @@ def _scales(matrix: Any, labels: Sequence[str], counts: Any) -> Any:
 
 def measured(flat: LinearModel, held: Sequence[Example], other: Sequence[Example] = ()) -> Fitted:
     """The model with its confidence, which is fitted on the held-out examples, and how it does on them."""
-    fair = [one._replace(weight=1.0) for one in held] if flat.language in ALIKE else held
+    power = HELD_POWERS.get(flat.language, HELD_POWER)
+    fair = [one._replace(weight=one.weight**power) for one in held]
     confidence, report = _calibrated(flat, fair)
     model = replace(flat, confidence=confidence, abstains_below=ABSTAINS_BELOW)
     scorer = LinearScorer(flat.language, model)

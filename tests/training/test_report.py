@@ -6,8 +6,11 @@ import pytest
 
 from processors.understand.sentiment import UNSCORED, Sentiment
 from tests.training.test_talk import ByWord
-from training.report import figures
+from tocsin.core.facets import FACETS
+from training.data import is_held_out
+from training.report import figures, not_learnt
 from training.speed import speed, speed_table
+from training.told import told_table
 
 SURE = Sentiment("negative", -9_000, 8_000, "x")
 
@@ -28,3 +31,19 @@ def test_a_set_has_a_line_with_its_length_and_three_speeds() -> None:
     assert all(value > 0 for value in found)
     lines = list(speed_table([("zilver", "en", texts, found)]))
     assert lines[2].startswith("| zilver | en | 6 | ") and lines[2].count("|") == 7
+
+
+def test_models_of_all_sets_are_measured_on_what_they_have_not_learnt_from() -> None:
+    found = [(f"text {number}", "neutral") for number in range(200)]
+    kept = not_learnt("airline2015", found)
+    assert kept == [row for row in found if is_held_out(row[0])] and 0 < len(kept) < 50
+    assert not_learnt("bounti", found) == found
+
+
+@pytest.mark.slow("reads the models of four languages")
+def test_a_line_tells_how_often_a_value_is_right_and_how_many_of_its_posts_are_found() -> None:
+    lines = list(told_table())
+    assert len(lines) == 2 + sum(len(values) + 1 for values in FACETS.values())
+    question = next(line for line in lines if line.startswith("| intent | question |"))
+    posts, right, found = (cell.strip() for cell in question.split("|")[3:6])
+    assert int(posts) > 100 and right.split("%")[0] >= "70" and found >= "70%"
