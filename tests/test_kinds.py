@@ -15,18 +15,18 @@ from tests.workers import FIRST, ROOMS, room
 pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAD = "import os, subprocess, time, pytest\nfrom tests import kinds\nkinds.UNIT_WITHIN_S = 0.2\n"
+HEAD = "import os, subprocess, time, pytest\nfrom tests import kinds\nkinds.UNIT_WITHIN_S = 0.05\n"
 BREAKS = """
 def test_starts(): subprocess.run(["true"])
 def test_forks(): os.waitpid(os.fork() or os._exit(0), 0)
-def test_counts(): sum(range(60_000_000))
+def test_counts(): sum(range(15_000_000))
 def test_waits_for_others():
-    for _ in range(30): time.sleep(0.01)
+    for _ in range(10): time.sleep(0.01)
 def test_keeps_to_the_rules(): pass
 @pytest.mark.live
 def test_may_start(): subprocess.run(["true"])
 @pytest.mark.slow("it shows that it may")
-def test_may_count(): sum(range(60_000_000))
+def test_may_count(): sum(range(15_000_000))
 """
 
 

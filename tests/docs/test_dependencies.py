@@ -6,7 +6,8 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -52,23 +53,27 @@ def _imports() -> Iterator[str]:
                     yield node.module.split(".")[0]
 
 
-def _used() -> set[str]:
-    return set(_imports()) - set(OURS) - sys.stdlib_module_names
+@cache
+def _used() -> frozenset[str]:
+    return frozenset(_imports()) - set(OURS) - sys.stdlib_module_names
+
+
+@cache
+def _at_hand() -> Mapping[str, list[str]]:
+    return packages_distributions()
 
 
 @pytest.mark.slow("reads all code")
 def test_every_declared_library_is_imported_or_has_a_reason() -> None:
-    at_hand = packages_distributions()
-    used = {_plain(library) for name in _used() for library in at_hand.get(name, ())}
+    used = {_plain(library) for name in _used() for library in _at_hand().get(name, ())}
     assert sorted({_plain(one) for one in DECLARED} - used - set(NOT_IMPORTED)) == []
 
 
 @pytest.mark.slow("reads all code")
 def test_every_imported_library_is_declared() -> None:
-    at_hand = packages_distributions()
     declared = {_plain(one) for one in DECLARED}
     for name in _used():
-        libraries = {_plain(library) for library in at_hand.get(name, ())} | {COMES_WITH.get(name, "")}
+        libraries = {_plain(library) for library in _at_hand().get(name, ())} | {COMES_WITH.get(name, "")}
         assert libraries & declared, f"{name} is imported and not declared in pyproject.toml"
 
 
