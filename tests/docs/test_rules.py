@@ -23,7 +23,6 @@ LONGER = {
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",
     "tests/browser/seed.py": "a made-up store for the browser to look at",
-    "tests/reading/test_mention.py": "two readers held to equal results, case by case",
     "tocsin/store/schema.py": "every table, in one place",
 }
 PROSE_OR_CODE = {".py", ".md", ".js", ".css", ".html", ".j2", ".toml", ".yaml", ".sh", ".cfg"}
