@@ -23,7 +23,7 @@ from api.pages.render import STATIC
 from ops.transfer.export import export
 from tests.api.test_feeds import token_of
 from tests.api.test_pages import page, press, send, signed_in, visitor, words
-from tests.browser.seed import NOW
+from tests.browser.night import NOW
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.clock import minute_of
 from tocsin.core.signal import encode, facts_from

@@ -21,7 +21,7 @@ from alerts.alert import get
 from alerts.change import Move
 from alerts.outbox import hold
 from api.auth.rules import PAGES
-from tests.browser.seed import NOW, POSTS
+from tests.browser.night import NOW, POSTS
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import StoreUnavailable
 from tocsin.definitions.models import Monitor, Person, Role

@@ -18,7 +18,8 @@ from fastapi import FastAPI
 from api.app import create_app
 from api.pages.i18n import Languages
 from ops.runtime import Runtime
-from tests.browser.seed import NOW, fill
+from tests.browser.night import NOW
+from tests.browser.seed import fill
 from tests.one_loop import OneLoop
 from tests.stores import filled_at
 from tocsin.access.links import make_action_link, make_signin_link

@@ -16,7 +16,8 @@ import yaml
 from prometheus_client import CollectorRegistry, Metric, generate_latest
 
 from api.metrics import _FAMILIES, NAMES, Metrics, _one
-from tests.browser.seed import NOW, fill
+from tests.browser.night import NOW
+from tests.browser.seed import fill
 from tests.docs.pages import ROOT, text
 from tests.stores import embedded_at, filled_at
 

@@ -22,7 +22,6 @@ LONGER = {
     "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
     "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",
-    "tests/browser/seed.py": "a made-up store for the browser to look at",
     "tocsin/store/schema.py": "every table, in one place",
 }
 PROSE_OR_CODE = {".py", ".md", ".js", ".css", ".html", ".j2", ".toml", ".yaml", ".sh", ".cfg"}

@@ -14,7 +14,8 @@ from alerts.alert import get
 from alerts.apply import act
 from alerts.turn import Turns
 from api.pages.models import overview
-from tests.browser.seed import NOW, fill
+from tests.browser.night import NOW
+from tests.browser.seed import fill
 from tests.stores import embedded_at
 from tocsin.store import meta
 from tocsin.store import schema as s
