@@ -17,7 +17,7 @@ from tocsin.core.counts import KAPPA, steady
 # A window enters the sums with at most so many of its own deviations above what was due, and at most so many times that.
 CUT, CUT_RATIO = 3.0, 6.0
 # A crisis that people are angry about need not be loud: less than twice as many are looked for.
-SOUGHT = Sought(1.8, most=10.0)
+SOUGHT = Sought(1.8, most=5.0)
 
 
 class Crowd(msgspec.Struct, frozen=True, array_like=True, gc=False):

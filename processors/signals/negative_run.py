@@ -11,7 +11,7 @@ from processors.signals.types import WindowCounts
 # The odds of a negative in a crisis, in units of the usual odds.
 ODDS = 2.4
 # The most evidence that the sum keeps.
-MOST_EVIDENCE = 6.0
+MOST_EVIDENCE = 7.0
 
 
 class NegativeRun(msgspec.Struct, frozen=True, array_like=True, gc=False):

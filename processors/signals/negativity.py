@@ -3,8 +3,8 @@
 Most of the mentions above what was due are taken to be as negative as this monitor's mentions usually are. The rest of their
 negatives, and those of a share that rises by itself, are news. A running sum (CUSUM) adds up the evidence that the odds of a
 negative are 2.4 times the usual ones. A mention counts less the more come at once, because a thousand mentions of one evening are
-not a thousand opinions. To that comes a part of the evidence that there are more mentions than were due, and no more of it than
-the negatives bring themselves. A burst with the usual share raises nothing, and neither do a few angry posts. docs/detection.md
+not a thousand opinions. To that comes the evidence that there are more mentions than were due, and no more of it than the
+negatives bring themselves. A burst with the usual share raises nothing, and neither do a few angry posts. docs/detection.md
 has the formulas.
 
 `detail`: span_s, scored and negative (in that span), threshold, heat, hour_score, usual_due (mentions due in the window), taken
@@ -35,18 +35,16 @@ from tocsin.core.promise import CLEARLY_OVER
 LEARNING = timedelta(hours=2)
 HALF_HOUR = timedelta(minutes=30)
 PRIOR_SHARE, PRIOR_SCORED, LEAST_SHARE, MOST_SHARE = 0.2, 10.0, 0.02, 0.95
-USUAL_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 5, 6.0
+USUAL_HALF_LIFE_H, ADAPTIVE_HALF_LIFE_H = 24.0 * 7, 6.0
 # The part of an unusual volume that explains its own negatives.
-EXPLAINS = 0.9
+EXPLAINS = 0.85
 # A window enters the sum with at most so many of its own deviations above the negatives that were due.
 CUT = 4.0
 LEAST_COUNTED = 1e-9
 # The evidence at which the heat is 1.
-EVIDENCE_AT = 3.5
+EVIDENCE_AT = 5.0
 # A promise of N a week asks N to the power of minus this. Measured: the rate follows the promise.
 ASKS = 0.3
-# What a nat of the crowd weighs beside one of the negatives. It counts up to as many nats as these bring.
-CROWD_WEIGHS = 0.4
 # The correlation between two mentions of one half hour.
 CORRELATION = 0.05
 # At most so many times the usual share teaches the usual share, or so many deviations above it where numbers are small: a cap of
@@ -142,9 +140,9 @@ class Negativity:
     """
 
     kind = "negativity"
-    version = "negativity-3"
-    # Their states are carried over; only the crowd is learned anew.
-    carries = ("negativity-2",)
+    version = "negativity-4"
+    # Their states are carried over. Those of the first have no crowd, which is learned anew.
+    carries = ("negativity-2", "negativity-3")
 
     def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
         self._zone = zone
@@ -216,7 +214,9 @@ class Negativity:
         return None if lesson.reason == story.OVER else self._taught(state, window, lesson, look.behind)
 
     def may_be_over(self, state: NegativityState, window: WindowCounts, sensitivity: Sensitivity) -> bool:
-        """False only where `judge` would not be over: the window's negatives count in full, and nothing explains them."""
+        """False only where `judge` would not be over. Most windows would not be, were their negatives to count in full and
+        nothing to explain them.
+        """
         if self._learning(state, window):
             return False
         share = _usual(state)
@@ -225,7 +225,9 @@ class Negativity:
         loudest = state.crowd.rise.evidence + window.scored * crowd.SOUGHT.nats
         heat = four(_together(most, loudest) / _needed(state, window.start, sensitivity))
         enough = state.evidence.negative + window.negative >= LEAST_NEGATIVE
-        return enough and score_of(heat) >= sensitivity.threshold
+        if not enough or score_of(heat) < sensitivity.threshold:
+            return False
+        return _lesson(state, window, self._look(state, window), sensitivity).reason == story.OVER
 
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
         detail, before = reading.detail, self._before(state, window.start)
@@ -455,8 +457,8 @@ def _heat(state: NegativityState, at: datetime, look: _Look, sensitivity: Sensit
 
 
 def _together(nats: float, of_crowd: float) -> float:
-    """The evidence of the negatives and of the crowd behind them, in nats."""
-    return nats + CROWD_WEIGHS * (nats if nats < of_crowd else of_crowd)
+    """The evidence of the negatives and of the crowd behind them, which counts up to as many nats as these bring."""
+    return nats + (nats if nats < of_crowd else of_crowd)
 
 
 def _needed(state: NegativityState, at: datetime, sensitivity: Sensitivity) -> float:

@@ -11,7 +11,6 @@ from processors.signals.negative_run import MOST_EVIDENCE, ODDS
 from processors.signals.negativity import (
     ASKS,
     CORRELATION,
-    CROWD_WEIGHS,
     EVIDENCE_AT,
     HALF_HOUR,
     LEAST_SHARE,
@@ -104,9 +103,9 @@ def _evidence(
         behind,
         Calculation(
             name="Heat of the negatives",
-            formula=f"({shown(nats)} + {shown(CROWD_WEIGHS)} x {shown(beside)}, at most the negatives') / {shown(EVIDENCE_AT)}"
+            formula=f"({shown(nats)} + {shown(beside)}, at most the negatives') / {shown(EVIDENCE_AT)}"
             f" / {shown(raised)} (told lately){promised(promise, ASKS)}",
-            value=(nats + CROWD_WEIGHS * beside) / EVIDENCE_AT / raised * asks(promise, ASKS),
+            value=(nats + beside) / EVIDENCE_AT / raised * asks(promise, ASKS),
             judged=float(detail["heat"]) if reading.state == "warm" else None,
         ),
     ]
