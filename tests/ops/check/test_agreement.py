@@ -76,7 +76,10 @@ def test_what_the_page_says_in_red_needs_a_person_by_the_doctor_and_nothing_else
             if team == "full":
                 monkeypatch.setattr(disk, "LEAST_FREE_BYTES", 2**62)
             shown = _banner(runtime)
-        page = [*shown.not_ready.reasons, *(one.detail for one in shown.troubles if one.state == "full")]
+        page = [
+            *shown.not_ready.reasons,
+            *(why for one in shown.troubles if one.state == "full" for why in one.told),
+        ]
         doctor = [one.text for one in observations(file, folder, None, None) if one.needs_a_person]
         assert len(page) == len(red) and all(map(_in, page, red)), (n, page)
         about = [one for one in doctor if any(_in(one, words) for words in ALL)]
