@@ -1,4 +1,4 @@
-"""Atom (RFC 4287) and iCalendar (RFC 5545), written from entries: whatever a name holds, it stays text.
+"""Atom (RFC 4287), RSS 2.0 and iCalendar (RFC 5545), written from entries: whatever a name holds, it stays text.
 
 Programs that cannot send a header read them, so their address carries a token. They say what an alert says in a headline; no
 post and no author is in them.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Final
 from xml.etree import ElementTree
 
@@ -58,8 +59,26 @@ def atom(title: str, own: str, page: str, entries: Sequence[FeedEntry], empty_si
         for category in one.categories:
             ElementTree.SubElement(entry, "category", {"term": _xml(category)})
         _texts(entry, summary=one.summary)
-    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    return _written(root)
+
+
+def rss(title: str, own: str, page: str, entries: Sequence[FeedEntry], empty_since: datetime) -> bytes:
+    """The same as `atom`, as RSS 2.0, for readers that know no Atom."""
+    root = ElementTree.Element("rss", {"version": "2.0", "xmlns:atom": ATOM})
+    channel = ElementTree.SubElement(root, "channel")
+    changed = max((one.updated for one in entries), default=empty_since)
+    _texts(channel, title=title, link=page, description=title, lastBuildDate=_day_and_time(changed))
+    # A reader learns from this where the feed itself stands: RSS has no element of its own for it.
+    ElementTree.SubElement(channel, "atom:link", {"rel": "self", "href": _xml(own)})
+    for one in entries:
+        item = ElementTree.SubElement(channel, "item")
+        _texts(item, title=one.title, link=one.link, description=one.summary)
+        guid = ElementTree.SubElement(item, "guid", {"isPermaLink": "false"})
+        guid.text = _xml(f"urn:tocsin:{one.id}")
+        _texts(item, pubDate=_day_and_time(one.starts_at))
+        for category in one.categories:
+            _texts(item, category=category)
+    return _written(root)
 
 
 def calendar(title: str, entries: Iterable[FeedEntry]) -> bytes:
@@ -81,6 +100,15 @@ def calendar(title: str, entries: Iterable[FeedEntry]) -> bytes:
             "END:VEVENT",
         ]
     return b"".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+
+
+def _written(root: ElementTree.Element) -> bytes:
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _day_and_time(at: datetime) -> str:
+    return format_datetime(at.astimezone(UTC), usegmt=True)
 
 
 def _texts(parent: ElementTree.Element, **texts: str) -> None:

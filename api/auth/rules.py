@@ -19,6 +19,7 @@ SCOPES = ("read", "write", "push", "metrics", "feed", "wall")  # what a key may 
 IN_ADDRESSES: dict[str, tuple[str, ...]] = {
     "feed": (
         "/v1/feeds/{token}/alerts.atom",
+        "/v1/feeds/{token}/alerts.rss",
         "/v1/feeds/{token}/alerts.ics",
         "/v1/feeds/{token}/on-call.ics",
     ),

@@ -1,4 +1,4 @@
-"""Feeds by token: alerts as Atom and as a calendar, and who is on call as a calendar.
+"""Feeds by token: alerts as Atom, as RSS and as a calendar, and who is on call as a calendar.
 
 The token stands in the address, because readers of feeds and calendars send no header. It is a key with the scope `feed` and can
 do nothing else. A token that is unknown or revoked is a 404.
@@ -6,7 +6,7 @@ do nothing else. A token that is unknown or revoked is a 404.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from itertools import islice
 from typing import Annotated
@@ -23,7 +23,7 @@ from alerts.views import Wanted, find_alerts
 from alerts.words import Words, words_for
 from api.auth.keys import principal_of_address
 from api.etags import alerts_revision, etag_or_304, list_etag, slot
-from api.feeds import FeedEntry, atom, calendar
+from api.feeds import FeedEntry, atom, calendar, rss
 from api.problems import PROBLEMS
 from api.state import AppState, State
 from tocsin.access.links import page_address
@@ -46,19 +46,21 @@ MOST_SHIFTS = 2000
 PERSON = "person:"
 FIRED = tuple(one for one in STATUSES if one not in (CANDIDATE, SUPPRESSED))
 DAY = timedelta(days=1)
-XML, ICS = "application/atom+xml; charset=utf-8", "text/calendar; charset=utf-8"
+WriteFeed = Callable[[str, str, str, Sequence[FeedEntry], datetime], bytes]
+ATOM, RSS = "application/atom+xml; charset=utf-8", "application/rss+xml; charset=utf-8"
+ICS = "text/calendar; charset=utf-8"
 
 
 @router.get("/{token}/alerts.atom", summary="Alerts as a feed (Atom)", response_class=Response)
 def alerts_atom(request: Request, state: State, token: Token, lang: Lang = None, tz: Tz = None) -> Response:
     """The newest hundred alerts that fired, with their headlines. A change of an alert changes its entry."""
-    words, base = _words(lang, tz), page_address(state.settings)
+    return _alerts_feed(request, state, token, _words(lang, tz), atom, ATOM)
 
-    def make(conn: Connection) -> bytes:
-        own = f"{base}/v1/feeds/{token}/alerts.atom"
-        return atom("Tocsin", own, f"{base}/alerts", _alerts(conn, base, words), _today(state))
 
-    return _answer(request, state, token, XML, make, alerts_revision)
+@router.get("/{token}/alerts.rss", summary="Alerts as a feed (RSS)", response_class=Response)
+def alerts_rss(request: Request, state: State, token: Token, lang: Lang = None, tz: Tz = None) -> Response:
+    """The same alerts as RSS 2.0, for readers that know no Atom. RSS has no time of change: an entry has the time since when."""
+    return _alerts_feed(request, state, token, _words(lang, tz), rss, RSS)
 
 
 @router.get("/{token}/alerts.ics", summary="Alerts as a calendar (iCalendar)", response_class=Response)
@@ -76,16 +78,29 @@ def alerts_ics(request: Request, state: State, token: Token, lang: Lang = None, 
 
 
 @router.get("/{token}/on-call.ics", summary="Who is on call, as a calendar", response_class=Response)
-def on_call_ics(request: Request, state: State, token: Token) -> Response:
+def on_call_ics(request: Request, state: State, token: Token, lang: Lang = None) -> Response:
     """Every schedule's shifts from a week ago to sixty days ahead. An override stands in place of the turn that it replaces.
     Whoever a policy names themselves stands there for all of that time.
     """
-    today = _today(state)
+    words, today = _words(lang, None), _today(state)
 
     def make(conn: Connection) -> bytes:
-        return calendar("Tocsin: on call", _on_call(conn, page_address(state.settings), today))
+        return calendar(words.say("Tocsin: on call"), _on_call(conn, page_address(state.settings), today))
 
     return _answer(request, state, token, ICS, make, directory.stamp)
+
+
+def _alerts_feed(
+    request: Request, state: AppState, token: str, words: Words, write: WriteFeed, kind: str
+) -> Response:
+    """The newest alerts in this format. Its own address is the path that was asked for."""
+    base = page_address(state.settings)
+
+    def make(conn: Connection) -> bytes:
+        own = f"{base}{request.url.path}"
+        return write("Tocsin", own, f"{base}/alerts", _alerts(conn, base, words), _today(state))
+
+    return _answer(request, state, token, kind, make, alerts_revision)
 
 
 def _answer(
@@ -158,7 +173,7 @@ def _on_call(conn: Connection, base: str, today: datetime) -> list[FeedEntry]:
             updated=today,
             starts_at=one.starts_at,
             ends_at=one.ends_at,
-            link=f"{base}/",
+            link=f"{base}/schedules",
             categories=("override",) if one.override else (),
         )
         for one in islice(every, MOST_SHIFTS)
@@ -183,6 +198,6 @@ def _always(person: str, policy: str, base: str, today: datetime) -> FeedEntry:
         updated=today,
         starts_at=today - BEFORE,
         ends_at=today + AHEAD,
-        link=f"{base}/",
+        link=f"{base}/policies",
         categories=("policy",),
     )

@@ -16,7 +16,7 @@ from alerts.on_call import shifts
 from alerts.story import headline
 from alerts.words import words_for
 from api.auth.keys import create_key, list_keys, revoke_key
-from api.feeds import FeedEntry, atom, calendar
+from api.feeds import FeedEntry, atom, calendar, rss
 from tests.api.test_pages import HTML, page, signed_in, visitor, words
 from tests.browser.night import NOW
 from tests.browser.served import SeededApp, seeded_app
@@ -46,7 +46,7 @@ def unfolded(body: bytes) -> list[str]:
     return body.decode("utf-8").replace("\r\n ", "").split("\r\n")
 
 
-def test_whatever_a_name_holds_stays_text_in_both_formats() -> None:
+def test_whatever_a_name_holds_stays_text_in_every_format() -> None:
     entry = FeedEntry(
         f"x:{HOSTILE}", HOSTILE, NOW, NOW, NOW + HOUR, "https://tocsin.example/alerts/1", HOSTILE, (HOSTILE,)
     )
@@ -61,7 +61,12 @@ def test_whatever_a_name_holds_stays_text_in_both_formats() -> None:
     assert r"\;\,\\" in summary and r"\nBEGIN:VEVENT" in summary and not unseen(summary), (
         "nothing turns a line of the calendar around"
     )
-    assert feedparser.parse(atom("Tocsin", "https://x/f", "https://x/", [], NOW)).bozo == 0
+    news = feedparser.parse(rss("Tocsin", "https://x/f", "https://x/", [entry], NOW))
+    assert not news.bozo and news.version == "rss20" and len(news.entries) == 1
+    assert news.entries[0].title == read.entries[0].title and news.entries[0].id == read.entries[0].id
+    assert news.entries[0].published_parsed == read.entries[0].published_parsed
+    for write in (atom, rss):
+        assert feedparser.parse(write("Tocsin", "https://x/f", "https://x/", [], NOW)).bozo == 0
 
 
 def test_a_calendar_says_who_the_schedule_says_at_each_moment() -> None:
@@ -112,12 +117,24 @@ def test_alerts_and_who_is_on_call_are_read_by_a_token_until_it_is_revoked(night
         f"{base}/alerts.atom?lang=tr&tz=Europe/Istanbul", {"if-none-match": answer.headers["etag"]}
     )
     assert again.status_code == 304
+    other = client.get(f"{base}/alerts.rss?lang=tr&tz=Europe/Istanbul")
+    news = feedparser.parse(other.content)
+    assert not news.bozo and [(one.title, one.id, one.link) for one in news.entries] == [
+        (one.title, one.id, one.link) for one in feed.entries
+    ]
+    assert other.headers["content-type"].startswith("application/rss+xml")
+    assert news.feed.links[-1].href.endswith("/alerts.rss")
     lines = unfolded(client.get(f"{base}/alerts.ics").content)
     assert lines.count("BEGIN:VEVENT") == 4 and any("Orvane baby food" in one for one in lines)
     with night.store.write() as conn:
         steps = (Step(after_minutes=0, targets=("schedule:desk, night", "person:Robin Admin")),)
         save(conn, Policy(name="by name", steps=steps), now=NOW, actor="root")
     shown = unfolded(client.get(f"{base}/on-call.ics").content)
+    assert {one for one in shown if one.startswith("URL:")} == {
+        f"URL:http://127.0.0.1:8085/{one}" for one in ("schedules", "policies")
+    }
+    shown = unfolded(client.get(f"{base}/on-call.ics?lang=nl").content)
+    assert "X-WR-CALNAME:Tocsin: dienst" in shown
     assert "SUMMARY:Robin Admin (by name)" in shown, "no schedule relieves who is named themselves"
     assert r"SUMMARY:Ada Yılmaz (desk\, night)" in shown and r"SUMMARY:Robin Admin (desk\, night)" in shown
     assert client.get(f"{base}/alerts.atom?tz=Mars/Olympus").status_code == 422
@@ -131,7 +148,8 @@ def test_alerts_and_who_is_on_call_are_read_by_a_token_until_it_is_revoked(night
         revoke_key(conn, "feed", NOW)
     assert kinds == {"feed": "feed", "wall": "wall", "read": "API"}
     assert {
-        client.get(f"{base}/{name}").status_code for name in ("alerts.atom", "alerts.ics", "on-call.ics")
+        client.get(f"{base}/{name}").status_code
+        for name in ("alerts.atom", "alerts.rss", "alerts.ics", "on-call.ics")
     } == {404}
 
 
