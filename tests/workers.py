@@ -45,6 +45,7 @@ FIRST: Final = (
     "tests/processors/detection/test_judge.py",
     "tests/api/test_resources.py",
     "tests/api/test_pages.py",
+    "tests/api/test_alert_pages.py",
     "tests/training/test_fit.py",
     "tests/api/test_fuzz.py",
     "tests/alerts/test_outages.py",

@@ -14,7 +14,7 @@ from alerts.apply import act
 from api import backtests, jobs
 from api.proposals import propose
 from tests.alerts.scene import ADA
-from tests.api.test_pages import page, press, signed_in, words
+from tests.api.visits import page, press, signed_in, words
 from tests.api.world import World
 from tests.browser.served import seeded_app
 from tocsin.core.errors import Conflict

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.api.test_pages import CSRF, page, press, send, signed_in, words
-from tests.api.test_pages import night as night
+from tests.api.visits import CSRF, page, press, send, signed_in, words
+from tests.api.visits import night as night
 from tests.api.world import World
 from tests.browser.served import SeededApp
 from tocsin.definitions.models import Monitor, Role

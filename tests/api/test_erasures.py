@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 
 from api import erasures
 from ops.run import erasures as worker
-from tests.api.test_pages import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
+from tests.api.visits import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
 from tests.api.world import World
 from tests.browser.served import SeededApp
 from tocsin.definitions.models import Role

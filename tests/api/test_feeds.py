@@ -17,7 +17,7 @@ from alerts.story import headline
 from alerts.words import words_for
 from api.auth.keys import create_key, list_keys, revoke_key
 from api.feeds import FeedEntry, atom, calendar, rss
-from tests.api.test_pages import HTML, page, signed_in, visitor, words
+from tests.api.visits import HTML, page, signed_in, visitor, words
 from tests.browser.night import NOW
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import WrongInput

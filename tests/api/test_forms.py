@@ -15,8 +15,8 @@ from ops.check.doctor import observations
 from ops.transfer.apply import plan
 from ops.transfer.definitions_file import stored_sections, written
 from tests.api.test_defining import told
-from tests.api.test_pages import CSRF, Visitor, page, signed_in, words
-from tests.api.test_pages import night as night
+from tests.api.visits import CSRF, Visitor, page, signed_in, words
+from tests.api.visits import night as night
 from tests.browser.served import SeededApp
 from tocsin.definitions.models import Definition, ExpectedEvent, Person, Policy, Schedule, Silence
 from tocsin.definitions.repository import find, listed

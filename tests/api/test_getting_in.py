@@ -25,7 +25,7 @@ from ops.check.paging import paging
 from ops.transfer.apply import apply, plan
 from ops.transfer.definitions_file import stored_sections, written
 from tests.alerts.fakes import OneForAll, Phone
-from tests.api.test_pages import Visitor, page, press, send, signed_in, visitor, words
+from tests.api.visits import Visitor, page, press, send, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
 from tests.browser.views import ADDRESSES, furnish
 from tests.contracts.notifiers import notice as a_notice

@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.views import list_alerts
 from ops.commands.alerts import _line
-from tests.api.test_pages import words
+from tests.api.visits import words
 from tests.api.world import World
 from tocsin.definitions.models import ExpectedEvent, Person, Role, Silence
 from tocsin.definitions.repository import find, listed, save

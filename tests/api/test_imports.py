@@ -11,7 +11,7 @@ from api import imports
 from api.pages.terms import BAD_ROWS
 from ops.imports.carrying_out import carry_out
 from ops.runtime import Runtime
-from tests.api.test_pages import CSRF, page, send, signed_in, words
+from tests.api.visits import CSRF, page, send, signed_in, words
 from tests.api.world import World
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.clock import SimulatedClock

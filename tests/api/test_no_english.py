@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from tests.api.test_getting_in import change
-from tests.api.test_pages import signed_in
+from tests.api.visits import signed_in
 from tests.browser.served import seeded_app
 from tests.browser.views import ADDRESSES, furnish
 

@@ -22,7 +22,7 @@ from api.pages.i18n import Languages
 from api.pages.render import STATIC
 from ops.transfer.export import export
 from tests.api.test_feeds import token_of
-from tests.api.test_pages import page, press, send, signed_in, visitor, words
+from tests.api.visits import page, press, send, signed_in, visitor, words
 from tests.browser.night import NOW
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.clock import minute_of

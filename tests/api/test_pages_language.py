@@ -34,8 +34,8 @@ from api.pages.lessons import LESSONS
 from api.pages.source_labels import LABELS
 from ingest.kinds import KINDS
 from tests.alerts.test_words import said_in_notices
-from tests.api.test_pages import page, signed_in
 from tests.api.test_refusals import sentences as refusals
+from tests.api.visits import page, signed_in
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.definitions.source_kinds import SOURCE_KINDS

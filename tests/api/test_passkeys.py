@@ -20,7 +20,7 @@ from api.state import KNOCKS_A_MINUTE
 from tests.alerts.fakes import Phone
 from tests.api.authenticator import Authenticator
 from tests.api.test_getting_in import LINK, change, delivered
-from tests.api.test_pages import CSRF, Visitor, page, press, signed_in, visitor
+from tests.api.visits import CSRF, Visitor, page, press, signed_in, visitor
 from tests.api.world import World
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.errors import Conflict

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from api.metrics import _sources
-from tests.api.test_pages import page, signed_in, words
+from tests.api.visits import page, signed_in, words
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.mention import Mention
 from tocsin.definitions.models import Monitor, SourceDef

@@ -24,7 +24,7 @@ from api.pages.i18n import Languages
 from api.pages.recorded import PATTERNS
 from api.problems import INTERNAL, TITLES
 from tests.api.test_page_says import speaks
-from tests.api.test_pages import press, signed_in, visitor, words
+from tests.api.visits import press, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
 from tests.docs.pages import ROOT
 from tocsin.core.faults import WORDS, fault_of

@@ -11,7 +11,7 @@ from ops.retention import run_now, told
 from ops.runtime import Runtime
 from processors.retention import PIECE
 from processors.retention_runs import work_on
-from tests.api.test_pages import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
+from tests.api.visits import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
 from tests.api.world import World
 from tests.browser.served import SeededApp
 from tests.stores import store_at

@@ -23,7 +23,7 @@ from ops.transfer.definitions_file import stored_sections, written
 from tests.alerts.fakes import OneForAll, Phone
 from tests.api.test_defining import told
 from tests.api.test_getting_in import change
-from tests.api.test_pages import CSRF, Visitor, page, signed_in, visitor, words
+from tests.api.visits import CSRF, Visitor, page, signed_in, visitor, words
 from tests.browser.served import SeededApp, seeded_app
 from tests.contracts.loopback import INGEST, Loopback, Post, posts
 from tests.contracts.loopback import loopback as loopback

@@ -7,7 +7,7 @@ from alerts.paging import words_of
 from tests.alerts.fakes import Phone
 from tests.api.test_getting_in import change, delivered
 from tests.api.test_getting_in import house as house
-from tests.api.test_pages import page, press, signed_in, visitor
+from tests.api.visits import page, press, signed_in, visitor
 from tests.browser.served import SeededApp
 from tocsin.access.spoken import spoken_by
 from tocsin.definitions.models import Channel, Person

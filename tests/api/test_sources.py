@@ -22,9 +22,9 @@ from api.pages.source_fields import PREFIX, fields_of, settings_from, typed_of
 from ingest.kinds import KINDS
 from ops.transfer.definitions_file import stored_sections, written
 from tests.api.test_page_says import speaks
-from tests.api.test_pages import SeededApp, page, send, signed_in, words
+from tests.api.visits import page, send, signed_in, words
 from tests.api.world import STRANGER_ADDRESS, Client, World
-from tests.browser.served import seeded_app
+from tests.browser.served import SeededApp, seeded_app
 from tests.contracts.loopback import INGEST, Loopback, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.ingest.house import NOON

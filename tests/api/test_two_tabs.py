@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.api.test_pages import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
+from tests.api.visits import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
 from tests.browser.served import SeededApp
 from tocsin.definitions.models import Person
 from tocsin.definitions.repository import find

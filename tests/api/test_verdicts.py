@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from tests.api.test_pages import page, press, signed_in, words
+from tests.api.visits import page, press, signed_in, words
 from tests.api.world import World
 from tests.browser.served import seeded_app
 from tests.inside import command

@@ -15,7 +15,7 @@ from api.auth.rules import PAGES
 from api.pages.history import PATHS
 from api.pages.i18n import Languages
 from tests.api.test_getting_in import change, link
-from tests.api.test_pages import CSRF, page, send, signed_in
+from tests.api.visits import CSRF, page, send, signed_in
 from tests.browser.served import seeded_app
 from tests.browser.views import furnish
 from tocsin.settings import Loaded, Smtp

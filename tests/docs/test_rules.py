@@ -20,7 +20,6 @@ LONGER = {
     "api/pages/locales/tr.toml": CATALOGUE,
     "docs/commands.md": "every command, written by the code, a section each, which one looks up by its name",
     "docs/sources.md": "every kind of source with its settings, a section each, which one looks up by its name",
-    "tests/api/test_pages.py": "the page's tests, one file for one world",
     "tests/api/test_resources.py": "every resource held to the same manners",
     "tocsin/store/schema.py": "every table, in one place",
 }

@@ -21,7 +21,7 @@ from ops.demo.folders import LOCK, PREFIX, demo_folder
 from ops.demo.player import CRISIS_BEFORE, Performance, run_demo
 from ops.demo.scenario import demo_mentions
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
-from tests.api.test_pages import page, signed_in, words
+from tests.api.visits import page, signed_in, words
 from tests.browser.served import seeded_app
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention

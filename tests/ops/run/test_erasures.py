@@ -17,7 +17,7 @@ from ops.run import erasures as worker
 from ops.runtime import Runtime
 from processors.erasure import SKEW, erase_removed
 from processors.forgetting import Subject, erase_posts
-from tests.api.test_pages import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
+from tests.api.visits import CSRF, night, page, send, signed_in, words  # noqa: F401  # `night` is a fixture
 from tests.processors.test_retention import NOW, counted, drop_all, found, keep, notice
 from tests.processors.test_retention import store as store
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
