@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from tocsin.core.clock import EPOCH
 from tocsin.definitions.repository import stored_definitions
 from tocsin.health.sources import MOST_SHOWN, without_a_definition
 from tocsin.store import schema as s
 
-Deaf = Literal["no source", "all off"]
-"""Why nothing is listened to: no source is defined, or each that is defined is switched off."""
+Deaf = Literal["no source", "all off", "pushes ended"]
+"""Why nothing is listened to: no source is defined, each that is defined is switched off, or none is defined and what others
+pushed all the same has ended.
+"""
+
+PUSHES_LAST: Final = timedelta(days=3)
+"""Mentions under a name that nobody defines count as heard for so long after the last: such a name has taught no rhythm, and
+nobody said how often it speaks.
+"""
 
 
-def deaf(conn: Connection) -> Deaf | None:
-    """Why nothing is listened to; None where a source is on, or others push mentions under a name that nobody defines.
+def deaf(conn: Connection, now: datetime) -> Deaf | None:
+    """Why nothing is listened to at `now`; None where a source is on, or others push mentions under a name that nobody defines.
 
     What was heard before counts for nothing: a source that has ended, or is switched off, hears no more.
     """
@@ -23,9 +32,12 @@ def deaf(conn: Connection) -> Deaf | None:
     if any(one.body.get("enabled", True) for one in sources):
         return None
     st = s.source_state.c
-    news = {
-        row.name: row.last_news_at for row in conn.execute(select(st.name, st.last_news_at).limit(MOST_SHOWN))
-    }
-    if without_a_definition(conn, news):
+    # A row from before the time of the last news was kept has that of its newest mention.
+    heard_at = func.coalesce(st.last_news_at, st.last_event_at).label("at")
+    news = {row.name: row.at for row in conn.execute(select(st.name, heard_at).limit(MOST_SHOWN))}
+    pushed = without_a_definition(conn, news)
+    if any((news[one] or EPOCH) > now - PUSHES_LAST for one in pushed):
         return None
+    if pushed and not sources:
+        return "pushes ended"
     return "all off" if sources else "no source"

@@ -25,6 +25,7 @@ KEYS = (*directory.KEYS, "generation:monitor", "generation:source")
 
 DEAF: Final[Mapping[Deaf, str]] = {
     "no source": "nothing is listened to: no source is defined",
+    "pushes ended": "nothing is heard: no source is defined, and what others pushed has ended days ago",
     "all off": "nothing is listened to: every source is switched off",
 }
 ALL_PAUSED: Final = "nothing is watched: every monitor is paused"
@@ -62,7 +63,9 @@ def not_ready(conn: Connection, settings: Settings, now: datetime) -> NotReady:
     monitors = stored_definitions(conn, "monitor")
     all_paused = bool(monitors) and not any(one.body.get("enabled", True) for one in monitors)
     people = directory.read(conn)
-    return NotReady(deaf(conn), all_paused, unready(conn, people, settings, now), woken(conn, people, now))
+    return NotReady(
+        deaf(conn, now), all_paused, unready(conn, people, settings, now), woken(conn, people, now)
+    )
 
 
 @dataclass(slots=True)

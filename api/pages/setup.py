@@ -61,7 +61,7 @@ def steps(ctx: PageContext, conn: Connection) -> list[SetupStep]:
     """
     return [
         SetupStep("brand", bool(watched(conn))),
-        SetupStep("listen", deaf(conn) is None),
+        SetupStep("listen", deaf(conn, ctx.fmt.now) is None),
         SetupStep("wake", not ctx.banner.not_ready.policies and _is_reached(ctx, conn)),
         SetupStep("ring", meta.get(conn, RANG) is not None),
     ]

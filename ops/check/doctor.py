@@ -155,6 +155,7 @@ def _settings(settings: Settings) -> Iterator[Observation]:
 
 WHAT_IS_HEARD: Final[Mapping[Deaf, str]] = {
     "no source": "add feeds or files, or push to POST /v1/mentions",
+    "pushes ended": "define it as a source, so that its silence is told in time, or look at who pushes",
     "all off": "switch one on, on the page or with: tocsin apply FILE",
 }
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from api.metrics import _sources
+from ingest.heard import PUSHES_LAST
 from tests.api.visits import page, signed_in, words
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.mention import Mention
@@ -51,6 +52,11 @@ def test_what_was_heard_before_calms_nobody_once_everything_is_off_paused_or_end
         night.clock.advance(timedelta(minutes=1))
         told = shown()
         assert "NOT READY" not in told and "jetstream" in told and "kuzey-feed" not in told
+        # Nobody defined what is pushed, so nobody is told of its silence in time: it counts for three days.
+        night.clock.advance(PUSHES_LAST)
+        client = signed_in(night)
+        told = shown()
+        assert told.count("what others pushed has ended days ago") == 2 and "All calm" not in told
 
 
 def _all(one: SeededApp, model: type[Monitor | SourceDef], **fields: object) -> None:
