@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from alerts.directory import on_call
+from alerts.words import Words
 from tocsin.definitions.models import Schedule
 
 
@@ -51,3 +52,8 @@ def _edges(schedule: Schedule, start: datetime, end: datetime) -> Iterator[datet
         begins += turn
     for one in schedule.overrides:
         yield from (at for at in (one.starts_at, one.ends_at) if start < at < end)
+
+
+def calendar_title(words: Words) -> str:
+    """What the calendar of who is on call is called, in its reader's language."""
+    return words.say("Tocsin: on call")

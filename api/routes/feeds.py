@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from alerts import directory
 from alerts.alert import Alert
-from alerts.on_call import shifts
+from alerts.on_call import calendar_title, shifts
 from alerts.states import CANDIDATE, STATUSES, SUPPRESSED
 from alerts.story import headline, negatives
 from alerts.views import Wanted, find_alerts
@@ -85,7 +85,7 @@ def on_call_ics(request: Request, state: State, token: Token, lang: Lang = None)
     words, today = _words(lang, None), _today(state)
 
     def make(conn: Connection) -> bytes:
-        return calendar(words.say("Tocsin: on call"), _on_call(conn, page_address(state.settings), today))
+        return calendar(calendar_title(words), _on_call(conn, page_address(state.settings), today))
 
     return _answer(request, state, token, ICS, make, directory.stamp)
 

@@ -50,7 +50,8 @@ UNSOUND = [
         "unknown setting 'intervall_s'",
     ),
     ("sources", {"kind": "feed"}, "'url' is missing"),
-    ("sources", {"kind": "push", "secret": "plaintext"}, "secret"),
+    # A secret itself is taken, and kept apart. One of two lines is none.
+    ("sources", {"kind": "push", "secret": "plaintext\nhush"}, "line"),
     ("people", {"channels": [{"kind": "emial", "to": "a@example.org"}]}, "did you mean 'email'"),
     ("people", {"channels": [{"kind": "webhook"}]}, "needs `url`"),
     ("people", {"channels": [{"kind": "webhook", "url": "ftp://x", "secret": "env:X"}]}, "needs `url`"),

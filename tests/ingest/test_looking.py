@@ -50,8 +50,9 @@ def test_each_network_answers_fails_or_is_late_for_itself(loopback: Loopback) ->
     assert answered.by_day == Counter(one.created_at.date() for one in answered.newest)
     assert world.requests[0].query["query"] == "ketel"
     lines = list(looked([answered, failed]))
-    assert lines[0] == "hackernews: 2 of 3 posts match" and "Weer de KETEL" in lines[1]
-    assert lines[3].startswith("mastodon: ") and "instances" in lines[3]
+    assert lines[0] == "hackernews: 2 of 3 posts match" and "Weer de KETEL" in lines[2]
+    assert lines[1] == f"  by day: {answered.newest[0].created_at:%Y-%m-%d} 2"
+    assert lines[4].startswith("mastodon: ") and "instances" in lines[4]
     assert failed.kind == "mastodon" and failed.error and not failed.newest
     try:
         (late,) = look(KETEL, of_ketels, INGEST, NOW, (OpenNetwork("lemmy", waits),), timedelta(0))
