@@ -19,7 +19,7 @@ from typing import Any
 
 from tocsin.core.clock import from_micros, to_micros
 from tocsin.core.errors import NotFound, StreamFull, StreamUnavailable, WrongInput
-from tocsin.core.sqlite import is_damaged
+from tocsin.core.sqlite import is_damaged, use_wal
 from tocsin.stream.port import MAX_RECORD_BYTES, Polled, Record, RecordGap
 
 SESSION_TIMEOUT_S = 10.0
@@ -68,7 +68,7 @@ class SqliteStream:
 
     def _connect(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
-        db.execute("PRAGMA journal_mode=WAL")
+        use_wal(db)
         db.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'OFF'}")
         db.execute("PRAGMA journal_size_limit=67108864")
         return db

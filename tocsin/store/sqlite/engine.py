@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tocsin.core.errors import StoreUnavailable, WrongInput
-from tocsin.core.sqlite import is_damaged
+from tocsin.core.sqlite import is_damaged, use_wal
 from tocsin.store import before_upgrade, search
 from tocsin.store.compiled import COMPILED
 from tocsin.store.migrations import upgrade
@@ -84,9 +84,9 @@ class SqliteStore:
             # `_begin` says BEGIN: the driver's own BEGIN would come too late.
             dbapi.isolation_level = None
             cursor = dbapi.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            use_wal(cursor)
             for pragma in (
-                f"busy_timeout={BUSY_TIMEOUT_MS}",
-                "journal_mode=WAL",
                 f"synchronous={synchronous}",
                 "temp_store=MEMORY",
                 f"cache_size=-{cache_kib}",
@@ -271,7 +271,7 @@ def _refuse_unusable(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = not path.exists()
         with contextlib.closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000)) as conn:
-            conn.execute("PRAGMA journal_mode=WAL")
+            use_wal(conn)
             conn.execute("BEGIN IMMEDIATE")
             conn.execute("ROLLBACK")
         if fresh:
