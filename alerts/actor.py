@@ -15,4 +15,3 @@ class Actor:
 
 
 ENGINE = Actor("engine", "Tocsin", "engine")
-AUDITOR = Actor("auditor", "Tocsin auditor", "engine")

@@ -33,8 +33,6 @@ STATUSES: Final = (
     ESCALATED,
     RESOLVED,
 )
-OWNED: Final = frozenset({ACKNOWLEDGED, SNOOZED, ESCALATED})
-"""Statuses in which somebody has answered and has the alert in hand."""
 
 DISMISSAL_REASONS: Final = ("noise", "duplicate", "expected_event", "wrong_brand", "inauthentic", "handled")
 

@@ -10,10 +10,10 @@ from sqlalchemy import Connection
 
 from alerts.alert import Alert
 from alerts.outbox import reach
+from tocsin.core.clock import HOUR
 from tocsin.core.sentences import Nth, Percentage, Sentence, listed
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 
-HOUR: Final = timedelta(hours=1)
 ORDINALS: Final = (
     "the first hour",
     "the second hour",

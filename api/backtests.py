@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from api import jobs
+from api.jobs import WAITING
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
 from tocsin.core.ids import stable_id
 from tocsin.core.sentences import Sentence, spoken
@@ -25,7 +26,6 @@ from tocsin.store.port import Store
 
 MOST_WAITING: Final = 20
 SHOWN: Final = 20
-WAITING: Final = ("queued", "running")
 SILENT: Final = ("suppressed", "merged")
 """States of an alert of which nobody is told anything."""
 

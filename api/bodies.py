@@ -16,6 +16,7 @@ import msgspec
 from api.problems import Problem, field_error
 from tocsin.core.sentences import Sentence
 from tocsin.reading.size import holds_more
+from tocsin.reading.unpacked import GZIP_MAGIC
 
 MAX_ITEMS = 10_000
 # Values in all items together. Eight million bytes of real posts have fewer.
@@ -26,7 +27,6 @@ UNPACKED_TIMES = 4
 MAX_GZIP_MEMBERS = 1000
 # What follows a member is copied by zlib, so only as much is given to it at once.
 _STEP_BYTES = 16 * 1024
-_GZIP = b"\x1f\x8b"
 # A line that is not blank, from its first visible byte on.
 _LINE = re.compile(rb"[^\s][^\n]*")
 _LINES = ("application/x-ndjson", "application/jsonl", "application/jsonlines")
@@ -34,7 +34,7 @@ _LINES = ("application/x-ndjson", "application/jsonl", "application/jsonlines")
 
 def is_gzip(body: bytes) -> bool:
     """Whether the body begins as gzip does."""
-    return body.startswith(_GZIP)
+    return body.startswith(GZIP_MAGIC)
 
 
 def unpacked(body: bytes, encoding: str, most: int) -> bytes:

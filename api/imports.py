@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from api import jobs
+from api.jobs import WAITING
 from ingest.recorded.mapping import ColumnMapping
 from processors.history.undoing import hangs_on
 from tocsin.core.errors import Conflict, IllegalTransition, NotFound
@@ -27,7 +28,6 @@ CHECK, IMPORT, UNDO = "check", "import", "undo"
 MOST_WAITING: Final = 20
 SHOWN: Final = 50
 REASONS_KEPT: Final = 20
-WAITING: Final = ("queued", "running")
 ENDED: Final = ("done", "failed", "cancelled")
 COUNTS: Final = ("read", "stored", "known", "unmatched", "too_old", "bad")
 """What becomes of a row. `known`: its mention was there; `unmatched`: no monitor matches it, so it is not kept; `too_old`: its

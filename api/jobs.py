@@ -12,6 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Table, or_, select, update
 
 from tocsin.store.port import Store
 
+WAITING: Final = ("queued", "running")
+"""The states of a job that is not over."""
+
 DEAD_AFTER: Final = timedelta(minutes=2)
 """A worker that has given no sign for so long is gone: another one goes on."""
 

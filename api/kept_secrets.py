@@ -17,6 +17,7 @@ from tocsin.core.sentences import Sentence
 from tocsin.core.text import unseen
 from tocsin.definitions.folders import require_allowed_reference
 from tocsin.settings import Settings
+from tocsin.settings.secrets import REFERENCES
 
 FOLDER: Final = "secrets"
 LONGEST: Final = 2000
@@ -26,7 +27,7 @@ def kept(settings: Settings, text: str, *, may_name: bool) -> str:
     """A reference to this secret. A text that is a reference already (`env:NAME`, `file:PATH`) is returned where this person
     `may_name` one and may read it from afar. Raises `WrongInput` otherwise, and for a text that is no line.
     """
-    if text.startswith(("env:", "file:")):
+    if text.startswith(REFERENCES):
         if not may_name:
             raise WrongInput(
                 Sentence("only an administrator may name a secret of the machine: type the secret itself")

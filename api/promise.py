@@ -13,13 +13,13 @@ from alerts.verdicts import DUPLICATE, REAL, Judged, Precision, fired_since, jud
 from processors.detection.knowledge import Knowledge, knowledge
 from processors.detection.outlook import outlook
 from processors.signals.forecast import Forecast
+from tocsin.core.clock import WEEK
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 
 LOOKED_BACK: Final = timedelta(days=28)
 LEAST: Final = timedelta(days=7)
 """A rate of less than a week says nothing."""
-WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, Table, Text, and_, cast, select, update
 
+from alerts.forgetting import GONE
 from tocsin.core.text import naming
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
-GONE: Final = "…"
 PIECE: Final = 200
 _HELD: Final[tuple[tuple[Table, Column[Any]], ...]] = (
     (s.imports, s.imports.c.reasons),

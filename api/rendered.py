@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from tocsin.reading.unpacked import GZIP_MAGIC
+
 MOST_BYTES = 4 * 1024 * 1024
 COMPRESS_LEVEL, COMPRESS_FROM = 4, 1000
 """The level of gzip of every answer, and the bytes from which on it is worth it."""
-
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ async def shared_answer(
     ready = rendered.ready(f"{tag} gzip" if takes_gzip else tag)
     shown = ready if ready is not None else await run_in_threadpool(body)
     headers = {"ETag": tag}
-    if shown.startswith(_GZIP):
+    if shown.startswith(GZIP_MAGIC):
         # Of all others the middleware says that they vary.
         headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
     return Response(shown, media_type="application/json", headers=headers)

@@ -13,10 +13,11 @@ from typing import Final, Generic, TypeVar
 
 from api.defining import require_allowed
 from api.kept_secrets import FOLDER, forget, kept
-from api.pages.source_fields import REFERENCES, secrets_of
+from api.pages.source_fields import secrets_of
 from ingest.kinds import KINDS
 from tocsin.definitions.models import Definition, SourceDef
 from tocsin.settings import Settings
+from tocsin.settings.secrets import REFERENCES
 
 STANDS_IN: Final = "env:TYPED_HERE"
 """What stands for a secret while the rest of the definition is checked."""

@@ -123,7 +123,7 @@ def _parts() -> dict[str, Callable[[Sequence[Mention]], object]]:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
     from processors.understand import Understander, default_scorers
-    from processors.understand.language import detect_languages
+    from processors.understand.language import detect_language
     from processors.understand.signature import text_signature
     from processors.understand.triggers import triggers_of_folded
     from tocsin.query.fold import fold
@@ -134,9 +134,9 @@ def _parts() -> dict[str, Callable[[Sequence[Mention]], object]]:
         return [one.full_text for one in batch]
 
     return {
-        "language": lambda batch: detect_languages(texts(batch)),
+        "language": lambda batch: list(map(detect_language, texts(batch))),
         "sentiment": lambda batch: Understander(scorers).sentiments(
-            texts(batch), [one.lang or detect_languages([one.full_text])[0][0] for one in batch]
+            texts(batch), [one.lang or detect_language(one.full_text)[0] for one in batch]
         ),
         "signature": lambda batch: list(map(text_signature, texts(batch))),
         "triggers": lambda batch: triggers_of_folded(list(map(fold, texts(batch)))),

@@ -33,11 +33,6 @@ SEARCHABLE: Final = "searchable"
 """Mentions that older code stored, made searchable: a run does it besides, and takes nothing out by it."""
 
 
-def drop_expired(conn: Connection, now: datetime, settings: Settings) -> int:
-    """Do one bounded piece of work, as `take_out`. Return the number of rows."""
-    return sum(take_out(conn, now, settings).values())
-
-
 def take_out(conn: Connection, now: datetime, settings: Settings) -> dict[str, int]:
     """Drop or pseudonymise up to `PIECE` rows of each kind that are past their time at `now`. Return the number of rows by kind.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from processors.understand.artefacts import read_arrays
-from processors.understand.linear import LABELS
+from processors.understand.sentiment import LABELS
 from training.corpus import SENTIMENTS, posts
 
 

@@ -23,8 +23,7 @@ import numpy as np
 
 from processors.understand.artefacts import FOLDER
 from processors.understand.deep import DeepModel, embedder, readable
-from processors.understand.linear import LABELS
-from processors.understand.sentiment import Sentiment
+from processors.understand.sentiment import LABELS, Sentiment
 from training.corpus import LANGUAGES, posts
 from training.data import TEACHER, is_held_out, key_of, rows_of
 from training.report import SETS, figures, rows

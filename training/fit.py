@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from processors.understand.linear import LABELS, STEPS, LinearModel, LinearScorer, confidence_step
+from processors.understand.linear import STEPS, LinearModel, LinearScorer, confidence_step
+from processors.understand.sentiment import LABELS
 from training.data import Example, is_held_out
 from training.matrix import features
 from training.talk import correction, kinds

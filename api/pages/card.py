@@ -19,11 +19,11 @@ from alerts.escalations.escalation import Escalation, of_alert
 from alerts.outbox.reach import could_not_be_reached
 from api.opinions import Opinion, opinion_of
 from api.pages.charts import ChartPoint
-from api.pages.models import DAY, SLOT, SLOT_US, SourceRow, source_rows
+from api.pages.models import SLOT, SLOT_US, SourceRow, source_rows
 from processors.corrections.correct import labels
 from processors.detection.day_stories import DayStory
 from processors.understand.reasons import pieces, reasons_for
-from tocsin.core.clock import from_micros, to_micros
+from tocsin.core.clock import DAY, from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.facets import pairs
 from tocsin.core.signal import AutomatedAuthor, Evidence, TopMention

@@ -30,13 +30,13 @@ from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Channel, Person, Role
 from tocsin.definitions.repository import find
+from tocsin.settings.secrets import REFERENCES
 
 router = APIRouter(include_in_schema=False)
 ASKED_FOR: Final = tuple(kind for kind, one in KINDS.items() if not one.last_resort)
 BACK: Final = {"setup": "/setup/wake", "me": "/me"}
 MOST: Final = 10
 LONGEST: Final = 2000
-REFERENCES: Final = ("env:", "file:")
 Key = Annotated[str, Path(min_length=1, max_length=64)]
 Number = Annotated[int, Path(ge=0, le=99)]
 

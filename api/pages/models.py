@@ -32,7 +32,7 @@ from alerts.unreached import Unreached, unreached
 from alerts.views import StandingAlerts, standing
 from api.last_hour import mentions_by_window, window_of
 from api.pages.readiness import KEYS, READY, NotReady
-from tocsin.core.clock import from_micros, to_micros
+from tocsin.core.clock import DAY, from_micros, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
 from tocsin.definitions.source_kinds import source_kind
@@ -53,7 +53,6 @@ from tocsin.health.sources import (
 from tocsin.store import meta
 from tocsin.store import schema as s
 
-DAY = timedelta(hours=24)
 SLOT = timedelta(minutes=15)  # of the sparklines: three windows
 SLOT_US = 15 * 60 * 1_000_000
 _Slot = tuple[int, int, int, bool]  # mentions, negatives, scored, over

@@ -17,7 +17,6 @@ PREFIX: Final = "s."
 """Before the names of the settings in the form, so that none is mistaken for a field of its own."""
 
 Widget = Literal["text", "number", "checkbox", "select", "lines", "json", "secret"]
-REFERENCES: Final = ("env:", "file:")
 REFERRING: Final = "^(env|file):."
 """The pattern by which a setting says that it refers to a secret (`ingest.sources.places.Secret`)."""
 

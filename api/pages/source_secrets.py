@@ -13,10 +13,11 @@ from typing import Final
 from pydantic import BaseModel
 
 from api.kept_secrets import is_kept
-from api.pages.source_fields import PREFIX, REFERENCES, secrets_of
+from api.pages.source_fields import PREFIX, secrets_of
 from api.source_secrets import STANDS_IN
 from tocsin.definitions.models import SourceDef
 from tocsin.settings import Settings
+from tocsin.settings.secrets import REFERENCES
 
 FORGET: Final = "forget."
 

@@ -27,6 +27,7 @@ from api.feeds import FeedEntry, atom, calendar, rss
 from api.problems import PROBLEMS
 from api.state import AppState, State
 from tocsin.access.links import page_address
+from tocsin.core.clock import DAY
 from tocsin.core.errors import WrongInput
 from tocsin.definitions.models import Policy, known_zone
 
@@ -45,7 +46,6 @@ BEFORE, AHEAD = timedelta(days=7), timedelta(days=60)
 MOST_SHIFTS = 2000
 PERSON = "person:"
 FIRED = tuple(one for one in STATUSES if one not in (CANDIDATE, SUPPRESSED))
-DAY = timedelta(days=1)
 WriteFeed = Callable[[str, str, str, Sequence[FeedEntry], datetime], bytes]
 ATOM, RSS = "application/atom+xml; charset=utf-8", "application/rss+xml; charset=utf-8"
 ICS = "text/calendar; charset=utf-8"

@@ -25,7 +25,7 @@ from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Handed
 from tocsin.definitions.models import known_zone
 from tocsin.reading.files import Rows, open_regular
-from tocsin.reading.unpacked import Unpacked
+from tocsin.reading.unpacked import GZIP_MAGIC, Unpacked
 
 # Of one fetch.
 MAX_ROWS = 10_000
@@ -209,7 +209,7 @@ class FileSource:
         head = raw.read(at.head_bytes)
         if _hash(head) != at.head_hash and at.head_bytes:
             return False
-        return head.startswith(b"\x1f\x8b") or os.fstat(raw.fileno()).st_size >= at.offset
+        return head.startswith(GZIP_MAGIC) or os.fstat(raw.fileno()).st_size >= at.offset
 
     def _renamed(self, at: _Cursor) -> Path | None:
         """The file of the cursor, where it was renamed and now stands beside the file that took its place."""

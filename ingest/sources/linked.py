@@ -55,15 +55,21 @@ class LinkReader:
 
 
 class LinkedFeed:
-    """The feed, and the words that its entries link to."""
+    """A source: a feed, and the words that its entries link to. A kind of such a feed derives from it."""
+
+    remote = True
 
     def __init__(self, feed: FeedSource, reader: LinkReader) -> None:
         self._feed, self._reader = feed, reader
+        self.target, self.interval = feed.target, feed.interval
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
         """The feed, or one entry that waits."""
         at = read_cursor(cursor, _Cursor)
         return self._read_one(at, now) if at.waiting else self._ask(at, now)
+
+    def close(self) -> None:
+        pass
 
     def _ask(self, at: _Cursor, now: datetime) -> Fetched:
         fetched = self._feed.fetch(at.feed, now)

@@ -7,14 +7,13 @@ Reading needs the extra `news` (`pip install 'tocsin[news]'`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from importlib.util import find_spec
 
 from pydantic import Field
 
 from ingest.budget import Budget
 from ingest.robots import PAUSE_S, Robots
-from ingest.source import Cursor, Fetched, FetchFailed, SourceContext
+from ingest.source import FetchFailed, SourceContext
 from ingest.sources.article_reading import article_apart
 from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.feed_parsing import Parsed, parse_apart
@@ -43,11 +42,10 @@ class NewsSettings(FeedSettings):
     )
 
 
-class NewsSource:
+class NewsSource(LinkedFeed):
     """A feed of news as a source; the module's docstring describes how it is read."""
 
     kind = "news"
-    remote = True
 
     def __init__(
         self,
@@ -63,16 +61,9 @@ class NewsSource:
         feed = FeedSource(context, settings, parse)
         self._context, self._article = context, article
         self._robots = Robots(context)
-        self._linked = LinkedFeed(feed, LinkReader(_address, self._read))
-        self.target, self.interval = feed.target, feed.interval
+        super().__init__(feed, LinkReader(_address, self._read_words))
 
-    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        return self._linked.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
-
-    def _read(self, mention: Mention, url: str) -> Mention:
+    def _read_words(self, mention: Mention, url: str) -> Mention:
         rules = self._robots.rules(url)
         if not rules.allow(url):
             raise FetchFailed("the host's robots.txt wants no machine to read it")

@@ -7,13 +7,12 @@ in the feed is read. An episode without one is brought with its description; whe
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 from pydantic import Field
 
 from ingest.budget import Budget
 from ingest.plain import words
-from ingest.source import Cursor, Fetched, FetchFailed, SourceContext
+from ingest.source import FetchFailed, SourceContext
 from ingest.sources.feed import FeedSettings, FeedSource
 from ingest.sources.feed_parsing import Parsed, parse_apart
 from ingest.sources.linked import LinkedFeed, LinkReader, with_words
@@ -35,11 +34,10 @@ class PodcastSettings(FeedSettings):
     )
 
 
-class PodcastSource:
+class PodcastSource(LinkedFeed):
     """A podcast as a source; the module's docstring describes how it is read."""
 
     kind = "podcast"
-    remote = True
 
     def __init__(
         self,
@@ -49,16 +47,9 @@ class PodcastSource:
     ) -> None:
         feed = FeedSource(context, settings, parse)
         self._web = Web(context, BUDGET, who="the host of the transcript")
-        self._linked = LinkedFeed(feed, LinkReader(_address, self._read))
-        self.target, self.interval = feed.target, feed.interval
+        super().__init__(feed, LinkReader(_address, self._read_words))
 
-    def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        return self._linked.fetch(cursor, now)
-
-    def close(self) -> None:
-        pass
-
-    def _read(self, mention: Mention, url: str) -> Mention:
+    def _read_words(self, mention: Mention, url: str) -> Mention:
         answer = self._web.get(url, most_bytes=MOST_BYTES)
         kind = words(mention.extra, "transcript", "type") or answer.headers.get("content-type", "")
         said = transcript(answer.body, kind)

@@ -42,7 +42,8 @@ from tocsin.stream.port import MENTIONS
 
 LEAST_DISK = 1024**3
 LOOK_FOR_DAMAGE = timedelta(seconds=20)
-CLOCKS_APART = timedelta(seconds=5)
+SERVER_APART = timedelta(seconds=5)
+"""A server whose clock differs by more from this machine's is worth a line."""
 
 
 def observations(
@@ -90,7 +91,7 @@ def _server(runtime: Runtime) -> Iterator[Observation]:
         yield Observation(
             "bad", "the store's server does not wait for its disk (fsync = off)", "set fsync = on there"
         )
-    if apart > CLOCKS_APART:
+    if apart > SERVER_APART:
         yield Observation(
             "bad",
             f"the clocks of this machine and of the store's server differ by {apart.total_seconds():.0f} s",

@@ -9,8 +9,8 @@ from ops.demo.chance import pick, poisson, seeded
 from ops.demo.desk import Desk
 from ops.demo.phrases import phrases
 from ops.demo.timeline import Timeline
-from ops.demo.world import BRAND, HOUR, NOISE, PLACES, REPLIES, REPOSTS, TOPICS, office_hours, season
-from tocsin.core.clock import minute_of
+from ops.demo.world import BRAND, NOISE, PLACES, REPLIES, REPOSTS, TOPICS, office_hours, season
+from tocsin.core.clock import HOUR, minute_of
 from tocsin.core.mention import Mention
 
 LONGEST_CONVERSATION_H = 6  # hours after which a conversation has ended

@@ -8,8 +8,8 @@ from ops.demo.cast import BRAND_ACCOUNT, thin_account
 from ops.demo.chance import pick, poisson_large, seeded
 from ops.demo.desk import Desk
 from ops.demo.timeline import Timeline
-from ops.demo.world import BRAND, HOUR, TOPICS, expected_per_hour
-from tocsin.core.clock import minute_of
+from ops.demo.world import BRAND, TOPICS, expected_per_hour
+from tocsin.core.clock import HOUR, minute_of
 from tocsin.core.mention import Mention
 
 _FLOOD_TEXT = (

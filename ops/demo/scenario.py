@@ -24,7 +24,7 @@ from ops.demo.campaign import campaign, flood
 from ops.demo.crisis import crisis
 from ops.demo.desk import by_time
 from ops.demo.timeline import CRISIS_BEFORE_END, timeline
-from ops.demo.world import HOUR
+from tocsin.core.clock import HOUR
 from tocsin.core.mention import Mention
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 BRAND = "Ondrello"
 CAMPAIGN_TAG = "#RideOndrello"
-HOUR = timedelta(hours=1)
 NOISE = "noise"  # the topic of posts that no monitor of the demo matches
 REPLIES, REPOSTS = 0.55, 0.3  # expected for the first post of a conversation
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final, TextIO
 
 import msgspec
 
+from ops.lines.pieces import MAX_LINE_BYTES, pieces, unpacked_chunks
 from processors.match import Matcher
 from processors.understand import mention_facets
 from tocsin.core.errors import BadMention, WrongInput
@@ -22,12 +23,9 @@ from tocsin.core.mention import MAX_TEXT_BYTES, Author, Mention
 from tocsin.query.evaluate import DetectLanguage
 from tocsin.reading import read_mention, source_name
 
-READ_BYTES: Final = 256 * 1024
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MOST_NOTES: Final = 100
 
 _STDIN = "stdin"
-_GZIP = b"\x1f\x8b"
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _FIELDS = ("text", "title", "source", "network", "url", "lang", "author", "links", "hashtags")
 
@@ -72,7 +70,7 @@ def match_stream(
     """Write the matching lines of one file. Notes call the file `name`. Mentions that name no source get `source`."""
     number = 0
     try:
-        for lines in _pieces(stream):
+        for lines in pieces(unpacked_chunks(stream)):
             kept: list[bytes] = []
             mentions: list[Mention] = []
             for line in lines:
@@ -204,79 +202,6 @@ def _patiently(line: bytes, source: str) -> Mention:
         raise BadMention("not_object", 'not an object such as {"text": "..."}')
     asked = {name: value[name] for name in _FIELDS if name in value}
     return read_mention({**asked, "id": "-", "created_at": _NO_TIME}, source=source)
-
-
-def _pieces(stream: BinaryIO) -> Iterator[list[bytes | None]]:
-    """The lines of each read, with their line breaks. A line over `MAX_LINE_BYTES` comes as None and is not kept."""
-    kept: list[bytes] = []
-    size = 0
-    for chunk in _plain(stream):
-        lines: list[bytes | None] = []
-        for piece in _split(chunk):
-            size += len(piece)
-            if size <= MAX_LINE_BYTES:
-                kept.append(piece)
-            else:
-                kept.clear()
-            if piece.endswith(b"\n"):
-                lines.append(b"".join(kept) if size <= MAX_LINE_BYTES else None)
-                kept.clear()
-                size = 0
-        yield lines
-    if size:
-        yield [b"".join(kept) if size <= MAX_LINE_BYTES else None]
-
-
-def _split(chunk: bytes) -> list[bytes]:
-    """The lines of `chunk` with their line breaks. Only a line feed ends a line, as in JSON lines."""
-    *whole, rest = chunk.split(b"\n")
-    return [line + b"\n" for line in whole] + ([rest] if rest else [])
-
-
-def _plain(stream: BinaryIO) -> Iterator[bytes]:
-    """The bytes of `stream` as they arrive, unpacked where they begin like gzip. Raises `zlib.error` and `EOFError`."""
-    chunks = _chunks(stream)
-    first = next(chunks, b"")
-    while len(first) < len(_GZIP) and first == _GZIP[: len(first)]:
-        more = next(chunks, b"")
-        if not more:
-            break
-        first += more
-    if first.startswith(_GZIP):
-        yield from _gunzipped(first, chunks)
-    elif first:
-        yield first
-        yield from chunks
-
-
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    while chunk := stream.read1(READ_BYTES):  # type: ignore[attr-defined]  # BinaryIO lacks it; what is opened here has it
-        yield chunk
-
-
-def _gunzipped(first: bytes, more: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes of one or many gzip members, in pieces of bounded size, however well they were packed."""
-    member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    fed = False
-    data = first
-    while True:
-        while data:
-            fed = True
-            piece = member.decompress(data, READ_BYTES)
-            if piece:
-                yield piece
-            data = member.unconsumed_tail
-            if member.eof:
-                data = member.unused_data.lstrip(b"\0")
-                member, fed = zlib.decompressobj(zlib.MAX_WBITS | 16), bool(data)
-            elif not piece and not data:
-                break
-        following = next(more, None)
-        if following is None:
-            break
-        data = following if fed else following.lstrip(b"\0")
-    if fed:
-        raise EOFError
 
 
 def _opened(name: str) -> BinaryIO:

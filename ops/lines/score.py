@@ -7,15 +7,13 @@ Line n of the output always answers line n of the input. A line that cannot be r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any, BinaryIO, Final, TextIO
 
+from ops.lines.pieces import MAX_LINE_BYTES, pieces, read_chunks
 from processors.understand import Understander
 from tocsin.core.facets import FACETS
 from tocsin.core.mention import MAX_TEXT_BYTES
 
-READ_BYTES: Final = 256 * 1024
-MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 MOST_NOTES: Final = 20
 
 
@@ -23,7 +21,7 @@ def answer_lines(understander: Understander, source: BinaryIO, sink: BinaryIO, n
     """Answer each line of `source` on `sink`, flushed piece by piece. `notes` gets the unreadable lines; returns how many."""
     number = 0
     bad = 0
-    for lines in _pieces(source):
+    for lines in pieces(read_chunks(source)):
         requests = [_request(line) for line in lines]
         scored = iter(
             understander.read(
@@ -94,23 +92,3 @@ def _request(line: bytes | None) -> tuple[str, str | None, str | None]:
 def _kind(value: object) -> str:
     kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
     return kinds.get(type(value), "a number")
-
-
-def _pieces(source: BinaryIO) -> Iterator[list[bytes | None]]:
-    """The lines of each read. A line over `MAX_LINE_BYTES` comes as None and is not kept."""
-    kept: list[bytes] = []
-    kept_bytes = 0
-    too_long = False
-    while chunk := source.read1(READ_BYTES):  # type: ignore[attr-defined]  # BinaryIO lacks it; stdin.buffer and BytesIO have it
-        first, *rest = chunk.split(b"\n")
-        kept.append(first)
-        kept_bytes += len(first)
-        if kept_bytes > MAX_LINE_BYTES:
-            kept, too_long = [], True
-        if not rest:
-            continue
-        whole: list[bytes | None] = [None if too_long else b"".join(kept), *rest[:-1]]
-        kept, kept_bytes, too_long = [rest[-1]], len(rest[-1]), False
-        yield whole
-    if too_long or kept_bytes:
-        yield [None if too_long else b"".join(kept)]

@@ -10,7 +10,7 @@ from alerts.verdicts import DUPLICATE, REAL, Judged, judged_alerts
 from api.backtests import SILENT
 from ops.replay.backtest import CoveredMentions, Played, play
 from ops.runtime import Runtime
-from tocsin.core.clock import EPOCH, MINUTE, iso, minute_of
+from tocsin.core.clock import EPOCH, MINUTE, WEEK, iso, minute_of
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 
@@ -22,7 +22,6 @@ LISTED: Final = 200
 STEPS: Final = tuple(timedelta(minutes=one) for one in (5, 15, 60, 120, 240, 360, 720, 1440))
 """The steps of the volume by time: the shortest of them that makes no more than `MOST_STEPS`."""
 MOST_STEPS: Final = 170
-WEEK: Final = timedelta(days=7)
 CHANGED: Final = "changed"
 
 

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from processors.storing.writer import match_row, store_changes
+from processors.understand.sentiment import LABELS
 from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.sentences import Sentence, listed, spoken
 from tocsin.store import audit
@@ -16,7 +17,6 @@ from tocsin.store import schema as s
 from tocsin.store.mentions import Key
 from tocsin.store.port import Store
 
-LABELS = ("negative", "neutral", "positive")
 PERSON = "person"
 """What `scored_by` and `model` say of a label that a person gave."""
 

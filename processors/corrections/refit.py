@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.understand.brand import BrandModel, words_in
+from processors.understand.sentiment import LABELS
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence
 
-LABELS: Final = ("negative", "neutral", "positive")
 LEAST: Final = 5
 """The fewest corrections that anything is learnt from."""
 FOLDS: Final = 5

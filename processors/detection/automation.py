@@ -15,9 +15,7 @@ from statistics import median
 from typing import Final
 
 from processors.understand.gist import ALIKE, words_in
-
-HOUR: Final = timedelta(hours=1)
-DAY: Final = timedelta(days=1)
+from tocsin.core.clock import HOUR
 
 LEAST_POSTS: Final = 4
 """Nothing is said of an author with fewer posts in the day."""

@@ -29,7 +29,6 @@ from sqlalchemy import (
 )
 
 from processors.detection.automation import (
-    DAY,
     LEAST_POSTS,
     AuthorPost,
     looks_automated,
@@ -38,7 +37,7 @@ from processors.detection.automation import (
 )
 from processors.understand.likeness import KnownTexts
 from processors.understand.stories import MOST_TEXTS, CopiedText, folded
-from tocsin.core.clock import minute_of
+from tocsin.core.clock import DAY, minute_of
 from tocsin.core.signal import AutomatedAuthor, StoryTold
 from tocsin.store import schema as s
 from tocsin.store.mentions import HISTORY

@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from processors.detection.copies import groups_in, stories_of
+from tocsin.core.clock import DAY
 from tocsin.store import schema as s
 from tocsin.store.mentions import Key
-
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from sqlalchemy import Connection, func, select
 from processors.detection.copies import COPIES_FROM, groups_in, stories_of, within
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.flood import in_the_hour
-from processors.signals.spans import HOUR
 from processors.signals.types import OneText, Reading, WindowCounts
+from tocsin.core.clock import HOUR
 from tocsin.store import schema as s
 
 # The texts of an hour that are compared, the most copied first.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -13,9 +13,9 @@ from processors.detection.nearness import half_way
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.newcomers import NewcomersState
 from processors.signals.types import Reading, WindowCounts
+from tocsin.core.clock import DAY, HOUR
 from tocsin.store import schema as s
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # The people that are read at once; where more spoke, these are a sample of them by their hash.
 MOST = 2000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, case, select
@@ -12,11 +12,10 @@ from processors.detection.evidence import HEARD_SPAN, UNTOLD
 from processors.detection.nearness import near_an_alert
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.types import Reading, TalkPlace, WindowCounts
-from tocsin.core.clock import minute_of, minutes_until
+from tocsin.core.clock import HOUR, minute_of, minutes_until
 from tocsin.store import schema as s
 from tocsin.store.statements import total
 
-HOUR = timedelta(hours=1)
 DIMENSIONS = ("network", "lang")
 # The fullest places of each dimension that are looked at.
 MOST = 6

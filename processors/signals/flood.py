@@ -23,8 +23,9 @@ from processors.signals import habit
 from processors.signals.beside import Beside, bounded, learns, reaches, told_lately
 from processors.signals.calculation import Calculation, shown
 from processors.signals.habit import Habit
-from processors.signals.spans import HOUR, moved
+from processors.signals.spans import moved
 from processors.signals.types import OneText, Reading, Sensitivity, WindowCounts
+from tocsin.core.clock import HOUR
 from tocsin.core.promise import CLEARLY_OVER
 
 HANDFUL = 5

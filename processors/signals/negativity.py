@@ -26,10 +26,11 @@ from processors.signals import crowd, story
 from processors.signals.crowd import NO_CROWD, Crowd
 from processors.signals.negative_run import MOST_EVIDENCE, NO_RUN, NegativeRun, at_crisis_odds, grown
 from processors.signals.rises import NO_RISE, Rise, as_stored
-from processors.signals.spans import HOUR, LONGEST_SPAN, moved
+from processors.signals.spans import LONGEST_SPAN, moved
 from processors.signals.statistics import asks, four, median_step, score_of, six, tidy, wildness, wilson
 from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.core.clock import HOUR
 from tocsin.core.promise import CLEARLY_OVER
 
 LEARNING = timedelta(hours=2)

@@ -14,7 +14,7 @@ hashes that are new, in hexadecimal), reason.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import asin, sqrt
 
 import msgspec
@@ -23,9 +23,9 @@ from processors.signals.beside import HIGHEST, Beside, learns, reaches
 from processors.signals.calculation import Calculation, shown
 from processors.signals.statistics import tidy, wilson
 from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.core.clock import HOUR
 from tocsin.core.signal import Agreement
 
-HOUR = timedelta(hours=1)
 # The people that are remembered, and the bits of a hash by which they are.
 MOST, BITS = 512, 32
 # People of an hour that a share needs.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-HOUR = timedelta(hours=1)
 LONGEST_SPAN = timedelta(hours=12)
 """The longest span that a reading speaks of. The last hour stands for what began earlier."""
 

@@ -20,11 +20,11 @@ import msgspec
 from processors.signals.beside import Beside, bounded, learns, reaches
 from processors.signals.calculation import Calculation, shown
 from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.core.clock import HOUR
 from tocsin.core.counts import steady
 from tocsin.core.signal import Agreement
 
 HOT_FOR = timedelta(hours=6)
-HOUR = timedelta(hours=1)
 AT_LEAST, TWICE, DEVIATIONS = 5, 2.0, 3.0
 # The spread of talk on the steady scale, and the share that a place has which was never heard.
 SPREAD, LEAST_SHARE = 1.5, 0.01

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-DAY, HALF_A_DAY = timedelta(hours=24), timedelta(hours=12)
+from tocsin.core.clock import DAY, WEEK
+
+HALF_A_DAY = timedelta(hours=12)
 WORSE_AFTER, WORSE = HALF_A_DAY, 1.5
 CALM = timedelta(hours=2)
-WEEK = timedelta(weeks=1)
 OVER, THE_SAME = "over", "the same story"
 HOT = (OVER, THE_SAME)
 """The reasons of windows that are hot enough."""

@@ -24,10 +24,11 @@ from processors.signals import expectation, story
 from processors.signals.crowd import CUT_RATIO, most_taken, variance
 from processors.signals.expectation import Expectation, HourPlace, place_of
 from processors.signals.rises import LEAP, NO_RISE, NOTHING, RISE, Rise, as_stored, from_stored, risen
-from processors.signals.spans import HOUR, LONGEST_SPAN
+from processors.signals.spans import LONGEST_SPAN
 from processors.signals.statistics import four, median_step, score_of, six, tidy, wildness
 from processors.signals.story import Path, Story
 from processors.signals.types import Reading, Sensitivity, WindowCounts
+from tocsin.core.clock import HOUR
 from tocsin.core.counts import KAPPA, interval_95, steady, steady_count, unsteady
 from tocsin.core.promise import CLEARLY_OVER
 

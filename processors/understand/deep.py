@@ -18,8 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
-from processors.understand.linear import LABELS
-from processors.understand.sentiment import Label
+from processors.understand.sentiment import LABELS, Label
 from tocsin.core.errors import TocsinError
 
 MAX_CHARS: Final = 400

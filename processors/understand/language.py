@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -146,11 +146,6 @@ def detect_language(text: str) -> Detected:
     language, confidence = _best(line, words)
     needed = next(least for below, least in _NEEDED if letters < below)
     return (language, confidence) if confidence >= needed and len(language) == 2 else (None, 0.0)
-
-
-def detect_languages(texts: Sequence[str]) -> list[Detected]:
-    """`detect_language` of each text, in order. Each answer depends on its own text only."""
-    return [detect_language(text) for text in texts]
 
 
 def language_code(hint: str | None) -> str | None:

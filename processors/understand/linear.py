@@ -35,12 +35,10 @@ from processors.understand.features import (
     text_buckets,
 )
 from processors.understand.lexicon import lexicon_of
-from processors.understand.sentiment import UNSCORED, Label, Sentiment
+from processors.understand.sentiment import LABELS, UNSCORED, Sentiment
 from processors.understand.vader import compound, readable
 from tocsin.core.errors import TocsinError
 from tocsin.core.facets import NO_FACETS, Facets
-
-LABELS: Final[tuple[Label, ...]] = ("negative", "neutral", "positive")
 
 Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.integer[Any]]

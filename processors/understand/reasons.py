@@ -13,7 +13,8 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from processors.understand.features import tokens_of
-from processors.understand.linear import LABELS, LinearScorer, shipped_languages
+from processors.understand.linear import LinearScorer, shipped_languages
+from processors.understand.sentiment import LABELS
 
 MOST: Final = 6
 LEAST: Final = 0.15

@@ -8,7 +8,7 @@ that no scorer speaks is `UNSCORED`. It is never called neutral: "we do not know
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -16,6 +16,8 @@ from processors.understand.brand import Nudge
 from tocsin.core.facets import Facets
 
 Label = Literal["negative", "neutral", "positive", "unscored"]
+LABELS: Final[tuple[Label, ...]] = ("negative", "neutral", "positive")
+"""The labels of scored texts, in the order of the columns of every model."""
 
 
 class Sentiment(msgspec.Struct, frozen=True):

@@ -24,8 +24,6 @@ from tocsin.core.facets import NO_FACETS, Facets
 
 MAX_CHARS = 2_000
 """The part of a text that is read, after links were taken out."""
-MAX_RUN = 4
-"""The longest run of one character that is read. A longer run says no more; VADER counts no more than four "!"."""
 MAX_EMOJI = 20
 """The most emoji that are read. Further ones are left out."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from processors import retention_runs
 from processors.monitors import watched
 from processors.pseudonyms import PSEUDONYM
-from processors.retention import PIECE, drop_expired
+from processors.retention import PIECE, take_out
 from processors.retention_runs import EVERY, last_run, runs, work_on
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
@@ -79,7 +79,7 @@ def notice(body: dict[str, Any]) -> dict[str, Any]:
 def drop_all(store: Store) -> None:
     for _ in range(20):
         with store.write() as conn:
-            if not drop_expired(conn, NOW, SETTINGS):
+            if not sum(take_out(conn, NOW, SETTINGS).values()):
                 return
     raise AssertionError("there is always something left")
 
@@ -211,7 +211,7 @@ def keep_samples(store: Store, count: int) -> None:
 def test_one_call_does_a_bounded_piece(store: Store) -> None:
     keep_samples(store, PIECE + 1)
     with store.write() as conn:
-        assert drop_expired(conn, NOW, SETTINGS) == PIECE
+        assert sum(take_out(conn, NOW, SETTINGS).values()) == PIECE
     assert counted(store, s.samples) == 1
 
 

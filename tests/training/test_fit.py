@@ -12,7 +12,8 @@ from processors.understand.artefacts import FOLDER
 from processors.understand.facets import BUCKETS, COLUMNS
 from processors.understand.features import Reader
 from processors.understand.lexicon import lexicon_of
-from processors.understand.linear import LABELS, Sums, shipped
+from processors.understand.linear import Sums, shipped
+from processors.understand.sentiment import LABELS
 from tocsin.core.facets import FACETS
 from training.__main__ import main
 from training.corpus import LANGUAGES

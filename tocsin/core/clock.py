@@ -9,6 +9,9 @@ from typing import Protocol
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+WEEK = timedelta(weeks=1)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """The latest time that a person may give. The earliest is `EPOCH`."""
 

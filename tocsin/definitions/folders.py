@@ -14,6 +14,7 @@ from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.source_kinds import source_kind
+from tocsin.settings.secrets import REFERENCES
 
 _OWN_VARIABLES = "TOCSIN_"
 
@@ -72,7 +73,7 @@ def require_allowed_reference(reference: str, allowed: Sequence[str]) -> None:
 
 def _references(value: Any) -> Iterator[str]:
     """The texts in a setting that may refer to a secret."""
-    if isinstance(value, str) and value.startswith(("env:", "file:")):
+    if isinstance(value, str) and value.startswith(REFERENCES):
         yield value
     elif isinstance(value, dict | list | tuple):
         for one in value.values() if isinstance(value, dict) else value:

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-HOUR: Final = timedelta(hours=1)
+from tocsin.core.clock import HOUR
+
 BUCKETS: Final = 48
 # An hour is known after so many days; a rhythm after so many hours in all.
 KNOWN_DAYS, KNOWN_HOURS = 3, 48

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence
+
+REFERENCES: Final = ("env:", "file:")
+"""The beginnings of a text that refers to a secret. Any other text may be the secret itself."""
 
 
 def reveal(reference: str) -> str:
@@ -38,7 +42,7 @@ def reveal(reference: str) -> str:
 
 def require_reference(name: str, value: object) -> str:
     """`value` if it refers to a secret. Raises `WrongInput` with the field and without the value, which may be the secret."""
-    if not isinstance(value, str) or not value.startswith(("env:", "file:")) or value.endswith(":"):
+    if not isinstance(value, str) or not value.startswith(REFERENCES) or value.endswith(":"):
         raise WrongInput(
             Sentence("`{name}` must be given as env:NAME or file:PATH, not in plain text", name=name)
         )

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from ops.commands import match as command
 from ops.lines import match as lines
+from ops.lines.pieces import MAX_LINE_BYTES
 from processors.match import Matcher
 from tocsin.core.errors import WrongInput
 from tocsin.query import QueryError, parse_query
@@ -121,7 +122,7 @@ def test_damaged_gzip_is_named_and_what_came_before_was_matched(tmp_path: Path) 
 
 @pytest.mark.slow("many runs of a command")
 def test_an_overlong_line_is_refused_without_being_kept_and_a_5_mb_text_is_cut_and_matched() -> None:
-    long = line("x" * (lines.MAX_LINE_BYTES + 10))
+    long = line("x" * (MAX_LINE_BYTES + 10))
     large = line("tocsin " + "é" * 2_500_000)
     beyond = line("é" * 2_500_000 + " tocsin")
     found = run("match", "tocsin", stdin=long + large + beyond + line("tocsin"))

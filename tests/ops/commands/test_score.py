@@ -14,11 +14,8 @@ import typer
 from typer.testing import CliRunner
 
 from ops.commands.score import register
-from ops.lines.score import (
-    MAX_LINE_BYTES,
-    MOST_NOTES,
-    answer_lines,
-)
+from ops.lines.pieces import MAX_LINE_BYTES
+from ops.lines.score import MOST_NOTES, answer_lines
 from processors.understand import Understander, default_scorers
 from tocsin.core.facets import FACETS
 
