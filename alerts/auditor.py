@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import httpx
 import structlog
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import states
@@ -43,7 +43,9 @@ from tocsin.net import checked_client
 from tocsin.settings import Settings
 from tocsin.store import audit as chain
 from tocsin.store import schema as s
+from tocsin.store.offsets import lost_records
 from tocsin.store.port import Store
+from tocsin.store.signals import write_signals
 
 EVERY: Final = timedelta(seconds=60)
 OVERDUE: Final = timedelta(minutes=2)
@@ -288,9 +290,7 @@ def _lost(conn: Connection, now: datetime) -> str | None:
     """The stream's trouble: records that were gone before anybody read them. The stream is blind for `GAP_SHOWN`, then
     heard again.
     """
-    g = s.gaps.c
-    rows = conn.execute(select(g.at, g.from_offset, g.to_offset)).all()
-    late = [row for row in rows if row.at > now - GAP_SHOWN]
+    late = [row for row in lost_records(conn) if row.at > now - GAP_SHOWN]
     if not late:
         return None
     count = sum(abs(row.to_offset - row.from_offset) for row in late)
@@ -333,9 +333,8 @@ def signal_blindness(
         if waiting is not None or (reason is not None) == blind_now:
             continue
         state = "over" if reason is not None else "calm"
-        store.insert_new(
-            conn, s.signals, [_blind_signal(monitor_id, mark, state, reason or "heard again", now)]
-        )
+        signal = _blind_signal(monitor_id, mark, state, reason or "heard again", now)
+        write_signals(store, conn, [signal])
         written += 1
     return written
 
@@ -427,7 +426,7 @@ class Auditor:
             findings = [*_checked(conn, now, self._blind_after), *found]
             standing = self._standing.look(conn, now)
             findings += [Finding(BLIND, THE_STREAM, standing)] if standing else []
-            entries = conn.execute(select(func.count()).select_from(s.audit)).scalar_one()
+            entries = chain.count(conn)
         self._checked = checked
         with self._store.write() as conn:
             signal_blindness(conn, self._store, now, self._blind_after, standing)

@@ -1,4 +1,4 @@
-"""Counts of everything that alerts ever did, for dashboards: alerts by severity, deliveries by channel, how long a page took."""
+"""Counts of alerts and notices, for dashboards: what there is now, what there ever was, how long a page took."""
 
 from __future__ import annotations
 
@@ -13,6 +13,20 @@ from alerts.outbox.queue import SENT
 from tocsin.store import schema as s
 
 NOT_FIRED: Final = (states.CANDIDATE, states.SUPPRESSED)
+
+
+def live(conn: Connection) -> Sequence[tuple[str, int, int]]:
+    """For each status and severity, how many alerts are not over."""
+    a = s.alerts.c
+    query = select(a.status, a.severity, func.count()).where(a.live.is_not(None))
+    return [(row[0], row[1], row[2]) for row in conn.execute(query.group_by(a.status, a.severity))]
+
+
+def notices(conn: Connection) -> Sequence[tuple[str, int]]:
+    """For each status, how many notices there are."""
+    status = s.notices.c.status
+    query = select(status, func.count()).group_by(status)
+    return [(row[0], row[1]) for row in conn.execute(query)]
 
 
 def fired(conn: Connection) -> Sequence[tuple[str, int, int]]:

@@ -5,11 +5,11 @@ Every change raises `version`, so a person who looked before the change finds ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from alerts.actor import Actor
 from alerts.alert import Alert, columns
@@ -46,6 +46,13 @@ def move(conn: Connection, step: Move, alert: Alert, actor: Actor, now: datetime
         raise Conflict(Sentence("the alert {id} changed since you looked: read it again", id=alert.id))
     _tell(conn, changed, actor, now, step.action, alert.status, bounded(step.reason), step.detail)
     return changed
+
+
+def newest_lines(conn: Connection, alert_id: str, after: int, most: int) -> Sequence[Row[Any]]:
+    """The lines of the alert's timeline that follow number `after`, the newest first, at most `most`."""
+    t = s.alert_timeline.c
+    query = select(s.alert_timeline).where(t.alert_id == alert_id, t.seq > after)
+    return conn.execute(query.order_by(t.seq.desc()).limit(most)).all()
 
 
 def note(

@@ -14,20 +14,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from alerts import counted
-from alerts.escalations.escalation import is_overdue
+from alerts.escalations.views import count_open, open_by_team
 from alerts.outbox import outages
 from alerts.unreached import unreached
-from api.last_hour import mentions_last_hour
+from processors.last_hour import mentions_last_hour
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.repository import names
 from tocsin.health.report import part_rows, troubled_rows
 from tocsin.health.sources import heard_rows
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.store import offsets
-from tocsin.store import schema as s
 from tocsin.store.port import Store
 from tocsin.stream.port import MENTIONS, Stream
 
@@ -156,13 +155,7 @@ def _sources(conn: Connection, now: datetime) -> Iterable[Metric]:
 
 def _alerts(conn: Connection, _now: datetime) -> Iterable[Metric]:
     family = GaugeMetricFamily("tocsin_alerts", NAMES["tocsin_alerts"], labels=["status", "severity"])
-    a = s.alerts
-    query = (
-        select(a.c.status, a.c.severity, func.count())
-        .where(a.c.live.is_not(None))
-        .group_by(a.c.status, a.c.severity)
-    )
-    for status, severity, count in conn.execute(query):
+    for status, severity, count in counted.live(conn):
         family.add_metric([status, str(severity)], count)
     return (family,)
 
@@ -213,18 +206,16 @@ def _reach(conn: Connection, now: datetime) -> Iterable[Metric]:
 
 def _notices(conn: Connection, _now: datetime) -> Iterable[Metric]:
     family = GaugeMetricFamily("tocsin_notices", NAMES["tocsin_notices"], labels=["status"])
-    for status, count in conn.execute(select(s.notices.c.status, func.count()).group_by(s.notices.c.status)):
+    for status, count in counted.notices(conn):
         family.add_metric([status], count)
     return (family,)
 
 
 def _escalations(conn: Connection, now: datetime) -> Iterable[Metric]:
     family = GaugeMetricFamily("tocsin_escalations_open", NAMES["tocsin_escalations_open"], labels=["team"])
-    e = s.escalations
-    unclosed = e.c.closed_at.is_(None)
-    for team, count in conn.execute(select(e.c.team, func.count()).where(unclosed).group_by(e.c.team)):
+    for team, count in open_by_team(conn):
         family.add_metric([team], count)
-    late = conn.execute(select(func.count()).select_from(e).where(is_overdue(now))).scalar_one()
+    _, late = count_open(conn, now)
     return family, _one("tocsin_escalations_overdue", late)
 
 

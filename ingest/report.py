@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, update
 
 from ingest.budget import HostBudget, HostState
 from ingest.watched import WatchedSource
 from tocsin.core.clock import iso
 from tocsin.health import gaps
+from tocsin.health.report import forget_sources, write_reports
 from tocsin.health.rhythm import rhythm_of
 from tocsin.health.sources import (
     COMPONENT_PREFIX,
@@ -27,6 +28,7 @@ from tocsin.health.sources import (
 )
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.source_state import source_states
 
 # Hosts of one source that its report names.
 MOST_HOSTS = 5
@@ -52,7 +54,7 @@ def report(
     rows: list[dict[str, Any]] = []
     held = list(held)
     with store.write(alone=False) as conn:
-        states = {row.name: row for row in conn.execute(select(s.source_state))}
+        states = source_states(conn)
         silences = gaps.open_gaps(conn, [one.name for one in held], gaps.SILENT)
         for one in held:
             known = states.get(one.name)
@@ -63,10 +65,8 @@ def report(
                 _learn(conn, one, known, now)
         if not rows and watched and trouble is None:
             return
-        h, components = s.health.c, sorted(component_of(name) for name in watched)
-        ours = h.component.startswith(COMPONENT_PREFIX, autoescape=True)
-        conn.execute(delete(s.health).where(ours, h.component.not_in(components)))
-        said = {row.component: row.state for row in conn.execute(select(h.component, h.state).where(ours))}
+        components = sorted(component_of(name) for name in watched)
+        said = forget_sources(conn, components)
         said |= {row["component"]: row["state"] for row in rows}
         detail = {
             "reason": trouble or "as expected",
@@ -78,7 +78,7 @@ def report(
         }
         state = "failed" if failing else "degraded" if trouble else "ok"
         rows.append({"component": "ingest", "at": now, "state": state, "detail": detail})
-        store.put(conn, s.health, rows)
+        write_reports(store, conn, rows)
 
 
 def _note_silence(

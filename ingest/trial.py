@@ -14,14 +14,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ingest.source import Bad, BudgetSpent, Source
 from tocsin.core.errors import TocsinError
 from tocsin.core.mention import Handed, Mention, whole
 from tocsin.definitions.source_kinds import source_kind
-from tocsin.store import schema as s
 from tocsin.store.mentions import newest_rows, sampled_rows, stored_mention
+from tocsin.store.source_state import source_states
 
 SHOWN: Final = 5
 LONGEST: Final = timedelta(seconds=30)
@@ -100,8 +100,7 @@ def pushed_posts(conn: Connection, name: str) -> Trial:
     stored = [stored_mention(row) for row in newest_rows(conn, SHOWN, source=name)]
     sampled = [msgspec.convert(row.mention, Mention) for row in sampled_rows(conn, SHOWN, source=name)]
     newest = sorted([*stored, *sampled], key=_posted, reverse=True)[:SHOWN]
-    c = s.source_state.c
-    row = conn.execute(select(c.received, c.rejected).where(c.name == name)).one_or_none()
+    row = source_states(conn, [name]).get(name)
     received, rejected = (int(row.received), int(row.rejected)) if row is not None else (0, 0)
     return Trial(newest, received, bad_count=rejected, kept=len(newest))
 

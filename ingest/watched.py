@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from ingest.source import Fetched, Source
 from tocsin.core.clock import CLOCKS_APART
@@ -18,7 +18,7 @@ from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
 from tocsin.health.gaps import FAILED, SourceGap, open_gaps
 from tocsin.intake.dead_letters import Fuse
-from tocsin.store import schema as s
+from tocsin.store.source_state import source_states
 
 log = structlog.get_logger("ingest")
 
@@ -65,7 +65,7 @@ def watch(
     """The enabled sources by name. Those that nobody changed since `before` are the same objects; the others
     begin where the store says that they are. `make` makes a source of its definition, or raises `WrongInput`.
     """
-    states = {row.name: row for row in conn.execute(select(s.source_state))}
+    states = source_states(conn)
     left, after = dict(before), dict[str, WatchedSource]()
     everyone = listed(conn, SourceDef)
     gaps = open_gaps(conn, [one.name for one in everyone], FAILED)
@@ -103,8 +103,7 @@ def watch(
 def stands(conn: Connection, taken: Sequence[WatchedSource], now: datetime) -> None:
     """Take in the state of sources that another worker may have read until now: cursor, failures, next appointment."""
     names = [one.name for one in taken]
-    c = s.source_state.c
-    states = {row.name: row for row in conn.execute(select(s.source_state).where(c.name.in_(names)))}
+    states = source_states(conn, names)
     gaps = open_gaps(conn, names, FAILED)
     for one in taken:
         # An earlier fetch is of no use: it began at another cursor.

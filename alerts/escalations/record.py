@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from alerts import record, states
 from alerts.alert import get as get_alert
@@ -23,6 +23,13 @@ from tocsin.store import schema as s
 
 MAX_TEXT = 20_000
 _e = s.escalations.c
+
+
+def newest_entries(conn: Connection, escalation_id: str, after: int, most: int) -> Sequence[Row[Any]]:
+    """The entries of the escalation's history that follow number `after`, the newest first, at most `most`."""
+    x = s.escalation_entries.c
+    query = select(s.escalation_entries).where(x.escalation_id == escalation_id, x.seq > after)
+    return conn.execute(query.order_by(x.seq.desc()).limit(most)).all()
 
 
 def begun(turn: Turn, escalation: Escalation, text: str) -> None:

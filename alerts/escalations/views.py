@@ -89,6 +89,12 @@ def count_open(conn: Connection, now: datetime) -> tuple[int, int]:
     return number, overdue
 
 
+def open_by_team(conn: Connection) -> list[tuple[str, int]]:
+    """For each team, the number of escalations that have not ended."""
+    counted = select(_e.team, func.count()).where(_e.closed_at.is_(None)).group_by(_e.team)
+    return [(row[0], row[1]) for row in conn.execute(counted)]
+
+
 def history(conn: Connection, escalation_id: str, role: str | None) -> History:
     """The history of an escalation, for a reader of this role: privileged notes are for Legal only."""
     x = s.escalation_entries

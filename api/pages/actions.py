@@ -7,18 +7,20 @@ status or severity changed, nothing is written and the page says who did what. F
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row
 
 from alerts import actions
 from alerts.alert import get
 from alerts.apply import act
 from alerts.escalations import actions as escalations
+from alerts.escalations.record import newest_entries
+from alerts.record import newest_lines
 from alerts.states import ACKNOWLEDGED, ESCALATED
 from alerts.turn import Turn
 from api.pages.render import page_context
@@ -31,11 +33,12 @@ from api.state import (
 from api.turns import turn_of
 from tocsin.core.errors import IllegalTransition, WrongInput
 from tocsin.core.sentences import Sentence
-from tocsin.store import schema as s
 
 router = APIRouter(include_in_schema=False)
 Form = Mapping[str, str]
 FormAction = Callable[[Turn, str, Form], Any]
+Newest = Callable[[Connection, str, int, int], Sequence[Row[Any]]]
+"""Reads the newest lines of a record after a number: `newest_lines`, `newest_entries`."""
 
 ENGINE_ROLES = frozenset({"engine", "system"})
 WORSE = frozenset({"worsen", "raise", "overdue", "tighten"})
@@ -78,19 +81,19 @@ ESCALATION_ACTIONS: dict[str, FormAction] = {
 }
 
 
-def _add_route(prefix: str, action: str, do: FormAction, log: Table, column: str) -> None:
+def _add_route(prefix: str, action: str, do: FormAction, newest: Newest) -> None:
     def handle_form(request: Request, id: str) -> Response:
         state, principal, form = state_of(request), principal_of(request), form_of(request)
         id = id[:64]
         try:
             with state.store.write() as conn:
                 if action != "acknowledge":
-                    _refuse_stale(request, conn, log, column, id, form)
+                    _refuse_stale(request, conn, newest, id, form)
                 done = do(turn_of(state, conn, principal), id, form)
         except IllegalTransition as error:
             with state.store.read() as conn:
                 raise Problem(
-                    409, "illegal-transition", _conflict_message(request, conn, log, column, id, error.said)
+                    409, "illegal-transition", _conflict_message(request, conn, newest, id, error.said)
                 ) from None
         key = done if isinstance(done, str) else action
         return RedirectResponse(f"{prefix}/{id}?done={key}", 303)
@@ -100,35 +103,28 @@ def _add_route(prefix: str, action: str, do: FormAction, log: Table, column: str
 
 
 for _name, _action in ALERT_ACTIONS.items():
-    _add_route("/alerts", _name, _action, s.alert_timeline, "alert_id")
+    _add_route("/alerts", _name, _action, newest_lines)
 for _name, _action in ESCALATION_ACTIONS.items():
-    _add_route("/escalations", _name, _action, s.escalation_entries, "escalation_id")
+    _add_route("/escalations", _name, _action, newest_entries)
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def _refuse_stale(request: Request, conn: Connection, log: Table, column: str, id: str, form: Form) -> None:
+def _refuse_stale(request: Request, conn: Connection, newest: Newest, id: str, form: Form) -> None:
     seen = form.get("seen", "")
     if not (seen.isascii() and seen.isdigit() and len(seen) < 10):
         return  # a form of ours always has it; who posts by hand takes the state as it is
-    since = conn.execute(
-        select(log).where(log.c[column] == id, log.c.seq > int(seen)).order_by(log.c.seq.desc()).limit(50)
-    )
-    for row in since:
+    for row in newest(conn, id, int(seen), 50):
         if row.role not in ENGINE_ROLES or row.from_status != row.to_status or row.action in WORSE:
             raise Problem(412, "stale", _last_change(request, conn, row))
 
 
-def _conflict_message(
-    request: Request, conn: Connection, log: Table, column: str, id: str, message: str
-) -> str:
-    row = conn.execute(
-        select(log).where(log.c[column] == id).order_by(log.c.seq.desc()).limit(1)
-    ).one_or_none()
-    if row is None:
+def _conflict_message(request: Request, conn: Connection, newest: Newest, id: str, message: str) -> str:
+    last = newest(conn, id, 0, 1)
+    if not last:
         return message
-    return Sentence("{refusal}. {change}", refusal=message, change=_last_change(request, conn, row))
+    return Sentence("{refusal}. {change}", refusal=message, change=_last_change(request, conn, last[0]))
 
 
 def _last_change(request: Request, conn: Connection, row: Row[Any]) -> Sentence:

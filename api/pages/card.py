@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from msgspec import structs
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 
 from alerts import views
 from alerts.alert import Alert, get
@@ -22,13 +22,13 @@ from api.pages.charts import ChartPoint
 from api.pages.models import SLOT, SLOT_US, SourceRow, source_rows
 from processors.corrections.correct import labels
 from processors.detection.day_stories import DayStory
+from processors.detection.readings import readings_between
 from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import DAY, from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.facets import pairs
 from tocsin.core.signal import AutomatedAuthor, Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
-from tocsin.store import schema as s
 from tocsin.store.mentions import Key, stored_rows
 
 _TEXT_SHOWN = 1200
@@ -210,17 +210,11 @@ def day_points(conn: Connection, monitor_id: str, until: datetime) -> tuple[Char
 
     The interval of a slot follows the detector's formula (`tocsin.core.counts`) with the spread that its readings were judged by.
     """
-    r = s.readings
     last = (to_micros(until) - 1) // SLOT_US
     first = last - int(DAY / SLOT) + 1
     rows: dict[int, list[Row[Any]]] = {}
-    query = select(r).where(
-        r.c.monitor_id == monitor_id,
-        r.c.kind == SIGNAL_KINDS.lead.kind,
-        r.c.window_start >= from_micros(first * SLOT_US),
-        r.c.window_start < from_micros((last + 1) * SLOT_US),
-    )
-    for row in conn.execute(query):
+    start, end = from_micros(first * SLOT_US), from_micros((last + 1) * SLOT_US)
+    for row in readings_between(conn, monitor_id, SIGNAL_KINDS.lead.kind, start, end):
         rows.setdefault(to_micros(row.window_start) // SLOT_US, []).append(row)
     return tuple(_slot(from_micros(n * SLOT_US), rows.get(n, [])) for n in range(first, last + 1))
 

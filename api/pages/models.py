@@ -13,16 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
     Connection,
-    Integer,
     Row,
-    cast,
-    func,
-    literal_column,
-    select,
-    type_coerce,
 )
 
 from alerts.escalations.views import count_open
@@ -30,8 +22,9 @@ from alerts.held_by import HeldBy
 from alerts.outbox import hold
 from alerts.unreached import Unreached, unreached
 from alerts.views import StandingAlerts, standing
-from api.last_hour import mentions_by_window, window_of
 from api.pages.readiness import KEYS, READY, NotReady
+from processors.detection.readings import newest_readings, readings_by_slot
+from processors.last_hour import mentions_by_window, window_number
 from tocsin.core.clock import DAY, from_micros, to_micros
 from tocsin.core.signal_kinds import BLIND, SIGNAL_KINDS
 from tocsin.definitions.repository import stored_definitions
@@ -51,7 +44,6 @@ from tocsin.health.sources import (
     source_reports,
 )
 from tocsin.store import meta
-from tocsin.store import schema as s
 
 SLOT = timedelta(minutes=15)  # of the sparklines: three windows
 SLOT_US = 15 * 60 * 1_000_000
@@ -223,13 +215,13 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
     monitors = stored_definitions(conn, "monitor")
     ids = [m.id for m in monitors]
     days = last_days(conn, ids, now)
-    latest = _latest_readings(conn, ids, now)
+    latest = newest_readings(conn, ids, SIGNAL_KINDS.lead.kind, now - DAY)
     hour = mentions_by_window(conn, now)
     rows = []
     for m in monitors:
         reading = latest.get(m.id)
         late = hour.get(m.id, {})
-        closed = window_of(reading.window_start) if reading is not None else -1
+        closed = window_number(reading.window_start) if reading is not None else -1
         state = (
             "off" if not m.body.get("enabled", True) else reading.state if reading is not None else "waiting"
         )
@@ -254,28 +246,16 @@ def monitor_rows(conn: Connection, now: datetime, stands: StandingAlerts) -> tup
 
 def last_days(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, Day]:
     """The last 24 hours of each of these monitors: one query over the closed windows."""
-    r = s.readings
     last_slot = to_micros(now) // SLOT_US
     first_slot = last_slot - int(DAY / SLOT) + 1
-    start = _slot_start(first_slot)
-    slot = _slots(r.c.window_start).label("slot")
-    found = conn.execute(
-        select(
-            r.c.monitor_id,
-            slot,
-            func.sum(r.c.count).label("n"),
-            func.sum(r.c.negative).label("negative"),
-            func.sum(r.c.scored).label("scored"),
-            func.max(cast(r.c.over, Integer)).label("over"),
-        )
-        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNAL_KINDS.lead.kind, r.c.window_start >= start)
-        .group_by(r.c.monitor_id, slot)
-    )
+    start = from_micros(first_slot * SLOT_US)
+    found = readings_by_slot(conn, ids, SIGNAL_KINDS.lead.kind, start, SLOT)
     slots = last_slot - first_slot + 1
     days: dict[str, list[_Slot | None]] = {id: [None] * slots for id in ids}
-    for monitor, place, count, negative, scored, over in found:
-        if 0 <= place - first_slot < slots:
-            days[monitor][place - first_slot] = (int(count), int(negative), int(scored), bool(over))
+    for one in found:
+        place = one.slot - first_slot
+        if 0 <= place < slots:
+            days[one.monitor_id][place] = (int(one.n), int(one.negative), int(one.scored), bool(one.over))
     return {id: _day(there) for id, there in days.items()}
 
 
@@ -297,15 +277,6 @@ def source_rows(
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def _slots(column: ColumnElement[Any]) -> ColumnElement[int]:
-    """The number of the 15-minute slot that a stored time falls in; on whole integers every engine divides alike."""
-    return type_coerce(column, BigInteger) // literal_column(str(SLOT_US), BigInteger)
-
-
-def _slot_start(slot: int) -> datetime:
-    return from_micros(slot * SLOT_US)
-
-
 def _day(slots: Sequence[_Slot | None]) -> Day:
     known = [slot for slot in slots if slot is not None]
     return Day(
@@ -315,25 +286,6 @@ def _day(slots: Sequence[_Slot | None]) -> Day:
         negative=sum(slot[1] for slot in known),
         scored=sum(slot[2] for slot in known),
     )
-
-
-def _latest_readings(conn: Connection, ids: Sequence[str], now: datetime) -> dict[str, Any]:
-    r = s.readings
-    newest = (
-        select(r.c.monitor_id, func.max(r.c.window_start).label("at"))
-        .where(r.c.monitor_id.in_(ids), r.c.kind == SIGNAL_KINDS.lead.kind, r.c.window_start >= now - DAY)
-        .group_by(r.c.monitor_id)
-        .subquery()
-    )
-    found = conn.execute(
-        select(r.c.monitor_id, r.c.window_start, r.c.state, r.c.observed, r.c.expected)
-        .join(newest, (newest.c.monitor_id == r.c.monitor_id) & (newest.c.at == r.c.window_start))
-        .where(r.c.kind == SIGNAL_KINDS.lead.kind)
-    )
-    latest: dict[str, Any] = {}
-    for row in found:
-        latest[row.monitor_id] = row
-    return latest
 
 
 def _source(one: SourceReport, now: datetime) -> SourceRow:

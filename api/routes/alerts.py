@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from alerts import held, views
 from alerts.alert import Alert, get
@@ -27,10 +27,15 @@ from api.rendered import Rendered, shared_answer
 from api.routes.alert_shapes import AlertOut, EvidenceOut, Id, NoticeOut, Status, TimelineEntry, alert_out
 from api.routes.mentions import mention_out
 from api.state import State, Who
+from processors.storing.tally_sums import parts, sums
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
-from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
+
+SHOWN_PARTS: Final = 20
+"""The networks, and the languages, that the live figures name."""
+LIVE: Final = ("count", "negative", "neutral", "positive", "unscored", "reach")
+"""The live figures of an alert (`processors.storing.tally_sums.COUNTS`)."""
 
 router = APIRouter(prefix="/v1/alerts", tags=["alerts"])
 
@@ -132,33 +137,17 @@ def _top(conn: Connection, keys: list[tuple[str, str]]) -> list[dict[str, Any]]:
 
 
 def _live(conn: Connection, monitor_id: str, since: datetime, until: datetime) -> dict[str, Any]:
-    t, p = s.tallies, s.tally_parts
-    names = ("count", "negative", "neutral", "positive", "unscored", "reach")
-    first, last = minute_of(since), minute_of(until)
-    sums = [func.coalesce(func.sum(t.c[name]), 0).label(name) for name in names]
-    row = conn.execute(
-        select(*sums).where(t.c.monitor_id == monitor_id, t.c.minute.between(first, last))
-    ).one()
-    parts: dict[str, dict[str, int]] = {"network": {}, "lang": {}}
-    count = func.sum(p.c.count).label("number")
-    for part in conn.execute(
-        select(p.c.dimension, p.c.value, count)
-        .where(
-            p.c.monitor_id == monitor_id,
-            p.c.minute.between(first, last),
-            p.c.dimension.in_(("network", "lang")),
-        )
-        .group_by(p.c.dimension, p.c.value)
-        .order_by(count.desc(), p.c.value)
-    ):
-        if len(parts[part.dimension]) < 20:
-            parts[part.dimension][part.value] = int(part.number)
-    figures = {name: int(row._mapping[name]) for name in names}
-    return figures | {
+    minutes = range(minute_of(since), minute_of(until) + 1)
+    figures = sums(conn, monitor_id, minutes)
+    networks, languages = (
+        {one.value: int(one.number) for one in parts(conn, monitor_id, minutes, dimension, SHOWN_PARTS)}
+        for dimension in ("network", "lang")
+    )
+    return {name: figures[name] for name in LIVE} | {
         "since": since,
         "until": until,
-        "networks": parts["network"],
-        "languages": parts["lang"],
+        "networks": networks,
+        "languages": languages,
     }
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AfterValidator, BaseModel, Field
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from api.etags import (
     etag_or_304,
@@ -21,13 +21,21 @@ from api.etags import (
 from api.lists import checked_time, wrong
 from api.problems import PROBLEMS
 from api.state import State, Who
-from tocsin.core.clock import MINUTE, minute_of, minute_start
+from processors.detection.readings import newest_reading, readings_between
+from processors.storing.tally_sums import (
+    COUNTS,
+    author_sketches,
+    first_tally,
+    minutes_of,
+    parts,
+    sums_by,
+)
+from tocsin.core.clock import MINUTE, minute_start
 from tocsin.core.sentences import Sentence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.sketch import distinct, union
 from tocsin.definitions.models import Monitor, known_zone
 from tocsin.definitions.repository import find
-from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1", tags=["figures"])
 
@@ -37,7 +45,6 @@ AUTHORS_SPAN = timedelta(hours=6)
 # The minutes that the store adds up into one sum, for each step. Zones differ from UTC by multiples of a quarter of an hour.
 _GRAIN = {"minute": 1, "5m": 5, "hour": 15, "day": 15}
 _LENGTH = {"minute": MINUTE, "5m": 5 * MINUTE, "hour": timedelta(hours=1), "day": timedelta(days=1)}
-_COUNTS = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
 
 
 def _judged(kind: str) -> str:
@@ -160,7 +167,7 @@ def tallies(
     points = []
     for index, start in enumerate(starts):
         covered = start + _LENGTH[step] > covered_from and start <= now
-        figures: dict[str, int | None] = dict.fromkeys(_COUNTS)
+        figures: dict[str, int | None] = dict.fromkeys(COUNTS)
         if covered or any(sums[index].values()):
             figures = dict(sums[index])
         if since + AUTHORS_SPAN >= until and figures["count"] is not None:
@@ -209,34 +216,25 @@ def _starts(since: datetime, until: datetime, step: Step, zone: ZoneInfo) -> Ite
 
 
 def _covered_from(conn: Connection, monitor_id: str, created_at: datetime) -> datetime:
-    t = s.tallies
-    first = conn.execute(select(func.min(t.c.minute)).where(t.c.monitor_id == monitor_id)).scalar_one()
-    return created_at if first is None else min(created_at, minute_start(first))
+    first = first_tally(conn, monitor_id)
+    return created_at if first is None else min(created_at, first)
 
 
 def _sums(
     conn: Connection, monitor_id: str, since: datetime, until: datetime, step: Step, starts: list[datetime]
 ) -> tuple[list[dict[str, int]], list[int]]:
-    t, grain = s.tallies, _GRAIN[step]
-    bucket = (t.c.minute // grain).label("bucket")
-    where = t.c.monitor_id == monitor_id, t.c.minute >= minute_of(since), t.c.minute < _end_minute(until)
-    sums: list[dict[str, int]] = [dict.fromkeys(_COUNTS, 0) for _ in starts]
-    columns = [func.sum(t.c[name]).label(name) for name in _COUNTS]
-    for row in conn.execute(select(bucket, *columns).where(*where).group_by(bucket)):
-        point = sums[_index(starts, row.bucket * grain)]
-        for name in _COUNTS:
+    grain, minutes = _GRAIN[step], minutes_of(since, until)
+    sums: list[dict[str, int]] = [dict.fromkeys(COUNTS, 0) for _ in starts]
+    for row in sums_by(conn, monitor_id, minutes, grain):
+        point = sums[_index(starts, row.group * grain)]
+        for name in COUNTS:
             point[name] += int(row._mapping[name])
     sketches: list[bytes] = [b""] * len(starts)
     if until - since <= AUTHORS_SPAN:
-        for row in conn.execute(select(t.c.minute, t.c.authors).where(*where)):
-            index = _index(starts, row.minute)
-            sketches[index] = union(sketches[index], row.authors)
+        for minute, authors in author_sketches(conn, monitor_id, minutes):
+            index = _index(starts, minute)
+            sketches[index] = union(sketches[index], authors)
     return sums, [distinct(one) for one in sketches]
-
-
-def _end_minute(until: datetime) -> int:
-    minute = minute_of(until)
-    return minute if minute_start(minute) == until else minute + 1
 
 
 def _index(starts: list[datetime], minute: int) -> int:
@@ -246,21 +244,8 @@ def _index(starts: list[datetime], minute: int) -> int:
 def _parts(
     conn: Connection, monitor_id: str, since: datetime, until: datetime, by: str
 ) -> list[dict[str, Any]]:
-    t = s.tally_parts
-    count, negative = func.sum(t.c.count).label("count"), func.sum(t.c.negative).label("negative")
-    found = conn.execute(
-        select(t.c.value, count, negative)
-        .where(
-            t.c.monitor_id == monitor_id,
-            t.c.minute >= minute_of(since),
-            t.c.minute < _end_minute(until),
-            t.c.dimension == by,
-        )
-        .group_by(t.c.value)
-        .order_by(count.desc(), t.c.value)
-        .limit(50)
-    )
-    return [{"value": row.value, "count": row._mapping["count"], "negative": row.negative} for row in found]
+    found = parts(conn, monitor_id, minutes_of(since, until), by, 50)
+    return [{"value": row.value, "count": row.number, "negative": row.negative} for row in found]
 
 
 @router.get(
@@ -283,24 +268,15 @@ def readings(
     """The readings of one detector, window by window, with the interval it expected."""
     now = state.now()
     since, until = _span(from_, to, now)
-    r = s.readings
     with state.store.read() as conn:
         found = find(conn, Monitor, id)
-        mine = r.c.monitor_id == found.id, r.c.kind == kind
-        newest = conn.execute(
-            select(r.c.window_start, r.c.tick).where(*mine).order_by(r.c.window_start.desc()).limit(1)
-        ).first()
+        newest = newest_reading(conn, found.id, kind)
         moving = slot(now, MINUTE) if to is None or from_ is None else 0
         etag_or_304(request, response, list_etag(request, who, *(newest or ("none",)), moving))
-        rows = conn.execute(
-            select(r)
-            .where(*mine, r.c.window_start >= since, r.c.window_start < until)
-            .order_by(r.c.window_start.desc())
-            .limit(limit)
-        ).all()
+        rows = readings_between(conn, found.id, kind, since, until, limit)
     names = tuple(ReadingOut.model_fields)
     return {
         "monitor": found.id,
         "kind": kind,
-        "items": [{name: row._mapping[name] for name in names} for row in reversed(rows)],
+        "items": [{name: row._mapping[name] for name in names} for row in rows],
     }

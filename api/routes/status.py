@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, func, select
 
+from alerts import counted
+from alerts.escalations.views import count_open
 from alerts.outbox import hold, outages
 from alerts.unreached import unreached
 from api.etags import etag_or_304, list_etag
@@ -20,9 +21,9 @@ from api.state import State, Who
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.models import Role
 from tocsin.health.disk import disk_trouble
+from tocsin.health.report import part_rows
 from tocsin.health.roles import PARTS, SENSES, is_gone
 from tocsin.health.sources import (
-    COMPONENT_PREFIX,
     NEVER_HEARD,
     OFF,
     OK,
@@ -31,7 +32,6 @@ from tocsin.health.sources import (
 )
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.store import meta as purpose_of_store
-from tocsin.store import schema as s
 
 router = APIRouter(prefix="/v1", tags=["status"])
 
@@ -109,13 +109,13 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
         why += [f"the channel {one.channel} is away since {one.since:%H:%MZ}" for one in outages.away(conn)]
         patience = timedelta(minutes=state.settings.alerting.blind_after_minutes)
         reports = source_reports(conn, now, patience, gaps=True)
-        told = conn.execute(select(s.health).order_by(s.health.c.component).limit(500)).all()
+        told = part_rows(conn)
         # `sources` judges each source from the same figures at the time of asking, so its row among the parts is left out.
-        parts = [_part(row, now) for row in told if not row.component.startswith(COMPONENT_PREFIX)]
+        parts = [_part(row, now) for row in told]
         counts = {
             "alerts_unreached": len(unheard_of),
-            "alerts_open": _count(conn, s.alerts, s.alerts.c.live.is_not(None)),
-            "escalations_open": _count(conn, s.escalations, s.escalations.c.closed_at.is_(None)),
+            "alerts_open": sum(count for *_, count in counted.live(conn)),
+            "escalations_open": count_open(conn, now)[0],
             "dead_letters": count_dead_letters(conn),
         }
     try:
@@ -168,7 +168,3 @@ def _trouble(one: SourceReport) -> str:
 def _part(row: Any, now: datetime) -> dict[str, Any]:
     state = "gone" if is_gone(row.at, now) else row.state
     return {"component": row.component, "at": row.at, "state": state, "detail": row.detail}
-
-
-def _count(conn: Connection, table: Any, *where: Any) -> int:
-    return int(conn.execute(select(func.count()).select_from(table).where(*where)).scalar_one())

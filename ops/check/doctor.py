@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from alerts.auditor import audit
 from api.pages.reach import heartbeat_faults, reach_faults
@@ -29,13 +29,11 @@ from tocsin.definitions.models import (
 )
 from tocsin.definitions.repository import listed
 from tocsin.health.disk import disk_trouble
-from tocsin.health.report import in_words
+from tocsin.health.report import in_words, part_rows, troubled_sources
 from tocsin.health.roles import PARTS, is_gone
-from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.intake.dead_letters import count_dead_letters
 from tocsin.settings import Settings, reveal
 from tocsin.store import meta
-from tocsin.store import schema as s
 from tocsin.store.offsets import stored
 from tocsin.store.server import first_damage, server_facts
 from tocsin.stream.port import MENTIONS
@@ -202,8 +200,7 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
     if meta.get(conn, "mode") not in (None, "live"):
         yield Observation("note", f"this data is of a {meta.get(conn, 'mode')} run: nothing runs on it live")
         return
-    h = s.health
-    seen = {row.component: row for row in conn.execute(select(h).where(h.c.component.in_(PARTS)))}
+    seen = {row.component: row for row in part_rows(conn)}
     for role in PARTS:
         row = seen.get(role)
         if row is None:
@@ -214,10 +211,7 @@ def _running(conn: Connection, now: datetime) -> Iterator[Observation]:
             yield Observation("bad", f"{role} is {row.state}", in_words(row.detail))
         else:
             yield Observation("ok", f"{role} runs")
-    sources = conn.execute(
-        select(h).where(h.c.component.like(f"{COMPONENT_PREFIX}%"), h.c.state != "ok").order_by(h.c.component)
-    )
-    for row in sources:
+    for row in troubled_sources(conn):
         # A source that is not heard since a moment, or not yet, needs nobody: it is blind after a time.
         state: Literal["bad", "note"] = "bad" if row.state == "blind" else "note"
         yield Observation(state, f"{row.component.replace(':', ' ')} is {row.state}", in_words(row.detail))

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from tocsin.core.errors import WrongInput
+from tocsin.health.report import part_rows
 from tocsin.health.roles import PARTS_OF, ROLES, is_gone
 from tocsin.settings import Api
-from tocsin.store import schema as s
 
 EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104  # each stands for every address of a machine; nothing is bound here
 ANSWER_WITHIN_S = 5.0
@@ -36,8 +36,7 @@ def check_roles(conn: Connection, api: Api, roles: Sequence[str], now: datetime)
     unknown = [role for role in roles if role not in ROLES]
     if unknown:
         raise WrongInput(f"unknown role {unknown[0]!r}; known: {', '.join(ROLES)}")
-    h = s.health
-    said = {row.component: row for row in conn.execute(select(h.c.component, h.c.at, h.c.state))}
+    said = {row.component: row for row in part_rows(conn)}
     for role in roles:
         if role == "api":
             yield _check_api(api)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ingest.looking import NetworkAnswer
 from ingest.source import FetchFailed, Source
@@ -20,8 +20,9 @@ from tocsin.core.text import one_line
 from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import Defined, listed
 from tocsin.definitions.source_kinds import source_kind
+from tocsin.health.report import source_rows
 from tocsin.health.sources import component_of
-from tocsin.store import schema as s
+from tocsin.store.source_state import source_states
 
 HEADER: Final = ("SOURCE", "KIND", "STATE", "LAST MENTION", "RECEIVED", "REJECTED", "WHY")
 
@@ -30,8 +31,7 @@ Say = Callable[[str], None]
 
 def table(conn: Connection) -> list[tuple[str, ...]]:
     """A row for each defined source, with the columns of `HEADER`."""
-    states = {row.name: row for row in conn.execute(select(s.source_state))}
-    health = {row.component: row for row in conn.execute(select(s.health))}
+    states, health = source_states(conn), source_rows(conn)
     return [
         _row(one, states.get(one.name), health.get(component_of(one.name))) for one in listed(conn, SourceDef)
     ]

@@ -21,9 +21,8 @@ from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Any
 
-from sqlalchemy import select
-
 from alerts.alert import get
+from alerts.fired import fired_alerts, has_alert
 from alerts.notifiers.console import ConsoleNotifier
 from alerts.worker import AlertsWorker
 from api.auth.sessions import ever_signed_in, keep_sessions, kept_sessions
@@ -37,7 +36,7 @@ from ops.demo.timeline import timeline
 from ops.demo.visitor import HeldClock, Keyboard, wait_for
 from ops.demo.world import BRAND
 from ops.progress import ProgressLine
-from ops.replay.fired import fired_alerts, in_a_line
+from ops.replay.fired import in_a_line
 from ops.replay.player import Player
 from ops.run.handles import raise_open_files
 from ops.run.up import require_free_port
@@ -52,7 +51,6 @@ from tocsin.definitions.models import Person
 from tocsin.definitions.repository import listed
 from tocsin.intake.handover import HandOver
 from tocsin.store import meta
-from tocsin.store import schema as s
 from tocsin.stream.port import MENTIONS
 
 WHO = "Elif Karabulak"  # the community manager on call; the demo's link signs in as her
@@ -203,12 +201,8 @@ class Demo:
             return ever_signed_in(conn)
 
     def _arrived(self) -> bool:
-        a = s.alerts
         with self._runtime.store.read() as conn:
-            found = conn.execute(
-                select(a.c.id).where(a.c.monitor == BRAND, a.c.status.in_(SCORED), a.c.severity <= 2)
-            ).first()
-        return found is not None
+            return has_alert(conn, BRAND, SCORED, 2)
 
     def _go_live(self, player: Player, end: datetime, threads: list[threading.Thread]) -> bool:
         """Hand over to the live workers, in real time. Returns True where the visitor asks to see it again."""

@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from alerts.fired import fired_alerts
 from ops.replay.files import heard_from
-from ops.replay.fired import fired_alerts, in_a_line
+from ops.replay.fired import in_a_line
 from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
 from processors.detection.tallies import load_tallies

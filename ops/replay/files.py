@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts.fired import fired_alerts
 from ops.progress import ProgressLine
-from ops.replay.fired import fired_alerts, in_a_line
+from ops.replay.fired import in_a_line
 from ops.replay.order import heard_at, in_order_heard
 from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime

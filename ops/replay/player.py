@@ -20,10 +20,10 @@ from sqlalchemy import Connection
 
 from alerts import engine
 from alerts.events import events_after
+from alerts.fired import FIRING
 from alerts.notifiers.record import RecordNotifier
 from alerts.outbox.deliver import deliver_due
 from alerts.turn import Turns
-from ops.replay.fired import FIRING
 from ops.replay.order import heard_at
 from processors.detection.coverage import Coverage
 from processors.detection.judge import Detection

@@ -31,6 +31,7 @@ from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.signals import write_signals
 from tocsin.store.statements import among
 
 # Monitors in one statement.
@@ -132,7 +133,7 @@ class Detection:
         if everyone:
             _set_next_tick(conn, [one.id for one in born if one.stored and not one.changed], next_tick)
         store.insert_new(conn, s.readings, self._readings)
-        store.insert_new(conn, s.signals, self._signals)
+        write_signals(store, conn, self._signals)
         written = len(self._signals)
         for one in changed:
             one.was_stored()

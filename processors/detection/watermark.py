@@ -18,6 +18,7 @@ from tocsin.definitions.models import SourceDef
 from tocsin.definitions.repository import listed
 from tocsin.definitions.source_kinds import source_kind
 from tocsin.health.gaps import gaps_since
+from tocsin.health.report import troubled_sources
 from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.store import schema as s
 from tocsin.store.offsets import stored
@@ -34,7 +35,7 @@ LATELY, MOST_TOLD = timedelta(hours=6), 10
 NEWEST, LOOKED_AT = 4, 70
 
 # Statements are made once: every look that judges anything asks them.
-_b, _h = s.barriers, s.health
+_b = s.barriers
 _HERE = (_b.c.cluster == bindparam("cluster"), _b.c.topic == bindparam("topic"))
 _BARRIERS = (
     select(_b.c.minute, _b.c.ends, _b.c.taken_at)
@@ -52,9 +53,6 @@ _GAPS = (
     select(_pairs.c.before, _pairs.c.minute)
     .where(or_(_pairs.c.before.is_(None), _pairs.c.minute - _pairs.c.before > DEAF_AFTER // MINUTE))
     .order_by(_pairs.c.minute)
-)
-_TROUBLED = select(_h.c.component, _h.c.state, _h.c.detail).where(
-    _h.c.component.like(f"{COMPONENT_PREFIX}%"), _h.c.state.in_(["blind", "failed", "degraded"])
 )
 
 
@@ -159,7 +157,7 @@ def _unheard(conn: Connection, now: datetime) -> list[Span]:
 
 def _missing(conn: Connection) -> list[str]:
     """The sources that fail, are blind or were never heard, in words."""
-    return [_in_words(row) for row in conn.execute(_TROUBLED).all()]
+    return [_in_words(row) for row in troubled_sources(conn)]
 
 
 def _in_words(row: Any) -> str:

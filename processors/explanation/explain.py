@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from processors.detection.working import Working
 from processors.explanation.contributions import Contributions, contributions
@@ -22,7 +22,7 @@ from processors.signals.registry import detectors
 from processors.signals.types import Detector, Reading
 from tocsin.core.signal import Agreement, Evidence
 from tocsin.core.signal_kinds import SIGNAL_KINDS
-from tocsin.store import schema as s
+from tocsin.store.signals import kept_working
 
 NOT_KEPT = "what it was judged from was not kept: an older version of Tocsin wrote the signal"
 NOT_JUDGED = "no detector judges this kind: another part of Tocsin has seen it"
@@ -105,20 +105,7 @@ def explained(
 
 def _kept(conn: Connection, fingerprint: str, evidence: Evidence, until: datetime) -> Working | None:
     """The working of the signal whose evidence the alert shows."""
-    g = s.signals
-    rows = conn.execute(
-        select(g.c.working)
-        .where(
-            g.c.fingerprint == fingerprint,
-            g.c.tick <= until,
-            g.c.window_start == evidence.window_start,
-            g.c.window_end == evidence.window_end,
-            g.c.state != "calm",
-        )
-        .order_by(g.c.tick.desc(), g.c.id)
-        .limit(1)
-    ).all()
-    found = rows[0].working if rows else None
+    found = kept_working(conn, fingerprint, evidence.window_start, evidence.window_end, until)
     return msgspec.convert(found, Working) if found is not None else None
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import delete, insert
 
-from api.last_hour import mentions_last_hour
 from api.pages.models import MonitorRow, monitor_rows, standing
+from processors.last_hour import mentions_last_hour
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s

@@ -61,7 +61,7 @@ OWNERS = {
     "second_opinions": "api",
     "seen": "processors",
     "sessions": "api",
-    "signals": "processors",
+    "signals": "alerts",
     "signin_links": "tocsin.access",
     "source_gaps": "tocsin.health",
     "source_state": "ingest",
@@ -72,26 +72,8 @@ OWNERS = {
 
 # For each file, the tables that it names without owning them, and how often.
 DEBTS: dict[str, dict[str, int]] = {
-    "alerts/auditor.py": {"audit": 1, "gaps": 1, "signals": 2},
-    "alerts/engine.py": {"signals": 1},
-    "alerts/on_clock.py": {"signals": 3},
-    "alerts/relay.py": {"signals": 4},
     "api/auth/sessions.py": {"definitions": 1},
     "api/mention_search.py": {"matches": 2, "mentions": 4},
-    "api/metrics.py": {"alerts": 1, "escalations": 1, "notices": 2},
-    "api/pages/actions.py": {"alert_timeline": 1, "escalation_entries": 1},
-    "api/pages/card.py": {"readings": 1},
-    "api/last_hour.py": {"tallies": 1},
-    "api/pages/models.py": {"readings": 2},
-    "api/routes/alerts.py": {"tallies": 1, "tally_parts": 1},
-    "api/routes/figures.py": {"readings": 1, "tallies": 2, "tally_parts": 1},
-    "api/routes/status.py": {"alerts": 2, "escalations": 2, "health": 2},
-    "ingest/report.py": {"health": 3},
-    "ops/check/doctor.py": {"health": 1},
-    "ops/check/probe.py": {"health": 1},
-    "ops/check/sources.py": {"health": 1, "source_state": 1},
-    "ops/demo/player.py": {"alerts": 1},
-    "ops/replay/fired.py": {"alert_events": 1, "alert_timeline": 1, "alerts": 1, "signals": 1},
     "ops/transfer/copy.py": {"meta": 5},
     "ops/transfer/export.py": {
         "alert_timeline": 1,
@@ -105,11 +87,11 @@ DEBTS: dict[str, dict[str, int]] = {
         "tally_parts": 1,
     },
     "ops/transfer/move.py": {"barriers": 1, "batches": 1, "offsets": 1},
-    "processors/detection/watermark.py": {"health": 1, "source_state": 1},
+    "processors/detection/watermark.py": {"source_state": 1},
     "processors/retention.py": {"batches": 2},
     "tocsin/health/sources.py": {"definitions": 1, "source_state": 1},
     "tocsin/intake/handover.py": {"source_state": 1},
-    "tocsin/intake/redeliver.py": {"api_keys": 1, "source_state": 1},
+    "tocsin/intake/redeliver.py": {"api_keys": 1},
 }
 
 

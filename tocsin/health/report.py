@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, false, select
+from sqlalchemy import Connection, Row, delete, false, select
 
 from tocsin.core.clock import passed
 from tocsin.core.loop import WorkerLoop
@@ -19,11 +19,17 @@ EVERY = timedelta(seconds=10)
 
 State = Literal["ok", "degraded", "blind", "failed"]
 
+_OF_SOURCES: Final = s.health.c.component.startswith(COMPONENT_PREFIX, autoescape=True)
+# Made once: every look that judges anything asks it.
+_TROUBLED_SOURCES: Final = (
+    select(s.health).where(_OF_SOURCES, s.health.c.state != "ok").order_by(s.health.c.component)
+)
+
 
 def part_rows(conn: Connection) -> Sequence[Row[Any]]:
     """The last report of each part, in the order of the names. The rows of sources are left out."""
     h = s.health.c
-    said = select(s.health).where(h.component.not_like(f"{COMPONENT_PREFIX}%")).order_by(h.component)
+    said = select(s.health).where(~_OF_SOURCES).order_by(h.component)
     return conn.execute(said).all()
 
 
@@ -34,6 +40,28 @@ def troubled_rows(conn: Connection, now: datetime, *, live: bool) -> Sequence[Ro
     late = (h.component.in_(PARTS) & off) if live else false()
     troubled = select(s.health).where((h.state != "ok") | late).order_by(h.state, h.component)
     return conn.execute(troubled.limit(20)).all()
+
+
+def source_rows(conn: Connection) -> dict[str, Row[Any]]:
+    """The last report on each source, by its component (`tocsin.health.sources.component_of`)."""
+    return {row.component: row for row in conn.execute(select(s.health).where(_OF_SOURCES))}
+
+
+def troubled_sources(conn: Connection) -> Sequence[Row[Any]]:
+    """The reports on sources that do not say `ok`, in the order of the names."""
+    return conn.execute(_TROUBLED_SOURCES).all()
+
+
+def forget_sources(conn: Connection, but: Collection[str]) -> dict[str, str]:
+    """Remove the reports on sources that are not among these components. Return the states of those that stay."""
+    h = s.health.c
+    conn.execute(delete(s.health).where(_OF_SOURCES, h.component.not_in(but)))
+    return {row.component: row.state for row in conn.execute(select(h.component, h.state).where(_OF_SOURCES))}
+
+
+def write_reports(store: Store, conn: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write these reports in the caller's transaction, each in the place of the last one on its component."""
+    store.put(conn, s.health, rows)
 
 
 def never_ran(conn: Connection) -> tuple[str, ...]:
@@ -72,7 +100,7 @@ class Reporter:
     def write(self, conn: Connection, now: datetime, state: State, detail: Mapping[str, Any]) -> None:
         """Report in the caller's transaction, due or not."""
         row = {"component": self._component, "at": now, "state": state, "detail": dict(detail)}
-        self._store.put(conn, s.health, [row])
+        write_reports(self._store, conn, [row])
         self._last = (now, state)
 
 

@@ -36,6 +36,7 @@ from tocsin.settings import Ingest
 from tocsin.store import audit, meta
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.source_state import source_states
 
 # Letters of one hand-over: a few megabytes at most.
 AT_ONCE = 50
@@ -212,9 +213,8 @@ def _read(conn: Connection, letter: DeadLetter, mended: bytes | None) -> Mention
 
 def _csv_row(conn: Connection, letter: DeadLetter, zone: ZoneInfo | None) -> Mention:
     """The mention in a row of CSV. The row means nothing without a header: this uses the header of the file as last read."""
-    state = s.source_state.c
-    cursor = conn.execute(select(state.cursor).where(state.name == letter.source)).scalar_one_or_none()
-    at: Any = (cursor or {}).get("at") or {}
+    state = source_states(conn, [letter.source]).get(letter.source)
+    at: Any = ((state.cursor if state is not None else None) or {}).get("at") or {}
     if at.get("format") != "csv" or not at.get("header"):
         raise CannotReplay(
             f"{letter.id} is no JSON, and no header of CSV is known for {letter.source!r}:"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tocsin.core.clock import to_micros
 from tocsin.store import schema as s
@@ -86,6 +86,11 @@ def verify(
         if (head or f"0:{GENESIS}") != f"{seq}:{digest}":
             return Verified(checked, seq, digest, seq + 1, "the chain ends before its head")
     return Verified(checked, seq, digest)
+
+
+def count(conn: Connection) -> int:
+    """The number of entries."""
+    return int(conn.execute(select(func.count()).select_from(s.audit)).scalar_one())
 
 
 def entry_hash(entry: dict[str, Any]) -> str:

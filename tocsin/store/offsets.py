@@ -7,10 +7,11 @@ A worker that takes a partition over raises its epoch. A worker that still uses 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from tocsin.core.errors import Fenced
 from tocsin.core.ids import stable_id
@@ -119,6 +120,12 @@ def unread(conn: Connection, topic: str, between: tuple[datetime, datetime]) -> 
 def total(conn: Connection) -> int:
     """The sum of all offsets: a number that grows with every stored batch."""
     return int(conn.execute(select(func.coalesce(func.sum(s.offsets.c.offset), 0))).scalar_one())
+
+
+def lost_records(conn: Connection) -> Sequence[Row[datetime, int, int]]:
+    """The gaps that were recorded: `at`, `from_offset`, `to_offset`."""
+    g = s.gaps.c
+    return conn.execute(select(g.at, g.from_offset, g.to_offset)).all()
 
 
 def record_gap(conn: Connection, cluster: str, topic: str, gap: RecordGap, now: datetime) -> None:

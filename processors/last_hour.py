@@ -1,0 +1,27 @@
+"""What was counted in the last hour, for the overview and the metrics."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from processors.detection.windows import WINDOW_MINUTES
+from processors.storing.tally_sums import heard_in
+from tocsin.core.clock import minute_of
+
+
+def window_number(at: datetime) -> int:
+    """The number of the window that holds this time."""
+    return minute_of(at) // WINDOW_MINUTES
+
+
+def mentions_by_window(conn: Connection, now: datetime) -> dict[str, dict[int, int]]:
+    """The mentions of each monitor in the sixty minutes up to now, by the monitors' ids and the number of their window."""
+    last = minute_of(now)
+    return heard_in(conn, range(last - 59, last + 1), WINDOW_MINUTES)
+
+
+def mentions_last_hour(conn: Connection, now: datetime) -> dict[str, int]:
+    """The mentions of each monitor in the sixty minutes up to now, by the monitors' ids."""
+    return {monitor: sum(windows.values()) for monitor, windows in mentions_by_window(conn, now).items()}

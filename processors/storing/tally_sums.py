@@ -1,0 +1,81 @@
+"""The stored tallies, as charts, lists and the API ask for them: sums over the partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Row, func, select
+
+from tocsin.core.clock import minute_of, minute_start
+from tocsin.store import schema as s
+from tocsin.store.mentions import HISTORY
+
+COUNTS: Final = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
+"""The figures of a tally that add up."""
+
+_t, _p = s.tallies.c, s.tally_parts.c
+
+
+def first_tally(conn: Connection, monitor_id: str) -> datetime | None:
+    """The first minute of which the monitor has a tally; None where it has none."""
+    query = select(func.min(_t.minute)).where(_t.monitor_id == monitor_id)
+    first = conn.execute(query).scalar_one()
+    return minute_start(first) if first is not None else None
+
+
+def sums(conn: Connection, monitor_id: str, minutes: range) -> dict[str, int]:
+    """The sum of each of `COUNTS` over these minutes."""
+    query = select(*_sums()).where(*_within(monitor_id, minutes))
+    return {name: int(value or 0) for name, value in conn.execute(query).one()._mapping.items()}
+
+
+def sums_by(conn: Connection, monitor_id: str, minutes: range, grain: int) -> Sequence[Row[Any]]:
+    """The same in groups of `grain` minutes: `group`, which is the group's first minute divided by `grain`, and `COUNTS`."""
+    group = (_t.minute // grain).label("group")
+    query = select(group, *_sums()).where(*_within(monitor_id, minutes)).group_by(group)
+    return conn.execute(query).all()
+
+
+def author_sketches(conn: Connection, monitor_id: str, minutes: range) -> Sequence[tuple[int, bytes]]:
+    """Minutes with a sketch of their authors (`tocsin.core.sketch`), one for each partition."""
+    query = select(_t.minute, _t.authors).where(*_within(monitor_id, minutes))
+    return [(row.minute, row.authors) for row in conn.execute(query)]
+
+
+def parts(
+    conn: Connection, monitor_id: str, minutes: range, dimension: str, most: int
+) -> Sequence[Row[str, int, int]]:
+    """The fullest values of a dimension over these minutes, at most `most`: `value`, `number` and `negative`."""
+    number, negative = func.sum(_p.count).label("number"), func.sum(_p.negative).label("negative")
+    mine = (_p.monitor_id == monitor_id, _p.minute >= minutes.start, _p.minute < minutes.stop)
+    query = select(_p.value, number, negative).where(*mine, _p.dimension == dimension)
+    return conn.execute(query.group_by(_p.value).order_by(number.desc(), _p.value).limit(most)).all()
+
+
+def heard_in(conn: Connection, minutes: range, grain: int) -> dict[str, dict[int, int]]:
+    """The mentions of each monitor in these minutes, by the monitors' ids and in groups of `grain` minutes, as in `sums_by`.
+    History that was brought in is none of them, because nothing is judged by it.
+    """
+    group = (_t.minute // grain).label("group")
+    heard = (_t.minute >= minutes.start, _t.minute < minutes.stop, _t.partition > HISTORY)
+    query = select(_t.monitor_id, group, func.sum(_t.count)).where(*heard).group_by(_t.monitor_id, group)
+    counts: dict[str, dict[int, int]] = {}
+    for monitor, number, count in conn.execute(query):
+        counts.setdefault(monitor, {})[number] = int(count)
+    return counts
+
+
+def minutes_of(since: datetime, until: datetime) -> range:
+    """The minutes that the span [since, until) touches."""
+    last = minute_of(until)
+    return range(minute_of(since), last if minute_start(last) == until else last + 1)
+
+
+def _sums() -> list[ColumnElement[Any]]:
+    return [func.sum(_t[name]).label(name) for name in COUNTS]
+
+
+def _within(monitor_id: str, minutes: range) -> tuple[ColumnElement[bool], ...]:
+    return (_t.monitor_id == monitor_id, _t.minute >= minutes.start, _t.minute < minutes.stop)
