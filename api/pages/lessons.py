@@ -7,7 +7,6 @@ from typing import Final
 from alerts.alert import Alert
 from alerts.severity import CLOCKS
 from alerts.states import SUPPRESSED
-from tocsin.core import signal_kinds
 
 CRISIS: Final = (
     "Several people speak of danger, on several networks and in several languages. "
@@ -25,14 +24,6 @@ COPIES: Final = (
     "A few accounts posted one text again and again. "
     "Copies are set aside before the volume is judged, so the volume paged nobody."
 )
-FAR: Final = (
-    "One voice with a large audience, or a newspaper, speaks against the brand. "
-    "That makes a watch before there is more talk: it may be where more talk begins."
-)
-SILENT: Final = (
-    "Talk is the rule at this hour, and there is none. That makes a watch: "
-    "the brand may be in trouble of its own, or a network may have stopped answering."
-)
 UNSEEN: Final = (
     "A source is not heard. What nobody hears may be worse than what is heard, "
     "so this rings at night too, and nothing is called calm meanwhile."
@@ -46,9 +37,8 @@ FLOOD: Final = (
     "somebody may want such talk to look bigger than it is."
 )
 LOUDER: Final = "There is more talk than expected, and it is not worse than usual: a watch, which waits for working hours."
-LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, FAR, SILENT, UNSEEN, GRAVER, FLOOD, LOUDER)
-# The kinds of a watch that teach the same whatever their figures.
-BY_KIND: Final = {signal_kinds.REACH: FAR, signal_kinds.SILENCE: SILENT}
+LESSONS: Final = (CRISIS, GIVEAWAY, WORSE, TONE, COPIES, UNSEEN, GRAVER, FLOOD, LOUDER)
+"""The lessons, besides those of one kind of signal (`SignalKind.lesson`)."""
 MILDEST: Final = max(CLOCKS)
 
 
@@ -66,7 +56,7 @@ def lesson_of(alert: Alert) -> str | None:
         return CRISIS
     if alert.signal.watch:
         one_text = FLOOD if 2 * evidence.copies > evidence.count else None
-        alone = BY_KIND.get(alert.kind, one_text)
+        alone = alert.signal.lesson or one_text
         return GRAVER if alone is not None and alert.severity < MILDEST else alone
     if alert.signal.is_share:
         return TONE

@@ -112,7 +112,7 @@ TABLES = (
 def said() -> frozenset[str]:
     """Every string without a number that the page can show."""
     found = (
-        {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim)}
+        {words for signal in SIGNAL_KINDS for words in (signal.means, signal.claim, signal.lesson) if words}
         | said_in_notices()
         | SENTENCES
         | set(WORDS.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection
+from functools import cache
 from graphlib import TopologicalSorter
 from itertools import chain
 from pathlib import Path
@@ -12,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT, files, marked, prose, text
+from tocsin.core import signal_kinds
 from tocsin.core.errors import WrongInput
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store.opening import open_store
 from tocsin.store.port import Store
 from tocsin.store.schema import metadata
@@ -104,13 +107,21 @@ def modules() -> dict[str, str]:
 def imported(path: str, known: Collection[str]) -> set[str]:
     """The modules of ours that a file imports anywhere: at its top, inside a function, for the type checker alone."""
     found: set[str] = set()
+    for module, names in imports(path):
+        found |= {f"{module}.{name}" for name in names if f"{module}.{name}" in known} or {module}
+    return {one for one in found if one in known}
+
+
+@cache
+def imports(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What a file imports anywhere: each module, with the names that it takes from it."""
+    found: list[tuple[str, tuple[str, ...]]] = []
     for node in ast.walk(ast.parse(text(path))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            named = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= named & set(known) or {node.module}
+            found.append((node.module, tuple(alias.name for alias in node.names)))
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found & set(known)
+            found += [(alias.name, ()) for alias in node.names]
+    return tuple(found)
 
 
 @pytest.mark.slow("reads all code")
@@ -167,6 +178,31 @@ def test_no_dialect_is_spoken_outside_the_store() -> None:
         )
     ]
     assert asking == []
+
+
+def test_no_code_asks_for_a_signal_by_its_name() -> None:
+    """Only the register and a kind's own files name it. The auditor writes that a source is not heard: it detects that."""
+    kinds = {one.kind for one in SIGNAL_KINDS}
+    constants = {
+        name for name, value in vars(signal_kinds).items() if name.isupper() and value in list(kinds)
+    }
+    assert len(constants) == len(kinds)
+    asking = set()
+    for path in modules().values():
+        own = path.startswith("processors/signals/") or path == "tocsin/core/signal_kinds.py"
+        if own or not ("signal_kinds" in text(path) or any(f'"{kind}"' in text(path) for kind in kinds)):
+            continue
+        for node in ast.walk(ast.parse(text(path))):
+            if isinstance(node, ast.ImportFrom) and node.module == "tocsin.core.signal_kinds":
+                asking |= {path for alias in node.names if alias.name in constants}
+            elif isinstance(node, ast.Attribute) and node.attr in constants:
+                asking |= {path} if ast.unparse(node.value) == "signal_kinds" else set()
+            elif isinstance(node, ast.Compare) and "kind" in ast.unparse(node.left):
+                # A silence is also what a person defines.
+                named = {one.value for one in node.comparators if isinstance(one, ast.Constant)}
+                asking |= {path} if named & (kinds - {"silence"}) else set()
+    # The page leaves out the auditor's findings of this kind, which are no signals: the sources say it themselves.
+    assert asking == {"alerts/auditor.py", "api/pages/models.py"}
 
 
 def test_a_field_of_a_mention_is_named_in_few_places() -> None:

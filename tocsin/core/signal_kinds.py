@@ -72,6 +72,8 @@ class SignalKind:
     headline_spans: bool = True
     # The text of the page's lists where the one of its unit would not fit.
     claims: str | None = None
+    # What the demo says beside an alert of this kind that is a watch, whatever its figures are. The page translates it.
+    lesson: str | None = None
     # The signal says that a source is not heard. It rings at night too, because the unheard talk may be worse.
     unheard: bool = False
 
@@ -226,6 +228,8 @@ SIGNAL_KINDS: Final = SignalKinds(
             headline_spans=False,
             claims="heard far, against it: {observed}",
             watch=True,
+            lesson="One voice with a large audience, or a newspaper, speaks against the brand. "
+            "That makes a watch before there is more talk: it may be where more talk begins.",
         ),
         SignalKind(
             kind=SILENCE,
@@ -236,6 +240,8 @@ SIGNAL_KINDS: Final = SignalKinds(
             judges_empty=True,
             explained_by_events=True,
             watch=True,
+            lesson="Talk is the rule at this hour, and there is none. That makes a watch: "
+            "the brand may be in trouble of its own, or a network may have stopped answering.",
         ),
         SignalKind(
             kind=SPREAD,

@@ -25,7 +25,7 @@ from tests.api.visits import page, signed_in, words
 from tests.browser.served import seeded_app
 from tocsin.core.errors import WrongInput
 from tocsin.core.mention import Mention
-from tocsin.core.signal_kinds import BLIND, FLOOD, REACH, SILENCE
+from tocsin.core.signal_kinds import BLIND, FLOOD, REACH, SIGNAL_KINDS, SILENCE
 from tocsin.store import meta
 
 NOON = datetime(2031, 3, 5, 12, tzinfo=UTC)
@@ -78,7 +78,9 @@ def test_each_alert_of_the_demo_says_what_it_teaches_and_no_alert_elsewhere_does
     assert told["al_supp"] == lessons.COPIES and told["al_old"] == lessons.WORSE
     assert lessons.lesson_of(flood) == lessons.FLOOD
     assert lessons.lesson_of(replace(flood, evidence=flood.evidence | {"copies": 1})) is None
-    for kind, lesson in ((REACH, lessons.FAR), (SILENCE, lessons.SILENT), (BLIND, lessons.UNSEEN)):
+    far, silent = SIGNAL_KINDS.of(REACH).lesson, SIGNAL_KINDS.of(SILENCE).lesson
+    assert far and silent and far != silent
+    for kind, lesson in ((REACH, far), (SILENCE, silent), (BLIND, lessons.UNSEEN)):
         assert lessons.lesson_of(replace(flood, kind=kind)) == lesson
     for kind in (FLOOD, REACH, SILENCE):
         assert lessons.lesson_of(replace(flood, kind=kind, severity=3)) == lessons.GRAVER, "no watch any more"
