@@ -83,7 +83,7 @@ def _server(runtime: Runtime) -> Iterator[Observation]:
         yield Observation(
             "bad",
             "the store's role is a superuser: whoever gets at Tocsin gets at the whole server",
-            "make a role of its own: docs/operations.md",
+            "make a role of its own: docs/engines.md",
         )
     if not server.waits_for_disk:
         yield Observation(

@@ -30,4 +30,4 @@ def test_the_times_are_those_of_the_settings() -> None:
 
 
 def test_every_place_that_an_erasure_counts_stands_in_operations() -> None:
-    assert [name for name in PLACES if f"\n{name}: " not in text("docs/operations.md")] == []
+    assert [name for name in PLACES if f"\n{name}: " not in text("docs/data.md")] == []

@@ -1,4 +1,4 @@
-"""docs/operations.md: the tests type what an operator types."""
+"""The operators' pages: the tests type what an operator types."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from tests.docs.pages import ROOT, blocks
 from tests.inside import command
+
+PAGES = ("docs/operations.md", "docs/data.md", "docs/engines.md")
 
 
 def typed(line: str) -> str:
@@ -28,11 +30,11 @@ def typed(line: str) -> str:
     return "" if into else done.stdout.decode()
 
 
-@pytest.mark.slow("runs every command of the page")
-def test_the_commands_of_the_operators_page_do_what_they_say(
+@pytest.mark.slow("runs every command of the pages")
+def test_the_commands_of_the_operators_pages_do_what_they_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = [line for one in blocks("docs/operations.md") if one.language == "sh" for line in one.lines]
+    lines = [line for page in PAGES for one in blocks(page) if one.language == "sh" for line in one.lines]
     assert len(lines) > 10
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     for name in os.environ:

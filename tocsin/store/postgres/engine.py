@@ -256,7 +256,7 @@ class PostgresStore:
 
     def backup(self, path: str) -> None:
         raise WrongInput(
-            f"{path}: PostgreSQL has no copy in one file; tocsin backup reads it row by row: docs/operations.md"
+            f"{path}: PostgreSQL has no copy in one file; tocsin backup reads it row by row: docs/data.md"
         )
 
     def close(self) -> None:
