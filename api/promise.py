@@ -11,8 +11,7 @@ from sqlalchemy import Connection
 
 from alerts.verdicts import DUPLICATE, REAL, Judged, Precision, fired_since, judged_alerts, precision
 from processors.detection.knowledge import Knowledge, knowledge
-from processors.detection.outlook import outlook
-from processors.signals.forecast import Forecast
+from processors.detection.outlook import Outlook, outlook
 from tocsin.core.clock import WEEK
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
@@ -35,8 +34,7 @@ class Promise:
     unjudged: int
     knowledge: Knowledge
     signals: tuple[Precision, ...]
-    # The mentions of the next hours; empty before a day is known.
-    forecasts: tuple[Forecast, ...] = ()
+    ahead: Outlook
 
     @property
     def fired_a_week(self) -> float | None:
@@ -60,7 +58,7 @@ def promise_of(conn: Connection, monitor: Defined[Monitor], now: datetime) -> Pr
         unjudged=max(0, fired - len(judged)),
         knowledge=knowledge(conn, monitor.id, monitor.value.series),
         signals=tuple(precision(conn, monitor.id)),
-        forecasts=outlook(conn, monitor.id, monitor.value.series, monitor.value.zone),
+        ahead=outlook(conn, monitor.id, monitor.value),
     )
 
 

@@ -306,6 +306,7 @@ FIGURES = {
 STEPS = (
     "Due in the window",
     "Level, in mentions a window",
+    "Factor of the holiday",
     "Season at that time",
     "Observed",
     "Expected",

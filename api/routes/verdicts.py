@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Response
@@ -67,6 +67,17 @@ class ForecastOut(BaseModel):
     upper: float
 
 
+class HolidayOut(BaseModel):
+    """A holiday of one of the monitor's countries."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    country: str
+    day: date
+    factor: float = Field(description="What is expected that day, as a multiple of an average day.")
+
+
 class PromiseOut(BaseModel):
     """What a monitor promises, and what came of it in the last four weeks."""
 
@@ -88,6 +99,9 @@ class PromiseOut(BaseModel):
     later: list[Missing] = Field(description="What it cannot do yet, with the hours that are missing.")
     forecast: list[ForecastOut] = Field(
         description="For the next hour and the next six; empty before a day is known."
+    )
+    holiday: HolidayOut | None = Field(
+        description="The holiday of today or the next two weeks. Null: there is none, or nothing is known yet."
     )
 
 
@@ -148,7 +162,8 @@ def promise(
         "can": kept.knowledge.can,
         "forecast": [
             {"hours": one.hours, "expected": one.expected, "lower": one.lower, "upper": one.upper}
-            for one in kept.forecasts
+            for one in kept.ahead.forecasts
         ],
+        "holiday": kept.ahead.holiday,
         "later": [{"ability": name, "hours": round(hours, 2)} for name, hours in kept.knowledge.later],
     }

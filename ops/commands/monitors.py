@@ -40,8 +40,12 @@ def promise(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Con
     if kept.knowledge.learning:
         print("learning: too little was heard to say what is usual")
     print(f"can: {', '.join(kept.knowledge.can)} ({kept.knowledge.hours:.0f} hours were heard)")
-    for ahead in kept.forecasts:
+    for ahead in kept.ahead.forecasts:
         print(f"next {ahead.hours} h: {ahead.expected:g} mentions expected ({ahead.lower:g}-{ahead.upper:g})")
+    if (holiday := kept.ahead.holiday) is not None:
+        print(
+            f"{holiday.day}: {holiday.name} ({holiday.country}), {holiday.factor:.0%} of an average day expected"
+        )
     for ability, hours in kept.knowledge.later:
         print(f"in {hours:.0f} hours: {ability}")
 

@@ -145,7 +145,7 @@ class Detection:
     def _close(
         self, conn: Connection, one: JudgedMonitor, start: datetime, counts: MinuteCounts, at: Tick
     ) -> None:
-        window = window_of(counts, start, start + WINDOW, at.coverage.of(one.id))
+        window = window_of(counts, start, start + WINDOW, at.coverage.of(one.id), one.holiday(start))
         speaks = _trigger_speaks(conn, one, counts, window.start, window.end)
         judged = judgement(conn, one, window, window.end, spare_the_quiet=one.rests and not speaks)
         self._readings += reading_rows(judged, at.now)
@@ -170,7 +170,7 @@ class Detection:
         while start < until:
             # Mentions posted after `until` do not count yet, though the store may have them.
             end = min(start + WINDOW, until)
-            window = window_of(counts, start, end, at.coverage.of(one.id))
+            window = window_of(counts, start, end, at.coverage.of(one.id), one.holiday(start))
             start += WINDOW
             speaks = _trigger_speaks(conn, one, counts, window.start, end)
             # What three people say needs no whole window: Tocsin may have been away, or a source may fail, just before a crisis.

@@ -1,29 +1,68 @@
-"""The forecasts of a monitor, from what its volume detector knows."""
+"""What is expected of a monitor, by what its volume detector knows: the forecasts, and the next holiday."""
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, select
 
+from processors.signals.expectation import Expectation, holiday_factor, place_of
 from processors.signals.forecast import Forecast, forecasts
 from processors.signals.registry import WINDOW
 from processors.signals.volume import Volume, VolumeState
+from tocsin.definitions.calendar import holiday_at, holiday_name
+from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 
+HOLIDAY_WITHIN: Final = timedelta(days=14)
 
-def outlook(conn: Connection, monitor_id: str, series: str, zone: tzinfo) -> tuple[Forecast, ...]:
-    """The mentions of the next hours, from the first window that is not closed. None for a monitor that knows less than a day."""
+
+@dataclass(frozen=True, slots=True)
+class HolidayAhead:
+    """A holiday of one of the monitor's countries, today or soon. `factor` times the mentions of an average day are due."""
+
+    name: str
+    country: str
+    day: date
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """`forecasts` is empty before a day is known; `holiday` is None where none is near, or nothing is known yet."""
+
+    forecasts: tuple[Forecast, ...] = ()
+    holiday: HolidayAhead | None = None
+
+
+def outlook(conn: Connection, monitor_id: str, monitor: Monitor) -> Outlook:
+    """The mentions of the next hours, from the first window that is not closed, and the holiday that comes next."""
     d = s.detector_state.c
     mine = (
         d.monitor_id == monitor_id,
         d.kind == Volume.kind,
-        d.series == series,
+        d.series == monitor.series,
         d.version == Volume.version,
     )
     row = conn.execute(select(d.state, d.next_window).where(*mine)).one_or_none()
     if row is None:
-        return ()
-    state = msgspec.convert(row.state["detector"], VolumeState)
-    return forecasts(state, row.next_window, WINDOW, zone)
+        return Outlook()
+    state, start = msgspec.convert(row.state["detector"], VolumeState), row.next_window
+    countries, zone = monitor.countries, monitor.zone
+    ahead = forecasts(state, start, WINDOW, zone, lambda at: holiday_name(at, countries, zone))
+    return Outlook(ahead, _holiday(state.expected, start, monitor))
+
+
+def _holiday(known: Expectation, start: datetime, monitor: Monitor) -> HolidayAhead | None:
+    zone, at = monitor.zone, start
+    while monitor.countries and known.hours and at < start + HOLIDAY_WITHIN:
+        found = holiday_at(at, monitor.countries, zone)
+        if found is not None:
+            name = holiday_name(at, monitor.countries, zone)
+            factor = holiday_factor(known, place_of(at, WINDOW, zone, name))
+            return HolidayAhead(name, found.country, at.astimezone(zone).date(), factor)
+        at += timedelta(days=1)
+    return None

@@ -15,7 +15,7 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store import schema as s
 
 # What `processors/detection/rows.py` adds to the detail that a detector gave.
-ADDED = ("copies",)
+ADDED = ("copies", "holiday")
 
 
 def learn_again(conn: Connection, one: JudgedMonitor, since: datetime, until: datetime) -> None:
@@ -56,6 +56,8 @@ def _window(row: Row[Any]) -> WindowCounts:
         row.scored,
         row.complete,
         row.detail.get("window_expected"),
+        # As it was judged, whatever the countries of the monitor are now.
+        holiday=row.detail.get("holiday", ""),
     )
 
 

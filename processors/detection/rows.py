@@ -18,6 +18,7 @@ from processors.detection.working import working
 from processors.signals.types import Reading
 from tocsin.core.ids import stable_id
 from tocsin.core.signal import encode, fingerprint
+from tocsin.core.signal_kinds import SIGNAL_KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def _reading_row(judged: Judgement, standing: Standing, reading: Reading, now: d
     window, detail = judged.window, dict(reading.detail)
     if copies := judged.set_aside_by(standing.name):
         detail["copies"] = copies
+    if window.holiday and standing.kind.signal is SIGNAL_KINDS.lead:
+        detail["holiday"] = window.holiday
     return {
         "monitor_id": judged.monitor.id,
         "kind": reading.kind,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from processors.signals.registry import JudgedKind, detectors
 from processors.signals.types import NOT_LOOKED, Reading, Sensitivity, WindowCounts
 from processors.understand.likeness import KnownTexts
 from tocsin.core.signal_kinds import SIGNAL_KINDS
+from tocsin.definitions.calendar import holiday_name
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 
@@ -132,6 +134,11 @@ class JudgedMonitor:
             self._series = self.defined.value.series
         return self._series
 
+    def holiday(self, start: datetime) -> str:
+        """The name of the holiday of its countries on the day of the window that begins at `start`; "" on any other day."""
+        value = self.defined.value
+        return _holiday(start, value.countries, value.zone) if value.countries else ""
+
     def take_up(self, rows: Mapping[tuple[str, str], Row[Any]]) -> None:
         """Take up the rows of this monitor, by id and kind. A monitor without a row for its first kind was never judged."""
         lead = rows.get((self.id, self.standings[0].name))
@@ -165,6 +172,10 @@ class JudgedMonitor:
             }
             for one in self.standings
         ]
+
+
+# The windows of many monitors begin at the same times.
+_holiday = lru_cache(maxsize=4096)(holiday_name)
 
 
 def fresh(defined: Defined[Monitor]) -> JudgedMonitor:

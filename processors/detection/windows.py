@@ -20,14 +20,16 @@ MinuteCounts = Mapping[int, Counts]
 Tallies = Mapping[str, MinuteCounts]
 
 
-def window_of(counts: MinuteCounts, start: datetime, end: datetime, coverage: Coverage) -> WindowCounts:
-    """The window that begins at `start`, with the counts of its mentions before `end`."""
+def window_of(
+    counts: MinuteCounts, start: datetime, end: datetime, coverage: Coverage, holiday: str = ""
+) -> WindowCounts:
+    """The window that begins at `start`, on a day with this holiday, with the counts of its mentions before `end`."""
     count = negative = scored = reach = 0
     for here in _in(counts, start, end):
         count, negative, scored = count + here[0], negative + here[1], scored + here[2]
         reach += here[4]
     complete = coverage.complete(start, start + WINDOW)
-    return WindowCounts(start, WINDOW, count, negative, scored, complete, reach=reach)
+    return WindowCounts(start, WINDOW, count, negative, scored, complete, reach=reach, holiday=holiday)
 
 
 def has_trigger(counts: MinuteCounts, start: datetime, end: datetime) -> bool:

@@ -94,7 +94,7 @@ def _fold(conn: Connection, one: JudgedMonitor, spans: Sequence[Span], until: da
     since = max(ends) - LEARNED_FROM
     counts = load_tallies(conn, [one.id], since, until, history=True).get(one.id, {})
     for start in _windows(spans, since, until):
-        window = window_of(counts, start, start + WINDOW, _ALL_HEARD)
+        window = window_of(counts, start, start + WINDOW, _ALL_HEARD, one.holiday(start))
         for standing in one.standings:
             if standing.heeds(window):
                 standing.learn(window, standing.judge(window, one.sensitivity))

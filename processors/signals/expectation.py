@@ -3,7 +3,8 @@
 Mentions a window = level x hour of the day x weekday. The level is the median of the last 30 known hours with the season taken
 out, so a crisis of hours does not move it and a lasting change is normal within a day. An hour of the day is the median of
 fifteen days. A weekday is compared with the week around it and trusted as far as there is something to compare. Nothing fades by
-a half-life, so nothing is learned from one loud hour.
+a half-life, so nothing is learned from one loud hour. A holiday of the monitor's countries has a factor of its own in place of
+its weekday's, and teaches that weekday nothing.
 
 Beside it stands the adaptive level, which follows whatever comes. It is shown, and a person may accept it as the new normal.
 """
@@ -16,6 +17,8 @@ from functools import lru_cache
 
 import msgspec
 
+from processors.signals import holidays
+from processors.signals.holidays import Holidays
 from processors.signals.statistics import tidy
 
 # Days of hourly history, today among them.
@@ -34,7 +37,7 @@ DAY_KNOWN_H = 12
 WEEKDAY_KEEP, WEEKDAY_WEEKS = 0.8, 4.0
 # A day with so many mentions is trusted by half to tell weekdays apart.
 WEEKDAY_MENTIONS = 20.0
-WORKDAYS, WEEKEND = range(5), range(5, 7)
+WORKDAYS, WEEKEND, SUNDAY = range(5), range(5, 7), 6
 # The least that is due in an hour, and what is due before anything is known.
 LEAST_AN_HOUR, FIRST_GUESS = 0.05, 0.3
 UNKNOWN = -1.0
@@ -70,12 +73,15 @@ class Expectation(msgspec.Struct, frozen=True, gc=False):
     hour_seen: float = 0.0
     hour_windows: int = 0
     adaptive: tuple[float, float] = (0.0, 0.0)
+    # States that were stored before know none.
+    holidays: Holidays = holidays.NONE
 
 
 class HourPlace(msgspec.Struct, frozen=True, gc=False):
     """The place of a window in its monitor's week. `hour` is the local hour, counted in days times 24 from the ordinal 0. `away`
     is the distance of the window's middle from the middle of that hour, in hours: -0.5 to 0.5. `near` is the neighbouring hour on
-    that side. The hours of the day and the weekdays (0: Monday) are those of both.
+    that side. The hours of the day and the weekdays (0: Monday) are those of both. `holiday` is the name of the holiday on that
+    day, "" on any other.
     """
 
     hour: int
@@ -84,18 +90,19 @@ class HourPlace(msgspec.Struct, frozen=True, gc=False):
     weekday: int
     near_of_day: int
     near_weekday: int
+    holiday: str = ""
 
 
 # The windows of many monitors begin at the same times.
 @lru_cache(maxsize=64)
-def place_of(start: datetime, length: timedelta, zone: tzinfo) -> HourPlace:
-    """The place of the window that begins at `start`."""
+def place_of(start: datetime, length: timedelta, zone: tzinfo, holiday: str = "") -> HourPlace:
+    """The place of the window that begins at `start`, on a day with this holiday."""
     local = (start + length / 2).astimezone(zone)
     hour = local.toordinal() * 24 + local.hour
     away = local.minute / 60.0 + local.second / 3600.0 - 0.5
     near = hour + (1 if away > 0 else -1)
     # The ordinal 1 is a Monday.
-    return HourPlace(hour, away, hour % 24, (hour // 24 - 1) % 7, near % 24, (near // 24 - 1) % 7)
+    return HourPlace(hour, away, hour % 24, (hour // 24 - 1) % 7, near % 24, (near // 24 - 1) % 7, holiday)
 
 
 def due(known: Expectation, at: HourPlace, window_hours: float) -> float:
@@ -113,10 +120,25 @@ def first_guess(known: Expectation, window_hours: float) -> float:
 
 
 def factor(known: Expectation, at: HourPlace) -> float:
-    """The season at that place: hour of the day times weekday, about 1."""
+    """The season at that place: hour of the day times weekday or holiday, about 1."""
     season, weekdays, share = known.season, known.weekdays, at.away if at.away > 0.0 else -at.away
+    if at.holiday:
+        near = season[at.near_of_day]
+        return holiday_factor(known, at) * (season[at.of_day] * (1.0 - share) + near * share)
     near = season[at.near_of_day] * weekdays[at.near_weekday]
     return season[at.of_day] * weekdays[at.weekday] * (1.0 - share) + near * share
+
+
+def holiday_factor(known: Expectation, at: HourPlace) -> float:
+    """The factor of the holiday at that place. It begins and ends at midnight."""
+    weekdays = known.weekdays
+    return holidays.due(known.holidays, at.holiday, weekdays[at.weekday], weekdays[SUNDAY])
+
+
+def day_factor(known: Expectation, day: int) -> float:
+    """The factor of a day that is known, by its ordinal: that of its weekday, or of the holiday that it was."""
+    weekday = known.weekdays[(day - 1) % 7]
+    return holidays.factors(known.holidays).get(day, weekday) if known.holidays.days else weekday
 
 
 def unmet(known: Expectation, at: HourPlace) -> bool:
@@ -132,6 +154,8 @@ def heard(
     """
     if known.hour not in (-1, at.hour):
         known = _closed(known, window_hours)
+    if at.holiday and not holidays.is_one(known.holidays, at.hour // 24):
+        known = _with_begun_holiday(known, at)
     keep = 0.5 ** (window_hours / ADAPTIVE_HALF_LIFE_H)
     seen, exposure = known.adaptive
     known = _with_open_hour(
@@ -142,6 +166,12 @@ def heard(
         (seen * keep + count, exposure * keep + factor(known, at)),
     )
     return known if after.hour == at.hour else _closed(known, window_hours)
+
+
+def _with_begun_holiday(known: Expectation, at: HourPlace) -> Expectation:
+    level = known.level if known.hours else 0.0
+    begun = holidays.begun(known.holidays, at.hour // 24, at.holiday, level, holiday_factor(known, at), DAYS)
+    return msgspec.structs.replace(known, holidays=begun)
 
 
 def _with_open_hour(
@@ -164,6 +194,7 @@ def _with_open_hour(
         seen,
         windows,
         adaptive,
+        known.holidays,
     )
 
 
@@ -183,7 +214,7 @@ def accepted(known: Expectation) -> Expectation:
         hours = list(day)
         for hour in range(23, -1, -1):
             if hours[hour] >= 0 and left:
-                hours[hour] = tidy(rate * known.season[hour] * known.weekdays[(known.today - back - 1) % 7])
+                hours[hour] = tidy(rate * known.season[hour] * day_factor(known, known.today - back))
                 left -= 1
         days.append(tuple(hours))
     return msgspec.structs.replace(known, days=tuple(reversed(days)), level=tidy(rate))
@@ -257,10 +288,10 @@ def _level(known: Expectation, newest_hour: int, window_hours: float) -> float:
     """
     without: list[float] = []
     seen, exposure = 0.0, 0.0
-    season, day_of_week = known.season, known.today - 1
+    season, ordinal = known.season, known.today
     for day in reversed(known.days):
-        weekday = known.weekdays[day_of_week % 7]
-        day_of_week -= 1
+        weekday = day_factor(known, ordinal)
+        ordinal -= 1
         for rate, usual in zip(day[newest_hour::-1], season[newest_hour::-1], strict=True):
             if rate >= 0.0:
                 here = usual * weekday
@@ -280,7 +311,7 @@ def _middle(rates: list[float], mean: float, window_hours: float) -> float:
 
 
 def _with_weekday(known: Expectation, window_hours: float) -> Expectation:
-    """The expectation after the newest day is over: what its weekday is like, compared with the week around it."""
+    """The expectation after the newest day is over: what its weekday is like, or a holiday, compared with the week around it."""
     day, today = known.days[-1], (known.today - 1) % 7
     rates = [(rate, known.season[hour]) for hour, rate in enumerate(day) if rate >= 0.0]
     if len(rates) < DAY_KNOWN_H:
@@ -290,7 +321,11 @@ def _with_weekday(known: Expectation, window_hours: float) -> Expectation:
         sum(rate for rate, _ in rates) / max(sum(here for _, here in rates), 1e-9),
         window_hours,
     )
-    logs = _with_log(known.weekday, today, tidy(math.log(max(level, 0.02 * window_hours))))
+    log_level = tidy(math.log(max(level, 0.02 * window_hours)))
+    if holidays.is_one(known.holidays, known.today):
+        over = holidays.ended(known.holidays, math.exp(log_level), _trust(log_level, window_hours))
+        return msgspec.structs.replace(known, holidays=over)
+    logs = _with_log(known.weekday, today, log_level)
     week = [one for one in logs if one is not None]
     if len(week) < 7:
         return msgspec.structs.replace(known, weekday=logs)
@@ -300,11 +335,16 @@ def _with_weekday(known: Expectation, window_hours: float) -> Expectation:
     for k, one in enumerate(week):
         if everyone or k == today:
             off[k], met[k] = tidy(off[k] * WEEKDAY_KEEP + one - usual), tidy(met[k] * WEEKDAY_KEEP + 1.0)
-    mentions = 24.0 / window_hours * math.exp(usual)
-    factors = _weekdays(off, met, mentions / (mentions + WEEKDAY_MENTIONS))
+    factors = _weekdays(off, met, _trust(usual, window_hours))
     return msgspec.structs.replace(
         known, weekday=logs, weekday_off=tuple(off), weekday_n=tuple(met), weekdays=factors
     )
+
+
+def _trust(log_level: float, window_hours: float) -> float:
+    """How far a day of this level is trusted to tell days apart, 0 to 1."""
+    mentions = 24.0 / window_hours * math.exp(log_level)
+    return mentions / (mentions + WEEKDAY_MENTIONS)
 
 
 def _with_log(logs: tuple[float | None, ...], at: int, value: float) -> tuple[float | None, ...]:

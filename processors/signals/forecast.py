@@ -8,7 +8,7 @@ rise that lasts and a course for tenfold are judged by volume.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Final
@@ -42,8 +42,16 @@ class Forecast:
     upper: float
 
 
-def forecasts(state: VolumeState, start: datetime, length: timedelta, zone: tzinfo) -> tuple[Forecast, ...]:
-    """The forecasts for the hours from `start`, where the first window begins that is not closed; empty before a day is known."""
+def forecasts(
+    state: VolumeState,
+    start: datetime,
+    length: timedelta,
+    zone: tzinfo,
+    holiday: Callable[[datetime], str] = lambda _: "",
+) -> tuple[Forecast, ...]:
+    """The forecasts for the hours from `start`, where the first window begins that is not closed; empty before a day is known.
+    `holiday` names the holiday of the day that a time lies in.
+    """
     known, an_hour = state.expected, timedelta(hours=1) // length
     if known.hours < FROM_HOURS or not 1 <= an_hour <= 60:
         return ()
@@ -52,8 +60,8 @@ def forecasts(state: VolumeState, start: datetime, length: timedelta, zone: tzin
     made = []
     for hours in HORIZONS:
         due = sum(
-            expectation.due(known, place_of(start + n * length, length, zone), 1.0 / an_hour)
-            for n in range(an_hour * hours)
+            expectation.due(known, place_of(at, length, zone, holiday(at)), 1.0 / an_hour)
+            for at in (start + n * length for n in range(an_hour * hours))
         )
         middle = steady(_followed(due, seen, was_due, hours))
         made.append(
@@ -77,7 +85,9 @@ def _errors(known: Expectation, an_hour: int) -> dict[int, list[float]]:
     rates = [rate for day in known.days for rate in day]
     first_day = known.today - len(known.days) + 1
     factors = [
-        known.season[n % 24] * known.weekdays[(first_day + n // 24 - 1) % 7] for n in range(len(rates))
+        usual * expectation.day_factor(known, first_day + place)
+        for place in range(len(known.days))
+        for usual in known.season
     ]
     missed: dict[int, list[float]] = {hours: [*PRIOR] for hours in HORIZONS}
     for n in range(LEVEL_HOURS, len(rates)):

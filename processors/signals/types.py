@@ -63,7 +63,8 @@ class WindowCounts(msgspec.Struct, frozen=True, gc=False):
     is False if some posts of the window may not have been heard. `due` is the number of mentions that the volume detector expects
     in this window, where it has judged before; None where nobody has said. `reach` is the sum of the authors' followers. `heard`
     is what a kind of signal has asked the store. A state that is rebuilt meets its windows without `reach` and `heard`: what a
-    detector learns of them stands in its reading.
+    detector learns of them stands in its reading. `holiday` is the name of the public holiday of the monitor's countries on the
+    day on which the window begins, "" on any other day.
     """
 
     start: datetime
@@ -75,6 +76,7 @@ class WindowCounts(msgspec.Struct, frozen=True, gc=False):
     due: float | None = None
     reach: int = 0
     heard: WindowFindings = NOT_LOOKED
+    holiday: str = ""
 
     @property
     def end(self) -> datetime:

@@ -247,7 +247,7 @@ class Volume:
             tidy(known_h + hours),
             expectation.heard(
                 state.expected,
-                place_of(start, self._length, self._zone),
+                place_of(start, self._length, self._zone, window.holiday),
                 place_of(end, self._length, self._zone),
                 hours,
                 count,
@@ -306,7 +306,7 @@ class Volume:
 
     def _look(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> _Look:
         count, past, known = window.count, self._past(state, window.start), state.expected
-        at = place_of(window.start, self._length, self._zone)
+        at = place_of(window.start, self._length, self._zone, window.holiday)
         due = expectation.due(known, at, self._hours)
         if known.hours < 1 and not known.hour_windows:
             due = max(due, float(count))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import tzinfo
 from math import exp, sqrt
 
-from processors.signals import expectation, story
+from processors.signals import expectation, holidays, story
 from processors.signals.calculation import Calculation, added, promised, shown
 from processors.signals.expectation import LEAST_AN_HOUR, LEVEL_HOURS, SEASON_FROM_H, HourPlace, place_of
 from processors.signals.rises import LEAP, RISE, Sought
@@ -49,7 +49,7 @@ def steps(
 
 
 def _due(state: VolumeState, window: WindowCounts, reading: Reading, zone: tzinfo) -> list[Calculation]:
-    known, at = state.expected, place_of(window.start, window.length, zone)
+    known, at = state.expected, place_of(window.start, window.length, zone, window.holiday)
     hours, judged = window.length.total_seconds() / 3600.0, float(reading.detail["window_expected"])
     if known.hours < 1:
         guess = expectation.first_guess(known, hours)
@@ -65,6 +65,7 @@ def _due(state: VolumeState, window: WindowCounts, reading: Reading, zone: tzinf
             value=level,
             judged=known.level,
         ),
+        *_holiday(known, at),
         Calculation(name="Season at that time", formula=_season(known, at), value=factor),
         Calculation(
             name="Due in the window",
@@ -75,12 +76,28 @@ def _due(state: VolumeState, window: WindowCounts, reading: Reading, zone: tzinf
     ]
 
 
+def _holiday(known: expectation.Expectation, at: HourPlace) -> list[Calculation]:
+    if not at.holiday:
+        return []
+    weekday, sunday = known.weekdays[at.weekday], known.weekdays[expectation.SUNDAY]
+    of_all, (_, off, n) = known.holidays, holidays.named(known.holidays, at.holiday)
+    guess, common = shown(holidays.GUESS), shown(holidays.COMMON)
+    return [
+        Calculation(
+            name="Factor of the holiday",
+            formula=f"{at.holiday}: exp(({common} x ({guess} x ln √({shown(weekday)} x {shown(sunday)}) + {shown(of_all.off)})"
+            f" / ({guess} + {shown(of_all.n)}) + {shown(off)}) / ({common} + {shown(n)}))",
+            value=expectation.holiday_factor(known, at),
+        )
+    ]
+
+
 def _season(known: expectation.Expectation, at: HourPlace) -> str:
-    near, share = at.hour + (1 if at.away > 0 else -1), abs(at.away)
+    share, holiday = abs(at.away), shown(expectation.holiday_factor(known, at)) if at.holiday else ""
     mine, other = (
-        f"hour {place % 24:02d} {shown(known.season[place % 24])}"
-        f" x weekday {shown(known.weekdays[(place // 24 - 1) % 7])}"
-        for place in (at.hour, near)
+        f"hour {hour:02d} {shown(known.season[hour])} x "
+        + (f"{at.holiday} {holiday}" if holiday else f"weekday {shown(known.weekdays[weekday])}")
+        for hour, weekday in ((at.of_day, at.weekday), (at.near_of_day, at.near_weekday))
     )
     return f"{shown(1.0 - share)} x ({mine}) + {shown(share)} x ({other})"
 

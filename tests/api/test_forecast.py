@@ -1,4 +1,4 @@
-"""The forecast of a monitor: over the API, on its page, and by the command."""
+"""The forecast of a monitor and its next holiday: over the API, on its page, and by the command."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ def test_a_monitor_that_knows_a_day_says_what_it_expects_of_the_next_hours(tmp_p
     world = World(tmp_path)
     try:
         key, route = world.key(Role.VIEWER), f"/v1/monitors/{world.scene.monitor}/promise"
-        assert key.get(route).json()["forecast"] == []
+        assert (key.get(route).json()["forecast"], key.get(route).json()["holiday"]) == ([], None)
         start = world.now - timedelta(hours=30)
         with world.scene.store.write() as conn:
+            at_home = Monitor(name="Lumo", query="lumo", countries=("GH",))
+            repository.save(conn, at_home, now=world.now, actor="test")
             detection = Detection(repository.listed(conn, Monitor))
             one = next(one for one in detection.monitors if one.id == world.scene.monitor)
             one.next_window = start
@@ -34,16 +36,28 @@ def test_a_monitor_that_knows_a_day_says_what_it_expects_of_the_next_hours(tmp_p
             minutes = {minute_of(start) + n: (1, 0, 1, 0, 0) for n in range(30 * 60)}
             detection.tick(conn, {one.id: minutes}, world.now, world.now, world.now, Coverage())
             detection.flush(conn, world.scene.store, world.now)
-        hour, six = key.get(route).json()["forecast"]
+        answer = key.get(route).json()
+        hour, six = answer["forecast"]
         assert (hour["hours"], six["hours"]) == (1, 6)
         assert hour["lower"] <= 60 <= hour["upper"]
         assert six["lower"] <= 360 <= six["upper"]
+        # Before any holiday and any Sunday is known, as much is due as on any day.
+        assert answer["holiday"] == {
+            "name": "Independence Day",
+            "country": "GH",
+            "day": "2031-03-06",
+            "factor": 1.0,
+        }
         browser, _ = world.session("ada")
         page = browser.get(f"/monitors/{world.scene.monitor}", headers={"Accept": "text/html"}).text
         assert re.search(r"Expected in the next hour</dt><dd>\d+ <small>\d+–\d+", page)
         assert "Expected in the next 6 hours" in page
+        assert re.search(
+            r"Independence Day \(GH\), Thu,? 6 Mar\w*</dt><dd>100% of an average day expected", page
+        )
         here = {**os.environ, **at_store(tmp_path / "store.db")}
         printed = command("monitors", "promise", "Lumo", "--data", tmp_path, environment=here).stdout.decode()
         assert f"next 1 h: {hour['expected']:g} mentions expected" in printed
+        assert "2031-03-06: Independence Day (GH), 100% of an average day expected" in printed
     finally:
         world.close()

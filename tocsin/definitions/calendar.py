@@ -27,6 +27,12 @@ def holiday_at(at: datetime, countries: Sequence[str], zone: tzinfo) -> Holiday 
     return None
 
 
+def holiday_name(at: datetime, countries: Sequence[str], zone: tzinfo) -> str:
+    """The name of that holiday, "" on any other day. What stands in brackets there, such as "estimated", is no part of it."""
+    found = holiday_at(at, countries, zone) if countries else None
+    return found.name.split(" (")[0] if found is not None else ""
+
+
 def known_country(code: str) -> bool:
     """Whether the holidays of the country with this code (ISO 3166, such as NL) are known."""
     return code in _countries()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -29,9 +30,12 @@ DEAF = Coverage(deaf=[(START + SPOKEN, END)])
 
 def judged(store: Store, coverage: Coverage, kinds: int | None = None) -> Detection:
     """A mention every twelve minutes for forty hours, then nothing; judged every five minutes and written. `kinds`: only so many
-    kinds of signals judge.
+    kinds of signals judge. The first two days are holidays in Korea, where the monitor is.
     """
     with store.write() as conn:
+        [monitor] = repository.listed(conn, Monitor)
+        at_home = monitor.value.model_copy(update={"countries": ("KR",)})
+        repository.save(conn, at_home, now=START, actor="test")
         detection = Detection(repository.listed(conn, Monitor))
         [one] = detection.monitors
         one.next_window, one.standings = START, one.standings[:kinds]
@@ -54,8 +58,15 @@ def test_a_brand_that_falls_silent_is_a_watch_with_what_was_due(store: Store) ->
         assert (evidence.observed, evidence.expected > 12, evidence.count) == (0.0, True, 0)
         assert evidence.window_start == START + SPOKEN - 10 * MINUTE
         [one] = detection.monitors
-        again = fresh(one.defined)
+        # What was a holiday when it was judged is one, whatever the countries are now.
+        again = fresh(replace(one.defined, value=one.defined.value.model_copy(update={"countries": ()})))
         learn_again(conn, again, START, END)
+    kept = one.standings[0].state.expected.holidays
+    assert [name for _, name, _, _ in kept.days] == [
+        "Independence Movement Day",
+        "Alternative holiday for Independence Movement Day",
+    ]
+    assert 0 < kept.n < 1
     assert [standing.state for standing in again.standings] == [standing.state for standing in one.standings]
 
 
