@@ -85,7 +85,7 @@ imports: $(STAMPS)/dev  ## who may import whom
 
 check: lint types imports test  ## all of the above
 
-bench: $(STAMPS)/dev  ## the figures in docs/performance.md
+bench: $(STAMPS)/dev  ## the figures in docs/performance.md and docs/everyday.md
 	@$(BIN)/python -m benchmarks
 
 bench-detection: $(STAMPS)/dev  ## the tables in docs/detection.md (DATA=FOLDER of the recordings; TOOLS=FOLDER with spike_eval.py, which needs numpy)

@@ -1,1 +1,4 @@
-"""The benchmarks behind the figures in docs/performance.md: `python -m benchmarks [NAME...]`, or `make bench` for all of them."""
+"""The benchmarks behind the figures in docs/performance.md and docs/everyday.md.
+
+`python -m benchmarks [NAME...]` runs some, `make bench` all of them.
+"""
