@@ -23,6 +23,7 @@ from api.pages.models import SLOT, SLOT_US, SourceRow, source_rows
 from processors.corrections.correct import labels
 from processors.detection.day_stories import DayStory
 from processors.detection.readings import readings_between
+from processors.explanation.rarity import Rarity, rarity
 from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import DAY, from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
@@ -117,6 +118,8 @@ class Card:
     sources: tuple[SourceRow, ...] = ()
     # What a slower scorer said of its mentions; None where it was not asked.
     opinion: Opinion | None = None
+    # How rare its score is for the monitor.
+    rarity: Rarity | None = None
 
     @property
     def seen(self) -> int:
@@ -151,7 +154,15 @@ def card(
         away=tuple(could_not_be_reached(conn, alert.id)) if alert.needs_answer else (),
         sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
         opinion=opinion_of(conn, alert.id),
+        rarity=_rarity(conn, alert, evidence),
     )
+
+
+def _rarity(conn: Connection, alert: Alert, evidence: Evidence | None) -> Rarity | None:
+    facts = alert.readable_facts
+    if evidence is None or facts is None:
+        return None
+    return rarity(conn, alert.monitor_id, alert.kind, facts.score, evidence.since)
 
 
 def _influential(evidence: Evidence | None, shown: Sequence[Post]) -> tuple[Post, ...]:

@@ -99,6 +99,16 @@ class BaselineOut(BaseModel):
     zone: str
 
 
+class RarityOut(BaseModel):
+    """How rare the score is for this monitor. It is shown and decides nothing."""
+
+    days: int = Field(description="Days before the alert, at most 28.")
+    as_high: int = Field(description="Of these, those with a window of that score or a higher one.")
+    one_in: float = Field(
+        description="(days + 1) / (as_high + 1): of days that are alike, one in so many is as high, or fewer."
+    )
+
+
 class OpinionOut(BaseModel):
     """What a slower scorer said of a part of an alert's mentions (`tocsin[deep]`)."""
 
@@ -126,6 +136,9 @@ class ExplanationOut(BaseModel):
     threshold: float | None
     reason: str | None
     baseline: BaselineOut | None
+    rarity: RarityOut | None = Field(
+        description="null: the monitor knows less than a week, half of the days were as high, or the kind keeps no readings."
+    )
     steps: list[StepOut]
     terms: list[tuple[str, int]]
     now: NowOut

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, Row, cast, func, literal_column, select, type_coerce
 
+from tocsin.core.clock import DAY
 from tocsin.store import schema as s
 
 _r = s.readings.c
@@ -50,6 +51,25 @@ def newest_readings(conn: Connection, monitors: Sequence[str], kind: str, since:
     for row in found:
         latest[row.monitor_id] = row
     return latest
+
+
+def days_as_high(
+    conn: Connection, monitor_id: str, kind: str, score: float, until: datetime, most: int
+) -> tuple[int, int]:
+    """Of the days before `until`, `most` at most, how many were judged by what the monitor matches then, and how many of these
+    had a window with that score or a higher one. A day is 24 hours, counted back from `until`.
+    """
+    mine = (_r.monitor_id == monitor_id, _r.kind == kind)
+    newest = (
+        select(_r.series).where(*mine, _r.window_start <= until).order_by(_r.window_start.desc()).limit(1)
+    )
+    before = (*mine, _r.window_start < until, _r.series == newest.scalar_subquery())
+    first = conn.execute(select(func.min(_r.window_start)).where(*before)).scalar()
+    if first is None:
+        return 0, 0
+    days = min(most, (until - first) // DAY)
+    high = select(_r.window_start).where(*before, _r.window_start >= until - days * DAY, _r.score >= score)
+    return days, len({(until - _MICRO - at) // DAY for at in conn.execute(high).scalars()})
 
 
 def readings_by_slot(

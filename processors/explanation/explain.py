@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from processors.detection.working import Working
 from processors.explanation.contributions import Contributions, contributions
+from processors.explanation.rarity import Rarity, rarity
 from processors.signals.calculation import Calculation
 from processors.signals.expectation import Expectation
 from processors.signals.registry import detectors
@@ -65,6 +66,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None = None
     reason: str | None = None
     baseline: Baseline | None = None
+    rarity: Rarity | None = None
     steps: list[Calculation] = []
     terms: list[tuple[str, int]] = []
     agrees: list[Agreement] = []
@@ -94,6 +96,7 @@ def explained(
         threshold=kept.sensitivity.threshold if kept else None,
         reason=kept.reading.detail.get("reason") if kept else None,
         baseline=_baseline(kept, detector) if kept and detector and again else None,
+        rarity=rarity(conn, monitor_id, kind, kept.reading.score, evidence.since) if kept else None,
         steps=steps,
         terms=evidence.terms,
         agrees=evidence.agrees,

@@ -47,6 +47,9 @@ def lines(one: Explanation) -> Iterator[str]:
     if one.baseline is not None and one.baseline.first is not None:
         b = one.baseline
         yield f"baseline: {b.hours} known hours, {b.first} to {b.last} ({b.zone})"
+    if one.rarity is not None:
+        r = one.rarity
+        yield f"how rare: as high on {r.as_high} of the {r.days} days before; one day in {r.one_in:g}, or rarer"
     if one.why_not:
         yield f"not computed again: {one.why_not}"
     yield from _steps(one)

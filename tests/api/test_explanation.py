@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from api.opinions import Opinions
 from processors.detection.asked import MOST_SCORED
@@ -15,7 +16,9 @@ from processors.understand.deep import WIDTH, DeepModel, DeepScorer
 from tests.api.world import World
 from tests.inside import command
 from tests.processors.detection.test_judge import judge
+from tocsin.core.clock import DAY
 from tocsin.definitions.models import Role
+from tocsin.store import schema as s
 
 HTML = {"Accept": "text/html"}
 HEAD = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1]), np.zeros(3))
@@ -24,6 +27,15 @@ HEAD = DeepModel("test", np.zeros(WIDTH), np.outer(np.eye(WIDTH)[0], [1, 0, -1])
 def burning(text: str) -> list[float]:
     """A vector that the head calls negative where the number in the text ends with a four, else positive."""
     return [1.0 if "4 burns" in text else -1.0, *[0.0] * (WIDTH - 1)]
+
+
+def days_before(made: World, start: datetime) -> None:
+    """Readings of the same series on the nine days before."""
+    r = s.readings
+    with made.scene.store.write() as conn:
+        row = conn.execute(select(r).where(r.c.kind == "volume", r.c.window_start == start)).one()
+        again = [{**row._mapping, "window_start": start - n * DAY} for n in range(1, 10)]
+        made.scene.store.insert_new(conn, r, again)
 
 
 @pytest.mark.slow("judges four hours")
@@ -41,11 +53,13 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         made.scene.clock.advance(until - start)
         made.scene.step()
         alert = made.scene.alert()
+        days_before(made, start)
         key = made.key(Role.VIEWER)
         told = key.get(f"/v1/alerts/{alert.id}/explanation").json()
         assert told["why_not"] is None and told["differs"] == []
         assert all(figure["same"] and figure["again"] == figure["judged"] for figure in told["figures"])
         assert {"Expected", "Score"} <= {step["name"] for step in told["steps"]}
+        assert told["rarity"] == {"days": 9, "as_high": 0, "one_in": 10.0}
         assert key.get("/v1/alerts/al_nobody/explanation").status_code == 404
         browser, _ = made.session("ada")
         assert (
@@ -54,11 +68,14 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         page = browser.get(f"/alerts/{alert.id}/explanation", headers=HTML).text
         assert "Every number came out as it was judged." in page
         assert told["steps"][-1]["formula"] in page
+        rare = "As high on 0 of the 9 days before: one day in 10, or rarer."
+        assert rare in page and rare in browser.get(f"/alerts/{alert.id}", headers=HTML).text
         assert told["second_opinion"] is None
         assert "second opinion" not in browser.get(f"/alerts/{alert.id}", headers=HTML).text
         said = command("explain", alert.id, "--data", tmp_path)
         assert said.returncode == 0, said.stderr
         assert b"every number came out as it was judged" in said.stdout
+        assert b"how rare: as high on 0 of the 9 days before; one day in 10, or rarer" in said.stdout
         as_json = json.loads(command("explain", alert.id, "--json", "--data", tmp_path).stdout)
         assert as_json["steps"] == told["steps"]
         assert b"second opinion" not in said.stdout and as_json["second_opinion"] is None
