@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from api.auth.rules import PAGES
 from tests.api.test_getting_in import link
 from tests.api.test_wrong_input import FORMS, ODD, REFUSED
+from tests.browser.axe import of_contrast
 from tests.browser.served import SeededApp
 from tests.browser.test_page_in_a_browser import LAPTOP, PHONE, Scheme, sign_in, tab
 from tests.browser.test_sources_in_a_browser import hold, of_colours
@@ -47,6 +48,9 @@ SENT: Final = """([path, fields]) => {
   form.submit();
 }"""
 """Sends a form as the view would: a field of its own refuses what is nonsense before it leaves."""
+GREY: Final = '<p style="color: #555">on white</p>'
+PALE: Final = '<b style="color: #aaa">on white</b>'
+OVER: Final = '<div style="position: absolute; inset: 0; z-index: -1; background: #888"></div>'
 SHAPES: Final[dict[str, tuple[tuple[ViewportSize, Scheme], ...]]] = {
     "held in the hand": ((PHONE, "light"), (TABLET, "dark")),
     "on a desk": ((LAPTOP, "dark"),),
@@ -57,6 +61,18 @@ SHAPES: Final[dict[str, tuple[tuple[ViewportSize, Scheme], ...]]] = {
 def test_no_view_is_left_out() -> None:
     views = {path for method, path in PAGES if method == "GET"} - {"/static"}
     assert views == set(ADDRESSES), "each view has an address in tests/browser/views.py"
+
+
+def test_axe_judges_every_way_in_which_text_is_painted(chromium: Browser) -> None:
+    with tab(chromium, "http://127.0.0.1") as page:
+        page.set_content(GREY + PALE)
+        assert of_contrast(page) == [f"color-contrast: {PALE}"]
+        page.set_content(GREY)
+        assert of_contrast(page) == []
+        # Once passed, it is judged again where something else lies behind it.
+        for behind in (f'<div style="background: #888">{GREY}</div>', GREY + OVER):
+            page.set_content(behind)
+            assert of_contrast(page) == [f"color-contrast: {GREY}"], behind
 
 
 @pytest.mark.slow("opens every view at three sizes")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from api.app import create_app
+from tests.browser.axe import of_contrast, violations
 from tests.browser.served import SeededApp, seeded_app, served
 from tests.browser.test_page_in_a_browser import CONTRAST, LAPTOP, PHONE, SMALL_TARGETS, keep, sign_in, tab
 from tests.contracts.loopback import INGEST, Loopback, posts
@@ -24,9 +24,6 @@ OVERLAPPING = """() => {
   return all.flatMap(([a, p], n) => all.slice(n + 1).filter(([b, q]) => meet(p, q))
     .map(([b]) => a.outerHTML.slice(0, 60) + " and " + b.outerHTML.slice(0, 60)));
 }"""
-AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
-RUN_AXE = """(rules) => axe.run(document, {resultTypes: ["violations"], ...(rules ? {runOnly: rules} : {})})
-  .then((found) => found.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 90)).join(" | ")))"""
 
 
 @pytest.fixture
@@ -55,16 +52,7 @@ def hold(page: Page, name: str) -> None:
 def of_colours(page: Page, name: str) -> None:
     """What depends on colours holds: for a second scheme of a view that was held in the first."""
     assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
-    assert violations(page, "color-contrast") == [], name
-
-
-def violations(page: Page, *rules: str) -> list[str]:
-    """What axe finds by these rules, or by all. After the first look, every view of this tab brings axe along."""
-    if not page.evaluate("'axe' in window"):
-        page.context.add_init_script(AXE)
-        page.evaluate(AXE)
-    found: list[str] = page.evaluate(RUN_AXE, list(rules) or None)
-    return found
+    assert of_contrast(page) == [], name
 
 
 def test_an_admin_adds_tries_changes_and_ends_a_source(

@@ -1,0 +1,40 @@
+"""axe-core in the pages of the tests. Each way in which text is painted is held against its rule of contrast once."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Page
+
+AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+PAINTS: Final = (Path(__file__).parent / "paints.js").read_text("utf-8")
+SHAPE: Final = """() => axe.run(document, {resultTypes: ["violations"], rules: {"color-contrast": {enabled: false}}})
+  .then((found) => found.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 90)).join(" | ")))"""
+
+_passed: set[int] = set()
+"""The ways of painting text that axe has passed in this process."""
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds."""
+    _bring(page)
+    found: list[str] = page.evaluate(SHAPE)
+    return found + of_contrast(page)
+
+
+def of_contrast(page: Page) -> list[str]:
+    """What axe finds by its rule of contrast, which takes most of its time."""
+    _bring(page)
+    said: dict[str, Any] = page.evaluate(PAINTS, sorted(_passed))
+    _passed.update(said["passes"])
+    found: list[str] = said["violations"]
+    return found
+
+
+def _bring(page: Page) -> None:
+    """After the first look, every view of this tab brings axe along."""
+    if not page.evaluate("'axe' in window"):
+        page.context.add_init_script(AXE)
+        page.evaluate(AXE)
