@@ -1,11 +1,11 @@
-"""Announcements: who is concerned is told, once, when a silence or an expected event begins, gets another end, or is over.
+"""Announcements: the people concerned are told, once, when a silence or an expected event begins, gets another end, or is over.
 
-What was told of one that holds stands in a row of `meta`. The row and the notices commit together, so that nothing is told
-twice, whatever dies and however many workers run. What begins and ends while nothing runs is not told at all. A beginning or
-an end that is noticed later than `LATE` is kept without a notice.
+While a silence or an event holds, a row of `meta` has what people were told of it. The row and the notices commit together, so
+that nothing is told twice, whatever dies and however many workers run. A silence or an event that begins and ends while nothing
+runs is not announced. A beginning or an end that is noticed later than `LATE` is kept without a notice.
 
-The concerned are the people of the policies of its monitors, and the person who made it. They are told on the first channel that
-they have proven, after their quiet hours. The notice asks for nothing.
+The people concerned are those of the policies of its monitors, and the person who made it. Each is told on the first channel
+that they have proven, after their quiet hours. The notice asks for nothing.
 """
 
 from __future__ import annotations
@@ -85,14 +85,14 @@ class Holding:
 
 
 def edge_of(told: Holding | None, holds: Holding | None) -> Edge | None:
-    """What is to be announced, from what was told and what holds now. None: nothing."""
+    """The announcement that is due: `told` is what people know, `holds` is what is so now. None: nothing is to be announced."""
     if told is None or holds is None:
         return "begins" if holds else "over" if told else None
     return "changed" if told.until != holds.until else None
 
 
 def is_late(edge: Edge, one: Holding, now: datetime) -> bool:
-    """Whether it began, or was to end, so long ago that nobody is told any more."""
+    """Whether the beginning or the end lies so far back that nobody is told any more."""
     at = {"begins": max(one.starts, one.changed), "changed": now, "over": min(one.until, now)}[edge]
     return now - at > LATE
 
@@ -137,7 +137,7 @@ def _story(_edge: Edge, told: Holding | None, holds: Holding | None) -> str:
 
 
 def _tell(turn: Turn, edge: Edge, told: Holding | None, holds: Holding | None) -> bool:
-    """Write down what is told now, and queue the notices. Returns whether anybody is to be told."""
+    """Write down what people are told now, and queue the notices. Returns whether anybody is told."""
     one = holds or told
     assert one is not None
     if holds is None:
@@ -153,7 +153,7 @@ def _tell(turn: Turn, edge: Edge, told: Holding | None, holds: Holding | None) -
 
 
 def _concerned(turn: Turn, one: Holding) -> Iterator[tuple[Someone, Channel]]:
-    """Each person to tell, once, with the first channel that they have proven. Who has proven none is not told."""
+    """Each person to tell, once, with the first channel that they have proven. A person without a proven channel is left out."""
     conn, people = turn.conn, turn.directory
     maker = people.people.get(_made_by(conn, one))
     reached = [person for policy in _policies(turn, one) for person in on_call_by(policy, people, turn.now)]

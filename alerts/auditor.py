@@ -188,7 +188,7 @@ def pages_to_nobody(conn: Connection) -> list[Finding]:
 
 
 def alerts_that_reach_nobody(conn: Connection, now: datetime) -> list[Finding]:
-    """Firing alerts of which no notice arrives. Those whose policy names nobody are a finding of their own."""
+    """Firing alerts of which no notice arrives. Alerts whose policy names nobody are a finding of their own."""
     mildest = max(CLOCKS)
     return [
         Finding("nobody reached", one.alert_id, one.words)

@@ -93,7 +93,7 @@ class PageAgain:
 
 @dataclass(frozen=True, slots=True)
 class HeadsUp:
-    """The people whom the policy wants told are told. Nothing is asked of them."""
+    """Tell the people whom the policy names for a heads-up. The notice asks nothing of them."""
 
     alert: Alert
     reasons: Sequence[str]

@@ -17,9 +17,9 @@ from tocsin.definitions.repository import listed
 from tocsin.store import schema as s
 
 KINDS: Final = {"silence": "silence", "expected event": "expected_event", "holiday": "holiday"}
-"""What a reason begins with, before a colon and a name, and the kind that it means."""
+"""By the beginning of a reason, before a colon and a name: the kind that it means."""
 WAITS: Final = "waits "
-"""What the reason of the night begins with: it has no name."""
+"""The beginning of the reason of a night, which has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def read_held(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[list[Alert], 
 
 
 def held_by(conn: Connection, alerts: Iterable[Alert]) -> dict[str, HeldBy]:
-    """What holds each of these alerts, by its id. What nothing holds is absent."""
+    """What holds each of these alerts, by its id. An alert that nothing holds is absent."""
     alerts = list(alerts)
     stepping = [one.id for one in alerts if one.status == states.FIRING and one.next_step_at is not None]
     if not stepping:
@@ -85,7 +85,7 @@ def told_by(reason: str, until: datetime | None) -> HeldBy | None:
 
 
 def _of_a_step(hold: Mapping[str, Any], next_step_at: datetime | None) -> HeldBy | None:
-    """What holds the next step, if that is due when the hold says so. A later step has another time."""
+    """The hold of the next step, if the step is due when the hold says so. A later step has another time."""
     until = from_micros(to_micros(datetime.fromisoformat(hold["until"])))
     return told_by(str(hold["waits"]), until) if until == next_step_at else None
 

@@ -68,7 +68,7 @@ class OwnChannels:
         return next((one.where or one.kind for one in self.listed if key and one.key == key), "")
 
     def rows(self, now: datetime) -> list[dict[str, Any]]:
-        """Each channel as one row of values, those that wait last."""
+        """Each channel as one row of values. Channels that wait for their code come last."""
         listed = [
             _row(one.key, one.kind, one.where, one.standing, one.proven_at, one.proof, now)
             for one in self.listed
@@ -80,7 +80,7 @@ class OwnChannels:
 
 
 def channels_of(conn: Connection, one: Someone) -> OwnChannels:
-    """What a person is woken by, and what waits for its code with the place that it goes to."""
+    """The channels that wake a person, and those that wait for their code, each with the address that it leads to."""
     known = proofs(conn, one.id)
     own = [_own_channel(one, number, channel, known) for number, channel in enumerate(one.channels)]
     waiting = [(found, _where(one.person, found.channel)) for found in pending(conn, one.id)]

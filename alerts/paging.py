@@ -44,8 +44,8 @@ def page(
 ) -> list[str]:
     """Queue a notice for each of these people, at once or when their quiet hours end; returns the notices' ids.
 
-    A notice that asks replaces those that asked the same person and have not left. `step`: the rung's number (None: the
-    one that the alert stands on). `channels` None: as the severity has it.
+    A notice that asks for an answer replaces earlier ones to the same person that have not left yet. `step`: the rung's number
+    (None: the one that the alert stands on). `channels` None: as the severity has it.
     """
     choose = channels or (lambda one: queue.chosen_channels(one, alert.severity))
     conn, now, directory = turn.conn, turn.now, turn.directory

@@ -1,9 +1,9 @@
 """Codes that prove a channel: a test page carries one, and whoever types it has read what is sent there.
 
-Who runs the machine vouches for a channel by a file or a command (`vouch`), and it pages at once. One that comes by page or API
-waits for its code and pages nobody until then: what a person adds on the page waits beside the person (`pending`), what an
-administrator writes into a definition stands in it and is marked (`ask_proof`). A code is good for ten minutes and five tries.
-Decision 33 says why.
+The person who runs the machine vouches for a channel by a file or a command (`vouch`), and the channel pages at once. A channel
+that comes by page or API waits for its code and pages nobody until then. A channel that somebody adds on their own page waits
+beside the person (`pending`). A channel that an administrator writes into a definition stands there, marked (`ask_proof`). A
+code is good for ten minutes and five tries. Decision 33 says why.
 """
 
 from __future__ import annotations
@@ -218,7 +218,7 @@ def prove(conn: Connection, one: Someone, channel: Channel, code: str, now: date
     change = {"proven_at": now, "tries": MOST_TRIES} if right else {"tries": row.tries + 1}
     conn.execute(update(p).where(*mine).values(**change))
     if right:
-        # Who may be paged has changed: readers of people look again.
+        # The set of people who may be paged has changed: readers of people look again.
         touch(conn, "person")
     return right
 

@@ -1,7 +1,7 @@
 """What Tocsin itself writes as a reason or a receipt, said in the reader's language: the record and the API keep English.
 
-Each is known by its pattern, so that what is on record already is said as well. What a person or a server says in its own words
-has no pattern, and is shown as it came.
+Each is known by its pattern, so sentences that are on record already are translated as well. The words of a person or a server
+have no pattern, and are shown as they came.
 """
 
 from __future__ import annotations

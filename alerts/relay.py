@@ -1,7 +1,8 @@
 """Copies of signals and alert events on the stream, for subscribers.
 
-The relay delivers at least once, with the row's own id. It claims rows that are not published yet, and never the rows
-after the last one it saw: it would skip a slow transaction's lower number. It marks a row after the stream has it.
+The relay delivers at least once, with the row's own id. It asks for the rows that are not published yet. It never asks for the
+rows after the last number it saw: that would skip a row of a slow transaction, whose number is lower. It marks a row as
+published after the stream has it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The mail that lets a person in who asked for a link on the page.
 
-The notice holds no token: the outbox makes the link when the mail leaves (`alerts.personal`). Whoever asks learns nothing of
-who is known here.
+The notice holds no token: the outbox makes the link when the mail leaves (`alerts.personal`). The answer does not tell the
+asker which people are known here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Partitions that stand still: records wait there, and nobody stores any. What is said there is not heard, however little waits.
+"""Partitions that stand still: records wait there, and nobody stores any. Talk in such a partition is not heard, however little
+waits.
 
 One look cannot tell a partition that stands still from one that is only behind. So looks are compared.
 """

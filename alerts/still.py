@@ -55,7 +55,7 @@ def how_long(lasted: timedelta) -> Sentence:
 
 
 def _changed(conn: Connection, alert: Alert) -> list[str]:
-    """What has changed since the last page, as that page said it. Empty where there was none."""
+    """The changes since the last page, against what that page said. Empty where there was none."""
     last = reach.last_said(conn, alert.id)
     if last is None or alert.readable_evidence is None:
         return []

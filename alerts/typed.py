@@ -38,7 +38,7 @@ _TYPED: Final = frozenset({"reason", "text", "subject", "html"})
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """`count` lines of one alert or escalation name somebody. What they say is not told here: some are for Legal only."""
+    """`count` lines of one alert or escalation name somebody. The lines themselves are left out: some are for Legal only."""
 
     kind: Literal["alert", "escalation"]
     id: str

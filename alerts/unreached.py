@@ -113,7 +113,7 @@ def _with_lost_notices(conn: Connection, now: datetime, mildest: int) -> Sequenc
 
 
 def _reached_at(conn: Connection, alert_ids: Sequence[str]) -> dict[str, datetime]:
-    """The time at which each of these alerts last reached somebody; those that never did are left out."""
+    """The time at which each of these alerts last reached somebody. An alert that never did is left out."""
     # A case, and not a condition: the engine must look for the alerts, not for every notice that was ever sent.
     arrived = case((and_(_n.status == queue.SENT, _n.person_id != NOBODY.id), _n.ended_at))
     last = func.max(arrived, type_=_n.ended_at.type)

@@ -54,7 +54,7 @@ class StandingAlerts:
     """The alerts that are not over, by what they ask of people, and those that were suppressed lately."""
 
     live: tuple[Alert, ...]
-    """What nobody has first, then the most severe, then the oldest."""
+    """Alerts that nobody has taken first, then the most severe, then the oldest."""
     calmed: tuple[Alert, ...]
     """Calmed, unacknowledged."""
     merged: tuple[Alert, ...]
@@ -63,7 +63,7 @@ class StandingAlerts:
     left_out: int = 0
     """Further alerts that are not over."""
     holders: Mapping[str, HeldBy] = field(default_factory=dict)
-    """What holds those that something holds, by their ids."""
+    """The hold of each alert that something holds, by its id."""
 
 
 def standing(conn: Connection, now: datetime) -> StandingAlerts:
@@ -102,7 +102,7 @@ def sorted_by_need(going_on: Sequence[Alert], suppressed_lately: Sequence[Alert]
 
 
 def _need(alert: Alert) -> tuple[bool, bool, int, datetime]:
-    """What nobody has first, what has calmed last, then the most severe, then the oldest."""
+    """Alerts that nobody has taken first, calmed ones last; among these the most severe, then the oldest."""
     return not alert.needs_answer, alert.calmed_at is not None, alert.severity, alert.opened_at
 
 
@@ -120,7 +120,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Alerts, the newest first. `holders`: what holds those that something holds, by their ids. `next_cursor` None: the list
+    """Alerts, the newest first. `holders`: the hold of each alert that something holds, by its id. `next_cursor` None: the list
     ends here.
     """
 
@@ -143,7 +143,7 @@ def find_versions(conn: Connection, wanted: Wanted) -> tuple[list[tuple[str, int
 
 
 def alerts_by_id(conn: Connection, ids: Collection[str]) -> tuple[dict[str, Alert], Mapping[str, HeldBy]]:
-    """The alerts with these ids, those that there are, and what holds them, both by their ids."""
+    """The alerts with these ids, as far as they exist, and what holds each, both by id."""
     if not ids:
         return {}, {}
     rows = conn.execute(select(s.alerts, last_hold()).where(s.alerts.c.id.in_(ids))).all()
@@ -154,7 +154,7 @@ def alerts_by_id(conn: Connection, ids: Collection[str]) -> tuple[dict[str, Aler
 def _page(conn: Connection, wanted: Wanted, what: Sequence[Any]) -> tuple[list[Row[Any]], str | None]:
     a = s.alerts
     newest = (a.c.opened_at.desc(), a.c.id.desc())
-    # The ids first, from an index that holds all that is asked for: the large rows are read of those that are shown.
+    # The ids first, from an index that covers the question. Only the rows that are shown, which are large, are read whole.
     found = select(a.c.id).where(*_where(wanted)).order_by(*newest).limit(bounded(wanted.limit) + 1)
     rows = conn.execute(select(*what).where(a.c.id.in_(found.scalar_subquery())).order_by(*newest)).all()
     return page_of(rows, wanted.limit, lambda row: (row.opened_at, row.id))

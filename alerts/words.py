@@ -36,7 +36,7 @@ class Words:
         return [self.say(one) for one in sentences]
 
     def unseen(self, told: str) -> str:
-        """What was not heard and why; what a network says in its own words stays as it came."""
+        """What was not heard, and why. A network's own words stay as they came."""
         name, known = ("", None) if isinstance(told, Sentence) else unseen(told)
         if known is None:
             return self.say(told)

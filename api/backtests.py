@@ -94,7 +94,7 @@ def ask(
     change: Mapping[str, Any] | None = None,
     because: Mapping[str, Any] | None = None,
 ) -> Backtest:
-    """Ask for a back-test of the monitor. One that waits already is the answer to who asks again.
+    """Ask for a back-test of the monitor. A second request gets the one that already waits.
 
     Raises `Conflict` where too many wait. The transaction must be `alone`.
     """
@@ -138,7 +138,7 @@ def of_monitor(conn: Connection, monitor_id: str) -> list[Backtest]:
 
 
 def cancel(conn: Connection, id: str, now: datetime) -> Backtest:
-    """Cancel a back-test that waits or runs; its worker stops within seconds. One that is over stays as it is."""
+    """Cancel a back-test that waits or runs; its worker stops within seconds. A back-test that is over stays as it is."""
     t = s.backtests
     waits = (t.c.id == get(conn, id).id, t.c.state.in_(WAITING))
     conn.execute(update(t).where(*waits).values(state="cancelled", beat_at=now))

@@ -3,7 +3,7 @@
 A body is held in memory until its request is answered. A stranger's body, such as that of a webhook, must be read before its
 signature can be checked, so strangers have a small bound and a room of their own: they cannot crowd out people and keys.
 
-What a body holds is bounded, too: a definition of a megabyte could hold 300,000 objects, each of which would become an error.
+The number of objects in a body is bounded, too: a definition of a megabyte could hold 300,000, and each would become an error.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ class _Timers:
 
 
 def holder(address: str) -> str:
-    """The address whose share a connection takes. Who has an IPv6 address has the 64 bits behind it, too."""
+    """The address whose share a connection takes. The owner of an IPv6 address owns the 64 bits behind it, too."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

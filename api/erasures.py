@@ -1,6 +1,7 @@
 """Erasures that a person asks for, as jobs: counted first, confirmed by that count, carried out in pieces, on record nameless.
 
-What names the author or the post stands in the job while it is needed, and goes when all is done. The audit has a keyed hash.
+The name of the author or the address of the post stands in the job while the work needs it, and goes when all is done. The
+audit has a keyed hash.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ SHORTEST: Final = 3
 """A shorter name is looked for in no dead letter, message or note: it would be found in words of anybody."""
 LONGEST: Final = 2000
 PLACES: Final = ("posts", "reposts", "corrections", "samples", "notices", "dead_letters", "refusals", "typed")
-"""Where something of a person stands. `notices`: those that quote it. `refusals`: what was told of input that was refused.
-`typed`: lines that people typed; they stay unless the request takes them in."""
+"""Where something of a person stands. `notices`: notices that quote it. `refusals`: messages about refused input. `typed`:
+lines that people typed; they stay unless the request takes them in.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +116,12 @@ def preview(conn: Connection, subject: Subject) -> WouldGo:
 
 
 def names_of(subject: Subject) -> list[str]:
-    """What an author is called in a notice, as far as the request says it."""
+    """The names of an author in a notice, as far as the request has them."""
     return [subject.value.strip().lstrip("@"), subject.value.strip()] if subject.what == AUTHOR else []
 
 
 def words_of(subject: Subject) -> list[str]:
-    """What is looked for in dead letters, messages and what people typed."""
+    """The names to look for in dead letters, messages and lines that people typed."""
     names = {subject.value.strip().lstrip("@"), *(author for _, author in subject.authors)}
     return sorted(name for name in names if len(name) >= SHORTEST)
 
@@ -205,7 +207,7 @@ def finish(conn: Connection, id: str, now: datetime) -> None:
 
 
 def fail(store: Store, id: str, now: datetime, message: str) -> None:
-    """It did not come to its end. What it had erased is erased, and it may go on again."""
+    """The erasure stopped before its end. Rows that it erased stay erased, and it may go on."""
     with store.write() as conn:
         jobs.change(conn, s.erasures, id, now, state="failed", message=message[:500])
 

@@ -1,9 +1,9 @@
 """The mail server typed on the page or given over the API: checked, tried with a test mail, and only then taken.
 
-Why this is safe enough. Only a person who is signed in as an administrator may, as for the public address: whoever says by which
-server mail leaves reads every notice and every sign-in link. The password is written to a file that only this account can read;
-nobody sees it again. It stays with its server: for another host, port, account or protection it must be typed again, so that a
-stolen session cannot have it sent elsewhere. A host in a private network is asked only where an operator's setting lists it.
+Why this is safe enough. Only an administrator who is signed in may change it, as with the public address: the person who names
+the mail server can read every notice and every sign-in link. The password goes to a file that only this account can read;
+nobody sees it again. A password belongs to one server: for another host, port, account or protection it must be typed again, so
+a stolen session cannot send it elsewhere. A host in a private network is asked only where an operator's setting lists it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Second opinions: a slower scorer reads a part of an alert's mentions again, and says whether it calls them negative, too.
 
 Only with the extra `tocsin[deep]` does a worker run. It asks a few mentions at a time, one alert after the other, at most 300
-an alert and for at most `LONGEST`, and again at most every `AGAIN` while the alert's window moves on. What it says is shown and
+an alert and for at most `LONGEST`, and again at most every `AGAIN` while the alert's window moves on. The opinion is shown and
 decides nothing. Without the extra there is no row, and nothing is shown.
 """
 
@@ -158,7 +158,7 @@ _COUNTS: Final = ("asked", "agreed", "unscored", "unscored_negative", "negative"
 
 
 def _counted(label: str, negative: bool) -> list[str]:
-    """What is counted of a mention with this label, which the second scorer calls negative, or not."""
+    """The counts that a mention adds: `label` is the first scorer's, and the second calls the mention negative, or not."""
     found = ["negative"] if negative else []
     if label == "unscored":
         return [*found, "unscored", *(["unscored_negative"] if negative else [])]

@@ -1,7 +1,7 @@
 """Every refusal as problem+json (RFC 9457): type, title, status, detail, and which field where. Never a traceback.
 
 Outside /v1, where the browser prefers HTML, `app.state.render_problem`, a function of (request, Problem), answers instead.
-Title, detail and messages are said in the caller's language; `type` is for programs, and stays. What is logged is English.
+Title, detail and messages are said in the caller's language; `type` is for programs, and stays. The log is in English.
 """
 
 from __future__ import annotations
@@ -158,7 +158,8 @@ FROM_ERRORS: tuple[tuple[type[e.TocsinError], int, str], ...] = (
 
 INTERNAL = Sentence("something went wrong on our side; the log has it under this request's id")
 
-# What strangers and keys that only push hear of an engine that is away. The error's own words name folders and servers.
+# The words about an engine that is away, for strangers and for keys that only push. The error's own words name folders and
+# servers.
 AWAY: Mapping[str, Sentence] = {
     "store-unavailable": Sentence("the store cannot be used just now; tocsin doctor says why"),
     "stream-unavailable": Sentence("the stream cannot be used just now; tocsin doctor says why"),
@@ -241,7 +242,7 @@ def outside(problem: Problem, scope: Scope) -> Response:
 
 
 def _without_places(request: Request, problem: Problem) -> Problem:
-    """The problem as this caller may hear it. Only who may read is told which file or server is away."""
+    """The problem as this caller may hear it. Only callers who may read are told which file or server is away."""
     principal: Principal | None = request.scope.get("state", {}).get("principal")
     if problem.slug not in AWAY or (principal is not None and principal.may_read):
         return problem

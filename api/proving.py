@@ -43,8 +43,8 @@ def send_code_to(
 def prove_by_code(
     conn: Connection, settings: Settings, who: Principal, person_id: str, key: str, code: str, now: datetime
 ) -> bool:
-    """Whether this is the code that was sent to the channel with this key; the channel then pages. One that waited becomes the
-    person's. Raises `NotFound`.
+    """Whether this is the code that was sent to the channel with this key; the channel then pages. A channel that waited for
+    the code becomes the person's. Raises `NotFound`.
     """
     theirs = find(conn, Person, person_id)
     one = Someone(theirs.id, theirs.value)
@@ -60,7 +60,8 @@ def prove_by_code(
 
 
 def take_proof_back(conn: Connection, who: Principal, person_id: str, key: str, now: datetime) -> None:
-    """Let the channel with this key page nobody before a new code was typed. One that waits for its first code is forgotten.
+    """Let the channel with this key page nobody before a new code was typed. A channel that waits for its first code is
+    forgotten.
 
     Raises `NotFound`.
     """

@@ -1,5 +1,5 @@
-"""What was told of input that could not be taken: of pushes, of imports, and in answers kept for a repeated request. A message
-may quote what it refuses, so a name that is to be forgotten is taken out of it.
+"""Messages about input that could not be taken: of pushes, of imports, and in answers that are kept for a repeated request. A
+message may quote the input, so an erasure takes the name out of it.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def deliver_due(
             taken = _take(conn, store, now, kinds, only, limit, personal_link)
             resting.look(conn, taken, now)
             left = [notice for notice in taken if not _recorded(conn, notifiers, notice, now)]
-    # Nobody knows whether these notices were taken. One that is not sent now would later look as if it may have been sent.
+    # Nobody knows whether these notices were taken. A notice that is not sent now would later look as if it may have been sent.
     except OutcomeUnknown:
         left = Retry(MARGIN)(lambda: _taken_now(store, taken, now))
 

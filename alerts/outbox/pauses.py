@@ -43,7 +43,7 @@ def end(conn: Connection, receiver: str) -> None:
 
 
 def left(conn: Connection, receiver: str, now: datetime) -> timedelta | None:
-    """What is left of the receiver's pause. None: it has none."""
+    """The rest of the receiver's pause. None: it has none."""
     until = meta.get(conn, PREFIX + receiver)
     return None if until is None else _left(datetime.fromisoformat(until), now)
 
@@ -54,7 +54,9 @@ def _left(until: datetime, now: datetime) -> timedelta | None:
 
 
 class Resting:
-    """The pauses that one round of the outbox knows of: those that stood when it took its notices, and what it hears itself."""
+    """The pauses that one round of the outbox knows of: those on record when it took its notices, and those that receivers ask
+    for meanwhile.
+    """
 
     def __init__(self) -> None:
         self._until: dict[str, datetime] = {}

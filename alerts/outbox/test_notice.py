@@ -98,7 +98,7 @@ def page_once(
 def deliver_once(
     store: Store, clock: Clock, notifiers: Mapping[str, Notifier], ids: Sequence[str]
 ) -> list[Rang]:
-    """Send these notices now and say how each ended. One that fails is not tried again."""
+    """Send these notices now and say how each ended. A test notice that fails is not tried again."""
     deliver_due(store, clock, notifiers, "notify test", only=ids, parallel=len(ids))
     n, r = s.notices.c, s.receipts.c
     with store.write() as conn:

@@ -20,7 +20,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a request brings to show whose it is. Its token is secret, and stands in no text."""
+    """The proof in a request of who sent it. Its token is secret, and stands in no text."""
 
     kind: Literal["key", "session"]
     token: str

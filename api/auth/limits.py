@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class _Bucket:
-    """What is left and since when, and the requests that were allowed here: in all, and by the time of the last `spent`."""
+    """The requests left, and since when; the requests that were allowed here, in all and at the time of the last `spent`."""
 
     left: float
     at: float
@@ -26,8 +26,8 @@ class _Bucket:
 class RateLimiter:
     """Allows `per_minute` requests, all of them at once if they were saved up. Remembers the `most` callers who came last.
 
-    Callers are kept by a short hash of their names, so that what is told to others names nobody. `ticks` is a monotonic clock in
-    seconds.
+    A caller is kept under a short hash of its name, so that other processes, which are told the counts, learn no name. `ticks`
+    is a monotonic clock in seconds.
     """
 
     def __init__(self, per_minute: int, ticks: Callable[[], float], most: int = 10_000) -> None:

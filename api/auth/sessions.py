@@ -149,7 +149,7 @@ def kept_sessions(conn: Connection, now: datetime) -> list[dict[str, Any]]:
 
 
 def keep_sessions(conn: Connection, kept: list[dict[str, Any]]) -> None:
-    """Whoever was signed in where `kept` comes from is signed in here, with the same cookie."""
+    """The people who were signed in where `kept` comes from are signed in here, with the same cookies."""
     if kept:
         conn.execute(insert(s.sessions), kept)
 

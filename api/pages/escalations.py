@@ -42,7 +42,7 @@ class EscalationPage:
 
 @router.get("/escalations")
 def queue_page(request: Request) -> Response:
-    """What runs out first comes first; of those that have ended, what ended last."""
+    """The escalation whose clock runs out first comes first; of ended ones, the last to end."""
     team = request.query_params.get("team")
     team = team if team in ("pr", "legal") else None
     ended = request.query_params.get("closed") == "1"

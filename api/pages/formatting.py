@@ -108,7 +108,7 @@ class Formatter:
         return escape(self.language.translate(known.pattern, **filled))
 
     def recorded(self, text: str) -> Markup:
-        """What is kept as English text, in this language; what is not known stays, marked as English."""
+        """A text that is kept in English, in this language. A text that is not known stays, marked as English."""
         known = recorded(text)
         if known is not None or self.language.code == ENGLISH:
             return escape(self.language.say(known) if known is not None else text)
@@ -161,7 +161,7 @@ class Formatter:
         signal = SIGNAL_KINDS.of(facts.kind)
         observed, expected = (self.figure(getattr(facts, name), facts.kind) for name in signal.figures)
         if facts.learning:
-            # What was assumed before anything was heard is neither usual nor expected.
+            # A value that was assumed before anything was heard is neither usual nor expected.
             expected = UNKNOWN
         named = (
             {"share": observed, "usual": expected}
@@ -215,7 +215,7 @@ class Formatter:
         return _stamp(due, said, exact=self.time_text(due, day=True))
 
     def next_look(self, due: datetime) -> Markup:
-        """When a source is asked next. One that is due is asked by and by: nobody is late with it."""
+        """When a source is asked next. A source that is due is asked by and by: nobody is late with it."""
         return self.time_left(due) if due > self.now else _stamp(due, self.translate("now"))
 
     def seconds(self, seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Passkeys on the page: registering, naming and taking out one's own, and signing in by one without typing a name.
 
-The script asks for a challenge, lets the browser answer it, and sends the answer with the form. What does not hold is refused in
-the same words whatever was wrong; the log says which check failed.
+The script asks for a challenge, lets the browser answer it, and sends the answer with the form. A refusal has the same words
+whatever was wrong; the log says which check failed.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What is not ready: nothing heard, nothing watched, nobody on call, no channel that rings. Every page says so, and nothing is
-called calm.
+"""The reasons why this installation would wake nobody: nothing is heard or watched, nobody is on call, no channel rings. Every
+page says so, and nothing is called calm.
 
 The answer follows from definitions and settings, so it is kept until a definition changes, and for a minute at most, because a
 schedule's turn ends by itself.

@@ -1,5 +1,5 @@
-"""What is kept as English text, said in the reader's language: why a mention could not be taken, what the auditor finds, how a
-job ended, how figures differ. A text is known by its pattern; refusals, which jobs keep as text, by those of their catalogue.
+"""Texts that are kept in English, said in the reader's language: why a mention could not be taken, what the auditor finds, how
+a job ended, how figures differ. A text is known by its pattern; refusals, which jobs keep as text, by those of their catalogue.
 """
 
 from __future__ import annotations

@@ -237,7 +237,7 @@ def _given_schedule(typed: Typed, present: Schedule | None, look: Look) -> tuple
             overrides.append(Override.model_construct(person=person, starts_at=starts_at, ends_at=ends_at))
     starts_at, hours = moment_of(typed.get("starts_at", ""), look.zone), whole(typed.get("turn_hours", ""))
     wrong |= ({"starts_at"} if starts_at is None else set()) | ({"turn_hours"} if hours is None else set())
-    # What is kept as it is shows minutes only.
+    # The form shows whole minutes; a time that nobody changed keeps its seconds.
     if present is not None and starts_at == moment_of(typed_moment(present.starts_at, look.zone), look.zone):
         starts_at = present.starts_at
     given = {"rotation": chosen(typed, "r"), "starts_at": starts_at, "turn_hours": hours}

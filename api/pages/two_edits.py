@@ -80,7 +80,7 @@ def edits_of(store: Store, present: Defined[D] | None, typed: Mapping[str, str],
 
 
 def differing(was: Definition, theirs: Definition, mine: Definition) -> list[Differing]:
-    """The fields in which what one has is not what the other has. Who alone changed a field is proposed."""
+    """The fields that differ between the two. Where only one person changed a field, their value is proposed."""
     one, two, three = (_fields(value) for value in (was, theirs, mine))
     return [
         Differing(
@@ -120,7 +120,7 @@ def _with(mine: Mapping[str, Any], theirs: Mapping[str, Any], key: str) -> dict[
 
 
 def asked_again(typed: Mapping[str, str]) -> dict[str, str]:
-    """What stands in the form that is shown again without the choice: read at the version at which it was read first."""
+    """The version for a form that is shown again without the choice: the one at which it was first read."""
     return {**typed, "version": typed.get("read_at") or typed.get("version", "")}
 
 

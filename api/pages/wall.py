@@ -1,7 +1,8 @@
 """`/wall`: the state of everything on a screen that hangs on a wall, big, renewed by itself and without a script.
 
 It is read with a session, or at an address with a token of the scope `wall`. It has no link and no button: whoever walks by can
-do nothing. What keeps an alert from being heard or from waking somebody stands above everything, and then nothing is called calm.
+do nothing. Whatever keeps an alert from being heard, or from waking somebody, stands at the top, and then nothing is called
+calm.
 """
 
 from __future__ import annotations
