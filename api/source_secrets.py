@@ -20,7 +20,7 @@ from tocsin.settings import Settings
 from tocsin.settings.secrets import REFERENCES
 
 STANDS_IN: Final = "env:TYPED_HERE"
-"""What stands for a secret while the rest of the definition is checked."""
+"""The text that stands for a secret while the rest of the definition is checked."""
 
 D = TypeVar("D", bound=Definition)
 

@@ -13,7 +13,7 @@ from tocsin.health.sources import State as SourceState
 
 
 class RequestsLeft(BaseModel):
-    """What a host takes of us now, for all sources together."""
+    """The requests that a host takes of us now, for all sources together."""
 
     host: str
     left: int | None = Field(description="null: nobody knows a limit.")

@@ -2,9 +2,9 @@
 
 `ingest/shared_budget.py` shares it with the other processes of the installation.
 
-A network allows an address so many requests in so many seconds, whatever the requests are for. So every source asks here
-before each request. A source whose host takes no more just now is told how long to wait, and sleeps in nobody's thread.
-A host that asks to be left alone (429 with Retry-After) is left alone by every source.
+A network allows an address so many requests in so many seconds, whatever the requests are for. So every source asks here before
+each request. Where a host takes no more just now, its source learns how long to wait, and blocks no thread meanwhile. A host
+that asks to be left alone (429 with Retry-After) is left alone by every source.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Rest:
 
 @dataclass(slots=True)
 class Host:
-    """What is known of one host."""
+    """The knowledge about one host."""
 
     windows: dict[Budget, Window] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
@@ -203,7 +203,7 @@ class HostBudget:
         return one
 
     def _host(self, name: str, now: datetime) -> Host:
-        # What stands before an @ in an address may be a password.
+        # The part before an @ in an address may be a password.
         name = name.rpartition("@")[2]
         one = self._hosts.get(name)
         if one is None:

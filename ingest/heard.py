@@ -26,7 +26,7 @@ nobody said how often it speaks.
 def deaf(conn: Connection, now: datetime) -> Deaf | None:
     """Why nothing is listened to at `now`; None where a source is on, or others push mentions under a name that nobody defines.
 
-    What was heard before counts for nothing: a source that has ended, or is switched off, hears no more.
+    Earlier mentions count for nothing: a source that has ended, or is switched off, hears no more.
     """
     sources = stored_definitions(conn, "source")
     if any(one.body.get("enabled", True) for one in sources):

@@ -78,7 +78,7 @@ class PlacesInTurn:
             self._round = deque(key for key in self._round if key in self._lanes)
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        """What the next lane has. Raises `FetchFailed` at the end of a round in which every lane failed."""
+        """The posts of the next lane. Raises `FetchFailed` at the end of a round in which every lane failed."""
         places = read_cursor(cursor, LanesCursor).lanes
         if not self._round:
             self._round.extend(self._due(now))

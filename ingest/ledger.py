@@ -36,12 +36,12 @@ def failed(conn: Connection, watched: WatchedSource, error: TocsinError, now: da
         since = watched.heard_at or watched.defined.created_at
         watched.gap = gaps.begin(conn, watched.name, gaps.FAILED, min(since, now), _reason(error))
     elif watched.gap.ends_at is not None:
-        # It failed again before it had caught up.
+        # The source failed again before it had caught up.
         watched.gap = gaps.reopen(conn, watched.gap)
 
 
 def heard(conn: Connection, watched: WatchedSource, fetched: Fetched, count: int, now: datetime) -> None:
-    """Write down what an answer with `count` mentions says of gaps: an outage that is over, and those that the source tells."""
+    """Write down the gaps that an answer with `count` mentions shows: an outage that is over, and gaps that the source names."""
     gap = watched.gap or _unasked(conn, watched, now)
     if gap is not None:
         # The source has caught up when it has no more for now.
@@ -65,7 +65,9 @@ def backfill_since(watched: WatchedSource, now: datetime) -> datetime | None:
 
 
 def dated(mentions: Sequence[Handed], stamped: datetime, since: datetime) -> list[Handed]:
-    """The mentions of a backfill. Those that were stamped with the time of the fetch are spread over the gap, in their order."""
+    """The mentions of a backfill. Mentions that were stamped with the time of the fetch are spread over the gap, in their
+    order.
+    """
     undated = [one for one in mentions if isinstance(one, Mention) and one.created_at == stamped]
     step = (stamped - since) / (len(undated) + 1)
     times = iter(since + n * step for n in range(1, len(undated) + 1))

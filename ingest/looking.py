@@ -1,6 +1,6 @@
 """A look at networks that need no key: what they would answer for a query now. Nothing is stored, and the time is bounded.
 
-Some are asked for the query's words; others show their newest posts, and those that match are picked out here.
+Some networks search for the query's words. Others show their newest posts, and the look picks out the posts that match.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _found(record: Any, special: Mapping[str, Any], path: str) -> Any:
 
 
 def _dated(value: Any) -> Any:
-    """A time as text; a number counts from 1970. What is neither is left for the reader to refuse."""
+    """A time as text; a number counts from 1970. Any other value is left for the reader to refuse."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     divisor = 10**6 if abs(value) >= _MICROS else 10**3 if abs(value) >= _MILLIS else 1

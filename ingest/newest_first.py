@@ -1,8 +1,7 @@
 """Networks that show their posts newest first, page by page: each pass goes down to what is known, and loses nothing on the way.
 
-A pass begins at the newest page and ends at a page that brings nothing new. What lies between two passes is either read or
-named as a gap, where the network itself shows no more. A pass that was interrupted goes on at its page; one whose page is
-gone begins again.
+A pass begins at the newest page and ends at a page that brings nothing new. The posts between two passes are read, or named as
+a gap where the network shows no more. A pass that was interrupted goes on at its page; one whose page is gone begins again.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class ShownPost:
     def since(self, before: str | None, now: datetime) -> Mapping[str, Any]:
         """The fields, if `before` was the content. Changed words are an edit, of now where the network does not say when.
 
-        A change of anything else is none: the store would keep the same words as another version.
+        A change of anything else does not count: the store would keep the same words as another version.
         """
         if (
             before is None

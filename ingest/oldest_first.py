@@ -1,8 +1,8 @@
 """Networks that list their posts by the time of the last change, oldest first, from a time on: each climb goes up to now.
 
 The next question begins at the time of the last post of a full page, not at a page number: posts that change meanwhile move to
-the end of the list, and would push others over the edge of a numbered page. ShownPage numbers are used only within one moment.
-A climb begins a little before the end of the last one, because networks show changes late; what is known is not brought again.
+the end of the list, and would push others over the edge of a numbered page. Page numbers are used only within one moment. A
+climb begins a little before the end of the last one, because networks show changes late; what is known is not brought again.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def step(
     most_pages: int,
     tag: str | None = None,
 ) -> ClimbedPage:
-    """The posts of this page that are new or changed. `start` is the time that was asked from, `ShownPost.at` that of the change.
+    """The posts of this page that are new or changed. `start` is the time from which the network was asked; `ShownPost.at` is
+    the time of the change.
 
     `full` says that the network has more. It shows `most_pages` of one moment.
     """

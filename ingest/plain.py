@@ -94,7 +94,7 @@ def listed(value: Any, name: str, who: str) -> list[Any]:
 
 
 def taken(found: Iterable[Mapping[str, Any]], source: str) -> tuple[Sequence[Mention], Sequence[Bad]]:
-    """These fields as mentions of the source, and those that are none."""
+    """These fields as mentions of the source, and the fields that make no mention."""
     mentions: list[Mention] = []
     bad: list[Bad] = []
     for index, fields in enumerate(found):

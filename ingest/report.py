@@ -140,7 +140,7 @@ def _row(
 
 
 def _requests(host: HostState) -> dict[str, Any]:
-    """What a host still takes: `left` of `of` requests in any `per_s` seconds, and when it takes more."""
+    """The requests that a host still takes: `left` of `of` in any `per_s` seconds, and the time when it takes more."""
     return {
         "host": host.host,
         "left": host.left,

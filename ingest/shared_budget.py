@@ -64,7 +64,7 @@ class SharedBudget(HostBudget):
         with self._talking:
             with self._lock:
                 wait = self._asked(host, budget, now, source).wait(cost, now)
-            # What is known here holds for all.
+            # The counts here hold for all processes.
             if wait > timedelta(0):
                 return wait
             try:

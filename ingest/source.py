@@ -87,7 +87,7 @@ class Fetched:
     warning: str | None = None
     # The times that could not be heard, each told once.
     gaps: Sequence[Gap] = ()
-    # The posts and authors that the network has deleted. They may be told again, and of posts that never came.
+    # The posts and authors that the network has deleted. A removal may come again, and may name a post that never came.
     removed: Sequence[Removed] = ()
 
 

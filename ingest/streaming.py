@@ -178,7 +178,7 @@ class Heard:
             versions.append(mention)
 
     def remove(self, *, id: str | None = None, author: str | None = None) -> None:
-        """Note a deletion. What came earlier in the same fetch is not handed over at all."""
+        """Note a deletion. Posts that came earlier in the same fetch are not handed over."""
         if id is not None:
             self.versions.pop(id, None)
         else:
@@ -238,8 +238,8 @@ class Streaming(Generic[Place]):
         settle: Callable[[Inbox, bool], None] | None = None,
         inbox: Callable[[], Inbox] = Inbox,
     ) -> None:
-        """`settle` is told before each draining whether something must come at once, and then waits for it; tests know when
-        that is all.
+        """`settle` is called before each draining, with whether something must come at once, and waits for it. Tests know when
+        everything has come.
         """
         self._name, self._dialect = context.name, dialect
         self._settle, self._inbox = settle or _settled, inbox
@@ -249,7 +249,7 @@ class Streaming(Generic[Place]):
         # The last fetch that moved the place, and where it began: the stream may not have taken it.
         self._last: tuple[Place, Fetched] | None = None
         self._failure: FetchFailed | None = None
-        # The connections in a row that brought nothing, and those that ended with a message too large.
+        # The connections in a row that brought nothing, and the ones that ended with a message too large.
         self._barren = self._too_large = 0
         # More was asked for in the last fetch.
         self._awaits_more = False
@@ -351,7 +351,7 @@ class Streaming(Generic[Place]):
         return FetchFailed(str(end), self.wait())
 
     def wait(self) -> timedelta:
-        """The wait before the next connection. It grows while connections bring nothing."""
+        """The wait before the next connection. The wait grows while connections bring nothing."""
         self._barren += 1
         return WAITS[min(self._barren, len(WAITS)) - 1]
 

@@ -31,7 +31,8 @@ PAUSE_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a source brought: its newest posts, the counts, and what was wrong. `error` says why it could not be read at all.
+    """The result of a trial: the source's newest posts, the counts, and what was wrong. `error` says why it could not be read
+    at all.
 
     `kept` counts the posts that the caller asked to see; all of them, where they asked for none in particular.
     """
@@ -94,8 +95,8 @@ def try_source(
 
 
 def pushed_posts(conn: Connection, name: str) -> Trial:
-    """The newest posts of a source that others push to: of those that a monitor matches, and of the sample of the others.
-    `count` and `bad_count` are of all that ever came.
+    """The newest posts of a source that others push to: posts that a monitor matches, and the sample of the rest. `count` and
+    `bad_count` are of all that ever came.
     """
     stored = [stored_mention(row) for row in newest_rows(conn, SHOWN, source=name)]
     sampled = [msgspec.convert(row.mention, Mention) for row in sampled_rows(conn, SHOWN, source=name)]

@@ -62,8 +62,8 @@ def watch(
     make: Callable[[SourceDef], Source],
     now: datetime,
 ) -> dict[str, WatchedSource]:
-    """The enabled sources by name. Those that nobody changed since `before` are the same objects; the others
-    begin where the store says that they are. `make` makes a source of its definition, or raises `WrongInput`.
+    """The enabled sources by name. A source that nobody changed since `before` is the same object. Any other begins at the
+    place that the store has for it. `make` makes a source of its definition, or raises `WrongInput`.
     """
     states = source_states(conn)
     left, after = dict(before), dict[str, WatchedSource]()

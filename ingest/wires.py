@@ -128,7 +128,7 @@ class Pipe:
             raise FetchFailed(f"{self.host} cannot be reached: {reason}"[:300]) from None
 
     def read(self, within_s: float | None = None) -> bytes:
-        """What came, at least a byte; nothing where the other side has ended. Raises TimeoutError and `WireEnded`."""
+        """The bytes that came, at least one; no bytes where the other side has ended. Raises TimeoutError and `WireEnded`."""
         limit = self._timeout if within_s is None else within_s
         if self._deadline is not None:
             limit = min(limit, self._deadline - time.monotonic())
@@ -287,7 +287,7 @@ class WebSocket:
                 if data:
                     self._pipe.write(data)
         except WireEnded:
-            # What came before the end is still read; reading finds the end by itself.
+            # Bytes that came before the end are still read; reading finds the end by itself.
             if self._protocol.close_rcvd is None and self._protocol.parser_exc is None:
                 raise
 

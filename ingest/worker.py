@@ -415,7 +415,7 @@ class IngestWorker:
 
 
 def _removals(name: str, fetched: Fetched) -> list[Removal]:
-    """What the network has deleted. An id that is longer than any mention's belongs to none."""
+    """The posts that the network has deleted. An id that is longer than any mention's belongs to none."""
     return [
         Removal(one.source or name, AUTHOR if one.id is None else POST, value)
         for one in fetched.removed

@@ -1,7 +1,7 @@
 """The new normal: a person says that the present level of a monitor is its new normal, or takes that back.
 
-What was said is a numbered row of `acceptances`. Detection takes a row up in the transaction that writes the state which follows
-from it (`processors/detection/acceptances.py`), so it takes effect once, whatever dies in between.
+Each acceptance is a numbered row of `acceptances`. Detection takes a row up in the transaction that writes the state which
+follows from it (`processors/detection/acceptances.py`), so it takes effect once, whatever dies in between.
 """
 
 from __future__ import annotations

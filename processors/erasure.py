@@ -30,7 +30,7 @@ FEW: Final = 50
 Found = tuple[str, str, datetime]
 """A mention to erase: source, id, and when it was posted."""
 Unquote = Callable[[Store, Sequence[Any], Sequence[Any]], object]
-"""Takes these rows of mentions, and those that pass them on, out of whatever quotes them; called before they are erased."""
+"""Takes these mentions, and the posts that pass them on, out of everything that quotes them. Called before they are erased."""
 
 
 def erase_removed(store: Store, stored_until: datetime, unquote: Unquote | None = None) -> int:

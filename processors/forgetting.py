@@ -1,7 +1,7 @@
 """What a person asks to be forgotten: an author by handle or id, or one post. It is found, counted, and erased piece by piece.
 
-Reposts of what goes hold the same words, so they go first. What was counted stays counted. The identity of a mention stays, so
-that it is not taken in again.
+Reposts of what goes hold the same words, so they go first. Counts stay as they are. The identity of a mention stays, so that it
+is not taken in again.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _NOBODY: Final = "\x00"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Who or what is to be forgotten. `value`: the handle or id of an author; the address or id of a post. `authors` are the
-    accounts that it named when it was looked up, as (source, author id), those by their pseudonym too. `typed`: the name is taken
-    out of what people typed, too.
+    """The author or the post to be forgotten. `value`: the handle or id of an author; the address or id of a post. `authors`
+    are the accounts that it named when it was looked up, as (source, author id), those by their pseudonym too. `typed`: the
+    name is taken out of what people typed, too.
     """
 
     what: What
@@ -114,7 +114,7 @@ def next_posts(conn: Connection, subject: Subject, most: int = PIECE) -> Sequenc
 
 
 def posts_of(conn: Connection, subject: Subject, most: int, *, passed_on: bool) -> Sequence[Any]:
-    """The subject's own mentions, or those that pass them on, as `next_posts` has them."""
+    """The subject's own mentions, or the posts that pass them on, as `next_posts` has them."""
     m = s.mentions.c
     which = _reposts(subject) if passed_on else _own(s.mentions, subject)
     shown = (m.source, m.id, m.created_at, m.title, m.text, m.author_handle, m.author_name)
@@ -133,7 +133,7 @@ def erase_posts(conn: Connection, posts: Iterable[Any]) -> int:
 
 
 def removals_of(conn: Connection, subject: Subject) -> list[Removal]:
-    """What is to be erased once more when everything that was handed over until now is stored.
+    """The accounts to erase once more when everything that was handed over until now is stored.
 
     A removal knows no network: a source that also brings others than the named one is left out.
     """

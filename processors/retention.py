@@ -95,7 +95,7 @@ class KeptFor:
 
 
 def kept_for(conn: Connection, now: datetime, settings: Settings) -> list[KeptFor]:
-    """What is kept for how long. The oldest is looked up where an index has it at once: not for names of authors."""
+    """How long each kind of row is kept. The oldest is looked up where an index has it at once: not for names of authors."""
     kept, ends = settings.retention, Ends.at(now, settings)
     day, hour = timedelta(days=1), timedelta(hours=1)
     oldest = {

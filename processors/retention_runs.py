@@ -29,7 +29,9 @@ SHOWN: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run as stored. `due` has the rows past their time at its beginning, `taken` those that it took out, by kind."""
+    """One run as stored. By kind, `due` has the rows that were past their time when it began, `taken` the rows that it took
+    out.
+    """
 
     id: str
     at: datetime
@@ -68,7 +70,7 @@ def next_run(last: Run | None, now: datetime) -> datetime:
 
 
 def ask(conn: Connection, *, now: datetime, settings: Settings, actor: str, role: str) -> Run:
-    """Ask for a run now. One that is under way is returned as it is. The transaction must be `alone`."""
+    """Ask for a run now. A run that is under way is returned as it is. The transaction must be `alone`."""
     last = last_run(conn)
     if last is not None and last.ended_at is None:
         return last

@@ -184,7 +184,7 @@ def _checked_addresses(host: str, port: int, allowed: Sequence[Network], resolve
 def check_host(
     host: str, port: int, allowed_private_networks: Sequence[str] = (), resolve: Resolve | None = None
 ) -> None:
-    """Raise `WrongInput` where any address of the host is refused. One that has no address passes: nothing is reached there.
+    """Raise `WrongInput` where any address of the host is refused. A name without an address passes: nothing is reached there.
 
     Only for a connection that another library makes. Such a library resolves the name again, so a name that changes its answer
     in between is not held; `checked_client` and `checked_socket` hold it.
@@ -226,10 +226,10 @@ def checked_socket(
 
 @cache
 def certificates() -> SSLContext:
-    """What judges the certificates of others; loaded once, as loading takes longer than asking.
+    """The authorities that certificates are checked against. They are loaded once: loading takes longer than asking.
 
-    The authorities are the machine's own and those of the package certifi, or only those that the environment names with
-    `SSL_CERT_FILE` or `SSL_CERT_DIR`.
+    They are the machine's own and certifi's, or only the ones that the environment names with `SSL_CERT_FILE` or
+    `SSL_CERT_DIR`.
     """
     paths = ssl.get_default_verify_paths()
     if paths.cafile not in (None, paths.openssl_cafile) or paths.capath not in (None, paths.openssl_capath):
@@ -240,7 +240,7 @@ def certificates() -> SSLContext:
 
 
 def certificate_fault(error: BaseException | None) -> str | None:
-    """What is wrong with the other side's certificate, in plain words; None where the failure has another reason."""
+    """The fault of the other side's certificate, in plain words; None where the failure has another reason."""
     for _ in range(6):
         if error is None:
             return None

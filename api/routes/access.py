@@ -1,4 +1,4 @@
-"""Who is let in: the sessions of browsers, people's passkeys and the keys of programs, to be looked at and ended.
+"""The ways in that are open: the sessions of browsers, people's passkeys and the keys of programs, to be looked at and ended.
 
 Everybody sees and ends their own sessions and passkeys; an admin those of everybody, and the keys. No secret is among the fields.
 """

@@ -70,7 +70,7 @@ async def list_alerts(
     )
 
     def body() -> bytes:
-        # What it shows is at least as new as its tag, so nobody is told that an older list is the newest one.
+        # The list is at least as new as its tag, so no caller takes an older list for the newest one.
         with state.store.read() as conn:
             return _rendered_page(conn, wanted, state.rendered_alerts)
 

@@ -18,7 +18,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", summary="Alive?")
 async def alive() -> dict[str, str]:
-    """200 as long as the process answers. It asks no other part."""
+    """200 as long as the process answers. The answer asks no other part."""
     return {"status": "ok"}
 
 
@@ -26,7 +26,7 @@ async def alive() -> dict[str, str]:
     "/readyz", summary="Ready to work?", responses={503: {"description": "The store or the stream is away."}}
 )
 def ready(request: Request, state: State) -> JSONResponse:
-    """200 when store and stream can be reached and written, else 503. Only who may read is told why."""
+    """200 when store and stream can be reached and written, else 503. Only callers who may read are told why."""
     checks: dict[str, Any] = {}
     try:
         with state.store.read() as conn:

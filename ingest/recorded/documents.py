@@ -16,7 +16,7 @@ from tocsin.reading.mention import MAX_LINE_BYTES
 _SIGNS: Final = re.compile(rb'["\\{}\[\]]')
 _BLOCK: Final = 64 * 1024
 _DEEPEST_LIST: Final = 4
-"""The list of records lies at most so deep. What is deeper belongs to a record."""
+"""The list of records lies at most so deep. Everything deeper belongs to a record."""
 
 
 class Readable(Protocol):
@@ -96,7 +96,7 @@ class _Scan:
         return self._list is not None and len(opened) == self._list + 1
 
     def _no_list_here(self) -> None:
-        """A list that begins with a text is none of records: its bracket counts as a plain one from now on."""
+        """A list that begins with a text is no list of records: its bracket counts as a plain one from now on."""
         if self._list is None and self._open[-1:] == b"[":
             self._open[-1] = ord("(")
 

@@ -15,7 +15,7 @@ from tocsin.core.sentences import Sentence
 
 SHOWN: Final = 200
 UPLOADED: Final = "uploaded-"
-"""How the name of an uploaded file begins. It goes once its import is done."""
+"""How the name of an uploaded file begins. An upload goes once its import is done."""
 _NAME: Final = re.compile(r"[\w][\w .()+-]{0,150}", re.ASCII)
 
 
@@ -72,7 +72,7 @@ class Folder:
             part.unlink(missing_ok=True)
 
     def forget(self, name: str) -> None:
-        """Remove an uploaded file. One that somebody put there stays."""
+        """Remove an uploaded file. A file that somebody put there stays."""
         if name.startswith(UPLOADED) and _NAME.fullmatch(name):
             with contextlib.suppress(OSError):
                 (self.path / name).unlink()

@@ -51,8 +51,8 @@ class ColumnMapping(BaseModel):
     """How a file is read. `columns` names the column of each field; without any, the file is of Tocsin's own form.
 
     `network` and `lang` hold for rows that say none themselves. `zone` is that of times without an offset: UTC unless it is
-    named; in a file of Tocsin's own form such times are refused then. `source` is that of every mention, in Tocsin's own form of
-    those that name none.
+    named; in a file of Tocsin's own form such times are refused then. `source` is the source of every mention; in Tocsin's own
+    form, of mentions that name no source.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -131,7 +131,7 @@ class ColumnMapping(BaseModel):
 
 
 def mention_of(values: Mapping[str, Any], by: ColumnMapping) -> Heard:
-    """The mention in these values. Raises `BadMention` with the reason why there is none, and nothing else."""
+    """The mention in these values. Raises `BadMention`, and nothing else, with the reason why the row makes no mention."""
     given = {field: values[column] for field, column in by.columns.items() if column in values}
     text = _plain(given.get("text", ""))
     at = time_of(given.get("created_at"), by.dates, ZoneInfo(by.zone or "UTC"))

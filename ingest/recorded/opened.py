@@ -34,7 +34,7 @@ _TURKISH: Final = frozenset(b"\xf0\xfd\xfe\xd0\xdd\xde")
 
 
 class PlainBytes:
-    """A stream of UTF-8 bytes. What is no character of the encoding becomes U+FFFD."""
+    """A stream of UTF-8 bytes. Bytes that are no character of the encoding become U+FFFD."""
 
     def __init__(
         self, raw: Unpacked, name: str, encoding: str | None, most: int, place: Callable[[], int] = lambda: 0
@@ -108,7 +108,7 @@ def _first(raw: Unpacked) -> bytes:
             block = raw.read(HEAD_BYTES - len(head))
         except BadMention as error:
             if head:
-                # What comes before the damage is read; the damage is met again behind it.
+                # The bytes before the damage are read; the read that comes after them meets the damage again.
                 return head
             raise WrongInput(error.said) from None
         if not block:

@@ -138,7 +138,7 @@ class Records:
 
 
 class _Rest:
-    """What is left of the lines, as a stream."""
+    """The rest of the lines, as a stream."""
 
     def __init__(self, lines: BoundedLines) -> None:
         self._lines = lines

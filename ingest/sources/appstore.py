@@ -26,7 +26,7 @@ BUDGET = Budget(20, per_s=60)
 
 MOST_PAGES = 10
 PAGE_SIZE = 50
-# A review has the time at which it was written, and turns up hours later, below those that came first.
+# A review carries the time at which it was written, but turns up hours later, below reviews that came first.
 LEAST_PAGES = 3
 # How often a page in the middle is asked for before it is given up.
 EMPTY_TRIES = 3
@@ -34,7 +34,7 @@ _PAGE_NUMBER = re.compile(r"/page=(\d{1,4})/")
 
 
 class AppStoreSettings(BaseModel):
-    """What may be said of an app whose reviews are read."""
+    """The settings of an app whose reviews are read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -174,5 +174,7 @@ def post_id(raw: Any, forum: str) -> str:
 
 
 def is_removed(raw: Any) -> bool:
-    """Whether the author has deleted the post, or the forum hides it. What is shown in its place is not the author's."""
+    """Whether the author has deleted the post, or the forum hides it. The text that the forum shows in its place is not the
+    author's.
+    """
     return dig(raw, "user_deleted") is True or dig(raw, "hidden") is True or bool(dig(raw, "deleted_at"))

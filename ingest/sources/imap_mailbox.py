@@ -133,7 +133,7 @@ class Mailbox:
             )
 
     def letters(self, uids: Sequence[int]) -> list[Letter]:
-        """These letters; those that were deleted meanwhile are missing."""
+        """These letters, without the letters that were deleted meanwhile."""
         with self._within("be read"):
             what = f"(UID INTERNALDATE BODY.PEEK[]<0.{MOST_LETTER_BYTES}>)"
             return list(_letters(_good(self._imap.uid("FETCH", ",".join(map(str, uids)), what))))
@@ -219,7 +219,7 @@ class _Imap(imaplib.IMAP4):
         return line
 
     def has_input(self) -> bool:
-        """Whether there is something to read. What has come in already, and waits here, is not seen."""
+        """Whether there is something to read. Bytes that have come in already, and wait here, are not seen."""
         pending = self.sock.pending() if isinstance(self.sock, ssl.SSLSocket) else 0
         return bool(pending or select.select([self.sock], [], [], 0)[0])
 

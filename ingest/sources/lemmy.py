@@ -155,7 +155,7 @@ def listed_views(said: Any, version: str, name: str, at: Pass) -> tuple[list[Any
 
 
 def views(found: Sequence[Any], name: str) -> tuple[Sequence[ShownPost], Sequence[Removed]]:
-    """The posts or comments in these views, and those that their authors deleted or moderators removed."""
+    """The posts or comments in these views, and the ones that authors deleted or moderators removed."""
     posts: list[ShownPost] = []
     removed: list[Removed] = []
     for raw in found:

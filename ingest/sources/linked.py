@@ -121,7 +121,7 @@ class LinkedFeed:
 
 
 def with_words(mention: Mention, text: str, more: Mapping[str, Any] | None = None) -> Mention:
-    """The entry with these words, which are a stranger's. Raises `FetchFailed` where they make no mention."""
+    """The entry with these words. A stranger wrote them: raises `FetchFailed` where they make no mention."""
     fields = msgspec.to_builtins(mention) | {"text": text} | (more or {})
     try:
         return read_mention(fields, source=mention.source, fix_source=True)
@@ -130,7 +130,7 @@ def with_words(mention: Mention, text: str, more: Mapping[str, Any] | None = Non
 
 
 def _mention(waiting: WaitingEntry) -> Mention | None:
-    """The entry; None where somebody mended the cursor so that it is none any more."""
+    """The entry; None where somebody changed the cursor by hand and the entry cannot be read any more."""
     try:
         return msgspec.convert(waiting.mention, Mention)
     except msgspec.ValidationError:

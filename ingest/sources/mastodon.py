@@ -201,7 +201,7 @@ def advanced(
     gaps: Sequence[Gap] = ()
     if not forward and at.min_id is not None:
         if not _counts_anew(newest, at):
-            # The instance is the one that it was. What came just now is asked for from where we are.
+            # The instance is the one that it was. The newest statuses are asked for from where we are.
             more = _order(words(newest, "id")) > _order(at.min_id)
             return Fetched(cursor=msgspec.to_builtins(at), more=more)
         gaps = _gap(at, [post.at for post in found if post.at is not None], now)

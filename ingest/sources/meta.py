@@ -34,7 +34,7 @@ POSTS, COMMENTS = 50, 100
 FIRST_PAGES = 3
 REST = timedelta(minutes=15)
 _FIELDS = "id,message,created_time,from{id,name},permalink_url,parent{id},like_count,comment_count"
-# 80001 is what a page's own token is told; the header then says in how many minutes it may ask again.
+# A page's own token gets 80001; the header then says in how many minutes it may ask again.
 _BUSY = {4, 17, 32, 613, 80001}
 _USAGE = "x-business-use-case-usage"
 _TOKEN_GONE = {102, 190}
@@ -119,7 +119,7 @@ class MetaSource:
         return _with(fetched, after, more=bool(left))
 
     def _ask(self, edge: str, node: str, params: Mapping[str, Any]) -> Any:
-        """The answer; None where what was asked for is gone, other than the page itself."""
+        """The answer; None where the thing that was asked for is gone, unless it is the page itself."""
         headers = {"authorization": f"Bearer {reveal(self._settings.token)}"}
         url = f"{self._settings.site}/{self._settings.version}/{node}/{edge}"
         answer = self._web.get(url, params=params, headers=headers, expected=_REFUSALS)

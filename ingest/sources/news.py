@@ -35,7 +35,7 @@ _WANTED = ("trafilatura", "protego")
 
 
 class NewsSettings(FeedSettings):
-    """What may be said of a feed of news."""
+    """The settings of a feed of news."""
 
     network: str = Field(
         "news", min_length=1, max_length=64, description="The network its mentions count for."

@@ -1,4 +1,4 @@
-"""What the settings of many kinds have in common: addresses of the web, of places by their host alone, and secrets."""
+"""The parts that settings of many kinds share: addresses on the web, hosts alone, and secrets."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ MOST_BYTES = 4 * 1024 * 1024
 
 
 class PodcastSettings(FeedSettings):
-    """What may be said of a podcast."""
+    """The settings of a podcast."""
 
     network: str = Field(
         "podcast", min_length=1, max_length=64, description="The network its mentions count for."

@@ -1,7 +1,7 @@
 """New posts and comments of subreddits: by the feeds of an account of the user's own, or by the API with approved keys.
 
-Several subreddits are asked for together, as `r/a+b`. A feed is asked once a minute. Reddit shows 1,000 posts of a list at most,
-newest first. What it refuses (403) or puts off (429) is a state of the source, told in plain words, and asked again later.
+Several subreddits are asked for together, as `r/a+b`. A feed is asked once a minute. Reddit shows 1,000 posts of a list at
+most, newest first. Where Reddit refuses (403) or puts off (429), the source says so in plain words and asks again later.
 """
 
 from __future__ import annotations

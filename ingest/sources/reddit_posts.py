@@ -18,7 +18,7 @@ from tocsin.core.mention import MAX_ID_CHARS
 NETWORK = "reddit"
 WEB = "https://www.reddit.com"
 DELETED: Final = frozenset({"[deleted]", "[removed]"})
-"""What stands in the place of words and authors that are gone."""
+"""The texts that Reddit shows in the place of words and authors that are gone."""
 
 _BY_LINE = re.compile(r"\s*submitted by\s+/u/\S+(\s+to\s+r/\S+)?\s*(\[link\])?\s*(\[comments\])?\s*$")
 _PLACE = re.compile(r"/r/([A-Za-z0-9_]{1,60})/comments/([a-z0-9]{1,20})\b")

@@ -20,7 +20,7 @@ _NOT_SPOKEN = ("WEBVTT", "NOTE", "STYLE", "REGION")
 
 
 def transcript(data: bytes, kind: str) -> str:
-    """The words of a transcript of this media type. What is not in that form is read as plain text."""
+    """The words of a transcript of this media type. A text in another form is read as plain text."""
     text = data.decode("utf-8-sig", "replace")[:MAX_CHARS].replace("\r\n", "\n").replace("\r", "\n")
     return _READERS.get(kind.split(";")[0].strip().lower(), _guessed)(text).strip()
 

@@ -1,8 +1,8 @@
 """Posts on X by the recent search of its API v2, with the user's own token and money: X bills each post that it gives.
 
 The search gives the newest posts first and reaches seven days back. Pages are asked for by the ids of posts, which hold their
-times, so an interrupted reading goes on days later. Posts that were brought lately are looked up again now and then, and
-those that X does not show any more are removed, as its terms ask.
+times, so an interrupted reading goes on days later. Recent posts are looked up again now and then. A post that X no longer
+shows is removed, as its terms ask.
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class XSource:
         # A first reading that was never whole has at least begun.
         heard = at.heard or (time_of(at.newest) if at.newest else None)
         if at.until and at.until <= begin + 1:
-            # What is left of this reading is out of reach by now.
+            # The rest of this reading is out of reach by now.
             at = msgspec.structs.replace(at, since=max(begin, at.newest), newest=0, until=0)
             begin = at.since
         params: dict[str, Any] = {"query": search.text, "max_results": most, "since_id": begin}

@@ -1,4 +1,4 @@
-"""What may be said of an account of X, whichever way its posts are heard."""
+"""The settings of an account of X, whichever way its posts are heard."""
 
 from __future__ import annotations
 

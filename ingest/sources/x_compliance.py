@@ -65,7 +65,7 @@ class XCompliance:
         self._context, self._api, self._has_brought = context, api, has_brought
         self._path, self._partition = f"/2/{what}/compliance/stream", partition
         self._site = streams_at or api.site
-        # What X keeps no more, until it is told.
+        # The time of which X keeps nothing any more; None once it was told.
         self._too_old: Gap | None = None
 
     def open(self, at: CompliancePlace, now: datetime) -> Wire:

@@ -36,7 +36,7 @@ def x_stream(context: SourceContext, api: XApi, site: str, path: str, asked: Map
 
 
 def said_no_more(said: Any) -> Exception:
-    """What a message without an event means: X ends the stream and says why, or it is none of X's."""
+    """The meaning of a message without an event: X ends the stream and says why, or the message is not X's."""
     why = words(said, "errors", 0, "detail") or words(said, "errors", 0, "title")
     if not why:
         return BadMention("malformed", "a message of X's stream has data or errors")

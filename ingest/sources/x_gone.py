@@ -36,7 +36,9 @@ class XGone:
         self.warning: str | None = None
 
     def look(self, at: Paid, now: datetime, left: int) -> Fetched | None:
-        """What is gone, with the cursor after this look; None where none is due. `left` posts may be paid for today."""
+        """The posts that are gone, with the cursor after this look; None where no look is due. `left` posts may be paid for
+        today.
+        """
         if self._jobs is not None:
             return self._by_job(self._jobs, at, now)
         if not _is_due(at, now, self._every):
@@ -94,7 +96,7 @@ def _is_due(at: Paid, now: datetime, every: timedelta) -> bool:
 
 
 def _looked_up(api: XApi, at: Paid, now: datetime, most: int) -> tuple[list[Removed], dict[str, Any]]:
-    """Look up some of the recent posts, the latest first: those that are gone, and the changes to `at`."""
+    """Look up some of the recent posts, the latest first. Returns the posts that are gone, and the changes to `at`."""
     end = min(at.unchecked or len(at.recent), len(at.recent))
     asked = at.recent[max(0, end - most) : end]
     answer = api.get("/2/tweets", {"ids": ",".join(map(str, asked))})

@@ -41,7 +41,7 @@ def today(at: Paid, now: datetime) -> dict[str, Any]:
 
 
 def with_more(at: Paid, found: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
-    """The posts to look up, with those that came just now, the newest first."""
+    """The posts to look up, the ones that came just now included, the newest first."""
     return (*at.recent, *reversed([id for one in found if (id := number(one, "id"))]))[-MOST_RECENT:]
 
 

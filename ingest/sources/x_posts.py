@@ -93,7 +93,7 @@ class XPosts:
         self._rules.keep(self.wanted()[0])
 
     def unasked(self) -> str | None:
-        """What X is not asked for, and why."""
+        """The queries that X is not asked for, and why."""
         return self._rules.refused or unasked(self.wanted()[1])
 
     def open(self, at: XPlace, now: datetime) -> Wire:

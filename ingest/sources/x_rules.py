@@ -36,7 +36,7 @@ class XRules:
             return
         self.kept, self.refused = None, None
         there = self._there()
-        # New rules first: what is still asked for is not silent for a moment.
+        # New rules first, so that no query is silent for a moment.
         for batch in _batches([one for one in wanted if one not in there]):
             self._add(batch)
         for batch in _batches([id for rule, id in there.items() if rule not in wanted]):
@@ -78,7 +78,7 @@ class XRules:
                 self.refused = f"X does not take the rule {words(one, 'value')[:80]!r}: {said[:200]}"
 
     def _added(self, rules: Sequence[str]) -> Sequence[Any]:
-        """What X has against these rules."""
+        """X's objections to these rules."""
         answer = self._api.post(PATH, {"add": [{"value": one, "tag": self.tag} for one in rules]})
         errors = items(answer, "errors")
         if not errors and len(items(answer, "data")) < len(rules):

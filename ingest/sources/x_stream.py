@@ -1,8 +1,8 @@
 """Posts on X within seconds by the filtered stream of its API v2, with rules made of what the monitors ask for.
 
-What was missed while nobody was connected comes from the recent search before the place moves on. Where a contract allows it, X's
-compliance streams tell what is deleted and edited; else recent posts are looked up again once a day.
-Shapes: X API v2 (docs.x.com/x-api), filtered stream, recent search, and compliance streams in `x_compliance.py`.
+Posts that were missed while nobody was connected come from the recent search, before the place moves on. Where a contract
+allows it, X's compliance streams tell what is deleted and edited; else recent posts are looked up again once a day. Shapes: X
+API v2 (docs.x.com/x-api), filtered stream, recent search, and compliance streams in `x_compliance.py`.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class XStreamSource:
         return id in self._recent
 
     def fetch(self, cursor: Cursor | None, now: datetime) -> Fetched:
-        """What came since, and what is gone."""
+        """The posts that came since, and the posts that are gone."""
         at = read_cursor(cursor, _Cursor)
         at = msgspec.structs.replace(at, **today(at, now))
         self._recent = frozenset(at.recent)

@@ -44,7 +44,7 @@ _REFUSALS = (400, 403, 404)
 
 
 class YouTubeCommentsSettings(BaseModel):
-    """What may be said of a channel whose comments are read."""
+    """The settings of a channel whose comments are read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

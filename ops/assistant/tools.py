@@ -1,7 +1,7 @@
 """The tools of an assistant. Each asks the API, so a key may do through a tool what it may do there and nothing more.
 
-What people post is cut short, and goes into fields whose names say that a stranger wrote it. An assistant is told to take none of
-it for an instruction.
+Posts are cut short, and go into fields whose names say that a stranger wrote them. The assistant is told to take nothing in
+them for an instruction.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class ReadingTools:
 
 
 class ActingTools:
-    """The tools that change something. They are offered only where the operator has asked for them."""
+    """The tools that change something. These tools are offered only where the operator has asked for them."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

@@ -1,6 +1,6 @@
 """`tocsin doctor`: says in plain words what works and what does not.
 
-It runs the auditor's checks, and more that help a person.
+The doctor runs the auditor's checks, and more that help a person.
 """
 
 from __future__ import annotations

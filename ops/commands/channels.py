@@ -139,7 +139,7 @@ def take_back(
 
 
 def _operator() -> Principal:
-    """Whoever runs the machine, as the audit chain has them."""
+    """The account of the machine that runs the command, as the audit chain names it."""
     from api.auth.principal import Principal
     from tocsin.definitions.models import Role
 

@@ -4,8 +4,8 @@ The input is CSV on stdin with the header `timestamp,value[,negative]`, a row fo
 mentions in the window that begins at `timestamp`, and `negative` is how many of them are negative. An empty value says that
 nothing is known of this window, which is not zero.
 
-The output is CSV on stdout, `timestamp,score,is_alert`, a row for each row of the input. What has come is answered before more is
-waited for. The first row waits for the second, because the spacing is known from the two.
+The output is CSV on stdout, `timestamp,score,is_alert`, a row for each row of the input. Lines that have come are answered
+before the command waits for more. The first row waits for the second, because the spacing is known from the two.
 
 `score` is s / (s + 3) of the reading's score s: 0 as expected, 0.5 where the like is expected once a week, 0.57 once in ten
 weeks. Some rows are not over for another reason: learning, too few mentions, less than twice the expectation, or, with a third

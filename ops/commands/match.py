@@ -89,7 +89,7 @@ def explain(
 
 
 def _weighed(query: Query, data: Data, store: StoreUrl, config: Config) -> Sequence[Lint]:
-    """The warnings of the query, also those that the kept mentions of a day are worth."""
+    """The warnings about the query: those of its text, and those that the kept mentions of a day give reason for."""
     from datetime import timedelta
 
     from api.routes.preview import tried

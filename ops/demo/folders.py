@@ -1,4 +1,4 @@
-"""The folder that a demo lies in. It goes with the demo, and where the demo was killed, when the next one starts.
+"""The folder that a demo lies in. The folder goes with the demo; where the demo was killed, it goes when the next one starts.
 
 A living demo holds a lock on a file in its folder. The lock ends with the process, whatever ended it, so a folder whose lock can
 be had belongs to nobody any more. Folders of other accounts, and those without that file, are left alone.
@@ -23,7 +23,7 @@ LOCK: Final = "demo.lock"
 
 @contextmanager
 def demo_folder() -> Iterator[Path]:
-    """A new folder of this demo alone, which is removed at the end. What killed demos have left is removed first."""
+    """A new folder of this demo alone, which is removed at the end. The folders of killed demos are removed first."""
     remove_leftovers()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     # The file gets its name once it is locked: nobody finds it in between.

@@ -71,8 +71,8 @@ def _mentions(end: datetime) -> Iterator[Mention]:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """What is played: `days` of talk up to the end that `mentions` is given, the crisis included, and how many times faster than
-    real the crisis is played.
+    """The play: `days` of talk up to the end that `mentions` is given, the crisis included, and the speed of the crisis against
+    real time.
     """
 
     days: int = 14
@@ -346,7 +346,7 @@ def _free_port() -> int:
 
 
 def _give(line: str) -> None:
-    """What a person opens goes to standard output, as by `tocsin signin`."""
+    """The links go to standard output, as from `tocsin signin`."""
     ProgressLine().clear()
     print(f"DEMO  {line}", flush=True)  # noqa: T201  # the watcher's terminal
 

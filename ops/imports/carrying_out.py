@@ -35,7 +35,7 @@ PIECE: Final = 100
 LETTERS: Final = 200
 """Bad rows of an import that become dead letters; the others are only counted."""
 MET: Final = 500_000
-"""Mentions that a check remembers, to tell those that come twice."""
+"""The number of mentions that a check remembers, to find the ones that come twice."""
 AGAIN_S: Final = 0.1
 """What is waited for a ticker that holds a monitor."""
 OnProgress = Callable[[int, dict[str, int]], None]

@@ -1,4 +1,6 @@
-"""The rows of an import, one after the other: mentions, and reasons why there is none. The order is that of the file."""
+"""The rows of an import, one after the other: a mention each, or the reason why the row makes none. The order is that of the
+file.
+"""
 
 from __future__ import annotations
 

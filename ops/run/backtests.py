@@ -44,7 +44,7 @@ class Backtester:
         self._loop = WorkerLoop("backtests")
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set. What is being played then is begun anew later."""
+        """Run until `stop` is set. A back-test that is being played then is begun anew later."""
         try:
             self._loop.run(stop, self._round)
         finally:

@@ -43,7 +43,9 @@ class Child(Protocol):
 
 
 Start: TypeAlias = Callable[[Sequence[str], int, Sequence[int]], Child]
-"""Starts a process of these roles. It says through the first open file that all is well. The others are the supervisor's own."""
+"""Starts a process of these roles. The process says through the first open file that all is well. The others are the
+supervisor's own.
+"""
 
 
 def way_to_start(options: RunOptions, lock: int, system: str = sys.platform) -> Start:
@@ -69,7 +71,7 @@ def pythons(options: Sequence[str], lock: int, program: Sequence[str] = PROGRAM)
 
 def _copies(options: RunOptions) -> Start:
     """Start each process as a copy of this one. Open files are shared by themselves, the lock among them."""
-    # What is here now stays: the collector of a copy does not write to its pages.
+    # The collector of a copy does not write to the memory that is here now, so copies go on sharing it.
     gc.freeze()
 
     def start(roles: Sequence[str], pulse: int, own: Sequence[int]) -> Child:

@@ -1,4 +1,6 @@
-"""An erasure carried out from where it stands to its end. What is left is found anew for each piece, so a killed one goes on."""
+"""An erasure carried out from where it stands to its end. Each piece looks anew for rows that are left, so an erasure that was
+killed goes on.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,7 @@ class _Run:
         if self._subject.typed:
             self._note({"typed": forget_typed(self._store, words_of(self._subject))})
         with self._store.write() as conn:
-            # What was handed over and is not stored yet goes when it is.
+            # Mentions that were handed over and are not stored yet go when they are.
             note_removals(conn, removals_of(conn, self._subject), self._runtime.clock.now())
             erasures.finish(conn, self._job.id, self._runtime.clock.now())
 

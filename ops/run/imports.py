@@ -15,7 +15,7 @@ LONGEST: Final = timedelta(days=2)
 
 
 def importer(runtime: Runtime) -> JobWorker:
-    """The worker. One that is killed leaves its job to the next, which goes on behind the last piece."""
+    """The worker. A worker that is killed leaves its job to the next one, which goes on behind the last piece."""
     return JobWorker(runtime, KIND)
 
 

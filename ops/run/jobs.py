@@ -53,7 +53,7 @@ class JobWorker:
         self._loop = WorkerLoop(kind.name)
 
     def run(self, stop: threading.Event) -> None:
-        """Run until `stop` is set. What is under way then goes on, or begins anew, later."""
+        """Run until `stop` is set. A job that is under way then goes on, or begins anew, later."""
         try:
             self._loop.run(stop, self._round)
         finally:

@@ -1,6 +1,6 @@
 """A child's pulse as its `tocsin up` hears it: one byte every half a second through a pipe, while all loops of the child turn.
 
-A process that hangs or was stopped is alive to the system. It says nothing any more, and so its supervisor knows.
+A process that hangs or was stopped is alive to the system. Such a process says nothing any more, so its supervisor knows.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps the processes of `tocsin up` at work. One that dies or hangs is started again; all are stopped together.
+    """Keeps the processes of `tocsin up` at work. A process that dies or hangs is started again; all are stopped together.
 
     A process hangs when it is silent for longer than `silent_after_s`.
     """

@@ -78,7 +78,7 @@ class _Greeting:
             return
         with contextlib.suppress(OSError), socket.create_connection((self._api.host, self._api.port), 0.2):
             for line in self._lines:
-                # What a person opens is the result of this command; the log goes to standard error.
+                # The link is the result of this command; the log goes to standard error.
                 print(f"tocsin: {line}", flush=True)  # noqa: T201  # the operator's terminal
             self._lines = []
 

@@ -44,7 +44,7 @@ MAX_BYTES = 2 * 1024 * 1024
 MAX_NODES = 200_000
 MAX_DEPTH = 20
 
-# In the order in which they are applied: a definition comes before those that refer to it.
+# The sections of the file, in the order in which they are applied: a definition comes before the ones that refer to it.
 SECTIONS: dict[str, type[Definition]] = {
     "people": KINDS["person"],
     "schedules": KINDS["schedule"],

@@ -1,7 +1,7 @@
 """Backups: one file that is an embedded store with everything in it. A backup is taken while everything runs, from either engine.
 
-A restored store holds its outbox until a person releases it, and ends every sign-in. It knows which records the stream had that
-the backup had not. Where these are no longer there, they are a gap, which raises BLIND.
+A restored store holds its outbox until a person releases it, and ends every sign-in. The restore knows which records were on
+the stream and not in the backup. Where the stream no longer has them, they are a gap, which raises BLIND.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """People, schedules and policies of a Grafana OnCall, from what its HTTP API answers.
 
-The answers of `/api/v1/users/`, `schedules/`, `on_call_shifts/`, `escalation_chains/` and `escalation_policies/` come in one JSON
-object with these names, or in a folder with one file each (`users.json` and so on); each as a list, or as the page with `results`
-that the API sends. What Tocsin cannot say in the same way is left out and told, never bent in silence.
+The answers of `/api/v1/users/`, `schedules/`, `on_call_shifts/`, `escalation_chains/` and `escalation_policies/` come in one
+JSON object with these names, or in a folder with one file each (`users.json` and so on); each as a list, or as the page with
+`results` that the API sends. A rule that Tocsin cannot express the same way is left out, and said; nothing is bent in silence.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from tocsin.store import schema as s
 
 
 def waiting(conn: Connection, monitors: Iterable[Defined[Monitor]]) -> frozenset[str]:
-    """Those of the monitors of which something was said that detection has not taken up."""
+    """The monitors with an acceptance that detection has not taken up yet."""
     t = s.acceptances
     said = set(conn.execute(select(t.c.monitor_id).where(t.c.outcome.is_(None))).scalars())
     return frozenset(one.id for one in monitors if one.id in said) if said else frozenset()

@@ -22,7 +22,7 @@ ABILITIES: Final[tuple[tuple[Ability, float], ...]] = (
     ("hours", float(SEASON_FROM_H)),
     ("weekdays", 7 * 24.0),
 )
-"""What detection can do, and the hours that it must have heard before."""
+"""The abilities of detection, each with the hours that it must have heard before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class Knowledge:
 
     @property
     def later(self) -> tuple[tuple[Ability, float], ...]:
-        """What it cannot do yet, each with the hours that are missing."""
+        """The abilities that it does not have yet, each with the hours that are missing."""
         return tuple((name, needed - self.hours) for name, needed in ABILITIES if self.hours < needed)
 
 
 def knowledge(conn: Connection, monitor_id: str, series: str) -> Knowledge:
-    """What is known of the monitor. A monitor that was never judged, or matches other mentions now, begins at nothing."""
+    """The knowledge about the monitor. A monitor that was never judged, or matches other mentions now, begins at nothing."""
     d = s.detector_state.c
     lead = (d.monitor_id == monitor_id, d.kind == SIGNAL_KINDS.lead.kind, d.series == series)
     state = conn.execute(select(d.state).where(*lead)).scalar_one_or_none() or {}

@@ -2,8 +2,8 @@
 
 A trigger speaks for itself once three people say it within an hour. A brand whose trial is in the news has three such people
 every day, and nothing new. So a category counts only where more than twice as many people say it as in the busiest hour of a
-usual day: the median of up to seven days, of which the newest ended a day ago. What began today is not usual yet. A day on which
-nothing was heard of the monitor before teaches nothing.
+usual day: the median of up to seven days, of which the newest ended a day ago. Words that people began to say today are not
+usual yet. A day on which nothing was heard of the monitor before teaches nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Teaching of baselines from history: the windows before the first that was judged are folded into what detection knows.
 
 A window that nobody recorded teaches nothing; one without a mention, within the time that a file covers, is silence that was
-heard. No reading, signal or alert is made. What was judged since is learnt again on top, from its readings.
+heard. No reading, signal or alert is made. The windows judged since are learnt again on top, from their readings.
 """
 
 from __future__ import annotations

@@ -31,7 +31,9 @@ Rank: TypeAlias = tuple[datetime, str]
 """The rank of one version among the versions of a mention: `Mention.version_rank`."""
 _MOST_SALTS = 4096
 MOST_VALUES: Final = MAX_RECORD_BYTES
-"""Values in one record. What Tocsin appends has fewer values than bytes; what a stranger packed may unpack to many more."""
+"""Values in one record. A record that Tocsin appends has fewer values than bytes; a record that a stranger packed may unpack to
+many more.
+"""
 
 MOST_BAD: Final = 1000
 """The bad lines of one record that get a dead letter each. All further ones get one together."""

@@ -164,7 +164,7 @@ def usable_beside(conn: Connection, token: str, actions: Sequence[str], now: dat
 
 
 def _hash_beside(token: str, action: str) -> str:
-    """What is stored of a link's further button. No token has a full stop, so it opens nothing by itself."""
+    """The stored hash of a link's further button. No token has a full stop, so it opens nothing by itself."""
     return hash_token(f"{token}.{action}")
 
 

@@ -20,7 +20,9 @@ _OWN_VARIABLES = "TOCSIN_"
 
 
 def require_allowed_file(source: SourceDef, allowed: Sequence[str], present: SourceDef | None = None) -> None:
-    """Raise `WrongInput` where the source reads a file outside of these folders, links followed. What is `present` may stay."""
+    """Raise `WrongInput` where the source reads a file outside of these folders, links followed. The file of `present` may
+    stay.
+    """
     if not source_kind(source.kind).reads_files:
         return
     path = source.settings.get("path")

@@ -79,7 +79,7 @@ TAKEN_BEGINNINGS: Final = (OF_A_KEY, "tocsin ")
 """How the names of keys, and of parts of Tocsin such as its auditor, begin in the record."""
 
 TAKEN_ENDING: Final = "(command line)"
-"""What stands in the record after the account of the machine that gave a command."""
+"""The end of a name in the record: it follows the account of the machine that gave a command."""
 
 MOST_FOLLOWERS: Final = 10**12
 """More followers than anybody can have."""

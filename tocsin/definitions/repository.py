@@ -142,7 +142,7 @@ def save(
     model = type(value)
     kind, d = kind_of(model), s.definitions
     row = conn.execute(_living(model, d.c.name == value.name)).first()
-    # One that cannot be read is replaced like any other.
+    # A definition that cannot be read is replaced like any other.
     by_name = None if row is None else find_row(conn, model, row.id)
     present = by_name if id is None else find_row(conn, model, id)
     if by_name is not None and present is not None and by_name.id != present.id:

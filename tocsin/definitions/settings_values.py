@@ -15,7 +15,7 @@ LARGEST: Final = 2**63 - 1
 
 
 def why_not_plain(settings: dict[str, Any]) -> str | None:
-    """What is wrong with these settings, in words; None where nothing is."""
+    """The fault of these settings, in words; None where they have none."""
     chars = 0
     for count, (depth, value) in enumerate(_values(settings)):
         if depth > MAX_DEPTH:

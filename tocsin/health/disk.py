@@ -25,7 +25,7 @@ class DiskTrouble:
 
 
 def disk_trouble(settings: Settings, least: int | None = None) -> DiskTrouble | None:
-    """What is wrong with the disk under the embedded engines, where fewer than `least` bytes (`LEAST_FREE_BYTES`) are too few.
+    """The trouble with the disk under the embedded engines; fewer than `least` free bytes (`LEAST_FREE_BYTES`) are too few.
 
     None: nothing is, or no embedded engine is in use, or the folder is not there, which the engines say.
     """

@@ -1,7 +1,7 @@
 """Why a source was not heard, said in the reader's language: the ledger and the API keep the English words.
 
-A reason is known by its pattern, so that what is in the ledger already is said as well. What a network says in its own words has
-no pattern, and is shown as it came.
+A reason is known by its pattern, so that what is in the ledger already is said as well. A network's own words have no pattern,
+and are shown as they came.
 """
 
 from __future__ import annotations

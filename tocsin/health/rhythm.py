@@ -1,7 +1,7 @@
 """The rhythm of a source: how many mentions come in each hour, learnt from what came. So a silence is told from a quiet hour.
 
-Hours of working days and of weekends are learnt apart, in UTC. What is kept of an hour is the mean of log(1 + mentions), with
-the newer days weighing more: a burst says little of what comes every day, and hours with nothing say much. Only whole hours
+Hours of working days and of weekends are learnt apart, in UTC. Each hour of the week keeps the mean of log(1 + mentions), and
+newer days weigh more. So a burst says little about what comes every day, and hours with nothing say much. Only whole hours
 teach, in which the source was heard from their beginning to their end.
 """
 
@@ -31,7 +31,7 @@ SOON: Final = timedelta(minutes=2)
 
 
 class Rhythm(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of one source. `hour` is the running hour, in hours since 1970, and `received` the source's count when it
+    """The rhythm of one source. `hour` is the running hour, in hours since 1970, and `received` the source's count when it
     began; `whole` says whether the hour may teach. `logs` and `days` have a place per hour: working days, then weekends.
     """
 
@@ -84,7 +84,7 @@ UNKNOWN: Final = Rhythm()
 
 
 def rhythm_of(stored: Any) -> Rhythm:
-    """The rhythm as stored. What cannot be read is learnt anew."""
+    """The rhythm as stored. A rhythm that cannot be read is learnt anew."""
     try:
         found = msgspec.convert(stored, Rhythm) if stored else UNKNOWN
     except msgspec.ValidationError:

@@ -21,7 +21,7 @@ PARTS: Final = tuple(chain.from_iterable(PARTS_OF.values()))
 
 SENSES: Final = ("ingest", "processors", "detection")
 """The parts without which nothing is heard or judged. Without the other parts, mentions are still heard and judged, but nobody
-is told or nobody checks.
+is told, or nobody checks.
 """
 
 GONE_AFTER: Final = timedelta(minutes=2)

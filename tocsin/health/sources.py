@@ -105,8 +105,8 @@ def judge(source: SourceFacts, now: datetime, blind_after: timedelta) -> SourceV
 def _silence(source: SourceFacts, now: datetime) -> tuple[timedelta, str | None]:
     """The length of the silence, and why it is too long; None where it is not.
 
-    Silence counts from the newest mention, or from the definition of the source where no mention came since. What a person
-    expects of a source counts, else what the source has taught.
+    Silence counts from the newest mention, or from the definition of the source where no mention came since. The interval that
+    a person expects counts; without one, the rhythm that the source has taught.
     """
     if source.defined_at is None:
         return timedelta(0), None

@@ -1,1 +1,1 @@
-"""The way in to the stream: handing mentions over, and what becomes of those that cannot be taken."""
+"""The way in to the stream: mentions are handed over; a mention that cannot be taken becomes a dead letter."""

@@ -53,7 +53,7 @@ def due_removals(conn: Connection, before: datetime, limit: int) -> list[Removal
 
 
 def forget_removals(conn: Connection, done: Iterable[Removal], before: datetime) -> None:
-    """Drop the removals that are done. One that was told again since waits for its next turn."""
+    """Drop the removals that are done. A removal that came again since waits for its next turn."""
     r = s.removals.c
     keys = [(one.source, one.what, one.value) for one in done]
     if keys:

@@ -1,6 +1,6 @@
 """Where the words of a query stand in a text, for the eye: `matches` in `tocsin.query.evaluate` decides, this only marks.
 
-A word that the text writes in another spelling (`ŞİŞECAM` for `sisecam`) is marked too. What stands under NOT is not.
+A word that the text writes in another spelling (`ŞİŞECAM` for `sisecam`) is marked too. Words under NOT are not.
 """
 
 from __future__ import annotations

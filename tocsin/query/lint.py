@@ -199,7 +199,7 @@ class _Nest:
 
 
 def _nests(node: Node, around: _Nest | None) -> Iterator[_Nest]:
-    """Each AND with an exclusion, from the outside in. What stands under NOT turns round, and is not weighed."""
+    """Each AND with an exclusion, from the outside in. A part under NOT has the opposite effect, and is not weighed."""
     if isinstance(node, Not) and around is None:
         yield _Nest((node,), None, None)
     if not isinstance(node, And | Or):
@@ -387,7 +387,7 @@ def _heard(query: Query) -> Mapping[tuple[str, ...], str]:
 
 
 def _hears(heard: Mapping[tuple[str, ...], str], variant: str) -> bool:
-    # A sign that stands alone is none of a phrase's words.
+    # A sign that stands alone is not a word of a phrase.
     if tuple(one for one in variant.split() if any(map(str.isalnum, one))) in heard:
         return True
     begins = (variant[:length] for length in range(1, len(variant) + 1))

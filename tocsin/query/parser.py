@@ -117,7 +117,7 @@ class Lexeme:
 
 
 def lexemes(text: str) -> list[Lexeme]:
-    """What a query that was understood is made of, in order."""
+    """The parts of a query that was understood, in order."""
     return [Lexeme(one.type, one.start_pos or 0, one.end_pos or 0) for one in _parser().lex(text)]
 
 

@@ -53,7 +53,7 @@ class BrandProposal:
 def propose(
     name: str, handles: Sequence[str] = (), hashtags: Sequence[str] = (), products: Sequence[str] = ()
 ) -> BrandProposal:
-    """The proposal for a brand. What is too short to be looked for by itself, or the same again, is left out."""
+    """The proposal for a brand. A word that is too short to be looked for by itself, or that comes again, is left out."""
     seen: set[str] = set()
     hears: list[BrandTerm] = []
     for one in _hears(name, handles, hashtags, products):
@@ -115,7 +115,7 @@ def spellings(name: str) -> Iterator[str]:
     if "&" in name:
         yield " ".join(name.replace("&", " and ").split())
         apart = name.replace("&", " ").split()
-        # An `&` that stands alone is none of a phrase's words: the name itself hears what is written without it.
+        # An `&` that stands alone is not a word of a phrase: the name also finds texts that leave it out.
         if apart != [one for one in name.split() if one != "&"]:
             yield " ".join(apart)
 

@@ -1,8 +1,8 @@
 """Terms of a query that change nothing, because another hears all that they hear, and exclusions that leave nothing.
 
-What is said holds for every mention; what only often holds is not said. A word and the same word with a star (`tocsin`,
-`tocsin*`) may stand side by side, and so may a word and its hashtag: people write both to be clear. The time is linear in the
-number of terms, and in the square of a word's length.
+Each statement holds for every mention; a statement that holds only often is left out. A word and the same word with a star
+(`tocsin`, `tocsin*`) may stand side by side, and so may a word and its hashtag: people write both to be clear. The time is
+linear in the number of terms, and in the square of a word's length.
 """
 
 from __future__ import annotations

@@ -362,7 +362,7 @@ dead_letters = _table(
     Index("dead_letters_by_time", "at"),
 )
 
-# Erasures that a person asked for: an author, or a post. What names them goes from here too, when all is done.
+# Erasures that a person asked for: an author, or a post. The names go from here too, when all is done.
 erasures = _table(
     "erasures",
     _pk("id", String(64)),
@@ -464,7 +464,7 @@ signals = _table(
     Index("signals_by_fingerprint", "fingerprint", "tick"),
 )
 
-# What people said of a monitor's level: that the present is its new normal, or that it is not after all. Detection takes each up
+# Acceptances: a person says that the present level of a monitor is its new normal, or takes that back. Detection takes each up
 # once, with the state that follows from it.
 acceptances = _table(
     "acceptances",

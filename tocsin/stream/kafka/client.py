@@ -23,7 +23,7 @@ REQUEST_MS = 5_000
 ASK_MS = 1_000
 BEING_CONNECTED_MS = 20
 LATEST, EARLIEST = -1, -2
-"""What Kafka calls the ends of a partition where an offset is asked by time."""
+"""Kafka's names for the ends of a partition, in a question for an offset by time."""
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 RECONNECT_MOST_MS = 1_000
 """A broker that is back is found within about a second, however long it was away."""

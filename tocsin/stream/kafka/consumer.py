@@ -78,7 +78,7 @@ class KafkaConsumer:
                 group_id=group,
                 enable_auto_commit=False,
                 auto_offset_reset="none",
-                # Others may write here, in transactions too. What was taken back is not said.
+                # Others may write here, in transactions too. Records of a transaction that was taken back are not read.
                 isolation_level="read_committed",
                 allow_auto_create_topics=False,
                 session_timeout_ms=SESSION_TIMEOUT_MS,

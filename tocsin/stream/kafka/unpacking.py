@@ -55,7 +55,7 @@ class _Records(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python 
 
 
 class _Batches:
-    """kafka-python's batches of one answer; those that hold records of somebody are `_Batch`."""
+    """kafka-python's batches of one answer. A batch with records of a producer is a `_Batch`."""
 
     def __init__(self, records: Any) -> None:
         self._records = records
