@@ -219,5 +219,7 @@ def _store_mention(conn: Connection, row: Any, understood: Understood) -> bool:
         m.c.id == row.id,
         m.c.created_at == row.created_at,
         m.c.hash == row.hash,
+        # A person may have given it a label meanwhile.
+        m.c.model.is_not_distinct_from(row.model),
     )
     return conn.execute(update(m).where(*here).values(**values)).rowcount > 0

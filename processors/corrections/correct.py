@@ -14,7 +14,7 @@ from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.sentences import Sentence, listed, spoken
 from tocsin.store import audit
 from tocsin.store import schema as s
-from tocsin.store.mentions import Key
+from tocsin.store.mentions import Key, stored_rows
 from tocsin.store.port import Store
 
 PERSON = "person"
@@ -34,7 +34,8 @@ def correct(
 ) -> str:
     """Give the mention this label for the monitor, and note it. Returns the label that it had. A repeat confirms the label.
 
-    Raises `NotFound` where the monitor does not match the mention. The transaction must be `alone`.
+    Raises `NotFound` where the monitor does not match the mention, or the mention is not kept (what was erased is not named
+    again). The transaction must be `alone`.
     """
     if label not in LABELS:
         raise WrongInput(
@@ -47,7 +48,7 @@ def correct(
     t = s.matches
     here = and_(t.c.monitor_id == monitor_id, t.c.source == key[0], t.c.id == key[1])
     row = conn.execute(select(t).where(here)).one_or_none()
-    if row is None:
+    if row is None or key not in stored_rows(conn, [key]):
         raise NotFound(
             Sentence(
                 "the monitor matches no mention {id} of the source {source} that is kept",

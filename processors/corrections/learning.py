@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, and_, func, select
 
 from processors.corrections import models
+from processors.corrections.correct import PERSON
 from processors.corrections.refit import Labelled, Learnt, learn
 from processors.monitors import brand_of
 from processors.understand.brand import Brand
@@ -34,7 +35,8 @@ def learn_from_corrections(
 ) -> tuple[int, dict[str, Any]]:
     """Fit the monitor's model anew and use it. Returns its version and its figures. The fit runs outside any transaction.
 
-    Raises `WrongInput` where there are too few corrections of mentions that are still kept.
+    Raises `WrongInput` where there are too few corrections of mentions that are still kept as they were corrected, in a language
+    that has a model.
     """
     with store.read() as conn:
         corrected = _corrected(conn, monitor.id)
@@ -47,7 +49,9 @@ def learn_from_corrections(
 
 
 def _corrected(conn: Connection, monitor_id: str) -> Sequence[Any]:
-    """The newest corrected mentions, with the label that a person gave."""
+    """The newest corrected mentions, with the label that a person gave. A mention that was edited since is another text, which
+    nobody has corrected.
+    """
     t, m = s.corrections.c, s.mentions.c
     x = s.matches.c
     same = and_(x.monitor_id == t.monitor_id, x.source == t.source, x.id == t.id)
@@ -56,7 +60,9 @@ def _corrected(conn: Connection, monitor_id: str) -> Sequence[Any]:
         s.corrections.join(s.matches, same).join(s.mentions, text)
     )
     return conn.execute(
-        query.where(t.monitor_id == monitor_id).order_by(t.at.desc(), t.source, t.id).limit(MOST_CORRECTIONS)
+        query.where(t.monitor_id == monitor_id, x.scored_by == PERSON)
+        .order_by(t.at.desc(), t.source, t.id)
+        .limit(MOST_CORRECTIONS)
     ).all()
 
 

@@ -53,7 +53,8 @@ def learn(corrected: Sequence[Labelled], others: Sequence[Labelled]) -> Learnt:
     if len(corrected) < LEAST:
         raise WrongInput(
             Sentence(
-                "{n} of at least {least} corrections are there: correct a few more mentions first",
+                "at least {least} corrections are needed, and {n} can be learnt from: correct a few more mentions that are kept, "
+                "in a language that is understood",
                 n=len(corrected),
                 least=LEAST,
             )
@@ -94,38 +95,43 @@ def _fitted(corrected: Sequence[Labelled], others: Sequence[Labelled]) -> BrandM
     offset = np.log(np.maximum(np.array([one.shares for one in posts]), 1e-9))
     gold = np.array([[one.label == label for label in LABELS] for one in posts], dtype=np.float64)
     weight = np.array([1.0] * len(corrected) + [ANCHOR_WEIGHT] * len(others))
-    found = _descended(matrix, offset, gold, weight)
+    bias, found = _descended(matrix, offset, gold, weight)
     kept = {
         word: (round(float(row[0]), 4), round(float(row[1]), 4), round(float(row[2]), 4))
-        for word, row in zip(words, found[1:], strict=True)
+        for word, row in zip(words, found, strict=True)
         if np.abs(row).max() >= SMALLEST
     }
-    negative, neutral, positive = (round(float(one), 4) for one in found[0])
+    negative, neutral, positive = (round(float(one), 4) for one in bias)
     return BrandModel(0, (negative, neutral, positive), kept)
 
 
 def _matrix(texts: Sequence[str], place_of: dict[str, int]) -> Floats:
-    """By text, a 1 for the bias, and for each word that it has 1 over the square root of how many it has."""
-    matrix = np.zeros((len(texts), len(place_of) + 1))
-    matrix[:, 0] = 1.0
+    """By text, for each word that it has 1 over the square root of how many it has."""
+    matrix = np.zeros((len(texts), len(place_of)))
     for row, text in enumerate(texts):
         found = words_in(text)
-        places = [place_of[word] + 1 for word in found if word in place_of]
+        places = [place_of[word] for word in found if word in place_of]
         matrix[row, places] = 1 / np.sqrt(max(1, len(found)))
     return matrix
 
 
-def _descended(matrix: Floats, offset: Floats, gold: Floats, weight: Floats) -> Floats:
-    """The weights by accelerated gradient descent, in steps that the curvature allows."""
-    penalty = np.full((matrix.shape[1], 1), PENALTY)
-    penalty[0] = BIAS_PENALTY
+def _descended(matrix: Floats, offset: Floats, gold: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """The bias, and the weights of the words, by accelerated gradient descent in steps that the curvature allows.
+
+    The gradient of a word is a sum over its posts. So the descent keeps a number for each post and label, and the weights of the
+    words follow from these at the end: a step costs the posts squared, however many words they have.
+    """
+    alike = matrix @ matrix.T
     step = 1 / (weight.sum() + BIAS_PENALTY)
-    found = ahead = np.zeros((matrix.shape[1], len(LABELS)))
+    of_posts = posts_ahead = np.zeros((matrix.shape[0], len(LABELS)))
+    bias = bias_ahead = np.zeros(len(LABELS))
     for number in range(STEPS):
-        logits = offset + matrix @ ahead
+        logits = offset + alike @ posts_ahead + bias_ahead
         raised = np.exp(logits - logits.max(axis=1, keepdims=True))
         wrong = (raised / raised.sum(axis=1, keepdims=True) - gold) * weight[:, None]
-        new = ahead - step * (matrix.T @ wrong + penalty * ahead)
-        ahead = new + number / (number + 3) * (new - found)
-        found = new
-    return found
+        further = number / (number + 3)
+        posts = posts_ahead - step * (wrong + PENALTY * posts_ahead)
+        posts_ahead, of_posts = posts + further * (posts - of_posts), posts
+        new = bias_ahead - step * (wrong.sum(axis=0) + BIAS_PENALTY * bias_ahead)
+        bias_ahead, bias = new + further * (new - bias), new
+    return bias, matrix.T @ of_posts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -12,6 +13,8 @@ from sqlalchemy import select, update
 from ops.transfer.export import export
 from processors import rescoring
 from processors.rescoring import KEY, Rescorer, models_in_use
+from processors.storing.plan import Said
+from processors.storing.writer import Writer
 from tests.processors.corrections.test_corrections import NOON, Desk
 from tests.stores import on_both_stores, store_at  # noqa: F401  # every test here runs on both engines
 from tocsin.core.clock import SimulatedClock
@@ -98,3 +101,22 @@ def test_another_set_of_models_begins_the_walk_anew(desk: Desk) -> None:
         meta.put(conn, KEY, noted.replace(models_in_use(), "0" * 16))
     assert Rescorer(desk.store, clock).once() == len(TEXTS)
     assert Rescorer(desk.store, clock).once() == 0
+
+
+def test_a_label_that_a_person_gives_while_a_piece_is_understood_stays(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bad,) = desk.hear("Lumo is the worst, terrible")
+    as_older_code_left_it(desk.store)
+    score = Writer.score
+
+    def meanwhile(*asked: Any) -> Said:
+        desk.correct(bad, "positive")
+        return score(*asked)
+
+    monkeypatch.setattr(Writer, "score", meanwhile)
+    assert Rescorer(desk.store, SimulatedClock(NOON)).once() == 1
+    assert desk.label(bad) == ("positive", "person")
+    with desk.store.read() as conn:
+        told = conn.execute(select(s.mentions.c.label, s.mentions.c.model)).one()
+    assert told == ("positive", "person")

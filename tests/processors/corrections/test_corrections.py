@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from ops.transfer.export import export
 from processors.corrections import models
 from processors.corrections.correct import correct
 from processors.corrections.learning import count, learn_from_corrections
+from processors.forgetting import erase_posts
 from processors.monitors import CompiledMonitors, watched
 from processors.storing.writer import Writer
 from processors.understand import Understander, default_scorers
@@ -55,16 +57,15 @@ class Desk:
 
     def hear(self, *texts: str) -> list[str]:
         ids = [f"m{next(self.numbers)}" for _ in texts]
-        said = [
-            Mention("forum", id, text, NOON + timedelta(seconds=int(id[1:])), lang="en")
-            for id, text in zip(ids, texts, strict=True)
-        ]
+        self.take(*map(_said, ids, texts))
+        return ids
+
+    def take(self, *said: Mention) -> None:
         now = self.monitors
         batch = read_batch([Record("mentions", 0, 0, encode_mentions(said), NOON)], now.matcher, 0.0)
         prepared = self.writer.understand(batch, brands=now.brands)
         with self.store.write() as conn:
             self.writer.write(conn, prepared, NOON)
-        return ids
 
     def label(self, id: str, name: str = "Lumo") -> tuple[str, str | None]:
         t = s.matches.c
@@ -79,6 +80,10 @@ class Desk:
     def tallies(self) -> list[bytes]:
         with self.store.read() as conn:
             return list(export(conn, "tallies"))
+
+
+def _said(id: str, text: str) -> Mention:
+    return Mention("forum", id, text, NOON + timedelta(seconds=int(id[1:])), lang="en")
 
 
 @pytest.fixture
@@ -156,3 +161,21 @@ def test_too_few_corrections_teach_nothing_and_change_nothing(desk: Desk) -> Non
     with pytest.raises(WrongInput, match="at least"):
         learn_from_corrections(desk.store, monitor, **BY)
     assert all(brand.model is None for brand in desk.monitors.brands.values())
+
+
+def test_an_edit_is_a_text_that_nobody_corrected_and_what_was_erased_is_not_corrected(desk: Desk) -> None:
+    ids = desk.hear(*(f"Lumo is terrible, number {number}" for number in range(5)))
+    for id in ids:
+        desk.correct(id, "positive")
+    edited = replace(_said(ids[0], "Lumo is awful after all"), edited_at=NOON + timedelta(minutes=1))
+    desk.take(edited)
+    assert desk.label(ids[0]) == ("negative", None)
+    monitor = next(one for one in desk.monitors.monitors if one.name == "Lumo")
+    with pytest.raises(WrongInput, match="at least 5 corrections are needed, and 4 can be learnt from"):
+        learn_from_corrections(desk.store, monitor, **BY)
+    with desk.store.write() as conn:
+        erase_posts(conn, conn.execute(select(s.mentions).where(s.mentions.c.id == ids[1])).all())
+    with pytest.raises(NotFound, match="is kept"):
+        desk.correct(ids[1], "negative")
+    with desk.store.read() as conn:
+        assert ids[1] not in conn.execute(select(s.corrections.c.id)).scalars().all()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from processors.corrections.refit import LEAST, Labelled, learn
-from processors.understand.brand import BrandModel
+from processors.corrections.refit import LEAST, PENALTY, Labelled, learn
+from processors.understand.brand import BrandModel, words_in
+from processors.understand.sentiment import LABELS
 from tocsin.core.errors import WrongInput
 
 SURE = (0.8, 0.1, 0.1)
@@ -37,6 +39,19 @@ def test_corrections_of_one_word_leave_other_words_alone() -> None:
     model, _ = learn(posts("warzone", SURE, "positive", 8), posts("delay", SURE, "negative", 20))
     negative, _, positive = model.nudge("an awful delay")
     assert positive - negative < 2.0
+
+
+def test_the_weights_are_those_at_which_no_word_gains_by_another_step() -> None:
+    corrected = [*posts("warzone", SURE, "positive", 8), *posts("pixel", (0.2, 0.6, 0.2), "neutral", 8)]
+    model, _ = learn(corrected, [])
+    for word, weights in model.words.items():
+        pull = np.zeros(3)
+        for one in corrected:
+            if word in words_in(one.text):
+                raised = np.array(one.shares) * np.exp(model.nudge(one.text))
+                gold = [one.label == label for label in LABELS]
+                pull += (gold - raised / raised.sum()) / np.sqrt(len(words_in(one.text)))
+        assert np.allclose(pull, PENALTY * np.array(weights), atol=0.01), word
 
 
 def test_confirmed_labels_change_hardly_anything() -> None:
