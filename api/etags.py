@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from alerts.events import newest_event
 from api.auth.principal import Principal
 from api.problems import NotModified
-from tocsin.store import offsets
 
 
 def list_etag(request: Request, who: Principal, *state: object) -> str:
@@ -32,11 +31,6 @@ def etag_or_304(request: Request, response: Response, tag: str) -> None:
     if known and any(one.strip().removeprefix("W/") in (tag, "*") for one in known.split(",")):
         raise NotModified(tag)
     response.headers["ETag"] = tag
-
-
-def mentions_revision(conn: Connection) -> int:
-    """A number that grows with every stored batch. While it stays, mentions and tallies stay."""
-    return offsets.total(conn)
 
 
 def alerts_revision(conn: Connection) -> int:

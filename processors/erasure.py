@@ -20,6 +20,7 @@ from tocsin.intake.removals import AUTHOR, POST, Removal, due_removals, forget_r
 from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
 from tocsin.store.port import Store
+from tocsin.store.revision import revised
 
 PIECE: Final = 500
 # Clocks of several machines differ by so much at most.
@@ -151,6 +152,7 @@ def erase(conn: Connection, found: Sequence[Found]) -> None:
         conn.execute(delete(v).where(_these(v.c, source, ids)))
         # The match keeps what was counted, and forgets who wrote it and in what words.
         conn.execute(update(t).where(_these(t.c, source, ids), minutes).values(author=None, gist=None))
+    revised(conn)
 
 
 def _these(columns: Any, source: str, ids: Sequence[str]) -> ColumnElement[bool]:

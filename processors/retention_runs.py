@@ -20,6 +20,7 @@ from tocsin.settings import Settings
 from tocsin.store import audit
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.revision import revised
 
 EVERY: Final = timedelta(minutes=10)
 """A run begins so long after the end of the one before."""
@@ -105,6 +106,8 @@ def _piece(conn: Connection, id: str, now: datetime, settings: Settings) -> bool
     if row is None:
         return False
     done = take_out(conn, now, settings)
+    if any(done.values()):
+        revised(conn)
     more = any(done.values())
     taken = {kind: row.taken.get(kind, 0) + n for kind, n in done.items() if kind != SEARCHABLE}
     taken = {**row.taken, **{kind: n for kind, n in taken.items() if n}}

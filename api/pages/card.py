@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from msgspec import structs
 from sqlalchemy import Connection, Row
 
 from alerts import views
@@ -20,7 +19,7 @@ from alerts.outbox.reach import could_not_be_reached
 from api.opinions import Opinion, opinion_of
 from api.pages.charts import ChartPoint
 from api.pages.models import SLOT, SLOT_US, SourceRow, source_rows
-from processors.corrections.correct import labels
+from processors.corrections.correct import PERSON, LabelFor, toward
 from processors.detection.day_stories import DayStory
 from processors.detection.readings import readings_between
 from processors.explanation.rarity import Rarity, rarity
@@ -28,11 +27,13 @@ from processors.understand.reasons import pieces, reasons_for
 from tocsin.core.clock import DAY, from_micros, to_micros
 from tocsin.core.counts import NORMAL_95, interval_95, steady
 from tocsin.core.facets import pairs
+from tocsin.core.ids import stable_id
 from tocsin.core.signal import AutomatedAuthor, Evidence, TopMention
 from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.store.mentions import Key, stored_rows
 
 _TEXT_SHOWN = 1200
+UNSURE = 0.6
 SOURCES_SHOWN = 6
 _LETTER = re.compile(r"\w")
 
@@ -54,12 +55,27 @@ class Post:
     url: str | None
     folded: bool  # may hurt to read: shown when asked for
     own: bool = False  # an account of the brand itself wrote it
+    scored_by: str | None = None  # `processors.corrections.correct.LabelFor`
+    who: str = ""  # the person who corrected the label
+    sure: float | None = (
+        None  # how often such a label is right; None where it is not the model's of the whole text
+    )
     facets: tuple[tuple[str, str], ...] = ()
     # The text in pieces, each with what it counted for the label (above 0) or against it.
     pieces: tuple[tuple[str, float], ...] = ()
     # In a list: how many other mentions of its day tell the same, and those of them that stand in this list.
     copies: int = 0
     copied: tuple[Post, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """The place of the post on a page."""
+        return anchor_of(self.source, self.id)
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the label is right so seldom that a reader should know."""
+        return self.sure is not None and self.sure < UNSURE
 
     @property
     def veiled(self) -> str:
@@ -192,10 +208,9 @@ def posts(conn: Connection, monitor_id: str, top: Sequence[TopMention]) -> tuple
     """The posts, in the order given, with the labels that they have now. An erased post is named as such, not left out."""
     if not top:
         return ()
-    own = labels(conn, monitor_id, [(one.source, one.id) for one in top])
-    top = [structs.replace(one, label=own.get((one.source, one.id), one.label)) for one in top]
-    found = stored_rows(conn, [(one.source, one.id) for one in top])
-    return tuple(post_of(found.get((t.source, t.id)), t) for t in top)
+    keys = [(one.source, one.id) for one in top]
+    known, found = toward(conn, monitor_id, keys), stored_rows(conn, keys)
+    return tuple(post_of(found.get(key), one, known.get(key)) for key, one in zip(keys, top, strict=True))
 
 
 def collapsed(shown: Sequence[Post], stories: Mapping[Key, DayStory]) -> tuple[Post, ...]:
@@ -230,6 +245,11 @@ def day_points(conn: Connection, monitor_id: str, until: datetime) -> tuple[Char
     return tuple(_slot(from_micros(n * SLOT_US), rows.get(n, [])) for n in range(first, last + 1))
 
 
+def anchor_of(source: str, id: str) -> str:
+    """The place of a post on a page, as its address names it."""
+    return stable_id("post", source, id)
+
+
 def safe_url(url: str | None) -> str | None:
     """The address if a browser may follow it: http or https with a host, of a sane length."""
     if not url or len(url) > 2000:
@@ -260,13 +280,21 @@ def record_line(line: Mapping[str, Any]) -> RecordLine:
 # -- pieces ------------------------------------------------------------------------------------------------------------------
 
 
-def post_of(row: Row[Any] | None, top: TopMention, *, own: bool = False) -> Post:
-    """A stored mention as a page shows it; `top` says what stays of one that is no longer kept. `own`: by the brand itself."""
+def post_of(
+    row: Row[Any] | None, top: TopMention, known: LabelFor | None = None, *, own: bool = False
+) -> Post:
+    """A stored mention as a page shows it; `top` says what stays of one that is no longer kept. `known`: its label for the
+    monitor that is asked about. `own`: by the brand itself.
+    """
+    label = known.label if known else top.label
     if row is None:
-        return Post(top.source, top.id, None, "", None, top.reach, None, None, None, top.label, None, False)
+        return Post(top.source, top.id, None, "", None, top.reach, None, None, None, label, None, False)
+    scored_by = known.scored_by if known else PERSON if row.model == PERSON else None
     whole = f"{row.title}\n{row.text}" if row.title else row.text
     text = whole if len(whole) <= _TEXT_SHOWN else whole[:_TEXT_SHOWN].rstrip() + "…"
-    counted = [one for one in reasons_for(row.model, row.lang, whole) or () if one.end < len(text)]
+    # The words are those of the model's own label, and tell nothing of another one.
+    model = row.model if scored_by is None else None
+    counted = [one for one in reasons_for(model, row.lang, whole) or () if one.end < len(text)]
     return Post(
         source=row.source,
         id=row.id,
@@ -277,7 +305,10 @@ def post_of(row: Row[Any] | None, top: TopMention, *, own: bool = False) -> Post
         network=row.network,
         lang=row.lang,
         at=row.created_at,
-        label=top.label,
+        label=label,
+        scored_by=scored_by,
+        who=known.who if known else "",
+        sure=row.confidence_e4 / 10_000 if scored_by is None and row.model else None,
         url=safe_url(row.url),
         folded="violence" in (row.triggers or ()) or bool(row.harm),
         own=own,

@@ -7,15 +7,20 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy import Connection
 
+from api.pages.card import anchor_of
+from api.pages.render import page_context
+from api.problems import Problem
 from api.state import form_of, principal_of, state_of
 from processors.corrections import models
-from processors.corrections.correct import correct
+from processors.corrections.correct import PERSON, correct, toward
 from processors.corrections.learning import learn_from_corrections
 from tocsin.core.errors import WrongInput
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import find
+from tocsin.store.mentions import Key
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,17 +30,34 @@ _OURS: Final = re.compile(r"/(?:mentions|alerts/[\w-]+)(?:\?[^\s\\]*)?")
 
 @router.post("/monitors/{id}/correct")
 def correct_post(request: Request, id: str) -> Response:
-    """Give a mention the label of the button, and lead back to the page where it stands."""
+    """Give a mention the label of the button, and lead back to where it stands on its page."""
     state, who, form = state_of(request), principal_of(request), form_of(request)
     with state.store.write() as conn:
         monitor = find(conn, Monitor, id[:256])
         key = (form.get("source", "")[:256], form.get("id", "")[:256])
         label = form.get("label", "")[:16]
+        _refuse_stale(request, conn, monitor.id, key, label, form.get("seen", ""))
         correct(
             state.store, conn, monitor.id, key, label, now=state.now(), actor=who.label, role=who.role.value
         )
     back = form.get("back", "")
-    return RedirectResponse(back if _OURS.fullmatch(back) else f"/mentions?monitor={monitor.id}", 303)
+    page = back if _OURS.fullmatch(back) else f"/mentions?monitor={monitor.id}"
+    return RedirectResponse(f"{page}#{anchor_of(*key)}", 303)
+
+
+def _refuse_stale(
+    request: Request, conn: Connection, monitor_id: str, key: Key, label: str, seen: str
+) -> None:
+    """Nothing is written where somebody has given the mention a third label since the reader saw it."""
+    known = toward(conn, monitor_id, [key]).get(key)
+    if seen and known and known.scored_by == PERSON and known.label not in (seen, label):
+        fmt = page_context(request, conn).fmt
+        said = Sentence(
+            "{who} has called this post {label} since you saw it.",
+            who=known.who,
+            label=fmt.term("label", known.label),
+        )
+        raise Problem(412, "stale", said)
 
 
 @router.post("/monitors/{id}/learn")

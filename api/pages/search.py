@@ -15,7 +15,7 @@ from api.pages.permission import permitted
 from api.pages.render import page_context, render
 from api.pages.terms import LABELS
 from api.state import state_of
-from processors.corrections.correct import labels
+from processors.corrections.correct import LabelFor, toward
 from processors.detection.day_stories import DayStory, day_stories
 from processors.own_accounts import written_by_the_brand
 from tocsin.core.cursor import decode_cursor, page_of
@@ -41,7 +41,7 @@ def mention_list(request: Request) -> Response:
     label = asked.get("label") if asked.get("label") in LABELS else None
     told = [(facet, value) for facet, values in FACETS.items() for value in values]
     facets = [one for one in told if ":".join(one) == asked.get("facet")]
-    fault, found, more, toward, brands = "", list[Row[Any]](), None, dict[Key, str](), set[Key]()
+    fault, found, more, known, brands = "", list[Row[Any]](), None, dict[Key, LabelFor](), set[Key]()
     stories: dict[Key, DayStory] = {}
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
@@ -56,7 +56,7 @@ def mention_list(request: Request) -> Response:
             )
             found, more = page_of(rows, AT_ONCE, search_key)
             keys = [(row.source, row.id) for row in found]
-            toward = labels(conn, monitor, keys) if monitor else toward
+            known = toward(conn, monitor, keys) if monitor else known
             brands = written_by_the_brand(conn, keys, monitor)
             stories = day_stories(conn, monitor, found) if monitor else stories
         except WrongInput as error:
@@ -68,7 +68,11 @@ def mention_list(request: Request) -> Response:
         "mentions.html",
         status=422 if fault else 200,
         posts=collapsed(
-            [post_of(row, _told(row, toward), own=(row.source, row.id) in brands) for row in found], stories
+            [
+                post_of(row, _told(row), known.get((row.source, row.id)), own=(row.source, row.id) in brands)
+                for row in found
+            ],
+            stories,
         ),
         correct=monitor if permitted(ctx.who, "/monitors/{id}/correct") else None,
         back=f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path,
@@ -86,6 +90,6 @@ def mention_list(request: Request) -> Response:
     )
 
 
-def _told(row: Row[Any], toward: dict[Key, str]) -> TopMention:
-    """What a list says of a mention: the label toward the monitor's brand, where one monitor is asked for."""
-    return TopMention(row.source, row.id, row.followers or 0, toward.get((row.source, row.id), row.label))
+def _told(row: Row[Any]) -> TopMention:
+    """What a list says of a mention by itself."""
+    return TopMention(row.source, row.id, row.followers or 0, row.label)

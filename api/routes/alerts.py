@@ -18,7 +18,6 @@ from api.etags import (
     alerts_revision,
     etag_or_304,
     list_etag,
-    mentions_revision,
     version_etag,
 )
 from api.lists import Cursor, Limit, ListPage
@@ -27,10 +26,12 @@ from api.rendered import Rendered, shared_answer
 from api.routes.alert_shapes import AlertOut, EvidenceOut, Id, NoticeOut, Status, TimelineEntry, alert_out
 from api.routes.mentions import mention_out
 from api.state import State, Who
+from processors.corrections.correct import toward
 from processors.storing.tally_sums import parts, sums
 from tocsin.core.clock import minute_of
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.store.mentions import stored_rows
+from tocsin.store.revision import revision
 
 SHOWN_PARTS: Final = 20
 """The networks, and the languages, that the live figures name."""
@@ -118,7 +119,7 @@ def evidence(request: Request, response: Response, state: State, who: Who, id: I
     """
     with state.store.read() as conn:
         alert = get(conn, id)
-        etag_or_304(request, response, list_etag(request, who, alert.version, mentions_revision(conn)))
+        etag_or_304(request, response, list_etag(request, who, alert.version, revision(conn)))
         judged = alert.readable_evidence
         until = alert.resolved_at or max(state.now(), judged.window_end if judged else alert.last_signal_at)
         return {
@@ -126,14 +127,16 @@ def evidence(request: Request, response: Response, state: State, who: Who, id: I
             "version": alert.version,
             "facts": alert.facts,
             "judged": alert.evidence,
-            "top": _top(conn, [(one.source, one.id) for one in (judged.top[:20] if judged else ())]),
+            "top": _top(
+                conn, alert.monitor_id, [(one.source, one.id) for one in (judged.top[:20] if judged else ())]
+            ),
             "live": _live(conn, alert.monitor_id, alert.since, max(until, alert.since)),
         }
 
 
-def _top(conn: Connection, keys: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    found = stored_rows(conn, keys)
-    return [mention_out(found[key]) for key in keys if key in found]
+def _top(conn: Connection, monitor_id: str, keys: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    found, known = stored_rows(conn, keys), toward(conn, monitor_id, keys)
+    return [mention_out(found[key], known.get(key)) for key in keys if key in found]
 
 
 def _live(conn: Connection, monitor_id: str, since: datetime, until: datetime) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from sqlalchemy import Connection
 from api.etags import (
     etag_or_304,
     list_etag,
-    mentions_revision,
     slot,
 )
 from api.lists import checked_time, wrong
@@ -36,6 +35,7 @@ from tocsin.core.signal_kinds import SIGNAL_KINDS
 from tocsin.core.sketch import distinct, union
 from tocsin.definitions.models import Monitor, known_zone
 from tocsin.definitions.repository import find
+from tocsin.store.revision import revision
 
 router = APIRouter(prefix="/v1", tags=["figures"])
 
@@ -157,7 +157,7 @@ def tallies(
     now = state.now()
     since, until = _span(from_, to, now)
     with state.store.read() as conn:
-        etag_or_304(request, response, list_etag(request, who, mentions_revision(conn), slot(now, MINUTE)))
+        etag_or_304(request, response, list_etag(request, who, revision(conn), slot(now, MINUTE)))
         found = find(conn, Monitor, monitor)
         zone = _zone(tz or found.value.timezone)
         starts = list(_starts(since, until, step, zone))

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from api.auth.principal import Principal
 from api.auth.webhooks import claimed, verify_webhook
 from api.bodies import UNPACKED_TIMES, items_of, unpacked
-from api.etags import etag_or_304, list_etag, mentions_revision
+from api.etags import etag_or_304, list_etag
 from api.lists import (
     Cursor,
     Limit,
@@ -29,7 +29,7 @@ from api.preconditions import Idempotency, Idempotent
 from api.problems import PROBLEMS, Problem
 from api.push import push
 from api.state import AppState, State, Who
-from processors.corrections.correct import labels
+from processors.corrections.correct import PERSON, LabelFor, toward
 from processors.detection.day_stories import DayStory, day_stories
 from processors.own_accounts import written_by_the_brand
 from tocsin.access.links import new_token
@@ -47,6 +47,7 @@ from tocsin.settings import reveal
 from tocsin.store import offsets
 from tocsin.store import schema as s
 from tocsin.store.mentions import seen, stored_mention
+from tocsin.store.revision import revision
 from tocsin.store.search import LONGEST as LONGEST_SEARCH
 from tocsin.store.search import parse_search
 from tocsin.stream.port import MENTIONS
@@ -107,7 +108,13 @@ class SentimentOut(BaseModel):
     label: Literal["negative", "neutral", "positive", "unscored"] = Field(
         description="Of the text; where one monitor is asked for, toward its brand."
     )
-    score: float = Field(description="-1 to 1; 0 where unscored.")
+    scored_by: str | None = Field(
+        description="Null: the label is the model's, of the whole text. `person`: somebody gave it. `part`: it is of the part "
+        "about the monitor's brand. `brand-3`: the third model learnt from the monitor's corrections gave it."
+    )
+    score: float = Field(
+        description="-1 to 1; 0 where unscored. Of the whole text, whatever the label is of."
+    )
     confidence: float = Field(description="0 to 1.")
     model: str | None
 
@@ -414,34 +421,38 @@ def list_mentions(
         etag_or_304(
             request,
             response,
-            list_etag(request, who, mentions_revision(conn), minute_of(state.now()) if q else 0),
+            list_etag(request, who, revision(conn), minute_of(state.now()) if q else 0),
         )
         monitor_id = find(conn, Monitor, monitor).id if monitor else None
         criteria = MentionFilter(monitor_id, since, until, label, lang, network, source, facets, says)
         found = search_mentions(conn, criteria, after, limit + 1)
         rows, more = page_of(found, limit, search_key)
         keys = [(row.source, row.id) for row in rows]
-        toward = labels(conn, monitor_id, keys) if monitor_id else {}
+        known = toward(conn, monitor_id, keys) if monitor_id else {}
         own = written_by_the_brand(conn, keys, monitor_id)
         stories = day_stories(conn, monitor_id, rows) if monitor_id else {}
     items = [
-        {**mention_out(row, toward.get(key), stories.get(key)), "own": key in own}
+        {**mention_out(row, known.get(key), stories.get(key)), "own": key in own}
         for row, key in zip(rows, keys, strict=True)
     ]
     return {"items": items, "next_cursor": more}
 
 
-def mention_out(row: Row[Any], label: str | None = None, story: DayStory | None = None) -> dict[str, Any]:
-    """A stored mention as the API shows it. `label` is the one toward the brand of the monitor that was asked for, and `story`
+def mention_out(
+    row: Row[Any], known: LabelFor | None = None, story: DayStory | None = None
+) -> dict[str, Any]:
+    """A stored mention as the API shows it. `known` is its label toward the brand of the monitor that was asked for, and `story`
     what its other mentions tell too.
     """
+    known = known or LabelFor(row.label, PERSON if row.model == PERSON else None)
     mention = stored_mention(row)
     return {
         **{name: getattr(mention, name) for name in Mention.__struct_fields__},
         "author": mention.author and asdict(mention.author),
         "engagement": mention.engagement and asdict(mention.engagement),
         "sentiment": {
-            "label": label or row.label,
+            "label": known.label,
+            "scored_by": known.scored_by,
             "score": row.score_e4 / 10_000,
             "confidence": row.confidence_e4 / 10_000,
             "model": row.model,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, and_, func, insert, select, update
@@ -74,13 +75,26 @@ def correct(
     return before.label
 
 
-def labels(conn: Connection, monitor_id: str, keys: Collection[Key]) -> dict[Key, str]:
+class LabelFor(NamedTuple):
+    """The label that a mention has for a monitor."""
+
+    label: str
+    scored_by: str | None
+    """None: it is that of the text. Else `PERSON`, "part" (of the text), or "brand-" and the version of the monitor's model."""
+    who: str = ""
+    """Who gave the label, where a person did."""
+
+
+def toward(conn: Connection, monitor_id: str, keys: Collection[Key]) -> dict[Key, LabelFor]:
     """The labels that these mentions have for the monitor. A mention that it does not match is absent."""
-    t, found = s.matches.c, dict[Key, str]()
+    t, c, found = s.matches.c, s.corrections.c, dict[Key, LabelFor]()
+    same = and_(c.monitor_id == t.monitor_id, c.source == t.source, c.id == t.id, t.scored_by == PERSON)
+    query = select(t.id, t.label, t.scored_by, c.actor).select_from(s.matches.outerjoin(s.corrections, same))
     for source in {source for source, _ in keys}:
         ids = [id for own, id in keys if own == source]
-        query = select(t.id, t.label).where(t.monitor_id == monitor_id, t.source == source, t.id.in_(ids))
-        found |= {(source, row.id): row.label for row in conn.execute(query)}
+        these = query.where(t.monitor_id == monitor_id, t.source == source, t.id.in_(ids))
+        for row in conn.execute(these):
+            found[source, row.id] = LabelFor(row.label, row.scored_by, row.actor or "")
     return found
 
 

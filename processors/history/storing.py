@@ -19,6 +19,7 @@ from tocsin.core.errors import Fenced
 from tocsin.core.mention import Mention
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.revision import revised
 
 TRIES: Final = 20
 """Times that a piece is tried again because a live processor stored one of its mentions in between."""
@@ -77,6 +78,7 @@ class HistoryWriter:
                 raise Fenced("somebody else has changed one of these mentions")
             outcome = self._writer.write(conn, prepared, now)
             again = len(versions) - outcome.stored
+            revised(conn)
             taken = Became(outcome.stored, known + again, len(news) - len(versions))
             note(conn, taken)
         return taken

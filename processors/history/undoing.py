@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, delete, func, select
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.revision import revised
 
 PIECE: Final = 300
 STRETCH: Final = timedelta(hours=6)
@@ -43,6 +44,7 @@ def take_out(
     with store.write() as conn:
         for table in (s.tallies, s.tally_parts, s.amendments):
             conn.execute(delete(table).where(table.c.partition == partition))
+        revised(conn)
     return True
 
 
@@ -58,6 +60,7 @@ def _piece(store: Store, partition: int, monitor: str, start: int, end: int) -> 
         for source, id, created_at in found:
             conn.execute(delete(m).where(*here, m.c.source == source, m.c.id == id))
             _forget(conn, source, id, created_at)
+        revised(conn)
         return len(found)
 
 

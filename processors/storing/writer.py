@@ -35,6 +35,7 @@ from tocsin.core.sketch import sketch, union
 from tocsin.intake.dead_letters import record_dead_letters
 from tocsin.store import schema as s
 from tocsin.store.port import Store
+from tocsin.store.revision import revised
 
 Brands = Mapping[str, Brand]
 """By monitor, its brand."""
@@ -299,6 +300,7 @@ def store_changes(
         parts += _part_rows(here, delta)
     store.add(conn, s.tallies, rows, _COUNTED)
     store.add(conn, s.tally_parts, parts, ["count", "negative"])
+    revised(conn)
     if amend:
         _store_amendments(store, conn, signed)
 

@@ -120,10 +120,18 @@ def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> 
     monitor = talk.scene.monitor
     mine = {"source": "forum", "id": "a", "label": "positive"}
     assert talk.key(Role.VIEWER).post(f"/v1/monitors/{monitor}/corrections", json=mine).status_code == 403
-    desk = talk.key(Role.COMMUNITY_MANAGER)
+    desk, listed = talk.key(Role.COMMUNITY_MANAGER), {"monitor": "Lumo"}
+    had = {"if-none-match": desk.get("/v1/mentions", params=listed).headers["etag"]}
+    assert desk.get("/v1/mentions", params=listed, headers=had).status_code == 304
     said = desk.post(f"/v1/monitors/{monitor}/corrections", json=mine)
     assert (said.status_code, said.json()) == (200, {"label": "positive", "before": "negative"})
+    # A reader who has the list as it was before is not told that it is the same.
+    assert desk.get("/v1/mentions", params=listed, headers=had).status_code == 200
     assert ids(talk, monitor="Lumo", label="negative") == ["b"]
+    found = desk.get("/v1/mentions", params=listed).json()["items"]
+    assert {one["id"]: one["sentiment"]["scored_by"] for one in found} == dict.fromkeys("bcd") | {
+        "a": "person"
+    }
     gone = desk.post(f"/v1/monitors/{monitor}/corrections", json=mine | {"id": "gone"})
     assert gone.status_code == 404
     few = desk.post(f"/v1/monitors/{monitor}/corrections/learn")
@@ -136,8 +144,17 @@ def test_one_tap_or_one_call_relabels_a_mention_for_its_monitor(talk: World) -> 
     assert shown.count('class="correct"') == 4
     form = {"csrf": session.csrf, "source": "forum", "id": "b", "label": "neutral", "back": "//evil.example"}
     answer = client.post(f"/monitors/{monitor}/correct", data=form, follow_redirects=False)
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/mentions?monitor={monitor}")
+    there, place = answer.headers["location"].split("#")
+    assert (answer.status_code, there) == (303, f"/mentions?monitor={monitor}")
+    corrected = client.get(there).text.split(f'id="{place}"')[1].split("</li>")[0]
+    assert "corrected by pia" in corrected and "<mark" not in corrected
     assert ids(talk, monitor="Lumo", label="neutral") == ["d", "b"]
+    late = client.post(f"/monitors/{monitor}/correct", data=form | {"label": "positive", "seen": "negative"})
+    assert late.status_code == 412 and "pia has called this post neutral since you saw it." in late.text
+    assert client.post(f"/monitors/{monitor}/correct", data=form | {"seen": "positive"}).status_code in (
+        200,
+        303,
+    )
 
 
 @pytest.mark.slow("asks for many answers")
