@@ -15,7 +15,7 @@ from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.sentences import Sentence, listed, spoken
 from tocsin.store import audit
 from tocsin.store import schema as s
-from tocsin.store.mentions import Key, stored_rows
+from tocsin.store.mentions import Key
 from tocsin.store.port import Store
 
 PERSON = "person"
@@ -49,7 +49,7 @@ def correct(
     t = s.matches
     here = and_(t.c.monitor_id == monitor_id, t.c.source == key[0], t.c.id == key[1])
     row = conn.execute(select(t).where(here)).one_or_none()
-    if row is None or key not in stored_rows(conn, [key]):
+    if row is None or not _is_kept(conn, key, row.created_at):
         raise NotFound(
             Sentence(
                 "the monitor matches no mention {id} of the source {source} that is kept",
@@ -96,6 +96,12 @@ def toward(conn: Connection, monitor_id: str, keys: Collection[Key]) -> dict[Key
         for row in conn.execute(these):
             found[source, row.id] = LabelFor(row.label, row.scored_by, row.actor or "")
     return found
+
+
+def _is_kept(conn: Connection, key: Key, created_at: datetime) -> bool:
+    m = s.mentions.c
+    found = select(m.id).where(m.source == key[0], m.id == key[1], m.created_at == created_at)
+    return conn.execute(found).first() is not None
 
 
 def _relabel_mention(conn: Connection, key: Key, created_at: datetime, label: str) -> None:
