@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -65,6 +66,10 @@ class ForecastOut(BaseModel):
         description="With upper, an interval of 90 %; docs/detection.md has how often it held."
     )
     upper: float
+    held: int = Field(
+        description="Of the last seven days' hours, those in which such an interval held what came."
+    )
+    of: int = Field(description="The hours of which that could be told.")
 
 
 class HolidayOut(BaseModel):
@@ -160,10 +165,7 @@ def promise(
         "learning": kept.knowledge.learning,
         "known_hours": round(kept.knowledge.hours, 2),
         "can": kept.knowledge.can,
-        "forecast": [
-            {"hours": one.hours, "expected": one.expected, "lower": one.lower, "upper": one.upper}
-            for one in kept.ahead.forecasts
-        ],
+        "forecast": [asdict(one) for one in kept.ahead.forecasts],
         "holiday": kept.ahead.holiday,
         "later": [{"ability": name, "hours": round(hours, 2)} for name, hours in kept.knowledge.later],
     }

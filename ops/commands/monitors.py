@@ -41,7 +41,10 @@ def promise(monitor: Ref, data: Data = None, store: StoreUrl = None, config: Con
         print("learning: too little was heard to say what is usual")
     print(f"can: {', '.join(kept.knowledge.can)} ({kept.knowledge.hours:.0f} hours were heard)")
     for ahead in kept.ahead.forecasts:
-        print(f"next {ahead.hours} h: {ahead.expected:g} mentions expected ({ahead.lower:g}-{ahead.upper:g})")
+        held = f"; such an interval held {ahead.held} of {ahead.of} hours" if ahead.of else ""
+        print(
+            f"next {ahead.hours} h: {ahead.expected:g} mentions expected ({ahead.lower:g}-{ahead.upper:g}){held}"
+        )
     if (holiday := kept.ahead.holiday) is not None:
         print(
             f"{holiday.day}: {holiday.name} ({holiday.country}), {holiday.factor:.0%} of an average day expected"

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, select
 
+from processors.detection.readings import readings_by_slot
 from processors.signals.expectation import Expectation, holiday_factor, place_of
 from processors.signals.forecast import Forecast, forecasts
 from processors.signals.registry import WINDOW
 from processors.signals.volume import Volume, VolumeState
+from tocsin.core.clock import EPOCH
 from tocsin.definitions.calendar import holiday_at, holiday_name
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 
 HOLIDAY_WITHIN: Final = timedelta(days=14)
+HELD_DAYS: Final = timedelta(days=7)
+"""The days of which it is said how often the forecast held."""
+# Hours of every zone begin with such a slot.
+SLOT: Final = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,19 @@ def outlook(conn: Connection, monitor_id: str, monitor: Monitor) -> Outlook:
         return Outlook()
     state, start = msgspec.convert(row.state["detector"], VolumeState), row.next_window
     countries, zone = monitor.countries, monitor.zone
-    ahead = forecasts(state, start, WINDOW, zone, lambda at: holiday_name(at, countries, zone))
+    came = _came(conn, monitor_id, start, zone)
+    ahead = forecasts(state, start, WINDOW, zone, lambda at: holiday_name(at, countries, zone), came)
     return Outlook(ahead, _holiday(state.expected, start, monitor))
+
+
+def _came(conn: Connection, monitor_id: str, until: datetime, zone: tzinfo) -> dict[int, int]:
+    """The mentions of the last days by the local hour, as the forecast counts hours."""
+    came: dict[int, int] = {}
+    for row in readings_by_slot(conn, [monitor_id], Volume.kind, until - HELD_DAYS, SLOT):
+        at = (EPOCH + row.slot * SLOT).astimezone(zone)
+        hour = at.toordinal() * 24 + at.hour
+        came[hour] = came.get(hour, 0) + int(row.n)
+    return came
 
 
 def _holiday(known: Expectation, start: datetime, monitor: Monitor) -> HolidayAhead | None:

@@ -40,6 +40,9 @@ def test_a_monitor_that_knows_a_day_says_what_it_expects_of_the_next_hours(tmp_p
         hour, six = answer["forecast"]
         assert (hour["hours"], six["hours"]) == (1, 6)
         assert hour["lower"] <= 60 <= hour["upper"]
+        # Of thirty known hours four have a day and more before them.
+        assert (hour["held"], hour["of"]) == (4, 4)
+        assert (six["held"], six["of"]) == (0, 0)
         assert six["lower"] <= 360 <= six["upper"]
         # Before any holiday and any Sunday is known, as much is due as on any day.
         assert answer["holiday"] == {
@@ -50,7 +53,7 @@ def test_a_monitor_that_knows_a_day_says_what_it_expects_of_the_next_hours(tmp_p
         }
         browser, _ = world.session("ada")
         page = browser.get(f"/monitors/{world.scene.monitor}", headers={"Accept": "text/html"}).text
-        assert re.search(r"Expected in the next hour</dt><dd>\d+ <small>\d+–\d+", page)
+        assert re.search(r"Expected in the next hour</dt><dd>\d+ <small>\d+–\d+ · held in 4 of 4 hours", page)
         assert "Expected in the next 6 hours" in page
         assert re.search(
             r"Independence Day \(GH\), Thu,? 6 Mar\w*</dt><dd>100% of an average day expected", page

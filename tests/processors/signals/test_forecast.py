@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import UTC
 
-from processors.signals.forecast import FROM_HOURS, forecasts
+from processors.signals.forecast import FROM_HOURS, forecasts, held
 from processors.signals.volume import Volume, VolumeState
 from tests.contracts.worlds import FIVE, MONDAY, PROMISE, day_and_night, noisy, windows
 
@@ -29,13 +29,22 @@ def test_there_is_none_before_a_day_is_known() -> None:
 
 def test_most_of_what_comes_lies_in_the_interval() -> None:
     counts, volume = talk(24 * 4), Volume(UTC, FIVE)
-    state, held = volume.initial(), []
+    state, told = volume.initial(), []
     for n, window in enumerate(windows(counts[: -12 * 6])):
         for one in forecasts(state, window.start, FIVE, UTC) if n >= 12 * 72 and n % 24 == 0 else ():
             assert one.lower <= one.expected <= one.upper
-            held.append(one.lower <= sum(counts[n : n + 12 * one.hours]) <= one.upper)
+            told.append(one.lower <= sum(counts[n : n + 12 * one.hours]) <= one.upper)
         state, _, _ = volume.step(state, window, PROMISE)
-    assert sum(held) >= 0.8 * len(held) > 10
+    assert sum(told) >= 0.8 * len(told) > 10
+    # The same is said of the hours behind the expectation, by what came in them.
+    first = MONDAY.toordinal() * 24
+    came = {first + hour: sum(counts[12 * hour : 12 * hour + 12]) for hour in range(24 * 3)}
+    so_far = held(state.expected, FIVE, came)
+    assert so_far[1][1] == 24 * 3 - 30 and so_far[6][1] == 24 * 3 - 30 - 5
+    assert all(n >= 0.8 * of for n, of in so_far.values()), so_far
+    # Ten times as much as was told came in no interval.
+    loud = held(state.expected, FIVE, {hour: 10 * n + 100 for hour, n in came.items()})
+    assert [n for n, _ in loud.values()] == [0, 0]
 
 
 def test_what_is_loud_now_is_louder_ahead_and_calms() -> None:
