@@ -29,7 +29,8 @@ from tocsin.store.search import SearchPhrase, is_rare, matching, within
 LONGEST: Final = timedelta(seconds=4)
 """How long a search may take: readers hold no snapshot for over five seconds."""
 
-CHUNK: Final = 500  # matches of a monitor that are looked at together
+# The matches of a monitor that are looked at together.
+CHUNK: Final = 500
 
 SearchKey = tuple[datetime, str, str]
 """The last row of the page before: created_at, source, id."""
@@ -49,7 +50,8 @@ class MentionFilter:
     lang: str | None = None
     network: str | None = None
     source: str | None = None
-    facets: Sequence[tuple[str, str]] = ()  # pairs of a facet and a value that must be told of it
+    # Pairs of a facet and a value: the mention must have each.
+    facets: Sequence[tuple[str, str]] = ()
     phrases: Sequence[SearchPhrase] = ()
 
 

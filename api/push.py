@@ -25,9 +25,12 @@ from tocsin.store import schema as s
 from tocsin.store.mentions import seen
 from tocsin.stream.port import MENTIONS
 
-MAX_DEAD_LETTERS = 100  # of one batch; what is beyond is told to the pusher only
-MAX_SOURCES_NOTED = 20  # of one batch
-RECENT = 30_000  # identities remembered to tell duplicates that are still on their way; 100 bytes each
+# The dead letters of one batch. Of further bad mentions only the pusher hears.
+MAX_DEAD_LETTERS = 100
+# The sources of one batch whose state is noted.
+MAX_SOURCES_NOTED = 20
+# The identities that are remembered, to find duplicates that are still on their way; 100 bytes each.
+RECENT = 30_000
 
 
 @dataclass(frozen=True, slots=True)

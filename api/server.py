@@ -112,6 +112,7 @@ async def _until(
     while not running.done() and not stop.is_set():
         note_turn(stop, "api")
         await asyncio.sleep(POLL_EVERY_S)
-    state.hub.stop()  # or the streams of events would be waited for
+    # Otherwise the server would wait for the streams of events.
+    state.hub.stop()
     server.should_exit = True
     await running

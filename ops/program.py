@@ -80,10 +80,12 @@ def _run() -> None:
         _say(wrong)
     try:
         status = app(prog_name="tocsin", standalone_mode=False)
-        if isinstance(status, int) and status:  # typer returns the status of an Exit
+        # Typer returns the status of an Exit.
+        if isinstance(status, int) and status:
             sys.exit(status)
     except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # click makes a closed pipe an exit with 1
+        # Click makes a closed pipe an exit with 1.
+        if isinstance(ended.__context__, BrokenPipeError):
             raise ended.__context__ from None
         raise
     except TocsinError as error:
@@ -124,7 +126,8 @@ def _global_options(app: typer.Typer) -> None:
         from tocsin.logs import set_up
 
         set_up(log_level)
-        if log_level is not None:  # for the settings, and for the processes that this one starts
+        # For the settings, and for the processes that this one starts.
+        if log_level is not None:
             os.environ["TOCSIN_LOG_LEVEL"] = log_level.lower()
 
 

@@ -20,7 +20,8 @@ class Notice:
     person_id: str
     person: str
     channel: str
-    target: Mapping[str, Any]  # the channel's own settings; secrets as env: or file: references
+    # The channel's own settings, with secrets as env: or file: references.
+    target: Mapping[str, Any]
     kind: str
     severity: int
     subject: str

@@ -13,7 +13,8 @@ from api.middleware import host_name
 from tocsin.settings import Api
 
 COOKIE = "tocsin_session"
-SECURE_COOKIE = "__Host-tocsin_session"  # browsers take this name only over https, from the host itself
+# Browsers take a cookie of this name only over https, from the host itself.
+SECURE_COOKIE = "__Host-tocsin_session"
 
 
 def session_token(request: Request) -> str | None:

@@ -69,7 +69,8 @@ class Guard:
             return await identify(request, state)
         except StoreUnavailable:
             if rule.anonymous == "allowed":
-                return None  # health must answer without a store
+                # Health must answer without a store.
+                return None
             raise
 
 

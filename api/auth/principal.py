@@ -18,7 +18,8 @@ class Principal:
     role: Role
     scopes: frozenset[str] | None = None
     source: str | None = None
-    csrf: str | None = None  # of the session; None for a key
+    # The token of the session against forged forms; None for a key.
+    csrf: str | None = None
 
     @property
     def label(self) -> str:

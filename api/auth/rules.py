@@ -14,7 +14,8 @@ from typing import Literal
 
 from tocsin.definitions.models import Role
 
-SCOPES = ("read", "write", "push", "metrics", "feed", "wall")  # what a key may be limited to
+# The parts of the API that a key may be limited to.
+SCOPES = ("read", "write", "push", "metrics", "feed", "wall")
 # Keys of these scopes stand in addresses, so they can do nothing else.
 IN_ADDRESSES: dict[str, tuple[str, ...]] = {
     "feed": (
@@ -45,7 +46,8 @@ def _allow(*roles: Role, scope: str = "write") -> AccessRule:
 
 
 READ = _allow(V, CM, PR, LEGAL, scope="read")
-PAGED = _allow(CM, PR, LEGAL)  # anybody who can be woken can answer
+# Anybody who can be woken can answer.
+PAGED = _allow(CM, PR, LEGAL)
 DESK = _allow(CM)
 # What concerns only who asks: their own page.
 OWN = _allow(V, CM, PR, LEGAL)

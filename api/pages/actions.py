@@ -114,7 +114,8 @@ for _name, _action in ESCALATION_ACTIONS.items():
 def _refuse_stale(request: Request, conn: Connection, newest: Newest, id: str, form: Form) -> None:
     seen = form.get("seen", "")
     if not (seen.isascii() and seen.isdigit() and len(seen) < 10):
-        return  # a form of ours always has it; who posts by hand takes the state as it is
+        # A form of ours always has it. A program that posts by itself takes the state as it is.
+        return
     for row in newest(conn, id, int(seen), 50):
         if row.role not in ENGINE_ROLES or row.from_status != row.to_status or row.action in WORSE:
             raise Problem(412, "stale", _last_change(request, conn, row))

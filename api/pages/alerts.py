@@ -29,7 +29,8 @@ router = APIRouter(include_in_schema=False)
 PAGE = 50
 GROUP = {"live": "open"}
 """What the page calls the group of statuses that API and command line call open."""
-MONITORS = 1000  # to choose from
+# The monitors in the list to choose from.
+MONITORS = 1000
 LISTED = tuple(status for status in STATUSES if status != "candidate")
 
 

@@ -53,13 +53,16 @@ class Post:
     at: datetime | None
     label: str
     url: str | None
-    folded: bool  # may hurt to read: shown when asked for
-    own: bool = False  # an account of the brand itself wrote it
-    scored_by: str | None = None  # `processors.corrections.correct.LabelFor`
-    who: str = ""  # the person who corrected the label
-    sure: float | None = (
-        None  # how often such a label is right; None where it is not the model's of the whole text
-    )
+    # The text may hurt to read: it is shown when the reader asks for it.
+    folded: bool
+    # An account of the brand itself wrote it.
+    own: bool = False
+    # The way in which the label was found (`processors.corrections.correct.LabelFor`).
+    scored_by: str | None = None
+    # The person who corrected the label.
+    who: str = ""
+    # How often such a label is right; None where it is not the model's of the whole text.
+    sure: float | None = None
     facets: tuple[tuple[str, str], ...] = ()
     # The text in pieces, each with what it counted for the label (above 0) or against it.
     pieces: tuple[tuple[str, float], ...] = ()

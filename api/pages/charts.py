@@ -57,7 +57,8 @@ class Frame:
     height: int = 240
     zone: tzinfo = UTC
     none_yet: str = "No readings yet"
-    name: str = field(default="chart")  # makes the ids of its title and description unique on the page
+    # Makes the ids of title and description unique on the page.
+    name: str = field(default="chart")
 
 
 def finite(value: float | None) -> float | None:

@@ -104,7 +104,8 @@ def release(request: Request) -> Response:
         with state.store.write() as conn:
             hold.release(conn, actor_of(who), state.now(), discard=discard)
     except IllegalTransition:
-        pass  # somebody was faster: it is released
+        # Somebody was faster: it is released.
+        pass
     return RedirectResponse("/", 303)
 
 

@@ -36,7 +36,8 @@ class EscalationPage:
     history: tuple[RecordLine, ...]
     hidden: int
     beside: tuple[Escalation, ...]
-    seen: int  # the last line of the record, hidden ones included
+    # The number of the record's last line, hidden lines included.
+    seen: int
     notices: tuple[NoticeLine, ...] = ()
 
 

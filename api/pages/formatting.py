@@ -43,8 +43,10 @@ CLOCK: Final = "Hm"
 DAY: Final = "MMMd"
 WEEKDAY: Final = "MMMEd"
 DAY_AND_YEAR: Final = "yMMMd"
-BEYOND_NAMES: Final = 1e15  # no language has a short word for it
-REMEMBERED: Final = 4096  # numbers and spans as written lately: a page writes the same few again and again
+# No language has a short word for larger numbers.
+BEYOND_NAMES: Final = 1e15
+# The numbers and spans that are kept as written lately: a page writes the same few again and again.
+REMEMBERED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +293,8 @@ def _number(value: float, locale: Locale) -> str:
 @lru_cache(REMEMBERED)
 def _compact(value: float, locale: Locale) -> str:
     whole_digits = len(str(int(abs(value))))
-    under_ten = whole_digits > 3 and whole_digits % 3 == 1  # thousands, millions or billions
+    # Whether one digit stands before the short word: thousands, millions or billions.
+    under_ten = whole_digits > 3 and whole_digits % 3 == 1
     return format_compact_decimal(value, locale=locale, fraction_digits=1 if under_ten else 0)
 
 

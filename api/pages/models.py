@@ -45,9 +45,11 @@ from tocsin.health.sources import (
 )
 from tocsin.store import meta
 
-SLOT = timedelta(minutes=15)  # of the sparklines: three windows
+# A slot of the sparklines: three windows.
+SLOT = timedelta(minutes=15)
 SLOT_US = 15 * 60 * 1_000_000
-_Slot = tuple[int, int, int, bool]  # mentions, negatives, scored, over
+# Mentions, negatives, scored, over.
+_Slot = tuple[int, int, int, bool]
 Look = Callable[[Connection, datetime, Hashable], NotReady]
 """Finds what is not ready at a time; the last argument changes with the definitions."""
 
@@ -85,8 +87,10 @@ class MonitorRow:
     last_hour: int
     observed: float | None
     expected: float | None
-    alerts: tuple[int, ...]  # severities, the worst first
-    held: HeldBy | None  # what holds one of its alerts back
+    # The severities of its alerts, the worst first.
+    alerts: tuple[int, ...]
+    # The hold on one of its alerts.
+    held: HeldBy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,8 @@ class SourceRow:
     rejected: int
     error: str | None
     expected_every: timedelta | None
-    id: str | None = None  # of its definition
+    # The id of its definition.
+    id: str | None = None
     per_hour: float | None = None
     requests: tuple[Mapping[str, Any], ...] = ()
     gaps: tuple[SourceGap, ...] = ()
@@ -135,7 +140,8 @@ class Banner:
 
     mode: str = "live"
     troubles: tuple[Trouble, ...] = ()
-    held_since: datetime | None = None  # the outbox waits for a person
+    # Since then the outbox waits for a person.
+    held_since: datetime | None = None
     # Crises that nobody has answered and that reach nobody.
     unreached: tuple[Unreached, ...] = ()
     # What keeps this installation from waking anybody.

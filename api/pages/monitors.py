@@ -253,7 +253,8 @@ def _checked(form: Mapping[str, str]) -> tuple[Monitor | None, dict[str, Fault]]
         parse_query(raw["query"])
     except QueryError as error:
         faults["query"] = Fault(error.said)
-        raw["query"] = "placeholder"  # so that the other fields are checked too
+        # Any query will do, so that the other fields are checked too.
+        raw["query"] = "placeholder"
     try:
         value = Monitor.model_validate(raw)
     except ValidationError as error:
@@ -337,7 +338,8 @@ def _explained(monitor: Defined[Monitor], say: Callable[[str], str]) -> str:
     try:
         return explain(parse_query(monitor.value.query), say)
     except QueryError:
-        return ""  # stored by a version that knew more words; the query itself is shown
+        # A version that knew more words stored it; the query itself is shown.
+        return ""
 
 
 def _posts(tried: Mapping[str, Any], query: str) -> list[list[tuple[str, bool]]]:

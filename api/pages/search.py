@@ -30,7 +30,8 @@ router = APIRouter(include_in_schema=False)
 AT_ONCE: Final = 30
 # What the queries of monitors know and a search does not.
 OPERATORS: Final = re.compile(r"\b(?:AND|OR|NOT|lang:|source:|author:|followers>|near/\d+)")
-MONITORS: Final = 1000  # to choose from
+# The monitors in the list to choose from.
+MONITORS: Final = 1000
 
 
 @router.get("/mentions")

@@ -8,7 +8,8 @@ from typing import Final
 from alerts.on_signal import AUTOMATED, COPIES
 
 SEVERITIES = {1: "crisis", 2: "escalate", 3: "review", 4: "watch"}
-SHAPES = {1: "◆", 2: "▲", 3: "●", 4: "○"}  # told apart without colour
+# The shapes tell severities apart without colour.
+SHAPES = {1: "◆", 2: "▲", 3: "●", 4: "○"}
 STATUSES = {
     "candidate": "candidate",
     "firing": "firing",
@@ -199,7 +200,8 @@ OUTCOMES = {
     "cancelled": "cancelled",
     "held": "held",
 }
-ACTIONS = {  # what is on record of alerts and escalations
+# The actions on record of alerts and escalations.
+ACTIONS = {
     "open": "opened",
     "fire": "fired",
     "update": "figures updated",

@@ -106,7 +106,8 @@ async def _stream(request: Request, state: AppState, caller: str, last: str | No
             elif not news:
                 await state.hub.pause()
     except TocsinError:
-        return  # the store is away: the client comes back with its last id
+        # The store is away: the client comes back with its last id.
+        return
     finally:
         state.hub.leave(caller)
 

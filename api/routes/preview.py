@@ -30,7 +30,8 @@ from tocsin.store.port import Store
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
 
-MAX_LOOKED_AT = 20_000  # rows read, of stored mentions and of samples each
+# The rows that are read, of stored mentions and of samples each.
+MAX_LOOKED_AT = 20_000
 MAX_TIME_S = 3.0
 SHOWN = 20
 

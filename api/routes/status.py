@@ -99,7 +99,8 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
         said = purpose_of_store.several(conn, ("mode", *KEYS))
         purpose = said.get("mode")
         stamp = tuple(said.get(key) for key in KEYS)
-        live = purpose in (None, "live")  # a replay and the demo listen to nothing and wake nobody
+        # A replay and the demo listen to nothing and wake nobody.
+        live = purpose in (None, "live")
         lacks = state.readiness.look(conn, state.settings, now, stamp) if live else READY
         why += lacks.reasons
         if hold.held(conn) is not None:
@@ -131,7 +132,8 @@ def status(state: State, who: Who, request: Request, response: Response) -> Any:
         blind += ["disk"] if disk.kind == "read-only" else []
     why += [_trouble(one) for one in reports if one.verdict.state not in (OK, OFF)]
     states = {one["component"]: one["state"] for one in parts}
-    if live:  # the parts run for ever only on live data, not in a replay or the demo
+    # The parts run for ever only on live data, not in a replay or the demo.
+    if live:
         why += [f"{name} has never run here" for name in PARTS if name not in states]
         blind += [name for name in SENSES if states.get(name) in (None, "gone", "failed")]
     why += [f"{name} is {state}" for name, state in states.items() if state != "ok"]

@@ -11,7 +11,8 @@ import typer
 
 from ops.commands.common import Config, Data, StoreUrl
 
-if TYPE_CHECKING:  # a command loads what it needs when it runs
+# A command loads what it needs when it runs.
+if TYPE_CHECKING:
     from tocsin.query import Query
     from tocsin.query.lint import Lint
 

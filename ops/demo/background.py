@@ -13,9 +13,11 @@ from ops.demo.world import BRAND, NOISE, PLACES, REPLIES, REPOSTS, TOPICS, offic
 from tocsin.core.clock import HOUR, minute_of
 from tocsin.core.mention import Mention
 
-LONGEST_CONVERSATION_H = 6  # hours after which a conversation has ended
+# The hours after which a conversation has ended.
+LONGEST_CONVERSATION_H = 6
 _KINDS = {"praise": 0.3, "complaint": 0.17, "question": 0.21, "chat": 0.32}
-_NEWS_A_DAY = 0.8  # reports a day and language about the brand, on working days
+# The reports about the brand a day and language, on working days.
+_NEWS_A_DAY = 0.8
 
 
 def background(times: Timeline, seed: int, hour: int) -> list[Mention]:

@@ -16,7 +16,8 @@ from ops.demo.world import BRAND, PLACES, expected_per_hour
 from tocsin.core.clock import minute_of
 from tocsin.core.mention import Author, Mention
 
-_CALM_OVER = 75  # minutes after the end by which the crisis is over
+# The minutes after the end by which the crisis is over.
+_CALM_OVER = 75
 # The posts that every crisis has: minute, language, network, section, author (None: somebody).
 _BEATS: tuple[tuple[int, str, str, str, Author | None], ...] = (
     (7, "tr", "bluesky", "crisis", None),
@@ -39,7 +40,8 @@ _SPREAD = {
     "de": (21, 0.03),
     "fr": (23, 0.02),
 }
-_RAMP = 28.0  # minutes from the first post to the full crisis
+# The minutes from the first post to the full crisis.
+_RAMP = 28.0
 
 
 def crisis(times: Timeline, seed: int) -> list[Mention]:

@@ -53,7 +53,8 @@ from tocsin.intake.handover import HandOver
 from tocsin.store import meta
 from tocsin.stream.port import MENTIONS
 
-WHO = "Elif Karabulak"  # the community manager on call; the demo's link signs in as her
+# The community manager on call. The demo's link signs in as her.
+WHO = "Elif Karabulak"
 # How many times faster than real the crisis is played: for a visitor who reads, and for who waits for the alert alone.
 WATCHED_SPEED = 20
 HURRIED_SPEED = 150

@@ -60,6 +60,7 @@ def live_mentions(
         for mention in background(times, seed, hour):
             if mention.created_at >= times.end:
                 heapq.heappush(waiting, (by_time(mention), mention))
-        closed = times.end + (hour + 1) * HOUR  # no mention of a later hour comes before this
+        # No mention of a later hour comes before this.
+        closed = times.end + (hour + 1) * HOUR
         while waiting and waiting[0][0][0] < closed:
             yield heapq.heappop(waiting)[1]

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 BRAND = "Ondrello"
 CAMPAIGN_TAG = "#RideOndrello"
-NOISE = "noise"  # the topic of posts that no monitor of the demo matches
-REPLIES, REPOSTS = 0.55, 0.3  # expected for the first post of a conversation
+# The topic of posts that no monitor of the demo matches.
+NOISE = "noise"
+# The expected numbers for the first post of a conversation.
+REPLIES, REPOSTS = 0.55, 0.3
 
 
 @dataclass(frozen=True)

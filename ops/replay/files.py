@@ -34,8 +34,10 @@ from tocsin.settings import load
 from tocsin.store import meta
 from tocsin.store.port import Store
 
-FUSE_WINDOW = 1000  # lines; where most of them are bad, the file is taken to be no file of mentions
-BAD_KEPT = 10_000  # dead letters that one replay keeps; it only counts the rest
+# So many lines are looked at; where most of them are bad, the file is no file of mentions.
+FUSE_WINDOW = 1000
+# The dead letters that one replay keeps. It only counts the rest.
+BAD_KEPT = 10_000
 RETRY_FOR = timedelta(minutes=10)
 """How long an engine may be away; then the replay ends and can be started again."""
 

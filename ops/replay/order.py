@@ -21,7 +21,8 @@ from tocsin.reading import iter_mentions
 
 RUN_MENTIONS = 50_000
 OnBad: TypeAlias = Callable[[Path, int, bytes, BadMention], None]
-_Place: TypeAlias = tuple[datetime, int, int]  # heard at, number of the file, number of the line
+# The time at which it was heard, the number of the file, the number of the line.
+_Place: TypeAlias = tuple[datetime, int, int]
 
 
 def heard_at(mention: Mention) -> datetime:

@@ -51,7 +51,8 @@ Nobody follows these links.
 
 CHUNK_MENTIONS = 4000
 CHUNK_MINUTES = 360
-POLL = timedelta(milliseconds=50)  # how long to wait for records that are there and have not come yet
+# The wait for records that are there and have not come yet.
+POLL = timedelta(milliseconds=50)
 # How far the clock goes on after the last mention, so that the last window closes.
 TAIL = timedelta(minutes=10)
 NOTHING_MISSING = Coverage()
@@ -128,13 +129,15 @@ class Player:
         Raises `StoreUnavailable` and `StreamUnavailable` when an engine is away for longer than `Retry` allows. A new player
         goes on from there.
         """
-        self._deliver()  # a player that was killed may have left notices
+        # A player that was killed may have left notices.
+        self._deliver()
         pending: list[Mention] = []
         first = last = -1
         for mention in mentions:
             minute = minute_of(heard_at(mention))
             if self._resumed and minute < minute_of(self.clock.now()):
-                last = minute  # played before the interruption, which may have come in the tail
+                # The minute was played before the interruption, which may have come in the tail.
+                last = minute
                 continue
             waits = minute != minute_of(mention.created_at)
             if (
@@ -234,7 +237,8 @@ class Player:
             wait = timedelta(0) if stored_some else POLL
         with self._store.read() as conn:
             read = stored(conn, self._stream.cluster, MENTIONS)
-        self._stream.trim(MENTIONS, read)  # the stream stays small, however long the recording is
+        # The stream stays small, however long the recording is.
+        self._stream.trim(MENTIONS, read)
 
     def _deliver(self) -> None:
         """Record the notices that are due now, and note the alerts that have opened."""

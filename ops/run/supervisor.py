@@ -28,7 +28,8 @@ PROCESSES: tuple[tuple[str, ...], ...] = (
     ("api",),
     ("auditor",),
 )
-RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)  # the waits get longer for a child that dies again at once
+# The waits get longer for a child that dies again at once.
+RESTART_AFTER_S = (0.5, 2.0, 5.0, 10.0, 30.0)
 STEADY_S = 60.0
 LOOK_EVERY_S = 0.2
 # A supervisor that did not look for so long was stopped itself, perhaps with the whole machine.

@@ -99,7 +99,8 @@ def _first_link(conn: Connection, runtime: Runtime) -> str | None:
     try:
         person = person_to_sign_in(conn, None, now)
     except WrongInput:
-        return None  # there are several people: each asks for a link by name
+        # There are several people: each asks for a link by name.
+        return None
     return page_address(runtime.settings) + signin_path(make_signin_link(conn, person.id, now))
 
 

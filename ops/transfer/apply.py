@@ -64,7 +64,8 @@ class DefinitionChange:
     section: str
     value: Definition
     fields: Mapping[str, tuple[Any, Any]]
-    version: int | None  # of the definition in the store; None where there is none
+    # The version of the definition in the store; None where the store has none.
+    version: int | None
     before: Definition | None = None
 
     def lines(self) -> list[str]:

@@ -35,7 +35,8 @@ from tocsin.store.sqlite.engine import SqliteStore
 from tocsin.stream.port import MENTIONS, RecordGap
 from tocsin.version import __version__
 
-ABOUT = "backup"  # the key of `meta` under which a backup says when and from what it was made
+# The key of `meta` under which a backup says when and from what it was made.
+ABOUT = "backup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ def make_backup(runtime: Runtime, path: Path, on_rows: OnRows = lambda _table, _
         raise WrongInput(f"backup file {path} is there already: name a new one")
     _require_writable(path)
     part = path.with_name(f".{path.name}.part")
-    mask = os.umask(0o077)  # nobody else may read it at any moment
+    # Nobody else may read the file at any moment.
+    mask = os.umask(0o077)
     try:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
@@ -109,7 +111,8 @@ def set_aside(folder: Path, now: datetime) -> Iterator[Path | None]:
             yield None
             return
         try:
-            with contextlib.closing(sqlite3.connect(store)) as db:  # the WAL is part of the store
+            # The WAL is part of the store.
+            with contextlib.closing(sqlite3.connect(store)) as db:
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         except sqlite3.Error as error:
             raise StoreUnavailable(
@@ -147,7 +150,8 @@ def _label(part: Path, runtime: Runtime) -> None:
     """
     about = {"at": iso(runtime.clock.now()), "version": __version__} | _ends(runtime)
     with contextlib.closing(sqlite3.connect(part)) as db:
-        db.execute("PRAGMA journal_mode=DELETE")  # one file, and nothing beside it
+        # One file, and nothing beside it.
+        db.execute("PRAGMA journal_mode=DELETE")
         with db:
             db.execute(
                 "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",

@@ -31,7 +31,8 @@ from tocsin.stream.sqlite import SqliteStream
 
 POLL = timedelta(seconds=1)
 GROUP = "move"
-PUSHES = 10_000  # how many pushes, newest first, are rewritten to name the new stream
+# The number of pushes, newest first, that are rewritten to name the new stream.
+PUSHES = 10_000
 
 Say = Callable[[str], None]
 

@@ -36,7 +36,8 @@ def copy_table(
     if table.name == s.meta.name:
         query = query.where(table.c.key.not_in(OF_THE_STORE))
     if table.name == s.mentions.name:
-        query = query.order_by(table.c.created_at)  # day after day, as PostgreSQL partitions them
+        # Day after day, as PostgreSQL partitions them.
+        query = query.order_by(table.c.created_at)
     count = 0
     for partition in source.execute(query).mappings().partitions(size):
         rows = [dict(row) for row in partition]

@@ -113,7 +113,8 @@ class KafkaConsumer:
                     self._look_for_gaps(strayed, gaps)
             except StreamUnavailable:
                 if taken or gaps:
-                    break  # records already taken are kept: the trouble shows again at the next poll
+                    # Records already taken are kept: the trouble shows again at the next poll.
+                    break
                 raise
             if self._noted:
                 # The records just found may be from before the change, so each partition is read again from where it stands.
@@ -146,7 +147,8 @@ class KafkaConsumer:
     def pause(self, partitions: frozenset[int]) -> None:
         self._paused |= partitions & self._assigned
         for partition in partitions & self._assigned:
-            with suppress(KeyError):  # taken away at this very moment: the next poll says so
+            # The partition was taken away at this very moment: the next poll says so.
+            with suppress(KeyError):
                 self._client.pause(self._tp(partition))
 
     def resume(self, partitions: frozenset[int]) -> None:
@@ -221,7 +223,8 @@ class KafkaConsumer:
         """
         found = {}
         for partition, at in self._next.items():
-            with suppress(errors.KafkaError, KeyError):  # away, or taken away at this very moment
+            # The broker is away, or the partition was taken away at this very moment.
+            with suppress(errors.KafkaError, KeyError):
                 end = self._client.position(self._tp(partition), timeout_ms=0)
                 if end is not None and end > at:
                     self._next[partition] = end
@@ -238,7 +241,8 @@ class KafkaConsumer:
             first = self._topics.offsets(self._topic, EARLIEST, [partition])[partition]
             end = self._topics.offsets(self._topic, LATEST, [partition])[partition]
             if first <= wanted <= end and cut_at is None:
-                self._stand(partition)  # a leader that had not caught up yet
+                # The leader had not caught up yet.
+                self._stand(partition)
                 continue
             available = cut_at if cut_at is not None else first if wanted < first else end
             del self._next[partition]
@@ -272,7 +276,8 @@ class KafkaConsumer:
     def _stand(self, partition: int) -> None:
         """Make the client read from where this partition stands, if it may."""
         tp = self._tp(partition)
-        with suppress(ValueError, KeyError):  # taken away at this very moment: the next poll says so
+        # The partition was taken away at this very moment: the next poll says so.
+        with suppress(ValueError, KeyError):
             self._client.seek(tp, self._next[partition])
             if partition in self._paused:
                 self._client.pause(tp)

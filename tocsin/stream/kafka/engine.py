@@ -98,7 +98,8 @@ class KafkaStream:
         self._capacity.check(topic)
         micros = to_micros(at)
         headers = [(RECEIVED_AT, micros.to_bytes(8, "big", signed=True))]
-        stamp = max(0, micros // 1000)  # Kafka knows no time before 1970
+        # Kafka knows no time before 1970.
+        stamp = max(0, micros // 1000)
         name = self.topics.name_of(topic)
         with translated(self.url), self._producing() as producer:
             sent = [
