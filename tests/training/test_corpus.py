@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.corpus import LANGUAGES, Post, balance, faults, posts, real_names
+from training.corpus import LANGUAGES, SENTIMENTS, Post, balance, faults, posts, real_names
+from training.deep import TWEETS, tweets
 
 LEAST = {"tr": 3_000, "nl": 3_000, "ro": 3_000, "en": 1_500}
 
@@ -45,3 +46,14 @@ def test_a_real_name_is_named_with_its_place_with_or_without_a_suffix() -> None:
     found = [_post("klm heeft mijn koffer kwijt"), _post("Turkcell'in hattı kesik", where="b")]
     assert faults(found) == ["xx/01.tsv:1: real name 'klm'", "b: real name 'turkcell'"]
     assert real_names("een dag, een klmop, een Duovlinder") == []
+
+
+def test_the_tweets_of_other_languages_are_labelled_balanced_all_different_and_name_nobody() -> None:
+    found = tweets()
+    languages = {one.language for one in found}
+    assert languages == {path.stem for path in TWEETS.glob("*.tsv")} and not languages & set(LANGUAGES)
+    assert len({one.text.casefold() for one in found}) == len(found)
+    assert [one.text for one in found if real_names(one.text)] == []
+    for language in languages:
+        labels = [one.label for one in found if one.language == language]
+        assert len(labels) > 80 and {labels.count(label) for label in SENTIMENTS} == {len(labels) // 3}

@@ -65,7 +65,7 @@ def test_equal_vectors_give_an_equal_head_and_an_equal_teacher(tmp_path: Path) -
     labels = ["negative", "neutral", "positive"] * 10
     lines = [Line("xed", "nl", f"regel {n}", None) for n in range(29)] + [Line("red_ro", "ro", "rand", None)]
     for name in ("a", "b"):
-        model = fit_head(vectors, labels)
+        model = fit_head(vectors, labels, np.linspace(1, 2, 30))
         model.save(tmp_path / name)
         assert save_teacher(model, lines, vectors, tmp_path / f"t{name}") == 29
     for name in ("", "t"):
