@@ -11,8 +11,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,6 +27,7 @@ from tests.chaos.running import (
     House,
     a_house,
 )
+from tests.story import copies
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
 KINDS = ("mentions", "tallies", "alerts", "notices")
@@ -146,13 +145,8 @@ class _Replay:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("TOCSIN_")}
         self._env = inherited | {"HOOK_SECRET": HOOK_SECRET, "NO_COLOR": "1"} | dict(engines)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "tocsin", *self._arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=self._env,
-        )
+    def start(self) -> copies.Process:
+        return copies.start(self._arguments, environment=self._env)
 
     def whole(self) -> bytes:
         """Run the replay to its end. Returns its output."""
@@ -165,8 +159,6 @@ class _Replay:
             return b"".join(export(conn, kind))
 
     def _run(self, *arguments: str) -> bytes:
-        done = subprocess.run(
-            [sys.executable, "-m", "tocsin", *arguments], capture_output=True, env=self._env, timeout=400
-        )
+        done = copies.run(arguments, environment=self._env, timeout=400)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
         return done.stdout

@@ -10,7 +10,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from ops.runtime import open_runtime
 from ops.transfer.apply import apply, plan
 from ops.transfer.export import export
 from tests.engines.guard import GUARD
+from tests.story import copies
 from tocsin.definitions.models import Role
 from tocsin.reading import read_json_line
 from tocsin.store import schema as s
@@ -67,7 +67,7 @@ class Running:
     """One started `tocsin`, and its output so far."""
 
     command: str
-    process: subprocess.Popen[bytes]
+    process: copies.Process
     log: Path
 
     def said(self) -> str:
@@ -125,13 +125,7 @@ class Tocsin:
         self, *args: str | Path, input: bytes = b"", status: int = 0
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end. It must end with this status."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tocsin", *map(str, args)],
-            input=input,
-            capture_output=True,
-            env=self._env(),
-            timeout=90,
-        )
+        done = copies.run([str(one) for one in args], environment=self._env(), input=input)
         assert done.returncode == status, (done.returncode, done.stderr.decode()[-2000:])
         return done
 
@@ -163,14 +157,7 @@ class Tocsin:
     def start(self, *args: str) -> Running:
         log = self.folder / f"log-{len(self.started)}.txt"
         with log.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tocsin", *args],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=self._env(),
-                start_new_session=True,
-            )
+            process = copies.start(args, environment=self._env(), stdout=out, stderr=out)
         GUARD.watch(process.pid, signal.SIGTERM)  # so that a run that is cut off leaves no process behind
         self.started.append(Running(args[0], process, log))
         return self.started[-1]

@@ -9,6 +9,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ from standardwebhooks import Webhook
 from ops.run.locks import STOP_WITHIN_S
 from ops.runtime import open_runtime
 from tests.alerts.peers import HttpPeer, http_peer
+from tests.story import copies
 from tests.story.live import LOOPBACK, Door, Tocsin, a_tocsin, alive, post, talk, until, with_a_past
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import save
@@ -247,3 +250,31 @@ def test_two_processors_share_the_partitions_and_when_one_is_killed_the_other_go
         assert workers[1].end() == 0
         assert sorted(one["id"] for one in tocsin.export("mentions")) == sorted(pushed)
         assert sum(one["count"] for one in tocsin.export("tallies")) == len(pushed)
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["replay"], ["match", "garden"]])
+def test_a_copy_of_the_stock_ends_as_a_new_process_does(arguments: list[str]) -> None:
+    environment = os.environ | {"NO_COLOR": "1", "TOCSIN_NONSENSE": "x"}
+    given = b'{"id": "1", "text": "in the garden", "created_at": "2026-03-04T12:00:00Z"}\n'
+    new = subprocess.run(
+        [sys.executable, "-m", "tocsin", *arguments], input=given, env=environment, capture_output=True
+    )
+    copy = copies.run(arguments, environment=environment, input=given)
+    assert (copy.returncode, copy.stdout, copy.stderr) == (new.returncode, new.stdout, new.stderr)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux has a stock")
+def test_a_copy_of_the_stock_takes_signals_and_has_its_own_folder_and_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    reading, writing = os.pipe()
+    with open(reading, "rb") as stdin, open(writing, "wb"):
+        copy = copies.start(["match", "garden"], environment=os.environ, stdin=stdin)
+        assert copy.poll() is None
+        assert os.getsid(copy.pid) != os.getsid(0)
+        assert Path(f"/proc/{copy.pid}/cwd").resolve() == tmp_path
+        with pytest.raises(subprocess.TimeoutExpired):
+            copy.wait(0.01)
+        copy.kill()
+        assert (copy.wait(10), copy.poll(), copy.returncode) == (-signal.SIGKILL,) * 3
