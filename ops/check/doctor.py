@@ -17,6 +17,7 @@ from alerts.auditor import audit
 from api.pages.reach import heartbeat_faults, reach_faults
 from api.pages.readiness import ALL_PAUSED, DEAF, READY, NotReady, not_ready
 from ingest.heard import Deaf
+from ops.check.models import models
 from ops.check.observation import Observation
 from ops.check.paging import paging
 from ops.runtime import Runtime, open_runtime
@@ -54,6 +55,7 @@ def observations(
             yield from _server(runtime)
             yield from _disk(runtime.settings)
             yield from _damage(runtime)
+            yield from models()
             yield from _stream(runtime)
             now = runtime.clock.now()
             with runtime.store.read() as conn:

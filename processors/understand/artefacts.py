@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
@@ -31,6 +32,20 @@ def read_arrays(path: Path, sha256: str | None = None) -> tuple[dict[str, Any], 
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise TocsinError(f"the model {path.name} cannot be read: {error}; reinstall tocsin") from error
     return told, arrays
+
+
+def faults(languages: Collection[str]) -> Iterator[str]:
+    """What is wrong with the files in `FOLDER`: a card without its model, a damaged one, or none for one of `languages`."""
+    cards = {path.name: path for path in sorted(FOLDER.glob("*.json"))}
+    for kind in ("facets", "sentiment"):
+        for language in sorted(languages):
+            if f"{kind}-{language}.json" not in cards:
+                yield f"the model {kind}-{language} is not there; reinstall tocsin"
+    for path in cards.values():
+        try:
+            read_arrays(path.with_suffix(".npz"), checksum_of(path))
+        except TocsinError as error:
+            yield str(error)
 
 
 def checksum_of(card: Path) -> str:

@@ -52,13 +52,13 @@ _LEAST_SETTLING, _LEAST_LEAD = 4, 3
 
 # The odds of a language before a letter is read. fastText puts texts that it cannot place among Wikipedia's small languages, so
 # these need more evidence than the languages that users write.
-_FIRST_CLASS = ("en", "tr", "nl", "ro")
-_COMMON = frozenset(_FIRST_CLASS) | {
+FIRST_CLASS = ("en", "tr", "nl", "ro")
+_COMMON = frozenset(FIRST_CLASS) | {
     *("ar", "bg", "bn", "ca", "cs", "da", "de", "el", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu"),
     *("id", "it", "ja", "ko", "lt", "lv", "mk", "ms", "no", "pl", "pt", "ru", "sk", "sl", "sq", "sr", "sv"),
     *("ta", "te", "th", "uk", "ur", "vi", "zh"),
 }
-_PRIOR = dict.fromkeys(_COMMON, 1.0) | dict.fromkeys(_FIRST_CLASS, 2.0)
+_PRIOR = dict.fromkeys(_COMMON, 1.0) | dict.fromkeys(FIRST_CLASS, 2.0)
 _PRIOR_REST = 0.08
 
 _HANDLES_AND_LINKS = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S*|[@＠][\w.]+|&\w{2,6};")
@@ -179,7 +179,7 @@ def _settled(text: str) -> Detected | None:
         return None
     language = languages[counts.index(most)]
     lead = most - sorted(counts)[-2]
-    if lead < _LEAST_LEAD or language not in _FIRST_CLASS:
+    if lead < _LEAST_LEAD or language not in FIRST_CLASS:
         return None
     odds = _HITS_TO_ODDS[min(lead, _MOST_WORDS)]
     return language, odds / (1 + odds)

@@ -323,5 +323,5 @@ def shipped(language: str) -> LinearModel:
 
 
 def shipped_languages() -> tuple[str, ...]:
-    """The languages that have a model."""
-    return tuple(sorted(path.stem.removeprefix("sentiment-") for path in FOLDER.glob("sentiment-*.npz")))
+    """The languages that have a card: where its model is missing, the first text says so."""
+    return tuple(sorted(path.stem.removeprefix("sentiment-") for path in FOLDER.glob("sentiment-*.json")))
