@@ -79,4 +79,4 @@ def use(request: Request, id: str) -> Response:
     with state.store.write() as conn:
         monitor = find(conn, Monitor, id[:256])
         models.use(conn, monitor.id, int(version), now=state.now(), actor=who.label, role=who.role.value)
-    return RedirectResponse(f"/monitors/{monitor.id}?done=used", 303)
+    return RedirectResponse(f"/monitors/{monitor.id}?done={'used' if int(version) else 'unused'}", 303)

@@ -29,6 +29,7 @@ DONE = {
     "restored": "Brought back. It is in force again.",
     "learnt": "Learnt. It labels the mentions that come from now on.",
     "used": "That model labels the mentions that come from now on.",
+    "unused": "Rolled back. The common model alone labels the mentions that come from now on.",
     "accept_normal": "Accepted. It counts from the next window on.",
     "undo_normal": "Taken back. It counts from the next window on.",
     "asked": "Asked for. It is played within minutes.",
