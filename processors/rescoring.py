@@ -22,7 +22,7 @@ from processors.storing.batch import MentionVersion
 from processors.storing.plan import Said
 from processors.storing.tally_delta import MatchRow, match_rows
 from processors.storing.writer import Writer, match_row, store_changes
-from processors.understand import Understander, Understood, default_scorers, gist
+from processors.understand import Understander, Understood, default_scorers, gist, quotes
 from processors.understand.artefacts import FOLDER, card_of
 from tocsin.core.clock import Clock
 from tocsin.core.facets import FACETS
@@ -53,10 +53,11 @@ class Walk(msgspec.Struct, frozen=True):
 
 
 def models_in_use() -> str:
-    """A digest over the names of all models, as their cards tell them, and the version of gists: whatever may change an answer
-    changes it.
+    """A digest over the names of all models, as their cards tell them, and the versions of gists and quotes: whatever may change
+    an answer changes it.
     """
-    names = [f"gist-{gist.VERSION}", *(str(card_of(path)["model"]) for path in FOLDER.glob("*.json"))]
+    versions = (f"gist-{gist.VERSION}", f"quotes-{quotes.VERSION}")
+    names = [*versions, *(str(card_of(path)["model"]) for path in FOLDER.glob("*.json"))]
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 

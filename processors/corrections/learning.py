@@ -14,6 +14,7 @@ from processors.corrections.refit import Labelled, Learnt, learn
 from processors.monitors import brand_of
 from processors.understand.brand import Brand
 from processors.understand.linear import LinearScorer, shipped_languages
+from processors.understand.quotes import own_words
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
 from tocsin.query import parse_query
@@ -83,5 +84,5 @@ def _labelled(rows: Sequence[Any], brand: Brand) -> Iterator[Labelled]:
     for row in rows:
         if row.lang in shipped_languages():
             scorer = scorers.setdefault(row.lang, LinearScorer(row.lang))
-            part = brand.read(f"{row.title}\n{row.text}" if row.title else row.text)
+            part = brand.read(own_words(f"{row.title}\n{row.text}" if row.title else row.text))
             yield Labelled(part, scorer.shares([part])[0].tolist(), row.label)

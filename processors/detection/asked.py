@@ -9,6 +9,7 @@ from sqlalchemy import Connection, or_, select
 
 from processors.corrections.correct import PERSON
 from processors.detection.copies import within
+from processors.understand.quotes import own_words
 from tocsin.store import schema as s
 from tocsin.store.mentions import stored_rows
 
@@ -37,6 +38,8 @@ def to_ask(conn: Connection, monitor_id: str, start: datetime, end: datetime) ->
         kept = stored_rows(conn, [(row.source, row.id) for row in rows])
         for row in rows:
             mention = kept.get((row.source, row.id))
-            if mention is not None and (text := " ".join(filter(None, (mention.title, mention.text)))):
+            if mention is not None and (
+                text := " ".join(filter(None, (mention.title, own_words(mention.text))))
+            ):
                 found.append(ToAsk(text, row.label))
     return found

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from processors.understand.features import tokens_of
 from processors.understand.linear import LinearScorer, shipped_languages
+from processors.understand.quotes import own_spans, own_words, place_in
 from processors.understand.sentiment import LABELS
 
 MOST: Final = 6
@@ -85,8 +86,13 @@ def reasons_for(model: str | None, language: str | None, text: str) -> list[Reas
     scorer = _scorer(language) if model and language else None
     if scorer is None or model != scorer.model:
         return None
+    spans = own_spans(text)
     with _LOCK:
-        return reasons(scorer, text)
+        found = reasons(scorer, own_words(text))
+    return [
+        one._replace(start=(start := place_in(spans, one.start)), end=start + one.end - one.start)
+        for one in found
+    ]
 
 
 def pieces(text: str, found: Sequence[Reason]) -> list[tuple[str, float]]:

@@ -18,6 +18,7 @@ import msgspec
 from processors.understand import signature, triggers
 from processors.understand.brand import NO_NUDGE, Brand, Toward
 from processors.understand.language import detect_language, language_code
+from processors.understand.quotes import own_words
 from processors.understand.sentiment import UNSCORED, Label, Scorer, Sentiment
 from processors.understand.signature import copied_part_of_folded, is_repost
 from processors.understand.triggers import triggers_of_folded
@@ -141,11 +142,12 @@ class Understander:
 
     def toward(self, asked: Sequence[AboutBrand]) -> list[Toward | None]:
         """The label of each text toward the brand; None where it is that of the text."""
-        parts = [one.brand.read(one.text, one.others) for one in asked]
+        own = [own_words(one.text) for one in asked]
+        parts = [one.brand.read(text, one.others) for one, text in zip(asked, own, strict=True)]
         found: list[Toward | None] = [None] * len(asked)
         places_of: dict[str, list[int]] = {}
         for place, (one, part) in enumerate(zip(asked, parts, strict=True)):
-            if one.lang in self._scorer_of and (one.brand.model is not None or part != one.text):
+            if one.lang in self._scorer_of and (one.brand.model is not None or part != own[place]):
                 places_of.setdefault(one.lang or "", []).append(place)
         for language, places in places_of.items():
             models = [asked[place].brand.model for place in places]
@@ -166,6 +168,7 @@ class Understander:
         ask: Callable[[Scorer, Sequence[str]], Sequence[Answer]],
     ) -> list[tuple[str | None, Answer]]:
         """The language of each text, and the answer of the scorer that speaks it, or `nothing` where none does."""
+        texts = [own_words(text) for text in texts]
         languages = [code or detect_language(text)[0] for text, code in zip(texts, codes, strict=True)]
         found = [nothing] * len(texts)
         places_of: dict[int, list[int]] = {}

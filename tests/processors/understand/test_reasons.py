@@ -34,6 +34,14 @@ def test_the_parts_of_the_words_add_up_to_the_score_but_for_the_whole(language: 
     assert np.abs(nothing - told).max() < 3.0
 
 
+def test_a_quoted_line_has_no_reasons_and_those_after_it_stand_where_they_say() -> None:
+    text = f"> your crew is awful and I hate it\n{ANGRY}\n> terrible\nThank you, wonderful"
+    found = reasons_for(LinearScorer("en").model, "en", text)
+    assert found and all(text[one.start : one.end] == one.word for one in found)
+    assert {"Worst", "wonderful"} <= {one.word for one in found}
+    assert not {"awful", "hate", "terrible"} & {one.word for one in found}
+
+
 def test_a_score_of_another_model_has_no_reasons() -> None:
     assert reasons_for("vader-3.3.2-1", "en", ANGRY) is None
     assert reasons_for(None, None, ANGRY) is None
