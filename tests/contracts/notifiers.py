@@ -23,9 +23,8 @@ class Bench:
     received: Callable[[], str]  # everything that arrived, as text
     unusable: list[dict[str, Any]] = field(default_factory=list)  # targets with wrong settings
     unreachable: dict[str, Any] | None = None  # a target where nobody listens
-    silent: tuple[Notifier, dict[str, Any]] | None = (
-        None  # a notifier and a target that takes the notice and never answers
-    )
+    # A notifier and a target that takes the notice and never answers.
+    silent: tuple[Notifier, dict[str, Any]] | None = None
     # a target whose receiver asks not to be asked again for ninety seconds
     pausing: dict[str, Any] | None = None
     secrets: tuple[str, ...] = ()

@@ -108,6 +108,12 @@ def test_every_exception_to_a_rule_has_its_reason_beside_it() -> None:
     assert found == []
 
 
+def test_no_comment_breaks_a_value_apart() -> None:
+    """The formatter breaks a line that a comment makes too long. A comment stands above its value."""
+    broken = re.compile(r"= \(\n +[^\n]*[^,\n] +# [^\n]*\n *\)")
+    assert [name for name in files() if name.endswith(".py") and broken.search(text(name))] == []
+
+
 def test_what_is_locked_satisfies_what_is_asked_for() -> None:
     project = tomllib.loads(text("pyproject.toml"))["project"]
     asked = [
