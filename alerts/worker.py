@@ -46,8 +46,8 @@ class AlertsWorker:
     """Decides and delivers until told to stop. Several workers may run on one store.
 
     `notifiers` defaults to one of each kind; the demo and tests pass their own. `address` says where links begin, as it is set
-    at that moment; by default, as the settings say. While the store is away the worker
-    waits and tries again. The worker keeps nothing, so nothing is lost.
+    at that moment; by default, as the settings say. While the store is away the worker waits and tries again. The worker keeps
+    nothing, so nothing is lost.
     """
 
     def __init__(

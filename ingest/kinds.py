@@ -46,8 +46,7 @@ def make_source(
     """The source that the definition describes. The worker gives its clock, the budget that all its sources share, and the
     monitors' queries.
 
-    Raises `WrongInput` that names the kind or setting, the value and the
-    choices.
+    Raises `WrongInput` that names the kind or setting, the value and the choices.
     """
     settings = settings_of(definition)
     _, factory = KINDS[definition.kind]

@@ -94,9 +94,9 @@ def checked_client(
     `timeout` bounds the whole exchange, not each read: a peer that sends byte by byte gets no more time. A body of more than
     `max_bytes` raises `TooLarge`, also in the middle of a stream. Compressed answers are not asked for, and with `max_bytes`
     they are refused (`TooLarge`), so that a small body cannot unpack into a large one; with `unpack` gzip is asked for, and
-    `max_bytes` counts the unpacked bytes. Redirects are not followed unless the
-    caller asks. Proxies and credentials of the environment are not used. A refused address raises `WrongInput`. A failure
-    before the connection stands raises `httpx.ConnectError` or `httpx.ConnectTimeout`.
+    `max_bytes` counts the unpacked bytes. Redirects are not followed unless the caller asks. Proxies and credentials of the
+    environment are not used. A refused address raises `WrongInput`. A failure before the connection stands raises
+    `httpx.ConnectError` or `httpx.ConnectTimeout`.
     """
     return httpx.Client(
         transport=_CheckedTransport(

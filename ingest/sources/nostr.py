@@ -2,8 +2,8 @@
 
 A relay gives stored notes newest first and only so many at a time, so what lies before is asked for page by page, and the
 cursor moves when all of it is there. A note's id is the author's key and the event's id, and a deletion counts where its author
-signed it: nobody can delete another's notes, not even a relay.
-Shapes: NIP-01 (events, REQ, EOSE), NIP-09 (deletions), NIP-10 (threads), NIP-22 (comments), NIP-32 (languages), NIP-62.
+signed it: nobody can delete another's notes, not even a relay. Shapes: NIP-01 (events, REQ, EOSE), NIP-09 (deletions), NIP-10
+(threads), NIP-22 (comments), NIP-32 (languages), NIP-62.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 Telegram keeps what the bot has not confirmed, for 24 hours. Asking with an offset confirms everything before it. So only an
 offset is sent that was stored after a hand-over, and a bot that was not asked for a day has a gap. After a quiet week Telegram
-goes on counting from any number, maybe a lower one. So an offset is sent until Telegram has
-nothing more, and then none.
+goes on counting from any number, maybe a lower one. So an offset is sent until Telegram has nothing more, and then none.
 """
 
 from __future__ import annotations

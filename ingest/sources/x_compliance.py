@@ -1,8 +1,8 @@
 """X's compliance streams: which posts and accounts are gone, and which posts were edited. For accounts with a contract for them.
 
 Posts and accounts have four streams each. After up to five minutes away a stream is asked for what came in between; after more,
-up to a day, it is played from there to now on a connection of its own, and then heard on.
-Shapes: X API v2 (docs.x.com/x-api), compliance streams, recovery and redundancy.
+up to a day, it is played from there to now on a connection of its own, and then heard on. Shapes: X API v2 (docs.x.com/x-api),
+compliance streams, recovery and redundancy.
 """
 
 from __future__ import annotations

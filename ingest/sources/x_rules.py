@@ -1,8 +1,7 @@
 """The rules of X's filtered stream, kept as the monitors ask: new ones are added, old ones taken away, without a new connection.
 
 All programs of a project at X share its rules. Tocsin's carry the tag `tocsin NAME`, with the source's name; it changes no
-others.
-Shapes: X API v2 (docs.x.com/x-api), GET and POST /2/tweets/search/stream/rules.
+others. Shapes: X API v2 (docs.x.com/x-api), GET and POST /2/tweets/search/stream/rules.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ def open_store(
 
     `password` is the password of the server's role, where the URL has none. A store of an older schema is copied before it is
     migrated, unless `copy_first` is False: an embedded one beside itself, PostgreSQL into the folder `copies`; None stands for
-    one in `data`. Raises `StoreUnavailable` where the store cannot
-    be used, and `WrongInput` where the URL names none of the engines.
+    one in `data`. Raises `StoreUnavailable` where the store cannot be used, and `WrongInput` where the URL names none of the
+    engines.
     """
     if url == "sqlite":
         from tocsin.store.sqlite.engine import SqliteStore
