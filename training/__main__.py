@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.out.mkdir(parents=True, exist_ok=True)
     for language in given.languages:
         found = examples(language, given.data, everything=given.all)
-        model, report = fit(language, found, other=other_talk(language, given.data))
+        model, report = fit(language, found, other=other_talk(language, given.data), everything=given.all)
         path = given.out / f"sentiment-{language}.npz"
         model.save(path)
         card = _card(language, model.version, path, report, given)

@@ -29,6 +29,8 @@ class Example(NamedTuple):
     """Whether people posted it, as they post about brands: film lines and sentences of long reviews are read otherwise."""
     talk: str = ""
     """The kind of talk: the set, or who wrote that part of the corpus; and whether it speaks to an account."""
+    of_two: bool = False
+    """Whether nobody could call it neutral: then it tells the two other labels apart, and nothing of neutral texts."""
 
 
 class Source(NamedTuple):
@@ -39,20 +41,28 @@ class Source(NamedTuple):
     weight: float
     cleared: bool = True
     posts: bool = True
+    weight_in_all: float | None = None
+    """The weight beside the sets that are not cleared, where it is another one."""
+    of_two: bool = False
+    """Whether its two labels leave neutral texts open. Telecoms and book reviews gain nothing by it."""
+
+    def weight_of(self, everything: bool) -> float:
+        """The weight of a row."""
+        return self.weight if self.weight_in_all is None or not everything else self.weight_in_all
 
 
 SOURCES: Final = (
     Source("tweeteval_sentiment", ("en",), 1.0),
     Source("vader_tweets", ("en",), 0.5),
-    Source("tr_tweets_binary", ("tr",), 2.0),
-    Source("red_ro", ("ro",), 1.5),
+    Source("tr_tweets_binary", ("tr",), 2.0, weight_in_all=4.0),
+    Source("red_ro", ("ro",), 1.5, weight_in_all=4.5),
     Source("brighter", ("ro",), 0.5),
     Source("xed", ("tr", "nl"), 0.1, posts=False),
     Source("xed", ("ro",), 0.3, posts=False),
     Source("mabsa5", ("tr", "nl"), 0.4, posts=False),
-    Source("bounti", ("tr",), 1.5, cleared=False),
+    Source("bounti", ("tr",), 3.0, cleared=False),
     Source("fsmtsad", ("tr",), 0.3, cleared=False),
-    Source("laroseda", ("ro",), 0.5, cleared=False),
+    Source("laroseda", ("ro",), 1.5, cleared=False, of_two=True),
     Source("nl_politics", ("nl",), 2.0, cleared=False),
     Source("nl_bolcom", ("nl",), 0.7, cleared=False),
     Source("airline2015", ("en",), 0.7, cleared=False),
@@ -96,8 +106,12 @@ def examples(language: str, folder: Path | None, *, everything: bool) -> list[Ex
     for source in SOURCES:
         if language in source.languages and (everything or source.cleared):
             rows = [
-                one._replace(is_post=source.posts, talk=_talk(source.name, one.text))
-                for one in rows_of(folder / source.name, language, source.weight)
+                one._replace(
+                    is_post=source.posts,
+                    talk=_talk(source.name, one.text),
+                    of_two=source.of_two and one.label != "neutral",
+                )
+                for one in rows_of(folder / source.name, language, source.weight_of(everything))
             ]
             found += rows
             if source.name in TAUGHT.get(language, ()):
