@@ -14,7 +14,7 @@ from tests.api.test_wrong_input import FORMS, ODD, REFUSED
 from tests.browser.axe import of_contrast
 from tests.browser.served import SeededApp
 from tests.browser.test_page_in_a_browser import LAPTOP, PHONE, Scheme, sign_in, tab
-from tests.browser.test_sources_in_a_browser import hold, of_colours
+from tests.browser.test_sources_in_a_browser import hold, hold_beside
 from tests.browser.views import ADDRESSES, furnish
 from tocsin.store import meta
 
@@ -55,7 +55,7 @@ SHAPES: Final[dict[str, tuple[tuple[ViewportSize, Scheme], ...]]] = {
     "held in the hand": ((PHONE, "light"), (TABLET, "dark")),
     "on a desk": ((LAPTOP, "dark"),),
 }
-"""The shapes of each kind of device. In the other scheme only what depends on colours is asked again."""
+"""The shapes of each kind of device. In the other scheme only what `hold` alone looks at is left out."""
 
 
 def test_no_view_is_left_out() -> None:
@@ -87,8 +87,9 @@ def test_every_view_holds_in_light_and_dark(chromium: Browser, night: SeededApp,
             assert sum(weighed) < BYTES, (view, weighed)
             for shape, scheme in SHAPES[device]:
                 page.set_viewport_size(shape)
-                page.emulate_media(color_scheme="dark" if scheme == "light" else "light")
-                of_colours(page, view)
+                other: Scheme = "dark" if scheme == "light" else "light"
+                page.emulate_media(color_scheme=other)
+                hold_beside(page, f"every{view.replace('/', '-')}-{other}")
                 page.emulate_media(color_scheme=scheme)
                 hold(page, f"every{view.replace('/', '-')}-{scheme}")
                 assert all(9 < size < 18 for size in page.evaluate(LETTERS)), (view, shape)

@@ -132,25 +132,6 @@ def test_a_tired_person_signs_in_reads_and_acknowledges_without_scripts(
         assert get(conn, "al_crisis").status == "escalated"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
-def test_every_page_fits_can_be_read_and_can_be_touched(
-    chromium: Browser, night: SeededApp, size: ViewportSize, scheme: Scheme
-) -> None:
-    shape = "phone" if size is PHONE else "laptop"
-    with tab(chromium, night, size, scheme=scheme) as page:
-        sign_in(page, night, "p_root")
-        for name, path in PAGES.items():
-            page.goto(path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], (
-                f"{name} scrolls sideways"
-            )
-            assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
-            if size is PHONE:
-                assert page.evaluate(SMALL_TARGETS) == [], f"{name}: too small for a thumb"
-            keep(page, f"{name}-{shape}-{scheme}")
-
-
 @pytest.mark.parametrize("person", ["p_vic", "p_pim", "p_ioana"])
 def test_no_language_breaks_the_phones_page(chromium: Browser, night: SeededApp, person: str) -> None:
     with tab(chromium, night) as page:

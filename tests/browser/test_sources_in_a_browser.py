@@ -39,20 +39,20 @@ def hearing(tmp_path: Path) -> Iterator[SeededApp]:
 
 def hold(page: Page, name: str) -> None:
     """Fits, can be read, can be touched, and axe finds nothing."""
+    hold_beside(page, name)
+    assert page.evaluate(OVERLAPPING) == [], f"{name}: one lies over another"
+    assert violations(page) == [], name
+
+
+def hold_beside(page: Page, name: str) -> None:
+    """Fits, can be read and touched, in a second scheme too: what `hold` looks at beside it depends on no colour."""
     width = page.viewport_size["width"] if page.viewport_size else 0
     assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
     assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
-    assert page.evaluate(OVERLAPPING) == [], f"{name}: one lies over another"
+    assert of_contrast(page) == [], name
     if width == PHONE["width"]:
         assert page.evaluate(SMALL_TARGETS) == [], f"{name}: too small for a thumb"
-    assert violations(page) == [], name
     keep(page, f"{name}-{width}")
-
-
-def of_colours(page: Page, name: str) -> None:
-    """What depends on colours holds: for a second scheme of a view that was held in the first."""
-    assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
-    assert of_contrast(page) == [], name
 
 
 def test_an_admin_adds_tries_changes_and_ends_a_source(
