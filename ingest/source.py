@@ -21,6 +21,7 @@ from tocsin.core.errors import BadMention, TocsinError
 from tocsin.core.mention import Handed
 
 # The process that only parses feeds need not load the settings.
+# A process that reads strangers' bytes imports this module, and needs no settings.
 if TYPE_CHECKING:
     from tocsin.settings import Ingest
 

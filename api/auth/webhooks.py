@@ -1,4 +1,8 @@
-"""Signatures of incoming webhooks, as Standard Webhooks has them: HMAC-SHA256 over id, time and body."""
+"""Signatures of incoming webhooks, as Standard Webhooks has them: HMAC-SHA256 over id, time and body.
+
+The library `standardwebhooks` signs what Tocsin sends (`alerts/notifiers/webhook.py`). It cannot check what comes in: its
+`verify` reads the machine's clock, not ours, and wants a body that is text.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ One builder makes the routes of each kind over `tocsin.definitions.repository`. 
 """
 
 # This file has no postponed annotations: the routes' models are made at run time, and FastAPI reads them from the signatures.
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, cast
 
@@ -99,13 +100,38 @@ def _shown_model(model: type[Definition]) -> type[BaseModel]:
     return create_model(f"Stored{model.__name__}", __config__=config, **fields)
 
 
-def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
-    """The routes of one kind of definition: list, make, read, change, end, and list the versions."""
-    router = APIRouter(prefix=f"/v1/{path}", tags=[path])
-    kind, out = kind_of(model), _shown_model(model)
-    page = ListPage[out]  # type: ignore[valid-type]  # made at run time
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of definition: where its routes stand, its model, how a summary calls one of it, and what the API shows."""
 
-    @router.get("", response_model=page, summary=f"List {path}", operation_id=f"list_{kind}")
+    path: str
+    model: type[Definition]
+    one: str
+    shown: type[BaseModel]
+
+    @property
+    def kind(self) -> str:
+        return kind_of(self.model)
+
+
+def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
+    """The routes of one kind of definition: list, make, read, change, end, list the versions, and bring one back."""
+    router = APIRouter(prefix=f"/v1/{path}", tags=[path])
+    of = _Kind(path, model, one, _shown_model(model))
+    _add_list(router, of)
+    _add_make(router, of)
+    _add_read(router, of)
+    _add_change(router, of)
+    _add_end(router, of)
+    _add_versions(router, of)
+    _add_restore(router, of)
+    return router
+
+
+def _add_list(router: APIRouter, of: _Kind) -> None:
+    page = ListPage[of.shown]  # type: ignore[name-defined]  # made at run time
+
+    @router.get("", response_model=page, summary=f"List {of.path}", operation_id=f"list_{of.kind}")
     def list_all(
         request: Request,
         response: Response,
@@ -116,17 +142,21 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     ) -> Any:
         after = decode_cursor(cursor, str, str)
         with state.store.read() as conn:
-            etag_or_304(request, response, list_etag(request, who, generation(conn, kind)))
-            found = [d for d in listed(conn, model) if after is None or (d.name, d.id) > after]
+            etag_or_304(request, response, list_etag(request, who, generation(conn, of.kind)))
+            found = [d for d in listed(conn, of.model) if after is None or (d.name, d.id) > after]
         rows, more = page_of(found, limit, lambda d: (d.name, d.id))
         return {"items": [shown(d, who) for d in rows], "next_cursor": more}
 
+
+def _add_make(router: APIRouter, of: _Kind) -> None:
+    model = of.model
+
     @router.post(
         "",
-        response_model=out,
+        response_model=of.shown,
         status_code=201,
-        summary=f"Make {one}",
-        operation_id=f"make_{kind}",
+        summary=f"Make {of.one}",
+        operation_id=f"make_{of.kind}",
         responses=PROBLEMS,
     )
     def make(
@@ -146,25 +176,35 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
                 made, repeated = create_once(conn, idempotency, who, now, create)
             one.taken = not repeated
         response.headers["ETag"] = version_etag(made["version"])
-        response.headers["Location"] = f"/v1/{path}/{made['id']}"
+        response.headers["Location"] = f"/v1/{of.path}/{made['id']}"
         if repeated:
             response.headers["Idempotent-Replay"] = "true"
         return made
 
+
+def _add_read(router: APIRouter, of: _Kind) -> None:
     @router.get(
-        "/{id}", response_model=out, summary=f"Read {one}", operation_id=f"read_{kind}", responses=PROBLEMS
+        "/{id}",
+        response_model=of.shown,
+        summary=f"Read {of.one}",
+        operation_id=f"read_{of.kind}",
+        responses=PROBLEMS,
     )
     def read(request: Request, response: Response, state: State, who: Who, id: Id) -> Any:
         with state.store.read() as conn:
-            found = find(conn, model, id)
+            found = find(conn, of.model, id)
         etag_or_304(request, response, version_etag(found.version))
         return shown(found, who)
 
+
+def _add_change(router: APIRouter, of: _Kind) -> None:
+    model = of.model
+
     @router.put(
         "/{id}",
-        response_model=out,
-        summary=f"Change {one}",
-        operation_id=f"change_{kind}",
+        response_model=of.shown,
+        summary=f"Change {of.one}",
+        operation_id=f"change_{of.kind}",
         responses=PROBLEMS,
     )
     def change(
@@ -186,36 +226,42 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
         response.headers["ETag"] = version_etag(saved.version)
         return shown(saved, who)
 
+
+def _add_end(router: APIRouter, of: _Kind) -> None:
     @router.delete(
-        "/{id}", status_code=204, summary=f"End {one}", operation_id=f"end_{kind}", responses=PROBLEMS
+        "/{id}", status_code=204, summary=f"End {of.one}", operation_id=f"end_{of.kind}", responses=PROBLEMS
     )
     def end(state: State, who: Who, id: Id, if_match: IfMatch = None) -> None:
         with state.store.write() as conn:
-            present = find_row(conn, model, id)
+            present = find_row(conn, of.model, id)
             checked_version(if_match, present.version)
-            defining.end(conn, who, model, present.id, state.now())
+            defining.end(conn, who, of.model, present.id, state.now())
 
+
+def _add_versions(router: APIRouter, of: _Kind) -> None:
     @router.get(
         "/{id}/versions",
         response_model=list[DefinitionVersion],
-        summary=f"Every version of {one}",
-        operation_id=f"versions_{kind}",
+        summary=f"Every version of {of.one}",
+        operation_id=f"versions_{of.kind}",
         responses=PROBLEMS,
     )
     def versions(state: State, who: Who, id: Id) -> Any:
         with state.store.read() as conn:
-            known = id if ever_defined(conn, kind, id) else find(conn, model, id).id
-            found = list(history(conn, kind, known))
+            known = id if ever_defined(conn, of.kind, id) else find(conn, of.model, id).id
+            found = list(history(conn, of.kind, known))
         return [
-            {"version": v, "at": at, "actor": actor, "definition": _hidden(kind, known, body, who)}
+            {"version": v, "at": at, "actor": actor, "definition": _hidden(of.kind, known, body, who)}
             for v, at, actor, body in found
         ]
 
+
+def _add_restore(router: APIRouter, of: _Kind) -> None:
     @router.post(
         "/{id}/restore",
-        response_model=out,
-        summary=f"Bring back {one}",
-        operation_id=f"restore_{kind}",
+        response_model=of.shown,
+        summary=f"Bring back {of.one}",
+        operation_id=f"restore_{of.kind}",
         responses=PROBLEMS,
     )
     def restore(
@@ -223,11 +269,9 @@ def routes_for(path: str, model: type[Definition], one: str) -> APIRouter:
     ) -> Any:
         """As it was at a version, also where it was ended since: it keeps its id. The versions are listed beside it."""
         with state.store.write() as conn:
-            saved = defining.bring_back(conn, state.settings, who, model, id, wanted.version, state.now())
+            saved = defining.bring_back(conn, state.settings, who, of.model, id, wanted.version, state.now())
         response.headers["ETag"] = version_etag(saved.version)
         return shown(saved, who)
-
-    return router
 
 
 def _without_ours(given: Any) -> Any:
