@@ -61,6 +61,16 @@ def models_in_use() -> str:
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 
+def under_way(conn: Connection) -> Walk | None:
+    """How far the walk for the models of this version has come, at its beginning where no worker has begun it. None where it is
+    over, nothing is stored, or the store is not live.
+    """
+    if meta.get(conn, "mode") not in (None, "live"):
+        return None
+    walk = _walk(conn, models_in_use())
+    return None if walk.done or conn.execute(select(s.mentions.c.id).limit(1)).first() is None else walk
+
+
 class Rescorer:
     """The worker. `once` does a piece; `run` goes on until stopped."""
 

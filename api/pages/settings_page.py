@@ -23,6 +23,7 @@ from api.pages.reach import heartbeat_faults, reach_faults
 from api.pages.render import page_context, render
 from api.reaching import arrival_of
 from api.state import form_of, principal_of, state_of
+from processors.rescoring import under_way
 from tocsin.access.links import page_address
 from tocsin.core.errors import Conflict, NotFound, WrongInput
 from tocsin.core.sentences import Sentence
@@ -60,12 +61,13 @@ def settings(request: Request) -> Response:
     """The way to every form; for administrators also how people reach the page, and the settings in force with their origin."""
     state, who = state_of(request), principal_of(request)
     with state.store.read() as conn:
-        ctx = page_context(request, conn)
+        ctx, walk = page_context(request, conn), under_way(conn)
     is_admin = who.role is Role.ADMIN
     api = state.settings.api
     return render(
         ctx,
         "settings.html",
+        walk=walk,
         places=[one for one in PLACES if sees(who, f"/{one}")],
         reach=list(reach_faults(state.settings, arrival_of(request))) if is_admin else None,
         outside=list(heartbeat_faults(state.settings)),

@@ -123,6 +123,19 @@ class OpinionOut(BaseModel):
     window_end: datetime
 
 
+class NegativesOut(BaseModel):
+    """The share of negatives of the scored mentions, with its 95 % interval."""
+
+    share: float
+    lower: float
+    upper: float
+    corrected_share: float | None = Field(
+        description="With the scorers' known errors undone; null where they are not known."
+    )
+    corrected_lower: float | None
+    corrected_upper: float | None
+
+
 class ExplanationOut(BaseModel):
     """All that is needed to check an alert by hand."""
 
@@ -140,6 +153,7 @@ class ExplanationOut(BaseModel):
         description="null: the monitor knows less than a week, half of the days were as high, or the kind keeps no readings."
     )
     steps: list[StepOut]
+    negatives: NegativesOut | None = Field(description="null: nothing in the window was scored.")
     terms: list[tuple[str, int]]
     now: NowOut
     differs: list[str] = Field(description="A sentence for each number that comes out otherwise.")

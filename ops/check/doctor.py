@@ -55,10 +55,10 @@ def observations(
             yield from _server(runtime)
             yield from _disk(runtime.settings)
             yield from _damage(runtime)
-            yield from models()
             yield from _stream(runtime)
             now = runtime.clock.now()
             with runtime.store.read() as conn:
+                yield from models(conn)
                 yield from _settings(runtime.settings)
                 live = meta.get(conn, "mode") in (None, "live")
                 lacks = not_ready(conn, runtime.settings, now) if live else READY

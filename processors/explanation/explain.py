@@ -50,6 +50,19 @@ class Baseline(msgspec.Struct, frozen=True):
     zone: str
 
 
+class Negatives(msgspec.Struct, frozen=True):
+    """The share of negatives of the scored mentions, as it was counted and with the scorers' known errors undone, where these are
+    known; each with its 95 % interval.
+    """
+
+    share: float
+    lower: float
+    upper: float
+    corrected_share: float | None
+    corrected_lower: float | None
+    corrected_upper: float | None
+
+
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a person needs in order to check a verdict by hand.
 
@@ -68,6 +81,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     rarity: Rarity | None = None
     steps: list[Calculation] = []
+    negatives: Negatives | None = None
     terms: list[tuple[str, int]] = []
     agrees: list[Agreement] = []
     now: Contributions
@@ -98,12 +112,21 @@ def explained(
         baseline=_baseline(kept, detector) if kept and detector and again else None,
         rarity=rarity(conn, monitor_id, kind, kept.reading.score, evidence.since) if kept else None,
         steps=steps,
+        negatives=_negatives(evidence),
         terms=evidence.terms,
         agrees=evidence.agrees,
         now=counted,
         differs=[*_other_figures(figures, steps), *_other_counts(evidence, counted)],
         why_not=why_not,
     )
+
+
+def _negatives(evidence: Evidence) -> Negatives | None:
+    share, lower, upper = evidence.negative_share, evidence.negative_lower, evidence.negative_upper
+    if share is None or lower is None or upper is None:
+        return None
+    known = (evidence.corrected_share, evidence.corrected_lower, evidence.corrected_upper)
+    return Negatives(share, lower, upper, *known)
 
 
 def _kept(conn: Connection, fingerprint: str, evidence: Evidence, until: datetime) -> Working | None:

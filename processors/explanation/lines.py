@@ -9,7 +9,7 @@ import msgspec
 
 from processors.detection.automation import COPIES_REASON, GAPS_REASON, PACE_REASON, SAME_REASON
 from processors.explanation.contributions import Contributions, Part
-from processors.explanation.explain import Explanation
+from processors.explanation.explain import Explanation, Negatives
 
 FIGURES = {
     "observed": "observed",
@@ -50,6 +50,8 @@ def lines(one: Explanation) -> Iterator[str]:
     if one.rarity is not None:
         r = one.rarity
         yield f"how rare: as high on {r.as_high} of the {r.days} days before; one day in {r.one_in:g}, or rarer"
+    if one.negatives is not None:
+        yield _negatives(one.negatives)
     if one.why_not:
         yield f"not computed again: {one.why_not}"
     yield from _steps(one)
@@ -64,6 +66,16 @@ def lines(one: Explanation) -> Iterator[str]:
     yield from (f"differs: {said}" for said in one.differs)
     if not one.differs and one.why_not is None:
         yield "every number came out as it was judged"
+
+
+def _negatives(one: Negatives) -> str:
+    said = f"negatives: {one.share:.0%} of the scored mentions ({one.lower:.0%} to {one.upper:.0%})"
+    if one.corrected_share is None or one.corrected_lower is None or one.corrected_upper is None:
+        return said
+    return (
+        f"{said}; with the scorers' known errors undone {one.corrected_share:.0%}"
+        f" ({one.corrected_lower:.0%} to {one.corrected_upper:.0%})"
+    )
 
 
 def _steps(one: Explanation) -> Iterator[str]:

@@ -7,6 +7,7 @@ word's part.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from threading import Lock
@@ -20,6 +21,9 @@ from processors.understand.sentiment import LABELS
 MOST: Final = 6
 LEAST: Final = 0.15
 """The least part in the logit that is worth showing, and the most words that are shown."""
+
+_STOP: Final = re.compile(r"[.,;:…|\"'“”‘’()\[\]-]|\.+")
+"""Signs that mean nothing to a reader by themselves. Runs of ! and ?, smileys and emoji do."""
 
 
 class Reason(NamedTuple):
@@ -40,7 +44,7 @@ def reasons(scorer: LinearScorer, text: str) -> list[Reason]:
     found = [
         Reason(text[start:end], start, end, round(float(weight), 3))
         for (start, end), weight in zip(places(text), weights.tolist(), strict=True)
-        if end > start and abs(weight) >= LEAST
+        if end > start and abs(weight) >= LEAST and not _STOP.fullmatch(text, start, end)
     ]
     strongest = sorted(found, key=lambda one: (-abs(one.weight), one.start))[:MOST]
     return sorted(_apart(strongest), key=lambda one: one.start)

@@ -60,6 +60,8 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         assert all(figure["same"] and figure["again"] == figure["judged"] for figure in told["figures"])
         assert {"Expected", "Score"} <= {step["name"] for step in told["steps"]}
         assert told["rarity"] == {"days": 9, "as_high": 0, "one_in": 10.0}
+        counted = told["negatives"]
+        assert 0.9 < counted["lower"] < counted["share"] and counted["corrected_lower"] < counted["lower"]
         assert key.get("/v1/alerts/al_nobody/explanation").status_code == 404
         browser, _ = made.session("ada")
         assert (
@@ -68,12 +70,20 @@ def test_an_alert_is_explained_everywhere_alike(tmp_path: Path) -> None:
         page = browser.get(f"/alerts/{alert.id}/explanation", headers=HTML).text
         assert "Every number came out as it was judged." in page
         assert told["steps"][-1]["formula"] in page
+        undone = f"known errors undone: {counted['corrected_share']:.0%}, between "
+        assert (
+            f"Share of negatives: {counted['share']:.0%} of the scored mentions; {counted['lower']:.0%}–"
+            in page
+        )
+        assert undone in page.replace("scorer&#39;s ", "")
         rare = "As high on 0 of the 9 days before: one day in 10, or rarer."
         assert rare in page and rare in browser.get(f"/alerts/{alert.id}", headers=HTML).text
         assert told["second_opinion"] is None
         assert "second opinion" not in browser.get(f"/alerts/{alert.id}", headers=HTML).text
         said = command("explain", alert.id, "--data", tmp_path)
         assert said.returncode == 0, said.stderr
+        assert f"negatives: {counted['share']:.0%} of the scored mentions (".encode() in said.stdout
+        assert f"known errors undone {counted['corrected_share']:.0%} (".encode() in said.stdout
         assert b"every number came out as it was judged" in said.stdout
         assert b"how rare: as high on 0 of the 9 days before; one day in 10, or rarer" in said.stdout
         as_json = json.loads(command("explain", alert.id, "--json", "--data", tmp_path).stdout)

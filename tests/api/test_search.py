@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from processors.rescoring import Rescorer
 from processors.understand.linear import LinearScorer
 from tests.api.world import World
 from tests.stores import on_both_stores  # noqa: F401  # a fixture that acts by itself
@@ -177,6 +178,9 @@ def test_a_model_is_learnt_used_and_rolled_back_on_the_page(talk: World) -> None
     assert "The common model alone labels" in client.get(back.headers["location"]).text
     assert "in use" not in client.get(f"/monitors/{monitor}").text
     (model,) = desk.get(f"/v1/monitors/{monitor}/corrections").json()["models"]
+    assert "The stored mentions will be read anew." in client.get("/settings").text
+    Rescorer(talk.scene.store, talk.scene.clock).once()
+    assert "read anew" not in client.get("/settings").text
     assert (model["version"], model["active"], model["figures"]["corrections"]) == (1, False, 6)
 
 

@@ -34,6 +34,14 @@ def test_the_parts_of_the_words_add_up_to_the_score_but_for_the_whole(language: 
     assert np.abs(nothing - told).max() < 3.0
 
 
+def test_a_full_stop_is_no_reason_for_a_reader() -> None:
+    found = reasons(
+        LinearScorer("nl"), "Mijn lader begon te sissen, doodeng. Dat ze niets zeggen vind ik het ergst."
+    )
+    assert "doodeng" in {one.word for one in found}
+    assert not {".", ","} & {one.word for one in found}
+
+
 def test_a_quoted_line_has_no_reasons_and_those_after_it_stand_where_they_say() -> None:
     text = f"> your crew is awful and I hate it\n{ANGRY}\n> terrible\nThank you, wonderful"
     found = reasons_for(LinearScorer("en").model, "en", text)
