@@ -115,7 +115,7 @@ def alert_detail(request: Request, id: str) -> Response:
 
 
 def card_context(ctx: PageContext, about: Card) -> dict[str, Any]:
-    """What the figures, posts and chart of an alert are drawn from, on its page and behind a notice's link."""
+    """The data behind the figures, posts and chart of an alert, on its page and behind a notice's link."""
     a, mark = about.alert, None
     evidence = a.readable_evidence
     if evidence and a.kind == SIGNAL_KINDS.lead.kind:

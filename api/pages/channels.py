@@ -2,7 +2,7 @@
 
 People see to their own (`/me`, the set-up); an admin sees to anybody's in the person's form, where whoever has the code tells it.
 
-What was asked for waits beside the person (`contact_proofs.pending`), so that it is found again on another device.
+A channel that was asked for waits beside the person (`contact_proofs.pending`), so another device finds it again.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def remove(request: Request, number: Number) -> Response:
 
 
 def person_of(request: Request) -> Principal:
-    """Who asks, where that is a person. Raises `NotFound`: a key has no page of its own."""
+    """The person who asks. Raises `NotFound` for a key, which has no page of its own."""
     who = principal_of(request)
     if who.kind != "person":
         raise NotFound(Sentence("a key has no page of its own; a person does"))

@@ -197,8 +197,9 @@ def sparkline(
 
 
 def bar(share: float | None, label: str = "", width: int = 120, height: int = 10) -> Markup:
-    """One row of a bar table: the part of a whole, 0..1. It says in words what its row says, so it is hidden from readers
-    unless it has a label of its own."""
+    """One row of a bar table: the part of a whole, 0..1. The bar repeats the words of its row, so screen readers skip it unless
+    it has a label of its own.
+    """
     part = min(1.0, max(0.0, finite(share) or 0.0))
     said = f' role="img" aria-label="{escape(label)}"' if label else ' aria-hidden="true"'
     return Markup(  # noqa: S704  # every value in it is escaped or a number

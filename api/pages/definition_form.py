@@ -1,7 +1,7 @@
 """The forms of people, policies, schedules, silences and expected events: a list, a form for one, and its end.
 
-One builder makes the routes of each kind. A kind says how its definition stands in a form and how the form is read. What is wrong
-is found by the models and by `api.defining`, as for `tocsin apply`, and said at its field.
+One builder makes the routes of each kind. A kind says how its definition stands in a form and how the form is read. The models
+and `api.defining` find faults, as for `tocsin apply`, and the form names each fault at its field.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ FAULTS: Final = {
     "steps": "Each step needs a whole number of minutes, none before the step above it, and somebody to wake.",
     "acknowledge_expires_minutes": "A whole number of minutes, from 1 to 1440.",
 }
-"""What is wrong, by the field. A test holds each to its translations."""
+"""The faults, by field. A test holds each to its translations."""
 
 
 def said_of(fmt: Formatter, field: str, found: str) -> str:
@@ -173,7 +173,7 @@ def look_of(ctx: PageContext, conn: Connection) -> Look:
 
 
 def moment_of(text: str, zone: ZoneInfo) -> datetime | None:
-    """The moment that a person typed in their zone; None where it is none."""
+    """The moment that a person typed in their zone; None where the text is no time."""
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
@@ -187,13 +187,13 @@ def typed_moment(at: datetime, zone: ZoneInfo) -> str:
 
 
 def whole(text: str) -> int | None:
-    """The whole number that was typed; None where it is none."""
+    """The whole number that was typed; None where the text is no whole number."""
     clean = text.strip()
     return int(clean) if clean.isascii() and clean.isdigit() and len(clean) < 8 else None
 
 
 def chosen(typed: Typed, prefix: str, most: int = 20) -> list[str]:
-    """What was chosen in `prefix0`, `prefix1` and so on; empty ones are left out."""
+    """The choices in `prefix0`, `prefix1` and so on; empty ones are left out."""
     return [one for n in range(most) if (one := typed.get(f"{prefix}{n}", "").strip())]
 
 
@@ -275,7 +275,7 @@ def _places(error: ValidationError) -> dict[str, str]:
 
 
 def _field(place: Sequence[Any]) -> str:
-    """The field of the form for a place in the definition. What concerns the whole of a time is said at its end."""
+    """The field of the form for a place in the definition. A fault of a time as a whole stands at its end."""
     return str(place[0]) if place else ""
 
 
@@ -332,7 +332,7 @@ def _count(typed: Typed, prefix: str, *names: str) -> int:
 
 
 class _Blank(dict[str, str]):
-    """What was typed; what was not is empty."""
+    """The texts that were typed; a field without one is empty."""
 
     def __missing__(self, name: str) -> str:
         return ""

@@ -86,7 +86,7 @@ def escalation_page(request: Request, id: str) -> Response:
 
 
 def escalation_context(shown: EscalationPage, role: Role | None) -> dict[str, Any]:
-    """What an escalation is drawn from, on its page and behind a notice's link."""
+    """The data behind an escalation, on its page and behind a notice's link."""
     return {
         "page": shown,
         "can": {action: action in shown.escalation.actions for action in OFFERED},

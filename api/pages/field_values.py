@@ -16,7 +16,7 @@ HOLDS_FOR_ALL: Final = "monitor"
 
 
 def field_value(fmt: Formatter, field: str, value: Any) -> str:
-    """What stands in a cell of a table. `value` is the JSON of one field; `teams.pr` is the field `pr` of `teams`."""
+    """The text in a cell of a table. `value` is the JSON of one field; `teams.pr` is the field `pr` of `teams`."""
     if field == HOLDS_FOR_ALL and value is None:
         return fmt.translate("all monitors")
     written = WRITTEN.get(field.partition(".")[0])

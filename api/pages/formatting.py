@@ -69,7 +69,7 @@ class Formatter:
         return self.translate(known) if known is not None else str(key).replace("_", " ")
 
     def field(self, name: str, kind: str) -> str:
-        """What a field of a definition of that kind is called in its form. A setting of a plugin's source keeps its name."""
+        """The label that a field of such a definition has in its form. A setting of a plugin's source keeps its name."""
         called = LABELS.get(name) if kind == kind_of(SourceDef) else None
         return self.translate(called) if called is not None else self.term("field", name)
 
@@ -140,11 +140,11 @@ class Formatter:
         return self.translate(piece) if "{" not in piece else piece
 
     def story(self, alert: Alert) -> str:
-        """What the alert is about, on one line, as its notices say it."""
+        """The subject of the alert on one line, as its notices say it."""
         return story_line(alert, Words(self.language, self.zone.key))
 
     def means(self, kind: str) -> str:
-        """What a kind of signal is called."""
+        """The name of a kind of signal."""
         return self.translate(SIGNAL_KINDS.of(kind).means)
 
     def figure(self, value: float | None, kind: str) -> str:

@@ -47,8 +47,8 @@ SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version: `what` is made, changed, ended or restored, and `fields` are those that differ, each with its JSON before and
-    after.
+    """One version: `what` is made, changed, ended or restored; `fields` are the fields that differ, each with its JSON before
+    and after.
     """
 
     number: int

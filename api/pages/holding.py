@@ -29,7 +29,7 @@ class Holds:
 
 @dataclass(slots=True)
 class HeldTimes:
-    """What is defined, with the stamp of the definitions that it was read under. One per app; two threads may both read it."""
+    """The definitions, with the stamp under which they were read. One per app; two threads may both read it."""
 
     read: tuple[Hashable, tuple[Holding, ...]] | None = None
 

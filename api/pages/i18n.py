@@ -12,7 +12,7 @@ from tocsin.health.reasons import CATALOGUES as WORDS_OF_SOURCES
 __all__ = ["CATALOGUES", "ENGLISH", "Language", "Languages", "plural_forms"]
 
 CATALOGUES: Final = Path(__file__).parent / "locales"
-# What stands beside the settings of a source, and its price and limit.
+# The hints beside the settings of a source, its price and its limit.
 HINTS_OF_SOURCES: Final = CATALOGUES / "hints"
 # Refusals, and what is wrong with what was sent.
 REFUSALS: Final = CATALOGUES / "refusals"

@@ -50,7 +50,7 @@ def own_page(request: Request) -> Response:
 
 @router.post("/me")
 def change_own(request: Request) -> Response:
-    """Change one's language, zone and quiet hours. What cannot be is said at its field, and nothing typed is lost."""
+    """Change one's language, zone and quiet hours. A fault is named at its field, and no typed text is lost."""
     state, who, form = state_of(request), person_of(request), form_of(request)
     typed = {name: form.get(name, "").strip() for name in ("language", "timezone", "quiet_from", "quiet_to")}
     with state.store.read() as conn:

@@ -136,7 +136,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """What every page must say: the mode, and what is not well."""
+    """The strip above every page: the mode, and everything that is not well."""
 
     mode: str = "live"
     troubles: tuple[Trouble, ...] = ()

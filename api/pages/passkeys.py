@@ -57,14 +57,14 @@ LACKS: Final = {
     "no_name": "Passkeys are off: api.public_url names a number, and a passkey is made for a host's name.",
     "no_tls": "Passkeys are off: api.public_url is http, and browsers keep passkeys for https alone.",
 }
-"""Why there are none here. A test holds each to its translations."""
+"""The reason why this installation has no passkeys. A test holds each to its translations."""
 
 Id = Annotated[str, Path(min_length=1, max_length=64)]
 
 
 @router.post("/me/passkeys/begin")
 def begin_registration(request: Request) -> Response:
-    """What one's browser is asked to make."""
+    """The passkey that the person's browser is asked to make."""
     state, who, party = state_of(request), person_of(request), _party(request)
     with state.store.write() as conn:
         challenge = challenge_for(conn, "register", session_token(request) or "", state.now())
@@ -128,7 +128,7 @@ def remove_all(request: Request, id: str) -> Response:
 
 @router.post(PLACE + "/begin")
 def begin_signin(request: Request) -> Response:
-    """What a stranger's browser is asked to sign. A cookie binds it to that browser."""
+    """The challenge that a stranger's browser is asked to sign. A cookie binds it to that browser."""
     require_patience(request)
     state, party, browser = state_of(request), _party(request), new_token()
     with state.store.write() as conn:

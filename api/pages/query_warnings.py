@@ -31,7 +31,7 @@ class ShownWarning:
 def warnings_shown(
     query: str, fmt: Formatter, tried: Mapping[str, Any] | None = None
 ) -> Sequence[ShownWarning]:
-    """The warnings of a preview, or those that the query alone is worth; none of a query that is not understood."""
+    """The warnings of a preview, or of the query alone. A query that is not understood has none."""
     if tried is not None:
         return [_shown(query, one, fmt) for one in tried["warnings"]]
     try:

@@ -55,7 +55,7 @@ ADVICE_OF_FAULTS: Final[Mapping[str, Sentence]] = {
 
 
 def reach_faults(settings: Settings, arrival: Arrival | None = None) -> Iterator[ReachFault]:
-    """What is wrong, as far as settings show; with an `arrival` also what this request shows."""
+    """The faults that the settings show; with an `arrival` also the faults that this request shows."""
     url = settings.api.public_url
     where = urlsplit(url or "")
     if url is None:

@@ -75,7 +75,9 @@ class Readiness:
     made: tuple[Hashable, datetime, NotReady] | None = None
 
     def look(self, conn: Connection, settings: Settings, now: datetime, stamp: Hashable) -> NotReady:
-        """What is not ready at `now`: no query while the `stamp` (the values of `KEYS`) is the same."""
+        """The reasons at `now` why nothing would wake anybody. While the `stamp` (the values of `KEYS`) is the same, this asks
+        the store nothing.
+        """
         made = self.made
         if made is not None and made[0] == stamp and timedelta() <= now - made[1] < KEPT_FOR:
             return made[2]

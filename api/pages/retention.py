@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/retention")
 def overview(request: Request) -> Response:
-    """What is kept for how long, and the runs."""
+    """How long each kind is kept, and the runs."""
     state = state_of(request)
     now = state.now()
     with state.store.read() as conn:

@@ -25,7 +25,7 @@ from tocsin.query.proposal import BrandProposal, own_accounts, propose, query_of
 
 router = APIRouter(include_in_schema=False)
 TYPED = ("name", "handles", "hashtags", "products", "own", "languages")
-"""What a person types; `own` are words of their own choice that are heard too."""
+"""The words that a person types; `own` are words of their own choice that are heard too."""
 
 DAYS_BACK = 14
 MOST_PARTS = 40
@@ -155,7 +155,7 @@ def _query(
 
 
 def _preview(ctx: PageContext, query: str, form: Mapping[str, str]) -> dict[str, Any]:
-    """What the query would have matched among what is kept: highlighted posts, and the volume by day."""
+    """The kept mentions that the query would have matched: highlighted posts, and the volume by day."""
     wanted = Preview(query=query, languages=_languages(form), hours=24 * DAYS_BACK)
     found = preview(ctx.state, wanted)
     texts = [str(one["text"] if isinstance(one, dict) else one.text) for one in found["examples"]]

@@ -34,7 +34,7 @@ class FormField:
 
 
 def fields_of(model: type[BaseModel], typed: Mapping[str, str] | None = None) -> list[FormField]:
-    """The fields of the form, those that must be filled in first. `typed` is what a person has written already."""
+    """The fields of the form. Fields that must be filled in come first. `typed` is what a person has written already."""
     schema = model.model_json_schema()
     required = set(schema.get("required", ()))
     found = []
@@ -50,7 +50,7 @@ def fields_of(model: type[BaseModel], typed: Mapping[str, str] | None = None) ->
 
 
 def typed_of(model: type[BaseModel], settings: Mapping[str, Any]) -> dict[str, str]:
-    """What a person would have written into the form to get these settings."""
+    """The texts that a person would type into the form to get these settings."""
     return {
         PREFIX + one.name: _written(settings[one.name], one.widget) if one.name in settings else one.value
         for one in fields_of(model)

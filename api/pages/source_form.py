@@ -101,7 +101,7 @@ def change_source(request: Request, id: str) -> Response:
 
 @router.post("/sources/{id}/end")
 def end_source(request: Request, id: str) -> Response:
-    """End the source. What it brought stays."""
+    """End the source. The mentions that it brought stay."""
     state, who = state_of(request), principal_of(request)
     with state.store.write() as conn:
         present = find(conn, SourceDef, id[:256])
@@ -207,7 +207,7 @@ def _words(error: Mapping[str, Any]) -> str:
 
 
 def _as_typed(present: Defined[SourceDef]) -> Mapping[str, str]:
-    """What stands in the form of a stored source."""
+    """The texts in the form of a stored source."""
     value = present.value
     model, _ = KINDS[value.kind]
     every = value.expected_every_minutes

@@ -1,4 +1,4 @@
-"""What the settings of sources are called in their forms; a setting of a plugin has no words here, and keeps its name."""
+"""The labels of the settings of sources in their forms. A setting of a plugin has no label here, and keeps its name."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ FORGET: Final = "forget."
 
 @dataclass(frozen=True, slots=True)
 class TypedSecrets:
-    """The form without what was typed as a secret: `shown` for a page, `read` with references, and the secrets by setting: those
-    that were typed now, and those that stay.
+    """The form without the secrets that were typed: `shown` for a page, `read` with references; and the secrets by setting, the
+    ones typed now and the ones that stay.
     """
 
     shown: Mapping[str, str]

@@ -38,7 +38,7 @@ Tz = Annotated[str, Query(max_length=64)]
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """What is on the wall."""
+    """The content of the wall."""
 
     overview: Overview
     holding: tuple[Holds, ...]
@@ -59,7 +59,7 @@ def wall_of_a_reader(request: Request, lang: Lang = "", tz: Tz = "") -> Response
 
 @router.get("/wall/{token}")
 def wall_by_token(request: Request, token: Token, lang: Lang = "", tz: Tz = "") -> Response:
-    """The wall for a screen that cannot sign in. 404 where the token is none."""
+    """The wall for a screen that cannot sign in. 404 for a token that nobody has."""
     state = state_of(request)
     with state.store.read() as conn:
         who = principal_of_address(conn, token, "wall")
@@ -68,7 +68,7 @@ def wall_by_token(request: Request, token: Token, lang: Lang = "", tz: Tz = "") 
 
 
 def look(conn: Connection, now: datetime, blind_after: timedelta, holds: tuple[Holds, ...]) -> Wall:
-    """What is on the wall now."""
+    """The content of the wall now."""
     return Wall(overview(conn, now, blind_after), holds)
 
 

@@ -30,7 +30,7 @@ Words = Annotated[str, Field(max_length=2000)]
 
 
 class Figures(BaseModel):
-    """What was judged, in figures. What was not known is null."""
+    """What was judged, in figures. A figure that was not known is null."""
 
     since: datetime = Field(description="When the story began.")
     window_start: datetime
@@ -53,7 +53,7 @@ class Figures(BaseModel):
 
 
 class HeldOut(BaseModel):
-    """What holds an alert back: it stands in the list, and pages nobody."""
+    """The hold on an alert, which stands in the list and pages nobody."""
 
     kind: Literal["silence", "expected_event", "holiday", "night"]
     name: str = Field(description="Empty for the night.")

@@ -71,7 +71,7 @@ def list_backtests(state: State, id: MonitorRef) -> Any:
     responses=_RESPONSES,
 )
 def ask(state: State, who: Who, id: MonitorRef) -> Any:
-    """A worker plays it; ask for it until it is done. One that waits already is the answer to who asks again."""
+    """A worker plays it; ask for it until it is done. A second request gets the one that already waits."""
     with state.store.write() as conn:
         monitor = find(conn, Monitor, id)
         return _out(backtests.ask(conn, monitor, now=state.now(), actor=who.label))
@@ -93,7 +93,7 @@ def read(state: State, id: Id) -> Any:
     "/backtests/{id}/cancel", response_model=BacktestOut, summary="Cancel a back-test", responses=_RESPONSES
 )
 def cancel(state: State, id: Id) -> Any:
-    """Its worker stops within seconds. One that is over stays as it is."""
+    """Its worker stops within seconds. A back-test that is over stays as it is."""
     with state.store.write() as conn:
         return _out(backtests.cancel(conn, id, state.now()))
 

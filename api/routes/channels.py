@@ -105,8 +105,9 @@ def prove(state: State, who: Who, id: Id, key: Key, given: CodeIn) -> Any:
     responses={403: PROBLEMS[403], 404: PROBLEMS[404]},
 )
 def take_back(state: State, who: Who, id: Id, key: Key) -> Any:
-    """The channel pages nobody before a new code was typed, whether a code had proven it or a file vouched for it. One that waits
-    for its first code is forgotten."""
+    """The channel pages nobody before a new code was typed, whether a code had proven it or a file vouched for it. A channel
+    that waits for its first code is forgotten.
+    """
     person_id = _theirs(state, who, id)
     with state.store.write() as conn:
         take_proof_back(conn, who, person_id, key, state.now())

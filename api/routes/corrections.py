@@ -38,7 +38,7 @@ class Corrected(BaseModel):
 
 
 class LearntFigures(BaseModel):
-    """What a model is worth, on mentions that it had not seen."""
+    """How good a model is, on mentions that it had not seen."""
 
     corrections: int
     right_before: int = Field(description="Corrected mentions that the common model labels right.")
@@ -138,5 +138,5 @@ def use(state: State, who: Who, id: MonitorRef, given: Use) -> Any:
 
 
 def summary(conn: Connection, monitor_id: str) -> dict[str, Any]:
-    """What there is to say of a monitor's corrections."""
+    """The corrections of a monitor, and the model that came of them."""
     return {"corrections": count(conn, monitor_id), "models": models.versions(conn, monitor_id)}

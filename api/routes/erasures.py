@@ -44,7 +44,7 @@ class WantedErasure(Named):
 
 
 class TypedOut(BaseModel):
-    """An alert or escalation with lines that name somebody. What they say is not shown here: some are for Legal only."""
+    """An alert or escalation with lines that name somebody. The lines themselves are not shown here: some are for Legal only."""
 
     kind: Literal["alert", "escalation"]
     id: str

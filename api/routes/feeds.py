@@ -79,8 +79,8 @@ def alerts_ics(request: Request, state: State, token: Token, lang: Lang = None, 
 
 @router.get("/{token}/on-call.ics", summary="Who is on call, as a calendar", response_class=Response)
 def on_call_ics(request: Request, state: State, token: Token, lang: Lang = None) -> Response:
-    """Every schedule's shifts from a week ago to sixty days ahead. An override stands in place of the turn that it replaces.
-    Whoever a policy names themselves stands there for all of that time.
+    """Every schedule's shifts from a week ago to sixty days ahead. An override stands in place of the turn that it replaces. A
+    person whom a policy names directly stands there for all of that time.
     """
     words, today = _words(lang, None), _today(state)
 

@@ -147,7 +147,7 @@ def read(state: State, id: Id) -> Any:
 
 @router.post("/imports/{id}/cancel", response_model=ImportOut, summary="Cancel it", responses=_RESPONSES)
 def cancel(state: State, id: Id) -> Any:
-    """Its worker stops within seconds. What was stored stays until it is taken out."""
+    """Its worker stops within seconds. Stored rows stay until the import is taken out."""
     with state.store.write() as conn:
         return _out(imports.cancel(conn, id, state.now()))
 

@@ -31,7 +31,7 @@ class MailOut(BaseModel):
 
 
 class MailIn(BaseModel):
-    """A mail server. It is taken if it takes a test mail."""
+    """A mail server. The settings count once the server has taken a test mail."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -315,7 +315,7 @@ def _hook(state: AppState, request: Request, body: bytes, source: str) -> dict[s
 
 
 def _said(request: Request, answer: dict[str, Any]) -> dict[str, Any]:
-    """The answer with its messages in the caller's language. What is kept is English."""
+    """The answer with its messages in the caller's language. The texts are kept in English."""
     language = language_of(request)
     if language.code == ENGLISH or not answer["rejected"]:
         return answer

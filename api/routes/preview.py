@@ -66,7 +66,7 @@ class DayCount(BaseModel):
 
 
 class QueryWarning(BaseModel):
-    """What is legal in the query and likely wrong. It refuses nothing."""
+    """A part of the query that is legal and likely wrong. A warning refuses nothing."""
 
     kind: str = Field(description="operator, mixed, duplicate, covered, quotes, short, common, floods, ...")
     at: int = Field(description="Its place in the query, in characters from 0.")

@@ -48,7 +48,7 @@ class RunOut(BaseModel):
 
 
 class RetentionOut(BaseModel):
-    """What is kept for how long, and the last runs, the newest first."""
+    """How long each kind is kept, and the last runs, the newest first."""
 
     keeps: list[KeptOut]
     next_at: datetime = Field(description="When the next run begins.")
@@ -57,7 +57,7 @@ class RetentionOut(BaseModel):
 
 @router.get("/retention", response_model=RetentionOut, summary="Retention")
 def read(state: State) -> Any:
-    """What is kept for how long, when the next run begins, and what the last ones took out."""
+    """How long each kind is kept, when the next run begins, and what the last ones took out."""
     now = state.now()
     with state.store.read() as conn:
         keeps = kept_for(conn, now, state.settings)

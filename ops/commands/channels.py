@@ -128,7 +128,9 @@ def take_back(
     data: Data = None,
     store: StoreUrl = None,
 ) -> None:
-    """Take the proof of a channel back: it pages nobody before a new code was typed. One that waits is forgotten."""
+    """Take the proof of a channel back: it pages nobody before a new code was typed. A channel that waits for its code is
+    forgotten.
+    """
     from api.proving import take_proof_back
     from ops.runtime import open_runtime
 

@@ -23,7 +23,7 @@ def import_oncall(
 ) -> None:
     """Print people, schedules and policies of a Grafana OnCall as a file for tocsin apply. Changes nothing.
 
-    What cannot be said in the same way is told on stderr, line by line; the exit status is 1 then.
+    A rule that Tocsin cannot express is named on stderr, a line each; the exit status is 1 then.
     """
     from ops.transfer.definitions_file import written
     from ops.transfer.oncall import read_export, translated
