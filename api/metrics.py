@@ -7,7 +7,7 @@ monitor's query.
 from __future__ import annotations
 
 from collections import Counter as Counted
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -20,7 +20,7 @@ from alerts import counted
 from alerts.escalations.views import count_open, open_by_team
 from alerts.outbox import outages
 from alerts.unreached import unreached
-from processors.last_hour import mentions_last_hour
+from processors.last_hour import emotions_last_hour, labels_last_hour, mentions_last_hour
 from tocsin.core.errors import TocsinError
 from tocsin.definitions.repository import names
 from tocsin.health.report import part_rows, troubled_rows
@@ -46,6 +46,8 @@ NAMES: dict[str, str] = {
     "tocsin_source_received_total": "Mentions that each source handed over.",
     "tocsin_source_rejected_total": "Mentions of each source that were refused.",
     "tocsin_monitor_mentions": "Mentions of each monitor in the last hour.",
+    "tocsin_monitor_labels": "Mentions of each monitor in the last hour, by label (negative, neutral, positive, unscored).",
+    "tocsin_monitor_emotions": "Mentions of each monitor in the last hour that tell an emotion, by emotion.",
     "tocsin_alerts_fired_total": "Alerts that ever fired, by kind and by the severity that they have now.",
     "tocsin_page_seconds": "How long it took from the opening of an alert until the first page had left.",
     "tocsin_deliveries_total": "Attempts to send a notice, by kind of channel and outcome.",
@@ -164,10 +166,22 @@ def _monitors(conn: Connection, now: datetime) -> Iterable[Metric]:
     family = GaugeMetricFamily(
         "tocsin_monitor_mentions", NAMES["tocsin_monitor_mentions"], labels=["monitor"]
     )
-    counts = mentions_last_hour(conn, now)
-    for id, name in names(conn, "monitor", most=MOST_MONITORS).items():
+    counts, known = mentions_last_hour(conn, now), names(conn, "monitor", most=MOST_MONITORS)
+    for id, name in known.items():
         family.add_metric([name], counts.get(id, 0))
-    return (family,)
+    labels = _parts("tocsin_monitor_labels", "label", known, labels_last_hour(conn, now))
+    return family, labels, _parts("tocsin_monitor_emotions", "emotion", known, emotions_last_hour(conn, now))
+
+
+def _parts(
+    name: str, label: str, known: Mapping[str, str], counts: Mapping[str, Mapping[str, int]]
+) -> Metric:
+    """A gauge of each monitor's mentions by the values of one label."""
+    family = GaugeMetricFamily(name, NAMES[name], labels=["monitor", label])
+    for id, monitor in known.items():
+        for value, count in sorted(counts.get(id, {}).items()):
+            family.add_metric([monitor, value], count)
+    return family
 
 
 def _ever(conn: Connection, _now: datetime) -> Iterable[Metric]:

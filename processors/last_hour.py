@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from processors.detection.windows import WINDOW_MINUTES
-from processors.storing.tally_sums import heard_in
+from processors.storing.tally_sums import heard_in, labels_in, values_in
 from tocsin.core.clock import minute_of
 
 
@@ -18,10 +18,24 @@ def window_number(at: datetime) -> int:
 
 def mentions_by_window(conn: Connection, now: datetime) -> dict[str, dict[int, int]]:
     """The mentions of each monitor in the sixty minutes up to now, by the monitors' ids and the number of their window."""
-    last = minute_of(now)
-    return heard_in(conn, range(last - 59, last + 1), WINDOW_MINUTES)
+    return heard_in(conn, _last_hour(now), WINDOW_MINUTES)
 
 
 def mentions_last_hour(conn: Connection, now: datetime) -> dict[str, int]:
     """The mentions of each monitor in the sixty minutes up to now, by the monitors' ids."""
     return {monitor: sum(windows.values()) for monitor, windows in mentions_by_window(conn, now).items()}
+
+
+def labels_last_hour(conn: Connection, now: datetime) -> dict[str, dict[str, int]]:
+    """The same by label."""
+    return labels_in(conn, _last_hour(now))
+
+
+def emotions_last_hour(conn: Connection, now: datetime) -> dict[str, dict[str, int]]:
+    """The same by emotion. A mention may tell several, or none."""
+    return values_in(conn, _last_hour(now), "emotion")
+
+
+def _last_hour(now: datetime) -> range:
+    last = minute_of(now)
+    return range(last - 59, last + 1)

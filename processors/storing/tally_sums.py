@@ -14,6 +14,8 @@ from tocsin.store.mentions import HISTORY
 
 COUNTS: Final = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
 """The figures of a tally that add up."""
+LABELLED: Final = ("negative", "neutral", "positive", "unscored")
+"""Those that say how many mentions have each label."""
 
 _t, _p = s.tallies.c, s.tally_parts.c
 
@@ -64,6 +66,24 @@ def heard_in(conn: Connection, minutes: range, grain: int) -> dict[str, dict[int
     counts: dict[str, dict[int, int]] = {}
     for monitor, number, count in conn.execute(query):
         counts.setdefault(monitor, {})[number] = int(count)
+    return counts
+
+
+def labels_in(conn: Connection, minutes: range) -> dict[str, dict[str, int]]:
+    """The same by label: of each monitor its mentions with each of `LABELLED`."""
+    heard = (_t.minute >= minutes.start, _t.minute < minutes.stop, _t.partition > HISTORY)
+    sums = [func.sum(_t[label]).label(label) for label in LABELLED]
+    rows = conn.execute(select(_t.monitor_id, *sums).where(*heard).group_by(_t.monitor_id))
+    return {row.monitor_id: {label: int(row._mapping[label]) for label in LABELLED} for row in rows}
+
+
+def values_in(conn: Connection, minutes: range, dimension: str) -> dict[str, dict[str, int]]:
+    """The same by the values of a dimension of the tallies' parts. A value that no mention has is absent."""
+    heard = (_p.minute >= minutes.start, _p.minute < minutes.stop, _p.partition > HISTORY)
+    query = select(_p.monitor_id, _p.value, func.sum(_p.count)).where(*heard, _p.dimension == dimension)
+    counts: dict[str, dict[str, int]] = {}
+    for monitor, value, count in conn.execute(query.group_by(_p.monitor_id, _p.value)):
+        counts.setdefault(monitor, {})[value] = int(count)
     return counts
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import delete, insert
 
 from api.pages.models import MonitorRow, monitor_rows, standing
-from processors.last_hour import mentions_last_hour
+from processors.last_hour import emotions_last_hour, labels_last_hour, mentions_last_hour
 from tests.browser.served import SeededApp, seeded_app
 from tocsin.core.clock import minute_of
 from tocsin.store import schema as s
@@ -30,6 +30,15 @@ def heard(night: SeededApp, ago: timedelta, count: int, partition: int = 0) -> N
         conn.execute(insert(s.tallies), {**at, **tally, "reach": 0, "reposts": 0, "authors": b""})
 
 
+def told(night: SeededApp, emotion: str, count: int, partition: int = 0) -> None:
+    """So many mentions of a monitor that tell an emotion, written now."""
+    at = {"monitor_id": "m_orvane", "minute": minute_of(night.clock.now()), "partition": partition}
+    part = {"dimension": "emotion", "value": emotion, "count": count, "negative": count}
+    with night.store.write() as conn:
+        conn.execute(delete(s.tally_parts).where(s.tally_parts.c.partition == partition))
+        conn.execute(insert(s.tally_parts), {**at, **part})
+
+
 def test_the_last_hour_is_never_more_than_the_day_and_history_is_in_neither(tmp_path: Path) -> None:
     with seeded_app(tmp_path) as night:
         with night.store.write() as conn:
@@ -42,6 +51,13 @@ def test_the_last_hour_is_never_more_than_the_day_and_history_is_in_neither(tmp_
         heard(night, timedelta(minutes=30), 500, partition=-2)
         found = row_of(night, "m_orvane")
         assert (found.last_hour, found.mentions) == (90, day + 70)
+        told(night, "anger", 3)
+        told(night, "anger", 9, partition=-2)
+        with night.store.read() as conn:
+            now = night.clock.now()
+            tone = {"negative": 0, "neutral": 90, "positive": 0, "unscored": 0}
+            assert labels_last_hour(conn, now)["m_orvane"] == tone
+            assert emotions_last_hour(conn, now)["m_orvane"] == {"anger": 3}
         with night.store.write() as conn:
             conn.execute(delete(s.readings))
         # Before the first window is closed, all is what came since.
