@@ -19,7 +19,9 @@ from ops.replay.files import heard_from
 from ops.replay.fired import in_a_line
 from ops.replay.player import Player, Totals
 from ops.runtime import Runtime, open_runtime
+from processors.corrections.models import active_models, keep
 from processors.detection.tallies import load_tallies
+from processors.understand.brand import BrandModel
 from tocsin.core.clock import MINUTE, iso
 from tocsin.core.errors import NotFound
 from tocsin.core.mention import Mention
@@ -70,8 +72,9 @@ def backtest(
     """
     heard = heard_from(heard_since) if heard_since else None
     with runtime.store.read() as conn:
-        one = repository.find(conn, Monitor, monitor).value
-    played = play(runtime, [one], heard_since=heard)
+        found = repository.find(conn, Monitor, monitor)
+        one, learnt = found.value, active_models(conn).get(found.id)
+    played = play(runtime, [one], learnt=learnt, heard_since=heard)
     for at, alert in played.fired[one.name]:
         out(f"{iso(at)}  {in_a_line(alert)}")
     return played.totals, str(played.history)
@@ -81,14 +84,17 @@ def play(
     runtime: Runtime,
     monitors: Sequence[Monitor],
     *,
+    learnt: BrandModel | None = None,
     since: datetime | None = None,
     heard_since: datetime | None = None,
     on_progress: Callable[[float], None] = lambda _part: None,
 ) -> Played:
     """Play the mentions that are stored since `since` through these monitors at once, each by a name of its own.
 
-    `heard_since` is the time from which the sources were heard. `on_progress` hears which part (0 to 1) is done, and may end it
-    by an exception. Nobody is notified, and this store is not changed. Raises `NotFound` where nothing is stored.
+    `learnt` is the model of corrections that labels their mentions, as it labels those that come now. Labels that people gave to
+    single mentions are not played. `heard_since` is the time from which the sources were heard. `on_progress` hears which part
+    (0 to 1) is done, and may end it by an exception. Nobody is notified, and this store is not changed. Raises `NotFound` where
+    nothing is stored.
     """
     with runtime.store.read() as conn:
         count, first, last = count_and_span(conn, since)
@@ -100,8 +106,11 @@ def play(
     ):
         with room.store.write() as conn:
             meta.claim_mode(conn, "replay")
+            begin = min(first, heard_since or first)
             for one in monitors:
-                repository.save(conn, one, now=min(first, heard_since or first), actor=ACTOR)
+                made = repository.save(conn, one, now=begin, actor=ACTOR)
+                if learnt is not None:
+                    keep(conn, made.id, learnt, {}, now=begin, actor=ACTOR, role=ACTOR)
         player = Player(room.store, room.stream, room.settings, first, heard_since=heard_since)
         span = max((last - first).total_seconds(), 1.0)
         player.play(

@@ -10,6 +10,7 @@ from alerts.verdicts import DUPLICATE, REAL, Judged, judged_alerts
 from api.backtests import SILENT
 from ops.replay.backtest import CoveredMentions, Played, play
 from ops.runtime import Runtime
+from processors.corrections.models import active_models
 from tocsin.core.clock import EPOCH, MINUTE, WEEK, iso, minute_of
 from tocsin.definitions.models import Monitor
 from tocsin.definitions.repository import Defined
@@ -46,7 +47,11 @@ def with_curve(
     ]
     if change is not None:
         played_as.append(own.model_copy(update={**change, "name": CHANGED}))
-    played = play(runtime, played_as, since=since, heard_since=heard_since, on_progress=on_progress)
+    with runtime.store.read() as conn:
+        learnt = active_models(conn).get(monitor.id)
+    played = play(
+        runtime, played_as, learnt=learnt, since=since, heard_since=heard_since, on_progress=on_progress
+    )
     with runtime.store.read() as conn:
         judged = judged_alerts(conn, monitor.id, played.history.first)
     told = {name: [_alert(at, one, judged) for at, one in fired] for name, fired in played.fired.items()}

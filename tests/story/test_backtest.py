@@ -20,6 +20,8 @@ from ops.replay.files import replay_files
 from ops.run.backtests import Backtester, Cancelled, play_job
 from ops.runtime import Runtime
 from ops.transfer.export import export
+from processors.corrections.models import keep
+from processors.understand.brand import BrandModel
 from tests.inside import command
 from tests.stores import embedded_at
 from tests.story.test_replay import tocsin
@@ -178,6 +180,13 @@ def test_one_play_gives_the_alerts_their_verdicts_and_the_curve_and_can_be_cance
     with pytest.raises(Cancelled):
         play(runtime, [monitor.value], on_progress=cancel)
     assert len(played) == 1
+    # The monitor's own model labels what is played, as it does what comes now.
+    said: list[str] = []
+    with runtime.store.write() as conn:
+        sweet = BrandModel(0, bias=(0.0, 0.0, 20.0))
+        keep(conn, monitor.id, sweet, {}, now=NOW, actor="ada", role="admin")
+    backtest(runtime, "acme", said.append)
+    assert len(said) == 1 and " 0% negative" in said[0], said
 
 
 @pytest.mark.live
