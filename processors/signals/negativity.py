@@ -232,7 +232,12 @@ class Negativity:
 
     def learn(self, state: NegativityState, window: WindowCounts, reading: Reading) -> NegativityState:
         detail, before = reading.detail, self._before(state, window.start)
-        hour = sum([one.crowd for one in before]), sum([one.due for one in before]), len(before) + 1
+        counted, due = 0.0, 0.0
+        # Added up as `_look` does it: the sum of newer Pythons rounds otherwise.
+        for one in before:
+            counted += one.crowd
+            due += one.due
+        hour = counted, due, len(before) + 1
         return self._taught(
             state,
             window,

@@ -55,7 +55,7 @@ def _shares(state: NegativityState, reading: Reading) -> list[Calculation]:
     return [
         Calculation(
             name="Usual share of negatives",
-            formula=f"{shown(state.usual[0])} negatives / {shown(state.usual[1])} scored, fading by half in five days",
+            formula=f"{shown(state.usual[0])} negatives / {shown(state.usual[1])} scored, fading by half in a week",
             value=usual,
             judged=reading.expected,
         ),

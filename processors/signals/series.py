@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
+from processors.signals.due import DueSeries
 from processors.signals.negativity import Negativity
 from processors.signals.types import Sensitivity, WindowCounts
 from processors.signals.volume import Volume
@@ -43,19 +44,23 @@ class SeriesJudge:
         self._just_below = JUST_BELOW * sensitivity.threshold
         self._volume = Volume(zone, length)
         self._volume_state = self._volume.initial()
+        self._due = DueSeries(zone, length)
         self._negativity = Negativity(zone, length)
         self._negativity_state = self._negativity.initial()
         self._with_negative = with_negative
 
     def row(self, window: WindowCounts) -> tuple[float, bool]:
         """The score of this row, 0..1, and whether the row raises an alert."""
-        promise, before = self._sensitivity, self._volume_state.story
-        self._volume_state, score, due = self._volume.step(self._volume_state, window, promise)
-        told = self._volume_state.story
+        promise = self._sensitivity
         if self._with_negative:
-            before, window = self._negativity_state.story, msgspec.structs.replace(window, due=due)
+            window = msgspec.structs.replace(window, due=self._due.due(window))
+            before = self._negativity_state.story
             self._negativity_state, score = self._negativity.step(self._negativity_state, window, promise)
             told = self._negativity_state.story
+        else:
+            before = self._volume_state.story
+            self._volume_state, score, _ = self._volume.step(self._volume_state, window, promise)
+            told = self._volume_state.story
         raises = told is not before and told.alerted != before.alerted
         # One crisis, one row: the other rows of a story stay below the threshold.
         if not raises and score > self._just_below:

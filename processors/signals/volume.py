@@ -22,6 +22,7 @@ import msgspec
 
 from processors.signals import expectation, story
 from processors.signals.crowd import CUT_RATIO, most_taken, variance
+from processors.signals.due import WINDOW_OFF, due_in, teaches
 from processors.signals.expectation import Expectation, HourPlace, place_of
 from processors.signals.rises import LEAP, NO_RISE, NOTHING, RISE, Rise, as_stored, from_stored, risen
 from processors.signals.spans import LONGEST_SPAN
@@ -37,8 +38,6 @@ LEARNING = timedelta(hours=2)
 BURSTS = ((timedelta(minutes=5), 1.5), (timedelta(minutes=15), 1.25), (timedelta(hours=1), 1.0))
 # The wildness of the rise is learned from sums over so long. Such a sum holds 24 windows, so their own variances weigh less.
 SUMS, KAPPA_SUMS = timedelta(hours=2), KAPPA / 24.0
-# It teaches at most so many times what was due, once twelve hours are known.
-TEACHES, TEACHES_DEVIATIONS, TEACHES_FROM_H = 3.0, 2.0, 12
 # Evidence from fewer mentions than an alert needs.
 FEW_EVIDENCE = 2.0
 # What an hour of the day that was never met may bring on a monitor's first day, and the hours that its sums may hold of that.
@@ -79,7 +78,7 @@ class VolumeState(msgspec.Struct, frozen=True, gc=False):
     recent: Recent = Recent()
     spread: tuple[float, ...] = (SPREAD_PRIOR,) * len(BURSTS)
     spread_h: float = SPREAD_PRIOR_H
-    window_off: float = log(2.0)
+    window_off: float = WINDOW_OFF
     sums_off: float = log(0.9)
     rise: Rise = NO_RISE
     story: Story = Story(habits=(0.0, 0.0))
@@ -235,10 +234,6 @@ class Volume:
             return state
         count, due, taken, known_h, hours = window.count, lesson.due, lesson.taken, state.known_h, self._hours
         varies, end, past = variance(due), start + self._length, self._past(state, start)
-        teaches = float(count)
-        if state.expected.hours >= TEACHES_FROM_H:
-            deviation = sqrt(varies) * wildness(state.window_off)
-            teaches = min(taken, max(TEACHES * due, due + TEACHES_DEVIATIONS * deviation) + 0.5)
         step, cut = hours / state.spread_h, max(0, len(past.seen) + 1 - self._keep)
         (quick, middle, slow), (z5, z15, z60) = state.spread, lesson.offs
         return VolumeState(
@@ -251,7 +246,7 @@ class Volume:
                 place_of(end, self._length, self._zone),
                 hours,
                 count,
-                teaches,
+                teaches(state.expected, count, due, taken, varies, state.window_off),
             ),
             Recent(
                 (*past.seen[cut:], count),
@@ -307,9 +302,7 @@ class Volume:
     def _look(self, state: VolumeState, window: WindowCounts, sensitivity: Sensitivity) -> _Look:
         count, past, known = window.count, self._past(state, window.start), state.expected
         at = place_of(window.start, self._length, self._zone, window.holiday)
-        due = expectation.due(known, at, self._hours)
-        if known.hours < 1 and not known.hour_windows:
-            due = max(due, float(count))
+        due = due_in(known, at, self._hours, count)
         first_day = expectation.unmet(known, at)
         ready = due * SWING if first_day else due
         learning = self._learning(state, window)

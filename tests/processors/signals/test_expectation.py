@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from processors.signals.due import DueSeries
 from processors.signals.expectation import (
     Expectation,
     accepted,
@@ -16,7 +18,9 @@ from processors.signals.expectation import (
     place_of,
     unmet,
 )
-from tests.contracts.worlds import FIVE, MONDAY
+from processors.signals.types import WindowCounts
+from processors.signals.volume import Volume
+from tests.contracts.worlds import FIVE, MONDAY, PROMISE, noisy
 
 HOURS = 1.0 / 12.0
 
@@ -128,3 +132,17 @@ def test_an_hour_of_which_little_was_heard_is_unknown() -> None:
     known = taught(0.0, days=5 / 24, known=begun, start=MONDAY + timedelta(hours=1))
     assert (begun.hours, known.hours) == (0, 5)
     assert due_at(known, MONDAY + timedelta(hours=6)) < 0.02
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kathmandu")])
+def test_the_dues_of_a_series_are_those_of_the_volume_detector(zone: tzinfo) -> None:
+    """With crowds, gaps, a holiday, windows that were not heard, and one that comes twice."""
+    volume, series, dice, at = Volume(zone), DueSeries(zone, FIVE), random.Random(8), MONDAY
+    state = volume.initial()
+    for place in range(700):
+        loud = 12 if 500 <= place < 520 else 1
+        feast = "Feast" if at.date() == MONDAY.date() + timedelta(days=2) else ""
+        window = WindowCounts(at, FIVE, noisy(dice, 2.0 * loud), complete=place % 41 != 7, holiday=feast)
+        state, _, said = volume.step(state, window, PROMISE)
+        assert series.due(window) == said
+        at += FIVE * (300 if place == 350 else 0 if place == 400 else 1)
