@@ -25,6 +25,7 @@ from benchmarks import (
     queue,
     scale,
     soak,
+    ticking,
     understanding,
 )
 from benchmarks.place import engines
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, ModuleType] = {
         scale,
         matching,
         judging,
+        ticking,
         understanding,
         line,
         bluesky,

@@ -65,11 +65,7 @@ class Engines:
     def cpu_s(self) -> dict[str, float]:
         """Seconds of processor time that each engine has used so far."""
         kafka = sum(_cpu_s(pid) for pid in _pids(self.kafka.brokers))
-        postmaster = _pids([self.postgres])
-        return {
-            "kafka": kafka,
-            "postgres": sum(_cpu_s(pid) + sum(map(_own_cpu_s, _children(pid))) for pid in postmaster),
-        }
+        return {"kafka": kafka, "postgres": sum(map(family_cpu_s, _pids([self.postgres])))}
 
 
 @contextmanager
@@ -218,6 +214,11 @@ def _cpu_s(pid: int) -> float:
     """The seconds of processor time of the process and of its children that have ended."""
     fields = _stat(pid)
     return sum(map(int, fields[11:15])) / _TICKS if fields else 0.0
+
+
+def family_cpu_s(pid: int) -> float:
+    """The seconds of processor time of the process and of all its children, also of those that run; 0.0 if there is none."""
+    return _cpu_s(pid) + sum(map(_own_cpu_s, _children(pid)))
 
 
 def _own_cpu_s(pid: int) -> float:

@@ -104,11 +104,11 @@ class WindowStories:
 
 def within(monitor_id: str, start: datetime, end: datetime, *, own: bool = False) -> ColumnElement[bool]:
     """The condition of a match of this monitor in [start, end) that was heard. History (`processors.history`) is not."""
-    return _within(_asked(monitor_id, start, end), own=own)
+    return _within(span_of(monitor_id, start, end), own=own)
 
 
-def _asked(monitor_id: str, start: datetime, end: datetime) -> dict[str, Any]:
-    """The values that `_within` compares with, by name."""
+def span_of(monitor_id: str, start: datetime, end: datetime) -> dict[str, Any]:
+    """The values of the parameters of `within_a_span`."""
     return {
         "monitor_id": monitor_id,
         "from_minute": minute_of(start),
@@ -144,6 +144,11 @@ _LATER: Final = {
 }
 
 
+def within_a_span() -> ColumnElement[bool]:
+    """`within` for a statement that is built once. `span_of` gives the values of its parameters."""
+    return _within(_LATER)
+
+
 def copies_in(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, known: KnownTexts | None = None
 ) -> Copies:
@@ -172,7 +177,7 @@ def groups_in(
     conn: Connection, monitor_id: str, start: datetime, end: datetime, most: int = MOST_GROUPS
 ) -> list[Group]:
     """The mentions in [start, end) by text, the most copied text first, at most `most` groups."""
-    found = conn.execute(_by_text(), _asked(monitor_id, start, end) | {"most": most})
+    found = conn.execute(_by_text(), span_of(monitor_id, start, end) | {"most": most})
     return [Group(signature, gist, bool(repost), n, int(bad)) for signature, gist, repost, n, bad in found]
 
 
@@ -183,7 +188,7 @@ def _by_text() -> Select[Any]:
     negative = func.sum(case((m.c.label == "negative", 1), else_=0))
     return (
         select(m.c.signature, m.c.gist, m.c.repost, many, negative)
-        .where(_within(_LATER))
+        .where(within_a_span())
         .group_by(m.c.signature, m.c.gist, m.c.repost)
         .order_by(many.desc(), m.c.signature, cast(m.c.repost, Integer), m.c.gist.is_(None))
         .limit(bindparam("most"))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, select
 
-from processors.detection.copies import within
+from processors.detection.copies import span_of, within_a_span
 from processors.detection.nearness import half_way
 from processors.detection.states import JudgedMonitor, Standing
 from processors.signals.newcomers import NewcomersState
@@ -34,13 +36,19 @@ def hear(
     since = max(state.upto or state.first or window.start, window.start - DAY)
     if until - since < HOUR and not half_way(before):
         return window
+    found = conn.execute(_speakers(), span_of(one.id, since, until) | {"one_in": 1 << state.level})
+    people = tuple(found.scalars())
+    return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, people=people))
+
+
+@cache
+def _speakers() -> Select[Any]:
+    """The statement that asks for people. Building it anew for each monitor would cost more than the answer."""
     author = s.matches.c.author
-    found = conn.execute(
+    return (
         select(author)
         .distinct()
-        .where(within(one.id, since, until), author.is_not(None), author % (1 << state.level) == 0)
+        .where(within_a_span(), author.is_not(None), author % bindparam("one_in") == 0)
         .order_by(author)
         .limit(MOST)
     )
-    people = tuple(found.scalars())
-    return msgspec.structs.replace(window, heard=msgspec.structs.replace(window.heard, people=people))

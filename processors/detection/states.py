@@ -24,6 +24,9 @@ from tocsin.definitions.repository import Defined
 # Monitors whose states a process keeps decoded: some tens of MB at most.
 MOST_REMEMBERED = 2000
 
+# A state goes into its row as the bytes that the column `state` holds: keys in order, of structs too.
+_as_stored = msgspec.json.Encoder(order="sorted").encode
+
 # Copies set aside per window.
 Aside = list[tuple[datetime, int]]
 
@@ -165,9 +168,9 @@ class JudgedMonitor:
                 "version": one.kind.detector.version,
                 "next_window": self.next_window,
                 "next_tick": next_tick,
-                # A `KindState`.
-                "state": msgspec.to_builtins(
-                    {"detector": one.state, "episode": one.episode, "aside": one.aside}
+                # A `KindState`. Making plain dictionaries of it first would cost three times as much.
+                "state": msgspec.Raw(
+                    _as_stored({"detector": one.state, "episode": one.episode, "aside": one.aside})
                 ),
             }
             for one in self.standings

@@ -30,6 +30,7 @@ from benchmarks import (
     queue,
     scale,
     soak,
+    ticking,
     understanding,
 )
 from benchmarks.__main__ import BENCHMARKS, main
@@ -140,6 +141,18 @@ def test_the_queue_is_read_and_answered_among_many_alerts() -> None:
     table = queue.run(mentions=20, times=2, stores=("SQLite",))
     assert [row[1:3] for row in table.rows] == [("acknowledge", 2), *((what, 2) for what in queue.READS)]
     assert table.title.startswith("20 open and 200 resolved alerts")
+
+
+@pytest.mark.slow("a benchmark in small")
+@pytest.mark.usefixtures("here")
+def test_the_ticker_looks_at_monitors_that_know_their_past(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ticking, "KNOWN", timedelta(hours=5))
+    table = ticking.run(mentions=9, stores=("SQLite",))
+    assert [row[1] for row in table.rows] == [ticking.FIRST, ticking.CLOSES, ticking.BETWEEN]
+    first, closes, between = ((row[2], row[3]) for row in table.rows)
+    assert (first, closes[0], between) == ((1, 0), 2, (27, 0))
+    # One of each monitor's volume at least.
+    assert int(closes[1]) >= 9
 
 
 @pytest.mark.slow("a benchmark in small")
