@@ -42,9 +42,11 @@ class LearntFigures(BaseModel):
 
     corrections: int
     right_before: int = Field(description="Corrected mentions that the common model labels right.")
-    right_after: int = Field(description="Those that a fit to the others labels right.")
+    right_after: int = Field(
+        description="Corrected mentions that a fit to the other corrections labels right."
+    )
     others: int = Field(description="Recent mentions that nobody corrected.")
-    others_changed: int = Field(description="Those of them that get another label.")
+    others_changed: int = Field(description="Recent mentions that the fit labels otherwise.")
 
 
 class LearntModel(BaseModel):

@@ -46,8 +46,10 @@ class DeadLetterOut(BaseModel):
 class WholeLetterOut(DeadLetterOut):
     """One dead letter with all that was kept of it."""
 
-    payload: str = Field(description="What was kept of it, as far as it is text.")
-    whole: bool = Field(description="Whether all of it was kept: what was cut needs a mended mention.")
+    payload: str = Field(description="The kept bytes, as far as they are text.")
+    whole: bool = Field(
+        description="Whether all of it was kept. A letter that was cut needs a mended mention."
+    )
 
 
 class Mended(BaseModel):

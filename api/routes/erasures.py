@@ -77,7 +77,7 @@ class ErasureOut(BaseModel):
     state: Literal["queued", "running", "done", "failed"]
     progress: int = Field(description="Percent.")
     message: str | None = Field(description="Why it failed.")
-    counts: dict[str, int] = Field(description="What went.")
+    counts: dict[str, int] = Field(description="The rows that went, by place.")
 
 
 @router.post("/erasures/preview", response_model=PreviewOut, summary="What an erasure would take out")

@@ -59,7 +59,7 @@ class EscalationOut(BaseModel):
     monitor: str
     alert_kind: str
     alert_status: str
-    clocks: dict[str, datetime] = Field(description="Those that still run.")
+    clocks: dict[str, datetime] = Field(description="The clocks that still run, by name.")
     decisions: dict[str, Any]
     closed_at: datetime | None
     version: int

@@ -34,7 +34,7 @@ class LookOut(BaseModel):
 
     network: str
     came: int = Field(description="Posts that came.")
-    matched: int = Field(description="Those that the query matches.")
+    matched: int = Field(description="Of these, posts that the query matches.")
     by_day: list[DayCount] = Field(
         description="The matches by day, the oldest first, the last 31; days without one are left out."
     )

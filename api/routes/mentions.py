@@ -125,7 +125,7 @@ class FacetsOut(BaseModel):
     intent: list[Intent] = Field(description="At most one.")
     emotion: list[Emotion]
     crisis: list[Crisis] = Field(description="The kinds of crisis that it talks of, in news and jokes too.")
-    harm: list[Harm] = Field(description="What a reader may want hidden.")
+    harm: list[Harm] = Field(description="The kinds of harm that a reader may want hidden.")
 
 
 class MentionStoryOut(BaseModel):

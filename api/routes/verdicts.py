@@ -92,9 +92,11 @@ class PromiseOut(BaseModel):
     )
     fired: int = Field(description="Alerts that told people anything.")
     fired_per_week: float | None = Field(description="Null in the first week.")
-    false: int = Field(description="Those that people called noise, expected or of the wrong brand.")
+    false: int = Field(
+        description="Of these, alerts that people called noise, expected or of the wrong brand."
+    )
     false_per_week: float | None
-    unjudged: int = Field(description="Those of which nobody said anything.")
+    unjudged: int = Field(description="Of these, alerts that nobody judged.")
     signals: list[SignalPrecision]
     learning: bool = Field(description="Only triggers are armed.")
     known_hours: float
