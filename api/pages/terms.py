@@ -328,6 +328,8 @@ STEPS = (
     "Missing that a silence needs",
     "Distance where it spread (z)",
     "Share of newcomers",
+    "Share of the new subject",
+    "Distance from the texts before (z)",
     "Distance from the usual share (z)",
     "The loudest of a usual day",
     "Authors of one text on a usual day",

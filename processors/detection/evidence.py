@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from processors.detection import trigger_habit
 from processors.detection.copies import WindowStories, told_in, within
-from processors.detection.terms import rising_terms
+from processors.detection.terms import rising_subjects
 from processors.detection.trigger_habit import TRIGGER_SPAN, people_who_said, usual_people
-from processors.signals.types import FarVoice
+from processors.signals.types import FarVoice, RisingTerm
 from processors.understand.likeness import KnownTexts
 from tocsin.core.clock import minute_of
 from tocsin.core.errors import WrongInput
@@ -125,7 +125,7 @@ def look(
         triggers=said,
         usual_triggers=usual_people(conn, monitor_id, end, said),
         voices=voices(conn, monitor_id, end - TRIGGER_SPAN, end),
-        terms=_terms(conn, monitor_id, monitor, start, end),
+        terms=[(one.term, one.seen) for one in terms_of(conn, monitor_id, monitor, start, end)],
         top=top,
         own=own,
         own_top=_top(conn, monitor_id, start, end, own=True)[:OWN_SHOWN] if own else [],
@@ -323,12 +323,13 @@ def _outlet(url: str | None) -> str:
         return ""
 
 
-def _terms(
+def terms_of(
     conn: Connection, monitor_id: str, monitor: Monitor, start: datetime, end: datetime
-) -> list[tuple[str, int]]:
+) -> list[RisingTerm]:
+    """The terms that rise in [start, end) against the two days before."""
     now = _texts(conn, monitor_id, start, end)
     before = _texts(conn, monitor_id, start - timedelta(days=2), start)
-    return rising_terms(now, before, (monitor.name, *_looked_for(monitor.query)))
+    return rising_subjects(now, before, (monitor.name, *_looked_for(monitor.query)))
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ from tocsin.core.signal import Agreement, Evidence, Facts, SpreadPlace
 # The level of every interval.
 LEVEL = 0.95
 # What the arithmetic of an agreeing signal needs of its detail.
-NUMBERS = ("new", "of", "usual")
+NUMBERS = ("new", "of", "usual", "said", "before", "of_before")
 
 
 def facts(standing: Standing, reading: Reading, judged: Judgement, seen: WindowContents, thin: bool) -> Facts:

@@ -1,7 +1,7 @@
 """Rising terms: the words and pairs of words that many say now and that this monitor's own baseline does not explain.
 
 The weight of a term is its log-odds now against before, with a prior, in units of its own spread (Monroe, Colaresi and Quinn
-2008, Fightin' Words). The prior is what both times together say of the term, with the weight of `PRIOR` texts and one more: a
+2008, Fightin' Words). The prior is what both times together say of the term, with the weight of ten texts and one more: a
 term of three texts that was never heard before is not infinitely unusual. Texts are counted, not repetitions; copies of a text
 are one text.
 
@@ -11,7 +11,6 @@ hardly said apart: "data breach" and not also "data" and "breach".
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -19,12 +18,14 @@ from functools import lru_cache
 from itertools import pairwise
 
 from processors.detection.stop_words import STOP_WORDS
+from processors.signals.narrative import log_odds
+from processors.signals.types import RisingTerm
 from tocsin.query import fold
 
 TERMS = 8
 AT_LEAST_TEXTS = 3
-# The texts that the prior weighs, and the weight from which on a term rises: 95 % of a normal spread.
-PRIOR, RISES = 10.0, 1.96
+# The weight from which on a term rises: 95 % of a normal spread.
+RISES = 1.96
 # The part of the texts that a term needs where nothing was heard before.
 COMMON = 0.2
 # A part of a pair is told by the pair where it has at most so many times the pair's texts.
@@ -42,6 +43,11 @@ def rising_terms(
     """Up to `TERMS` terms, the most telling first, each with its number of texts in `now`. `brand` has the words and phrases that
     name what is watched. The order of texts does not matter.
     """
+    return [(one.term, one.seen) for one in rising_subjects(now, before, brand)]
+
+
+def rising_subjects(now: Sequence[str], before: Sequence[str], brand: Iterable[str] = ()) -> list[RisingTerm]:
+    """The same terms with their weights."""
     names = _names(brand)
     here, there = texts_with(now, names), texts_with(before, names)
     weighed = []
@@ -51,9 +57,20 @@ def rising_terms(
         weight = _weight(count, len(now), there.get(term, 0), len(before))
         if weight >= RISES:
             weighed.append((-weight, term, count))
+    weights = {term: -weight for weight, term, _ in weighed}
     told = _without_parts([(term, count) for _, term, count in sorted(weighed)])[:TERMS]
     written = _as_written({word for term, _ in told for word in term.split(" ")}, now)
-    return [(" ".join(written.get(word, word) for word in term.split(" ")), count) for term, count in told]
+    return [
+        RisingTerm(
+            " ".join(written.get(word, word) for word in term.split(" ")),
+            count,
+            len(now),
+            there.get(term, 0),
+            len(before),
+            weights[term],
+        )
+        for term, count in told
+    ]
 
 
 def texts_with(texts: Iterable[str], names: Collection[str] = ()) -> Counter[str]:
@@ -137,17 +154,13 @@ def _one_slip(a: str, b: str) -> bool:
 
 
 def _weight(a: int, n: int, b: int, m: int) -> float:
-    """The log-odds of a in n texts against b in m, over its spread, rounded so that it is the same on every machine.
+    """The log-odds of a in n texts against b in m, over its spread (`processors.signals.narrative`).
 
     Without any text of before there is nothing to rise from: what a fifth of the texts say is told then, the commonest first.
     """
     if not m:
         return RISES + a if a >= COMMON * n else 0.0
-    share = (a + b) / (n + m)
-    said, not_said = 0.5 + PRIOR * share, 0.5 + PRIOR * (1.0 - share)
-    now, before = (a + said, n - a + not_said), (b + said, m - b + not_said)
-    odds = math.log(now[0] / now[1]) - math.log(before[0] / before[1])
-    return round(odds / math.sqrt(sum(1.0 / one for one in (*now, *before))), 6)
+    return log_odds(a, n, b, m)
 
 
 def _without_parts(terms: list[tuple[str, int]]) -> list[tuple[str, int]]:

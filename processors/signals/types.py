@@ -43,6 +43,19 @@ class OneText(msgspec.Struct, frozen=True):
     posts: int
 
 
+class RisingTerm(msgspec.Struct, frozen=True):
+    """A term of the last hour: `seen` of its `of` different texts say it, and `before` of the `of_before` texts of the two days
+    before it. `z` is how far its log-odds are above those of before, in units of their spread.
+    """
+
+    term: str
+    seen: int
+    of: int
+    before: int
+    of_before: int
+    z: float
+
+
 class WindowFindings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the store tells of a window beside its counts. A part is None where nobody has looked."""
 
@@ -51,6 +64,7 @@ class WindowFindings(msgspec.Struct, frozen=True, omit_defaults=True):
     # The 64-bit hashes of people, signed as the store has them.
     people: tuple[int, ...] | None = None
     text: OneText | None = None
+    subjects: tuple[RisingTerm, ...] | None = None
 
 
 NOT_LOOKED = WindowFindings()

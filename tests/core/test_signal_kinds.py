@@ -7,6 +7,7 @@ import pytest
 from tocsin.core.signal_kinds import (
     BLIND,
     FLOOD,
+    NARRATIVE,
     NEGATIVITY,
     NEWCOMERS,
     REACH,
@@ -30,6 +31,7 @@ def test_the_kinds_stand_in_the_order_in_which_they_are_judged() -> None:
         SILENCE,
         SPREAD,
         NEWCOMERS,
+        NARRATIVE,
         FLOOD,
         BLIND,
     ]
@@ -40,6 +42,7 @@ def test_the_kinds_stand_in_the_order_in_which_they_are_judged() -> None:
         SILENCE,
         SPREAD,
         NEWCOMERS,
+        NARRATIVE,
         FLOOD,
     ]
 
@@ -67,7 +70,7 @@ def test_a_name_that_is_taken_is_refused_with_those_that_are() -> None:
         pytest.raises(
             ValueError,
             match=r"there is a signal 'volume' already; known: "
-            r"volume, negativity, reach, silence, spread, newcomers, flood, blind",
+            r"volume, negativity, reach, silence, spread, newcomers, narrative, flood, blind",
         ),
         SIGNAL_KINDS.registered(taken),
     ):

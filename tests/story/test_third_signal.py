@@ -194,7 +194,7 @@ def test_a_kind_that_nobody_registered_has_no_readings(world: World) -> None:
     key = world.key(Role.VIEWER)
     answer = key.get(f"/v1/monitors/{world.scene.monitor}/readings", params={"kind": "rumour"})
     assert answer.status_code == 422
-    assert "volume, negativity, reach, silence, spread, newcomers, flood, babel" in answer.text
+    assert "volume, negativity, reach, silence, spread, newcomers, narrative, flood, babel" in answer.text
 
 
 def test_a_monitor_that_was_judged_before_learns_a_new_signal_and_keeps_what_it_knew(tmp_path: Path) -> None:

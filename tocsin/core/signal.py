@@ -83,7 +83,7 @@ class TopMention(msgspec.Struct, frozen=True):
 
 class SpreadPlace(msgspec.Struct, frozen=True):
     """A network or a language in which the talk was over its usual between `since` and `until`: `seen` mentions in an hour, `due`
-    of them expected, `z` deviations above that.
+    of them expected, `z` deviations above that. Of a new subject (the dimension "term") these are texts.
     """
 
     dimension: str

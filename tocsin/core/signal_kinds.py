@@ -20,6 +20,7 @@ REACH: Final = "reach"
 SILENCE: Final = "silence"
 SPREAD: Final = "spread"
 NEWCOMERS: Final = "newcomers"
+NARRATIVE: Final = "narrative"
 FLOOD: Final = "flood"
 BLIND: Final = "blind"
 
@@ -260,6 +261,17 @@ SIGNAL_KINDS: Final = SignalKinds(
             checks="processors.signals.newcomers:checks",
             hears="processors.detection.people:hear",
             counted="newcomers",
+            supports=True,
+        ),
+        SignalKind(
+            kind=NARRATIVE,
+            means="a new subject",
+            unit="share",
+            detector="processors.signals.narrative:Narrative",
+            checks="processors.signals.narrative:checks",
+            hears="processors.detection.subjects:hear",
+            counted="texts with a new subject",
+            claims="in {share} of the texts, {usual} before",
             supports=True,
         ),
         SignalKind(

@@ -8,7 +8,7 @@ from processors.detection.evidence import look
 from processors.detection.states import fresh
 from processors.signals.types import Reading, WindowCounts
 from tests.processors.detection.conftest import START
-from tests.processors.detection.test_judge import keep
+from tests.processors.detection.test_judge import WORDS, keep
 from tocsin.core.clock import MINUTE
 from tocsin.core.mention import Author, Mention
 from tocsin.definitions import repository
@@ -18,14 +18,18 @@ from tocsin.store.port import Store
 UNTIL = START + timedelta(hours=30)
 OVER = Reading("volume", UNTIL, 5 * MINUTE, 9.0, 40.0, 2.0, 1.0, 3.0, over=True, state="warm")
 
+COPIED = "brightwater recall: throw away every bottle of the blue line today"
+
 
 def said(first: int, many: int, *, since: timedelta, place: str) -> list[Mention]:
-    """Copies of one text by people with followers, one in three seconds, from `since` beside the time of the judgement."""
+    """Copies of one text by people with followers, one in three seconds, from `since` beside the time of the judgement; every
+    fifth of them says it in other words.
+    """
     return [
         Mention(
             source="wire",
             id=str(n),
-            text="brightwater recall: throw away every bottle of the blue line today",
+            text=f"brightwater bottles leak at {WORDS[n // 5 % 8]}, {place}" if n % 5 == 0 else COPIED,
             created_at=UNTIL + since + (n - first) * timedelta(seconds=3),
             lang="en",
             network=place,

@@ -19,7 +19,7 @@ from tests.processors.detection.test_judge import ALL_HEARD, GRACE, WORDS, keep
 from tocsin.core.clock import MINUTE
 from tocsin.core.mention import Author, Mention
 from tocsin.core.signal import evidence_from
-from tocsin.core.signal_kinds import NEWCOMERS, SPREAD, VOLUME
+from tocsin.core.signal_kinds import NARRATIVE, NEWCOMERS, SPREAD, VOLUME
 from tocsin.definitions import repository
 from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
@@ -33,7 +33,7 @@ def talk() -> list[Mention]:
     """Thirty regulars on x, seven posts an hour, once more of them. Then strangers come, an hour later also on reddit.
 
     People are asked for while something stirs, so the regulars are known from their lively hour on. No scorer speaks the
-    language: nothing hangs on the weights of a model.
+    language: nothing hangs on the weights of a model. All strangers tell of one thing, in words of their own.
     """
     dice = random.Random(5)
     posts = [(START + timedelta(minutes=8 * n), "x", f"u{dice.randrange(30)}") for n in range(28 * 60 // 8)]
@@ -44,7 +44,7 @@ def talk() -> list[Mention]:
         Mention(
             source="wire",
             id=str(n),
-            text=f"brightwater {' '.join(dice.sample(WORDS, 6))}",
+            text=f"brightwater {'leaking valve ' if who[0] != 'u' else ''}{' '.join(dice.sample(WORDS, 6))}",
             created_at=at,
             lang="pl",
             network=network,
@@ -90,10 +90,13 @@ def test_the_alert_of_the_volume_names_where_it_spread_and_who_is_new(store: Sto
         signals = conn.execute(select(s.signals).order_by(s.signals.c.tick)).all()
     assert {signal.kind for signal in signals} == {VOLUME}
     assert [standing.state for standing in again.standings] == [standing.state for standing in one.standings]
-    shown = {
-        agreement.kind: agreement for signal in signals for agreement in evidence_from(signal.evidence).agrees
-    }
-    assert shown.keys() == {SPREAD, NEWCOMERS}
+    agreements = [one for signal in signals for one in evidence_from(signal.evidence).agrees]
+    shown = {agreement.kind: agreement for agreement in agreements}
+    assert shown.keys() == {SPREAD, NEWCOMERS, NARRATIVE}
+    told = next(one for one in agreements if one.kind == NARRATIVE)
+    subject = told.places[0]
+    assert (subject.value, subject.due, told.expected) == ("leaking valve", 0.0, 0.0)
+    assert subject.since >= CRISIS - 5 * MINUTE
     first, then = shown[SPREAD].places
     assert (first.value, then.value, then.since >= first.since + timedelta(minutes=50)) == (
         "x",
@@ -101,7 +104,7 @@ def test_the_alert_of_the_volume_names_where_it_spread_and_who_is_new(store: Sto
         True,
     )
     assert shown[NEWCOMERS].lower > shown[NEWCOMERS].expected
-    last = next(one for one in reversed(signals) if len(evidence_from(one.evidence).agrees) == 2)
+    last = next(one for one in reversed(signals) if len(evidence_from(one.evidence).agrees) == 3)
     with store.read() as conn:
         why = explained(conn, one.id, VOLUME, last.fingerprint, evidence_from(last.evidence), last.tick)
     assert all(step.same for step in why.steps)
@@ -109,3 +112,4 @@ def test_the_alert_of_the_volume_names_where_it_spread_and_who_is_new(store: Sto
     assert "also over: spread 2" in said
     assert "  reddit: since 2026-03-02 03:" in said
     assert "Share of newcomers" in said
+    assert "Share of the new subject = leaking valve: " in said
