@@ -118,8 +118,11 @@ class _Stock:
             if self._socket is None or self._owner != os.getpid():  # a forked child has a stock of its own
                 self._socket, self._owner = _open(), os.getpid()
             socket.send_fds(self._socket, [json.dumps(message).encode()], files)
-            answer: int = json.loads(self._socket.recv(LONGEST))
-            return answer
+            answer = self._socket.recv(LONGEST)
+            if not answer:
+                raise RuntimeError("the stock of processes has ended; its stderr says why")
+            number: int = json.loads(answer)
+            return number
 
 
 def _open() -> socket.socket:
@@ -163,9 +166,12 @@ class _Copy:
         self.send_signal(signal.SIGKILL)
 
     def _ended(self, within: float | None) -> int | None:
-        if self.returncode is None and select.select([self._file], [], [], within)[0]:
-            self.returncode = self._stock.ask(["reap", self.pid])
-            os.close(self._file)
+        if self.returncode is None:
+            ends = select.poll()
+            ends.register(self._file, select.POLLIN)
+            if ends.poll(None if within is None else 1000 * within):
+                self.returncode = self._stock.ask(["reap", self.pid])
+                os.close(self._file)
         return self.returncode
 
 
