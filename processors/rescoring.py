@@ -53,11 +53,12 @@ class Walk(msgspec.Struct, frozen=True):
 
 
 def models_in_use() -> str:
-    """A digest over the names of all models, as their cards tell them, and the versions of gists and quotes: whatever may change
-    an answer changes it.
+    """A digest over the names of the models, as their cards tell them, and the versions of gists and quotes: whatever may change
+    what is stored of a mention changes it. The second opinion does not: it is of alerts.
     """
+    cards = [path for path in FOLDER.glob("*.json") if path.stem != "deep"]
     versions = (f"gist-{gist.VERSION}", f"quotes-{quotes.VERSION}")
-    names = [*versions, *(str(card_of(path)["model"]) for path in FOLDER.glob("*.json"))]
+    names = [*versions, *(str(card_of(path)["model"]) for path in cards)]
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -101,6 +102,20 @@ def test_another_set_of_models_begins_the_walk_anew(desk: Desk) -> None:
         meta.put(conn, KEY, noted.replace(models_in_use(), "0" * 16))
     assert Rescorer(desk.store, clock).once() == len(TEXTS)
     assert Rescorer(desk.store, clock).once() == 0
+
+
+def test_another_model_of_second_opinions_makes_nobody_read_all_mentions_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, folder = models_in_use(), tmp_path / "models"
+    folder.mkdir()
+    for card in rescoring.FOLDER.glob("*.json"):
+        (folder / card.name).write_bytes(card.read_bytes())
+    monkeypatch.setattr(rescoring, "FOLDER", folder)
+    for name, same in (("deep", True), ("sentiment-nl", False)):
+        card = folder / f"{name}.json"
+        card.write_text(json.dumps(json.loads(card.read_text()) | {"model": "another"}))
+        assert (models_in_use() == before) is same, name
 
 
 def test_a_label_that_a_person_gives_while_a_piece_is_understood_stays(
