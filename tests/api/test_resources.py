@@ -240,7 +240,8 @@ def test_mentions_are_found_by_monitor_time_label_language_network_and_words(wor
     assert key.get("/v1/mentions?monitor=nobody").status_code == 404
     assert key.get("/v1/mentions?from=2031-03-05T10:00:00").status_code == 422
     one = key.get("/v1/mentions", params={"lang": "tr"}).json()["items"][0]
-    assert one["sentiment"] == {"label": "negative", "score": -0.5, "confidence": 0.7, "model": None}
+    said = {"label": "negative", "scored_by": None, "score": -0.5, "confidence": 0.7, "model": None}
+    assert one["sentiment"] == said
     assert one["author"]["followers"] == 10
 
 
