@@ -9,6 +9,7 @@ import math
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -66,18 +67,23 @@ def known(detector: Detector[Any]) -> Known:
 
 @st.composite
 def _talk(draw: st.DrawFn) -> Talk:
-    count = draw(st.integers(0, 12) | st.integers(0, 60) | st.integers(0, 400) | st.integers(0, 10**6))
+    count = draw(_COUNT)
     scored = draw(st.integers(0, count))
-    negative = draw(st.integers(0, scored) | st.just(scored))
-    missing = draw(st.sampled_from([0, 0, 0, 0, 1, 5, 90, 400]))
+    negative = draw(_negative(scored))
+    missing = draw(_MISSING)
     return (
         count,
         scored,
         negative,
-        draw(st.integers(0, 9)) > 0,
+        draw(_COMPLETE) > 0,
         missing,
-        draw(st.sampled_from(FOUND)) if count else NOT_LOOKED,
+        draw(_FINDINGS) if count else NOT_LOOKED,
     )
+
+
+@cache
+def _negative(scored: int) -> st.SearchStrategy[int]:
+    return st.integers(0, scored) | st.just(scored)
 
 
 def _findings(dice: random.Random) -> WindowFindings:
@@ -94,6 +100,12 @@ def _findings(dice: random.Random) -> WindowFindings:
 
 
 FOUND = [NOT_LOOKED, *(_findings(random.Random(seed)) for seed in range(24))]
+
+# hypothesis works out anew what a strategy can give whenever one is made, so that these are made once.
+_COUNT = st.integers(0, 12) | st.integers(0, 60) | st.integers(0, 400) | st.integers(0, 10**6)
+_MISSING = st.sampled_from([0, 0, 0, 0, 1, 5, 90, 400])
+_COMPLETE = st.integers(0, 9)
+_FINDINGS = st.sampled_from(FOUND)
 
 
 def _windows(talk: list[Talk], hours: float = 0) -> list[WindowCounts]:
