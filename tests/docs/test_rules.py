@@ -54,10 +54,11 @@ def test_no_file_is_longer_than_a_thought_without_a_reason() -> None:
 
 @pytest.mark.parametrize(
     "trace",
+    # What stands before a path is looked at behind its first letters: Python finds those ten times as quickly.
     [
-        r"(?<![\w.$~/\-])/(?:work|root)/\w",  # folders of a machine that this was made on
-        r"(?<![\w.$~\-])/home/\w",
-        r"(?<![\w.$~\-])/tmp/\w",
+        r"/(?<![\w.$~/\-]/)(?:work|root)/\w",  # folders of a machine that this was made on
+        r"/home/(?<![\w.$~\-]/home/)\w",
+        r"/tmp/(?<![\w.$~\-]/tmp/)\w",
         r"\b(?:extra-)?index-url\b|\btrusted-host\b",  # the address of a package registry
         r"\b(?:artifactory|jfrog|devpi|nexus)\b",
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
