@@ -79,13 +79,17 @@ ELSEWHERE: Final = {
 
 @cache
 def _calls() -> tuple[tuple[str, ast.Call], ...]:
-    """Every call in the code of the rooms, with its file. Parsing takes seconds, so it is done once."""
+    """Every call of these names in the code of the rooms, with its file. Only files that hold one are parsed: that takes long."""
+    called = {"Sentence", *SPEAKS}
+    texts = (
+        (path, path.read_text("utf-8")) for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))
+    )
     return tuple(
         (path.relative_to(ROOT).as_posix(), node)
-        for room in ROOMS
-        for path in sorted((ROOT / room).rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.Call)
+        for path, text in texts
+        if any(f"{name}(" in text for name in called)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and _name(node) in called
     )
 
 
