@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from graphlib import TopologicalSorter
 from itertools import chain
@@ -112,11 +112,19 @@ def imported(path: str, known: Collection[str]) -> set[str]:
     return {one for one in found if one in known}
 
 
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement, however deep, without its expressions: those are nearly all of a tree, and no import stands in one."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for node in getattr(tree, name, ()):
+            yield node
+            yield from statements(node)
+
+
 @cache
 def imports(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """What a file imports anywhere: each module, with the names that it takes from it."""
     found: list[tuple[str, tuple[str, ...]]] = []
-    for node in ast.walk(ast.parse(text(path))):
+    for node in statements(ast.parse(text(path))):
         if isinstance(node, ast.ImportFrom) and node.module:
             found.append((node.module, tuple(alias.name for alias in node.names)))
         elif isinstance(node, ast.Import):

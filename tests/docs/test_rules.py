@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from functools import cache
 from pathlib import PurePosixPath
 
 import pytest
@@ -86,14 +87,24 @@ def test_the_changelog_has_the_version_that_the_code_states() -> None:
     )
 
 
+@cache
+def modules() -> dict[str, tuple[bool, tuple[str, ...]]]:
+    """Of each file of code: whether it says what it is, and its public classes."""
+    found = {}
+    for name in files():
+        if name.endswith(".py") and name.split("/")[0] in SERVICES:
+            tree = ast.parse(text(name))
+            classes = (node.name for node in tree.body if isinstance(node, ast.ClassDef))
+            found[name] = (
+                bool(ast.get_docstring(tree)),
+                tuple(one for one in classes if not one.startswith("_")),
+            )
+    return found
+
+
 def test_every_module_says_what_it_is() -> None:
-    modules = [name for name in files() if name.endswith(".py") and name.split("/")[0] in SERVICES]
-    silent = [
-        name
-        for name in modules
-        if not name.endswith("__init__.py") and not ast.get_docstring(ast.parse(text(name)))
-    ]
-    assert len(modules) > 150
+    silent = [name for name, (says, _) in modules().items() if not name.endswith("__init__.py") and not says]
+    assert len(modules()) > 150
     assert silent == []
 
 
@@ -129,9 +140,7 @@ def test_what_is_locked_satisfies_what_is_asked_for() -> None:
 
 def test_no_public_class_name_stands_in_two_folders() -> None:
     where: dict[str, set[str]] = {}
-    for name in files():
-        if name.endswith(".py") and name.split("/")[0] in SERVICES:
-            for node in ast.parse(text(name)).body:
-                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                    where.setdefault(node.name, set()).add(str(PurePosixPath(name).parent))
+    for name, (_, classes) in modules().items():
+        for one in classes:
+            where.setdefault(one, set()).add(str(PurePosixPath(name).parent))
     assert {name: folders for name, folders in where.items() if len(folders) > 1} == {}
