@@ -22,6 +22,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from processors.understand.facets import BUCKETS, COLUMNS, FacetModel
+from processors.understand.lexicon import written
 from processors.understand.triggers import trigger_terms
 from tocsin.core.facets import FACETS
 from training.corpus import posts
@@ -145,9 +146,10 @@ def fit_facets(language: str, found: Sequence[FacetExample]) -> FittedFacets:
     fitted, bias = _fitted(matrix, labels, weights)
     scale = np.maximum(np.abs(fitted).max(axis=0), 1e-9) / LARGEST
     whole = np.round(fitted / scale).astype(np.int8)
-    version = hashlib.sha256(whole.tobytes() + thresholds.tobytes()).hexdigest()[:8]
+    told = whole.tobytes() + thresholds.tobytes() + written(language).encode()
+    version = hashlib.sha256(told).hexdigest()[:8]
     model = FacetModel(language, version, whole, scale, bias, thresholds)
-    logits = folded(features([one.text for one in held], language)) @ (whole * scale) + bias
+    logits = folded(features([one.text for one in held], language, learnt=False)) @ (whole * scale) + bias
     report = {
         "learnt": len(learnt),
         "held_out": len(held),

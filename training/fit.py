@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from processors.understand.lexicon import written
 from processors.understand.linear import STEPS, LinearModel, LinearScorer, confidence_step
 from processors.understand.sentiment import LABELS
 from training.data import Example, is_held_out
@@ -99,10 +100,13 @@ def fit(
 
 
 def version_of(model: LinearModel) -> str:
-    """Eight signs of a hash over all that an answer comes from: weights, scales, biases, the confidence and where it abstains."""
+    """Eight signs of a hash over all that an answer comes from: weights, scales, biases, the confidence, where it abstains, and
+    the lexicon.
+    """
     numbers = (np.round(model.scale, 12), np.round(model.bias, 4), np.round(model.confidence, 4))
     told = b"".join([model.weights.tobytes(), *(one.tobytes() for one in numbers)])
-    return hashlib.sha256(told + str(model.abstains_below).encode()).hexdigest()[:8]
+    rest = str(model.abstains_below) + written(model.language)
+    return hashlib.sha256(told + rest.encode()).hexdigest()[:8]
 
 
 def _weights(language: str, learnt: Sequence[Example], iterations: int) -> tuple[Any, Any]:

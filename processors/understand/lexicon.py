@@ -1,8 +1,8 @@
 """A lexicon of one language: how good or bad words are, and which words negate.
 
-The files in `lexicons/` are Tocsin's own (Apache-2.0); the English valences alone are AFINN's (NOTICE). A line has `kind`,
-`form` and `value`, with a tab between. A form that ends in `*` is the beginning of a word. Forms are folded as texts are, so
-diacritics make no difference. The kinds:
+The files in `lexicons/` are Tocsin's own (Apache-2.0); the English valences alone are AFINN's (NOTICE). Every language has a
+file of its own, and all have that of the emoji. A line has `kind`, `form` and `value`, with a tab between. A form that ends in
+`*` is the beginning of a word. Forms are folded as texts are, so diacritics make no difference. The kinds:
 
 - `valence`: a word and how good it is, -5 to 5;
 - `negate`, `negate_behind`: a word that turns what comes after it around, or what came before it (Turkish "değil");
@@ -65,10 +65,19 @@ class Lexicon:
 
 
 @cache
-def lexicon_of(language: str) -> Lexicon:
-    """The lexicon of a language, or an empty one."""
-    path = FOLDER / f"{language}.tsv"
-    return read(path.read_text(encoding="utf-8")) if path.is_file() else Lexicon()
+def lexicon_of(language: str, *, emoji: bool = True) -> Lexicon:
+    """The lexicon of a language, with or without emoji. It has no words where the language has no file."""
+    return read(written(language) if emoji else _file(language))
+
+
+def written(language: str) -> str:
+    """The text of all files that `lexicon_of` reads for a language."""
+    return _file("emoji") + _file(language)
+
+
+def _file(name: str) -> str:
+    path = FOLDER / f"{name}.tsv"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def read(written: str) -> Lexicon:

@@ -37,7 +37,7 @@ def test_a_scorer_adds_up_the_features_that_models_are_fitted_on(language: str) 
     rng = np.random.default_rng(7)
     weights = rng.integers(-2_000, 2_000, size=(1 << 18, 3)).astype(np.int16)
     sums, counts = Sums([weights], Reader(lexicon_of(language)), language)(TEXTS)
-    matrix = features(TEXTS, language)
+    matrix = features(TEXTS, language, learnt=False)
     expected = matrix @ weights.astype(float)
     assert np.allclose(sums / np.sqrt(counts)[:, None], expected)
 
@@ -47,7 +47,7 @@ def test_two_tables_are_added_up_beside_each_other_the_smaller_one_folded() -> N
     large = rng.integers(-2_000, 2_000, size=(1 << 18, 3)).astype(np.int16)
     small = rng.integers(-127, 127, size=(BUCKETS, 2)).astype(np.int8)
     sums, counts = Sums([large, small], Reader(lexicon_of("nl")), "nl")(TEXTS)
-    matrix = features(TEXTS, "nl")
+    matrix = features(TEXTS, "nl", learnt=False)
     assert np.allclose(sums[:, :3] / np.sqrt(counts)[:, None], matrix @ large.astype(float))
     assert np.allclose(sums[:, 3:] / np.sqrt(counts)[:, None], folded(matrix) @ small.astype(float))
 

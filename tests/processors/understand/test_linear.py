@@ -128,6 +128,19 @@ def test_our_lexicons_know_words_of_praise_and_of_complaint(language: str) -> No
     assert lexicon_of(language).valence(bad) < -1
 
 
+@pytest.mark.parametrize("language", ("en", "nl", "ro", "tr"))
+def test_a_post_of_emoji_alone_and_a_question_with_angry_ones_say_what_they_say(language: str) -> None:
+    asks = {
+        "en": "where is my order",
+        "nl": "waar blijft mijn pakje",
+        "ro": "unde e comanda mea",
+        "tr": "kargom nerede",
+    }
+    texts = ["😡😡😡", "🤬", "👎🏽", "😍", "👏👏", f"{asks[language]} 😡😡"]
+    labels = [one.label for one in LinearScorer(language).score(texts)]
+    assert labels == ["negative", "negative", "negative", "positive", "positive", "negative"]
+
+
 @pytest.fixture
 def small() -> LinearModel:
     """A model that knows nothing."""
