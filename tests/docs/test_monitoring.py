@@ -14,12 +14,15 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry, Metric, generate_latest
+from sqlalchemy import insert
 
 from api.metrics import _FAMILIES, NAMES, Metrics, _one
 from tests.browser.night import NOW
 from tests.browser.seed import fill
 from tests.docs.pages import ROOT, text
 from tests.stores import embedded_at, filled_at
+from tocsin.core.clock import minute_of
+from tocsin.store import schema as s
 
 DASHBOARD, RULES = "deploy/grafana/tocsin.json", "deploy/prometheus/tocsin.rules.yml"
 UNIT_TESTS = "deploy/prometheus/tocsin.rules.test.yml"
@@ -169,8 +172,12 @@ def _promtool(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def _scraped(folder: Path) -> list[Metric]:
-    """What a scrape of a night with a crisis has: a page answered, mentions pushed, mail that fails."""
+    """What a scrape of a night with a crisis has: a page answered, mentions pushed, mail that fails, anger in the last hour."""
     store, counted = filled_at(folder / "night.db", "a night", fill), Metrics()
+    anger = {"dimension": "emotion", "value": "anger", "count": 3, "negative": 3}
+    at = {"monitor_id": "m_orvane", "minute": minute_of(NOW), "partition": 0}
+    with store.write() as conn:
+        conn.execute(insert(s.tally_parts), {**at, **anger})
     counted.request("GET", "/", 200, 0.1)
     counted.pushed(1, 1)
     with store.read() as conn:
