@@ -139,6 +139,8 @@ class Card:
     opinion: Opinion | None = None
     # How rare its score is for the monitor.
     rarity: Rarity | None = None
+    # Whether the chart ends now: otherwise it ends an hour after the last signal.
+    live: bool = False
 
     @property
     def seen(self) -> int:
@@ -159,7 +161,9 @@ def card(
     own = posts(conn, alert.monitor_id, evidence.own_top if evidence else ())
     if brief:
         return Card(alert, shown, (), (), (), (), own=own)
-    until = now if alert.is_open else min(now, alert.last_signal_at + timedelta(hours=1))
+    # An alert that nobody has answered stays open for days after its window.
+    live = alert.is_open and now - alert.last_signal_at < DAY
+    until = now if live else min(now, alert.last_signal_at + timedelta(hours=1))
     return Card(
         alert=alert,
         posts=shown,
@@ -174,6 +178,7 @@ def card(
         sources=_sources(conn, evidence.sources if evidence else {}, now, blind_after),
         opinion=opinion_of(conn, alert.id),
         rarity=_rarity(conn, alert, evidence),
+        live=live,
     )
 
 

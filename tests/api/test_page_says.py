@@ -17,15 +17,17 @@ from alerts.alert import get
 from alerts.message import alert_message
 from alerts.words import words_for
 from api.pages import terms
+from api.pages.card import card
 from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
+from api.pages.models import SLOT
 from api.pages.render import STATIC
 from ops.transfer.export import export
 from tests.api.test_feeds import token_of
 from tests.api.visits import page, press, send, signed_in, visitor, words
 from tests.browser.night import NOW
 from tests.browser.served import SeededApp, seeded_app
-from tocsin.core.clock import minute_of
+from tocsin.core.clock import DAY, minute_of
 from tocsin.core.signal import encode, facts_from
 from tocsin.core.signal_kinds import FLOOD
 from tocsin.definitions.models import Person
@@ -227,6 +229,13 @@ def test_the_chart_of_an_alert_that_is_over_names_its_day(night: SeededApp) -> N
     assert "The last 24 hours, mentions" in page(client, "/alerts/al_crisis")
     assert "The last 24 hours, mentions" not in page(client, "/alerts/al_old")
     assert "24 hours until" in page(client, "/alerts/al_old")
+    # An alert that is still open days later shows the day of its window.
+    with night.store.read() as conn:
+        now, later = (card(conn, "al_crisis", night.clock.now() + days * DAY) for days in (0, 3))
+    assert now.live and not later.live
+    for one in (now, later):
+        evidence = one.alert.readable_evidence
+        assert evidence and one.chart[0].at < evidence.window_start < one.chart[-1].at + SLOT
 
 
 @pytest.mark.slow("asks for many answers")
