@@ -189,6 +189,25 @@ class Formatter:
         date = self._written(local, DAY if local.year == today.year else DAY_AND_YEAR)
         return f"{date} {clock}"
 
+    def between(self, start: datetime, end: datetime) -> Markup:
+        """A window of time, such as 24 Nov 18:00–18:35, with markup for both ends. Only an end on another day than the beginning
+        has its date; a window of today has none.
+        """
+        return Markup("{}–{}").format(
+            _stamp(start, self.time_text(start)), _stamp(end, self.end_text(start, end))
+        )
+
+    def between_text(self, start: datetime, end: datetime) -> str:
+        """The text of `between`, without markup."""
+        return f"{self.time_text(start)}–{self.end_text(start, end)}"
+
+    def end_text(self, start: datetime, end: datetime) -> str:
+        """The end of a window that began at `start`: its date is there only where it is another day in the reader's zone."""
+        first, last = start.astimezone(self.zone), end.astimezone(self.zone)
+        if first.date() == last.date():
+            return self._written(last, CLOCK)
+        return self.time_text(end, day=True)
+
     def day(self, day: date) -> str:
         """Sat 28 Nov, in the reader's order."""
         return self._written(datetime(day.year, day.month, day.day, 12, tzinfo=self.zone), WEEKDAY)

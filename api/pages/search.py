@@ -19,10 +19,11 @@ from processors.corrections.correct import LabelFor, toward
 from processors.detection.day_stories import DayStory, day_stories
 from processors.own_accounts import written_by_the_brand
 from tocsin.core.cursor import decode_cursor, page_of
-from tocsin.core.errors import WrongInput
+from tocsin.core.errors import NotFound, WrongInput
 from tocsin.core.facets import FACETS
 from tocsin.core.signal import TopMention
-from tocsin.definitions.repository import names
+from tocsin.definitions.models import Monitor
+from tocsin.definitions.repository import find, names
 from tocsin.store.mentions import Key
 from tocsin.store.search import LONGEST, parse_search
 
@@ -36,7 +37,9 @@ MONITORS: Final = 1000
 
 @router.get("/mentions")
 def mention_list(request: Request) -> Response:
-    """A page of the mentions that say all that is asked for, the newest first. A filter that cannot be read is ignored."""
+    """A page of the mentions that say all that is asked for, the newest first. A monitor is named by its id or its name; one that
+    does not exist is said. A tone or a facet that is not known is ignored.
+    """
     asked = request.query_params
     typed = asked.get("q", "").strip()
     label = asked.get("label") if asked.get("label") in LABELS else None
@@ -47,8 +50,9 @@ def mention_list(request: Request) -> Response:
     with state_of(request).store.read() as conn:
         ctx = page_context(request, conn)
         monitors = names(conn, "monitor", most=MONITORS)
-        monitor = asked.get("monitor") if asked.get("monitor") in monitors else None
+        monitor = None
         try:
+            monitor = find(conn, Monitor, asked["monitor"]).id if asked.get("monitor") else None
             criteria = MentionFilter(
                 monitor, label=label, facets=facets, phrases=parse_search(typed) if typed else ()
             )
@@ -60,7 +64,7 @@ def mention_list(request: Request) -> Response:
             known = toward(conn, monitor, keys) if monitor else known
             brands = written_by_the_brand(conn, keys, monitor)
             stories = day_stories(conn, monitor, found) if monitor else stories
-        except WrongInput as error:
+        except (NotFound, WrongInput) as error:
             fault = ctx.fmt.language.say(error.said)
     facet = ":".join(facets[0]) if facets else None
     kept = {"q": typed, "monitor": monitor, "label": label, "facet": facet, "cursor": more}

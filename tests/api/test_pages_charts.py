@@ -185,6 +185,14 @@ def test_a_time_of_another_day_says_its_day() -> None:
     assert "just now" in FMT.ago(NOW) and "overdue by 1 min" in FMT.time_left(NOW - timedelta(minutes=1))
 
 
+def test_a_window_says_its_day_once() -> None:
+    hour = timedelta(hours=1)
+    assert FMT.between_text(NOW - hour, NOW) == "04:12–05:12"
+    assert FMT.between_text(NOW - 7 * hour, NOW - 6 * hour) == "21 Nov 22:12–23:12"
+    assert FMT.between_text(NOW - 6 * hour, NOW) == "21 Nov 23:12–22 Nov 05:12"
+    assert re.sub("<[^>]*>", "", FMT.between(NOW - 7 * hour, NOW - 6 * hour)) == "21 Nov 22:12–23:12"
+
+
 def test_numbers_are_written_the_readers_way() -> None:
     turkish = Formatter(LANGUAGES["tr"], ZoneInfo("UTC"), NOW)
     dutch = Formatter(LANGUAGES["nl"], ZoneInfo("UTC"), NOW)

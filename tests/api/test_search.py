@@ -245,6 +245,12 @@ def test_the_page_lists_searches_and_goes_on_where_there_is_more(talk: World) ->
     _, shown = on_the_page(talk, q="lamp", label="positive")
     assert "Mooie lamp" in shown and "burns" not in shown
     assert 'value="lamp"' in shown
+    by_name, by_id = (on_the_page(talk, monitor=one)[1] for one in ("Lumo", talk.scene.monitor))
+    assert f'value="{talk.scene.monitor}" selected' in by_name and by_name.count(
+        'class="correct"'
+    ) == by_id.count('class="correct"')
+    status, shown = on_the_page(talk, monitor="Lum<o")
+    assert status == 422 and "no monitor &#39;Lum&lt;o&#39;; known: Lumo" in shown
     for index in range(40):
         talk.store_mention(f"more {index}", "again", talk.now - index * MINUTE)
     client, _ = talk.session("pia")
@@ -258,6 +264,6 @@ def test_the_page_says_what_cannot_be_looked_for_and_shows_no_markup_of_others(t
     status, shown = on_the_page(talk, q="?!<script>alert(1)</script>" + "x" * 300)
     assert (status, "This cannot be looked for." in shown, "<script>alert" in shown) == (422, True, False)
     talk.store_mention("x", "<b>bold</b> claim", talk.now)
-    _, shown = on_the_page(talk, q="bold claim", monitor="nobody", label="odd")
+    _, shown = on_the_page(talk, q="bold claim", label="odd")
     assert "&lt;b&gt;bold&lt;/b&gt; claim" in shown
     assert on_the_page(talk, q="lamp", cursor="!!")[0] == 422
