@@ -20,6 +20,21 @@ class DayChart:
     wide: Markup
     points: Sequence[ChartPoint]
 
+    @property
+    def tells_of_the_raised_threshold(self) -> bool:
+        """Whether a later column is as high as one that was over the threshold and is not over it itself. An alert raises the
+        threshold of its kind for a while, and the page says so where it can be seen.
+        """
+        lowest: float | None = None
+        for point in self.points:
+            if point.value is None:
+                continue
+            if point.over:
+                lowest = point.value if lowest is None else min(lowest, point.value)
+            elif lowest is not None and point.value >= lowest:
+                return True
+        return False
+
 
 def draw_day_chart(
     points: Sequence[ChartPoint], fmt: Formatter, monitor: str, mark: Mark | None = None

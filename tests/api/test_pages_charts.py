@@ -23,6 +23,7 @@ from api.pages.charts import (
     ticks,
     time_ticks,
 )
+from api.pages.day_chart import DayChart
 from api.pages.formatting import Formatter
 from api.pages.i18n import Languages
 from tocsin.core.counts import KAPPA, NORMAL_95, interval_95, steady, unsteady
@@ -183,6 +184,25 @@ def test_a_time_of_another_day_says_its_day() -> None:
     assert FMT.time_text(NOW - timedelta(days=400)) == "18 Oct 2025 05:12"
     assert FMT.time(None) == "–" and FMT.ago(None) == "–" and FMT.time_left(None) == "–"
     assert "just now" in FMT.ago(NOW) and "overdue by 1 min" in FMT.time_left(NOW - timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((3, 40, 39, None, 40), True),
+        ((3, 40, 39, None, 2), False),
+        ((60, 40, 41), True),
+        ((60, 3, 4), False),
+        ((), False),
+    ],
+)
+def test_a_higher_column_that_is_not_over_is_said_to_follow_an_alert(
+    values: tuple[float | None, ...], told: bool
+) -> None:
+    points = [
+        ChartPoint(NOW + i * STEP, value, over=i == 1 and value == 40) for i, value in enumerate(values)
+    ]
+    assert DayChart(Markup(), Markup(), points).tells_of_the_raised_threshold is told
 
 
 def test_a_window_says_its_day_once() -> None:
