@@ -5,7 +5,7 @@ Lists take `limit` (1 to 500) and an opaque `cursor`; the cost does not grow wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -237,6 +237,13 @@ def figures(alert: Alert) -> dict[str, Any] | None:
         "negative_usual": evidence.negative_baseline if known and not facts.thin else None,
         "triggers": dict(facts.triggers),
     }
+
+
+def every_alert(conn: Connection) -> Iterator[tuple[Row[Any], Sequence[Row[Any]]]]:
+    """Every alert with the lines of its timeline, both as stored, in the order in which the alerts were opened."""
+    a, t = s.alerts, s.alert_timeline
+    for row in conn.execute(select(a).order_by(a.c.opened_at, a.c.monitor, a.c.kind, a.c.id)).all():
+        yield row, conn.execute(select(t).where(t.c.alert_id == row.id).order_by(t.c.seq)).all()
 
 
 def timeline(conn: Connection, alert_id: str) -> list[dict[str, Any]]:

@@ -20,8 +20,8 @@ from tocsin.core.errors import BadMention, WrongInput
 from tocsin.core.mention import Mention
 from tocsin.intake.dead_letters import dead_letter_row, record_dead_letters
 from tocsin.intake.handover import HandOver, line_of, note_received
+from tocsin.intake.pushes import note_push
 from tocsin.reading import check_time, read_json_line
-from tocsin.store import schema as s
 from tocsin.store.mentions import seen
 from tocsin.stream.port import MENTIONS
 
@@ -140,7 +140,7 @@ def push(
             "rejected": rejected,
             "keys": noted,
         }
-        state.store.put(conn, s.batches, [row])
+        note_push(state.store, conn, row)
         record_dead_letters(
             conn,
             [

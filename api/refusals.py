@@ -12,13 +12,14 @@ from sqlalchemy import Column, Connection, Table, Text, and_, cast, select, upda
 
 from alerts.forgetting import GONE
 from tocsin.core.text import naming
+from tocsin.intake.pushes import REFUSALS
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
 PIECE: Final = 200
 _HELD: Final[tuple[tuple[Table, Column[Any]], ...]] = (
     (s.imports, s.imports.c.reasons),
-    (s.batches, s.batches.c.rejected),
+    REFUSALS,
     (s.idempotency, s.idempotency.c.body),
 )
 _MESSAGE: Final = "message"

@@ -16,6 +16,7 @@ from processors.pseudonyms import PSEUDONYM, key_of_pseudonyms, pseudonym
 from tocsin.core.clock import minute_of, minute_start
 from tocsin.health.gaps import forget_gaps
 from tocsin.intake.dead_letters import drop_dead_letters, oldest_letter
+from tocsin.intake.pushes import drop_pushes
 from tocsin.settings import Settings
 from tocsin.store import schema as s
 from tocsin.store.expiry import day_of, drop_mentions, drop_some
@@ -50,7 +51,7 @@ def take_out(conn: Connection, now: datetime, settings: Settings) -> dict[str, i
         MENTIONS: dropped.mentions,
         IDENTITIES: drop_some(conn, s.seen, s.seen.c.created_at < ends.identities, PIECE),
         LETTERS: drop_dead_letters(conn, ends.mentions, PIECE),
-        BATCHES: drop_some(conn, s.batches, s.batches.c.at < ends.mentions, PIECE),
+        BATCHES: drop_pushes(conn, ends.mentions, PIECE),
         TALLIES: drop_some(conn, s.tallies, s.tallies.c.minute < minute_of(ends.tallies), PIECE)
         + drop_some(conn, s.tally_parts, s.tally_parts.c.minute < minute_of(ends.tallies), PIECE),
         READINGS: drop_some(conn, r, r.c.window_start < ends.tallies, PIECE),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from alerts.directory import Someone
 from alerts.message import Message
@@ -129,6 +129,14 @@ def newest_of(conn: Connection, person_id: str, most: int) -> list[dict[str, Any
     return [
         dict(row._mapping) | {"about_alert": row.kind not in without, "why": why.get(row.id)} for row in found
     ]
+
+
+def every_notice(conn: Connection) -> Iterator[Row[Any]]:
+    """Every notice as stored, in an order that two runs over the same input share."""
+    n = s.notices
+    yield from conn.execute(
+        select(n).order_by(n.c.created_at, n.c.alert_id, n.c.step, n.c.person, n.c.channel, n.c.id)
+    )
 
 
 def cancel_asking(conn: Connection, alert_id: str, now: datetime) -> int:

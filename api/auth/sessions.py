@@ -16,7 +16,7 @@ from api.auth.principal import Principal
 from tocsin.access.links import hash_token, new_token
 from tocsin.core.ids import stable_id
 from tocsin.definitions.models import Person
-from tocsin.definitions.repository import names
+from tocsin.definitions.repository import living, names
 from tocsin.store import schema as s
 
 # The first sign that is found decides: Edge and Chrome also call themselves Chrome and Safari, and Android Linux.
@@ -85,16 +85,11 @@ def current_session(token: str) -> str:
 
 def principal_of_session(conn: Connection, token: str, now: datetime) -> Principal | None:
     """The principal of this session; None when it is unknown, over or signed out, or its person is no longer active."""
-    t, d = s.sessions, s.definitions
+    t, people = s.sessions, living("person")
     row = conn.execute(
-        select(t.c.csrf, d.c.id, d.c.definition)
-        .join(d, (d.c.kind == "person") & (d.c.id == t.c.person_id))
-        .where(
-            t.c.token_hash == hash_token(token),
-            t.c.expires_at > now,
-            t.c.revoked_at.is_(None),
-            d.c.deleted_at.is_(None),
-        )
+        select(t.c.csrf, people.c.id, people.c.definition)
+        .join(people, people.c.id == t.c.person_id)
+        .where(t.c.token_hash == hash_token(token), t.c.expires_at > now, t.c.revoked_at.is_(None))
     ).one_or_none()
     if row is None:
         return None

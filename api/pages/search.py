@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Row
 
-from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from api.pages.card import collapsed, post_of
 from api.pages.permission import permitted
 from api.pages.render import page_context, render
@@ -17,6 +16,7 @@ from api.pages.terms import LABELS
 from api.state import state_of
 from processors.corrections.correct import LabelFor, toward
 from processors.detection.day_stories import DayStory, day_stories
+from processors.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from processors.own_accounts import written_by_the_brand
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, WrongInput

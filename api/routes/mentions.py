@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec.structs import asdict
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.principal import Principal
@@ -22,7 +22,6 @@ from api.lists import (
     checked_time,
     wrong,
 )
-from api.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from api.pages.problem import language_of
 from api.pages.recorded import recorded
 from api.preconditions import Idempotency, Idempotent
@@ -31,6 +30,7 @@ from api.push import push
 from api.state import AppState, State, Who
 from processors.corrections.correct import PERSON, LabelFor, toward
 from processors.detection.day_stories import DayStory, day_stories
+from processors.mention_search import SEARCH_KEY, MentionFilter, search_key, search_mentions
 from processors.own_accounts import written_by_the_brand
 from tocsin.access.links import new_token
 from tocsin.core.clock import minute_of
@@ -43,9 +43,9 @@ from tocsin.core.mention import Mention
 from tocsin.core.sentences import Sentence
 from tocsin.definitions.models import Monitor, Role, SourceDef
 from tocsin.definitions.repository import find
+from tocsin.intake.pushes import find_push
 from tocsin.settings import reveal
 from tocsin.store import offsets
-from tocsin.store import schema as s
 from tocsin.store.mentions import seen, stored_mention
 from tocsin.store.revision import revision
 from tocsin.store.search import LONGEST as LONGEST_SEARCH
@@ -340,7 +340,7 @@ def _bad_signature() -> Problem:
 def batch(request: Request, state: State, who: Who, id: Annotated[str, Path(max_length=64)]) -> Any:
     """What became of one push. A push key can read only its own batches, and those of the one source that it is bound to."""
     with state.store.read() as conn:
-        row = conn.execute(select(s.batches).where(s.batches.c.id == id)).one_or_none()
+        row = find_push(conn, id)
         if row is None or not _may_see(who, row):
             raise NotFound(Sentence("no batch {id}", id=repr(id)))
         stored = _stored(conn, row.keys)

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection
 
 from ops.transfer.export import KINDS, export
 from tocsin.core.errors import WrongInput
 from tocsin.store import meta
-from tocsin.store import schema as s
-from tocsin.store.copying import OF_THE_STORE, Different, OnRows, copy_table
+from tocsin.store.copying import Different, OnRows, clear_table, copy_table, count_copied, filled_tables
 from tocsin.store.port import Store
+from tocsin.store.schema import metadata
 from tocsin.store.sequences import go_on_after, last_given
 from tocsin.store.unhurried import take_your_time
 
@@ -41,18 +41,17 @@ def prepare(target: Store, where_from: str) -> None:
     with target.write() as conn:
         left = meta.get(conn, meta.FILLING)
         if left is None:
-            full = next(_filled(conn), None)
+            full = next(filled_tables(conn), None)
             if full is not None:
                 raise WrongInput(
                     f"the store {target.url.partition('?')[0]} is not empty (its table {full} has rows): name an empty one"
                 )
         meta.put(conn, meta.FILLING, where_from)
     if left is not None:
-        for table in s.metadata.sorted_tables:
+        for table in metadata.sorted_tables:
             with target.write() as conn:
                 take_your_time(conn)
-                keep = table.c.key.not_in(OF_THE_STORE) if table is s.meta else None
-                conn.execute(delete(table) if keep is None else delete(table).where(keep))
+                clear_table(conn, table)
 
 
 def copy_store(
@@ -64,14 +63,14 @@ def copy_store(
     """
     take_your_time(source)
     counts = {}
-    for table in s.metadata.sorted_tables:
+    for table in metadata.sorted_tables:
         counts[table.name] = copy_table(source, target, table, on_rows)
     with target.write() as conn:
         go_on_after(conn, last_given(source))
     with target.read() as conn:
         take_your_time(conn)
-        for table in s.metadata.sorted_tables:
-            found = _count(conn, table) - (_own(conn) if table is s.meta else 0)
+        for table in metadata.sorted_tables:
+            found = count_copied(conn, table)
             if found != counts[table.name]:
                 raise Different(f"{table.name}: {counts[table.name]} rows were copied, {found} are there")
     return counts
@@ -102,24 +101,6 @@ def compare_all(one: Connection, other: Connection) -> Iterator[Compared]:
     take_your_time(other)
     for kind in KINDS:
         yield compare(one, other, kind)
-
-
-def _filled(conn: Connection) -> Iterator[str]:
-    for table in s.metadata.sorted_tables:
-        if table is s.meta:
-            if _count(conn, table) > _own(conn):
-                yield table.name
-        elif conn.execute(select(table).limit(1)).first() is not None:
-            yield table.name
-
-
-def _own(conn: Connection) -> int:
-    own = select(func.count()).select_from(s.meta).where(s.meta.c.key.in_(OF_THE_STORE))
-    return int(conn.execute(own).scalar_one())
-
-
-def _count(conn: Connection, table: Table) -> int:
-    return int(conn.execute(select(func.count()).select_from(table)).scalar_one())
 
 
 def in_a_line(rows: Mapping[str, int]) -> str:

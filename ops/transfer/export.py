@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection
 
 from alerts.alert import from_row
+from alerts.outbox.queue import every_notice
 from alerts.story import in_a_headline
+from alerts.views import every_alert
+from processors.storing.tally_sums import COUNTS, every_part, every_tally
 from tocsin.core.clock import iso, minute_start
 from tocsin.core.errors import WrongInput
 from tocsin.core.sketch import distinct, union
 from tocsin.definitions import repository
-from tocsin.store import schema as s
+from tocsin.intake.dead_letters import every_letter
+from tocsin.store import audit
+from tocsin.store.mentions import matched_rows
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 KINDS = ("mentions", "tallies", "alerts", "notices", "dead-letters", "audit")
@@ -42,16 +47,9 @@ def export(conn: Connection, kind: str) -> Iterator[bytes]:
 
 
 def _mentions(conn: Connection) -> Iterator[dict[str, Any]]:
-    m, t = s.mentions, s.matches
     names = repository.names(conn, "monitor", ended=True)
-    query = (
-        select(*s.mention_columns, t.c.monitor_id, t.c.label.label("own"), t.c.scored_by, t.c.gist)
-        .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at))
-        .order_by(m.c.created_at, m.c.source, m.c.id, t.c.monitor_id)
-        .execution_options(yield_per=2000)
-    )
     present: dict[str, Any] | None = None
-    for row in conn.execute(query):
+    for row in matched_rows(conn):
         if present is not None and (present["source"], present["id"]) == (row.source, row.id):
             _add_monitor(present, names[row.monitor_id], row.own, row.scored_by)
             continue
@@ -88,20 +86,10 @@ def _tallies(conn: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _tallies_of(conn: Connection, monitor_id: str, name: str) -> Iterator[dict[str, Any]]:
-    t, p = s.tallies, s.tally_parts
-    sums = ("count", "negative", "neutral", "positive", "unscored", "reach", "reposts")
-    parts = iter(
-        conn.execute(
-            select(p.c.minute, p.c.dimension, p.c.value, func.sum(p.c.count), func.sum(p.c.negative))
-            .where(p.c.monitor_id == monitor_id)
-            .group_by(p.c.minute, p.c.dimension, p.c.value)
-            .order_by(p.c.minute, p.c.dimension, p.c.value)
-        ).all()
-    )
+    parts = iter(every_part(conn, monitor_id))
     part = next(parts, None)
-    query = select(t).where(t.c.monitor_id == monitor_id).order_by(t.c.minute, t.c.partition)
     minute: dict[str, Any] | None = None
-    for row in [*conn.execute(query), None]:
+    for row in [*every_tally(conn, monitor_id), None]:
         if minute is not None and (row is None or row.minute != minute["minute"]):
             while part is not None and part[0] <= minute["minute"]:
                 if part[0] == minute["minute"] and part[3]:
@@ -125,16 +113,14 @@ def _tallies_of(conn: Connection, monitor_id: str, name: str) -> Iterator[dict[s
                 "lang": {},
                 "source": {},
             }
-            minute |= dict.fromkeys(sums, 0)
-        for column in sums:
+            minute |= dict.fromkeys(COUNTS, 0)
+        for column in COUNTS:
             minute[column] += row._mapping[column]
         minute["authors"] = union(minute["authors"], row.authors)
 
 
 def _alerts(conn: Connection) -> Iterator[dict[str, Any]]:
-    a, t = s.alerts, s.alert_timeline
-    for row in conn.execute(select(a).order_by(a.c.opened_at, a.c.monitor, a.c.kind, a.c.id)).all():
-        timeline = conn.execute(select(t).where(t.c.alert_id == row.id).order_by(t.c.seq))
+    for row, timeline in every_alert(conn):
         yield {
             "id": row.id,
             "monitor": row.monitor,
@@ -165,10 +151,7 @@ def _alerts(conn: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _notices(conn: Connection) -> Iterator[dict[str, Any]]:
-    n = s.notices
-    for row in conn.execute(
-        select(n).order_by(n.c.created_at, n.c.alert_id, n.c.step, n.c.person, n.c.channel, n.c.id)
-    ):
+    for row in every_notice(conn):
         yield {
             "id": row.id,
             "alert": row.alert_id,
@@ -185,9 +168,7 @@ def _notices(conn: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _dead_letters(conn: Connection) -> Iterator[dict[str, Any]]:
-    d = s.dead_letters
-    order = (d.c.source, d.c.reason, d.c.payload_hash, d.c.id)
-    for row in conn.execute(select(d).order_by(*order)):
+    for row in every_letter(conn):
         yield {
             "source": row.source,
             "reason": row.reason,
@@ -199,8 +180,7 @@ def _dead_letters(conn: Connection) -> Iterator[dict[str, Any]]:
 
 
 def _audit(conn: Connection) -> Iterator[dict[str, Any]]:
-    a = s.audit
-    for row in conn.execute(select(a).order_by(a.c.seq)):
+    for row in audit.entries(conn):
         yield {"seq": row.seq, "at": iso(row.at)} | {
             name: row._mapping[name]
             for name in ("actor", "role", "action", "object", "detail", "previous", "hash")

@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection
 
 from ops.transfer import copy
+from processors.detection.watermark import move_barriers
 from tocsin.core.clock import iso
 from tocsin.core.errors import StreamUnavailable, WrongInput
+from tocsin.intake.pushes import move_pushes
 from tocsin.settings import Settings
 from tocsin.store import audit, meta, offsets
-from tocsin.store import schema as s
 from tocsin.store.copying import OnRows
 from tocsin.store.port import Store
 from tocsin.store.sqlite.engine import SqliteStore
@@ -180,40 +180,17 @@ def _check_topic(old: SqliteStream, new: Stream, again: bool) -> None:
 
 def _point_to_new_stream(conn: Connection, old: str, new: str, unread: Unread, now: datetime) -> None:
     """Rewrite the positions, barriers and pushes that name unread records, so that they name them on the new stream."""
-    o, b, pushed = s.offsets, s.barriers, s.batches
-    conn.execute(delete(o).where(o.c.cluster == new, o.c.topic == MENTIONS))
-    conn.execute(delete(b).where(b.c.cluster == new, b.c.topic == MENTIONS))
-    before: dict[int, Any] = {
-        row.partition: row for row in conn.execute(select(o).where(o.c.cluster == old, o.c.topic == MENTIONS))
-    }
-    for partition, begin in sorted(unread.begins.items()):
-        known = before.get(partition)
-        conn.execute(
-            insert(o).values(
-                cluster=new,
-                topic=MENTIONS,
-                partition=partition,
-                offset=begin,
-                epoch=1,
-                owner=None,
-                monitors_version=known.monitors_version if known is not None else 0,
-                updated_at=now,
-            )
-        )
-    for row in conn.execute(select(b).where(b.c.cluster == old, b.c.topic == MENTIONS)).all():
-        ends = {p: unread.there(int(p), end) for p, end in row.ends.items()}
-        conn.execute(insert(b).values({**row._mapping, "cluster": new, "ends": ends}))
-    newest = select(pushed.c.id, pushed.c["keys"]).order_by(pushed.c.at.desc()).limit(PUSHES)
-    for row in conn.execute(newest).all():
-        noted = row._mapping["keys"]
-        if noted.get("cluster") != old or all(
-            end <= unread.read.get(int(p), 0) for p, end in noted["ends"].items()
-        ):
-            continue
-        ends = {p: unread.there(int(p), end) for p, end in noted["ends"].items()}
-        conn.execute(
-            update(pushed).where(pushed.c.id == row.id).values(keys={**noted, "cluster": new, "ends": ends})
-        )
+
+    def there(ends: Mapping[str, int]) -> dict[str, int]:
+        return {p: unread.there(int(p), end) for p, end in ends.items()}
+
+    def waiting(ends: Mapping[str, int]) -> dict[str, int] | None:
+        read = all(end <= unread.read.get(int(p), 0) for p, end in ends.items())
+        return None if read else there(ends)
+
+    offsets.begin(conn, MENTIONS, old, new, unread.begins, now)
+    move_barriers(conn, MENTIONS, old, new, there)
+    move_pushes(conn, old, new, waiting, PUSHES)
 
 
 def find_engines(folder: Path) -> tuple[Path, Path | None]:

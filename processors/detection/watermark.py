@@ -4,12 +4,12 @@ everything that was in the stream at that moment. A minute held back for too lon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, func, or_, select
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, or_, select
 
 from processors.detection.blindness import blind_spans
 from processors.detection.coverage import Coverage, Span
@@ -22,6 +22,7 @@ from tocsin.health.report import troubled_sources
 from tocsin.health.sources import COMPONENT_PREFIX
 from tocsin.store import schema as s
 from tocsin.store.offsets import stored
+from tocsin.store.source_state import last_success
 from tocsin.store.statements import insert_once
 
 # Without a barrier for so long, nobody was there to listen.
@@ -89,6 +90,16 @@ def take_barrier(
         conn.execute(delete(b).where(b.c.cluster == cluster, off))
 
 
+def move_barriers(
+    conn: Connection, topic: str, old: str, new: str, moved: Callable[[Mapping[str, int]], Mapping[str, int]]
+) -> None:
+    """Copy the barriers of the stream `old` to the stream `new`, in place of those that it has. `moved` gives the ends there."""
+    b = s.barriers
+    conn.execute(delete(b).where(b.c.cluster == new, b.c.topic == topic))
+    for row in conn.execute(select(b).where(b.c.cluster == old, b.c.topic == topic)).all():
+        conn.execute(insert(b).values({**row._mapping, "cluster": new, "ends": dict(moved(row.ends))}))
+
+
 def watermark(
     conn: Connection, cluster: str, topic: str, now: datetime, grace: timedelta, longest_wait: timedelta
 ) -> Watermark:
@@ -142,14 +153,7 @@ def _unheard(conn: Connection, now: datetime) -> list[Span]:
         one for one in listed(conn, SourceDef) if one.value.enabled and source_kind(one.value.kind).asked
     ]
     if asked:
-        st = s.source_state
-        names = [one.name for one in asked]
-        heard = [
-            row.last_success_at
-            for row in conn.execute(select(st.c.name, st.c.last_success_at).where(st.c.name.in_(names)))
-            if row.last_success_at is not None
-        ]
-        latest = max(heard, default=None)
+        latest = last_success(conn, [one.name for one in asked])
         if latest is not None and now - latest > DEAF_AFTER:
             spans.append((latest, now + MINUTE))
     return spans

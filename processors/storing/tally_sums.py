@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,6 +54,20 @@ def parts(
     mine = (_p.monitor_id == monitor_id, _p.minute >= minutes.start, _p.minute < minutes.stop)
     query = select(_p.value, number, negative).where(*mine, _p.dimension == dimension)
     return conn.execute(query.group_by(_p.value).order_by(number.desc(), _p.value).limit(most)).all()
+
+
+def every_tally(conn: Connection, monitor_id: str) -> Iterator[Row[Any]]:
+    """The monitor's tallies as stored, by minute and partition."""
+    yield from conn.execute(
+        select(s.tallies).where(_t.monitor_id == monitor_id).order_by(_t.minute, _t.partition)
+    )
+
+
+def every_part(conn: Connection, monitor_id: str) -> Sequence[Row[int, str, str, int, int]]:
+    """The parts of the monitor's tallies, summed over the partitions: minute, dimension, value, number and negative ones."""
+    key = (_p.minute, _p.dimension, _p.value)
+    query = select(*key, func.sum(_p.count), func.sum(_p.negative)).where(_p.monitor_id == monitor_id)
+    return conn.execute(query.group_by(*key).order_by(*key)).all()
 
 
 def heard_in(conn: Connection, minutes: range, grain: int) -> dict[str, dict[int, int]]:

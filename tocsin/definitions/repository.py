@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import structlog
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, func, insert, or_, select, update
 
 from tocsin.core.errors import Conflict, NotFound
 from tocsin.core.ids import stable_id
@@ -99,6 +99,12 @@ def stored_definition(conn: Connection, kind: str, id: str) -> StoredDefinition 
     d = s.definitions
     row = conn.execute(_rows.where(d.c.kind == kind, d.c.id == id)).one_or_none()
     return None if row is None else _stored(row)
+
+
+def living(kind: str) -> Subquery:
+    """The `id` and the `definition` of every living definition of this kind, to be joined in a statement of the caller's."""
+    query = select(_d.id, _d.definition).where(_d.kind == kind, _d.deleted_at.is_(None))
+    return query.subquery(kind)
 
 
 def names(conn: Connection, kind: str, *, ended: bool = False, most: int | None = None) -> dict[str, str]:

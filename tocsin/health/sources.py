@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Row, literal, select
+from sqlalchemy import Connection, Row, select
 
 from tocsin.core.ids import stable_id
 from tocsin.health.gaps import SourceGap, newest_gaps
 from tocsin.health.rhythm import DUE, SHORTEST, UNKNOWN, Rhythm, rhythm_of
 from tocsin.store import schema as s
+from tocsin.store.source_state import reported_states
 
 OK: Final = "ok"
 OFF: Final = "off"
@@ -192,11 +193,7 @@ def heard_rows(conn: Connection) -> list[Row[Any]]:
 
 def _known(conn: Connection, defined: Mapping[str, Any], ends: Mapping[str, datetime]) -> dict[str, Row[Any]]:
     """The rows of `source_state` by name, with what the worker of the source last reported; without those of ended sources."""
-    st, h = s.source_state, s.health
-    # The component of a source with a very long name is another one; such a source shows no requests.
-    reported = st.outerjoin(h, h.c.component == literal(COMPONENT_PREFIX) + st.c.name)
-    query = select(st, h.c.detail).select_from(reported).order_by(st.c.name).limit(MOST_SHOWN)
-    rows: list[Any] = list(conn.execute(query))
+    rows = reported_states(conn, COMPONENT_PREFIX, MOST_SHOWN)
     return {
         row.name: row for row in rows if row.name in defined or _is_pushed(row.name, row.last_news_at, ends)
     }

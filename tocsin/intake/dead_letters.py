@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Select, delete, func, select, update
+from sqlalchemy import Connection, LargeBinary, Row, Select, delete, func, select, update
 
 from tocsin.core.cursor import decode_cursor, page_of
 from tocsin.core.errors import NotFound, TocsinError
@@ -191,6 +191,12 @@ def oldest_letter(conn: Connection) -> datetime | None:
     at = dead_letters.c.at
     found: datetime | None = conn.execute(select(at).order_by(at).limit(1)).scalar_one_or_none()
     return found
+
+
+def every_letter(conn: Connection) -> Iterator[Row[Any]]:
+    """Every letter with its whole row, by source, reason and payload: an order that two runs over the same input share."""
+    d = dead_letters.c
+    yield from conn.execute(select(dead_letters).order_by(d.source, d.reason, d.payload_hash, d.id))
 
 
 def letters_naming(

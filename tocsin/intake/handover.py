@@ -11,18 +11,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, case, literal, or_, update
+from sqlalchemy import Connection
 
 from tocsin.core.clock import Clock
 from tocsin.core.errors import WrongInput
 from tocsin.core.ids import source_crc
 from tocsin.core.mention import Handed, Mention, MentionLine, encode_mentions
 from tocsin.settings import StreamSettings
-from tocsin.store.schema import source_state
-from tocsin.store.statements import insert_once
+from tocsin.store.source_state import count_received
 from tocsin.stream.port import MAX_RECORD_BYTES, MENTIONS, Stream
 
 
@@ -133,19 +131,11 @@ def note_received(
     pushed ones, several mentions at a time.
     """
     posted = [mention.created_at for mention in mentions]
-    first, last = min(posted, default=None), max(posted, default=None)
-    s = source_state
-    insert_once(conn, s, {"name": source, "failures": 0, "received": 0, "rejected": 0})
-    values: dict[str, Any] = {
-        "received": s.c.received + len(mentions),
-        "rejected": s.c.rejected + rejected,
-        "failures": 0,
-        "last_success_at": now,
-    }
-    if first is not None and last is not None:
-        older, newer = s.c.first_event_at, s.c.last_event_at
-        earliest, latest = literal(first, older.type), literal(last, newer.type)
-        values["last_news_at"] = now
-        values["first_event_at"] = case((or_(older.is_(None), older > first), earliest), else_=older)
-        values["last_event_at"] = case((or_(newer.is_(None), newer < last), latest), else_=newer)
-    conn.execute(update(s).where(s.c.name == source).values(values))
+    count_received(
+        conn,
+        source,
+        now=now,
+        received=len(mentions),
+        rejected=rejected,
+        posted=(min(posted), max(posted)) if posted else None,
+    )

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from tocsin.core.clock import to_micros
 from tocsin.store import schema as s
@@ -86,6 +87,11 @@ def verify(
         if (head or f"0:{GENESIS}") != f"{seq}:{digest}":
             return Verified(checked, seq, digest, seq + 1, "the chain ends before its head")
     return Verified(checked, seq, digest)
+
+
+def entries(conn: Connection) -> Iterator[Row[Any]]:
+    """Every entry in the order of the chain."""
+    yield from conn.execute(select(s.audit).order_by(s.audit.c.seq))
 
 
 def count(conn: Connection) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, delete, func, literal, select
 
 from tocsin.core.errors import TocsinError
 from tocsin.store import meta
@@ -48,3 +48,27 @@ def copy_table(
         count += len(rows)
         on_rows(table.name, count)
     return count
+
+
+def clear_table(conn: Connection, table: Table) -> None:
+    """Delete every row that a copy may have brought."""
+    own = table.c.key.not_in(OF_THE_STORE) if table is s.meta else None
+    conn.execute(delete(table) if own is None else delete(table).where(own))
+
+
+def count_copied(conn: Connection, table: Table) -> int:
+    """The number of rows that a copy may have brought: all but those that describe the store itself."""
+    rows = select(func.count()).select_from(table)
+    if table is s.meta:
+        rows = rows.where(table.c.key.not_in(OF_THE_STORE))
+    return int(conn.execute(rows).scalar_one())
+
+
+def filled_tables(conn: Connection) -> Iterator[str]:
+    """The names of the tables in which a copy would find rows."""
+    for table in s.metadata.sorted_tables:
+        some = select(literal(1)).select_from(table).limit(1)
+        if table is s.meta:
+            some = some.where(table.c.key.not_in(OF_THE_STORE))
+        if conn.execute(some).first() is not None:
+            yield table.name

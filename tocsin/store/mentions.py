@@ -160,6 +160,19 @@ def oldest_first(store: Store, at_once: int = 2000, since: datetime | None = Non
         page = query.where(m.created_at >= at, or_(m.created_at > at, later))
 
 
+def matched_rows(conn: Connection) -> Result[Any]:
+    """A row for each mention and monitor that matches it (`schema.mention_columns`, with `monitor_id`, the label `own` toward the
+    monitor, `scored_by` and `gist`), by the time of the mention, its source and id, and the monitor's id.
+    """
+    m, t = s.mentions, s.matches
+    query = (
+        select(*s.mention_columns, t.c.monitor_id, t.c.label.label("own"), t.c.scored_by, t.c.gist)
+        .join(t, and_(t.c.source == m.c.source, t.c.id == m.c.id, t.c.created_at == m.c.created_at))
+        .order_by(m.c.created_at, m.c.source, m.c.id, t.c.monitor_id)
+    )
+    return conn.execute(query.execution_options(yield_per=2000))
+
+
 def _pieces(keys: Iterable[Key]) -> Iterator[list[Key]]:
     unique = list(dict.fromkeys(keys))
     for start in range(0, len(unique), KEYS_AT_ONCE):

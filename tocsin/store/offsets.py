@@ -7,11 +7,11 @@ A worker that takes a partition over raises its epoch. A worker that still uses 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from tocsin.core.errors import Fenced
 from tocsin.core.ids import stable_id
@@ -115,6 +115,28 @@ def unread(conn: Connection, topic: str, between: tuple[datetime, datetime]) -> 
     at = stored(conn, newest.cluster, topic)
     waiting = {int(p): end for p, end in newest.ends.items() if end > at.get(int(p), 0)}
     return [UnreadPartition(p, at.get(p, 0), end - at.get(p, 0)) for p, end in sorted(waiting.items())]
+
+
+def begin(conn: Connection, topic: str, old: str, new: str, begins: Mapping[int, int], now: datetime) -> None:
+    """Set the offset from which each partition of the topic is read on the stream `new`, in place of those that are known of it.
+    A partition keeps the version of the monitors with which it was last read on the stream `old`.
+    """
+    o = s.offsets
+    conn.execute(delete(o).where(o.c.cluster == new, o.c.topic == topic))
+    before = select(o.c.partition, o.c.monitors_version).where(o.c.cluster == old, o.c.topic == topic)
+    versions = {row.partition: row.monitors_version for row in conn.execute(before)}
+    for partition, offset in sorted(begins.items()):
+        row = {
+            "cluster": new,
+            "topic": topic,
+            "partition": partition,
+            "offset": offset,
+            "epoch": 1,
+            "owner": None,
+            "monitors_version": versions.get(partition, 0),
+            "updated_at": now,
+        }
+        conn.execute(insert(o).values(row))
 
 
 def total(conn: Connection) -> int:
