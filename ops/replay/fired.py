@@ -18,7 +18,9 @@ def in_a_line(alert: Mapping[str, Any]) -> str:
     else:
         share = facts.get("negative_share")
         negative = f", {share:.0%} negative" if share is not None else ""
-        claim = f"{facts['observed']:g} {kind.counted}, {facts['expected']:.3g} expected{negative}"
+        copies = alert["evidence"]["copies"] if kind.sets_copies_aside and alert["evidence"] else 0
+        aside = f" ({copies:,} copies set aside)" if copies else ""
+        claim = f"{facts['observed']:g} {kind.counted}{aside}, {facts['expected']:.3g} expected{negative}"
     name = CLOCKS[alert["severity"]].name
     why = f": {alert['reason']}" if alert["reason"] else ""
     rose = f", later SEV{alert['worst']}" if alert["worst"] < alert["severity"] else ""
