@@ -17,29 +17,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
+from ops.run.forked import Child, Forked
 from ops.run.process import RunOptions, run_process
 from ops.run.roles import ENDS
 from tocsin.core.errors import TocsinError
 
 PROGRAM: Final = (sys.executable, "-m", "tocsin", "run")
 INTERRUPTED: Final = 130
-
-
-class Child(Protocol):
-    """A started process, as `subprocess.Popen` has it."""
-
-    @property
-    def pid(self) -> int: ...
-
-    def poll(self) -> int | None: ...
-
-    def wait(self, timeout: float | None = None) -> int: ...
-
-    def send_signal(self, sig: int) -> None: ...
-
-    def kill(self) -> None: ...
 
 
 Start: TypeAlias = Callable[[Sequence[str], int, Sequence[int]], Child]
@@ -106,27 +92,13 @@ def _run_copy(options: RunOptions, roles: Sequence[str], parent: int, pulse: int
         sys.exit(error.exit_code)
 
 
-class _Copy:
-    """A copy, with the words of `subprocess.Popen`."""
-
+class _Copy(Forked):
     def __init__(self, process: BaseProcess) -> None:
-        self._process = process
         assert process.pid is not None
-        self.pid = process.pid
+        super().__init__(process.pid)
+        self._process = process
 
-    def poll(self) -> int | None:
+    def _ended(self, within: float | None) -> int | None:
+        if within != 0:
+            self._process.join(within)
         return self._process.exitcode
-
-    def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        status = self._process.exitcode
-        if status is None:
-            raise subprocess.TimeoutExpired("tocsin", timeout or 0.0)
-        return status
-
-    def send_signal(self, sig: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, sig)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)

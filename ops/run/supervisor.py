@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from ops.run.children import Child, Start
+from ops.run.children import Start
+from ops.run.forked import Child
 from ops.run.locks import STOP_WITHIN_S
 from ops.run.pulse import SILENT_AFTER_S, PulseHeard
 from tocsin.core.errors import TocsinError, WrongInput

@@ -15,7 +15,6 @@ import os
 import pkgutil
 import random
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Final, Protocol
 
+from ops.run.forked import Child, Forked
 from tests.contracts.examples import WIDE
 
 READ: Final = ("tocsin", "ingest", "processors", "alerts", "api", "ops.program", "ops.run", "ops.replay")
@@ -35,22 +35,11 @@ LONGEST: Final = 1 << 20
 """The longest message to the stock in bytes: the arguments and the environment of a start."""
 
 
-class Process(Protocol):
-    """A started process, as `subprocess.Popen` has it."""
-
-    @property
-    def pid(self) -> int: ...
+class Process(Child, Protocol):
+    """A started process that keeps its exit status."""
 
     @property
     def returncode(self) -> int | Any: ...
-
-    def poll(self) -> int | None: ...
-
-    def wait(self, timeout: float | None = None) -> int: ...
-
-    def send_signal(self, sig: int) -> None: ...
-
-    def kill(self) -> None: ...
 
 
 def start(
@@ -140,30 +129,14 @@ def _open() -> socket.socket:
     return ours
 
 
-class _Copy:
-    """A copy, with the words of `subprocess.Popen`. The stock is its parent and keeps its exit status until it is asked for."""
+class _Copy(Forked):
+    """A copy. The stock is its parent and keeps its exit status until it is asked for."""
 
     def __init__(self, stock: _Stock, pid: int) -> None:
-        self.pid = pid
+        super().__init__(pid)
         self.returncode: int | None = None
         self._stock = stock
         self._file = os.pidfd_open(pid)
-
-    def poll(self) -> int | None:
-        return self._ended(0)
-
-    def wait(self, timeout: float | None = None) -> int:
-        status = self._ended(timeout)
-        if status is None:
-            raise subprocess.TimeoutExpired("tocsin", timeout or 0.0)
-        return status
-
-    def send_signal(self, sig: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, sig)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
 
     def _ended(self, within: float | None) -> int | None:
         if self.returncode is None:
