@@ -12,7 +12,7 @@ import h11
 
 from ingest.source import FetchFailed, SourceContext
 from ingest.web import MOST_BYTES, user_agent
-from ingest.wires import MOST_REFUSAL_BYTES, Pipe, WireEnded, WireMessage, knock, turned_away
+from ingest.wires import MOST_REFUSAL_BYTES, Pipe, WireEnded, WireMessage, coming_up, knock, turned_away
 from tocsin.core.clock import Clock, iso
 
 # Server-sent events cannot be asked whether they live; the networks send comments more often than that.
@@ -59,22 +59,13 @@ class HttpStream:
             **(headers or {}),
         }
         target = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        try:
-            self._ask(h11.Request(method="GET", target=target, headers=list(asked.items())))
+        with coming_up(self._pipe):
+            try:
+                self._ask(h11.Request(method="GET", target=target, headers=list(asked.items())))
+            except h11.ProtocolError:
+                # The library's own words would show a header, in which a token may stand.
+                raise FetchFailed(f"{self._host} cannot be asked, or does not speak HTTP") from None
             self._pipe.settle()
-        except TimeoutError:
-            self.close()
-            raise FetchFailed(f"{self._host} took too long to answer") from None
-        except WireEnded as error:
-            self.close()
-            raise FetchFailed(str(error)) from None
-        except h11.ProtocolError:
-            self.close()
-            # The library's own words would show a header, in which a token may stand.
-            raise FetchFailed(f"{self._host} cannot be asked, or does not speak HTTP") from None
-        except BaseException:
-            self.close()
-            raise
 
     def _messages_of(self, host: str, most_bytes: int) -> Messages:
         """What reads this kind of stream, holding at most so many bytes."""

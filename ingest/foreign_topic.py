@@ -16,7 +16,7 @@ from tocsin.core.clock import from_micros
 from tocsin.core.errors import WrongInput
 from tocsin.net import certificates, checked_socket
 from tocsin.settings import Ingest, StreamSettings
-from tocsin.stream.kafka.client import client_settings, in_words, make_client, quieten
+from tocsin.stream.kafka.client import READING, client_settings, in_words, make_client, quieten
 from tocsin.stream.kafka.unpacking import Unreadable, unpacks_within_bounds
 
 FETCH_BYTES, PARTITION_FETCH_BYTES = 4 * 1024 * 1024, 1024 * 1024
@@ -55,13 +55,9 @@ class ForeignTopic:
                 kafka.KafkaConsumer,
                 **config,
                 group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                isolation_level="read_committed",
-                allow_auto_create_topics=False,
                 fetch_max_bytes=FETCH_BYTES,
                 max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-                metrics_enabled=False,
+                **READING,
             )
             unpacks_within_bounds(self._client)
 

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, NamedTuple, Protocol
 from urllib.parse import urlsplit
@@ -167,6 +167,24 @@ class Pipe:
         self._sock.close()
 
 
+@contextlib.contextmanager
+def coming_up(pipe: Pipe) -> Iterator[None]:
+    """Ask and get the first answer in here. Where that fails, the pipe is closed. Raises `FetchFailed` where the host is too slow
+    or hangs up.
+    """
+    try:
+        yield
+    except TimeoutError:
+        pipe.close()
+        raise FetchFailed(f"{pipe.host} took too long to answer") from None
+    except WireEnded as error:
+        pipe.close()
+        raise FetchFailed(str(error)) from None
+    except BaseException:
+        pipe.close()
+        raise
+
+
 class WebSocket:
     """A websocket as a wire. It answers pings, and asks by itself where nothing comes."""
 
@@ -195,18 +213,9 @@ class WebSocket:
             subprotocols=[Subprotocol(one) for one in subprotocols] or None,
             max_size=most_bytes,
         )
-        try:
+        with coming_up(self._pipe):
             self._shake_hands({"User-Agent": user_agent(context.ingest.contact), **(headers or {})})
             self._pipe.settle()
-        except TimeoutError:
-            self.close()
-            raise FetchFailed(f"{self._host} took too long to answer") from None
-        except WireEnded as error:
-            self.close()
-            raise FetchFailed(str(error)) from None
-        except BaseException:
-            self.close()
-            raise
 
     def receive(self) -> WireMessage:
         while not self._ready:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -11,7 +12,9 @@ from sqlalchemy import Connection
 from alerts import actions
 from alerts.alert import Alert, get
 from alerts.apply import act, apply
+from alerts.change import Change
 from alerts.held_by import held_by
+from api.auth.principal import Principal
 from api.etags import version_etag
 from api.lists import wrong
 from api.preconditions import (
@@ -35,7 +38,7 @@ from api.routes.alert_shapes import (
     Snooze,
     alert_out,
 )
-from api.state import State, Who
+from api.state import AppState, State, Who
 from api.turns import turn_of
 from tocsin.core.sentences import Sentence
 
@@ -63,9 +66,7 @@ def snooze(
     if (wanted.until is None) == (wanted.minutes is None):
         raise wrong("until", Sentence("say either until or minutes"))
     until = wanted.until or now + timedelta(minutes=wanted.minutes or 0)
-    with state.store.write() as conn:
-        seen = _seen(conn, id, if_match)
-        return _done(conn, response, act(turn_of(state, conn, who), actions.snooze, id, until, seen))
+    return _act(state, response, who, id, if_match, actions.snooze, until)
 
 
 @router.post("/{id}/dismiss", response_model=AlertOut, summary="Nothing to do", responses=PROBLEMS)
@@ -78,13 +79,7 @@ def dismiss(
     if_match: IfMatch = None,
 ) -> Any:
     """Dismiss the alert, with a reason. The reason counts in each rule's precision figure."""
-    with state.store.write() as conn:
-        seen = _seen(conn, id, if_match)
-        return _done(
-            conn,
-            response,
-            act(turn_of(state, conn, who), actions.dismiss, id, wanted.reason, wanted.note, seen),
-        )
+    return _act(state, response, who, id, if_match, actions.dismiss, wanted.reason, wanted.note)
 
 
 @router.post("/{id}/merge", response_model=AlertOut, summary="The same story as another", responses=PROBLEMS)
@@ -97,9 +92,7 @@ def merge(
     if_match: IfMatch = None,
 ) -> Any:
     """Merge this alert into another one, which goes on telling the story."""
-    with state.store.write() as conn:
-        seen = _seen(conn, id, if_match)
-        return _done(conn, response, act(turn_of(state, conn, who), actions.merge, id, wanted.into, seen))
+    return _act(state, response, who, id, if_match, actions.merge, wanted.into)
 
 
 @router.post(
@@ -151,10 +144,7 @@ def resolve(
     if_match: IfMatch = None,
 ) -> Any:
     """Resolve the alert. Refused while PR or Legal has an open escalation of it. The verdict counts in the signal's precision."""
-    with state.store.write() as conn:
-        seen = _seen(conn, id, if_match)
-        turn = turn_of(state, conn, who)
-        return _done(conn, response, act(turn, actions.resolve, id, wanted.reason, seen, wanted.verdict))
+    return _act(state, response, who, id, if_match, actions.resolve, wanted.reason, verdict=wanted.verdict)
 
 
 @router.post("/{id}/reopen", response_model=AlertOut, summary="It is not over after all", responses=PROBLEMS)
@@ -167,9 +157,7 @@ def reopen(
     if_match: IfMatch = None,
 ) -> Any:
     """Reopen the alert. It fires again from the policy's first step."""
-    with state.store.write() as conn:
-        seen = _seen(conn, id, if_match)
-        return _done(conn, response, act(turn_of(state, conn, who), actions.reopen, id, wanted.reason, seen))
+    return _act(state, response, who, id, if_match, actions.reopen, wanted.reason)
 
 
 @router.post(
@@ -184,12 +172,7 @@ def severity(
     if_match: IfMatch = None,
 ) -> Any:
     """Set the severity, with a reason. People may raise and lower it; the engine only raises it."""
-    with state.store.write() as conn:
-        seen = _seen(conn, id, if_match)
-        changed = act(
-            turn_of(state, conn, who), actions.set_severity, id, wanted.severity, wanted.reason, seen
-        )
-        return _done(conn, response, changed)
+    return _act(state, response, who, id, if_match, actions.set_severity, wanted.severity, wanted.reason)
 
 
 @router.post("/{id}/note", response_model=AlertOut, summary="Write something down", responses=PROBLEMS)
@@ -197,6 +180,23 @@ def note(response: Response, state: State, who: Who, id: Id, wanted: Annotated[N
     """Write a line into the timeline. This changes nothing else, so it needs no If-Match."""
     with state.store.write() as conn:
         return _done(conn, response, act(turn_of(state, conn, who), actions.note, id, wanted.text))
+
+
+def _act(
+    state: AppState,
+    response: Response,
+    who: Principal,
+    id: str,
+    if_match: str | None,
+    action: Callable[..., Change],
+    *given: Any,
+    **named: Any,
+) -> dict[str, Any]:
+    """Take an action on the alert that the caller has seen; the answer is the alert as it is afterwards."""
+    with state.store.write() as conn:
+        seen = _seen(conn, id, if_match)
+        turn = turn_of(state, conn, who)
+        return _done(conn, response, act(turn, action, id, *given, expected_version=seen, **named))
 
 
 def _seen(conn: Connection, id: str, if_match: str | None) -> int:

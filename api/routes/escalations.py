@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -22,7 +23,7 @@ from api.etags import (
 from api.lists import Cursor, Limit, ListPage
 from api.preconditions import IfMatch, checked_version
 from api.problems import PROBLEMS
-from api.state import State, Who
+from api.state import AppState, State, Who
 from api.turns import turn_of
 from tocsin.core.clock import MINUTE
 
@@ -172,9 +173,7 @@ def read_escalation(request: Request, response: Response, state: State, who: Who
 @router.post("/{id}/claim", response_model=EscalationOut, summary="Take it in hand", responses=PROBLEMS)
 def claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """Claim the escalation. Notices that still wait to page about it are taken back."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, actions.claim(turn_of(state, conn, who), id, seen), now)
+    return _act(state, response, who, id, if_match, actions.claim)
 
 
 @router.post(
@@ -185,9 +184,7 @@ def claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch 
 )
 def release_claim(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """Put the escalation back into the queue, so that somebody else may claim it."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, actions.release_claim(turn_of(state, conn, who), id, seen), now)
+    return _act(state, response, who, id, if_match, actions.release_claim)
 
 
 @router.post(
@@ -202,19 +199,13 @@ def reassign(
     if_match: IfMatch = None,
 ) -> Any:
     """Give the escalation to a person, by name."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(
-            conn, response, who, actions.reassign(turn_of(state, conn, who), id, wanted.to, seen), now
-        )
+    return _act(state, response, who, id, if_match, actions.reassign, wanted.to)
 
 
 @router.post("/{id}/review", response_model=EscalationOut, summary="Begin the review", responses=PROBLEMS)
 def review(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """Begin the review, by PR and Legal in parallel. Begun again, it makes earlier decisions void."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, actions.review(turn_of(state, conn, who), id, seen), now)
+    return _act(state, response, who, id, if_match, actions.review)
 
 
 @router.post("/{id}/assess", response_model=EscalationOut, summary="The first assessment", responses=PROBLEMS)
@@ -227,11 +218,7 @@ def assess(
     if_match: IfMatch = None,
 ) -> Any:
     """Say that the first assessment is done. Its clock stops. Where it is done twice, the first time stands."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(
-            conn, response, who, actions.assessed(turn_of(state, conn, who), id, wanted.text, seen), now
-        )
+    return _act(state, response, who, id, if_match, actions.assessed, wanted.text)
 
 
 @router.post("/{id}/decide", response_model=EscalationOut, summary="Clear or reject", responses=PROBLEMS)
@@ -244,12 +231,9 @@ def decide(
     if_match: IfMatch = None,
 ) -> Any:
     """Decide for one's own team. The escalation is cleared when every team has cleared, and rejected when one rejects."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        decided = actions.decide(
-            turn_of(state, conn, who), id, wanted.team, wanted.decision, wanted.reason, expected_version=seen
-        )
-        return _done(conn, response, who, decided, now)
+    return _act(
+        state, response, who, id, if_match, actions.decide, wanted.team, wanted.decision, wanted.reason
+    )
 
 
 @router.post(
@@ -264,10 +248,7 @@ def ask(
     if_match: IfMatch = None,
 ) -> Any:
     """Ask a person for something. That person is told. The clocks run on."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        asked = actions.request_info(turn_of(state, conn, who), id, wanted.of, wanted.text, seen)
-        return _done(conn, response, who, asked, now)
+    return _act(state, response, who, id, if_match, actions.request_info, wanted.of, wanted.text)
 
 
 @router.post(
@@ -278,9 +259,7 @@ def ask(
 )
 def release(response: Response, state: State, who: Who, id: Id, if_match: IfMatch = None) -> Any:
     """Say that a person has published the statement; Tocsin posts nothing. The statement's clock stops."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(conn, response, who, actions.release(turn_of(state, conn, who), id, seen), now)
+    return _act(state, response, who, id, if_match, actions.release)
 
 
 @router.post(
@@ -295,11 +274,7 @@ def close(
     if_match: IfMatch = None,
 ) -> Any:
     """Close the escalation, after its release."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(
-            conn, response, who, actions.close(turn_of(state, conn, who), id, wanted.text, seen), now
-        )
+    return _act(state, response, who, id, if_match, actions.close, wanted.text)
 
 
 @router.post("/{id}/withdraw", response_model=EscalationOut, summary="It was not needed", responses=PROBLEMS)
@@ -312,11 +287,7 @@ def withdraw(
     if_match: IfMatch = None,
 ) -> Any:
     """Withdraw the escalation, and say why."""
-    with state.store.write() as conn:
-        seen, now = _seen(conn, id, if_match), state.now()
-        return _done(
-            conn, response, who, actions.withdraw(turn_of(state, conn, who), id, wanted.text, seen), now
-        )
+    return _act(state, response, who, id, if_match, actions.withdraw, wanted.text)
 
 
 @router.post("/{id}/note", response_model=EscalationOut, summary="Write a note", responses=PROBLEMS)
@@ -335,8 +306,20 @@ def note(
         )
 
 
-def _seen(conn: Connection, id: str, if_match: str | None) -> int:
-    return checked_version(if_match, get(conn, id).version)
+def _act(
+    state: AppState,
+    response: Response,
+    who: Principal,
+    id: str,
+    if_match: str | None,
+    action: Callable[..., Escalation],
+    *given: str | None,
+) -> dict[str, Any]:
+    """Take an action on the escalation that the caller has seen; the answer is the escalation as it is afterwards."""
+    with state.store.write() as conn:
+        seen, now = checked_version(if_match, get(conn, id).version), state.now()
+        changed = action(turn_of(state, conn, who), id, *given, expected_version=seen)
+        return _done(conn, response, who, changed, now)
 
 
 def _done(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
 
 import numpy as np
+import numpy.typing as npt
 
 from tocsin.core.errors import TocsinError
 
@@ -32,6 +33,14 @@ def read_arrays(path: Path, sha256: str | None = None) -> tuple[dict[str, Any], 
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise TocsinError(f"the model {path.name} cannot be read: {error}; reinstall tocsin") from error
     return told, arrays
+
+
+def write_arrays(path: Path, told: Mapping[str, Any], **arrays: npt.NDArray[Any]) -> None:
+    """Write an artefact that tells this of itself and holds these arrays. Equal models give equal bytes."""
+    line = np.frombuffer(json.dumps(told, sort_keys=True).encode(), dtype=np.uint8)
+    kept: dict[str, Any] = {**arrays, "told": line}
+    with path.open("wb") as file:
+        np.savez_compressed(file, **kept)
 
 
 def faults(languages: Collection[str]) -> Iterator[str]:

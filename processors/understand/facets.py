@@ -8,7 +8,6 @@ right.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
+from processors.understand.artefacts import FOLDER, checksum_of, read_arrays, write_arrays
 from processors.understand.features import Ints
 from tocsin.core.errors import TocsinError
 from tocsin.core.facets import FACETS, Facets
@@ -58,15 +57,9 @@ class FacetModel:
     def save(self, path: Path) -> None:
         """Write the artefact. Equal models give equal bytes."""
         told = {"language": self.language, "version": self.version, "columns": COLUMNS}
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file,
-                weights=self.weights,
-                scale=self.scale,
-                bias=self.bias,
-                thresholds=self.thresholds,
-                told=np.frombuffer(json.dumps(told, sort_keys=True).encode(), dtype=np.uint8),
-            )
+        write_arrays(
+            path, told, weights=self.weights, scale=self.scale, bias=self.bias, thresholds=self.thresholds
+        )
 
     def logits(self, sums: Ints, features: Ints) -> Floats:
         """By text and column, the logit, from the sums of the text's weights and the number of its features."""

@@ -10,7 +10,6 @@ makes it, and its card stands beside it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from processors.understand.artefacts import FOLDER, checksum_of, read_arrays
+from processors.understand.artefacts import FOLDER, checksum_of, read_arrays, write_arrays
 from processors.understand.brand import Nudge
 from processors.understand.facets import FacetModel, shipped_facets
 from processors.understand.features import (
@@ -63,15 +62,9 @@ class LinearModel:
     def save(self, path: Path) -> None:
         """Write the artefact. Equal models give equal bytes."""
         told = {"language": self.language, "version": self.version, "abstains_below": self.abstains_below}
-        with path.open("wb") as file:
-            np.savez_compressed(
-                file,
-                weights=self.weights,
-                scale=self.scale,
-                bias=self.bias,
-                confidence=self.confidence,
-                told=np.frombuffer(json.dumps(told, sort_keys=True).encode(), dtype=np.uint8),
-            )
+        write_arrays(
+            path, told, weights=self.weights, scale=self.scale, bias=self.bias, confidence=self.confidence
+        )
 
 
 def load_model(path: Path, sha256: str | None = None) -> LinearModel:

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from kafka import errors
@@ -43,6 +43,16 @@ _SILENCE = (
     errors.NodeNotReadyError,
     errors.RequestTimedOutError,
 )
+
+READING: Final[dict[str, Any]] = {
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    # Others may write there, in transactions too. Records of a transaction that was taken back are not read.
+    "isolation_level": "read_committed",
+    "allow_auto_create_topics": False,
+    "metrics_enabled": False,
+}
+"""How every consumer reads: from where it is told, and without leaving anything on the broker."""
 
 T = TypeVar("T")
 log = structlog.get_logger("stream")

@@ -24,6 +24,7 @@ from tocsin.core.errors import StreamUnavailable
 from tocsin.stream.kafka.client import (
     EARLIEST,
     LATEST,
+    READING,
     in_words,
     make_client,
     translated,
@@ -76,11 +77,6 @@ class KafkaConsumer:
                 kafka.KafkaConsumer,
                 **{**topics.config, "client_id": f"tocsin-{member[:40]}"},
                 group_id=group,
-                enable_auto_commit=False,
-                auto_offset_reset="none",
-                # Others may write here, in transactions too. Records of a transaction that was taken back are not read.
-                isolation_level="read_committed",
-                allow_auto_create_topics=False,
                 session_timeout_ms=SESSION_TIMEOUT_MS,
                 heartbeat_interval_ms=HEARTBEAT_MS,
                 max_poll_interval_ms=POLL_INTERVAL_MS,
@@ -88,7 +84,7 @@ class KafkaConsumer:
                 fetch_max_bytes=FETCH_BYTES,
                 max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
                 metadata_max_age_ms=METADATA_AGE_MS,
-                metrics_enabled=False,
+                **READING,
             )
             unpacks_within_bounds(self._client)
             self._client.subscribe([self._name], listener=_Notes(self._client, self._noted))
