@@ -51,11 +51,13 @@ SENT: Final = """([path, fields]) => {
 GREY: Final = '<p style="color: #555">on white</p>'
 PALE: Final = '<b style="color: #aaa">on white</b>'
 OVER: Final = '<div style="position: absolute; inset: 0; z-index: -1; background: #888"></div>'
-SHAPES: Final[dict[str, tuple[tuple[ViewportSize, Scheme], ...]]] = {
-    "held in the hand": ((PHONE, "light"), (TABLET, "dark")),
-    "on a desk": ((LAPTOP, "dark"),),
-}
-"""The shapes of each kind of device. In the other scheme only what `hold` alone looks at is left out."""
+SHAPES: Final[tuple[tuple[ViewportSize, bool, Scheme], ...]] = (
+    (LAPTOP, False, "dark"),
+    (PHONE, True, "light"),
+    (TABLET, True, "dark"),
+)
+"""Each size, whether it is touched, and the scheme of `hold`. In the other scheme only what `hold` alone looks at is left out."""
+COARSE: Final = "matchMedia('(pointer: coarse)').matches"
 
 
 def test_no_view_is_left_out() -> None:
@@ -76,28 +78,37 @@ def test_axe_judges_every_way_in_which_text_is_painted(chromium: Browser) -> Non
 
 
 @pytest.mark.slow("opens every view at three sizes")
-@pytest.mark.parametrize("device", SHAPES)
-def test_every_view_holds_in_light_and_dark(chromium: Browser, night: SeededApp, device: str) -> None:
-    named, ((size, _), *_) = furnish(night), SHAPES[device]
-    with tab(chromium, night, size) as page:
+def test_every_view_holds_at_three_sizes_in_light_and_dark(chromium: Browser, night: SeededApp) -> None:
+    named = furnish(night)
+    with tab(chromium, night, LAPTOP) as page:
         sign_in(page, night, "p_root")
+        touch = page.context.new_cdp_session(page)
         for view, address in ADDRESSES.items():
+            page.set_viewport_size(LAPTOP)
             page.goto(address.format_map(named))
             weighed = page.evaluate(WEIGHTS)
             assert sum(weighed) < BYTES, (view, weighed)
-            for shape, scheme in SHAPES[device]:
-                page.set_viewport_size(shape)
+            for size, touched, scheme in SHAPES:
+                page.set_viewport_size(size)
+                touch.send("Emulation.setTouchEmulationEnabled", {"enabled": touched})
+                assert page.evaluate(COARSE) == touched
                 other: Scheme = "dark" if scheme == "light" else "light"
                 page.emulate_media(color_scheme=other)
                 hold_beside(page, f"every{view.replace('/', '-')}-{other}")
                 page.emulate_media(color_scheme=scheme)
                 hold(page, f"every{view.replace('/', '-')}-{scheme}")
-                assert all(9 < size < 18 for size in page.evaluate(LETTERS)), (view, shape)
+                assert all(9 < letter < 18 for letter in page.evaluate(LETTERS)), (view, size)
+            # A desk's pointer is back when the next view comes.
+            touch.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
         with night.store.write() as conn:
             meta.put(conn, "mode", "demo")
             meta.put(conn, meta.PLAY_AGAIN, meta.OFFERED)
         page.goto("/")
-        hold(page, f"every-demo-{scheme}")
+        for size, touched, scheme in SHAPES:
+            page.set_viewport_size(size)
+            touch.send("Emulation.setTouchEmulationEnabled", {"enabled": touched})
+            page.emulate_media(color_scheme=scheme)
+            hold(page, f"every-demo-{scheme}")
 
 
 @pytest.mark.slow("sends every form")
