@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakSet
 
-from playwright.sync_api import Page
+from playwright.sync_api import BrowserContext, Page
 
 AXE: Final = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
 PAINTS: Final = (Path(__file__).parent / "paints.js").read_text("utf-8")
@@ -28,10 +29,12 @@ SHAPE: Final = """(shaped) => {
 
 _passed: set[int] = set()
 """The ways of painting text that axe has passed in this process."""
+_brought: WeakSet[BrowserContext] = WeakSet()
+"""The windows whose views bring axe along."""
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds, but for `of_contrast`. At a second size it asks the rules of SHAPED alone where the same elements are shown."""
+    """What axe finds, but for `of_contrast`. Where a second size shows the same elements, only the rules of SHAPED are asked."""
     _bring(page)
     found: list[str] = page.evaluate(SHAPE, SHAPED)
     return found
@@ -48,6 +51,7 @@ def of_contrast(page: Page) -> list[str]:
 
 def _bring(page: Page) -> None:
     """After the first look, every view of this tab brings axe along."""
-    if not page.evaluate("'axe' in window"):
+    if page.context not in _brought:
+        _brought.add(page.context)
         page.context.add_init_script(AXE)
         page.evaluate(AXE)

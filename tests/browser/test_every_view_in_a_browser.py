@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from api.auth.rules import PAGES
 from tests.api.test_getting_in import link
 from tests.api.test_wrong_input import FORMS, ODD, REFUSED
-from tests.browser.axe import of_contrast
+from tests.browser.axe import of_contrast, violations
 from tests.browser.served import SeededApp
 from tests.browser.test_page_in_a_browser import LAPTOP, PHONE, Scheme, sign_in, tab
 from tests.browser.test_sources_in_a_browser import hold, hold_beside
@@ -24,13 +24,12 @@ BYTES: Final = 150_000
 WEIGHTS: Final = (
     "() => performance.getEntries().filter((e) => e.encodedBodySize).map((e) => e.encodedBodySize)"
 )
-LETTERS: Final = """() => [...document.querySelectorAll("svg.chart:has(text)")]
-  .filter((one) => one.getClientRects().length)
-  .map((one) => {
+SEEN: Final = """() => [matchMedia("(pointer: coarse)").matches,
+  [...document.querySelectorAll("svg.chart:has(text)")].filter((one) => one.getClientRects().length).map((one) => {
     const size = parseFloat(getComputedStyle(one.querySelector("text")).fontSize);
     return (size * one.getBoundingClientRect().width) / one.viewBox.baseVal.width;
-  })"""
-"""The letters of each chart in pixels, as they are seen."""
+  })]"""
+"""Whether it is touched, and the letters of each chart in pixels, as they are seen."""
 LONG: Final = "ketel AND (lekkage OR ontploffing OR brandgevaar OR stroomstoring OR garantie"
 TIMES: Final = ("starts_at", "ends_at", "from", "until")
 SENT: Final = """([path, fields]) => {
@@ -51,13 +50,19 @@ SENT: Final = """([path, fields]) => {
 GREY: Final = '<p style="color: #555">on white</p>'
 PALE: Final = '<b style="color: #aaa">on white</b>'
 OVER: Final = '<div style="position: absolute; inset: 0; z-index: -1; background: #888"></div>'
+SIZED: Final = """<html lang="en"><title>sized</title><main><h1>sized</h1>
+<style>button { display: none } @media (max-width: 500px) { button { display: block } }
+p { width: 90vw; overflow: auto; white-space: nowrap; font: 16px monospace }</style>
+<p>ninety letters in one line, which is more than a tablet has room for, and a desk has plenty</p>
+<button></button></main></html>"""
+"""A document with a fault that only a phone shows, and one that lies in its width alone."""
 SHAPES: Final[tuple[tuple[ViewportSize, bool, Scheme], ...]] = (
     (LAPTOP, False, "dark"),
     (PHONE, True, "light"),
     (TABLET, True, "dark"),
 )
 """Each size, whether it is touched, and the scheme of `hold`. In the other scheme only what `hold` alone looks at is left out."""
-COARSE: Final = "matchMedia('(pointer: coarse)').matches"
+OTHER: Final[Mapping[Scheme, Scheme]] = {"light": "dark", "dark": "light"}
 
 
 def test_no_view_is_left_out() -> None:
@@ -77,10 +82,22 @@ def test_axe_judges_every_way_in_which_text_is_painted(chromium: Browser) -> Non
             assert of_contrast(page) == [f"color-contrast: {GREY}"], behind
 
 
+def test_axe_judges_what_another_size_shows_and_what_scrolls_there(chromium: Browser) -> None:
+    with tab(chromium, "http://127.0.0.1", LAPTOP) as page:
+        page.set_content(SIZED)
+        assert violations(page) == violations(page) == []
+        page.set_viewport_size(PHONE)
+        scrolls, unnamed = "scrollable-region-focusable", "button-name"
+        assert [one.partition(":")[0] for one in violations(page)] == [unnamed, scrolls]
+        page.set_viewport_size(TABLET)
+        assert [one.partition(":")[0] for one in violations(page)] == [scrolls]
+
+
 @pytest.mark.slow("opens every view at three sizes")
 def test_every_view_holds_at_three_sizes_in_light_and_dark(chromium: Browser, night: SeededApp) -> None:
     named = furnish(night)
-    with tab(chromium, night, LAPTOP) as page:
+    on: Scheme = "light"
+    with tab(chromium, night, LAPTOP, scheme=on) as page:
         sign_in(page, night, "p_root")
         touch = page.context.new_cdp_session(page)
         for view, address in ADDRESSES.items():
@@ -91,13 +108,15 @@ def test_every_view_holds_at_three_sizes_in_light_and_dark(chromium: Browser, ni
             for size, touched, scheme in SHAPES:
                 page.set_viewport_size(size)
                 touch.send("Emulation.setTouchEmulationEnabled", {"enabled": touched})
-                assert page.evaluate(COARSE) == touched
-                other: Scheme = "dark" if scheme == "light" else "light"
-                page.emulate_media(color_scheme=other)
-                hold_beside(page, f"every{view.replace('/', '-')}-{other}")
-                page.emulate_media(color_scheme=scheme)
-                hold(page, f"every{view.replace('/', '-')}-{scheme}")
-                assert all(9 < letter < 18 for letter in page.evaluate(LETTERS)), (view, size)
+                # The scheme that is on comes first: a change paints the whole view anew.
+                for turn in (on, OTHER[on]):
+                    page.emulate_media(color_scheme=turn)
+                    on = turn
+                    look = hold if on == scheme else hold_beside
+                    look(page, f"every{view.replace('/', '-')}-{on}")
+                coarse, letters = page.evaluate(SEEN)
+                assert coarse == touched
+                assert all(9 < letter < 18 for letter in letters), (view, size)
             # A desk's pointer is back when the next view comes.
             touch.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
         with night.store.write() as conn:

@@ -24,6 +24,8 @@ OVERLAPPING = """() => {
   return all.flatMap(([a, p], n) => all.slice(n + 1).filter(([b, q]) => meet(p, q))
     .map(([b]) => a.outerHTML.slice(0, 60) + " and " + b.outerHTML.slice(0, 60)));
 }"""
+LOOK = f"""() => [document.documentElement.scrollWidth, ({CONTRAST})(), ({OVERLAPPING})(), ({SMALL_TARGETS})()]"""
+"""All of `hold_beside` but axe, in one call."""
 
 
 @pytest.fixture
@@ -40,18 +42,19 @@ def hearing(tmp_path: Path) -> Iterator[SeededApp]:
 def hold(page: Page, name: str) -> None:
     """Fits, can be read, can be touched, and axe finds nothing."""
     hold_beside(page, name)
-    assert page.evaluate(OVERLAPPING) == [], f"{name}: one lies over another"
     assert violations(page) == [], name
 
 
 def hold_beside(page: Page, name: str) -> None:
     """Fits, can be read and touched, in a second scheme too: what `hold` looks at beside it depends on no colour."""
     width = page.viewport_size["width"] if page.viewport_size else 0
-    assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} scrolls sideways"
-    assert page.evaluate(CONTRAST) == [], f"{name}: too little contrast"
+    wide, pale, over, small = page.evaluate(LOOK)
+    assert wide <= width, f"{name} scrolls sideways"
+    assert pale == [], f"{name}: too little contrast"
     assert of_contrast(page) == [], name
+    assert over == [], f"{name}: one lies over another"
     if width == PHONE["width"]:
-        assert page.evaluate(SMALL_TARGETS) == [], f"{name}: too small for a thumb"
+        assert small == [], f"{name}: too small for a thumb"
     keep(page, f"{name}-{width}")
 
 
