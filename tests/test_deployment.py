@@ -34,6 +34,7 @@ from tests.engines.jars import kafka_class_path
 from tests.engines.kafka import java
 from tests.engines.postgres import Postgres, start_postgres
 from tests.inside import command
+from tests.story import copies
 from tests.test_packaging import build_wheel
 from tocsin.settings import known_settings
 from tocsin.version import __version__
@@ -223,7 +224,7 @@ def test_the_roles_come_up_on_the_engines_as_the_file_sets_them_up(tmp_path: Pat
         assert b"never reported" in _health(SERVICES["auditor"], given["auditor"]).stdout
         _move_what_the_single_container_had(tmp_path / "embedded", given["ingest"])
         for name in given:
-            running.enter_context(_running(SERVICES[name], given[name]))
+            running.enter_context(_running(SERVICES[name], given[name], copy=True))
         for name in given:
             _until_healthy(SERVICES[name], given[name])
         _tocsin(given["api"], "backup", str(tmp_path / "monday.db"))
@@ -274,14 +275,18 @@ def _placed(environment: Mapping[str, str], places: Mapping[str, str]) -> dict[s
 
 
 @contextlib.contextmanager
-def _running(service: Mapping[str, Any], given: Mapping[str, str]) -> Iterator[None]:
+def _running(service: Mapping[str, Any], given: Mapping[str, str], *, copy: bool = False) -> Iterator[None]:
     """Run the service's command until the end of the block. SIGTERM must end it within the grace period of the file."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tocsin", *service["command"]],
-        env=given,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    process = (
+        copies.start(service["command"], environment=given)
+        if copy
+        else subprocess.Popen(
+            [sys.executable, "-m", "tocsin", *service["command"]],
+            env=given,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     )
     try:
         yield

@@ -1,18 +1,20 @@
-"""A house of the benchmarks on SQLite, with a thread for each role.
+"""Houses of the benchmarks for tests: on SQLite with a thread for each role, and on the real engines with copies of a process.
 
-It tests the code of the benchmarks; its figures mean nothing.
+They test the code of the benchmarks; their figures mean nothing.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.place import Engines, House, Used
+from benchmarks.place import Engines, House, Role, Used
 from ops.run.roles import run_roles
 from ops.runtime import Runtime
+from tests.story import copies
 from tocsin.core.clock import SystemClock
 from tocsin.core.pulse import Pulse
 from tocsin.settings import load
@@ -61,6 +63,27 @@ class HouseHere(House):
         role.thread.start()
         self.roles.append(role)  # type: ignore[arg-type]  # see above
         return role
+
+
+class HouseOfCopies(House):
+    """A house whose roles are processes, as in `make bench`, and copies of one that has read the code already."""
+
+    def start(self, *roles: str) -> Role:
+        path = self.folder / f"{len(self.roles)}.log"
+        with path.open("wb") as log:
+            process = copies.start(
+                ("run", *roles), environment={**os.environ, **self.environ}, stdout=log, stderr=log
+            )
+        name = f"{'+'.join(roles)} {1 + len(self.roles)}"
+        self.roles.append(Role(name, process, path))  # type: ignore[arg-type]  # it has a process's words
+        return self.roles[-1]
+
+
+class EnginesOfCopies(Engines):
+    """The real engines, with houses of copies."""
+
+    def house(self, folder: Path, environ: Mapping[str, str], runtime: Runtime) -> House:
+        return HouseOfCopies(self, folder, environ, runtime)
 
 
 class EnginesHere(Engines):

@@ -40,7 +40,7 @@ from benchmarks.place import Engines
 from benchmarks.table import Table, machine
 from ingest.source import FetchFailed, SourceContext
 from ingest.sources.bluesky import BlueskySettings, BlueskySource
-from tests.benchmarks.here import EnginesHere
+from tests.benchmarks.here import EnginesHere, EnginesOfCopies
 from tests.engines.kafka import Cluster
 from tests.engines.postgres import Postgres
 from tocsin.core.signal_kinds import SIGNAL_KINDS
@@ -207,9 +207,12 @@ def test_understanding_is_measured_by_part_and_kind_beside_the_plain_libraries()
 
 @pytest.fixture
 def where(kafka: Cluster, postgres: Postgres) -> Engines:
-    return Engines(kafka, postgres)
+    return EnginesOfCopies(kafka, postgres)
 
 
+@pytest.mark.usefixtures(
+    "here"
+)  # what begins and ends there is in this process; the naive loop and the roles are not
 def test_real_roles_and_the_naive_pipeline_store_the_same_mentions_on_the_real_engines(
     where: Engines,
 ) -> None:

@@ -47,7 +47,8 @@ FAULTS = (
 def run_replays(
     folder: Path, engines: Engines, *, seed: int, kills: int, hours: int = 30, calm: bool = True
 ) -> Report:
-    """Do a replay of `hours` of talk that is killed `kills` times, each time together with another fault.
+    """Do a replay of `hours` of talk that is killed `kills` times, each time together with another fault. After the first kill,
+    one fault in three must be lived through.
 
     With `calm` it is also compared with a replay without faults on the same engines.
     """
@@ -103,7 +104,7 @@ def _hurt(hurt: _Replay, house: House, report: Report, chance: random.Random, ki
     killed = survived = 0
     process = hurt.start()
     for _ in range(TRIES):
-        time.sleep(chance.uniform(1.5, 6.0))
+        time.sleep(chance.uniform(1.5, 6.0) if killed else chance.uniform(0.5, 3.0))
         fault = chance.choice(FAULTS)
         met = ACTS[fault](house, random.Random(chance.randrange(10**9)))
         note(f"{fault}{f': {met}' if met else ''}")
@@ -111,7 +112,7 @@ def _hurt(hurt: _Replay, house: House, report: Report, chance: random.Random, ki
         if fault in ENDS:
             ACTS[ENDS[fault][0]](house, chance)
             note(ENDS[fault][0])
-        if chance.random() < 1 / 3:
+        if killed and chance.random() < 1 / 3:
             survived += process.poll() is None
             continue  # the replay must survive this fault without a kill
         time.sleep(chance.uniform(0.0, 1.5))

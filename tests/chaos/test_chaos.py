@@ -33,8 +33,8 @@ def test_whatever_dies_freezes_or_is_cut_the_same_is_stored_and_each_decision_ri
         tmp_path,
         engines,
         seed=seed,
-        count=1000,
-        lasts=timedelta(seconds=15),
+        count=500,
+        lasts=timedelta(seconds=12),
         layout=LAYOUT_SHORT,
         faults=SHORT,
     )
@@ -46,6 +46,6 @@ def test_a_replay_that_is_killed_while_its_engines_are_hurt_ends_as_if_nothing_h
     tmp_path: Path, engines: Engines, seed: int
 ) -> None:
     print(f"TOCSIN_TEST_SEED={seed}")
-    report = run_replays(tmp_path, engines, seed=seed, kills=1, hours=4, calm=False)
+    report = run_replays(tmp_path, engines, seed=seed, kills=1, hours=2, calm=False)
     print(report.text())
     assert report.wrong == []

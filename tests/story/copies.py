@@ -3,7 +3,7 @@
 A start of `python -m tocsin` spends a second or two of processor time on reading code. So one process for each test run, the
 stock, reads it once, and each start is a copy of the stock: a process of its own, with its own number, memory, open files,
 environment, signals and exit status. It differs from a new one in the reading alone, and in the order of a set of texts, which
-all copies share. That is why `make chaos` starts new ones, as do the tests of the installed wheel and of the images.
+all copies share. That is why `make chaos` starts new ones, as do the tests of the installed wheel and of the single container.
 """
 
 from __future__ import annotations
