@@ -30,6 +30,8 @@ from tocsin.store.opening import open_store
 pytestmark = pytest.mark.slow("each plays days of talk")
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
+CUT = END - timedelta(minutes=25)
+"""The end of what is played. The crisis began 35 minutes before, and its people have been paged."""
 KILLS = 4  # `make chaos` kills more often, with faults of the engines too
 EXPORTS = ("mentions", "tallies", "alerts", "notices")
 
@@ -62,7 +64,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list
     monitors = folder / "monitors.yaml"
     monitors.write_text(json.dumps(demo_setup()), encoding="utf-8")  # JSON is YAML
     begin = END - timedelta(hours=27)
-    mentions = [one for one in demo_mentions(END, days=7) if one.created_at >= begin]
+    mentions = [one for one in demo_mentions(END, days=7) if begin <= one.created_at < CUT]
     mentions += [edited(m) for m in mentions[100::400]]
     path = folder / "talk.jsonl"
     path.write_bytes(encode_mentions(mentions))
@@ -239,7 +241,7 @@ def test_postgresql_keeps_the_same_byte_for_byte(
 ) -> None:
     monitors, _, mentions = recorded
     path = tmp_path / "talk.jsonl"
-    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(hours=5)]))
+    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(hours=4)]))
     told = []
     for name, url in (("embedded", "sqlite"), ("real", postgres.database())):
         env, at = {"TOCSIN_STORE__URL": url}, tmp_path / name
