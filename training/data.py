@@ -26,11 +26,12 @@ class Example(NamedTuple):
     label: str
     weight: float
     is_post: bool = True
-    """Whether people posted it, as they post about brands: film lines and sentences of long reviews are read otherwise."""
+    """Whether it is a post, as people write about brands. Lines of films and sentences of long reviews are not."""
     talk: str = ""
     """The kind of talk: the set, or who wrote that part of the corpus; and whether it speaks to an account."""
     of_two: bool = False
-    """Whether nobody could call it neutral: then it tells the two other labels apart, and nothing of neutral texts."""
+    """Whether people could not call it neutral. Then it teaches how the two other labels differ, and nothing about neutral texts.
+    """
 
 
 class Source(NamedTuple):
@@ -44,7 +45,9 @@ class Source(NamedTuple):
     weight_in_all: float | None = None
     """The weight beside the sets that are not cleared, where it is another one."""
     of_two: bool = False
-    """Whether its two labels leave neutral texts open. Telecoms and book reviews gain nothing by it."""
+    """Whether neutral stays open for its rows (`training/partial.py`), because the set has two labels. Telecoms and book reviews
+    gain nothing by it.
+    """
 
     def weight_of(self, everything: bool) -> float:
         """The weight of a row."""
@@ -69,7 +72,8 @@ SOURCES: Final = (
 )
 OTHER_TALK: Final = (("vader_amazon", "en"), ("vader_movie", "en"), ("vader_nyt", "en"))
 """Cleared sets that are not learnt from: sentences of product reviews, film reviews and newspaper comments. The errors on them
-tell how far those on other talk differ."""
+show how much errors differ from one kind of talk to another.
+"""
 CORPUS_WEIGHTS: Final = {"en": 0.4}
 OTHER_WEIGHT: Final = 2.0
 """The weight of a post of the corpus where its language has no entry above: English has many other tweets to learn from."""

@@ -78,7 +78,9 @@ class Line(NamedTuple):
 
 
 def samples(folder: Path) -> list[Line]:
-    """What the head learns from, none of it kept out of training: as many of each label of a set, and the posts of the pool."""
+    """The rows that the head learns from: equally many of each label of a set, and the posts of the pool. None is kept for
+    calibration.
+    """
     found: list[Line] = []
     for name, language, most in PER_LABEL:
         rows = [Line(name, language, one.text, one.label) for one in rows_of(folder / name, language, 1.0)]
@@ -101,7 +103,7 @@ def tweets() -> list[Line]:
 
 
 def _lowest(rows: Iterable[Line], most: int) -> list[Line]:
-    """Of each label the rows of the lowest hash, that order does not change."""
+    """The rows of the lowest hash, so many of each label. The order of the rows makes no difference."""
     by_label: dict[str | None, list[Line]] = defaultdict(list)
     for one in sorted({one for one in rows if not is_held_out(one.text)}, key=_by_hash):
         by_label[one.label].append(one)
@@ -113,7 +115,7 @@ def _by_hash(one: Line) -> tuple[int, str]:
 
 
 def pool(folder: Path) -> list[Line]:
-    """The lines that the teacher labels: `DRAWN` of those that are neither long nor a word."""
+    """The lines that the teacher labels: `DRAWN` of the lines that are neither long nor a single word."""
     found = [
         Line(name, language, row["text"], row.get("label"))
         for name, languages in POOL
@@ -172,7 +174,7 @@ def fit_head(vectors: Any, labels: Sequence[str], weights: Any = None) -> DeepMo
         regression = LogisticRegression(C=C, max_iter=400, class_weight="balanced")
         fits.append(regression.fit(vectors[kept] - middle, gold[kept], sample_weight=counts[kept]))
     assert all(tuple(one.classes_) == LABELS for one in fits)
-    # Rounded, so that the last bits of a sum change no byte.
+    # The weights are rounded, so that the last bits of a sum change no byte.
     told: Any = np.round(np.mean([one.coef_.T for one in fits], axis=0), 4)
     bias: Any = np.round(np.mean([one.intercept_ for one in fits], axis=0), 4)
     version = hashlib.sha256(told.tobytes() + bias.tobytes()).hexdigest()[:8]

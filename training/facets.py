@@ -1,8 +1,8 @@
 """Fits the facets of a language (`processors/understand/facets.py`): a logistic regression a value.
 
-The corpus has a label of every facet. XED and BRIGHTER have emotions, and their rows count for these columns alone. The
-threshold of a value is the logit that does best (F1) on posts that a fit had not seen: the examples are split in `FOLDS`, each
-judged by a fit to the others. A value that is right less than `LEAST_RIGHT` of the time at any threshold is never said.
+The corpus has a label of every facet. XED and BRIGHTER have emotions, and their rows count for these columns alone. The threshold
+of a value is the logit that does best (F1) on posts that a fit had not seen: the examples are split in `FOLDS`, each judged by a
+fit to the others. A value that no threshold makes right in `LEAST_RIGHT` of the cases is never said.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ NEVER: Final = -30.0
 """The bias of a column without an example: its value is never said."""
 LEAST_RIGHT: Final = 0.35
 LEAST_SAID: Final = 20
-"""The fewest posts of the folds that a threshold must let through: what less says is chance."""
+"""The fewest posts of the folds that a threshold must let through. Figures of fewer posts are chance."""
 
 EMOTION_SETS: Final = {
     "xed": FACETS["emotion"],

@@ -1,6 +1,7 @@
 """Fits one sentiment model: logistic regression over hashed features, whole-numbered weights, measured confidence.
 
-The functions that fit load scikit-learn themselves. That takes over a second, and who only imports this module needs none of it.
+The functions that fit import scikit-learn themselves: the import takes over a second, and other users of this module need none of
+it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ LARGEST: Final = 2_000
 CURVE: Final = 10
 """The steps of the curve of confidence."""
 LEAST_CONFIDENCE: Final = 0.3334
-"""A guess among three labels is right so often. Below it, steps of few posts make the curve rough."""
+"""The confidence of a guess among three labels, and the least of the curve. Below it, steps of few posts make the curve rough."""
 ABSTAINS_BELOW: Final = 0.3
 """By the risk-coverage curves it pays nowhere to leave the least sure texts unscored: no step lies below this now."""
 
@@ -206,7 +207,7 @@ def _balanced(learnt: Sequence[Example]) -> Any:
 
 
 def _calibrated(model: LinearModel, held: Sequence[Example]) -> tuple[Any, dict[str, Any]]:
-    """How often the label is right, by step of the highest share, never less in a higher step. With the report of it.
+    """The confidence curve, and the report on it: by step of the highest share, how often the label is right. It never falls.
 
     The curve has `CURVE` steps: finer ones have too few posts to tell by how much they differ.
     """

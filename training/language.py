@@ -30,9 +30,9 @@ _POWER: Final = 0.5
 _ADDED: Final = 0.28
 """Added to the millionths of a piece, so that a piece that a language does not have is rare and not impossible."""
 _UNMET: Final = 0.03
-"""Added to how often a piece was met: of a language with few texts (Indonesian), a piece that was not met tells less."""
+"""Added to the count of a piece. A piece that was not met then tells less in a language with few texts (Indonesian)."""
 _FOREIGN: Final = 5
-"""A word met once in a language, and so many times more often in another one, is a foreign word there."""
+"""A word that stands once in a language, and so many times more often in another one, is a foreign word in the first."""
 
 
 def language_table(folder: Path) -> npt.NDArray[np.int16]:

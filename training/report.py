@@ -60,7 +60,7 @@ LEARNT_WHOLE: Final = ("airline2015",)
 """The sets without a dev part that `make train DATA=all` learns from."""
 BATCH: Final = 256
 DRAWS: Final = 100
-"""So often labels are drawn by the confidences, for the calibration error that is left by chance."""
+"""How often labels are drawn by the confidences, to find the calibration error that chance alone leaves."""
 
 
 class Figures(NamedTuple):
@@ -73,7 +73,9 @@ class Figures(NamedTuple):
     calibration_error: float
     """The expected calibration error over ten steps of confidence (Naeini and others, 2015), of the texts with a label."""
     by_chance: float
-    """The mean of this error where the confidences were all true: so few texts never have the very shares they should."""
+    """The mean of this error if every confidence were true. It is above 0, because few texts never have exactly the shares they
+    should.
+    """
 
 
 def figures(gold: Sequence[str], said: Sequence[Sentiment]) -> Figures:
@@ -140,7 +142,7 @@ def _read(path: Path, language: str) -> Iterator[tuple[str, str]]:
 
 
 def not_learnt(name: str, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Of a set's texts those that models of all sets have not learnt from."""
+    """The texts of a set that models of all sets have not learnt from."""
     return [row for row in found if is_held_out(row[0])] if name in LEARNT_WHOLE else found
 
 

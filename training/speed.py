@@ -1,4 +1,5 @@
-"""How many posts a second one core reads, in batches of `BATCH`, words met before: by set, sentiment alone and with the language.
+"""How many posts a second one core reads, by set: the sentiment alone, and with the language. In batches of `BATCH`, with words
+that were met before.
 
 The time is the process's own, the best of `REPEATS` passes after a first one, so that other work on the machine counts little.
 The first pass is slower: a word that is met for the first time costs some 30 microseconds.

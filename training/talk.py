@@ -23,7 +23,7 @@ LEAST: Final = 30
 PREVALENCES: Final = np.linspace(0.1, 0.8, 15)
 """The shares of negatives that a window of mentions may have. None was chosen for a brand."""
 LEAST_KINDS: Final = 3
-"""With fewer kinds nothing tells how far they differ."""
+"""The fewest kinds of talk from which one can tell how far they differ."""
 
 
 class Kind(NamedTuple):
@@ -85,5 +85,5 @@ def _mean(found: Sequence[Kind]) -> tuple[float, float]:
 
 
 def _student(freedom: int) -> float:
-    """How many standard deviations hold 95 %, where a standard deviation comes from so few kinds."""
+    """The number of standard deviations that hold 95 %, where the standard deviation comes from so few kinds (Student's t)."""
     return float(stdtrit(freedom, 0.975))

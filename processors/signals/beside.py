@@ -1,4 +1,4 @@
-"""What the detectors beside the volume share: how they begin, when they tell a thing again, and how they make a reading."""
+"""The common part of the detectors beside the volume: how they begin, when they tell a thing again, how they make a reading."""
 
 # ruff: noqa: ARG002  # the port has arguments that these kinds do not need
 
@@ -12,7 +12,7 @@ from tocsin.core.promise import CLEARLY_OVER
 
 LEARNING = TOLD_FOR = timedelta(days=1)
 HIGHEST = 2 * CLEARLY_OVER
-"""No score of theirs is higher."""
+"""The highest score of such a detector."""
 
 S = TypeVar("S")
 
@@ -24,7 +24,7 @@ class Beside(Generic[S]):
     version: str
 
     def __init__(self, zone: tzinfo = UTC, length: timedelta = timedelta(minutes=5)) -> None:
-        """`length` is that of the windows; `zone` says when a day begins, which these kinds do not ask."""
+        """`length` is that of the windows. The port also gives the `zone`, in which a day begins; these kinds do not use it."""
 
     def accept(self, state: S) -> S:
         return state
@@ -73,12 +73,12 @@ def learns(first: datetime | None, start: datetime) -> bool:
 
 
 def told_lately(told_at: datetime | None, start: datetime) -> bool:
-    """Whether what was told at `told_at` is not told again in the window that begins at `start`."""
+    """Whether a thing that was told at `told_at` is too recent to be told again in the window that begins at `start`."""
     return told_at is not None and start - told_at < TOLD_FOR
 
 
 def reaches(window: WindowCounts, sensitivity: Sensitivity, score: float, *, learning: bool) -> bool:
-    """Whether a score may alert in this window: everything was heard, and the kind knows what is usual."""
+    """Whether a score alerts in this window: it reaches the threshold, everything was heard, and the usual is known."""
     return window.complete and not learning and score >= sensitivity.threshold
 
 

@@ -32,7 +32,7 @@ def shown(value: float) -> str:
 
 
 def promised(promise: float, power: float) -> str:
-    """What another promise than one a week makes of a heat, in a formula."""
+    """The factor of a promise other than one false alert a week, as it stands in a formula."""
     return f" x {shown(asks(promise, power))} (promise)" if promise != 1.0 else ""
 
 

@@ -1,4 +1,4 @@
-"""The crowd behind the tone: how much speaks for more mentions than were due, as a running sum that weighs with the negatives.
+"""The crowd behind the tone: the evidence for more mentions than were due, as a running sum that counts beside the negatives.
 
 By itself it alerts nobody, because a benign peak has many mentions, too. Its windows are cut as those of the volume are, and
 divided by how wild the hours of this monitor are, so that one loud window or a restless brand is no evidence.
@@ -16,7 +16,7 @@ from tocsin.core.counts import KAPPA, steady
 
 # A window enters the sums with at most so many of its own deviations above what was due, and at most so many times that.
 CUT, CUT_RATIO = 3.0, 6.0
-# A crisis that people are angry about need not be loud: less than twice as many are looked for.
+# A crisis that people are angry about need not be loud, so the sum looks for less than twice as many mentions.
 SOUGHT = Sought(1.8, most=5.0)
 
 

@@ -22,7 +22,9 @@ WINDOW_OFF = log(2.0)
 
 
 def due_in(known: Expectation, at: HourPlace, hours: float, count: int) -> float:
-    """The mentions due in a window of `hours` hours at that place. Its own `count` is all that a monitor's first window knows."""
+    """The mentions due in a window of `hours` hours at that place. In a monitor's first window nothing is known, and `count`
+    itself is due where it is more.
+    """
     due = expectation.due(known, at, hours)
     return max(due, float(count)) if known.hours < 1 and not known.hour_windows else due
 

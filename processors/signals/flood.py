@@ -1,9 +1,9 @@
 """Flood: many authors tell one text within an hour, none of them as a repost.
 
-So look coordinated campaigns, copy-paste protests and syndicated news. Whether the talk is real, a person decides who reads it:
-the signal says that these are not so many people with so many thoughts. A brand that is syndicated every day is used to it: a
-flood is news that has twice the authors of the largest of a usual day, and of five where less is usual. What was told is not told
-again for a day, unless twice as many authors tell it.
+Coordinated campaigns, copy-paste protests and syndicated news look like this. A person who reads the talk decides whether it is
+real; the signal says that the many authors do not have as many thoughts. A brand that is syndicated every day is used to floods.
+So a flood is news when it has twice the authors of the largest flood of a usual day, and twice five where less is usual. A flood
+that was told is not told again for a day, unless twice as many authors tell it.
 
 `detail`: span_s, complete, threshold, authors and posts (of the most told story of the hour), usual (authors on a usual day),
 days (known days), reason.
@@ -47,7 +47,7 @@ class FloodState(msgspec.Struct, frozen=True):
 
 
 class Flood(Beside[FloodState]):
-    """The detector. It needs `heard.text`; without it it knows of no copies, and is quiet."""
+    """The detector. It needs `heard.text`. Where that is None, no copies are known and the detector is quiet."""
 
     kind = "flood"
     version = "flood-1"
@@ -85,7 +85,7 @@ class Flood(Beside[FloodState]):
         )
 
     def quiet(self, state: FloodState, window: WindowCounts, sensitivity: Sensitivity) -> FloodState | None:
-        """No text is told by several, so the score is 0, which no threshold is."""
+        """The state where several authors tell no text: the score is 0, which is below every threshold."""
         if window.heard.text is not None:
             return None
         return self._taught(state, window, 0) if window.complete else state

@@ -1,8 +1,8 @@
 """A forecast: the mentions of the next hour and of the next six, with an interval from this monitor's own past.
 
-The forecast is what is due by the expectation, times how far the last hour was off, to a power below one: what is loud calms. The
-interval comes from the monitor's own hours: the same forecast is made for each of its last days, and what it missed by, on
-Anscombe's scale, gives the ends (split conformal prediction; Vovk, Gammerman and Shafer 2005). It is shown and rings nobody: a
+The forecast is what is due by the expectation, times how far the last hour was off, to a power below one, because loud talk calms
+down. The interval comes from the monitor's own hours: the same forecast is made for each of its last days, and what it missed by,
+on Anscombe's scale, gives the ends (split conformal prediction; Vovk, Gammerman and Shafer 2005). It is shown and rings nobody: a
 rise that lasts and a course for tenfold are judged by volume.
 """
 
@@ -25,11 +25,11 @@ LEVEL: Final = 0.9
 """The part of the hours that the interval is to hold."""
 # How far the last hour moves the forecast, by horizon: a power of how far it was off.
 FOLLOWS: Final = {1: 0.7, 6: 0.5}
-# What is learnt of a loud hour is cut, so forecasts miss by more than what is known: measured on four series.
+# The expectation learns a loud hour only in part, so forecasts miss by more than it knows. Measured on four series.
 WIDER: Final = {1: 1.2, 6: 1.6}
-# Mentions that the last hour is taken to have had as expected.
+# So many expected mentions are added to the last hour, so that a few mentions do not move the forecast far.
 STEADIED = 10.0
-# Errors that a monitor is taken to have made before: it is young, and its quantiles are of few.
+# Errors that a young monitor is taken to have made before, because quantiles of few errors say little.
 PRIOR = (-2.6, -1.6, -1.0, -0.5, 0.0, 0.0, 0.5, 1.0, 1.6, 2.6)
 FROM_HOURS = 24
 

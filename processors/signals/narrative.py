@@ -3,7 +3,7 @@
 A subject is a rising term: a word or a pair of words that the texts of the last hour say and those of the two days before do not
 explain. It is new where five texts and a fifth of the hour's texts say it, and its log-odds are three of their own deviations
 above those of before. It stays so for six hours. It opens no alert: an alert that is open names it, since when it is told, and in
-how many texts. Texts are asked for where anything is over.
+how many texts. The store is asked for texts only where some signal is over its threshold.
 
 `detail`: span_s, complete, threshold, places (the subjects that are new now, each {dimension: "term", value, since, until, seen,
 due, z}, the most told first), hot (all that were new in the last six hours, as the state keeps them), said, of, before, of_before
@@ -28,7 +28,7 @@ from tocsin.core.clock import HOUR
 from tocsin.core.signal import Agreement
 
 AT_LEAST, PART = 5, 0.2
-# The weight of what both times say together, in texts.
+# The weight of the prior, in texts: it is made of the terms of both times together.
 PRIOR = 10.0
 # The subjects that are kept, and those that an alert names.
 MOST, NAMED = 12, 3
@@ -88,7 +88,7 @@ class Narrative(Beside[NarrativeState]):
     def quiet(
         self, state: NarrativeState, window: WindowCounts, sensitivity: Sensitivity
     ) -> NarrativeState | None:
-        """No subject is new, and nobody asked for any."""
+        """The state where no subject is new, and no texts were asked for."""
         return state if state.first is not None and not state.hot and not window.heard.subjects else None
 
     def may_be_over(self, state: NarrativeState, window: WindowCounts, sensitivity: Sensitivity) -> bool:

@@ -1,9 +1,9 @@
 """Newcomers: an unusual share of the people in the talk have never spoken of the brand before.
 
-The people are remembered by a hash, a sample of them where they are many: at most `MOST` hashes are kept, and whenever they
-overflow, half of all people, by one more bit of the hash, are no longer looked at, before or now. So the memory is bounded, the
-sample is the same whatever came first, and a share needs no more. The share of newcomers among those who speak in the last hour
-is compared with the monitor's own. It opens no alert: strangers come with every crisis and with every lottery.
+People are remembered by a hash, and at most `MOST` hashes are kept. When more come, one more bit of the hash decides who is in
+the sample, and half of all people, known ones and new ones, leave it. So the memory is bounded and the sample does not depend on
+the order in which people came; a sample is enough for a share. The detector compares the share of newcomers among those who spoke
+in the last hour with the monitor's usual share. It opens no alert: strangers come with every crisis and with every lottery.
 
 `detail`: span_s, complete, threshold, of and new (people of the sample in the hour, and the newcomers among them), people (those
 that this reading adds), usual, upto (everybody up to this time is known from now on; None where nobody was asked for), met (the
@@ -26,12 +26,12 @@ from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.clock import HOUR
 from tocsin.core.signal import Agreement
 
-# The people that are remembered, and the bits of a hash by which they are.
+# The most people that are remembered, and the bits of each one's hash.
 MOST, BITS = 512, 32
 # People of an hour that a share needs.
 AT_LEAST = 8
 HALF_LIFE_H = 72.0
-# What is usual is known from so many people on, the made-up ones before anything is known among them.
+# The usual share counts as known from so many people on, with the made-up ones (below) among them.
 KNOWN_FROM = 40.0
 # The share before anything is known, with the weight of so many people.
 FIRST_SHARE, FIRST_WEIGHT = 0.5, 8.0
@@ -100,7 +100,7 @@ class Newcomers(Beside[NewcomersState]):
     def quiet(
         self, state: NewcomersState, window: WindowCounts, sensitivity: Sensitivity
     ) -> NewcomersState | None:
-        """Nobody asked who speaks, so the score is 0, which no threshold is."""
+        """The state where the store was not asked who speaks: the score is 0, which is below every threshold."""
         asked = window.heard.people is not None
         return state if state.first is not None and not asked else None
 

@@ -1,10 +1,10 @@
 """Reach: somebody who is heard far speaks against the brand, louder than this monitor is used to.
 
-An author is heard far who has as many followers as the monitor's `influential_followers`; so is an outlet of its `tier1`.
-A brand of which such people speak every day hears nothing new: an author is news who has twice the followers of the loudest
-author of a usual day, and an outlet is news on a day on which more than twice as many first-rank posts speak against the brand as
-on a usual day. Praise is heard and remembered, and alerts nobody. What was told is not told again for a day, unless somebody with
-twice the followers speaks.
+An author is heard far who has as many followers as the monitor's `influential_followers`; so is an outlet of its `tier1`. If such
+people speak of a brand every day, one more is no news. An author is news with twice the followers of the loudest author of a
+usual day. An outlet is news on a day on which more than twice as many first-rank posts speak against the brand as on a usual day.
+Praise is heard and remembered, and alerts nobody. After an alert the detector is quiet for a day, unless somebody with twice the
+followers speaks.
 
 `detail`: span_s, complete, threshold, loudest (the followers of the loudest voice in the window, praise included), outlets (posts
 of outlets against it in the window), usual and usual_outlets (of a usual day), told (the followers that the verdict is about),
@@ -44,7 +44,7 @@ class ReachState(msgspec.Struct, frozen=True):
 
 
 class Reach(Beside[ReachState]):
-    """The detector. It needs `heard.voices`; without them it knows of nobody, and is quiet."""
+    """The detector. It needs `heard.voices`. Where they are None, nobody is known and the detector is quiet."""
 
     kind = "reach"
     version = "reach-1"
@@ -85,7 +85,7 @@ class Reach(Beside[ReachState]):
         )
 
     def quiet(self, state: ReachState, window: WindowCounts, sensitivity: Sensitivity) -> ReachState | None:
-        """Nobody who is heard far, on a day that is known already."""
+        """The state where nobody spoke who is heard far, on a day that is known already."""
         today = window.start.toordinal()
         known = state.first is not None and state.authors.today == state.outlets.today == today
         return state if known and not window.heard.voices else None

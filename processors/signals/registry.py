@@ -24,7 +24,7 @@ class JudgedKind:
 
     signal: SignalKind
     detector: Detector[Any]
-    # Answers with the window and what the store tells of it. None: the counts are enough.
+    # Gives the window with what the store tells of it. None: the counts are enough.
     hears: Callable[..., WindowCounts] | None = None
     # The detector's `quiet`, where it has one.
     quiet: Callable[[Any, WindowCounts, Sensitivity], Any] | None = None

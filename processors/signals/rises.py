@@ -21,7 +21,7 @@ class Sought:
     """What a running sum looks for: so many times the mentions due. Its heat is 1 at `needs` nats; `most` are kept."""
 
     times: float
-    # A sum that alerts nobody by itself needs what never comes.
+    # For a sum that alerts nobody by itself: evidence that never comes.
     needs: float = inf
     most: float = 44.0
     # The nats that a mention brings, and those that a mention which was due takes away.

@@ -70,7 +70,7 @@ class SeriesJudge:
 
 def lines_of(stream: io.BufferedIOBase, before_waiting: Callable[[], object]) -> Iterator[bytes]:
     """The lines of a stream, as they come. `before_waiting` is called whenever all that has come was given. A line that is too
-    long is given in part, so what never ends a line fills no memory.
+    long is given in part, so input without line breaks fills no memory.
     """
     rest = b""
     while True:
@@ -158,7 +158,7 @@ def _cells(number: int, line: bytes) -> list[str]:
             return next(csv.reader([text]), [])
     except (UnicodeDecodeError, csv.Error) as error:
         raise WrongInput(f"line {number}: not CSV in UTF-8 ({error})") from error
-    # What quotes nothing has cells between its commas. A reader of its own for each line costs as much as a judgement.
+    # A line without quotes has its cells between commas. A csv reader for each line would cost as much as a judgement.
     return text.split(",") if text else []
 
 

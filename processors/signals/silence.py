@@ -1,9 +1,9 @@
 """Silence: nobody speaks where somebody should.
 
-The mentions that were due since the last one, by the monitor's own hours, are summed window by window; so a night that is always
-quiet adds next to nothing. A silence is over when so many are missing that chance would not do it, and half as many again as in
-the longest silence of the last two weeks: what a monitor is used to is no news. Sources that are not heard are no silence: their
-windows are incomplete and neither add nor raise anything. A silence is told once, and not again within a day.
+Window by window, the detector sums the mentions that were due since the last one, by the monitor's own hours. So a night that is
+always quiet adds next to nothing. A silence alerts when more mentions are missing than chance would leave out, and half as many
+again as in the longest silence of the last two weeks, which the monitor is used to. Sources that are not heard make no silence:
+their windows are incomplete, and neither add nor raise anything. A silence is told once, and not again within a day.
 
 `detail`: span_s, complete, threshold, missing (mentions due since the last one), usual (missing in the longest silence of a known
 day), limit (missing at which the score is 3), since (the first empty window, as a time), reason.
@@ -28,7 +28,7 @@ from processors.signals.types import Reading, Sensitivity, WindowCounts
 from tocsin.core.counts import interval_95
 from tocsin.core.promise import CLEARLY_OVER
 
-# So many mentions must be missing at least: chance leaves out a dozen once in 160,000 times.
+# At least so many mentions must be missing. Chance leaves out a dozen once in 160,000 times.
 LEAST = 12.0
 BEYOND = 1.5
 # The limit of a new monitor is up to so much higher, halving every two days.
@@ -48,7 +48,7 @@ class SilenceState(msgspec.Struct, frozen=True):
 
 
 class SilenceDetector(Beside[SilenceState]):
-    """The detector. It needs `due`, which volume says."""
+    """The detector. It needs `due`, which the volume detector gives."""
 
     kind = "silence"
     version = "silence-1"
@@ -90,7 +90,7 @@ class SilenceDetector(Beside[SilenceState]):
     def quiet(
         self, state: SilenceState, window: WindowCounts, sensitivity: Sensitivity
     ) -> SilenceState | None:
-        """Somebody speaks, or less is missing than any silence needs."""
+        """The state where somebody speaks, or where fewer mentions are missing than any silence needs."""
         if not window.complete:
             return state
         today = window.start.toordinal()

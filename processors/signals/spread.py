@@ -3,7 +3,8 @@
 A network (or a language) is hot when the mentions of the last hour there are five or more, twice what is due there, and three of
 its own deviations above it. Due there is what the monitor is due, times the share that the network had in the two weeks before.
 It stays hot for six hours. Two hot networks, one of them now, are a spread: first seen on this one at that time, now also on that
-one. It opens no alert: a volume that is over has one, and names it. Nobody is asked while the volume is far from an alert.
+one. A spread opens no alert: the alert of the volume names it. The store is not asked for places while the volume is far from an
+alert.
 
 `detail`: span_s, complete, threshold, places (those that spread, each {dimension, value, since, until, seen, due, z}, the first
 first), hot (all that are hot, as the state keeps them), reason.
@@ -52,7 +53,7 @@ class SpreadState(msgspec.Struct, frozen=True):
 
 
 class Spread(Beside[SpreadState]):
-    """The detector. It needs `due`, which volume says, and `heard.places`."""
+    """The detector. It needs `due`, which the volume detector gives, and `heard.places`."""
 
     kind = "spread"
     version = "spread-1"
@@ -88,7 +89,7 @@ class Spread(Beside[SpreadState]):
         )
 
     def quiet(self, state: SpreadState, window: WindowCounts, sensitivity: Sensitivity) -> SpreadState | None:
-        """No place is hot, and nobody asked for any."""
+        """The state where no place is hot, and the store was not asked for places."""
         return state if state.first is not None and not state.hot and not window.heard.places else None
 
     def may_be_over(self, state: SpreadState, window: WindowCounts, sensitivity: Sensitivity) -> bool:

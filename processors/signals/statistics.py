@@ -42,7 +42,7 @@ def median_step(log_median: float, value: float, known_h: float, hours: float) -
 
 
 def wildness(log_median: float) -> float:
-    """How much wilder than the theory's the differences with this median (its logarithm) are, at least 1."""
+    """The wildness of differences with this median (given as its logarithm): how many times as wide as in theory, at least 1."""
     wild = NORMAL_OF_MEDIAN * exp(log_median)
     return wild if wild > 1.0 else 1.0
 
@@ -54,7 +54,7 @@ def score_of(heat: float) -> float:
 
 @lru_cache(maxsize=1024)
 def asks(promise: float, power: float) -> float:
-    """What another promise than one a week makes of a heat: 1 at one a week."""
+    """The factor by which a promise other than one false alert a week raises the heat that an alert needs; 1 at one a week."""
     return float(promise**power) * threshold(promise) / CLEARLY_OVER
 
 

@@ -48,7 +48,7 @@ class Story(msgspec.Struct, frozen=True, gc=False):
     over: datetime | None = None
     top: float = 0.0
     habits: tuple[float, ...] = ()
-    # Stories that were stored before have none: they wait as after the first path.
+    # Stories that older code stored have no path. They wait as after an alert of the first one.
     path: int = 0
 
 
@@ -61,7 +61,7 @@ def raised(told: Story, path: int, rule: Path, at: datetime, promise: float) -> 
 
 
 def rest(told: Story, path: int, rule: Path) -> timedelta:
-    """How long after the last alert a path begins no story."""
+    """The time after the last alert in which a path begins no story."""
     return rule.rest if path == told.path else rule.yields
 
 

@@ -208,7 +208,7 @@ def lasts(reading: Reading) -> bool:
 
 
 def _last_hour(reading: Reading) -> tuple[float, float]:
-    """How high the last hour is, and how high an alert needs a score to be. A kind without hours has its score."""
+    """The height of the last hour, and the score that an alert needs. A kind without hours gives its score as that height."""
     detail = reading.detail
     return float(detail.get("hour_score", reading.score)), float(detail.get("threshold", CLEARLY_OVER))
 

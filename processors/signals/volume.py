@@ -40,7 +40,7 @@ BURSTS = ((timedelta(minutes=5), 1.5), (timedelta(minutes=15), 1.25), (timedelta
 SUMS, KAPPA_SUMS = timedelta(hours=2), KAPPA / 24.0
 # Evidence from fewer mentions than an alert needs.
 FEW_EVIDENCE = 2.0
-# What an hour of the day that was never met may bring on a monitor's first day, and the hours that its sums may hold of that.
+# On a monitor's first day: the doubt about an hour of the day that was never met, and how many such hours the sums may hold.
 SWING, FIRST_DAY_H = 2.0, 26
 # The heat of a burst is 1 at this z, and falls so steeply below: sensitivity is spent on the rise.
 BURST_AT, STEEP = 3.7, 30.0
@@ -474,7 +474,7 @@ def _why_not(told: Story, at: datetime, look: _Look, hot: tuple[int, float], sen
 
 
 def _what_lacks(look: _Look, sensitivity: Sensitivity) -> str:
-    """The reason for which a window is not hot: a span or a rise that would be, but lacks another need, or nothing at all."""
+    """The reason for which a window is not hot: a span or a rise is high enough but lacks another need, or nothing is high."""
     hot = max(look.zs) >= BURST_AT
     for place, (seen, _) in enumerate(look.sums if hot else ()):
         if look.zs[place] >= BURST_AT * BURSTS[place][1]:

@@ -1,9 +1,9 @@
-"""Sentiment toward one brand: where it is another one than that of the text, for the monitor that watches the brand.
+"""Sentiment toward one brand, for the monitor that watches it. It may differ from the sentiment of the whole text.
 
-Three things make it another one. Another name in the text: only the clauses about the brand count (`target`). Words that are
-neutral for the brand, such as the name of a game that is called "War Zone": they are taken out. A small model that was learnt
-from people's corrections: by word, what it adds to the logit of each label. All three are functions of the text and of the
-brand as it was defined when the mention came.
+Three things make it differ. The text names another brand too: then only the clauses about this brand count (`target`). The text
+has words that are neutral for this brand, such as the name of a game that is called "War Zone": they are taken out. People have
+corrected labels: then a small model adds something to the logit of each label, word by word. All three depend on the text and on
+the brand as it was defined when the mention came, and on nothing else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tocsin.core.mention import Mention
 from tocsin.query.fold import fold
 
 Nudge = tuple[float, float, float]
-"""What is added to the logits of negative, neutral and positive."""
+"""Numbers to add to the logits of negative, neutral and positive, in this order."""
 
 NO_NUDGE: Final[Nudge] = (0.0, 0.0, 0.0)
 MOST_WORDS: Final = 256
@@ -32,7 +32,7 @@ _HANDLE: Final = re.compile(r"[@＠]\w+")
 
 @dataclass(frozen=True, slots=True)
 class BrandModel:
-    """What corrections have taught: a nudge for every text of the brand, and one for each word."""
+    """The model that was learnt from corrections: a nudge for every text of the brand, and one for each word."""
 
     version: int
     bias: Nudge = NO_NUDGE
@@ -80,7 +80,7 @@ class Brand:
 
     @property
     def is_plain(self) -> bool:
-        """Whether only another monitor's names, or another handle, can make a text's sentiment another one."""
+        """Whether nothing but another monitor's name or another handle in a text can change its label toward the brand."""
         return not (self.rivals or self.neutral or self.model)
 
     @cached_property

@@ -1,10 +1,10 @@
 """The share of negatives with a scorer's known errors undone, as far as that is to be believed.
 
-A scorer calls some negatives something else and some others negative. Where a share p of the mentions is negative, a share
-p * caught + (1 - p) * wrong is called negative; turned around, that gives p: the adjusted count (Gart and Buck, 1966; Forman,
-2008). But both rates differ from one kind of talk to the next, so undoing them in full is as often too much. The model's card
-(`share_of_negatives`) says what part of the way from the counted share to the adjusted one left the smallest error on talk whose
-own rates were not known (`believed`), and how far off it was then; `training/talk.py` measures both.
+A scorer calls some negatives something else and some others negative. Where a share p of the mentions is negative, the scorer
+calls `p * caught + (1 - p) * wrong` of them negative; turned around, that gives p: the adjusted count (Gart and Buck, 1966;
+Forman, 2008). But both rates differ from one kind of talk to the next, so undoing them in full goes too far as often as not. The
+model's card (`share_of_negatives`) says what part of the way from the counted share to the adjusted one left the smallest error
+on talk whose own rates were not known (`believed`), and how far off it was then; `training/talk.py` measures both.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any, Final, NamedTuple
 from processors.understand.artefacts import FOLDER, card_of
 
 LEAST_POWER: Final = 0.2
-"""A scorer that calls negatives negative hardly more often than others cannot be corrected."""
+"""The least difference of `caught` and `wrong` with which a scorer can be corrected. Below it, the scorer hardly tells negatives
+from others.
+"""
 NORMAL_95: Final = 1.96
 
 
@@ -29,7 +31,9 @@ class Rates(NamedTuple):
     believed: float = 1.0
     """What part of the correction is made, 0..1."""
     half_width: float = 0.0
-    """How far, with 95 % certainty, the share of other talk lies from the corrected one however many mentions there are, 0..1."""
+    """Half of a 95 % interval, 0..1: how far the true share of other talk may lie from the corrected one, however many mentions
+    there are.
+    """
 
 
 class Share(NamedTuple):

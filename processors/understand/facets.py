@@ -1,7 +1,7 @@
 """The facets of texts (`tocsin.core.facets`): intent, emotions, kinds of crisis and harm, by one linear model a language.
 
-The model has a column a value, over the features that sentiment reads (`processors.understand.features`), folded into fewer
-buckets. A value is said where its column reaches the column's own threshold; where none does, nothing is said. An artefact is a
+The model has one column for each value, over the features that sentiment reads (`processors.understand.features`), folded into
+fewer buckets. A text gets a value where the column reaches its own threshold, and no value where none does. An artefact is a
 `.npz` file that numpy reads with `allow_pickle=False`; `training/facets.py` makes it, and its card says how often each value is
 right.
 """
@@ -30,7 +30,7 @@ COLUMNS: Final[tuple[tuple[str, str], ...]] = tuple(
 """By column of a model, its facet and its value."""
 
 LEAST_FEATURES: Final = 12
-"""A text with fewer has hardly a word, and says nothing."""
+"""A text with fewer features has hardly a word, and gets no facets."""
 
 _INTENTS: Final = len(FACETS["intent"])
 
@@ -47,7 +47,7 @@ class FacetModel:
     scale: Floats
     bias: Floats
     thresholds: Floats
-    """By column, the least logit at which its value is said. Infinite where the value cannot be told well enough."""
+    """By column, the least logit at which a text gets the value. Infinite where the model cannot tell the value well enough."""
 
     @property
     def name(self) -> str:

@@ -1,11 +1,10 @@
 """Hashed features of short posts, for linear models: words, parts of words, pairs of words, negation, valence.
 
 A text becomes counts of features, each a number below `BUCKETS`. A token brings its word, the parts of it (three to five letters,
-so that inflected and misspelt forms share something), and the step of its valence in the lexicon of the language. A token after a
-negator, in the same clause and at most `NEGATED_WORDS` later, brings its word marked as negated, and its valence too; so does a
-token before a negator that stands behind ("iyi değil"). Two
-neighbours bring a pair. A whole text brings the step of its summed valence and the step of its length. Diacritics and case make
-no difference, apart from words in capitals.
+so that inflected and misspelt forms share something), and the step of its valence in the lexicon of the language. A negator marks
+the tokens after it, at most `NEGATED_WORDS` of them in the same clause: each brings its word as negated, and its valence too.
+Some negators stand behind ("iyi değil") and mark the tokens before them. Two neighbours bring a pair. A whole text brings the
+step of its summed valence and the step of its length. Diacritics and case make no difference, apart from words in capitals.
 
 Links and handles bring nothing but their presence. A hashtag brings itself and the words in it. Texts end at `MAX_CHARS`
 characters and `MAX_TOKENS` tokens, so that no post costs more than another dozen.
@@ -127,7 +126,7 @@ class Reader:
         self.forget()
 
     def forget(self) -> None:
-        """Start anew: every number of a token is void."""
+        """Forget every token. The numbers that tokens had before mean nothing from now on."""
         self._ids.clear()
         self.known[:] = [_SENTINEL]
 

@@ -1,8 +1,8 @@
 """Likeness: which of some texts are like another of them.
 
 Most texts are like no other, and a text seldom becomes or ceases to be like another. So a `KnownTexts` compares each text once
-and remembers which ones are alike. What it answers depends on the texts that it is asked about alone: what it met before makes
-the answer cheaper, never another one.
+and remembers which ones are alike. Its answer depends only on the texts that it is asked about. Texts that it met before make the
+answer cheaper, and never change it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class KnownTexts:
             return True
         if not self._full[place]:
             return False
-        # There are more like it than are remembered.
+        # More texts are like it than are remembered.
         found = [
             one for one in self._alike(words_in(self._gists[place])).tolist() if one in here and one != place
         ]

@@ -1,8 +1,8 @@
 """Linear models over hashed features: the fast scorers of sentiment.
 
-A model is a table of weights: a row a bucket (`features.BUCKETS`), a column a class, whole numbers with a scale a class.
-What a token brings is summed once and remembered, so that scoring a text is looking up its tokens and adding whole numbers: the
-answer is the same whatever stands beside the text in its batch, and in every process.
+A model is a table of weights: one row for each bucket (`features.BUCKETS`), one column for each class, whole numbers with a scale
+for each class. The sum of what a token brings is worked out once and remembered. To score a text, the model looks up its tokens
+and adds whole numbers, so the answer is the same in every batch and in every process.
 
 An artefact is a `.npz` file that numpy reads with `allow_pickle=False`: numbers and names, nothing that could run. `training/`
 makes it, and its card stands beside it.
@@ -156,7 +156,7 @@ class Sums:
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
     def _catch_up(self) -> None:
-        """Add up what the tokens bring that were met for the first time."""
+        """Add up what each token brings that was met for the first time."""
         new = self._reader.known[self._met :]
         if not new:
             return
@@ -316,5 +316,5 @@ def shipped(language: str) -> LinearModel:
 
 
 def shipped_languages() -> tuple[str, ...]:
-    """The languages that have a card: where its model is missing, the first text says so."""
+    """The languages that have a card. Where the model of a card is missing, scoring the first text raises."""
     return tuple(sorted(path.stem.removeprefix("sentiment-") for path in FOLDER.glob("sentiment-*.json")))

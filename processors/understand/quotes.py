@@ -9,7 +9,7 @@ from itertools import accumulate
 from typing import Final
 
 VERSION: Final = 1
-"""Another number reads stored mentions anew."""
+"""The version of the rule. Where it changes, stored mentions are understood anew."""
 
 _LINE: Final = re.compile(r"[^\n]*\n?")
 # An angry face (">:(") quotes nobody.
@@ -20,7 +20,7 @@ Span = tuple[int, int]
 
 
 def own_words(text: str) -> str:
-    """The text without its quoted lines. One that is nothing but a quote is its author's word."""
+    """The text without its quoted lines. A text of nothing but quoted lines stays whole: the author says it by quoting."""
     return text if ">" not in text else "".join(text[start:end] for start, end in own_spans(text))
 
 

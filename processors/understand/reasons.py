@@ -1,8 +1,7 @@
 """The words that counted for a score, worked out on demand: a linear model is a sum, so each word has its part in it.
 
-A word's part is what its features add to the label that was given, over what they add to the others, at the scale of the
-logits. A pair of neighbours counts half for each. What belongs to the text as a whole (its length, the rules of VADER) is no
-word's part.
+A word's part is what its features add to the label that was given, less what they add to the others, at the scale of the logits.
+A pair of neighbours counts half for each. Features of the text as a whole (its length, the rules of VADER) belong to no word.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ def reasons(scorer: LinearScorer, text: str) -> list[Reason]:
 
 
 def _apart(found: Sequence[Reason]) -> Iterator[Reason]:
-    """Those that do not lie in a stronger one: the words in a hashtag, beside the hashtag."""
+    """The reasons without those that lie in a stronger one, such as the words in a hashtag beside the hashtag."""
     taken: list[Reason] = []
     for one in found:
         if all(one.end <= other.start or one.start >= other.end for other in taken):
@@ -60,7 +59,7 @@ def _apart(found: Sequence[Reason]) -> Iterator[Reason]:
 
 
 def places(text: str) -> list[tuple[int, int]]:
-    """By token that is read, where it stands in the text as written; an empty place where that cannot be told."""
+    """The place of each token that is read in the text as written; an empty place where the text does not show it."""
     found, at = [], 0
     for token in tokens_of(text):
         start = text.find(token, at)
@@ -85,7 +84,7 @@ def _scorer(language: str) -> LinearScorer | None:
 def reasons_for(model: str | None, language: str | None, text: str) -> list[Reason] | None:
     """The reasons for a stored score of the model of this name.
 
-    None where it was not the present model of the language that gave it: the words of another model are not known.
+    None where another model than the present one of the language gave the score: the words of that model are not known.
     """
     scorer = _scorer(language) if model and language else None
     if scorer is None or model != scorer.model:

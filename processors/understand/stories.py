@@ -20,7 +20,7 @@ from processors.understand.gist import ALIKE, MOST_WORDS, alike, words_in
 from processors.understand.likeness import KnownTexts
 
 MOST_TEXTS = 2_000
-"""The different texts that are compared, the most copied first. Others stand for themselves."""
+"""The different texts that are compared, the most copied first. Further texts stand for themselves."""
 MOST_LOOKED_AT = 40
 """The leaders that one text is compared with: a bound for texts that were made up to cost time."""
 
@@ -34,8 +34,9 @@ class CopiedText(msgspec.Struct, frozen=True):
 
 
 def folded(texts: Iterable[CopiedText], known: KnownTexts | None = None) -> dict[int, int]:
-    """By signature, the story: the signature of its leader. A text that is like no other leads a story of its own. `known`
-    remembers the texts for the next fold of nearly the same ones, which is then cheap; the stories are the same without it.
+    """The signature of each text's leader, which names the story, by the text's own signature. A text that is like no other leads
+    a story of its own. `known` remembers the texts for the next fold of nearly the same ones, which is then cheap; the stories
+    are the same without it.
     """
     # Older mentions of a text may have no gist yet: it follows from the signature.
     counts, gists = dict[int, int](), dict[int, bytes]()
@@ -70,8 +71,8 @@ def _led(compared: Mapping[int, frozenset[int]]) -> dict[int, int]:
 
 
 _TELLING: Final = [0, *(n - ceil(ALIKE * n) + 1 for n in range(1, MOST_WORDS + 1))]
-"""By its number of words, how many of the rarest words of a text tell it: a text that is like it must share one of them, and have
-it among its own.
+"""How many of its rarest words a text is looked up by, at the place of its number of words. Two texts that are alike share one of
+these words, and have it among the rarest of both.
 """
 
 

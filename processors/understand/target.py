@@ -2,8 +2,8 @@
 
 A text is cut at its stops, commas, dashes and at words that join or set against each other ("but", "while", "ama", "terwijl",
 "iar"). A clause that holds one of the brand's names is about the brand, and one that holds another name alone is about that. A
-clause without a name is about the name before it, and at the beginning about the first that comes. Another name is that of
-another monitor that the mention matches, of a rival that the monitor names, or another handle.
+clause without a name is about the name before it, and at the beginning about the first that comes. Another name is the name of
+another monitor that the mention matches, that of a rival in the monitor's settings, or another handle.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ def _holds(folded: str, name: str) -> bool:
 
 
 def _carried(owners: list[str]) -> list[str]:
-    """The owners, those without a name by the one before, the first ones by the first that comes."""
+    """The owner of each clause. A clause without a name takes the owner before it; the first ones take the first owner that
+    comes.
+    """
     last = next(owner for owner in owners if owner)
     found = []
     for owner in owners:

@@ -64,7 +64,7 @@ class AboutBrand(NamedTuple):
     others: tuple[str, ...] = ()
 
     def other(self, label: str) -> Toward | None:
-        """The answer, where the part of the text has another label than the text."""
+        """The label toward a brand, where the part about the brand has another label than the whole text."""
         if label in ("unscored", self.label):
             return None
         if self.brand.model is not None:
