@@ -26,7 +26,7 @@ def test_every_relative_link_of_a_page_leads_to_a_file_and_a_heading(page: str) 
 
 
 def test_the_index_names_every_page_of_the_documentation() -> None:
-    named = set(re.findall(r"\]\(([\w.]+\.md)\)", text("docs/README.md")))
+    named = set(re.findall(r"\]\(([\w.-]+\.md)\)", text("docs/README.md")))
     there = {Path(page).name for page in pages() if Path(page).parent == Path("docs")} - {"README.md"}
     assert named == there
 
