@@ -1,6 +1,7 @@
 """Hostile values in every field of every body, on both engines: a 4xx with a reason, never a 5xx, never a row that breaks a list.
 
-The routes and their fields come from the OpenAPI description: a new one without a body in `BODIES` fails the walk.
+On PostgreSQL every run tries a good body and a third of the hostile ones on each route; `make chaos` tries them all. The routes and
+their fields come from the OpenAPI description: a new one without a body in `BODIES` fails the walk.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tests.api.test_dead_letters import keep
 from tests.api.test_push import SECRET, signed
 from tests.api.test_resources import KINDS, MONITOR
 from tests.api.world import BASE, Client, World
+from tests.contracts.examples import drawn
 from tests.hostile import SHAPES, changed
 from tests.stores import on_both_stores  # noqa: F401  # every test here runs on both engines
 from tocsin.definitions.models import Monitor, Person, Role, SourceDef
@@ -332,6 +334,7 @@ def tried(name: str, good: Body, more: tuple[Any, ...]) -> Iterator[Any]:
 
 
 @pytest.mark.slow("every field of every body, with each hostile value")
+@pytest.mark.wide
 def test_hostile_bodies_are_refused_with_a_reason_or_harmless_and_all_can_be_read_after_them(
     world: World,
     on_both_stores: str,  # noqa: F811
@@ -358,6 +361,8 @@ def walked(walk: Walk, engine: str) -> list[object]:
         more = SHAPES if engine == "sqlite" and route.removeprefix("/v1/") in DEFINED else ()
         for good in BODIES[route]:
             for n, body in enumerate(tried(method, good, more)):
+                if n and engine == "postgres" and not drawn(f"{method} {route} {n}"):
+                    continue
                 thing = walk.thing(route)
                 path = route.replace("{id}", thing).replace("{source}", thing).replace("{key}", walk.channel)
                 answer = walk.send(method, path, encoded(body))

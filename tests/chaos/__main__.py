@@ -64,8 +64,8 @@ def _run_on(engines: Engines, kind: str, folder: Path, seed: int) -> Report:
 
 
 def _walks(seed: int) -> int:
-    """Test every property of the suite with very many examples. Returns the exit status."""
-    given = ("-n", "2", "-m", "hypothesis", f"--hypothesis-seed={seed}")
+    """Test every property of the suite with very many examples, and all cases of each wide test. Returns the exit status."""
+    given = ("-n", "2", "-m", "hypothesis or wide", f"--hypothesis-seed={seed}")
     wide = os.environ | {"TOCSIN_TEST_WIDE": "1"}
     return subprocess.run([sys.executable, "-m", "pytest", *given], env=wide, check=False).returncode
 
