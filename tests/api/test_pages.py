@@ -345,6 +345,6 @@ def test_no_address_and_no_form_however_strange_breaks_the_page(night: SeededApp
     }
     for method, path in PAGES:
         if method == "POST" and path not in ("/signout", "/signin/{token}", "/links/{token}"):
-            for id in ("al_crisis", "es_pr", "m_lidra", "nope"):
+            for id in ("al_crisis", "es_pr", "m_lidra", "nope") if "{id}" in path else ("",):
                 answer = client.post(path.replace("{id}", id), data={**odd, "csrf": token[1]})
                 assert answer.status_code < 500, (path, id, answer.text[-300:])

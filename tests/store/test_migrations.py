@@ -17,6 +17,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, select
 
+from tests.contracts.examples import drawn
 from tests.engines.postgres import Postgres
 from tocsin.core.errors import WrongInput
 from tocsin.store import meta
@@ -206,14 +207,40 @@ def test_a_store_from_before_there_were_steps_comes_up_with_everything_in_it(tmp
     store.close()
 
 
+RELEASED = [
+    schema
+    for schema in range(1, upgrade.SCHEMA)
+    if schema in (1, upgrade.SCHEMA - 1) or drawn(f"schema {schema}")
+]
+"""The earlier schemas from which a run upgrades: the first, the last and a third of the others; in `make chaos` all."""
+
+
 @pytest.mark.slow("fills and carries stores")
-@pytest.mark.parametrize("released", range(1, upgrade.SCHEMA))
+@pytest.mark.wide
+@pytest.mark.parametrize("released", RELEASED)
 def test_every_earlier_schema_comes_up_to_this_one(url: str, tmp_path: Path, released: int) -> None:
     store = _unmigrated(url, tmp_path)
     upgrade.migrate(store, "the store", to=released)
     with store.write() as conn:
         assert upgrade.version(conn) == upgrade.SchemaVersion(released, 1)
         meta.put(conn, "kept", "yes")
+    store.migrate()
+    with store.read() as conn:
+        assert shape(conn) == wanted(conn.dialect)
+        assert meta.get(conn, "kept") == "yes"
+    store.close()
+
+
+@pytest.mark.slow("upgrades a store twenty times")
+def test_a_store_comes_up_step_by_step_through_every_earlier_schema(url: str, tmp_path: Path) -> None:
+    store = _unmigrated(url, tmp_path)
+    for released in range(1, upgrade.SCHEMA):
+        upgrade.migrate(store, "the store", to=released)
+        with store.write() as conn:
+            assert upgrade.version(conn) == upgrade.SchemaVersion(released, 1)
+            if released == 1:
+                meta.put(conn, "kept", "yes")
+            assert meta.get(conn, "kept") == "yes"
     store.migrate()
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
@@ -233,19 +260,26 @@ def _unmigrated(url: str, data: Path) -> Store:
 
 @pytest.mark.live
 def test_several_processes_may_start_a_new_store_at_once(url: str, tmp_path: Path) -> None:
-    start = f"""
-import pathlib, sys
+    # One Python reads the code. Each of its copies is a process of its own, and all begin together.
+    script = f"""
+import os, pathlib
+import alembic.command, tocsin.store.postgres.engine, tocsin.store.sqlite.engine
 from tocsin.store.opening import open_store
-sys.stdin.read()  # all begin together
-open_store({url!r}, pathlib.Path({str(tmp_path)!r})).close()
+wait, go = os.pipe()
+for _ in range(4):
+    if os.fork() == 0:
+        os.close(go)
+        os.read(wait, 1)
+        open_store({url!r}, pathlib.Path({str(tmp_path)!r})).close()
+        break
+else:
+    os.close(go)
+    print([os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(4)])
 """
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", start], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    assert [(p.communicate(timeout=60)[1], p.returncode) for p in processes] == [("", 0)] * 4
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[0, 0, 0, 0]\n", "")
     store = open_store(url, tmp_path)
     with store.read() as conn:
         assert shape(conn) == wanted(conn.dialect)
