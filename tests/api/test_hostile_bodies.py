@@ -1,7 +1,7 @@
 """Hostile values in every field of every body, on both engines: a 4xx with a reason, never a 5xx, never a row that breaks a list.
 
-On PostgreSQL every run tries a good body and a third of the hostile ones on each route; `make chaos` tries them all. The routes and
-their fields come from the OpenAPI description: a new one without a body in `BODIES` fails the walk.
+On PostgreSQL every run tries a good body and a third of the hostile ones on each route; `make chaos` tries them all.
+The routes and their fields come from the OpenAPI description: a new one without a body in `BODIES` fails the walk.
 """
 
 from __future__ import annotations
