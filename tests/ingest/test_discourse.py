@@ -15,7 +15,7 @@ from tests.contracts.loopback import INGEST, Loopback, Network, Reply, Request, 
 from tests.contracts.loopback import loopback as loopback
 from tests.contracts.networks import hear
 from tests.ingest.networks.discourse import NETWORK, PAGE, raw_post
-from tests.ingest.one_network import ear_of
+from tests.ingest.one_network import all_pages_heard, ear_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -34,14 +34,8 @@ def test_the_first_post_of_a_topic_has_its_title() -> None:
 def test_all_pages_since_the_last_reading_are_read(loopback: Loopback, old: bool) -> None:
     ear = ear_of(loopback, NETWORK)
     ear.world.notes["old"] = old
-    ear.world.posts = posts(2)
-    source = ear.source()
-    first = hear(ear, source)
     count = 2 * PAGE + 5
-    ear.world.posts = posts(count)
-    later = hear(ear, source, first.cursor)
-    assert set(later.ids) == ear.ids(*range(3, count + 1))
-    assert later.gaps == []
+    later = all_pages_heard(ear, count)
     asked = len(ear.world.requests)
     ear.world.posts = posts(count + 1)
     assert set(hear(ear, ear.source(), later.cursor).ids) == ear.ids(count + 1)

@@ -12,7 +12,7 @@ from tests.contracts.loopback import Loopback, Reply, Request, World, as_json, p
 from tests.contracts.loopback import loopback as loopback
 from tests.contracts.networks import Ear, hear
 from tests.ingest.networks.lemmy import NETWORK, serve
-from tests.ingest.one_network import ear_of
+from tests.ingest.one_network import all_pages_heard, ear_of
 
 COMMENT: dict[str, Any] = {
     "comment": {
@@ -77,14 +77,7 @@ def test_a_server_that_answers_an_unknown_version_with_its_web_page_is_asked_for
 
 
 def pages_after_the_first(ear: Ear) -> None:
-    ear.world.posts = posts(2)
-    source = ear.source()
-    first = hear(ear, source)
-    count = 2 * PAGE_SIZE + 5
-    ear.world.posts = posts(count)
-    later = hear(ear, source, first.cursor)
-    assert set(later.ids) == ear.ids(*range(3, count + 1))
-    assert later.gaps == []
+    later = all_pages_heard(ear, 2 * PAGE_SIZE + 5)
     assert hear(ear, ear.source(), later.cursor).ids == []
 
 

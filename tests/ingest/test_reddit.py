@@ -16,7 +16,7 @@ from tests.contracts.loopback import INGEST, Loopback, Network, World, posts
 from tests.contracts.loopback import loopback as loopback
 from tests.contracts.networks import hear
 from tests.ingest.networks.reddit import ENVIRONMENT, NETWORK, name_of, serve_feed
-from tests.ingest.one_network import ear_of
+from tests.ingest.one_network import all_pages_heard, ear_of
 
 MINUTE = timedelta(minutes=1)
 FEED = Network("reddit", NETWORK.settings, serve_feed, "")
@@ -126,15 +126,7 @@ def test_a_comment_in_a_feed_belongs_to_its_post() -> None:
 
 
 def test_all_pages_of_the_api_since_the_last_reading_are_read(loopback: Loopback) -> None:
-    ear = ear_of(loopback, NETWORK)
-    ear.world.posts = posts(2)
-    source = ear.source()
-    first = hear(ear, source)
-    count = 2 * PAGE_SIZE + 5
-    ear.world.posts = posts(count)
-    later = hear(ear, source, first.cursor)
-    assert set(later.ids) == ear.ids(*range(3, count + 1))
-    assert later.gaps == []
+    all_pages_heard(ear_of(loopback, NETWORK), 2 * PAGE_SIZE + 5)
 
 
 def test_a_token_that_was_taken_back_is_asked_for_anew(loopback: Loopback) -> None:

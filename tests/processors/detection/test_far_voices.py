@@ -8,17 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from alerts.severity import severity
-from processors.detection.judge import Detection
 from processors.detection.rebuilding import learn_again
 from processors.detection.states import fresh
-from processors.detection.tallies import load_tallies
 from tests.processors.detection.conftest import START
-from tests.processors.detection.test_judge import ALL_HEARD, GRACE, keep
-from tocsin.core.clock import MINUTE
+from tests.processors.detection.judging import judged_until
+from tests.processors.detection.test_judge import keep
 from tocsin.core.mention import Author, Mention
 from tocsin.core.signal import evidence_from, facts_from
-from tocsin.definitions import repository
-from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -50,12 +46,7 @@ def talk() -> list[Mention]:
 def test_the_complaint_of_one_who_is_heard_far_is_a_watch_that_names_the_post(store: Store) -> None:
     keep(store, talk())
     with store.write() as conn:
-        detection = Detection(repository.listed(conn, Monitor))
-        start = detection.tallies_from(conn)
-        assert start is not None
-        tallies = load_tallies(conn, [one.id for one in detection.monitors], start, END)
-        for now in (START + n * 5 * MINUTE for n in range(1, 12 * 36 + 6)):
-            detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
+        detection = judged_until(conn, END)
         detection.flush(conn, store, END)
         found = conn.execute(select(s.signals).where(s.signals.c.state == "over")).all()
         [signal] = [one for one in found if one.kind == "reach"]

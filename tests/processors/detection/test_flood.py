@@ -7,15 +7,12 @@ from typing import Any
 
 import pytest
 
-from processors.detection.judge import Detection
-from processors.detection.tallies import load_tallies
 from tests.processors.detection.conftest import START
+from tests.processors.detection.judging import judged_until
 from tests.processors.detection.test_copies import WASTE, said
-from tests.processors.detection.test_judge import ALL_HEARD, GRACE, keep, signals
+from tests.processors.detection.test_judge import keep, signals
 from tocsin.core.clock import MINUTE
 from tocsin.core.mention import Mention
-from tocsin.definitions import repository
-from tocsin.definitions.models import Monitor
 from tocsin.store.port import Store
 
 LATER = START + timedelta(hours=26)
@@ -50,13 +47,7 @@ def judged(store: Store, mentions: list[Mention], every: int) -> list[dict[str, 
     keep(store, mentions)
     end = LATER + timedelta(hours=1)
     with store.write() as conn:
-        detection = Detection(repository.listed(conn, Monitor))
-        start = detection.tallies_from(conn)
-        assert start is not None
-        tallies = load_tallies(conn, [one.id for one in detection.monitors], start, end)
-        for now in (START + n * every * MINUTE for n in range(1, 27 * 60 // every + 1)):
-            detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
-        detection.flush(conn, store, end)
+        judged_until(conn, end, every * MINUTE).flush(conn, store, end)
     return [one for one in signals(store) if one["kind"] == "flood"]
 
 

@@ -8,20 +8,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from processors.detection.judge import Detection
 from processors.detection.rebuilding import learn_again
 from processors.detection.states import fresh
-from processors.detection.tallies import load_tallies
 from processors.explanation.explain import explained
 from processors.explanation.lines import lines
 from tests.processors.detection.conftest import START
-from tests.processors.detection.test_judge import ALL_HEARD, GRACE, WORDS, keep
+from tests.processors.detection.judging import judged_until
+from tests.processors.detection.test_judge import WORDS, keep
 from tocsin.core.clock import MINUTE
 from tocsin.core.mention import Author, Mention
 from tocsin.core.signal import evidence_from
 from tocsin.core.signal_kinds import NARRATIVE, NEWCOMERS, SPREAD, VOLUME
-from tocsin.definitions import repository
-from tocsin.definitions.models import Monitor
 from tocsin.store import schema as s
 from tocsin.store.port import Store
 
@@ -57,15 +54,7 @@ def talk() -> list[Mention]:
 def test_people_are_known_after_an_hour_in_which_nothing_nears_an_alert(store: Store) -> None:
     keep(store, [one for one in talk() if one.created_at < START + timedelta(hours=2)])
     with store.write() as conn:
-        detection = Detection(repository.listed(conn, Monitor))
-        start, now = detection.tallies_from(conn), START
-        assert start is not None
-        tallies = load_tallies(
-            conn, [one.id for one in detection.monitors], start, START + timedelta(hours=2)
-        )
-        while now < START + timedelta(hours=2):
-            now += 5 * MINUTE
-            detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
+        detection = judged_until(conn, START + timedelta(hours=2))
         [state] = [one.state for one in detection.monitors[0].standings if one.name == NEWCOMERS]
     assert state.upto is not None and len(state.known) > 0
     assert state.upto - state.first >= timedelta(hours=1)
@@ -75,14 +64,7 @@ def test_people_are_known_after_an_hour_in_which_nothing_nears_an_alert(store: S
 def test_the_alert_of_the_volume_names_where_it_spread_and_who_is_new(store: Store) -> None:
     keep(store, talk())
     with store.write() as conn:
-        detection = Detection(repository.listed(conn, Monitor))
-        start = detection.tallies_from(conn)
-        assert start is not None
-        tallies = load_tallies(conn, [one.id for one in detection.monitors], start, END)
-        now = START
-        while now < END:
-            now += 5 * MINUTE
-            detection.tick(conn, tallies, now, now - GRACE, now, ALL_HEARD)
+        detection = judged_until(conn, END)
         detection.flush(conn, store, END)
         [one] = detection.monitors
         again = fresh(one.defined)
