@@ -123,41 +123,44 @@ def push(
     recent.remember(keys)
     duplicates = len(keys) - len(set(keys)) + len(set(keys) & known)
     rejected = [{"index": one.index, "reason": one.reason, "message": one.message} for one in refused]
-    answer: dict[str, Any] = {"accepted": len(mentions), "rejected": rejected, "batch": batch}
-    noted = {
-        "keys": [list(key) for key in dict.fromkeys(keys)],
-        "duplicates": duplicates,
-        "by": pusher,
-        "cluster": state.stream.cluster,
-        "ends": {str(partition): end for partition, end in ends.items()},
+    row = {
+        "id": batch,
+        "at": now,
+        "source": source,
+        "accepted": len(mentions),
+        "rejected": rejected,
+        "keys": {
+            "keys": [list(key) for key in dict.fromkeys(keys)],
+            "duplicates": duplicates,
+            "by": pusher,
+            "cluster": state.stream.cluster,
+            "ends": {str(partition): end for partition, end in ends.items()},
+        },
     }
     with state.store.write(alone=False) as conn:
-        row = {
-            "id": batch,
-            "at": now,
-            "source": source,
-            "accepted": len(mentions),
-            "rejected": rejected,
-            "keys": noted,
-        }
         note_push(state.store, conn, row)
-        record_dead_letters(
-            conn,
-            [
-                dead_letter_row(
-                    now=now,
-                    source=source,
-                    reason=one.reason,
-                    message=one.message,
-                    payload=one.raw,
-                    position=one.index,
-                )
-                for one in refused[:MAX_DEAD_LETTERS]
-            ],
-        )
+        _keep_refused(conn, refused, source, now)
         _note_sources(conn, mentions, len(refused), source, now)
     state.metrics.pushed(len(mentions), len(refused))
-    return answer
+    return {"accepted": len(mentions), "rejected": rejected, "batch": batch}
+
+
+def _keep_refused(conn: Connection, refused: Sequence[Refused], source: str, now: datetime) -> None:
+    """Keep the first refused items as dead letters."""
+    record_dead_letters(
+        conn,
+        [
+            dead_letter_row(
+                now=now,
+                source=source,
+                reason=one.reason,
+                message=one.message,
+                payload=one.raw,
+                position=one.index,
+            )
+            for one in refused[:MAX_DEAD_LETTERS]
+        ],
+    )
 
 
 def _note_sources(

@@ -153,6 +153,38 @@ def decide(
     that is not asked.
     """
     escalation = _seen(turn.conn, escalation_id, expected_version)
+    _refuse_decision(turn, escalation, team, decision, reason)
+    if escalation.status == CLAIMED:
+        escalation = change(turn, escalation, "review", decisions={})
+    made = {
+        "decision": decision,
+        "by": turn.actor.name,
+        "by_id": turn.actor.id,
+        "at": iso(turn.now),
+        "reason": bounded(reason),
+    }
+    decisions = {**escalation.decisions, team: made}
+    detail = {"team": team, "decision": decision}
+    if decision == "reject":
+        queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
+        return change(
+            turn, escalation, "reject", text=reason, detail=detail, decisions=decisions, closed_at=turn.now
+        )
+    cleared = all(decisions.get(name, {}).get("decision") == "clear" for name in escalation.teams)
+    if cleared and {one["by"] for one in decisions.values()} == {escalation.created_by}:
+        raise NotAllowed(
+            Sentence(
+                "{name} escalated {id}: somebody else must clear it too",
+                name=turn.actor.name,
+                id=escalation.id,
+            )
+        )
+    action = "clear" if cleared else "clear_part"
+    return change(turn, escalation, action, text=reason, detail=detail, decisions=decisions)
+
+
+def _refuse_decision(turn: Turn, escalation: Escalation, team: str, decision: str, reason: str) -> None:
+    """Raise where this is no decision, `team` is not asked, the actor is not of that team, or no reason is given."""
     if decision not in DECISIONS:
         raise WrongInput(
             Sentence(
@@ -181,33 +213,6 @@ def decide(
         )
     if not reason.strip():
         raise WrongInput(Sentence("a decision needs a reason"))
-    if escalation.status == CLAIMED:
-        escalation = change(turn, escalation, "review", decisions={})
-    made = {
-        "decision": decision,
-        "by": turn.actor.name,
-        "by_id": turn.actor.id,
-        "at": iso(turn.now),
-        "reason": bounded(reason),
-    }
-    decisions = {**escalation.decisions, team: made}
-    detail = {"team": team, "decision": decision}
-    if decision == "reject":
-        queue.cancel_for_escalation(turn.conn, escalation.id, turn.now)
-        return change(
-            turn, escalation, "reject", text=reason, detail=detail, decisions=decisions, closed_at=turn.now
-        )
-    cleared = all(decisions.get(name, {}).get("decision") == "clear" for name in escalation.teams)
-    if cleared and {one["by"] for one in decisions.values()} == {escalation.created_by}:
-        raise NotAllowed(
-            Sentence(
-                "{name} escalated {id}: somebody else must clear it too",
-                name=turn.actor.name,
-                id=escalation.id,
-            )
-        )
-    action = "clear" if cleared else "clear_part"
-    return change(turn, escalation, action, text=reason, detail=detail, decisions=decisions)
 
 
 def note(
