@@ -21,18 +21,21 @@ from ops.demo.monitors import demo_setup
 from ops.demo.scenario import demo_mentions
 from ops.replay import player
 from ops.transfer.export import export
+from tests.contracts.examples import WIDE
 from tests.engines.postgres import Postgres
 from tests.inside import command
 from tests.story import copies
 from tocsin.core.mention import Mention, encode_mentions
 from tocsin.store.opening import open_store
 
-pytestmark = pytest.mark.slow("each plays days of talk")
+pytestmark = [pytest.mark.slow("each plays a day of talk"), pytest.mark.wide]
 
 END = datetime(2026, 3, 4, 13, 20, tzinfo=UTC)
-CUT = END - timedelta(minutes=25)
-"""The end of what is played. The crisis began 35 minutes before, and its people have been paged."""
+CUT = END if WIDE else END - timedelta(minutes=25)
+"""The end of what is played. By then the people of the crisis have been paged; `make chaos` plays all of it."""
 KILLS = 4  # `make chaos` kills more often, with faults of the engines too
+AFTER_S = (0.8, 3.0) if WIDE else (0.2, 1.0)
+"""When a replay is killed, in seconds after its start. A new Python reads code for a second, a copy has read it."""
 EXPORTS = ("mentions", "tallies", "alerts", "notices")
 
 
@@ -119,7 +122,7 @@ def test_killed_at_random_moments_it_goes_on_and_ends_the_same(
     killed = 0
     for _ in range(KILLS):
         process = copies.start(replay, environment=os.environ)
-        time.sleep(moments.uniform(0.2, 1.0))
+        time.sleep(moments.uniform(*AFTER_S))
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             killed += 1
@@ -241,7 +244,15 @@ def test_postgresql_keeps_the_same_byte_for_byte(
 ) -> None:
     monitors, _, mentions = recorded
     path = tmp_path / "talk.jsonl"
-    path.write_bytes(encode_mentions([m for m in mentions if m.created_at >= END - timedelta(hours=4)]))
+    path.write_bytes(
+        encode_mentions(
+            [
+                m
+                for m in mentions
+                if m.created_at >= END - (timedelta(hours=9) if WIDE else timedelta(hours=4))
+            ]
+        )
+    )
     told = []
     for name, url in (("embedded", "sqlite"), ("real", postgres.database())):
         env, at = {"TOCSIN_STORE__URL": url}, tmp_path / name

